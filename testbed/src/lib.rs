@@ -1,0 +1,1 @@
+//! Stand-ins and the Envoy runner.
