@@ -1,1 +1,38 @@
-//! entragate
+//! entragate: a proxy-wasm filter that lets Microsoft Entra ID identities, and nobody else, query
+//! Hugging Face endpoints.
+//!
+//! The rooms: [`gate`] assembles; [`token`], [`keys`], [`policy`], [`credential`] each do one part;
+//! [`decision`] names every outcome and [`reply`], [`audit`] and [`metrics`] show it; [`config`]
+//! makes the settings. Only `host` knows the host, and only wasm builds have it.
+
+#![cfg_attr(not(target_family = "wasm"), forbid(unsafe_code))]
+#![deny(unsafe_code)]
+#![deny(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::todo,
+    clippy::unimplemented,
+    clippy::unreachable
+)]
+#![warn(missing_debug_implementations)]
+
+pub mod audit;
+pub mod callout;
+pub mod config;
+pub mod credential;
+pub mod decision;
+pub mod forward;
+pub mod gate;
+#[cfg(target_family = "wasm")]
+mod host;
+pub mod json;
+pub mod keys;
+pub mod metrics;
+pub mod policy;
+pub mod reply;
+pub mod request;
+pub mod secret;
+pub mod time;
+pub mod token;

@@ -1,0 +1,175 @@
+//! Calls of our own to other services: what to ask, and what came back. The host shell makes them.
+
+use std::time::Duration;
+
+/// Where a callout goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Envoy cluster, or `host:port` on Kong.
+    pub cluster: String,
+    /// `https` or `http`.
+    pub scheme: &'static str,
+    /// Host, with the port where the URI names one.
+    pub authority: String,
+    /// Path and query, beginning with `/`.
+    pub path: String,
+}
+
+/// Why a text is no callout address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UriError {
+    /// Neither `https://` nor `http://`.
+    Scheme,
+    /// No host, user information in front of it, or a port that is no number.
+    Authority,
+    /// A fragment, a blank, or a character that must be escaped.
+    Character,
+}
+
+impl std::fmt::Display for UriError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Scheme => "must begin with https:// or http://",
+            Self::Authority => "must name a host, with an optional numeric port and no user",
+            Self::Character => "must hold only URI characters (RFC 3986) and no fragment",
+        })
+    }
+}
+
+impl Target {
+    /// Splits an absolute `http` or `https` URI (RFC 3986).
+    ///
+    /// # Errors
+    /// [`UriError`] says which part is wrong.
+    pub fn parse(cluster: &str, uri: &str) -> Result<Self, UriError> {
+        let (scheme, rest) = match (uri.strip_prefix("https://"), uri.strip_prefix("http://")) {
+            (Some(rest), _) => ("https", rest),
+            (_, Some(rest)) => ("http", rest),
+            _ => return Err(UriError::Scheme),
+        };
+        let printable = |c: char| c.is_ascii_graphic() && !"#\"<>\\^`{|}".contains(c);
+        if !rest.chars().all(printable) {
+            return Err(UriError::Character);
+        }
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        if !is_authority(authority) {
+            return Err(UriError::Authority);
+        }
+        let path = match path.starts_with('/') {
+            true => path.to_owned(),
+            false => format!("/{path}"),
+        };
+        Ok(Self {
+            cluster: cluster.to_owned(),
+            scheme,
+            authority: authority.to_ascii_lowercase(),
+            path,
+        })
+    }
+}
+
+fn is_authority(authority: &str) -> bool {
+    let (host, port) = match authority.rsplit_once(':') {
+        // A colon inside brackets belongs to an IPv6 address.
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    !host.is_empty()
+        && !host.contains('@')
+        && (host.starts_with('[') == host.contains(':'))
+        && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
+}
+
+/// One request to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Callout {
+    pub target: Target,
+    pub method: &'static str,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    pub timeout: Duration,
+}
+
+impl Callout {
+    /// A plain GET that asks for JSON.
+    pub fn get(target: Target, timeout: Duration) -> Self {
+        Self {
+            target,
+            method: "GET",
+            headers: vec![("accept".into(), "application/json".into())],
+            body: Vec::new(),
+            timeout,
+        }
+    }
+}
+
+/// How a callout ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A complete response, whatever its status.
+    Response { status: u16, body: Vec<u8> },
+    /// No (complete) response: refused, reset, timed out, or the host would not even begin.
+    Failed(CalloutError),
+}
+
+/// Why a callout has no response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CalloutError {
+    /// The host knows no such cluster.
+    UnknownCluster,
+    /// The cluster has no host to send to.
+    NoHost,
+    /// The call began and ended without a response.
+    Interrupted,
+    /// The response is larger than the bound for its kind, in bytes.
+    TooLarge { size: usize, limit: usize },
+}
+
+impl std::fmt::Display for CalloutError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::UnknownCluster => f.write_str("the host knows no cluster of that name"),
+            Self::NoHost => f.write_str("the cluster has no host to send to"),
+            Self::Interrupted => f.write_str("the call ended without a response"),
+            Self::TooLarge { size, limit } => {
+                write!(f, "the response of {size} bytes exceeds the limit of {limit}")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn splits_uris() {
+        let target = Target::parse("entra", "https://Login.example:8443/t/keys?appid=1").unwrap();
+        assert_eq!(target.scheme, "https");
+        assert_eq!(target.authority, "login.example:8443");
+        assert_eq!(target.path, "/t/keys?appid=1");
+        assert_eq!(Target::parse("c", "http://h").unwrap().path, "/");
+        assert_eq!(Target::parse("c", "http://h?x=1").unwrap().path, "/?x=1");
+        assert_eq!(Target::parse("c", "http://[::1]:80/").unwrap().authority, "[::1]:80");
+    }
+
+    #[test]
+    fn refuses_what_is_no_address() {
+        use UriError::*;
+        for (uri, error) in [
+            ("ftp://h/", Scheme),
+            ("h/keys", Scheme),
+            ("https:///keys", Authority),
+            ("https://user@h/", Authority),
+            ("https://h:port/", Authority),
+            ("https://h:0/", Authority),
+            ("https://::1/", Authority),
+            ("https://h/a b", Character),
+            ("https://h/\r\nx", Character),
+            ("https://h/#f", Character),
+        ] {
+            assert_eq!(Target::parse("c", uri), Err(error), "{uri}");
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Hugging Face credentials: what replaces the caller's Authorization.
+
+use crate::secret::Secret;
+use std::sync::Arc;
+
+pub mod select;
+
+/// A configured credential.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// Stands in rules, audit and metrics; the value never does.
+    pub name: Arc<str>,
+    pub value: Secret,
+}

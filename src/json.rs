@@ -1,0 +1,128 @@
+//! JSON read strictly: a member named twice is an error, at any depth.
+//!
+//! RFC 8259 §4 leaves duplicates open and parsers differ on which one counts; a token, key set or
+//! configuration must mean one thing only.
+
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+use std::fmt;
+
+/// Parses one JSON text. Nesting is bounded by serde_json's recursion limit (128).
+///
+/// # Errors
+/// The parser's own, with line and column; or that a member stands twice.
+pub fn parse_strict(text: &[u8]) -> Result<Value, serde_json::Error> {
+    serde_json::from_slice::<Strict>(text).map(|strict| strict.0)
+}
+
+/// The same for an object, as tokens and key sets must be.
+///
+/// # Errors
+/// As [`parse_strict`], or that the text is no object.
+pub fn parse_object(text: &[u8]) -> Result<Map<String, Value>, serde_json::Error> {
+    match parse_strict(text)? {
+        Value::Object(members) => Ok(members),
+        _ => Err(de::Error::custom("not a JSON object")),
+    }
+}
+
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor).map(Strict)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for StrictVisitor {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut array = Vec::new();
+        while let Some(item) = items.next_element_seed(StrictVisitor)? {
+            array.push(item);
+        }
+        Ok(Value::Array(array))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            let value = members.next_value_seed(StrictVisitor)?;
+            if object.contains_key(&name) {
+                return Err(de::Error::custom(format_args!("`{name}` stands twice in one object")));
+            }
+            object.insert(name, value);
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_serde_json_reads() {
+        let text = br#"{"a":[1,-2,3.5,true,null,"\u00e9"],"b":{"c":{}}}"#;
+        let expected: Value = serde_json::from_slice(text).unwrap();
+        assert_eq!(parse_strict(text).unwrap(), expected);
+    }
+
+    #[test]
+    fn refuses_duplicates_at_any_depth() {
+        for text in [r#"{"a":1,"a":1}"#, r#"[{"x":{"b":1,"\u0062":2}}]"#] {
+            let error = parse_strict(text.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains("stands twice"), "{error}");
+        }
+    }
+
+    #[test]
+    fn refuses_trailing_data_and_deep_nesting() {
+        assert!(parse_strict(b"{} {}").is_err());
+        assert!(parse_strict("[".repeat(100_000).as_bytes()).is_err());
+        assert!(parse_object(b"[]").is_err());
+    }
+}

@@ -1,0 +1,219 @@
+//! One JWK (RFC 7517) → a usable verification key, or why it is not one.
+
+use crate::token::algorithm::Algorithm;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Map, Value};
+use std::fmt;
+
+/// RSA modulus lengths we accept, in bits (RFC 7518 §3.3 asks for 2048; the upper bound keeps one
+/// verification affordable).
+const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
+const MAX_KID_BYTES: usize = 256;
+
+/// A public key for signatures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    pub kid: Option<String>,
+    pub material: Material,
+    /// `alg`, where the set gives one: Entra's keys do not.
+    pub algorithm: Option<Algorithm>,
+    /// Entra's member `issuer`: whose tokens this key may sign, with `{tenantid}` as a variable.
+    pub issuer: Option<String>,
+    /// Entra's member `cloud_instance_name`.
+    pub cloud: Option<String>,
+}
+
+/// The numbers of a key, big-endian.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Material {
+    /// Without leading zeros.
+    Rsa { modulus: Vec<u8>, exponent: Vec<u8> },
+    /// Affine coordinates, 32 bytes each.
+    P256 { x: [u8; 32], y: [u8; 32] },
+    /// Affine coordinates, 48 bytes each.
+    P384 { x: [u8; 48], y: [u8; 48] },
+    Ed25519 { x: [u8; 32] },
+}
+
+impl Material {
+    /// Whether this kind of key can verify that algorithm (RFC 8725 §3.1: the key's type pins it).
+    pub const fn fits(&self, algorithm: Algorithm) -> bool {
+        use Algorithm::*;
+        match self {
+            Self::Rsa { .. } => {
+                matches!(algorithm, Rs256 | Rs384 | Rs512 | Ps256 | Ps384 | Ps512)
+            }
+            Self::P256 { .. } => matches!(algorithm, Es256),
+            Self::P384 { .. } => matches!(algorithm, Es384),
+            Self::Ed25519 { .. } => matches!(algorithm, EdDsa),
+        }
+    }
+}
+
+/// Why a JWK is passed over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unusable {
+    NotAnObject,
+    /// `kty`, or `crv` of an EC or OKP key, is none of ours.
+    Kind(String),
+    /// `use` is not `sig`, or `key_ops` lacks `verify`.
+    Purpose,
+    /// `alg` is none of ours, or does not fit the key's type.
+    Algorithm(String),
+    /// A member is missing, of the wrong type, or no canonical base64url.
+    Member(&'static str),
+    /// An RSA modulus of that many bits.
+    Size(usize),
+    /// An RSA exponent that is even, 1, or longer than 64 bits.
+    Exponent,
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAnObject => f.write_str("not a JSON object"),
+            Self::Kind(kind) => write!(f, "kind {kind:?} is not supported"),
+            Self::Purpose => f.write_str("not meant for verifying signatures"),
+            Self::Algorithm(name) => {
+                write!(f, "algorithm {name:?} is not supported for this key")
+            }
+            Self::Member(name) => write!(f, "member {name:?} is missing or malformed"),
+            Self::Size(bits) => write!(
+                f,
+                "an RSA modulus of {bits} bits is outside {} to {}",
+                RSA_BITS.start(),
+                RSA_BITS.end()
+            ),
+            Self::Exponent => f.write_str("the RSA exponent is not a usable odd number"),
+        }
+    }
+}
+
+impl Key {
+    /// Reads one member of a JWKS's `keys`. Unknown members are ignored (RFC 7517 §4).
+    ///
+    /// # Errors
+    /// [`Unusable`] says why this key can't verify our tokens.
+    pub fn from_jwk(jwk: &Value) -> Result<Self, Unusable> {
+        let jwk = jwk.as_object().ok_or(Unusable::NotAnObject)?;
+        check_purpose(jwk)?;
+        let material = read_material(jwk)?;
+        let algorithm = match optional_text(jwk, "alg")? {
+            None => None,
+            Some(name) => Some(
+                Algorithm::from_name(name)
+                    .filter(|algorithm| material.fits(*algorithm))
+                    .ok_or_else(|| Unusable::Algorithm(excerpt(name)))?,
+            ),
+        };
+        let kid = optional_text(jwk, "kid")?.map(str::to_owned);
+        if kid.as_ref().is_some_and(|kid| kid.len() > MAX_KID_BYTES) {
+            return Err(Unusable::Member("kid"));
+        }
+        Ok(Self {
+            kid,
+            material,
+            algorithm,
+            issuer: optional_text(jwk, "issuer")?.map(str::to_owned),
+            cloud: optional_text(jwk, "cloud_instance_name")?.map(str::to_owned),
+        })
+    }
+
+    /// Whether this key may verify that algorithm: by its type, and by its `alg` if it has one.
+    pub fn serves(&self, algorithm: Algorithm) -> bool {
+        self.material.fits(algorithm) && self.algorithm.is_none_or(|own| own == algorithm)
+    }
+}
+
+fn check_purpose(jwk: &Map<String, Value>) -> Result<(), Unusable> {
+    if optional_text(jwk, "use")?.is_some_and(|purpose| purpose != "sig") {
+        return Err(Unusable::Purpose);
+    }
+    match jwk.get("key_ops") {
+        None => Ok(()),
+        Some(Value::Array(operations)) if operations.iter().any(|op| op == "verify") => Ok(()),
+        Some(Value::Array(_)) => Err(Unusable::Purpose),
+        Some(_) => Err(Unusable::Member("key_ops")),
+    }
+}
+
+fn read_material(jwk: &Map<String, Value>) -> Result<Material, Unusable> {
+    match text(jwk, "kty")? {
+        "RSA" => read_rsa(jwk),
+        "EC" => match text(jwk, "crv")? {
+            "P-256" => Ok(Material::P256 {
+                x: coordinate(jwk, "x")?,
+                y: coordinate(jwk, "y")?,
+            }),
+            "P-384" => Ok(Material::P384 {
+                x: coordinate(jwk, "x")?,
+                y: coordinate(jwk, "y")?,
+            }),
+            curve => Err(Unusable::Kind(excerpt(curve))),
+        },
+        "OKP" => match text(jwk, "crv")? {
+            "Ed25519" => Ok(Material::Ed25519 {
+                x: coordinate(jwk, "x")?,
+            }),
+            curve => Err(Unusable::Kind(excerpt(curve))),
+        },
+        kind => Err(Unusable::Kind(excerpt(kind))),
+    }
+}
+
+fn read_rsa(jwk: &Map<String, Value>) -> Result<Material, Unusable> {
+    let modulus = number(jwk, "n")?;
+    let exponent = number(jwk, "e")?;
+    let bits = match modulus.first() {
+        Some(first) => modulus.len() * 8 - first.leading_zeros() as usize,
+        None => 0,
+    };
+    if !RSA_BITS.contains(&bits) {
+        return Err(Unusable::Size(bits));
+    }
+    let odd = |number: &[u8]| number.last().is_some_and(|last| last % 2 == 1);
+    if !odd(&modulus) {
+        return Err(Unusable::Member("n"));
+    }
+    if !odd(&exponent) || exponent == [1] || exponent.len() > 8 {
+        return Err(Unusable::Exponent);
+    }
+    Ok(Material::Rsa { modulus, exponent })
+}
+
+/// A base64urlUInt without its leading zeros: some issuers pad, though RFC 7518 §2 forbids it.
+fn number(jwk: &Map<String, Value>, name: &'static str) -> Result<Vec<u8>, Unusable> {
+    let bytes = decode(jwk, name)?;
+    Ok(bytes.into_iter().skip_while(|byte| *byte == 0).collect())
+}
+
+fn coordinate<const N: usize>(
+    jwk: &Map<String, Value>,
+    name: &'static str,
+) -> Result<[u8; N], Unusable> {
+    decode(jwk, name)?.try_into().map_err(|_| Unusable::Member(name))
+}
+
+fn decode(jwk: &Map<String, Value>, name: &'static str) -> Result<Vec<u8>, Unusable> {
+    URL_SAFE_NO_PAD.decode(text(jwk, name)?).map_err(|_| Unusable::Member(name))
+}
+
+fn text<'a>(jwk: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, Unusable> {
+    jwk.get(name).and_then(Value::as_str).ok_or(Unusable::Member(name))
+}
+
+fn optional_text<'a>(
+    jwk: &'a Map<String, Value>,
+    name: &'static str,
+) -> Result<Option<&'a str>, Unusable> {
+    match jwk.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Unusable::Member(name)),
+    }
+}
+
+/// What of a foreign text may stand in a log line.
+fn excerpt(text: &str) -> String {
+    text.chars().take(32).collect()
+}

@@ -1,0 +1,6 @@
+//! Issuers' public keys: reading them, finding them, and when to fetch them anew.
+
+pub mod jwk;
+pub mod keyset;
+pub mod refresh;
+pub mod source;

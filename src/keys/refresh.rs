@@ -1,0 +1,272 @@
+//! When to fetch keys, and how long to trust those we have: a state machine without I/O.
+//!
+//! It fetches ahead of time in the background, at once for an unknown kid (single flight, then a
+//! cooldown), retries failures with growing pauses, and stops vouching for the last good answer
+//! after `max_stale`.
+
+use crate::time::Timestamp;
+use std::time::Duration;
+
+/// The compiled bounds of one fetched thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// From a good answer to the next background fetch.
+    pub refresh: Duration,
+    /// From the last good answer to the moment it may no longer be used.
+    pub max_stale: Duration,
+    /// From the end of a fetch for an unknown kid to the earliest next one.
+    pub cooldown: Duration,
+    /// How long one fetch may take.
+    pub timeout: Duration,
+}
+
+/// The first pause after a failure; it doubles up to `cooldown` (or `refresh`, if shorter).
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// How much longer than `timeout` an answer may take before the fetch is given up as lost.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The life of one fetched thing.
+#[derive(Clone, Debug)]
+pub struct Refresh {
+    schedule: Schedule,
+    last_good: Option<Timestamp>,
+    next_fetch: Timestamp,
+    failures: u32,
+    in_flight: Option<InFlight>,
+    attempts: u64,
+    cooldown_until: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct InFlight {
+    attempt: Attempt,
+    started: Timestamp,
+    demanded: bool,
+}
+
+/// Names one fetch, so that a late answer to an earlier one changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempt(u64);
+
+/// What asking for a fetch out of turn led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Demand {
+    /// Fetch now.
+    Fetch(Attempt),
+    /// A fetch is under way; its answer will do.
+    UnderWay,
+    /// Not before that moment.
+    Cooling { until: Timestamp },
+}
+
+/// Whether the last good answer may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// No good answer has ever come.
+    Never,
+    Usable { age: Duration },
+    /// Older than `max_stale`.
+    Stale { age: Duration },
+}
+
+impl Refresh {
+    /// A thing never fetched: due at once.
+    pub fn new(schedule: Schedule, now: Timestamp) -> Self {
+        Self {
+            schedule,
+            last_good: None,
+            next_fetch: now,
+            failures: 0,
+            in_flight: None,
+            attempts: 0,
+            cooldown_until: None,
+        }
+    }
+
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    /// To be asked on every tick: a background fetch to begin now, if one is due.
+    pub fn due(&mut self, now: Timestamp) -> Option<Attempt> {
+        self.give_up_lost(now);
+        (self.in_flight.is_none() && now >= self.next_fetch).then(|| self.begin(now, false))
+    }
+
+    /// Asks for a fetch out of turn, for a key the last answer does not hold.
+    pub fn demand(&mut self, now: Timestamp) -> Demand {
+        self.give_up_lost(now);
+        if self.in_flight.is_some() {
+            return Demand::UnderWay;
+        }
+        match self.cooldown_until {
+            Some(until) if now < until => Demand::Cooling { until },
+            _ => Demand::Fetch(self.begin(now, true)),
+        }
+    }
+
+    /// The answer was good and is in use. False: it was too late to count.
+    pub fn succeeded(&mut self, attempt: Attempt, now: Timestamp) -> bool {
+        if !self.end(attempt, now) {
+            return false;
+        }
+        self.failures = 0;
+        self.last_good = Some(now);
+        self.next_fetch = now.plus(self.schedule.refresh);
+        true
+    }
+
+    /// No answer, or a bad one. The last good one stays. False: it was too late to count.
+    pub fn failed(&mut self, attempt: Attempt, now: Timestamp) -> bool {
+        if !self.end(attempt, now) {
+            return false;
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.next_fetch = now.plus(self.pause());
+        true
+    }
+
+    pub fn freshness(&self, now: Timestamp) -> Freshness {
+        match self.last_good {
+            None => Freshness::Never,
+            Some(good) if now.since(good) <= self.schedule.max_stale => {
+                Freshness::Usable { age: now.since(good) }
+            }
+            Some(good) => Freshness::Stale { age: now.since(good) },
+        }
+    }
+
+    /// Whether an answer can be hoped for by then: a fetch is under way, or begins before.
+    pub fn may_answer_by(&self, deadline: Timestamp) -> bool {
+        self.in_flight.is_some() || self.next_fetch <= deadline
+    }
+
+    fn begin(&mut self, now: Timestamp, demanded: bool) -> Attempt {
+        self.attempts = self.attempts.wrapping_add(1);
+        let attempt = Attempt(self.attempts);
+        self.in_flight = Some(InFlight { attempt, started: now, demanded });
+        attempt
+    }
+
+    fn end(&mut self, attempt: Attempt, now: Timestamp) -> bool {
+        match self.in_flight {
+            Some(current) if current.attempt == attempt => {
+                self.in_flight = None;
+                if current.demanded {
+                    self.cooldown_until = Some(now.plus(self.schedule.cooldown));
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn give_up_lost(&mut self, now: Timestamp) {
+        let patience = self.schedule.timeout.saturating_add(GRACE);
+        if let Some(current) = self.in_flight
+            && now.since(current.started) > patience
+        {
+            self.failed(current.attempt, now);
+        }
+    }
+
+    fn pause(&self) -> Duration {
+        let doublings = self.failures.saturating_sub(1).min(16);
+        let longest = self.schedule.cooldown.min(self.schedule.refresh).max(FIRST_RETRY);
+        FIRST_RETRY.saturating_mul(1 << doublings).min(longest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCHEDULE: Schedule = Schedule {
+        refresh: Duration::from_secs(3600),
+        max_stale: Duration::from_secs(86_400),
+        cooldown: Duration::from_secs(30),
+        timeout: Duration::from_secs(5),
+    };
+
+    fn at(secs: u64) -> Timestamp {
+        Timestamp::from_secs(1_000_000 + secs)
+    }
+
+    fn fetched() -> Refresh {
+        let mut refresh = Refresh::new(SCHEDULE, at(0));
+        let attempt = refresh.due(at(0)).unwrap();
+        assert!(refresh.succeeded(attempt, at(0)));
+        refresh
+    }
+
+    fn fetch_of(demand: Demand) -> Attempt {
+        match demand {
+            Demand::Fetch(attempt) => attempt,
+            other => panic!("no fetch: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn fetches_at_once_and_then_every_refresh() {
+        let mut refresh = fetched();
+        assert_eq!(refresh.due(at(3599)), None);
+        assert!(refresh.due(at(3600)).is_some());
+        assert_eq!(refresh.due(at(3601)), None, "single flight");
+    }
+
+    #[test]
+    fn cooldown_holds_after_success_and_failure_alike() {
+        for good in [true, false] {
+            let mut refresh = fetched();
+            let attempt = fetch_of(refresh.demand(at(10)));
+            assert_eq!(refresh.demand(at(10)), Demand::UnderWay);
+            match good {
+                true => refresh.succeeded(attempt, at(11)),
+                false => refresh.failed(attempt, at(11)),
+            };
+            assert_eq!(refresh.demand(at(40)), Demand::Cooling { until: at(41) });
+            assert!(matches!(refresh.demand(at(41)), Demand::Fetch(_)));
+        }
+    }
+
+    #[test]
+    fn failures_pause_longer_each_time_up_to_the_cooldown() {
+        let mut refresh = Refresh::new(SCHEDULE, at(0));
+        let mut now = at(0);
+        let mut pauses = Vec::new();
+        for _ in 0..8 {
+            let attempt = refresh.due(now).unwrap();
+            refresh.failed(attempt, now);
+            let mut waited = 0;
+            while !refresh.may_answer_by(now.plus(Duration::from_secs(waited))) {
+                waited += 1;
+            }
+            pauses.push(waited);
+            now = now.plus(Duration::from_secs(waited));
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30, 30]);
+    }
+
+    #[test]
+    fn the_last_good_answer_serves_until_max_stale() {
+        let mut refresh = fetched();
+        let attempt = refresh.due(at(3600)).unwrap();
+        refresh.failed(attempt, at(3605));
+        let age = |secs| Duration::from_secs(secs);
+        assert_eq!(refresh.freshness(at(86_400)), Freshness::Usable { age: age(86_400) });
+        assert_eq!(refresh.freshness(at(86_401)), Freshness::Stale { age: age(86_401) });
+        assert_eq!(Refresh::new(SCHEDULE, at(0)).freshness(at(0)), Freshness::Never);
+    }
+
+    #[test]
+    fn a_lost_answer_blocks_nothing_and_counts_for_nothing_when_late() {
+        let mut refresh = Refresh::new(SCHEDULE, at(0));
+        let lost = refresh.due(at(0)).unwrap();
+        assert_eq!(refresh.due(at(10)), None);
+        assert_eq!(refresh.due(at(11)), None, "given up, then a pause");
+        let retry = refresh.due(at(12)).unwrap();
+        assert!(!refresh.succeeded(lost, at(13)));
+        assert_eq!(refresh.freshness(at(13)), Freshness::Never);
+        assert!(refresh.succeeded(retry, at(13)));
+    }
+}

@@ -1,0 +1,108 @@
+//! Compiled rules, each with its name. Only the configuration makes them, only `decide` reads them.
+
+use super::pattern::Pattern;
+use crate::request::Request;
+use crate::token::claim_path::ClaimPath;
+use crate::token::claims::Kind;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// All rules, in the order of the configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// Need no token; asked first.
+    pub anonymous: Vec<AnonymousRule>,
+    /// Ask about an authenticated caller.
+    pub rules: Vec<Rule>,
+}
+
+#[derive(Clone, Debug)]
+pub struct AnonymousRule {
+    pub name: Arc<str>,
+    pub matches: Match,
+    /// Index into the configured credentials; `None` forwards without any.
+    pub credential: Option<usize>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Rule {
+    pub name: Arc<str>,
+    pub matches: Match,
+    pub require: Requirement,
+    pub effect: Effect,
+    pub mode: Mode,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Permits, with the credential of that index.
+    Allow { credential: usize },
+    Deny,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Enforce,
+    /// Evaluated and recorded, without effect.
+    Shadow,
+}
+
+/// Which requests a rule is about: all given fields must match, any entry of each.
+/// An empty field matches everything.
+#[derive(Clone, Debug, Default)]
+pub struct Match {
+    pub hosts: Vec<Pattern>,
+    /// Upper case.
+    pub methods: Vec<String>,
+    pub paths: Vec<Pattern>,
+    /// Names of issuers. Never given for an anonymous rule.
+    pub issuers: Vec<Arc<str>>,
+}
+
+impl Match {
+    /// `issuer`: the name of the verified token's issuer, if there is a token.
+    pub fn covers(&self, request: &Request, issuer: Option<&str>) -> bool {
+        any_or_empty(&self.methods, |method| *method == request.method)
+            && any_or_empty(&self.paths, |path| path.matches(&request.path))
+            && any_or_empty(&self.hosts, |host| host.matches(&request.host))
+            && any_or_empty(&self.issuers, |name| issuer == Some(name.as_ref()))
+    }
+}
+
+fn any_or_empty<T>(items: &[T], test: impl Fn(&T) -> bool) -> bool {
+    items.is_empty() || items.iter().any(test)
+}
+
+/// What a rule asks of the caller.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Requirement {
+    Role(String),
+    Group(String),
+    Scope(String),
+    /// `wids`: a directory role's template id.
+    DirectoryRole(String),
+    Client(String),
+    /// `oid`, or what the issuer's `object` is mapped to.
+    Object(String),
+    Tenant(String),
+    Issuer(String),
+    Kind(Kind),
+    /// An ARM id (`xms_mirid`, without case) or the identity's `oid`.
+    ManagedIdentity(String),
+    Claim { path: ClaimPath, test: ClaimTest },
+    All(Vec<Requirement>),
+    Any(Vec<Requirement>),
+    Not(Box<Requirement>),
+}
+
+/// How a claim is looked at.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClaimTest {
+    /// A scalar with this value.
+    Equals(Value),
+    /// A scalar with one of these values.
+    OneOf(Vec<Value>),
+    /// An array that has this value.
+    Contains(Value),
+    Present(bool),
+}

@@ -1,0 +1,218 @@
+//! A request as the core sees it: its header fields, and the few facts that rules ask about.
+
+use crate::decision::Denial;
+use std::ops::Range;
+
+/// Header fields in their order, in one buffer. Values are bytes: nothing says they are UTF-8.
+#[derive(Clone, Debug, Default)]
+pub struct Headers {
+    bytes: Vec<u8>,
+    fields: Vec<(Range<usize>, Range<usize>)>,
+}
+
+impl Headers {
+    pub fn push(&mut self, name: &[u8], value: &[u8]) {
+        let start = self.bytes.len();
+        self.bytes.extend(name.iter().map(u8::to_ascii_lowercase));
+        let middle = self.bytes.len();
+        self.bytes.extend_from_slice(value);
+        self.fields.push((start..middle, middle..self.bytes.len()));
+    }
+
+    /// Every field, names in lower case.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.fields.iter().map(|(name, value)| {
+            let slice = |range: &Range<usize>| self.bytes.get(range.clone()).unwrap_or_default();
+            (slice(name), slice(value))
+        })
+    }
+
+    /// All values of a field. `name` in lower case.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.iter().filter(move |(own, _)| *own == name.as_bytes()).map(|(_, value)| value)
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.all(name).next().is_some()
+    }
+
+    /// The first value, if it is UTF-8.
+    pub fn text<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        self.all(name).next().and_then(|value| std::str::from_utf8(value).ok())
+    }
+}
+
+impl<'a> FromIterator<(&'a str, &'a str)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (&'a str, &'a str)>>(fields: I) -> Self {
+        let mut headers = Self::default();
+        for (name, value) in fields {
+            headers.push(name.as_bytes(), value.as_bytes());
+        }
+        headers
+    }
+}
+
+/// What rules match on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    pub method: String,
+    /// Lower case, without port.
+    pub host: String,
+    /// Without query, percent-decoded once, unambiguous.
+    pub path: String,
+}
+
+impl Request {
+    /// Reads method, host and path from the pseudo-headers (or `host`).
+    ///
+    /// # Errors
+    /// [`Denial::RequestAmbiguous`] when two servers could read the request differently.
+    pub fn read(headers: &Headers) -> Result<Self, Denial> {
+        let method = headers.text(":method").unwrap_or_default().to_owned();
+        let authority = headers.text(":authority").or_else(|| headers.text("host"));
+        let target = headers.text(":path").ok_or(Denial::RequestAmbiguous("no readable path"))?;
+        Ok(Self {
+            method,
+            host: host(authority.unwrap_or_default()),
+            path: normalize(target).map_err(Denial::RequestAmbiguous)?,
+        })
+    }
+}
+
+/// The host of an authority: without port, without the root dot, lower case.
+fn host(authority: &str) -> String {
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
+}
+
+/// The path of a request target as rules match it: without query and fragment, percent-decoded once.
+///
+/// # Errors
+/// What makes it ambiguous: a path that our pattern and the upstream's router could read
+/// differently is refused, not repaired.
+pub fn normalize(target: &str) -> Result<String, &'static str> {
+    if target == "*" {
+        return Ok(target.to_owned());
+    }
+    if !target.starts_with('/') {
+        return Err("the path does not begin with a slash");
+    }
+    if target.contains('#') {
+        return Err("the path holds a fragment");
+    }
+    let path = target.split('?').next().unwrap_or_default();
+    if path.contains('\\') {
+        return Err("the path holds a backslash");
+    }
+    let decoded = decode_once(path)?;
+    if decoded.contains("//") {
+        return Err("the path holds an empty segment");
+    }
+    for segment in decoded.split('/') {
+        match segment {
+            "." | ".." => return Err("the path holds a dot segment"),
+            _ if segment.starts_with("..;") || segment.starts_with(".;") => {
+                return Err("the path holds a dot segment with parameters");
+            }
+            _ => {}
+        }
+    }
+    Ok(decoded)
+}
+
+fn decode_once(path: &str) -> Result<String, &'static str> {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.bytes();
+    while let Some(byte) = rest.next() {
+        let decoded = match byte {
+            b'%' => {
+                let digit = |byte: Option<u8>| (byte? as char).to_digit(16);
+                let (high, low) = (digit(rest.next()), digit(rest.next()));
+                let (Some(high), Some(low)) = (high, low) else {
+                    return Err("the path holds a bad percent escape");
+                };
+                match (high * 16 + low) as u8 {
+                    b'/' | b'\\' => return Err("the path holds an encoded slash"),
+                    decoded => decoded,
+                }
+            }
+            byte => byte,
+        };
+        if decoded.is_ascii_control() {
+            return Err("the path holds a control character");
+        }
+        bytes.push(decoded);
+    }
+    String::from_utf8(bytes).map_err(|_| "the path is not UTF-8")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_paths_pass_and_lose_their_query() {
+        for (target, path) in [
+            ("/v1/models", "/v1/models"),
+            ("/v1/models?x=/../", "/v1/models"),
+            ("/v1/mo%64els", "/v1/models"),
+            ("/hf-inference/models/a/b..c", "/hf-inference/models/a/b..c"),
+            ("/%E2%82%AC", "/€"),
+            ("/a%20b", "/a b"),
+            ("/a%252fb", "/a%2fb"),
+            ("/", "/"),
+            ("*", "*"),
+        ] {
+            assert_eq!(normalize(target).as_deref(), Ok(path), "{target}");
+        }
+    }
+
+    #[test]
+    fn whatever_could_be_read_twice_is_refused() {
+        for target in [
+            "", "v1", "/../x", "/a/..", "/a/./b", "/a//b", "//a", "/a%2fb", "/a%2Fb", "/a%5cb",
+            "/a\\b", "/a%00", "/a%0d%0a", "/a%7f", "/a/..;x=1/b", "/a%2e%2e/../b", "/%2e%2e/b",
+            "/%2e", "/a%", "/a%4", "/a%zz", "/%ff", "/a#b", "/.;/a", "/a\tb",
+        ] {
+            assert!(normalize(target).is_err(), "{target:?}");
+        }
+    }
+
+    #[test]
+    fn hosts_lose_port_case_and_root_dot() {
+        for (authority, expected) in [
+            ("Llama.Contoso.com:443", "llama.contoso.com"),
+            ("a.b.", "a.b"),
+            ("[::1]:80", "[::1]"),
+            ("[::1]", "[::1]"),
+            ("", ""),
+        ] {
+            assert_eq!(host(authority), expected);
+        }
+    }
+
+    #[test]
+    fn reads_a_request() {
+        let headers = Headers::from_iter([
+            (":method", "POST"),
+            (":path", "/v1/x?y"),
+            (":authority", "H:1"),
+        ]);
+        let request = Request::read(&headers).unwrap();
+        assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/v1/x"));
+        assert_eq!(request.host, "h");
+        assert!(Request::read(&Headers::default()).is_err());
+    }
+
+    #[test]
+    fn headers_keep_duplicates_and_bytes() {
+        let mut headers = Headers::from_iter([("X-A", "1"), ("x-a", "2")]);
+        headers.push(b"x-b", b"\xff");
+        assert_eq!(headers.all("x-a").collect::<Vec<_>>(), [b"1", b"2"]);
+        assert_eq!(headers.text("x-b"), None);
+        assert!(headers.has("x-b") && !headers.has("x-c"));
+    }
+}

@@ -1,0 +1,86 @@
+//! Where in a claim set a value stands: a member's name, or a JSON Pointer (RFC 6901).
+
+use serde_json::{Map, Value};
+
+/// A compiled path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimPath {
+    text: String,
+    segments: Vec<String>,
+}
+
+impl ClaimPath {
+    /// A text that begins with `/` is a JSON Pointer, any other the name of a top-level member
+    /// (so `https://example.com/roles` is a plain name).
+    ///
+    /// Returns `None` for an empty text or a `~` that is not `~0` or `~1`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let segments = match text.strip_prefix('/') {
+            None if text.is_empty() => return None,
+            None => vec![text.to_owned()],
+            Some(pointer) => pointer.split('/').map(unescape).collect::<Option<_>>()?,
+        };
+        Some(Self {
+            text: text.to_owned(),
+            segments,
+        })
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub fn find<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a Value> {
+        let (first, rest) = self.segments.split_first()?;
+        rest.iter().try_fold(claims.get(first)?, |value, segment| match value {
+            Value::Object(members) => members.get(segment),
+            Value::Array(items) => items.get(index(segment)?),
+            _ => None,
+        })
+    }
+}
+
+fn unescape(segment: &str) -> Option<String> {
+    let valid = segment.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+    valid.then(|| segment.replace("~1", "/").replace("~0", "~"))
+}
+
+/// An array index without leading zeros (RFC 6901 §4).
+fn index(segment: &str) -> Option<usize> {
+    let canonical = segment == "0" || !segment.starts_with('0');
+    (canonical && segment.bytes().all(|byte| byte.is_ascii_digit()))
+        .then(|| segment.parse().ok())
+        .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn finds_members_and_pointers() {
+        let claims = json!({
+            "roles": ["a"],
+            "https://example.com/roles": ["b"],
+            "realm_access": {"roles": ["c", "d"], "a~b": 1},
+        });
+        let claims = claims.as_object().unwrap();
+        let find = |path: &str| ClaimPath::parse(path).unwrap().find(claims).cloned();
+        assert_eq!(find("roles"), Some(json!(["a"])));
+        assert_eq!(find("https://example.com/roles"), Some(json!(["b"])));
+        assert_eq!(find("/https:~1~1example.com~1roles"), Some(json!(["b"])));
+        assert_eq!(find("/realm_access/roles/1"), Some(json!("d")));
+        assert_eq!(find("/realm_access/a~0b"), Some(json!(1)));
+        assert_eq!(find("/realm_access/roles/01"), None);
+        assert_eq!(find("/realm_access/roles/-"), None);
+        assert_eq!(find("/roles/0/x"), None);
+    }
+
+    #[test]
+    fn refuses_what_is_no_path() {
+        for text in ["", "/a~2", "/a~"] {
+            assert_eq!(ClaimPath::parse(text), None, "{text}");
+        }
+    }
+}

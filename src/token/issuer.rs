@@ -1,0 +1,174 @@
+//! Who may sign tokens for us, and what their tokens must say: the compiled form of `issuers`.
+
+use super::algorithm::Algorithm;
+use super::claim_path::ClaimPath;
+use std::sync::Arc;
+
+/// One trusted issuer.
+#[derive(Clone, Debug)]
+pub struct Issuer {
+    /// The configured name, as rules, audit and metrics use it.
+    pub name: Arc<str>,
+    pub authority: Authority,
+    /// `aud` must hold one of these, exactly.
+    pub audiences: Vec<String>,
+    /// Allowed client ids; empty allows all.
+    pub clients: Vec<String>,
+    pub algorithms: Vec<Algorithm>,
+    pub claims: ClaimNames,
+}
+
+/// What decides whether an `iss` is this issuer's.
+#[derive(Clone, Debug)]
+pub enum Authority {
+    Entra(Entra),
+    /// Any OpenID Connect provider; `iss` must equal this text.
+    Oidc { issuer: String },
+}
+
+/// Microsoft Entra ID: which tenants, of which cloud, in which token versions.
+#[derive(Clone, Debug)]
+pub struct Entra {
+    pub tenants: Tenants,
+    pub cloud: Cloud,
+    pub v1: bool,
+    pub v2: bool,
+}
+
+/// The tenant allow-list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tenants {
+    Any,
+    /// Lower-case GUIDs.
+    Listed(Vec<String>),
+}
+
+impl Tenants {
+    pub fn allow(&self, tenant: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Listed(tenants) => tenants.iter().any(|t| t.eq_ignore_ascii_case(tenant)),
+        }
+    }
+}
+
+/// A national cloud of Entra.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cloud {
+    Public,
+    UsGov,
+    China,
+}
+
+impl Cloud {
+    /// Host of the v2 issuer, of its key sets and of its token endpoint.
+    pub const fn login_host(self) -> &'static str {
+        match self {
+            Self::Public => "login.microsoftonline.com",
+            Self::UsGov => "login.microsoftonline.us",
+            Self::China => "login.partner.microsoftonline.cn",
+        }
+    }
+
+    /// Host of the v1 issuer.
+    pub const fn sts_host(self) -> &'static str {
+        match self {
+            Self::Public | Self::UsGov => "sts.windows.net",
+            Self::China => "sts.chinacloudapi.cn",
+        }
+    }
+
+    /// Values of a key's `cloud_instance_name` that belong to this cloud.
+    pub const fn instance_names(self) -> &'static [&'static str] {
+        match self {
+            Self::Public => &["microsoftonline.com"],
+            Self::UsGov => &["microsoftonline.us"],
+            Self::China => &["partner.microsoftonline.cn", "chinacloudapi.cn"],
+        }
+    }
+}
+
+/// A token version of Entra (the API's manifest picks it).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    V1,
+    V2,
+}
+
+impl Entra {
+    /// The `iss` that this cloud writes for `tenant`.
+    pub fn issuer(&self, version: Version, tenant: &str) -> String {
+        match version {
+            Version::V1 => format!("https://{}/{tenant}/", self.cloud.sts_host()),
+            Version::V2 => format!("https://{}/{tenant}/v2.0", self.cloud.login_host()),
+        }
+    }
+
+    /// Reads an `iss` back into version and tenant, if it has one of this cloud's forms and an
+    /// accepted version. The tenant need not be allowed.
+    pub fn read_issuer<'a>(&self, iss: &'a str) -> Option<(Version, &'a str)> {
+        let rest = iss.strip_prefix("https://")?;
+        let (host, rest) = rest.split_once('/')?;
+        let (version, tenant) = if self.v2 && host == self.cloud.login_host() {
+            (Version::V2, rest.strip_suffix("/v2.0")?)
+        } else if self.v1 && host == self.cloud.sts_host() {
+            (Version::V1, rest.strip_suffix('/')?)
+        } else {
+            return None;
+        };
+        is_guid(tenant).then_some((version, tenant))
+    }
+}
+
+/// Which claims hold what rules ask for.
+#[derive(Clone, Debug)]
+pub struct ClaimNames {
+    pub roles: ClaimPath,
+    pub groups: ClaimPath,
+    /// `None`: `scope`, else `scp`.
+    pub scope: Option<ClaimPath>,
+    /// `None`: `azp`, else `appid`, else `client_id`.
+    pub client: Option<ClaimPath>,
+    pub object: ClaimPath,
+    pub tenant: ClaimPath,
+}
+
+/// Whether the text is a GUID in its hyphenated form.
+pub fn is_guid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+/// The issuer that an `iss` picks, before any key is looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Selected {
+    /// Index into the configured issuers.
+    Issuer(usize),
+    /// An Entra issuer of a cloud we trust, but of a tenant we do not.
+    ForeignTenant,
+    Unknown,
+}
+
+pub fn select(issuers: &[Issuer], iss: &str) -> Selected {
+    let mut foreign = false;
+    for (index, issuer) in issuers.iter().enumerate() {
+        match &issuer.authority {
+            Authority::Oidc { issuer } if issuer == iss => return Selected::Issuer(index),
+            Authority::Oidc { .. } => {}
+            Authority::Entra(entra) => match entra.read_issuer(iss) {
+                Some((_, tenant)) if entra.tenants.allow(tenant) => {
+                    return Selected::Issuer(index);
+                }
+                Some(_) => foreign = true,
+                None => {}
+            },
+        }
+    }
+    match foreign {
+        true => Selected::ForeignTenant,
+        false => Selected::Unknown,
+    }
+}
