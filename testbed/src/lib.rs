@@ -1,7 +1,16 @@
 //! Stand-ins for what stands around the gateway, and a runner for a real Envoy.
 //!
 //! - [`keys`], [`mint`], [`persona`]: who calls, with which token. Synchronous; for unit tests too.
+//! - [`entra`]: Microsoft Entra ID (and a generic OIDC realm), with [`fault`]s on demand.
+//! - [`tls`], [`client`]: certificates the stand-ins show, and a client that trusts them.
 
+pub mod client;
+pub mod entra;
+pub mod fault;
 pub mod keys;
 pub mod mint;
 pub mod persona;
+mod server;
+pub mod tls;
+
+pub use reqwest;
