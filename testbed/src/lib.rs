@@ -1,1 +1,18 @@
-//! Stand-ins and the Envoy runner.
+//! Stand-ins for what stands around the gateway, and a runner for a real Envoy.
+//!
+//! - [`keys`], [`mint`], [`persona`]: who calls, with which token. Synchronous; for unit tests too.
+//! - [`entra`]: Microsoft Entra ID (and a generic OIDC realm), with [`fault`]s on demand.
+//! - [`hf`]: a Hugging Face endpoint that records what reaches it.
+//! - [`tls`], [`client`]: certificates the stand-ins show, and a client that trusts them.
+
+pub mod client;
+pub mod entra;
+pub mod fault;
+pub mod hf;
+pub mod keys;
+pub mod mint;
+pub mod persona;
+mod server;
+pub mod tls;
+
+pub use reqwest;
