@@ -56,6 +56,8 @@ pub enum Mode {
     },
     /// As the real thing, late.
     Delay(Duration),
+    /// As the real thing, with this much time between two events of a stream.
+    Paced(Duration),
     /// No answer, and the connection stays open.
     Hang,
     /// The connection is closed without an answer.

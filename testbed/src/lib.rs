@@ -3,10 +3,12 @@
 //! - [`keys`], [`mint`], [`persona`]: who calls, with which token. Synchronous; for unit tests too.
 //! - [`entra`]: Microsoft Entra ID (and a generic OIDC realm), with [`fault`]s on demand.
 //! - [`hf`]: a Hugging Face endpoint that records what reaches it.
+//! - [`envoy`]: the runner of a real Envoy, configured from the top-level `envoy.yaml`.
 //! - [`tls`], [`client`]: certificates the stand-ins show, and a client that trusts them.
 
 pub mod client;
 pub mod entra;
+pub mod envoy;
 pub mod fault;
 pub mod hf;
 pub mod keys;

@@ -1,6 +1,6 @@
 //! One request: recorded, its credential checked, then answered by path.
 
-use std::{future, sync::Arc};
+use std::{future, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -30,7 +30,8 @@ async fn handle(Extract(state): Extract<Arc<State>>, request: Request) -> Respon
     let recorded = Recorded::new(&parts, body);
     state.record(recorded.clone());
     match state.mode() {
-        Mode::Normal => answer(&state, &recorded, &parts.method),
+        Mode::Normal => answer(&state, &recorded, &parts.method, Duration::ZERO),
+        Mode::Paced(gap) => answer(&state, &recorded, &parts.method, gap),
         Mode::Fixed {
             status,
             headers,
@@ -38,7 +39,7 @@ async fn handle(Extract(state): Extract<Arc<State>>, request: Request) -> Respon
         } => fixed(status, headers, body),
         Mode::Delay(delay) => {
             tokio::time::sleep(delay).await;
-            answer(&state, &recorded, &parts.method)
+            answer(&state, &recorded, &parts.method, Duration::ZERO)
         }
         Mode::Hang => future::pending().await,
         Mode::Reset => {
@@ -51,7 +52,8 @@ async fn handle(Extract(state): Extract<Arc<State>>, request: Request) -> Respon
     }
 }
 
-fn answer(state: &State, request: &Recorded, method: &Method) -> Response {
+/// `gap` is the time between two events of a stream.
+fn answer(state: &State, request: &Recorded, method: &Method, gap: Duration) -> Response {
     let path = request.path.split('?').next().unwrap_or_default();
     if path == "/health" {
         return StatusCode::OK.into_response();
@@ -76,7 +78,7 @@ fn answer(state: &State, request: &Recorded, method: &Method) -> Response {
         );
     }
     match serde_json::from_slice(&request.body) {
-        Ok(asked) => post(path, &asked, model.as_deref()),
+        Ok(asked) => post(path, &asked, model.as_deref(), gap),
         Err(error) => json(
             StatusCode::UNPROCESSABLE_ENTITY,
             &answers::error(&format!(
@@ -98,19 +100,20 @@ fn get(path: &str) -> Response {
     }
 }
 
-fn post(path: &str, asked: &Value, model: Option<&str>) -> Response {
+fn post(path: &str, asked: &Value, model: Option<&str>, gap: Duration) -> Response {
+    let sse = |events| stream::respond(events, gap);
     let streams = asked["stream"].as_bool().unwrap_or(false);
     let ok = |body: Value| json(StatusCode::OK, &body);
     match path {
-        "/v1/chat/completions" if streams => stream::chat(asked),
+        "/v1/chat/completions" if streams => sse(stream::chat(asked)),
         "/v1/chat/completions" => ok(openai::chat(asked, model)),
-        "/v1/completions" if streams => stream::completion(asked),
+        "/v1/completions" if streams => sse(stream::completion(asked)),
         "/v1/completions" => ok(openai::completion(asked)),
         "/v1/responses" => ok(openai::response(asked)),
         "/v1/messages" => ok(openai::message(asked)),
         "/v1/embeddings" => ok(openai::embeddings(asked)),
-        "/generate_stream" => stream::generate(asked),
-        "/" if streams => stream::generate(asked),
+        "/generate_stream" => sse(stream::generate(asked)),
+        "/" if streams => sse(stream::generate(asked)),
         "/generate" => generated(asked, answers::generate(asked)),
         "/" => generated(asked, Value::Array(vec![answers::generate(asked)])),
         "/embed" => {

@@ -1,6 +1,6 @@
 //! Server-sent events: an answer word by word, in one piece of the body each.
 
-use std::{convert::Infallible, io};
+use std::{io, time::Duration};
 
 use axum::{
     body::Body,
@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
 use super::{
@@ -24,7 +24,7 @@ pub(super) enum Break {
 }
 
 /// Chat completion chunks; usage in a last chunk without choices, if asked for.
-pub(super) fn chat(asked: &Value) -> Response {
+pub(super) fn chat(asked: &Value) -> Vec<Bytes> {
     let chunk = |delta: Value, finish: Value| {
         json!({
             "object": "chat.completion.chunk", "id": "chatcmpl-testbed", "created": CREATED,
@@ -44,7 +44,7 @@ pub(super) fn chat(asked: &Value) -> Response {
 }
 
 /// Text completion chunks.
-pub(super) fn completion(asked: &Value) -> Response {
+pub(super) fn completion(asked: &Value) -> Vec<Bytes> {
     let chunk = |text: &str, finish: Value| {
         json!({
             "object": "text_completion", "id": "cmpl-testbed", "created": CREATED,
@@ -60,9 +60,9 @@ pub(super) fn completion(asked: &Value) -> Response {
 }
 
 /// TGI's own events: the last token carries the whole text and the details.
-pub(super) fn generate(asked: &Value) -> Response {
+pub(super) fn generate(asked: &Value) -> Vec<Bytes> {
     let count = generated_tokens(asked);
-    let events: Vec<Event> = pieces(asked)
+    pieces(asked)
         .enumerate()
         .map(|(index, word)| {
             let last = index + 1 == count;
@@ -76,8 +76,7 @@ pub(super) fn generate(asked: &Value) -> Response {
             let token = json!({"id": index, "text": word, "logprob": -0.5, "special": false});
             data(&json!({"index": index + 1, "token": token, "generated_text": text, "details": details}))
         })
-        .collect();
-    respond(events)
+        .collect()
 }
 
 /// A chat stream that fails after its first event.
@@ -89,19 +88,20 @@ pub(super) fn broken(how: Break) -> Response {
         Break::Reset => Err(io::Error::other(
             "the testbed was told to break this stream",
         )),
-        Break::ErrorEvent => Ok(Bytes::from(
-            "data: {\"error\":{\"message\":\"Model is overloaded\",\"type\":\"overloaded\",\"param\":null,\"code\":null}}\n\n",
-        )),
+        Break::ErrorEvent => Ok(data(&json!({"error": {
+            "message": "Model is overloaded", "type": "overloaded", "param": null, "code": null}}))),
     };
-    let first = data(&first).unwrap_or_else(|never| match never {});
-    sse(Body::from_stream(stream::iter([Ok(first), second])))
+    sse(vec![Ok(data(&first)), second], Duration::ZERO)
 }
 
-type Event = Result<Bytes, Infallible>;
+/// The events, `gap` apart.
+pub(super) fn respond(events: Vec<Bytes>, gap: Duration) -> Response {
+    sse(events.into_iter().map(Ok).collect(), gap)
+}
 
-fn openai_events(asked: &Value, chunks: Vec<Value>) -> Response {
+fn openai_events(asked: &Value, chunks: Vec<Value>) -> Vec<Bytes> {
     // Servers send a comment first when the queue is long; clients must skip it.
-    let mut events: Vec<Event> = vec![Ok(Bytes::from_static(b": keep-alive\n\n"))];
+    let mut events = vec![Bytes::from_static(b": keep-alive\n\n")];
     events.extend(chunks.iter().map(data));
     if asked["stream_options"]["include_usage"]
         .as_bool()
@@ -115,20 +115,29 @@ fn openai_events(asked: &Value, chunks: Vec<Value>) -> Response {
             "model": asked_model(asked), "choices": [], "usage": usage(asked)}),
         ));
     }
-    events.push(Ok(Bytes::from_static(b"data: [DONE]\n\n")));
-    respond(events)
+    events.push(Bytes::from_static(b"data: [DONE]\n\n"));
+    events
 }
 
-fn respond(events: Vec<Event>) -> Response {
-    sse(Body::from_stream(stream::iter(events)))
+fn sse(events: Vec<io::Result<Bytes>>, gap: Duration) -> Response {
+    let paced =
+        stream::iter(events.into_iter().enumerate()).then(move |(index, event)| async move {
+            if index > 0 {
+                // Even without a gap: what came before leaves in a write of its own, also when an error follows.
+                tokio::task::yield_now().await;
+                tokio::time::sleep(gap).await;
+            }
+            event
+        });
+    (
+        [(CONTENT_TYPE, "text/event-stream")],
+        Body::from_stream(paced),
+    )
+        .into_response()
 }
 
-fn sse(body: Body) -> Response {
-    ([(CONTENT_TYPE, "text/event-stream")], body).into_response()
-}
-
-fn data(value: &Value) -> Event {
-    Ok(Bytes::from(format!("data: {value}\n\n")))
+fn data(value: &Value) -> Bytes {
+    Bytes::from(format!("data: {value}\n\n"))
 }
 
 /// The answer's words, each but the first with the space before it.

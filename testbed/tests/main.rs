@@ -1,0 +1,6 @@
+//! The testbed's own tests: what the gateway's tests rely on. One binary, since linking costs more than running.
+
+mod entra;
+mod envoy;
+mod hf;
+mod tokens;
