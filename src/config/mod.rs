@@ -4,6 +4,24 @@
 //! writes, `compile` turns them into the types that the other rooms own. The gate and the CLI call
 //! [`load`]; nobody else needs this room.
 
+mod compile;
+mod digest;
+mod error;
+mod excerpt;
+mod node;
+mod path;
+mod problem;
+mod proto;
+mod source;
+mod suggest;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+pub use error::{ConfigError, ConfigErrors};
+pub use problem::Problem;
+pub use proto::StructError;
+
 use crate::credential::Credential;
 use crate::forward::Forwarding;
 use crate::keys::source::KeySource;
@@ -12,7 +30,36 @@ use crate::reply::ReplyStyle;
 use crate::token::bearer::Carrier;
 use crate::token::claim_path::ClaimPath;
 use crate::token::issuer::Issuer;
+use error::Findings;
+use serde_json::Value;
 use std::time::Duration;
+
+/// Reads a plugin configuration: JSON text, or the wire form of `google.protobuf.Struct`. `env` is
+/// the environment of the VM.
+///
+/// # Errors
+/// All that is wrong with it, each with its path; never the value of a secret.
+pub fn load(text: &[u8], env: &dyn Fn(&str) -> Option<String>) -> Result<Config, ConfigErrors> {
+    let value = source::read(text).map_err(ConfigErrors::whole)?;
+    load_value(&value, env)
+}
+
+/// The same from a value read elsewhere, as the CLI reads YAML.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_value(
+    value: &Value,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Config, ConfigErrors> {
+    let mut findings = Findings::default();
+    let wire = node::read(value, &mut findings);
+    let compiled = wire.map(|wire| compile::compile(&wire, env, digest::of(value), &mut findings));
+    match compiled {
+        Some(Ok(config)) if findings.is_empty() => Ok(config),
+        _ => Err(findings.into_errors()),
+    }
+}
 
 /// A configuration that holds together: every name resolves, every bound is sane.
 #[derive(Clone, Debug)]
@@ -30,6 +77,19 @@ pub struct Config {
     /// First 16 hexadecimal digits of the SHA-256 of the configuration without its secrets: tells
     /// in an audit record which policy decided.
     pub digest: String,
+}
+
+impl Config {
+    /// One line for the log of a host that has accepted it.
+    pub fn summary(&self) -> String {
+        format!(
+            "{} issuers, {} rules, {} credentials, policy {}",
+            self.issuers.len(),
+            self.policy.anonymous.len() + self.policy.rules.len(),
+            self.credentials.len(),
+            self.digest
+        )
+    }
 }
 
 /// Where the caller's token is, and its bounds.

@@ -26,6 +26,11 @@ impl ClaimPath {
         })
     }
 
+    /// A top-level member.
+    pub fn member(name: &str) -> Self {
+        Self { text: name.to_owned(), segments: vec![name.to_owned()] }
+    }
+
     pub fn as_str(&self) -> &str {
         &self.text
     }

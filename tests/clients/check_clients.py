@@ -8,7 +8,7 @@ The end-to-end tests start Envoy with the filter and a stand-in for a Hugging Fa
 
     GATEWAY_URL      where the gateway listens, without a path
     TOKEN_OK         an Entra ID token that a rule permits every route below with
-    TOKEN_FORBIDDEN  a valid Entra ID token that no rule permits           -> 403, code no_rule
+    TOKEN_FORBIDDEN  a valid Entra ID token that no rule permits           -> 403, code rule_unsatisfied
     TOKEN_EXPIRED    a token that would be permitted, had it not expired   -> 401, code token_expired
 
 It prints `ok NAME` for each check, says what was expected and what came for each that fails, ends with
@@ -53,7 +53,7 @@ import openai
 from huggingface_hub import AsyncInferenceClient, InferenceClient
 from huggingface_hub.errors import HfHubHTTPError
 
-CODE_FORBIDDEN = "no_rule"
+CODE_FORBIDDEN = "rule_unsatisfied"
 CODE_EXPIRED = "token_expired"
 CODE_OWN_HF_TOKEN = "hugging_face_token"
 # Shaped as a personal Hugging Face token, which clients fall back to when they find one. It opens nothing.

@@ -1,0 +1,75 @@
+//! `credentials`: what replaces the caller's Authorization.
+
+use super::super::error::{Findings, Reported};
+use super::super::path;
+use super::super::problem::Problem;
+use super::super::wire::credential as wire;
+use super::{Environment, each, names, text, unbuilt};
+use crate::credential::Credential;
+use crate::secret::Secret;
+
+const AT: &str = "credentials";
+const SOURCES: &[&str] = &["env", "value", "http", "token_exchange"];
+
+pub(super) fn compile(
+    credentials: &[wire::Credential],
+    env: Environment<'_>,
+    findings: &mut Findings,
+) -> Result<Vec<Credential>, Reported> {
+    names::check(AT, credentials.iter().map(|credential| credential.name.as_str()), findings);
+    each(credentials, AT, findings, |wire, at, findings| {
+        let value = value(wire, env, at, findings)?;
+        Ok(Credential { name: wire.name.as_str().into(), value })
+    })
+}
+
+fn value(
+    wire: &wire::Credential,
+    env: Environment<'_>,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<Secret, Reported> {
+    match (&wire.env, &wire.value, &wire.http, &wire.token_exchange) {
+        (Some(name), None, None, None) => variable(name, env, &path::member(at, "env"), findings),
+        (None, Some(value), None, None) => {
+            secret(value.clone(), None, &path::member(at, "value"), findings)
+        }
+        (None, None, Some(_), None) => Err(unbuilt::polled(at, findings)),
+        (None, None, None, Some(_)) => Err(unbuilt::token_exchange(at, findings)),
+        (env, value, http, exchange) => {
+            let given = [env.is_some(), value.is_some(), http.is_some(), exchange.is_some()];
+            let found = SOURCES.iter().copied().zip(given).filter(|(_, given)| *given);
+            let found = found.map(|(name, _)| name).collect();
+            Err(findings.choose(at, SOURCES, found))
+        }
+    }
+}
+
+fn variable(
+    name: &str,
+    env: Environment<'_>,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<Secret, Reported> {
+    let is_name = !name.is_empty() && !name.contains(['=', '\0']);
+    let rule = "is no environment variable's name; write one such as HF_TOKEN";
+    let name = text::ruled(name, is_name, rule, at, findings)?;
+    match env(&name) {
+        None => Err(findings.add(at, Problem::MissingVariable { name })),
+        Some(value) if value.is_empty() => Err(findings.add(at, Problem::EmptyVariable { name })),
+        Some(value) => secret(value, Some(name), at, findings),
+    }
+}
+
+/// The value goes into a header as it is.
+fn secret(
+    value: String,
+    variable: Option<String>,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<Secret, Reported> {
+    match text::is_visible(&value) {
+        true => Ok(Secret::new(value)),
+        false => Err(findings.add(at, Problem::BadSecret { variable })),
+    }
+}

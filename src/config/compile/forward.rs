@@ -1,0 +1,93 @@
+//! `forward`: what a permitted request carries to the upstream.
+
+use super::super::error::{Findings, Reported};
+use super::super::path;
+use super::super::problem::Problem;
+use super::super::wire;
+use super::{optional, text};
+use crate::forward::{Forwarding, IdentityField};
+
+pub(super) fn compile(
+    forward: &wire::Forward,
+    token: &wire::Token,
+    findings: &mut Findings,
+) -> Result<Forwarding, Reported> {
+    let headers = identity_headers(forward, token, findings);
+    let bill_to = optional(forward.bill_to.as_deref(), |name| {
+        let rule = "is no organization's name; write it as Hugging Face does, in visible ASCII \
+                    without blanks";
+        text::ruled(name, text::is_visible(name), rule, "forward.bill_to", findings)
+    });
+    Ok(Forwarding { identity_headers: headers?, bill_to: bill_to? })
+}
+
+fn identity_headers(
+    forward: &wire::Forward,
+    token: &wire::Token,
+    findings: &mut Findings,
+) -> Result<Vec<(String, IdentityField)>, Reported> {
+    const AT: &str = "forward.identity_headers";
+    let mut headers: Vec<(String, IdentityField)> = Vec::new();
+    let mut failed = None;
+    for (name, field) in &forward.identity_headers {
+        let at = path::member(AT, name);
+        let header = identity_header(name, token, &at, findings);
+        let field = identity_field(field, &at, findings);
+        let lower = name.to_ascii_lowercase();
+        let twice = headers.iter().any(|(other, _)| *other == lower);
+        match (header, field) {
+            (Ok(_), Ok(_)) if twice => {
+                let first = "another spelling of it".to_owned();
+                failed = Some(findings.add(at, Problem::DuplicateHeader { first }));
+            }
+            (Ok(header), Ok(field)) => headers.push((header, field)),
+            (Err(reported), _) | (_, Err(reported)) => failed = Some(reported),
+        }
+    }
+    match failed {
+        None => Ok(headers),
+        Some(reported) => Err(reported),
+    }
+}
+
+/// A header that is free to tell the upstream who calls.
+fn identity_header(
+    name: &str,
+    token: &wire::Token,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<String, Reported> {
+    let header = text::header_name(name, at, findings)?;
+    let carries_token = |carrier: &wire::Carrier| carrier.name.eq_ignore_ascii_case(&header);
+    let why = match header.as_str() {
+        "authorization" => "the Hugging Face credential goes there",
+        "x-hf-bill-to" => "`forward.bill_to` sets it",
+        "x-scale-up-timeout" => "`forward.scale_up_timeout` sets it",
+        "accept" | "accept-encoding" | "content-encoding" | "content-type" | "cookie"
+        | "expect" | "x-request-id" => "the request itself depends on this header",
+        name if name.starts_with("x-envoy-") || name.starts_with("x-forwarded-") => {
+            "the proxy itself sets such headers"
+        }
+        _ if token.headers.iter().flatten().any(carries_token) => {
+            "`token.headers` takes the caller's token from it"
+        }
+        _ => return Ok(header),
+    };
+    Err(findings.add(at, Problem::ReservedHeader { why }))
+}
+
+fn identity_field(
+    field: &str,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<IdentityField, Reported> {
+    Ok(match field {
+        "oid" | "object" => IdentityField::Object,
+        "client" => IdentityField::Client,
+        "tid" | "tenant" => IdentityField::Tenant,
+        "sub" | "subject" => IdentityField::Subject,
+        "issuer" => IdentityField::Issuer,
+        "kind" => IdentityField::Kind,
+        claim => IdentityField::Claim(text::claim_path(claim, at, findings)?),
+    })
+}

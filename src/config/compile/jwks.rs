@@ -1,0 +1,154 @@
+//! `issuers[].jwks`: where an issuer's keys come from, and when.
+
+use super::super::error::{Findings, Reported};
+use super::super::path;
+use super::super::problem::Problem;
+use super::super::wire::issuer as wire;
+use super::text::{self, HOUR, MILLISECOND, SECOND, YEAR};
+use crate::callout::Target;
+use crate::keys::keyset::KeySet;
+use crate::keys::refresh::Schedule;
+use crate::keys::source::KeySource;
+use crate::token::issuer::{Authority, Entra, Tenants, Version};
+use std::time::Duration;
+
+const REFRESH: Duration = HOUR;
+const MAX_STALE: Duration = Duration::from_secs(24 * 3600);
+const COOLDOWN: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// Entra's name for "whichever tenant" in the addresses of keys and discovery documents.
+const COMMON: &str = "common";
+
+pub(super) fn compile(
+    jwks: &wire::Jwks,
+    authority: Result<&Authority, Reported>,
+    app_id: Option<&str>,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<KeySource, Reported> {
+    let schedule = schedule(jwks, at, findings);
+    if jwks.discovery.is_none() && jwks.keys_cluster.is_some() {
+        let problem = Problem::Useless { beside: "an address of the keys; discovery needs it" };
+        findings.add(path::member(at, "keys_cluster"), problem);
+    }
+    match (&jwks.uri, &jwks.discovery, &jwks.inline) {
+        (Some(uri), None, None) => {
+            let target = target(jwks, uri, "uri", at, findings);
+            Ok(KeySource::Uri { target: target?, schedule: schedule? })
+        }
+        (None, Some(uri), None) => {
+            let target = target(jwks, uri, "discovery", at, findings)?;
+            let keys_cluster = match &jwks.keys_cluster {
+                None => target.cluster.clone(),
+                Some(name) => text::filled(name, &path::member(at, "keys_cluster"), findings)?,
+            };
+            let issuer = documented_issuer(authority?, &target.path);
+            Ok(KeySource::Discovery { target, issuer, keys_cluster, schedule: schedule? })
+        }
+        (None, None, Some(inline)) => {
+            refuse_fetching(jwks, at, findings);
+            let at = path::member(&path::member(at, "inline"), "keys");
+            let keys = KeySet::from_jwks(&inline.keys);
+            keys.map(KeySource::Inline).map_err(|error| findings.add(at, Problem::BadKeySet(error)))
+        }
+        (None, None, None) => match authority? {
+            Authority::Entra(entra) => {
+                let target = target(jwks, &derived(entra, app_id), "uri", at, findings);
+                Ok(KeySource::Uri { target: target?, schedule: schedule? })
+            }
+            Authority::Oidc { .. } => Err(findings.choose(at, SOURCES, Vec::new())),
+        },
+        (uri, discovery, inline) => {
+            let given = [uri.is_some(), discovery.is_some(), inline.is_some()];
+            let found = SOURCES.iter().copied().zip(given).filter(|(_, given)| *given);
+            let found = found.map(|(name, _)| name).collect();
+            Err(findings.choose(at, SOURCES, found))
+        }
+    }
+}
+
+const SOURCES: &[&str] = &["uri", "discovery", "inline"];
+
+fn schedule(jwks: &wire::Jwks, at: &str, findings: &mut Findings) -> Result<Schedule, Reported> {
+    let long = SECOND..=YEAR;
+    let refresh = text::duration(jwks.refresh, REFRESH, long.clone(), (at, "refresh"), findings);
+    let max_stale =
+        text::duration(jwks.max_stale, MAX_STALE, long.clone(), (at, "max_stale"), findings);
+    let cooldown = text::duration(jwks.cooldown, COOLDOWN, long, (at, "cooldown"), findings);
+    let timeout = MILLISECOND..=HOUR;
+    let timeout = text::duration(jwks.timeout, TIMEOUT, timeout, (at, "timeout"), findings);
+    let (refresh, max_stale) = (refresh?, max_stale?);
+    if max_stale < refresh {
+        let problem = Problem::StaleBeforeRefresh { refresh, max_stale };
+        return Err(findings.add(path::member(at, "max_stale"), problem));
+    }
+    Ok(Schedule { refresh, max_stale, cooldown: cooldown?, timeout: timeout? })
+}
+
+fn target(
+    jwks: &wire::Jwks,
+    uri: &str,
+    field: &str,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<Target, Reported> {
+    let target = Target::parse(jwks.cluster.as_deref().unwrap_or_default(), uri)
+        .map_err(|error| findings.add(path::member(at, field), Problem::BadUri(error)));
+    match jwks.cluster.as_deref() {
+        None => Err(findings.absent(at, "cluster", Problem::Missing)),
+        Some("") => Err(findings.add(path::member(at, "cluster"), Problem::EmptyText)),
+        Some(_) => target,
+    }
+}
+
+/// Keys that are written out are never fetched.
+fn refuse_fetching(jwks: &wire::Jwks, at: &str, findings: &mut Findings) {
+    for (field, given) in [
+        ("cluster", jwks.cluster.is_some()),
+        ("refresh", jwks.refresh.is_some()),
+        ("max_stale", jwks.max_stale.is_some()),
+        ("cooldown", jwks.cooldown.is_some()),
+        ("timeout", jwks.timeout.is_some()),
+    ] {
+        if given {
+            let problem = Problem::Useless { beside: "inline keys, which are never fetched" };
+            findings.add(path::member(at, field), problem);
+        }
+    }
+}
+
+/// The address of Entra's keys: one tenant has its own set, several share one.
+fn derived(entra: &Entra, app_id: Option<&str>) -> String {
+    let tenant = only_tenant(entra).unwrap_or(COMMON);
+    // Tokens of both versions are signed with the same keys; only the v2 set names their issuers.
+    let set = if entra.v2 { "discovery/v2.0/keys" } else { "discovery/keys" };
+    let uri = format!("https://{}/{tenant}/{set}", entra.cloud.login_host());
+    match app_id {
+        Some(id) => format!("{uri}?appid={id}"),
+        None => uri,
+    }
+}
+
+fn only_tenant(entra: &Entra) -> Option<&str> {
+    match &entra.tenants {
+        Tenants::Listed(tenants) => match tenants.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        },
+        Tenants::Any => None,
+    }
+}
+
+/// What the discovery document at that path calls its issuer. Entra's path tells the version, and
+/// whether the document is one tenant's or, with `{tenantid}`, everyone's.
+fn documented_issuer(authority: &Authority, path: &str) -> String {
+    match authority {
+        Authority::Oidc { issuer } => issuer.clone(),
+        Authority::Entra(entra) => {
+            let version = if path.contains("/v2.0/") { Version::V2 } else { Version::V1 };
+            let of_all = |part: &str| part == COMMON || part == "organizations";
+            let tenant = only_tenant(entra).filter(|_| !path.split('/').any(of_all));
+            entra.issuer(version, tenant.unwrap_or("{tenantid}"))
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Wire shapes → the types that the other rooms own. Every error is found and carries its path;
+//! what the reading of the shapes has lost is not complained about twice.
+
+mod credentials;
+mod forward;
+mod issuers;
+mod jwks;
+mod names;
+mod overlap;
+mod patterns;
+mod replies;
+mod require;
+mod rules;
+mod text;
+mod token;
+mod unbuilt;
+
+use super::error::{Findings, Reported};
+use super::wire;
+use super::{Config, path};
+
+/// The environment of the VM.
+pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Compiles the whole configuration. What comes back counts only if nothing was found.
+pub(super) fn compile(
+    wire: &wire::Config,
+    env: Environment<'_>,
+    digest: String,
+    findings: &mut Findings,
+) -> Result<Config, Reported> {
+    unbuilt::refuse(wire, findings);
+    let issuers = issuers::compile(&wire.issuers, findings);
+    let token = token::compile(&wire.token, findings);
+    let wait = token::wait(&wire.wait, findings);
+    let credentials = credentials::compile(&wire.credentials, env, findings);
+    let policy = rules::compile(wire, findings);
+    let forward = forward::compile(&wire.forward, &wire.token, findings);
+    let replies = replies::compile(&wire.replies, findings);
+    let audit = replies::audit(&wire.audit, findings);
+    let (issuers, sources) = issuers?.into_iter().unzip();
+    Ok(Config {
+        issuers,
+        sources,
+        token: token?,
+        wait: wait?,
+        credentials: credentials?,
+        policy: policy?,
+        forward: forward?,
+        replies: replies?,
+        audit: audit?,
+        digest,
+    })
+}
+
+/// Compiles every item of a list, past those that fail.
+fn each<'w, T, U>(
+    items: &'w [T],
+    at: &str,
+    findings: &mut Findings,
+    mut compile: impl FnMut(&'w T, &str, &mut Findings) -> Result<U, Reported>,
+) -> Result<Vec<U>, Reported> {
+    let mut compiled = Vec::new();
+    let mut failed = None;
+    for (index, item) in items.iter().enumerate() {
+        match compile(item, &path::item(at, index), findings) {
+            Ok(item) => compiled.push(item),
+            Err(reported) => failed = Some(reported),
+        }
+    }
+    match failed {
+        None => Ok(compiled),
+        Some(reported) => Err(reported),
+    }
+}
+
+/// Compiles what may be absent.
+fn optional<T, U>(
+    item: Option<T>,
+    compile: impl FnOnce(T) -> Result<U, Reported>,
+) -> Result<Option<U>, Reported> {
+    item.map(compile).transpose()
+}

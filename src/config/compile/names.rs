@@ -1,0 +1,68 @@
+//! Names of issuers, credentials and rules, and references to them.
+
+use super::super::error::{Findings, Reported};
+use super::super::path;
+use super::super::problem::Problem;
+use super::super::suggest;
+
+const MAX_BYTES: usize = 63;
+
+/// Checks the names of one section: their characters, and that none stands twice.
+pub(super) fn check<'w>(
+    section: &str,
+    names: impl Iterator<Item = &'w str>,
+    findings: &mut Findings,
+) {
+    let mut seen: Vec<&str> = Vec::new();
+    for (index, name) in names.enumerate() {
+        let entry = path::item(section, index);
+        let at = path::member(&entry, "name");
+        if !is_name(name) {
+            findings.add(at, Problem::BadName { name: name.to_owned() });
+        } else if let Some(first) = seen.iter().position(|other| *other == name) {
+            findings.add(at, Problem::DuplicateName { first: path::item(section, first) });
+        }
+        seen.push(name);
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=MAX_BYTES).contains(&name.len()) && name.bytes().all(allowed)
+}
+
+/// What may be referred to.
+pub(super) struct Names<'w> {
+    /// What one of them is: `credential`; the section is the plural.
+    kind: &'static str,
+    section: &'static str,
+    names: Vec<&'w str>,
+}
+
+impl<'w> Names<'w> {
+    pub(super) fn issuers(names: impl Iterator<Item = &'w str>) -> Self {
+        Self { kind: "issuer", section: "issuers", names: names.collect() }
+    }
+
+    pub(super) fn credentials(names: impl Iterator<Item = &'w str>) -> Self {
+        Self { kind: "credential", section: "credentials", names: names.collect() }
+    }
+
+    /// The index of the name.
+    pub(super) fn find(
+        &self,
+        name: &str,
+        at: &str,
+        findings: &mut Findings,
+    ) -> Result<usize, Reported> {
+        if let Some(index) = self.names.iter().position(|known| *known == name) {
+            return Ok(index);
+        }
+        if let Some(reported) = findings.lost_names(self.section) {
+            return Err(reported);
+        }
+        let suggestion = suggest::nearest(name, self.names.iter().copied()).map(str::to_owned);
+        let (kind, name) = (self.kind, name.to_owned());
+        Err(findings.add(at, Problem::Dangling { kind, name, suggestion }))
+    }
+}

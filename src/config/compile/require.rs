@@ -1,0 +1,131 @@
+//! `rules[].require`: what is asked of the caller.
+
+use super::super::error::{Findings, Reported};
+use super::super::path;
+use super::super::problem::Problem;
+use super::super::wire::rule as wire;
+use super::names::Names;
+use super::{each, issuers, text, unbuilt};
+use crate::policy::rule::{ClaimTest, Requirement};
+use crate::token::claims::Kind;
+use crate::token::issuer::is_guid;
+use serde_json::Value;
+
+/// `at` is where the requirement stands: `rules[0].require`, or an item of `all` or `any`.
+pub(super) fn compile(
+    wire: &wire::Requirement,
+    known_issuers: &Names<'_>,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<Requirement, Reported> {
+    use wire::Requirement as Wire;
+    let inside = |name: &str| path::member(at, name);
+    match wire {
+        Wire::Role(text) => filled(text, &inside("role"), findings, Requirement::Role),
+        Wire::Group(text) => filled(text, &inside("group"), findings, Requirement::Group),
+        Wire::Scope(text) => filled(text, &inside("scope"), findings, Requirement::Scope),
+        Wire::DirectoryRole(id) => {
+            let what = "template id of a directory role";
+            let id = issuers::guid(id, what, &inside("directory_role"), findings)?;
+            Ok(Requirement::DirectoryRole(id))
+        }
+        Wire::Client(text) => filled(text, &inside("client"), findings, Requirement::Client),
+        Wire::Object(text) => filled(text, &inside("object"), findings, Requirement::Object),
+        Wire::Tenant(text) => filled(text, &inside("tenant"), findings, Requirement::Tenant),
+        Wire::Issuer(name) => {
+            known_issuers.find(name, &inside("issuer"), findings)?;
+            Ok(Requirement::Issuer(name.clone()))
+        }
+        Wire::Kind(wire::Kind::User) => Ok(Requirement::Kind(Kind::User)),
+        Wire::Kind(wire::Kind::App) => Ok(Requirement::Kind(Kind::App)),
+        Wire::ManagedIdentity(id) => {
+            let obeys = id.starts_with("/subscriptions/") || is_guid(id);
+            let rule = "is no managed identity; write its object id (a GUID) or its ARM id, which \
+                        begins with /subscriptions/";
+            text::ruled(id, obeys, rule, &inside("managed_identity"), findings)
+                .map(Requirement::ManagedIdentity)
+        }
+        Wire::Mfa(_) => Err(unbuilt::mfa(at, findings)),
+        Wire::AuthContext(_) => Err(unbuilt::auth_context(at, findings)),
+        Wire::Source(_) => Err(unbuilt::source(at, findings)),
+        Wire::Time(_) => Err(unbuilt::time(at, findings)),
+        Wire::Peer(_) => Err(unbuilt::peer(at, findings)),
+        Wire::Claim(test) => claim(test, &inside("claim"), findings),
+        Wire::All(parts) => {
+            let otherwise = "name what is required: nothing at all would be satisfied by anyone";
+            several(parts, known_issuers, &inside("all"), otherwise, findings).map(Requirement::All)
+        }
+        Wire::Any(parts) => {
+            let otherwise = "name what is required: none of nothing is satisfied by nobody";
+            several(parts, known_issuers, &inside("any"), otherwise, findings).map(Requirement::Any)
+        }
+        Wire::Not(part) => {
+            let part = compile(part, known_issuers, &inside("not"), findings)?;
+            Ok(Requirement::Not(Box::new(part)))
+        }
+    }
+}
+
+fn several(
+    parts: &[wire::Requirement],
+    known_issuers: &Names<'_>,
+    at: &str,
+    otherwise: &'static str,
+    findings: &mut Findings,
+) -> Result<Vec<Requirement>, Reported> {
+    if parts.is_empty() {
+        return Err(findings.add(at, Problem::EmptyList { otherwise }));
+    }
+    each(parts, at, findings, |part, at, findings| compile(part, known_issuers, at, findings))
+}
+
+fn filled(
+    text: &str,
+    at: &str,
+    findings: &mut Findings,
+    requirement: fn(String) -> Requirement,
+) -> Result<Requirement, Reported> {
+    text::filled(text, at, findings).map(requirement)
+}
+
+const TESTS: &[&str] = &["equals", "one_of", "contains", "present"];
+
+fn claim(wire: &wire::Claim, at: &str, findings: &mut Findings) -> Result<Requirement, Reported> {
+    let path = text::claim_path(&wire.path, &path::member(at, "path"), findings);
+    let test = match (&wire.equals, &wire.one_of, &wire.contains, wire.present) {
+        (Some(value), None, None, None) => {
+            scalar(value, &path::member(at, "equals"), findings).map(ClaimTest::Equals)
+        }
+        (None, Some(values), None, None) => {
+            one_of(values, &path::member(at, "one_of"), findings).map(ClaimTest::OneOf)
+        }
+        (None, None, Some(value), None) => {
+            scalar(value, &path::member(at, "contains"), findings).map(ClaimTest::Contains)
+        }
+        (None, None, None, Some(present)) => Ok(ClaimTest::Present(present)),
+        (equals, one_of, contains, present) => {
+            let given = [equals.is_some(), one_of.is_some(), contains.is_some(), present.is_some()];
+            let found = TESTS.iter().copied().zip(given).filter(|(_, given)| *given);
+            let found = found.map(|(name, _)| name).collect();
+            Err(findings.choose(at, TESTS, found))
+        }
+    };
+    Ok(Requirement::Claim { path: path?, test: test? })
+}
+
+fn one_of(values: &[Value], at: &str, findings: &mut Findings) -> Result<Vec<Value>, Reported> {
+    if values.is_empty() {
+        let otherwise = "list the accepted values";
+        return Err(findings.add(at, Problem::EmptyList { otherwise }));
+    }
+    each(values, at, findings, scalar)
+}
+
+fn scalar(value: &Value, at: &str, findings: &mut Findings) -> Result<Value, Reported> {
+    match value {
+        Value::String(_) | Value::Number(_) | Value::Bool(_) => Ok(value.clone()),
+        Value::Null | Value::Array(_) | Value::Object(_) => {
+            Err(findings.add(at, Problem::NotScalar))
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! `rules`: who may do what.
+
+use super::super::error::{Findings, Reported};
+use super::super::problem::Problem;
+use super::super::wire::rule as wire;
+use super::super::{path, wire::Config};
+use super::names::{self, Names};
+use super::{each, optional, patterns, require};
+use crate::policy::rule::{AnonymousRule, Effect, Match, Mode, Policy, Requirement, Rule};
+
+const AT: &str = "rules";
+
+pub(super) fn compile(config: &Config, findings: &mut Findings) -> Result<Policy, Reported> {
+    names::check(AT, config.rules.iter().map(|rule| rule.name.as_str()), findings);
+    let known = Known {
+        issuers: Names::issuers(config.issuers.iter().map(|issuer| issuer.name.as_str())),
+        credentials: Names::credentials(config.credentials.iter().map(|c| c.name.as_str())),
+    };
+    let rules = each(&config.rules, AT, findings, |rule, at, findings| match rule.anonymous {
+        true => anonymous(rule, &known, at, findings).map(Compiled::Anonymous),
+        false => ordinary(rule, &known, at, findings).map(Compiled::Ordinary),
+    })?;
+    let mut policy = Policy::default();
+    for rule in rules {
+        match rule {
+            Compiled::Anonymous(rule) => policy.anonymous.push(rule),
+            Compiled::Ordinary(rule) => policy.rules.push(rule),
+        }
+    }
+    Ok(policy)
+}
+
+/// What rules may name.
+struct Known<'w> {
+    issuers: Names<'w>,
+    credentials: Names<'w>,
+}
+
+enum Compiled {
+    Anonymous(AnonymousRule),
+    Ordinary(Rule),
+}
+
+fn anonymous(
+    wire: &wire::Rule,
+    known: &Known<'_>,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<AnonymousRule, Reported> {
+    let mut refused = None;
+    for (field, given, what) in [
+        ("require", wire.require.is_some(), "`require`"),
+        ("effect", wire.effect == Some(wire::Effect::Deny), "`effect: deny`"),
+        ("mode", wire.mode == Some(wire::Mode::Shadow), "`mode: shadow`"),
+        ("match.issuers", wire.matches.issuers.is_some(), "`match.issuers`"),
+    ] {
+        if given {
+            let at = format!("{at}.{field}");
+            refused = Some(findings.add(at, Problem::NotForAnonymous { field: what }));
+        }
+    }
+    let m = &wire.matches;
+    let narrowed = m.hosts.is_some() || m.methods.is_some() || m.paths.is_some();
+    if !narrowed && m.models.is_none() && m.issuers.is_none() {
+        refused = Some(findings.absent(at, "match", Problem::AnonymousEverywhere));
+    }
+    let matches = matches(m, known, &path::member(at, "match"), findings);
+    let credential = optional(wire.credential.as_deref(), |name| {
+        known.credentials.find(name, &path::member(at, "credential"), findings)
+    });
+    match refused {
+        Some(reported) => Err(reported),
+        None => Ok(AnonymousRule {
+            name: wire.name.as_str().into(),
+            matches: matches?,
+            credential: credential?,
+        }),
+    }
+}
+
+fn ordinary(
+    wire: &wire::Rule,
+    known: &Known<'_>,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<Rule, Reported> {
+    let matches = matches(&wire.matches, known, &path::member(at, "match"), findings);
+    let effect = effect(wire, known, at, findings);
+    let require = match (&wire.require, wire.effect) {
+        (Some(requirement), _) => {
+            require::compile(requirement, &known.issuers, &path::member(at, "require"), findings)
+        }
+        // A deny rule that asks nothing denies whoever calls: nothing is left to satisfy.
+        (None, Some(wire::Effect::Deny)) => Ok(Requirement::All(Vec::new())),
+        (None, _) => Err(asked(at, "require", Problem::NoRequirement, findings)),
+    };
+    Ok(Rule {
+        name: wire.name.as_str().into(),
+        matches: matches?,
+        require: require?,
+        effect: effect?,
+        mode: match wire.mode {
+            None | Some(wire::Mode::Enforce) => Mode::Enforce,
+            Some(wire::Mode::Shadow) => Mode::Shadow,
+        },
+    })
+}
+
+/// Adds that a rule lacks what only those that allow need, if it is known to be one.
+fn asked(at: &str, field: &str, problem: Problem, findings: &mut Findings) -> Reported {
+    let unsure = findings.unsure(at, "anonymous").or(findings.unsure(at, "effect"));
+    unsure.unwrap_or_else(|| findings.absent(at, field, problem))
+}
+
+fn effect(
+    wire: &wire::Rule,
+    known: &Known<'_>,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<Effect, Reported> {
+    let credential = wire.credential.as_deref();
+    let credential_at = path::member(at, "credential");
+    match (wire.effect.unwrap_or(wire::Effect::Allow), credential) {
+        (wire::Effect::Deny, None) => Ok(Effect::Deny),
+        (wire::Effect::Deny, Some(_)) => {
+            Err(findings.add(credential_at, Problem::DenyWithCredential))
+        }
+        (wire::Effect::Allow, None) => {
+            Err(asked(at, "credential", Problem::NoCredential, findings))
+        }
+        (wire::Effect::Allow, Some(name)) => {
+            let credential = known.credentials.find(name, &credential_at, findings)?;
+            Ok(Effect::Allow { credential })
+        }
+    }
+}
+
+fn matches(
+    wire: &wire::Match,
+    known: &Known<'_>,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<Match, Reported> {
+    let hosts = entries(&wire.hosts, &path::member(at, "hosts"), findings, patterns::host);
+    let methods = entries(&wire.methods, &path::member(at, "methods"), findings, patterns::method);
+    let paths = entries(&wire.paths, &path::member(at, "paths"), findings, patterns::path);
+    let issuers = entries(&wire.issuers, &path::member(at, "issuers"), findings, |name, at, f| {
+        known.issuers.find(name, at, f).map(|_| name.into())
+    });
+    Ok(Match { hosts: hosts?, methods: methods?, paths: paths?, issuers: issuers? })
+}
+
+/// The entries of one field; a field that is absent matches everything, an empty one is refused.
+fn entries<T>(
+    given: &Option<Vec<String>>,
+    at: &str,
+    findings: &mut Findings,
+    compile: impl Fn(&str, &str, &mut Findings) -> Result<T, Reported>,
+) -> Result<Vec<T>, Reported> {
+    match given.as_deref() {
+        None => Ok(Vec::new()),
+        Some([]) => {
+            let otherwise = "name what may match, or remove the field to match everything";
+            Err(findings.add(at, Problem::EmptyList { otherwise }))
+        }
+        Some(entries) => each(entries, at, findings, |entry, at, f| compile(entry, at, f)),
+    }
+}

@@ -1,0 +1,150 @@
+//! What a refused configuration comes back as, and the list that it is gathered in.
+
+use super::path;
+use super::problem::Problem;
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// One thing to mend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// Where: `rules[2].credential`; empty for the whole configuration.
+    pub path: String,
+    pub problem: Problem,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.path.is_empty() {
+            true => write!(f, "{}", self.problem),
+            false => write!(f, "{}: {}", self.path, self.problem),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// All that is wrong with a configuration: at least one error, in the order of their paths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigErrors(Vec<ConfigError>);
+
+impl ConfigErrors {
+    pub(super) fn whole(problem: Problem) -> Self {
+        Self(vec![ConfigError { path: String::new(), problem }])
+    }
+
+    pub fn iter(&self) -> std::slice::Iter<'_, ConfigError> {
+        self.0.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a ConfigErrors {
+    type Item = &'a ConfigError;
+    type IntoIter = std::slice::Iter<'a, ConfigError>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// One error a line.
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.0.iter().enumerate() {
+            let before = if index == 0 { "" } else { "\n" };
+            write!(f, "{before}{error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigErrors {}
+
+/// The errors found so far, without those that only follow from others.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    errors: Vec<ConfigError>,
+    /// What could not be read: nothing is said about what would stand there.
+    lost: BTreeSet<String>,
+}
+
+/// Proof that an error stands in the findings: whoever has one may give up.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reported(());
+
+impl Findings {
+    pub(super) fn add(&mut self, path: impl Into<String>, problem: Problem) -> Reported {
+        let error = ConfigError { path: path.into(), problem };
+        if !self.is_lost(&error.path) && !self.errors.contains(&error) {
+            self.errors.push(error);
+        }
+        Reported(())
+    }
+
+    /// Whether nothing is known of a field because it stands there mistyped or unreadable.
+    pub(super) fn unsure(&self, object: &str, field: &str) -> Option<Reported> {
+        let unsure = self.is_mistyped(object, field) || self.is_lost(&path::member(object, field));
+        unsure.then_some(Reported(()))
+    }
+
+    /// Adds that a field is not there, unless it is, under a mistyped name.
+    pub(super) fn absent(&mut self, object: &str, field: &str, problem: Problem) -> Reported {
+        match self.is_mistyped(object, field) {
+            true => Reported(()),
+            false => self.add(path::member(object, field), problem),
+        }
+    }
+
+    /// Adds that something could not be read, so that nothing more is known of it.
+    pub(super) fn lose(&mut self, at: String, problem: Problem) {
+        let (object, field) = (path::parent(&at), at.rsplit('.').next().unwrap_or_default());
+        if problem != Problem::Missing || !self.is_mistyped(object, field) {
+            self.add(at.clone(), problem);
+        }
+        self.lost.insert(at);
+    }
+
+    /// Adds that a choice was not made, or made several times.
+    pub(super) fn choose(
+        &mut self,
+        object: &str,
+        of: &'static [&'static str],
+        found: Vec<&'static str>,
+    ) -> Reported {
+        let tried = |field: &&str| self.unsure(object, field).is_some();
+        match found.is_empty() && of.iter().any(tried) {
+            true => Reported(()),
+            false => self.add(object, Problem::ExactlyOne { of, found }),
+        }
+    }
+
+    /// Whether a name of that section may be unknown because of errors found earlier.
+    pub(super) fn lost_names(&self, section: &str) -> Option<Reported> {
+        let entry = |at: &str| path::parent(at) == section;
+        let name = |at: &str| at.strip_suffix(".name").is_some_and(entry);
+        let lost = |at: &String| path::is_within(section, at) || entry(at) || name(at);
+        (self.is_mistyped("", section) || self.lost.iter().any(lost)).then_some(Reported(()))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.errors.is_empty()
+    }
+
+    pub(super) fn into_errors(mut self) -> ConfigErrors {
+        self.errors.sort_by(|a, b| path::compare(&a.path, &b.path));
+        ConfigErrors(self.errors)
+    }
+
+    fn is_lost(&self, at: &str) -> bool {
+        self.lost.iter().any(|lost| path::is_within(at, lost))
+    }
+
+    fn is_mistyped(&self, object: &str, field: &str) -> bool {
+        self.errors.iter().any(|error| match &error.problem {
+            Problem::UnknownField { suggestion, .. } => {
+                *suggestion == Some(field) && path::parent(&error.path) == object
+            }
+            _ => false,
+        })
+    }
+}

@@ -1,0 +1,48 @@
+//! A text of the configuration as a message may show it: quoted, short, and never a secret.
+
+use std::fmt;
+
+const MAX_CHARS: usize = 80;
+/// How Hugging Face's tokens and JSON Web Tokens begin: someone put a secret into the wrong field.
+const SECRETS: [&str; 3] = ["hf_", "api_org_", "eyJ"];
+/// So many letters and digits must follow: `hf_read` is a name.
+const SECRET_CHARS: usize = 10;
+
+/// Displays the text in quotes, control characters escaped.
+pub(super) struct Excerpt<'a>(pub &'a str);
+
+impl Excerpt<'_> {
+    /// Whether the text looks like a secret, so that none of it is shown.
+    pub(super) fn is_redacted(&self) -> bool {
+        SECRETS.iter().any(|start| {
+            self.0.split(start).skip(1).any(|rest| {
+                rest.bytes().take_while(u8::is_ascii_alphanumeric).count() >= SECRET_CHARS
+            })
+        })
+    }
+}
+
+impl fmt::Display for Excerpt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_redacted() {
+            return f.write_str("\"(redacted)\"");
+        }
+        match self.0.char_indices().nth(MAX_CHARS) {
+            Some((end, _)) => write!(f, "{:?}…", self.0.get(..end).unwrap_or_default()),
+            None => write!(f, "{:?}", self.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_little_and_no_secret() {
+        assert_eq!(Excerpt("a\nb").to_string(), "\"a\\nb\"");
+        assert_eq!(Excerpt("Bearer hf_abcdefghij").to_string(), "\"(redacted)\"");
+        assert_eq!(Excerpt("hf_read").to_string(), "\"hf_read\"");
+        assert!(Excerpt(&"é".repeat(500)).to_string().chars().count() < 90);
+    }
+}

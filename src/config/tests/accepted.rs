@@ -1,0 +1,244 @@
+//! What is accepted, and what it becomes.
+
+use super::*;
+use crate::config::AuditLog;
+use crate::forward::IdentityField;
+use crate::keys::source::KeySource;
+use crate::policy::rule::{ClaimTest, Effect, Mode, Requirement};
+use crate::reply::Detail;
+use crate::token::algorithm::Algorithm;
+use crate::token::issuer::{Authority, Tenants};
+use std::time::Duration;
+
+const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[test]
+fn defaults_are_the_contract_s() {
+    let config = accepted(&json!({
+        "issuers": [
+            {"name": "e", "entra": {"tenants": [TENANT]}, "audiences": ["a"], "jwks": {"cluster": "c"}},
+            {"name": "o", "oidc": {"issuer": "i"}, "audiences": ["a"], "jwks": {"cluster": "c", "uri": "https://h/k"}},
+        ],
+    }));
+    let [entra, oidc] = config.issuers.as_slice() else { panic!() };
+    let Authority::Entra(preset) = &entra.authority else { panic!() };
+    assert!(preset.v1 && preset.v2);
+    assert_eq!(entra.algorithms, [Algorithm::Rs256]);
+    assert_eq!(oidc.algorithms, [Algorithm::Rs256, Algorithm::Es256]);
+    assert_eq!((entra.claims.object.as_str(), oidc.claims.object.as_str()), ("oid", "sub"));
+    assert_eq!(entra.claims.roles.as_str(), "roles");
+    assert_eq!(entra.claims.groups.as_str(), "groups");
+    assert_eq!(entra.claims.tenant.as_str(), "tid");
+    assert!(entra.claims.scope.is_none() && entra.claims.client.is_none());
+    let KeySource::Uri { schedule, .. } = &config.sources[1] else { panic!() };
+    assert_eq!((schedule.refresh, schedule.max_stale), (secs(3600), secs(24 * 3600)));
+    assert_eq!((schedule.cooldown, schedule.timeout), (secs(30), secs(5)));
+    let token = &config.token;
+    assert_eq!(token.carriers[0].header, "authorization");
+    assert_eq!(token.carriers[0].scheme.as_deref(), Some("Bearer"));
+    assert_eq!((token.clock_skew, token.max_bytes, token.max_lifetime), (secs(60), 24_576, None));
+    assert_eq!(token.types, ["jwt", "at+jwt"]);
+    assert_eq!((config.wait.timeout, config.wait.requests), (secs(2), 1024));
+    assert_eq!((config.replies.realm.as_str(), config.replies.detail), ("hf", Detail::Full));
+    assert_eq!(config.audit.log, AuditLog::All);
+    assert!(config.forward.identity_headers.is_empty() && config.forward.bill_to.is_none());
+    assert!(config.policy.rules.is_empty() && config.policy.anonymous.is_empty());
+    assert_eq!(config.digest.len(), 16);
+}
+
+#[test]
+fn keys_of_entra_are_derived() {
+    let other = OTHER_TENANT;
+    for (entra, host, path) in [
+        (
+            json!({"tenants": [TENANT.to_uppercase()]}),
+            "login.microsoftonline.com",
+            format!("/{TENANT}/discovery/v2.0/keys"),
+        ),
+        (
+            json!({"tenants": [TENANT], "versions": ["v1"]}),
+            "login.microsoftonline.com",
+            format!("/{TENANT}/discovery/keys"),
+        ),
+        (
+            json!({"tenants": [TENANT, other]}),
+            "login.microsoftonline.com",
+            "/common/discovery/v2.0/keys".into(),
+        ),
+        (
+            json!({"tenants": ["*"], "versions": ["v1"]}),
+            "login.microsoftonline.com",
+            "/common/discovery/keys".into(),
+        ),
+        (
+            json!({"tenants": [TENANT], "cloud": "us_gov"}),
+            "login.microsoftonline.us",
+            format!("/{TENANT}/discovery/v2.0/keys"),
+        ),
+        (
+            json!({"tenants": ["*"], "cloud": "china"}),
+            "login.partner.microsoftonline.cn",
+            "/common/discovery/v2.0/keys".into(),
+        ),
+        (
+            json!({"tenants": [TENANT], "app_id": other}),
+            "login.microsoftonline.com",
+            format!("/{TENANT}/discovery/v2.0/keys?appid={other}"),
+        ),
+    ] {
+        let config = accepted(&with("/issuers/0/entra", entra.clone()));
+        let KeySource::Uri { target, .. } = &config.sources[0] else { panic!() };
+        assert_eq!((target.authority.as_str(), &target.path), (host, &path), "{entra}");
+        assert_eq!((target.cluster.as_str(), target.scheme), ("entra", "https"));
+    }
+}
+
+#[test]
+fn discovery_and_inline_keys() {
+    let discovery = |issuer: usize, uri: &str| {
+        let jwks = json!({"cluster": "c", "discovery": uri});
+        let config = accepted(&with(&format!("/issuers/{issuer}/jwks"), jwks));
+        let KeySource::Discovery { issuer, keys_cluster, .. } = config.sources[issuer].clone()
+        else {
+            panic!()
+        };
+        assert_eq!(keys_cluster, "c");
+        issuer
+    };
+    let entra = |tenant: &str, rest: &str| {
+        discovery(
+            0,
+            &format!(
+                "https://login.microsoftonline.com/{tenant}{rest}/.well-known/openid-configuration"
+            ),
+        )
+    };
+    assert_eq!(discovery(1, "https://kc.example/x"), "https://kc.example/realms/ml");
+    assert_eq!(entra(TENANT, "/v2.0"), format!("https://login.microsoftonline.com/{TENANT}/v2.0"));
+    assert_eq!(entra("common", "/v2.0"), "https://login.microsoftonline.com/{tenantid}/v2.0");
+    assert_eq!(entra(TENANT, ""), format!("https://sts.windows.net/{TENANT}/"));
+    let jwks = json!({"cluster": "c", "discovery": "https://h/x", "keys_cluster": "k"});
+    let config = accepted(&with("/issuers/1/jwks", jwks));
+    assert!(
+        matches!(&config.sources[1], KeySource::Discovery { keys_cluster, .. } if keys_cluster == "k")
+    );
+    // RFC 8037, appendix A.2.
+    let key =
+        json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
+    let config = accepted(&with("/issuers/1/jwks", json!({"inline": {"keys": [key]}})));
+    assert!(matches!(&config.sources[1], KeySource::Inline(keys) if keys.len() == 1));
+}
+
+#[test]
+fn rules_become_policy() {
+    let mut config = base();
+    set(&mut config, "/rules/1/require", Value::Null);
+    set(&mut config, "/rules/2/mode", json!("shadow"));
+    set(
+        &mut config,
+        "/rules/2/match",
+        json!({"methods": ["post"], "hosts": ["*.Contoso.com"], "issuers": ["keycloak"]}),
+    );
+    set(
+        &mut config,
+        "/rules/2/require",
+        json!({"all": [
+            {"scope": "s"}, {"client": "c"}, {"object": "o"}, {"tenant": TENANT}, {"issuer": "contoso"},
+            {"kind": "app"}, {"managed_identity": "/subscriptions/x"}, {"not": {"directory_role": OTHER_TENANT}},
+            {"claim": {"path": "/a/b", "one_of": ["x", 1, true]}}, {"claim": {"path": "c", "present": false}},
+        ]}),
+    );
+    let policy = accepted(&config).policy;
+    let [health] = policy.anonymous.as_slice() else { panic!() };
+    assert_eq!((health.name.as_ref(), health.credential), ("health", None));
+    let [contractors, scientists] = policy.rules.as_slice() else { panic!() };
+    assert_eq!(contractors.effect, Effect::Deny);
+    assert_eq!(contractors.require, Requirement::All(Vec::new()), "whoever calls");
+    assert_eq!(scientists.effect, Effect::Allow { credential: 0 });
+    assert_eq!(scientists.mode, Mode::Shadow);
+    assert_eq!(scientists.matches.methods, ["POST"]);
+    assert!(scientists.matches.hosts[0].matches("a.contoso.com"));
+    assert_eq!(scientists.matches.issuers[0].as_ref(), "keycloak");
+    let Requirement::All(parts) = &scientists.require else { panic!() };
+    assert_eq!(parts.len(), 10);
+    let Requirement::Claim { path, test } = &parts[8] else { panic!() };
+    assert_eq!(path.as_str(), "/a/b");
+    assert_eq!(*test, ClaimTest::OneOf(vec![json!("x"), json!(1), json!(true)]));
+}
+
+#[test]
+fn the_rest() {
+    let mut config = base();
+    set(&mut config, "/issuers/0/entra/tenants", json!(["*"]));
+    set(&mut config, "/issuers/0/algorithms", json!(["Ed25519", "PS384"]));
+    set(&mut config, "/issuers/0/groups_overage", json!("deny"));
+    set(&mut config, "/issuers/0/clients", json!([]));
+    set(&mut config, "/issuers/1/claims", json!({"roles": "/realm_access/roles", "client": "azp"}));
+    set(
+        &mut config,
+        "/token",
+        json!({
+            "headers": [{"name": "X-Api-Key"}, {"name": "authorization", "scheme": "Token"}],
+            "max_lifetime": "24h", "types": ["application/AT+JWT"], "clock_skew": "0s",
+        }),
+    );
+    set(
+        &mut config,
+        "/forward",
+        json!({
+            "identity_headers": {"X-Oid": "oid", "x-mail": "email", "x-kind": "kind"}, "bill_to": "contoso",
+            "remap_upstream_auth": false, "filter_models": false, "scale_up_timeout": "0s",
+        }),
+    );
+    set(&mut config, "/audit", json!({"log": "denied", "claims": ["/a"]}));
+    set(&mut config, "/replies", json!({"detail": "minimal", "realm": "my models"}));
+    for (field, value) in [
+        ("cache", json!({"ttl": "0s", "entries": 1})),
+        ("endpoints", json!([])),
+        ("usage", json!(false)),
+        ("crypto", json!("wasm")),
+        ("limits", json!({})),
+        ("client_address", json!({"trusted_hops": 0})),
+    ] {
+        set(&mut config, &format!("/{field}"), value);
+    }
+    let config = accepted(&config);
+    let Authority::Entra(entra) = &config.issuers[0].authority else { panic!() };
+    assert_eq!(entra.tenants, Tenants::Any);
+    assert_eq!(config.issuers[0].algorithms, [Algorithm::EdDsa, Algorithm::Ps384]);
+    assert_eq!(config.issuers[1].claims.roles.as_str(), "/realm_access/roles");
+    assert_eq!(config.token.carriers[0].header, "x-api-key");
+    assert_eq!(config.token.carriers[0].scheme, None);
+    assert_eq!(config.token.max_lifetime, Some(secs(24 * 3600)));
+    assert_eq!(config.token.types, ["at+jwt"]);
+    let headers = &config.forward.identity_headers;
+    assert!(headers.contains(&("x-oid".into(), IdentityField::Object)), "{headers:?}");
+    assert!(matches!(&headers[1], (name, IdentityField::Kind) if name == "x-kind"), "{headers:?}");
+    assert_eq!(config.forward.bill_to.as_deref(), Some("contoso"));
+    assert_eq!((config.audit.log, config.audit.claims.len()), (AuditLog::Denied, 1));
+    assert_eq!(config.replies.detail, Detail::Minimal);
+    assert_eq!(config.credentials[0].value.expose(), "hf_environmentsecret");
+    assert_eq!(config.credentials[1].value.expose(), "hf_inlinesecret");
+    assert!(!format!("{config:?}").contains("secret"), "{config:?}");
+}
+
+#[test]
+fn issuers_that_only_look_alike() {
+    let mut config = base();
+    // The same tenant in another version, and a sovereign cloud's v2.
+    set(&mut config, "/issuers/0/entra/versions", json!(["v2"]));
+    for (name, entra) in [
+        ("v1", json!({"tenants": [TENANT], "versions": ["v1"]})),
+        ("gov", json!({"tenants": [TENANT], "versions": ["v2"], "cloud": "us_gov"})),
+        ("other", json!({"tenants": [OTHER_TENANT]})),
+    ] {
+        set(
+            &mut config,
+            "/issuers/-",
+            json!({"name": name, "entra": entra, "audiences": ["a"], "jwks": {"cluster": "c"}}),
+        );
+    }
+    assert_eq!(accepted(&config).issuers.len(), 5);
+}

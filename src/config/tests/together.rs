@@ -1,0 +1,135 @@
+//! All errors at once, and none that only follows from another.
+
+use super::*;
+
+#[test]
+fn all_errors_at_once() {
+    let config = yaml(
+        r#"
+issuers:
+- name: contoso
+  entra: {tenants: [contoso.com], cloud: publik}
+  audiences: []
+  jwks: {cluster: entra, refesh: 1h, timeout: 5 s}
+- entra: {tenants: ["*"]}
+  audiences: [a]
+  jwks: {cluster: 5}
+token: {max_bytes: 0, clock_skew: 1 minute}
+credentials:
+- {name: hf-read, env: NOT_THERE}
+rules:
+- {name: Health, anonymous: true, match: {paths: [/health]}}
+- {name: a, require: {all: [{role: x}, {rule: y}, {group: ""}]}, credential: hf-raed}
+- {name: b, require: {role: x}}
+usage: true
+"#,
+    );
+    let errors = refused(&config);
+    let expected = [
+        "credentials[0].env: the environment has no \"NOT_THERE\"",
+        "issuers[0].audiences: is an empty list",
+        "issuers[0].entra.cloud: \"publik\" is not known; did you mean \"public\"?",
+        "issuers[0].entra.tenants[0]: \"contoso.com\" is no tenant id",
+        "issuers[0].jwks.refesh: no such field; did you mean \"refresh\"?",
+        "issuers[0].jwks.timeout: \"5 s\" is no duration",
+        "issuers[1].jwks.cluster: must be a text, but is a number",
+        "issuers[1].name: is required; add it",
+        "rules[0].name: \"Health\" is no name",
+        "rules[1].credential: no credential is named \"hf-raed\"; did you mean \"hf-read\"?",
+        "rules[1].require.all[1]: \"rule\" is not known; did you mean \"role\"?",
+        "rules[1].require.all[2].group: is an empty text",
+        "rules[2].credential: is required in a rule that allows",
+        "token.clock_skew: \"1 minute\" is no duration",
+        "token.max_bytes: is out of bounds",
+        "usage: records of token usage are not available",
+    ];
+    assert_eq!(errors.len(), expected.len(), "{errors:#?}");
+    for (error, expected) in errors.iter().zip(expected) {
+        assert!(error.starts_with(expected), "{error}\nnot {expected}");
+    }
+    // One error a line.
+    let text = try_load(&config).unwrap_err().to_string();
+    assert_eq!(text.lines().count(), expected.len());
+}
+
+#[test]
+fn no_error_that_follows_from_another() {
+    for (pointer, value, path) in [
+        // References to what could not be read.
+        ("/credentials", json!(5), "credentials"),
+        ("/credentials/0", json!("hf-read"), "credentials[0]"),
+        ("/credentials/0/name", json!(5), "credentials[0].name"),
+        ("/credentials/0/name", Value::Null, "credentials[0].name"),
+        // Names that break the rules still are names.
+        ("/issuers/0/oidc", json!([]), "issuers[0].oidc"),
+        // What was not read is not missing, nor empty.
+        ("/issuers/0/jwks", json!("entra"), "issuers[0].jwks"),
+        ("/issuers/1/jwks/uri", json!(5), "issuers[1].jwks.uri"),
+        ("/issuers/1/oidc", json!("https://x"), "issuers[1].oidc"),
+        ("/rules/2", json!([]), "rules[2]"),
+        ("/rules/2/require", json!({"an": []}), "rules[2].require"),
+        ("/credentials/0/env", json!(5), "credentials[0].env"),
+        ("/token/headers", json!([{"scheme": "Bearer"}]), "token.headers[0].name"),
+    ] {
+        let errors = refused(&with(pointer, value));
+        assert_eq!(errors.len(), 1, "{pointer}: {errors:#?}");
+        assert!(errors[0].starts_with(&format!("{path}: ")), "{errors:#?}");
+    }
+    // A mistyped name explains what then is missing.
+    for (object, right, wrong) in [
+        ("", "issuers", "isuers"),
+        ("", "credentials", "credential"),
+        ("/issuers/0", "entra", "entre"),
+        ("/issuers/0", "audiences", "audience"),
+        ("/issuers/0/jwks", "cluster", "clusters"),
+        ("/credentials/0", "name", "nmae"),
+        ("/credentials/0", "env", "evn"),
+        ("/rules/2", "require", "requires"),
+        ("/rules/2", "credential", "credentials"),
+        ("/rules/0", "match", "matches"),
+    ] {
+        let mut config = base();
+        let members = config.pointer_mut(object).unwrap().as_object_mut().unwrap();
+        let value = members.remove(right).unwrap();
+        members.insert(wrong.into(), value);
+        let errors = refused(&config);
+        assert_eq!(errors.len(), 1, "{object}/{wrong}: {errors:#?}");
+        assert!(errors[0].contains(&format!("did you mean \"{right}\"?")), "{errors:#?}");
+    }
+}
+
+#[test]
+fn the_contract_s_example_lacks_only_what_is_not_built() {
+    let config = yaml(EXAMPLE);
+    let errors = try_load(&config).unwrap_err();
+    let paths: Vec<_> = errors.iter().map(|error| error.path.as_str()).collect();
+    assert_eq!(
+        paths,
+        [
+            "audit.export",
+            "cache.ttl",
+            "credentials[2].http",
+            "credentials[3].token_exchange",
+            "endpoints",
+            "forward.filter_models",
+            "forward.remap_upstream_auth",
+            "forward.remap_upstream_unavailable",
+            "issuers[0].groups_overage.graph",
+            "replies.protected_resource",
+            "revocation",
+            "rules[1].require.all[1].not.time",
+            "rules[2].match.models",
+            "rules[2].require.any[1].all[1].source",
+            "rules[2].require.any[1].all[2].auth_context",
+            "usage",
+        ],
+        "{errors}"
+    );
+    let built = |error: &crate::config::ConfigError| {
+        !matches!(error.problem, crate::config::Problem::NotBuilt { .. })
+    };
+    assert_eq!(errors.iter().filter(|error| built(error)).count(), 0, "{errors}");
+}
+
+/// The contract's, with its ellipses filled in.
+const EXAMPLE: &str = include_str!("example.yaml");

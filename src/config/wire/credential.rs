@@ -1,0 +1,76 @@
+//! Shapes of `credentials`.
+
+use super::service::{Auth, SecretRef};
+use super::span::Span;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// A Hugging Face credential: a name and one source.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Credential {
+    /// Used in rules, audit and metrics: `[a-z0-9-]`.
+    pub name: String,
+    /// The environment variable that holds it.
+    pub env: Option<String>,
+    /// The value itself; `entragate check` warns.
+    pub value: Option<String>,
+    /// Polled, so that it rotates without a restart.
+    pub http: Option<Http>,
+    /// Exchanged for the caller's token (RFC 8693): one short-lived token per person.
+    pub token_exchange: Option<TokenExchange>,
+}
+
+/// Without the value.
+impl std::fmt::Debug for Credential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credential").field("env", &self.env).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "polled credentials are not built yet")]
+pub(in crate::config) struct Http {
+    /// Envoy cluster that serves it.
+    pub cluster: String,
+    /// Its address.
+    pub uri: String,
+    /// Headers to send, their values from the environment.
+    #[serde(default)]
+    pub headers: BTreeMap<String, SecretRef>,
+    /// Where in a JSON answer the credential stands (RFC 6901). Without: the body, trimmed.
+    pub pointer: Option<String>,
+    /// Who we are to that service.
+    pub auth: Option<Auth>,
+    /// From a good answer to the next. Default: 5m.
+    pub refresh: Option<Span>,
+    /// How long the last good value serves. Default: 1h.
+    pub max_stale: Option<Span>,
+    /// How long one fetch may take. Default: 5s.
+    pub timeout: Option<Span>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "token exchanges are not built yet")]
+pub(in crate::config) struct TokenExchange {
+    /// Envoy cluster of Hugging Face.
+    pub cluster: String,
+    /// The token endpoint.
+    pub uri: String,
+    /// Our OAuth app.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: SecretRef,
+    /// The claim that names the person to Hugging Face.
+    pub subject_claim: String,
+    /// Accepted e-mail domains of that claim.
+    #[serde(default)]
+    pub subject_domains: Vec<String>,
+    /// Scopes to ask for.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// How long one exchange may take. Default: 5s.
+    pub timeout: Option<Span>,
+}

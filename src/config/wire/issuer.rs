@@ -1,0 +1,144 @@
+//! Shapes of `issuers`.
+
+use super::service::Auth;
+use super::span::Span;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// One trusted issuer: `entra` or `oidc`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Issuer {
+    /// Used in rules, audit and metrics: `[a-z0-9-]`.
+    pub name: String,
+    /// Microsoft Entra ID: issuer forms, address of the keys and claim names come with it.
+    pub entra: Option<Entra>,
+    /// Any other OpenID Connect provider.
+    pub oidc: Option<Oidc>,
+    /// `aud` must hold one of these, exactly.
+    pub audiences: Vec<String>,
+    /// Allowed client ids (`azp`, `appid`). Default: all.
+    #[serde(default)]
+    pub clients: Vec<String>,
+    /// What happens when a token names too many groups to hold them. Default: deny.
+    pub groups_overage: Option<GroupsOverage>,
+    /// Accepted signature algorithms. Default: RS256 for `entra`; RS256, ES256 for `oidc`.
+    pub algorithms: Option<Vec<String>>,
+    /// Which claims hold what rules ask for.
+    #[serde(default)]
+    pub claims: Claims,
+    /// Where the keys come from.
+    pub jwks: Jwks,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Entra {
+    /// Tenant ids (GUIDs); `["*"]` accepts any tenant.
+    pub tenants: Vec<String>,
+    /// The national cloud. Default: public.
+    pub cloud: Option<Cloud>,
+    /// Accepted token versions. Default: both.
+    pub versions: Option<Vec<Version>>,
+    /// For an app with signing keys of its own: its client id, added to the keys' address.
+    pub app_id: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::config) enum Cloud {
+    Public,
+    UsGov,
+    China,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::config) enum Version {
+    V1,
+    V2,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Oidc {
+    /// `iss` must equal this.
+    pub issuer: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "look-ups in Microsoft Graph are not built yet")]
+pub(in crate::config) enum GroupsOverage {
+    /// A rule that needs a group is not satisfied.
+    Deny,
+    /// Microsoft Graph is asked.
+    Graph(Graph),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "look-ups in Microsoft Graph are not built yet")]
+pub(in crate::config) struct Graph {
+    /// Envoy cluster of Microsoft Graph.
+    pub cluster: String,
+    /// Its host. Default: graph.microsoft.com.
+    pub host: Option<String>,
+    /// How long an answer is remembered. Default: 5m.
+    pub ttl: Option<Span>,
+    /// How long one call may take. Default: 5s.
+    pub timeout: Option<Span>,
+    /// Who we are to Graph.
+    pub auth: Auth,
+}
+
+/// Where a provider keeps what Entra has under fixed names: a member's name, or a JSON Pointer when
+/// it begins with `/`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Claims {
+    /// Default: roles.
+    pub roles: Option<String>,
+    /// Default: groups.
+    pub groups: Option<String>,
+    /// A text of words, or a list. Default: scope, else scp.
+    pub scopes: Option<String>,
+    /// Default: azp, else appid, else client_id.
+    pub client: Option<String>,
+    /// Default: oid for `entra`, sub for `oidc`.
+    pub object: Option<String>,
+    /// Default: tid.
+    pub tenant: Option<String>,
+}
+
+/// One of `uri`, `discovery` and `inline`; for `entra` the address may be left out.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Jwks {
+    /// Envoy cluster that serves the keys; `host:port` on Kong.
+    pub cluster: Option<String>,
+    /// Address of the key set.
+    pub uri: Option<String>,
+    /// Address of the discovery document that names the key set's.
+    pub discovery: Option<String>,
+    /// Cluster of the `jwks_uri` that discovery names, where it is another. Default: `cluster`.
+    pub keys_cluster: Option<String>,
+    /// The key set itself; never fetched.
+    pub inline: Option<InlineKeys>,
+    /// From a good answer to the next fetch. Default: 1h.
+    pub refresh: Option<Span>,
+    /// How long keys serve after the last good answer. Default: 24h.
+    pub max_stale: Option<Span>,
+    /// Between fetches for unknown kids. Default: 30s.
+    pub cooldown: Option<Span>,
+    /// How long one fetch may take. Default: 5s.
+    pub timeout: Option<Span>,
+}
+
+/// A JWKS (RFC 7517).
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct InlineKeys {
+    /// JSON Web Keys.
+    pub keys: Vec<Value>,
+}

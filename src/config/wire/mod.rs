@@ -1,0 +1,183 @@
+//! The shapes that a user writes: the whole contract, unknown fields refused. They never leave the
+//! configuration's room.
+//!
+//! What stands above a field is its reference for users. Texts and lists are taken as they are
+//! here; whether they make sense is for `compile` to say.
+
+pub(in crate::config) mod credential;
+pub(in crate::config) mod issuer;
+pub(in crate::config) mod rule;
+pub(in crate::config) mod service;
+pub(in crate::config) mod span;
+
+use serde::Deserialize;
+use span::Span;
+use std::collections::BTreeMap;
+
+/// The plugin configuration.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Config {
+    /// Who may sign tokens for us; at least one. The token's `iss` picks the issuer before any key
+    /// is looked up.
+    pub issuers: Vec<issuer::Issuer>,
+    /// Where the caller's token is, and its bounds.
+    #[serde(default)]
+    pub token: Token,
+    /// Verified tokens that are remembered.
+    pub cache: Option<Cache>,
+    /// Requests that wait for keys or credentials at cold start.
+    #[serde(default)]
+    pub wait: Wait,
+    /// What replaces the caller's Authorization.
+    #[serde(default)]
+    pub credentials: Vec<credential::Credential>,
+    /// Which model answers where. Without: from the path (`/hf-inference/models/{id}`,
+    /// `/models/{id}`), else from the JSON body's `model`.
+    #[serde(default)]
+    pub endpoints: Vec<service::Endpoint>,
+    /// Who may do what. What no rule permits is denied.
+    #[serde(default)]
+    pub rules: Vec<rule::Rule>,
+    /// What a permitted request carries to the upstream.
+    #[serde(default)]
+    pub forward: Forward,
+    /// How a refused caller is told.
+    #[serde(default)]
+    pub replies: Replies,
+    /// A polled feed of revoked callers and tokens.
+    pub revocation: Option<service::Revocation>,
+    /// What is recorded of each decision.
+    #[serde(default)]
+    pub audit: service::Audit,
+    /// Whether token usage is read from responses into the audit record. Default: true.
+    pub usage: Option<bool>,
+    /// Where signatures are checked. Default: auto.
+    pub crypto: Option<Crypto>,
+    /// Bounds of what is read.
+    #[serde(default)]
+    pub limits: Limits,
+    /// How the client's address is found.
+    #[serde(default)]
+    pub client_address: ClientAddress,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Token {
+    /// The headers that may carry it; the first present wins. Default: `authorization` with scheme
+    /// `Bearer`.
+    pub headers: Option<Vec<Carrier>>,
+    /// How far clocks may disagree. Default: 60s.
+    pub clock_skew: Option<Span>,
+    /// Longest accepted token. Default: 24576.
+    pub max_bytes: Option<u64>,
+    /// Longest accepted `exp` − `iat`; 0s: no limit. Default: 0s.
+    pub max_lifetime: Option<Span>,
+    /// Accepted header `typ`, without case and `application/`; a missing one is accepted.
+    /// Default: JWT, at+jwt.
+    pub types: Option<Vec<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Carrier {
+    /// The header's name.
+    pub name: String,
+    /// The scheme in front of the token. Without: the value is the token.
+    pub scheme: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Cache {
+    /// How many tokens. Default: 4096.
+    #[expect(dead_code, reason = "the cache is not built yet")]
+    pub entries: Option<u64>,
+    /// How long a token is remembered; 0s: not at all. Default: 500ms.
+    pub ttl: Option<Span>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Wait {
+    /// How long a request waits. Default: 2s.
+    pub timeout: Option<Span>,
+    /// How many requests wait at once. Default: 1024.
+    pub requests: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Forward {
+    /// Header → what of the identity it tells the upstream: `oid`, `client`, `tid`, `sub`, `issuer`,
+    /// `kind`, or any claim. A caller's own copies are always removed.
+    #[serde(default)]
+    pub identity_headers: BTreeMap<String, String>,
+    /// Who pays: the value of `X-HF-Bill-To`. A caller's own is always removed.
+    pub bill_to: Option<String>,
+    /// Whether an upstream 401 or 403 becomes 502 `credential_rejected`. Default: true.
+    pub remap_upstream_auth: Option<bool>,
+    /// Whether an upstream 503 becomes 502 `endpoint_unavailable`. Default: true.
+    pub remap_upstream_unavailable: Option<bool>,
+    /// How long a sleeping endpoint may hold a request (`x-scale-up-timeout`). Default: 0s, not sent.
+    pub scale_up_timeout: Option<Span>,
+    /// Whether `GET /v1/models` lists only what the caller may use. Default: true.
+    pub filter_models: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Replies {
+    /// The realm of `WWW-Authenticate`. Default: hf.
+    pub realm: Option<String>,
+    /// Whether a refused caller is told the reason. Default: full.
+    pub detail: Option<Detail>,
+    /// The document at `/.well-known/oauth-protected-resource` (RFC 9728).
+    pub protected_resource: Option<ProtectedResource>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::config) enum Detail {
+    Full,
+    /// No reasons to the caller, all of them to the audit record.
+    Minimal,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "protected-resource documents are not built yet")]
+pub(in crate::config) struct ProtectedResource {
+    /// The resource's identifier, an https URI.
+    pub resource: String,
+    /// The scopes that clients may ask for.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// Default: the issuers.
+    #[serde(default)]
+    pub authorization_servers: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::config) enum Crypto {
+    /// By the host where it can, else in the filter.
+    Auto,
+    Host,
+    Wasm,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Limits {
+    /// How much of a body is read to find its model. Default: 1048576.
+    pub body_inspected: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct ClientAddress {
+    /// With n > 0 the client is the n-th entry from the right of `x-forwarded-for`. Default: 0.
+    pub trusted_hops: Option<u64>,
+}

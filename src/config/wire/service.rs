@@ -1,0 +1,137 @@
+//! Shapes of what surrounds the decision: endpoints, the revocation feed, the audit record, and how
+//! our own callouts authenticate.
+
+use super::span::Span;
+use serde::Deserialize;
+
+/// Which model answers where: hosts or paths, and a model or where it is named.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "endpoint tables are not built yet")]
+pub(in crate::config) struct Endpoint {
+    /// Patterns of hosts.
+    pub hosts: Option<Vec<String>>,
+    /// Patterns of paths.
+    pub paths: Option<Vec<String>>,
+    /// The one model that answers here; the body is not read.
+    pub model: Option<String>,
+    /// Where the request names its model.
+    pub model_from: Option<ModelFrom>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::config) enum ModelFrom {
+    Body,
+    Path,
+}
+
+/// A feed of revoked callers and tokens; takes effect within `refresh`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "the revocation feed is not built yet")]
+pub(in crate::config) struct Revocation {
+    /// Envoy cluster that serves the feed.
+    pub cluster: String,
+    /// Its address.
+    pub uri: String,
+    /// From one fetch to the next. Default: 10s.
+    pub refresh: Option<Span>,
+    /// How long the last good answer counts. Default: 10m.
+    pub max_stale: Option<Span>,
+    /// How long one fetch may take. Default: 5s.
+    pub timeout: Option<Span>,
+    /// What happens when the feed is stale or never came. Default: deny.
+    pub on_stale: Option<OnStale>,
+    /// Who we are to that service.
+    pub auth: Option<Auth>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::config) enum OnStale {
+    Deny,
+    Allow,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Audit {
+    /// Which decisions make a line of the log. Default: all.
+    pub log: Option<Log>,
+    /// Further claims to record.
+    #[serde(default)]
+    pub claims: Vec<String>,
+    /// Where records are sent besides.
+    pub export: Option<Export>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::config) enum Log {
+    All,
+    Denied,
+    Off,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "audit exports are not built yet")]
+pub(in crate::config) struct Export {
+    /// Envoy cluster that takes the records.
+    pub cluster: String,
+    /// Its address.
+    pub uri: String,
+    /// How many records make a batch. Default: 100.
+    pub batch: Option<u64>,
+    /// Longest wait before a smaller batch is sent. Default: 5s.
+    pub every: Option<Span>,
+    /// How long one call may take. Default: 5s.
+    pub timeout: Option<Span>,
+    /// Who we are to that service.
+    pub auth: Option<Auth>,
+}
+
+/// How a callout of our own authenticates. Tokens are renewed ahead of expiry and never logged.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "authenticated callouts are not built yet")]
+pub(in crate::config) enum Auth {
+    /// A bearer token from that environment variable.
+    Env(String),
+    ManagedIdentity(ManagedIdentity),
+    ClientCredentials(ClientCredentials),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "authenticated callouts are not built yet")]
+pub(in crate::config) struct ManagedIdentity {
+    /// Envoy cluster of the instance metadata service.
+    pub cluster: String,
+    /// What the token is for.
+    pub resource: String,
+    /// Which of several user-assigned identities.
+    pub client_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "authenticated callouts are not built yet")]
+pub(in crate::config) struct ClientCredentials {
+    /// Envoy cluster of Entra.
+    pub cluster: String,
+    pub tenant: String,
+    pub client_id: String,
+    pub client_secret: SecretRef,
+    pub scope: String,
+}
+
+/// A secret that stands in the environment.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "authenticated callouts are not built yet")]
+pub(in crate::config) struct SecretRef {
+    /// The variable's name.
+    pub env: String,
+}

@@ -1,0 +1,102 @@
+//! Durations as the configuration writes them: `500ms`, `5s`, `10m`, `24h`.
+
+use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
+use std::fmt;
+use std::time::Duration;
+
+/// A duration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::config) struct Span(pub Duration);
+
+impl Span {
+    /// A whole number without leading zeros, and one unit. `0s` is a duration, too.
+    pub(in crate::config) fn parse(text: &str) -> Option<Self> {
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = text.split_at_checked(digits)?;
+        if number.len() > 1 && number.starts_with('0') {
+            return None;
+        }
+        let number: u64 = number.parse().ok()?;
+        let millis = number.checked_mul(match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            _ => return None,
+        })?;
+        Some(Self(Duration::from_millis(millis)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(SpanVisitor)
+    }
+}
+
+struct SpanVisitor;
+
+impl Visitor<'_> for SpanVisitor {
+    type Value = Span;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a duration")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Span, E> {
+        Span::parse(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+    }
+}
+
+/// Displays a duration as the configuration writes it.
+pub(in crate::config) struct Shown(pub Duration);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = self.0.as_millis();
+        for (unit, name) in [(3_600_000, "h"), (60_000, "m"), (1_000, "s")] {
+            if millis >= unit && millis.is_multiple_of(unit) {
+                return write!(f, "{}{name}", millis / unit);
+            }
+        }
+        write!(f, "{millis}ms")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_one_form_only() {
+        for (text, millis) in
+            [("500ms", 500), ("5s", 5_000), ("10m", 600_000), ("24h", 86_400_000), ("0s", 0)]
+        {
+            let span = Span::parse(text).unwrap();
+            assert_eq!(span, Span(Duration::from_millis(millis)), "{text}");
+            if millis > 0 {
+                let shown = Shown(span.0).to_string();
+                assert_eq!(Span::parse(&shown), Some(span), "{shown}");
+            }
+        }
+        for text in [
+            "",
+            "5",
+            "s",
+            "5 s",
+            " 5s",
+            "-5s",
+            "+5s",
+            "5.5s",
+            "05s",
+            "5S",
+            "5d",
+            "1h30m",
+            "٥s",
+            "99999999999999999999s",
+            "18446744073709551615h",
+        ] {
+            assert_eq!(Span::parse(text), None, "{text}");
+        }
+    }
+}
