@@ -97,7 +97,7 @@ impl Envoy {
         let admin_file = directory.path().join("admin.address");
         let mut command = config.command(&binary, directory.path());
         command.arg("--admin-address-path").arg(&admin_file);
-        let mut process = Process::start(command).map_err(|source| EnvoyError::Io {
+        let process = Process::start(command).map_err(|source| EnvoyError::Io {
             what: format!("cannot start {}", binary.display()),
             source,
         })?;
@@ -186,7 +186,7 @@ impl Envoy {
     }
 
     /// Whether the process is still there.
-    pub fn is_running(&mut self) -> bool {
+    pub fn is_running(&self) -> bool {
         self.process.exited().is_none()
     }
 
@@ -250,6 +250,11 @@ impl Envoy {
                 log::audit_record(line).filter(|record| wanted(record))
             })
             .await
+    }
+
+    /// The next audit record at or behind log line `from`, waiting for it as long as it takes; `from` moves behind it.
+    pub async fn next_audit(&self, from: &mut usize) -> Value {
+        self.log().next(from, log::audit_record).await
     }
 
     /// The first access log entry, past or to come, that `wanted` accepts.

@@ -4,9 +4,11 @@
 //! - [`entra`]: Microsoft Entra ID (and a generic OIDC realm), with [`fault`]s on demand.
 //! - [`hf`]: a Hugging Face endpoint that records what reaches it.
 //! - [`envoy`]: the runner of a real Envoy, configured from the top-level `envoy.yaml`.
+//! - [`control`]: hands out tokens to a person at a terminal.
 //! - [`tls`], [`client`]: certificates the stand-ins show, and a client that trusts them.
 
 pub mod client;
+pub mod control;
 pub mod entra;
 pub mod envoy;
 pub mod fault;
