@@ -37,7 +37,7 @@ use process::Process;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::server::runtime;
+use crate::{server::runtime, wait::pause};
 
 /// Long enough for a loaded machine; a healthy start takes about a second.
 const START_DEADLINE: Duration = Duration::from_secs(60);
@@ -274,12 +274,4 @@ impl Envoy {
     fn log(&self) -> &Log {
         &self.process.log
     }
-}
-
-/// Between two looks at a condition. Short against a start, long against a look.
-async fn pause() {
-    // On the testbed's runtime, so that callers need no timer of their own.
-    let _ = runtime()
-        .spawn(tokio::time::sleep(Duration::from_millis(20)))
-        .await;
 }

@@ -4,4 +4,5 @@ mod command;
 mod entra;
 mod envoy;
 mod hf;
+mod stub;
 mod tokens;

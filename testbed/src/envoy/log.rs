@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::{sync::watch, time::timeout};
 
 use super::EnvoyError;
+use crate::server::lock;
 
 /// How much of a log goes into an error.
 const TAIL: usize = 25;
@@ -75,9 +76,7 @@ impl Log {
     }
 
     fn guard(&self) -> MutexGuard<'_, Vec<String>> {
-        self.lines
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.lines)
     }
 }
 

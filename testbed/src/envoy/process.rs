@@ -11,6 +11,7 @@ use std::{
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 use super::log::Log;
+use crate::server::lock;
 
 pub(super) struct Process {
     child: Mutex<Child>,
@@ -45,8 +46,7 @@ impl Process {
     }
 
     pub(super) fn exited(&self) -> Option<ExitStatus> {
-        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
-        child.try_wait().ok().flatten()
+        lock(&self.child).try_wait().ok().flatten()
     }
 }
 
