@@ -21,7 +21,14 @@ use std::{
 use keyring::Keyring;
 pub use token_endpoint::{BATCH_SECRET, LURKER_SECRET};
 
-use crate::{fault::Fault, keys::SigningKey, mint::Token, persona::Persona, server::Server, tls};
+use crate::{
+    fault::Fault,
+    keys::SigningKey,
+    mint::Token,
+    persona::{Persona, REALM_ISSUER},
+    server::{Server, lock},
+    tls,
+};
 
 /// The names in the stand-in's certificate.
 pub const HOSTS: [&str; 7] = [
@@ -95,10 +102,9 @@ impl Entra {
         self.sign(Token::of(persona))
     }
 
-    /// Signs a token under construction with the current key (a realm's token with the realm's).
+    /// Signs a token under construction with the current key. A realm's token keeps the realm's.
     pub fn sign(&self, token: Token) -> String {
-        let realm = token.header_value()["alg"] == "ES256";
-        if realm {
+        if token.claims_value()["iss"] == REALM_ISSUER {
             return token.build();
         }
         token.signed_by(&self.signing_key()).build()
@@ -176,10 +182,4 @@ impl State {
         self.token_requests.fetch_add(1, Ordering::SeqCst);
         *lock(&self.token_fault)
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }

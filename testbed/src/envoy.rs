@@ -37,7 +37,7 @@ use process::Process;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::server::runtime;
+use crate::{server::runtime, wait::pause};
 
 /// Long enough for a loaded machine; a healthy start takes about a second.
 const START_DEADLINE: Duration = Duration::from_secs(60);
@@ -97,7 +97,7 @@ impl Envoy {
         let admin_file = directory.path().join("admin.address");
         let mut command = config.command(&binary, directory.path());
         command.arg("--admin-address-path").arg(&admin_file);
-        let mut process = Process::start(command).map_err(|source| EnvoyError::Io {
+        let process = Process::start(command).map_err(|source| EnvoyError::Io {
             what: format!("cannot start {}", binary.display()),
             source,
         })?;
@@ -186,7 +186,7 @@ impl Envoy {
     }
 
     /// Whether the process is still there.
-    pub fn is_running(&mut self) -> bool {
+    pub fn is_running(&self) -> bool {
         self.process.exited().is_none()
     }
 
@@ -252,6 +252,11 @@ impl Envoy {
             .await
     }
 
+    /// The next audit record at or behind log line `from`, waiting for it as long as it takes; `from` moves behind it.
+    pub async fn next_audit(&self, from: &mut usize) -> Value {
+        self.log().next(from, log::audit_record).await
+    }
+
     /// The first access log entry, past or to come, that `wanted` accepts.
     pub async fn wait_for_access(
         &self,
@@ -269,12 +274,4 @@ impl Envoy {
     fn log(&self) -> &Log {
         &self.process.log
     }
-}
-
-/// Between two looks at a condition. Short against a start, long against a look.
-async fn pause() {
-    // On the testbed's runtime, so that callers need no timer of their own.
-    let _ = runtime()
-        .spawn(tokio::time::sleep(Duration::from_millis(20)))
-        .await;
 }

@@ -5,22 +5,23 @@
 
 mod answers;
 mod openai;
-mod record;
 mod routes;
 mod stream;
 
 use std::{
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use rand::{Rng as _, distributions::Alphanumeric};
 
-pub use record::Recorded;
-
-use crate::{server::Server, tls};
+use crate::{
+    recorded::Recorded,
+    server::{Server, lock},
+    tls,
+};
 
 /// The dedicated endpoint's host name, as in the top-level `envoy.yaml`.
 pub const ENDPOINT_HOST: &str = "q8x1f0example.us-east-1.aws.endpoints.huggingface.cloud";
@@ -206,10 +207,4 @@ impl State {
             .iter()
             .any(|accepted| accepted == token)
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }

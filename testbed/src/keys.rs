@@ -1,7 +1,7 @@
 //! Signing keys of an identity provider: what signs the tokens and what the JWKS publishes.
 //!
 //! Synchronous and without I/O, so that plain unit tests can use it. Generating an RSA key takes a noticeable
-//! part of a second; [`rsa`], [`other_rsa`] and [`cached`] keep one per process.
+//! part of a second; [`rsa()`], [`other_rsa`] and [`cached`] keep one per process.
 
 mod jwk;
 mod secret;
@@ -9,7 +9,7 @@ mod secret;
 use std::{
     fmt,
     str::FromStr,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use secret::Secret;
@@ -173,7 +173,7 @@ pub fn other_rsa() -> SigningKey {
     nth_rsa(1)
 }
 
-/// The process's key for `algorithm`; all RSA algorithms share [`rsa`].
+/// The process's key for `algorithm`; all RSA algorithms share [`rsa()`].
 pub fn cached(algorithm: Algorithm) -> SigningKey {
     static ES256: OnceLock<SigningKey> = OnceLock::new();
     static ES384: OnceLock<SigningKey> = OnceLock::new();
@@ -190,7 +190,7 @@ pub fn cached(algorithm: Algorithm) -> SigningKey {
 /// The process's `n`-th RSA key, made on first use. Stand-ins draw from here: many tests, few keys.
 pub(crate) fn nth_rsa(n: usize) -> SigningKey {
     static KEYS: Mutex<Vec<SigningKey>> = Mutex::new(Vec::new());
-    let mut keys = KEYS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut keys = KEYS.lock().unwrap_or_else(PoisonError::into_inner);
     while keys.len() <= n {
         keys.push(SigningKey::generate(Algorithm::Rs256));
     }

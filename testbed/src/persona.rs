@@ -70,6 +70,26 @@ impl Persona {
         self.card().1
     }
 
+    /// How the policy in the top-level `envoy.yaml` decides when this persona POSTs to `/v1/chat/completions`:
+    /// the status and the stable code.
+    pub fn verdict(self) -> (u16, &'static str) {
+        match self {
+            Persona::Ada | Persona::Ben | Persona::Cora | Persona::Batch | Persona::Robot => {
+                (200, "permitted")
+            }
+            Persona::Carl => (403, "denied_by_rule"),
+            Persona::Nora | Persona::Lurker => (403, "rule_unsatisfied"),
+            Persona::Olga | Persona::Omar => (403, "groups_overage"),
+            Persona::Gina => (401, "tenant_not_allowed"),
+            Persona::Kim => (401, "issuer_unknown"),
+            Persona::Expired => (401, "token_expired"),
+            Persona::Future => (401, "token_not_yet_valid"),
+            Persona::WrongAudience => (401, "audience_mismatch"),
+            Persona::IdToken | Persona::Graph => (401, "token_for_another_api"),
+            Persona::Pop => (401, "token_bound"),
+        }
+    }
+
     /// The token's payload as issued a moment before `now` (seconds since 1970).
     pub fn claims(self, now: u64) -> Value {
         claims::of(self, now)

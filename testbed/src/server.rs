@@ -8,7 +8,7 @@ use std::{
     error::Error,
     io,
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use axum::{Router, body::Body, response::Response};
@@ -89,6 +89,11 @@ pub(crate) fn runtime() -> &'static Runtime {
             .build()
             .expect("the system gives the testbed two threads")
     })
+}
+
+/// Locks a stand-in's state. Nothing of it is left half-changed by a panic, so poison does not matter.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, app: Router) {

@@ -13,7 +13,7 @@ use testbed::{
 
 #[tokio::test]
 async fn a_plain_envoy_answers_and_is_reaped() {
-    let mut envoy = Envoy::start(EnvoyConfig::direct_response(200, "hello"))
+    let envoy = Envoy::start(EnvoyConfig::direct_response(200, "hello"))
         .await
         .unwrap();
     let process = format!("/proc/{}", envoy.pid());

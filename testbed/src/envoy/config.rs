@@ -133,6 +133,13 @@ impl EnvoyConfig {
         self
     }
 
+    /// The first listener's port on 127.0.0.1; ephemeral unless told otherwise.
+    pub fn listener_port(mut self, port: u16) -> Self {
+        self.document["static_resources"]["listeners"][0]["address"] =
+            json!({"socket_address": {"address": "127.0.0.1", "port_value": port}});
+        self
+    }
+
     /// Changes the HTTP connection manager of the first listener.
     pub fn connection_manager(mut self, change: impl FnOnce(&mut Value)) -> Self {
         change(

@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::{sync::watch, time::timeout};
 
 use super::EnvoyError;
+use crate::server::lock;
 
 /// How much of a log goes into an error.
 const TAIL: usize = 25;
@@ -47,35 +48,35 @@ impl Log {
         deadline: Duration,
         find: impl Fn(&str) -> Option<T>,
     ) -> Result<T, EnvoyError> {
-        let mut count = self.count.subscribe();
-        let mut seen = 0;
-        let searching = async {
-            loop {
-                let available = *count.borrow_and_update();
-                {
-                    let lines = self.guard();
-                    if let Some(found) = lines[seen..available].iter().find_map(|line| find(line)) {
-                        return Some(found);
-                    }
-                }
-                seen = available;
-                // Err: the sender is gone, which cannot be while we borrow it.
-                count.changed().await.ok()?;
-            }
-        };
-        match timeout(deadline, searching).await {
-            Ok(Some(found)) => Ok(found),
-            _ => Err(EnvoyError::NotLogged {
+        timeout(deadline, self.next(&mut 0, find))
+            .await
+            .map_err(|_| EnvoyError::NotLogged {
                 after: deadline,
                 log: self.tail(),
-            }),
+            })
+    }
+
+    /// Like [`Log::wait`], from line `from` on and without a deadline; `from` is moved behind what was found.
+    pub(super) async fn next<T>(&self, from: &mut usize, find: impl Fn(&str) -> Option<T>) -> T {
+        let mut count = self.count.subscribe();
+        loop {
+            let available = *count.borrow_and_update();
+            while *from < available {
+                let found = find(&self.guard()[*from]);
+                *from += 1;
+                if let Some(found) = found {
+                    return found;
+                }
+            }
+            if count.changed().await.is_err() {
+                // The sender is a field of ours: it cannot be gone while we are borrowed.
+                std::future::pending::<()>().await;
+            }
         }
     }
 
     fn guard(&self) -> MutexGuard<'_, Vec<String>> {
-        self.lines
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.lines)
     }
 }
 

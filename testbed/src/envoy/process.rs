@@ -4,16 +4,18 @@ use std::{
     io::{self, BufRead as _, BufReader, Read},
     os::unix::process::CommandExt as _,
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{Arc, OnceLock, mpsc},
+    sync::{Arc, Mutex, OnceLock, PoisonError, mpsc},
     thread,
 };
 
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 use super::log::Log;
+use crate::server::lock;
 
 pub(super) struct Process {
-    child: Child,
+    child: Mutex<Child>,
+    pid: u32,
     /// Standard error: Envoy's log.
     pub(super) log: Arc<Log>,
     /// Standard output: the access log.
@@ -31,23 +33,29 @@ impl Process {
         if let Some(stdout) = child.stdout.take() {
             read_lines(stdout, access.clone());
         }
-        Ok(Process { child, log, access })
+        Ok(Process {
+            pid: child.id(),
+            child: Mutex::new(child),
+            log,
+            access,
+        })
     }
 
     pub(super) fn pid(&self) -> u32 {
-        self.child.id()
+        self.pid
     }
 
-    pub(super) fn exited(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().ok().flatten()
+    pub(super) fn exited(&self) -> Option<ExitStatus> {
+        lock(&self.child).try_wait().ok().flatten()
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
         // Both fail only when it has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let _ = child.kill();
+        let _ = child.wait();
     }
 }
 
@@ -62,7 +70,9 @@ pub(super) fn spawn(mut command: Command) -> io::Result<Child> {
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+        .stderr(Stdio::piped())
+        // Ctrl-C in a terminal is ours to handle, not the child's.
+        .process_group(0);
     let spawner = SPAWNER.get_or_init(|| {
         let (sender, orders) = mpsc::channel::<Order>();
         thread::spawn(move || {

@@ -11,8 +11,8 @@ use axum::{
 };
 use serde_json::Value;
 
-use super::{Mode, Recorded, State, answers, openai, stream};
-use crate::server::Abort;
+use super::{Mode, State, answers, openai, stream};
+use crate::{recorded::Recorded, server::Abort};
 
 /// Larger than anything a test sends; a bound all the same.
 const MAX_BODY: usize = 64 << 20;

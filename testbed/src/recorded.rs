@@ -1,10 +1,10 @@
-//! What arrived, kept as it came.
+//! What arrived at a stand-in, kept as it came.
 
 use axum::http::request::Parts;
 use bytes::Bytes;
 use serde_json::Value;
 
-/// One request as the upstream saw it.
+/// One request as the stand-in saw it.
 #[derive(Clone, Debug)]
 pub struct Recorded {
     pub method: String,
@@ -18,7 +18,7 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    pub(super) fn new(parts: &Parts, body: Bytes) -> Recorded {
+    pub(crate) fn new(parts: &Parts, body: Bytes) -> Recorded {
         let headers: Vec<(String, String)> = parts
             .headers
             .iter()
