@@ -8,7 +8,7 @@ use support::*;
 use testbed::keys;
 use testbed::mint::Token;
 use testbed::persona::Persona;
-use testbed::persona::ids::*;
+use testbed::persona::*;
 
 fn failed() -> Answer {
     Answer::Failed(CalloutError::Interrupted)

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use support::*;
 use testbed::mint::Token;
 use testbed::persona::Persona;
-use testbed::persona::ids::*;
+use testbed::persona::*;
 
 /// The usual settings with these rules, each allowing with the usual credential unless it says more.
 fn with_rules(rules: Value) -> Value {

@@ -8,7 +8,7 @@ use support::*;
 use testbed::keys::{self, Algorithm};
 use testbed::mint::{self, Token};
 use testbed::persona::Persona;
-use testbed::persona::ids::*;
+use testbed::persona::*;
 
 #[test]
 fn each_persona_gets_its_own_answer() {

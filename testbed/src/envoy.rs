@@ -72,7 +72,7 @@ pub enum EnvoyError {
     NoBinary { looked: String },
     #[error("{} is not Envoy 1.40.x: it says {says:?}; run `make envoy`, or set ENVOY to the path of a 1.40 binary", path.display())]
     WrongVersion { path: PathBuf, says: String },
-    #[error("there is no filter at {}; run `make wasm`, or set ENTRAGATE_WASM to the path of entragate.wasm", path.display())]
+    #[error("there is no filter at {}; run `make build`, or set ENTRAGATE_WASM to the path of entragate.wasm", path.display())]
     NoWasm { path: PathBuf },
     #[error("{what}: {source}")]
     Io { what: String, source: io::Error },

@@ -26,7 +26,7 @@ fn personas_lists_them_all() {
 fn a_missing_filter_or_envoy_is_told_with_what_to_do() {
     let wasm = ("ENTRAGATE_WASM", "/nonexistent/entragate.wasm");
     let cases = [
-        (wasm, "make wasm"),
+        (wasm, "make build"),
         (("ENVOY", "/nonexistent/envoy"), "make envoy"),
     ];
     for (variable, advice) in cases {

@@ -53,7 +53,7 @@ async fn a_missing_filter_is_told_before_envoy_runs() {
         .unwrap()
         .wasm(Path::new("/nonexistent/entragate.wasm"));
     let error = Envoy::validate(&config).await.unwrap_err();
-    assert!(matches!(error, EnvoyError::NoWasm { .. }) && error.to_string().contains("make wasm"));
+    assert!(matches!(error, EnvoyError::NoWasm { .. }) && error.to_string().contains("make build"));
 }
 
 /// The user's own file but for the filter: routes, host rewrite, TLS with real names and checks, access log.

@@ -6,11 +6,14 @@ use testbed::envoy::EnvoyConfig;
 use testbed::keys::{self, Algorithm};
 use testbed::mint::{self, Token};
 use testbed::persona::Persona;
-use testbed::persona::ids::*;
+use testbed::persona::*;
 use testbed::reqwest::{Method, RequestBuilder, Response};
 
 /// A policy under which every code of a refusal can be provoked.
 fn policy(config: EnvoyConfig) -> EnvoyConfig {
+    let config = config.connection_manager(|manager| {
+        manager["path_with_escaped_slashes_action"] = json!("KEEP_UNCHANGED");
+    });
     config.change_policy(|policy| {
         policy["issuers"][0]["clients"] = json!([NOTEBOOK_CLIENT, BATCH_CLIENT, LURKER_CLIENT]);
         policy["token"] = json!({"max_lifetime": "12h", "max_bytes": 8192});

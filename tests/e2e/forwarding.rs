@@ -2,7 +2,7 @@
 
 use super::gateway::{Gateway, chat};
 use serde_json::{Value, json};
-use testbed::hf::Recorded;
+use testbed::recorded::Recorded;
 use testbed::persona::Persona;
 use testbed::reqwest::Method;
 

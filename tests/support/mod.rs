@@ -11,7 +11,7 @@ use entragate::token::signature::JwtSimple;
 use serde_json::{Value, json};
 use testbed::keys::{self, SigningKey};
 use testbed::mint::Token;
-use testbed::persona::ids::{AUDIENCE, TENANT, issuer_v2};
+use testbed::persona::{AUDIENCE, TENANT, issuer_v2};
 use testbed::persona::Persona;
 
 /// What the credential of these tests is; upstream sees this and nothing else.
