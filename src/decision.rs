@@ -1,6 +1,308 @@
-//! Every outcome, and one exhaustive table of its facts.
+//! Every way a request can be refused, and one exhaustive table of its facts: status, stable code,
+//! public text, challenge. Replies, audit and metrics are projections of it.
 
+use crate::time::Timestamp;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// Why a request is refused; each variant carries what an operator needs to understand it, and
+/// never a token or a credential.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Denial {
+    /// Two servers could read the request differently; the reason says where.
     RequestAmbiguous(&'static str),
+
+    /// No token, or a scheme that carries none.
+    TokenMissing,
+    TokenMalformed(&'static str),
+    TokenTooLarge { bytes: usize, limit: usize },
+    /// A JWE, which we hold no key for.
+    TokenEncrypted,
+    /// A proof-of-possession token; we can't check its proof.
+    TokenBound,
+    /// An ID token, a Graph token, or a `typ` we do not take; the reason says which.
+    TokenForAnotherApi(&'static str),
+    /// The caller sent a Hugging Face token of its own.
+    HuggingFaceToken,
+    AlgorithmNotAllowed { algorithm: String },
+    IssuerUnknown { issuer: String },
+    KeyUnknown { issuer: Arc<str> },
+    /// The key is in the set, but Microsoft's key issuer check says it signs for others.
+    KeyNotForIssuer { issuer: Arc<str> },
+    SignatureInvalid,
+    AudienceMismatch { issuer: Arc<str> },
+    TenantNotAllowed { tenant: String },
+    ClientNotAllowed { client: String },
+    TokenExpired { expired: Timestamp },
+    TokenNotYetValid { valid_from: Timestamp },
+    TokenLifetime { seconds: u64, limit: u64 },
+
+    /// No rule is about such a request.
+    NoRule,
+    /// Rules are about it, but this caller satisfies none; the nearest one says what it lacks.
+    RuleUnsatisfied { rule: Arc<str>, lacks: String },
+    DeniedByRule { rule: Arc<str> },
+    /// A rule asks for a group, and the token lists none because there are too many.
+    GroupsOverage { rule: Arc<str> },
+
+    /// We hold no keys of that issuer that may still be used.
+    KeysUnavailable { issuer: Arc<str>, reason: KeysLack },
+    /// Something that cannot happen did.
+    Internal(&'static str),
+}
+
+/// Why there are no keys to verify with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeysLack {
+    /// None have come yet.
+    NeverFetched,
+    /// The last good set is older than `max_stale`.
+    Stale,
+    /// As many requests wait for keys already as may.
+    TooManyWaiting,
+}
+
+/// The facts of a denial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    pub status: u16,
+    /// Stable name; stands in the reply, the audit record, the response code details and metrics.
+    pub code: &'static str,
+    /// What happened and what to do, for the caller. Holds nothing secret, no trailing period.
+    pub text: Cow<'static, str>,
+    pub challenge: Challenge,
+}
+
+/// What `WWW-Authenticate` says (RFC 6750 §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Challenge {
+    /// The header is absent: the fault is not the caller's authentication.
+    None,
+    /// The scheme alone, for a request that brought no token (§3.1).
+    Bare,
+    InvalidToken,
+    InsufficientScope,
+}
+
+impl Denial {
+    /// The table. No `_` arm: a new denial must state its facts.
+    pub fn facts(&self) -> Facts {
+        use Challenge::{Bare, InsufficientScope, InvalidToken, None};
+        match self {
+            Self::RequestAmbiguous(reason) => facts(
+                400,
+                "request_ambiguous",
+                None,
+                format!("The request is refused because {reason}; send a plain path"),
+            ),
+
+            Self::TokenMissing => facts(
+                401,
+                "token_missing",
+                Bare,
+                "Send a Microsoft Entra ID access token for this API in the Authorization header, \
+                 as: Bearer <token>",
+            ),
+            Self::TokenMalformed(reason) => facts(
+                401,
+                "token_malformed",
+                InvalidToken,
+                format!("The token can't be read: {reason}; get a fresh access token"),
+            ),
+            Self::TokenTooLarge { bytes, limit } => facts(
+                401,
+                "token_too_large",
+                InvalidToken,
+                format!(
+                    "The token has {bytes} bytes, over the limit of {limit}; ask for a token with \
+                     fewer claims"
+                ),
+            ),
+            Self::TokenEncrypted => facts(
+                401,
+                "token_encrypted",
+                InvalidToken,
+                "The token is encrypted (JWE); this API takes signed access tokens only",
+            ),
+            Self::TokenBound => facts(
+                401,
+                "token_bound",
+                InvalidToken,
+                "The token is bound to a proof of possession; this API takes plain bearer tokens",
+            ),
+            Self::TokenForAnotherApi(reason) => facts(
+                401,
+                "token_for_another_api",
+                InvalidToken,
+                format!("The token is not an access token for this API: {reason}; ask for the scope of this API"),
+            ),
+            Self::HuggingFaceToken => facts(
+                401,
+                "hugging_face_token",
+                InvalidToken,
+                "This is a Hugging Face token; this gateway holds the Hugging Face credential \
+                 itself. Send a Microsoft Entra ID access token instead, and revoke the Hugging \
+                 Face token if it was shared",
+            ),
+            Self::AlgorithmNotAllowed { algorithm } => facts(
+                401,
+                "algorithm_not_allowed",
+                InvalidToken,
+                format!("The token's algorithm {algorithm} is not accepted from its issuer"),
+            ),
+            Self::IssuerUnknown { issuer } => facts(
+                401,
+                "issuer_unknown",
+                InvalidToken,
+                format!("The token's issuer {issuer} is not trusted here"),
+            ),
+            Self::KeyUnknown { issuer } => facts(
+                401,
+                "key_unknown",
+                InvalidToken,
+                format!("The token's key is not among the keys of issuer {issuer}; get a fresh token"),
+            ),
+            Self::KeyNotForIssuer { issuer } => facts(
+                401,
+                "key_unknown",
+                InvalidToken,
+                format!("The token's key does not sign for this tenant of issuer {issuer}"),
+            ),
+            Self::SignatureInvalid => facts(
+                401,
+                "signature_invalid",
+                InvalidToken,
+                "The token's signature does not verify; get a fresh access token",
+            ),
+            Self::AudienceMismatch { issuer } => facts(
+                401,
+                "audience_mismatch",
+                InvalidToken,
+                format!(
+                    "The token is meant for another audience than issuer {issuer} is configured \
+                     for here; ask for the scope of this API"
+                ),
+            ),
+            Self::TenantNotAllowed { tenant } => facts(
+                401,
+                "tenant_not_allowed",
+                InvalidToken,
+                format!("The token is from tenant {tenant}, which is not allowed here"),
+            ),
+            Self::ClientNotAllowed { client } => facts(
+                401,
+                "client_not_allowed",
+                InvalidToken,
+                format!("The token was issued to client {client}, which is not allowed here"),
+            ),
+            Self::TokenExpired { expired } => facts(
+                401,
+                "token_expired",
+                InvalidToken,
+                format!("The token expired at {}; get a fresh one", expired.to_rfc3339()),
+            ),
+            Self::TokenNotYetValid { valid_from } => facts(
+                401,
+                "token_not_yet_valid",
+                InvalidToken,
+                format!(
+                    "The token is not valid before {}; check the clocks of issuer and gateway",
+                    valid_from.to_rfc3339()
+                ),
+            ),
+            Self::TokenLifetime { seconds, limit } => facts(
+                401,
+                "token_lifetime",
+                InvalidToken,
+                format!("The token lives for {seconds} s, longer than the {limit} s accepted here"),
+            ),
+
+            Self::NoRule => facts(
+                403,
+                "no_rule",
+                InsufficientScope,
+                "You are authenticated, but no rule permits this request",
+            ),
+            Self::RuleUnsatisfied { rule, lacks } => facts(
+                403,
+                "rule_unsatisfied",
+                InsufficientScope,
+                format!("You are authenticated, but rule {rule} asks for {lacks}"),
+            ),
+            Self::DeniedByRule { rule } => facts(
+                403,
+                "denied_by_rule",
+                InsufficientScope,
+                format!("Rule {rule} denies this request"),
+            ),
+            Self::GroupsOverage { rule } => facts(
+                403,
+                "groups_overage",
+                InsufficientScope,
+                format!(
+                    "Rule {rule} asks for a group, but you are in too many for your token to list \
+                     them; ask your administrator for an app role instead"
+                ),
+            ),
+
+            Self::KeysUnavailable { .. } => facts(
+                502,
+                "keys_unavailable",
+                None,
+                "The issuer's keys can't be had right now, so no token can be verified; your token \
+                 may be fine: try again shortly",
+            ),
+            Self::Internal(_) => facts(
+                500,
+                "internal",
+                None,
+                "The gateway failed to decide and so denies; report the request id to its operator",
+            ),
+        }
+    }
+
+    /// The code alone.
+    pub fn code(&self) -> &'static str {
+        self.facts().code
+    }
+
+    /// What only the operator may know, for the audit record, where the public text is silent.
+    pub fn operator_detail(&self) -> Option<String> {
+        match self {
+            Self::KeysUnavailable { issuer, reason } => {
+                let reason = match reason {
+                    KeysLack::NeverFetched => "no keys have come yet",
+                    KeysLack::Stale => "the last good keys are older than max_stale",
+                    KeysLack::TooManyWaiting => "wait.requests requests wait for keys already",
+                };
+                Some(format!("issuer {issuer}: {reason}"))
+            }
+            Self::Internal(reason) => Some((*reason).to_owned()),
+            _ => None,
+        }
+    }
+}
+
+fn facts(
+    status: u16,
+    code: &'static str,
+    challenge: Challenge,
+    text: impl Into<Cow<'static, str>>,
+) -> Facts {
+    Facts { status, code, text: text.into(), challenge }
+}
+
+/// A foreign text made fit for a message: short, printable ASCII, in quotes.
+pub fn excerpt(text: &str) -> String {
+    const LONGEST: usize = 100;
+    let mut shown: String = text.chars().take(LONGEST).collect();
+    if shown.len() < text.len() {
+        shown.push_str("...");
+    }
+    let clean = |c: char| match c {
+        '"' | '\\' => '\'',
+        ' '..='~' => c,
+        _ => '?',
+    };
+    format!("'{}'", shown.chars().map(clean).collect::<String>())
 }

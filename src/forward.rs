@@ -1,6 +1,11 @@
 //! What a permitted request carries to the upstream, and what no request ever does.
 
+use crate::credential::Credential;
+use crate::request::Headers;
+use crate::token::bearer::Carrier;
 use crate::token::claim_path::ClaimPath;
+use crate::token::claims::Claims;
+use serde_json::Value;
 
 /// The compiled form of `forward`.
 #[derive(Clone, Debug, Default)]
@@ -22,4 +27,99 @@ pub enum IdentityField {
     Kind,
     /// Any scalar claim.
     Claim(ClaimPath),
+}
+
+const BILL_TO: &str = "x-hf-bill-to";
+/// What a caller could authenticate with, or charge others by; Hugging Face reads some of them.
+const NEVER_FORWARDED: [&str; 6] =
+    ["authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", BILL_TO];
+/// Longest value of an identity header, in bytes before escaping.
+const MAX_IDENTITY_BYTES: usize = 512;
+
+/// A header to set on the request, replacing whatever the caller sent.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Edit {
+    pub name: String,
+    pub value: String,
+}
+
+impl std::fmt::Debug for Edit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let value = if self.name == "authorization" { "(redacted)" } else { &self.value };
+        write!(f, "{}: {value}", self.name)
+    }
+}
+
+/// The names of the caller's headers that must come off before anything else happens.
+pub fn disarm<'c>(
+    headers: &Headers,
+    carriers: &'c [Carrier],
+    forwarding: &'c Forwarding,
+) -> Vec<&'c str> {
+    let carriers = carriers.iter().map(|carrier| carrier.header.as_str());
+    let identity = forwarding.identity_headers.iter().map(|(name, _)| name.as_str());
+    let mut present: Vec<&str> = NEVER_FORWARDED
+        .into_iter()
+        .chain(carriers)
+        .chain(identity)
+        .filter(|name| headers.has(name))
+        .collect();
+    present.sort_unstable();
+    present.dedup();
+    present
+}
+
+/// The headers of a permitted request. An anonymous caller has no identity to tell.
+pub fn edits(
+    forwarding: &Forwarding,
+    credential: Option<&Credential>,
+    caller: Option<&Claims>,
+) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    if let Some(credential) = credential {
+        let value = format!("Bearer {}", credential.value.expose());
+        edits.push(Edit { name: "authorization".into(), value });
+        if let Some(organization) = &forwarding.bill_to {
+            edits.push(Edit { name: BILL_TO.into(), value: organization.clone() });
+        }
+    }
+    if let Some(caller) = caller {
+        for (name, field) in &forwarding.identity_headers {
+            if let Some(value) = field.read(caller) {
+                edits.push(Edit { name: name.clone(), value: header_value(&value) });
+            }
+        }
+    }
+    edits
+}
+
+impl IdentityField {
+    fn read(&self, caller: &Claims) -> Option<String> {
+        match self {
+            Self::Object => Some(caller.object.clone()),
+            Self::Client => caller.client.clone(),
+            Self::Tenant => caller.tenant.clone(),
+            Self::Subject => caller.subject.clone(),
+            Self::Issuer => Some(caller.issuer.to_string()),
+            Self::Kind => caller.kind.map(|kind| kind.name().to_owned()),
+            Self::Claim(path) => match path.find(&caller.all)? {
+                Value::String(text) => Some(text.clone()),
+                scalar @ (Value::Bool(_) | Value::Number(_)) => Some(scalar.to_string()),
+                Value::Null | Value::Array(_) | Value::Object(_) => None,
+            },
+        }
+    }
+}
+
+/// Percent-escapes everything a header value can't hold, and `%` itself: a claim must not be able
+/// to end the header (response and request splitting).
+fn header_value(text: &str) -> String {
+    let mut value = String::with_capacity(text.len());
+    for byte in text.bytes().take(MAX_IDENTITY_BYTES) {
+        match byte {
+            b'%' | 0..=0x1f | 0x7f.. => value.push_str(&format!("%{byte:02X}")),
+            b' '..=b'~' => value.push(char::from(byte)),
+        }
+    }
+    value
 }

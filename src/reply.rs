@@ -1,4 +1,12 @@
-//! A denial as the caller sees it.
+//! A denial as the caller sees it: RFC 6750's challenge, and a body that its client can show.
+//!
+//! Which client shows what stands in facts/huggingface.md ("How clients show errors"): the OpenAI
+//! object under `/v1/`, else `{"error": "text"}`; never a 503, which huggingface.js hammers.
+
+use crate::decision::{Challenge, Denial};
+use crate::request::Headers;
+use serde_json::json;
+use std::borrow::Cow;
 
 /// The compiled form of `replies`.
 #[derive(Clone, Debug)]
@@ -13,4 +21,248 @@ pub enum Detail {
     Full,
     /// No reasons; the audit record keeps them.
     Minimal,
+}
+
+/// What of a request shapes the reply to it.
+#[derive(Clone, Debug, Default)]
+pub struct Asker {
+    pub request_id: String,
+    pub dialect: Dialect,
+}
+
+/// The form in which a client expects an error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// `{"error": {"message", "type", "param", "code"}}`
+    OpenAi,
+    /// `{"error": "text"}`
+    #[default]
+    Text,
+    /// `grpc-status` and `grpc-message`, made by the host from status and body.
+    Grpc,
+}
+
+/// A response of our own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: String,
+    /// For `%RESPONSE_CODE_DETAILS%`.
+    pub details: String,
+    /// For gRPC requests; -1 is none.
+    pub grpc_status: i32,
+}
+
+/// Pause before a retry of what may pass by itself, in seconds.
+const RETRY_AFTER: &str = "2";
+
+impl Dialect {
+    pub fn of(headers: &Headers) -> Self {
+        let begins = |name, prefix| {
+            headers.text(name).is_some_and(|value: &str| value.starts_with(prefix))
+        };
+        if begins("content-type", "application/grpc") {
+            Self::Grpc
+        } else if begins(":path", "/v1/") && !begins("user-agent", "@huggingface/inference") {
+            Self::OpenAi
+        } else {
+            Self::Text
+        }
+    }
+}
+
+/// The reply to a denied request.
+pub fn reply(denial: &Denial, style: &ReplyStyle, asker: &Asker) -> Reply {
+    let facts = denial.facts();
+    let (code, text) = match (style.detail, facts.status) {
+        (Detail::Full, _) => (facts.code, facts.text),
+        (Detail::Minimal, 401) => ("unauthorized", Cow::Borrowed("Authentication is required")),
+        (Detail::Minimal, 403) => ("forbidden", Cow::Borrowed("This request is not permitted")),
+        (Detail::Minimal, _) => (facts.code, facts.text),
+    };
+    let text = printable(&text);
+    let message = format!("{text} ({code})");
+    let mut headers = vec![
+        ("content-type", content_type(asker.dialect).to_owned()),
+        ("cache-control", "no-store".to_owned()),
+        ("x-request-id", asker.request_id.clone()),
+        ("x-error-code", code.to_owned()),
+        ("x-error-message", message.clone()),
+    ];
+    match facts.status {
+        502 => headers.push(("retry-after", RETRY_AFTER.to_owned())),
+        _ => headers.push(("x-should-retry", "false".to_owned())),
+    }
+    if let Some(challenge) = challenge(facts.challenge, style, &text) {
+        headers.push(("www-authenticate", challenge));
+    }
+    Reply {
+        status: facts.status,
+        headers,
+        body: body(asker.dialect, facts.status, code, message),
+        details: format!("entragate.{}", facts.code),
+        grpc_status: grpc_status(facts.status),
+    }
+}
+
+fn content_type(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::OpenAi | Dialect::Text => "application/json",
+        Dialect::Grpc => "application/grpc",
+    }
+}
+
+fn body(dialect: Dialect, status: u16, code: &str, message: String) -> String {
+    match dialect {
+        Dialect::OpenAi => {
+            let kind = error_type(status);
+            json!({"error": {"message": message, "type": kind, "param": null, "code": code}})
+                .to_string()
+        }
+        Dialect::Text => json!({ "error": message }).to_string(),
+        Dialect::Grpc => message,
+    }
+}
+
+fn error_type(status: u16) -> &'static str {
+    match status {
+        401 => "authentication_error",
+        403 => "permission_error",
+        400..=499 => "invalid_request_error",
+        _ => "api_error",
+    }
+}
+
+/// RFC 6750 §3. `error_description` may hold printable ASCII but neither quote nor backslash.
+fn challenge(challenge: Challenge, style: &ReplyStyle, text: &str) -> Option<String> {
+    let error = match challenge {
+        Challenge::None => return None,
+        Challenge::Bare => return Some(format!("Bearer realm=\"{}\"", style.realm)),
+        Challenge::InvalidToken => "invalid_token",
+        Challenge::InsufficientScope => "insufficient_scope",
+    };
+    let realm = &style.realm;
+    Some(match style.detail {
+        Detail::Full => format!(
+            "Bearer realm=\"{realm}\", error=\"{error}\", error_description=\"{}\"",
+            text.replace(['"', '\\'], "'")
+        ),
+        Detail::Minimal => format!("Bearer realm=\"{realm}\", error=\"{error}\""),
+    })
+}
+
+/// Texts can quote what the caller sent or an administrator named: one line of ASCII they stay.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect()
+}
+
+/// The gRPC status nearest to an HTTP status (grpc/doc/http-grpc-status-mapping.md).
+fn grpc_status(status: u16) -> i32 {
+    match status {
+        400 => 3,
+        401 => 16,
+        403 => 7,
+        413 => 8,
+        502 => 14,
+        _ => 13,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::KeysLack;
+    use serde_json::Value;
+
+    fn style(detail: Detail) -> ReplyStyle {
+        ReplyStyle { realm: "hf".into(), detail }
+    }
+
+    fn asker(dialect: Dialect) -> Asker {
+        Asker { request_id: "id-1".into(), dialect }
+    }
+
+    fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
+        reply.headers.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str())
+    }
+
+    #[test]
+    fn a_request_without_token_gets_a_bare_challenge() {
+        let reply = reply(&Denial::TokenMissing, &style(Detail::Full), &asker(Dialect::OpenAi));
+        assert_eq!(reply.status, 401);
+        assert_eq!(header(&reply, "www-authenticate"), Some("Bearer realm=\"hf\""));
+        assert_eq!(header(&reply, "x-request-id"), Some("id-1"));
+        assert_eq!(header(&reply, "x-should-retry"), Some("false"));
+        assert_eq!(reply.details, "entragate.token_missing");
+        let body: Value = serde_json::from_str(&reply.body).unwrap();
+        assert_eq!(body["error"]["type"], "authentication_error");
+        assert_eq!(body["error"]["code"], "token_missing");
+        assert!(body["error"]["message"].as_str().unwrap().ends_with("(token_missing)"));
+    }
+
+    #[test]
+    fn hostile_names_can_break_neither_header_nor_body() {
+        let denial = Denial::RuleUnsatisfied {
+            rule: "r".into(),
+            lacks: "role 'a\"\r\nset-cookie: x\\é'".into(),
+        };
+        let reply = reply(&denial, &style(Detail::Full), &asker(Dialect::Text));
+        let challenge = header(&reply, "www-authenticate").unwrap();
+        assert!(challenge.contains("error=\"insufficient_scope\""));
+        assert_eq!(challenge.matches('"').count(), 6);
+        for (name, value) in &reply.headers {
+            assert!(value.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{name}: {value}");
+        }
+        let body: Value = serde_json::from_str(&reply.body).unwrap();
+        assert!(body["error"].as_str().unwrap().ends_with("(rule_unsatisfied)"));
+    }
+
+    #[test]
+    fn minimal_detail_makes_all_bad_tokens_alike() {
+        let bad = [
+            Denial::TokenMalformed("x"),
+            Denial::SignatureInvalid,
+            Denial::HuggingFaceToken,
+            Denial::TokenExpired { expired: crate::time::Timestamp::from_secs(1) },
+        ];
+        let replies: Vec<Reply> = bad
+            .iter()
+            .map(|denial| reply(denial, &style(Detail::Minimal), &asker(Dialect::OpenAi)))
+            .map(|reply| Reply { details: String::new(), ..reply })
+            .collect();
+        assert!(replies.windows(2).all(|pair| pair[0] == pair[1]));
+        assert!(replies[0].body.contains("(unauthorized)"));
+        assert_eq!(
+            header(&replies[0], "www-authenticate"),
+            Some("Bearer realm=\"hf\", error=\"invalid_token\"")
+        );
+    }
+
+    #[test]
+    fn an_outage_is_no_authentication_failure() {
+        let denial = Denial::KeysUnavailable {
+            issuer: "contoso".into(),
+            reason: KeysLack::NeverFetched,
+        };
+        let reply = reply(&denial, &style(Detail::Full), &asker(Dialect::OpenAi));
+        assert_eq!((reply.status, reply.grpc_status), (502, 14));
+        assert_eq!(header(&reply, "www-authenticate"), None);
+        assert_eq!(header(&reply, "retry-after"), Some("2"));
+        assert_eq!(header(&reply, "x-should-retry"), None);
+        assert!(!reply.body.contains("contoso"));
+    }
+
+    #[test]
+    fn each_client_gets_its_dialect() {
+        let of = |fields: &[(&'static str, &'static str)]| {
+            Dialect::of(&Headers::from_iter(fields.iter().copied()))
+        };
+        assert_eq!(of(&[(":path", "/v1/models")]), Dialect::OpenAi);
+        assert_eq!(of(&[(":path", "/generate")]), Dialect::Text);
+        let js = [(":path", "/v1/x"), ("user-agent", "@huggingface/inference/4.13.0")];
+        assert_eq!(of(&js), Dialect::Text);
+        let grpc = [(":path", "/v1/x"), ("content-type", "application/grpc+proto")];
+        assert_eq!(of(&grpc), Dialect::Grpc);
+    }
 }

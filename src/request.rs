@@ -2,6 +2,7 @@
 
 use crate::decision::Denial;
 use std::ops::Range;
+use zeroize::Zeroize;
 
 /// Header fields in their order, in one buffer. Values are bytes: nothing says they are UTF-8.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +12,11 @@ pub struct Headers {
 }
 
 impl Headers {
+    /// For that many fields of that many bytes in all, so that no copy is left behind by growing.
+    pub fn with_capacity(fields: usize, bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), fields: Vec::with_capacity(fields) }
+    }
+
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
         let start = self.bytes.len();
         self.bytes.extend(name.iter().map(u8::to_ascii_lowercase));
@@ -39,6 +45,13 @@ impl Headers {
     /// The first value, if it is UTF-8.
     pub fn text<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         self.all(name).next().and_then(|value| std::str::from_utf8(value).ok())
+    }
+}
+
+/// The caller's token is among them: it must not outlive the decision in freed memory.
+impl Drop for Headers {
+    fn drop(&mut self) {
+        self.bytes.zeroize();
     }
 }
 

@@ -79,6 +79,19 @@ pub struct Config {
     pub digest: String,
 }
 
+impl Config {
+    /// One line for the log of a host that has accepted it.
+    pub fn summary(&self) -> String {
+        format!(
+            "{} issuers, {} rules, {} credentials, policy {}",
+            self.issuers.len(),
+            self.policy.anonymous.len() + self.policy.rules.len(),
+            self.credentials.len(),
+            self.digest
+        )
+    }
+}
+
 /// Where the caller's token is, and its bounds.
 #[derive(Clone, Debug)]
 pub struct TokenRules {

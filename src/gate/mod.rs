@@ -1,1 +1,327 @@
-//! The only assembler.
+//! The only assembler. Events go in: a request's headers, an answer to a callout, a tick, the end of
+//! a response. What to do comes out: a step for the request, and calls, wake-ups and notices to be
+//! taken. It decides everything and touches nothing; the host shell does the reverse.
+
+mod judge;
+mod waiting;
+
+use crate::audit::{self, Record};
+use crate::callout::{Answer, Callout};
+use crate::config::{AuditLog, Config};
+use crate::credential::select::select;
+use crate::decision::Denial;
+use crate::forward::{self, Edit};
+use crate::keys::refresh::Attempt;
+use crate::keys::ring::{Fetch, KeyRing, Progress, Stage};
+use crate::metrics;
+use crate::reply::{Asker, Dialect, Reply, reply};
+use crate::request::Headers;
+use crate::time::Timestamp;
+use crate::token::signature::SignatureCheck;
+use judge::{Judge, Judgement, Patience};
+use std::collections::HashMap;
+use waiting::WaitingRoom;
+
+/// Names a request while it lives; the host chooses it.
+pub type StreamId = u32;
+
+/// What to do with a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Set these headers and let it go upstream.
+    Forward(Vec<Edit>),
+    Reply(Reply),
+    /// Hold it, headers and body, until it is named by [`Gate::take_wakeups`].
+    Wait,
+}
+
+/// A step, and what the host's own access log should know of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruling {
+    pub step: Step,
+    /// Filter state: name and value. Empty while waiting.
+    pub marks: Vec<(&'static str, String)>,
+}
+
+/// A callout to make from the root; its answer comes back with the ticket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    pub ticket: Ticket,
+    pub callout: Callout,
+}
+
+/// What an answer belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    ring: usize,
+    stage: Stage,
+    attempt: Attempt,
+}
+
+/// Something to tell the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// Add one to the counter of that name.
+    Count(String),
+    /// An audit record, one line of JSON.
+    Audit(String),
+    Log(log::Level, String),
+}
+
+/// All state of one VM.
+#[derive(Debug)]
+pub struct Gate {
+    config: Config,
+    rings: Vec<KeyRing>,
+    exchanges: HashMap<StreamId, Exchange>,
+    waiting: WaitingRoom,
+    calls: Vec<Call>,
+    wakeups: Vec<StreamId>,
+    notices: Vec<Notice>,
+}
+
+/// What is known of a request from its headers to the end of its response.
+#[derive(Debug)]
+struct Exchange {
+    record: Record,
+    asker: Asker,
+    started: Timestamp,
+    permitted: bool,
+}
+
+impl Gate {
+    pub fn new(config: Config, now: Timestamp) -> Self {
+        let rings = config.sources.iter().map(|source| KeyRing::new(source.clone(), now)).collect();
+        Self {
+            waiting: WaitingRoom::new(config.wait.requests),
+            config,
+            rings,
+            exchanges: HashMap::new(),
+            calls: Vec::new(),
+            wakeups: Vec::new(),
+            notices: Vec::new(),
+        }
+    }
+
+    /// Names of the headers that must leave the request before [`Gate::begin`] is even asked.
+    pub fn disarm(&self, headers: &Headers) -> Vec<String> {
+        let names = forward::disarm(headers, &self.config.token.carriers, &self.config.forward);
+        names.into_iter().map(str::to_owned).collect()
+    }
+
+    /// A request has come; `headers` as the caller sent them.
+    pub fn begin(
+        &mut self,
+        id: StreamId,
+        headers: Headers,
+        now: Timestamp,
+        signatures: &dyn SignatureCheck,
+    ) -> Ruling {
+        let mut record = audit::open(now, &self.config.digest);
+        record.request_id = request_id(&headers, id, now);
+        record.trace_id = headers.text("traceparent").and_then(audit::trace_id);
+        let asker = Asker {
+            request_id: record.request_id.clone(),
+            dialect: Dialect::of(&headers),
+        };
+        let exchange = Exchange { record, asker, started: now, permitted: false };
+        self.exchanges.insert(id, exchange);
+        let deadline = now.plus(self.config.wait.timeout);
+        let patience = match self.waiting.is_full() {
+            true => Patience::RoomIsFull,
+            false => Patience::Until(deadline),
+        };
+        let judgement = self.judge(id, &headers, now, patience, signatures);
+        if let Judgement::Wait { ring } = judgement {
+            self.notices.push(Notice::Count(metrics::WAITED.to_owned()));
+            self.waiting.enter(id, ring, deadline, headers);
+        }
+        self.rule(id, judgement)
+    }
+
+    /// A request named by [`Gate::take_wakeups`] is judged anew, in full. `None`: it is gone or
+    /// was already decided.
+    pub fn resume(
+        &mut self,
+        id: StreamId,
+        now: Timestamp,
+        signatures: &dyn SignatureCheck,
+    ) -> Option<Ruling> {
+        let (headers, deadline) = self.waiting.leave(id)?;
+        let patience = match now < deadline {
+            true => Patience::Until(deadline),
+            false => Patience::TimeIsUp,
+        };
+        let judgement = self.judge(id, &headers, now, patience, signatures);
+        if let Judgement::Wait { ring } = judgement {
+            self.waiting.enter(id, ring, deadline, headers);
+        }
+        Some(self.rule(id, judgement))
+    }
+
+    /// Whether body and trailers of a request may go on: only after a permit.
+    pub fn is_permitted(&self, id: StreamId) -> bool {
+        self.exchanges.get(&id).is_some_and(|exchange| exchange.permitted)
+    }
+
+    /// A response is over. `status`: what the caller was answered, if anything.
+    pub fn finish(&mut self, id: StreamId, status: Option<u16>, now: Timestamp) {
+        let waited_in_vain = self.waiting.leave(id).is_some();
+        let Some(mut exchange) = self.exchanges.remove(&id) else {
+            return;
+        };
+        if waited_in_vain {
+            self.notices.push(Notice::Count(metrics::ABANDONED.to_owned()));
+            return;
+        }
+        let wanted = match self.config.audit.log {
+            AuditLog::All => true,
+            AuditLog::Denied => exchange.record.denied(),
+            AuditLog::Off => false,
+        };
+        if wanted {
+            exchange.record.close(status, now.since(exchange.started));
+            self.notices.push(Notice::Audit(exchange.record.line()));
+        }
+    }
+
+    /// A request is gone without a trace.
+    pub fn forget(&mut self, id: StreamId) {
+        self.waiting.leave(id);
+        self.exchanges.remove(&id);
+    }
+
+    /// Time goes by: begins what is due, and wakes those who have waited long enough.
+    pub fn tick(&mut self, now: Timestamp) {
+        for ring in 0..self.rings.len() {
+            if let Some(fetch) = self.rings.get_mut(ring).and_then(|ring| ring.due(now)) {
+                self.call(ring, fetch);
+            }
+        }
+        self.wakeups.extend(self.waiting.overdue(now));
+    }
+
+    /// A callout has ended.
+    pub fn answered(&mut self, ticket: Ticket, answer: Answer, now: Timestamp) {
+        let Some(ring) = self.rings.get_mut(ticket.ring) else {
+            return;
+        };
+        let progress = ring.answered(ticket.stage, ticket.attempt, answer, now);
+        let issuer = self.config.issuers.get(ticket.ring).map_or("", |issuer| &issuer.name);
+        match progress {
+            Progress::Next(fetch) => return self.call(ticket.ring, fetch),
+            Progress::Late => return,
+            Progress::Renewed { keys, dropped } => {
+                let change = if dropped { ", an old one is gone" } else { "" };
+                let text = format!("issuer {issuer}: {keys} usable keys{change}");
+                self.notices.push(Notice::Count(metrics::key_fetch(issuer, true)));
+                self.notices.push(Notice::Log(log::Level::Info, text));
+            }
+            Progress::Failed(error) => {
+                let text = format!(
+                    "issuer {issuer}: its keys could not be fetched: {error}; the last good ones \
+                     serve until max_stale"
+                );
+                self.notices.push(Notice::Count(metrics::key_fetch(issuer, false)));
+                self.notices.push(Notice::Log(log::Level::Warn, text));
+            }
+        }
+        self.wakeups.extend(self.waiting.for_ring(ticket.ring));
+    }
+
+    /// Callouts to make, from the root.
+    pub fn take_calls(&mut self) -> Vec<Call> {
+        std::mem::take(&mut self.calls)
+    }
+
+    /// Waiting requests to hand to [`Gate::resume`], from the root.
+    pub fn take_wakeups(&mut self) -> Vec<StreamId> {
+        std::mem::take(&mut self.wakeups)
+    }
+
+    pub fn take_notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    fn judge(
+        &mut self,
+        id: StreamId,
+        headers: &Headers,
+        now: Timestamp,
+        patience: Patience,
+        signatures: &dyn SignatureCheck,
+    ) -> Judgement {
+        let Some(exchange) = self.exchanges.get_mut(&id) else {
+            return Judgement::Deny(Denial::Internal("a request that never began"));
+        };
+        let (rings, record) = (&mut self.rings, &mut exchange.record);
+        let mut judge = Judge { config: &self.config, rings, record, now, patience, signatures };
+        let (judgement, fetch) = judge.judge(headers);
+        if let Some((ring, fetch)) = fetch {
+            self.call(ring, fetch);
+        }
+        judgement
+    }
+
+    fn call(&mut self, ring: usize, fetch: Fetch) {
+        let Fetch { stage, attempt, callout } = fetch;
+        self.calls.push(Call { ticket: Ticket { ring, stage, attempt }, callout });
+    }
+
+    /// Turns a judgement into a step, a record and a count.
+    fn rule(&mut self, id: StreamId, judgement: Judgement) -> Ruling {
+        let Some(exchange) = self.exchanges.get_mut(&id) else {
+            let denial = Denial::Internal("a judgement without a request");
+            let step = Step::Reply(reply(&denial, &self.config.replies, &Asker::default()));
+            return Ruling { step, marks: Vec::new() };
+        };
+        let outcome = match judgement {
+            Judgement::Wait { .. } => return Ruling { step: Step::Wait, marks: Vec::new() },
+            Judgement::Deny(denial) => Err(denial),
+            Judgement::Permit { permit, caller } => select(&permit, &self.config.credentials)
+                .map(|credential| (permit, caller, credential)),
+        };
+        let record = &mut exchange.record;
+        let step = match outcome {
+            Ok((permit, caller, credential)) => {
+                record.permit(permit.rule(), caller.is_none());
+                record.credential = credential.map(|credential| credential.name.to_string());
+                exchange.permitted = true;
+                let edits = forward::edits(&self.config.forward, credential, caller.as_deref());
+                Step::Forward(edits)
+            }
+            Err(denial) => {
+                record.deny(&denial);
+                Step::Reply(reply(&denial, &self.config.replies, &exchange.asker))
+            }
+        };
+        self.notices.push(Notice::Count(metrics::decision(record.code)));
+        Ruling { step, marks: marks(record) }
+    }
+}
+
+/// What Envoy's access log can show of a decision, as `%FILTER_STATE(wasm.<name>:PLAIN)%`.
+fn marks(record: &Record) -> Vec<(&'static str, String)> {
+    let optional = |name, value: &Option<String>| value.clone().map(|value| (name, value));
+    [
+        Some(("entragate.code", record.code.to_owned())),
+        optional("entragate.rule", &record.rule),
+        optional("entragate.oid", &record.caller.oid),
+        optional("entragate.client", &record.caller.client),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// The request's own id if it is fit to be repeated, else one of ours.
+fn request_id(headers: &Headers, id: StreamId, now: Timestamp) -> String {
+    const LONGEST: usize = 128;
+    let fit = |id: &&str| {
+        !id.is_empty() && id.len() <= LONGEST && id.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    match headers.text("x-request-id").filter(fit) {
+        Some(id) => id.to_owned(),
+        None => format!("entragate-{:x}-{id:x}", now.as_millis()),
+    }
+}

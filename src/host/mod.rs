@@ -1,1 +1,24 @@
-//! host
+//! The host shell: turns proxy-wasm callbacks into events for the gate, and what the gate says into
+//! host calls. It decides nothing. Compiled for wasm only.
+//!
+//! `abi` makes the host calls, `root` and `http` receive the callbacks, `effects` carries out.
+
+mod abi;
+mod effects;
+mod http;
+mod root;
+
+use crate::gate::Gate;
+use proxy_wasm::traits::RootContext;
+use proxy_wasm::types::LogLevel;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// The gate of one plugin in one VM; `None` before a valid configuration came, and then everything
+/// is denied. Borrows are short and never held across a host call: the host may call back.
+type Shared = Rc<RefCell<Option<Gate>>>;
+
+proxy_wasm::main! {{
+    proxy_wasm::set_log_level(LogLevel::Info);
+    proxy_wasm::set_root_context(|id| -> Box<dyn RootContext> { Box::new(root::Root::new(id)) });
+}}

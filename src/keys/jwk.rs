@@ -6,8 +6,10 @@ use serde_json::{Map, Value};
 use std::fmt;
 
 /// RSA modulus lengths we accept, in bits (RFC 7518 §3.3 asks for 2048; the upper bound keeps one
-/// verification affordable).
-const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
+/// verification affordable). jwt-simple has the same bounds.
+const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
+/// 65537, the one RSA exponent in honest use; jwt-simple takes no other.
+const RSA_EXPONENT: [u8; 3] = [1, 0, 1];
 const MAX_KID_BYTES: usize = 256;
 
 /// A public key for signatures.
@@ -64,7 +66,7 @@ pub enum Unusable {
     Member(&'static str),
     /// An RSA modulus of that many bits.
     Size(usize),
-    /// An RSA exponent that is even, 1, or longer than 64 bits.
+    /// An RSA exponent other than 65537.
     Exponent,
 }
 
@@ -84,7 +86,7 @@ impl fmt::Display for Unusable {
                 RSA_BITS.start(),
                 RSA_BITS.end()
             ),
-            Self::Exponent => f.write_str("the RSA exponent is not a usable odd number"),
+            Self::Exponent => f.write_str("the RSA exponent is not 65537"),
         }
     }
 }
@@ -171,11 +173,10 @@ fn read_rsa(jwk: &Map<String, Value>) -> Result<Material, Unusable> {
     if !RSA_BITS.contains(&bits) {
         return Err(Unusable::Size(bits));
     }
-    let odd = |number: &[u8]| number.last().is_some_and(|last| last % 2 == 1);
-    if !odd(&modulus) {
+    if modulus.last().is_none_or(|last| last % 2 == 0) {
         return Err(Unusable::Member("n"));
     }
-    if !odd(&exponent) || exponent == [1] || exponent.len() > 8 {
+    if exponent != RSA_EXPONENT {
         return Err(Unusable::Exponent);
     }
     Ok(Material::Rsa { modulus, exponent })

@@ -3,4 +3,5 @@
 pub mod jwk;
 pub mod keyset;
 pub mod refresh;
+pub mod ring;
 pub mod source;

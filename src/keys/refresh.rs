@@ -22,8 +22,10 @@ pub struct Schedule {
 
 /// The first pause after a failure; it doubles up to `cooldown` (or `refresh`, if shorter).
 const FIRST_RETRY: Duration = Duration::from_secs(1);
-/// How much longer than `timeout` an answer may take before the fetch is given up as lost.
+/// How much longer than its calls' `timeout` a fetch may take before it is given up as lost. A fetch
+/// is one call, or two where discovery comes first.
 const GRACE: Duration = Duration::from_secs(5);
+const MOST_CALLS: u32 = 2;
 
 /// The life of one fetched thing.
 #[derive(Clone, Debug)]
@@ -141,6 +143,11 @@ impl Refresh {
         self.in_flight.is_some() || self.next_fetch <= deadline
     }
 
+    /// Whether that fetch still counts.
+    pub fn is_under_way(&self, attempt: Attempt) -> bool {
+        self.in_flight.is_some_and(|current| current.attempt == attempt)
+    }
+
     fn begin(&mut self, now: Timestamp, demanded: bool) -> Attempt {
         self.attempts = self.attempts.wrapping_add(1);
         let attempt = Attempt(self.attempts);
@@ -162,7 +169,7 @@ impl Refresh {
     }
 
     fn give_up_lost(&mut self, now: Timestamp) {
-        let patience = self.schedule.timeout.saturating_add(GRACE);
+        let patience = self.schedule.timeout.saturating_mul(MOST_CALLS).saturating_add(GRACE);
         if let Some(current) = self.in_flight
             && now.since(current.started) > patience
         {
@@ -262,11 +269,11 @@ mod tests {
     fn a_lost_answer_blocks_nothing_and_counts_for_nothing_when_late() {
         let mut refresh = Refresh::new(SCHEDULE, at(0));
         let lost = refresh.due(at(0)).unwrap();
-        assert_eq!(refresh.due(at(10)), None);
-        assert_eq!(refresh.due(at(11)), None, "given up, then a pause");
-        let retry = refresh.due(at(12)).unwrap();
-        assert!(!refresh.succeeded(lost, at(13)));
-        assert_eq!(refresh.freshness(at(13)), Freshness::Never);
-        assert!(refresh.succeeded(retry, at(13)));
+        assert_eq!(refresh.due(at(15)), None);
+        assert_eq!(refresh.due(at(16)), None, "given up, then a pause");
+        let retry = refresh.due(at(17)).unwrap();
+        assert!(!refresh.succeeded(lost, at(18)));
+        assert_eq!(refresh.freshness(at(18)), Freshness::Never);
+        assert!(refresh.succeeded(retry, at(18)));
     }
 }

@@ -1,4 +1,7 @@
-//! The request's headers → one bounded token.
+//! The request's headers → one bounded token (RFC 6750 §2.1).
+
+use crate::decision::Denial;
+use crate::request::Headers;
 
 /// A header that may carry the caller's token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -7,4 +10,133 @@ pub struct Carrier {
     pub header: String,
     /// The scheme in front of the token; `None`: the value is the token.
     pub scheme: Option<String>,
+}
+
+/// Schemes whose tokens are bound to a key we can't see a proof of.
+const BOUND_SCHEMES: [&str; 3] = ["DPoP", "PoP", "MTLS_POP"];
+/// What Hugging Face's own tokens begin with; `hf_oauth_` and `hf_jwt_` among them.
+const HUGGING_FACE_PREFIXES: [&str; 2] = ["hf_", "api_org_"];
+
+/// The token in the first carrier that is present.
+///
+/// # Errors
+/// A denial when there is none, more than one, or one that can't be a compact JWS.
+pub fn extract<'h>(
+    headers: &'h Headers,
+    carriers: &'h [Carrier],
+    max_bytes: usize,
+) -> Result<&'h str, Denial> {
+    for carrier in carriers {
+        let mut values = headers.all(&carrier.header);
+        let Some(value) = values.next() else {
+            continue;
+        };
+        if values.next().is_some() {
+            return Err(Denial::TokenMalformed("its header stands more than once"));
+        }
+        let token = match &carrier.scheme {
+            Some(scheme) => without_scheme(value, scheme)?,
+            None => value.trim_ascii(),
+        };
+        return check(token, max_bytes);
+    }
+    Err(Denial::TokenMissing)
+}
+
+fn without_scheme<'h>(value: &'h [u8], wanted: &str) -> Result<&'h [u8], Denial> {
+    let value = value.trim_ascii();
+    let end = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
+    let (scheme, rest) = value.split_at(end);
+    if scheme.eq_ignore_ascii_case(wanted.as_bytes()) {
+        Ok(rest.trim_ascii())
+    } else if BOUND_SCHEMES.iter().any(|bound| scheme.eq_ignore_ascii_case(bound.as_bytes())) {
+        Err(Denial::TokenBound)
+    } else {
+        Err(Denial::TokenMissing)
+    }
+}
+
+fn check(token: &[u8], max_bytes: usize) -> Result<&str, Denial> {
+    if token.len() > max_bytes {
+        return Err(Denial::TokenTooLarge { bytes: token.len(), limit: max_bytes });
+    }
+    if token.is_empty() {
+        return Err(Denial::TokenMalformed("it is empty"));
+    }
+    if token.contains(&b',') {
+        return Err(Denial::TokenMalformed("its header holds several values"));
+    }
+    // RFC 6750's b64token; a JWS needs less, but a Hugging Face token is told apart below.
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
+    let token = match std::str::from_utf8(token) {
+        Ok(text) if token.iter().all(allowed) => text,
+        _ => return Err(Denial::TokenMalformed("it holds characters that no token has")),
+    };
+    match HUGGING_FACE_PREFIXES.iter().any(|prefix| token.starts_with(prefix)) {
+        true => Err(Denial::HuggingFaceToken),
+        false => Ok(token),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bearer() -> Vec<Carrier> {
+        vec![Carrier { header: "authorization".into(), scheme: Some("Bearer".into()) }]
+    }
+
+    fn extract_from(fields: &[(&str, &[u8])]) -> Result<String, &'static str> {
+        let mut headers = Headers::default();
+        for (name, value) in fields {
+            headers.push(name.as_bytes(), value);
+        }
+        let mut carriers = bearer();
+        carriers.push(Carrier { header: "x-api-key".into(), scheme: None });
+        extract(&headers, &carriers, 64)
+            .map(str::to_owned)
+            .map_err(|denial| denial.code())
+    }
+
+    #[test]
+    fn takes_the_first_carrier_present() {
+        for value in ["Bearer a.b.c", "bearer a.b.c", "BEARER   a.b.c ", "  Bearer a.b.c"] {
+            assert_eq!(extract_from(&[("authorization", value.as_bytes())]), Ok("a.b.c".into()));
+        }
+        let both: [(&str, &[u8]); 2] = [("x-api-key", b"d.e.f"), ("authorization", b"Bearer a.b.c")];
+        assert_eq!(extract_from(&both), Ok("a.b.c".into()));
+        assert_eq!(extract_from(&both[..1]), Ok("d.e.f".into()));
+    }
+
+    #[test]
+    fn refuses_everything_else_with_its_own_code() {
+        let long = [b"Bearer ".as_slice(), &[b'a'; 65]].concat();
+        let cases: [(&[u8], &str); 17] = [
+            (b"Bearer", "token_malformed"),
+            (b"Bearer ", "token_malformed"),
+            (b"", "token_missing"),
+            (b"Basic dTpw", "token_missing"),
+            (b"a.b.c", "token_missing"),
+            (b"DPoP a.b.c", "token_bound"),
+            (b"pop a.b.c", "token_bound"),
+            (b"MTLS_POP a.b.c", "token_bound"),
+            (b"Bearer a.b.c,Bearer d.e.f", "token_malformed"),
+            (b"Bearer a.b.c, d", "token_malformed"),
+            (b"Bearer a.b c", "token_malformed"),
+            (b"Bearer \xff\xfe.b.c", "token_malformed"),
+            (b"Bearer a.b\x00.c", "token_malformed"),
+            (b"Bearer hf_abcdef", "hugging_face_token"),
+            (b"Bearer hf_oauth_abc", "hugging_face_token"),
+            (b"Bearer api_org_abc", "hugging_face_token"),
+            (&long, "token_too_large"),
+        ];
+        for (value, code) in cases {
+            let text = String::from_utf8_lossy(value).into_owned();
+            assert_eq!(extract_from(&[("authorization", value)]), Err(code), "{text}");
+        }
+        assert_eq!(extract_from(&[]), Err("token_missing"));
+        let twice: [(&str, &[u8]); 2] =
+            [("authorization", b"Bearer a.b.c"), ("authorization", b"Bearer a.b.c")];
+        assert_eq!(extract_from(&twice), Err("token_malformed"));
+    }
 }

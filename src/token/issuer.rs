@@ -78,6 +78,16 @@ impl Cloud {
         }
     }
 
+    /// Hosts that the `issuer` of this cloud's keys may name: the Government's keys carry the public
+    /// cloud's or their own, China's discovery has two names.
+    pub const fn key_issuer_hosts(self) -> &'static [&'static str] {
+        match self {
+            Self::Public => &["login.microsoftonline.com"],
+            Self::UsGov => &["login.microsoftonline.us", "login.microsoftonline.com"],
+            Self::China => &["login.partner.microsoftonline.cn", "login.chinacloudapi.cn"],
+        }
+    }
+
     /// Values of a key's `cloud_instance_name` that belong to this cloud.
     pub const fn instance_names(self) -> &'static [&'static str] {
         match self {

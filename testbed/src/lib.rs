@@ -1,1 +1,26 @@
-//! Stand-ins and the Envoy runner.
+//! Stand-ins for what stands around the gateway, and a runner for a real Envoy.
+//!
+//! - [`keys`], [`mint`], [`persona`]: who calls, with which token. Synchronous; for unit tests too.
+//! - [`entra`]: Microsoft Entra ID (and a generic OIDC realm), with [`fault`]s on demand.
+//! - [`hf`]: a Hugging Face endpoint that records what reaches it.
+//! - [`stub`]: any other service the gateway calls, with canned answers.
+//! - [`envoy`]: the runner of a real Envoy, configured from the top-level `envoy.yaml`.
+//! - [`control`]: hands out tokens to a person at a terminal.
+//! - [`tls`], [`client`], [`wait`]: certificates the stand-ins show, a client that trusts them, waiting by condition.
+
+pub mod client;
+pub mod control;
+pub mod entra;
+pub mod envoy;
+pub mod fault;
+pub mod hf;
+pub mod keys;
+pub mod mint;
+pub mod persona;
+pub mod recorded;
+mod server;
+pub mod stub;
+pub mod tls;
+pub mod wait;
+
+pub use reqwest;

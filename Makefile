@@ -1,0 +1,58 @@
+# Everything a user or CI does with this repository. `make` alone prints the targets.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS   += --no-print-directory
+
+# One place for what cargo builds, whatever the user's own settings: the runner and the tests look for the filter there.
+export CARGO_TARGET_DIR := $(CURDIR)/target
+TARGET := wasm32-wasip1
+WASM   := target/$(TARGET)/release/entragate.wasm
+
+# `make lint ADVISORIES=required` fails where the advisory database cannot be fetched, instead of saying so and going on.
+ADVISORIES ?= optional
+
+.PHONY: help run test build lint fmt envoy clients clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build envoy ## start the gateway in a real Envoy, with stand-ins for Entra ID and Hugging Face
+	@echo "==> run: stand-ins, and Envoy with the filter (Ctrl-C stops them)"
+	@cargo run --locked -p testbed -- run
+
+test: build envoy clients ## run every test: native, and end to end with a real Envoy and real clients
+	@echo "==> test: cargo test --workspace"
+	@cargo test --workspace --locked
+
+build: ## build the filter: target/wasm32-wasip1/release/entragate.wasm
+	@tools/wasm-target.sh $(TARGET)
+	@echo "==> build: the filter, for $(TARGET)"
+	@cargo build --release --locked --lib --target $(TARGET)
+	@echo "    $(WASM): $$(wc -c < $(WASM)) bytes"
+
+lint: ## check formatting, clippy (native and wasm), the docs, and the dependencies' licences and sources
+	@tools/wasm-target.sh $(TARGET)
+	@tools/need-component.sh rustfmt clippy
+	@echo "==> lint: formatting"
+	@cargo fmt --all --check || { echo "    run: make fmt" >&2; exit 1; }
+	@echo "==> lint: clippy, native"
+	@cargo clippy --workspace --all-targets --locked -- -D warnings
+	@echo "==> lint: clippy, $(TARGET)"
+	@cargo clippy --locked --lib --target $(TARGET) -- -D warnings
+	@echo "==> lint: rustdoc"
+	@RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --workspace --locked
+	@tools/deny.sh $(ADVISORIES)
+
+fmt: ## format the sources
+	@cargo fmt --all
+
+envoy: ## fetch Envoy into .tools/, unless it is there or on the PATH
+	@tools/envoy.sh
+
+clients: ## install the Hugging Face and OpenAI Python clients into .tools/
+	@tools/clients.sh
+
+clean: ## remove what was built and fetched: target/ and .tools/
+	rm -rf target .tools

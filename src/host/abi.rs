@@ -1,0 +1,271 @@
+//! The host calls we need, none of which panics: an unexpected status is a `None` or nothing.
+//!
+//! The SDK's own wrappers panic on any status they do not know, and read the map of headers as
+//! UTF-8, which a caller can break. Source: the proxy-wasm ABI 0.2.1 specification.
+#![allow(unsafe_code)]
+
+use crate::request::Headers;
+use crate::time::Timestamp;
+use std::ptr::null_mut;
+
+const OK: u32 = 0;
+
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub enum Map {
+    RequestHeaders = 0,
+    CallResponseHeaders = 6,
+}
+
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub enum Buffer {
+    CallResponseBody = 4,
+    PluginConfiguration = 7,
+}
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_log(level: u32, text: *const u8, size: usize) -> u32;
+    fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    fn proxy_get_buffer_bytes(
+        buffer: u32,
+        start: usize,
+        max: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
+    fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_get_header_map_value(
+        map: u32,
+        name: *const u8,
+        name_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
+    fn proxy_replace_header_map_value(
+        map: u32,
+        name: *const u8,
+        name_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+    fn proxy_remove_header_map_value(map: u32, name: *const u8, name_size: usize) -> u32;
+    fn proxy_get_property(
+        path: *const u8,
+        path_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
+    fn proxy_set_property(
+        path: *const u8,
+        path_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+    fn proxy_send_local_response(
+        status: u32,
+        details: *const u8,
+        details_size: usize,
+        body: *const u8,
+        body_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        grpc_status: i32,
+    ) -> u32;
+    fn proxy_set_effective_context(context: u32) -> u32;
+    fn proxy_continue_stream(stream: u32) -> u32;
+    fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
+    fn proxy_increment_metric(id: u32, offset: i64) -> u32;
+}
+
+pub fn log(level: log::Level, text: &str) {
+    let level = match level {
+        log::Level::Trace => 0,
+        log::Level::Debug => 1,
+        log::Level::Info => 2,
+        log::Level::Warn => 3,
+        log::Level::Error => 4,
+    };
+    // SAFETY: pointer and size describe a live text.
+    unsafe { proxy_log(level, text.as_ptr(), text.len()) };
+}
+
+/// The epoch when the host has no clock: every token is then not yet valid.
+pub fn now() -> Timestamp {
+    let mut nanos = 0;
+    // SAFETY: the pointer is to a live u64.
+    unsafe { proxy_get_current_time_nanoseconds(&mut nanos) };
+    Timestamp::from_millis(nanos / 1_000_000)
+}
+
+pub fn set_tick_period(millis: u32) {
+    // SAFETY: takes a number only.
+    unsafe { proxy_set_tick_period_milliseconds(millis) };
+}
+
+/// At most `max` bytes of a buffer, from its start.
+pub fn buffer(buffer: Buffer, max: usize) -> Option<Vec<u8>> {
+    // SAFETY: the host writes both, or neither.
+    owned(|data, size| unsafe { proxy_get_buffer_bytes(buffer as u32, 0, max, data, size) })
+}
+
+/// All header fields of a map, bytes as they are.
+pub fn headers(map: Map) -> Option<Headers> {
+    // SAFETY: the host writes both, or neither.
+    let pairs = owned(|data, size| unsafe { proxy_get_header_map_pairs(map as u32, data, size) })?;
+    let headers = unpack(&pairs);
+    let mut pairs = pairs;
+    zeroize::Zeroize::zeroize(&mut pairs);
+    headers
+}
+
+pub fn header(map: Map, name: &str) -> Option<Vec<u8>> {
+    owned(|data, size| {
+        // SAFETY: pointer and size describe a live text; the host writes data and size, or neither.
+        unsafe { proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), data, size) }
+    })
+}
+
+#[must_use]
+pub fn set_request_header(name: &str, value: &str) -> bool {
+    let map = Map::RequestHeaders as u32;
+    // SAFETY: pointers and sizes describe live texts.
+    let status = unsafe {
+        proxy_replace_header_map_value(map, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+    };
+    status == OK
+}
+
+#[must_use]
+pub fn remove_request_header(name: &str) -> bool {
+    // SAFETY: pointer and size describe a live text.
+    let status = unsafe {
+        proxy_remove_header_map_value(Map::RequestHeaders as u32, name.as_ptr(), name.len())
+    };
+    status == OK
+}
+
+/// A property by its path.
+pub fn property(path: &[&str]) -> Option<Vec<u8>> {
+    let path = path.join("\0");
+    // SAFETY: pointer and size describe a live text; the host writes data and size, or neither.
+    owned(|data, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) })
+}
+
+/// Sets filter state `wasm.<name>`.
+pub fn set_filter_state(name: &str, value: &str) {
+    // SAFETY: pointers and sizes describe live texts.
+    unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) };
+}
+
+/// Answers the request of the effective context.
+#[must_use]
+pub fn reply(
+    status: u16,
+    headers: &[(&str, &str)],
+    body: &str,
+    details: &str,
+    grpc_status: i32,
+) -> bool {
+    let headers = pack(headers);
+    // SAFETY: pointers and sizes describe live buffers.
+    let status = unsafe {
+        proxy_send_local_response(
+            u32::from(status),
+            details.as_ptr(),
+            details.len(),
+            body.as_ptr(),
+            body.len(),
+            headers.as_ptr(),
+            headers.len(),
+            grpc_status,
+        )
+    };
+    status == OK
+}
+
+/// Makes following calls be about that context. False: it is gone.
+#[must_use]
+pub fn set_effective_context(context: u32) -> bool {
+    // SAFETY: takes a number only.
+    unsafe { proxy_set_effective_context(context) == OK }
+}
+
+/// Lets the paused request of the effective context go on.
+pub fn resume_request() {
+    const HTTP_REQUEST: u32 = 0;
+    // SAFETY: takes a number only.
+    unsafe { proxy_continue_stream(HTTP_REQUEST) };
+}
+
+pub fn define_counter(name: &str) -> Option<u32> {
+    const COUNTER: u32 = 0;
+    let mut id = 0;
+    // SAFETY: pointer and size describe a live text, the last pointer is to a live u32.
+    let status = unsafe { proxy_define_metric(COUNTER, name.as_ptr(), name.len(), &mut id) };
+    (status == OK).then_some(id)
+}
+
+pub fn increment(counter: u32) {
+    // SAFETY: takes numbers only.
+    unsafe { proxy_increment_metric(counter, 1) };
+}
+
+/// Takes over a buffer that the host allocated through `proxy_on_memory_allocate`.
+fn owned(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Option<Vec<u8>> {
+    let mut data: *mut u8 = null_mut();
+    let mut size = 0;
+    match call(&mut data, &mut size) == OK {
+        true if data.is_null() => Some(Vec::new()),
+        // SAFETY: the SDK's allocator made it as a boxed slice of exactly that size.
+        true => Some(unsafe { Vec::from_raw_parts(data, size, size) }),
+        false => None,
+    }
+}
+
+/// Reads a serialized map: count, then the sizes of each name and value, then each name and value
+/// followed by a zero. `None` when it contradicts itself.
+fn unpack(bytes: &[u8]) -> Option<Headers> {
+    let number = |at: usize| -> Option<usize> {
+        let four = bytes.get(at..at.checked_add(4)?)?;
+        usize::try_from(u32::from_le_bytes(four.try_into().ok()?)).ok()
+    };
+    if bytes.is_empty() {
+        return Some(Headers::default());
+    }
+    let count = number(0)?;
+    let mut at = count.checked_mul(8)?.checked_add(4)?;
+    let mut headers = Headers::with_capacity(count.min(bytes.len()), bytes.len());
+    for field in 0..count {
+        let sizes = field * 8 + 4;
+        let mut take = |size: usize| {
+            let end = at.checked_add(size)?;
+            let piece = bytes.get(at..end)?;
+            at = end.checked_add(1)?;
+            Some(piece)
+        };
+        let name = take(number(sizes)?)?;
+        let value = take(number(sizes + 4)?)?;
+        headers.push(name, value);
+    }
+    Some(headers)
+}
+
+fn pack(fields: &[(&str, &str)]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let number = |size: usize| u32::try_from(size).unwrap_or(u32::MAX).to_le_bytes();
+    bytes.extend(number(fields.len()));
+    for (name, value) in fields {
+        bytes.extend(number(name.len()));
+        bytes.extend(number(value.len()));
+    }
+    for (name, value) in fields {
+        for text in [name, value] {
+            bytes.extend(text.as_bytes());
+            bytes.push(0);
+        }
+    }
+    bytes
+}

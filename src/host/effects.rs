@@ -1,0 +1,87 @@
+//! Carries out what the gate says: header edits, replies, counters, log lines.
+
+use super::abi;
+use crate::forward::Edit;
+use crate::gate::{Notice, Ruling, Step};
+use crate::reply::Reply;
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+/// What became of a request after its step was taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// Its headers are set; it may go upstream.
+    Forwarded,
+    /// It was answered, or could not be made safe to forward.
+    Ended,
+    Waiting,
+}
+
+/// Takes a step for the request of the effective context, while its headers can be changed.
+pub fn take(ruling: Ruling) -> Taken {
+    for (name, value) in &ruling.marks {
+        abi::set_filter_state(name, value);
+    }
+    match ruling.step {
+        Step::Wait => Taken::Waiting,
+        Step::Reply(reply) => {
+            answer(&reply);
+            Taken::Ended
+        }
+        Step::Forward(edits) => match edit(&edits) {
+            true => Taken::Forwarded,
+            false => {
+                // Half-edited headers must not leave.
+                refuse("entragate.internal");
+                Taken::Ended
+            }
+        },
+    }
+}
+
+/// The answer when there is no gate to ask: no valid configuration, or unreadable headers.
+pub fn refuse(details: &str) {
+    let body = r#"{"error":"The gateway failed to decide and so denies (internal)"}"#;
+    let headers = [("content-type", "application/json"), ("x-error-code", "internal")];
+    let _ = abi::reply(500, &headers, body, details, 13);
+}
+
+pub fn tell(notices: Vec<Notice>) {
+    for notice in notices {
+        match notice {
+            Notice::Count(name) => count(&name),
+            Notice::Audit(line) => abi::log(log::Level::Info, &line),
+            Notice::Log(level, text) => abi::log(level, &text),
+        }
+    }
+}
+
+fn answer(reply: &Reply) {
+    let headers: Vec<(&str, &str)> =
+        reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let Reply { status, body, details, grpc_status, .. } = reply;
+    if !abi::reply(*status, &headers, body, details, *grpc_status) {
+        // The stream can't be answered any more; paused as it is, it can't go on either.
+        abi::log(log::Level::Warn, "a denied request could not be answered: its stream is gone");
+    }
+}
+
+fn edit(edits: &[Edit]) -> bool {
+    edits.iter().all(|edit| abi::set_request_header(&edit.name, &edit.value))
+}
+
+thread_local! {
+    /// The host's ids of the counters used so far: defining one is a look-up by name over there.
+    static COUNTERS: RefCell<HashMap<String, u32>> = RefCell::new(HashMap::new());
+}
+
+fn count(name: &str) {
+    let known = COUNTERS.with_borrow(|counters| counters.get(name).copied());
+    let Some(id) = known.or_else(|| abi::define_counter(name)) else {
+        return;
+    };
+    if known.is_none() {
+        COUNTERS.with_borrow_mut(|counters| counters.insert(name.to_owned(), id));
+    }
+    abi::increment(id);
+}

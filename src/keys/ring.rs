@@ -1,0 +1,216 @@
+//! The keys of one issuer over time: which fetch is due, what an answer changes, which key a token
+//! means. Still without I/O: calls go out as values, answers come in as values.
+
+use super::jwk::Key;
+use super::keyset::{KeySet, KeySetError, Lookup};
+use super::refresh::{Attempt, Demand, Freshness, Refresh};
+use super::source::KeySource;
+use crate::callout::{Answer, Callout, CalloutError, Target, UriError};
+use crate::decision::KeysLack;
+use crate::json;
+use crate::time::Timestamp;
+use crate::token::algorithm::Algorithm;
+use std::fmt;
+
+/// One issuer's keys and where they come from.
+#[derive(Debug)]
+pub struct KeyRing {
+    source: KeySource,
+    /// `None` for inline keys.
+    refresh: Option<Refresh>,
+    keys: Option<KeySet>,
+}
+
+/// A call to make, and what its answer belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetch {
+    pub stage: Stage,
+    pub attempt: Attempt,
+    pub callout: Callout,
+}
+
+/// Which of a fetch's calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Discovery,
+    Keys,
+}
+
+/// What a token's key reference leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found<'a> {
+    Key(&'a Key),
+    /// No such key; a newer set may have it.
+    Unknown,
+    /// The key is there but must not be used with the token's algorithm.
+    WrongAlgorithm,
+    /// The token names no key and several would do.
+    Ambiguous,
+    /// There are no keys that may be used.
+    Lacking(KeysLack),
+}
+
+/// What an answer changed.
+#[derive(Debug)]
+pub enum Progress {
+    /// One more call is needed.
+    Next(Fetch),
+    /// A new set is in use. `dropped`: a key of the old one is gone or changed.
+    Renewed { keys: usize, dropped: bool },
+    /// The answer was no good; what we had stays.
+    Failed(FetchError),
+    /// It came too late to matter.
+    Late,
+}
+
+/// Why an answer was no good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FetchError {
+    Callout(CalloutError),
+    Status(u16),
+    KeySet(KeySetError),
+    NoDiscovery,
+    /// The discovery document is another issuer's.
+    Issuer { expected: String },
+    JwksUri(UriError),
+    /// An `https` discovery document that sends us to plain `http`.
+    Downgrade,
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Callout(error) => error.fmt(f),
+            Self::Status(status) => write!(f, "the answer has status {status}"),
+            Self::KeySet(error) => error.fmt(f),
+            Self::NoDiscovery => f.write_str("no discovery document with issuer and jwks_uri"),
+            Self::Issuer { expected } => {
+                write!(f, "the discovery document's issuer is not {expected}")
+            }
+            Self::JwksUri(error) => write!(f, "the discovery document's jwks_uri {error}"),
+            Self::Downgrade => f.write_str("the discovery document's jwks_uri is not https"),
+        }
+    }
+}
+
+impl KeyRing {
+    pub fn new(source: KeySource, now: Timestamp) -> Self {
+        let (refresh, keys) = match &source {
+            KeySource::Inline(keys) => (None, Some(keys.clone())),
+            KeySource::Uri { schedule, .. } | KeySource::Discovery { schedule, .. } => {
+                (Some(Refresh::new(*schedule, now)), None)
+            }
+        };
+        Self { source, refresh, keys }
+    }
+
+    pub fn find(&self, kid: Option<&str>, algorithm: Algorithm, now: Timestamp) -> Found<'_> {
+        let freshness = self.refresh.as_ref().map(|refresh| refresh.freshness(now));
+        match (freshness, &self.keys) {
+            (Some(Freshness::Stale { .. }), _) => Found::Lacking(KeysLack::Stale),
+            (Some(Freshness::Never), _) | (_, None) => Found::Lacking(KeysLack::NeverFetched),
+            (Some(Freshness::Usable { .. }) | None, Some(keys)) => {
+                match keys.find(kid, algorithm) {
+                    Lookup::Found(key) => Found::Key(key),
+                    Lookup::Unknown => Found::Unknown,
+                    Lookup::WrongAlgorithm => Found::WrongAlgorithm,
+                    Lookup::Ambiguous => Found::Ambiguous,
+                }
+            }
+        }
+    }
+
+    /// A background fetch to begin now.
+    pub fn due(&mut self, now: Timestamp) -> Option<Fetch> {
+        let attempt = self.refresh.as_mut()?.due(now)?;
+        self.begin(attempt)
+    }
+
+    /// Asks for newer keys out of turn. True: an answer is coming, perhaps by the returned fetch.
+    pub fn demand(&mut self, now: Timestamp) -> (bool, Option<Fetch>) {
+        match self.refresh.as_mut().map(|refresh| refresh.demand(now)) {
+            Some(Demand::Fetch(attempt)) => (true, self.begin(attempt)),
+            Some(Demand::UnderWay) => (true, None),
+            Some(Demand::Cooling { .. }) | None => (false, None),
+        }
+    }
+
+    /// Whether an answer can be hoped for by then.
+    pub fn may_answer_by(&self, deadline: Timestamp) -> bool {
+        self.refresh.as_ref().is_some_and(|refresh| refresh.may_answer_by(deadline))
+    }
+
+    /// Takes in the answer to a fetch.
+    pub fn answered(
+        &mut self,
+        stage: Stage,
+        attempt: Attempt,
+        answer: Answer,
+        now: Timestamp,
+    ) -> Progress {
+        let read = body(answer).and_then(|body| match stage {
+            Stage::Discovery => self.read_discovery(&body).map(Read::Target),
+            Stage::Keys => KeySet::from_json(&body).map(Read::Keys).map_err(FetchError::KeySet),
+        });
+        let Some(refresh) = &mut self.refresh else {
+            return Progress::Late;
+        };
+        match read {
+            Ok(Read::Target(target)) if refresh.is_under_way(attempt) => {
+                let callout = Callout::get(target, refresh.schedule().timeout);
+                Progress::Next(Fetch { stage: Stage::Keys, attempt, callout })
+            }
+            Ok(Read::Keys(new)) if refresh.succeeded(attempt, now) => {
+                let keys = new.len();
+                let dropped = self.keys.as_ref().is_some_and(|old| !old.is_kept_by(&new));
+                self.keys = Some(new);
+                Progress::Renewed { keys, dropped }
+            }
+            Err(error) if refresh.failed(attempt, now) => Progress::Failed(error),
+            Ok(_) | Err(_) => Progress::Late,
+        }
+    }
+
+    fn begin(&self, attempt: Attempt) -> Option<Fetch> {
+        let (stage, target, schedule) = match &self.source {
+            KeySource::Uri { target, schedule } => (Stage::Keys, target, schedule),
+            KeySource::Discovery { target, schedule, .. } => (Stage::Discovery, target, schedule),
+            KeySource::Inline(_) => return None,
+        };
+        let callout = Callout::get(target.clone(), schedule.timeout);
+        Some(Fetch { stage, attempt, callout })
+    }
+
+    /// OpenID Connect Discovery 1.0 §4.3: the document's issuer must be the configured one.
+    fn read_discovery(&self, body: &[u8]) -> Result<Target, FetchError> {
+        let KeySource::Discovery { target, issuer, keys_cluster, .. } = &self.source else {
+            return Err(FetchError::NoDiscovery);
+        };
+        let document = json::parse_object(body).map_err(|_| FetchError::NoDiscovery)?;
+        let text = |name| document.get(name).and_then(|value| value.as_str());
+        let (Some(own), Some(uri)) = (text("issuer"), text("jwks_uri")) else {
+            return Err(FetchError::NoDiscovery);
+        };
+        if own != issuer {
+            return Err(FetchError::Issuer { expected: issuer.clone() });
+        }
+        let keys = Target::parse(keys_cluster, uri).map_err(FetchError::JwksUri)?;
+        match target.scheme == "https" && keys.scheme != "https" {
+            true => Err(FetchError::Downgrade),
+            false => Ok(keys),
+        }
+    }
+}
+
+enum Read {
+    Target(Target),
+    Keys(KeySet),
+}
+
+fn body(answer: Answer) -> Result<Vec<u8>, FetchError> {
+    match answer {
+        Answer::Response { status: 200, body } => Ok(body),
+        Answer::Response { status, .. } => Err(FetchError::Status(status)),
+        Answer::Failed(error) => Err(FetchError::Callout(error)),
+    }
+}

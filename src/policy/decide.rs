@@ -1,0 +1,130 @@
+//! The decision: a request and a verified caller in, a permit or a denial out.
+//!
+//! Deny rules first, then the first allow rule that holds; nothing holds: denied. Every requirement
+//! has three values, and what is indeterminate never permits.
+
+use super::describe::describe;
+use super::evaluate::{Truth, evaluate};
+use super::rule::{Effect, Mode, Policy, Rule};
+use crate::decision::Denial;
+use crate::request::Request;
+use crate::token::claims::Claims;
+use crate::token::verify::Verified;
+use std::sync::Arc;
+
+/// Proof that a rule permits a request. Only this room makes one; a credential can't be had without.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permit {
+    rule: Arc<str>,
+    credential: Option<usize>,
+}
+
+impl Permit {
+    /// The rule that permits.
+    pub fn rule(&self) -> &Arc<str> {
+        &self.rule
+    }
+
+    /// Index of the rule's credential; `None` only for an anonymous rule.
+    pub fn credential(&self) -> Option<usize> {
+        self.credential
+    }
+}
+
+/// A decision and what led to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    pub outcome: Result<Permit, Denial>,
+    /// What shadow rules would have done.
+    pub shadow: Vec<Shadow>,
+}
+
+/// What a rule in shadow mode would have done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shadow {
+    pub rule: Arc<str>,
+    pub would: Would,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Would {
+    Permit,
+    Deny,
+}
+
+impl Policy {
+    /// The permit of an anonymous rule, which asks for no token.
+    pub fn permit_anonymous(&self, request: &Request) -> Option<Permit> {
+        self.anonymous.iter().find(|rule| rule.matches.covers(request, None)).map(|rule| Permit {
+            rule: rule.name.clone(),
+            credential: rule.credential,
+        })
+    }
+
+    /// Decides about an authenticated caller.
+    pub fn decide(&self, request: &Request, caller: &Verified<Claims>) -> Decision {
+        let about = || {
+            let covers = |rule: &&Rule| rule.matches.covers(request, Some(&caller.issuer));
+            self.rules.iter().filter(covers)
+        };
+        let (shadow, enforced): (Vec<_>, Vec<_>) =
+            about().partition(|rule| rule.mode == Mode::Shadow);
+        Decision {
+            outcome: enforce(&enforced, caller),
+            shadow: shadow.into_iter().filter_map(|rule| observe(rule, caller)).collect(),
+        }
+    }
+}
+
+fn enforce(rules: &[&Rule], caller: &Claims) -> Result<Permit, Denial> {
+    for rule in rules.iter().filter(|rule| rule.effect == Effect::Deny) {
+        match evaluate(&rule.require, caller) {
+            Truth::Satisfied => return Err(Denial::DeniedByRule { rule: rule.name.clone() }),
+            Truth::Indeterminate => return Err(indeterminate(rule, caller)),
+            Truth::Unsatisfied => {}
+        }
+    }
+    let mut refusal = None;
+    for rule in rules {
+        let Effect::Allow { credential } = rule.effect else {
+            continue;
+        };
+        match evaluate(&rule.require, caller) {
+            Truth::Satisfied => {
+                let rule = rule.name.clone();
+                return Ok(Permit { rule, credential: Some(credential) });
+            }
+            Truth::Indeterminate if caller.groups.overage => {
+                refusal = Some(indeterminate(rule, caller));
+            }
+            Truth::Indeterminate | Truth::Unsatisfied => {
+                refusal = refusal.or_else(|| {
+                    Some(Denial::RuleUnsatisfied {
+                        rule: rule.name.clone(),
+                        lacks: describe(&rule.require),
+                    })
+                });
+            }
+        }
+    }
+    Err(refusal.unwrap_or(Denial::NoRule))
+}
+
+/// A rule that can't be told to hold or not: a deny rule then denies, an allow rule does not permit.
+fn indeterminate(rule: &Rule, caller: &Claims) -> Denial {
+    let rule = rule.name.clone();
+    match caller.groups.overage {
+        true => Denial::GroupsOverage { rule },
+        false => Denial::DeniedByRule { rule },
+    }
+}
+
+fn observe(rule: &Rule, caller: &Claims) -> Option<Shadow> {
+    let would = match (rule.effect, evaluate(&rule.require, caller)) {
+        (Effect::Allow { .. }, Truth::Satisfied) => Would::Permit,
+        (Effect::Deny, Truth::Satisfied | Truth::Indeterminate) => Would::Deny,
+        (Effect::Allow { .. }, Truth::Unsatisfied | Truth::Indeterminate)
+        | (Effect::Deny, Truth::Unsatisfied) => return None,
+    };
+    Some(Shadow { rule: rule.name.clone(), would })
+}

@@ -1,0 +1,45 @@
+//! A requirement in words, for the caller who lacks it.
+
+use super::rule::{ClaimTest, Requirement};
+
+/// As in `role 'Model.Query' or group '…'`.
+pub fn describe(requirement: &Requirement) -> String {
+    match requirement {
+        Requirement::Role(role) => format!("role '{role}'"),
+        Requirement::Group(group) => format!("group '{group}'"),
+        Requirement::Scope(scope) => format!("scope '{scope}'"),
+        Requirement::DirectoryRole(role) => format!("directory role '{role}'"),
+        Requirement::Client(client) => format!("client '{client}'"),
+        Requirement::Object(object) => format!("object id '{object}'"),
+        Requirement::Tenant(tenant) => format!("tenant '{tenant}'"),
+        Requirement::Issuer(issuer) => format!("issuer '{issuer}'"),
+        Requirement::Kind(kind) => format!("a caller of kind '{}'", kind.name()),
+        Requirement::ManagedIdentity(identity) => format!("managed identity '{identity}'"),
+        Requirement::Claim { path, test } => {
+            let name = path.as_str();
+            match test {
+                ClaimTest::Equals(value) => format!("claim '{name}' equal to {value}"),
+                ClaimTest::OneOf(values) => {
+                    let values: Vec<_> = values.iter().map(ToString::to_string).collect();
+                    format!("claim '{name}' among {}", values.join(", "))
+                }
+                ClaimTest::Contains(value) => format!("claim '{name}' containing {value}"),
+                ClaimTest::Present(true) => format!("claim '{name}'"),
+                ClaimTest::Present(false) => format!("no claim '{name}'"),
+            }
+        }
+        Requirement::All(parts) => join(parts, " and "),
+        Requirement::Any(parts) => join(parts, " or "),
+        Requirement::Not(part) => format!("not ({})", describe(part)),
+    }
+}
+
+fn join(parts: &[Requirement], word: &str) -> String {
+    let nested = |part: &Requirement| match part {
+        Requirement::All(parts) | Requirement::Any(parts) if parts.len() > 1 => {
+            format!("({})", describe(part))
+        }
+        _ => describe(part),
+    };
+    parts.iter().map(nested).collect::<Vec<_>>().join(word)
+}

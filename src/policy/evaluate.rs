@@ -1,0 +1,102 @@
+//! Whether a caller meets a requirement, in three values (Kleene's strong logic).
+
+use super::rule::{ClaimTest, Requirement};
+use crate::token::claims::Claims;
+use crate::token::issuer::is_guid;
+use serde_json::Value;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Truth {
+    Satisfied,
+    Unsatisfied,
+    /// The token does not tell: groups left out, kind of caller unclear.
+    Indeterminate,
+}
+
+impl Truth {
+    fn known(holds: bool) -> Self {
+        match holds {
+            true => Self::Satisfied,
+            false => Self::Unsatisfied,
+        }
+    }
+
+    fn not(self) -> Self {
+        match self {
+            Self::Satisfied => Self::Unsatisfied,
+            Self::Unsatisfied => Self::Satisfied,
+            Self::Indeterminate => Self::Indeterminate,
+        }
+    }
+}
+
+pub fn evaluate(requirement: &Requirement, caller: &Claims) -> Truth {
+    match requirement {
+        Requirement::Role(role) => Truth::known(caller.roles.contains(role)),
+        Requirement::Group(group) => match caller.groups.listed.iter().any(|g| same(g, group)) {
+            true => Truth::Satisfied,
+            false if caller.groups.overage => Truth::Indeterminate,
+            false => Truth::Unsatisfied,
+        },
+        Requirement::Scope(scope) => Truth::known(caller.scopes.contains(scope)),
+        Requirement::DirectoryRole(role) => {
+            Truth::known(caller.directory_roles.iter().any(|own| same(own, role)))
+        }
+        Requirement::Client(client) => {
+            Truth::known(caller.client.as_ref().is_some_and(|own| same(own, client)))
+        }
+        Requirement::Object(object) => Truth::known(same(&caller.object, object)),
+        Requirement::Tenant(tenant) => {
+            Truth::known(caller.tenant.as_ref().is_some_and(|own| same(own, tenant)))
+        }
+        Requirement::Issuer(issuer) => Truth::known(*caller.issuer == **issuer),
+        Requirement::Kind(kind) => match caller.kind {
+            Some(own) => Truth::known(own == *kind),
+            None => Truth::Indeterminate,
+        },
+        Requirement::ManagedIdentity(identity) => Truth::known(is_identity(caller, identity)),
+        Requirement::Claim { path, test } => Truth::known(test_claim(path.find(&caller.all), test)),
+        Requirement::All(all) => all.iter().map(|part| evaluate(part, caller)).fold(
+            Truth::Satisfied,
+            |sum, part| match (sum, part) {
+                (Truth::Unsatisfied, _) | (_, Truth::Unsatisfied) => Truth::Unsatisfied,
+                (Truth::Indeterminate, _) | (_, Truth::Indeterminate) => Truth::Indeterminate,
+                (Truth::Satisfied, Truth::Satisfied) => Truth::Satisfied,
+            },
+        ),
+        Requirement::Any(any) => any.iter().map(|part| evaluate(part, caller)).fold(
+            Truth::Unsatisfied,
+            |sum, part| match (sum, part) {
+                (Truth::Satisfied, _) | (_, Truth::Satisfied) => Truth::Satisfied,
+                (Truth::Indeterminate, _) | (_, Truth::Indeterminate) => Truth::Indeterminate,
+                (Truth::Unsatisfied, Truth::Unsatisfied) => Truth::Unsatisfied,
+            },
+        ),
+        Requirement::Not(part) => evaluate(part, caller).not(),
+    }
+}
+
+/// Ids are compared exactly, GUIDs without case.
+fn same(own: &str, wanted: &str) -> bool {
+    own == wanted || (is_guid(own) && own.eq_ignore_ascii_case(wanted))
+}
+
+/// An ARM id is compared without case, as Azure does.
+fn is_identity(caller: &Claims, wanted: &str) -> bool {
+    match &caller.managed_identity {
+        Some(resource) => resource.eq_ignore_ascii_case(wanted) || same(&caller.object, wanted),
+        None => false,
+    }
+}
+
+fn test_claim(value: Option<&Value>, test: &ClaimTest) -> bool {
+    let value = value.filter(|value| !value.is_null());
+    match test {
+        ClaimTest::Present(wanted) => value.is_some() == *wanted,
+        ClaimTest::Equals(wanted) => value == Some(wanted),
+        ClaimTest::OneOf(wanted) => value.is_some_and(|value| wanted.contains(value)),
+        ClaimTest::Contains(wanted) => {
+            value.and_then(Value::as_array).is_some_and(|items| items.contains(wanted))
+        }
+    }
+}

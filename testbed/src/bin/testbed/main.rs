@@ -1,0 +1,47 @@
+//! `testbed`: the gateway on a desk. A real Envoy with the filter, between stand-ins for Entra ID and Hugging Face.
+
+mod run;
+mod show;
+mod walkthrough;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Stand-ins for Microsoft Entra ID and a Hugging Face endpoint, and a real Envoy with entragate between them.
+#[derive(Parser)]
+#[command(name = "testbed", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start everything, show it at work, then follow the audit log until Ctrl-C.
+    Run {
+        /// End after the walk-through: exit status 0 if every answer was the expected one, else 1.
+        #[arg(long)]
+        once: bool,
+    },
+    /// List the personas and how the policy in envoy.yaml answers them.
+    Personas,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Personas => {
+            print!("{}", testbed::control::table());
+            ExitCode::SUCCESS
+        }
+        Command::Run { once } => match run::run(once).await {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => {
+                eprintln!("testbed: {error}");
+                ExitCode::FAILURE
+            }
+        },
+    }
+}

@@ -1,0 +1,122 @@
+//! Starting everything, and following the audit log afterwards.
+
+use std::{
+    error::Error,
+    fs,
+    net::{Ipv4Addr, TcpListener},
+    path::PathBuf,
+    time::Duration,
+};
+
+use tempfile::TempDir;
+use testbed::{
+    control::Control,
+    entra::Entra,
+    envoy::{Envoy, EnvoyConfig},
+    hf::HuggingFace,
+    tls,
+};
+use tokio::{select, signal, time};
+
+use crate::{show, walkthrough};
+
+/// The port in `envoy.yaml`.
+const FRIENDLY_PORT: u16 = 10_000;
+/// Audit records are written when a stream has ended; this is ample.
+const AUDIT_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Everything that runs.
+pub struct Stage {
+    pub entra: Entra,
+    pub hf: HuggingFace,
+    pub control: Control,
+    pub envoy: Envoy,
+    directory: TempDir,
+}
+
+impl Stage {
+    /// The CA's certificate as a file, for curl.
+    pub fn ca_file(&self) -> PathBuf {
+        self.directory.path().join("ca.pem")
+    }
+}
+
+/// Runs the walk-through and, unless `once`, goes on until Ctrl-C. True: every answer was the expected one.
+pub async fn run(once: bool) -> Result<bool, Box<dyn Error>> {
+    let stage = start().await?;
+    show::stage(&stage);
+    let mut audit_from = 0;
+    let calls = walkthrough::perform(&stage).await?;
+    let as_expected = calls.iter().all(|call| call.as_expected);
+
+    println!("\nThe audit log, one record a decision:\n");
+    for _ in &calls {
+        match time::timeout(AUDIT_DEADLINE, stage.envoy.next_audit(&mut audit_from)).await {
+            Ok(record) => show::audit(&record),
+            Err(_) => {
+                println!(
+                    "  (no record within {} s: is `audit.log` off?)",
+                    AUDIT_DEADLINE.as_secs()
+                );
+                break;
+            }
+        }
+    }
+    if !as_expected {
+        println!("\nNot every answer was the expected one; Envoy's own log ends with:\n");
+        let lines = stage.envoy.log_lines();
+        for line in &lines[lines.len().saturating_sub(10)..] {
+            println!("  {line}");
+        }
+    }
+    if once {
+        return Ok(as_expected);
+    }
+    show::try_it(&stage);
+    follow(&stage, audit_from).await?;
+    Ok(as_expected)
+}
+
+async fn start() -> Result<Stage, Box<dyn Error>> {
+    let (entra, hf) = (Entra::start().await?, HuggingFace::start().await?);
+    let control = Control::start(&entra).await?;
+    let mut config = EnvoyConfig::gateway(&entra, &hf)?;
+    if TcpListener::bind((Ipv4Addr::LOCALHOST, FRIENDLY_PORT)).is_ok() {
+        config = config.listener_port(FRIENDLY_PORT);
+    }
+    println!(
+        "Starting Envoy with {} …",
+        testbed::envoy::wasm_path().display()
+    );
+    let envoy = Envoy::start(config).await?;
+    let directory = TempDir::with_prefix("entragate-testbed-")?;
+    let stage = Stage {
+        entra,
+        hf,
+        control,
+        envoy,
+        directory,
+    };
+    fs::write(stage.ca_file(), tls::ca().pem())?;
+    Ok(stage)
+}
+
+/// Prints audit records as they come.
+async fn follow(stage: &Stage, mut from: usize) -> Result<(), Box<dyn Error>> {
+    let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate())?;
+    let mut look = time::interval(Duration::from_millis(500));
+    loop {
+        select! {
+            _ = signal::ctrl_c() => break,
+            _ = terminate.recv() => break,
+            record = stage.envoy.next_audit(&mut from) => show::audit(&record),
+            _ = look.tick() => {
+                if !stage.envoy.is_running() {
+                    return Err(format!("Envoy ended by itself; its last line was:\n{}", stage.envoy.log_lines().last().cloned().unwrap_or_default()).into());
+                }
+            }
+        }
+    }
+    println!("\nStopping Envoy and the stand-ins; nothing stays behind.");
+    Ok(())
+}

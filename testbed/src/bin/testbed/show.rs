@@ -1,0 +1,158 @@
+//! What a person at the terminal reads.
+
+use serde_json::Value;
+use testbed::{
+    entra::BATCH_SECRET,
+    persona::{AUDIENCE, BATCH_CLIENT, TENANT},
+};
+
+use crate::{
+    run::Stage,
+    walkthrough::{Call, PATH, question},
+};
+
+/// How much of an answer's body is shown.
+const BODY: usize = 300;
+/// How much of a credential is shown: enough to tell its kind.
+const CREDENTIAL: usize = 6;
+
+/// What runs where.
+pub fn stage(stage: &Stage) {
+    let (gateway, admin) = (stage.envoy.url(), stage.envoy.admin_url());
+    println!("\n  gateway       {gateway}   a real Envoy, envoy.yaml, entragate");
+    println!("  its admin     {admin}");
+    println!(
+        "  Entra ID      {}   stand-in for login.microsoftonline.com",
+        stage.entra.url()
+    );
+    println!(
+        "  Hugging Face  {}   stand-in for a dedicated endpoint",
+        stage.hf.url()
+    );
+    println!("  tokens        {}/token/<persona>", stage.control.url());
+}
+
+/// One call of the walk-through.
+pub fn call(call: &Call) {
+    println!("\n  {}", call.title);
+    println!("    POST {PATH}");
+    println!("    {}  {}", call.status, shortened(&call.body));
+    match &call.upstream {
+        None => println!("    the endpoint saw nothing of it"),
+        Some(seen) => {
+            let token = if seen.entra_token_arrived {
+                "ARRIVED TOO"
+            } else {
+                "did not arrive"
+            };
+            let credential = if seen.is_our_credential {
+                "our Hugging Face credential"
+            } else {
+                "NOT our credential"
+            };
+            println!(
+                "    the endpoint saw  authorization: {}  ({credential}); the Entra token {token}",
+                redacted(&seen.authorization)
+            );
+        }
+    }
+    if !call.as_expected {
+        println!(
+            "    ✗ expected {}, with nothing of the caller's token behind the gateway",
+            call.expected
+        );
+    }
+}
+
+/// Lines to paste.
+pub fn try_it(stage: &Stage) {
+    let (gateway, control) = (stage.envoy.url(), stage.control.url());
+    let data = format!("-H 'content-type: application/json' -d '{}'", question());
+    let mut streaming = question();
+    streaming["stream"] = true.into();
+    let streaming = format!("-H 'content-type: application/json' -d '{streaming}'");
+    let as_persona =
+        |name: &str| format!("-H \"authorization: Bearer $(curl -s {control}/token/{name})\"");
+
+    println!("\nTry it yourself:\n");
+    println!("# a stranger: 401\ncurl -i {gateway}{PATH} {data}\n");
+    println!(
+        "# a data scientist: 200\ncurl -i {gateway}{PATH} {} {data}\n",
+        as_persona("ada")
+    );
+    println!(
+        "# the same, streaming\ncurl -N {gateway}{PATH} {} {streaming}\n",
+        as_persona("ada")
+    );
+    println!(
+        "# a contractor: 403, with the reason\ncurl -i {gateway}{PATH} {} {data}\n",
+        as_persona("carl")
+    );
+    println!("# a program, with a token from Entra's token endpoint");
+    println!(
+        "TOKEN=$(curl -s --cacert {} {}/{TENANT}/oauth2/v2.0/token -d grant_type=client_credentials -d client_id={BATCH_CLIENT} -d client_secret={BATCH_SECRET} -d scope={AUDIENCE}/.default | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')",
+        stage.ca_file().display(),
+        stage.entra.url(),
+    );
+    println!("curl -i {gateway}{PATH} -H \"authorization: Bearer $TOKEN\" {data}\n");
+    println!(
+        "# Entra signs with a new key from now on; the gateway finds it by itself\ncurl -X POST {control}/rotate\n"
+    );
+    println!("# everybody else you can be\ncurl {control}/\n");
+    println!("The audit log follows; Ctrl-C ends everything.\n");
+}
+
+/// One audit record on one line: the members a person looks for first, those absent left out.
+pub fn audit(record: &Value) {
+    const SHOWN: [&str; 12] = [
+        "rule",
+        "kind",
+        "oid",
+        "client",
+        "model",
+        "method",
+        "path",
+        "credential",
+        "kid",
+        "upstream_status",
+        "duration_ms",
+        "usage",
+    ];
+    let text = |name: &str| match &record[name] {
+        Value::Null => None,
+        Value::String(text) => (!text.is_empty()).then(|| text.clone()),
+        other => Some(other.to_string()),
+    };
+    let mut line = format!(
+        "  {}  {}",
+        text("time").unwrap_or_default(),
+        text("code").unwrap_or_else(|| "?".into())
+    );
+    for name in SHOWN {
+        if let Some(value) = text(name) {
+            line += &format!("  {name}={value}");
+        }
+    }
+    println!("{line}");
+}
+
+fn shortened(body: &str) -> String {
+    match body.char_indices().nth(BODY) {
+        None => body.to_owned(),
+        Some((end, _)) => format!("{}…", &body[..end]),
+    }
+}
+
+/// `Bearer hf_Ab3… (37 characters)`.
+fn redacted(authorization: &str) -> String {
+    match authorization.split_once(' ') {
+        Some((scheme, credential)) => {
+            let shown: String = credential.chars().take(CREDENTIAL).collect();
+            format!(
+                "{scheme} {shown}… ({} characters)",
+                credential.chars().count()
+            )
+        }
+        None => "(none)".to_owned(),
+    }
+}

@@ -1,0 +1,46 @@
+//! Calling things from a test: an HTTP client that trusts the testbed's CA, and raw bytes for what no client would send.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
+
+use crate::tls;
+
+/// A client that trusts [`tls::ca`] and nothing else, follows no redirects, and gives up after half a minute.
+pub fn client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls::ca().client_config())
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .timeout(Duration::from_secs(30))
+        .build()
+        .expect("the client's settings are fixed")
+}
+
+/// Sends `bytes` over a fresh TCP connection and returns what comes back until the peer closes or `deadline` passes;
+/// say `connection: close` in the request to have the peer close.
+pub async fn raw_http(addr: SocketAddr, bytes: &[u8], deadline: Duration) -> io::Result<Vec<u8>> {
+    let mut stream = TcpStream::connect(addr).await?;
+    stream.write_all(bytes).await?;
+    let mut answer = Vec::new();
+    let reading = async {
+        let mut chunk = [0; 16 * 1024];
+        loop {
+            match stream.read(&mut chunk).await {
+                Ok(0) => return Ok(()),
+                Ok(n) => answer.extend_from_slice(&chunk[..n]),
+                // A reset after a full answer is a close.
+                Err(_) if !answer.is_empty() => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    };
+    match timeout(deadline, reading).await {
+        Ok(outcome) => outcome.map(|()| answer),
+        Err(_) => Ok(answer),
+    }
+}

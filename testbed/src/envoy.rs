@@ -1,0 +1,277 @@
+//! A real Envoy under test: started on ephemeral ports, waited for by condition, its logs kept, and always reaped.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use testbed::{entra::Entra, envoy::{Envoy, EnvoyConfig}, hf::HuggingFace, persona::Persona};
+//!
+//! let (entra, hf) = (Entra::start().await?, HuggingFace::start().await?);
+//! let envoy = Envoy::start(EnvoyConfig::gateway(&entra, &hf)?).await?;
+//! let answer = testbed::client::client()
+//!     .get(format!("{}/v1/models", envoy.url()))
+//!     .bearer_auth(entra.token(Persona::Ada))
+//!     .send()
+//!     .await?;
+//! assert_eq!(answer.status(), 200);
+//! # Ok(()) }
+//! ```
+
+mod admin;
+mod binary;
+mod config;
+mod log;
+mod process;
+
+use std::{
+    collections::BTreeMap,
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitStatus,
+    time::{Duration, Instant},
+};
+
+pub use binary::{find as find_binary, wasm_path, workspace_root};
+pub use config::EnvoyConfig;
+use log::Log;
+use process::Process;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{server::runtime, wait::pause};
+
+/// Long enough for a loaded machine; a healthy start takes about a second.
+const START_DEADLINE: Duration = Duration::from_secs(60);
+
+/// A running Envoy. Dropping it kills the process and waits for it.
+pub struct Envoy {
+    process: Process,
+    admin: SocketAddr,
+    listeners: BTreeMap<String, SocketAddr>,
+    /// Holds the configuration file; removed when the Envoy goes.
+    _directory: TempDir,
+}
+
+/// What `--mode validate` said.
+#[derive(Debug)]
+pub struct Validation {
+    pub status: ExitStatus,
+    pub log: String,
+}
+
+impl Validation {
+    pub fn is_ok(&self) -> bool {
+        self.status.success()
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum EnvoyError {
+    #[error(
+        "no Envoy found (looked at {looked}); run `make envoy`, or set ENVOY to the path of a 1.40 binary"
+    )]
+    NoBinary { looked: String },
+    #[error("{} is not Envoy 1.40.x: it says {says:?}; run `make envoy`, or set ENVOY to the path of a 1.40 binary", path.display())]
+    WrongVersion { path: PathBuf, says: String },
+    #[error("there is no filter at {}; run `make build`, or set ENTRAGATE_WASM to the path of entragate.wasm", path.display())]
+    NoWasm { path: PathBuf },
+    #[error("{what}: {source}")]
+    Io { what: String, source: io::Error },
+    #[error("{what} is not a usable Envoy configuration: {why}")]
+    Config { what: String, why: String },
+    #[error("Envoy ended while starting ({status}); its last lines were:\n{log}")]
+    Exited { status: ExitStatus, log: String },
+    #[error("Envoy was not ready after {} s; its last lines were:\n{log}", after.as_secs())]
+    NotReady { after: Duration, log: String },
+    #[error("Envoy's admin interface did not answer {path} as expected: {why}")]
+    Admin { path: String, why: String },
+    #[error("nothing in the log matched within {} ms; the last lines are:\n{log}", after.as_millis())]
+    NotLogged { after: Duration, log: String },
+}
+
+impl Envoy {
+    /// Starts Envoy and returns once it serves.
+    pub async fn start(config: EnvoyConfig) -> Result<Envoy, EnvoyError> {
+        config.check_wasm()?;
+        let binary = binary::find()?;
+        let directory = config.write()?;
+        let admin_file = directory.path().join("admin.address");
+        let mut command = config.command(&binary, directory.path());
+        command.arg("--admin-address-path").arg(&admin_file);
+        let process = Process::start(command).map_err(|source| EnvoyError::Io {
+            what: format!("cannot start {}", binary.display()),
+            source,
+        })?;
+        let started = Instant::now();
+        let (admin, listeners) = loop {
+            if let Some(status) = process.exited() {
+                return Err(EnvoyError::Exited {
+                    status,
+                    log: process.log.tail(),
+                });
+            }
+            if let Some(admin) = admin::read_address(&admin_file)
+                && admin::ready(admin).await
+            {
+                let listeners = admin::listeners(admin).await?;
+                break (admin, listeners);
+            }
+            if started.elapsed() > START_DEADLINE {
+                let log = process.log.tail();
+                return Err(EnvoyError::NotReady {
+                    after: START_DEADLINE,
+                    log,
+                });
+            }
+            pause().await;
+        };
+        Ok(Envoy {
+            process,
+            admin,
+            listeners,
+            _directory: directory,
+        })
+    }
+
+    /// Runs `envoy --mode validate`, which loads the filter and configures it too.
+    pub async fn validate(config: &EnvoyConfig) -> Result<Validation, EnvoyError> {
+        config.check_wasm()?;
+        let binary = binary::find()?;
+        let directory = config.write()?;
+        let mut command = config.command(&binary, directory.path());
+        command.args(["--mode", "validate"]);
+        let io_error = |source| EnvoyError::Io {
+            what: format!("cannot run {}", binary.display()),
+            source,
+        };
+        let child = process::spawn(command).map_err(io_error)?;
+        let output = runtime()
+            .spawn_blocking(move || child.wait_with_output())
+            .await
+            .map_err(|error| io_error(io::Error::other(error)))?
+            .map_err(io_error)?;
+        let mut log = String::from_utf8_lossy(&output.stderr).into_owned();
+        log.push_str(&String::from_utf8_lossy(&output.stdout));
+        Ok(Validation {
+            status: output.status,
+            log,
+        })
+    }
+
+    /// The listener's address (the first by name where there are several).
+    pub fn addr(&self) -> SocketAddr {
+        *self
+            .listeners
+            .values()
+            .next()
+            .expect("start() returned only after a listener was up")
+    }
+
+    /// A listener's address by name.
+    pub fn listener(&self, name: &str) -> Option<SocketAddr> {
+        self.listeners.get(name).copied()
+    }
+
+    /// The gateway's base address, without a trailing slash.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.addr())
+    }
+
+    /// The admin interface's base address, without a trailing slash.
+    pub fn admin_url(&self) -> String {
+        format!("http://{}", self.admin)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Whether the process is still there.
+    pub fn is_running(&self) -> bool {
+        self.process.exited().is_none()
+    }
+
+    /// Counters and gauges by name.
+    pub async fn stats(&self) -> Result<BTreeMap<String, u64>, EnvoyError> {
+        admin::stats(self.admin).await
+    }
+
+    /// One counter or gauge; one that Envoy does not know (yet) counts as 0.
+    pub async fn stat(&self, name: &str) -> Result<u64, EnvoyError> {
+        Ok(self.stats().await?.get(name).copied().unwrap_or(0))
+    }
+
+    /// The statistics in Prometheus' text format.
+    pub async fn prometheus(&self) -> Result<String, EnvoyError> {
+        admin::get(self.admin, "/stats/prometheus").await
+    }
+
+    /// Every line of Envoy's own log so far.
+    pub fn log_lines(&self) -> Vec<String> {
+        self.log().lines()
+    }
+
+    /// The audit records so far: wasm log lines whose text is a JSON object.
+    pub fn audit_lines(&self) -> Vec<Value> {
+        self.log()
+            .lines()
+            .iter()
+            .filter_map(|line| log::audit_record(line))
+            .collect()
+    }
+
+    /// The access log so far, one JSON object a request.
+    pub fn access_lines(&self) -> Vec<Value> {
+        let lines = self.process.access.lines();
+        lines
+            .iter()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
+    }
+
+    /// The first log line, past or to come, that `wanted` accepts.
+    pub async fn wait_for_log(
+        &self,
+        wanted: impl Fn(&str) -> bool,
+        deadline: Duration,
+    ) -> Result<String, EnvoyError> {
+        self.log()
+            .wait(deadline, |line| wanted(line).then(|| line.to_owned()))
+            .await
+    }
+
+    /// The first audit record, past or to come, that `wanted` accepts.
+    pub async fn wait_for_audit(
+        &self,
+        wanted: impl Fn(&Value) -> bool,
+        deadline: Duration,
+    ) -> Result<Value, EnvoyError> {
+        self.log()
+            .wait(deadline, |line| {
+                log::audit_record(line).filter(|record| wanted(record))
+            })
+            .await
+    }
+
+    /// The next audit record at or behind log line `from`, waiting for it as long as it takes; `from` moves behind it.
+    pub async fn next_audit(&self, from: &mut usize) -> Value {
+        self.log().next(from, log::audit_record).await
+    }
+
+    /// The first access log entry, past or to come, that `wanted` accepts.
+    pub async fn wait_for_access(
+        &self,
+        wanted: impl Fn(&Value) -> bool,
+        deadline: Duration,
+    ) -> Result<Value, EnvoyError> {
+        let parse = |line: &str| {
+            serde_json::from_str(line)
+                .ok()
+                .filter(|entry| wanted(entry))
+        };
+        self.process.access.wait(deadline, parse).await
+    }
+
+    fn log(&self) -> &Log {
+        &self.process.log
+    }
+}

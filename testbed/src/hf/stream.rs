@@ -1,0 +1,153 @@
+//! Server-sent events: an answer word by word, in one piece of the body each.
+
+use std::{io, time::Duration};
+
+use axum::{
+    body::Body,
+    http::header::CONTENT_TYPE,
+    response::{IntoResponse as _, Response},
+};
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use serde_json::{Value, json};
+
+use super::{
+    MODELS,
+    answers::{generated_tokens, prompt_tokens, reply_to},
+    openai::{CREATED, asked_model, usage},
+};
+
+/// How a stream goes wrong after its first event.
+pub(super) enum Break {
+    Reset,
+    ErrorEvent,
+}
+
+/// Chat completion chunks; usage in a last chunk without choices, if asked for.
+pub(super) fn chat(asked: &Value) -> Vec<Bytes> {
+    let chunk = |delta: Value, finish: Value| {
+        json!({
+            "object": "chat.completion.chunk", "id": "chatcmpl-testbed", "created": CREATED,
+            "model": asked_model(asked), "system_fingerprint": "testbed",
+            "choices": [{"index": 0, "delta": delta, "finish_reason": finish, "logprobs": null}],
+            "usage": null,
+        })
+    };
+    let mut chunks: Vec<Value> = pieces(asked)
+        .map(|word| chunk(json!({"role": "assistant", "content": word}), Value::Null))
+        .collect();
+    chunks.push(chunk(
+        json!({"role": "assistant", "content": ""}),
+        json!("stop"),
+    ));
+    openai_events(asked, chunks)
+}
+
+/// Text completion chunks.
+pub(super) fn completion(asked: &Value) -> Vec<Bytes> {
+    let chunk = |text: &str, finish: Value| {
+        json!({
+            "object": "text_completion", "id": "cmpl-testbed", "created": CREATED,
+            "model": asked_model(asked), "usage": null,
+            "choices": [{"index": 0, "text": text, "finish_reason": finish, "logprobs": null}],
+        })
+    };
+    let mut chunks: Vec<Value> = pieces(asked)
+        .map(|word| chunk(&word, Value::Null))
+        .collect();
+    chunks.push(chunk("", json!("stop")));
+    openai_events(asked, chunks)
+}
+
+/// TGI's own events: the last token carries the whole text and the details.
+pub(super) fn generate(asked: &Value) -> Vec<Bytes> {
+    let count = generated_tokens(asked);
+    pieces(asked)
+        .enumerate()
+        .map(|(index, word)| {
+            let last = index + 1 == count;
+            let (text, details) = if last {
+                let details = json!({"finish_reason": "stop", "generated_tokens": count, "seed": null,
+                    "input_length": prompt_tokens(asked)});
+                (json!(reply_to(asked)), details)
+            } else {
+                (Value::Null, Value::Null)
+            };
+            let token = json!({"id": index, "text": word, "logprob": -0.5, "special": false});
+            data(&json!({"index": index + 1, "token": token, "generated_text": text, "details": details}))
+        })
+        .collect()
+}
+
+/// A chat stream that fails after its first event.
+pub(super) fn broken(how: Break) -> Response {
+    let first = json!({"object": "chat.completion.chunk", "id": "chatcmpl-testbed", "created": CREATED,
+        "model": MODELS[0], "usage": null,
+        "choices": [{"index": 0, "delta": {"role": "assistant", "content": "You"}, "finish_reason": null}]});
+    let second = match how {
+        Break::Reset => Err(io::Error::other(
+            "the testbed was told to break this stream",
+        )),
+        Break::ErrorEvent => Ok(data(&json!({"error": {
+            "message": "Model is overloaded", "type": "overloaded", "param": null, "code": null}}))),
+    };
+    sse(vec![Ok(data(&first)), second], Duration::ZERO)
+}
+
+/// The events, `gap` apart.
+pub(super) fn respond(events: Vec<Bytes>, gap: Duration) -> Response {
+    sse(events.into_iter().map(Ok).collect(), gap)
+}
+
+fn openai_events(asked: &Value, chunks: Vec<Value>) -> Vec<Bytes> {
+    // Servers send a comment first when the queue is long; clients must skip it.
+    let mut events = vec![Bytes::from_static(b": keep-alive\n\n")];
+    events.extend(chunks.iter().map(data));
+    if asked["stream_options"]["include_usage"]
+        .as_bool()
+        .unwrap_or(false)
+    {
+        let object = chunks
+            .first()
+            .map_or(Value::Null, |chunk| chunk["object"].clone());
+        events.push(data(
+            &json!({"object": object, "id": "chatcmpl-testbed", "created": CREATED,
+            "model": asked_model(asked), "choices": [], "usage": usage(asked)}),
+        ));
+    }
+    events.push(Bytes::from_static(b"data: [DONE]\n\n"));
+    events
+}
+
+fn sse(events: Vec<io::Result<Bytes>>, gap: Duration) -> Response {
+    let paced =
+        stream::iter(events.into_iter().enumerate()).then(move |(index, event)| async move {
+            if index > 0 {
+                // Even without a gap: what came before leaves in a write of its own, also when an error follows.
+                tokio::task::yield_now().await;
+                tokio::time::sleep(gap).await;
+            }
+            event
+        });
+    (
+        [(CONTENT_TYPE, "text/event-stream")],
+        Body::from_stream(paced),
+    )
+        .into_response()
+}
+
+fn data(value: &Value) -> Bytes {
+    Bytes::from(format!("data: {value}\n\n"))
+}
+
+/// The answer's words, each but the first with the space before it.
+fn pieces(asked: &Value) -> impl Iterator<Item = String> + use<> {
+    let words: Vec<String> = reply_to(asked)
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect();
+    words
+        .into_iter()
+        .enumerate()
+        .map(|(index, word)| if index == 0 { word } else { format!(" {word}") })
+}

@@ -1,0 +1,27 @@
+//! Waiting for a condition, never for a length of time.
+
+use std::time::{Duration, Instant};
+
+use crate::server::runtime;
+
+/// Asks `condition` until it holds; false when it did not within `deadline`.
+pub async fn eventually(deadline: Duration, mut condition: impl AsyncFnMut() -> bool) -> bool {
+    let started = Instant::now();
+    loop {
+        if condition().await {
+            return true;
+        }
+        if started.elapsed() > deadline {
+            return false;
+        }
+        pause().await;
+    }
+}
+
+/// Between two looks at a condition: short against a start, long against a look.
+pub(crate) async fn pause() {
+    // On the testbed's runtime, so that callers need no timer of their own.
+    let _ = runtime()
+        .spawn(tokio::time::sleep(Duration::from_millis(20)))
+        .await;
+}

@@ -1,0 +1,40 @@
+//! The `testbed` command.
+
+use std::process::{Command, Output};
+
+use testbed::persona::Persona;
+
+fn testbed(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_testbed"))
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn personas_lists_them_all() {
+    let output = testbed(&["personas"], &[]);
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success());
+    for persona in Persona::ALL {
+        assert!(table.contains(persona.about()), "{persona}");
+    }
+}
+
+#[test]
+fn a_missing_filter_or_envoy_is_told_with_what_to_do() {
+    let wasm = ("ENTRAGATE_WASM", "/nonexistent/entragate.wasm");
+    let cases = [
+        (wasm, "make build"),
+        (("ENVOY", "/nonexistent/envoy"), "make envoy"),
+    ];
+    for (variable, advice) in cases {
+        // The filter is looked for first; for the second case any file will do as one.
+        let any_file = ("ENTRAGATE_WASM", env!("CARGO_BIN_EXE_testbed"));
+        let output = testbed(&["run", "--once"], &[any_file, variable]);
+        assert_eq!(output.status.code(), Some(1));
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.contains(advice), "{error}");
+    }
+}

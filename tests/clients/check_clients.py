@@ -1,0 +1,351 @@
+#!/usr/bin/env python3
+"""What users see: the real clients (huggingface_hub, openai-python) against a running gateway.
+
+The end-to-end tests start Envoy with the filter and a stand-in for a Hugging Face endpoint, then run
+
+    GATEWAY_URL=http://127.0.0.1:PORT TOKEN_OK=... TOKEN_FORBIDDEN=... TOKEN_EXPIRED=... \\
+        .tools/clients/bin/python tests/clients/check_clients.py
+
+    GATEWAY_URL      where the gateway listens, without a path
+    TOKEN_OK         an Entra ID token that a rule permits every route below with
+    TOKEN_FORBIDDEN  a valid Entra ID token that no rule permits           -> 403, code rule_unsatisfied
+    TOKEN_EXPIRED    a token that would be permitted, had it not expired   -> 401, code token_expired
+
+It prints `ok NAME` for each check, says what was expected and what came for each that fails, ends with
+`N passed, N failed`, and exits 1 if any failed.
+
+What the clients send, and so what the stand-in must answer (found in their sources, and seen on the wire):
+
+    POST /v1/chat/completions  huggingface_hub `chat_completion` (model "dummy" unless one is given), openai
+        {"model", "messages", ...}  ->  a `chat.completion` with `choices` and `usage`;
+        with "stream": true  ->  SSE: chunks of `delta.content`, `finish_reason` in the last; with
+        "stream_options": {"include_usage": true} one more with empty `choices` and `usage`; then `data: [DONE]`
+    POST /embed                huggingface_hub `feature_extraction(model=GATEWAY_URL + "/embed")`: it posts to the
+        URL as given, with the parameters beside the inputs: {"inputs": "text" | [...], "normalize": true}
+        ->  a JSON array of one array of numbers for each input
+    POST /generate             huggingface_hub `text_generation(model=GATEWAY_URL + "/generate")`, likewise as given:
+        {"inputs": "text", "parameters": {"max_new_tokens": 5, "details": true, ...}}, "stream" only when true
+        ->  {"generated_text", "details": {"finish_reason", "generated_tokens", "prefill": [], "tokens": []}}
+    POST /                     the same, as a client given only the endpoint's URL sends it ->  [{"generated_text"}],
+        or the object alone
+    POST /generate_stream      the same with "stream": true  ->  SSE, `data:` and then
+        {"token": {"id", "text", "logprob", "special"}, "generated_text": null, "details": null}; the last has
+        `generated_text` and `details`: {"finish_reason", "generated_tokens"}
+    POST /v1/embeddings        openai: {"input", "model", "encoding_format": "base64"}  ->  a list of `embedding`, each
+        an array of numbers or, as the client asks by default, base64 of little-endian 32-bit floats; and `usage`
+    GET /v1/models             openai `models.list`  ->  {"object": "list", "data": [{"id", ...}]}
+"""
+
+import asyncio
+import os
+import sys
+import tempfile
+
+# Before the clients are imported: nothing of the person who runs this goes into the checks, or out.
+for name in list(os.environ):
+    if name.upper().endswith("_PROXY") or name.startswith(("HF_", "HUGGING_FACE_", "OPENAI_")):
+        del os.environ[name]
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+home = tempfile.TemporaryDirectory()
+os.environ["HF_HOME"] = home.name
+
+import openai
+from huggingface_hub import AsyncInferenceClient, InferenceClient
+from huggingface_hub.errors import HfHubHTTPError
+
+CODE_FORBIDDEN = "rule_unsatisfied"
+CODE_EXPIRED = "token_expired"
+CODE_OWN_HF_TOKEN = "hugging_face_token"
+# Shaped as a personal Hugging Face token, which clients fall back to when they find one. It opens nothing.
+OWN_HF_TOKEN = "hf_" + "x" * 34
+
+MODEL = "org/model"
+MESSAGES = [{"role": "user", "content": "Say hello."}]
+TIMEOUT = 30
+
+try:
+    GATEWAY_URL = os.environ["GATEWAY_URL"].rstrip("/")
+    TOKEN_OK = os.environ["TOKEN_OK"]
+    TOKEN_FORBIDDEN = os.environ["TOKEN_FORBIDDEN"]
+    TOKEN_EXPIRED = os.environ["TOKEN_EXPIRED"]
+except KeyError as missing:
+    sys.exit(f"{missing.args[0]} is not set.\n\n{__doc__}")
+
+CHECKS = []
+
+
+def check(function):
+    """Makes a function one of the checks, under its own name."""
+    CHECKS.append(function)
+    return function
+
+
+class Mismatch(Exception):
+    """An answer that is not as expected."""
+
+
+def expect(condition, expected, got):
+    if not condition:
+        raise Mismatch(f"expected {expected}\n  got      {got!r}")
+
+
+def raised(kind, call):
+    """The error of that very class that `call` ends with."""
+    try:
+        answer = call()
+    except Exception as error:
+        expect(type(error) is kind, kind.__name__, error)
+        return error
+    raise Mismatch(f"expected {kind.__name__}\n  got      an answer: {answer!r}")
+
+
+def hugging_face(token, path=""):
+    return InferenceClient(base_url=GATEWAY_URL + path, api_key=token, timeout=TIMEOUT)
+
+
+def open_ai(token):
+    # Without retries, so that each check is about one answer.
+    return openai.OpenAI(base_url=GATEWAY_URL + "/v1", api_key=token, timeout=TIMEOUT, max_retries=0)
+
+
+def expect_sentence(text, code):
+    """A text for people: a few words, and the code to search for."""
+    expect(f"({code})" in text and len(text.split()) >= 4, f"a sentence with ({code})", text)
+
+
+def expect_open_ai_error(error, status, code):
+    expect(error.status_code == status, f"status {status}", error.status_code)
+    expect(error.code == code, f"code {code}", error.code)
+    expect_sentence(error.body["message"], code)
+    expect(error.body["message"] in str(error), f"str() to show {error.body['message']!r}", str(error))
+    expect(error.request_id, "a request id", error.request_id)
+
+
+def expect_hugging_face_error(error, status, code):
+    expect(error.response.status_code == status, f"status {status}", error.response.status_code)
+    said = error.response.headers.get("x-error-message", "")
+    expect_sentence(said, code)
+    expect(said in str(error), f"str() to show {said!r}", str(error))
+    expect(error.response.headers.get("x-error-code") == code, f"x-error-code {code}", error.response.headers)
+    expect("Forbidden: None" not in str(error), "a reason", str(error))
+    expect(error.request_id and error.request_id in str(error), "str() to show the request id", str(error))
+
+
+def chat(client):
+    return client.chat.completions.create(model=MODEL, messages=MESSAGES, max_tokens=16)
+
+
+def expect_chat(answer):
+    expect(answer.choices and answer.choices[0].message.content, "a message", answer)
+    expect(answer.usage and answer.usage.total_tokens > 0, "usage", answer)
+
+
+def expect_chat_stream(chunks):
+    chunks = list(chunks)
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    expect(len(chunks) >= 2 and text, "two chunks or more, with text", chunks)
+    expect(any(chunk.choices and chunk.choices[0].finish_reason for chunk in chunks), "a finish_reason", chunks)
+    expect(chunks[-1].usage and not chunks[-1].choices, "usage in a last chunk without choices", chunks[-1])
+
+
+# What is permitted works, with huggingface_hub.
+
+
+@check
+def hugging_face_chat():
+    expect_chat(hugging_face(TOKEN_OK).chat_completion(MESSAGES, max_tokens=16))
+
+
+@check
+def hugging_face_chat_below_v1():
+    expect_chat(hugging_face(TOKEN_OK, "/v1").chat_completion(MESSAGES, max_tokens=16))
+
+
+@check
+def hugging_face_chat_stream():
+    # The client must live as long as the stream, which it closes when it goes.
+    client = hugging_face(TOKEN_OK)
+    expect_chat_stream(client.chat_completion(MESSAGES, stream=True, stream_options={"include_usage": True}))
+
+
+@check
+def hugging_face_chat_async():
+    client = AsyncInferenceClient(base_url=GATEWAY_URL, api_key=TOKEN_OK, timeout=TIMEOUT)
+    expect_chat(asyncio.run(client.chat_completion(MESSAGES, max_tokens=16)))
+
+
+@check
+def hugging_face_feature_extraction():
+    vectors = hugging_face(TOKEN_OK, "/embed").feature_extraction("Hello.", normalize=True)
+    expect(vectors.ndim == 2 and vectors.shape[0] == 1 and vectors.shape[1] > 0, "one vector", vectors)
+
+
+@check
+def hugging_face_text_generation():
+    answer = hugging_face(TOKEN_OK, "/generate").text_generation("Hello", max_new_tokens=5, details=True)
+    expect(answer.generated_text, "text", answer)
+    expect(answer.details.generated_tokens > 0, "the number of tokens", answer)
+
+
+@check
+def hugging_face_text_generation_at_the_root():
+    answer = hugging_face(TOKEN_OK).text_generation("Hello", max_new_tokens=5)
+    expect(isinstance(answer, str) and answer, "text", answer)
+
+
+@check
+def hugging_face_text_generation_stream():
+    client = hugging_face(TOKEN_OK, "/generate_stream")
+    events = list(client.text_generation("Hello", max_new_tokens=5, stream=True, details=True))
+    expect(len(events) >= 2 and events[0].token.text, "two events or more, with text", events)
+    expect(events[-1].generated_text and events[-1].details, "the whole text and details in the last", events[-1])
+
+
+# What is permitted works, with openai-python.
+
+
+@check
+def open_ai_chat():
+    expect_chat(chat(open_ai(TOKEN_OK)))
+
+
+@check
+def open_ai_chat_stream():
+    expect_chat_stream(
+        open_ai(TOKEN_OK).chat.completions.create(
+            model=MODEL, messages=MESSAGES, stream=True, stream_options={"include_usage": True}
+        )
+    )
+
+
+@check
+def open_ai_chat_async():
+    async def ask():
+        async with openai.AsyncOpenAI(
+            base_url=GATEWAY_URL + "/v1", api_key=TOKEN_OK, timeout=TIMEOUT, max_retries=0
+        ) as client:
+            return await chat(client)
+
+    expect_chat(asyncio.run(ask()))
+
+
+@check
+def open_ai_embeddings():
+    answer = open_ai(TOKEN_OK).embeddings.create(model=MODEL, input=["Hello.", "Goodbye."])
+    expect(len(answer.data) == 2, "two embeddings", answer)
+    expect(all(isinstance(number, float) for each in answer.data for number in each.embedding), "numbers", answer)
+
+
+@check
+def open_ai_models():
+    models = list(open_ai(TOKEN_OK).models.list())
+    expect(models and all(model.id for model in models), "models with an id", models)
+
+
+@check
+def open_ai_fresh_token_per_request():
+    """`api_key` may be a function: a client that lives longer than a token asks it before each request."""
+    tokens = iter([TOKEN_OK, TOKEN_EXPIRED, TOKEN_OK])
+    client = open_ai(lambda: next(tokens))
+    expect_chat(chat(client))
+    raised(openai.AuthenticationError, lambda: chat(client))
+    expect_chat(chat(client))
+
+
+# What is refused says so, in words and with a code.
+
+
+@check
+def open_ai_forbidden():
+    error = raised(openai.PermissionDeniedError, lambda: chat(open_ai(TOKEN_FORBIDDEN)))
+    expect_open_ai_error(error, 403, CODE_FORBIDDEN)
+
+
+@check
+def open_ai_forbidden_stream():
+    client = open_ai(TOKEN_FORBIDDEN)
+    error = raised(
+        openai.PermissionDeniedError,
+        lambda: client.chat.completions.create(model=MODEL, messages=MESSAGES, stream=True),
+    )
+    expect_open_ai_error(error, 403, CODE_FORBIDDEN)
+
+
+@check
+def open_ai_expired():
+    error = raised(openai.AuthenticationError, lambda: chat(open_ai(TOKEN_EXPIRED)))
+    expect_open_ai_error(error, 401, CODE_EXPIRED)
+
+
+@check
+def open_ai_own_hugging_face_token():
+    error = raised(openai.AuthenticationError, lambda: chat(open_ai(OWN_HF_TOKEN)))
+    expect_open_ai_error(error, 401, CODE_OWN_HF_TOKEN)
+    expect(OWN_HF_TOKEN not in str(error), "the token itself not to be shown", str(error))
+
+
+@check
+def hugging_face_forbidden():
+    error = raised(HfHubHTTPError, lambda: hugging_face(TOKEN_FORBIDDEN).chat_completion(MESSAGES))
+    expect_hugging_face_error(error, 403, CODE_FORBIDDEN)
+
+
+@check
+def hugging_face_forbidden_stream():
+    error = raised(HfHubHTTPError, lambda: list(hugging_face(TOKEN_FORBIDDEN).chat_completion(MESSAGES, stream=True)))
+    expect_hugging_face_error(error, 403, CODE_FORBIDDEN)
+
+
+@check
+def hugging_face_forbidden_async():
+    client = AsyncInferenceClient(base_url=GATEWAY_URL, api_key=TOKEN_FORBIDDEN, timeout=TIMEOUT)
+    error = raised(HfHubHTTPError, lambda: asyncio.run(client.chat_completion(MESSAGES)))
+    expect_hugging_face_error(error, 403, CODE_FORBIDDEN)
+
+
+@check
+def hugging_face_forbidden_embed():
+    error = raised(HfHubHTTPError, lambda: hugging_face(TOKEN_FORBIDDEN, "/embed").feature_extraction("Hello."))
+    expect_hugging_face_error(error, 403, CODE_FORBIDDEN)
+    expect_sentence(error.response.json()["error"], CODE_FORBIDDEN)
+
+
+@check
+def hugging_face_forbidden_generate():
+    # An `error_type` in the body would make this one of the client's TGI errors, without status or request id.
+    error = raised(HfHubHTTPError, lambda: hugging_face(TOKEN_FORBIDDEN, "/generate").text_generation("Hello"))
+    expect_hugging_face_error(error, 403, CODE_FORBIDDEN)
+
+
+@check
+def hugging_face_expired():
+    error = raised(HfHubHTTPError, lambda: hugging_face(TOKEN_EXPIRED).chat_completion(MESSAGES))
+    expect_hugging_face_error(error, 401, CODE_EXPIRED)
+
+
+@check
+def hugging_face_own_hugging_face_token():
+    error = raised(HfHubHTTPError, lambda: hugging_face(OWN_HF_TOKEN).chat_completion(MESSAGES))
+    expect_hugging_face_error(error, 401, CODE_OWN_HF_TOKEN)
+    expect(OWN_HF_TOKEN not in str(error), "the token itself not to be shown", str(error))
+
+
+def main():
+    failed = 0
+    for function in CHECKS:
+        try:
+            function()
+        except Mismatch as mismatch:
+            failed += 1
+            print(f"FAILED {function.__name__}\n  {mismatch}", flush=True)
+        except Exception as error:
+            failed += 1
+            print(f"FAILED {function.__name__}\n  expected an answer\n  got      {error!r}", flush=True)
+        else:
+            print(f"ok {function.__name__}", flush=True)
+    print(f"{len(CHECKS) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

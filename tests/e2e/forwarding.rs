@@ -1,0 +1,87 @@
+//! What reaches the endpoint: the Hugging Face credential, and no trace of the caller's.
+
+use super::gateway::{Gateway, chat};
+use serde_json::{Value, json};
+use testbed::recorded::Recorded;
+use testbed::persona::Persona;
+use testbed::reqwest::Method;
+
+fn only(mut requests: Vec<Recorded>) -> Recorded {
+    assert_eq!(requests.len(), 1);
+    requests.remove(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_endpoint_sees_the_credential_and_nothing_of_the_callers() {
+    let gateway = Gateway::start().await;
+    let token = gateway.token(Persona::Ada);
+    let response = gateway
+        .chat_builder(&token)
+        .header("cookie", "session=callers")
+        .header("x-api-key", "callers-key")
+        .header("api-key", "callers-key")
+        .header("proxy-authorization", "Bearer callers")
+        .header("x-entra-oid", "spoofed")
+        .header("x-entra-app", "spoofed")
+        .header("x-hf-bill-to", "victim")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 200);
+    let body: Value = response.json().await.unwrap();
+    assert!(body["choices"][0]["message"]["content"].is_string());
+
+    let seen = only(gateway.hf.requests());
+    assert_eq!(seen.headers_named("authorization"), [format!("Bearer {}", gateway.hf.token())]);
+    for absent in ["cookie", "x-api-key", "api-key", "proxy-authorization", "x-hf-bill-to"] {
+        assert_eq!(seen.header(absent), None, "{absent}");
+    }
+    assert_eq!(seen.headers_named("x-entra-oid"), ["690222be-ff1a-4d56-abd1-7e4f7d38e474"]);
+    assert_eq!(seen.headers_named("x-entra-app").len(), 1);
+    for piece in token.split('.') {
+        assert!(!seen.contains(piece), "a piece of the token went upstream");
+    }
+    assert!(!seen.contains("callers") && !seen.contains("spoofed") && !seen.contains("victim"));
+    assert_eq!(seen.json(), chat());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_applications_and_both_versions_pass() {
+    let gateway = Gateway::start().await;
+    for persona in [Persona::Ada, Persona::Ben, Persona::Batch, Persona::Cora] {
+        let response = gateway.chat(&gateway.token(persona)).await;
+        assert_eq!(response.status(), 200, "{persona:?}");
+    }
+    assert_eq!(gateway.hf.requests().len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_embeddings_and_generation_pass_unchanged() {
+    let gateway = Gateway::start().await;
+    let token = gateway.token(Persona::Ada);
+    let mut streamed = chat();
+    streamed["stream"] = json!(true);
+    streamed["stream_options"] = json!({"include_usage": true});
+    let response = gateway.request(Method::POST, "/v1/chat/completions").bearer_auth(&token);
+    let text = response.json(&streamed).send().await.unwrap().text().await.unwrap();
+    assert!(text.starts_with("data: {") && text.trim_end().ends_with("data: [DONE]"), "{text}");
+    assert!(text.contains("\"usage\":{"));
+    for (path, body, key) in [
+        ("/v1/embeddings", json!({"model": "m", "input": ["a"]}), "/data/0/embedding"),
+        ("/generate", json!({"inputs": "Hi"}), "/generated_text"),
+    ] {
+        let response = gateway.request(Method::POST, path).bearer_auth(&token).json(&body);
+        let answer: Value = response.send().await.unwrap().json().await.unwrap();
+        assert!(answer.pointer(key).is_some(), "{path}: {answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_anonymous_route_forwards_without_any_credential() {
+    let gateway = Gateway::start().await;
+    let response = gateway.request(Method::GET, "/health").bearer_auth(gateway.token(Persona::Ada));
+    assert_eq!(response.send().await.unwrap().status(), 200);
+    let seen = only(gateway.hf.requests());
+    assert_eq!(seen.header("authorization"), None);
+    assert_eq!(seen.header("x-entra-oid"), None);
+}

@@ -1,0 +1,170 @@
+//! Keys in a real Envoy: cold starts, rotation, outages, floods of unknown kids.
+
+use super::gateway::{Gateway, SOON, header, wait_until};
+use serde_json::json;
+use std::time::{Duration, Instant};
+use testbed::entra::Entra;
+use testbed::envoy::EnvoyConfig;
+use testbed::fault::Fault;
+use testbed::mint::Token;
+use testbed::persona::Persona;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+fn jwks(config: EnvoyConfig, settings: serde_json::Value) -> EnvoyConfig {
+    config.change_policy(|policy| policy["issuers"][0]["jwks"] = settings)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cold_start_with_slow_keys_parks_and_then_serves() {
+    let entra = Entra::start().await.unwrap();
+    entra.set_fault(Fault::Delay(Duration::from_secs(1)));
+    let gateway = Gateway::cold(entra, |config| config).await;
+    let token = gateway.token(Persona::Ada);
+    let stranger = gateway.token(Persona::WrongAudience);
+    let (good, bad) = tokio::join!(gateway.chat(&token), gateway.chat(&stranger));
+    assert_eq!(good.status(), 200);
+    assert_eq!(header(&bad, "x-error-code"), "audience_mismatch");
+    assert_eq!(gateway.hf.requests().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cold_start_without_keys_ends_in_a_502_that_says_so() {
+    let entra = Entra::start().await.unwrap();
+    entra.set_fault(Fault::Hang);
+    let wait = |config: EnvoyConfig| {
+        config.change_policy(|policy| policy["wait"] = json!({"timeout": "500ms"}))
+    };
+    let gateway = Gateway::cold(entra, wait).await;
+    let begun = Instant::now();
+    let response = gateway.chat(&gateway.token(Persona::Ada)).await;
+    assert_eq!(response.status(), 502);
+    assert_eq!(header(&response, "x-error-code"), "keys_unavailable");
+    assert_eq!(header(&response, "retry-after"), "2");
+    assert_eq!(header(&response, "www-authenticate"), "");
+    let waited = begun.elapsed();
+    assert!(waited >= Duration::from_millis(450), "it waited only {waited:?}");
+    assert!(gateway.hf.requests().is_empty());
+    gateway.entra.set_fault(Fault::None);
+    let token = gateway.token(Persona::Ada);
+    wait_until("it recovers by itself", || async { gateway.chat(&token).await.status() == 200 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_hang_up_while_parked_harm_nothing() {
+    let entra = Entra::start().await.unwrap();
+    entra.set_fault(Fault::Delay(Duration::from_secs(1)));
+    let gateway = Gateway::cold(entra, |config| config).await;
+    let token = gateway.token(Persona::Ada);
+    let request = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\
+         content-length: 2\r\n\r\n{{}}"
+    );
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect(gateway.envoy.addr()).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        drop(stream);
+    }
+    assert_eq!(gateway.chat(&token).await.status(), 200);
+    assert_eq!(gateway.chat(&gateway.token(Persona::Nora)).await.status(), 403);
+    assert_eq!(gateway.hf.requests().len(), 1, "a request whose caller left is not forwarded");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rotation_fails_no_request() {
+    let gateway = Gateway::with(|config| jwks(config, json!({"cluster": "entra", "cooldown": "1s"}))).await;
+    for round in 0..3 {
+        gateway.entra.rotate();
+        let token = gateway.token(Persona::Ada);
+        // Enough at once for every worker to meet the new key, some of them while it is fetched.
+        let requests: Vec<_> = (0..16).map(|_| gateway.chat_builder(&token)).collect();
+        let running: Vec<_> =
+            requests.into_iter().map(|request| tokio::spawn(request.send())).collect();
+        for request in running {
+            let response = request.await.unwrap().unwrap();
+            assert_eq!(response.status(), 200, "round {round}");
+        }
+        gateway.entra.retire();
+        let cooled = gateway.entra.jwks_requests();
+        tokio::time::sleep(Duration::from_millis(1100)).await; // the cooldown itself
+        assert_eq!(gateway.entra.jwks_requests(), cooled, "no fetch without a need");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn known_keys_go_on_through_every_kind_of_outage() {
+    let often = json!({"cluster": "entra", "refresh": "1s", "cooldown": "1s", "timeout": "500ms"});
+    let gateway = Gateway::with(|config| jwks(config, often)).await;
+    let token = gateway.token(Persona::Ada);
+    for fault in [
+        Fault::Status(500),
+        Fault::Garbage,
+        Fault::EmptyKeys,
+        Fault::EmptyBody,
+        Fault::Reset,
+        Fault::Hang,
+        Fault::HugeBody(10_000_000),
+    ] {
+        gateway.entra.set_fault(fault);
+        let name = "wasmcustom.entragate.key_fetches.contoso.failed";
+        let before = gateway.envoy.stat(name).await.unwrap();
+        let failed = || async { gateway.envoy.stat(name).await.unwrap() >= before + 3 };
+        wait_until("fetches have failed", failed).await;
+        for _ in 0..6 {
+            assert_eq!(gateway.chat(&token).await.status(), 200, "{fault:?}");
+        }
+    }
+    gateway.entra.set_fault(Fault::None);
+    gateway.entra.rotate();
+    let token = gateway.token(Persona::Ada);
+    wait_until("new keys are found again", || async { gateway.chat(&token).await.status() == 200 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_unknown_kids_cost_a_fetch_per_worker() {
+    let gateway = Gateway::start().await;
+    let before = gateway.entra.jwks_requests();
+    let genuine = gateway.token(Persona::Ada);
+    let payload_and_signature = genuine.split_once('.').unwrap().1.to_owned();
+    let tasks: Vec<_> = (0..8)
+        .map(|task| {
+            let (client, url) = (gateway.client.clone(), gateway.envoy.url());
+            let rest = payload_and_signature.clone();
+            tokio::spawn(async move {
+                for n in 0..1250 {
+                    let header = Token::of(Persona::Ada).header("kid", format!("{task}-{n}"));
+                    let token = format!("{}.{rest}", encode(&header.header_value()));
+                    let request = client.get(format!("{url}/v1/models")).bearer_auth(token);
+                    let response = request.send().await.unwrap();
+                    assert_eq!(header_code(&response), "key_unknown");
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let fetches = gateway.entra.jwks_requests() - before;
+    assert!(fetches <= 2, "one cooldown, two workers, but {fetches} fetches");
+    assert_eq!(gateway.chat(&genuine).await.status(), 200);
+}
+
+fn encode(header: &serde_json::Value) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(header.to_string())
+}
+
+fn header_code(response: &testbed::reqwest::Response) -> &str {
+    header(response, "x-error-code")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_cluster_is_named_in_the_log() {
+    let entra = Entra::start().await.unwrap();
+    let gateway =
+        Gateway::cold(entra, |config| jwks(config, json!({"cluster": "nobody"}))).await;
+    let response = gateway.chat(&gateway.token(Persona::Ada)).await;
+    assert_eq!(header(&response, "x-error-code"), "keys_unavailable");
+    let wanted = |line: &str| line.contains("contoso") && line.contains("no cluster of that name");
+    gateway.envoy.wait_for_log(wanted, SOON).await.unwrap();
+}

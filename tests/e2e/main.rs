@@ -1,0 +1,11 @@
+//! The filter in a real Envoy, with two workers, between stand-ins for Entra and Hugging Face.
+
+mod bodies;
+mod clients;
+mod configuration;
+mod decisions;
+mod forwarding;
+mod gateway;
+mod hostile;
+mod keys;
+mod records;

@@ -1,0 +1,100 @@
+//! What is left behind: one audit record per decision, agreeing with access log and counters, and
+//! never a token or credential anywhere.
+
+use super::gateway::{Gateway, SOON, chat};
+use serde_json::Value;
+use testbed::persona::Persona;
+use testbed::reqwest::Method;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_record_tells_who_did_what_by_which_rule() {
+    let gateway = Gateway::start().await;
+    let token = gateway.token(Persona::Ada);
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let request = gateway
+        .request(Method::POST, "/v1/chat/completions?secret=in-query")
+        .bearer_auth(&token)
+        .header("x-request-id", "audited-1")
+        .header("traceparent", format!("00-{trace}-b7ad6b7169203331-01"))
+        .json(&chat());
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    let record = gateway.envoy.wait_for_audit(|record| record["request_id"] == "audited-1", SOON);
+    let record = record.await.unwrap();
+    let claims = testbed::mint::Token::of(Persona::Ada).claims_value();
+    for (key, expected) in [
+        ("code", "permitted".into()),
+        ("decision", "permit".into()),
+        ("issuer", "contoso".into()),
+        ("tid", claims["tid"].clone()),
+        ("oid", claims["oid"].clone()),
+        ("sub", claims["sub"].clone()),
+        ("client", claims["azp"].clone()),
+        ("kind", "user".into()),
+        ("uti", claims["uti"].clone()),
+        ("sid", claims["sid"].clone()),
+        ("rule", "scientists".into()),
+        ("method", "POST".into()),
+        ("path", "/v1/chat/completions".into()),
+        ("credential", "hf-read".into()),
+        ("kid", gateway.entra.signing_key().kid().into()),
+        ("verified_by", "wasm".into()),
+        ("trace_id", trace.into()),
+        ("upstream_status", 200.into()),
+    ] {
+        assert_eq!(record[key], expected, "{key} in {record}");
+    }
+    assert!(record["duration_ms"].is_u64());
+    assert!(humantime_like(&record["time"]));
+    assert_eq!(record["policy"].as_str().unwrap().len(), 16);
+    let entry = gateway.envoy.wait_for_access(|entry| entry["request_id"] == "audited-1", SOON);
+    let entry = entry.await.unwrap();
+    for key in ["oid", "client", "rule", "code"] {
+        assert_eq!(entry[key], record[key], "{key} in {entry}");
+    }
+}
+
+/// `2026-11-22T21:40:42.007Z`
+fn humantime_like(value: &Value) -> bool {
+    let shape = |c: char| if c.is_ascii_digit() { '0' } else { c };
+    value.as_str().unwrap().chars().map(shape).collect::<String>() == "0000-00-00T00:00:00.000Z"
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_record_and_one_count_per_decision() {
+    let gateway = Gateway::start().await;
+    let (ada, nora) = (gateway.token(Persona::Ada), gateway.token(Persona::Nora));
+    for _ in 0..10 {
+        gateway.chat(&ada).await;
+        gateway.chat(&nora).await;
+        gateway.request(Method::GET, "/health").send().await.unwrap();
+    }
+    for code in ["permitted", "rule_unsatisfied", "anonymous"] {
+        let counter = format!("wasmcustom.entragate.decisions.{code}");
+        assert_eq!(gateway.envoy.stat(&counter).await.unwrap(), 10, "{code}");
+        let records = || {
+            let records = gateway.envoy.audit_lines();
+            records.iter().filter(|record| record["code"] == code).count()
+        };
+        super::gateway::wait_until("ten records", || async { records() == 10 }).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_token_and_no_credential_is_ever_logged() {
+    let gateway = Gateway::start().await;
+    let mut tokens: Vec<String> = Persona::ALL.into_iter().map(|p| gateway.token(p)).collect();
+    tokens.push("hf_abcdefghijklmnopqrstuvwxyz01234567".into());
+    for token in &tokens {
+        gateway.chat(token).await;
+    }
+    let seen = || gateway.envoy.audit_lines().len() >= tokens.len();
+    super::gateway::wait_until("all are recorded", || async { seen() }).await;
+    let log = gateway.envoy.log_lines().join("\n");
+    assert!(!log.contains(&gateway.hf.token()));
+    for token in &tokens {
+        let secret = token.rsplit('.').next().unwrap();
+        assert!(!log.contains(secret), "a token in the log");
+    }
+    let access = gateway.envoy.access_lines();
+    assert!(access.iter().all(|line| !line.to_string().contains(&gateway.hf.token())));
+}

@@ -1,0 +1,184 @@
+//! A gate without a host: requests, answers and time go in by hand.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use entragate::callout::Answer;
+use entragate::config::{self, Config};
+use entragate::gate::{Call, Gate, Notice, Ruling, Step, StreamId};
+use entragate::reply::Reply;
+use entragate::request::Headers;
+use entragate::time::Timestamp;
+use entragate::token::signature::JwtSimple;
+use serde_json::{Value, json};
+use testbed::keys::{self, SigningKey};
+use testbed::mint::Token;
+use testbed::persona::{AUDIENCE, TENANT, issuer_v2};
+use testbed::persona::Persona;
+
+/// What the credential of these tests is; upstream sees this and nothing else.
+pub const CREDENTIAL: &str = "hf_credential_of_the_tests";
+
+/// A policy that every test can live with: Contoso, one credential, one rule.
+pub fn settings() -> Value {
+    json!({
+        "issuers": [{
+            "name": "contoso",
+            "entra": {"tenants": [TENANT]},
+            "audiences": [AUDIENCE, "api://hf"],
+            "jwks": {"cluster": "entra"},
+        }],
+        "credentials": [{"name": "hf-read", "value": CREDENTIAL}],
+        "rules": [
+            {"name": "health", "match": {"methods": ["GET"], "paths": ["/health"]}, "anonymous": true},
+            {"name": "scientists", "match": {"paths": ["/v1/**"]},
+             "require": {"role": "Model.Query"}, "credential": "hf-read"},
+        ],
+    })
+}
+
+pub fn load(settings: &Value) -> Config {
+    config::load(settings.to_string().as_bytes(), &|_| None)
+        .unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+/// A gate, its clock, and what it has asked for so far.
+pub struct Bench {
+    pub gate: Gate,
+    pub now: Timestamp,
+    pub calls: Vec<Call>,
+    next: StreamId,
+}
+
+impl Bench {
+    /// A gate that has no keys yet.
+    pub fn cold(settings: &Value) -> Self {
+        let now = Timestamp::from_secs(testbed::mint::now());
+        let gate = Gate::new(load(settings), now);
+        let mut bench = Self { gate, now, calls: Vec::new(), next: 1 };
+        bench.tick();
+        bench
+    }
+
+    /// A gate whose one issuer publishes the usual keys.
+    pub fn warm(settings: &Value) -> Self {
+        let mut bench = Self::cold(settings);
+        bench.answer(jwks(&[&keys::rsa()]));
+        bench
+    }
+
+    pub fn advance(&mut self, secs: u64) {
+        self.now = self.now.plus(std::time::Duration::from_secs(secs));
+        self.tick();
+    }
+
+    pub fn tick(&mut self) {
+        self.gate.tick(self.now);
+        self.calls.extend(self.gate.take_calls());
+    }
+
+    /// Answers the oldest open call.
+    pub fn answer(&mut self, answer: Answer) {
+        let call = self.calls.remove(0);
+        self.gate.answered(call.ticket, answer, self.now);
+        self.calls.extend(self.gate.take_calls());
+    }
+
+    pub fn send(&mut self, fields: &[(&str, &str)]) -> (StreamId, Ruling) {
+        self.send_headers(Headers::from_iter(fields.iter().copied()))
+    }
+
+    pub fn send_headers(&mut self, headers: Headers) -> (StreamId, Ruling) {
+        let id = self.next;
+        self.next += 1;
+        let ruling = self.gate.begin(id, headers, self.now, &JwtSimple);
+        self.calls.extend(self.gate.take_calls());
+        (id, ruling)
+    }
+
+    /// A chat request with that token.
+    pub fn chat(&mut self, token: &str) -> (StreamId, Ruling) {
+        let authorization = format!("Bearer {token}");
+        self.send(&[
+            (":method", "POST"),
+            (":path", "/v1/chat/completions"),
+            (":authority", "gateway.contoso.com"),
+            ("authorization", &authorization),
+        ])
+    }
+
+    /// The outcome's code: `permitted`, `anonymous`, `waiting`, or the denial's.
+    pub fn code(&mut self, token: &str) -> String {
+        let (id, ruling) = self.chat(token);
+        let code = code_of(&ruling);
+        self.gate.finish(id, Some(200), self.now);
+        code
+    }
+
+    /// Resumes all who were woken, in order: who, and what came of it.
+    pub fn resume_woken(&mut self) -> Vec<(StreamId, String)> {
+        let woken = self.gate.take_wakeups();
+        let resumed = woken
+            .into_iter()
+            .filter_map(|id| Some((id, self.gate.resume(id, self.now, &JwtSimple)?)))
+            .map(|(id, ruling)| (id, code_of(&ruling)))
+            .collect();
+        self.calls.extend(self.gate.take_calls());
+        resumed
+    }
+
+    /// The audit records since last asked.
+    pub fn audit(&mut self) -> Vec<Value> {
+        self.gate
+            .take_notices()
+            .into_iter()
+            .filter_map(|notice| match notice {
+                Notice::Audit(line) => Some(serde_json::from_str(&line).expect("audit is JSON")),
+                Notice::Count(_) | Notice::Log(..) => None,
+            })
+            .collect()
+    }
+}
+
+pub fn code_of(ruling: &Ruling) -> String {
+    match &ruling.step {
+        Step::Wait => "waiting".to_owned(),
+        Step::Forward(_) | Step::Reply(_) => {
+            let mark = ruling.marks.iter().find(|(name, _)| *name == "entragate.code");
+            mark.map(|(_, code)| code.clone()).expect("a decision is marked with its code")
+        }
+    }
+}
+
+pub fn reply_of(ruling: &Ruling) -> &Reply {
+    match &ruling.step {
+        Step::Reply(reply) => reply,
+        other => panic!("no reply but {other:?}"),
+    }
+}
+
+/// The headers set on a forwarded request.
+pub fn edits_of(ruling: &Ruling) -> Vec<(String, String)> {
+    match &ruling.step {
+        Step::Forward(edits) => {
+            edits.iter().map(|edit| (edit.name.clone(), edit.value.clone())).collect()
+        }
+        other => panic!("not forwarded but {other:?}"),
+    }
+}
+
+/// A key set as Entra publishes one for the tenant.
+pub fn jwks(keys: &[&SigningKey]) -> Answer {
+    let issuer = issuer_v2(TENANT);
+    let keys: Vec<Value> = keys
+        .iter()
+        .map(|key| key.to_entra_jwk("microsoftonline.com", Some(&issuer)))
+        .collect();
+    ok(json!({ "keys": keys }))
+}
+
+pub fn ok(body: Value) -> Answer {
+    Answer::Response { status: 200, body: body.to_string().into_bytes() }
+}
+
+pub fn ada() -> Token {
+    Token::of(Persona::Ada)
+}
