@@ -5,14 +5,16 @@ use serde_json::Value;
 /// Reads all documents, passing over empty ones. A member named twice is an error in both forms.
 ///
 /// # Errors
-/// The parser's message, with line and column.
+/// The parser's message, with line and column, and nothing of the text itself.
 pub fn read(text: &str) -> Result<Vec<Value>, String> {
     if text.trim_start().starts_with('{')
         && let Ok(value) = entragate::json::parse_strict(text.trim().as_bytes())
     {
         return Ok(vec![value]);
     }
-    serde_saphyr::from_multiple::<Value>(text)
+    // A snippet of the text around an error may show a credential.
+    let options = serde_saphyr::options! { with_snippet: false };
+    serde_saphyr::from_multiple_with_options::<Value>(text, options)
         .map(|documents| documents.into_iter().filter(|value| !value.is_null()).collect())
         .map_err(|error| format!("is neither JSON nor YAML: {error}"))
 }
@@ -40,5 +42,12 @@ mod tests {
         for text in ["a: 1\na: 2\n", "{\"a\": 1, \"a\": 2}", "a: [1\n"] {
             assert!(read(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn says_where_but_shows_nothing() {
+        let error = read("credentials:\n- {name: a, value: hf_secret}}\n").unwrap_err();
+        assert!(error.contains("line 2"), "{error}");
+        assert!(!error.contains("secret"), "{error}");
     }
 }
