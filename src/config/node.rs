@@ -25,7 +25,11 @@ pub(super) fn read<T: for<'de> Deserialize<'de>>(
     let mut notes = Notes::default();
     for _ in 0..MAX_ERRORS {
         let root = Some(value).filter(|_| !notes.holes.contains(""));
-        match T::deserialize(Node { value: root, path: String::new(), notes: &notes }) {
+        match T::deserialize(Node {
+            value: root,
+            path: String::new(),
+            notes: &notes,
+        }) {
             Ok(shape) => return Some(shape),
             Err(error) => notes.take(error, findings),
         }
@@ -69,7 +73,11 @@ impl<'a> Node<'a> {
 
     fn inner(&self, path: String, value: Option<&'a Value>) -> Self {
         let value = value.filter(|_| !self.notes.holes.contains(&path));
-        Self { value, path, notes: self.notes }
+        Self {
+            value,
+            path,
+            notes: self.notes,
+        }
     }
 
     fn wrong_type(&self, expected: &'static str) -> ReadError {
@@ -85,11 +93,18 @@ impl<'a> Node<'a> {
     }
 
     fn error(&self, problem: Problem) -> ReadError {
-        ReadError { path: Some(self.path.clone()), member: None, problem }
+        ReadError {
+            path: Some(self.path.clone()),
+            member: None,
+            problem,
+        }
     }
 
     fn items<V: Visitor<'a>>(&self, items: &'a [Value], visitor: V) -> Result<V::Value, ReadError> {
-        visitor.visit_seq(Items { node: self, items: items.iter().enumerate() })
+        visitor.visit_seq(Items {
+            node: self,
+            items: items.iter().enumerate(),
+        })
     }
 
     fn members<V: Visitor<'a>>(
@@ -97,8 +112,14 @@ impl<'a> Node<'a> {
         members: Vec<(&'a str, Option<&'a Value>)>,
         visitor: V,
     ) -> Result<V::Value, ReadError> {
-        let members = Members { node: self, members: members.into_iter(), current: None };
-        visitor.visit_map(members).map_err(|error| error.at(&self.path))
+        let members = Members {
+            node: self,
+            members: members.into_iter(),
+            current: None,
+        };
+        visitor
+            .visit_map(members)
+            .map_err(|error| error.at(&self.path))
     }
 
     /// The members that are there and known, and the known ones that are holes.
@@ -108,7 +129,9 @@ impl<'a> Node<'a> {
         known: &'static [&'static str],
     ) -> Vec<(&'a str, Option<&'a Value>)> {
         let at = |name: &str| path::member(&self.path, name);
-        let given = object.iter().map(|(name, value)| (name.as_str(), Some(value)));
+        let given = object
+            .iter()
+            .map(|(name, value)| (name.as_str(), Some(value)));
         let holes = known.iter().map(|name| (*name, None));
         given
             .filter(|(name, _)| !self.notes.unknown.contains(&at(name)))
@@ -120,7 +143,9 @@ impl<'a> Node<'a> {
 
     /// Whether a secret may stand here, so that no message may quote it.
     fn may_be_secret(&self) -> bool {
-        self.path.split('.').any(|part| matches!(part, "auth" | "client_secret" | "value"))
+        self.path
+            .split('.')
+            .any(|part| matches!(part, "auth" | "client_secret" | "value"))
     }
 }
 
@@ -167,9 +192,9 @@ impl<'de> Deserializer<'de> for Node<'de> {
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         match self.value {
             None => visitor.visit_str(""),
-            Some(Value::String(text)) => {
-                visitor.visit_str(text).map_err(|error: ReadError| error.at(&self.path))
-            }
+            Some(Value::String(text)) => visitor
+                .visit_str(text)
+                .map_err(|error: ReadError| error.at(&self.path)),
             Some(_) => Err(self.wrong_type("a text")),
         }
     }
@@ -236,7 +261,10 @@ impl<'de> Deserializer<'de> for Node<'de> {
             Some(Value::Object(members)) => match (members.iter().next(), members.len()) {
                 (Some((name, content)), 1) => (name.as_str(), Some(Some(content))),
                 (_, found) => {
-                    return Err(self.error(Problem::NotOneChoice { found, expected: variants }));
+                    return Err(self.error(Problem::NotOneChoice {
+                        found,
+                        expected: variants,
+                    }));
                 }
             },
             Some(_) => return Err(self.wrong_type("a text or an object")),
@@ -249,7 +277,11 @@ impl<'de> Deserializer<'de> for Node<'de> {
                 suggestion: suggest::nearest(found, variants.iter().copied()),
             }));
         };
-        visitor.visit_enum(Choice { node: self, choice, content })
+        visitor.visit_enum(Choice {
+            node: self,
+            choice,
+            content,
+        })
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
@@ -274,9 +306,12 @@ impl<'de> SeqAccess<'de> for Items<'_, 'de> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, ReadError> {
-        let Some((index, item)) = self.items.next() else { return Ok(None) };
+        let Some((index, item)) = self.items.next() else {
+            return Ok(None);
+        };
         let path = path::item(&self.node.path, index);
-        seed.deserialize(self.node.inner(path, Some(item))).map(Some)
+        seed.deserialize(self.node.inner(path, Some(item)))
+            .map(Some)
     }
 }
 
@@ -294,7 +329,9 @@ impl<'de> MapAccess<'de> for Members<'_, 'de> {
         seed: K,
     ) -> Result<Option<K::Value>, ReadError> {
         self.current = self.members.next();
-        let Some((name, _)) = self.current else { return Ok(None) };
+        let Some((name, _)) = self.current else {
+            return Ok(None);
+        };
         seed.deserialize(StrDeserializer::new(name))
             .map(Some)
             .map_err(|error: ReadError| error.at(&path::member(&self.node.path, name)))
@@ -335,7 +372,9 @@ impl<'de> VariantAccess<'de> for Choice<'de> {
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, ReadError> {
         match self.content {
-            None => Err(self.node.error(Problem::BareChoice { choice: self.choice })),
+            None => Err(self.node.error(Problem::BareChoice {
+                choice: self.choice,
+            })),
             Some(content) => seed.deserialize(self.node.member(self.choice, content)),
         }
     }
@@ -365,7 +404,11 @@ pub(super) struct ReadError {
 
 impl ReadError {
     pub(super) fn new(problem: Problem) -> Self {
-        Self { path: None, member: None, problem }
+        Self {
+            path: None,
+            member: None,
+            problem,
+        }
     }
 
     fn at(mut self, path: &str) -> Self {
@@ -386,17 +429,25 @@ impl de::Error for ReadError {
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
         let suggestion = suggest::nearest(field, expected.iter().copied());
-        Self::new(Problem::UnknownField { expected, suggestion })
+        Self::new(Problem::UnknownField {
+            expected,
+            suggestion,
+        })
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self { member: Some(field), ..Self::new(Problem::Missing) }
+        Self {
+            member: Some(field),
+            ..Self::new(Problem::Missing)
+        }
     }
 
     /// Only a text that should be a duration comes here; see `wire::span`.
     fn invalid_value(unexpected: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
         match unexpected {
-            de::Unexpected::Str(text) => Self::new(Problem::NotDuration { text: text.to_owned() }),
+            de::Unexpected::Str(text) => Self::new(Problem::NotDuration {
+                text: text.to_owned(),
+            }),
             _ => Self::new(Problem::Unreadable(format!("must be {expected}"))),
         }
     }

@@ -12,7 +12,12 @@ pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
     for (index, issuer) in wire.issuers.iter().enumerate() {
         if matches!(issuer.groups_overage, Some(GroupsOverage::Graph(_))) {
             let at = path::item("issuers", index);
-            not_built(&at, "groups_overage.graph", "group look-ups in Microsoft Graph", findings);
+            not_built(
+                &at,
+                "groups_overage.graph",
+                "group look-ups in Microsoft Graph",
+                findings,
+            );
         }
     }
     for (index, rule) in wire.rules.iter().enumerate() {
@@ -31,7 +36,11 @@ pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
             "cache.ttl",
             "caches of verified tokens",
         ),
-        (!wire.endpoints.is_empty(), "endpoints", "tables of endpoints"),
+        (
+            !wire.endpoints.is_empty(),
+            "endpoints",
+            "tables of endpoints",
+        ),
         (
             forward.remap_upstream_auth == Some(true),
             "forward.remap_upstream_auth",
@@ -42,20 +51,42 @@ pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
             "forward.remap_upstream_unavailable",
             "remapped answers of the upstream",
         ),
-        (is_set(forward.scale_up_timeout), "forward.scale_up_timeout", "scale-up timeouts"),
-        (forward.filter_models == Some(true), "forward.filter_models", "filtered lists of models"),
+        (
+            is_set(forward.scale_up_timeout),
+            "forward.scale_up_timeout",
+            "scale-up timeouts",
+        ),
+        (
+            forward.filter_models == Some(true),
+            "forward.filter_models",
+            "filtered lists of models",
+        ),
         (
             wire.replies.protected_resource.is_some(),
             "replies.protected_resource",
             "protected-resource documents",
         ),
         (wire.revocation.is_some(), "revocation", "revocation feeds"),
-        (wire.audit.export.is_some(), "audit.export", "exports of audit records"),
-        (wire.usage == Some(true), "usage", "records of token usage"),
-        (wire.crypto == Some(Crypto::Host), "crypto", "signature checks by the host"),
-        (wire.limits.body_inspected.is_some(), "limits.body_inspected", "looks into bodies"),
         (
-            wire.client_address.trusted_hops.is_some_and(|hops| hops > 0),
+            wire.audit.export.is_some(),
+            "audit.export",
+            "exports of audit records",
+        ),
+        (wire.usage == Some(true), "usage", "records of token usage"),
+        (
+            wire.crypto == Some(Crypto::Host),
+            "crypto",
+            "signature checks by the host",
+        ),
+        (
+            wire.limits.body_inspected.is_some(),
+            "limits.body_inspected",
+            "looks into bodies",
+        ),
+        (
+            wire.client_address
+                .trusted_hops
+                .is_some_and(|hops| hops > 0),
             "client_address.trusted_hops",
             "forwarded client addresses",
         ),
@@ -79,7 +110,12 @@ pub(super) fn mfa(at: &str, findings: &mut Findings) -> Reported {
 }
 
 pub(super) fn auth_context(at: &str, findings: &mut Findings) -> Reported {
-    not_built(at, "auth_context", "rules by authentication context", findings)
+    not_built(
+        at,
+        "auth_context",
+        "rules by authentication context",
+        findings,
+    )
 }
 
 pub(super) fn source(at: &str, findings: &mut Findings) -> Reported {
@@ -100,6 +136,10 @@ fn not_built(
     feature: &'static str,
     findings: &mut Findings,
 ) -> Reported {
-    let at = if object.is_empty() { field.to_owned() } else { format!("{object}.{field}") };
+    let at = if object.is_empty() {
+        field.to_owned()
+    } else {
+        format!("{object}.{field}")
+    };
     findings.add(at, Problem::NotBuilt { feature })
 }
