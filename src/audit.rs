@@ -161,7 +161,8 @@ pub fn trace_id(traceparent: &str) -> Option<String> {
     let hex = |text: &str, length| {
         text.len() == length && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
     };
-    let valid = hex(version, 2) && version != "ff" && hex(trace, 32) && trace.contains(|c| c != '0');
+    let valid =
+        hex(version, 2) && version != "ff" && hex(trace, 32) && trace.contains(|c| c != '0');
     valid.then(|| trace.to_owned())
 }
 
@@ -219,7 +220,9 @@ mod tests {
         let mut from = 0;
         for key in keys.split_whitespace() {
             let quoted = format!("\"{key}\":");
-            from += line[from..].find(&quoted).unwrap_or_else(|| panic!("{key} in {line}"));
+            from += line[from..]
+                .find(&quoted)
+                .unwrap_or_else(|| panic!("{key} in {line}"));
         }
     }
 
@@ -228,10 +231,19 @@ mod tests {
         let trace = "0af7651916cd43dd8448eb211c80319c";
         let header = format!("00-{trace}-b7ad6b7169203331-01");
         assert_eq!(trace_id(&header).as_deref(), Some(trace));
-        for bad in ["", "00", "00-xyz-1-1", &header.to_uppercase(), &"0".repeat(60)] {
+        for bad in [
+            "",
+            "00",
+            "00-xyz-1-1",
+            &header.to_uppercase(),
+            &"0".repeat(60),
+        ] {
             assert_eq!(trace_id(bad), None, "{bad}");
         }
         assert_eq!(trace_id(&format!("ff-{trace}-b7ad6b7169203331-01")), None);
-        assert_eq!(trace_id(&format!("00-{}-b7ad6b7169203331-01", "0".repeat(32))), None);
+        assert_eq!(
+            trace_id(&format!("00-{}-b7ad6b7169203331-01", "0".repeat(32))),
+            None
+        );
     }
 }

@@ -133,7 +133,10 @@ impl std::fmt::Display for CalloutError {
             Self::NoHost => f.write_str("the cluster has no host to send to"),
             Self::Interrupted => f.write_str("the call ended without a response"),
             Self::TooLarge { size, limit } => {
-                write!(f, "the response of {size} bytes exceeds the limit of {limit}")
+                write!(
+                    f,
+                    "the response of {size} bytes exceeds the limit of {limit}"
+                )
             }
         }
     }
@@ -151,7 +154,10 @@ mod tests {
         assert_eq!(target.path, "/t/keys?appid=1");
         assert_eq!(Target::parse("c", "http://h").unwrap().path, "/");
         assert_eq!(Target::parse("c", "http://h?x=1").unwrap().path, "/?x=1");
-        assert_eq!(Target::parse("c", "http://[::1]:80/").unwrap().authority, "[::1]:80");
+        assert_eq!(
+            Target::parse("c", "http://[::1]:80/").unwrap().authority,
+            "[::1]:80"
+        );
     }
 
     #[test]

@@ -15,7 +15,10 @@ pub enum Denial {
     /// No token, or a scheme that carries none.
     TokenMissing,
     TokenMalformed(&'static str),
-    TokenTooLarge { bytes: usize, limit: usize },
+    TokenTooLarge {
+        bytes: usize,
+        limit: usize,
+    },
     /// A JWE, which we hold no key for.
     TokenEncrypted,
     /// A proof-of-possession token; we can't check its proof.
@@ -24,29 +27,60 @@ pub enum Denial {
     TokenForAnotherApi(&'static str),
     /// The caller sent a Hugging Face token of its own.
     HuggingFaceToken,
-    AlgorithmNotAllowed { algorithm: String },
-    IssuerUnknown { issuer: String },
-    KeyUnknown { issuer: Arc<str> },
+    AlgorithmNotAllowed {
+        algorithm: String,
+    },
+    IssuerUnknown {
+        issuer: String,
+    },
+    KeyUnknown {
+        issuer: Arc<str>,
+    },
     /// The key is in the set, but Microsoft's key issuer check says it signs for others.
-    KeyNotForIssuer { issuer: Arc<str> },
+    KeyNotForIssuer {
+        issuer: Arc<str>,
+    },
     SignatureInvalid,
-    AudienceMismatch { issuer: Arc<str> },
-    TenantNotAllowed { tenant: String },
-    ClientNotAllowed { client: String },
-    TokenExpired { expired: Timestamp },
-    TokenNotYetValid { valid_from: Timestamp },
-    TokenLifetime { seconds: u64, limit: u64 },
+    AudienceMismatch {
+        issuer: Arc<str>,
+    },
+    TenantNotAllowed {
+        tenant: String,
+    },
+    ClientNotAllowed {
+        client: String,
+    },
+    TokenExpired {
+        expired: Timestamp,
+    },
+    TokenNotYetValid {
+        valid_from: Timestamp,
+    },
+    TokenLifetime {
+        seconds: u64,
+        limit: u64,
+    },
 
     /// No rule is about such a request.
     NoRule,
     /// Rules are about it, but this caller satisfies none; the nearest one says what it lacks.
-    RuleUnsatisfied { rule: Arc<str>, lacks: String },
-    DeniedByRule { rule: Arc<str> },
+    RuleUnsatisfied {
+        rule: Arc<str>,
+        lacks: String,
+    },
+    DeniedByRule {
+        rule: Arc<str>,
+    },
     /// A rule asks for a group, and the token lists none because there are too many.
-    GroupsOverage { rule: Arc<str> },
+    GroupsOverage {
+        rule: Arc<str>,
+    },
 
     /// We hold no keys of that issuer that may still be used.
-    KeysUnavailable { issuer: Arc<str>, reason: KeysLack },
+    KeysUnavailable {
+        issuer: Arc<str>,
+        reason: KeysLack,
+    },
     /// Something that cannot happen did.
     Internal(&'static str),
 }
@@ -134,7 +168,9 @@ impl Denial {
                 401,
                 "token_for_another_api",
                 InvalidToken,
-                format!("The token is not an access token for this API: {reason}; ask for the scope of this API"),
+                format!(
+                    "The token is not an access token for this API: {reason}; ask for the scope of this API"
+                ),
             ),
             Self::HuggingFaceToken => facts(
                 401,
@@ -160,7 +196,9 @@ impl Denial {
                 401,
                 "key_unknown",
                 InvalidToken,
-                format!("The token's key is not among the keys of issuer {issuer}; get a fresh token"),
+                format!(
+                    "The token's key is not among the keys of issuer {issuer}; get a fresh token"
+                ),
             ),
             Self::KeyNotForIssuer { issuer } => facts(
                 401,
@@ -199,7 +237,10 @@ impl Denial {
                 401,
                 "token_expired",
                 InvalidToken,
-                format!("The token expired at {}; get a fresh one", expired.to_rfc3339()),
+                format!(
+                    "The token expired at {}; get a fresh one",
+                    expired.to_rfc3339()
+                ),
             ),
             Self::TokenNotYetValid { valid_from } => facts(
                 401,
@@ -289,7 +330,12 @@ fn facts(
     challenge: Challenge,
     text: impl Into<Cow<'static, str>>,
 ) -> Facts {
-    Facts { status, code, text: text.into(), challenge }
+    Facts {
+        status,
+        code,
+        text: text.into(),
+        challenge,
+    }
 }
 
 /// A foreign text made fit for a message: short, printable ASCII, in quotes.

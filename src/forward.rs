@@ -31,8 +31,14 @@ pub enum IdentityField {
 
 const BILL_TO: &str = "x-hf-bill-to";
 /// What a caller could authenticate with, or charge others by; Hugging Face reads some of them.
-const NEVER_FORWARDED: [&str; 6] =
-    ["authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", BILL_TO];
+const NEVER_FORWARDED: [&str; 6] = [
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "x-api-key",
+    "api-key",
+    BILL_TO,
+];
 /// Longest value of an identity header, in bytes before escaping.
 const MAX_IDENTITY_BYTES: usize = 512;
 
@@ -45,7 +51,11 @@ pub struct Edit {
 
 impl std::fmt::Debug for Edit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let value = if self.name == "authorization" { "(redacted)" } else { &self.value };
+        let value = if self.name == "authorization" {
+            "(redacted)"
+        } else {
+            &self.value
+        };
         write!(f, "{}: {value}", self.name)
     }
 }
@@ -57,7 +67,10 @@ pub fn disarm<'c>(
     forwarding: &'c Forwarding,
 ) -> Vec<&'c str> {
     let carriers = carriers.iter().map(|carrier| carrier.header.as_str());
-    let identity = forwarding.identity_headers.iter().map(|(name, _)| name.as_str());
+    let identity = forwarding
+        .identity_headers
+        .iter()
+        .map(|(name, _)| name.as_str());
     let mut present: Vec<&str> = NEVER_FORWARDED
         .into_iter()
         .chain(carriers)
@@ -78,15 +91,24 @@ pub fn edits(
     let mut edits = Vec::new();
     if let Some(credential) = credential {
         let value = format!("Bearer {}", credential.value.expose());
-        edits.push(Edit { name: "authorization".into(), value });
+        edits.push(Edit {
+            name: "authorization".into(),
+            value,
+        });
         if let Some(organization) = &forwarding.bill_to {
-            edits.push(Edit { name: BILL_TO.into(), value: organization.clone() });
+            edits.push(Edit {
+                name: BILL_TO.into(),
+                value: organization.clone(),
+            });
         }
     }
     if let Some(caller) = caller {
         for (name, field) in &forwarding.identity_headers {
             if let Some(value) = field.read(caller) {
-                edits.push(Edit { name: name.clone(), value: header_value(&value) });
+                edits.push(Edit {
+                    name: name.clone(),
+                    value: header_value(&value),
+                });
             }
         }
     }

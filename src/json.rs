@@ -92,7 +92,9 @@ impl<'de> Visitor<'de> for StrictVisitor {
         while let Some(name) = members.next_key::<String>()? {
             let value = members.next_value_seed(StrictVisitor)?;
             if object.contains_key(&name) {
-                return Err(de::Error::custom(format_args!("`{name}` stands twice in one object")));
+                return Err(de::Error::custom(format_args!(
+                    "`{name}` stands twice in one object"
+                )));
             }
             object.insert(name, value);
         }

@@ -60,7 +60,9 @@ const RETRY_AFTER: &str = "2";
 impl Dialect {
     pub fn of(headers: &Headers) -> Self {
         let begins = |name, prefix| {
-            headers.text(name).is_some_and(|value: &str| value.starts_with(prefix))
+            headers
+                .text(name)
+                .is_some_and(|value: &str| value.starts_with(prefix))
         };
         if begins("content-type", "application/grpc") {
             Self::Grpc
@@ -154,7 +156,9 @@ fn challenge(challenge: Challenge, style: &ReplyStyle, text: &str) -> Option<Str
 
 /// Texts can quote what the caller sent or an administrator named: one line of ASCII they stay.
 fn printable(text: &str) -> String {
-    text.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect()
+    text.chars()
+        .map(|c| if matches!(c, ' '..='~') { c } else { '?' })
+        .collect()
 }
 
 /// The gRPC status nearest to an HTTP status (grpc/doc/http-grpc-status-mapping.md).
@@ -176,29 +180,51 @@ mod tests {
     use serde_json::Value;
 
     fn style(detail: Detail) -> ReplyStyle {
-        ReplyStyle { realm: "hf".into(), detail }
+        ReplyStyle {
+            realm: "hf".into(),
+            detail,
+        }
     }
 
     fn asker(dialect: Dialect) -> Asker {
-        Asker { request_id: "id-1".into(), dialect }
+        Asker {
+            request_id: "id-1".into(),
+            dialect,
+        }
     }
 
     fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
-        reply.headers.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str())
+        reply
+            .headers
+            .iter()
+            .find(|(own, _)| *own == name)
+            .map(|(_, value)| value.as_str())
     }
 
     #[test]
     fn a_request_without_token_gets_a_bare_challenge() {
-        let reply = reply(&Denial::TokenMissing, &style(Detail::Full), &asker(Dialect::OpenAi));
+        let reply = reply(
+            &Denial::TokenMissing,
+            &style(Detail::Full),
+            &asker(Dialect::OpenAi),
+        );
         assert_eq!(reply.status, 401);
-        assert_eq!(header(&reply, "www-authenticate"), Some("Bearer realm=\"hf\""));
+        assert_eq!(
+            header(&reply, "www-authenticate"),
+            Some("Bearer realm=\"hf\"")
+        );
         assert_eq!(header(&reply, "x-request-id"), Some("id-1"));
         assert_eq!(header(&reply, "x-should-retry"), Some("false"));
         assert_eq!(reply.details, "entragate.token_missing");
         let body: Value = serde_json::from_str(&reply.body).unwrap();
         assert_eq!(body["error"]["type"], "authentication_error");
         assert_eq!(body["error"]["code"], "token_missing");
-        assert!(body["error"]["message"].as_str().unwrap().ends_with("(token_missing)"));
+        assert!(
+            body["error"]["message"]
+                .as_str()
+                .unwrap()
+                .ends_with("(token_missing)")
+        );
     }
 
     #[test]
@@ -212,10 +238,18 @@ mod tests {
         assert!(challenge.contains("error=\"insufficient_scope\""));
         assert_eq!(challenge.matches('"').count(), 6);
         for (name, value) in &reply.headers {
-            assert!(value.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{name}: {value}");
+            assert!(
+                value.bytes().all(|byte| (b' '..=b'~').contains(&byte)),
+                "{name}: {value}"
+            );
         }
         let body: Value = serde_json::from_str(&reply.body).unwrap();
-        assert!(body["error"].as_str().unwrap().ends_with("(rule_unsatisfied)"));
+        assert!(
+            body["error"]
+                .as_str()
+                .unwrap()
+                .ends_with("(rule_unsatisfied)")
+        );
     }
 
     #[test]
@@ -224,12 +258,17 @@ mod tests {
             Denial::TokenMalformed("x"),
             Denial::SignatureInvalid,
             Denial::HuggingFaceToken,
-            Denial::TokenExpired { expired: crate::time::Timestamp::from_secs(1) },
+            Denial::TokenExpired {
+                expired: crate::time::Timestamp::from_secs(1),
+            },
         ];
         let replies: Vec<Reply> = bad
             .iter()
             .map(|denial| reply(denial, &style(Detail::Minimal), &asker(Dialect::OpenAi)))
-            .map(|reply| Reply { details: String::new(), ..reply })
+            .map(|reply| Reply {
+                details: String::new(),
+                ..reply
+            })
             .collect();
         assert!(replies.windows(2).all(|pair| pair[0] == pair[1]));
         assert!(replies[0].body.contains("(unauthorized)"));
@@ -260,9 +299,15 @@ mod tests {
         };
         assert_eq!(of(&[(":path", "/v1/models")]), Dialect::OpenAi);
         assert_eq!(of(&[(":path", "/generate")]), Dialect::Text);
-        let js = [(":path", "/v1/x"), ("user-agent", "@huggingface/inference/4.13.0")];
+        let js = [
+            (":path", "/v1/x"),
+            ("user-agent", "@huggingface/inference/4.13.0"),
+        ];
         assert_eq!(of(&js), Dialect::Text);
-        let grpc = [(":path", "/v1/x"), ("content-type", "application/grpc+proto")];
+        let grpc = [
+            (":path", "/v1/x"),
+            ("content-type", "application/grpc+proto"),
+        ];
         assert_eq!(of(&grpc), Dialect::Grpc);
     }
 }

@@ -14,7 +14,10 @@ pub struct Headers {
 impl Headers {
     /// For that many fields of that many bytes in all, so that no copy is left behind by growing.
     pub fn with_capacity(fields: usize, bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes), fields: Vec::with_capacity(fields) }
+        Self {
+            bytes: Vec::with_capacity(bytes),
+            fields: Vec::with_capacity(fields),
+        }
     }
 
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
@@ -35,7 +38,9 @@ impl Headers {
 
     /// All values of a field. `name` in lower case.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        self.iter().filter(move |(own, _)| *own == name.as_bytes()).map(|(_, value)| value)
+        self.iter()
+            .filter(move |(own, _)| *own == name.as_bytes())
+            .map(|(_, value)| value)
     }
 
     pub fn has(&self, name: &str) -> bool {
@@ -44,7 +49,9 @@ impl Headers {
 
     /// The first value, if it is UTF-8.
     pub fn text<'a>(&'a self, name: &'a str) -> Option<&'a str> {
-        self.all(name).next().and_then(|value| std::str::from_utf8(value).ok())
+        self.all(name)
+            .next()
+            .and_then(|value| std::str::from_utf8(value).ok())
     }
 }
 
@@ -83,7 +90,9 @@ impl Request {
     pub fn read(headers: &Headers) -> Result<Self, Denial> {
         let method = headers.text(":method").unwrap_or_default().to_owned();
         let authority = headers.text(":authority").or_else(|| headers.text("host"));
-        let target = headers.text(":path").ok_or(Denial::RequestAmbiguous("no readable path"))?;
+        let target = headers
+            .text(":path")
+            .ok_or(Denial::RequestAmbiguous("no readable path"))?;
         Ok(Self {
             method,
             host: host(authority.unwrap_or_default()),
@@ -186,9 +195,31 @@ mod tests {
     #[test]
     fn whatever_could_be_read_twice_is_refused() {
         for target in [
-            "", "v1", "/../x", "/a/..", "/a/./b", "/a//b", "//a", "/a%2fb", "/a%2Fb", "/a%5cb",
-            "/a\\b", "/a%00", "/a%0d%0a", "/a%7f", "/a/..;x=1/b", "/a%2e%2e/../b", "/%2e%2e/b",
-            "/%2e", "/a%", "/a%4", "/a%zz", "/%ff", "/a#b", "/.;/a", "/a\tb",
+            "",
+            "v1",
+            "/../x",
+            "/a/..",
+            "/a/./b",
+            "/a//b",
+            "//a",
+            "/a%2fb",
+            "/a%2Fb",
+            "/a%5cb",
+            "/a\\b",
+            "/a%00",
+            "/a%0d%0a",
+            "/a%7f",
+            "/a/..;x=1/b",
+            "/a%2e%2e/../b",
+            "/%2e%2e/b",
+            "/%2e",
+            "/a%",
+            "/a%4",
+            "/a%zz",
+            "/%ff",
+            "/a#b",
+            "/.;/a",
+            "/a\tb",
         ] {
             assert!(normalize(target).is_err(), "{target:?}");
         }
@@ -215,7 +246,10 @@ mod tests {
             (":authority", "H:1"),
         ]);
         let request = Request::read(&headers).unwrap();
-        assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/v1/x"));
+        assert_eq!(
+            (request.method.as_str(), request.path.as_str()),
+            ("POST", "/v1/x")
+        );
         assert_eq!(request.host, "h");
         assert!(Request::read(&Headers::default()).is_err());
     }

@@ -25,7 +25,10 @@ fn run(arguments: &[&str], input: &str, token: Option<&str>) -> Outcome {
     let mut command = Command::new(env!("CARGO_BIN_EXE_entragate"));
     command.args(arguments).env_remove("ENTRAGATE_TEST_TOKEN");
     command.envs(token.map(|token| ("ENTRAGATE_TEST_TOKEN", token)));
-    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let command = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     // The program may end without having read it all.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
@@ -66,7 +69,12 @@ fn missing_variables_warn_unless_asked_for() {
 fn all_errors_with_paths_and_no_secret() {
     let outcome = check("issuers: []\ncredentials: [{name: A, value: hf_abc def}]\nrulez: []\n");
     assert_eq!((outcome.status, outcome.out.as_str()), (1, ""));
-    for path in ["issuers: ", "credentials[0].name: ", "credentials[0].value: ", "rulez: "] {
+    for path in [
+        "issuers: ",
+        "credentials[0].name: ",
+        "credentials[0].value: ",
+        "rulez: ",
+    ] {
         let error = format!("error: standard input: {path}");
         assert!(outcome.err.contains(&error), "{}", outcome.err);
     }
@@ -80,8 +88,20 @@ fn warns_of_what_is_valid_but_unwise() {
         .replace("env: ENTRAGATE_TEST_TOKEN", "value: hf_abc");
     let outcome = check(&text);
     assert_eq!(outcome.status, 0);
-    assert!(outcome.err.contains("credentials[0].value: the secret stands"), "{}", outcome.err);
-    assert!(outcome.err.contains("issuers[0].entra.tenants: every tenant"), "{}", outcome.err);
+    assert!(
+        outcome
+            .err
+            .contains("credentials[0].value: the secret stands"),
+        "{}",
+        outcome.err
+    );
+    assert!(
+        outcome
+            .err
+            .contains("issuers[0].entra.tenants: every tenant"),
+        "{}",
+        outcome.err
+    );
 }
 
 #[test]
@@ -93,11 +113,19 @@ fn finds_the_filter_in_a_deployment() {
     );
     let outcome = check(&plugin);
     assert_eq!(outcome.status, 0, "{}", outcome.err);
-    assert!(outcome.out.contains("(spec.pluginConfig)"), "{}", outcome.out);
+    assert!(
+        outcome.out.contains("(spec.pluginConfig)"),
+        "{}",
+        outcome.out
+    );
     assert!(outcome.err.contains("FAIL_OPEN"), "{}", outcome.err);
     let outcome = check("static_resources: {}\n");
     assert_eq!(outcome.status, 2);
-    assert!(outcome.err.contains("no entragate filter in it"), "{}", outcome.err);
+    assert!(
+        outcome.err.contains("no entragate filter in it"),
+        "{}",
+        outcome.err
+    );
 }
 
 #[test]

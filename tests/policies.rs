@@ -48,14 +48,29 @@ fn each_requirement_holds_for_whom_it_should() {
         (json!({"kind": "app"}), persona(Persona::Batch)),
         (json!({"kind": "app"}), persona(Persona::Robot)),
         (json!({"managed_identity": robot}), persona(Persona::Robot)),
-        (json!({"directory_role": "62e90394"}), ada().claim("wids", json!(["62e90394"]))),
+        (
+            json!({"directory_role": "62e90394"}),
+            ada().claim("wids", json!(["62e90394"])),
+        ),
         (json!({"claim": {"path": "ver", "equals": "2.0"}}), ada()),
-        (json!({"claim": {"path": "ver", "one_of": ["1.0", "2.0"]}}), ada()),
-        (json!({"claim": {"path": "xms_cc", "contains": "cp1"}}), ada()),
+        (
+            json!({"claim": {"path": "ver", "one_of": ["1.0", "2.0"]}}),
+            ada(),
+        ),
+        (
+            json!({"claim": {"path": "xms_cc", "contains": "cp1"}}),
+            ada(),
+        ),
         (json!({"claim": {"path": "upn", "present": false}}), ada()),
-        (json!({"claim": {"path": "/a/b~1c/0", "equals": 7}}), ada().claim("a", json!({"b/c": [7]}))),
+        (
+            json!({"claim": {"path": "/a/b~1c/0", "equals": 7}}),
+            ada().claim("a", json!({"b/c": [7]})),
+        ),
         (json!({"not": {"role": "Contractor"}}), ada()),
-        (json!({"all": [{"role": "Model.Query"}, {"kind": "user"}]}), ada()),
+        (
+            json!({"all": [{"role": "Model.Query"}, {"kind": "user"}]}),
+            ada(),
+        ),
         (json!({"any": [{"role": "x"}, {"kind": "user"}]}), ada()),
     ];
     for (require, token) in yes {
@@ -67,13 +82,25 @@ fn each_requirement_holds_for_whom_it_should() {
         (json!({"scope": "access"}), ada()),
         (json!({"kind": "app"}), ada()),
         (json!({"kind": "user"}), persona(Persona::Batch)),
-        (json!({"managed_identity": ROBOT_RESOURCE}), persona(Persona::Batch)),
+        (
+            json!({"managed_identity": ROBOT_RESOURCE}),
+            persona(Persona::Batch),
+        ),
         (json!({"claim": {"path": "ver", "equals": 2.0}}), ada()),
-        (json!({"claim": {"path": "roles", "equals": "Model.Query"}}), ada()),
+        (
+            json!({"claim": {"path": "roles", "equals": "Model.Query"}}),
+            ada(),
+        ),
         (json!({"claim": {"path": "nothing", "equals": null}}), ada()),
-        (json!({"claim": {"path": "nothing", "present": true}}), ada()),
+        (
+            json!({"claim": {"path": "nothing", "present": true}}),
+            ada(),
+        ),
         (json!({"not": {"role": "Model.Query"}}), ada()),
-        (json!({"all": [{"role": "Model.Query"}, {"kind": "app"}]}), ada()),
+        (
+            json!({"all": [{"role": "Model.Query"}, {"kind": "app"}]}),
+            ada(),
+        ),
         (json!({"any": [{"role": "x"}, {"kind": "app"}]}), ada()),
     ];
     for (require, token) in no {
@@ -81,7 +108,11 @@ fn each_requirement_holds_for_whom_it_should() {
         let settings = with_rules(json!([{"name": "only", "require": require}]));
         let text = settings.to_string();
         if entragate::config::load(text.as_bytes(), &|_| None).is_ok() {
-            assert_eq!(decide(require.clone(), &token), "rule_unsatisfied", "{require}");
+            assert_eq!(
+                decide(require.clone(), &token),
+                "rule_unsatisfied",
+                "{require}"
+            );
         }
     }
 }
@@ -100,12 +131,36 @@ fn what_the_token_does_not_tell_never_permits() {
         (group.clone(), &olga, "groups_overage"),
         (group.clone(), &omar, "groups_overage"),
         (json!({"not": group}), &olga, "groups_overage"),
-        (json!({"all": [{"issuer": "contoso"}, group]}), &olga, "groups_overage"),
-        (json!({"any": [{"role": "x"}, {"not": group}]}), &olga, "groups_overage"),
-        (json!({"any": [{"issuer": "contoso"}, group]}), &olga, "permitted"),
-        (json!({"all": [{"role": "x"}, group]}), &olga, "rule_unsatisfied"),
-        (json!({"kind": "user"}), &of_unknown_kind(), "rule_unsatisfied"),
-        (json!({"not": {"kind": "app"}}), &of_unknown_kind(), "rule_unsatisfied"),
+        (
+            json!({"all": [{"issuer": "contoso"}, group]}),
+            &olga,
+            "groups_overage",
+        ),
+        (
+            json!({"any": [{"role": "x"}, {"not": group}]}),
+            &olga,
+            "groups_overage",
+        ),
+        (
+            json!({"any": [{"issuer": "contoso"}, group]}),
+            &olga,
+            "permitted",
+        ),
+        (
+            json!({"all": [{"role": "x"}, group]}),
+            &olga,
+            "rule_unsatisfied",
+        ),
+        (
+            json!({"kind": "user"}),
+            &of_unknown_kind(),
+            "rule_unsatisfied",
+        ),
+        (
+            json!({"not": {"kind": "app"}}),
+            &of_unknown_kind(),
+            "rule_unsatisfied",
+        ),
     ] {
         assert_eq!(decide(require.clone(), token), code, "{require}");
     }
@@ -124,7 +179,10 @@ fn a_deny_rule_that_cannot_be_told_denies() {
     let olga = Token::of(Persona::Olga).build();
     assert_eq!(Bench::warm(&group).code(&olga), "groups_overage");
     let apps = denying(json!({"kind": "app"}));
-    assert_eq!(Bench::warm(&apps).code(&of_unknown_kind().build()), "denied_by_rule");
+    assert_eq!(
+        Bench::warm(&apps).code(&of_unknown_kind().build()),
+        "denied_by_rule"
+    );
 }
 
 #[test]
@@ -141,7 +199,10 @@ fn deny_goes_first_and_the_first_allow_wins() {
     assert_eq!(bench.code(&Token::of(Persona::Batch).build()), "permitted");
     assert_eq!(bench.code(&Token::of(Persona::Nora).build()), "permitted");
     let records = bench.audit();
-    let seen: Vec<_> = records.iter().map(|r| (&r["rule"], &r["credential"])).collect();
+    let seen: Vec<_> = records
+        .iter()
+        .map(|r| (&r["rule"], &r["credential"]))
+        .collect();
     assert_eq!(seen[0], (&json!("ban"), &Value::Null));
     assert_eq!(seen[1], (&json!("first"), &json!("hf-read")));
     assert_eq!(seen[2], (&json!("second"), &json!("hf-other")));
@@ -158,7 +219,12 @@ fn matches_narrow_rules() {
     let mut bench = Bench::warm(&settings);
     let token = format!("Bearer {}", ada().build());
     for (method, path, host, code) in [
-        ("POST", "/v1/chat/completions?stream=1", "a.contoso.com", "permitted"),
+        (
+            "POST",
+            "/v1/chat/completions?stream=1",
+            "a.contoso.com",
+            "permitted",
+        ),
         ("GET", "/info", "A.CONTOSO.COM:8443", "permitted"),
         ("GET", "/in%66o", "a.contoso.com", "permitted"),
         ("DELETE", "/info", "a.contoso.com", "no_rule"),
@@ -168,12 +234,20 @@ fn matches_narrow_rules() {
         ("GET", "/info", "a.b.contoso.com", "no_rule"),
         ("GET", "/info", "contoso.com.evil.example", "no_rule"),
         ("GET", "/v1/../info", "a.contoso.com", "request_ambiguous"),
-        ("GET", "/v1/%2e%2e/info", "a.contoso.com", "request_ambiguous"),
+        (
+            "GET",
+            "/v1/%2e%2e/info",
+            "a.contoso.com",
+            "request_ambiguous",
+        ),
         ("GET", "/v1//models", "a.contoso.com", "request_ambiguous"),
         ("GET", "/v1%2fmodels", "a.contoso.com", "request_ambiguous"),
     ] {
         let fields = [
-            (":method", method), (":path", path), (":authority", host), ("authorization", &token),
+            (":method", method),
+            (":path", path),
+            (":authority", host),
+            ("authorization", &token),
         ];
         let (_, ruling) = bench.send(&fields);
         assert_eq!(code_of(&ruling), code, "{method} {host} {path}");
@@ -183,16 +257,29 @@ fn matches_narrow_rules() {
 #[test]
 fn anonymous_rules_ask_for_nothing_and_believe_nothing() {
     let mut bench = Bench::cold(&settings());
-    let health = [(":method", "GET"), (":path", "/health"), (":authority", "x")];
+    let health = [
+        (":method", "GET"),
+        (":path", "/health"),
+        (":authority", "x"),
+    ];
     let (id, ruling) = bench.send(&health);
     assert_eq!(code_of(&ruling), "anonymous");
     assert!(edits_of(&ruling).is_empty(), "no credential unless named");
     bench.gate.finish(id, Some(200), bench.now);
     assert_eq!(bench.audit()[0]["rule"], "health");
 
-    let with_token = [health[0], health[1], health[2], ("authorization", "Bearer hf_own")];
+    let with_token = [
+        health[0],
+        health[1],
+        health[2],
+        ("authorization", "Bearer hf_own"),
+    ];
     assert_eq!(code_of(&bench.send(&with_token).1), "anonymous");
-    let (_, ruling) = bench.send(&[(":method", "POST"), (":path", "/health"), (":authority", "x")]);
+    let (_, ruling) = bench.send(&[
+        (":method", "POST"),
+        (":path", "/health"),
+        (":authority", "x"),
+    ]);
     assert_eq!(code_of(&ruling), "token_missing");
 }
 
@@ -206,7 +293,10 @@ fn shadow_rules_are_recorded_and_change_nothing() {
     ]));
     let mut bench = Bench::warm(&settings);
     assert_eq!(bench.code(&ada().build()), "permitted");
-    assert_eq!(bench.code(&Token::of(Persona::Nora).build()), "rule_unsatisfied");
+    assert_eq!(
+        bench.code(&Token::of(Persona::Nora).build()),
+        "rule_unsatisfied"
+    );
     let records = bench.audit();
     let deny = json!({"rule": "new-ban", "would": "deny"});
     let permit = json!({"rule": "new-open", "would": "permit"});
@@ -242,28 +332,56 @@ fn what_a_caller_could_abuse_comes_off_and_identity_goes_on() {
     let token = ada().claim("name", "Ada\r\nx-evil: 1 é%").build();
     let authorization = format!("Bearer {token}");
     let fields = [
-        (":method", "POST"), (":path", "/v1/x"), (":authority", "x"),
-        ("authorization", authorization.as_str()), ("cookie", "a=b"), ("x-api-key", "k"),
-        ("api-key", "k"), ("proxy-authorization", "p"), ("X-Entra-Oid", "spoofed"),
-        ("x-entra-app", "spoofed"), ("x-hf-bill-to", "victim"), ("accept", "*/*"),
+        (":method", "POST"),
+        (":path", "/v1/x"),
+        (":authority", "x"),
+        ("authorization", authorization.as_str()),
+        ("cookie", "a=b"),
+        ("x-api-key", "k"),
+        ("api-key", "k"),
+        ("proxy-authorization", "p"),
+        ("X-Entra-Oid", "spoofed"),
+        ("x-entra-app", "spoofed"),
+        ("x-hf-bill-to", "victim"),
+        ("accept", "*/*"),
     ];
     let mut disarmed = bench.gate.disarm(&Headers::from_iter(fields));
     disarmed.sort();
-    assert_eq!(disarmed, [
-        "api-key", "authorization", "cookie", "proxy-authorization", "x-api-key", "x-entra-app",
-        "x-entra-oid", "x-hf-bill-to",
-    ]);
+    assert_eq!(
+        disarmed,
+        [
+            "api-key",
+            "authorization",
+            "cookie",
+            "proxy-authorization",
+            "x-api-key",
+            "x-entra-app",
+            "x-entra-oid",
+            "x-hf-bill-to",
+        ]
+    );
     let (_, ruling) = bench.send(&fields);
     let mut edits = edits_of(&ruling);
     edits.sort();
     let expected = [
         ("authorization", format!("Bearer {CREDENTIAL}")),
         ("x-entra-app", NOTEBOOK_CLIENT.to_owned()),
-        ("x-entra-oid", ada().claims_value()["oid"].as_str().unwrap().to_owned()),
+        (
+            "x-entra-oid",
+            ada().claims_value()["oid"].as_str().unwrap().to_owned(),
+        ),
         ("x-hf-bill-to", "contoso".to_owned()),
         ("x-name", "Ada%0D%0Ax-evil: 1 %C3%A9%25".to_owned()),
     ];
-    assert_eq!(edits, expected.map(|(name, value)| (name.to_owned(), value)));
-    let Step::Forward(edits) = &ruling.step else { panic!() };
-    assert!(!format!("{edits:?}").contains(CREDENTIAL), "a credential prints redacted");
+    assert_eq!(
+        edits,
+        expected.map(|(name, value)| (name.to_owned(), value))
+    );
+    let Step::Forward(edits) = &ruling.step else {
+        panic!()
+    };
+    assert!(
+        !format!("{edits:?}").contains(CREDENTIAL),
+        "a credential prints redacted"
+    );
 }

@@ -65,7 +65,10 @@ fn mutated_tokens_are_denied_or_the_same() {
         if let Step::Forward(_) = ruling.step {
             let sent = String::from_utf8(value).unwrap();
             let sent = sent.trim();
-            assert!(sent.len() > 7 && sent[..6].eq_ignore_ascii_case("bearer"), "{sent}");
+            assert!(
+                sent.len() > 7 && sent[..6].eq_ignore_ascii_case("bearer"),
+                "{sent}"
+            );
             assert_eq!(sent[6..].trim(), token);
         }
         bench.gate.finish(id, None, bench.now);
@@ -81,8 +84,14 @@ fn random_headers_never_pass() {
     let mut random = Random(2);
     let mut bench = Bench::warm(&settings());
     let names: [&[u8]; 8] = [
-        b":path", b":method", b":authority", b"authorization", b"traceparent", b"x-request-id",
-        b"content-type", b"\xff\x00",
+        b":path",
+        b":method",
+        b":authority",
+        b"authorization",
+        b"traceparent",
+        b"x-request-id",
+        b"content-type",
+        b"\xff\x00",
     ];
     for _ in 0..4000 {
         let mut headers = Headers::default();
@@ -129,10 +138,15 @@ fn mutated_key_sets_parse_or_do_not() {
 #[test]
 fn a_mutated_key_set_never_breaks_the_gate() {
     let mut random = Random(5);
-    let Answer::Response { body, .. } = jwks(&[&keys::rsa()]) else { panic!() };
+    let Answer::Response { body, .. } = jwks(&[&keys::rsa()]) else {
+        panic!()
+    };
     for _ in 0..150 {
         let mut bench = Bench::cold(&settings());
-        bench.answer(Answer::Response { status: 200, body: random.mutate(&body) });
+        bench.answer(Answer::Response {
+            status: 200,
+            body: random.mutate(&body),
+        });
         let _ = bench.code(&ada().build());
     }
 }

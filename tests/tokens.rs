@@ -62,7 +62,10 @@ fn kim() -> Token {
 }
 
 fn names() -> Vec<&'static str> {
-    Algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect()
+    Algorithm::ALL
+        .iter()
+        .map(|algorithm| algorithm.name())
+        .collect()
 }
 
 #[test]
@@ -74,9 +77,16 @@ fn every_algorithm_verifies_with_its_key_and_with_no_other() {
         let token = kim().signed_by(&key);
         assert_eq!(bench.code(&token.build()), "permitted", "{algorithm:?}");
         let broken = token.corrupt_signature();
-        assert_eq!(bench.code(&broken.build()), "signature_invalid", "{algorithm:?}");
+        assert_eq!(
+            bench.code(&broken.build()),
+            "signature_invalid",
+            "{algorithm:?}"
+        );
         // Named in the token, but not allowed for the issuer.
-        let others: Vec<&str> = names().into_iter().filter(|n| *n != algorithm.name()).collect();
+        let others: Vec<&str> = names()
+            .into_iter()
+            .filter(|n| *n != algorithm.name())
+            .collect();
         let mut strict = Bench::cold(&oidc_settings(&jwks, &others));
         let code = strict.code(&kim().signed_by(&key).build());
         assert_eq!(code, "algorithm_not_allowed", "{algorithm:?}");
@@ -115,9 +125,15 @@ fn a_token_without_kid_needs_the_only_key_that_fits() {
     let es = keys::cached(Algorithm::Es256);
     let token = kim().signed_by(&one).without_header("kid").build();
     let alone = json!({"keys": [es.to_jwk(), one.to_jwk()]});
-    assert_eq!(Bench::cold(&oidc_settings(&alone, &names())).code(&token), "permitted");
+    assert_eq!(
+        Bench::cold(&oidc_settings(&alone, &names())).code(&token),
+        "permitted"
+    );
     let several = json!({"keys": [one.to_jwk(), two.to_jwk()]});
-    assert_eq!(Bench::cold(&oidc_settings(&several, &names())).code(&token), "key_unknown");
+    assert_eq!(
+        Bench::cold(&oidc_settings(&several, &names())).code(&token),
+        "key_unknown"
+    );
 }
 
 #[test]
@@ -125,7 +141,9 @@ fn algorithm_tricks_fail() {
     let mut bench = Bench::warm(&settings());
     let key = keys::rsa();
     let claims = ada().claims_value();
-    for name in ["none", "None", "NONE", "nOnE", "", "HS256", "RS256 ", "rs256"] {
+    for name in [
+        "none", "None", "NONE", "nOnE", "", "HS256", "RS256 ", "rs256",
+    ] {
         let header = json!({"alg": name, "typ": "JWT", "kid": key.kid()});
         let unsigned = mint::mint_unsigned(&header, &claims);
         let code = bench.code(&unsigned);
@@ -174,10 +192,17 @@ fn headers_that_change_the_meaning_are_refused() {
     }
     for typ in ["JWT", "jwt", "at+jwt", "application/at+JWT"] {
         let mut bench = Bench::warm(&settings());
-        assert_eq!(bench.code(&ada().header("typ", typ).build()), "permitted", "{typ}");
+        assert_eq!(
+            bench.code(&ada().header("typ", typ).build()),
+            "permitted",
+            "{typ}"
+        );
     }
     let mut bench = Bench::warm(&settings());
-    assert_eq!(bench.code(&ada().without_header("typ").build()), "permitted");
+    assert_eq!(
+        bench.code(&ada().without_header("typ").build()),
+        "permitted"
+    );
 }
 
 #[test]
@@ -190,7 +215,11 @@ fn one_token_has_one_spelling() {
     // 256 bytes leave two unused bits in the last character: setting them must not pass.
     let stray = format!("{rest}.{}", stray_bits(signature));
     assert_eq!(bench.code(&stray), "token_malformed");
-    for wrong in [format!("{token}."), format!(".{token}"), token.replace('.', "..")] {
+    for wrong in [
+        format!("{token}."),
+        format!(".{token}"),
+        token.replace('.', ".."),
+    ] {
         assert_eq!(bench.code(&wrong), "token_malformed", "{wrong}");
     }
     assert_eq!(bench.code(&format!("{token}.x.y")), "token_encrypted");
@@ -199,7 +228,10 @@ fn one_token_has_one_spelling() {
 fn stray_bits(text: &str) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let (start, last) = text.split_at(text.len() - 1);
-    let at = ALPHABET.iter().position(|byte| *byte == last.as_bytes()[0]).unwrap();
+    let at = ALPHABET
+        .iter()
+        .position(|byte| *byte == last.as_bytes()[0])
+        .unwrap();
     format!("{start}{}", char::from(ALPHABET[at | 1]))
 }
 
@@ -263,7 +295,10 @@ fn times_have_edges() {
         assert_eq!(bench.code(&token.build()), code, "{name}: {value}");
     }
     assert_eq!(bench.code(&ada().without("exp").build()), "token_malformed");
-    assert_eq!(bench.code(&ada().without("nbf").without("iat").build()), "permitted");
+    assert_eq!(
+        bench.code(&ada().without("nbf").without("iat").build()),
+        "permitted"
+    );
 }
 
 #[test]
@@ -284,10 +319,26 @@ fn issuer_tenant_and_audience_must_agree() {
     let slash = format!("{AUDIENCE}/");
     for (name, value, code) in [
         ("iss", json!(issuer_v2(GUEST_TENANT)), "tenant_not_allowed"),
-        ("iss", json!(issuer_v2(TENANT).to_uppercase()), "issuer_unknown"),
-        ("iss", json!(format!("{}/", issuer_v2(TENANT))), "issuer_unknown"),
-        ("iss", json!("https://login.microsoftonline.com/{tenantid}/v2.0"), "issuer_unknown"),
-        ("iss", json!("https://login.microsoftonline.us/x/v2.0"), "issuer_unknown"),
+        (
+            "iss",
+            json!(issuer_v2(TENANT).to_uppercase()),
+            "issuer_unknown",
+        ),
+        (
+            "iss",
+            json!(format!("{}/", issuer_v2(TENANT))),
+            "issuer_unknown",
+        ),
+        (
+            "iss",
+            json!("https://login.microsoftonline.com/{tenantid}/v2.0"),
+            "issuer_unknown",
+        ),
+        (
+            "iss",
+            json!("https://login.microsoftonline.us/x/v2.0"),
+            "issuer_unknown",
+        ),
         ("iss", json!(null), "token_malformed"),
         ("iss", json!(issuer_v1(TENANT)), "permitted"),
         ("tid", json!(GUEST_TENANT), "key_unknown"),
@@ -310,7 +361,10 @@ fn issuer_tenant_and_audience_must_agree() {
         let code_now = Bench::warm(&settings()).code(&token.build());
         assert_eq!(code_now, code, "{name}: {value}");
     }
-    assert_eq!(Bench::warm(&settings()).code(&ada().without("aud").build()), "audience_mismatch");
+    assert_eq!(
+        Bench::warm(&settings()).code(&ada().without("aud").build()),
+        "audience_mismatch"
+    );
 }
 
 #[test]
@@ -326,7 +380,10 @@ fn a_key_signs_only_for_the_issuer_its_set_names() {
     let consumer = issuer_v2(CONSUMER_TENANT);
     assert_eq!(of("microsoftonline.com", None), "permitted");
     assert_eq!(of("microsoftonline.com", Some(template)), "permitted");
-    assert_eq!(of("microsoftonline.com", Some(&issuer_v1(TENANT))), "permitted");
+    assert_eq!(
+        of("microsoftonline.com", Some(&issuer_v1(TENANT))),
+        "permitted"
+    );
     assert_eq!(of("microsoftonline.com", Some(&consumer)), "key_unknown");
     assert_eq!(of("microsoftonline.us", Some(template)), "key_unknown");
 }

@@ -11,8 +11,11 @@ const SHOWN: usize = 8;
 /// its credentials, members in alphabetical order, no blanks.
 pub(super) fn of(value: &Value) -> String {
     let mut public = value.clone();
-    for credential in
-        public.get_mut("credentials").and_then(Value::as_array_mut).into_iter().flatten()
+    for credential in public
+        .get_mut("credentials")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
     {
         if let Some(credential) = credential.as_object_mut() {
             credential.remove("value");
@@ -21,11 +24,13 @@ pub(super) fn of(value: &Value) -> String {
     // Other crates of a build may make serde_json keep the order of writing.
     public.sort_all_objects();
     let hash = Sha256::digest(public.to_string());
-    hash.iter().take(SHOWN).fold(String::new(), |mut digits, byte| {
-        // Writing into a String can't fail.
-        let _ = write!(digits, "{byte:02x}");
-        digits
-    })
+    hash.iter()
+        .take(SHOWN)
+        .fold(String::new(), |mut digits, byte| {
+            // Writing into a String can't fail.
+            let _ = write!(digits, "{byte:02x}");
+            digits
+        })
 }
 
 #[cfg(test)]

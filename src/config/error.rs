@@ -30,7 +30,10 @@ pub struct ConfigErrors(Vec<ConfigError>);
 
 impl ConfigErrors {
     pub(super) fn whole(problem: Problem) -> Self {
-        Self(vec![ConfigError { path: String::new(), problem }])
+        Self(vec![ConfigError {
+            path: String::new(),
+            problem,
+        }])
     }
 
     pub fn iter(&self) -> std::slice::Iter<'_, ConfigError> {
@@ -74,7 +77,10 @@ pub(super) struct Reported(());
 
 impl Findings {
     pub(super) fn add(&mut self, path: impl Into<String>, problem: Problem) -> Reported {
-        let error = ConfigError { path: path.into(), problem };
+        let error = ConfigError {
+            path: path.into(),
+            problem,
+        };
         if !self.is_lost(&error.path) && !self.errors.contains(&error) {
             self.errors.push(error);
         }

@@ -41,7 +41,10 @@ mod tests {
     #[test]
     fn shows_little_and_no_secret() {
         assert_eq!(Excerpt("a\nb").to_string(), "\"a\\nb\"");
-        assert_eq!(Excerpt("Bearer hf_abcdefghij").to_string(), "\"(redacted)\"");
+        assert_eq!(
+            Excerpt("Bearer hf_abcdefghij").to_string(),
+            "\"(redacted)\""
+        );
         assert_eq!(Excerpt("hf_read").to_string(), "\"hf_read\"");
         assert!(Excerpt(&"é".repeat(500)).to_string().chars().count() < 90);
     }

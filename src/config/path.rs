@@ -26,7 +26,9 @@ pub(super) fn item(parent: &str, index: usize) -> String {
 
 /// What holds the thing at that path; the configuration itself is its own parent.
 pub(super) fn parent(path: &str) -> &str {
-    path.rfind(['.', '[']).and_then(|end| path.get(..end)).unwrap_or_default()
+    path.rfind(['.', '['])
+        .and_then(|end| path.get(..end))
+        .unwrap_or_default()
 }
 
 /// Whether `path` is `outer` or lies inside it.
@@ -90,6 +92,9 @@ mod tests {
     fn orders_as_a_reader_expects() {
         let mut paths = ["rules[10]", "rules[2].name", "rules[2]", "issuers", ""];
         paths.sort_by(|a, b| compare(a, b));
-        assert_eq!(paths, ["", "issuers", "rules[2]", "rules[2].name", "rules[10]"]);
+        assert_eq!(
+            paths,
+            ["", "issuers", "rules[2]", "rules[2].name", "rules[10]"]
+        );
     }
 }

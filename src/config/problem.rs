@@ -170,12 +170,22 @@ impl fmt::Display for Problem {
                 write!(f, "the configuration is no google.protobuf.Struct: {error}")
             }
 
-            Self::UnknownField { suggestion: Some(meant), .. } => {
+            Self::UnknownField {
+                suggestion: Some(meant),
+                ..
+            } => {
                 write!(f, "no such field; did you mean \"{meant}\"?")
             }
             Self::UnknownField { expected: [], .. } => f.write_str("no such field; remove it"),
-            Self::UnknownField { expected, suggestion: None } => {
-                write!(f, "no such field; remove it, or use one of {}", List(expected))
+            Self::UnknownField {
+                expected,
+                suggestion: None,
+            } => {
+                write!(
+                    f,
+                    "no such field; remove it, or use one of {}",
+                    List(expected)
+                )
             }
             Self::Missing => f.write_str("is required; add it"),
             Self::WrongType { expected, found } => write!(f, "must be {expected}, but is {found}"),
@@ -184,7 +194,11 @@ impl fmt::Display for Problem {
                 "{} is no duration; write a whole number and a unit, as in 500ms, 5s, 10m or 24h",
                 Excerpt(text)
             ),
-            Self::UnknownChoice { found, expected, suggestion } => {
+            Self::UnknownChoice {
+                found,
+                expected,
+                suggestion,
+            } => {
                 match found {
                     Some(found) => write!(f, "{} is not known", Excerpt(found))?,
                     None => f.write_str("what stands there is not known")?,
@@ -198,7 +212,11 @@ impl fmt::Display for Problem {
                 write!(f, "is empty; give it one of {}", List(expected))
             }
             Self::NotOneChoice { found, expected } => {
-                write!(f, "has {found} members; give it exactly one of {}", List(expected))?;
+                write!(
+                    f,
+                    "has {found} members; give it exactly one of {}",
+                    List(expected)
+                )?;
                 match expected.contains(&"all") {
                     true => f.write_str(", combining several under \"all\" or \"any\""),
                     false => Ok(()),
@@ -217,7 +235,11 @@ impl fmt::Display for Problem {
             Self::DuplicateName { first } => {
                 write!(f, "{first} has this name already; choose another")
             }
-            Self::Dangling { kind, name, suggestion } => {
+            Self::Dangling {
+                kind,
+                name,
+                suggestion,
+            } => {
                 write!(f, "no {kind} is named {}", Excerpt(name))?;
                 match suggestion {
                     Some(meant) => write!(f, "; did you mean {}?", Excerpt(meant)),
@@ -318,7 +340,11 @@ impl fmt::Display for Problem {
                 Excerpt(name)
             ),
             Self::EmptyVariable { name } => {
-                write!(f, "the environment variable {} is empty; set it", Excerpt(name))
+                write!(
+                    f,
+                    "the environment variable {} is empty; set it",
+                    Excerpt(name)
+                )
             }
             Self::BadSecret { variable } => {
                 match variable {
@@ -353,7 +379,10 @@ impl fmt::Display for Problem {
             ),
 
             Self::NotBuilt { feature } => {
-                write!(f, "{feature} are not available in this version of entragate; remove it")
+                write!(
+                    f,
+                    "{feature} are not available in this version of entragate; remove it"
+                )
             }
         }
     }

@@ -38,7 +38,11 @@ impl fmt::Display for StructError {
             Self::Field { number } => write!(f, "field {number} does not belong there"),
             Self::Text => f.write_str("a text is not UTF-8"),
             Self::Duplicate { name } => {
-                write!(f, "{} stands twice in one object", super::excerpt::Excerpt(name))
+                write!(
+                    f,
+                    "{} stands twice in one object",
+                    super::excerpt::Excerpt(name)
+                )
             }
             Self::NoValue => f.write_str("a value is missing"),
             Self::NotFinite => f.write_str("a number is not finite"),
@@ -85,7 +89,10 @@ fn entry_of(bytes: &[u8], depth: usize) -> Read<(String, Value)> {
         }
     }
     // An empty string is the default, which serializers may leave out.
-    Ok((name.unwrap_or_default(), member.ok_or(StructError::NoValue)?))
+    Ok((
+        name.unwrap_or_default(),
+        member.ok_or(StructError::NoValue)?,
+    ))
 }
 
 /// `Value { oneof kind { null = 1; number = 2; string = 3; bool = 4; struct = 5; list = 6; } }`
@@ -119,14 +126,18 @@ fn list(bytes: &[u8], depth: usize) -> Read<Vec<Value>> {
 }
 
 fn text(bytes: &[u8]) -> Read<String> {
-    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| StructError::Text)
+    std::str::from_utf8(bytes)
+        .map(str::to_owned)
+        .map_err(|_| StructError::Text)
 }
 
 fn number(number: f64) -> Read<Value> {
     if number.fract() == 0.0 && number.abs() <= MAX_WHOLE {
         return Ok(Value::from(number as i64));
     }
-    Number::from_f64(number).map(Value::Number).ok_or(StructError::NotFinite)
+    Number::from_f64(number)
+        .map(Value::Number)
+        .ok_or(StructError::NotFinite)
 }
 
 /// What a field holds, by its wire type.
@@ -170,13 +181,19 @@ impl<'a> Fields<'a> {
     }
 
     fn take(&mut self, length: usize) -> Read<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length).ok_or(StructError::Truncated)?;
+        let (taken, rest) = self
+            .0
+            .split_at_checked(length)
+            .ok_or(StructError::Truncated)?;
         self.0 = rest;
         Ok(taken)
     }
 
     fn fixed64(&mut self) -> Read<u64> {
-        let bytes = self.take(8)?.try_into().map_err(|_| StructError::Truncated)?;
+        let bytes = self
+            .take(8)?
+            .try_into()
+            .map_err(|_| StructError::Truncated)?;
         Ok(u64::from_le_bytes(bytes))
     }
 
@@ -234,8 +251,10 @@ pub(super) mod write {
             Value::String(text) => bytes_field(3, text.as_bytes()),
             Value::Object(_) => bytes_field(5, &object(value)),
             Value::Array(items) => {
-                let items: Vec<u8> =
-                    items.iter().flat_map(|item| bytes_field(1, &any(item))).collect();
+                let items: Vec<u8> = items
+                    .iter()
+                    .flat_map(|item| bytes_field(1, &any(item)))
+                    .collect();
                 bytes_field(6, &items)
             }
         }
@@ -277,14 +296,23 @@ mod tests {
             (entry(&[0x08, 1]), StructError::Field { number: 1 }),
             (entry(&[0x0d, 0, 0, 0, 0]), StructError::Field { number: 1 }),
             (entry(&[0x20, 1, 0x20, 1]), StructError::Field { number: 4 }),
-            ([entry(&[0x20, 1]), vec![0]].concat(), StructError::Truncated),
+            (
+                [entry(&[0x20, 1]), vec![0]].concat(),
+                StructError::Truncated,
+            ),
             (entry(b"\x1a\x01\xff"), StructError::Text),
             (bytes_field(1, b"\x0a\x01\xff"), StructError::Text),
             (entry(b""), StructError::NoValue),
             (bytes_field(1, b"\x0a\x01a"), StructError::NoValue),
             (twice, StructError::Duplicate { name: "a".into() }),
-            (entry(&[&[0x11][..], &f64::NAN.to_le_bytes()].concat()), StructError::NotFinite),
-            (entry(&[&[0x11][..], &f64::INFINITY.to_le_bytes()].concat()), StructError::NotFinite),
+            (
+                entry(&[&[0x11][..], &f64::NAN.to_le_bytes()].concat()),
+                StructError::NotFinite,
+            ),
+            (
+                entry(&[&[0x11][..], &f64::INFINITY.to_le_bytes()].concat()),
+                StructError::NotFinite,
+            ),
         ] {
             assert_eq!(read_struct(&bytes), Err(error), "{bytes:?}");
         }
@@ -292,8 +320,9 @@ mod tests {
 
     #[test]
     fn nesting_is_bounded() {
-        let lists =
-            (0..1000).fold(vec![0x20, 1], |inner, _| bytes_field(6, &bytes_field(1, &inner)));
+        let lists = (0..1000).fold(vec![0x20, 1], |inner, _| {
+            bytes_field(6, &bytes_field(1, &inner))
+        });
         let entry = bytes_field(1, &[bytes_field(1, b"a"), bytes_field(2, &lists)].concat());
         assert_eq!(read_struct(&entry), Err(StructError::TooDeep));
     }

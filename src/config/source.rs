@@ -42,7 +42,10 @@ mod tests {
     fn reads_both_forms() {
         let value = json!({"token": {"max_bytes": 24576, "types": ["JWT"]}, "usage": true});
         assert_eq!(read(value.to_string().as_bytes()).unwrap(), value);
-        assert_eq!(read(format!("\n \t{value:#}\r\n").as_bytes()).unwrap(), value);
+        assert_eq!(
+            read(format!("\n \t{value:#}\r\n").as_bytes()).unwrap(),
+            value
+        );
         assert_eq!(read(&write::object(&value)).unwrap(), value);
     }
 
@@ -75,10 +78,20 @@ mod tests {
         ] {
             assert!(matches!(read(text), Err(Problem::NotJson(_))), "{text:?}");
         }
-        for bytes in [&b"\x12\x00"[..], b"\x0a\x03\x12\x01\x20", b"{\"a\":\"\x12\"}"] {
-            assert!(matches!(read(bytes), Err(Problem::NotStruct(_))), "{bytes:?}");
+        for bytes in [
+            &b"\x12\x00"[..],
+            b"\x0a\x03\x12\x01\x20",
+            b"{\"a\":\"\x12\"}",
+        ] {
+            assert!(
+                matches!(read(bytes), Err(Problem::NotStruct(_))),
+                "{bytes:?}"
+            );
         }
         let trailing = [write::object(&json!({"a": 1})), b"\n".to_vec()].concat();
-        assert_eq!(read(&trailing), Err(Problem::NotStruct(StructError::Truncated)));
+        assert_eq!(
+            read(&trailing),
+            Err(Problem::NotStruct(StructError::Truncated))
+        );
     }
 }

@@ -20,7 +20,10 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
 
 fn letters(text: &str) -> Vec<char> {
     let letters = text.chars().filter(|c| !matches!(c, '_' | '-'));
-    letters.map(|c| c.to_ascii_lowercase()).take(MAX_CHARS + 1).collect()
+    letters
+        .map(|c| c.to_ascii_lowercase())
+        .take(MAX_CHARS + 1)
+        .collect()
 }
 
 /// Edits (insert, delete, replace, swap neighbours) from one to the other: the optimal string
@@ -32,8 +35,9 @@ fn distance(from: &[char], to: &[char]) -> usize {
         let mut row = vec![i + 1];
         for (j, b) in to.iter().enumerate() {
             let at = |row: &[usize], at: usize| row.get(at).copied().unwrap_or(usize::MAX / 2);
-            let mut cost =
-                (at(&last, j) + usize::from(a != b)).min(at(&last, j + 1) + 1).min(at(&row, j) + 1);
+            let mut cost = (at(&last, j) + usize::from(a != b))
+                .min(at(&last, j + 1) + 1)
+                .min(at(&row, j) + 1);
             let swapped = i > 0 && j > 0 && from.get(i - 1) == Some(b) && to.get(j - 1) == Some(a);
             if swapped {
                 cost = cost.min(at(&before_last, j - 1) + 1);

@@ -14,6 +14,10 @@ pub fn select<'c>(
 ) -> Result<Option<&'c Credential>, Denial> {
     permit
         .credential()
-        .map(|index| credentials.get(index).ok_or(Denial::Internal("a permit without credential")))
+        .map(|index| {
+            credentials
+                .get(index)
+                .ok_or(Denial::Internal("a permit without credential"))
+        })
         .transpose()
 }

@@ -19,10 +19,15 @@ use crate::token::verify::{Verified, authenticate, pick_issuer};
 #[derive(Debug)]
 pub enum Judgement {
     /// `caller` is absent where a rule asks for no token.
-    Permit { permit: Permit, caller: Option<Verified<Claims>> },
+    Permit {
+        permit: Permit,
+        caller: Option<Verified<Claims>>,
+    },
     Deny(Denial),
     /// The keys of that ring are on their way.
-    Wait { ring: usize },
+    Wait {
+        ring: usize,
+    },
 }
 
 /// Whether a request may wait for keys.
@@ -49,14 +54,19 @@ type Needed = Option<(usize, Fetch)>;
 impl Judge<'_> {
     pub fn judge(&mut self, headers: &Headers) -> (Judgement, Needed) {
         let mut needed = None;
-        let judgement = self.look(headers, &mut needed).unwrap_or_else(Judgement::Deny);
+        let judgement = self
+            .look(headers, &mut needed)
+            .unwrap_or_else(Judgement::Deny);
         (judgement, needed)
     }
 
     fn look(&mut self, headers: &Headers, needed: &mut Needed) -> Result<Judgement, Denial> {
         let request = self.read_request(headers)?;
         if let Some(permit) = self.config.policy.permit_anonymous(&request) {
-            return Ok(Judgement::Permit { permit, caller: None });
+            return Ok(Judgement::Permit {
+                permit,
+                caller: None,
+            });
         }
         let rules = &self.config.token;
         let token = bearer::extract(headers, &rules.carriers, rules.max_bytes)?;
@@ -87,15 +97,20 @@ impl Judge<'_> {
         let decision = self.config.policy.decide(&request, &caller);
         self.record.note_shadow(&decision.shadow);
         let permit = decision.outcome?;
-        Ok(Judgement::Permit { permit, caller: Some(caller) })
+        Ok(Judgement::Permit {
+            permit,
+            caller: Some(caller),
+        })
     }
 
     fn read_request(&mut self, headers: &Headers) -> Result<Request, Denial> {
         let text = |name| headers.text(name).unwrap_or_default();
         let path = text(":path").split('?').next().unwrap_or_default();
-        self.record.describe_request(text(":method"), text(":authority"), path);
+        self.record
+            .describe_request(text(":method"), text(":authority"), path);
         let request = Request::read(headers)?;
-        self.record.describe_request(&request.method, &request.host, &request.path);
+        self.record
+            .describe_request(&request.method, &request.host, &request.path);
         Ok(request)
     }
 }
@@ -117,10 +132,12 @@ fn find_key<'k>(
         Found::Key(key) => Ok(KeyLookup::Found(key)),
         Found::Unknown => Ok(KeyLookup::Unknown),
         Found::Lacking(lack) => Ok(KeyLookup::Lacking(lack)),
-        Found::Ambiguous => Err(Denial::KeyUnknown { issuer: issuer.name.clone() }),
-        Found::WrongAlgorithm => {
-            Err(Denial::AlgorithmNotAllowed { algorithm: excerpt(token.algorithm.name()) })
-        }
+        Found::Ambiguous => Err(Denial::KeyUnknown {
+            issuer: issuer.name.clone(),
+        }),
+        Found::WrongAlgorithm => Err(Denial::AlgorithmNotAllowed {
+            algorithm: excerpt(token.algorithm.name()),
+        }),
     }
 }
 
@@ -145,7 +162,9 @@ fn wait_for_newer(
     now: Timestamp,
     patience: Patience,
 ) -> Result<Option<Fetch>, Denial> {
-    let unknown = || Denial::KeyUnknown { issuer: issuer.name.clone() };
+    let unknown = || Denial::KeyUnknown {
+        issuer: issuer.name.clone(),
+    };
     match patience {
         Patience::TimeIsUp => Err(unknown()),
         Patience::RoomIsFull => Err(unavailable(issuer, KeysLack::TooManyWaiting)),
@@ -157,5 +176,8 @@ fn wait_for_newer(
 }
 
 fn unavailable(issuer: &Issuer, reason: KeysLack) -> Denial {
-    Denial::KeysUnavailable { issuer: issuer.name.clone(), reason }
+    Denial::KeysUnavailable {
+        issuer: issuer.name.clone(),
+        reason,
+    }
 }

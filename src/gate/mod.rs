@@ -91,7 +91,11 @@ struct Exchange {
 
 impl Gate {
     pub fn new(config: Config, now: Timestamp) -> Self {
-        let rings = config.sources.iter().map(|source| KeyRing::new(source.clone(), now)).collect();
+        let rings = config
+            .sources
+            .iter()
+            .map(|source| KeyRing::new(source.clone(), now))
+            .collect();
         Self {
             waiting: WaitingRoom::new(config.wait.requests),
             config,
@@ -124,7 +128,12 @@ impl Gate {
             request_id: record.request_id.clone(),
             dialect: Dialect::of(&headers),
         };
-        let exchange = Exchange { record, asker, started: now, permitted: false };
+        let exchange = Exchange {
+            record,
+            asker,
+            started: now,
+            permitted: false,
+        };
         self.exchanges.insert(id, exchange);
         let deadline = now.plus(self.config.wait.timeout);
         let patience = match self.waiting.is_full() {
@@ -161,7 +170,9 @@ impl Gate {
 
     /// Whether body and trailers of a request may go on: only after a permit.
     pub fn is_permitted(&self, id: StreamId) -> bool {
-        self.exchanges.get(&id).is_some_and(|exchange| exchange.permitted)
+        self.exchanges
+            .get(&id)
+            .is_some_and(|exchange| exchange.permitted)
     }
 
     /// A response is over. `status`: what the caller was answered, if anything.
@@ -171,7 +182,8 @@ impl Gate {
             return;
         };
         if waited_in_vain {
-            self.notices.push(Notice::Count(metrics::ABANDONED.to_owned()));
+            self.notices
+                .push(Notice::Count(metrics::ABANDONED.to_owned()));
             return;
         }
         let wanted = match self.config.audit.log {
@@ -207,14 +219,19 @@ impl Gate {
             return;
         };
         let progress = ring.answered(ticket.stage, ticket.attempt, answer, now);
-        let issuer = self.config.issuers.get(ticket.ring).map_or("", |issuer| &issuer.name);
+        let issuer = self
+            .config
+            .issuers
+            .get(ticket.ring)
+            .map_or("", |issuer| &issuer.name);
         match progress {
             Progress::Next(fetch) => return self.call(ticket.ring, fetch),
             Progress::Late => return,
             Progress::Renewed { keys, dropped } => {
                 let change = if dropped { ", an old one is gone" } else { "" };
                 let text = format!("issuer {issuer}: {keys} usable keys{change}");
-                self.notices.push(Notice::Count(metrics::key_fetch(issuer, true)));
+                self.notices
+                    .push(Notice::Count(metrics::key_fetch(issuer, true)));
                 self.notices.push(Notice::Log(log::Level::Info, text));
             }
             Progress::Failed(error) => {
@@ -222,7 +239,8 @@ impl Gate {
                     "issuer {issuer}: its keys could not be fetched: {error}; the last good ones \
                      serve until max_stale"
                 );
-                self.notices.push(Notice::Count(metrics::key_fetch(issuer, false)));
+                self.notices
+                    .push(Notice::Count(metrics::key_fetch(issuer, false)));
                 self.notices.push(Notice::Log(log::Level::Warn, text));
             }
         }
@@ -255,7 +273,14 @@ impl Gate {
             return Judgement::Deny(Denial::Internal("a request that never began"));
         };
         let (rings, record) = (&mut self.rings, &mut exchange.record);
-        let mut judge = Judge { config: &self.config, rings, record, now, patience, signatures };
+        let mut judge = Judge {
+            config: &self.config,
+            rings,
+            record,
+            now,
+            patience,
+            signatures,
+        };
         let (judgement, fetch) = judge.judge(headers);
         if let Some((ring, fetch)) = fetch {
             self.call(ring, fetch);
@@ -264,8 +289,19 @@ impl Gate {
     }
 
     fn call(&mut self, ring: usize, fetch: Fetch) {
-        let Fetch { stage, attempt, callout } = fetch;
-        self.calls.push(Call { ticket: Ticket { ring, stage, attempt }, callout });
+        let Fetch {
+            stage,
+            attempt,
+            callout,
+        } = fetch;
+        self.calls.push(Call {
+            ticket: Ticket {
+                ring,
+                stage,
+                attempt,
+            },
+            callout,
+        });
     }
 
     /// Turns a judgement into a step, a record and a count.
@@ -273,10 +309,18 @@ impl Gate {
         let Some(exchange) = self.exchanges.get_mut(&id) else {
             let denial = Denial::Internal("a judgement without a request");
             let step = Step::Reply(reply(&denial, &self.config.replies, &Asker::default()));
-            return Ruling { step, marks: Vec::new() };
+            return Ruling {
+                step,
+                marks: Vec::new(),
+            };
         };
         let outcome = match judgement {
-            Judgement::Wait { .. } => return Ruling { step: Step::Wait, marks: Vec::new() },
+            Judgement::Wait { .. } => {
+                return Ruling {
+                    step: Step::Wait,
+                    marks: Vec::new(),
+                };
+            }
             Judgement::Deny(denial) => Err(denial),
             Judgement::Permit { permit, caller } => select(&permit, &self.config.credentials)
                 .map(|credential| (permit, caller, credential)),
@@ -295,8 +339,12 @@ impl Gate {
                 Step::Reply(reply(&denial, &self.config.replies, &exchange.asker))
             }
         };
-        self.notices.push(Notice::Count(metrics::decision(record.code)));
-        Ruling { step, marks: marks(record) }
+        self.notices
+            .push(Notice::Count(metrics::decision(record.code)));
+        Ruling {
+            step,
+            marks: marks(record),
+        }
     }
 }
 

@@ -22,7 +22,10 @@ struct Guest {
 
 impl WaitingRoom {
     pub fn new(limit: usize) -> Self {
-        Self { limit, guests: BTreeMap::new() }
+        Self {
+            limit,
+            guests: BTreeMap::new(),
+        }
     }
 
     pub fn is_full(&self) -> bool {
@@ -30,11 +33,20 @@ impl WaitingRoom {
     }
 
     pub fn enter(&mut self, id: StreamId, ring: usize, deadline: Timestamp, headers: Headers) {
-        self.guests.insert(id, Guest { ring, deadline, headers });
+        self.guests.insert(
+            id,
+            Guest {
+                ring,
+                deadline,
+                headers,
+            },
+        );
     }
 
     pub fn leave(&mut self, id: StreamId) -> Option<(Headers, Timestamp)> {
-        self.guests.remove(&id).map(|guest| (guest.headers, guest.deadline))
+        self.guests
+            .remove(&id)
+            .map(|guest| (guest.headers, guest.deadline))
     }
 
     /// Those whose time is up.
@@ -48,6 +60,10 @@ impl WaitingRoom {
     }
 
     fn select(&self, wanted: impl Fn(&Guest) -> bool) -> Vec<StreamId> {
-        self.guests.iter().filter(|(_, guest)| wanted(guest)).map(|(id, _)| *id).collect()
+        self.guests
+            .iter()
+            .filter(|(_, guest)| wanted(guest))
+            .map(|(id, _)| *id)
+            .collect()
     }
 }

@@ -42,7 +42,10 @@ pub fn take(ruling: Ruling) -> Taken {
 /// The answer when there is no gate to ask: no valid configuration, or unreadable headers.
 pub fn refuse(details: &str) {
     let body = r#"{"error":"The gateway failed to decide and so denies (internal)"}"#;
-    let headers = [("content-type", "application/json"), ("x-error-code", "internal")];
+    let headers = [
+        ("content-type", "application/json"),
+        ("x-error-code", "internal"),
+    ];
     let _ = abi::reply(500, &headers, body, details, 13);
 }
 
@@ -57,17 +60,31 @@ pub fn tell(notices: Vec<Notice>) {
 }
 
 fn answer(reply: &Reply) {
-    let headers: Vec<(&str, &str)> =
-        reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let Reply { status, body, details, grpc_status, .. } = reply;
+    let headers: Vec<(&str, &str)> = reply
+        .headers
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let Reply {
+        status,
+        body,
+        details,
+        grpc_status,
+        ..
+    } = reply;
     if !abi::reply(*status, &headers, body, details, *grpc_status) {
         // The stream can't be answered any more; paused as it is, it can't go on either.
-        abi::log(log::Level::Warn, "a denied request could not be answered: its stream is gone");
+        abi::log(
+            log::Level::Warn,
+            "a denied request could not be answered: its stream is gone",
+        );
     }
 }
 
 fn edit(edits: &[Edit]) -> bool {
-    edits.iter().all(|edit| abi::set_request_header(&edit.name, &edit.value))
+    edits
+        .iter()
+        .all(|edit| abi::set_request_header(&edit.name, &edit.value))
 }
 
 thread_local! {

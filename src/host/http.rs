@@ -18,7 +18,10 @@ impl Http {
     }
 
     fn is_permitted(&self) -> bool {
-        self.gate.borrow().as_ref().is_some_and(|gate| gate.is_permitted(self.id))
+        self.gate
+            .borrow()
+            .as_ref()
+            .is_some_and(|gate| gate.is_permitted(self.id))
     }
 
     /// Body and trailers stay until the decision is a permit: with
@@ -44,11 +47,12 @@ impl HttpContext for Http {
             return Action::Pause;
         };
         let now = abi::now();
-        let ruling = self
-            .gate
-            .borrow_mut()
-            .as_mut()
-            .map(|gate| (gate.begin(self.id, headers, now, &JwtSimple), gate.take_notices()));
+        let ruling = self.gate.borrow_mut().as_mut().map(|gate| {
+            (
+                gate.begin(self.id, headers, now, &JwtSimple),
+                gate.take_notices(),
+            )
+        });
         let Some((ruling, notices)) = ruling else {
             effects::refuse("entragate.internal");
             return Action::Pause;

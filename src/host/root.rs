@@ -2,10 +2,10 @@
 //!
 //! Callouts are made here alone, since an answer to a call of a stream that is gone is lost.
 
+use super::Shared;
 use super::abi::{self, Buffer, Map};
 use super::effects::{self, Taken};
 use super::http::Http;
-use super::Shared;
 use crate::callout::{Answer, Callout, CalloutError};
 use crate::config;
 use crate::gate::{Call, Gate, StreamId, Ticket};
@@ -34,7 +34,11 @@ pub struct Root {
 
 impl Root {
     pub fn new(id: u32) -> Self {
-        Self { id, gate: Rc::new(RefCell::new(None)), calls: HashMap::new() }
+        Self {
+            id,
+            gate: Rc::new(RefCell::new(None)),
+            calls: HashMap::new(),
+        }
     }
 
     /// Does what the gate wants done from the root, until it wants nothing more.
@@ -104,14 +108,20 @@ impl RootContext for Root {
         match config::load(&text.unwrap_or_default(), &env) {
             Ok(config) => {
                 let summary = config.summary();
-                abi::log(log::Level::Info, &format!("configuration accepted: {summary}"));
+                abi::log(
+                    log::Level::Info,
+                    &format!("configuration accepted: {summary}"),
+                );
                 *self.gate.borrow_mut() = Some(Gate::new(config, abi::now()));
                 abi::set_tick_period(TICK_MILLIS);
                 true
             }
             Err(errors) => {
                 for error in errors.iter() {
-                    abi::log(log::Level::Error, &format!("configuration refused: {error}"));
+                    abi::log(
+                        log::Level::Error,
+                        &format!("configuration refused: {error}"),
+                    );
                 }
                 false
             }
@@ -150,12 +160,18 @@ fn read_answer(headers: usize, size: usize) -> Answer {
         return Answer::Failed(CalloutError::Interrupted);
     }
     if size > MAX_ANSWER_BYTES {
-        return Answer::Failed(CalloutError::TooLarge { size, limit: MAX_ANSWER_BYTES });
+        return Answer::Failed(CalloutError::TooLarge {
+            size,
+            limit: MAX_ANSWER_BYTES,
+        });
     }
     let status = abi::header(Map::CallResponseHeaders, ":status")
         .and_then(|value| std::str::from_utf8(&value).ok()?.parse().ok());
     match (status, abi::buffer(Buffer::CallResponseBody, size)) {
-        (Some(status), body) => Answer::Response { status, body: body.unwrap_or_default() },
+        (Some(status), body) => Answer::Response {
+            status,
+            body: body.unwrap_or_default(),
+        },
         (None, _) => Answer::Failed(CalloutError::Interrupted),
     }
 }
@@ -168,7 +184,12 @@ fn dispatch(callout: &Callout) -> Result<u32, CalloutError> {
         (":authority", target.authority.as_str()),
         (":path", target.path.as_str()),
     ];
-    headers.extend(callout.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    headers.extend(
+        callout
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str())),
+    );
     let body = (!callout.body.is_empty()).then_some(callout.body.as_slice());
     // The SDK must make this call, or it would not know the token of the answer.
     hostcalls::dispatch_http_call(&target.cluster, headers, body, Vec::new(), callout.timeout)

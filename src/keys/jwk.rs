@@ -29,12 +29,23 @@ pub struct Key {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Material {
     /// Without leading zeros.
-    Rsa { modulus: Vec<u8>, exponent: Vec<u8> },
+    Rsa {
+        modulus: Vec<u8>,
+        exponent: Vec<u8>,
+    },
     /// Affine coordinates, 32 bytes each.
-    P256 { x: [u8; 32], y: [u8; 32] },
+    P256 {
+        x: [u8; 32],
+        y: [u8; 32],
+    },
     /// Affine coordinates, 48 bytes each.
-    P384 { x: [u8; 48], y: [u8; 48] },
-    Ed25519 { x: [u8; 32] },
+    P384 {
+        x: [u8; 48],
+        y: [u8; 48],
+    },
+    Ed25519 {
+        x: [u8; 32],
+    },
 }
 
 impl Material {
@@ -192,15 +203,21 @@ fn coordinate<const N: usize>(
     jwk: &Map<String, Value>,
     name: &'static str,
 ) -> Result<[u8; N], Unusable> {
-    decode(jwk, name)?.try_into().map_err(|_| Unusable::Member(name))
+    decode(jwk, name)?
+        .try_into()
+        .map_err(|_| Unusable::Member(name))
 }
 
 fn decode(jwk: &Map<String, Value>, name: &'static str) -> Result<Vec<u8>, Unusable> {
-    URL_SAFE_NO_PAD.decode(text(jwk, name)?).map_err(|_| Unusable::Member(name))
+    URL_SAFE_NO_PAD
+        .decode(text(jwk, name)?)
+        .map_err(|_| Unusable::Member(name))
 }
 
 fn text<'a>(jwk: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, Unusable> {
-    jwk.get(name).and_then(Value::as_str).ok_or(Unusable::Member(name))
+    jwk.get(name)
+        .and_then(Value::as_str)
+        .ok_or(Unusable::Member(name))
 }
 
 fn optional_text<'a>(

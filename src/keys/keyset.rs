@@ -20,19 +20,29 @@ pub struct KeySet {
 /// Why a text is no key set for us.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeySetError {
-    TooLarge { bytes: usize },
+    TooLarge {
+        bytes: usize,
+    },
     NotJson(String),
     NoKeysMember,
-    TooManyKeys { keys: usize },
+    TooManyKeys {
+        keys: usize,
+    },
     /// Of that many keys, none can verify our tokens; the first reason is given.
-    NoUsableKey { keys: usize, first: Option<Unusable> },
+    NoUsableKey {
+        keys: usize,
+        first: Option<Unusable>,
+    },
 }
 
 impl fmt::Display for KeySetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLarge { bytes } => {
-                write!(f, "a key set of {bytes} bytes exceeds the limit of {MAX_BYTES}")
+                write!(
+                    f,
+                    "a key set of {bytes} bytes exceeds the limit of {MAX_BYTES}"
+                )
             }
             Self::NotJson(error) => write!(f, "not a JSON object: {error}"),
             Self::NoKeysMember => f.write_str("no array \"keys\" in the key set"),
@@ -42,7 +52,9 @@ impl fmt::Display for KeySetError {
             Self::NoUsableKey { keys: 0, .. } => f.write_str("the key set is empty"),
             Self::NoUsableKey { keys, first } => {
                 write!(f, "none of the {keys} keys is usable")?;
-                first.as_ref().map_or(Ok(()), |first| write!(f, " (the first: {first})"))
+                first
+                    .as_ref()
+                    .map_or(Ok(()), |first| write!(f, " (the first: {first})"))
             }
         }
     }
@@ -93,7 +105,10 @@ impl KeySet {
             }
         }
         match keys.is_empty() {
-            true => Err(KeySetError::NoUsableKey { keys: jwks.len(), first }),
+            true => Err(KeySetError::NoUsableKey {
+                keys: jwks.len(),
+                first,
+            }),
             false => Ok(Self { keys }),
         }
     }

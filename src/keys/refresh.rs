@@ -66,9 +66,13 @@ pub enum Demand {
 pub enum Freshness {
     /// No good answer has ever come.
     Never,
-    Usable { age: Duration },
+    Usable {
+        age: Duration,
+    },
     /// Older than `max_stale`.
-    Stale { age: Duration },
+    Stale {
+        age: Duration,
+    },
 }
 
 impl Refresh {
@@ -131,10 +135,12 @@ impl Refresh {
     pub fn freshness(&self, now: Timestamp) -> Freshness {
         match self.last_good {
             None => Freshness::Never,
-            Some(good) if now.since(good) <= self.schedule.max_stale => {
-                Freshness::Usable { age: now.since(good) }
-            }
-            Some(good) => Freshness::Stale { age: now.since(good) },
+            Some(good) if now.since(good) <= self.schedule.max_stale => Freshness::Usable {
+                age: now.since(good),
+            },
+            Some(good) => Freshness::Stale {
+                age: now.since(good),
+            },
         }
     }
 
@@ -145,13 +151,18 @@ impl Refresh {
 
     /// Whether that fetch still counts.
     pub fn is_under_way(&self, attempt: Attempt) -> bool {
-        self.in_flight.is_some_and(|current| current.attempt == attempt)
+        self.in_flight
+            .is_some_and(|current| current.attempt == attempt)
     }
 
     fn begin(&mut self, now: Timestamp, demanded: bool) -> Attempt {
         self.attempts = self.attempts.wrapping_add(1);
         let attempt = Attempt(self.attempts);
-        self.in_flight = Some(InFlight { attempt, started: now, demanded });
+        self.in_flight = Some(InFlight {
+            attempt,
+            started: now,
+            demanded,
+        });
         attempt
     }
 
@@ -169,7 +180,11 @@ impl Refresh {
     }
 
     fn give_up_lost(&mut self, now: Timestamp) {
-        let patience = self.schedule.timeout.saturating_mul(MOST_CALLS).saturating_add(GRACE);
+        let patience = self
+            .schedule
+            .timeout
+            .saturating_mul(MOST_CALLS)
+            .saturating_add(GRACE);
         if let Some(current) = self.in_flight
             && now.since(current.started) > patience
         {
@@ -179,7 +194,11 @@ impl Refresh {
 
     fn pause(&self) -> Duration {
         let doublings = self.failures.saturating_sub(1).min(16);
-        let longest = self.schedule.cooldown.min(self.schedule.refresh).max(FIRST_RETRY);
+        let longest = self
+            .schedule
+            .cooldown
+            .min(self.schedule.refresh)
+            .max(FIRST_RETRY);
         FIRST_RETRY.saturating_mul(1 << doublings).min(longest)
     }
 }
@@ -260,9 +279,18 @@ mod tests {
         let attempt = refresh.due(at(3600)).unwrap();
         refresh.failed(attempt, at(3605));
         let age = |secs| Duration::from_secs(secs);
-        assert_eq!(refresh.freshness(at(86_400)), Freshness::Usable { age: age(86_400) });
-        assert_eq!(refresh.freshness(at(86_401)), Freshness::Stale { age: age(86_401) });
-        assert_eq!(Refresh::new(SCHEDULE, at(0)).freshness(at(0)), Freshness::Never);
+        assert_eq!(
+            refresh.freshness(at(86_400)),
+            Freshness::Usable { age: age(86_400) }
+        );
+        assert_eq!(
+            refresh.freshness(at(86_401)),
+            Freshness::Stale { age: age(86_401) }
+        );
+        assert_eq!(
+            Refresh::new(SCHEDULE, at(0)).freshness(at(0)),
+            Freshness::Never
+        );
     }
 
     #[test]

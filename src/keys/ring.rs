@@ -71,7 +71,9 @@ pub enum FetchError {
     KeySet(KeySetError),
     NoDiscovery,
     /// The discovery document is another issuer's.
-    Issuer { expected: String },
+    Issuer {
+        expected: String,
+    },
     JwksUri(UriError),
     /// An `https` discovery document that sends us to plain `http`.
     Downgrade,
@@ -101,7 +103,11 @@ impl KeyRing {
                 (Some(Refresh::new(*schedule, now)), None)
             }
         };
-        Self { source, refresh, keys }
+        Self {
+            source,
+            refresh,
+            keys,
+        }
     }
 
     pub fn find(&self, kid: Option<&str>, algorithm: Algorithm, now: Timestamp) -> Found<'_> {
@@ -137,7 +143,9 @@ impl KeyRing {
 
     /// Whether an answer can be hoped for by then.
     pub fn may_answer_by(&self, deadline: Timestamp) -> bool {
-        self.refresh.as_ref().is_some_and(|refresh| refresh.may_answer_by(deadline))
+        self.refresh
+            .as_ref()
+            .is_some_and(|refresh| refresh.may_answer_by(deadline))
     }
 
     /// Takes in the answer to a fetch.
@@ -150,7 +158,9 @@ impl KeyRing {
     ) -> Progress {
         let read = body(answer).and_then(|body| match stage {
             Stage::Discovery => self.read_discovery(&body).map(Read::Target),
-            Stage::Keys => KeySet::from_json(&body).map(Read::Keys).map_err(FetchError::KeySet),
+            Stage::Keys => KeySet::from_json(&body)
+                .map(Read::Keys)
+                .map_err(FetchError::KeySet),
         });
         let Some(refresh) = &mut self.refresh else {
             return Progress::Late;
@@ -158,7 +168,11 @@ impl KeyRing {
         match read {
             Ok(Read::Target(target)) if refresh.is_under_way(attempt) => {
                 let callout = Callout::get(target, refresh.schedule().timeout);
-                Progress::Next(Fetch { stage: Stage::Keys, attempt, callout })
+                Progress::Next(Fetch {
+                    stage: Stage::Keys,
+                    attempt,
+                    callout,
+                })
             }
             Ok(Read::Keys(new)) if refresh.succeeded(attempt, now) => {
                 let keys = new.len();
@@ -174,16 +188,28 @@ impl KeyRing {
     fn begin(&self, attempt: Attempt) -> Option<Fetch> {
         let (stage, target, schedule) = match &self.source {
             KeySource::Uri { target, schedule } => (Stage::Keys, target, schedule),
-            KeySource::Discovery { target, schedule, .. } => (Stage::Discovery, target, schedule),
+            KeySource::Discovery {
+                target, schedule, ..
+            } => (Stage::Discovery, target, schedule),
             KeySource::Inline(_) => return None,
         };
         let callout = Callout::get(target.clone(), schedule.timeout);
-        Some(Fetch { stage, attempt, callout })
+        Some(Fetch {
+            stage,
+            attempt,
+            callout,
+        })
     }
 
     /// OpenID Connect Discovery 1.0 §4.3: the document's issuer must be the configured one.
     fn read_discovery(&self, body: &[u8]) -> Result<Target, FetchError> {
-        let KeySource::Discovery { target, issuer, keys_cluster, .. } = &self.source else {
+        let KeySource::Discovery {
+            target,
+            issuer,
+            keys_cluster,
+            ..
+        } = &self.source
+        else {
             return Err(FetchError::NoDiscovery);
         };
         let document = json::parse_object(body).map_err(|_| FetchError::NoDiscovery)?;
@@ -192,7 +218,9 @@ impl KeyRing {
             return Err(FetchError::NoDiscovery);
         };
         if own != issuer {
-            return Err(FetchError::Issuer { expected: issuer.clone() });
+            return Err(FetchError::Issuer {
+                expected: issuer.clone(),
+            });
         }
         let keys = Target::parse(keys_cluster, uri).map_err(FetchError::JwksUri)?;
         match target.scheme == "https" && keys.scheme != "https" {

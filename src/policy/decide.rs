@@ -55,10 +55,13 @@ pub enum Would {
 impl Policy {
     /// The permit of an anonymous rule, which asks for no token.
     pub fn permit_anonymous(&self, request: &Request) -> Option<Permit> {
-        self.anonymous.iter().find(|rule| rule.matches.covers(request, None)).map(|rule| Permit {
-            rule: rule.name.clone(),
-            credential: rule.credential,
-        })
+        self.anonymous
+            .iter()
+            .find(|rule| rule.matches.covers(request, None))
+            .map(|rule| Permit {
+                rule: rule.name.clone(),
+                credential: rule.credential,
+            })
     }
 
     /// Decides about an authenticated caller.
@@ -71,7 +74,10 @@ impl Policy {
             about().partition(|rule| rule.mode == Mode::Shadow);
         Decision {
             outcome: enforce(&enforced, caller),
-            shadow: shadow.into_iter().filter_map(|rule| observe(rule, caller)).collect(),
+            shadow: shadow
+                .into_iter()
+                .filter_map(|rule| observe(rule, caller))
+                .collect(),
         }
     }
 }
@@ -79,7 +85,11 @@ impl Policy {
 fn enforce(rules: &[&Rule], caller: &Claims) -> Result<Permit, Denial> {
     for rule in rules.iter().filter(|rule| rule.effect == Effect::Deny) {
         match evaluate(&rule.require, caller) {
-            Truth::Satisfied => return Err(Denial::DeniedByRule { rule: rule.name.clone() }),
+            Truth::Satisfied => {
+                return Err(Denial::DeniedByRule {
+                    rule: rule.name.clone(),
+                });
+            }
             Truth::Indeterminate => return Err(indeterminate(rule, caller)),
             Truth::Unsatisfied => {}
         }
@@ -92,7 +102,10 @@ fn enforce(rules: &[&Rule], caller: &Claims) -> Result<Permit, Denial> {
         match evaluate(&rule.require, caller) {
             Truth::Satisfied => {
                 let rule = rule.name.clone();
-                return Ok(Permit { rule, credential: Some(credential) });
+                return Ok(Permit {
+                    rule,
+                    credential: Some(credential),
+                });
             }
             Truth::Indeterminate if caller.groups.overage => {
                 refusal = Some(indeterminate(rule, caller));
@@ -126,5 +139,8 @@ fn observe(rule: &Rule, caller: &Claims) -> Option<Shadow> {
         (Effect::Allow { .. }, Truth::Unsatisfied | Truth::Indeterminate)
         | (Effect::Deny, Truth::Unsatisfied) => return None,
     };
-    Some(Shadow { rule: rule.name.clone(), would })
+    Some(Shadow {
+        rule: rule.name.clone(),
+        would,
+    })
 }

@@ -64,14 +64,15 @@ pub fn evaluate(requirement: &Requirement, caller: &Claims) -> Truth {
                 (Truth::Satisfied, Truth::Satisfied) => Truth::Satisfied,
             },
         ),
-        Requirement::Any(any) => any.iter().map(|part| evaluate(part, caller)).fold(
-            Truth::Unsatisfied,
-            |sum, part| match (sum, part) {
-                (Truth::Satisfied, _) | (_, Truth::Satisfied) => Truth::Satisfied,
-                (Truth::Indeterminate, _) | (_, Truth::Indeterminate) => Truth::Indeterminate,
-                (Truth::Unsatisfied, Truth::Unsatisfied) => Truth::Unsatisfied,
-            },
-        ),
+        Requirement::Any(any) => {
+            any.iter()
+                .map(|part| evaluate(part, caller))
+                .fold(Truth::Unsatisfied, |sum, part| match (sum, part) {
+                    (Truth::Satisfied, _) | (_, Truth::Satisfied) => Truth::Satisfied,
+                    (Truth::Indeterminate, _) | (_, Truth::Indeterminate) => Truth::Indeterminate,
+                    (Truth::Unsatisfied, Truth::Unsatisfied) => Truth::Unsatisfied,
+                })
+        }
         Requirement::Not(part) => evaluate(part, caller).not(),
     }
 }
@@ -95,8 +96,8 @@ fn test_claim(value: Option<&Value>, test: &ClaimTest) -> bool {
         ClaimTest::Present(wanted) => value.is_some() == *wanted,
         ClaimTest::Equals(wanted) => value == Some(wanted),
         ClaimTest::OneOf(wanted) => value.is_some_and(|value| wanted.contains(value)),
-        ClaimTest::Contains(wanted) => {
-            value.and_then(Value::as_array).is_some_and(|items| items.contains(wanted))
-        }
+        ClaimTest::Contains(wanted) => value
+            .and_then(Value::as_array)
+            .is_some_and(|items| items.contains(wanted)),
     }
 }

@@ -43,7 +43,11 @@ impl Pattern {
                 rest = tail;
             }
         }
-        Self { text, separator, parts }
+        Self {
+            text,
+            separator,
+            parts,
+        }
     }
 
     pub fn as_str(&self) -> &str {
@@ -129,7 +133,11 @@ mod tests {
             ("", "", true),
             ("é*", "éa", true),
         ] {
-            assert_eq!(Pattern::path(pattern).matches(text), expected, "{pattern} on {text}");
+            assert_eq!(
+                Pattern::path(pattern).matches(text),
+                expected,
+                "{pattern} on {text}"
+            );
         }
     }
 

@@ -36,7 +36,9 @@ pub struct Rule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Permits, with the credential of that index.
-    Allow { credential: usize },
+    Allow {
+        credential: usize,
+    },
     Deny,
 }
 
@@ -89,7 +91,10 @@ pub enum Requirement {
     Kind(Kind),
     /// An ARM id (`xms_mirid`, without case) or the identity's `oid`.
     ManagedIdentity(String),
-    Claim { path: ClaimPath, test: ClaimTest },
+    Claim {
+        path: ClaimPath,
+        test: ClaimTest,
+    },
     All(Vec<Requirement>),
     Any(Vec<Requirement>),
     Not(Box<Requirement>),

@@ -32,7 +32,9 @@ impl Algorithm {
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "Ed25519" => Some(Self::EdDsa),
-            _ => Self::ALL.into_iter().find(|algorithm| algorithm.name() == name),
+            _ => Self::ALL
+                .into_iter()
+                .find(|algorithm| algorithm.name() == name),
         }
     }
 
@@ -61,7 +63,9 @@ mod tests {
             assert_eq!(Algorithm::from_name(algorithm.name()), Some(algorithm));
         }
         assert_eq!(Algorithm::from_name("Ed25519"), Some(Algorithm::EdDsa));
-        for name in ["none", "None", "HS256", "rs256", "RS256 ", "ES256K", "Ed448", ""] {
+        for name in [
+            "none", "None", "HS256", "rs256", "RS256 ", "ES256K", "Ed448", "",
+        ] {
             assert_eq!(Algorithm::from_name(name), None, "{name}");
         }
     }

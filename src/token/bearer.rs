@@ -45,11 +45,17 @@ pub fn extract<'h>(
 
 fn without_scheme<'h>(value: &'h [u8], wanted: &str) -> Result<&'h [u8], Denial> {
     let value = value.trim_ascii();
-    let end = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
+    let end = value
+        .iter()
+        .position(|byte| *byte == b' ')
+        .unwrap_or(value.len());
     let (scheme, rest) = value.split_at(end);
     if scheme.eq_ignore_ascii_case(wanted.as_bytes()) {
         Ok(rest.trim_ascii())
-    } else if BOUND_SCHEMES.iter().any(|bound| scheme.eq_ignore_ascii_case(bound.as_bytes())) {
+    } else if BOUND_SCHEMES
+        .iter()
+        .any(|bound| scheme.eq_ignore_ascii_case(bound.as_bytes()))
+    {
         Err(Denial::TokenBound)
     } else {
         Err(Denial::TokenMissing)
@@ -58,7 +64,10 @@ fn without_scheme<'h>(value: &'h [u8], wanted: &str) -> Result<&'h [u8], Denial>
 
 fn check(token: &[u8], max_bytes: usize) -> Result<&str, Denial> {
     if token.len() > max_bytes {
-        return Err(Denial::TokenTooLarge { bytes: token.len(), limit: max_bytes });
+        return Err(Denial::TokenTooLarge {
+            bytes: token.len(),
+            limit: max_bytes,
+        });
     }
     if token.is_empty() {
         return Err(Denial::TokenMalformed("it is empty"));
@@ -70,9 +79,16 @@ fn check(token: &[u8], max_bytes: usize) -> Result<&str, Denial> {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
     let token = match std::str::from_utf8(token) {
         Ok(text) if token.iter().all(allowed) => text,
-        _ => return Err(Denial::TokenMalformed("it holds characters that no token has")),
+        _ => {
+            return Err(Denial::TokenMalformed(
+                "it holds characters that no token has",
+            ));
+        }
     };
-    match HUGGING_FACE_PREFIXES.iter().any(|prefix| token.starts_with(prefix)) {
+    match HUGGING_FACE_PREFIXES
+        .iter()
+        .any(|prefix| token.starts_with(prefix))
+    {
         true => Err(Denial::HuggingFaceToken),
         false => Ok(token),
     }
@@ -83,7 +99,10 @@ mod tests {
     use super::*;
 
     fn bearer() -> Vec<Carrier> {
-        vec![Carrier { header: "authorization".into(), scheme: Some("Bearer".into()) }]
+        vec![Carrier {
+            header: "authorization".into(),
+            scheme: Some("Bearer".into()),
+        }]
     }
 
     fn extract_from(fields: &[(&str, &[u8])]) -> Result<String, &'static str> {
@@ -92,7 +111,10 @@ mod tests {
             headers.push(name.as_bytes(), value);
         }
         let mut carriers = bearer();
-        carriers.push(Carrier { header: "x-api-key".into(), scheme: None });
+        carriers.push(Carrier {
+            header: "x-api-key".into(),
+            scheme: None,
+        });
         extract(&headers, &carriers, 64)
             .map(str::to_owned)
             .map_err(|denial| denial.code())
@@ -100,10 +122,19 @@ mod tests {
 
     #[test]
     fn takes_the_first_carrier_present() {
-        for value in ["Bearer a.b.c", "bearer a.b.c", "BEARER   a.b.c ", "  Bearer a.b.c"] {
-            assert_eq!(extract_from(&[("authorization", value.as_bytes())]), Ok("a.b.c".into()));
+        for value in [
+            "Bearer a.b.c",
+            "bearer a.b.c",
+            "BEARER   a.b.c ",
+            "  Bearer a.b.c",
+        ] {
+            assert_eq!(
+                extract_from(&[("authorization", value.as_bytes())]),
+                Ok("a.b.c".into())
+            );
         }
-        let both: [(&str, &[u8]); 2] = [("x-api-key", b"d.e.f"), ("authorization", b"Bearer a.b.c")];
+        let both: [(&str, &[u8]); 2] =
+            [("x-api-key", b"d.e.f"), ("authorization", b"Bearer a.b.c")];
         assert_eq!(extract_from(&both), Ok("a.b.c".into()));
         assert_eq!(extract_from(&both[..1]), Ok("d.e.f".into()));
     }
@@ -132,11 +163,17 @@ mod tests {
         ];
         for (value, code) in cases {
             let text = String::from_utf8_lossy(value).into_owned();
-            assert_eq!(extract_from(&[("authorization", value)]), Err(code), "{text}");
+            assert_eq!(
+                extract_from(&[("authorization", value)]),
+                Err(code),
+                "{text}"
+            );
         }
         assert_eq!(extract_from(&[]), Err("token_missing"));
-        let twice: [(&str, &[u8]); 2] =
-            [("authorization", b"Bearer a.b.c"), ("authorization", b"Bearer a.b.c")];
+        let twice: [(&str, &[u8]); 2] = [
+            ("authorization", b"Bearer a.b.c"),
+            ("authorization", b"Bearer a.b.c"),
+        ];
         assert_eq!(extract_from(&twice), Err("token_malformed"));
     }
 }

@@ -28,7 +28,10 @@ impl ClaimPath {
 
     /// A top-level member.
     pub fn member(name: &str) -> Self {
-        Self { text: name.to_owned(), segments: vec![name.to_owned()] }
+        Self {
+            text: name.to_owned(),
+            segments: vec![name.to_owned()],
+        }
     }
 
     pub fn as_str(&self) -> &str {
@@ -37,16 +40,20 @@ impl ClaimPath {
 
     pub fn find<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a Value> {
         let (first, rest) = self.segments.split_first()?;
-        rest.iter().try_fold(claims.get(first)?, |value, segment| match value {
-            Value::Object(members) => members.get(segment),
-            Value::Array(items) => items.get(index(segment)?),
-            _ => None,
-        })
+        rest.iter()
+            .try_fold(claims.get(first)?, |value, segment| match value {
+                Value::Object(members) => members.get(segment),
+                Value::Array(items) => items.get(index(segment)?),
+                _ => None,
+            })
     }
 }
 
 fn unescape(segment: &str) -> Option<String> {
-    let valid = segment.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+    let valid = segment
+        .split('~')
+        .skip(1)
+        .all(|rest| rest.starts_with(['0', '1']));
     valid.then(|| segment.replace("~1", "/").replace("~0", "~"))
 }
 

@@ -132,16 +132,26 @@ impl Claims {
 }
 
 fn check_audience(issuer: &Issuer, all: &Map<String, Value>) -> Result<(), Denial> {
-    let audiences = texts(all.get("aud"), "its aud is not a string or an array of strings")?;
-    match audiences.iter().any(|audience| issuer.audiences.contains(audience)) {
+    let audiences = texts(
+        all.get("aud"),
+        "its aud is not a string or an array of strings",
+    )?;
+    match audiences
+        .iter()
+        .any(|audience| issuer.audiences.contains(audience))
+    {
         true => Ok(()),
-        false => Err(Denial::AudienceMismatch { issuer: issuer.name.clone() }),
+        false => Err(Denial::AudienceMismatch {
+            issuer: issuer.name.clone(),
+        }),
     }
 }
 
 /// Microsoft's issuer validation: the tenant is `tid`, and `iss` must be what that tenant writes.
 fn check_tenant(entra: &Entra, all: &Map<String, Value>) -> Result<(), Denial> {
-    let mut tids = all.iter().filter(|(name, _)| name.eq_ignore_ascii_case("tid"));
+    let mut tids = all
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case("tid"));
     let tenant = match (tids.next(), tids.next()) {
         (Some((name, Value::String(tid))), None) if name == "tid" && is_guid(tid) => tid,
         (Some(_), Some(_)) => return Err(Denial::TokenMalformed("it names two tenants")),
@@ -157,7 +167,9 @@ fn check_tenant(entra: &Entra, all: &Map<String, Value>) -> Result<(), Denial> {
     }
     match entra.tenants.allow(tenant) {
         true => Ok(()),
-        false => Err(Denial::TenantNotAllowed { tenant: tenant.clone() }),
+        false => Err(Denial::TenantNotAllowed {
+            tenant: tenant.clone(),
+        }),
     }
 }
 
@@ -166,7 +178,9 @@ fn read_client(issuer: &Issuer, all: &Map<String, Value>) -> Result<Option<Strin
     match &issuer.claims.client {
         Some(path) => text(path.find(all), OTHERWISE),
         None => {
-            let first = ["azp", "appid", "client_id"].into_iter().find_map(|name| all.get(name));
+            let first = ["azp", "appid", "client_id"]
+                .into_iter()
+                .find_map(|name| all.get(name));
             text(first, OTHERWISE)
         }
     }
@@ -177,7 +191,9 @@ fn check_client(issuer: &Issuer, client: Option<&str>) -> Result<(), Denial> {
         || client.is_some_and(|client| issuer.clients.iter().any(|allowed| allowed == client));
     match allowed {
         true => Ok(()),
-        false => Err(Denial::ClientNotAllowed { client: excerpt(client.unwrap_or("(none)")) }),
+        false => Err(Denial::ClientNotAllowed {
+            client: excerpt(client.unwrap_or("(none)")),
+        }),
     }
 }
 
@@ -187,15 +203,24 @@ fn read_scopes(issuer: &Issuer, all: &Map<String, Value>) -> Result<Vec<String>,
         None => all.get("scope").or_else(|| all.get("scp")),
     };
     let scopes = texts(value, "its scopes are not strings")?;
-    let words = scopes.iter().flat_map(|scope| scope.split_ascii_whitespace());
+    let words = scopes
+        .iter()
+        .flat_map(|scope| scope.split_ascii_whitespace());
     // Entra writes "/" into some tokens that have none.
-    Ok(words.filter(|word| *word != "/").map(str::to_owned).collect())
+    Ok(words
+        .filter(|word| *word != "/")
+        .map(str::to_owned)
+        .collect())
 }
 
 fn read_groups(issuer: &Issuer, all: &Map<String, Value>) -> Result<Groups, Denial> {
     let listed = texts(issuer.claims.groups.find(all), "its groups are not strings")?;
-    let pointed_at = all.get("_claim_names").is_some_and(|names| names.get("groups").is_some());
-    let has_groups = all.get("hasgroups").is_some_and(|has| *has != Value::Bool(false));
+    let pointed_at = all
+        .get("_claim_names")
+        .is_some_and(|names| names.get("groups").is_some());
+    let has_groups = all
+        .get("hasgroups")
+        .is_some_and(|has| *has != Value::Bool(false));
     let overage = matches!(issuer.authority, Authority::Entra(_)) && (pointed_at || has_groups);
     Ok(Groups { listed, overage })
 }

@@ -23,7 +23,9 @@ pub struct Issuer {
 pub enum Authority {
     Entra(Entra),
     /// Any OpenID Connect provider; `iss` must equal this text.
-    Oidc { issuer: String },
+    Oidc {
+        issuer: String,
+    },
 }
 
 /// Microsoft Entra ID: which tenants, of which cloud, in which token versions.

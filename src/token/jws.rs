@@ -35,7 +35,11 @@ impl<'t> Unverified<'t> {
         let (header, payload, signature) = match segments.as_slice() {
             [header, payload, signature] => (*header, *payload, *signature),
             [_, _, _, _, _] => return Err(Denial::TokenEncrypted),
-            _ => return Err(Denial::TokenMalformed("it is not three segments parted by dots")),
+            _ => {
+                return Err(Denial::TokenMalformed(
+                    "it is not three segments parted by dots",
+                ));
+            }
         };
         if header.len() > MAX_HEADER_BYTES {
             return Err(Denial::TokenMalformed("its header is too large"));
@@ -45,7 +49,9 @@ impl<'t> Unverified<'t> {
         let kid = optional_text(&header, "kid", "its kid is not a string")?;
         let typ = optional_text(&header, "typ", "its typ is not a string")?;
         if typ.as_ref().is_some_and(|typ| !is_accepted(typ, types)) {
-            return Err(Denial::TokenForAnotherApi("its header names another type of token"));
+            return Err(Denial::TokenForAnotherApi(
+                "its header names another type of token",
+            ));
         }
         let claims = object(payload, "its payload is not base64url of a JSON object")?;
         let signature_bytes = URL_SAFE_NO_PAD
@@ -76,7 +82,9 @@ impl<'t> Unverified<'t> {
 
 fn object(segment: &str, otherwise: &'static str) -> Result<Map<String, Value>, Denial> {
     // The engine is strict: no padding, no stray bits, so one token has one spelling.
-    let bytes = URL_SAFE_NO_PAD.decode(segment).map_err(|_| Denial::TokenMalformed(otherwise))?;
+    let bytes = URL_SAFE_NO_PAD
+        .decode(segment)
+        .map_err(|_| Denial::TokenMalformed(otherwise))?;
     json::parse_object(&bytes).map_err(|_| Denial::TokenMalformed(otherwise))
 }
 
@@ -87,8 +95,11 @@ fn check_header(header: &Map<String, Value>) -> Result<Algorithm, Denial> {
         return Err(Denial::TokenEncrypted);
     }
     let algorithm = match header.get("alg") {
-        Some(Value::String(name)) => Algorithm::from_name(name)
-            .ok_or_else(|| Denial::AlgorithmNotAllowed { algorithm: excerpt(name) })?,
+        Some(Value::String(name)) => {
+            Algorithm::from_name(name).ok_or_else(|| Denial::AlgorithmNotAllowed {
+                algorithm: excerpt(name),
+            })?
+        }
         _ => return Err(Denial::TokenMalformed("its header names no algorithm")),
     };
     if header.contains_key("crit") || header.contains_key("b64") {

@@ -48,11 +48,19 @@ impl SignatureCheck for JwtSimple {
 fn verify(token: &Unverified<'_>, material: &Material) -> Option<()> {
     macro_rules! check {
         ($key:expr) => {
-            $key.ok()?.verify_token::<NoCustomClaims>(token.token, Some(options(token))).ok()
+            $key.ok()?
+                .verify_token::<NoCustomClaims>(token.token, Some(options(token)))
+                .ok()
         };
     }
     let claims = match (material, token.algorithm) {
-        (Material::Rsa { modulus: n, exponent: e }, algorithm) => match algorithm {
+        (
+            Material::Rsa {
+                modulus: n,
+                exponent: e,
+            },
+            algorithm,
+        ) => match algorithm {
             Algorithm::Rs256 => check!(RS256PublicKey::from_components(n, e)),
             Algorithm::Rs384 => check!(RS384PublicKey::from_components(n, e)),
             Algorithm::Rs512 => check!(RS512PublicKey::from_components(n, e)),

@@ -39,13 +39,25 @@ pub struct Authentic {
 /// # Errors
 /// A denial when it names none, or one we do not trust.
 pub fn pick_issuer(token: &Unverified<'_>, issuers: &[Issuer]) -> Result<usize, Denial> {
-    let iss = token.text("iss").ok_or(Denial::TokenMalformed("it has no iss"))?;
+    let iss = token
+        .text("iss")
+        .ok_or(Denial::TokenMalformed("it has no iss"))?;
     let index = match select(issuers, iss) {
         Selected::Issuer(index) => index,
-        Selected::ForeignTenant => return Err(Denial::TenantNotAllowed { tenant: excerpt(iss) }),
-        Selected::Unknown => return Err(Denial::IssuerUnknown { issuer: excerpt(iss) }),
+        Selected::ForeignTenant => {
+            return Err(Denial::TenantNotAllowed {
+                tenant: excerpt(iss),
+            });
+        }
+        Selected::Unknown => {
+            return Err(Denial::IssuerUnknown {
+                issuer: excerpt(iss),
+            });
+        }
     };
-    let accepted = issuers.get(index).is_some_and(|i| i.algorithms.contains(&token.algorithm));
+    let accepted = issuers
+        .get(index)
+        .is_some_and(|i| i.algorithms.contains(&token.algorithm));
     match accepted {
         true => Ok(index),
         false => {
@@ -68,7 +80,9 @@ pub fn authenticate(
     if let Authority::Entra(entra) = &issuer.authority
         && !may_sign(entra, key, &token)
     {
-        return Err(Denial::KeyNotForIssuer { issuer: issuer.name.clone() });
+        return Err(Denial::KeyNotForIssuer {
+            issuer: issuer.name.clone(),
+        });
     }
     if !signatures.holds(&token, key) {
         return Err(Denial::SignatureInvalid);
@@ -104,7 +118,9 @@ impl Authentic {
     fn check_times(&self, rules: &TokenRules, now: Timestamp) -> Result<(), Denial> {
         let claims = &self.claims;
         if now >= claims.expires.plus(rules.clock_skew) {
-            return Err(Denial::TokenExpired { expired: claims.expires });
+            return Err(Denial::TokenExpired {
+                expired: claims.expires,
+            });
         }
         let starts = [claims.not_before, claims.issued_at];
         for valid_from in starts.into_iter().flatten() {
@@ -132,7 +148,11 @@ impl Authentic {
 /// keys too); and the key's cloud must be ours.
 fn may_sign(entra: &Entra, key: &Key, token: &Unverified<'_>) -> bool {
     let cloud = entra.cloud;
-    if key.cloud.as_deref().is_some_and(|name| !cloud.instance_names().contains(&name)) {
+    if key
+        .cloud
+        .as_deref()
+        .is_some_and(|name| !cloud.instance_names().contains(&name))
+    {
         return false;
     }
     let Some(template) = &key.issuer else {

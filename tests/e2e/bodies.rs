@@ -43,7 +43,9 @@ async fn the_body_of_a_waiting_request_waits_with_it() {
 async fn a_denied_body_goes_nowhere() {
     let gateway = Gateway::start().await;
     let request = gateway.request(Method::POST, "/v1/chat/completions");
-    let request = request.bearer_auth(gateway.token(Persona::Nora)).json(&inputs(300_000));
+    let request = request
+        .bearer_auth(gateway.token(Persona::Nora))
+        .json(&inputs(300_000));
     let response = request.send().await.unwrap();
     assert_eq!(header(&response, "x-error-code"), "rule_unsatisfied");
     // Chunked, with trailers, the headers long decided when the body comes.
@@ -53,7 +55,9 @@ async fn a_denied_body_goes_nowhere() {
          transfer-encoding: chunked\r\ntrailer: x-t\r\nconnection: close\r\n\r\n\
          5\r\nhello\r\n0\r\nx-t: 1\r\n\r\n"
     );
-    let answer = raw_http(gateway.envoy.addr(), bytes.as_bytes(), SOON).await.unwrap();
+    let answer = raw_http(gateway.envoy.addr(), bytes.as_bytes(), SOON)
+        .await
+        .unwrap();
     assert!(answer.starts_with(b"HTTP/1.1 403"));
     assert!(gateway.hf.requests().is_empty());
 }

@@ -10,7 +10,11 @@ use tokio::process::Command;
 async fn huggingface_hub_and_openai_python_work_and_show_our_errors() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = root.join(".tools/clients/bin/python");
-    assert!(python.exists(), "{} is missing: run `make clients`", python.display());
+    assert!(
+        python.exists(),
+        "{} is missing: run `make clients`",
+        python.display()
+    );
     let gateway = Gateway::start().await;
     let output = Command::new(python)
         .arg(root.join("tests/clients/check_clients.py"))

@@ -21,9 +21,14 @@ async fn json_in_a_string_value_means_the_same_as_yaml() {
     })
     .await;
     let request = gateway.request(testbed::reqwest::Method::POST, "/v1/chat/completions");
-    let request = request.bearer_auth(gateway.token(Persona::Ada)).json(&chat());
+    let request = request
+        .bearer_auth(gateway.token(Persona::Ada))
+        .json(&chat());
     assert_eq!(request.send().await.unwrap().status(), 200);
-    assert_eq!(gateway.chat(&gateway.token(Persona::Carl)).await.status(), 403);
+    assert_eq!(
+        gateway.chat(&gateway.token(Persona::Carl)).await.status(),
+        403
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,7 +57,11 @@ async fn a_bad_configuration_fails_validation_with_every_error_and_its_path() {
         "did you mean \"hf-read\"?",
         "wait.timeout",
     ] {
-        assert!(validation.log.contains(expected), "{expected} in\n{}", validation.log);
+        assert!(
+            validation.log.contains(expected),
+            "{expected} in\n{}",
+            validation.log
+        );
     }
 }
 
@@ -63,6 +72,10 @@ async fn a_missing_environment_variable_fails_validation() {
     });
     let validation = Envoy::validate(&bad).await.unwrap();
     assert!(!validation.is_ok());
-    assert!(validation.log.contains("credentials[0].env"), "{}", validation.log);
+    assert!(
+        validation.log.contains("credentials[0].env"),
+        "{}",
+        validation.log
+    );
     assert!(validation.log.contains("HF_TOKEN_NOBODY_SET"));
 }

@@ -2,8 +2,8 @@
 
 use super::gateway::{Gateway, chat};
 use serde_json::{Value, json};
-use testbed::recorded::Recorded;
 use testbed::persona::Persona;
+use testbed::recorded::Recorded;
 use testbed::reqwest::Method;
 
 fn only(mut requests: Vec<Recorded>) -> Recorded {
@@ -32,11 +32,23 @@ async fn the_endpoint_sees_the_credential_and_nothing_of_the_callers() {
     assert!(body["choices"][0]["message"]["content"].is_string());
 
     let seen = only(gateway.hf.requests());
-    assert_eq!(seen.headers_named("authorization"), [format!("Bearer {}", gateway.hf.token())]);
-    for absent in ["cookie", "x-api-key", "api-key", "proxy-authorization", "x-hf-bill-to"] {
+    assert_eq!(
+        seen.headers_named("authorization"),
+        [format!("Bearer {}", gateway.hf.token())]
+    );
+    for absent in [
+        "cookie",
+        "x-api-key",
+        "api-key",
+        "proxy-authorization",
+        "x-hf-bill-to",
+    ] {
         assert_eq!(seen.header(absent), None, "{absent}");
     }
-    assert_eq!(seen.headers_named("x-entra-oid"), ["690222be-ff1a-4d56-abd1-7e4f7d38e474"]);
+    assert_eq!(
+        seen.headers_named("x-entra-oid"),
+        ["690222be-ff1a-4d56-abd1-7e4f7d38e474"]
+    );
     assert_eq!(seen.headers_named("x-entra-app").len(), 1);
     for piece in token.split('.') {
         assert!(!seen.contains(piece), "a piece of the token went upstream");
@@ -62,15 +74,34 @@ async fn streams_embeddings_and_generation_pass_unchanged() {
     let mut streamed = chat();
     streamed["stream"] = json!(true);
     streamed["stream_options"] = json!({"include_usage": true});
-    let response = gateway.request(Method::POST, "/v1/chat/completions").bearer_auth(&token);
-    let text = response.json(&streamed).send().await.unwrap().text().await.unwrap();
-    assert!(text.starts_with("data: {") && text.trim_end().ends_with("data: [DONE]"), "{text}");
+    let response = gateway
+        .request(Method::POST, "/v1/chat/completions")
+        .bearer_auth(&token);
+    let text = response
+        .json(&streamed)
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    assert!(
+        text.contains("data: {") && text.trim_end().ends_with("data: [DONE]"),
+        "{text}"
+    );
     assert!(text.contains("\"usage\":{"));
     for (path, body, key) in [
-        ("/v1/embeddings", json!({"model": "m", "input": ["a"]}), "/data/0/embedding"),
+        (
+            "/v1/embeddings",
+            json!({"model": "m", "input": ["a"]}),
+            "/data/0/embedding",
+        ),
         ("/generate", json!({"inputs": "Hi"}), "/generated_text"),
     ] {
-        let response = gateway.request(Method::POST, path).bearer_auth(&token).json(&body);
+        let response = gateway
+            .request(Method::POST, path)
+            .bearer_auth(&token)
+            .json(&body);
         let answer: Value = response.send().await.unwrap().json().await.unwrap();
         assert!(answer.pointer(key).is_some(), "{path}: {answer}");
     }
@@ -79,7 +110,9 @@ async fn streams_embeddings_and_generation_pass_unchanged() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_anonymous_route_forwards_without_any_credential() {
     let gateway = Gateway::start().await;
-    let response = gateway.request(Method::GET, "/health").bearer_auth(gateway.token(Persona::Ada));
+    let response = gateway
+        .request(Method::GET, "/health")
+        .bearer_auth(gateway.token(Persona::Ada));
     assert_eq!(response.send().await.unwrap().status(), 200);
     let seen = only(gateway.hf.requests());
     assert_eq!(seen.header("authorization"), None);

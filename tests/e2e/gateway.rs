@@ -37,8 +37,15 @@ impl Gateway {
     pub async fn cold(entra: Entra, change: impl FnOnce(EnvoyConfig) -> EnvoyConfig) -> Self {
         let hf = HuggingFace::start().await.unwrap();
         let config = change(EnvoyConfig::gateway(&entra, &hf).unwrap());
-        let envoy = Envoy::start(config).await.unwrap_or_else(|error| panic!("{error}"));
-        Self { envoy, entra, hf, client: client() }
+        let envoy = Envoy::start(config)
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
+        Self {
+            envoy,
+            entra,
+            hf,
+            client: client(),
+        }
     }
 
     /// Both workers and the main thread fetch for themselves.
@@ -51,7 +58,8 @@ impl Gateway {
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.envoy.url()))
+        self.client
+            .request(method, format!("{}{path}", self.envoy.url()))
     }
 
     /// A chat request with that Authorization token.
@@ -60,7 +68,9 @@ impl Gateway {
     }
 
     pub fn chat_builder(&self, token: &str) -> RequestBuilder {
-        self.request(Method::POST, "/v1/chat/completions").bearer_auth(token).json(&chat())
+        self.request(Method::POST, "/v1/chat/completions")
+            .bearer_auth(token)
+            .json(&chat())
     }
 
     pub fn token(&self, persona: Persona) -> String {
@@ -78,14 +88,20 @@ pub fn chat() -> Value {
 
 /// A header of a response, empty when absent.
 pub fn header<'a>(response: &'a Response, name: &str) -> &'a str {
-    response.headers().get(name).map_or("", |value| value.to_str().unwrap())
+    response
+        .headers()
+        .get(name)
+        .map_or("", |value| value.to_str().unwrap())
 }
 
 /// Looks again and again until the condition holds.
 pub async fn wait_until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
     let deadline = tokio::time::Instant::now() + SOON;
     while !condition().await {
-        assert!(tokio::time::Instant::now() < deadline, "waited in vain: {what}");
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "waited in vain: {what}"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

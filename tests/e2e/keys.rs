@@ -43,11 +43,17 @@ async fn a_cold_start_without_keys_ends_in_a_502_that_says_so() {
     assert_eq!(header(&response, "retry-after"), "2");
     assert_eq!(header(&response, "www-authenticate"), "");
     let waited = begun.elapsed();
-    assert!(waited >= Duration::from_millis(450), "it waited only {waited:?}");
+    assert!(
+        waited >= Duration::from_millis(450),
+        "it waited only {waited:?}"
+    );
     assert!(gateway.hf.requests().is_empty());
     gateway.entra.set_fault(Fault::None);
     let token = gateway.token(Persona::Ada);
-    wait_until("it recovers by itself", || async { gateway.chat(&token).await.status() == 200 }).await;
+    wait_until("it recovers by itself", || async {
+        gateway.chat(&token).await.status() == 200
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,20 +72,30 @@ async fn clients_that_hang_up_while_parked_harm_nothing() {
         drop(stream);
     }
     assert_eq!(gateway.chat(&token).await.status(), 200);
-    assert_eq!(gateway.chat(&gateway.token(Persona::Nora)).await.status(), 403);
-    assert_eq!(gateway.hf.requests().len(), 1, "a request whose caller left is not forwarded");
+    assert_eq!(
+        gateway.chat(&gateway.token(Persona::Nora)).await.status(),
+        403
+    );
+    assert_eq!(
+        gateway.hf.requests().len(),
+        1,
+        "a request whose caller left is not forwarded"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rotation_fails_no_request() {
-    let gateway = Gateway::with(|config| jwks(config, json!({"cluster": "entra", "cooldown": "1s"}))).await;
+    let gateway =
+        Gateway::with(|config| jwks(config, json!({"cluster": "entra", "cooldown": "1s"}))).await;
     for round in 0..3 {
         gateway.entra.rotate();
         let token = gateway.token(Persona::Ada);
         // Enough at once for every worker to meet the new key, some of them while it is fetched.
         let requests: Vec<_> = (0..16).map(|_| gateway.chat_builder(&token)).collect();
-        let running: Vec<_> =
-            requests.into_iter().map(|request| tokio::spawn(request.send())).collect();
+        let running: Vec<_> = requests
+            .into_iter()
+            .map(|request| tokio::spawn(request.send()))
+            .collect();
         for request in running {
             let response = request.await.unwrap().unwrap();
             assert_eq!(response.status(), 200, "round {round}");
@@ -87,7 +103,11 @@ async fn rotation_fails_no_request() {
         gateway.entra.retire();
         let cooled = gateway.entra.jwks_requests();
         tokio::time::sleep(Duration::from_millis(1100)).await; // the cooldown itself
-        assert_eq!(gateway.entra.jwks_requests(), cooled, "no fetch without a need");
+        assert_eq!(
+            gateway.entra.jwks_requests(),
+            cooled,
+            "no fetch without a need"
+        );
     }
 }
 
@@ -117,7 +137,10 @@ async fn known_keys_go_on_through_every_kind_of_outage() {
     gateway.entra.set_fault(Fault::None);
     gateway.entra.rotate();
     let token = gateway.token(Persona::Ada);
-    wait_until("new keys are found again", || async { gateway.chat(&token).await.status() == 200 }).await;
+    wait_until("new keys are found again", || async {
+        gateway.chat(&token).await.status() == 200
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,7 +168,10 @@ async fn ten_thousand_unknown_kids_cost_a_fetch_per_worker() {
         task.await.unwrap();
     }
     let fetches = gateway.entra.jwks_requests() - before;
-    assert!(fetches <= 2, "one cooldown, two workers, but {fetches} fetches");
+    assert!(
+        fetches <= 2,
+        "one cooldown, two workers, but {fetches} fetches"
+    );
     assert_eq!(gateway.chat(&genuine).await.status(), 200);
 }
 
@@ -161,8 +187,7 @@ fn header_code(response: &testbed::reqwest::Response) -> &str {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_cluster_is_named_in_the_log() {
     let entra = Entra::start().await.unwrap();
-    let gateway =
-        Gateway::cold(entra, |config| jwks(config, json!({"cluster": "nobody"}))).await;
+    let gateway = Gateway::cold(entra, |config| jwks(config, json!({"cluster": "nobody"}))).await;
     let response = gateway.chat(&gateway.token(Persona::Ada)).await;
     assert_eq!(header(&response, "x-error-code"), "keys_unavailable");
     let wanted = |line: &str| line.contains("contoso") && line.contains("no cluster of that name");

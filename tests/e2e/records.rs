@@ -1,7 +1,7 @@
 //! What is left behind: one audit record per decision, agreeing with access log and counters, and
 //! never a token or credential anywhere.
 
-use super::gateway::{Gateway, SOON, chat};
+use super::gateway::{Gateway, SOON, chat, header};
 use serde_json::Value;
 use testbed::persona::Persona;
 use testbed::reqwest::Method;
@@ -14,11 +14,14 @@ async fn the_audit_record_tells_who_did_what_by_which_rule() {
     let request = gateway
         .request(Method::POST, "/v1/chat/completions?secret=in-query")
         .bearer_auth(&token)
-        .header("x-request-id", "audited-1")
         .header("traceparent", format!("00-{trace}-b7ad6b7169203331-01"))
         .json(&chat());
-    assert_eq!(request.send().await.unwrap().status(), 200);
-    let record = gateway.envoy.wait_for_audit(|record| record["request_id"] == "audited-1", SOON);
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    let id = header(&response, "x-request-id");
+    let record = gateway
+        .envoy
+        .wait_for_audit(|record| record["request_id"] == id, SOON);
     let record = record.await.unwrap();
     let claims = testbed::mint::Token::of(Persona::Ada).claims_value();
     for (key, expected) in [
@@ -46,7 +49,9 @@ async fn the_audit_record_tells_who_did_what_by_which_rule() {
     assert!(record["duration_ms"].is_u64());
     assert!(humantime_like(&record["time"]));
     assert_eq!(record["policy"].as_str().unwrap().len(), 16);
-    let entry = gateway.envoy.wait_for_access(|entry| entry["request_id"] == "audited-1", SOON);
+    let entry = gateway
+        .envoy
+        .wait_for_access(|entry| entry["request_id"] == id, SOON);
     let entry = entry.await.unwrap();
     for key in ["oid", "client", "rule", "code"] {
         assert_eq!(entry[key], record[key], "{key} in {entry}");
@@ -56,7 +61,13 @@ async fn the_audit_record_tells_who_did_what_by_which_rule() {
 /// `2026-11-22T21:40:42.007Z`
 fn humantime_like(value: &Value) -> bool {
     let shape = |c: char| if c.is_ascii_digit() { '0' } else { c };
-    value.as_str().unwrap().chars().map(shape).collect::<String>() == "0000-00-00T00:00:00.000Z"
+    value
+        .as_str()
+        .unwrap()
+        .chars()
+        .map(shape)
+        .collect::<String>()
+        == "0000-00-00T00:00:00.000Z"
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,14 +77,21 @@ async fn one_record_and_one_count_per_decision() {
     for _ in 0..10 {
         gateway.chat(&ada).await;
         gateway.chat(&nora).await;
-        gateway.request(Method::GET, "/health").send().await.unwrap();
+        gateway
+            .request(Method::GET, "/health")
+            .send()
+            .await
+            .unwrap();
     }
     for code in ["permitted", "rule_unsatisfied", "anonymous"] {
         let counter = format!("wasmcustom.entragate.decisions.{code}");
         assert_eq!(gateway.envoy.stat(&counter).await.unwrap(), 10, "{code}");
         let records = || {
             let records = gateway.envoy.audit_lines();
-            records.iter().filter(|record| record["code"] == code).count()
+            records
+                .iter()
+                .filter(|record| record["code"] == code)
+                .count()
         };
         super::gateway::wait_until("ten records", || async { records() == 10 }).await;
     }
@@ -96,5 +114,9 @@ async fn no_token_and_no_credential_is_ever_logged() {
         assert!(!log.contains(secret), "a token in the log");
     }
     let access = gateway.envoy.access_lines();
-    assert!(access.iter().all(|line| !line.to_string().contains(&gateway.hf.token())));
+    assert!(
+        access
+            .iter()
+            .all(|line| !line.to_string().contains(&gateway.hf.token()))
+    );
 }

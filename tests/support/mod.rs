@@ -11,8 +11,8 @@ use entragate::token::signature::JwtSimple;
 use serde_json::{Value, json};
 use testbed::keys::{self, SigningKey};
 use testbed::mint::Token;
-use testbed::persona::{AUDIENCE, TENANT, issuer_v2};
 use testbed::persona::Persona;
+use testbed::persona::{AUDIENCE, TENANT, issuer_v2};
 
 /// What the credential of these tests is; upstream sees this and nothing else.
 pub const CREDENTIAL: &str = "hf_credential_of_the_tests";
@@ -53,7 +53,12 @@ impl Bench {
     pub fn cold(settings: &Value) -> Self {
         let now = Timestamp::from_secs(testbed::mint::now());
         let gate = Gate::new(load(settings), now);
-        let mut bench = Self { gate, now, calls: Vec::new(), next: 1 };
+        let mut bench = Self {
+            gate,
+            now,
+            calls: Vec::new(),
+            next: 1,
+        };
         bench.tick();
         bench
     }
@@ -142,8 +147,12 @@ pub fn code_of(ruling: &Ruling) -> String {
     match &ruling.step {
         Step::Wait => "waiting".to_owned(),
         Step::Forward(_) | Step::Reply(_) => {
-            let mark = ruling.marks.iter().find(|(name, _)| *name == "entragate.code");
-            mark.map(|(_, code)| code.clone()).expect("a decision is marked with its code")
+            let mark = ruling
+                .marks
+                .iter()
+                .find(|(name, _)| *name == "entragate.code");
+            mark.map(|(_, code)| code.clone())
+                .expect("a decision is marked with its code")
         }
     }
 }
@@ -158,9 +167,10 @@ pub fn reply_of(ruling: &Ruling) -> &Reply {
 /// The headers set on a forwarded request.
 pub fn edits_of(ruling: &Ruling) -> Vec<(String, String)> {
     match &ruling.step {
-        Step::Forward(edits) => {
-            edits.iter().map(|edit| (edit.name.clone(), edit.value.clone())).collect()
-        }
+        Step::Forward(edits) => edits
+            .iter()
+            .map(|edit| (edit.name.clone(), edit.value.clone()))
+            .collect(),
         other => panic!("not forwarded but {other:?}"),
     }
 }
@@ -176,7 +186,10 @@ pub fn jwks(keys: &[&SigningKey]) -> Answer {
 }
 
 pub fn ok(body: Value) -> Answer {
-    Answer::Response { status: 200, body: body.to_string().into_bytes() }
+    Answer::Response {
+        status: 200,
+        body: body.to_string().into_bytes(),
+    }
 }
 
 pub fn ada() -> Token {

@@ -52,7 +52,9 @@ pub fn run(arguments: &Arguments) -> ExitCode {
             return ExitCode::from(status);
         }
     };
-    let valid = filters.iter().map(|filter| check(filter, arguments.env, &report));
+    let valid = filters
+        .iter()
+        .map(|filter| check(filter, arguments.env, &report));
     match valid.filter(|valid| !valid).count() {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::from(INVALID),

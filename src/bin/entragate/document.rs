@@ -15,7 +15,12 @@ pub fn read(text: &str) -> Result<Vec<Value>, String> {
     // A snippet of the text around an error may show a credential.
     let options = serde_saphyr::options! { with_snippet: false };
     serde_saphyr::from_multiple_with_options::<Value>(text, options)
-        .map(|documents| documents.into_iter().filter(|value| !value.is_null()).collect())
+        .map(|documents| {
+            documents
+                .into_iter()
+                .filter(|value| !value.is_null())
+                .collect()
+        })
         .map_err(|error| format!("is neither JSON nor YAML: {error}"))
 }
 
@@ -28,13 +33,22 @@ mod tests {
     fn reads_json_and_yaml() {
         let value = json!({"a": [1, "x", true], "b": {"c": "24h"}});
         assert_eq!(read(&format!(" {value}\n")), Ok(vec![value.clone()]));
-        assert_eq!(read("a: [1, x, true]\nb:\n  c: 24h # day\n"), Ok(vec![value.clone()]));
-        assert_eq!(read("{a: [1, x, true], b: {c: 24h}}"), Ok(vec![value.clone()]));
+        assert_eq!(
+            read("a: [1, x, true]\nb:\n  c: 24h # day\n"),
+            Ok(vec![value.clone()])
+        );
+        assert_eq!(
+            read("{a: [1, x, true], b: {c: 24h}}"),
+            Ok(vec![value.clone()])
+        );
         assert_eq!(
             read("---\na: 1\n---\n---\nb: \"2\"\n"),
             Ok(vec![json!({"a": 1}), json!({"b": "2"})])
         );
-        assert_eq!(read("x: &x {a: 1}\ny: *x\n"), Ok(vec![json!({"x": {"a": 1}, "y": {"a": 1}})]));
+        assert_eq!(
+            read("x: &x {a: 1}\ny: *x\n"),
+            Ok(vec![json!({"x": {"a": 1}, "y": {"a": 1}})])
+        );
     }
 
     #[test]

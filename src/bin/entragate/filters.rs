@@ -24,8 +24,14 @@ pub enum Configuration {
 /// Members that only a plugin configuration has at its top.
 const OWN_MEMBERS: [&str; 4] = ["issuers", "rules", "credentials", "token"];
 /// Members that tell a deployment of something from a mistyped plugin configuration.
-const FOREIGN_MEMBERS: [&str; 6] =
-    ["apiVersion", "kind", "static_resources", "admin", "services", "_format_version"];
+const FOREIGN_MEMBERS: [&str; 6] = [
+    "apiVersion",
+    "kind",
+    "static_resources",
+    "admin",
+    "services",
+    "_format_version",
+];
 
 /// All uses of entragate in the documents. A document that looks like no deployment is taken for a
 /// plugin configuration, so that its errors are said.
@@ -66,7 +72,11 @@ fn search(value: &Value, at: String, found: &mut Vec<Plugin>) {
     match value {
         Value::Object(members) => {
             for (name, member) in members {
-                let at = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
+                let at = if at.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{at}.{name}")
+                };
                 search(member, at, found);
             }
         }
@@ -87,7 +97,9 @@ fn plugin(value: &Value, at: &str) -> Option<Plugin> {
     let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
     let names = ["name", "root_id", "rootId", "rootID", "pluginName", "url"];
     let is_named = names.iter().any(|name| text(name).contains("entragate"));
-    let of_envoy = ["vm_config", "vmConfig", "root_id", "rootId"].into_iter().any(has);
+    let of_envoy = ["vm_config", "vmConfig", "root_id", "rootId"]
+        .into_iter()
+        .any(has);
     let (member, is_named) = match () {
         () if has("configuration") && of_envoy => ("configuration", is_named),
         () if has("pluginConfig") => ("pluginConfig", is_named),
@@ -106,7 +118,9 @@ fn plugin(value: &Value, at: &str) -> Option<Plugin> {
 
 /// Takes off the `Any` that Envoy wraps a configuration in.
 fn unwrap(configuration: Option<&Value>) -> Configuration {
-    let Some(configuration) = configuration else { return Configuration::Text(String::new()) };
+    let Some(configuration) = configuration else {
+        return Configuration::Text(String::new());
+    };
     let kind = configuration.get("@type").and_then(Value::as_str);
     match (kind, configuration.get("value").unwrap_or(configuration)) {
         (_, Value::String(text)) => Configuration::Text(text.clone()),
@@ -128,9 +142,10 @@ fn with_whole_numbers(value: Value) -> Value {
             _ => Value::Number(number),
         },
         Value::Array(items) => items.into_iter().map(with_whole_numbers).collect(),
-        Value::Object(members) => {
-            members.into_iter().map(|(name, value)| (name, with_whole_numbers(value))).collect()
-        }
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, value)| (name, with_whole_numbers(value)))
+            .collect(),
         other => other,
     }
 }
@@ -171,7 +186,10 @@ mod tests {
         let filter = only(wrapped(json!({
             "@type": "type.googleapis.com/google.protobuf.StringValue", "value": "{\"issuers\":[]}",
         })));
-        assert_eq!(filter.configuration, Configuration::Text("{\"issuers\":[]}".into()));
+        assert_eq!(
+            filter.configuration,
+            Configuration::Text("{\"issuers\":[]}".into())
+        );
         assert_eq!(
             filter.place,
             "static_resources.listeners[0].filters[1].typed_config.config.configuration"
@@ -180,7 +198,10 @@ mod tests {
         let filter = only(wrapped(json!({
             "@type": "type.googleapis.com/google.protobuf.Struct", "value": {"token": {"max_bytes": 5.0}},
         })));
-        assert_eq!(filter.configuration, Configuration::Value(json!({"token": {"max_bytes": 5}})));
+        assert_eq!(
+            filter.configuration,
+            Configuration::Value(json!({"token": {"max_bytes": 5}}))
+        );
     }
 
     #[test]
@@ -211,14 +232,22 @@ mod tests {
 
     #[test]
     fn tells_deployments_from_configurations() {
-        assert_eq!(only(json!({"issuers": [], "x": {"pluginConfig": {}}})).place, "");
+        assert_eq!(
+            only(json!({"issuers": [], "x": {"pluginConfig": {}}})).place,
+            ""
+        );
         assert_eq!(only(json!({"isuers": []})).place, "");
         assert!(find(&[json!({"kind": "Service", "spec": {}})]).is_empty());
         assert!(find(&[json!({"static_resources": {}})]).is_empty());
         let missing = only(json!({"admin": {}, "x": {"name": "entragate", "vm_config": {}}}));
         assert_eq!(missing.configuration, Configuration::Text(String::new()));
         assert_eq!(
-            find(&[json!({"kind": "Service"}), json!({"rules": []}), json!({"rules": []})]).len(),
+            find(&[
+                json!({"kind": "Service"}),
+                json!({"rules": []}),
+                json!({"rules": []})
+            ])
+            .len(),
             2
         );
     }

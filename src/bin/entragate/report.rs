@@ -15,26 +15,44 @@ enum Colour {
 
 impl Report {
     pub fn new(file: &str) -> Self {
-        Self { file: file.to_owned() }
+        Self {
+            file: file.to_owned(),
+        }
     }
 
     pub fn ok(&self, place: &str, text: &str) {
         let mark = paint("ok", Colour::Green, stdout().is_terminal());
-        let place = if place.is_empty() { String::new() } else { format!(" ({place})") };
+        let place = if place.is_empty() {
+            String::new()
+        } else {
+            format!(" ({place})")
+        };
         // Nobody is left to tell when the reader is gone.
         let _ = writeln!(stdout(), "{mark}: {text}{place}");
     }
 
     pub fn warning(&self, place: &str, text: &str) {
-        self.trouble(&paint("warning", Colour::Yellow, stderr().is_terminal()), place, text);
+        self.trouble(
+            &paint("warning", Colour::Yellow, stderr().is_terminal()),
+            place,
+            text,
+        );
     }
 
     pub fn error(&self, place: &str, text: &str) {
-        self.trouble(&paint("error", Colour::Red, stderr().is_terminal()), place, text);
+        self.trouble(
+            &paint("error", Colour::Red, stderr().is_terminal()),
+            place,
+            text,
+        );
     }
 
     fn trouble(&self, mark: &str, place: &str, text: &str) {
-        let place = if place.is_empty() { String::new() } else { format!(" ({place})") };
+        let place = if place.is_empty() {
+            String::new()
+        } else {
+            format!(" ({place})")
+        };
         let _ = writeln!(stderr(), "{mark}: {}{place}: {text}", self.file);
     }
 }

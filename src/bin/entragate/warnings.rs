@@ -22,13 +22,22 @@ pub fn of(filter: &Filter, missing_variables: &BTreeSet<String>) -> Vec<String> 
 
 fn within(configuration: &Value) -> Vec<String> {
     let items = |name: &str| {
-        configuration.get(name).and_then(Value::as_array).into_iter().flatten().enumerate()
+        configuration
+            .get(name)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .enumerate()
     };
     let secrets = items("credentials").filter(|(_, entry)| entry.get("value").is_some());
     let secrets = secrets.map(|(index, _)| {
         format!("credentials[{index}].value: the secret stands in the configuration; prefer `env`")
     });
-    let any = |entry: &Value| entry.pointer("/entra/tenants/0").is_some_and(|tenant| tenant == "*");
+    let any = |entry: &Value| {
+        entry
+            .pointer("/entra/tenants/0")
+            .is_some_and(|tenant| tenant == "*")
+    };
     let tenants = items("issuers").filter(|(_, issuer)| any(issuer)).map(|(index, _)| {
         format!(
             "issuers[{index}].entra.tenants: every tenant of Entra ID is accepted; let rules ask \

@@ -16,10 +16,19 @@ pub(super) fn compile(
     env: Environment<'_>,
     findings: &mut Findings,
 ) -> Result<Vec<Credential>, Reported> {
-    names::check(AT, credentials.iter().map(|credential| credential.name.as_str()), findings);
+    names::check(
+        AT,
+        credentials
+            .iter()
+            .map(|credential| credential.name.as_str()),
+        findings,
+    );
     each(credentials, AT, findings, |wire, at, findings| {
         let value = value(wire, env, at, findings)?;
-        Ok(Credential { name: wire.name.as_str().into(), value })
+        Ok(Credential {
+            name: wire.name.as_str().into(),
+            value,
+        })
     })
 }
 
@@ -37,8 +46,17 @@ fn value(
         (None, None, Some(_), None) => Err(unbuilt::polled(at, findings)),
         (None, None, None, Some(_)) => Err(unbuilt::token_exchange(at, findings)),
         (env, value, http, exchange) => {
-            let given = [env.is_some(), value.is_some(), http.is_some(), exchange.is_some()];
-            let found = SOURCES.iter().copied().zip(given).filter(|(_, given)| *given);
+            let given = [
+                env.is_some(),
+                value.is_some(),
+                http.is_some(),
+                exchange.is_some(),
+            ];
+            let found = SOURCES
+                .iter()
+                .copied()
+                .zip(given)
+                .filter(|(_, given)| *given);
             let found = found.map(|(name, _)| name).collect();
             Err(findings.choose(at, SOURCES, found))
         }

@@ -16,9 +16,18 @@ pub(super) fn compile(
     let bill_to = optional(forward.bill_to.as_deref(), |name| {
         let rule = "is no organization's name; write it as Hugging Face does, in visible ASCII \
                     without blanks";
-        text::ruled(name, text::is_visible(name), rule, "forward.bill_to", findings)
+        text::ruled(
+            name,
+            text::is_visible(name),
+            rule,
+            "forward.bill_to",
+            findings,
+        )
     });
-    Ok(Forwarding { identity_headers: headers?, bill_to: bill_to? })
+    Ok(Forwarding {
+        identity_headers: headers?,
+        bill_to: bill_to?,
+    })
 }
 
 fn identity_headers(

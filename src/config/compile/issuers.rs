@@ -22,7 +22,11 @@ pub(super) fn compile(
         let otherwise = "name at least one issuer, or every request would be refused";
         return Err(findings.add(AT, Problem::EmptyList { otherwise }));
     }
-    names::check(AT, issuers.iter().map(|issuer| issuer.name.as_str()), findings);
+    names::check(
+        AT,
+        issuers.iter().map(|issuer| issuer.name.as_str()),
+        findings,
+    );
     let authorities: Vec<_> = issuers
         .iter()
         .enumerate()
@@ -31,7 +35,12 @@ pub(super) fn compile(
     overlap::refuse(issuers, &authorities, findings);
     let pairs: Vec<_> = issuers.iter().zip(authorities).collect();
     each(&pairs, AT, findings, |(wire, authority), at, findings| {
-        issuer(wire, authority.as_ref().map_err(|reported| *reported), at, findings)
+        issuer(
+            wire,
+            authority.as_ref().map_err(|reported| *reported),
+            at,
+            findings,
+        )
     })
 }
 
@@ -42,12 +51,18 @@ fn issuer(
     findings: &mut Findings,
 ) -> Result<(Issuer, KeySource), Reported> {
     let audiences = audiences(&wire.audiences, &path::member(at, "audiences"), findings);
-    let clients = each(&wire.clients, &path::member(at, "clients"), findings, |client, at, f| {
-        text::filled(client, at, f)
-    });
+    let clients = each(
+        &wire.clients,
+        &path::member(at, "clients"),
+        findings,
+        |client, at, f| text::filled(client, at, f),
+    );
     let algorithms = algorithms(wire, &path::member(at, "algorithms"), findings);
     let claims = claims(wire, &path::member(at, "claims"), findings);
-    let app_id = wire.entra.as_ref().and_then(|entra| entra.app_id.as_deref());
+    let app_id = wire
+        .entra
+        .as_ref()
+        .and_then(|entra| entra.app_id.as_deref());
     let at = path::member(at, "jwks");
     let source = jwks::compile(&wire.jwks, authority, app_id, &at, findings);
     let issuer = Issuer {
@@ -80,7 +95,11 @@ fn authority(
         }
         (entra, _) => {
             let of = &["entra", "oidc"];
-            let found = if entra.is_some() { of.to_vec() } else { Vec::new() };
+            let found = if entra.is_some() {
+                of.to_vec()
+            } else {
+                Vec::new()
+            };
             Err(findings.choose(at, of, found))
         }
     }
@@ -90,23 +109,32 @@ fn entra(wire: &wire::Entra, at: &str, findings: &mut Findings) -> Result<Entra,
     let tenants = tenants(&wire.tenants, &path::member(at, "tenants"), findings);
     let (v1, v2) = match wire.versions.as_deref() {
         None => (true, true),
-        Some(versions) => {
-            (versions.contains(&wire::Version::V1), versions.contains(&wire::Version::V2))
-        }
+        Some(versions) => (
+            versions.contains(&wire::Version::V1),
+            versions.contains(&wire::Version::V2),
+        ),
     };
     if let Some(id) = &wire.app_id {
         guid(id, "client id", &path::member(at, "app_id"), findings)?;
     }
     if !v1 && !v2 {
         let otherwise = "name v1, v2 or both, or remove the field for both";
-        return Err(findings.add(path::member(at, "versions"), Problem::EmptyList { otherwise }));
+        return Err(findings.add(
+            path::member(at, "versions"),
+            Problem::EmptyList { otherwise },
+        ));
     }
     let cloud = match wire.cloud {
         None | Some(wire::Cloud::Public) => Cloud::Public,
         Some(wire::Cloud::UsGov) => Cloud::UsGov,
         Some(wire::Cloud::China) => Cloud::China,
     };
-    Ok(Entra { tenants: tenants?, cloud, v1, v2 })
+    Ok(Entra {
+        tenants: tenants?,
+        cloud,
+        v1,
+        v2,
+    })
 }
 
 fn tenants(wire: &[String], at: &str, findings: &mut Findings) -> Result<Tenants, Reported> {
@@ -116,9 +144,11 @@ fn tenants(wire: &[String], at: &str, findings: &mut Findings) -> Result<Tenants
             Err(findings.add(at, Problem::EmptyList { otherwise }))
         }
         [any] if any == "*" => Ok(Tenants::Any),
-        listed => each(listed, at, findings, |tenant, at, findings| match tenant.as_str() {
-            "*" => Err(findings.add(at, Problem::WildcardNotAlone)),
-            tenant => guid(tenant, "tenant id", at, findings),
+        listed => each(listed, at, findings, |tenant, at, findings| {
+            match tenant.as_str() {
+                "*" => Err(findings.add(at, Problem::WildcardNotAlone)),
+                tenant => guid(tenant, "tenant id", at, findings),
+            }
         })
         .map(Tenants::Listed),
     }
@@ -133,7 +163,13 @@ pub(super) fn guid(
 ) -> Result<String, Reported> {
     match is_guid(text) {
         true => Ok(text.to_ascii_lowercase()),
-        false => Err(findings.add(at, Problem::NotGuid { what, text: text.to_owned() })),
+        false => Err(findings.add(
+            at,
+            Problem::NotGuid {
+                what,
+                text: text.to_owned(),
+            },
+        )),
     }
 }
 
@@ -143,7 +179,9 @@ fn audiences(wire: &[String], at: &str, findings: &mut Findings) -> Result<Vec<S
                          meant for other APIs would be accepted";
         return Err(findings.add(at, Problem::EmptyList { otherwise }));
     }
-    each(wire, at, findings, |audience, at, f| text::filled(audience, at, f))
+    each(wire, at, findings, |audience, at, f| {
+        text::filled(audience, at, f)
+    })
 }
 
 fn algorithms(
@@ -158,9 +196,9 @@ fn algorithms(
             let otherwise = "name the accepted algorithms, or remove the field for the default";
             Err(findings.add(at, Problem::EmptyList { otherwise }))
         }
-        Some(names) => {
-            each(names, at, findings, |name, at, findings| algorithm(name, at, findings))
-        }
+        Some(names) => each(names, at, findings, |name, at, findings| {
+            algorithm(name, at, findings)
+        }),
     }
 }
 
@@ -171,12 +209,17 @@ fn algorithm(name: &str, at: &str, findings: &mut Findings) -> Result<Algorithm,
     let upper = name.to_ascii_uppercase().replace(['-', '_'], "");
     let problem = match upper.as_str() {
         "NONE" => Problem::NoneAlgorithm,
-        hmac if hmac.starts_with("HS") => Problem::SymmetricAlgorithm { name: name.to_owned() },
+        hmac if hmac.starts_with("HS") => Problem::SymmetricAlgorithm {
+            name: name.to_owned(),
+        },
         _ => {
             // Only the spelling may differ: what ES512 was meant to be nobody can tell.
             let meant = |known: &&'static str| known.eq_ignore_ascii_case(&upper);
             let suggestion = Algorithm::ALL.map(Algorithm::name).into_iter().find(meant);
-            Problem::UnknownAlgorithm { name: name.to_owned(), suggestion }
+            Problem::UnknownAlgorithm {
+                name: name.to_owned(),
+                suggestion,
+            }
         }
     };
     Err(findings.add(at, problem))

@@ -28,13 +28,18 @@ pub(super) fn compile(
 ) -> Result<KeySource, Reported> {
     let schedule = schedule(jwks, at, findings);
     if jwks.discovery.is_none() && jwks.keys_cluster.is_some() {
-        let problem = Problem::Useless { beside: "an address of the keys; discovery needs it" };
+        let problem = Problem::Useless {
+            beside: "an address of the keys; discovery needs it",
+        };
         findings.add(path::member(at, "keys_cluster"), problem);
     }
     match (&jwks.uri, &jwks.discovery, &jwks.inline) {
         (Some(uri), None, None) => {
             let target = target(jwks, uri, "uri", at, findings);
-            Ok(KeySource::Uri { target: target?, schedule: schedule? })
+            Ok(KeySource::Uri {
+                target: target?,
+                schedule: schedule?,
+            })
         }
         (None, Some(uri), None) => {
             let target = target(jwks, uri, "discovery", at, findings)?;
@@ -43,24 +48,37 @@ pub(super) fn compile(
                 Some(name) => text::filled(name, &path::member(at, "keys_cluster"), findings)?,
             };
             let issuer = documented_issuer(authority?, &target.path);
-            Ok(KeySource::Discovery { target, issuer, keys_cluster, schedule: schedule? })
+            Ok(KeySource::Discovery {
+                target,
+                issuer,
+                keys_cluster,
+                schedule: schedule?,
+            })
         }
         (None, None, Some(inline)) => {
             refuse_fetching(jwks, at, findings);
             let at = path::member(&path::member(at, "inline"), "keys");
             let keys = KeySet::from_jwks(&inline.keys);
-            keys.map(KeySource::Inline).map_err(|error| findings.add(at, Problem::BadKeySet(error)))
+            keys.map(KeySource::Inline)
+                .map_err(|error| findings.add(at, Problem::BadKeySet(error)))
         }
         (None, None, None) => match authority? {
             Authority::Entra(entra) => {
                 let target = target(jwks, &derived(entra, app_id), "uri", at, findings);
-                Ok(KeySource::Uri { target: target?, schedule: schedule? })
+                Ok(KeySource::Uri {
+                    target: target?,
+                    schedule: schedule?,
+                })
             }
             Authority::Oidc { .. } => Err(findings.choose(at, SOURCES, Vec::new())),
         },
         (uri, discovery, inline) => {
             let given = [uri.is_some(), discovery.is_some(), inline.is_some()];
-            let found = SOURCES.iter().copied().zip(given).filter(|(_, given)| *given);
+            let found = SOURCES
+                .iter()
+                .copied()
+                .zip(given)
+                .filter(|(_, given)| *given);
             let found = found.map(|(name, _)| name).collect();
             Err(findings.choose(at, SOURCES, found))
         }
@@ -71,9 +89,20 @@ const SOURCES: &[&str] = &["uri", "discovery", "inline"];
 
 fn schedule(jwks: &wire::Jwks, at: &str, findings: &mut Findings) -> Result<Schedule, Reported> {
     let long = SECOND..=YEAR;
-    let refresh = text::duration(jwks.refresh, REFRESH, long.clone(), (at, "refresh"), findings);
-    let max_stale =
-        text::duration(jwks.max_stale, MAX_STALE, long.clone(), (at, "max_stale"), findings);
+    let refresh = text::duration(
+        jwks.refresh,
+        REFRESH,
+        long.clone(),
+        (at, "refresh"),
+        findings,
+    );
+    let max_stale = text::duration(
+        jwks.max_stale,
+        MAX_STALE,
+        long.clone(),
+        (at, "max_stale"),
+        findings,
+    );
     let cooldown = text::duration(jwks.cooldown, COOLDOWN, long, (at, "cooldown"), findings);
     let timeout = MILLISECOND..=HOUR;
     let timeout = text::duration(jwks.timeout, TIMEOUT, timeout, (at, "timeout"), findings);
@@ -82,7 +111,12 @@ fn schedule(jwks: &wire::Jwks, at: &str, findings: &mut Findings) -> Result<Sche
         let problem = Problem::StaleBeforeRefresh { refresh, max_stale };
         return Err(findings.add(path::member(at, "max_stale"), problem));
     }
-    Ok(Schedule { refresh, max_stale, cooldown: cooldown?, timeout: timeout? })
+    Ok(Schedule {
+        refresh,
+        max_stale,
+        cooldown: cooldown?,
+        timeout: timeout?,
+    })
 }
 
 fn target(
@@ -111,7 +145,9 @@ fn refuse_fetching(jwks: &wire::Jwks, at: &str, findings: &mut Findings) {
         ("timeout", jwks.timeout.is_some()),
     ] {
         if given {
-            let problem = Problem::Useless { beside: "inline keys, which are never fetched" };
+            let problem = Problem::Useless {
+                beside: "inline keys, which are never fetched",
+            };
             findings.add(path::member(at, field), problem);
         }
     }
@@ -121,7 +157,11 @@ fn refuse_fetching(jwks: &wire::Jwks, at: &str, findings: &mut Findings) {
 fn derived(entra: &Entra, app_id: Option<&str>) -> String {
     let tenant = only_tenant(entra).unwrap_or(COMMON);
     // Tokens of both versions are signed with the same keys; only the v2 set names their issuers.
-    let set = if entra.v2 { "discovery/v2.0/keys" } else { "discovery/keys" };
+    let set = if entra.v2 {
+        "discovery/v2.0/keys"
+    } else {
+        "discovery/keys"
+    };
     let uri = format!("https://{}/{tenant}/{set}", entra.cloud.login_host());
     match app_id {
         Some(id) => format!("{uri}?appid={id}"),
@@ -145,7 +185,11 @@ fn documented_issuer(authority: &Authority, path: &str) -> String {
     match authority {
         Authority::Oidc { issuer } => issuer.clone(),
         Authority::Entra(entra) => {
-            let version = if path.contains("/v2.0/") { Version::V2 } else { Version::V1 };
+            let version = if path.contains("/v2.0/") {
+                Version::V2
+            } else {
+                Version::V1
+            };
             let of_all = |part: &str| part == COMMON || part == "organizations";
             let tenant = only_tenant(entra).filter(|_| !path.split('/').any(of_all));
             entra.issuer(version, tenant.unwrap_or("{tenantid}"))

@@ -18,9 +18,19 @@ pub(super) fn check<'w>(
         let entry = path::item(section, index);
         let at = path::member(&entry, "name");
         if !is_name(name) {
-            findings.add(at, Problem::BadName { name: name.to_owned() });
+            findings.add(
+                at,
+                Problem::BadName {
+                    name: name.to_owned(),
+                },
+            );
         } else if let Some(first) = seen.iter().position(|other| *other == name) {
-            findings.add(at, Problem::DuplicateName { first: path::item(section, first) });
+            findings.add(
+                at,
+                Problem::DuplicateName {
+                    first: path::item(section, first),
+                },
+            );
         }
         seen.push(name);
     }
@@ -41,11 +51,19 @@ pub(super) struct Names<'w> {
 
 impl<'w> Names<'w> {
     pub(super) fn issuers(names: impl Iterator<Item = &'w str>) -> Self {
-        Self { kind: "issuer", section: "issuers", names: names.collect() }
+        Self {
+            kind: "issuer",
+            section: "issuers",
+            names: names.collect(),
+        }
     }
 
     pub(super) fn credentials(names: impl Iterator<Item = &'w str>) -> Self {
-        Self { kind: "credential", section: "credentials", names: names.collect() }
+        Self {
+            kind: "credential",
+            section: "credentials",
+            names: names.collect(),
+        }
     }
 
     /// The index of the name.
@@ -63,6 +81,13 @@ impl<'w> Names<'w> {
         }
         let suggestion = suggest::nearest(name, self.names.iter().copied()).map(str::to_owned);
         let (kind, name) = (self.kind, name.to_owned());
-        Err(findings.add(at, Problem::Dangling { kind, name, suggestion }))
+        Err(findings.add(
+            at,
+            Problem::Dangling {
+                kind,
+                name,
+                suggestion,
+            },
+        ))
     }
 }

@@ -35,8 +35,11 @@ pub(super) fn audit(
             Some(service::Log::Denied) => AuditLog::Denied,
             Some(service::Log::Off) => AuditLog::Off,
         },
-        claims: each(&audit.claims, "audit.claims", findings, |claim, at, findings| {
-            text::claim_path(claim, at, findings)
-        })?,
+        claims: each(
+            &audit.claims,
+            "audit.claims",
+            findings,
+            |claim, at, findings| text::claim_path(claim, at, findings),
+        )?,
     })
 }

@@ -11,6 +11,13 @@ use crate::token::claims::Kind;
 use crate::token::issuer::is_guid;
 use serde_json::Value;
 
+/// Azure compares resource ids without case.
+fn is_arm_id(id: &str) -> bool {
+    const PREFIX: &str = "/subscriptions/";
+    id.get(..PREFIX.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
+}
+
 /// `at` is where the requirement stands: `rules[0].require`, or an item of `all` or `any`.
 pub(super) fn compile(
     wire: &wire::Requirement,
@@ -39,7 +46,7 @@ pub(super) fn compile(
         Wire::Kind(wire::Kind::User) => Ok(Requirement::Kind(Kind::User)),
         Wire::Kind(wire::Kind::App) => Ok(Requirement::Kind(Kind::App)),
         Wire::ManagedIdentity(id) => {
-            let obeys = id.starts_with("/subscriptions/") || is_guid(id);
+            let obeys = is_arm_id(id) || is_guid(id);
             let rule = "is no managed identity; write its object id (a GUID) or its ARM id, which \
                         begins with /subscriptions/";
             text::ruled(id, obeys, rule, &inside("managed_identity"), findings)
@@ -76,7 +83,9 @@ fn several(
     if parts.is_empty() {
         return Err(findings.add(at, Problem::EmptyList { otherwise }));
     }
-    each(parts, at, findings, |part, at, findings| compile(part, known_issuers, at, findings))
+    each(parts, at, findings, |part, at, findings| {
+        compile(part, known_issuers, at, findings)
+    })
 }
 
 fn filled(
@@ -104,13 +113,21 @@ fn claim(wire: &wire::Claim, at: &str, findings: &mut Findings) -> Result<Requir
         }
         (None, None, None, Some(present)) => Ok(ClaimTest::Present(present)),
         (equals, one_of, contains, present) => {
-            let given = [equals.is_some(), one_of.is_some(), contains.is_some(), present.is_some()];
+            let given = [
+                equals.is_some(),
+                one_of.is_some(),
+                contains.is_some(),
+                present.is_some(),
+            ];
             let found = TESTS.iter().copied().zip(given).filter(|(_, given)| *given);
             let found = found.map(|(name, _)| name).collect();
             Err(findings.choose(at, TESTS, found))
         }
     };
-    Ok(Requirement::Claim { path: path?, test: test? })
+    Ok(Requirement::Claim {
+        path: path?,
+        test: test?,
+    })
 }
 
 fn one_of(values: &[Value], at: &str, findings: &mut Findings) -> Result<Vec<Value>, Reported> {

@@ -11,15 +11,24 @@ use crate::policy::rule::{AnonymousRule, Effect, Match, Mode, Policy, Requiremen
 const AT: &str = "rules";
 
 pub(super) fn compile(config: &Config, findings: &mut Findings) -> Result<Policy, Reported> {
-    names::check(AT, config.rules.iter().map(|rule| rule.name.as_str()), findings);
+    names::check(
+        AT,
+        config.rules.iter().map(|rule| rule.name.as_str()),
+        findings,
+    );
     let known = Known {
         issuers: Names::issuers(config.issuers.iter().map(|issuer| issuer.name.as_str())),
         credentials: Names::credentials(config.credentials.iter().map(|c| c.name.as_str())),
     };
-    let rules = each(&config.rules, AT, findings, |rule, at, findings| match rule.anonymous {
-        true => anonymous(rule, &known, at, findings).map(Compiled::Anonymous),
-        false => ordinary(rule, &known, at, findings).map(Compiled::Ordinary),
-    })?;
+    let rules = each(
+        &config.rules,
+        AT,
+        findings,
+        |rule, at, findings| match rule.anonymous {
+            true => anonymous(rule, &known, at, findings).map(Compiled::Anonymous),
+            false => ordinary(rule, &known, at, findings).map(Compiled::Ordinary),
+        },
+    )?;
     let mut policy = Policy::default();
     for rule in rules {
         match rule {
@@ -50,9 +59,21 @@ fn anonymous(
     let mut refused = None;
     for (field, given, what) in [
         ("require", wire.require.is_some(), "`require`"),
-        ("effect", wire.effect == Some(wire::Effect::Deny), "`effect: deny`"),
-        ("mode", wire.mode == Some(wire::Mode::Shadow), "`mode: shadow`"),
-        ("match.issuers", wire.matches.issuers.is_some(), "`match.issuers`"),
+        (
+            "effect",
+            wire.effect == Some(wire::Effect::Deny),
+            "`effect: deny`",
+        ),
+        (
+            "mode",
+            wire.mode == Some(wire::Mode::Shadow),
+            "`mode: shadow`",
+        ),
+        (
+            "match.issuers",
+            wire.matches.issuers.is_some(),
+            "`match.issuers`",
+        ),
     ] {
         if given {
             let at = format!("{at}.{field}");
@@ -66,7 +87,9 @@ fn anonymous(
     }
     let matches = matches(m, known, &path::member(at, "match"), findings);
     let credential = optional(wire.credential.as_deref(), |name| {
-        known.credentials.find(name, &path::member(at, "credential"), findings)
+        known
+            .credentials
+            .find(name, &path::member(at, "credential"), findings)
     });
     match refused {
         Some(reported) => Err(reported),
@@ -87,9 +110,12 @@ fn ordinary(
     let matches = matches(&wire.matches, known, &path::member(at, "match"), findings);
     let effect = effect(wire, known, at, findings);
     let require = match (&wire.require, wire.effect) {
-        (Some(requirement), _) => {
-            require::compile(requirement, &known.issuers, &path::member(at, "require"), findings)
-        }
+        (Some(requirement), _) => require::compile(
+            requirement,
+            &known.issuers,
+            &path::member(at, "require"),
+            findings,
+        ),
         // A deny rule that asks nothing denies whoever calls: nothing is left to satisfy.
         (None, Some(wire::Effect::Deny)) => Ok(Requirement::All(Vec::new())),
         (None, _) => Err(asked(at, "require", Problem::NoRequirement, findings)),
@@ -108,7 +134,9 @@ fn ordinary(
 
 /// Adds that a rule lacks what only those that allow need, if it is known to be one.
 fn asked(at: &str, field: &str, problem: Problem, findings: &mut Findings) -> Reported {
-    let unsure = findings.unsure(at, "anonymous").or(findings.unsure(at, "effect"));
+    let unsure = findings
+        .unsure(at, "anonymous")
+        .or(findings.unsure(at, "effect"));
     unsure.unwrap_or_else(|| findings.absent(at, field, problem))
 }
 
@@ -141,13 +169,36 @@ fn matches(
     at: &str,
     findings: &mut Findings,
 ) -> Result<Match, Reported> {
-    let hosts = entries(&wire.hosts, &path::member(at, "hosts"), findings, patterns::host);
-    let methods = entries(&wire.methods, &path::member(at, "methods"), findings, patterns::method);
-    let paths = entries(&wire.paths, &path::member(at, "paths"), findings, patterns::path);
-    let issuers = entries(&wire.issuers, &path::member(at, "issuers"), findings, |name, at, f| {
-        known.issuers.find(name, at, f).map(|_| name.into())
-    });
-    Ok(Match { hosts: hosts?, methods: methods?, paths: paths?, issuers: issuers? })
+    let hosts = entries(
+        &wire.hosts,
+        &path::member(at, "hosts"),
+        findings,
+        patterns::host,
+    );
+    let methods = entries(
+        &wire.methods,
+        &path::member(at, "methods"),
+        findings,
+        patterns::method,
+    );
+    let paths = entries(
+        &wire.paths,
+        &path::member(at, "paths"),
+        findings,
+        patterns::path,
+    );
+    let issuers = entries(
+        &wire.issuers,
+        &path::member(at, "issuers"),
+        findings,
+        |name, at, f| known.issuers.find(name, at, f).map(|_| name.into()),
+    );
+    Ok(Match {
+        hosts: hosts?,
+        methods: methods?,
+        paths: paths?,
+        issuers: issuers?,
+    })
 }
 
 /// The entries of one field; a field that is absent matches everything, an empty one is refused.

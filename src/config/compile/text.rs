@@ -22,10 +22,16 @@ pub(super) fn duration(
     (object, field): (&str, &str),
     findings: &mut Findings,
 ) -> Result<Duration, Reported> {
-    let Some(Span(given)) = given else { return Ok(default) };
+    let Some(Span(given)) = given else {
+        return Ok(default);
+    };
     let problem = match given {
-        short if short < *bounds.start() => Problem::TooShort { least: *bounds.start() },
-        long if long > *bounds.end() => Problem::TooLong { most: *bounds.end() },
+        short if short < *bounds.start() => Problem::TooShort {
+            least: *bounds.start(),
+        },
+        long if long > *bounds.end() => Problem::TooLong {
+            most: *bounds.end(),
+        },
         _ => return Ok(given),
     };
     Err(findings.add(path::member(object, field), problem))
@@ -39,12 +45,20 @@ pub(super) fn number(
     (object, field): (&str, &str),
     findings: &mut Findings,
 ) -> Result<usize, Reported> {
-    let Some(given) = given else { return Ok(default) };
-    match usize::try_from(given).ok().filter(|number| bounds.contains(number)) {
+    let Some(given) = given else {
+        return Ok(default);
+    };
+    match usize::try_from(given)
+        .ok()
+        .filter(|number| bounds.contains(number))
+    {
         Some(number) => Ok(number),
         None => {
             let (least, most) = (*bounds.start() as u64, *bounds.end() as u64);
-            Err(findings.add(path::member(object, field), Problem::OutOfRange { least, most }))
+            Err(findings.add(
+                path::member(object, field),
+                Problem::OutOfRange { least, most },
+            ))
         }
     }
 }

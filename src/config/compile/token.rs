@@ -24,8 +24,13 @@ pub(super) fn compile(
 ) -> Result<TokenRules, Reported> {
     let carriers = carriers(token.headers.as_deref(), findings);
     let skew = Duration::ZERO..=HOUR;
-    let skew =
-        text::duration(token.clock_skew, CLOCK_SKEW, skew, ("token", "clock_skew"), findings);
+    let skew = text::duration(
+        token.clock_skew,
+        CLOCK_SKEW,
+        skew,
+        ("token", "clock_skew"),
+        findings,
+    );
     let most = ("token", "max_bytes");
     let max_bytes = text::number(token.max_bytes, MAX_BYTES, 1..=MOST_BYTES, most, findings);
     let lifetime = ("token", "max_lifetime");
@@ -51,7 +56,10 @@ pub(super) fn wait(wait: &wire::Wait, findings: &mut Findings) -> Result<WaitLim
     let timeout = text::duration(wait.timeout, WAIT, MILLISECOND..=HOUR, timeout, findings);
     let requests = ("wait", "requests");
     let requests = text::number(wait.requests, WAITING, 0..=MOST_WAITING, requests, findings);
-    Ok(WaitLimits { timeout: timeout?, requests: requests? })
+    Ok(WaitLimits {
+        timeout: timeout?,
+        requests: requests?,
+    })
 }
 
 fn carriers(
@@ -84,7 +92,10 @@ fn carriers(
             return Err(findings.add(name_at, Problem::DuplicateHeader { first }));
         }
         seen.push(lower);
-        Ok(Carrier { header: header?, scheme: scheme? })
+        Ok(Carrier {
+            header: header?,
+            scheme: scheme?,
+        })
     })
 }
 

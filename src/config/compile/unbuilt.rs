@@ -16,34 +16,80 @@ pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
     }
     for (index, rule) in wire.rules.iter().enumerate() {
         let field = format!("rules[{index}].match.models");
-        refuse_if(rule.matches.models.is_some(), &field, "rules by model", findings);
+        refuse_if(
+            rule.matches.models.is_some(),
+            &field,
+            "rules by model",
+            findings,
+        );
     }
     let mut refuse = |given, field, feature| refuse_if(given, field, feature, findings);
 
     let caches = |cache: &Cache| cache.ttl.is_none_or(|ttl| !ttl.0.is_zero());
-    refuse(wire.cache.as_ref().is_some_and(caches), "cache.ttl", "caches of verified tokens");
-    refuse(!wire.endpoints.is_empty(), "endpoints", "tables of endpoints");
+    refuse(
+        wire.cache.as_ref().is_some_and(caches),
+        "cache.ttl",
+        "caches of verified tokens",
+    );
+    refuse(
+        !wire.endpoints.is_empty(),
+        "endpoints",
+        "tables of endpoints",
+    );
 
     let forward = &wire.forward;
-    let waits = forward.scale_up_timeout.is_some_and(|timeout| !timeout.0.is_zero());
+    let waits = forward
+        .scale_up_timeout
+        .is_some_and(|timeout| !timeout.0.is_zero());
     let remaps_auth = forward.remap_upstream_auth == Some(true);
     let remaps_unavailable = forward.remap_upstream_unavailable == Some(true);
     let filters = forward.filter_models == Some(true);
-    refuse(remaps_auth, "forward.remap_upstream_auth", "remapped answers");
-    refuse(remaps_unavailable, "forward.remap_upstream_unavailable", "remapped answers");
+    refuse(
+        remaps_auth,
+        "forward.remap_upstream_auth",
+        "remapped answers",
+    );
+    refuse(
+        remaps_unavailable,
+        "forward.remap_upstream_unavailable",
+        "remapped answers",
+    );
     refuse(waits, "forward.scale_up_timeout", "scale-up timeouts");
     refuse(filters, "forward.filter_models", "filtered lists of models");
 
     let document = wire.replies.protected_resource.is_some();
-    refuse(document, "replies.protected_resource", "protected-resource documents");
+    refuse(
+        document,
+        "replies.protected_resource",
+        "protected-resource documents",
+    );
     refuse(wire.revocation.is_some(), "revocation", "revocation feeds");
-    refuse(wire.audit.export.is_some(), "audit.export", "exports of audit records");
+    refuse(
+        wire.audit.export.is_some(),
+        "audit.export",
+        "exports of audit records",
+    );
     refuse(wire.usage == Some(true), "usage", "records of token usage");
-    refuse(wire.crypto == Some(Crypto::Host), "crypto", "signature checks by the host");
+    refuse(
+        wire.crypto == Some(Crypto::Host),
+        "crypto",
+        "signature checks by the host",
+    );
 
-    refuse(wire.limits.body_inspected.is_some(), "limits.body_inspected", "looks into bodies");
-    let hops = wire.client_address.trusted_hops.is_some_and(|hops| hops > 0);
-    refuse(hops, "client_address.trusted_hops", "forwarded client addresses");
+    refuse(
+        wire.limits.body_inspected.is_some(),
+        "limits.body_inspected",
+        "looks into bodies",
+    );
+    let hops = wire
+        .client_address
+        .trusted_hops
+        .is_some_and(|hops| hops > 0);
+    refuse(
+        hops,
+        "client_address.trusted_hops",
+        "forwarded client addresses",
+    );
 }
 
 fn refuse_if(given: bool, field: &str, feature: &'static str, findings: &mut Findings) {
@@ -65,7 +111,12 @@ pub(super) fn mfa(at: &str, findings: &mut Findings) -> Reported {
 }
 
 pub(super) fn auth_context(at: &str, findings: &mut Findings) -> Reported {
-    not_built(at, "auth_context", "rules by authentication context", findings)
+    not_built(
+        at,
+        "auth_context",
+        "rules by authentication context",
+        findings,
+    )
 }
 
 pub(super) fn source(at: &str, findings: &mut Findings) -> Reported {

@@ -16,7 +16,10 @@ pub(super) struct Items<'n, 'de> {
 
 impl<'n, 'de> Items<'n, 'de> {
     pub(super) fn new(node: &'n Node<'de>, items: &'de [Value]) -> Self {
-        Self { node, items: items.iter().enumerate() }
+        Self {
+            node,
+            items: items.iter().enumerate(),
+        }
     }
 }
 
@@ -27,9 +30,12 @@ impl<'de> SeqAccess<'de> for Items<'_, 'de> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, ReadError> {
-        let Some((index, item)) = self.items.next() else { return Ok(None) };
+        let Some((index, item)) = self.items.next() else {
+            return Ok(None);
+        };
         let path = path::item(&self.node.path, index);
-        seed.deserialize(self.node.inner(path, Some(item))).map(Some)
+        seed.deserialize(self.node.inner(path, Some(item)))
+            .map(Some)
     }
 }
 
@@ -42,7 +48,11 @@ pub(super) struct Members<'n, 'de> {
 
 impl<'n, 'de> Members<'n, 'de> {
     pub(super) fn new(node: &'n Node<'de>, members: Vec<(&'de str, Option<&'de Value>)>) -> Self {
-        Self { node, members: members.into_iter(), current: None }
+        Self {
+            node,
+            members: members.into_iter(),
+            current: None,
+        }
     }
 }
 
@@ -54,7 +64,9 @@ impl<'de> MapAccess<'de> for Members<'_, 'de> {
         seed: K,
     ) -> Result<Option<K::Value>, ReadError> {
         self.current = self.members.next();
-        let Some((name, _)) = self.current else { return Ok(None) };
+        let Some((name, _)) = self.current else {
+            return Ok(None);
+        };
         seed.deserialize(StrDeserializer::new(name))
             .map(Some)
             .map_err(|error: ReadError| error.at(&path::member(&self.node.path, name)))
@@ -79,7 +91,11 @@ impl<'de> Choice<'de> {
         choice: &'static str,
         content: Option<Option<&'de Value>>,
     ) -> Self {
-        Self { node, choice, content }
+        Self {
+            node,
+            choice,
+            content,
+        }
     }
 }
 
@@ -105,7 +121,9 @@ impl<'de> VariantAccess<'de> for Choice<'de> {
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, ReadError> {
         match self.content {
-            None => Err(self.node.error(Problem::BareChoice { choice: self.choice })),
+            None => Err(self.node.error(Problem::BareChoice {
+                choice: self.choice,
+            })),
             Some(content) => seed.deserialize(self.node.member(self.choice, content)),
         }
     }

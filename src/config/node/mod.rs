@@ -28,7 +28,11 @@ pub(super) fn read<T: for<'de> Deserialize<'de>>(
     let mut notes = Notes::default();
     for _ in 0..MAX_ERRORS {
         let root = Some(value).filter(|_| !notes.holes.contains(""));
-        match T::deserialize(Node { value: root, path: String::new(), notes: &notes }) {
+        match T::deserialize(Node {
+            value: root,
+            path: String::new(),
+            notes: &notes,
+        }) {
             Ok(shape) => return Some(shape),
             Err(error) => notes.take(error, findings),
         }
@@ -72,7 +76,11 @@ impl<'a> Node<'a> {
 
     fn inner(&self, path: String, value: Option<&'a Value>) -> Self {
         let value = value.filter(|_| !self.notes.holes.contains(&path));
-        Self { value, path, notes: self.notes }
+        Self {
+            value,
+            path,
+            notes: self.notes,
+        }
     }
 
     fn wrong_type(&self, expected: &'static str) -> ReadError {
@@ -100,7 +108,9 @@ impl<'a> Node<'a> {
         members: Vec<(&'a str, Option<&'a Value>)>,
         visitor: V,
     ) -> Result<V::Value, ReadError> {
-        visitor.visit_map(Members::new(self, members)).map_err(|error| error.at(&self.path))
+        visitor
+            .visit_map(Members::new(self, members))
+            .map_err(|error| error.at(&self.path))
     }
 
     /// The members that are there and known, and the known ones that are holes.
@@ -110,7 +120,9 @@ impl<'a> Node<'a> {
         known: &'static [&'static str],
     ) -> Vec<(&'a str, Option<&'a Value>)> {
         let at = |name: &str| path::member(&self.path, name);
-        let given = object.iter().map(|(name, value)| (name.as_str(), Some(value)));
+        let given = object
+            .iter()
+            .map(|(name, value)| (name.as_str(), Some(value)));
         let holes = known.iter().map(|name| (*name, None));
         given
             .filter(|(name, _)| !self.notes.unknown.contains(&at(name)))
@@ -122,7 +134,9 @@ impl<'a> Node<'a> {
 
     /// Whether a secret may stand here, so that no message may quote it.
     fn may_be_secret(&self) -> bool {
-        self.path.split('.').any(|part| matches!(part, "auth" | "client_secret" | "value"))
+        self.path
+            .split('.')
+            .any(|part| matches!(part, "auth" | "client_secret" | "value"))
     }
 }
 
@@ -169,9 +183,9 @@ impl<'de> Deserializer<'de> for Node<'de> {
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         match self.value {
             None => visitor.visit_str(""),
-            Some(Value::String(text)) => {
-                visitor.visit_str(text).map_err(|error: ReadError| error.at(&self.path))
-            }
+            Some(Value::String(text)) => visitor
+                .visit_str(text)
+                .map_err(|error: ReadError| error.at(&self.path)),
             Some(_) => Err(self.wrong_type("a text")),
         }
     }
@@ -238,7 +252,10 @@ impl<'de> Deserializer<'de> for Node<'de> {
             Some(Value::Object(members)) => match (members.iter().next(), members.len()) {
                 (Some((name, content)), 1) => (name.as_str(), Some(Some(content))),
                 (_, found) => {
-                    return Err(self.error(Problem::NotOneChoice { found, expected: variants }));
+                    return Err(self.error(Problem::NotOneChoice {
+                        found,
+                        expected: variants,
+                    }));
                 }
             },
             Some(_) => return Err(self.wrong_type("a text or an object")),

@@ -18,7 +18,11 @@ pub(super) struct ReadError {
 
 impl ReadError {
     pub(super) fn new(problem: Problem) -> Self {
-        Self { path: None, member: None, problem }
+        Self {
+            path: None,
+            member: None,
+            problem,
+        }
     }
 
     /// Says where, unless an inner place has.
@@ -45,17 +49,25 @@ impl de::Error for ReadError {
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
         let suggestion = suggest::nearest(field, expected.iter().copied());
-        Self::new(Problem::UnknownField { expected, suggestion })
+        Self::new(Problem::UnknownField {
+            expected,
+            suggestion,
+        })
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self { member: Some(field), ..Self::new(Problem::Missing) }
+        Self {
+            member: Some(field),
+            ..Self::new(Problem::Missing)
+        }
     }
 
     /// Only a text that should be a duration comes here; see `wire::span`.
     fn invalid_value(unexpected: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
         match unexpected {
-            de::Unexpected::Str(text) => Self::new(Problem::NotDuration { text: text.to_owned() }),
+            de::Unexpected::Str(text) => Self::new(Problem::NotDuration {
+                text: text.to_owned(),
+            }),
             _ => Self::new(Problem::Unreadable(format!("must be {expected}"))),
         }
     }

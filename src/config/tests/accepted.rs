@@ -22,26 +22,44 @@ fn defaults_are_the_contract_s() {
             {"name": "o", "oidc": {"issuer": "i"}, "audiences": ["a"], "jwks": {"cluster": "c", "uri": "https://h/k"}},
         ],
     }));
-    let [entra, oidc] = config.issuers.as_slice() else { panic!() };
-    let Authority::Entra(preset) = &entra.authority else { panic!() };
+    let [entra, oidc] = config.issuers.as_slice() else {
+        panic!()
+    };
+    let Authority::Entra(preset) = &entra.authority else {
+        panic!()
+    };
     assert!(preset.v1 && preset.v2);
     assert_eq!(entra.algorithms, [Algorithm::Rs256]);
     assert_eq!(oidc.algorithms, [Algorithm::Rs256, Algorithm::Es256]);
-    assert_eq!((entra.claims.object.as_str(), oidc.claims.object.as_str()), ("oid", "sub"));
+    assert_eq!(
+        (entra.claims.object.as_str(), oidc.claims.object.as_str()),
+        ("oid", "sub")
+    );
     assert_eq!(entra.claims.roles.as_str(), "roles");
     assert_eq!(entra.claims.groups.as_str(), "groups");
     assert_eq!(entra.claims.tenant.as_str(), "tid");
     assert!(entra.claims.scope.is_none() && entra.claims.client.is_none());
-    let KeySource::Uri { schedule, .. } = &config.sources[1] else { panic!() };
-    assert_eq!((schedule.refresh, schedule.max_stale), (secs(3600), secs(24 * 3600)));
+    let KeySource::Uri { schedule, .. } = &config.sources[1] else {
+        panic!()
+    };
+    assert_eq!(
+        (schedule.refresh, schedule.max_stale),
+        (secs(3600), secs(24 * 3600))
+    );
     assert_eq!((schedule.cooldown, schedule.timeout), (secs(30), secs(5)));
     let token = &config.token;
     assert_eq!(token.carriers[0].header, "authorization");
     assert_eq!(token.carriers[0].scheme.as_deref(), Some("Bearer"));
-    assert_eq!((token.clock_skew, token.max_bytes, token.max_lifetime), (secs(60), 24_576, None));
+    assert_eq!(
+        (token.clock_skew, token.max_bytes, token.max_lifetime),
+        (secs(60), 24_576, None)
+    );
     assert_eq!(token.types, ["jwt", "at+jwt"]);
     assert_eq!((config.wait.timeout, config.wait.requests), (secs(2), 1024));
-    assert_eq!((config.replies.realm.as_str(), config.replies.detail), ("hf", Detail::Full));
+    assert_eq!(
+        (config.replies.realm.as_str(), config.replies.detail),
+        ("hf", Detail::Full)
+    );
     assert_eq!(config.audit.log, AuditLog::All);
     assert!(config.forward.identity_headers.is_empty() && config.forward.bill_to.is_none());
     assert!(config.policy.rules.is_empty() && config.policy.anonymous.is_empty());
@@ -89,8 +107,14 @@ fn keys_of_entra_are_derived() {
         ),
     ] {
         let config = accepted(&with("/issuers/0/entra", entra.clone()));
-        let KeySource::Uri { target, .. } = &config.sources[0] else { panic!() };
-        assert_eq!((target.authority.as_str(), &target.path), (host, &path), "{entra}");
+        let KeySource::Uri { target, .. } = &config.sources[0] else {
+            panic!()
+        };
+        assert_eq!(
+            (target.authority.as_str(), &target.path),
+            (host, &path),
+            "{entra}"
+        );
         assert_eq!((target.cluster.as_str(), target.scheme), ("entra", "https"));
     }
 }
@@ -100,7 +124,11 @@ fn discovery_and_inline_keys() {
     let discovery = |issuer: usize, uri: &str| {
         let jwks = json!({"cluster": "c", "discovery": uri});
         let config = accepted(&with(&format!("/issuers/{issuer}/jwks"), jwks));
-        let KeySource::Discovery { issuer, keys_cluster, .. } = config.sources[issuer].clone()
+        let KeySource::Discovery {
+            issuer,
+            keys_cluster,
+            ..
+        } = config.sources[issuer].clone()
         else {
             panic!()
         };
@@ -115,10 +143,22 @@ fn discovery_and_inline_keys() {
             ),
         )
     };
-    assert_eq!(discovery(1, "https://kc.example/x"), "https://kc.example/realms/ml");
-    assert_eq!(entra(TENANT, "/v2.0"), format!("https://login.microsoftonline.com/{TENANT}/v2.0"));
-    assert_eq!(entra("common", "/v2.0"), "https://login.microsoftonline.com/{tenantid}/v2.0");
-    assert_eq!(entra(TENANT, ""), format!("https://sts.windows.net/{TENANT}/"));
+    assert_eq!(
+        discovery(1, "https://kc.example/x"),
+        "https://kc.example/realms/ml"
+    );
+    assert_eq!(
+        entra(TENANT, "/v2.0"),
+        format!("https://login.microsoftonline.com/{TENANT}/v2.0")
+    );
+    assert_eq!(
+        entra("common", "/v2.0"),
+        "https://login.microsoftonline.com/{tenantid}/v2.0"
+    );
+    assert_eq!(
+        entra(TENANT, ""),
+        format!("https://sts.windows.net/{TENANT}/")
+    );
     let jwks = json!({"cluster": "c", "discovery": "https://h/x", "keys_cluster": "k"});
     let config = accepted(&with("/issuers/1/jwks", jwks));
     assert!(
@@ -151,31 +191,54 @@ fn rules_become_policy() {
         ]}),
     );
     let policy = accepted(&config).policy;
-    let [health] = policy.anonymous.as_slice() else { panic!() };
+    let [health] = policy.anonymous.as_slice() else {
+        panic!()
+    };
     assert_eq!((health.name.as_ref(), health.credential), ("health", None));
-    let [contractors, scientists] = policy.rules.as_slice() else { panic!() };
+    let [contractors, scientists] = policy.rules.as_slice() else {
+        panic!()
+    };
     assert_eq!(contractors.effect, Effect::Deny);
-    assert_eq!(contractors.require, Requirement::All(Vec::new()), "whoever calls");
+    assert_eq!(
+        contractors.require,
+        Requirement::All(Vec::new()),
+        "whoever calls"
+    );
     assert_eq!(scientists.effect, Effect::Allow { credential: 0 });
     assert_eq!(scientists.mode, Mode::Shadow);
     assert_eq!(scientists.matches.methods, ["POST"]);
     assert!(scientists.matches.hosts[0].matches("a.contoso.com"));
     assert_eq!(scientists.matches.issuers[0].as_ref(), "keycloak");
-    let Requirement::All(parts) = &scientists.require else { panic!() };
+    let Requirement::All(parts) = &scientists.require else {
+        panic!()
+    };
     assert_eq!(parts.len(), 10);
-    let Requirement::Claim { path, test } = &parts[8] else { panic!() };
+    let Requirement::Claim { path, test } = &parts[8] else {
+        panic!()
+    };
     assert_eq!(path.as_str(), "/a/b");
-    assert_eq!(*test, ClaimTest::OneOf(vec![json!("x"), json!(1), json!(true)]));
+    assert_eq!(
+        *test,
+        ClaimTest::OneOf(vec![json!("x"), json!(1), json!(true)])
+    );
 }
 
 #[test]
 fn the_rest() {
     let mut config = base();
     set(&mut config, "/issuers/0/entra/tenants", json!(["*"]));
-    set(&mut config, "/issuers/0/algorithms", json!(["Ed25519", "PS384"]));
+    set(
+        &mut config,
+        "/issuers/0/algorithms",
+        json!(["Ed25519", "PS384"]),
+    );
     set(&mut config, "/issuers/0/groups_overage", json!("deny"));
     set(&mut config, "/issuers/0/clients", json!([]));
-    set(&mut config, "/issuers/1/claims", json!({"roles": "/realm_access/roles", "client": "azp"}));
+    set(
+        &mut config,
+        "/issuers/1/claims",
+        json!({"roles": "/realm_access/roles", "client": "azp"}),
+    );
     set(
         &mut config,
         "/token",
@@ -192,8 +255,16 @@ fn the_rest() {
             "remap_upstream_auth": false, "filter_models": false, "scale_up_timeout": "0s",
         }),
     );
-    set(&mut config, "/audit", json!({"log": "denied", "claims": ["/a"]}));
-    set(&mut config, "/replies", json!({"detail": "minimal", "realm": "my models"}));
+    set(
+        &mut config,
+        "/audit",
+        json!({"log": "denied", "claims": ["/a"]}),
+    );
+    set(
+        &mut config,
+        "/replies",
+        json!({"detail": "minimal", "realm": "my models"}),
+    );
     for (field, value) in [
         ("cache", json!({"ttl": "0s", "entries": 1})),
         ("endpoints", json!([])),
@@ -205,19 +276,36 @@ fn the_rest() {
         set(&mut config, &format!("/{field}"), value);
     }
     let config = accepted(&config);
-    let Authority::Entra(entra) = &config.issuers[0].authority else { panic!() };
+    let Authority::Entra(entra) = &config.issuers[0].authority else {
+        panic!()
+    };
     assert_eq!(entra.tenants, Tenants::Any);
-    assert_eq!(config.issuers[0].algorithms, [Algorithm::EdDsa, Algorithm::Ps384]);
-    assert_eq!(config.issuers[1].claims.roles.as_str(), "/realm_access/roles");
+    assert_eq!(
+        config.issuers[0].algorithms,
+        [Algorithm::EdDsa, Algorithm::Ps384]
+    );
+    assert_eq!(
+        config.issuers[1].claims.roles.as_str(),
+        "/realm_access/roles"
+    );
     assert_eq!(config.token.carriers[0].header, "x-api-key");
     assert_eq!(config.token.carriers[0].scheme, None);
     assert_eq!(config.token.max_lifetime, Some(secs(24 * 3600)));
     assert_eq!(config.token.types, ["at+jwt"]);
     let headers = &config.forward.identity_headers;
-    assert!(headers.contains(&("x-oid".into(), IdentityField::Object)), "{headers:?}");
-    assert!(matches!(&headers[1], (name, IdentityField::Kind) if name == "x-kind"), "{headers:?}");
+    assert!(
+        headers.contains(&("x-oid".into(), IdentityField::Object)),
+        "{headers:?}"
+    );
+    assert!(
+        matches!(&headers[1], (name, IdentityField::Kind) if name == "x-kind"),
+        "{headers:?}"
+    );
     assert_eq!(config.forward.bill_to.as_deref(), Some("contoso"));
-    assert_eq!((config.audit.log, config.audit.claims.len()), (AuditLog::Denied, 1));
+    assert_eq!(
+        (config.audit.log, config.audit.claims.len()),
+        (AuditLog::Denied, 1)
+    );
     assert_eq!(config.replies.detail, Detail::Minimal);
     assert_eq!(config.credentials[0].value.expose(), "hf_environmentsecret");
     assert_eq!(config.credentials[1].value.expose(), "hf_inlinesecret");
@@ -231,7 +319,10 @@ fn issuers_that_only_look_alike() {
     set(&mut config, "/issuers/0/entra/versions", json!(["v2"]));
     for (name, entra) in [
         ("v1", json!({"tenants": [TENANT], "versions": ["v1"]})),
-        ("gov", json!({"tenants": [TENANT], "versions": ["v2"], "cloud": "us_gov"})),
+        (
+            "gov",
+            json!({"tenants": [TENANT], "versions": ["v2"], "cloud": "us_gov"}),
+        ),
         ("other", json!({"tenants": [OTHER_TENANT]})),
     ] {
         set(

@@ -13,7 +13,10 @@ fn json_and_struct_are_one_configuration() {
     // And the same errors.
     let config = with("/token", json!({"max_bytes": 0, "x": 1.5}));
     let json = load(config.to_string().as_bytes(), &environment).unwrap_err();
-    assert_eq!(json, load(&write::object(&config), &environment).unwrap_err());
+    assert_eq!(
+        json,
+        load(&write::object(&config), &environment).unwrap_err()
+    );
 }
 
 /// Deterministic random numbers (xorshift64*).
@@ -29,7 +32,9 @@ impl Random {
 
     fn mutate(&mut self, bytes: &mut Vec<u8>) {
         for _ in 0..=self.below(4) {
-            let at = self.below(bytes.len().max(1)).min(bytes.len().saturating_sub(1));
+            let at = self
+                .below(bytes.len().max(1))
+                .min(bytes.len().saturating_sub(1));
             match self.below(5) {
                 0 => bytes[at] = self.below(256) as u8,
                 1 => drop(bytes.remove(at)),
@@ -84,12 +89,18 @@ fn misplaced_values_never_panic_nor_leak() {
         }
         if let Err(errors) = try_load(&config) {
             let text = errors.to_string();
-            assert!(!text.contains("hf_") && !text.contains("secret\""), "{text}");
+            assert!(
+                !text.contains("hf_") && !text.contains("secret\""),
+                "{text}"
+            );
             assert!(errors.iter().count() <= 200, "{text}");
         }
         // The reading itself always comes to an end with a shape.
         let mut findings = super::super::error::Findings::default();
-        assert!(node::read::<wire::Config>(&config, &mut findings).is_some(), "{config}");
+        assert!(
+            node::read::<wire::Config>(&config, &mut findings).is_some(),
+            "{config}"
+        );
     }
 }
 
@@ -99,22 +110,35 @@ fn places(value: &Value, at: String) -> Vec<String> {
             .iter()
             .map(|(name, member)| (name.replace('~', "~0").replace('/', "~1"), member))
             .collect(),
-        Value::Array(items) => {
-            items.iter().enumerate().map(|(index, item)| (index.to_string(), item)).collect()
-        }
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .map(|(index, item)| (index.to_string(), item))
+            .collect(),
         _ => Vec::new(),
     };
-    let deeper = inside.into_iter().flat_map(|(name, inner)| places(inner, format!("{at}/{name}")));
-    std::iter::once(at.clone()).chain(deeper.collect::<Vec<_>>()).collect()
+    let deeper = inside
+        .into_iter()
+        .flat_map(|(name, inner)| places(inner, format!("{at}/{name}")));
+    std::iter::once(at.clone())
+        .chain(deeper.collect::<Vec<_>>())
+        .collect()
 }
 
 #[test]
 fn deep_nesting_is_bounded() {
     let deep = |levels: usize| {
-        let require =
-            format!("{}{{\"role\":\"x\"}}{}", "{\"not\":".repeat(levels), "}".repeat(levels));
-        let text = base().to_string().replace("{\"role\":\"Contractor\"}", &require);
-        load(text.as_bytes(), &environment).map(|_| ()).map_err(|errors| errors.to_string())
+        let require = format!(
+            "{}{{\"role\":\"x\"}}{}",
+            "{\"not\":".repeat(levels),
+            "}".repeat(levels)
+        );
+        let text = base()
+            .to_string()
+            .replace("{\"role\":\"Contractor\"}", &require);
+        load(text.as_bytes(), &environment)
+            .map(|_| ())
+            .map_err(|errors| errors.to_string())
     };
     assert_eq!(deep(100), Ok(()));
     assert!(deep(10_000).unwrap_err().contains("recursion limit"));

@@ -6,16 +6,27 @@ use super::*;
 #[test]
 fn each_refusal_says_where_and_what_to_do() {
     let lines = include_str!("refused.txt").lines();
-    let lines: Vec<&str> =
-        lines.filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let lines: Vec<&str> = lines
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect();
     for case in lines.chunks(2) {
-        let [change, expected] = case else { panic!("{case:?}") };
+        let [change, expected] = case else {
+            panic!("{case:?}")
+        };
         let (pointer, value) = change.split_once(" = ").unwrap();
         let (path, text) = expected.trim_start().split_once(": ").unwrap();
         let errors = refused(&with(pointer, serde_json::from_str(value).unwrap()));
-        let [error] = errors.as_slice() else { panic!("{change}: {errors:#?}") };
-        assert!(error.starts_with(&format!("{path}: ")), "{change}: {error}\nis not at {path}");
-        assert!(error.contains(text), "{change}: {error}\ndoes not say {text}");
+        let [error] = errors.as_slice() else {
+            panic!("{change}: {errors:#?}")
+        };
+        assert!(
+            error.starts_with(&format!("{path}: ")),
+            "{change}: {error}\nis not at {path}"
+        );
+        assert!(
+            error.contains(text),
+            "{change}: {error}\ndoes not say {text}"
+        );
         assert!(!error.contains("secret"), "{error}");
     }
 }
@@ -38,13 +49,20 @@ fn inline_keys_are_never_fetched() {
     let jwks = json!({"inline": weak, "cluster": "x", "refresh": "1h"});
     let errors = refused(&with("/issuers/1/jwks", jwks));
     assert_eq!(errors.len(), 3, "{errors:#?}");
-    assert!(errors[0].contains("never fetched; remove it"), "{errors:#?}");
+    assert!(
+        errors[0].contains("never fetched; remove it"),
+        "{errors:#?}"
+    );
 }
 
 #[test]
 fn an_identity_header_can_not_be_the_token_s() {
     let mut config = with("/token/headers", json!([{"name": "X-Api-Key"}]));
-    set(&mut config, "/forward/identity_headers", json!({"x-api-key": "oid"}));
+    set(
+        &mut config,
+        "/forward/identity_headers",
+        json!({"x-api-key": "oid"}),
+    );
     assert!(refused(&config)[0].contains("`token.headers` takes the caller's token from it"));
 }
 
@@ -52,7 +70,11 @@ fn an_identity_header_can_not_be_the_token_s() {
 fn what_is_not_built_still_has_a_shape() {
     let graph = json!({"graph": {"cluster": "g", "auth": {"env": 1}}});
     for (pointer, value, error) in [
-        ("/revocation", json!({"cluster": "c"}), "revocation.uri: is required; add it"),
+        (
+            "/revocation",
+            json!({"cluster": "c"}),
+            "revocation.uri: is required; add it",
+        ),
         (
             "/issuers/0/groups_overage",
             graph,
@@ -72,6 +94,9 @@ fn the_whole() {
     assert!(error(b"\x12\x01").starts_with("the configuration is no google.protobuf.Struct"));
     assert!(error(br#"{"usage":false,"usage":false}"#).contains("stands twice"));
     for whole in [json!([]), json!("text"), json!(null)] {
-        assert!(refused(&whole)[0].starts_with("must be an object"), "{whole}");
+        assert!(
+            refused(&whole)[0].starts_with("must be an object"),
+            "{whole}"
+        );
     }
 }

@@ -69,7 +69,11 @@ fn no_error_that_follows_from_another() {
         ("/rules/2", json!([]), "rules[2]"),
         ("/rules/2/require", json!({"an": []}), "rules[2].require"),
         ("/credentials/0/env", json!(5), "credentials[0].env"),
-        ("/token/headers", json!([{"scheme": "Bearer"}]), "token.headers[0].name"),
+        (
+            "/token/headers",
+            json!([{"scheme": "Bearer"}]),
+            "token.headers[0].name",
+        ),
     ] {
         let errors = refused(&with(pointer, value));
         assert_eq!(errors.len(), 1, "{pointer}: {errors:#?}");
@@ -94,7 +98,10 @@ fn no_error_that_follows_from_another() {
         members.insert(wrong.into(), value);
         let errors = refused(&config);
         assert_eq!(errors.len(), 1, "{object}/{wrong}: {errors:#?}");
-        assert!(errors[0].contains(&format!("did you mean \"{right}\"?")), "{errors:#?}");
+        assert!(
+            errors[0].contains(&format!("did you mean \"{right}\"?")),
+            "{errors:#?}"
+        );
     }
 }
 
@@ -128,7 +135,11 @@ fn the_contract_s_example_lacks_only_what_is_not_built() {
     let built = |error: &crate::config::ConfigError| {
         !matches!(error.problem, crate::config::Problem::NotBuilt { .. })
     };
-    assert_eq!(errors.iter().filter(|error| built(error)).count(), 0, "{errors}");
+    assert_eq!(
+        errors.iter().filter(|error| built(error)).count(),
+        0,
+        "{errors}"
+    );
 }
 
 /// The contract's, with its ellipses filled in.

@@ -24,7 +24,9 @@ pub(in crate::config) struct Credential {
 /// Without the value.
 impl std::fmt::Debug for Credential {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Credential").field("env", &self.env).finish_non_exhaustive()
+        f.debug_struct("Credential")
+            .field("env", &self.env)
+            .finish_non_exhaustive()
     }
 }
 

@@ -69,9 +69,13 @@ mod tests {
 
     #[test]
     fn reads_one_form_only() {
-        for (text, millis) in
-            [("500ms", 500), ("5s", 5_000), ("10m", 600_000), ("24h", 86_400_000), ("0s", 0)]
-        {
+        for (text, millis) in [
+            ("500ms", 500),
+            ("5s", 5_000),
+            ("10m", 600_000),
+            ("24h", 86_400_000),
+            ("0s", 0),
+        ] {
             let span = Span::parse(text).unwrap();
             assert_eq!(span, Span(Duration::from_millis(millis)), "{text}");
             if millis > 0 {
