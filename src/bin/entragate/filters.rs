@@ -45,8 +45,9 @@ pub fn find(documents: &[Value]) -> Vec<Filter> {
         // A plugin alone is ours whatever its name; among several, the name decides.
         let only = plugins.len() == 1;
         plugins.retain(|plugin| only || plugin.is_named);
-        let own = has(document, &OWN_MEMBERS);
-        if own || (plugins.is_empty() && !has(document, &FOREIGN_MEMBERS)) {
+        let foreign = has(document, &FOREIGN_MEMBERS);
+        let own = has(document, &OWN_MEMBERS) && !foreign;
+        if own || (plugins.is_empty() && !foreign) {
             filters.push(Filter {
                 place: String::new(),
                 configuration: Configuration::Value(document.clone()),
@@ -239,6 +240,7 @@ mod tests {
         assert_eq!(only(json!({"isuers": []})).place, "");
         assert!(find(&[json!({"kind": "Service", "spec": {}})]).is_empty());
         assert!(find(&[json!({"static_resources": {}})]).is_empty());
+        assert!(find(&[json!({"kind": "ClusterRole", "rules": []})]).is_empty());
         let missing = only(json!({"admin": {}, "x": {"name": "entragate", "vm_config": {}}}));
         assert_eq!(missing.configuration, Configuration::Text(String::new()));
         assert_eq!(
