@@ -20,12 +20,6 @@ pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
             );
         }
     }
-    for (index, rule) in wire.rules.iter().enumerate() {
-        if rule.matches.models.is_some() {
-            let at = path::item("rules", index);
-            not_built(&at, "match.models", "rules by model", findings);
-        }
-    }
     let is_set =
         |span: Option<super::super::wire::span::Span>| span.is_some_and(|span| !span.0.is_zero());
     let forward = &wire.forward;
@@ -35,11 +29,6 @@ pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
             cache.is_some_and(|cache| cache.ttl.is_none_or(|ttl| !ttl.0.is_zero())),
             "cache.ttl",
             "caches of verified tokens",
-        ),
-        (
-            !wire.endpoints.is_empty(),
-            "endpoints",
-            "tables of endpoints",
         ),
         (
             forward.remap_upstream_auth == Some(true),
@@ -77,11 +66,6 @@ pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
             wire.crypto == Some(Crypto::Host),
             "crypto",
             "signature checks by the host",
-        ),
-        (
-            wire.limits.body_inspected.is_some(),
-            "limits.body_inspected",
-            "looks into bodies",
         ),
         (
             wire.client_address

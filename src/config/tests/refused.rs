@@ -996,22 +996,102 @@ fn forward_replies_audit() {
 }
 
 #[test]
+fn models() {
+    let endpoint = |endpoint: Value| json!([endpoint]);
+    let models = "/rules/2/match/models";
+    check(&[
+        (
+            models,
+            json!([]),
+            "rules[2].match.models",
+            "name what may match",
+        ),
+        (
+            models,
+            json!([""]),
+            "rules[2].match.models[0]",
+            "is an empty pattern",
+        ),
+        (
+            models,
+            json!(["a/b:fastest"]),
+            "rules[2].match.models[0]",
+            "without suffix",
+        ),
+        (
+            models,
+            json!(["a/b c"]),
+            "rules[2].match.models[0]",
+            "holds a blank",
+        ),
+        (
+            models,
+            json!(["a/../*"]),
+            "rules[2].match.models[0]",
+            "segment",
+        ),
+        (
+            models,
+            json!(["a//b"]),
+            "rules[2].match.models[0]",
+            "segment",
+        ),
+        (
+            "/endpoints",
+            endpoint(json!({"hosts": ["a"]})),
+            "endpoints[0]",
+            "exactly one of model or model_from",
+        ),
+        (
+            "/endpoints",
+            endpoint(json!({"model": "a/b", "model_from": "path"})),
+            "endpoints[0]",
+            "keep one of them",
+        ),
+        (
+            "/endpoints",
+            endpoint(json!({"model_from": "query"})),
+            "endpoints[0].model_from",
+            "use one of body or path",
+        ),
+        (
+            "/endpoints",
+            endpoint(json!({"model": "tgi"})),
+            "endpoints[0].model",
+            "org/name",
+        ),
+        (
+            "/endpoints",
+            endpoint(json!({"model": "a/b:x"})),
+            "endpoints[0].model",
+            "its id alone",
+        ),
+        (
+            "/endpoints",
+            endpoint(json!({"hosts": [], "model": "a/b"})),
+            "endpoints[0].hosts",
+            "is an empty list",
+        ),
+        (
+            "/endpoints",
+            endpoint(json!({"paths": ["v1"], "model": "a/b"})),
+            "endpoints[0].paths[0]",
+            "begins with no slash",
+        ),
+        (
+            "/limits",
+            json!({"body_inspected": 0}),
+            "limits.body_inspected",
+            "choose from 1 to",
+        ),
+    ]);
+}
+
+#[test]
 fn not_built_yet() {
     let auth = json!({"managed_identity": {"cluster": "imds", "resource": "r"}});
     let text = "not available in this version of entragate; remove it";
     check(&[
-        (
-            "/endpoints",
-            json!([{"hosts": ["a"], "model": "m"}]),
-            "endpoints",
-            text,
-        ),
-        (
-            "/rules/2/match/models",
-            json!(["m"]),
-            "rules[2].match.models",
-            "rules by model are not available",
-        ),
         (
             "/rules/2/require",
             json!({"time": {"from": "08:00", "to": "18:00"}}),
@@ -1111,12 +1191,6 @@ fn not_built_yet() {
         ),
         ("/usage", json!(true), "usage", text),
         ("/crypto", json!("host"), "crypto", text),
-        (
-            "/limits",
-            json!({"body_inspected": 1}),
-            "limits.body_inspected",
-            text,
-        ),
         ("/cache", json!({"ttl": "500ms"}), "cache.ttl", text),
     ]);
     // Still looked at for their shape.
