@@ -33,13 +33,6 @@ impl Http {
         if !self.gate.borrow().as_ref()?.wants_body(self.id) {
             return None;
         }
-        abi::log(
-            log::Level::Warn,
-            &format!(
-                "BODY {} size {size} handed {} last {is_last}",
-                self.id, self.handed
-            ),
-        );
         let new = size.saturating_sub(self.handed);
         let piece = match new {
             0 => Some(Vec::new()),
