@@ -90,6 +90,7 @@ impl Sent<'_> {
 
 /// Hands the body over in pieces of that size; the ruling must come with the last, or at a failure.
 fn feed(bench: &mut Bench, id: StreamId, body: &[u8], size: usize) -> Option<Ruling> {
+    let before = bench.gate.is_permitted(id);
     for piece in body.chunks(size) {
         let ruling = bench
             .gate
@@ -101,7 +102,7 @@ fn feed(bench: &mut Bench, id: StreamId, body: &[u8], size: usize) -> Option<Rul
             );
             return Some(ruling);
         }
-        assert!(!bench.gate.is_permitted(id));
+        assert_eq!(bench.gate.is_permitted(id), before);
     }
     bench.gate.body(id, Some(b""), true, bench.now, &JwtSimple)
 }
@@ -478,6 +479,34 @@ fn a_host_that_keeps_the_body_back_is_found_out() {
 }
 
 #[test]
+fn a_slow_caller_is_told_from_a_host_that_keeps_the_body_back() {
+    let mut bench = Bench::warm(&by_model());
+    let llama = body("meta/llama");
+    let (id, _) = sent("/v1/x", &llama).begin(&mut bench);
+    bench.gate.note_received(id, 900);
+    for _ in 0..3 {
+        bench.advance(5);
+        bench.gate.note_received(id, 900);
+        assert_eq!(
+            bench.resume_woken(),
+            [],
+            "nothing came, so nothing was kept back"
+        );
+    }
+    // Bytes came, but not to us.
+    bench.advance(5);
+    bench.gate.note_received(id, 950);
+    assert_eq!(bench.resume_woken(), [(id, "internal".to_owned())]);
+    let (_, ruling) = sent("/v1/x", &llama).begin(&mut bench);
+    assert_eq!(
+        code_of(&ruling),
+        "internal",
+        "at once, now that it is proven"
+    );
+    assert_eq!(sent("/models/meta/x", "{}").end(&mut bench).0, "permitted");
+}
+
+#[test]
 fn whoever_leaves_while_the_body_comes_is_counted_and_forgotten() {
     let mut bench = Bench::warm(&by_model());
     let (id, _) = sent("/v1/x", "{}").begin(&mut bench);
@@ -497,4 +526,86 @@ fn whoever_leaves_while_the_body_comes_is_counted_and_forgotten() {
     let (id, _) = sent("/v1/x", "{}").begin(&mut bench);
     let ruling = bench.gate.body(id, None, false, bench.now, &JwtSimple);
     assert_eq!(code_of(&ruling.unwrap()), "internal");
+}
+
+#[test]
+fn shadow_rules_see_the_model_without_holding_the_body() {
+    let mut settings = by_model();
+    settings["rules"] = json!([
+        {"name": "trial", "match": {"models": ["meta/*"]}, "require": {"role": "Model.Query"},
+         "effect": "deny", "mode": "shadow"},
+        {"name": "open", "require": {"role": "Model.Query"}, "credential": "hf-read"},
+    ]);
+    let mut bench = Bench::warm(&settings);
+    for (body, shadow, model) in [
+        (
+            body("meta/llama"),
+            json!([{"rule": "trial", "would": "deny"}]),
+            json!("meta/llama"),
+        ),
+        (body("other"), json!([]), json!("other")),
+        ("[".to_owned(), json!([]), Value::Null),
+    ] {
+        let (id, ruling) = sent("/v1/x", &body).begin(&mut bench);
+        assert_eq!(code_of(&ruling), "permitted", "at once");
+        assert!(bench.gate.wants_body(id));
+        assert_eq!(feed(&mut bench, id, body.as_bytes(), 4), None);
+        assert!(!bench.gate.wants_body(id));
+        bench.gate.finish(id, Some(200), bench.now);
+        let record = bench.audit().remove(0);
+        assert_eq!((&record["shadow"], &record["model"]), (&shadow, &model));
+        assert_eq!(record["code"], "permitted");
+    }
+}
+
+/// Whether the model is told by the body, read only where needed, or beforehand, must not matter.
+#[test]
+fn reading_late_decides_the_same() {
+    let mut state = 9_u64;
+    let mut below = |end: u64| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 33) % end
+    };
+    for _ in 0..150 {
+        let mut rules = Vec::new();
+        for n in 0..5 {
+            let mut rule = json!({
+                "name": format!("r{n}"), "match": {},
+                "require": {"role": (["Model.Query", "Other"][below(2) as usize])},
+            });
+            if below(3) > 0 {
+                rule["match"]["models"] = json!(([["a/*"], ["b/*"], ["**"]][below(3) as usize]));
+            }
+            match below(3) {
+                0 => rule["effect"] = "deny".into(),
+                _ => rule["credential"] = "hf-read".into(),
+            }
+            rules.push(rule);
+        }
+        let mut settings = settings();
+        settings["rules"] = rules.into();
+        let mut bench = Bench::warm(&settings);
+        for model in ["a/x", "b/x", "c/x"] {
+            let outcome = |bench: &mut Bench, path: &str| {
+                let body = body(model);
+                let (id, mut ruling) = sent(path, &body).begin(bench);
+                if ruling.step == Step::Inspect {
+                    ruling = feed(bench, id, body.as_bytes(), 11).unwrap();
+                }
+                let rule = ruling
+                    .marks
+                    .iter()
+                    .find(|(name, _)| *name == "entragate.rule");
+                match ruling.step {
+                    Step::Forward(_) => rule.map(|(_, rule)| rule.clone()),
+                    _ => None,
+                }
+            };
+            let told = outcome(&mut bench, &format!("/models/{model}"));
+            let read = outcome(&mut bench, "/v1/x");
+            assert_eq!(told, read, "{model} under {settings}");
+        }
+    }
 }

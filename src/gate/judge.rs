@@ -59,6 +59,8 @@ pub struct Judge<'g> {
     pub rings: &'g mut [KeyRing],
     pub record: &'g mut Record,
     pub body: &'g mut Body,
+    /// A permitted request whose body still comes, for shadow rules that name models.
+    pub observed: &'g mut Option<Box<Signed>>,
     pub now: Timestamp,
     pub patience: Patience,
     pub signatures: &'g dyn SignatureCheck,
@@ -141,10 +143,25 @@ impl Judge<'_> {
         let decision = config.policy.decide(request, &caller);
         self.record.note_shadow(&decision.shadow);
         let permit = decision.outcome?;
+        if request.model == Model::Unread && self.body.is_coming() {
+            *self.observed = Some(Box::new(signed));
+        }
         Ok(Judgement::Permit {
             permit,
             caller: Some(caller),
         })
+    }
+
+    /// What shadow rules would have done, now that the model of a permitted request is known.
+    pub fn observe(&mut self, signed: &Signed) {
+        self.record.note_model(&signed.request.model);
+        let issuer = self.config.issuers.get(signed.issuer);
+        let caller =
+            issuer.map(|issuer| (signed.authentic).verify(issuer, &self.config.token, self.now));
+        if let Some(Ok(caller)) = caller {
+            let decision = self.config.policy.decide(&signed.request, &caller);
+            self.record.note_shadow(&decision.shadow);
+        }
     }
 
     fn read_request(&mut self, headers: &Headers) -> Result<Request, Denial> {
@@ -156,7 +173,7 @@ impl Judge<'_> {
         self.record
             .describe_request(&request.method, &request.host, &request.path);
         if request.model == Model::Unread {
-            let asked = self.config.policy.may_need_model(&request);
+            let asked = self.config.policy.may_ask_for_model(&request);
             if asked && matches!(self.body, Body::Unasked) {
                 *self.body = Body::expect(headers, self.config.limits.body_inspected);
             }

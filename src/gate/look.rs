@@ -58,21 +58,33 @@ impl Gate {
         signatures: &dyn SignatureCheck,
         judge: impl FnOnce(&mut Judge<'_>) -> (Judgement, Needed),
     ) -> Judgement {
-        let Some(exchange) = self.exchanges.get_mut(&id) else {
+        let Some(mut judge_of_it) = self.judge_of(id, now, patience, signatures) else {
             return Judgement::Deny(Denial::Internal("a request that never began"));
         };
-        let (judgement, fetch) = judge(&mut Judge {
-            config: &self.config,
-            rings: &mut self.rings,
-            record: &mut exchange.record,
-            body: &mut exchange.body,
-            now,
-            patience,
-            signatures,
-        });
+        let (judgement, fetch) = judge(&mut judge_of_it);
         if let Some((ring, fetch)) = fetch {
             self.call(ring, fetch);
         }
         judgement
+    }
+
+    pub(super) fn judge_of<'g>(
+        &'g mut self,
+        id: StreamId,
+        now: Timestamp,
+        patience: Patience,
+        signatures: &'g dyn SignatureCheck,
+    ) -> Option<Judge<'g>> {
+        let exchange = self.exchanges.get_mut(&id)?;
+        Some(Judge {
+            config: &self.config,
+            rings: &mut self.rings,
+            record: &mut exchange.record,
+            body: &mut exchange.body,
+            observed: &mut exchange.observed,
+            now,
+            patience,
+            signatures,
+        })
     }
 }

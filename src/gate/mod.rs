@@ -21,8 +21,8 @@ use crate::reply::{Asker, Dialect, Reply, reply};
 use crate::request::Headers;
 use crate::time::Timestamp;
 use crate::token::signature::SignatureCheck;
-use inspect::Inspections;
-use judge::{Judgement, Patience};
+use inspect::{Inspections, Received};
+use judge::{Judgement, Patience, Signed};
 use std::collections::HashMap;
 use waiting::WaitingRoom;
 
@@ -102,6 +102,9 @@ struct Exchange {
     started: Timestamp,
     permitted: bool,
     body: Body,
+    received: Option<Received>,
+    /// Permitted, while the rest of its body is read for shadow rules.
+    observed: Option<Box<Signed>>,
 }
 
 impl Gate {
@@ -149,7 +152,9 @@ impl Gate {
             asker,
             started: now,
             permitted: false,
-            body: Body::default(),
+            body: self.inspections.expected_body(),
+            received: None,
+            observed: None,
         };
         self.exchanges.insert(id, exchange);
         let judgement = self.look(id, headers, now, signatures);
@@ -164,7 +169,7 @@ impl Gate {
         now: Timestamp,
         signatures: &dyn SignatureCheck,
     ) -> Option<Ruling> {
-        if let Some(judgement) = self.give_up_inspection(id, now) {
+        if let Some(judgement) = self.give_up_inspection(id, now, signatures) {
             return Some(self.rule(id, judgement));
         }
         let (headers, deadline) = self.waiting.leave(id)?;

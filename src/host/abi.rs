@@ -160,6 +160,13 @@ pub fn property(path: &[&str]) -> Option<Vec<u8>> {
     owned(|data, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) })
 }
 
+/// How many bytes of the request of the effective context have come, headers included. Envoy counts
+/// them as they come in, whether or not they are handed on.
+pub fn received() -> Option<u64> {
+    let bytes = property(&["request", "total_size"])?;
+    Some(u64::from_le_bytes(bytes.try_into().ok()?))
+}
+
 /// Sets filter state `wasm.<name>`.
 pub fn set_filter_state(name: &str, value: &str) {
     // SAFETY: pointers and sizes describe live texts.

@@ -10,7 +10,7 @@ use proxy_wasm::types::Action;
 pub struct Http {
     id: u32,
     gate: Shared,
-    /// How much of the body the gate has been handed.
+    /// How much of the body the gate has been handed while the request is held.
     handed: usize,
 }
 
@@ -27,19 +27,12 @@ impl Http {
             .is_some_and(|gate| gate.is_permitted(self.id))
     }
 
-    /// Hands the gate what is new of the body, if it wants it. While a request is held the host's
-    /// buffer grows, and each callback tells its whole size.
+    /// Hands the gate what is new of the body, if it wants it.
     fn inspect(&mut self, size: usize, is_last: bool) -> Option<Action> {
         if !self.gate.borrow().as_ref()?.wants_body(self.id) {
             return None;
         }
-        let new = size.saturating_sub(self.handed);
-        let piece = match new {
-            0 => Some(Vec::new()),
-            _ => abi::piece(Buffer::RequestBody, self.handed, new),
-        };
-        let piece = piece.filter(|piece| piece.len() == new);
-        self.handed = size;
+        let piece = self.piece(size);
         let now = abi::now();
         let (ruling, notices) = self.gate.borrow_mut().as_mut().map(|gate| {
             let ruling = gate.body(self.id, piece.as_deref(), is_last, now, &JwtSimple);
@@ -49,6 +42,25 @@ impl Http {
         match effects::take(ruling?) {
             Taken::Forwarded => Some(Action::Continue),
             Taken::Ended | Taken::Waiting => Some(Action::Pause),
+        }
+    }
+
+    /// The new piece of the body, all of it or nothing. While a request is held, the host's buffer
+    /// grows and `size` is all of it; else the buffer is the piece.
+    fn piece(&mut self, size: usize) -> Option<Vec<u8>> {
+        let is_held = !self.is_permitted();
+        if !is_held && self.handed > 0 {
+            // Let go midway from elsewhere: what the buffer holds now is anybody's guess.
+            return None;
+        }
+        let start = self.handed;
+        let new = size.checked_sub(start)?;
+        if is_held {
+            self.handed = size;
+        }
+        match new {
+            0 => Some(Vec::new()),
+            _ => abi::piece(Buffer::RequestBody, start, new).filter(|piece| piece.len() == new),
         }
     }
 
@@ -89,6 +101,7 @@ impl HttpContext for Http {
             return Action::Pause;
         };
         effects::tell(notices);
+        root::note_received(&self.gate, self.id);
         match effects::take(ruling) {
             Taken::Forwarded => Action::Continue,
             Taken::Ended | Taken::Waiting => Action::Pause,
@@ -100,8 +113,9 @@ impl HttpContext for Http {
     }
 
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
-        let handed = self.handed;
-        self.inspect(handed, true).unwrap_or_else(|| self.pass())
+        let nothing_new = self.handed;
+        self.inspect(nothing_new, true)
+            .unwrap_or_else(|| self.pass())
     }
 
     fn on_log(&mut self) {

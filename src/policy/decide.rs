@@ -73,12 +73,12 @@ impl Policy {
         first.is_some_and(open)
     }
 
-    /// Whether any rule may come to need the model, whoever calls.
-    pub fn may_need_model(&self, request: &Request) -> bool {
+    /// Whether any rule may come to ask for the model, whoever calls; a shadow rule only to observe.
+    pub fn may_ask_for_model(&self, request: &Request) -> bool {
         let anonymous = self.anonymous.iter().map(|rule| &rule.matches);
-        let enforced = self.rules.iter().filter(|rule| rule.mode == Mode::Enforce);
+        let rules = self.rules.iter().map(|rule| &rule.matches);
         anonymous
-            .chain(enforced.map(|rule| &rule.matches))
+            .chain(rules)
             .any(|matches| matches.may_wait_for_model(request))
     }
 

@@ -216,6 +216,39 @@ async fn a_body_that_no_rule_needs_streams_through() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_shadow_rule_watches_the_body_stream_by() {
+    let gateway = Gateway::with(|config| {
+        by_model(config).change_policy(|policy| {
+            policy["rules"][0] = json!({"name": "trial", "match": {"models": ["baai/*"]},
+                "effect": "deny", "mode": "shadow"});
+            policy["rules"][1]["match"] = json!({});
+        })
+    })
+    .await;
+    for client in [gateway.client.clone(), http2()] {
+        for (padding, seen) in [(10, true), (500_000, true), (5_000_000, false)] {
+            let body = asking(BGE, padding);
+            let response = ask(&gateway, &client, &body).await;
+            assert_eq!(response.status(), 200);
+            assert_eq!(gateway.hf.take_requests()[0].json(), body);
+            let id = header(&response, "x-request-id").to_owned();
+            response.bytes().await.unwrap();
+            let wanted = |record: &Value| record["request_id"] == id.as_str();
+            let record = gateway.envoy.wait_for_audit(wanted, SOON).await.unwrap();
+            let (model, shadow) = match seen {
+                true => (json!(BGE), json!([{"rule": "trial", "would": "deny"}])),
+                false => (Value::Null, json!([])),
+            };
+            assert_eq!(
+                (&record["model"], &record["shadow"]),
+                (&model, &shadow),
+                "{padding}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_expects_100_continue_gets_it() {
     let gateway = Gateway::with(by_model).await;
     let body = asking(LLAMA, 20).to_string();
@@ -252,6 +285,29 @@ async fn keys_that_come_late_find_the_body_there() {
     assert_eq!(seen, sent);
 }
 
+/// Waiting as short as it may be: a slow caller is not taken for a missing flag.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_caller_is_waited_for() {
+    let gateway = Gateway::with(|config| {
+        let hasty = |policy: &mut Value| policy["wait"] = json!({"timeout": "200ms"});
+        by_model(config).change_policy(hasty)
+    })
+    .await;
+    let body = asking(LLAMA, 20).to_string();
+    let fields = format!("content-length: {}\r\n", body.len());
+    let mut stream = TcpStream::connect(gateway.envoy.addr()).await.unwrap();
+    let head = head(&gateway.token(Persona::Ada), &fields);
+    stream.write_all(head.as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await; // several times the timeout
+    let (first, rest) = body.split_at(1);
+    stream.write_all(first.as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    stream.write_all(rest.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_flag_denies_and_is_named() {
     let without = |config| {
@@ -275,6 +331,18 @@ async fn a_missing_flag_denies_and_is_named() {
             .is_some_and(|reason| reason.contains(flag))
     };
     gateway.envoy.wait_for_audit(told, SOON).await.unwrap();
+    // A worker that has seen it once says so at once.
+    let mut waited = Vec::new();
+    for _ in 0..8 {
+        let begun = Instant::now();
+        let response = ask(&gateway, &gateway.client, &asking(LLAMA, 10)).await;
+        assert_eq!(header(&response, "x-error-code"), "internal");
+        waited.push(begun.elapsed());
+    }
+    let quick = waited
+        .iter()
+        .filter(|took| **took < Duration::from_millis(250));
+    assert!(quick.count() >= 7, "{waited:?}");
     assert!(gateway.hf.requests().is_empty());
     // What needs no body is served as ever.
     let path = format!("/models/{LLAMA}");
