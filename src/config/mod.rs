@@ -25,6 +25,7 @@ pub use proto::StructError;
 use crate::credential::Credential;
 use crate::forward::Forwarding;
 use crate::keys::source::KeySource;
+use crate::model::endpoint::Endpoints;
 use crate::policy::rule::Policy;
 use crate::reply::ReplyStyle;
 use crate::token::bearer::Carrier;
@@ -70,6 +71,8 @@ pub struct Config {
     pub token: TokenRules,
     pub wait: WaitLimits,
     pub credentials: Vec<Credential>,
+    pub endpoints: Endpoints,
+    pub limits: Limits,
     pub policy: Policy,
     pub forward: Forwarding,
     pub replies: ReplyStyle,
@@ -110,6 +113,13 @@ pub struct TokenRules {
 pub struct WaitLimits {
     pub timeout: Duration,
     pub requests: usize,
+}
+
+/// Bounds of what is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest body that is read for its model, in bytes.
+    pub body_inspected: usize,
 }
 
 #[derive(Clone, Debug)]

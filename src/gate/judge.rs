@@ -5,6 +5,8 @@ use crate::config::Config;
 use crate::decision::{Denial, KeysLack, excerpt};
 use crate::keys::jwk::Key;
 use crate::keys::ring::{Fetch, Found, KeyRing};
+use crate::model::Model;
+use crate::model::body::Body;
 use crate::policy::decide::Permit;
 use crate::request::{Headers, Request};
 use crate::time::Timestamp;
@@ -13,7 +15,7 @@ use crate::token::claims::Claims;
 use crate::token::issuer::Issuer;
 use crate::token::jws::Unverified;
 use crate::token::signature::SignatureCheck;
-use crate::token::verify::{Verified, authenticate, pick_issuer};
+use crate::token::verify::{Authentic, Verified, authenticate, pick_issuer};
 
 /// What became of a request when it was last looked at.
 #[derive(Debug)]
@@ -28,6 +30,18 @@ pub enum Judgement {
     Wait {
         ring: usize,
     },
+    /// A rule needs the model, and the body that names it is still to come. What was found out
+    /// until then; nothing, where a rule that asks for no token needs it.
+    Inspect(Option<Box<Signed>>),
+}
+
+/// A request whose token's signature holds. Whether the token may still be used is asked again when
+/// the decision is made: a body can take its time.
+#[derive(Debug)]
+pub struct Signed {
+    pub request: Request,
+    issuer: usize,
+    authentic: Authentic,
 }
 
 /// Whether a request may wait for keys.
@@ -38,18 +52,22 @@ pub enum Patience {
     RoomIsFull,
 }
 
-/// Looks at one request once. Nothing is remembered between two looks but the record.
+/// Looks at one request once. Nothing is remembered between two looks but the record and what the
+/// body has told.
 pub struct Judge<'g> {
     pub config: &'g Config,
     pub rings: &'g mut [KeyRing],
     pub record: &'g mut Record,
+    pub body: &'g mut Body,
+    /// A permitted request whose body still comes, for shadow rules that name models.
+    pub observed: &'g mut Option<Box<Signed>>,
     pub now: Timestamp,
     pub patience: Patience,
     pub signatures: &'g dyn SignatureCheck,
 }
 
 /// A fetch that a look has found necessary, and for which ring.
-type Needed = Option<(usize, Fetch)>;
+pub type Needed = Option<(usize, Fetch)>;
 
 impl Judge<'_> {
     pub fn judge(&mut self, headers: &Headers) -> (Judgement, Needed) {
@@ -62,6 +80,10 @@ impl Judge<'_> {
 
     fn look(&mut self, headers: &Headers, needed: &mut Needed) -> Result<Judgement, Denial> {
         let request = self.read_request(headers)?;
+        let in_doubt = self.config.policy.anonymous_needs_model(&request);
+        if in_doubt && request.model == Model::Unread {
+            return Ok(Judgement::Inspect(None));
+        }
         if let Some(permit) = self.config.policy.permit_anonymous(&request) {
             return Ok(Judgement::Permit {
                 permit,
@@ -69,7 +91,14 @@ impl Judge<'_> {
             });
         }
         let rules = &self.config.token;
-        let token = bearer::extract(headers, &rules.carriers, rules.max_bytes)?;
+        let token =
+            bearer::extract(headers, &rules.carriers, rules.max_bytes).map_err(|denial| {
+                match (denial, request.model.lack()) {
+                    // Without a token, it was the anonymous rule that was meant.
+                    (Denial::TokenMissing, Some(lack)) if in_doubt => lack.denial(),
+                    (denial, _) => denial,
+                }
+            })?;
         let token = Unverified::parse(token, &rules.types)?;
         let index = pick_issuer(&token, &self.config.issuers)?;
         let (Some(issuer), Some(ring)) =
@@ -93,14 +122,46 @@ impl Judge<'_> {
         self.record.kid = authentic.kid.clone();
         self.record.verified_by = Some(authentic.checked_by.name());
         self.record.caller = Caller::of(authentic.claims(), &self.config.audit.claims);
-        let caller = authentic.verify(issuer, rules, self.now)?;
-        let decision = self.config.policy.decide(&request, &caller);
+        self.conclude(Signed {
+            request,
+            issuer: index,
+            authentic,
+        })
+    }
+
+    /// Decides once all that the decision needs is there.
+    pub fn conclude(&mut self, signed: Signed) -> Result<Judgement, Denial> {
+        let (config, request) = (self.config, &signed.request);
+        let Some(issuer) = config.issuers.get(signed.issuer) else {
+            return Err(Denial::Internal("an issuer that is gone"));
+        };
+        self.record.note_model(&request.model);
+        let caller = signed.authentic.verify(issuer, &config.token, self.now)?;
+        if request.model == Model::Unread && config.policy.needs_model(request, &caller) {
+            return Ok(Judgement::Inspect(Some(Box::new(signed))));
+        }
+        let decision = config.policy.decide(request, &caller);
         self.record.note_shadow(&decision.shadow);
         let permit = decision.outcome?;
+        if request.model == Model::Unread && self.body.is_coming() {
+            *self.observed = Some(Box::new(signed));
+        }
         Ok(Judgement::Permit {
             permit,
             caller: Some(caller),
         })
+    }
+
+    /// What shadow rules would have done, now that the model of a permitted request is known.
+    pub fn observe(&mut self, signed: &Signed) {
+        self.record.note_model(&signed.request.model);
+        let issuer = self.config.issuers.get(signed.issuer);
+        let caller =
+            issuer.map(|issuer| (signed.authentic).verify(issuer, &self.config.token, self.now));
+        if let Some(Ok(caller)) = caller {
+            let decision = self.config.policy.decide(&signed.request, &caller);
+            self.record.note_shadow(&decision.shadow);
+        }
     }
 
     fn read_request(&mut self, headers: &Headers) -> Result<Request, Denial> {
@@ -108,9 +169,17 @@ impl Judge<'_> {
         let path = text(":path").split('?').next().unwrap_or_default();
         self.record
             .describe_request(text(":method"), text(":authority"), path);
-        let request = Request::read(headers)?;
+        let mut request = Request::read(headers, &self.config.endpoints)?;
         self.record
             .describe_request(&request.method, &request.host, &request.path);
+        if request.model == Model::Unread {
+            let asked = self.config.policy.may_ask_for_model(&request);
+            if asked && matches!(self.body, Body::Unasked) {
+                *self.body = Body::expect(headers, self.config.limits.body_inspected);
+            }
+            request.model = self.body.model();
+        }
+        self.record.note_model(&request.model);
         Ok(request)
     }
 }

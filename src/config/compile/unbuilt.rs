@@ -14,15 +14,6 @@ pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
         let field = format!("issuers[{index}].groups_overage.graph");
         refuse_if(graph, &field, "group look-ups in Microsoft Graph", findings);
     }
-    for (index, rule) in wire.rules.iter().enumerate() {
-        let field = format!("rules[{index}].match.models");
-        refuse_if(
-            rule.matches.models.is_some(),
-            &field,
-            "rules by model",
-            findings,
-        );
-    }
     let mut refuse = |given, field, feature| refuse_if(given, field, feature, findings);
 
     let caches = |cache: &Cache| cache.ttl.is_none_or(|ttl| !ttl.0.is_zero());
@@ -30,11 +21,6 @@ pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
         wire.cache.as_ref().is_some_and(caches),
         "cache.ttl",
         "caches of verified tokens",
-    );
-    refuse(
-        !wire.endpoints.is_empty(),
-        "endpoints",
-        "tables of endpoints",
     );
 
     let forward = &wire.forward;
@@ -76,11 +62,6 @@ pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
         "signature checks by the host",
     );
 
-    refuse(
-        wire.limits.body_inspected.is_some(),
-        "limits.body_inspected",
-        "looks into bodies",
-    );
     let hops = wire
         .client_address
         .trusted_hops
