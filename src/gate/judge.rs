@@ -90,7 +90,7 @@ impl Judge<'_> {
             }
         };
         let authentic = authenticate(token, issuer, key, self.signatures)?;
-        self.record.kid = authentic.kid.clone();
+        self.record.kid = authentic.kid.as_deref().map(str::to_owned);
         self.record.verified_by = Some(authentic.checked_by.name());
         self.record.caller = Caller::of(authentic.claims(), &self.config.audit.claims);
         let caller = authentic.verify(issuer, rules, self.now)?;

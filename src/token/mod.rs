@@ -5,6 +5,7 @@ pub mod algorithm;
 pub mod bearer;
 pub mod claim_path;
 pub mod claims;
+pub mod foreign;
 pub mod issuer;
 pub mod jws;
 pub mod signature;
