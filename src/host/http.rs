@@ -1,20 +1,25 @@
 //! One request: its headers come in, are disarmed, and wait for the gate's word.
 
 use super::abi::{self, Map};
+use super::crypto::Signatures;
 use super::effects::{self, Taken};
 use super::{Shared, root};
-use crate::token::signature::JwtSimple;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 pub struct Http {
     id: u32,
     gate: Shared,
+    signatures: Signatures,
 }
 
 impl Http {
-    pub fn new(id: u32, gate: Shared) -> Self {
-        Self { id, gate }
+    pub fn new(id: u32, gate: Shared, signatures: Signatures) -> Self {
+        Self {
+            id,
+            gate,
+            signatures,
+        }
     }
 
     fn is_permitted(&self) -> bool {
@@ -49,7 +54,7 @@ impl HttpContext for Http {
         let now = abi::now();
         let ruling = self.gate.borrow_mut().as_mut().map(|gate| {
             (
-                gate.begin(self.id, headers, now, &JwtSimple),
+                gate.begin(self.id, headers, now, &self.signatures),
                 gate.take_notices(),
             )
         });

@@ -8,5 +8,6 @@ pub mod claims;
 pub mod foreign;
 pub mod issuer;
 pub mod jws;
+pub mod self_test;
 pub mod signature;
 pub mod verify;

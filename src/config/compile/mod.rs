@@ -32,6 +32,7 @@ pub(super) fn compile(
     unbuilt::refuse(wire, findings);
     let issuers = issuers::compile(&wire.issuers, findings);
     let token = token::compile(&wire.token, findings);
+    let cache = token::cache(&wire.cache, findings);
     let wait = token::wait(&wire.wait, findings);
     let credentials = credentials::compile(&wire.credentials, env, findings);
     let policy = rules::compile(wire, findings);
@@ -43,12 +44,14 @@ pub(super) fn compile(
         issuers,
         sources,
         token: token?,
+        cache: cache?,
         wait: wait?,
         credentials: credentials?,
         policy: policy?,
         forward: forward?,
         replies: replies?,
         audit: audit?,
+        crypto: token::crypto(wire.crypto),
         digest,
     })
 }

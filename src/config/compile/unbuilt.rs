@@ -4,8 +4,8 @@
 use super::super::error::{Findings, Reported};
 use super::super::path;
 use super::super::problem::Problem;
+use super::super::wire::Config;
 use super::super::wire::issuer::GroupsOverage;
-use super::super::wire::{Config, Crypto};
 
 /// Refuses what stands in fields of its own. The functions below refuse what stands among choices.
 pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
@@ -29,13 +29,7 @@ pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
     let is_set =
         |span: Option<super::super::wire::span::Span>| span.is_some_and(|span| !span.0.is_zero());
     let forward = &wire.forward;
-    let cache = wire.cache.as_ref();
     for (given, field, feature) in [
-        (
-            cache.is_some_and(|cache| cache.ttl.is_none_or(|ttl| !ttl.0.is_zero())),
-            "cache.ttl",
-            "caches of verified tokens",
-        ),
         (
             !wire.endpoints.is_empty(),
             "endpoints",
@@ -73,11 +67,6 @@ pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
             "exports of audit records",
         ),
         (wire.usage == Some(true), "usage", "records of token usage"),
-        (
-            wire.crypto == Some(Crypto::Host),
-            "crypto",
-            "signature checks by the host",
-        ),
         (
             wire.limits.body_inspected.is_some(),
             "limits.body_inspected",

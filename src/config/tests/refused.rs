@@ -1110,14 +1110,12 @@ fn not_built_yet() {
             text,
         ),
         ("/usage", json!(true), "usage", text),
-        ("/crypto", json!("host"), "crypto", text),
         (
             "/limits",
             json!({"body_inspected": 1}),
             "limits.body_inspected",
             text,
         ),
-        ("/cache", json!({"ttl": "500ms"}), "cache.ttl", text),
     ]);
     // Still looked at for their shape.
     for (pointer, value, error) in [
