@@ -1,10 +1,13 @@
-//! One request, one direction: headers → token → key → verified claims → decision.
+//! One request, one direction: headers → token → (cache, or key) → verified claims → decision.
 
+use super::Notice;
 use crate::audit::{Caller, Record};
+use crate::cache::{TokenCache, TokenDigest};
 use crate::config::Config;
 use crate::decision::{Denial, KeysLack, excerpt};
 use crate::keys::jwk::Key;
 use crate::keys::ring::{Fetch, Found, KeyRing};
+use crate::metrics;
 use crate::policy::decide::Permit;
 use crate::request::{Headers, Request};
 use crate::time::Timestamp;
@@ -13,7 +16,7 @@ use crate::token::claims::Claims;
 use crate::token::issuer::Issuer;
 use crate::token::jws::Unverified;
 use crate::token::signature::SignatureCheck;
-use crate::token::verify::{Verified, authenticate, pick_issuer};
+use crate::token::verify::{Authentic, Verified, authenticate, pick_issuer};
 
 /// What became of a request when it was last looked at.
 #[derive(Debug)]
@@ -42,10 +45,20 @@ pub enum Patience {
 pub struct Judge<'g> {
     pub config: &'g Config,
     pub rings: &'g mut [KeyRing],
+    pub cache: &'g mut TokenCache,
     pub record: &'g mut Record,
+    pub notices: &'g mut Vec<Notice>,
     pub now: Timestamp,
     pub patience: Patience,
     pub signatures: &'g dyn SignatureCheck,
+}
+
+/// What a look at a token has led to.
+enum Identified {
+    /// The issuer of that index signed it.
+    As(usize, Authentic),
+    /// The keys of that ring are on their way.
+    Wait { ring: usize },
 }
 
 /// A fetch that a look has found necessary, and for which ring.
@@ -70,26 +83,14 @@ impl Judge<'_> {
         }
         let rules = &self.config.token;
         let token = bearer::extract(headers, &rules.carriers, rules.max_bytes)?;
-        let token = Unverified::parse(token, &rules.types)?;
-        let index = pick_issuer(&token, &self.config.issuers)?;
-        let (Some(issuer), Some(ring)) =
-            (self.config.issuers.get(index), self.rings.get_mut(index))
-        else {
-            return Err(Denial::Internal("an issuer without keys"));
+        let (index, authentic) = match self.identify(token, needed)? {
+            Identified::As(index, authentic) => (index, authentic),
+            Identified::Wait { ring } => return Ok(Judgement::Wait { ring }),
         };
-        let key = match find_key(ring, issuer, &token, self.now)? {
-            KeyLookup::Found(key) => key,
-            KeyLookup::Lacking(lack) => {
-                wait_for_keys(ring, issuer, lack, self.patience)?;
-                return Ok(Judgement::Wait { ring: index });
-            }
-            KeyLookup::Unknown => {
-                let fetch = wait_for_newer(ring, issuer, self.now, self.patience)?;
-                *needed = fetch.map(|fetch| (index, fetch));
-                return Ok(Judgement::Wait { ring: index });
-            }
+        let Some(issuer) = self.config.issuers.get(index) else {
+            return Err(Denial::Internal("a token without its issuer"));
         };
-        let authentic = authenticate(token, issuer, key, self.signatures)?;
+        self.count(metrics::verified_by(authentic.checked_by));
         self.record.kid = authentic.kid.as_deref().map(str::to_owned);
         self.record.verified_by = Some(authentic.checked_by.name());
         self.record.caller = Caller::of(authentic.claims(), &self.config.audit.claims);
@@ -101,6 +102,61 @@ impl Judge<'_> {
             permit,
             caller: Some(caller),
         })
+    }
+
+    /// Who signed a token: from memory, or by looking at it.
+    fn identify(&mut self, token: &str, needed: &mut Needed) -> Result<Identified, Denial> {
+        if !self.cache.is_on() {
+            return self.examine(token, needed);
+        }
+        let digest = TokenDigest::of(token);
+        if let Some((issuer, authentic)) = self.cache.find(&digest, self.now)
+            && self
+                .rings
+                .get(issuer)
+                .is_some_and(|ring| ring.is_usable(self.now))
+        {
+            return Ok(Identified::As(issuer, authentic));
+        }
+        self.count(metrics::CACHE_MISSES);
+        let identified = self.examine(token, needed)?;
+        if let Identified::As(issuer, authentic) = &identified {
+            let bytes = token.len();
+            let evicted = self
+                .cache
+                .insert(digest, bytes, *issuer, authentic, self.now);
+            (0..evicted).for_each(|_| self.count(metrics::CACHE_EVICTIONS));
+        }
+        Ok(identified)
+    }
+
+    /// Takes a token apart, finds its key and checks its signature.
+    fn examine(&mut self, token: &str, needed: &mut Needed) -> Result<Identified, Denial> {
+        let token = Unverified::parse(token, &self.config.token.types)?;
+        let index = pick_issuer(&token, &self.config.issuers)?;
+        let (Some(issuer), Some(ring)) =
+            (self.config.issuers.get(index), self.rings.get_mut(index))
+        else {
+            return Err(Denial::Internal("an issuer without keys"));
+        };
+        let key = match find_key(ring, issuer, &token, self.now)? {
+            KeyLookup::Found(key) => key,
+            KeyLookup::Lacking(lack) => {
+                wait_for_keys(ring, issuer, lack, self.patience)?;
+                return Ok(Identified::Wait { ring: index });
+            }
+            KeyLookup::Unknown => {
+                let fetch = wait_for_newer(ring, issuer, self.now, self.patience)?;
+                *needed = fetch.map(|fetch| (index, fetch));
+                return Ok(Identified::Wait { ring: index });
+            }
+        };
+        let authentic = authenticate(token, issuer, key, self.signatures)?;
+        Ok(Identified::As(index, authentic))
+    }
+
+    fn count(&mut self, name: &str) {
+        self.notices.push(Notice::Count(name.to_owned()));
     }
 
     fn read_request(&mut self, headers: &Headers) -> Result<Request, Denial> {

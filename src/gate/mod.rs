@@ -6,6 +6,7 @@ mod judge;
 mod waiting;
 
 use crate::audit::{self, Record};
+use crate::cache::TokenCache;
 use crate::callout::{Answer, Callout};
 use crate::config::{AuditLog, Config};
 use crate::credential::select::select;
@@ -75,6 +76,7 @@ pub struct Gate {
     rings: Vec<KeyRing>,
     exchanges: HashMap<StreamId, Exchange>,
     waiting: WaitingRoom,
+    cache: TokenCache,
     calls: Vec<Call>,
     wakeups: Vec<StreamId>,
     notices: Vec<Notice>,
@@ -98,6 +100,7 @@ impl Gate {
             .collect();
         Self {
             waiting: WaitingRoom::new(config.wait.requests),
+            cache: TokenCache::new(config.cache),
             config,
             rings,
             exchanges: HashMap::new(),
@@ -210,6 +213,7 @@ impl Gate {
                 self.call(ring, fetch);
             }
         }
+        self.cache.sweep(now);
         self.wakeups.extend(self.waiting.overdue(now));
     }
 
@@ -228,6 +232,9 @@ impl Gate {
             Progress::Next(fetch) => return self.call(ticket.ring, fetch),
             Progress::Late => return,
             Progress::Renewed { keys, dropped } => {
+                if dropped {
+                    self.cache.forget_issuer(ticket.ring);
+                }
                 let change = if dropped { ", an old one is gone" } else { "" };
                 let text = format!("issuer {issuer}: {keys} usable keys{change}");
                 self.notices
@@ -272,11 +279,12 @@ impl Gate {
         let Some(exchange) = self.exchanges.get_mut(&id) else {
             return Judgement::Deny(Denial::Internal("a request that never began"));
         };
-        let (rings, record) = (&mut self.rings, &mut exchange.record);
         let mut judge = Judge {
             config: &self.config,
-            rings,
-            record,
+            rings: &mut self.rings,
+            cache: &mut self.cache,
+            record: &mut exchange.record,
+            notices: &mut self.notices,
             now,
             patience,
             signatures,
