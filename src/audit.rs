@@ -3,6 +3,7 @@
 //! The gate fills a [`Record`] as a request goes by; [`Record::line`] is the JSON line of the log.
 
 use crate::decision::Denial;
+use crate::model::Model;
 use crate::policy::decide::{Shadow, Would};
 use crate::time::Timestamp;
 use crate::token::claim_path::ClaimPath;
@@ -33,7 +34,7 @@ pub struct Record {
     /// The rule that permitted or denied.
     pub rule: Option<String>,
     pub shadow: Vec<ShadowEntry>,
-    /// Not known before rules ask for it.
+    /// Without suffix; not known where only the body tells it and no rule asks for it.
     pub model: Option<String>,
     pub method: String,
     pub host: String,
@@ -83,6 +84,10 @@ impl Record {
         self.method = clip(method);
         self.host = clip(host);
         self.path = clip(path);
+    }
+
+    pub fn note_model(&mut self, model: &Model) {
+        self.model = model.name().map(clip);
     }
 
     pub fn deny(&mut self, denial: &Denial) {

@@ -11,6 +11,14 @@ use std::sync::Arc;
 pub enum Denial {
     /// Two servers could read the request differently; the reason says where.
     RequestAmbiguous(&'static str),
+    /// A rule needs the model, and the request names none.
+    ModelMissing,
+    /// A rule needs the model, and the body can't be read without doubt; the reason says why.
+    BodyUnreadable(&'static str),
+    /// A rule needs the model, and the body is longer than `limits.body_inspected`.
+    BodyTooLarge {
+        limit: usize,
+    },
 
     /// No token, or a scheme that carries none.
     TokenMissing,
@@ -128,6 +136,31 @@ impl Denial {
                 "request_ambiguous",
                 None,
                 format!("The request is refused because {reason}; send a plain path"),
+            ),
+            Self::ModelMissing => facts(
+                400,
+                "model_missing",
+                None,
+                "The request names no model, which decides what is permitted here; name it in the \
+                 member model of the JSON body, as org/name",
+            ),
+            Self::BodyUnreadable(reason) => facts(
+                400,
+                "body_unreadable",
+                None,
+                format!(
+                    "The request's body must tell its model, but {reason}; send one plain JSON \
+                     object in UTF-8 with content-type application/json"
+                ),
+            ),
+            Self::BodyTooLarge { limit } => facts(
+                413,
+                "body_too_large",
+                None,
+                format!(
+                    "The request's body must tell its model, and is longer than the {limit} bytes \
+                     that are read for it"
+                ),
             ),
 
             Self::TokenMissing => facts(

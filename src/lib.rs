@@ -31,6 +31,7 @@ mod host;
 pub mod json;
 pub mod keys;
 pub mod metrics;
+pub mod model;
 pub mod policy;
 pub mod reply;
 pub mod request;

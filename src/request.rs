@@ -1,6 +1,8 @@
 //! A request as the core sees it: its header fields, and the few facts that rules ask about.
 
 use crate::decision::Denial;
+use crate::model::Model;
+use crate::model::endpoint::Endpoints;
 use std::ops::Range;
 use zeroize::Zeroize;
 
@@ -9,6 +11,8 @@ use zeroize::Zeroize;
 pub struct Headers {
     bytes: Vec<u8>,
     fields: Vec<(Range<usize>, Range<usize>)>,
+    /// No body and no trailers follow.
+    pub is_all: bool,
 }
 
 impl Headers {
@@ -17,6 +21,7 @@ impl Headers {
         Self {
             bytes: Vec::with_capacity(bytes),
             fields: Vec::with_capacity(fields),
+            is_all: false,
         }
     }
 
@@ -80,23 +85,28 @@ pub struct Request {
     pub host: String,
     /// Without query, percent-decoded once, unambiguous.
     pub path: String,
+    pub model: Model,
 }
 
 impl Request {
-    /// Reads method, host and path from the pseudo-headers (or `host`).
+    /// Reads method, host and path from the pseudo-headers (or `host`), and as much of the model as
+    /// they tell.
     ///
     /// # Errors
     /// [`Denial::RequestAmbiguous`] when two servers could read the request differently.
-    pub fn read(headers: &Headers) -> Result<Self, Denial> {
+    pub fn read(headers: &Headers, endpoints: &Endpoints) -> Result<Self, Denial> {
         let method = headers.text(":method").unwrap_or_default().to_owned();
         let authority = headers.text(":authority").or_else(|| headers.text("host"));
         let target = headers
             .text(":path")
             .ok_or(Denial::RequestAmbiguous("no readable path"))?;
+        let host = host(authority.unwrap_or_default());
+        let path = normalize(target).map_err(Denial::RequestAmbiguous)?;
         Ok(Self {
+            model: endpoints.model(&host, &path, !headers.is_all),
             method,
-            host: host(authority.unwrap_or_default()),
-            path: normalize(target).map_err(Denial::RequestAmbiguous)?,
+            host,
+            path,
         })
     }
 }
@@ -245,13 +255,13 @@ mod tests {
             (":path", "/v1/x?y"),
             (":authority", "H:1"),
         ]);
-        let request = Request::read(&headers).unwrap();
+        let request = Request::read(&headers, &Endpoints::default()).unwrap();
         assert_eq!(
             (request.method.as_str(), request.path.as_str()),
             ("POST", "/v1/x")
         );
         assert_eq!(request.host, "h");
-        assert!(Request::read(&Headers::default()).is_err());
+        assert!(Request::read(&Headers::default(), &Endpoints::default()).is_err());
     }
 
     #[test]

@@ -49,8 +49,8 @@ fn each_requirement_holds_for_whom_it_should() {
         (json!({"kind": "app"}), persona(Persona::Robot)),
         (json!({"managed_identity": robot}), persona(Persona::Robot)),
         (
-            json!({"directory_role": "62e90394"}),
-            ada().claim("wids", json!(["62e90394"])),
+            json!({"directory_role": "62e90394-69f5-4237-9190-012177145e10"}),
+            ada().claim("wids", json!(["62e90394-69f5-4237-9190-012177145e10"])),
         ),
         (json!({"claim": {"path": "ver", "equals": "2.0"}}), ada()),
         (

@@ -1,4 +1,5 @@
-//! A text of the configuration as a message may show it: quoted, short, and never a secret.
+//! What messages are made of: lists of names, and texts of the configuration as a message may show
+//! them: quoted, short, and never a secret.
 
 use std::fmt;
 
@@ -31,6 +32,23 @@ impl fmt::Display for Excerpt<'_> {
             Some((end, _)) => write!(f, "{:?}…", self.0.get(..end).unwrap_or_default()),
             None => write!(f, "{:?}", self.0),
         }
+    }
+}
+
+/// Displays names as `a, b or c`.
+pub(super) struct List<'a>(pub &'a [&'static str]);
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, name) in self.0.iter().enumerate() {
+            let before = match index {
+                0 => "",
+                _ if index + 1 == self.0.len() => " or ",
+                _ => ", ",
+            };
+            write!(f, "{before}{name}")?;
+        }
+        Ok(())
     }
 }
 

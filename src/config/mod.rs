@@ -25,6 +25,7 @@ pub use proto::StructError;
 use crate::credential::Credential;
 use crate::forward::Forwarding;
 use crate::keys::source::KeySource;
+use crate::model::endpoint::Endpoints;
 use crate::policy::rule::Policy;
 use crate::reply::ReplyStyle;
 use crate::token::bearer::Carrier;
@@ -71,6 +72,8 @@ pub struct Config {
     pub cache: CacheLimits,
     pub wait: WaitLimits,
     pub credentials: Vec<Credential>,
+    pub endpoints: Endpoints,
+    pub limits: Limits,
     pub policy: Policy,
     pub forward: Forwarding,
     pub replies: ReplyStyle,
@@ -130,6 +133,13 @@ pub enum Crypto {
     /// By the host what it can, or not at all: without such a host there is no start.
     Host,
     Wasm,
+}
+
+/// Bounds of what is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest body that is read for its model, in bytes.
+    pub body_inspected: usize,
 }
 
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 //!
 //! [`ConfigError`]: super::error::ConfigError
 
-use super::excerpt::Excerpt;
+use super::excerpt::{Excerpt, List};
 use super::proto::StructError;
 use super::wire::span::Shown;
 use crate::callout::UriError;
@@ -385,22 +385,5 @@ impl fmt::Display for Problem {
                 )
             }
         }
-    }
-}
-
-/// Displays names as `a, b or c`.
-struct List<'a>(&'a [&'static str]);
-
-impl fmt::Display for List<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, name) in self.0.iter().enumerate() {
-            let before = match index {
-                0 => "",
-                _ if index + 1 == self.0.len() => " or ",
-                _ => ", ",
-            };
-            write!(f, "{before}{name}")?;
-        }
-        Ok(())
     }
 }

@@ -1,22 +1,22 @@
-//! One request, one direction: headers → token → (cache, or key) → verified claims → decision.
+//! One request, one direction: headers → token → who signed it → verified claims → decision.
 
 use super::Notice;
+use super::identify::Identified;
 use crate::audit::{Caller, Record};
-use crate::cache::{TokenCache, TokenDigest};
+use crate::cache::TokenCache;
 use crate::config::Config;
-use crate::decision::{Denial, KeysLack, excerpt};
-use crate::keys::jwk::Key;
-use crate::keys::ring::{Fetch, Found, KeyRing};
+use crate::decision::Denial;
+use crate::keys::ring::{Fetch, KeyRing};
 use crate::metrics;
+use crate::model::Model;
+use crate::model::body::Body;
 use crate::policy::decide::Permit;
 use crate::request::{Headers, Request};
 use crate::time::Timestamp;
 use crate::token::bearer;
 use crate::token::claims::Claims;
-use crate::token::issuer::Issuer;
-use crate::token::jws::Unverified;
 use crate::token::signature::SignatureCheck;
-use crate::token::verify::{Authentic, Verified, authenticate, pick_issuer};
+use crate::token::verify::{Authentic, Verified};
 
 /// What became of a request when it was last looked at.
 #[derive(Debug)]
@@ -31,6 +31,18 @@ pub enum Judgement {
     Wait {
         ring: usize,
     },
+    /// A rule needs the model, and the body that names it is still to come. What was found out
+    /// until then; nothing, where a rule that asks for no token needs it.
+    Inspect(Option<Box<Signed>>),
+}
+
+/// A request whose token's signature holds. Whether the token may still be used is asked again when
+/// the decision is made: a body can take its time.
+#[derive(Debug)]
+pub struct Signed {
+    pub request: Request,
+    issuer: usize,
+    authentic: Authentic,
 }
 
 /// Whether a request may wait for keys.
@@ -41,28 +53,24 @@ pub enum Patience {
     RoomIsFull,
 }
 
-/// Looks at one request once. Nothing is remembered between two looks but the record.
+/// Looks at one request once. Nothing is remembered between two looks but the record and what the
+/// body has told.
 pub struct Judge<'g> {
     pub config: &'g Config,
     pub rings: &'g mut [KeyRing],
     pub cache: &'g mut TokenCache,
     pub record: &'g mut Record,
     pub notices: &'g mut Vec<Notice>,
+    pub body: &'g mut Body,
+    /// A permitted request whose body still comes, for shadow rules that name models.
+    pub observed: &'g mut Option<Box<Signed>>,
     pub now: Timestamp,
     pub patience: Patience,
     pub signatures: &'g dyn SignatureCheck,
 }
 
-/// What a look at a token has led to.
-enum Identified {
-    /// The issuer of that index signed it.
-    As(usize, Authentic),
-    /// The keys of that ring are on their way.
-    Wait { ring: usize },
-}
-
 /// A fetch that a look has found necessary, and for which ring.
-type Needed = Option<(usize, Fetch)>;
+pub type Needed = Option<(usize, Fetch)>;
 
 impl Judge<'_> {
     pub fn judge(&mut self, headers: &Headers) -> (Judgement, Needed) {
@@ -75,6 +83,10 @@ impl Judge<'_> {
 
     fn look(&mut self, headers: &Headers, needed: &mut Needed) -> Result<Judgement, Denial> {
         let request = self.read_request(headers)?;
+        let in_doubt = self.config.policy.anonymous_needs_model(&request);
+        if in_doubt && request.model == Model::Unread {
+            return Ok(Judgement::Inspect(None));
+        }
         if let Some(permit) = self.config.policy.permit_anonymous(&request) {
             return Ok(Judgement::Permit {
                 permit,
@@ -82,80 +94,65 @@ impl Judge<'_> {
             });
         }
         let rules = &self.config.token;
-        let token = bearer::extract(headers, &rules.carriers, rules.max_bytes)?;
+        let token =
+            bearer::extract(headers, &rules.carriers, rules.max_bytes).map_err(|denial| {
+                match (denial, request.model.lack()) {
+                    // Without a token, it was the anonymous rule that was meant.
+                    (Denial::TokenMissing, Some(lack)) if in_doubt => lack.denial(),
+                    (denial, _) => denial,
+                }
+            })?;
         let (index, authentic) = match self.identify(token, needed)? {
             Identified::As(index, authentic) => (index, authentic),
             Identified::Wait { ring } => return Ok(Judgement::Wait { ring }),
-        };
-        let Some(issuer) = self.config.issuers.get(index) else {
-            return Err(Denial::Internal("a token without its issuer"));
         };
         self.count(metrics::verified_by(authentic.checked_by));
         self.record.kid = authentic.kid.as_deref().map(str::to_owned);
         self.record.verified_by = Some(authentic.checked_by.name());
         self.record.caller = Caller::of(authentic.claims(), &self.config.audit.claims);
-        let caller = authentic.verify(issuer, rules, self.now)?;
-        let decision = self.config.policy.decide(&request, &caller);
+        self.conclude(Signed {
+            request,
+            issuer: index,
+            authentic,
+        })
+    }
+
+    /// Decides once all that the decision needs is there.
+    pub fn conclude(&mut self, signed: Signed) -> Result<Judgement, Denial> {
+        let (config, request) = (self.config, &signed.request);
+        let Some(issuer) = config.issuers.get(signed.issuer) else {
+            return Err(Denial::Internal("an issuer that is gone"));
+        };
+        self.record.note_model(&request.model);
+        let caller = signed.authentic.verify(issuer, &config.token, self.now)?;
+        if request.model == Model::Unread && config.policy.needs_model(request, &caller) {
+            return Ok(Judgement::Inspect(Some(Box::new(signed))));
+        }
+        let decision = config.policy.decide(request, &caller);
         self.record.note_shadow(&decision.shadow);
         let permit = decision.outcome?;
+        if request.model == Model::Unread && self.body.is_coming() {
+            *self.observed = Some(Box::new(signed));
+        }
         Ok(Judgement::Permit {
             permit,
             caller: Some(caller),
         })
     }
 
-    /// Who signed a token: from memory, or by looking at it.
-    fn identify(&mut self, token: &str, needed: &mut Needed) -> Result<Identified, Denial> {
-        if !self.cache.is_on() {
-            return self.examine(token, needed);
+    /// What shadow rules would have done, now that the model of a permitted request is known.
+    pub fn observe(&mut self, signed: &Signed) {
+        self.record.note_model(&signed.request.model);
+        let issuer = self.config.issuers.get(signed.issuer);
+        let caller =
+            issuer.map(|issuer| (signed.authentic).verify(issuer, &self.config.token, self.now));
+        if let Some(Ok(caller)) = caller {
+            let decision = self.config.policy.decide(&signed.request, &caller);
+            self.record.note_shadow(&decision.shadow);
         }
-        let digest = TokenDigest::of(token);
-        if let Some((issuer, authentic)) = self.cache.find(&digest, self.now)
-            && self
-                .rings
-                .get(issuer)
-                .is_some_and(|ring| ring.is_usable(self.now))
-        {
-            return Ok(Identified::As(issuer, authentic));
-        }
-        self.count(metrics::CACHE_MISSES);
-        let identified = self.examine(token, needed)?;
-        if let Identified::As(issuer, authentic) = &identified {
-            let bytes = token.len();
-            let evicted = self
-                .cache
-                .insert(digest, bytes, *issuer, authentic, self.now);
-            (0..evicted).for_each(|_| self.count(metrics::CACHE_EVICTIONS));
-        }
-        Ok(identified)
     }
 
-    /// Takes a token apart, finds its key and checks its signature.
-    fn examine(&mut self, token: &str, needed: &mut Needed) -> Result<Identified, Denial> {
-        let token = Unverified::parse(token, &self.config.token.types)?;
-        let index = pick_issuer(&token, &self.config.issuers)?;
-        let (Some(issuer), Some(ring)) =
-            (self.config.issuers.get(index), self.rings.get_mut(index))
-        else {
-            return Err(Denial::Internal("an issuer without keys"));
-        };
-        let key = match find_key(ring, issuer, &token, self.now)? {
-            KeyLookup::Found(key) => key,
-            KeyLookup::Lacking(lack) => {
-                wait_for_keys(ring, issuer, lack, self.patience)?;
-                return Ok(Identified::Wait { ring: index });
-            }
-            KeyLookup::Unknown => {
-                let fetch = wait_for_newer(ring, issuer, self.now, self.patience)?;
-                *needed = fetch.map(|fetch| (index, fetch));
-                return Ok(Identified::Wait { ring: index });
-            }
-        };
-        let authentic = authenticate(token, issuer, key, self.signatures)?;
-        Ok(Identified::As(index, authentic))
-    }
-
-    fn count(&mut self, name: &str) {
+    pub fn count(&mut self, name: &str) {
         self.notices.push(Notice::Count(name.to_owned()));
     }
 
@@ -164,76 +161,17 @@ impl Judge<'_> {
         let path = text(":path").split('?').next().unwrap_or_default();
         self.record
             .describe_request(text(":method"), text(":authority"), path);
-        let request = Request::read(headers)?;
+        let mut request = Request::read(headers, &self.config.endpoints)?;
         self.record
             .describe_request(&request.method, &request.host, &request.path);
+        if request.model == Model::Unread {
+            let asked = self.config.policy.may_ask_for_model(&request);
+            if asked && matches!(self.body, Body::Unasked) {
+                *self.body = Body::expect(headers, self.config.limits.body_inspected);
+            }
+            request.model = self.body.model();
+        }
+        self.record.note_model(&request.model);
         Ok(request)
-    }
-}
-
-enum KeyLookup<'k> {
-    Found(&'k Key),
-    /// We hold keys, but not that one: a newer set may have it.
-    Unknown,
-    Lacking(KeysLack),
-}
-
-fn find_key<'k>(
-    ring: &'k KeyRing,
-    issuer: &Issuer,
-    token: &Unverified<'_>,
-    now: Timestamp,
-) -> Result<KeyLookup<'k>, Denial> {
-    match ring.find(token.kid.as_deref(), token.algorithm, now) {
-        Found::Key(key) => Ok(KeyLookup::Found(key)),
-        Found::Unknown => Ok(KeyLookup::Unknown),
-        Found::Lacking(lack) => Ok(KeyLookup::Lacking(lack)),
-        Found::Ambiguous => Err(Denial::KeyUnknown {
-            issuer: issuer.name.clone(),
-        }),
-        Found::WrongAlgorithm => Err(Denial::AlgorithmNotAllowed {
-            algorithm: excerpt(token.algorithm.name()),
-        }),
-    }
-}
-
-/// There are no usable keys at all: waiting helps only if some can come in time.
-fn wait_for_keys(
-    ring: &KeyRing,
-    issuer: &Issuer,
-    lack: KeysLack,
-    patience: Patience,
-) -> Result<(), Denial> {
-    match patience {
-        Patience::Until(deadline) if ring.may_answer_by(deadline) => Ok(()),
-        Patience::RoomIsFull => Err(unavailable(issuer, KeysLack::TooManyWaiting)),
-        Patience::Until(_) | Patience::TimeIsUp => Err(unavailable(issuer, lack)),
-    }
-}
-
-/// The token's key is not among ours: waits for a newer set if one is coming or may be fetched now.
-fn wait_for_newer(
-    ring: &mut KeyRing,
-    issuer: &Issuer,
-    now: Timestamp,
-    patience: Patience,
-) -> Result<Option<Fetch>, Denial> {
-    let unknown = || Denial::KeyUnknown {
-        issuer: issuer.name.clone(),
-    };
-    match patience {
-        Patience::TimeIsUp => Err(unknown()),
-        Patience::RoomIsFull => Err(unavailable(issuer, KeysLack::TooManyWaiting)),
-        Patience::Until(_) => match ring.demand(now) {
-            (true, fetch) => Ok(fetch),
-            (false, _) => Err(unknown()),
-        },
-    }
-}
-
-fn unavailable(issuer: &Issuer, reason: KeysLack) -> Denial {
-    Denial::KeysUnavailable {
-        issuer: issuer.name.clone(),
-        reason,
     }
 }

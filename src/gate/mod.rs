@@ -2,7 +2,10 @@
 //! a response. What to do comes out: a step for the request, and calls, wake-ups and notices to be
 //! taken. It decides everything and touches nothing; the host shell does the reverse.
 
+mod identify;
+mod inspect;
 mod judge;
+mod look;
 mod waiting;
 
 use crate::audit::{self, Record};
@@ -15,11 +18,13 @@ use crate::forward::{self, Edit};
 use crate::keys::refresh::Attempt;
 use crate::keys::ring::{Fetch, KeyRing, Progress, Stage};
 use crate::metrics;
+use crate::model::body::Body;
 use crate::reply::{Asker, Dialect, Reply, reply};
 use crate::request::Headers;
 use crate::time::Timestamp;
 use crate::token::signature::SignatureCheck;
-use judge::{Judge, Judgement, Patience};
+use inspect::{Inspections, Received};
+use judge::{Judgement, Patience, Signed};
 use std::collections::HashMap;
 use waiting::WaitingRoom;
 
@@ -34,6 +39,8 @@ pub enum Step {
     Reply(Reply),
     /// Hold it, headers and body, until it is named by [`Gate::take_wakeups`].
     Wait,
+    /// Hold it, headers and body, and hand the body to [`Gate::body`] until that rules.
+    Inspect,
 }
 
 /// A step, and what the host's own access log should know of it.
@@ -42,6 +49,13 @@ pub struct Ruling {
     pub step: Step,
     /// Filter state: name and value. Empty while waiting.
     pub marks: Vec<(&'static str, String)>,
+}
+
+impl Ruling {
+    fn undecided(step: Step) -> Self {
+        let marks = Vec::new();
+        Self { step, marks }
+    }
 }
 
 /// A callout to make from the root; its answer comes back with the ticket.
@@ -76,6 +90,7 @@ pub struct Gate {
     rings: Vec<KeyRing>,
     exchanges: HashMap<StreamId, Exchange>,
     waiting: WaitingRoom,
+    inspections: Inspections,
     cache: TokenCache,
     calls: Vec<Call>,
     wakeups: Vec<StreamId>,
@@ -89,6 +104,10 @@ struct Exchange {
     asker: Asker,
     started: Timestamp,
     permitted: bool,
+    body: Body,
+    received: Option<Received>,
+    /// Permitted, while the rest of its body is read for shadow rules.
+    observed: Option<Box<Signed>>,
 }
 
 impl Gate {
@@ -104,6 +123,7 @@ impl Gate {
             config,
             rings,
             exchanges: HashMap::new(),
+            inspections: Inspections::default(),
             calls: Vec::new(),
             wakeups: Vec::new(),
             notices: Vec::new(),
@@ -136,18 +156,12 @@ impl Gate {
             asker,
             started: now,
             permitted: false,
+            body: self.inspections.expected_body(),
+            received: None,
+            observed: None,
         };
         self.exchanges.insert(id, exchange);
-        let deadline = now.plus(self.config.wait.timeout);
-        let patience = match self.waiting.is_full() {
-            true => Patience::RoomIsFull,
-            false => Patience::Until(deadline),
-        };
-        let judgement = self.judge(id, &headers, now, patience, signatures);
-        if let Judgement::Wait { ring } = judgement {
-            self.notices.push(Notice::Count(metrics::WAITED.to_owned()));
-            self.waiting.enter(id, ring, deadline, headers);
-        }
+        let judgement = self.look(id, headers, now, signatures);
         self.rule(id, judgement)
     }
 
@@ -159,15 +173,16 @@ impl Gate {
         now: Timestamp,
         signatures: &dyn SignatureCheck,
     ) -> Option<Ruling> {
+        if let Some(judgement) = self.give_up_inspection(id, now, signatures) {
+            return Some(self.rule(id, judgement));
+        }
         let (headers, deadline) = self.waiting.leave(id)?;
         let patience = match now < deadline {
             true => Patience::Until(deadline),
             false => Patience::TimeIsUp,
         };
-        let judgement = self.judge(id, &headers, now, patience, signatures);
-        if let Judgement::Wait { ring } = judgement {
-            self.waiting.enter(id, ring, deadline, headers);
-        }
+        let judgement = self.judge(id, now, patience, signatures, |judge| judge.judge(&headers));
+        let judgement = self.seat(id, headers, now, deadline, judgement);
         Some(self.rule(id, judgement))
     }
 
@@ -180,11 +195,14 @@ impl Gate {
 
     /// A response is over. `status`: what the caller was answered, if anything.
     pub fn finish(&mut self, id: StreamId, status: Option<u16>, now: Timestamp) {
-        let waited_in_vain = self.waiting.leave(id).is_some();
+        let waited = self.waiting.leave(id).is_some();
+        let inspected = self.inspections.leave(id).is_some();
         let Some(mut exchange) = self.exchanges.remove(&id) else {
             return;
         };
-        if waited_in_vain {
+        if inspected && status == Some(413) {
+            self.note_host_limit(&mut exchange);
+        } else if waited || inspected {
             self.notices
                 .push(Notice::Count(metrics::ABANDONED.to_owned()));
             return;
@@ -203,6 +221,7 @@ impl Gate {
     /// A request is gone without a trace.
     pub fn forget(&mut self, id: StreamId) {
         self.waiting.leave(id);
+        self.inspections.leave(id);
         self.exchanges.remove(&id);
     }
 
@@ -215,6 +234,7 @@ impl Gate {
         }
         self.cache.sweep(now);
         self.wakeups.extend(self.waiting.overdue(now));
+        self.wakeups.extend(self.inspections.overdue(now));
     }
 
     /// A callout has ended.
@@ -268,34 +288,6 @@ impl Gate {
         std::mem::take(&mut self.notices)
     }
 
-    fn judge(
-        &mut self,
-        id: StreamId,
-        headers: &Headers,
-        now: Timestamp,
-        patience: Patience,
-        signatures: &dyn SignatureCheck,
-    ) -> Judgement {
-        let Some(exchange) = self.exchanges.get_mut(&id) else {
-            return Judgement::Deny(Denial::Internal("a request that never began"));
-        };
-        let mut judge = Judge {
-            config: &self.config,
-            rings: &mut self.rings,
-            cache: &mut self.cache,
-            record: &mut exchange.record,
-            notices: &mut self.notices,
-            now,
-            patience,
-            signatures,
-        };
-        let (judgement, fetch) = judge.judge(headers);
-        if let Some((ring, fetch)) = fetch {
-            self.call(ring, fetch);
-        }
-        judgement
-    }
-
     fn call(&mut self, ring: usize, fetch: Fetch) {
         let Fetch {
             stage,
@@ -317,18 +309,11 @@ impl Gate {
         let Some(exchange) = self.exchanges.get_mut(&id) else {
             let denial = Denial::Internal("a judgement without a request");
             let step = Step::Reply(reply(&denial, &self.config.replies, &Asker::default()));
-            return Ruling {
-                step,
-                marks: Vec::new(),
-            };
+            return Ruling::undecided(step);
         };
         let outcome = match judgement {
-            Judgement::Wait { .. } => {
-                return Ruling {
-                    step: Step::Wait,
-                    marks: Vec::new(),
-                };
-            }
+            Judgement::Wait { .. } => return Ruling::undecided(Step::Wait),
+            Judgement::Inspect(_) => return Ruling::undecided(Step::Inspect),
             Judgement::Deny(denial) => Err(denial),
             Judgement::Permit { permit, caller } => select(&permit, &self.config.credentials)
                 .map(|credential| (permit, caller, credential)),

@@ -20,6 +20,7 @@ pub enum Map {
 #[derive(Clone, Copy)]
 #[repr(u32)]
 pub enum Buffer {
+    RequestBody = 0,
     CallResponseBody = 4,
     PluginConfiguration = 7,
 }
@@ -115,8 +116,13 @@ pub fn set_tick_period(millis: u32) {
 
 /// At most `max` bytes of a buffer, from its start.
 pub fn buffer(buffer: Buffer, max: usize) -> Option<Vec<u8>> {
+    piece(buffer, 0, max)
+}
+
+/// At most `max` bytes of a buffer.
+pub fn piece(buffer: Buffer, start: usize, max: usize) -> Option<Vec<u8>> {
     // SAFETY: the host writes both, or neither.
-    owned(|data, size| unsafe { proxy_get_buffer_bytes(buffer as u32, 0, max, data, size) })
+    owned(|data, size| unsafe { proxy_get_buffer_bytes(buffer as u32, start, max, data, size) })
 }
 
 /// All header fields of a map, bytes as they are.
@@ -160,6 +166,13 @@ pub fn property(path: &[&str]) -> Option<Vec<u8>> {
     let path = path.join("\0");
     // SAFETY: pointer and size describe a live text; the host writes data and size, or neither.
     owned(|data, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) })
+}
+
+/// How many bytes of the request of the effective context have come, headers included. Envoy counts
+/// them as they come in, whether or not they are handed on.
+pub fn received() -> Option<u64> {
+    let bytes = property(&["request", "total_size"])?;
+    Some(u64::from_le_bytes(bytes.try_into().ok()?))
 }
 
 /// Sets filter state `wasm.<name>`.

@@ -23,7 +23,7 @@ pub fn take(ruling: Ruling) -> Taken {
         abi::set_filter_state(name, value);
     }
     match ruling.step {
-        Step::Wait => Taken::Waiting,
+        Step::Wait | Step::Inspect => Taken::Waiting,
         Step::Reply(reply) => {
             answer(&reply);
             Taken::Ended

@@ -1,6 +1,6 @@
 //! One request: its headers come in, are disarmed, and wait for the gate's word.
 
-use super::abi::{self, Map};
+use super::abi::{self, Buffer, Map};
 use super::crypto::Signatures;
 use super::effects::{self, Taken};
 use super::{Shared, root};
@@ -11,6 +11,8 @@ pub struct Http {
     id: u32,
     gate: Shared,
     signatures: Signatures,
+    /// How much of the body the gate has been handed while the request is held.
+    handed: usize,
 }
 
 impl Http {
@@ -19,6 +21,7 @@ impl Http {
             id,
             gate,
             signatures,
+            handed: 0,
         }
     }
 
@@ -27,6 +30,43 @@ impl Http {
             .borrow()
             .as_ref()
             .is_some_and(|gate| gate.is_permitted(self.id))
+    }
+
+    /// Hands the gate what is new of the body, if it wants it.
+    fn inspect(&mut self, size: usize, is_last: bool) -> Option<Action> {
+        if !self.gate.borrow().as_ref()?.wants_body(self.id) {
+            return None;
+        }
+        let piece = self.piece(size);
+        let now = abi::now();
+        let (ruling, notices) = self.gate.borrow_mut().as_mut().map(|gate| {
+            let ruling = gate.body(self.id, piece.as_deref(), is_last, now, &self.signatures);
+            (ruling, gate.take_notices())
+        })?;
+        effects::tell(notices);
+        match effects::take(ruling?) {
+            Taken::Forwarded => Some(Action::Continue),
+            Taken::Ended | Taken::Waiting => Some(Action::Pause),
+        }
+    }
+
+    /// The new piece of the body, all of it or nothing. While a request is held, the host's buffer
+    /// grows and `size` is all of it; else the buffer is the piece.
+    fn piece(&mut self, size: usize) -> Option<Vec<u8>> {
+        let is_held = !self.is_permitted();
+        if !is_held && self.handed > 0 {
+            // Let go midway from elsewhere: what the buffer holds now is anybody's guess.
+            return None;
+        }
+        let start = self.handed;
+        let new = size.checked_sub(start)?;
+        if is_held {
+            self.handed = size;
+        }
+        match new {
+            0 => Some(Vec::new()),
+            _ => abi::piece(Buffer::RequestBody, start, new).filter(|piece| piece.len() == new),
+        }
     }
 
     /// Body and trailers stay until the decision is a permit: with
@@ -40,8 +80,11 @@ impl Http {
 }
 
 impl HttpContext for Http {
-    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
-        let headers = abi::headers(Map::RequestHeaders);
+    fn on_http_request_headers(&mut self, _: usize, is_all: bool) -> Action {
+        let mut headers = abi::headers(Map::RequestHeaders);
+        if let Some(headers) = &mut headers {
+            headers.is_all = is_all;
+        }
         let disarmed = match (&headers, self.gate.borrow().as_ref()) {
             (Some(headers), Some(gate)) => gate.disarm(headers),
             _ => Vec::new(),
@@ -63,18 +106,21 @@ impl HttpContext for Http {
             return Action::Pause;
         };
         effects::tell(notices);
+        root::note_received(&self.gate, self.id);
         match effects::take(ruling) {
             Taken::Forwarded => Action::Continue,
             Taken::Ended | Taken::Waiting => Action::Pause,
         }
     }
 
-    fn on_http_request_body(&mut self, _: usize, _: bool) -> Action {
-        self.pass()
+    fn on_http_request_body(&mut self, size: usize, is_last: bool) -> Action {
+        self.inspect(size, is_last).unwrap_or_else(|| self.pass())
     }
 
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
-        self.pass()
+        let nothing_new = self.handed;
+        self.inspect(nothing_new, true)
+            .unwrap_or_else(|| self.pass())
     }
 
     fn on_log(&mut self) {

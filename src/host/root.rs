@@ -80,6 +80,7 @@ impl Root {
             forget(&self.gate, stream);
             return;
         }
+        note_received(&self.gate, stream);
         let now = abi::now();
         let ruling = self
             .gate
@@ -90,6 +91,19 @@ impl Root {
             abi::resume_request();
         }
         let _ = abi::set_effective_context(self.id);
+    }
+}
+
+/// Tells the gate how much of a request has come, if that could help it.
+pub fn note_received(gate: &Shared, stream: StreamId) {
+    let in_doubt = |gate: &Gate| gate.doubts_body(stream);
+    if !gate.borrow().as_ref().is_some_and(in_doubt) {
+        return;
+    }
+    if let Some(bytes) = abi::received()
+        && let Some(gate) = gate.borrow_mut().as_mut()
+    {
+        gate.note_received(stream, bytes);
     }
 }
 

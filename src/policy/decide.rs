@@ -5,7 +5,7 @@
 
 use super::describe::describe;
 use super::evaluate::{Truth, evaluate};
-use super::rule::{Effect, Mode, Policy, Rule};
+use super::rule::{AnonymousRule, Effect, Mode, Policy, Rule};
 use crate::decision::Denial;
 use crate::request::Request;
 use crate::token::claims::Claims;
@@ -53,7 +53,8 @@ pub enum Would {
 }
 
 impl Policy {
-    /// The permit of an anonymous rule, which asks for no token.
+    /// The permit of an anonymous rule, which asks for no token. A rule whose model can't be told
+    /// permits nothing.
     pub fn permit_anonymous(&self, request: &Request) -> Option<Permit> {
         self.anonymous
             .iter()
@@ -64,8 +65,61 @@ impl Policy {
             })
     }
 
-    /// Decides about an authenticated caller.
+    /// Whether which anonymous rule permits, if any, hangs on a model that can't be told (yet).
+    pub fn anonymous_needs_model(&self, request: &Request) -> bool {
+        let open = |rule: &AnonymousRule| rule.matches.waits_for_model(request, None);
+        let mut rules = self.anonymous.iter();
+        let first = rules.find(|rule| open(rule) || rule.matches.covers(request, None));
+        first.is_some_and(open)
+    }
+
+    /// Whether any rule may come to ask for the model, whoever calls; a shadow rule only to observe.
+    pub fn may_ask_for_model(&self, request: &Request) -> bool {
+        let anonymous = self.anonymous.iter().map(|rule| &rule.matches);
+        let rules = self.rules.iter().map(|rule| &rule.matches);
+        anonymous
+            .chain(rules)
+            .any(|matches| matches.may_wait_for_model(request))
+    }
+
+    /// Whether the decision hangs on a model that can't be told (yet): a deny rule that names models
+    /// could hold, or an allow rule that does comes before any that permits. Where the decision is
+    /// the same for every model this is false.
+    pub fn needs_model(&self, request: &Request, caller: &Verified<Claims>) -> bool {
+        let issuer = Some(&*caller.issuer);
+        let open = |rule: &Rule| rule.matches.waits_for_model(request, issuer);
+        let truth = |rule: &Rule| evaluate(&rule.require, caller);
+        let enforced = || self.rules.iter().filter(|rule| rule.mode == Mode::Enforce);
+        let (deny, allow): (Vec<_>, Vec<_>) =
+            enforced().partition(|rule| rule.effect == Effect::Deny);
+        let about = |rule: &Rule| rule.matches.covers(request, issuer);
+        if deny
+            .iter()
+            .any(|rule| about(rule) && truth(rule) != Truth::Unsatisfied)
+        {
+            return false;
+        }
+        if deny
+            .iter()
+            .any(|rule| open(rule) && truth(rule) != Truth::Unsatisfied)
+        {
+            return true;
+        }
+        let permits = |rule: &&&Rule| about(rule) && truth(rule) == Truth::Satisfied;
+        let first = allow.iter().find(|rule| open(rule) || permits(rule));
+        first.is_some_and(|rule| open(rule))
+    }
+
+    /// Decides about an authenticated caller. A model that is needed and can't be told denies.
     pub fn decide(&self, request: &Request, caller: &Verified<Claims>) -> Decision {
+        if let Some(lack) = request.model.lack()
+            && self.needs_model(request, caller)
+        {
+            return Decision {
+                outcome: Err(lack.denial()),
+                shadow: Vec::new(),
+            };
+        }
         let about = || {
             let covers = |rule: &&Rule| rule.matches.covers(request, Some(&caller.issuer));
             self.rules.iter().filter(covers)

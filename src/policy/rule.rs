@@ -1,6 +1,7 @@
 //! Compiled rules, each with its name. Only the configuration makes them, only `decide` reads them.
 
 use super::pattern::Pattern;
+use crate::model::Model;
 use crate::request::Request;
 use crate::token::claim_path::ClaimPath;
 use crate::token::claims::Kind;
@@ -57,17 +58,55 @@ pub struct Match {
     /// Upper case.
     pub methods: Vec<String>,
     pub paths: Vec<Pattern>,
+    pub models: Models,
     /// Names of issuers. Never given for an anonymous rule.
     pub issuers: Vec<Arc<str>>,
+}
+
+/// Which models a rule is about; without patterns, all.
+#[derive(Clone, Debug, Default)]
+pub struct Models {
+    pub patterns: Vec<Pattern>,
+    /// Patterns are in lower case and match any case: Hugging Face has no two models that differ in
+    /// case only, so that a rule that denies one must deny it in every spelling.
+    pub any_case: bool,
+}
+
+impl Models {
+    fn cover(&self, model: &Model) -> bool {
+        let matches = |name: &str| self.patterns.iter().any(|pattern| pattern.matches(name));
+        self.patterns.is_empty()
+            || model.name().is_some_and(|name| match self.any_case {
+                true => matches(&name.to_lowercase()),
+                false => matches(name),
+            })
+    }
 }
 
 impl Match {
     /// `issuer`: the name of the verified token's issuer, if there is a token.
     pub fn covers(&self, request: &Request, issuer: Option<&str>) -> bool {
+        self.covers_any_model(request)
+            && any_or_empty(&self.issuers, |name| issuer == Some(name.as_ref()))
+            && self.models.cover(&request.model)
+    }
+
+    /// Whether it is open if the rule is about the request, because the model can't be told (yet).
+    pub fn waits_for_model(&self, request: &Request, issuer: Option<&str>) -> bool {
+        request.model.lack().is_some()
+            && self.may_wait_for_model(request)
+            && any_or_empty(&self.issuers, |name| issuer == Some(name.as_ref()))
+    }
+
+    /// The same as far as it can be told before the caller is known.
+    pub fn may_wait_for_model(&self, request: &Request) -> bool {
+        !self.models.patterns.is_empty() && self.covers_any_model(request)
+    }
+
+    fn covers_any_model(&self, request: &Request) -> bool {
         any_or_empty(&self.methods, |method| *method == request.method)
             && any_or_empty(&self.paths, |path| path.matches(&request.path))
             && any_or_empty(&self.hosts, |host| host.matches(&request.host))
-            && any_or_empty(&self.issuers, |name| issuer == Some(name.as_ref()))
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Groups {
 pub struct Claims {
     /// The issuer's configured name.
     pub issuer: Arc<str>,
+    /// `aud`: whom the token is for.
+    pub audiences: Vec<String>,
     pub tenant: Option<String>,
     /// `oid`, or what the issuer's `object` is mapped to: who is calling, stable in a tenant.
     pub object: String,
@@ -65,7 +67,7 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// Reads the claims of a token whose signature held. Nothing is judged yet but their form.
+    /// Reads the claims of a token. Nothing is judged yet but their form.
     ///
     /// # Errors
     /// [`Denial::TokenMalformed`] when a claim has a form that nobody could read with certainty.
@@ -84,6 +86,10 @@ impl Claims {
         let uti = text(all.get("uti"), "its uti is not a string")?;
         Ok(Self {
             issuer: issuer.name.clone(),
+            audiences: texts(
+                all.get("aud"),
+                "its aud is not a string or an array of strings",
+            )?,
             tenant: text(names.tenant.find(&all), "its tenant is not a string")?,
             object,
             subject,
@@ -114,7 +120,7 @@ impl Claims {
             return Err(Denial::TokenBound);
         }
         self.refuse_id_token()?;
-        check_audience(issuer, &self.all)?;
+        check_audience(issuer, &self.audiences)?;
         if let Authority::Entra(entra) = &issuer.authority {
             check_tenant(entra, &self.all)?;
         }
@@ -131,11 +137,7 @@ impl Claims {
     }
 }
 
-fn check_audience(issuer: &Issuer, all: &Map<String, Value>) -> Result<(), Denial> {
-    let audiences = texts(
-        all.get("aud"),
-        "its aud is not a string or an array of strings",
-    )?;
+fn check_audience(issuer: &Issuer, audiences: &[String]) -> Result<(), Denial> {
     match audiences
         .iter()
         .any(|audience| issuer.audiences.contains(audience))
@@ -281,7 +283,7 @@ fn time(
     /// The year 9999.
     const LATEST: f64 = 253_402_300_799.0;
     match all.get(name) {
-        None | Some(Value::Null) => Ok(None),
+        None => Ok(None),
         Some(value) => match value.as_f64() {
             Some(secs) if (0.0..=LATEST).contains(&secs) => {
                 Ok(Some(Timestamp::from_millis((secs * 1000.0) as u64)))

@@ -67,12 +67,13 @@ pub fn pick_issuer(token: &Unverified<'_>, issuers: &[Issuer]) -> Result<usize, 
     }
 }
 
-/// Checks that the key may sign for the issuer and that it did.
+/// Checks that the key may sign for the issuer and that it did. The claims' form is read first: what
+/// nobody can read has one code, whichever way the signature would be checked.
 ///
 /// # Errors
 /// The first check that fails.
 pub fn authenticate(
-    token: Unverified<'_>,
+    mut token: Unverified<'_>,
     issuer: &Issuer,
     key: &Key,
     signatures: &dyn SignatureCheck,
@@ -84,11 +85,12 @@ pub fn authenticate(
             issuer: issuer.name.clone(),
         });
     }
+    let claims = Claims::read(issuer, std::mem::take(&mut token.claims))?;
     let checked_by = signatures
         .check(&token, key)
         .ok_or(Denial::SignatureInvalid)?;
     Ok(Authentic {
-        claims: Arc::new(Claims::read(issuer, token.claims)?),
+        claims: Arc::new(claims),
         kid: token.kid.map(Arc::from),
         checked_by,
     })

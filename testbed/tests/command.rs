@@ -38,3 +38,21 @@ fn a_missing_filter_or_envoy_is_told_with_what_to_do() {
         assert!(error.contains(advice), "{error}");
     }
 }
+
+/// What `make run` shows, once: needs the filter (`make build`) and Envoy (`make envoy`).
+#[test]
+fn the_walk_through_comes_out_as_told() {
+    let output = testbed(&["run", "--once"], &[]);
+    let told = String::from_utf8(output.stdout).unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{told}\n{errors}");
+    for line in [
+        "(token_missing)",
+        "You said: Hello from the desk",
+        "Rule contractors denies this request (denied_by_rule)",
+        "the Entra token did not arrive",
+        "permitted  rule=scientists  kind=app",
+    ] {
+        assert!(told.contains(line), "{line} in\n{told}");
+    }
+}

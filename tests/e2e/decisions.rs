@@ -299,3 +299,18 @@ async fn a_client_that_only_shows_strings_gets_one() {
     let body: Value = response.json().await.unwrap();
     assert!(body["error"].as_str().unwrap().ends_with("(token_missing)"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_persona_gets_the_verdict_its_table_promises() {
+    let gateway = Gateway::start().await;
+    for persona in Persona::ALL {
+        let response = gateway.chat(&gateway.token(persona)).await;
+        let (status, code) = persona.verdict();
+        assert_eq!(response.status().as_u16(), status, "{persona}");
+        let told = match status {
+            200 => "permitted",
+            _ => header(&response, "x-error-code"),
+        };
+        assert_eq!(told, code, "{persona}");
+    }
+}

@@ -8,4 +8,5 @@ mod forwarding;
 mod gateway;
 mod hostile;
 mod keys;
+mod models;
 mod records;

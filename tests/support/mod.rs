@@ -146,6 +146,7 @@ impl Bench {
 pub fn code_of(ruling: &Ruling) -> String {
     match &ruling.step {
         Step::Wait => "waiting".to_owned(),
+        Step::Inspect => "inspecting".to_owned(),
         Step::Forward(_) | Step::Reply(_) => {
             let mark = ruling
                 .marks

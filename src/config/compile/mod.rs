@@ -2,6 +2,7 @@
 //! what the reading of the shapes has lost is not complained about twice.
 
 mod credentials;
+mod endpoints;
 mod forward;
 mod issuers;
 mod jwks;
@@ -35,6 +36,8 @@ pub(super) fn compile(
     let cache = token::cache(&wire.cache, findings);
     let wait = token::wait(&wire.wait, findings);
     let credentials = credentials::compile(&wire.credentials, env, findings);
+    let endpoints = endpoints::compile(&wire.endpoints, findings);
+    let limits = endpoints::limits(&wire.limits, findings);
     let policy = rules::compile(wire, findings);
     let forward = forward::compile(&wire.forward, &wire.token, findings);
     let replies = replies::compile(&wire.replies, findings);
@@ -47,6 +50,8 @@ pub(super) fn compile(
         cache: cache?,
         wait: wait?,
         credentials: credentials?,
+        endpoints: endpoints?,
+        limits: limits?,
         policy: policy?,
         forward: forward?,
         replies: replies?,

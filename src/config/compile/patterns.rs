@@ -1,4 +1,4 @@
-//! Patterns of hosts and paths, and methods: what could never match is refused, since a rule that
+//! Patterns of hosts, paths and models, and methods: what could never match is refused, since a rule that
 //! silently matches nothing denies less, or permits less, than its author thinks.
 
 use super::super::error::{Findings, Reported};
@@ -42,6 +42,32 @@ pub(super) fn path(pattern: &str, at: &str, findings: &mut Findings) -> Result<P
             "is matched percent-decoded; write the character itself in place of the escape"
         }
         _ if pattern.contains(char::is_control) => "holds a control character; remove it",
+        _ => return Ok(Pattern::path(pattern)),
+    };
+    Err(findings.add(at, Problem::BadPattern { rule }))
+}
+
+/// `any_case`: for rules that deny.
+pub(super) fn model(
+    pattern: &str,
+    any_case: bool,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<Pattern, Reported> {
+    let odd = |segment: &str| matches!(segment, "" | "." | "..");
+    let rule = match pattern {
+        "" => "is an empty pattern; write a model such as org/name or org/*",
+        _ if pattern.contains(':') => {
+            "is matched without suffix (:fastest, a provider); remove what begins with the colon"
+        }
+        _ if pattern.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') => {
+            "holds a blank or backslash: such models are refused, so it never matches; remove it"
+        }
+        _ if pattern.split('/').any(odd) => {
+            "holds an empty segment or one of dots: such models are refused, so it never matches; \
+             remove it"
+        }
+        _ if any_case => return Ok(Pattern::path(&pattern.to_lowercase())),
         _ => return Ok(Pattern::path(pattern)),
     };
     Err(findings.add(at, Problem::BadPattern { rule }))

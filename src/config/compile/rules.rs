@@ -6,7 +6,7 @@ use super::super::wire::rule as wire;
 use super::super::{path, wire::Config};
 use super::names::{self, Names};
 use super::{each, optional, patterns, require};
-use crate::policy::rule::{AnonymousRule, Effect, Match, Mode, Policy, Requirement, Rule};
+use crate::policy::rule::{AnonymousRule, Effect, Match, Mode, Models, Policy, Requirement, Rule};
 
 const AT: &str = "rules";
 
@@ -85,7 +85,7 @@ fn anonymous(
     if !narrowed && m.models.is_none() && m.issuers.is_none() {
         refused = Some(findings.absent(at, "match", Problem::AnonymousEverywhere));
     }
-    let matches = matches(m, known, &path::member(at, "match"), findings);
+    let matches = matches(m, false, known, &path::member(at, "match"), findings);
     let credential = optional(wire.credential.as_deref(), |name| {
         known
             .credentials
@@ -107,7 +107,9 @@ fn ordinary(
     at: &str,
     findings: &mut Findings,
 ) -> Result<Rule, Reported> {
-    let matches = matches(&wire.matches, known, &path::member(at, "match"), findings);
+    let denies = wire.effect == Some(wire::Effect::Deny);
+    let match_at = path::member(at, "match");
+    let matches = matches(&wire.matches, denies, known, &match_at, findings);
     let effect = effect(wire, known, at, findings);
     let require = match (&wire.require, wire.effect) {
         (Some(requirement), _) => require::compile(
@@ -165,6 +167,7 @@ fn effect(
 
 fn matches(
     wire: &wire::Match,
+    denies: bool,
     known: &Known<'_>,
     at: &str,
     findings: &mut Findings,
@@ -187,6 +190,12 @@ fn matches(
         findings,
         patterns::path,
     );
+    let models = entries(
+        &wire.models,
+        &path::member(at, "models"),
+        findings,
+        |pattern, at, f| patterns::model(pattern, denies, at, f),
+    );
     let issuers = entries(
         &wire.issuers,
         &path::member(at, "issuers"),
@@ -197,12 +206,16 @@ fn matches(
         hosts: hosts?,
         methods: methods?,
         paths: paths?,
+        models: Models {
+            patterns: models?,
+            any_case: denies,
+        },
         issuers: issuers?,
     })
 }
 
 /// The entries of one field; a field that is absent matches everything, an empty one is refused.
-fn entries<T>(
+pub(super) fn entries<T>(
     given: &Option<Vec<String>>,
     at: &str,
     findings: &mut Findings,

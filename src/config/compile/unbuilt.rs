@@ -10,79 +10,60 @@ use super::super::wire::issuer::GroupsOverage;
 /// Refuses what stands in fields of its own. The functions below refuse what stands among choices.
 pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
     for (index, issuer) in wire.issuers.iter().enumerate() {
-        if matches!(issuer.groups_overage, Some(GroupsOverage::Graph(_))) {
-            let at = path::item("issuers", index);
-            not_built(
-                &at,
-                "groups_overage.graph",
-                "group look-ups in Microsoft Graph",
-                findings,
-            );
-        }
+        let graph = matches!(issuer.groups_overage, Some(GroupsOverage::Graph(_)));
+        let field = format!("issuers[{index}].groups_overage.graph");
+        refuse_if(graph, &field, "group look-ups in Microsoft Graph", findings);
     }
-    for (index, rule) in wire.rules.iter().enumerate() {
-        if rule.matches.models.is_some() {
-            let at = path::item("rules", index);
-            not_built(&at, "match.models", "rules by model", findings);
-        }
-    }
-    let is_set =
-        |span: Option<super::super::wire::span::Span>| span.is_some_and(|span| !span.0.is_zero());
+    let mut refuse = |given, field, feature| refuse_if(given, field, feature, findings);
+
     let forward = &wire.forward;
-    for (given, field, feature) in [
-        (
-            !wire.endpoints.is_empty(),
-            "endpoints",
-            "tables of endpoints",
-        ),
-        (
-            forward.remap_upstream_auth == Some(true),
-            "forward.remap_upstream_auth",
-            "remapped answers of the upstream",
-        ),
-        (
-            forward.remap_upstream_unavailable == Some(true),
-            "forward.remap_upstream_unavailable",
-            "remapped answers of the upstream",
-        ),
-        (
-            is_set(forward.scale_up_timeout),
-            "forward.scale_up_timeout",
-            "scale-up timeouts",
-        ),
-        (
-            forward.filter_models == Some(true),
-            "forward.filter_models",
-            "filtered lists of models",
-        ),
-        (
-            wire.replies.protected_resource.is_some(),
-            "replies.protected_resource",
-            "protected-resource documents",
-        ),
-        (wire.revocation.is_some(), "revocation", "revocation feeds"),
-        (
-            wire.audit.export.is_some(),
-            "audit.export",
-            "exports of audit records",
-        ),
-        (wire.usage == Some(true), "usage", "records of token usage"),
-        (
-            wire.limits.body_inspected.is_some(),
-            "limits.body_inspected",
-            "looks into bodies",
-        ),
-        (
-            wire.client_address
-                .trusted_hops
-                .is_some_and(|hops| hops > 0),
-            "client_address.trusted_hops",
-            "forwarded client addresses",
-        ),
-    ] {
-        if given {
-            not_built("", field, feature, findings);
-        }
+    let waits = forward
+        .scale_up_timeout
+        .is_some_and(|timeout| !timeout.0.is_zero());
+    let remaps_auth = forward.remap_upstream_auth == Some(true);
+    let remaps_unavailable = forward.remap_upstream_unavailable == Some(true);
+    let filters = forward.filter_models == Some(true);
+    refuse(
+        remaps_auth,
+        "forward.remap_upstream_auth",
+        "remapped answers",
+    );
+    refuse(
+        remaps_unavailable,
+        "forward.remap_upstream_unavailable",
+        "remapped answers",
+    );
+    refuse(waits, "forward.scale_up_timeout", "scale-up timeouts");
+    refuse(filters, "forward.filter_models", "filtered lists of models");
+
+    let document = wire.replies.protected_resource.is_some();
+    refuse(
+        document,
+        "replies.protected_resource",
+        "protected-resource documents",
+    );
+    refuse(wire.revocation.is_some(), "revocation", "revocation feeds");
+    refuse(
+        wire.audit.export.is_some(),
+        "audit.export",
+        "exports of audit records",
+    );
+    refuse(wire.usage == Some(true), "usage", "records of token usage");
+
+    let hops = wire
+        .client_address
+        .trusted_hops
+        .is_some_and(|hops| hops > 0);
+    refuse(
+        hops,
+        "client_address.trusted_hops",
+        "forwarded client addresses",
+    );
+}
+
+fn refuse_if(given: bool, field: &str, feature: &'static str, findings: &mut Findings) {
+    if given {
+        findings.add(field, Problem::NotBuilt { feature });
     }
 }
 
@@ -119,16 +100,7 @@ pub(super) fn peer(at: &str, findings: &mut Findings) -> Reported {
     not_built(at, "peer", "rules by client certificate", findings)
 }
 
-fn not_built(
-    object: &str,
-    field: &str,
-    feature: &'static str,
-    findings: &mut Findings,
-) -> Reported {
-    let at = if object.is_empty() {
-        field.to_owned()
-    } else {
-        format!("{object}.{field}")
-    };
-    findings.add(at, Problem::NotBuilt { feature })
+/// Refuses one of several choices; `at` is where the choice is made.
+fn not_built(at: &str, choice: &str, feature: &'static str, findings: &mut Findings) -> Reported {
+    findings.add(path::member(at, choice), Problem::NotBuilt { feature })
 }

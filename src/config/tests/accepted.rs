@@ -4,6 +4,7 @@ use super::*;
 use crate::config::AuditLog;
 use crate::forward::IdentityField;
 use crate::keys::source::KeySource;
+use crate::model::endpoint::Source;
 use crate::policy::rule::{ClaimTest, Effect, Mode, Requirement};
 use crate::reply::Detail;
 use crate::token::algorithm::Algorithm;
@@ -267,15 +268,32 @@ fn the_rest() {
     );
     for (field, value) in [
         ("cache", json!({"ttl": "0s", "entries": 1})),
-        ("endpoints", json!([])),
+        (
+            "endpoints",
+            json!([
+                {"hosts": ["Llama.x"], "model": "a/b"}, {"paths": ["/v1/**"], "model_from": "body"},
+                {"model_from": "path"},
+            ]),
+        ),
         ("usage", json!(false)),
         ("crypto", json!("wasm")),
-        ("limits", json!({})),
+        ("limits", json!({"body_inspected": 2048})),
         ("client_address", json!({"trusted_hops": 0})),
     ] {
         set(&mut config, &format!("/{field}"), value);
     }
+    set(&mut config, "/rules/1/match/models", json!(["Hidden/*"]));
+    set(&mut config, "/rules/2/match/models", json!(["Meta/*"]));
     let config = accepted(&config);
+    let sources: Vec<_> = config.endpoints.0.iter().map(|e| &e.source).collect();
+    assert_eq!(
+        sources,
+        [&Source::Fixed("a/b".into()), &Source::Body, &Source::Path]
+    );
+    assert_eq!(config.limits.body_inspected, 2048);
+    // What is denied is denied in every case.
+    let models = |rule: usize| config.policy.rules[rule].matches.models.patterns[0].as_str();
+    assert_eq!((models(0), models(1)), ("hidden/*", "Meta/*"));
     let Authority::Entra(entra) = &config.issuers[0].authority else {
         panic!()
     };

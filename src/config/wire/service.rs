@@ -7,7 +7,6 @@ use serde::Deserialize;
 /// Which model answers where: hosts or paths, and a model or where it is named.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "endpoint tables are not built yet")]
 pub(in crate::config) struct Endpoint {
     /// Patterns of hosts.
     pub hosts: Option<Vec<String>>,

@@ -4,15 +4,18 @@
 //! serde gives up at the first error. So that all of them are found, [`read`] notes the error,
 //! makes the place a *hole* (it reads as the emptiest value there is) and reads again.
 
+mod access;
+mod read_error;
+
 use super::error::Findings;
 use super::path;
 use super::problem::Problem;
 use super::suggest;
-use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, Visitor};
-use serde::de::{EnumAccess, MapAccess, SeqAccess, VariantAccess, value::StrDeserializer};
+use access::{Choice, Items, Members};
+use read_error::ReadError;
+use serde::de::{Deserialize, Deserializer, Visitor};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
-use std::fmt;
 
 /// After so many errors the rest is not looked for.
 const MAX_ERRORS: usize = 100;
@@ -46,12 +49,12 @@ struct Notes {
 
 impl Notes {
     fn take(&mut self, error: ReadError, findings: &mut Findings) {
-        let at = error.path.unwrap_or_default();
-        if matches!(error.problem, Problem::UnknownField { .. }) {
-            findings.add(at.clone(), error.problem);
+        let (at, problem) = error.into_parts();
+        if matches!(problem, Problem::UnknownField { .. }) {
+            findings.add(at.clone(), problem);
             self.unknown.insert(at);
         } else if self.holes.insert(at.clone()) {
-            findings.lose(at, error.problem);
+            findings.lose(at, problem);
         } else {
             // The shape has no emptiest value there: give up what holds it.
             self.holes.insert(path::parent(&at).to_owned());
@@ -93,18 +96,11 @@ impl<'a> Node<'a> {
     }
 
     fn error(&self, problem: Problem) -> ReadError {
-        ReadError {
-            path: Some(self.path.clone()),
-            member: None,
-            problem,
-        }
+        ReadError::new(problem).at(&self.path)
     }
 
     fn items<V: Visitor<'a>>(&self, items: &'a [Value], visitor: V) -> Result<V::Value, ReadError> {
-        visitor.visit_seq(Items {
-            node: self,
-            items: items.iter().enumerate(),
-        })
+        visitor.visit_seq(Items::new(self, items))
     }
 
     fn members<V: Visitor<'a>>(
@@ -112,13 +108,8 @@ impl<'a> Node<'a> {
         members: Vec<(&'a str, Option<&'a Value>)>,
         visitor: V,
     ) -> Result<V::Value, ReadError> {
-        let members = Members {
-            node: self,
-            members: members.into_iter(),
-            current: None,
-        };
         visitor
-            .visit_map(members)
+            .visit_map(Members::new(self, members))
             .map_err(|error| error.at(&self.path))
     }
 
@@ -277,11 +268,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
                 suggestion: suggest::nearest(found, variants.iter().copied()),
             }));
         };
-        visitor.visit_enum(Choice {
-            node: self,
-            choice,
-            content,
-        })
+        visitor.visit_enum(Choice::new(self, choice, content))
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
@@ -293,170 +280,3 @@ impl<'de> Deserializer<'de> for Node<'de> {
         tuple_struct identifier
     }
 }
-
-struct Items<'n, 'de> {
-    node: &'n Node<'de>,
-    items: std::iter::Enumerate<std::slice::Iter<'de, Value>>,
-}
-
-impl<'de> SeqAccess<'de> for Items<'_, 'de> {
-    type Error = ReadError;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, ReadError> {
-        let Some((index, item)) = self.items.next() else {
-            return Ok(None);
-        };
-        let path = path::item(&self.node.path, index);
-        seed.deserialize(self.node.inner(path, Some(item)))
-            .map(Some)
-    }
-}
-
-struct Members<'n, 'de> {
-    node: &'n Node<'de>,
-    members: std::vec::IntoIter<(&'de str, Option<&'de Value>)>,
-    current: Option<(&'de str, Option<&'de Value>)>,
-}
-
-impl<'de> MapAccess<'de> for Members<'_, 'de> {
-    type Error = ReadError;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, ReadError> {
-        self.current = self.members.next();
-        let Some((name, _)) = self.current else {
-            return Ok(None);
-        };
-        seed.deserialize(StrDeserializer::new(name))
-            .map(Some)
-            .map_err(|error: ReadError| error.at(&path::member(&self.node.path, name)))
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, ReadError> {
-        let (name, value) = self.current.take().unwrap_or_default();
-        seed.deserialize(self.node.member(name, value))
-    }
-}
-
-/// A choice and what comes with it: `None` for a text alone, `Some(None)` for a hole.
-struct Choice<'de> {
-    node: Node<'de>,
-    choice: &'static str,
-    content: Option<Option<&'de Value>>,
-}
-
-impl<'de> EnumAccess<'de> for Choice<'de> {
-    type Error = ReadError;
-    type Variant = Self;
-
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), ReadError> {
-        let choice = seed.deserialize(StrDeserializer::<ReadError>::new(self.choice))?;
-        Ok((choice, self))
-    }
-}
-
-impl<'de> VariantAccess<'de> for Choice<'de> {
-    type Error = ReadError;
-
-    fn unit_variant(self) -> Result<(), ReadError> {
-        match self.content {
-            None | Some(None) => Ok(()),
-            Some(Some(_)) => Err(self.node.wrong_type("a text")),
-        }
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, ReadError> {
-        match self.content {
-            None => Err(self.node.error(Problem::BareChoice {
-                choice: self.choice,
-            })),
-            Some(content) => seed.deserialize(self.node.member(self.choice, content)),
-        }
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, ReadError> {
-        Err(self.node.wrong_type("another shape"))
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        _: &'static [&'static str],
-        _: V,
-    ) -> Result<V::Value, ReadError> {
-        Err(self.node.wrong_type("another shape"))
-    }
-}
-
-/// The first thing that does not fit.
-#[derive(Debug)]
-pub(super) struct ReadError {
-    /// `None` until the innermost place that knows where it is has added it.
-    path: Option<String>,
-    /// The missing member, below the path.
-    member: Option<&'static str>,
-    problem: Problem,
-}
-
-impl ReadError {
-    pub(super) fn new(problem: Problem) -> Self {
-        Self {
-            path: None,
-            member: None,
-            problem,
-        }
-    }
-
-    fn at(mut self, path: &str) -> Self {
-        if self.path.is_none() {
-            self.path = Some(match self.member {
-                Some(name) => path::member(path, name),
-                None => path.to_owned(),
-            });
-        }
-        self
-    }
-}
-
-impl de::Error for ReadError {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::new(Problem::Unreadable(message.to_string()))
-    }
-
-    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        let suggestion = suggest::nearest(field, expected.iter().copied());
-        Self::new(Problem::UnknownField {
-            expected,
-            suggestion,
-        })
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        Self {
-            member: Some(field),
-            ..Self::new(Problem::Missing)
-        }
-    }
-
-    /// Only a text that should be a duration comes here; see `wire::span`.
-    fn invalid_value(unexpected: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        match unexpected {
-            de::Unexpected::Str(text) => Self::new(Problem::NotDuration {
-                text: text.to_owned(),
-            }),
-            _ => Self::new(Problem::Unreadable(format!("must be {expected}"))),
-        }
-    }
-}
-
-impl fmt::Display for ReadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.problem.fmt(f)
-    }
-}
-
-impl std::error::Error for ReadError {}

@@ -1,0 +1,32 @@
+//! The command line: looks at configurations before a proxy does.
+
+#![forbid(unsafe_code)]
+
+mod check;
+mod document;
+mod filters;
+mod report;
+mod warnings;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// entragate lets Microsoft Entra ID identities, and nobody else, query Hugging Face endpoints.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Check(check::Arguments),
+}
+
+fn main() -> ExitCode {
+    // A wrong use ends here, with 2.
+    match Arguments::parse().command {
+        Command::Check(arguments) => check::run(&arguments),
+    }
+}

@@ -1,0 +1,58 @@
+//! `endpoints` and `limits`: where a request's model is told.
+
+use super::super::error::{Findings, Reported};
+use super::super::problem::Problem;
+use super::super::wire::service::{Endpoint as Wire, ModelFrom};
+use super::super::{Limits, path, wire};
+use super::rules::entries;
+use super::{each, patterns, text};
+use crate::model::endpoint::{Endpoint, Endpoints, Source};
+use crate::model::{Model, name};
+
+const BODY_INSPECTED: usize = 1024 * 1024;
+/// The host holds the whole body meanwhile, for every request that is inspected.
+const MOST_INSPECTED: usize = 64 * 1024 * 1024;
+
+pub(super) fn compile(wire: &[Wire], findings: &mut Findings) -> Result<Endpoints, Reported> {
+    each(wire, "endpoints", findings, endpoint).map(Endpoints)
+}
+
+pub(super) fn limits(wire: &wire::Limits, findings: &mut Findings) -> Result<Limits, Reported> {
+    let at = ("limits", "body_inspected");
+    let most = 1..=MOST_INSPECTED;
+    let body = text::number(wire.body_inspected, BODY_INSPECTED, most, at, findings);
+    Ok(Limits {
+        body_inspected: body?,
+    })
+}
+
+fn endpoint(wire: &Wire, at: &str, findings: &mut Findings) -> Result<Endpoint, Reported> {
+    let hosts_at = path::member(at, "hosts");
+    let hosts = entries(&wire.hosts, &hosts_at, findings, patterns::host);
+    let paths_at = path::member(at, "paths");
+    let paths = entries(&wire.paths, &paths_at, findings, patterns::path);
+    let source = match (&wire.model, wire.model_from) {
+        (Some(model), None) => fixed(model, &path::member(at, "model"), findings),
+        (None, Some(ModelFrom::Path)) => Ok(Source::Path),
+        (None, Some(ModelFrom::Body)) => Ok(Source::Body),
+        (None, None) => Err(findings.choose(at, &CHOICES, Vec::new())),
+        (Some(_), Some(_)) => Err(findings.choose(at, &CHOICES, CHOICES.to_vec())),
+    };
+    Ok(Endpoint {
+        hosts: hosts?,
+        paths: paths?,
+        source: source?,
+    })
+}
+
+const CHOICES: [&str; 2] = ["model", "model_from"];
+
+fn fixed(model: &str, at: &str, findings: &mut Findings) -> Result<Source, Reported> {
+    match name::named(model) {
+        Model::Named(name) if name == model => Ok(Source::Fixed(name)),
+        _ => {
+            let rule = "is no model that rules could name; write its id alone, such as org/name";
+            Err(findings.add(at, Problem::BadText { rule }))
+        }
+    }
+}

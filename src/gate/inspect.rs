@@ -1,0 +1,213 @@
+//! Requests whose decision needs the model, and whose body is read for it. The host holds all of the
+//! request meanwhile; here are what is known of the caller, and the scanner's few bytes.
+//!
+//! A host that does not hand out the body before the headers have gone (Envoy without
+//! `allow_on_headers_stop_iteration`) would leave such a request hanging. So until a body has come
+//! from this host once, the first piece of each is due within `wait.timeout`. If bytes of the
+//! request have come by then and we were handed none, or if the host does not tell, the rules that
+//! need the model deny; where the bytes prove it, they deny all that follow at once. If no bytes
+//! have come the caller is only slow, and the host's own idle timeouts end it.
+
+use super::judge::{Judgement, Signed};
+use super::{Exchange, Gate, Notice, Patience, Ruling, StreamId};
+use crate::decision::Denial;
+use crate::metrics;
+use crate::model::body::Body;
+use crate::model::{Lack, Model};
+use crate::request::Headers;
+use crate::time::Timestamp;
+use crate::token::signature::SignatureCheck;
+use std::collections::BTreeMap;
+
+#[derive(Debug, Default)]
+pub struct Inspections {
+    open: BTreeMap<StreamId, Inspection>,
+    /// The host has handed out a body while it held the headers.
+    proven: bool,
+    /// The host has received a body and kept it back.
+    withheld: bool,
+    /// The operator has been told of the missing flag.
+    warned: bool,
+}
+
+/// How many bytes of a request the host has received.
+#[derive(Clone, Copy, Debug)]
+pub struct Received {
+    with_headers: u64,
+    by_now: u64,
+}
+
+#[derive(Debug)]
+pub struct Inspection {
+    asked: Asked,
+    first_piece_by: Timestamp,
+}
+
+/// Who is judged once the model is known.
+#[derive(Debug)]
+enum Asked {
+    /// Whoever it is: an anonymous rule may permit.
+    Anyone(Headers),
+    Caller(Box<Signed>),
+}
+
+impl Inspections {
+    pub fn enter(
+        &mut self,
+        id: StreamId,
+        signed: Option<Box<Signed>>,
+        headers: Headers,
+        first_piece_by: Timestamp,
+    ) {
+        let asked = match signed {
+            Some(signed) => Asked::Caller(signed),
+            None => Asked::Anyone(headers),
+        };
+        let inspection = Inspection {
+            asked,
+            first_piece_by,
+        };
+        self.open.insert(id, inspection);
+    }
+
+    /// What a new request's body is to us: where the host is known to keep it back, nothing.
+    pub fn expected_body(&self) -> Body {
+        match self.withheld && !self.proven {
+            true => Body::Read(Model::Lacking(Lack::Withheld)),
+            false => Body::default(),
+        }
+    }
+
+    pub fn leave(&mut self, id: StreamId) -> Option<Inspection> {
+        self.open.remove(&id)
+    }
+
+    /// Those whose first piece is overdue.
+    pub fn overdue(&self, now: Timestamp) -> Vec<StreamId> {
+        let overdue = |inspection: &Inspection| !self.proven && now >= inspection.first_piece_by;
+        self.open
+            .iter()
+            .filter(|(_, inspection)| overdue(inspection))
+            .map(|(id, _)| *id)
+            .collect()
+    }
+}
+
+impl Gate {
+    /// Whether the body of a request is to be handed to [`Gate::body`].
+    pub fn wants_body(&self, id: StreamId) -> bool {
+        self.exchanges
+            .get(&id)
+            .is_some_and(|exchange| exchange.body.is_coming())
+    }
+
+    /// Whether [`Gate::note_received`] is worth a look at the host's counters: they tell a slow
+    /// caller from a host that keeps the body back.
+    pub fn doubts_body(&self, id: StreamId) -> bool {
+        !self.inspections.proven && self.wants_body(id)
+    }
+
+    /// How many bytes of a request the host has received: told with its headers, and again before
+    /// [`Gate::resume`].
+    pub fn note_received(&mut self, id: StreamId, bytes: u64) {
+        if let Some(exchange) = self.exchanges.get_mut(&id) {
+            let with_headers = exchange.received.map_or(bytes, |known| known.with_headers);
+            exchange.received = Some(Received {
+                with_headers,
+                by_now: bytes,
+            });
+        }
+    }
+
+    /// The next piece of a request's body; `None` where the host could not read it. Rules as soon as
+    /// the decision can be made. A request permitted before is observed only.
+    pub fn body(
+        &mut self,
+        id: StreamId,
+        piece: Option<&[u8]>,
+        is_last: bool,
+        now: Timestamp,
+        signatures: &dyn SignatureCheck,
+    ) -> Option<Ruling> {
+        let exchange = self.exchanges.get_mut(&id)?;
+        self.inspections.proven |= !exchange.permitted;
+        let is_read = match piece {
+            Some(piece) => exchange.body.feed(piece, is_last),
+            None => exchange.body.give_up(Lack::Withheld),
+        };
+        if !is_read {
+            return None;
+        }
+        if let Some(mut signed) = exchange.observed.take() {
+            signed.request.model = exchange.body.model();
+            self.judge_of(id, now, Patience::TimeIsUp, signatures)?
+                .observe(&signed);
+            return None;
+        }
+        // Who is not here waits for keys, and will be judged with the model when they have come.
+        let inspection = self.inspections.leave(id)?;
+        let judgement = self.after_body(id, inspection, now, signatures);
+        Some(self.rule(id, judgement))
+    }
+
+    /// Decides now that all is known that the body could tell.
+    fn after_body(
+        &mut self,
+        id: StreamId,
+        inspection: Inspection,
+        now: Timestamp,
+        signatures: &dyn SignatureCheck,
+    ) -> Judgement {
+        let mut signed = match inspection.asked {
+            Asked::Anyone(headers) => return self.look(id, headers, now, signatures),
+            Asked::Caller(signed) => signed,
+        };
+        self.judge(id, now, Patience::TimeIsUp, signatures, |judge| {
+            signed.request.model = judge.body.model();
+            let judgement = judge.conclude(*signed);
+            (judgement.unwrap_or_else(Judgement::Deny), None)
+        })
+    }
+
+    /// Decides without the body that the host keeps back, which denies where a rule needs it; gives a
+    /// slow caller more time.
+    pub(super) fn give_up_inspection(
+        &mut self,
+        id: StreamId,
+        now: Timestamp,
+        signatures: &dyn SignatureCheck,
+    ) -> Option<Judgement> {
+        let inspections = &mut self.inspections;
+        let inspection = inspections.open.get_mut(&id)?;
+        if inspections.proven || now < inspection.first_piece_by {
+            return None;
+        }
+        let exchange = self.exchanges.get_mut(&id)?;
+        let bytes_came = exchange
+            .received
+            .map(|received| received.by_now > received.with_headers);
+        if bytes_came == Some(false) {
+            inspection.first_piece_by = now.plus(self.config.wait.timeout);
+            return None;
+        }
+        inspections.withheld |= bytes_came == Some(true);
+        let inspection = inspections.leave(id)?;
+        exchange.body.give_up(Lack::Withheld);
+        if !std::mem::replace(&mut inspections.warned, true) {
+            let text = "a rule needs the model that the body names, but the host handed out no \
+                        body within wait.timeout: on Envoy set allow_on_headers_stop_iteration: \
+                        true beside this filter's vm_config; until then such requests are denied";
+            self.notices
+                .push(Notice::Log(log::Level::Error, text.to_owned()));
+        }
+        Some(self.after_body(id, inspection, now, signatures))
+    }
+
+    /// The host has refused the body itself, since it may not hold that much of it.
+    pub(super) fn note_host_limit(&mut self, exchange: &mut Exchange) {
+        let limit = self.config.limits.body_inspected;
+        exchange.record.deny(&Denial::BodyTooLarge { limit });
+        let count = metrics::decision(exchange.record.code);
+        self.notices.push(Notice::Count(count));
+    }
+}

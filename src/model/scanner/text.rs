@@ -1,0 +1,226 @@
+//! A JSON text, byte by byte behind its opening quote (RFC 8259 §7).
+
+use super::{Lack, NOT_JSON};
+
+/// Longest model that is kept, in bytes.
+const MAX_MODEL: usize = 512;
+/// A key that does not fit is not `model`.
+const MAX_KEY: usize = 8;
+
+/// What a text is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// A key of the outermost object.
+    Key,
+    /// A key deeper down.
+    InnerKey,
+    /// The value of the top-level `model`.
+    Model,
+    Other,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    Open,
+    /// The closing quote was read.
+    Closed,
+}
+
+#[derive(Debug)]
+pub(super) struct Text {
+    pub(super) role: Role,
+    /// What counts of it, decoded.
+    bytes: Vec<u8>,
+    overflow: bool,
+    escape: Escape,
+    /// The first half of a surrogate pair; the second must follow.
+    high: Option<u32>,
+    sequence: Sequence,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Escape {
+    None,
+    /// Behind a backslash.
+    Begun,
+    /// Behind `\u`.
+    Hex {
+        digits: u8,
+        code: u32,
+    },
+}
+
+impl Text {
+    pub(super) fn new(role: Role) -> Self {
+        Self {
+            role,
+            bytes: Vec::new(),
+            overflow: false,
+            escape: Escape::None,
+            high: None,
+            sequence: Sequence::default(),
+        }
+    }
+
+    /// How many of the following bytes change nothing: most of a body is such.
+    pub(super) fn skip(&self, rest: &[u8]) -> usize {
+        let idle = self.escape == Escape::None && !self.sequence.is_open();
+        match self.role {
+            Role::Other | Role::InnerKey if idle => {
+                let plain =
+                    |byte: &u8| matches!(byte, b' '..=0x7f) && !matches!(byte, b'"' | b'\\');
+                let end = rest.iter().position(|byte| !plain(byte));
+                end.unwrap_or(rest.len())
+            }
+            _ => 0,
+        }
+    }
+
+    pub(super) fn push(&mut self, byte: u8) -> Result<Progress, Lack> {
+        match self.escape {
+            Escape::None => return self.plain(byte),
+            Escape::Begun => self.escaped(byte)?,
+            Escape::Hex { digits, code } => {
+                let digit = (byte as char).to_digit(16).ok_or(NOT_JSON)?;
+                let code = code << 4 | digit;
+                self.escape = match digits {
+                    3 => Escape::None,
+                    _ => Escape::Hex {
+                        digits: digits + 1,
+                        code,
+                    },
+                };
+                if self.escape == Escape::None {
+                    self.unit(code)?;
+                }
+            }
+        }
+        Ok(Progress::Open)
+    }
+
+    /// The decoded text; empty when it is longer than could matter.
+    pub(super) fn kept(self) -> Result<String, Lack> {
+        match (self.overflow, self.role) {
+            (false, _) => String::from_utf8(self.bytes).map_err(|_| NOT_UTF8),
+            (true, Role::Model) => Err(Lack::Unreadable("its model is too long")),
+            (true, _) => Ok(String::new()),
+        }
+    }
+
+    fn plain(&mut self, byte: u8) -> Result<Progress, Lack> {
+        if byte != b'\\' {
+            self.end_pair()?;
+        }
+        self.sequence.push(byte)?;
+        match byte {
+            b'"' => return Ok(Progress::Closed),
+            b'\\' => self.escape = Escape::Begun,
+            0..=0x1f => return Err(NOT_JSON),
+            byte => self.keep(&[byte]),
+        }
+        Ok(Progress::Open)
+    }
+
+    fn escaped(&mut self, byte: u8) -> Result<(), Lack> {
+        self.escape = Escape::None;
+        let decoded = match byte {
+            b'u' => {
+                self.escape = Escape::Hex { digits: 0, code: 0 };
+                return Ok(());
+            }
+            b'"' | b'\\' | b'/' => byte,
+            b'b' => 8,
+            b'f' => 12,
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            _ => return Err(NOT_JSON),
+        };
+        self.end_pair()?;
+        self.keep(&[decoded]);
+        Ok(())
+    }
+
+    /// A UTF-16 unit from a `\u` escape.
+    fn unit(&mut self, unit: u32) -> Result<(), Lack> {
+        let code = match (self.high.take(), unit) {
+            (Some(high), 0xdc00..=0xdfff) => 0x1_0000 + ((high - 0xd800) << 10) + (unit - 0xdc00),
+            (high, 0xd800..=0xdbff) => {
+                self.lone(high.is_some())?;
+                self.high = Some(unit);
+                return Ok(());
+            }
+            (high, _) => {
+                self.lone(high.is_some() || (0xdc00..=0xdfff).contains(&unit))?;
+                unit
+            }
+        };
+        if let Some(c) = char::from_u32(code) {
+            self.keep(c.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+        Ok(())
+    }
+
+    fn end_pair(&mut self) -> Result<(), Lack> {
+        let open = self.high.take().is_some();
+        self.lone(open)
+    }
+
+    /// Half a surrogate pair is no character. Some servers drop it, which could complete a key; in
+    /// what nobody judges it may stand.
+    fn lone(&self, is_lone: bool) -> Result<(), Lack> {
+        match (is_lone, self.role) {
+            (true, Role::Key | Role::Model) => {
+                Err(Lack::Unreadable("it holds half a surrogate pair"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn keep(&mut self, decoded: &[u8]) {
+        let most = match self.role {
+            Role::Key => MAX_KEY,
+            Role::Model => MAX_MODEL,
+            Role::InnerKey | Role::Other => return,
+        };
+        match self.bytes.len() + decoded.len() <= most {
+            true => self.bytes.extend_from_slice(decoded),
+            false => self.overflow = true,
+        }
+    }
+}
+
+const NOT_UTF8: Lack = Lack::Unreadable("it is not UTF-8");
+
+/// A UTF-8 sequence under way (RFC 3629 §4): how many bytes are missing, and the next one's bounds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sequence {
+    missing: u8,
+    low: u8,
+    high: u8,
+}
+
+impl Sequence {
+    fn is_open(self) -> bool {
+        self.missing > 0
+    }
+
+    fn push(&mut self, byte: u8) -> Result<(), Lack> {
+        let (missing, low, high) = match (self.missing, byte) {
+            (0, 0..=0x7f) => (0, 0, 0),
+            (0, 0xc2..=0xdf) => (1, 0x80, 0xbf),
+            (0, 0xe0) => (2, 0xa0, 0xbf),
+            (0, 0xed) => (2, 0x80, 0x9f),
+            (0, 0xe1..=0xef) => (2, 0x80, 0xbf),
+            (0, 0xf0) => (3, 0x90, 0xbf),
+            (0, 0xf1..=0xf3) => (3, 0x80, 0xbf),
+            (0, 0xf4) => (3, 0x80, 0x8f),
+            (missing, byte) if missing > 0 && (self.low..=self.high).contains(&byte) => {
+                (missing - 1, 0x80, 0xbf)
+            }
+            _ => return Err(NOT_UTF8),
+        };
+        *self = Self { missing, low, high };
+        Ok(())
+    }
+}
