@@ -1,7 +1,7 @@
 //! entragate: a proxy-wasm filter that lets Microsoft Entra ID identities, and nobody else, query
 //! Hugging Face endpoints.
 //!
-//! The rooms: [`gate`] assembles; [`token`], [`keys`], [`policy`], [`credential`] each do one part;
+//! The rooms: [`gate`] assembles; [`token`], [`keys`], [`policy`], [`credential`], [`cache`] each do one part;
 //! [`decision`] names every outcome and [`reply`], [`audit`] and [`metrics`] show it; [`config`]
 //! makes the settings. Only `host` knows the host, and only wasm builds have it.
 
@@ -19,6 +19,7 @@
 #![warn(missing_debug_implementations)]
 
 pub mod audit;
+pub mod cache;
 pub mod callout;
 pub mod config;
 pub mod credential;

@@ -69,6 +69,7 @@ pub struct Config {
     pub issuers: Vec<Issuer>,
     pub sources: Vec<KeySource>,
     pub token: TokenRules,
+    pub cache: CacheLimits,
     pub wait: WaitLimits,
     pub credentials: Vec<Credential>,
     pub endpoints: Endpoints,
@@ -77,6 +78,7 @@ pub struct Config {
     pub forward: Forwarding,
     pub replies: ReplyStyle,
     pub audit: AuditSettings,
+    pub crypto: Crypto,
     /// First 16 hexadecimal digits of the SHA-256 of the configuration without its secrets: tells
     /// in an audit record which policy decided.
     pub digest: String,
@@ -108,11 +110,29 @@ pub struct TokenRules {
     pub types: Vec<String>,
 }
 
+/// Bounds of the memory for verified tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheLimits {
+    pub entries: usize,
+    /// From a token's verification to its next; zero: none is remembered.
+    pub ttl: Duration,
+}
+
 /// Bounds of the requests that wait for keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WaitLimits {
     pub timeout: Duration,
     pub requests: usize,
+}
+
+/// Where signatures are checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crypto {
+    /// By the host where it has been seen to do it right, else in the filter.
+    Auto,
+    /// By the host what it can, or not at all: without such a host there is no start.
+    Host,
+    Wasm,
 }
 
 /// Bounds of what is read.

@@ -1,10 +1,13 @@
-//! One request, one direction: headers → token → key → verified claims → decision.
+//! One request, one direction: headers → token → who signed it → verified claims → decision.
 
+use super::Notice;
+use super::identify::Identified;
 use crate::audit::{Caller, Record};
+use crate::cache::TokenCache;
 use crate::config::Config;
-use crate::decision::{Denial, KeysLack, excerpt};
-use crate::keys::jwk::Key;
-use crate::keys::ring::{Fetch, Found, KeyRing};
+use crate::decision::Denial;
+use crate::keys::ring::{Fetch, KeyRing};
+use crate::metrics;
 use crate::model::Model;
 use crate::model::body::Body;
 use crate::policy::decide::Permit;
@@ -12,10 +15,8 @@ use crate::request::{Headers, Request};
 use crate::time::Timestamp;
 use crate::token::bearer;
 use crate::token::claims::Claims;
-use crate::token::issuer::Issuer;
-use crate::token::jws::Unverified;
 use crate::token::signature::SignatureCheck;
-use crate::token::verify::{Authentic, Verified, authenticate, pick_issuer};
+use crate::token::verify::{Authentic, Verified};
 
 /// What became of a request when it was last looked at.
 #[derive(Debug)]
@@ -57,7 +58,9 @@ pub enum Patience {
 pub struct Judge<'g> {
     pub config: &'g Config,
     pub rings: &'g mut [KeyRing],
+    pub cache: &'g mut TokenCache,
     pub record: &'g mut Record,
+    pub notices: &'g mut Vec<Notice>,
     pub body: &'g mut Body,
     /// A permitted request whose body still comes, for shadow rules that name models.
     pub observed: &'g mut Option<Box<Signed>>,
@@ -99,27 +102,12 @@ impl Judge<'_> {
                     (denial, _) => denial,
                 }
             })?;
-        let token = Unverified::parse(token, &rules.types)?;
-        let index = pick_issuer(&token, &self.config.issuers)?;
-        let (Some(issuer), Some(ring)) =
-            (self.config.issuers.get(index), self.rings.get_mut(index))
-        else {
-            return Err(Denial::Internal("an issuer without keys"));
+        let (index, authentic) = match self.identify(token, needed)? {
+            Identified::As(index, authentic) => (index, authentic),
+            Identified::Wait { ring } => return Ok(Judgement::Wait { ring }),
         };
-        let key = match find_key(ring, issuer, &token, self.now)? {
-            KeyLookup::Found(key) => key,
-            KeyLookup::Lacking(lack) => {
-                wait_for_keys(ring, issuer, lack, self.patience)?;
-                return Ok(Judgement::Wait { ring: index });
-            }
-            KeyLookup::Unknown => {
-                let fetch = wait_for_newer(ring, issuer, self.now, self.patience)?;
-                *needed = fetch.map(|fetch| (index, fetch));
-                return Ok(Judgement::Wait { ring: index });
-            }
-        };
-        let authentic = authenticate(token, issuer, key, self.signatures)?;
-        self.record.kid = authentic.kid.clone();
+        self.count(metrics::verified_by(authentic.checked_by));
+        self.record.kid = authentic.kid.as_deref().map(str::to_owned);
         self.record.verified_by = Some(authentic.checked_by.name());
         self.record.caller = Caller::of(authentic.claims(), &self.config.audit.claims);
         self.conclude(Signed {
@@ -164,6 +152,10 @@ impl Judge<'_> {
         }
     }
 
+    pub fn count(&mut self, name: &str) {
+        self.notices.push(Notice::Count(name.to_owned()));
+    }
+
     fn read_request(&mut self, headers: &Headers) -> Result<Request, Denial> {
         let text = |name| headers.text(name).unwrap_or_default();
         let path = text(":path").split('?').next().unwrap_or_default();
@@ -181,72 +173,5 @@ impl Judge<'_> {
         }
         self.record.note_model(&request.model);
         Ok(request)
-    }
-}
-
-enum KeyLookup<'k> {
-    Found(&'k Key),
-    /// We hold keys, but not that one: a newer set may have it.
-    Unknown,
-    Lacking(KeysLack),
-}
-
-fn find_key<'k>(
-    ring: &'k KeyRing,
-    issuer: &Issuer,
-    token: &Unverified<'_>,
-    now: Timestamp,
-) -> Result<KeyLookup<'k>, Denial> {
-    match ring.find(token.kid.as_deref(), token.algorithm, now) {
-        Found::Key(key) => Ok(KeyLookup::Found(key)),
-        Found::Unknown => Ok(KeyLookup::Unknown),
-        Found::Lacking(lack) => Ok(KeyLookup::Lacking(lack)),
-        Found::Ambiguous => Err(Denial::KeyUnknown {
-            issuer: issuer.name.clone(),
-        }),
-        Found::WrongAlgorithm => Err(Denial::AlgorithmNotAllowed {
-            algorithm: excerpt(token.algorithm.name()),
-        }),
-    }
-}
-
-/// There are no usable keys at all: waiting helps only if some can come in time.
-fn wait_for_keys(
-    ring: &KeyRing,
-    issuer: &Issuer,
-    lack: KeysLack,
-    patience: Patience,
-) -> Result<(), Denial> {
-    match patience {
-        Patience::Until(deadline) if ring.may_answer_by(deadline) => Ok(()),
-        Patience::RoomIsFull => Err(unavailable(issuer, KeysLack::TooManyWaiting)),
-        Patience::Until(_) | Patience::TimeIsUp => Err(unavailable(issuer, lack)),
-    }
-}
-
-/// The token's key is not among ours: waits for a newer set if one is coming or may be fetched now.
-fn wait_for_newer(
-    ring: &mut KeyRing,
-    issuer: &Issuer,
-    now: Timestamp,
-    patience: Patience,
-) -> Result<Option<Fetch>, Denial> {
-    let unknown = || Denial::KeyUnknown {
-        issuer: issuer.name.clone(),
-    };
-    match patience {
-        Patience::TimeIsUp => Err(unknown()),
-        Patience::RoomIsFull => Err(unavailable(issuer, KeysLack::TooManyWaiting)),
-        Patience::Until(_) => match ring.demand(now) {
-            (true, fetch) => Ok(fetch),
-            (false, _) => Err(unknown()),
-        },
-    }
-}
-
-fn unavailable(issuer: &Issuer, reason: KeysLack) -> Denial {
-    Denial::KeysUnavailable {
-        issuer: issuer.name.clone(),
-        reason,
     }
 }

@@ -79,7 +79,9 @@ impl Gate {
         Some(Judge {
             config: &self.config,
             rings: &mut self.rings,
+            cache: &mut self.cache,
             record: &mut exchange.record,
+            notices: &mut self.notices,
             body: &mut exchange.body,
             observed: &mut exchange.observed,
             now,

@@ -2,12 +2,14 @@
 //! a response. What to do comes out: a step for the request, and calls, wake-ups and notices to be
 //! taken. It decides everything and touches nothing; the host shell does the reverse.
 
+mod identify;
 mod inspect;
 mod judge;
 mod look;
 mod waiting;
 
 use crate::audit::{self, Record};
+use crate::cache::TokenCache;
 use crate::callout::{Answer, Callout};
 use crate::config::{AuditLog, Config};
 use crate::credential::select::select;
@@ -89,6 +91,7 @@ pub struct Gate {
     exchanges: HashMap<StreamId, Exchange>,
     waiting: WaitingRoom,
     inspections: Inspections,
+    cache: TokenCache,
     calls: Vec<Call>,
     wakeups: Vec<StreamId>,
     notices: Vec<Notice>,
@@ -116,6 +119,7 @@ impl Gate {
             .collect();
         Self {
             waiting: WaitingRoom::new(config.wait.requests),
+            cache: TokenCache::new(config.cache),
             config,
             rings,
             exchanges: HashMap::new(),
@@ -228,6 +232,7 @@ impl Gate {
                 self.call(ring, fetch);
             }
         }
+        self.cache.sweep(now);
         self.wakeups.extend(self.waiting.overdue(now));
         self.wakeups.extend(self.inspections.overdue(now));
     }
@@ -247,6 +252,9 @@ impl Gate {
             Progress::Next(fetch) => return self.call(ticket.ring, fetch),
             Progress::Late => return,
             Progress::Renewed { keys, dropped } => {
+                if dropped {
+                    self.cache.forget_issuer(ticket.ring);
+                }
                 let change = if dropped { ", an old one is gone" } else { "" };
                 let text = format!("issuer {issuer}: {keys} usable keys{change}");
                 self.notices

@@ -77,6 +77,14 @@ unsafe extern "C" {
     ) -> u32;
     fn proxy_set_effective_context(context: u32) -> u32;
     fn proxy_continue_stream(stream: u32) -> u32;
+    fn proxy_call_foreign_function(
+        name: *const u8,
+        name_size: usize,
+        argument: *const u8,
+        argument_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
 }
@@ -211,6 +219,16 @@ pub fn resume_request() {
     const HTTP_REQUEST: u32 = 0;
     // SAFETY: takes a number only.
     unsafe { proxy_continue_stream(HTTP_REQUEST) };
+}
+
+/// Calls a function that the host has beyond the ABI. `None`: it has none of that name, or the call
+/// failed. Some hosts abort on a name they do not know: ask only a host that is known to have it.
+pub fn call_foreign(name: &str, argument: &[u8]) -> Option<Vec<u8>> {
+    let (text, bytes) = (name.as_ptr(), argument.as_ptr());
+    owned(|data, size| {
+        // SAFETY: pointers and sizes describe live buffers; the host writes data and size, or neither.
+        unsafe { proxy_call_foreign_function(text, name.len(), bytes, argument.len(), data, size) }
+    })
 }
 
 pub fn define_counter(name: &str) -> Option<u32> {

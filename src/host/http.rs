@@ -1,23 +1,28 @@
 //! One request: its headers come in, are disarmed, and wait for the gate's word.
 
 use super::abi::{self, Buffer, Map};
+use super::crypto::Signatures;
 use super::effects::{self, Taken};
 use super::{Shared, root};
-use crate::token::signature::JwtSimple;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 pub struct Http {
     id: u32,
     gate: Shared,
+    signatures: Signatures,
     /// How much of the body the gate has been handed while the request is held.
     handed: usize,
 }
 
 impl Http {
-    pub fn new(id: u32, gate: Shared) -> Self {
-        let handed = 0;
-        Self { id, gate, handed }
+    pub fn new(id: u32, gate: Shared, signatures: Signatures) -> Self {
+        Self {
+            id,
+            gate,
+            signatures,
+            handed: 0,
+        }
     }
 
     fn is_permitted(&self) -> bool {
@@ -35,7 +40,7 @@ impl Http {
         let piece = self.piece(size);
         let now = abi::now();
         let (ruling, notices) = self.gate.borrow_mut().as_mut().map(|gate| {
-            let ruling = gate.body(self.id, piece.as_deref(), is_last, now, &JwtSimple);
+            let ruling = gate.body(self.id, piece.as_deref(), is_last, now, &self.signatures);
             (ruling, gate.take_notices())
         })?;
         effects::tell(notices);
@@ -92,7 +97,7 @@ impl HttpContext for Http {
         let now = abi::now();
         let ruling = self.gate.borrow_mut().as_mut().map(|gate| {
             (
-                gate.begin(self.id, headers, now, &JwtSimple),
+                gate.begin(self.id, headers, now, &self.signatures),
                 gate.take_notices(),
             )
         });

@@ -40,7 +40,7 @@ async fn the_audit_record_tells_who_did_what_by_which_rule() {
         ("path", "/v1/chat/completions".into()),
         ("credential", "hf-read".into()),
         ("kid", gateway.entra.signing_key().kid().into()),
-        ("verified_by", "wasm".into()),
+        ("verified_by", "host".into()),
         ("trace_id", trace.into()),
         ("upstream_status", 200.into()),
     ] {

@@ -33,6 +33,7 @@ pub(super) fn compile(
     unbuilt::refuse(wire, findings);
     let issuers = issuers::compile(&wire.issuers, findings);
     let token = token::compile(&wire.token, findings);
+    let cache = token::cache(&wire.cache, findings);
     let wait = token::wait(&wire.wait, findings);
     let credentials = credentials::compile(&wire.credentials, env, findings);
     let endpoints = endpoints::compile(&wire.endpoints, findings);
@@ -46,6 +47,7 @@ pub(super) fn compile(
         issuers,
         sources,
         token: token?,
+        cache: cache?,
         wait: wait?,
         credentials: credentials?,
         endpoints: endpoints?,
@@ -54,6 +56,7 @@ pub(super) fn compile(
         forward: forward?,
         replies: replies?,
         audit: audit?,
+        crypto: token::crypto(wire.crypto),
         digest,
     })
 }

@@ -4,8 +4,8 @@
 use super::super::error::{Findings, Reported};
 use super::super::path;
 use super::super::problem::Problem;
+use super::super::wire::Config;
 use super::super::wire::issuer::GroupsOverage;
-use super::super::wire::{Cache, Config, Crypto};
 
 /// Refuses what stands in fields of its own. The functions below refuse what stands among choices.
 pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
@@ -15,13 +15,6 @@ pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
         refuse_if(graph, &field, "group look-ups in Microsoft Graph", findings);
     }
     let mut refuse = |given, field, feature| refuse_if(given, field, feature, findings);
-
-    let caches = |cache: &Cache| cache.ttl.is_none_or(|ttl| !ttl.0.is_zero());
-    refuse(
-        wire.cache.as_ref().is_some_and(caches),
-        "cache.ttl",
-        "caches of verified tokens",
-    );
 
     let forward = &wire.forward;
     let waits = forward
@@ -56,11 +49,6 @@ pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
         "exports of audit records",
     );
     refuse(wire.usage == Some(true), "usage", "records of token usage");
-    refuse(
-        wire.crypto == Some(Crypto::Host),
-        "crypto",
-        "signature checks by the host",
-    );
 
     let hops = wire
         .client_address

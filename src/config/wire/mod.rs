@@ -25,7 +25,8 @@ pub(in crate::config) struct Config {
     #[serde(default)]
     pub token: Token,
     /// Verified tokens that are remembered.
-    pub cache: Option<Cache>,
+    #[serde(default)]
+    pub cache: Cache,
     /// Requests that wait for keys or credentials at cold start.
     #[serde(default)]
     pub wait: Wait,
@@ -92,7 +93,6 @@ pub(in crate::config) struct Carrier {
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Cache {
     /// How many tokens. Default: 4096.
-    #[expect(dead_code, reason = "the cache is not built yet")]
     pub entries: Option<u64>,
     /// How long a token is remembered; 0s: not at all. Default: 500ms.
     pub ttl: Option<Span>,
