@@ -94,7 +94,8 @@ impl Record {
         self.rule = match denial {
             Denial::RuleUnsatisfied { rule, .. }
             | Denial::DeniedByRule { rule }
-            | Denial::GroupsOverage { rule } => Some(rule.to_string()),
+            | Denial::GroupsOverage { rule }
+            | Denial::StepUpRequired { rule, .. } => Some(rule.to_string()),
             _ => None,
         };
     }

@@ -5,6 +5,8 @@
 
 use crate::decision::{Challenge, Denial};
 use crate::request::Headers;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 use std::borrow::Cow;
 
@@ -96,7 +98,7 @@ pub fn reply(denial: &Denial, style: &ReplyStyle, asker: &Asker) -> Reply {
         502 => headers.push(("retry-after", RETRY_AFTER.to_owned())),
         _ => headers.push(("x-should-retry", "false".to_owned())),
     }
-    if let Some(challenge) = challenge(facts.challenge, style, &text) {
+    if let Some(challenge) = challenge(&facts.challenge, style, &text) {
         headers.push(("www-authenticate", challenge));
     }
     Reply {
@@ -137,12 +139,16 @@ fn error_type(status: u16) -> &'static str {
 }
 
 /// RFC 6750 §3. `error_description` may hold printable ASCII but neither quote nor backslash.
-fn challenge(challenge: Challenge, style: &ReplyStyle, text: &str) -> Option<String> {
+fn challenge(challenge: &Challenge, style: &ReplyStyle, text: &str) -> Option<String> {
     let error = match challenge {
         Challenge::None => return None,
         Challenge::Bare => return Some(format!("Bearer realm=\"{}\"", style.realm)),
         Challenge::InvalidToken => "invalid_token",
         Challenge::InsufficientScope => "insufficient_scope",
+        Challenge::InsufficientClaims {
+            authorization_uri,
+            context,
+        } => return Some(claims_challenge(authorization_uri, context)),
     };
     let realm = &style.realm;
     Some(match style.detail {
@@ -152,6 +158,17 @@ fn challenge(challenge: Challenge, style: &ReplyStyle, text: &str) -> Option<Str
         ),
         Detail::Minimal => format!("Bearer realm=\"{realm}\", error=\"{error}\""),
     })
+}
+
+/// As Entra's client libraries read it: an empty realm, and the claims to ask for in base64. It is
+/// the same whatever the detail, for without it no client could sign in more strongly.
+fn claims_challenge(authorization_uri: &str, context: &str) -> String {
+    let claims = json!({"access_token": {"acrs": {"essential": true, "value": context}}});
+    let claims = BASE64_STANDARD.encode(claims.to_string());
+    format!(
+        "Bearer realm=\"\", authorization_uri=\"{authorization_uri}\", \
+         error=\"insufficient_claims\", claims=\"{claims}\""
+    )
 }
 
 /// Texts can quote what the caller sent or an administrator named: one line of ASCII they stay.

@@ -10,20 +10,6 @@ use testbed::mint::Token;
 use testbed::persona::Persona;
 use testbed::persona::*;
 
-/// The usual settings with these rules, each allowing with the usual credential unless it says more.
-fn with_rules(rules: Value) -> Value {
-    let mut settings = settings();
-    settings["rules"] = rules;
-    for rule in settings["rules"].as_array_mut().unwrap() {
-        let rule = rule.as_object_mut().unwrap();
-        if rule.get("effect").is_none() && rule.get("anonymous").is_none() {
-            rule.entry("credential").or_insert(json!("hf-read"));
-        }
-        rule.entry("match").or_insert(json!({}));
-    }
-    settings
-}
-
 fn decide(require: Value, token: &Token) -> String {
     let settings = with_rules(json!([{"name": "only", "require": require}]));
     Bench::warm(&settings).code(&token.build())
@@ -49,8 +35,8 @@ fn each_requirement_holds_for_whom_it_should() {
         (json!({"kind": "app"}), persona(Persona::Robot)),
         (json!({"managed_identity": robot}), persona(Persona::Robot)),
         (
-            json!({"directory_role": "62e90394"}),
-            ada().claim("wids", json!(["62e90394"])),
+            json!({"directory_role": "62e90394-69f5-4237-9190-012177145e10"}),
+            ada().claim("wids", json!(["62e90394-69f5-4237-9190-012177145e10"])),
         ),
         (json!({"claim": {"path": "ver", "equals": "2.0"}}), ada()),
         (

@@ -71,6 +71,7 @@ pub struct Config {
     pub wait: WaitLimits,
     pub credentials: Vec<Credential>,
     pub policy: Policy,
+    pub client_address: ClientAddress,
     pub forward: Forwarding,
     pub replies: ReplyStyle,
     pub audit: AuditSettings,
@@ -110,6 +111,15 @@ pub struct TokenRules {
 pub struct WaitLimits {
     pub timeout: Duration,
     pub requests: usize,
+}
+
+/// How the client's address is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAddress {
+    /// The connection's own.
+    Connection,
+    /// That entry of `x-forwarded-for`, counted from the right, from 1.
+    Forwarded(usize),
 }
 
 #[derive(Clone, Debug)]

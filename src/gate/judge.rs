@@ -6,6 +6,7 @@ use crate::decision::{Denial, KeysLack, excerpt};
 use crate::keys::jwk::Key;
 use crate::keys::ring::{Fetch, Found, KeyRing};
 use crate::policy::decide::Permit;
+use crate::policy::surroundings::Surroundings;
 use crate::request::{Headers, Request};
 use crate::time::Timestamp;
 use crate::token::bearer;
@@ -43,7 +44,7 @@ pub struct Judge<'g> {
     pub config: &'g Config,
     pub rings: &'g mut [KeyRing],
     pub record: &'g mut Record,
-    pub now: Timestamp,
+    pub surroundings: Surroundings,
     pub patience: Patience,
     pub signatures: &'g dyn SignatureCheck,
 }
@@ -77,14 +78,14 @@ impl Judge<'_> {
         else {
             return Err(Denial::Internal("an issuer without keys"));
         };
-        let key = match find_key(ring, issuer, &token, self.now)? {
+        let key = match find_key(ring, issuer, &token, self.surroundings.now)? {
             KeyLookup::Found(key) => key,
             KeyLookup::Lacking(lack) => {
                 wait_for_keys(ring, issuer, lack, self.patience)?;
                 return Ok(Judgement::Wait { ring: index });
             }
             KeyLookup::Unknown => {
-                let fetch = wait_for_newer(ring, issuer, self.now, self.patience)?;
+                let fetch = wait_for_newer(ring, issuer, self.surroundings.now, self.patience)?;
                 *needed = fetch.map(|fetch| (index, fetch));
                 return Ok(Judgement::Wait { ring: index });
             }
@@ -93,8 +94,11 @@ impl Judge<'_> {
         self.record.kid = authentic.kid.clone();
         self.record.verified_by = Some(authentic.checked_by.name());
         self.record.caller = Caller::of(authentic.claims(), &self.config.audit.claims);
-        let caller = authentic.verify(issuer, rules, self.now)?;
-        let decision = self.config.policy.decide(&request, &caller);
+        let caller = authentic.verify(issuer, rules, self.surroundings.now)?;
+        let decision = self
+            .config
+            .policy
+            .decide(&request, &caller, &self.surroundings);
         self.record.note_shadow(&decision.shadow);
         let permit = decision.outcome?;
         Ok(Judgement::Permit {

@@ -2,6 +2,7 @@
 //! a response. What to do comes out: a step for the request, and calls, wake-ups and notices to be
 //! taken. It decides everything and touches nothing; the host shell does the reverse.
 
+mod connection;
 mod judge;
 mod waiting;
 
@@ -18,9 +19,12 @@ use crate::reply::{Asker, Dialect, Reply, reply};
 use crate::request::Headers;
 use crate::time::Timestamp;
 use crate::token::signature::SignatureCheck;
+use connection::Wanted;
 use judge::{Judge, Judgement, Patience};
 use std::collections::HashMap;
 use waiting::WaitingRoom;
+
+pub use connection::{Connection, Property};
 
 /// Names a request while it lives; the host chooses it.
 pub type StreamId = u32;
@@ -72,6 +76,7 @@ pub enum Notice {
 #[derive(Debug)]
 pub struct Gate {
     config: Config,
+    wanted: Wanted,
     rings: Vec<KeyRing>,
     exchanges: HashMap<StreamId, Exchange>,
     waiting: WaitingRoom,
@@ -85,6 +90,7 @@ pub struct Gate {
 struct Exchange {
     record: Record,
     asker: Asker,
+    connection: Connection,
     started: Timestamp,
     permitted: bool,
 }
@@ -98,6 +104,7 @@ impl Gate {
             .collect();
         Self {
             waiting: WaitingRoom::new(config.wait.requests),
+            wanted: Wanted::by(&config),
             config,
             rings,
             exchanges: HashMap::new(),
@@ -113,11 +120,17 @@ impl Gate {
         names.into_iter().map(str::to_owned).collect()
     }
 
+    /// What the rules ask of a request's connection, read through `property`.
+    pub fn connection(&self, property: Property<'_>) -> Connection {
+        self.wanted.read(property)
+    }
+
     /// A request has come; `headers` as the caller sent them.
     pub fn begin(
         &mut self,
         id: StreamId,
         headers: Headers,
+        connection: Connection,
         now: Timestamp,
         signatures: &dyn SignatureCheck,
     ) -> Ruling {
@@ -131,6 +144,7 @@ impl Gate {
         let exchange = Exchange {
             record,
             asker,
+            connection,
             started: now,
             permitted: false,
         };
@@ -272,12 +286,13 @@ impl Gate {
         let Some(exchange) = self.exchanges.get_mut(&id) else {
             return Judgement::Deny(Denial::Internal("a request that never began"));
         };
+        let surroundings = self.wanted.surroundings(now, headers, &exchange.connection);
         let (rings, record) = (&mut self.rings, &mut exchange.record);
         let mut judge = Judge {
             config: &self.config,
             rings,
             record,
-            now,
+            surroundings,
             patience,
             signatures,
         };

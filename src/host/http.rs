@@ -48,8 +48,9 @@ impl HttpContext for Http {
         };
         let now = abi::now();
         let ruling = self.gate.borrow_mut().as_mut().map(|gate| {
+            let connection = gate.connection(&abi::property);
             (
-                gate.begin(self.id, headers, now, &JwtSimple),
+                gate.begin(self.id, headers, connection, now, &JwtSimple),
                 gate.take_notices(),
             )
         });

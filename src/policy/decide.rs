@@ -4,8 +4,10 @@
 //! has three values, and what is indeterminate never permits.
 
 use super::describe::describe;
-use super::evaluate::{Truth, evaluate};
+use super::evaluate::{Facts, Truth, evaluate};
 use super::rule::{Effect, Mode, Policy, Rule};
+use super::step_up::step_up;
+use super::surroundings::Surroundings;
 use crate::decision::Denial;
 use crate::request::Request;
 use crate::token::claims::Claims;
@@ -65,7 +67,17 @@ impl Policy {
     }
 
     /// Decides about an authenticated caller.
-    pub fn decide(&self, request: &Request, caller: &Verified<Claims>) -> Decision {
+    pub fn decide(
+        &self,
+        request: &Request,
+        caller: &Verified<Claims>,
+        surroundings: &Surroundings,
+    ) -> Decision {
+        let facts = Facts {
+            caller,
+            surroundings,
+            assumed: &[],
+        };
         let about = || {
             let covers = |rule: &&Rule| rule.matches.covers(request, Some(&caller.issuer));
             self.rules.iter().filter(covers)
@@ -73,24 +85,24 @@ impl Policy {
         let (shadow, enforced): (Vec<_>, Vec<_>) =
             about().partition(|rule| rule.mode == Mode::Shadow);
         Decision {
-            outcome: enforce(&enforced, caller),
+            outcome: enforce(&enforced, facts),
             shadow: shadow
                 .into_iter()
-                .filter_map(|rule| observe(rule, caller))
+                .filter_map(|rule| observe(rule, facts))
                 .collect(),
         }
     }
 }
 
-fn enforce(rules: &[&Rule], caller: &Claims) -> Result<Permit, Denial> {
+fn enforce(rules: &[&Rule], facts: Facts<'_>) -> Result<Permit, Denial> {
     for rule in rules.iter().filter(|rule| rule.effect == Effect::Deny) {
-        match evaluate(&rule.require, caller) {
+        match evaluate(&rule.require, facts) {
             Truth::Satisfied => {
                 return Err(Denial::DeniedByRule {
                     rule: rule.name.clone(),
                 });
             }
-            Truth::Indeterminate => return Err(indeterminate(rule, caller)),
+            Truth::Indeterminate => return Err(indeterminate(rule, facts.caller)),
             Truth::Unsatisfied => {}
         }
     }
@@ -99,7 +111,7 @@ fn enforce(rules: &[&Rule], caller: &Claims) -> Result<Permit, Denial> {
         let Effect::Allow { credential } = rule.effect else {
             continue;
         };
-        match evaluate(&rule.require, caller) {
+        match evaluate(&rule.require, facts) {
             Truth::Satisfied => {
                 let rule = rule.name.clone();
                 return Ok(Permit {
@@ -107,8 +119,8 @@ fn enforce(rules: &[&Rule], caller: &Claims) -> Result<Permit, Denial> {
                     credential: Some(credential),
                 });
             }
-            Truth::Indeterminate if caller.groups.overage => {
-                refusal = Some(indeterminate(rule, caller));
+            Truth::Indeterminate if facts.caller.groups.overage => {
+                refusal = Some(indeterminate(rule, facts.caller));
             }
             Truth::Indeterminate | Truth::Unsatisfied => {
                 refusal = refusal.or_else(|| {
@@ -120,7 +132,8 @@ fn enforce(rules: &[&Rule], caller: &Claims) -> Result<Permit, Denial> {
             }
         }
     }
-    Err(refusal.unwrap_or(Denial::NoRule))
+    let stronger = rules.iter().find_map(|rule| step_up(rule, facts));
+    Err(stronger.or(refusal).unwrap_or(Denial::NoRule))
 }
 
 /// A rule that can't be told to hold or not: a deny rule then denies, an allow rule does not permit.
@@ -132,8 +145,8 @@ fn indeterminate(rule: &Rule, caller: &Claims) -> Denial {
     }
 }
 
-fn observe(rule: &Rule, caller: &Claims) -> Option<Shadow> {
-    let would = match (rule.effect, evaluate(&rule.require, caller)) {
+fn observe(rule: &Rule, facts: Facts<'_>) -> Option<Shadow> {
+    let would = match (rule.effect, evaluate(&rule.require, facts)) {
         (Effect::Allow { .. }, Truth::Satisfied) => Would::Permit,
         (Effect::Deny, Truth::Satisfied | Truth::Indeterminate) => Would::Deny,
         (Effect::Allow { .. }, Truth::Unsatisfied | Truth::Indeterminate)

@@ -1,6 +1,7 @@
 //! Wire shapes → the types that the other rooms own. Every error is found and carries its path;
 //! what the reading of the shapes has lost is not complained about twice.
 
+mod around;
 mod credentials;
 mod forward;
 mod issuers;
@@ -36,6 +37,7 @@ pub(super) fn compile(
     let credentials = credentials::compile(&wire.credentials, env, findings);
     let policy = rules::compile(wire, findings);
     let forward = forward::compile(&wire.forward, &wire.token, findings);
+    let client_address = around::client_address(&wire.client_address, findings);
     let replies = replies::compile(&wire.replies, findings);
     let audit = replies::audit(&wire.audit, findings);
     let (issuers, sources) = issuers?.into_iter().unzip();
@@ -46,6 +48,7 @@ pub(super) fn compile(
         wait: wait?,
         credentials: credentials?,
         policy: policy?,
+        client_address: client_address?,
         forward: forward?,
         replies: replies?,
         audit: audit?,

@@ -178,6 +178,8 @@ pub(in crate::config) struct Limits {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct ClientAddress {
-    /// With n > 0 the client is the n-th entry from the right of `x-forwarded-for`. Default: 0.
+    /// With n > 0 the client is the n-th entry from the right of `x-forwarded-for`, as the filter
+    /// sees it: where Envoy itself has appended its peer (`use_remote_address: true`), that is the
+    /// first. Default: 0, the connection's own address.
     pub trusted_hops: Option<u64>,
 }
