@@ -33,6 +33,7 @@ pub mod metrics;
 pub mod policy;
 pub mod reply;
 pub mod request;
+pub mod resource;
 pub mod secret;
 pub mod time;
 pub mod token;

@@ -8,6 +8,7 @@ use crate::keys::ring::{Fetch, Found, KeyRing};
 use crate::policy::decide::Permit;
 use crate::policy::surroundings::Surroundings;
 use crate::request::{Headers, Request};
+use crate::resource::ProtectedResource;
 use crate::time::Timestamp;
 use crate::token::bearer;
 use crate::token::claims::Claims;
@@ -15,6 +16,7 @@ use crate::token::issuer::Issuer;
 use crate::token::jws::Unverified;
 use crate::token::signature::SignatureCheck;
 use crate::token::verify::{Verified, authenticate, pick_issuer};
+use std::sync::Arc;
 
 /// What became of a request when it was last looked at.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub enum Judgement {
         caller: Option<Verified<Claims>>,
     },
     Deny(Denial),
+    /// It asks for the document about this resource.
+    Metadata(Arc<ProtectedResource>),
     /// The keys of that ring are on their way.
     Wait {
         ring: usize,
@@ -63,6 +67,10 @@ impl Judge<'_> {
 
     fn look(&mut self, headers: &Headers, needed: &mut Needed) -> Result<Judgement, Denial> {
         let request = self.read_request(headers)?;
+        let resource = self.config.replies.protected_resource.as_ref();
+        if let Some(resource) = resource.filter(|resource| resource.is_asked_by(&request)) {
+            return Ok(Judgement::Metadata(resource.clone()));
+        }
         if let Some(permit) = self.config.policy.permit_anonymous(&request) {
             return Ok(Judgement::Permit {
                 permit,

@@ -10,7 +10,7 @@ use crate::audit::{self, Record};
 use crate::callout::{Answer, Callout};
 use crate::config::{AuditLog, Config};
 use crate::credential::select::select;
-use crate::decision::Denial;
+use crate::decision::{Denial, Grant};
 use crate::forward::{self, Edit};
 use crate::keys::refresh::Attempt;
 use crate::keys::ring::{Fetch, KeyRing, Progress, Stage};
@@ -329,6 +329,7 @@ impl Gate {
                 marks: Vec::new(),
             };
         };
+        let Exchange { record, asker, .. } = exchange;
         let outcome = match judgement {
             Judgement::Wait { .. } => {
                 return Ruling {
@@ -337,23 +338,27 @@ impl Gate {
                 };
             }
             Judgement::Deny(denial) => Err(denial),
-            Judgement::Permit { permit, caller } => select(&permit, &self.config.credentials)
-                .map(|credential| (permit, caller, credential)),
-        };
-        let record = &mut exchange.record;
-        let step = match outcome {
-            Ok((permit, caller, credential)) => {
-                record.permit(permit.rule(), caller.is_none());
-                record.credential = credential.map(|credential| credential.name.to_string());
-                exchange.permitted = true;
-                let edits = forward::edits(&self.config.forward, credential, caller.as_deref());
-                Step::Forward(edits)
+            Judgement::Metadata(resource) => {
+                record.grant(Grant::Metadata, None);
+                Ok(Step::Reply(resource.reply(asker)))
             }
-            Err(denial) => {
-                record.deny(&denial);
-                Step::Reply(reply(&denial, &self.config.replies, &exchange.asker))
+            Judgement::Permit { permit, caller } => {
+                select(&permit, &self.config.credentials).map(|credential| {
+                    let grant = caller
+                        .as_ref()
+                        .map_or(Grant::Anonymous, |_| Grant::Permitted);
+                    record.grant(grant, Some(permit.rule()));
+                    record.credential = credential.map(|credential| credential.name.to_string());
+                    exchange.permitted = true;
+                    let edits = forward::edits(&self.config.forward, credential, caller.as_deref());
+                    Step::Forward(edits)
+                })
             }
         };
+        let step = outcome.unwrap_or_else(|denial| {
+            record.deny(&denial);
+            Step::Reply(reply(&denial, &self.config.replies, asker))
+        });
         self.notices
             .push(Notice::Count(metrics::decision(record.code)));
         Ruling {

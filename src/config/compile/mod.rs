@@ -11,6 +11,7 @@ mod overlap;
 mod patterns;
 mod replies;
 mod require;
+mod resource;
 mod rules;
 mod text;
 mod token;
@@ -38,7 +39,10 @@ pub(super) fn compile(
     let policy = rules::compile(wire, findings);
     let forward = forward::compile(&wire.forward, &wire.token, findings);
     let client_address = around::client_address(&wire.client_address, findings);
-    let replies = replies::compile(&wire.replies, findings);
+    let replies = {
+        let issuers = issuers.as_ref().map_or(&[][..], Vec::as_slice);
+        replies::compile(&wire.replies, issuers, findings)
+    };
     let audit = replies::audit(&wire.audit, findings);
     let (issuers, sources) = issuers?.into_iter().unzip();
     Ok(Config {

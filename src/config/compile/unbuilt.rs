@@ -57,12 +57,6 @@ pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
     refuse(waits, "forward.scale_up_timeout", "scale-up timeouts");
     refuse(filters, "forward.filter_models", "filtered lists of models");
 
-    let document = wire.replies.protected_resource.is_some();
-    refuse(
-        document,
-        "replies.protected_resource",
-        "protected-resource documents",
-    );
     refuse(wire.revocation.is_some(), "revocation", "revocation feeds");
     refuse(
         wire.audit.export.is_some(),
