@@ -1,39 +1,13 @@
 //! Every way a request can end: a denial, with one exhaustive table of its facts (status, stable
 //! code, public text, challenge), or a grant. Replies, audit and metrics are projections of them.
 
+mod grant;
+
+pub use grant::Grant;
+
 use crate::time::Timestamp;
 use std::borrow::Cow;
 use std::sync::Arc;
-
-/// Why a request is not refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Grant {
-    /// A rule permits this caller.
-    Permitted,
-    /// A rule asks for no token.
-    Anonymous,
-    /// It asks for the document about this resource, which we answer ourselves.
-    Metadata,
-}
-
-impl Grant {
-    /// Stable name, as a denial's.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Permitted => "permitted",
-            Self::Anonymous => "anonymous",
-            Self::Metadata => "metadata",
-        }
-    }
-
-    /// Whether the request goes upstream.
-    pub const fn is_forwarded(self) -> bool {
-        match self {
-            Self::Permitted | Self::Anonymous => true,
-            Self::Metadata => false,
-        }
-    }
-}
 
 /// Why a request is refused; each variant carries what an operator needs to understand it, and
 /// never a token or a credential.

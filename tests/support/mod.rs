@@ -1,6 +1,8 @@
 //! A gate without a host: requests, answers and time go in by hand.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod case;
+
 use entragate::callout::Answer;
 use entragate::config::{self, Config};
 use entragate::gate::{Call, Gate, Notice, Ruling, Step, StreamId};
