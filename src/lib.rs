@@ -35,6 +35,7 @@ pub mod model;
 pub mod policy;
 pub mod reply;
 pub mod request;
+pub mod resource;
 pub mod secret;
 pub mod time;
 pub mod token;

@@ -28,7 +28,11 @@ fn code(token: &Token, way: &dyn SignatureCheck) -> String {
         (":path", "/v1/chat/completions"),
         ("authorization", &authorization),
     ]);
-    code_of(&bench.gate.begin(1, headers, bench.now, way))
+    code_of(
+        &bench
+            .gate
+            .begin(1, headers, Default::default(), bench.now, way),
+    )
 }
 
 #[test]

@@ -75,6 +75,7 @@ pub struct Config {
     pub endpoints: Endpoints,
     pub limits: Limits,
     pub policy: Policy,
+    pub client_address: ClientAddress,
     pub forward: Forwarding,
     pub replies: ReplyStyle,
     pub audit: AuditSettings,
@@ -140,6 +141,15 @@ pub enum Crypto {
 pub struct Limits {
     /// Longest body that is read for its model, in bytes.
     pub body_inspected: usize,
+}
+
+/// How the client's address is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAddress {
+    /// The connection's own.
+    Connection,
+    /// That entry of `x-forwarded-for`, counted from the right, from 1.
+    Forwarded(usize),
 }
 
 #[derive(Clone, Debug)]

@@ -31,7 +31,7 @@ impl Judge<'_> {
             return self.examine(token, needed);
         }
         let digest = TokenDigest::of(token);
-        if let Some((issuer, authentic)) = self.cache.find(&digest, self.now)
+        if let Some((issuer, authentic)) = self.cache.find(&digest, self.surroundings.now)
             && self.may_use_keys(issuer)
         {
             return Ok(Identified::As(issuer, authentic));
@@ -39,7 +39,7 @@ impl Judge<'_> {
         self.count(metrics::CACHE_MISSES);
         let identified = self.examine(token, needed)?;
         if let Identified::As(issuer, authentic) = &identified {
-            let (bytes, now) = (token.len(), self.now);
+            let (bytes, now) = (token.len(), self.surroundings.now);
             let evicted = self.cache.insert(digest, bytes, *issuer, authentic, now);
             (0..evicted).for_each(|_| self.count(metrics::CACHE_EVICTIONS));
         }
@@ -49,7 +49,7 @@ impl Judge<'_> {
     /// What stale keys once verified counts no more than they do.
     fn may_use_keys(&self, issuer: usize) -> bool {
         let ring = self.rings.get(issuer);
-        ring.is_some_and(|ring| ring.is_usable(self.now))
+        ring.is_some_and(|ring| ring.is_usable(self.surroundings.now))
     }
 
     fn examine(&mut self, token: &str, needed: &mut Needed) -> Result<Identified, Denial> {
@@ -60,14 +60,14 @@ impl Judge<'_> {
         else {
             return Err(Denial::Internal("an issuer without keys"));
         };
-        let key = match find_key(ring, issuer, &token, self.now)? {
+        let key = match find_key(ring, issuer, &token, self.surroundings.now)? {
             KeyLookup::Found(key) => key,
             KeyLookup::Lacking(lack) => {
                 wait_for_keys(ring, issuer, lack, self.patience)?;
                 return Ok(Identified::Wait { ring: index });
             }
             KeyLookup::Unknown => {
-                let fetch = wait_for_newer(ring, issuer, self.now, self.patience)?;
+                let fetch = wait_for_newer(ring, issuer, self.surroundings.now, self.patience)?;
                 *needed = fetch.map(|fetch| (index, fetch));
                 return Ok(Identified::Wait { ring: index });
             }

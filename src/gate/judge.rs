@@ -11,12 +11,15 @@ use crate::metrics;
 use crate::model::Model;
 use crate::model::body::Body;
 use crate::policy::decide::Permit;
+use crate::policy::surroundings::Surroundings;
 use crate::request::{Headers, Request};
+use crate::resource::ProtectedResource;
 use crate::time::Timestamp;
 use crate::token::bearer;
 use crate::token::claims::Claims;
 use crate::token::signature::SignatureCheck;
 use crate::token::verify::{Authentic, Verified};
+use std::sync::Arc;
 
 /// What became of a request when it was last looked at.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ pub enum Judgement {
         caller: Option<Verified<Claims>>,
     },
     Deny(Denial),
+    /// It asks for the document about this resource.
+    Metadata(Arc<ProtectedResource>),
     /// The keys of that ring are on their way.
     Wait {
         ring: usize,
@@ -64,7 +69,7 @@ pub struct Judge<'g> {
     pub body: &'g mut Body,
     /// A permitted request whose body still comes, for shadow rules that name models.
     pub observed: &'g mut Option<Box<Signed>>,
-    pub now: Timestamp,
+    pub surroundings: Surroundings,
     pub patience: Patience,
     pub signatures: &'g dyn SignatureCheck,
 }
@@ -83,6 +88,10 @@ impl Judge<'_> {
 
     fn look(&mut self, headers: &Headers, needed: &mut Needed) -> Result<Judgement, Denial> {
         let request = self.read_request(headers)?;
+        let resource = self.config.replies.protected_resource.as_ref();
+        if let Some(resource) = resource.filter(|resource| resource.is_asked_by(&request)) {
+            return Ok(Judgement::Metadata(resource.clone()));
+        }
         let in_doubt = self.config.policy.anonymous_needs_model(&request);
         if in_doubt && request.model == Model::Unread {
             return Ok(Judgement::Inspect(None));
@@ -124,11 +133,17 @@ impl Judge<'_> {
             return Err(Denial::Internal("an issuer that is gone"));
         };
         self.record.note_model(&request.model);
-        let caller = signed.authentic.verify(issuer, &config.token, self.now)?;
-        if request.model == Model::Unread && config.policy.needs_model(request, &caller) {
+        let caller = signed
+            .authentic
+            .verify(issuer, &config.token, self.surroundings.now)?;
+        if request.model == Model::Unread
+            && config
+                .policy
+                .needs_model(request, &caller, &self.surroundings)
+        {
             return Ok(Judgement::Inspect(Some(Box::new(signed))));
         }
-        let decision = config.policy.decide(request, &caller);
+        let decision = config.policy.decide(request, &caller, &self.surroundings);
         self.record.note_shadow(&decision.shadow);
         let permit = decision.outcome?;
         if request.model == Model::Unread && self.body.is_coming() {
@@ -144,10 +159,14 @@ impl Judge<'_> {
     pub fn observe(&mut self, signed: &Signed) {
         self.record.note_model(&signed.request.model);
         let issuer = self.config.issuers.get(signed.issuer);
-        let caller =
-            issuer.map(|issuer| (signed.authentic).verify(issuer, &self.config.token, self.now));
+        let caller = issuer.map(|issuer| {
+            (signed.authentic).verify(issuer, &self.config.token, self.surroundings.now)
+        });
         if let Some(Ok(caller)) = caller {
-            let decision = self.config.policy.decide(&signed.request, &caller);
+            let decision = self
+                .config
+                .policy
+                .decide(&signed.request, &caller, &self.surroundings);
             self.record.note_shadow(&decision.shadow);
         }
     }

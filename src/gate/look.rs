@@ -45,7 +45,7 @@ impl Gate {
                 self.inspections.enter(id, signed, headers, first_piece_by);
                 return Judgement::Inspect(None);
             }
-            Judgement::Permit { .. } | Judgement::Deny(_) => {}
+            Judgement::Metadata(_) | Judgement::Permit { .. } | Judgement::Deny(_) => {}
         }
         judgement
     }
@@ -84,7 +84,7 @@ impl Gate {
             notices: &mut self.notices,
             body: &mut exchange.body,
             observed: &mut exchange.observed,
-            now,
+            surroundings: exchange.surroundings.at(now),
             patience,
             signatures,
         })

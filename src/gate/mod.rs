@@ -2,6 +2,7 @@
 //! a response. What to do comes out: a step for the request, and calls, wake-ups and notices to be
 //! taken. It decides everything and touches nothing; the host shell does the reverse.
 
+mod connection;
 mod identify;
 mod inspect;
 mod judge;
@@ -13,20 +14,24 @@ use crate::cache::TokenCache;
 use crate::callout::{Answer, Callout};
 use crate::config::{AuditLog, Config};
 use crate::credential::select::select;
-use crate::decision::Denial;
+use crate::decision::{Denial, Grant};
 use crate::forward::{self, Edit};
 use crate::keys::refresh::Attempt;
 use crate::keys::ring::{Fetch, KeyRing, Progress, Stage};
 use crate::metrics;
 use crate::model::body::Body;
+use crate::policy::surroundings::Surroundings;
 use crate::reply::{Asker, Dialect, Reply, reply};
 use crate::request::Headers;
 use crate::time::Timestamp;
 use crate::token::signature::SignatureCheck;
+use connection::Wanted;
 use inspect::{Inspections, Received};
 use judge::{Judgement, Patience, Signed};
 use std::collections::HashMap;
 use waiting::WaitingRoom;
+
+pub use connection::{Connection, Property};
 
 /// Names a request while it lives; the host chooses it.
 pub type StreamId = u32;
@@ -87,6 +92,7 @@ pub enum Notice {
 #[derive(Debug)]
 pub struct Gate {
     config: Config,
+    wanted: Wanted,
     rings: Vec<KeyRing>,
     exchanges: HashMap<StreamId, Exchange>,
     waiting: WaitingRoom,
@@ -102,6 +108,7 @@ pub struct Gate {
 struct Exchange {
     record: Record,
     asker: Asker,
+    surroundings: Surroundings,
     started: Timestamp,
     permitted: bool,
     body: Body,
@@ -120,6 +127,7 @@ impl Gate {
         Self {
             waiting: WaitingRoom::new(config.wait.requests),
             cache: TokenCache::new(config.cache),
+            wanted: Wanted::by(&config),
             config,
             rings,
             exchanges: HashMap::new(),
@@ -136,11 +144,17 @@ impl Gate {
         names.into_iter().map(str::to_owned).collect()
     }
 
+    /// What the rules ask of a request's connection, read through `property`.
+    pub fn connection(&self, property: Property<'_>) -> Connection {
+        self.wanted.read(property)
+    }
+
     /// A request has come; `headers` as the caller sent them.
     pub fn begin(
         &mut self,
         id: StreamId,
         headers: Headers,
+        connection: Connection,
         now: Timestamp,
         signatures: &dyn SignatureCheck,
     ) -> Ruling {
@@ -154,6 +168,7 @@ impl Gate {
         let exchange = Exchange {
             record,
             asker,
+            surroundings: self.wanted.surroundings(now, &headers, &connection),
             started: now,
             permitted: false,
             body: self.inspections.expected_body(),
@@ -311,27 +326,32 @@ impl Gate {
             let step = Step::Reply(reply(&denial, &self.config.replies, &Asker::default()));
             return Ruling::undecided(step);
         };
+        let Exchange { record, asker, .. } = exchange;
         let outcome = match judgement {
             Judgement::Wait { .. } => return Ruling::undecided(Step::Wait),
             Judgement::Inspect(_) => return Ruling::undecided(Step::Inspect),
             Judgement::Deny(denial) => Err(denial),
-            Judgement::Permit { permit, caller } => select(&permit, &self.config.credentials)
-                .map(|credential| (permit, caller, credential)),
-        };
-        let record = &mut exchange.record;
-        let step = match outcome {
-            Ok((permit, caller, credential)) => {
-                record.permit(permit.rule(), caller.is_none());
-                record.credential = credential.map(|credential| credential.name.to_string());
-                exchange.permitted = true;
-                let edits = forward::edits(&self.config.forward, credential, caller.as_deref());
-                Step::Forward(edits)
+            Judgement::Metadata(resource) => {
+                record.grant(Grant::Metadata, None);
+                Ok(Step::Reply(resource.reply(asker)))
             }
-            Err(denial) => {
-                record.deny(&denial);
-                Step::Reply(reply(&denial, &self.config.replies, &exchange.asker))
+            Judgement::Permit { permit, caller } => {
+                select(&permit, &self.config.credentials).map(|credential| {
+                    let grant = caller
+                        .as_ref()
+                        .map_or(Grant::Anonymous, |_| Grant::Permitted);
+                    record.grant(grant, Some(permit.rule()));
+                    record.credential = credential.map(|credential| credential.name.to_string());
+                    exchange.permitted = true;
+                    let edits = forward::edits(&self.config.forward, credential, caller.as_deref());
+                    Step::Forward(edits)
+                })
             }
         };
+        let step = outcome.unwrap_or_else(|denial| {
+            record.deny(&denial);
+            Step::Reply(reply(&denial, &self.config.replies, asker))
+        });
         self.notices
             .push(Notice::Count(metrics::decision(record.code)));
         Ruling {

@@ -96,8 +96,9 @@ impl HttpContext for Http {
         };
         let now = abi::now();
         let ruling = self.gate.borrow_mut().as_mut().map(|gate| {
+            let connection = gate.connection(&abi::property);
             (
-                gate.begin(self.id, headers, now, &self.signatures),
+                gate.begin(self.id, headers, connection, now, &self.signatures),
                 gate.take_notices(),
             )
         });

@@ -1,6 +1,7 @@
 //! Wire shapes → the types that the other rooms own. Every error is found and carries its path;
 //! what the reading of the shapes has lost is not complained about twice.
 
+mod around;
 mod credentials;
 mod endpoints;
 mod forward;
@@ -11,6 +12,7 @@ mod overlap;
 mod patterns;
 mod replies;
 mod require;
+mod resource;
 mod rules;
 mod text;
 mod token;
@@ -40,7 +42,11 @@ pub(super) fn compile(
     let limits = endpoints::limits(&wire.limits, findings);
     let policy = rules::compile(wire, findings);
     let forward = forward::compile(&wire.forward, &wire.token, findings);
-    let replies = replies::compile(&wire.replies, findings);
+    let client_address = around::client_address(&wire.client_address, findings);
+    let replies = {
+        let issuers = issuers.as_ref().map_or(&[][..], Vec::as_slice);
+        replies::compile(&wire.replies, issuers, findings)
+    };
     let audit = replies::audit(&wire.audit, findings);
     let (issuers, sources) = issuers?.into_iter().unzip();
     Ok(Config {
@@ -53,6 +59,7 @@ pub(super) fn compile(
         endpoints: endpoints?,
         limits: limits?,
         policy: policy?,
+        client_address: client_address?,
         forward: forward?,
         replies: replies?,
         audit: audit?,

@@ -36,12 +36,6 @@ pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
     refuse(waits, "forward.scale_up_timeout", "scale-up timeouts");
     refuse(filters, "forward.filter_models", "filtered lists of models");
 
-    let document = wire.replies.protected_resource.is_some();
-    refuse(
-        document,
-        "replies.protected_resource",
-        "protected-resource documents",
-    );
     refuse(wire.revocation.is_some(), "revocation", "revocation feeds");
     refuse(
         wire.audit.export.is_some(),
@@ -49,16 +43,6 @@ pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
         "exports of audit records",
     );
     refuse(wire.usage == Some(true), "usage", "records of token usage");
-
-    let hops = wire
-        .client_address
-        .trusted_hops
-        .is_some_and(|hops| hops > 0);
-    refuse(
-        hops,
-        "client_address.trusted_hops",
-        "forwarded client addresses",
-    );
 }
 
 fn refuse_if(given: bool, field: &str, feature: &'static str, findings: &mut Findings) {
@@ -73,31 +57,6 @@ pub(super) fn polled(at: &str, findings: &mut Findings) -> Reported {
 
 pub(super) fn token_exchange(at: &str, findings: &mut Findings) -> Reported {
     not_built(at, "token_exchange", "token exchanges", findings)
-}
-
-pub(super) fn mfa(at: &str, findings: &mut Findings) -> Reported {
-    not_built(at, "mfa", "rules by sign-in strength", findings)
-}
-
-pub(super) fn auth_context(at: &str, findings: &mut Findings) -> Reported {
-    not_built(
-        at,
-        "auth_context",
-        "rules by authentication context",
-        findings,
-    )
-}
-
-pub(super) fn source(at: &str, findings: &mut Findings) -> Reported {
-    not_built(at, "source", "rules by source address", findings)
-}
-
-pub(super) fn time(at: &str, findings: &mut Findings) -> Reported {
-    not_built(at, "time", "rules by time", findings)
-}
-
-pub(super) fn peer(at: &str, findings: &mut Findings) -> Reported {
-    not_built(at, "peer", "rules by client certificate", findings)
 }
 
 /// Refuses one of several choices; `at` is where the choice is made.
