@@ -3,9 +3,11 @@
 
 use super::gateway::{Gateway, SOON, chat, header};
 use serde_json::{Value, json};
+use testbed::client::client_as;
 use testbed::envoy::EnvoyConfig;
 use testbed::persona::{Persona, TENANT};
 use testbed::reqwest::{Method, Response};
+use testbed::tls;
 
 /// The policy with one allowing rule for chat, and that many trusted hops.
 fn only(require: Value, hops: u64) -> impl FnOnce(EnvoyConfig) -> EnvoyConfig {
@@ -56,9 +58,44 @@ async fn trusted_hops_count_from_envoy_s_own_peer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_client_certificate_is_no_peer() {
-    let gateway = Gateway::with(only(json!({"peer": "**"}), 0)).await;
-    assert_eq!(forwarded(&gateway, None).await, 403);
+async fn the_peer_is_who_holds_the_client_certificate() {
+    let gateway = Gateway::with(|config| {
+        let config = only(json!({"peer": "spiffe://contoso.com/ns/*/sa/nightly"}), 0)(config);
+        config.document(|document| {
+            let chain = &mut document["static_resources"]["listeners"][0]["filter_chains"][0];
+            chain["transport_socket"] = asks_for_certificates();
+        })
+    })
+    .await;
+    let url = format!("{}/v1/chat/completions", gateway.envoy.url());
+    let url = url.replace("http://", "https://");
+    for (client, status) in [
+        (client_as("spiffe://contoso.com/ns/ml/sa/nightly"), 200),
+        (client_as("spiffe://contoso.com/ns/ml/sa/other"), 403),
+        (gateway.client.clone(), 403),
+    ] {
+        let request = client.post(&url).json(&chat());
+        let request = request.bearer_auth(gateway.token(Persona::Ada));
+        assert_eq!(request.send().await.unwrap().status(), status);
+    }
+}
+
+/// TLS whose clients may show a certificate of the testbed's CA, and no other.
+fn asks_for_certificates() -> Value {
+    let (certificate, key) = tls::ca().server_pem(&["127.0.0.1"]);
+    json!({
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+            "common_tls_context": {
+                "tls_certificates": [{
+                    "certificate_chain": {"inline_string": certificate},
+                    "private_key": {"inline_string": key},
+                }],
+                "validation_context": {"trusted_ca": {"inline_string": tls::ca().pem()}},
+            },
+        },
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]
