@@ -25,13 +25,12 @@ use crate::reply::{Asker, Dialect, Reply, reply};
 use crate::request::Headers;
 use crate::time::Timestamp;
 use crate::token::signature::SignatureCheck;
-use connection::Wanted;
 use inspect::{Inspections, Received};
 use judge::{Judgement, Patience, Signed};
 use std::collections::HashMap;
 use waiting::WaitingRoom;
 
-pub use connection::{Connection, Property};
+pub use connection::{Connection, Property, Wanted};
 
 /// Names a request while it lives; the host chooses it.
 pub type StreamId = u32;
@@ -144,9 +143,9 @@ impl Gate {
         names.into_iter().map(str::to_owned).collect()
     }
 
-    /// What the rules ask of a request's connection, read through `property`.
-    pub fn connection(&self, property: Property<'_>) -> Connection {
-        self.wanted.read(property)
+    /// What the rules ask of a request's connection; to be read before [`Gate::begin`].
+    pub fn wanted(&self) -> Wanted {
+        self.wanted
     }
 
     /// A request has come; `headers` as the caller sent them.

@@ -4,6 +4,7 @@ use super::abi::{self, Buffer, Map};
 use super::crypto::Signatures;
 use super::effects::{self, Taken};
 use super::{Shared, root};
+use crate::gate::Gate;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
@@ -94,9 +95,11 @@ impl HttpContext for Http {
             effects::refuse("entragate.internal");
             return Action::Pause;
         };
+        let wanted = self.gate.borrow().as_ref().map(Gate::wanted);
+        let connection = wanted.map(|wanted| wanted.read(&abi::property));
         let now = abi::now();
         let ruling = self.gate.borrow_mut().as_mut().map(|gate| {
-            let connection = gate.connection(&abi::property);
+            let connection = connection.unwrap_or_default();
             (
                 gate.begin(self.id, headers, connection, now, &self.signatures),
                 gate.take_notices(),

@@ -115,7 +115,7 @@ impl Bench {
         let id = self.next;
         self.next += 1;
         let property = |path: &[&str]| self.properties.get(&path.join(".")).cloned();
-        let connection = self.gate.connection(&property);
+        let connection = self.gate.wanted().read(&property);
         let ruling = self
             .gate
             .begin(id, headers, connection, self.now, &JwtSimple);
