@@ -75,7 +75,8 @@ async fn the_host_checks_signatures_by_default_and_a_second_use_needs_none() {
     gateway.envoy.wait_for_log(said, SOON).await.unwrap();
     for (way, count) in [("host", 1), ("cache", 2)] {
         let name = format!("wasmcustom.entragate.verified_by.{way}");
-        assert_eq!(gateway.envoy.stat(&name).await.unwrap(), count, "{way}");
+        let counted = || async { gateway.envoy.stat(&name).await.unwrap() == count };
+        wait_until("each check is counted", counted).await;
     }
     let misses = "wasmcustom.entragate.cache.misses";
     assert_eq!(gateway.envoy.stat(misses).await.unwrap(), 1);
@@ -237,4 +238,42 @@ async fn a_host_that_can_is_accepted_where_it_must() {
     let validation = Envoy::validate(&settings(config, "host", "0s")).await;
     let validation = validation.unwrap();
     assert!(validation.is_ok(), "{}", validation.log);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_warm_permit_costs_few_host_calls() {
+    let gateway = Gateway::with(|config| {
+        config.log_level("trace").change_policy(|policy| {
+            policy["cache"] = json!({"ttl": "1h"});
+            policy["forward"] = json!({});
+        })
+    });
+    let gateway = gateway.await;
+    let token = gateway.token(Persona::Ada);
+    for _ in 0..8 {
+        gateway.chat(&token).await; // Until either worker knows the token.
+    }
+    let before = gateway.envoy.log_lines().len();
+    assert_eq!(
+        gateway.outcome(&token).await,
+        (json!("permitted"), json!("cache"))
+    );
+    let begins = |line: &str| line.contains("[host->vm] proxy_on_request_headers(");
+    let ends = |line: &str| line.contains("[host->vm] proxy_on_done(");
+    gateway
+        .envoy
+        .wait_for_log(|line| ends(line), SOON)
+        .await
+        .unwrap();
+    let lines = gateway.envoy.log_lines().split_off(before);
+    let begin = lines.iter().find(|line| begins(line)).unwrap();
+    let thread = format!("][{}][trace]", begin.split("][").nth(1).unwrap());
+    let calls: Vec<&String> = lines
+        .iter()
+        .filter(|line| line.contains(&thread))
+        .skip_while(|line| !begins(line))
+        .take_while(|line| !ends(line))
+        .filter(|line| line.contains("[vm->host]") && !line.contains("proxy_increment_metric"))
+        .collect();
+    assert!((8..=12).contains(&calls.len()), "{calls:#?}");
 }
