@@ -239,9 +239,9 @@ pub fn define_counter(name: &str) -> Option<u32> {
     (status == OK).then_some(id)
 }
 
-pub fn increment(counter: u32) {
+pub fn increment(counter: u32, by: i64) {
     // SAFETY: takes numbers only.
-    unsafe { proxy_increment_metric(counter, 1) };
+    unsafe { proxy_increment_metric(counter, by) };
 }
 
 /// Takes over a buffer that the host allocated through `proxy_on_memory_allocate`.

@@ -154,6 +154,7 @@ impl RootContext for Root {
             gate.tick(now);
         }
         self.settle();
+        effects::flush_counters();
     }
 
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {

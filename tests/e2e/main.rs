@@ -11,3 +11,4 @@ mod hostile;
 mod keys;
 mod models;
 mod records;
+mod signatures;

@@ -85,7 +85,8 @@ async fn one_record_and_one_count_per_decision() {
     }
     for code in ["permitted", "rule_unsatisfied", "anonymous"] {
         let counter = format!("wasmcustom.entragate.decisions.{code}");
-        assert_eq!(gateway.envoy.stat(&counter).await.unwrap(), 10, "{code}");
+        let counted = || async { gateway.envoy.stat(&counter).await.unwrap() == 10 };
+        super::gateway::wait_until("ten counts", counted).await;
         let records = || {
             let records = gateway.envoy.audit_lines();
             records
