@@ -214,6 +214,11 @@ async fn another_provider_beside_entra_is_found_by_discovery() {
         config.upstream("keycloak", keycloak.addr(), keycloak.is_tls())
     })
     .await;
+    let fetched = || async {
+        let name = "wasmcustom.entragate.key_fetches.realm.good";
+        gateway.envoy.stat(name).await.unwrap() >= 3
+    };
+    wait_until("every worker has the realm's keys", fetched).await;
     let kim = Token::of(Persona::Kim).claim("realm_access", json!({"roles": ["Model.Query"]}));
     let response = gateway.chat(&gateway.mint(kim)).await;
     assert_eq!(response.status(), 200);
