@@ -154,3 +154,15 @@ fn the_facts_of_a_request_wait_with_it() {
     ];
     assert_eq!(bench.resume_woken(), expected);
 }
+
+/// Too many groups are the reason only where a group is asked for.
+#[test]
+fn an_unknown_address_is_not_blamed_on_groups() {
+    let abroad = json!({"not": {"source": ["10.0.0.0/8"]}});
+    let settings = with_rules(json!([
+        {"name": "abroad", "require": abroad, "effect": "deny"},
+        {"name": "all", "require": {"issuer": "contoso"}},
+    ]));
+    let olga = testbed::mint::Token::of(testbed::persona::Persona::Olga);
+    assert_eq!(Bench::warm(&settings).code(&olga.build()), "denied_by_rule");
+}

@@ -97,15 +97,42 @@ fn rules() -> impl Strategy<Value = Vec<Value>> {
 
 /// The code, and the rule that decided.
 fn decide(rules: &[Value], call: Call) -> (String, Value) {
+    decide_about(rules, &TOKENS[call.caller], call.source)
+}
+
+fn decide_about(rules: &[Value], token: &str, source: Option<&str>) -> (String, Value) {
     let mut bench = Bench::warm(&with_rules(json!(rules)));
-    if let Some(source) = call.source {
+    if let Some(source) = source {
         bench
             .properties
             .insert("source.address".into(), source.into());
     }
-    let code = bench.code(&TOKENS[call.caller]);
+    let code = bench.code(token);
     (code, bench.audit().remove(0)["rule"].clone())
 }
+
+/// Of whom nothing can be told: groups, kind, and whence it comes.
+fn puzzling() -> Token {
+    let token = Token::of(Persona::Olga).without("scp");
+    token.claim("roles", json!(["Model.Query"]))
+}
+
+/// All that the puzzling caller can turn out to be: token and address.
+static WORLDS: LazyLock<Vec<(String, &str)>> = LazyLock::new(|| {
+    let groups = [json!([]), json!([SCIENTISTS_GROUP])];
+    let mut worlds = Vec::new();
+    for (groups, kind) in groups
+        .iter()
+        .flat_map(|groups| [(groups, "user"), (groups, "app")])
+    {
+        let token = puzzling()
+            .without("_claim_names")
+            .claim("groups", groups.clone());
+        let token = token.claim("idtyp", kind).build();
+        worlds.extend([INSIDE, OUTSIDE].map(|address| (token.clone(), address)));
+    }
+    worlds
+});
 
 /// The same with all lists of `any` and `all` turned round.
 fn reversed(require: &Value) -> Value {
@@ -151,6 +178,16 @@ proptest! {
             // Then it does not depend on it.
             prop_assert_eq!(decide(Some(INSIDE)).0, "permitted");
             prop_assert_eq!(decide(Some(OUTSIDE)).0, "permitted");
+        }
+    }
+
+    #[test]
+    fn a_permit_stands_whatever_turns_out_to_be_the_case(rules in rules()) {
+        if decide_about(&rules, &puzzling().build(), None).0 == "permitted" {
+            for (token, address) in WORLDS.iter() {
+                let found = decide_about(&rules, token, Some(address)).0;
+                prop_assert_eq!(found, "permitted");
+            }
         }
     }
 

@@ -12,6 +12,7 @@ use crate::model::Model;
 use crate::model::body::Body;
 use crate::policy::decide::Permit;
 use crate::policy::surroundings::Surroundings;
+use crate::policy::trace::RuleTrace;
 use crate::request::{Headers, Request};
 use crate::resource::ProtectedResource;
 use crate::time::Timestamp;
@@ -70,6 +71,8 @@ pub struct Judge<'g> {
     /// A permitted request whose body still comes, for shadow rules that name models.
     pub observed: &'g mut Option<Box<Signed>>,
     pub surroundings: Surroundings,
+    /// Where how the rules met the request is written down.
+    pub trace: Option<&'g mut Vec<RuleTrace>>,
     pub patience: Patience,
     pub signatures: &'g dyn SignatureCheck,
 }
@@ -92,6 +95,7 @@ impl Judge<'_> {
         if let Some(resource) = resource.filter(|resource| resource.is_asked_by(&request)) {
             return Ok(Judgement::Metadata(resource.clone()));
         }
+        self.note_trace(&request, None);
         let in_doubt = self.config.policy.anonymous_needs_model(&request);
         if in_doubt && request.model == Model::Unread {
             return Ok(Judgement::Inspect(None));
@@ -144,6 +148,7 @@ impl Judge<'_> {
             return Ok(Judgement::Inspect(Some(Box::new(signed))));
         }
         let decision = config.policy.decide(request, &caller, &self.surroundings);
+        self.note_trace(request, Some(&caller));
         self.record.note_shadow(&decision.shadow);
         let permit = decision.outcome?;
         if request.model == Model::Unread && self.body.is_coming() {

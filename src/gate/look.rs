@@ -85,6 +85,7 @@ impl Gate {
             body: &mut exchange.body,
             observed: &mut exchange.observed,
             surroundings: exchange.surroundings.at(now),
+            trace: self.trace.as_mut(),
             patience,
             signatures,
         })

@@ -7,6 +7,7 @@ mod identify;
 mod inspect;
 mod judge;
 mod look;
+mod trace;
 mod waiting;
 
 use crate::audit::{self, Record};
@@ -21,6 +22,7 @@ use crate::keys::ring::{Fetch, KeyRing, Progress, Stage};
 use crate::metrics;
 use crate::model::body::Body;
 use crate::policy::surroundings::Surroundings;
+use crate::policy::trace::RuleTrace;
 use crate::reply::{Asker, Dialect, Reply, reply};
 use crate::request::Headers;
 use crate::time::Timestamp;
@@ -100,6 +102,7 @@ pub struct Gate {
     calls: Vec<Call>,
     wakeups: Vec<StreamId>,
     notices: Vec<Notice>,
+    trace: Option<Vec<RuleTrace>>,
 }
 
 /// What is known of a request from its headers to the end of its response.
@@ -134,6 +137,7 @@ impl Gate {
             calls: Vec::new(),
             wakeups: Vec::new(),
             notices: Vec::new(),
+            trace: None,
         }
     }
 

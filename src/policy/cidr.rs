@@ -23,6 +23,9 @@ pub enum CidrError {
     HostBits,
 }
 
+/// What an IPv4 address has in front in its IPv6 form.
+const MAPPED_BITS: u32 = 96;
+
 impl Cidr {
     /// Reads `10.0.0.0/8`, `2001:db8::/32`, or one address alone.
     ///
@@ -35,7 +38,7 @@ impl Cidr {
         };
         let address: IpAddr = address.parse().map_err(|_| CidrError::NotAddress)?;
         let (bits, width) = match address {
-            IpAddr::V4(_) => (32, 96),
+            IpAddr::V4(_) => (32, MAPPED_BITS),
             IpAddr::V6(_) => (128, 0),
         };
         let length = match length {
@@ -59,8 +62,12 @@ impl Cidr {
         }
     }
 
+    /// A range of IPv6 addresses as wide as `::/0` holds no IPv4 address, whatever its IPv6 form:
+    /// its author was not thinking of them.
     pub fn contains(&self, address: IpAddr) -> bool {
-        number(address) & self.mask == self.network
+        let is_v4 = address.to_canonical().is_ipv4();
+        let may_be_v4 = self.mask.leading_ones() >= MAPPED_BITS;
+        number(address) & self.mask == self.network && (!is_v4 || may_be_v4)
     }
 }
 
@@ -99,7 +106,9 @@ mod tests {
             ("2001:db8::/32", "2001:db9::1", false),
             ("::1", "::1", true),
             ("::/0", "2001:db8::1", true),
-            ("::/0", "10.0.0.1", true),
+            ("::/0", "10.0.0.1", false),
+            ("::/8", "::ffff:10.0.0.1", false),
+            ("::ffff:0:0/96", "10.0.0.1", true),
             ("192.0.2.128/25", "192.0.2.127", false),
             ("192.0.2.128/25", "192.0.2.200", true),
         ] {

@@ -5,7 +5,7 @@
 
 use super::describe::describe;
 use super::evaluate::{Facts, Truth, evaluate};
-use super::rule::{AnonymousRule, Effect, Mode, Policy, Rule};
+use super::rule::{AnonymousRule, Effect, Mode, Policy, Requirement, Rule};
 use super::step_up::step_up;
 use super::surroundings::Surroundings;
 use crate::decision::Denial;
@@ -175,7 +175,7 @@ fn enforce(rules: &[&Rule], facts: Facts<'_>) -> Result<Permit, Denial> {
                     credential: Some(credential),
                 });
             }
-            Truth::Indeterminate if facts.caller.groups.overage => {
+            Truth::Indeterminate if lacks_groups(rule, facts.caller) => {
                 refusal = Some(indeterminate(rule, facts.caller));
             }
             Truth::Indeterminate | Truth::Unsatisfied => {
@@ -194,11 +194,18 @@ fn enforce(rules: &[&Rule], facts: Facts<'_>) -> Result<Permit, Denial> {
 
 /// A rule that can't be told to hold or not: a deny rule then denies, an allow rule does not permit.
 fn indeterminate(rule: &Rule, caller: &Claims) -> Denial {
+    let for_groups = lacks_groups(rule, caller);
     let rule = rule.name.clone();
-    match caller.groups.overage {
+    match for_groups {
         true => Denial::GroupsOverage { rule },
         false => Denial::DeniedByRule { rule },
     }
+}
+
+/// Whether a rule asks for a group of a caller whose token lists none for their number.
+fn lacks_groups(rule: &Rule, caller: &Claims) -> bool {
+    let asks = |part: &Requirement| matches!(part, Requirement::Group(_));
+    caller.groups.overage && rule.require.holds_any(asks)
 }
 
 fn observe(rule: &Rule, facts: Facts<'_>) -> Option<Shadow> {

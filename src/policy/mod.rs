@@ -8,4 +8,5 @@ pub mod pattern;
 pub mod rule;
 mod step_up;
 pub mod surroundings;
+pub mod trace;
 pub mod window;

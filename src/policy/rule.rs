@@ -158,7 +158,8 @@ impl Policy {
 }
 
 impl Requirement {
-    fn holds_any(&self, wanted: fn(&Self) -> bool) -> bool {
+    /// Whether any part of it is one of those.
+    pub(super) fn holds_any(&self, wanted: fn(&Self) -> bool) -> bool {
         wanted(self)
             || match self {
                 Self::All(parts) | Self::Any(parts) => {

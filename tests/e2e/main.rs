@@ -5,6 +5,7 @@ mod clauses;
 mod clients;
 mod configuration;
 mod decisions;
+mod explain;
 mod forwarding;
 mod gateway;
 mod hostile;

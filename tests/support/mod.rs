@@ -70,7 +70,12 @@ pub struct Bench {
 impl Bench {
     /// A gate that has no keys yet.
     pub fn cold(settings: &Value) -> Self {
-        let now = Timestamp::from_secs(testbed::mint::now());
+        Self::cold_at(settings, testbed::mint::now())
+    }
+
+    /// The same at that time, in seconds since 1970.
+    pub fn cold_at(settings: &Value, now: u64) -> Self {
+        let now = Timestamp::from_secs(now);
         let gate = Gate::new(load(settings), now);
         let mut bench = Self {
             gate,

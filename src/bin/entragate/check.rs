@@ -1,14 +1,13 @@
 //! `entragate check`: would the filter start with this configuration, and is it wise?
 
-use crate::document;
-use crate::filters::{self, Filter};
+use crate::filters::Filter;
+use crate::input;
 use crate::report::Report;
 use crate::warnings;
 use clap::Args;
-use entragate::config::{self, Config, ConfigErrors};
+use entragate::config::Config;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::io::Read;
 use std::process::ExitCode;
 
 /// Check a configuration as the filter itself does when it starts, and report every error.
@@ -37,15 +36,9 @@ pub struct Arguments {
     env: bool,
 }
 
-const INVALID: u8 = 1;
-const UNREADABLE: u8 = 2;
-
 pub fn run(arguments: &Arguments) -> ExitCode {
-    let report = Report::new(match arguments.file.as_str() {
-        "-" => "standard input",
-        file => file,
-    });
-    let filters = match find(arguments) {
+    let report = Report::new(input::name_of(&arguments.file));
+    let filters = match input::find(&arguments.file) {
         Ok(filters) => filters,
         Err((status, message)) => {
             report.error("", &message);
@@ -57,31 +50,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         .map(|filter| check(filter, arguments.env, &report));
     match valid.filter(|valid| !valid).count() {
         0 => ExitCode::SUCCESS,
-        _ => ExitCode::from(INVALID),
-    }
-}
-
-fn find(arguments: &Arguments) -> Result<Vec<Filter>, (u8, String)> {
-    let text = read(&arguments.file).map_err(|error| (UNREADABLE, error.to_string()))?;
-    let documents = document::read(&text).map_err(|error| (INVALID, error))?;
-    match filters::find(&documents) {
-        filters if filters.is_empty() => Err((
-            UNREADABLE,
-            "no entragate filter in it; name the plugin or its root_id \"entragate\", or give the \
-             plugin configuration alone"
-                .to_owned(),
-        )),
-        filters => Ok(filters),
-    }
-}
-
-fn read(file: &str) -> std::io::Result<String> {
-    match file {
-        "-" => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).map(|_| text)
-        }
-        file => std::fs::read_to_string(file),
+        _ => ExitCode::from(input::INVALID),
     }
 }
 
@@ -96,7 +65,7 @@ fn check(filter: &Filter, env: bool, report: &Report) -> bool {
         }
         value
     };
-    let loaded = load(filter, &lookup);
+    let loaded = input::load(filter, &lookup);
     for warning in warnings::of(filter, &missing.borrow()) {
         report.warning(&filter.place, &warning);
     }
@@ -110,13 +79,6 @@ fn check(filter: &Filter, env: bool, report: &Report) -> bool {
         }
     }
     true
-}
-
-fn load(filter: &Filter, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, ConfigErrors> {
-    match &filter.configuration {
-        filters::Configuration::Text(text) => config::load(text.as_bytes(), env),
-        filters::Configuration::Value(value) => config::load_value(value, env),
-    }
 }
 
 fn summary(config: &Config) -> String {

@@ -1,10 +1,12 @@
-//! The command line: looks at configurations before a proxy does.
+//! The command line: looks at configurations, and what they would decide, before a proxy does.
 
 #![forbid(unsafe_code)]
 
 mod check;
 mod document;
+mod explain;
 mod filters;
+mod input;
 mod report;
 mod warnings;
 
@@ -22,11 +24,13 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Check(check::Arguments),
+    Explain(Box<explain::Arguments>),
 }
 
 fn main() -> ExitCode {
     // A wrong use ends here, with 2.
     match Arguments::parse().command {
         Command::Check(arguments) => check::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
     }
 }

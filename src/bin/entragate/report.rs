@@ -7,7 +7,7 @@ pub struct Report {
 }
 
 #[derive(Clone, Copy)]
-enum Colour {
+pub enum Colour {
     Red = 31,
     Green = 32,
     Yellow = 33,
@@ -57,7 +57,8 @@ impl Report {
     }
 }
 
-fn paint(text: &str, colour: Colour, terminal: bool) -> String {
+/// The text in colour, where a person reads it.
+pub fn paint(text: &str, colour: Colour, terminal: bool) -> String {
     // https://no-color.org
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     match terminal && !plain {

@@ -1,0 +1,146 @@
+//! What the gate decided, and each rule as the request met it.
+
+use super::keys::AnySignature;
+use super::question::Question;
+use entragate::config::Config;
+use entragate::gate::{Gate, Notice, Step};
+use entragate::policy::evaluate::Truth;
+use entragate::policy::rule::Mode;
+use entragate::policy::trace::{ClauseTrace, RuleKind, RuleTrace};
+use entragate::token::signature::{JwtSimple, SignatureCheck};
+use serde_json::{Map, Value, json};
+
+pub struct Answer {
+    /// The audit record that the filter would write.
+    pub record: Map<String, Value>,
+    /// Of a reply of the gateway's own.
+    pub status: Option<u16>,
+    pub challenge: Option<String>,
+    /// Whether anybody has checked the signature.
+    pub is_verified: bool,
+    pub rules: Vec<RuleTrace>,
+}
+
+/// Drives the filter's gate. `None` where it waits for keys.
+pub fn of(config: Config, mut question: Question, unverified: bool) -> Option<Answer> {
+    const ID: u32 = 1;
+    let signatures: &dyn SignatureCheck = match unverified {
+        true => &AnySignature,
+        false => &JwtSimple,
+    };
+    let now = question.now;
+    let mut gate = Gate::new(config, now);
+    gate.keep_trace();
+    let headers = std::mem::take(&mut question.headers);
+    let connection = gate.wanted().read(&|path| question.property(path));
+    let mut ruling = gate.begin(ID, headers, connection, now, signatures);
+    if ruling.step == Step::Inspect {
+        ruling = gate.body(ID, question.body.as_deref(), true, now, signatures)?;
+    }
+    let (status, challenge) = match &ruling.step {
+        Step::Wait | Step::Inspect => return None,
+        Step::Forward(_) => (None, None),
+        Step::Reply(reply) => {
+            let mut headers = reply.headers.iter();
+            let found = headers.find(|(name, _)| *name == "www-authenticate");
+            (Some(reply.status), found.map(|(_, value)| value.clone()))
+        }
+    };
+    gate.finish(ID, status, now);
+    let record = gate
+        .take_notices()
+        .into_iter()
+        .find_map(|notice| match notice {
+            Notice::Audit(line) => serde_json::from_str(&line).ok(),
+            Notice::Count(_) | Notice::Log(..) => None,
+        })?;
+    Some(Answer {
+        record,
+        status,
+        challenge,
+        is_verified: !unverified,
+        rules: gate.take_trace(),
+    })
+}
+
+impl Answer {
+    /// A member of the record; empty where it is null.
+    pub fn text(&self, member: &str) -> &str {
+        let value = self.record.get(member).and_then(Value::as_str);
+        value.unwrap_or_default()
+    }
+
+    pub fn is_denied(&self) -> bool {
+        self.text("decision") == "deny"
+    }
+
+    pub fn json(&self) -> Value {
+        let members = [
+            "decision",
+            "code",
+            "reason",
+            "rule",
+            "credential",
+            "model",
+            "shadow",
+        ];
+        let mut json: Map<String, Value> = members
+            .map(|name| (name.to_owned(), self.member(name)))
+            .into_iter()
+            .collect();
+        let members = ["issuer", "tid", "oid", "sub", "client", "kind"];
+        let caller: Map<String, Value> = members
+            .map(|name| (name.to_owned(), self.member(name)))
+            .into_iter()
+            .collect();
+        json.insert("caller".into(), caller.into());
+        json.insert("status".into(), self.status.into());
+        json.insert("challenge".into(), self.challenge.clone().into());
+        json.insert("signature_checked".into(), self.is_verified.into());
+        json.insert("rules".into(), self.rules.iter().map(rule).collect());
+        json.into()
+    }
+
+    fn member(&self, name: &str) -> Value {
+        self.record.get(name).cloned().unwrap_or_default()
+    }
+}
+
+fn rule(trace: &RuleTrace) -> Value {
+    json!({
+        "rule": &*trace.rule,
+        "effect": kind(trace.kind),
+        "mode": match trace.mode {
+            Mode::Enforce => "enforce",
+            Mode::Shadow => "shadow",
+        },
+        "matches": trace.matches,
+        "require": trace.require.as_ref().map(clause),
+    })
+}
+
+fn clause(trace: &ClauseTrace) -> Value {
+    let mut json = json!({"clause": trace.text, "holds": truth(trace.truth)});
+    if let (false, Some(members)) = (trace.parts.is_empty(), json.as_object_mut()) {
+        let parts = trace.parts.iter().map(clause).collect();
+        members.insert("parts".to_owned(), parts);
+    }
+    json
+}
+
+/// True, false, or null where it can't be told.
+fn truth(truth: Truth) -> Option<bool> {
+    match truth {
+        Truth::Satisfied => Some(true),
+        Truth::Unsatisfied => Some(false),
+        Truth::Indeterminate => None,
+    }
+}
+
+pub fn kind(kind: RuleKind) -> &'static str {
+    match kind {
+        RuleKind::Anonymous => "anonymous",
+        RuleKind::Allow => "allow",
+        RuleKind::Deny => "deny",
+    }
+}

@@ -1,0 +1,183 @@
+//! `entragate explain`: what the filter would decide about one request, and why.
+//!
+//! The request goes through the filter's own gate; this command only makes its input and shows what
+//! came out.
+
+mod answer;
+mod keys;
+mod question;
+mod text;
+
+use crate::filters::Filter;
+use crate::input::{self, INVALID, UNREADABLE};
+use crate::report::Report;
+use answer::Answer;
+use clap::Args;
+use entragate::config::{AuditLog, Config};
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Explain what the filter would decide about a request, and which clauses of which rules held.
+///
+/// Nothing is fetched: the issuer's keys come from --jwks, or nobody checks the signature
+/// (--unverified; all other checks of the token are made). What is not given can't be told, as it
+/// would be for the filter: without --source, a rule that asks for an address does not permit.
+#[derive(Args)]
+#[command(after_help = "\
+Exit status:
+  0  the request is permitted (or answered by the gateway itself)
+  3  it is denied
+  1  the configuration is not valid; every error is printed with its path
+  2  wrong use, an unreadable file, or keys that nobody gave
+
+Examples:
+  entragate explain envoy.yaml --unverified --token-file token --request 'POST /v1/chat/completions'
+  entragate explain envoy.yaml --unverified --token-file - --request 'POST /v1/chat/completions' \\
+    --body '{\"model\":\"meta-llama/Llama-3.1-8B-Instruct\"}' --source 10.1.2.3 --time 2026-11-23T07:30:00Z")]
+pub struct Arguments {
+    /// The configuration, or a file that holds it as for `check`; `-` reads standard input
+    file: String,
+
+    /// Method and path, as in 'POST /v1/chat/completions'
+    #[arg(long, value_name = "METHOD PATH")]
+    request: String,
+
+    /// The caller's token; others on this machine may see it, so prefer --token-file
+    #[arg(long, conflicts_with = "token_file")]
+    token: Option<String>,
+
+    /// A file that holds the caller's token; `-` reads standard input
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<String>,
+
+    /// The host that is called
+    #[arg(long, default_value = "localhost")]
+    host: String,
+
+    /// The body, as JSON unless a content-type is given
+    #[arg(long)]
+    body: Option<String>,
+
+    /// The caller's address, as the filter would come to know it
+    #[arg(long, value_name = "ADDRESS")]
+    source: Option<std::net::IpAddr>,
+
+    /// The URI in the caller's client certificate
+    #[arg(long, value_name = "URI")]
+    peer: Option<String>,
+
+    /// When, in UTC as in 2026-11-23T07:30:00Z; otherwise now
+    #[arg(long, value_parser = question::time)]
+    time: Option<entragate::time::Timestamp>,
+
+    /// A further header, as in 'x-api-key: …'; can be repeated
+    #[arg(long, value_name = "NAME: VALUE", value_parser = question::header)]
+    header: Vec<(String, String)>,
+
+    /// A file with the issuers' keys, as they publish them (JWKS)
+    #[arg(long, value_name = "FILE", conflicts_with = "unverified")]
+    jwks: Option<String>,
+
+    /// Take any signature for good
+    #[arg(long)]
+    unverified: bool,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+const DENIED: u8 = 3;
+
+pub fn run(arguments: &Arguments) -> ExitCode {
+    match explain(arguments) {
+        Ok(answer) => {
+            let text = match arguments.json {
+                true => format!("{:#}\n", answer.json()),
+                false => text::of(&answer),
+            };
+            // Nobody is left to tell when the reader is gone.
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            match answer.is_denied() {
+                true => ExitCode::from(DENIED),
+                false => ExitCode::SUCCESS,
+            }
+        }
+        Err(Failure { status, complaints }) => {
+            for Complaint { about, place, text } in complaints {
+                Report::new(&about).error(&place, &text);
+            }
+            ExitCode::from(status)
+        }
+    }
+}
+
+/// Why there is no answer.
+struct Failure {
+    status: u8,
+    complaints: Vec<Complaint>,
+}
+
+struct Complaint {
+    /// The file or option.
+    about: String,
+    /// Where in it.
+    place: String,
+    text: String,
+}
+
+impl Failure {
+    fn of(status: u8, about: &str, text: impl Into<String>) -> Self {
+        let complaint = Complaint {
+            about: about.to_owned(),
+            place: String::new(),
+            text: text.into(),
+        };
+        Self {
+            status,
+            complaints: vec![complaint],
+        }
+    }
+}
+
+fn explain(arguments: &Arguments) -> Result<Answer, Failure> {
+    let mut config = load(&arguments.file)?;
+    // The record is where the gate says what it decided.
+    config.audit.log = AuditLog::All;
+    let question = question::ask(arguments, &config)?;
+    keys::provide(arguments, &question, &mut config)?;
+    answer::of(config, question, arguments.unverified).ok_or_else(|| {
+        let text = "the keys of the token's issuer are needed; give them as --jwks FILE, or take the \
+                    signature for good with --unverified";
+        Failure::of(UNREADABLE, "--jwks", text)
+    })
+}
+
+/// The one configuration in a file. What the environment lacks stands for itself: no value of it is
+/// ever shown or sent.
+fn load(file: &str) -> Result<Config, Failure> {
+    let about = input::name_of(file);
+    let filters = input::find(file).map_err(|(status, text)| Failure::of(status, about, text))?;
+    let [filter] = filters.as_slice() else {
+        let places: Vec<&str> = filters.iter().map(|filter| filter.place.as_str()).collect();
+        let text = format!(
+            "holds several configurations ({}); give one of them alone",
+            places.join(", ")
+        );
+        return Err(Failure::of(UNREADABLE, about, text));
+    };
+    let env = |name: &str| std::env::var(name).ok().or(Some("unset".to_owned()));
+    input::load(filter, &env).map_err(|errors| invalid(about, filter, &errors))
+}
+
+fn invalid(about: &str, filter: &Filter, errors: &entragate::config::ConfigErrors) -> Failure {
+    let complaint = |error: &entragate::config::ConfigError| Complaint {
+        about: about.to_owned(),
+        place: filter.place.clone(),
+        text: error.to_string(),
+    };
+    Failure {
+        status: INVALID,
+        complaints: errors.iter().map(complaint).collect(),
+    }
+}

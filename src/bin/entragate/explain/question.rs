@@ -1,0 +1,117 @@
+//! The request to be explained, as the host would hand it over.
+
+use super::{Arguments, Failure};
+use crate::input::{self, UNREADABLE};
+use entragate::config::{ClientAddress, Config};
+use entragate::request::Headers;
+use entragate::time::Timestamp;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+const FORWARDED_FOR: &str = "x-forwarded-for";
+
+pub struct Question {
+    pub headers: Headers,
+    pub body: Option<Vec<u8>>,
+    pub source: Option<IpAddr>,
+    /// The URI in the client's certificate.
+    pub peer: Option<String>,
+    pub now: Timestamp,
+    /// The caller's token.
+    pub token: Option<String>,
+}
+
+pub fn ask(arguments: &Arguments, config: &Config) -> Result<Question, Failure> {
+    let Some((method, path)) = arguments.request.trim().split_once(' ') else {
+        let text = "is no request; write method and path, as in 'POST /v1/chat/completions'";
+        return Err(Failure::of(UNREADABLE, "--request", text));
+    };
+    let token = token(arguments)?;
+    let own = |name: &str| arguments.header.iter().any(|(given, _)| given == name);
+    let mut fields = vec![
+        (":method".to_owned(), method.to_ascii_uppercase()),
+        (":path".to_owned(), path.trim().to_owned()),
+        (":authority".to_owned(), arguments.host.clone()),
+    ];
+    fields.extend(arguments.header.iter().cloned());
+    if let (Some(token), Some(carrier)) = (&token, config.token.carriers.first()) {
+        let value = match &carrier.scheme {
+            Some(scheme) => format!("{scheme} {token}"),
+            None => token.clone(),
+        };
+        fields.push((carrier.header.clone(), value));
+    }
+    if arguments.body.is_some() && !own("content-type") {
+        fields.push(("content-type".to_owned(), "application/json".to_owned()));
+    }
+    if let (Some(source), ClientAddress::Forwarded(hop), false) =
+        (arguments.source, config.client_address, own(FORWARDED_FOR))
+    {
+        fields.push((FORWARDED_FOR.to_owned(), forwarded_for(source, hop)));
+    }
+    let mut headers: Headers = fields
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    headers.is_all = arguments.body.is_none();
+    Ok(Question {
+        headers,
+        body: arguments.body.clone().map(String::into_bytes),
+        source: arguments.source,
+        peer: arguments.peer.clone(),
+        now: arguments.time.unwrap_or_else(now),
+        token,
+    })
+}
+
+fn token(arguments: &Arguments) -> Result<Option<String>, Failure> {
+    let text = match (&arguments.token, &arguments.token_file) {
+        (Some(token), _) => token.clone(),
+        (None, Some(file)) => input::read(file)
+            .map_err(|error| Failure::of(UNREADABLE, input::name_of(file), error.to_string()))?,
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(text.trim().to_owned()))
+}
+
+/// What the proxies in front would have written, the caller's address at that place from the right.
+fn forwarded_for(source: IpAddr, hop: usize) -> String {
+    let nearer = vec!["127.0.0.1".to_owned(); hop.saturating_sub(1)];
+    let entries: Vec<String> = [source.to_string()].into_iter().chain(nearer).collect();
+    entries.join(", ")
+}
+
+impl Question {
+    /// What the host would say of the connection.
+    pub fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
+        let text = match path {
+            ["source", "address"] => SocketAddr::new(self.source?, 0).to_string(),
+            ["connection", "uri_san_peer_certificate"] => self.peer.clone()?,
+            _ => return None,
+        };
+        Some(text.into_bytes())
+    }
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    Timestamp::from_secs(since.map_or(0, |since| since.as_secs()))
+}
+
+/// Reads `--time`.
+pub fn time(text: &str) -> Result<Timestamp, String> {
+    let form = || "write it in UTC, as in 2026-11-23T07:30:00Z".to_owned();
+    let time = humantime::parse_rfc3339(text).map_err(|_| form())?;
+    let since = time.duration_since(UNIX_EPOCH).map_err(|_| form())?;
+    Ok(Timestamp::from_secs(since.as_secs()))
+}
+
+/// Reads one `--header`.
+pub fn header(text: &str) -> Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
+        }
+        _ => Err("write name and value with a colon between, as in 'x-api-key: secret'".to_owned()),
+    }
+}

@@ -1,0 +1,138 @@
+//! An answer for a person.
+
+use super::answer::{Answer, kind};
+use crate::report::{Colour, paint};
+use entragate::policy::evaluate::Truth;
+use entragate::policy::rule::Mode;
+use entragate::policy::trace::{ClauseTrace, RuleKind, RuleTrace};
+use std::fmt::Write;
+use std::io::{IsTerminal, stdout};
+
+pub fn of(answer: &Answer) -> String {
+    let mut text = Text {
+        lines: String::new(),
+        terminal: stdout().is_terminal(),
+    };
+    text.verdict(answer);
+    text.caller(answer);
+    text.line(0, "rules, in the order in which they are asked:");
+    for rule in &answer.rules {
+        text.rule(rule);
+    }
+    text.lines
+}
+
+struct Text {
+    lines: String,
+    terminal: bool,
+}
+
+impl Text {
+    fn line(&mut self, depth: usize, line: &str) {
+        // Writing into a String can't fail.
+        let _ = writeln!(self.lines, "{:1$}{line}", "", depth * 2);
+    }
+
+    fn paint(&self, text: &str, colour: Colour) -> String {
+        paint(text, colour, self.terminal)
+    }
+
+    fn verdict(&mut self, answer: &Answer) {
+        let (word, colour) = match (answer.is_denied(), answer.status) {
+            (true, _) => ("denied", Colour::Red),
+            (false, Some(_)) => ("answered", Colour::Green),
+            (false, None) => ("permitted", Colour::Green),
+        };
+        let status = answer.status.map(|status| format!(", status {status}"));
+        let status = status.unwrap_or_default();
+        let line = format!(
+            "{}: {}{status}",
+            self.paint(word, colour),
+            answer.text("code")
+        );
+        self.line(0, &line);
+        for (label, member) in [
+            ("", "reason"),
+            ("rule: ", "rule"),
+            ("credential: ", "credential"),
+        ] {
+            if !answer.text(member).is_empty() {
+                self.line(1, &format!("{label}{}", answer.text(member)));
+            }
+        }
+        if !answer.text("model").is_empty() {
+            self.line(1, &format!("model: {}", answer.text("model")));
+        }
+        if let Some(challenge) = &answer.challenge {
+            self.line(1, &format!("WWW-Authenticate: {challenge}"));
+        }
+    }
+
+    fn caller(&mut self, answer: &Answer) {
+        if answer.text("issuer").is_empty() {
+            return;
+        }
+        let checked = match answer.is_verified {
+            true => "",
+            false => " (nobody has checked the signature)",
+        };
+        self.line(0, &format!("caller{checked}:"));
+        for (label, member) in [
+            ("issuer", "issuer"),
+            ("tenant", "tid"),
+            ("object id", "oid"),
+            ("client", "client"),
+            ("kind", "kind"),
+        ] {
+            let value = match answer.text(member) {
+                "" => "can't be told",
+                value => value,
+            };
+            self.line(1, &format!("{label}: {value}"));
+        }
+    }
+
+    fn rule(&mut self, rule: &RuleTrace) {
+        let mut finding = finding(rule).to_owned();
+        if rule.mode == Mode::Shadow {
+            finding.push_str(" (in shadow: without effect)");
+        }
+        self.line(
+            1,
+            &format!("{} ({}): {finding}", rule.rule, kind(rule.kind)),
+        );
+        if let (Some(true) | None, Some(clause)) = (rule.matches, &rule.require) {
+            self.clause(2, clause);
+        }
+    }
+
+    fn clause(&mut self, depth: usize, clause: &ClauseTrace) {
+        let mark = match clause.truth {
+            Truth::Satisfied => self.paint("yes", Colour::Green),
+            Truth::Unsatisfied => self.paint("no ", Colour::Red),
+            Truth::Indeterminate => self.paint("?  ", Colour::Yellow),
+        };
+        self.line(depth, &format!("{mark} {}", clause.text));
+        for part in &clause.parts {
+            self.clause(depth + 1, part);
+        }
+    }
+}
+
+fn finding(rule: &RuleTrace) -> &'static str {
+    let truth = match (rule.matches, &rule.require) {
+        (Some(false), _) => return "is not about this request",
+        (None, _) => return "can't be told to be about this request, whose model is not known",
+        (Some(true), None) if rule.kind == RuleKind::Anonymous => return "asks for no token",
+        (Some(true), None) => return "was not asked: the caller is not authenticated",
+        (Some(true), Some(clause)) => clause.truth,
+    };
+    match (rule.kind, truth) {
+        (RuleKind::Deny, Truth::Satisfied) => "denies",
+        (RuleKind::Deny, Truth::Unsatisfied) => "does not deny",
+        (RuleKind::Deny, Truth::Indeterminate) => "can't be told to hold or not, and so denies",
+        (_, Truth::Satisfied) => "holds",
+        (_, Truth::Unsatisfied) => "does not hold",
+        (_, Truth::Indeterminate) => "can't be told to hold or not, and so does not permit",
+    }
+}

@@ -1,0 +1,98 @@
+//! Why a decision came out as it did: each rule, whether it is about the request, and which of its
+//! clauses held. Every value is the evaluation's own; nothing is decided here.
+
+use super::describe::describe;
+use super::evaluate::{Facts, Truth, evaluate};
+use super::rule::{Effect, Match, Mode, Policy, Requirement};
+use super::surroundings::Surroundings;
+use crate::request::Request;
+use crate::token::claims::Claims;
+use crate::token::verify::Verified;
+use std::sync::Arc;
+
+/// One rule, as it met a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RuleTrace {
+    pub rule: Arc<str>,
+    pub kind: RuleKind,
+    pub mode: Mode,
+    /// Whether the rule is about the request at all; `None` where the model can't be told.
+    pub matches: Option<bool>,
+    /// What it asks of the caller; absent where it asks for no token.
+    pub require: Option<ClauseTrace>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleKind {
+    Anonymous,
+    Allow,
+    Deny,
+}
+
+/// One clause and what it is put together from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClauseTrace {
+    /// A clause in words; of a combination, how it combines its parts.
+    pub text: String,
+    pub truth: Truth,
+    pub parts: Vec<ClauseTrace>,
+}
+
+impl Policy {
+    /// All rules in the order in which they are asked: anonymous, deny, allow.
+    pub fn trace(
+        &self,
+        request: &Request,
+        caller: Option<&Verified<Claims>>,
+        surroundings: &Surroundings,
+    ) -> Vec<RuleTrace> {
+        let facts = caller.map(|caller| Facts::of(caller, surroundings));
+        let issuer = caller.map(|caller| &*caller.issuer);
+        let anonymous = self.anonymous.iter().map(|rule| RuleTrace {
+            rule: rule.name.clone(),
+            kind: RuleKind::Anonymous,
+            mode: Mode::Enforce,
+            matches: about(&rule.matches, request, None),
+            require: None,
+        });
+        let mut ordinary: Vec<RuleTrace> = self
+            .rules
+            .iter()
+            .map(|rule| RuleTrace {
+                rule: rule.name.clone(),
+                kind: match rule.effect {
+                    Effect::Allow { .. } => RuleKind::Allow,
+                    Effect::Deny => RuleKind::Deny,
+                },
+                mode: rule.mode,
+                matches: about(&rule.matches, request, issuer),
+                require: facts.map(|facts| clause(&rule.require, facts)),
+            })
+            .collect();
+        ordinary.sort_by_key(|rule| rule.kind != RuleKind::Deny);
+        anonymous.chain(ordinary).collect()
+    }
+}
+
+fn about(matches: &Match, request: &Request, issuer: Option<&str>) -> Option<bool> {
+    match matches.waits_for_model(request, issuer) {
+        true => None,
+        false => Some(matches.covers(request, issuer)),
+    }
+}
+
+fn clause(requirement: &Requirement, facts: Facts<'_>) -> ClauseTrace {
+    let all = |parts: &[Requirement]| parts.iter().map(|part| clause(part, facts)).collect();
+    let (text, parts) = match requirement {
+        Requirement::All(parts) if parts.is_empty() => ("anything".to_owned(), Vec::new()),
+        Requirement::All(parts) => ("all of".to_owned(), all(parts)),
+        Requirement::Any(parts) => ("any of".to_owned(), all(parts)),
+        Requirement::Not(part) => ("not".to_owned(), vec![clause(part, facts)]),
+        leaf => (describe(leaf), Vec::new()),
+    };
+    ClauseTrace {
+        text,
+        truth: evaluate(requirement, facts),
+        parts,
+    }
+}
