@@ -28,6 +28,7 @@ use crate::keys::source::KeySource;
 use crate::model::endpoint::Endpoints;
 use crate::policy::rule::Policy;
 use crate::reply::ReplyStyle;
+use crate::revocation;
 use crate::token::bearer::Carrier;
 use crate::token::claim_path::ClaimPath;
 use crate::token::issuer::Issuer;
@@ -76,6 +77,7 @@ pub struct Config {
     pub policy: Policy,
     pub forward: Forwarding,
     pub replies: ReplyStyle,
+    pub revocation: Option<revocation::Source>,
     pub audit: AuditSettings,
     /// First 16 hexadecimal digits of the SHA-256 of the configuration without its secrets: tells
     /// in an audit record which policy decided.
@@ -108,7 +110,7 @@ pub struct TokenRules {
     pub types: Vec<String>,
 }
 
-/// Bounds of the requests that wait for keys.
+/// Bounds of the requests that wait for keys or a feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WaitLimits {
     pub timeout: Duration,

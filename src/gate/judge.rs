@@ -1,5 +1,7 @@
 //! One request, one direction: headers → token → key → verified claims → decision.
 
+use super::Call;
+use super::waiting::Awaited;
 use crate::audit::{Caller, Record};
 use crate::config::Config;
 use crate::decision::{Denial, KeysLack, excerpt};
@@ -9,6 +11,7 @@ use crate::model::Model;
 use crate::model::body::Body;
 use crate::policy::decide::Permit;
 use crate::request::{Headers, Request};
+use crate::revocation::{Revocation, Standing};
 use crate::time::Timestamp;
 use crate::token::bearer;
 use crate::token::claims::Claims;
@@ -26,9 +29,10 @@ pub enum Judgement {
         caller: Option<Verified<Claims>>,
     },
     Deny(Denial),
-    /// The keys of that ring are on their way.
+    /// That is on its way. `signed`: what was found out until then, if the signature holds.
     Wait {
-        ring: usize,
+        awaited: Awaited,
+        signed: Option<Box<Signed>>,
     },
     /// A rule needs the model, and the body that names it is still to come. What was found out
     /// until then; nothing, where a rule that asks for no token needs it.
@@ -44,7 +48,7 @@ pub struct Signed {
     authentic: Authentic,
 }
 
-/// Whether a request may wait for keys.
+/// Whether a request may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
     Until(Timestamp),
@@ -57,28 +61,32 @@ pub enum Patience {
 pub struct Judge<'g> {
     pub config: &'g Config,
     pub rings: &'g mut [KeyRing],
+    pub revocation: Option<&'g Revocation>,
     pub record: &'g mut Record,
     pub body: &'g mut Body,
     /// A permitted request whose body still comes, for shadow rules that name models.
     pub observed: &'g mut Option<Box<Signed>>,
+    /// Calls that a look has found necessary.
+    pub calls: &'g mut Vec<Call>,
     pub now: Timestamp,
     pub patience: Patience,
     pub signatures: &'g dyn SignatureCheck,
 }
 
-/// A fetch that a look has found necessary, and for which ring.
-pub type Needed = Option<(usize, Fetch)>;
-
 impl Judge<'_> {
-    pub fn judge(&mut self, headers: &Headers) -> (Judgement, Needed) {
-        let mut needed = None;
-        let judgement = self
-            .look(headers, &mut needed)
-            .unwrap_or_else(Judgement::Deny);
-        (judgement, needed)
+    pub fn judge(&mut self, headers: &Headers) -> Judgement {
+        self.look(headers).unwrap_or_else(Judgement::Deny)
     }
 
-    fn look(&mut self, headers: &Headers, needed: &mut Needed) -> Result<Judgement, Denial> {
+    /// Goes on with a request whose token's signature holds, and whose model may be known by now.
+    pub fn judge_signed(&mut self, mut signed: Signed) -> Judgement {
+        if signed.request.model == Model::Unread {
+            signed.request.model = self.body.model();
+        }
+        self.conclude(signed).unwrap_or_else(Judgement::Deny)
+    }
+
+    fn look(&mut self, headers: &Headers) -> Result<Judgement, Denial> {
         let request = self.read_request(headers)?;
         let in_doubt = self.config.policy.anonymous_needs_model(&request);
         if in_doubt && request.model == Model::Unread {
@@ -110,12 +118,13 @@ impl Judge<'_> {
             KeyLookup::Found(key) => key,
             KeyLookup::Lacking(lack) => {
                 wait_for_keys(ring, issuer, lack, self.patience)?;
-                return Ok(Judgement::Wait { ring: index });
+                return Ok(wait(Awaited::Keys(index), None));
             }
             KeyLookup::Unknown => {
                 let fetch = wait_for_newer(ring, issuer, self.now, self.patience)?;
-                *needed = fetch.map(|fetch| (index, fetch));
-                return Ok(Judgement::Wait { ring: index });
+                self.calls
+                    .extend(fetch.map(|fetch| Call::for_keys(index, fetch)));
+                return Ok(wait(Awaited::Keys(index), None));
             }
         };
         let authentic = authenticate(token, issuer, key, self.signatures)?;
@@ -130,13 +139,16 @@ impl Judge<'_> {
     }
 
     /// Decides once all that the decision needs is there.
-    pub fn conclude(&mut self, signed: Signed) -> Result<Judgement, Denial> {
+    fn conclude(&mut self, signed: Signed) -> Result<Judgement, Denial> {
         let (config, request) = (self.config, &signed.request);
         let Some(issuer) = config.issuers.get(signed.issuer) else {
             return Err(Denial::Internal("an issuer that is gone"));
         };
         self.record.note_model(&request.model);
         let caller = signed.authentic.verify(issuer, &config.token, self.now)?;
+        if self.must_wait_for_feed(&caller)? {
+            return Ok(wait(Awaited::Revocation, Some(Box::new(signed))));
+        }
         if request.model == Model::Unread && config.policy.needs_model(request, &caller) {
             return Ok(Judgement::Inspect(Some(Box::new(signed))));
         }
@@ -150,6 +162,20 @@ impl Judge<'_> {
             permit,
             caller: Some(caller),
         })
+    }
+
+    /// Asked whenever a decision is made, wherever the token's claims come from.
+    fn must_wait_for_feed(&self, caller: &Claims) -> Result<bool, Denial> {
+        let Some(feed) = self.revocation else {
+            return Ok(false);
+        };
+        match (feed.standing(caller, self.now), self.patience) {
+            (Standing::Clear, _) => Ok(false),
+            (Standing::Revoked(ground), _) => Err(Denial::TokenRevoked { ground }),
+            (Standing::Unknown(_), Patience::Until(by)) if feed.may_answer_by(by) => Ok(true),
+            (Standing::Unknown(_), _) if feed.is_lenient() => Ok(false),
+            (Standing::Unknown(reason), _) => Err(Denial::RevocationUnavailable { reason }),
+        }
     }
 
     /// What shadow rules would have done, now that the model of a permitted request is known.
@@ -182,6 +208,10 @@ impl Judge<'_> {
         self.record.note_model(&request.model);
         Ok(request)
     }
+}
+
+fn wait(awaited: Awaited, signed: Option<Box<Signed>>) -> Judgement {
+    Judgement::Wait { awaited, signed }
 }
 
 enum KeyLookup<'k> {

@@ -10,3 +10,4 @@ mod hostile;
 mod keys;
 mod models;
 mod records;
+mod revocation;

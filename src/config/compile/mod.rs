@@ -1,6 +1,7 @@
 //! Wire shapes → the types that the other rooms own. Every error is found and carries its path;
 //! what the reading of the shapes has lost is not complained about twice.
 
+mod auth;
 mod credentials;
 mod endpoints;
 mod forward;
@@ -11,6 +12,7 @@ mod overlap;
 mod patterns;
 mod replies;
 mod require;
+mod revocation;
 mod rules;
 mod text;
 mod token;
@@ -41,6 +43,7 @@ pub(super) fn compile(
     let forward = forward::compile(&wire.forward, &wire.token, findings);
     let replies = replies::compile(&wire.replies, findings);
     let audit = replies::audit(&wire.audit, findings);
+    let revocation = revocation::compile(wire.revocation.as_ref(), env, findings);
     let (issuers, sources) = issuers?.into_iter().unzip();
     Ok(Config {
         issuers,
@@ -53,6 +56,7 @@ pub(super) fn compile(
         policy: policy?,
         forward: forward?,
         replies: replies?,
+        revocation: revocation?,
         audit: audit?,
         digest,
     })

@@ -49,7 +49,6 @@ pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
         "replies.protected_resource",
         "protected-resource documents",
     );
-    refuse(wire.revocation.is_some(), "revocation", "revocation feeds");
     refuse(
         wire.audit.export.is_some(),
         "audit.export",
@@ -85,6 +84,14 @@ pub(super) fn polled(at: &str, findings: &mut Findings) -> Reported {
 
 pub(super) fn token_exchange(at: &str, findings: &mut Findings) -> Reported {
     not_built(at, "token_exchange", "token exchanges", findings)
+}
+
+pub(super) fn managed_identity(at: &str, findings: &mut Findings) -> Reported {
+    not_built(at, "managed_identity", "leased tokens", findings)
+}
+
+pub(super) fn client_credentials(at: &str, findings: &mut Findings) -> Reported {
+    not_built(at, "client_credentials", "leased tokens", findings)
 }
 
 pub(super) fn mfa(at: &str, findings: &mut Findings) -> Reported {

@@ -122,7 +122,6 @@ fn the_contract_s_example_lacks_only_what_is_not_built() {
             "forward.remap_upstream_unavailable",
             "issuers[0].groups_overage.graph",
             "replies.protected_resource",
-            "revocation",
             "rules[1].require.all[1].not.time",
             "rules[2].require.any[1].all[1].source",
             "rules[2].require.any[1].all[2].auth_context",
