@@ -2,7 +2,7 @@
 //!
 //! The gate fills a [`Record`] as a request goes by; [`Record::line`] is the JSON line of the log.
 
-use crate::decision::Denial;
+use crate::decision::{Denial, Grant};
 use crate::model::Model;
 use crate::policy::decide::{Shadow, Would};
 use crate::time::Timestamp;
@@ -23,7 +23,7 @@ pub struct Record {
     pub request_id: String,
     /// From `traceparent`, 32 hexadecimal digits.
     pub trace_id: Option<String>,
-    /// `permitted`, `anonymous`, or the denial's code.
+    /// The grant's or the denial's.
     pub code: &'static str,
     /// `permit` or `deny`.
     pub decision: &'static str,
@@ -52,6 +52,9 @@ pub struct Record {
     pub duration_ms: Option<u64>,
     /// Token counts of the model.
     pub usage: Option<Value>,
+    /// Whether there is an upstream that answers.
+    #[serde(skip)]
+    forwarded: bool,
 }
 
 /// Who called. Empty until the signature held.
@@ -99,15 +102,18 @@ impl Record {
         self.rule = match denial {
             Denial::RuleUnsatisfied { rule, .. }
             | Denial::DeniedByRule { rule }
-            | Denial::GroupsOverage { rule } => Some(rule.to_string()),
+            | Denial::GroupsOverage { rule }
+            | Denial::StepUpRequired { rule, .. } => Some(rule.to_string()),
             _ => None,
         };
     }
 
-    pub fn permit(&mut self, rule: &str, anonymous: bool) {
-        self.code = if anonymous { "anonymous" } else { "permitted" };
+    /// `rule`: the one that permits, where there is one to ask.
+    pub fn grant(&mut self, grant: Grant, rule: Option<&str>) {
+        self.code = grant.code();
         self.decision = "permit";
-        self.rule = Some(rule.to_owned());
+        self.rule = rule.map(str::to_owned);
+        self.forwarded = grant.is_forwarded();
     }
 
     pub fn note_shadow(&mut self, shadow: &[Shadow]) {
@@ -127,7 +133,7 @@ impl Record {
 
     /// Closes the record: what came of the request, and how long it took.
     pub fn close(&mut self, status: Option<u16>, took: Duration) {
-        self.upstream_status = status.filter(|_| !self.denied());
+        self.upstream_status = status.filter(|_| self.forwarded);
         self.duration_ms = Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
     }
 

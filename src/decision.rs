@@ -1,5 +1,9 @@
-//! Every way a request can be refused, and one exhaustive table of its facts: status, stable code,
-//! public text, challenge. Replies, audit and metrics are projections of it.
+//! Every way a request can end: a denial, with one exhaustive table of its facts (status, stable
+//! code, public text, challenge), or a grant. Replies, audit and metrics are projections of them.
+
+mod grant;
+
+pub use grant::Grant;
 
 use crate::revocation::{FeedLack, Ground};
 use crate::time::Timestamp;
@@ -88,6 +92,14 @@ pub enum Denial {
     GroupsOverage {
         rule: Arc<str>,
     },
+    /// A rule would permit, had the caller signed in more strongly.
+    StepUpRequired {
+        rule: Arc<str>,
+        /// The authentication context that is missing.
+        context: String,
+        /// Where to sign in.
+        authorization_uri: String,
+    },
 
     /// We hold no keys of that issuer that may still be used.
     KeysUnavailable {
@@ -125,7 +137,7 @@ pub struct Facts {
 }
 
 /// What `WWW-Authenticate` says (RFC 6750 §3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Challenge {
     /// The header is absent: the fault is not the caller's authentication.
     None,
@@ -133,6 +145,11 @@ pub enum Challenge {
     Bare,
     InvalidToken,
     InsufficientScope,
+    /// Entra's claims challenge: sign in there again, and ask for this context.
+    InsufficientClaims {
+        authorization_uri: String,
+        context: String,
+    },
 }
 
 impl Denial {
@@ -331,6 +348,23 @@ impl Denial {
                 format!(
                     "Rule {rule} asks for a group, but you are in too many for your token to list \
                      them; ask your administrator for an app role instead"
+                ),
+            ),
+
+            Self::StepUpRequired {
+                rule,
+                context,
+                authorization_uri,
+            } => facts(
+                401,
+                "step_up_required",
+                Challenge::InsufficientClaims {
+                    authorization_uri: authorization_uri.clone(),
+                    context: context.clone(),
+                },
+                format!(
+                    "Rule {rule} asks for a stronger sign-in, authentication context {context}; \
+                     sign in again with the claims of this challenge"
                 ),
             ),
 

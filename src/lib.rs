@@ -1,8 +1,8 @@
 //! entragate: a proxy-wasm filter that lets Microsoft Entra ID identities, and nobody else, query
 //! Hugging Face endpoints.
 //!
-//! The rooms: [`gate`] assembles; [`token`], [`keys`], [`revocation`], [`policy`], [`credential`] each do
-//! one part;
+//! The rooms: [`gate`] assembles; [`token`], [`keys`], [`revocation`], [`policy`], [`credential`],
+//! [`cache`] each do one part;
 //! [`decision`] names every outcome and [`reply`], [`audit`] and [`metrics`] show it; [`config`]
 //! makes the settings. Only `host` knows the host, and only wasm builds have it.
 
@@ -20,6 +20,7 @@
 #![warn(missing_debug_implementations)]
 
 pub mod audit;
+pub mod cache;
 pub mod callout;
 pub mod config;
 pub mod credential;
@@ -35,6 +36,7 @@ pub mod model;
 pub mod policy;
 pub mod reply;
 pub mod request;
+pub mod resource;
 pub mod revocation;
 pub mod secret;
 pub mod time;

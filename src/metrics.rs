@@ -1,5 +1,7 @@
 //! Names of the counters. No name ever holds what a caller chose: counters never expire.
 
+use crate::token::signature::CheckedBy;
+
 /// Counts decisions by code; `permitted` and `anonymous` are codes too.
 pub fn decision(code: &str) -> String {
     format!("entragate.decisions.{code}")
@@ -10,6 +12,21 @@ pub const ABANDONED: &str = "entragate.abandoned";
 
 /// Counts requests that had to wait, for keys or for a feed.
 pub const WAITED: &str = "entragate.waited";
+
+/// Counts signatures that held, by the way they were checked; `cache` counts the cache's hits.
+pub const fn verified_by(way: CheckedBy) -> &'static str {
+    match way {
+        CheckedBy::Host => "entragate.verified_by.host",
+        CheckedBy::Wasm => "entragate.verified_by.wasm",
+        CheckedBy::Cache => "entragate.verified_by.cache",
+    }
+}
+
+/// Counts tokens that the cache did not know.
+pub const CACHE_MISSES: &str = "entragate.cache.misses";
+
+/// Counts tokens that had to make room for others.
+pub const CACHE_EVICTIONS: &str = "entragate.cache.evictions";
 
 /// Counts key fetches of an issuer by how they ended.
 pub fn key_fetch(issuer: &str, good: bool) -> String {

@@ -5,14 +5,20 @@
 
 use crate::decision::{Challenge, Denial};
 use crate::request::Headers;
+use crate::resource::ProtectedResource;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// The compiled form of `replies`.
 #[derive(Clone, Debug)]
 pub struct ReplyStyle {
     pub realm: String,
     pub detail: Detail,
+    /// The document that challenges point to, if there is one.
+    pub protected_resource: Option<Arc<ProtectedResource>>,
 }
 
 /// How much a refused caller is told.
@@ -96,7 +102,7 @@ pub fn reply(denial: &Denial, style: &ReplyStyle, asker: &Asker) -> Reply {
         502 => headers.push(("retry-after", RETRY_AFTER.to_owned())),
         _ => headers.push(("x-should-retry", "false".to_owned())),
     }
-    if let Some(challenge) = challenge(facts.challenge, style, &text) {
+    if let Some(challenge) = challenge(&facts.challenge, style, &text) {
         headers.push(("www-authenticate", challenge));
     }
     Reply {
@@ -137,21 +143,49 @@ fn error_type(status: u16) -> &'static str {
 }
 
 /// RFC 6750 §3. `error_description` may hold printable ASCII but neither quote nor backslash.
-fn challenge(challenge: Challenge, style: &ReplyStyle, text: &str) -> Option<String> {
-    let error = match challenge {
-        Challenge::None => return None,
-        Challenge::Bare => return Some(format!("Bearer realm=\"{}\"", style.realm)),
-        Challenge::InvalidToken => "invalid_token",
-        Challenge::InsufficientScope => "insufficient_scope",
+fn challenge(challenge: &Challenge, style: &ReplyStyle, text: &str) -> Option<String> {
+    let resource = style.protected_resource.as_deref();
+    let error = |name: &str| {
+        let description = match style.detail {
+            Detail::Full => format!(", error_description=\"{}\"", text.replace(['"', '\\'], "'")),
+            Detail::Minimal => String::new(),
+        };
+        format!(
+            "Bearer realm=\"{}\", error=\"{name}\"{description}",
+            style.realm
+        )
     };
-    let realm = &style.realm;
-    Some(match style.detail {
-        Detail::Full => format!(
-            "Bearer realm=\"{realm}\", error=\"{error}\", error_description=\"{}\"",
-            text.replace(['"', '\\'], "'")
-        ),
-        Detail::Minimal => format!("Bearer realm=\"{realm}\", error=\"{error}\""),
-    })
+    let mut challenge = match challenge {
+        Challenge::None => return None,
+        Challenge::Bare => format!("Bearer realm=\"{}\"", style.realm),
+        Challenge::InvalidToken => error("invalid_token"),
+        Challenge::InsufficientScope => {
+            let scope = resource.map(|resource| &resource.scope);
+            let scope = scope.filter(|scope| !scope.is_empty());
+            let scope = scope.map(|scope| format!(", scope=\"{scope}\""));
+            error("insufficient_scope") + &scope.unwrap_or_default()
+        }
+        Challenge::InsufficientClaims {
+            authorization_uri,
+            context,
+        } => claims_challenge(authorization_uri, context),
+    };
+    if let Some(resource) = resource {
+        // RFC 9728 §5.1.
+        challenge.push_str(&format!(", resource_metadata=\"{}\"", resource.address));
+    }
+    Some(challenge)
+}
+
+/// As Entra's client libraries read it: an empty realm, and the claims to ask for in base64. It is
+/// the same whatever the detail, for without it no client could sign in more strongly.
+fn claims_challenge(authorization_uri: &str, context: &str) -> String {
+    let claims = json!({"access_token": {"acrs": {"essential": true, "value": context}}});
+    let claims = BASE64_STANDARD.encode(claims.to_string());
+    format!(
+        "Bearer realm=\"\", authorization_uri=\"{authorization_uri}\", \
+         error=\"insufficient_claims\", claims=\"{claims}\""
+    )
 }
 
 /// Texts can quote what the caller sent or an administrator named: one line of ASCII they stay.
@@ -183,6 +217,7 @@ mod tests {
         ReplyStyle {
             realm: "hf".into(),
             detail,
+            protected_resource: None,
         }
     }
 
@@ -276,6 +311,43 @@ mod tests {
             header(&replies[0], "www-authenticate"),
             Some("Bearer realm=\"hf\", error=\"invalid_token\"")
         );
+    }
+
+    #[test]
+    fn challenges_point_to_the_document() {
+        let resource = ProtectedResource::new("https://h", "", &[], &["a".into(), "b".into()]);
+        let style = ReplyStyle {
+            protected_resource: Some(Arc::new(resource)),
+            ..style(Detail::Minimal)
+        };
+        let metadata = "resource_metadata=\"https://h/.well-known/oauth-protected-resource\"";
+        let step_up = Denial::StepUpRequired {
+            rule: "r".into(),
+            context: "c1".into(),
+            authorization_uri: "https://l/a".into(),
+        };
+        let claims = "eyJhY2Nlc3NfdG9rZW4iOnsiYWNycyI6eyJlc3NlbnRpYWwiOnRydWUsInZhbHVlIjoiYzEifX19";
+        for (denial, challenge) in [
+            (Denial::TokenMissing, "realm=\"hf\"".to_owned()),
+            (
+                Denial::SignatureInvalid,
+                "realm=\"hf\", error=\"invalid_token\"".to_owned(),
+            ),
+            (
+                Denial::NoRule,
+                "realm=\"hf\", error=\"insufficient_scope\", scope=\"a b\"".to_owned(),
+            ),
+            (
+                step_up,
+                format!(
+                    "realm=\"\", authorization_uri=\"https://l/a\", error=\"insufficient_claims\", claims=\"{claims}\""
+                ),
+            ),
+        ] {
+            let reply = reply(&denial, &style, &asker(Dialect::Text));
+            let expected = format!("Bearer {challenge}, {metadata}");
+            assert_eq!(header(&reply, "www-authenticate"), Some(expected.as_str()));
+        }
     }
 
     #[test]

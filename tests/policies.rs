@@ -10,20 +10,6 @@ use testbed::mint::Token;
 use testbed::persona::Persona;
 use testbed::persona::*;
 
-/// The usual settings with these rules, each allowing with the usual credential unless it says more.
-fn with_rules(rules: Value) -> Value {
-    let mut settings = settings();
-    settings["rules"] = rules;
-    for rule in settings["rules"].as_array_mut().unwrap() {
-        let rule = rule.as_object_mut().unwrap();
-        if rule.get("effect").is_none() && rule.get("anonymous").is_none() {
-            rule.entry("credential").or_insert(json!("hf-read"));
-        }
-        rule.entry("match").or_insert(json!({}));
-    }
-    settings
-}
-
 fn decide(require: Value, token: &Token) -> String {
     let settings = with_rules(json!([{"name": "only", "require": require}]));
     Bench::warm(&settings).code(&token.build())

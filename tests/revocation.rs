@@ -153,6 +153,8 @@ fn it_takes_effect_within_refresh_and_ends_likewise() {
     assert!(bench.calls.is_empty());
     bench.advance(1);
     assert_eq!(bench.calls[0].callout.target.authority, "ops");
+    // The signature is remembered from here on; the revocation counts all the same.
+    assert_eq!(bench.code(&token().build()), "permitted");
     bench.answer(ok(json!({"oids": [oid]})));
     assert_eq!(bench.code(&token().build()), "token_revoked");
     bench.advance(10);

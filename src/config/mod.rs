@@ -70,15 +70,18 @@ pub struct Config {
     pub issuers: Vec<Issuer>,
     pub sources: Vec<KeySource>,
     pub token: TokenRules,
+    pub cache: CacheLimits,
     pub wait: WaitLimits,
     pub credentials: Vec<Credential>,
     pub endpoints: Endpoints,
     pub limits: Limits,
     pub policy: Policy,
+    pub client_address: ClientAddress,
     pub forward: Forwarding,
     pub replies: ReplyStyle,
     pub revocation: Option<revocation::Source>,
     pub audit: AuditSettings,
+    pub crypto: Crypto,
     /// First 16 hexadecimal digits of the SHA-256 of the configuration without its secrets: tells
     /// in an audit record which policy decided.
     pub digest: String,
@@ -111,10 +114,29 @@ pub struct TokenRules {
 }
 
 /// Bounds of the requests that wait for keys or a feed.
+/// Bounds of the memory for verified tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheLimits {
+    pub entries: usize,
+    /// From a token's verification to its next; zero: none is remembered.
+    pub ttl: Duration,
+}
+
+/// Bounds of the requests that wait for keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WaitLimits {
     pub timeout: Duration,
     pub requests: usize,
+}
+
+/// Where signatures are checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crypto {
+    /// By the host where it has been seen to do it right, else in the filter.
+    Auto,
+    /// By the host what it can, or not at all: without such a host there is no start.
+    Host,
+    Wasm,
 }
 
 /// Bounds of what is read.
@@ -122,6 +144,15 @@ pub struct WaitLimits {
 pub struct Limits {
     /// Longest body that is read for its model, in bytes.
     pub body_inspected: usize,
+}
+
+/// How the client's address is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAddress {
+    /// The connection's own.
+    Connection,
+    /// That entry of `x-forwarded-for`, counted from the right, from 1.
+    Forwarded(usize),
 }
 
 #[derive(Clone, Debug)]

@@ -97,6 +97,9 @@ impl Gate {
             }
             ring::Progress::Late => return None,
             ring::Progress::Renewed { keys, dropped } => {
+                if dropped {
+                    self.cache.forget_issuer(index);
+                }
                 let change = if dropped { ", an old one is gone" } else { "" };
                 let text = format!("issuer {issuer}: {keys} usable keys{change}");
                 (true, Level::Info, text)

@@ -1,24 +1,27 @@
-//! One request, one direction: headers → token → key → verified claims → decision.
+//! One request, one direction: headers → token → who signed it → verified claims → decision.
 
-use super::Call;
+use super::identify::Identified;
 use super::waiting::Awaited;
+use super::{Call, Notice};
 use crate::audit::{Caller, Record};
+use crate::cache::TokenCache;
 use crate::config::Config;
-use crate::decision::{Denial, KeysLack, excerpt};
-use crate::keys::jwk::Key;
-use crate::keys::ring::{Fetch, Found, KeyRing};
+use crate::decision::Denial;
+use crate::keys::ring::KeyRing;
+use crate::metrics;
 use crate::model::Model;
 use crate::model::body::Body;
 use crate::policy::decide::Permit;
+use crate::policy::surroundings::Surroundings;
 use crate::request::{Headers, Request};
+use crate::resource::ProtectedResource;
 use crate::revocation::{Revocation, Standing};
 use crate::time::Timestamp;
 use crate::token::bearer;
 use crate::token::claims::Claims;
-use crate::token::issuer::Issuer;
-use crate::token::jws::Unverified;
 use crate::token::signature::SignatureCheck;
-use crate::token::verify::{Authentic, Verified, authenticate, pick_issuer};
+use crate::token::verify::{Authentic, Verified};
+use std::sync::Arc;
 
 /// What became of a request when it was last looked at.
 #[derive(Debug)]
@@ -29,6 +32,8 @@ pub enum Judgement {
         caller: Option<Verified<Claims>>,
     },
     Deny(Denial),
+    /// It asks for the document about this resource.
+    Metadata(Arc<ProtectedResource>),
     /// That is on its way. `signed`: what was found out until then, if the signature holds.
     Wait {
         awaited: Awaited,
@@ -62,13 +67,15 @@ pub struct Judge<'g> {
     pub config: &'g Config,
     pub rings: &'g mut [KeyRing],
     pub revocation: Option<&'g Revocation>,
+    pub cache: &'g mut TokenCache,
     pub record: &'g mut Record,
+    pub notices: &'g mut Vec<Notice>,
     pub body: &'g mut Body,
     /// A permitted request whose body still comes, for shadow rules that name models.
     pub observed: &'g mut Option<Box<Signed>>,
     /// Calls that a look has found necessary.
     pub calls: &'g mut Vec<Call>,
-    pub now: Timestamp,
+    pub surroundings: Surroundings,
     pub patience: Patience,
     pub signatures: &'g dyn SignatureCheck,
 }
@@ -88,6 +95,10 @@ impl Judge<'_> {
 
     fn look(&mut self, headers: &Headers) -> Result<Judgement, Denial> {
         let request = self.read_request(headers)?;
+        let resource = self.config.replies.protected_resource.as_ref();
+        if let Some(resource) = resource.filter(|resource| resource.is_asked_by(&request)) {
+            return Ok(Judgement::Metadata(resource.clone()));
+        }
         let in_doubt = self.config.policy.anonymous_needs_model(&request);
         if in_doubt && request.model == Model::Unread {
             return Ok(Judgement::Inspect(None));
@@ -107,28 +118,15 @@ impl Judge<'_> {
                     (denial, _) => denial,
                 }
             })?;
-        let token = Unverified::parse(token, &rules.types)?;
-        let index = pick_issuer(&token, &self.config.issuers)?;
-        let (Some(issuer), Some(ring)) =
-            (self.config.issuers.get(index), self.rings.get_mut(index))
-        else {
-            return Err(Denial::Internal("an issuer without keys"));
-        };
-        let key = match find_key(ring, issuer, &token, self.now)? {
-            KeyLookup::Found(key) => key,
-            KeyLookup::Lacking(lack) => {
-                wait_for_keys(ring, issuer, lack, self.patience)?;
-                return Ok(wait(Awaited::Keys(index), None));
-            }
-            KeyLookup::Unknown => {
-                let fetch = wait_for_newer(ring, issuer, self.now, self.patience)?;
-                self.calls
-                    .extend(fetch.map(|fetch| Call::for_keys(index, fetch)));
-                return Ok(wait(Awaited::Keys(index), None));
+        let (index, authentic) = match self.identify(token)? {
+            Identified::As(index, authentic) => (index, authentic),
+            Identified::Wait { ring } => {
+                let (awaited, signed) = (Awaited::Keys(ring), None);
+                return Ok(Judgement::Wait { awaited, signed });
             }
         };
-        let authentic = authenticate(token, issuer, key, self.signatures)?;
-        self.record.kid = authentic.kid.clone();
+        self.count(metrics::verified_by(authentic.checked_by));
+        self.record.kid = authentic.kid.as_deref().map(str::to_owned);
         self.record.verified_by = Some(authentic.checked_by.name());
         self.record.caller = Caller::of(authentic.claims(), &self.config.audit.claims);
         self.conclude(Signed {
@@ -145,14 +143,21 @@ impl Judge<'_> {
             return Err(Denial::Internal("an issuer that is gone"));
         };
         self.record.note_model(&request.model);
-        let caller = signed.authentic.verify(issuer, &config.token, self.now)?;
+        let caller = signed
+            .authentic
+            .verify(issuer, &config.token, self.surroundings.now)?;
         if self.must_wait_for_feed(&caller)? {
-            return Ok(wait(Awaited::Revocation, Some(Box::new(signed))));
+            let (awaited, signed) = (Awaited::Revocation, Some(Box::new(signed)));
+            return Ok(Judgement::Wait { awaited, signed });
         }
-        if request.model == Model::Unread && config.policy.needs_model(request, &caller) {
+        if request.model == Model::Unread
+            && config
+                .policy
+                .needs_model(request, &caller, &self.surroundings)
+        {
             return Ok(Judgement::Inspect(Some(Box::new(signed))));
         }
-        let decision = config.policy.decide(request, &caller);
+        let decision = config.policy.decide(request, &caller, &self.surroundings);
         self.record.note_shadow(&decision.shadow);
         let permit = decision.outcome?;
         if request.model == Model::Unread && self.body.is_coming() {
@@ -169,7 +174,7 @@ impl Judge<'_> {
         let Some(feed) = self.revocation else {
             return Ok(false);
         };
-        match (feed.standing(caller, self.now), self.patience) {
+        match (feed.standing(caller, self.surroundings.now), self.patience) {
             (Standing::Clear, _) => Ok(false),
             (Standing::Revoked(ground), _) => Err(Denial::TokenRevoked { ground }),
             (Standing::Unknown(_), Patience::Until(by)) if feed.may_answer_by(by) => Ok(true),
@@ -182,12 +187,20 @@ impl Judge<'_> {
     pub fn observe(&mut self, signed: &Signed) {
         self.record.note_model(&signed.request.model);
         let issuer = self.config.issuers.get(signed.issuer);
-        let caller =
-            issuer.map(|issuer| (signed.authentic).verify(issuer, &self.config.token, self.now));
+        let caller = issuer.map(|issuer| {
+            (signed.authentic).verify(issuer, &self.config.token, self.surroundings.now)
+        });
         if let Some(Ok(caller)) = caller {
-            let decision = self.config.policy.decide(&signed.request, &caller);
+            let decision = self
+                .config
+                .policy
+                .decide(&signed.request, &caller, &self.surroundings);
             self.record.note_shadow(&decision.shadow);
         }
+    }
+
+    pub fn count(&mut self, name: &str) {
+        self.notices.push(Notice::Count(name.to_owned()));
     }
 
     fn read_request(&mut self, headers: &Headers) -> Result<Request, Denial> {
@@ -207,76 +220,5 @@ impl Judge<'_> {
         }
         self.record.note_model(&request.model);
         Ok(request)
-    }
-}
-
-fn wait(awaited: Awaited, signed: Option<Box<Signed>>) -> Judgement {
-    Judgement::Wait { awaited, signed }
-}
-
-enum KeyLookup<'k> {
-    Found(&'k Key),
-    /// We hold keys, but not that one: a newer set may have it.
-    Unknown,
-    Lacking(KeysLack),
-}
-
-fn find_key<'k>(
-    ring: &'k KeyRing,
-    issuer: &Issuer,
-    token: &Unverified<'_>,
-    now: Timestamp,
-) -> Result<KeyLookup<'k>, Denial> {
-    match ring.find(token.kid.as_deref(), token.algorithm, now) {
-        Found::Key(key) => Ok(KeyLookup::Found(key)),
-        Found::Unknown => Ok(KeyLookup::Unknown),
-        Found::Lacking(lack) => Ok(KeyLookup::Lacking(lack)),
-        Found::Ambiguous => Err(Denial::KeyUnknown {
-            issuer: issuer.name.clone(),
-        }),
-        Found::WrongAlgorithm => Err(Denial::AlgorithmNotAllowed {
-            algorithm: excerpt(token.algorithm.name()),
-        }),
-    }
-}
-
-/// There are no usable keys at all: waiting helps only if some can come in time.
-fn wait_for_keys(
-    ring: &KeyRing,
-    issuer: &Issuer,
-    lack: KeysLack,
-    patience: Patience,
-) -> Result<(), Denial> {
-    match patience {
-        Patience::Until(deadline) if ring.may_answer_by(deadline) => Ok(()),
-        Patience::RoomIsFull => Err(unavailable(issuer, KeysLack::TooManyWaiting)),
-        Patience::Until(_) | Patience::TimeIsUp => Err(unavailable(issuer, lack)),
-    }
-}
-
-/// The token's key is not among ours: waits for a newer set if one is coming or may be fetched now.
-fn wait_for_newer(
-    ring: &mut KeyRing,
-    issuer: &Issuer,
-    now: Timestamp,
-    patience: Patience,
-) -> Result<Option<Fetch>, Denial> {
-    let unknown = || Denial::KeyUnknown {
-        issuer: issuer.name.clone(),
-    };
-    match patience {
-        Patience::TimeIsUp => Err(unknown()),
-        Patience::RoomIsFull => Err(unavailable(issuer, KeysLack::TooManyWaiting)),
-        Patience::Until(_) => match ring.demand(now) {
-            (true, fetch) => Ok(fetch),
-            (false, _) => Err(unknown()),
-        },
-    }
-}
-
-fn unavailable(issuer: &Issuer, reason: KeysLack) -> Denial {
-    Denial::KeysUnavailable {
-        issuer: issuer.name.clone(),
-        reason,
     }
 }

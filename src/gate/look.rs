@@ -82,7 +82,7 @@ impl Gate {
                 }
                 None => Judgement::Deny(Denial::Internal("nobody to inspect")),
             },
-            Judgement::Permit { .. } | Judgement::Deny(_) => judgement,
+            Judgement::Metadata(_) | Judgement::Permit { .. } | Judgement::Deny(_) => judgement,
         }
     }
 
@@ -98,11 +98,13 @@ impl Gate {
             config: &self.config,
             rings: &mut self.rings,
             revocation: self.revocation.as_ref(),
+            cache: &mut self.cache,
             record: &mut exchange.record,
+            notices: &mut self.notices,
             body: &mut exchange.body,
             observed: &mut exchange.observed,
             calls: &mut self.calls,
-            now,
+            surroundings: exchange.surroundings.at(now),
             patience,
             signatures,
         })

@@ -3,20 +3,24 @@
 //! taken. It decides everything and touches nothing; the host shell does the reverse.
 
 mod answers;
+mod connection;
+mod identify;
 mod inspect;
 mod judge;
 mod look;
 mod waiting;
 
 use crate::audit::{self, Record};
+use crate::cache::TokenCache;
 use crate::callout::Callout;
 use crate::config::{AuditLog, Config};
 use crate::credential::select::select;
-use crate::decision::Denial;
+use crate::decision::{Denial, Grant};
 use crate::forward::{self, Edit};
 use crate::keys::ring::KeyRing;
 use crate::metrics;
 use crate::model::body::Body;
+use crate::policy::surroundings::Surroundings;
 use crate::reply::{Asker, Dialect, Reply, reply};
 use crate::request::Headers;
 use crate::revocation::Revocation;
@@ -27,6 +31,8 @@ use inspect::{Inspections, Received};
 use judge::{Judgement, Patience, Signed};
 use std::collections::HashMap;
 use waiting::{Asked, WaitingRoom};
+
+pub use connection::{Connection, Property, Wanted};
 
 /// Names a request while it lives; the host chooses it.
 pub type StreamId = u32;
@@ -79,11 +85,13 @@ pub enum Notice {
 #[derive(Debug)]
 pub struct Gate {
     config: Config,
+    wanted: Wanted,
     rings: Vec<KeyRing>,
     revocation: Option<Revocation>,
     exchanges: HashMap<StreamId, Exchange>,
     waiting: WaitingRoom,
     inspections: Inspections,
+    cache: TokenCache,
     calls: Vec<Call>,
     wakeups: Vec<StreamId>,
     notices: Vec<Notice>,
@@ -94,6 +102,7 @@ pub struct Gate {
 struct Exchange {
     record: Record,
     asker: Asker,
+    surroundings: Surroundings,
     started: Timestamp,
     permitted: bool,
     body: Body,
@@ -113,6 +122,8 @@ impl Gate {
         Self {
             revocation: feed.map(|source| Revocation::new(source, now)),
             waiting: WaitingRoom::new(config.wait.requests),
+            cache: TokenCache::new(config.cache),
+            wanted: Wanted::by(&config),
             config,
             rings,
             exchanges: HashMap::new(),
@@ -129,11 +140,17 @@ impl Gate {
         names.into_iter().map(str::to_owned).collect()
     }
 
+    /// What the rules ask of a request's connection; to be read before [`Gate::begin`].
+    pub fn wanted(&self) -> Wanted {
+        self.wanted
+    }
+
     /// A request has come; `headers` as the caller sent them.
     pub fn begin(
         &mut self,
         id: StreamId,
         headers: Headers,
+        connection: Connection,
         now: Timestamp,
         signatures: &dyn SignatureCheck,
     ) -> Ruling {
@@ -147,6 +164,7 @@ impl Gate {
         let exchange = Exchange {
             record,
             asker,
+            surroundings: self.wanted.surroundings(now, &headers, &connection),
             started: now,
             permitted: false,
             body: self.inspections.expected_body(),
@@ -216,6 +234,7 @@ impl Gate {
     /// Time goes by: begins what is due, and wakes those who have waited long enough.
     pub fn tick(&mut self, now: Timestamp) {
         self.begin_due(now);
+        self.cache.sweep(now);
         self.wakeups.extend(self.waiting.overdue(now));
         self.wakeups.extend(self.inspections.overdue(now));
     }
@@ -241,27 +260,32 @@ impl Gate {
             let step = Step::Reply(reply(&denial, &self.config.replies, &Asker::default()));
             return Ruling::undecided(step);
         };
+        let Exchange { record, asker, .. } = exchange;
         let outcome = match judgement {
             Judgement::Wait { .. } => return Ruling::undecided(Step::Wait),
             Judgement::Inspect(_) => return Ruling::undecided(Step::Inspect),
             Judgement::Deny(denial) => Err(denial),
-            Judgement::Permit { permit, caller } => select(&permit, &self.config.credentials)
-                .map(|credential| (permit, caller, credential)),
-        };
-        let record = &mut exchange.record;
-        let step = match outcome {
-            Ok((permit, caller, credential)) => {
-                record.permit(permit.rule(), caller.is_none());
-                record.credential = credential.map(|credential| credential.name.to_string());
-                exchange.permitted = true;
-                let edits = forward::edits(&self.config.forward, credential, caller.as_deref());
-                Step::Forward(edits)
+            Judgement::Metadata(resource) => {
+                record.grant(Grant::Metadata, None);
+                Ok(Step::Reply(resource.reply(asker)))
             }
-            Err(denial) => {
-                record.deny(&denial);
-                Step::Reply(reply(&denial, &self.config.replies, &exchange.asker))
+            Judgement::Permit { permit, caller } => {
+                select(&permit, &self.config.credentials).map(|credential| {
+                    let grant = caller
+                        .as_ref()
+                        .map_or(Grant::Anonymous, |_| Grant::Permitted);
+                    record.grant(grant, Some(permit.rule()));
+                    record.credential = credential.map(|credential| credential.name.to_string());
+                    exchange.permitted = true;
+                    let edits = forward::edits(&self.config.forward, credential, caller.as_deref());
+                    Step::Forward(edits)
+                })
             }
         };
+        let step = outcome.unwrap_or_else(|denial| {
+            record.deny(&denial);
+            Step::Reply(reply(&denial, &self.config.replies, asker))
+        });
         self.notices
             .push(Notice::Count(metrics::decision(record.code)));
         Ruling {

@@ -77,6 +77,14 @@ unsafe extern "C" {
     ) -> u32;
     fn proxy_set_effective_context(context: u32) -> u32;
     fn proxy_continue_stream(stream: u32) -> u32;
+    fn proxy_call_foreign_function(
+        name: *const u8,
+        name_size: usize,
+        argument: *const u8,
+        argument_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
 }
@@ -213,6 +221,16 @@ pub fn resume_request() {
     unsafe { proxy_continue_stream(HTTP_REQUEST) };
 }
 
+/// Calls a function that the host has beyond the ABI. `None`: it has none of that name, or the call
+/// failed. Some hosts abort on a name they do not know: ask only a host that is known to have it.
+pub fn call_foreign(name: &str, argument: &[u8]) -> Option<Vec<u8>> {
+    let (text, bytes) = (name.as_ptr(), argument.as_ptr());
+    owned(|data, size| {
+        // SAFETY: pointers and sizes describe live buffers; the host writes data and size, or neither.
+        unsafe { proxy_call_foreign_function(text, name.len(), bytes, argument.len(), data, size) }
+    })
+}
+
 pub fn define_counter(name: &str) -> Option<u32> {
     const COUNTER: u32 = 0;
     let mut id = 0;
@@ -221,9 +239,9 @@ pub fn define_counter(name: &str) -> Option<u32> {
     (status == OK).then_some(id)
 }
 
-pub fn increment(counter: u32) {
+pub fn increment(counter: u32, by: i64) {
     // SAFETY: takes numbers only.
-    unsafe { proxy_increment_metric(counter, 1) };
+    unsafe { proxy_increment_metric(counter, by) };
 }
 
 /// Takes over a buffer that the host allocated through `proxy_on_memory_allocate`.

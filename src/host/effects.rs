@@ -87,18 +87,42 @@ fn edit(edits: &[Edit]) -> bool {
         .all(|edit| abi::set_request_header(&edit.name, &edit.value))
 }
 
-thread_local! {
-    /// The host's ids of the counters used so far: defining one is a look-up by name over there.
-    static COUNTERS: RefCell<HashMap<String, u32>> = RefCell::new(HashMap::new());
+/// A counter of the host's, and what it is behind by.
+struct Counter {
+    id: u32,
+    pending: i64,
 }
 
+thread_local! {
+    /// The counters used so far: defining one is a look-up by name over there.
+    static COUNTERS: RefCell<HashMap<String, Counter>> = RefCell::new(HashMap::new());
+}
+
+/// Adds one here; [`flush_counters`] tells the host, since every request moves several. The first
+/// time it is told at once.
 fn count(name: &str) {
-    let known = COUNTERS.with_borrow(|counters| counters.get(name).copied());
-    let Some(id) = known.or_else(|| abi::define_counter(name)) else {
+    let known = COUNTERS.with_borrow_mut(|counters| match counters.get_mut(name) {
+        Some(counter) => {
+            counter.pending += 1;
+            true
+        }
+        None => false,
+    });
+    if known {
         return;
-    };
-    if known.is_none() {
-        COUNTERS.with_borrow_mut(|counters| counters.insert(name.to_owned(), id));
     }
-    abi::increment(id);
+    if let Some(id) = abi::define_counter(name) {
+        abi::increment(id, 1);
+        let counter = Counter { id, pending: 0 };
+        COUNTERS.with_borrow_mut(|counters| counters.insert(name.to_owned(), counter));
+    }
+}
+
+/// Brings the host's counters up to date; to be called at every tick.
+pub fn flush_counters() {
+    COUNTERS.with_borrow_mut(|counters| {
+        for counter in counters.values_mut().filter(|counter| counter.pending > 0) {
+            abi::increment(counter.id, std::mem::take(&mut counter.pending));
+        }
+    });
 }

@@ -1,23 +1,29 @@
 //! One request: its headers come in, are disarmed, and wait for the gate's word.
 
 use super::abi::{self, Buffer, Map};
+use super::crypto::Signatures;
 use super::effects::{self, Taken};
 use super::{Shared, root};
-use crate::token::signature::JwtSimple;
+use crate::gate::Gate;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 pub struct Http {
     id: u32,
     gate: Shared,
+    signatures: Signatures,
     /// How much of the body the gate has been handed while the request is held.
     handed: usize,
 }
 
 impl Http {
-    pub fn new(id: u32, gate: Shared) -> Self {
-        let handed = 0;
-        Self { id, gate, handed }
+    pub fn new(id: u32, gate: Shared, signatures: Signatures) -> Self {
+        Self {
+            id,
+            gate,
+            signatures,
+            handed: 0,
+        }
     }
 
     fn is_permitted(&self) -> bool {
@@ -35,7 +41,7 @@ impl Http {
         let piece = self.piece(size);
         let now = abi::now();
         let (ruling, notices) = self.gate.borrow_mut().as_mut().map(|gate| {
-            let ruling = gate.body(self.id, piece.as_deref(), is_last, now, &JwtSimple);
+            let ruling = gate.body(self.id, piece.as_deref(), is_last, now, &self.signatures);
             (ruling, gate.take_notices())
         })?;
         effects::tell(notices);
@@ -89,10 +95,13 @@ impl HttpContext for Http {
             effects::refuse("entragate.internal");
             return Action::Pause;
         };
+        let wanted = self.gate.borrow().as_ref().map(Gate::wanted);
+        let connection = wanted.map(|wanted| wanted.read(&abi::property));
         let now = abi::now();
         let ruling = self.gate.borrow_mut().as_mut().map(|gate| {
+            let connection = connection.unwrap_or_default();
             (
-                gate.begin(self.id, headers, now, &JwtSimple),
+                gate.begin(self.id, headers, connection, now, &self.signatures),
                 gate.take_notices(),
             )
         });

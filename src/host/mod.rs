@@ -1,9 +1,11 @@
 //! The host shell: turns proxy-wasm callbacks into events for the gate, and what the gate says into
 //! host calls. It decides nothing. Compiled for wasm only.
 //!
-//! `abi` makes the host calls, `root` and `http` receive the callbacks, `effects` carries out.
+//! `abi` makes the host calls, `root` and `http` receive the callbacks, `effects` carries out,
+//! `crypto` asks the host about signatures.
 
 mod abi;
+mod crypto;
 mod effects;
 mod http;
 mod root;
@@ -15,7 +17,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 /// The gate of one plugin in one VM; `None` before a valid configuration came, and then everything
-/// is denied. Borrows are short and never held across a host call: the host may call back.
+/// is denied. Borrows are short and never held across a host call, since the host may call back; but
+/// for `verify_signature`, which calls back for memory only.
 type Shared = Rc<RefCell<Option<Gate>>>;
 
 proxy_wasm::main! {{

@@ -4,12 +4,12 @@
 
 use super::Shared;
 use super::abi::{self, Buffer, Map};
+use super::crypto::{self, Signatures};
 use super::effects::{self, Taken};
 use super::http::Http;
 use crate::callout::{Answer, Callout, CalloutError};
 use crate::config;
 use crate::gate::{Call, Gate, StreamId, Ticket};
-use crate::token::signature::JwtSimple;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{ContextType, Status};
@@ -28,6 +28,7 @@ const MAX_CONFIGURATION_BYTES: usize = 4 * 1024 * 1024;
 pub struct Root {
     id: u32,
     gate: Shared,
+    signatures: Signatures,
     /// Calls under way, by the host's token.
     calls: HashMap<u32, Ticket>,
 }
@@ -37,6 +38,7 @@ impl Root {
         Self {
             id,
             gate: Rc::new(RefCell::new(None)),
+            signatures: Signatures::default(),
             calls: HashMap::new(),
         }
     }
@@ -84,7 +86,7 @@ impl Root {
             .gate
             .borrow_mut()
             .as_mut()
-            .and_then(|gate| gate.resume(stream, now, &JwtSimple));
+            .and_then(|gate| gate.resume(stream, now, &self.signatures));
         if ruling.map(effects::take) == Some(Taken::Forwarded) {
             abi::resume_request();
         }
@@ -121,6 +123,10 @@ impl RootContext for Root {
         let env = |name: &str| std::env::var(name).ok();
         match config::load(&text.unwrap_or_default(), &env) {
             Ok(config) => {
+                let Some(signatures) = crypto::choose(config.crypto) else {
+                    return false;
+                };
+                self.signatures = signatures;
                 let summary = config.summary();
                 abi::log(
                     log::Level::Info,
@@ -148,10 +154,15 @@ impl RootContext for Root {
             gate.tick(now);
         }
         self.settle();
+        effects::flush_counters();
     }
 
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Http::new(id, Rc::clone(&self.gate))))
+        Some(Box::new(Http::new(
+            id,
+            Rc::clone(&self.gate),
+            self.signatures,
+        )))
     }
 
     fn get_type(&self) -> Option<ContextType> {

@@ -1,5 +1,6 @@
 //! One JWK (RFC 7517) → a usable verification key, or why it is not one.
 
+use super::spki;
 use crate::token::algorithm::Algorithm;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
@@ -17,6 +18,8 @@ const MAX_KID_BYTES: usize = 256;
 pub struct Key {
     pub kid: Option<String>,
     pub material: Material,
+    /// The same key as a SubjectPublicKeyInfo in DER, as hosts want it: made once, here.
+    pub spki: Vec<u8>,
     /// `alg`, where the set gives one: Entra's keys do not.
     pub algorithm: Option<Algorithm>,
     /// Entra's member `issuer`: whose tokens this key may sign, with `{tenantid}` as a variable.
@@ -125,6 +128,7 @@ impl Key {
         }
         Ok(Self {
             kid,
+            spki: spki::of(&material),
             material,
             algorithm,
             issuer: optional_text(jwk, "issuer")?.map(str::to_owned),

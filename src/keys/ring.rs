@@ -126,6 +126,12 @@ impl KeyRing {
         }
     }
 
+    /// Whether the keys we hold may still be used.
+    pub fn is_usable(&self, now: Timestamp) -> bool {
+        let fresh = |refresh: &Refresh| matches!(refresh.freshness(now), Freshness::Usable { .. });
+        self.keys.is_some() && self.refresh.as_ref().is_none_or(fresh)
+    }
+
     /// A background fetch to begin now.
     pub fn due(&mut self, now: Timestamp) -> Option<Fetch> {
         let attempt = self.refresh.as_mut()?.due(now)?;

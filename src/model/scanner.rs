@@ -1,7 +1,7 @@
 //! An incremental JSON reader (RFC 8259) that keeps nothing but the top-level `"model"`.
 //!
 //! It takes the body in pieces of any size and holds a few hundred bytes, however long the body is.
-//! It accepts exactly the well-formed objects in UTF-8, nested up to [`MAX_DEPTH`].
+//! It accepts exactly the well-formed objects in UTF-8, nested at most 128 deep.
 
 mod number;
 #[cfg(test)]

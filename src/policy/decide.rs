@@ -4,8 +4,10 @@
 //! has three values, and what is indeterminate never permits.
 
 use super::describe::describe;
-use super::evaluate::{Truth, evaluate};
+use super::evaluate::{Facts, Truth, evaluate};
 use super::rule::{AnonymousRule, Effect, Mode, Policy, Rule};
+use super::step_up::step_up;
+use super::surroundings::Surroundings;
 use crate::decision::Denial;
 use crate::request::Request;
 use crate::token::claims::Claims;
@@ -85,10 +87,16 @@ impl Policy {
     /// Whether the decision hangs on a model that can't be told (yet): a deny rule that names models
     /// could hold, or an allow rule that does comes before any that permits. Where the decision is
     /// the same for every model this is false.
-    pub fn needs_model(&self, request: &Request, caller: &Verified<Claims>) -> bool {
+    pub fn needs_model(
+        &self,
+        request: &Request,
+        caller: &Verified<Claims>,
+        surroundings: &Surroundings,
+    ) -> bool {
+        let facts = Facts::of(caller, surroundings);
         let issuer = Some(&*caller.issuer);
         let open = |rule: &Rule| rule.matches.waits_for_model(request, issuer);
-        let truth = |rule: &Rule| evaluate(&rule.require, caller);
+        let truth = |rule: &Rule| evaluate(&rule.require, facts);
         let enforced = || self.rules.iter().filter(|rule| rule.mode == Mode::Enforce);
         let (deny, allow): (Vec<_>, Vec<_>) =
             enforced().partition(|rule| rule.effect == Effect::Deny);
@@ -111,15 +119,21 @@ impl Policy {
     }
 
     /// Decides about an authenticated caller. A model that is needed and can't be told denies.
-    pub fn decide(&self, request: &Request, caller: &Verified<Claims>) -> Decision {
+    pub fn decide(
+        &self,
+        request: &Request,
+        caller: &Verified<Claims>,
+        surroundings: &Surroundings,
+    ) -> Decision {
         if let Some(lack) = request.model.lack()
-            && self.needs_model(request, caller)
+            && self.needs_model(request, caller, surroundings)
         {
             return Decision {
                 outcome: Err(lack.denial()),
                 shadow: Vec::new(),
             };
         }
+        let facts = Facts::of(caller, surroundings);
         let about = || {
             let covers = |rule: &&Rule| rule.matches.covers(request, Some(&caller.issuer));
             self.rules.iter().filter(covers)
@@ -127,24 +141,24 @@ impl Policy {
         let (shadow, enforced): (Vec<_>, Vec<_>) =
             about().partition(|rule| rule.mode == Mode::Shadow);
         Decision {
-            outcome: enforce(&enforced, caller),
+            outcome: enforce(&enforced, facts),
             shadow: shadow
                 .into_iter()
-                .filter_map(|rule| observe(rule, caller))
+                .filter_map(|rule| observe(rule, facts))
                 .collect(),
         }
     }
 }
 
-fn enforce(rules: &[&Rule], caller: &Claims) -> Result<Permit, Denial> {
+fn enforce(rules: &[&Rule], facts: Facts<'_>) -> Result<Permit, Denial> {
     for rule in rules.iter().filter(|rule| rule.effect == Effect::Deny) {
-        match evaluate(&rule.require, caller) {
+        match evaluate(&rule.require, facts) {
             Truth::Satisfied => {
                 return Err(Denial::DeniedByRule {
                     rule: rule.name.clone(),
                 });
             }
-            Truth::Indeterminate => return Err(indeterminate(rule, caller)),
+            Truth::Indeterminate => return Err(indeterminate(rule, facts.caller)),
             Truth::Unsatisfied => {}
         }
     }
@@ -153,7 +167,7 @@ fn enforce(rules: &[&Rule], caller: &Claims) -> Result<Permit, Denial> {
         let Effect::Allow { credential } = rule.effect else {
             continue;
         };
-        match evaluate(&rule.require, caller) {
+        match evaluate(&rule.require, facts) {
             Truth::Satisfied => {
                 let rule = rule.name.clone();
                 return Ok(Permit {
@@ -161,8 +175,8 @@ fn enforce(rules: &[&Rule], caller: &Claims) -> Result<Permit, Denial> {
                     credential: Some(credential),
                 });
             }
-            Truth::Indeterminate if caller.groups.overage => {
-                refusal = Some(indeterminate(rule, caller));
+            Truth::Indeterminate if facts.caller.groups.overage => {
+                refusal = Some(indeterminate(rule, facts.caller));
             }
             Truth::Indeterminate | Truth::Unsatisfied => {
                 refusal = refusal.or_else(|| {
@@ -174,7 +188,8 @@ fn enforce(rules: &[&Rule], caller: &Claims) -> Result<Permit, Denial> {
             }
         }
     }
-    Err(refusal.unwrap_or(Denial::NoRule))
+    let stronger = rules.iter().find_map(|rule| step_up(rule, facts));
+    Err(stronger.or(refusal).unwrap_or(Denial::NoRule))
 }
 
 /// A rule that can't be told to hold or not: a deny rule then denies, an allow rule does not permit.
@@ -186,8 +201,8 @@ fn indeterminate(rule: &Rule, caller: &Claims) -> Denial {
     }
 }
 
-fn observe(rule: &Rule, caller: &Claims) -> Option<Shadow> {
-    let would = match (rule.effect, evaluate(&rule.require, caller)) {
+fn observe(rule: &Rule, facts: Facts<'_>) -> Option<Shadow> {
+    let would = match (rule.effect, evaluate(&rule.require, facts)) {
         (Effect::Allow { .. }, Truth::Satisfied) => Would::Permit,
         (Effect::Deny, Truth::Satisfied | Truth::Indeterminate) => Would::Deny,
         (Effect::Allow { .. }, Truth::Unsatisfied | Truth::Indeterminate)

@@ -15,6 +15,14 @@ pub fn describe(requirement: &Requirement) -> String {
         Requirement::Issuer(issuer) => format!("issuer '{issuer}'"),
         Requirement::Kind(kind) => format!("a caller of kind '{}'", kind.name()),
         Requirement::ManagedIdentity(identity) => format!("managed identity '{identity}'"),
+        Requirement::Mfa => "a sign-in with several factors".to_owned(),
+        Requirement::AuthContext(context) => format!("authentication context '{context}'"),
+        Requirement::Source(ranges) => {
+            let ranges: Vec<_> = ranges.iter().map(ToString::to_string).collect();
+            format!("a client address in {}", ranges.join(", "))
+        }
+        Requirement::Time(window) => format!("the time {window}"),
+        Requirement::Peer(pattern) => format!("a client certificate of '{}'", pattern.as_str()),
         Requirement::Claim { path, test } => {
             let name = path.as_str();
             match test {

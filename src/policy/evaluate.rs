@@ -1,6 +1,7 @@
 //! Whether a caller meets a requirement, in three values (Kleene's strong logic).
 
 use super::rule::{ClaimTest, Requirement};
+use super::surroundings::{Peer, Surroundings};
 use crate::token::claims::Claims;
 use crate::token::issuer::is_guid;
 use serde_json::Value;
@@ -9,7 +10,7 @@ use serde_json::Value;
 pub enum Truth {
     Satisfied,
     Unsatisfied,
-    /// The token does not tell: groups left out, kind of caller unclear.
+    /// Nothing tells: groups left out, kind of caller unclear, address unknown.
     Indeterminate,
 }
 
@@ -30,7 +31,29 @@ impl Truth {
     }
 }
 
-pub fn evaluate(requirement: &Requirement, caller: &Claims) -> Truth {
+/// What requirements are held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    pub caller: &'a Claims,
+    pub surroundings: &'a Surroundings,
+    /// Authentication contexts that are taken to be held beside the caller's own. Never with any
+    /// in it where a permit depends on the outcome.
+    pub assumed: &'a [&'a str],
+}
+
+impl<'a> Facts<'a> {
+    /// What is, with nothing assumed.
+    pub fn of(caller: &'a Claims, surroundings: &'a Surroundings) -> Self {
+        Self {
+            caller,
+            surroundings,
+            assumed: &[],
+        }
+    }
+}
+
+pub fn evaluate(requirement: &Requirement, facts: Facts<'_>) -> Truth {
+    let caller = facts.caller;
     match requirement {
         Requirement::Role(role) => Truth::known(caller.roles.contains(role)),
         Requirement::Group(group) => match caller.groups.listed.iter().any(|g| same(g, group)) {
@@ -55,25 +78,42 @@ pub fn evaluate(requirement: &Requirement, caller: &Claims) -> Truth {
             None => Truth::Indeterminate,
         },
         Requirement::ManagedIdentity(identity) => Truth::known(is_identity(caller, identity)),
+        Requirement::Mfa => any_of(caller.all.get("amr"), |method| {
+            matches!(method, "mfa" | "ngcmfa")
+        }),
+        Requirement::AuthContext(context) => match facts.assumed.contains(&context.as_str()) {
+            true => Truth::Satisfied,
+            false => any_of(caller.all.get("acrs"), |held| held == context),
+        },
+        Requirement::Source(ranges) => match facts.surroundings.source {
+            Some(source) => Truth::known(ranges.iter().any(|range| range.contains(source))),
+            None => Truth::Indeterminate,
+        },
+        Requirement::Time(window) => Truth::known(window.holds(facts.surroundings.now)),
+        Requirement::Peer(pattern) => match &facts.surroundings.peer {
+            Peer::Uri(uri) => Truth::known(pattern.matches(uri)),
+            Peer::Absent => Truth::Unsatisfied,
+            Peer::Unknown => Truth::Indeterminate,
+        },
         Requirement::Claim { path, test } => Truth::known(test_claim(path.find(&caller.all), test)),
-        Requirement::All(all) => all.iter().map(|part| evaluate(part, caller)).fold(
-            Truth::Satisfied,
-            |sum, part| match (sum, part) {
-                (Truth::Unsatisfied, _) | (_, Truth::Unsatisfied) => Truth::Unsatisfied,
-                (Truth::Indeterminate, _) | (_, Truth::Indeterminate) => Truth::Indeterminate,
-                (Truth::Satisfied, Truth::Satisfied) => Truth::Satisfied,
-            },
-        ),
-        Requirement::Any(any) => {
-            any.iter()
-                .map(|part| evaluate(part, caller))
-                .fold(Truth::Unsatisfied, |sum, part| match (sum, part) {
-                    (Truth::Satisfied, _) | (_, Truth::Satisfied) => Truth::Satisfied,
+        Requirement::All(all) => {
+            all.iter()
+                .map(|part| evaluate(part, facts))
+                .fold(Truth::Satisfied, |sum, part| match (sum, part) {
+                    (Truth::Unsatisfied, _) | (_, Truth::Unsatisfied) => Truth::Unsatisfied,
                     (Truth::Indeterminate, _) | (_, Truth::Indeterminate) => Truth::Indeterminate,
-                    (Truth::Unsatisfied, Truth::Unsatisfied) => Truth::Unsatisfied,
+                    (Truth::Satisfied, Truth::Satisfied) => Truth::Satisfied,
                 })
         }
-        Requirement::Not(part) => evaluate(part, caller).not(),
+        Requirement::Any(any) => any.iter().map(|part| evaluate(part, facts)).fold(
+            Truth::Unsatisfied,
+            |sum, part| match (sum, part) {
+                (Truth::Satisfied, _) | (_, Truth::Satisfied) => Truth::Satisfied,
+                (Truth::Indeterminate, _) | (_, Truth::Indeterminate) => Truth::Indeterminate,
+                (Truth::Unsatisfied, Truth::Unsatisfied) => Truth::Unsatisfied,
+            },
+        ),
+        Requirement::Not(part) => evaluate(part, facts).not(),
     }
 }
 
@@ -87,6 +127,21 @@ fn is_identity(caller: &Claims, wanted: &str) -> bool {
     match &caller.managed_identity {
         Some(resource) => resource.eq_ignore_ascii_case(wanted) || same(&caller.object, wanted),
         None => false,
+    }
+}
+
+/// Whether one of a claim's texts is it. A claim of any other form does not tell.
+fn any_of(claim: Option<&Value>, test: impl Fn(&str) -> bool) -> Truth {
+    match claim {
+        None | Some(Value::Null) => Truth::Unsatisfied,
+        Some(Value::String(text)) => Truth::known(test(text)),
+        Some(Value::Array(items)) => {
+            let texts: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
+            texts.map_or(Truth::Indeterminate, |texts| {
+                Truth::known(texts.into_iter().any(test))
+            })
+        }
+        Some(_) => Truth::Indeterminate,
     }
 }
 

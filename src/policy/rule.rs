@@ -1,6 +1,8 @@
 //! Compiled rules, each with its name. Only the configuration makes them, only `decide` reads them.
 
+use super::cidr::Cidr;
 use super::pattern::Pattern;
+use super::window::Window;
 use crate::model::Model;
 use crate::request::Request;
 use crate::token::claim_path::ClaimPath;
@@ -130,6 +132,15 @@ pub enum Requirement {
     Kind(Kind),
     /// An ARM id (`xms_mirid`, without case) or the identity's `oid`.
     ManagedIdentity(String),
+    /// `amr` tells of several factors.
+    Mfa,
+    /// `acrs` holds this authentication context.
+    AuthContext(String),
+    /// The client's address is in one of these ranges.
+    Source(Vec<Cidr>),
+    Time(Window),
+    /// The URI in the client certificate matches.
+    Peer(Pattern),
     Claim {
         path: ClaimPath,
         test: ClaimTest,
@@ -137,6 +148,26 @@ pub enum Requirement {
     All(Vec<Requirement>),
     Any(Vec<Requirement>),
     Not(Box<Requirement>),
+}
+
+impl Policy {
+    /// Whether any rule, in force or shadow, asks for such a thing, however deep.
+    pub fn asks_for(&self, wanted: fn(&Requirement) -> bool) -> bool {
+        self.rules.iter().any(|rule| rule.require.holds_any(wanted))
+    }
+}
+
+impl Requirement {
+    fn holds_any(&self, wanted: fn(&Self) -> bool) -> bool {
+        wanted(self)
+            || match self {
+                Self::All(parts) | Self::Any(parts) => {
+                    parts.iter().any(|part| part.holds_any(wanted))
+                }
+                Self::Not(part) => part.holds_any(wanted),
+                _ => false,
+            }
+    }
 }
 
 /// How a claim is looked at.

@@ -59,6 +59,9 @@ pub struct Claims {
     pub token_id: Option<String>,
     /// `sid`.
     pub session: Option<String>,
+    /// Where a person whose client understands claims challenges (`xms_cc` has `cp1`) can sign in
+    /// more strongly: Entra's authorization endpoint.
+    pub step_up_at: Option<String>,
     pub expires: Timestamp,
     pub not_before: Option<Timestamp>,
     pub issued_at: Option<Timestamp>,
@@ -102,6 +105,7 @@ impl Claims {
             managed_identity: text(all.get("xms_mirid"), "its xms_mirid is not a string")?,
             token_id: uti.or(text(all.get("jti"), "its jti is not a string")?),
             session: text(all.get("sid"), "its sid is not a string")?,
+            step_up_at: read_step_up(issuer, &all, kind),
             expires: time(&all, "exp", "its exp is not a time")?
                 .ok_or(Denial::TokenMalformed("it has no exp"))?,
             not_before: time(&all, "nbf", "its nbf is not a time")?,
@@ -249,6 +253,22 @@ fn oidc_kind(subject: Option<&str>, client: Option<&str>) -> Option<Kind> {
         true => Some(Kind::App),
         false => Some(Kind::User),
     }
+}
+
+/// An app can't sign in more strongly: nobody is there to be asked.
+fn read_step_up(issuer: &Issuer, all: &Map<String, Value>, kind: Option<Kind>) -> Option<String> {
+    let Authority::Entra(entra) = &issuer.authority else {
+        return None;
+    };
+    let understands = all.get("xms_cc")?.as_array()?.iter().any(|capability| {
+        capability
+            .as_str()
+            .is_some_and(|name| name.eq_ignore_ascii_case("cp1"))
+    });
+    let tenant = all.get("tid")?.as_str().filter(|tid| is_guid(tid))?;
+    let host = entra.cloud.login_host();
+    (understands && kind != Some(Kind::App))
+        .then(|| format!("https://{host}/{tenant}/oauth2/v2.0/authorize"))
 }
 
 fn text(value: Option<&Value>, otherwise: &'static str) -> Result<Option<String>, Denial> {

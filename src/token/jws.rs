@@ -54,6 +54,7 @@ impl<'t> Unverified<'t> {
             ));
         }
         let claims = object(payload, "its payload is not base64url of a JSON object")?;
+        check_forms(&header, &claims)?;
         let signature_bytes = URL_SAFE_NO_PAD
             .decode(signature)
             .map_err(|_| Denial::TokenMalformed("its signature is not base64url"))?;
@@ -111,6 +112,31 @@ fn check_header(header: &Map<String, Value>) -> Result<Algorithm, Denial> {
         return Err(Denial::TokenForAnotherApi("it is one for Microsoft Graph"));
     }
     Ok(algorithm)
+}
+
+/// Members with registered meanings have their registered forms (RFC 7515 §4.1, OpenID Connect Core
+/// §2), though we use none of these: jwt-simple takes no others, and a token must mean the same
+/// whoever checks its signature. Nor does it take a key (`jwk`); its own `salt` is no part of a JWS.
+fn check_forms(header: &Map<String, Value>, claims: &Map<String, Value>) -> Result<(), Denial> {
+    let text = |value: Option<&Value>| value.is_none_or(Value::is_string);
+    let texts = |value: &Value| {
+        let items = value.as_array();
+        items.is_some_and(|items| items.iter().all(Value::is_string))
+    };
+    let names = ["cty", "jku", "x5u", "x5t", "x5t#S256"];
+    let header_is_fit = names.iter().all(|name| text(header.get(*name)))
+        && header.get("x5c").is_none_or(texts)
+        && !header.contains_key("jwk")
+        && !header.contains_key("salt");
+    if !header_is_fit {
+        return Err(Denial::TokenMalformed(
+            "a member of its header has a form or a meaning that no access token's has",
+        ));
+    }
+    match text(claims.get("nonce")) && !claims.get("aud").is_some_and(Value::is_null) {
+        true => Ok(()),
+        false => Err(Denial::TokenMalformed("its nonce or its aud is not a text")),
+    }
 }
 
 fn optional_text(

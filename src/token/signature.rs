@@ -1,5 +1,5 @@
 //! One seam for signatures: who checks them does not matter to `verify`, as long as it says yes or
-//! no. Here is the way inside wasm, by jwt-simple.
+//! no. Here is the way inside wasm, by jwt-simple; the host's way is in `host` and [`super::foreign`].
 
 use super::algorithm::Algorithm;
 use super::jws::Unverified;
@@ -8,24 +8,27 @@ use jwt_simple::prelude::*;
 
 /// Checks a token's signature with one key.
 pub trait SignatureCheck {
-    /// Whether the signature holds. Any doubt or failure is a no.
-    fn holds(&self, token: &Unverified<'_>, key: &Key) -> bool;
-
-    /// Which way it checks, for the audit record.
-    fn path(&self) -> CheckedBy;
+    /// Which way the signature was found to hold. `None`: it does not; any doubt or failure is a no.
+    fn check(&self, token: &Unverified<'_>, key: &Key) -> Option<CheckedBy>;
 }
 
 /// Which way a signature was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckedBy {
+    /// The host's own cryptography.
+    Host,
     /// jwt-simple inside wasm.
     Wasm,
+    /// One of the others, a short while ago, for the very same token.
+    Cache,
 }
 
 impl CheckedBy {
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Host => "host",
             Self::Wasm => "wasm",
+            Self::Cache => "cache",
         }
     }
 }
@@ -36,12 +39,9 @@ impl CheckedBy {
 pub struct JwtSimple;
 
 impl SignatureCheck for JwtSimple {
-    fn holds(&self, token: &Unverified<'_>, key: &Key) -> bool {
-        key.serves(token.algorithm) && verify(token, &key.material).is_some()
-    }
-
-    fn path(&self) -> CheckedBy {
-        CheckedBy::Wasm
+    fn check(&self, token: &Unverified<'_>, key: &Key) -> Option<CheckedBy> {
+        let held = key.serves(token.algorithm) && verify(token, &key.material).is_some();
+        held.then_some(CheckedBy::Wasm)
     }
 }
 

@@ -30,7 +30,7 @@ impl<T> Deref for Verified<T> {
 #[derive(Clone, Debug)]
 pub struct Authentic {
     claims: Arc<Claims>,
-    pub kid: Option<String>,
+    pub kid: Option<Arc<str>>,
     pub checked_by: CheckedBy,
 }
 
@@ -86,17 +86,25 @@ pub fn authenticate(
         });
     }
     let claims = Claims::read(issuer, std::mem::take(&mut token.claims))?;
-    if !signatures.holds(&token, key) {
-        return Err(Denial::SignatureInvalid);
-    }
+    let checked_by = signatures
+        .check(&token, key)
+        .ok_or(Denial::SignatureInvalid)?;
     Ok(Authentic {
         claims: Arc::new(claims),
-        kid: token.kid,
-        checked_by: signatures.path(),
+        kid: token.kid.map(Arc::from),
+        checked_by,
     })
 }
 
 impl Authentic {
+    /// The same, as remembered by the cache.
+    pub fn remembered(&self) -> Self {
+        Self {
+            checked_by: CheckedBy::Cache,
+            ..self.clone()
+        }
+    }
+
     /// What was signed, for the audit record: it may still be refused.
     pub fn claims(&self) -> &Claims {
         &self.claims

@@ -8,12 +8,23 @@ use tokio::{
     time::timeout,
 };
 
+use tokio_rustls::rustls::ClientConfig;
+
 use crate::tls;
 
 /// A client that trusts [`tls::ca`] and nothing else, follows no redirects, and gives up after half a minute.
 pub fn client() -> reqwest::Client {
+    client_with(tls::ca().client_config())
+}
+
+/// The same with a client certificate, see [`tls::Ca::client_config_as`].
+pub fn client_as(uri: &str) -> reqwest::Client {
+    client_with(tls::ca().client_config_as(uri))
+}
+
+fn client_with(tls: ClientConfig) -> reqwest::Client {
     reqwest::Client::builder()
-        .tls_backend_preconfigured(tls::ca().client_config())
+        .tls_backend_preconfigured(tls)
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .timeout(Duration::from_secs(30))

@@ -6,11 +6,12 @@
 use std::sync::{Arc, OnceLock};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, SanType,
 };
 use tokio_rustls::rustls::{
-    ClientConfig, RootCertStore, ServerConfig,
+    ClientConfig, ConfigBuilder, RootCertStore, ServerConfig,
+    client::WantsClientCert,
     crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, PrivateKeyDer},
 };
@@ -57,12 +58,8 @@ impl Ca {
     /// When a name is not a valid DNS name.
     pub fn server_config(&self, names: &[&str]) -> Arc<ServerConfig> {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut params = CertificateParams::new(names).expect("names are valid DNS names");
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let key = KeyPair::generate().expect("ring makes P-256 keys");
-        let certificate = params
-            .signed_by(&key, &self.issuer)
-            .expect("the CA signs any certificate");
+        let params = CertificateParams::new(names).expect("names are valid DNS names");
+        let (certificate, key) = self.sign(params, ExtendedKeyUsagePurpose::ServerAuth);
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .expect("ring has the default versions")
@@ -76,8 +73,53 @@ impl Ca {
         Arc::new(config)
     }
 
+    /// A server certificate for `names` and its key, in PEM: for a listener of Envoy's.
+    ///
+    /// # Panics
+    /// When a name is not a valid DNS name.
+    pub fn server_pem(&self, names: &[&str]) -> (String, String) {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let params = CertificateParams::new(names).expect("names are valid DNS names");
+        let (certificate, key) = self.sign(params, ExtendedKeyUsagePurpose::ServerAuth);
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    /// A TLS client as [`Ca::client_config`], with a certificate whose subject alternative name is this URI.
+    ///
+    /// # Panics
+    /// When the URI is not ASCII.
+    pub fn client_config_as(&self, uri: &str) -> ClientConfig {
+        let mut params = CertificateParams::default();
+        let uri = uri.try_into().expect("URIs are ASCII");
+        params.subject_alt_names = vec![SanType::URI(uri)];
+        let (certificate, key) = self.sign(params, ExtendedKeyUsagePurpose::ClientAuth);
+        self.trusting()
+            .with_client_auth_cert(
+                vec![certificate.der().clone()],
+                PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+            )
+            .expect("the certificate was made for this key")
+    }
+
     /// A TLS client that trusts this authority and no other.
     pub fn client_config(&self) -> ClientConfig {
+        self.trusting().with_no_client_auth()
+    }
+
+    fn sign(
+        &self,
+        mut params: CertificateParams,
+        usage: ExtendedKeyUsagePurpose,
+    ) -> (Certificate, KeyPair) {
+        params.extended_key_usages = vec![usage];
+        let key = KeyPair::generate().expect("ring makes P-256 keys");
+        let certificate = params
+            .signed_by(&key, &self.issuer)
+            .expect("the CA signs any certificate");
+        (certificate, key)
+    }
+
+    fn trusting(&self) -> ConfigBuilder<ClientConfig, WantsClientCert> {
         let mut roots = RootCertStore::empty();
         roots
             .add(self.certificate.clone())
@@ -86,7 +128,6 @@ impl Ca {
             .with_safe_default_protocol_versions()
             .expect("ring has the default versions")
             .with_root_certificates(roots)
-            .with_no_client_auth()
     }
 }
 

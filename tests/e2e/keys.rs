@@ -7,7 +7,7 @@ use testbed::entra::Entra;
 use testbed::envoy::EnvoyConfig;
 use testbed::fault::Fault;
 use testbed::mint::Token;
-use testbed::persona::Persona;
+use testbed::persona::{Persona, REALM_AUDIENCE, REALM_ISSUER};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
@@ -192,4 +192,31 @@ async fn a_missing_cluster_is_named_in_the_log() {
     assert_eq!(header(&response, "x-error-code"), "keys_unavailable");
     let wanted = |line: &str| line.contains("contoso") && line.contains("no cluster of that name");
     gateway.envoy.wait_for_log(wanted, SOON).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_provider_beside_entra_is_found_by_discovery() {
+    let discovery = "https://keycloak.contoso.com/realms/ml/.well-known/openid-configuration";
+    let realm = json!({
+        "name": "realm",
+        "oidc": {"issuer": REALM_ISSUER},
+        "audiences": [REALM_AUDIENCE],
+        "algorithms": ["RS256", "ES256", "EdDSA"],
+        "claims": {"roles": "/realm_access/roles"},
+        "jwks": {"cluster": "keycloak", "discovery": discovery, "keys_cluster": "keycloak"},
+    });
+    let entra = Entra::start().await.unwrap();
+    let keycloak = entra.clone();
+    let gateway = Gateway::cold(entra, |config| {
+        let config = config.change_policy(|policy| {
+            policy["issuers"].as_array_mut().unwrap().push(realm);
+        });
+        config.upstream("keycloak", keycloak.addr(), keycloak.is_tls())
+    })
+    .await;
+    let kim = Token::of(Persona::Kim).claim("realm_access", json!({"roles": ["Model.Query"]}));
+    let response = gateway.chat(&gateway.mint(kim)).await;
+    assert_eq!(response.status(), 200);
+    let response = gateway.chat(&gateway.token(Persona::Ada)).await;
+    assert_eq!(response.status(), 200);
 }

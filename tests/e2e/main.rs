@@ -1,6 +1,7 @@
 //! The filter in a real Envoy, with two workers, between stand-ins for Entra and Hugging Face.
 
 mod bodies;
+mod clauses;
 mod clients;
 mod configuration;
 mod decisions;
@@ -11,3 +12,4 @@ mod keys;
 mod models;
 mod records;
 mod revocation;
+mod signatures;

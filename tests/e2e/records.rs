@@ -40,7 +40,7 @@ async fn the_audit_record_tells_who_did_what_by_which_rule() {
         ("path", "/v1/chat/completions".into()),
         ("credential", "hf-read".into()),
         ("kid", gateway.entra.signing_key().kid().into()),
-        ("verified_by", "wasm".into()),
+        ("verified_by", "host".into()),
         ("trace_id", trace.into()),
         ("upstream_status", 200.into()),
     ] {
@@ -85,7 +85,8 @@ async fn one_record_and_one_count_per_decision() {
     }
     for code in ["permitted", "rule_unsatisfied", "anonymous"] {
         let counter = format!("wasmcustom.entragate.decisions.{code}");
-        assert_eq!(gateway.envoy.stat(&counter).await.unwrap(), 10, "{code}");
+        let counted = || async { gateway.envoy.stat(&counter).await.unwrap() == 10 };
+        super::gateway::wait_until("ten counts", counted).await;
         let records = || {
             let records = gateway.envoy.audit_lines();
             records

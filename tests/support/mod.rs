@@ -1,6 +1,8 @@
 //! A gate without a host: requests, answers and time go in by hand.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod case;
+
 use entragate::callout::Answer;
 use entragate::config::{self, Config};
 use entragate::gate::{Call, Gate, Notice, Ruling, Step, StreamId};
@@ -9,6 +11,7 @@ use entragate::request::Headers;
 use entragate::time::Timestamp;
 use entragate::token::signature::JwtSimple;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use testbed::keys::{self, SigningKey};
 use testbed::mint::Token;
 use testbed::persona::Persona;
@@ -35,6 +38,20 @@ pub fn settings() -> Value {
     })
 }
 
+/// The usual settings with these rules, each allowing with the usual credential unless it says more.
+pub fn with_rules(rules: Value) -> Value {
+    let mut settings = settings();
+    settings["rules"] = rules;
+    for rule in settings["rules"].as_array_mut().unwrap() {
+        let rule = rule.as_object_mut().unwrap();
+        if rule.get("effect").is_none() && rule.get("anonymous").is_none() {
+            rule.entry("credential").or_insert(json!("hf-read"));
+        }
+        rule.entry("match").or_insert(json!({}));
+    }
+    settings
+}
+
 pub fn load(settings: &Value) -> Config {
     config::load(settings.to_string().as_bytes(), &|_| None)
         .unwrap_or_else(|errors| panic!("{errors}"))
@@ -45,6 +62,8 @@ pub struct Bench {
     pub gate: Gate,
     pub now: Timestamp,
     pub calls: Vec<Call>,
+    /// What the host would say of the connection, by dotted path.
+    pub properties: BTreeMap<String, Vec<u8>>,
     next: StreamId,
 }
 
@@ -57,6 +76,7 @@ impl Bench {
             gate,
             now,
             calls: Vec::new(),
+            properties: BTreeMap::new(),
             next: 1,
         };
         bench.tick();
@@ -94,7 +114,11 @@ impl Bench {
     pub fn send_headers(&mut self, headers: Headers) -> (StreamId, Ruling) {
         let id = self.next;
         self.next += 1;
-        let ruling = self.gate.begin(id, headers, self.now, &JwtSimple);
+        let property = |path: &[&str]| self.properties.get(&path.join(".")).cloned();
+        let connection = self.gate.wanted().read(&property);
+        let ruling = self
+            .gate
+            .begin(id, headers, connection, self.now, &JwtSimple);
         self.calls.extend(self.gate.take_calls());
         (id, ruling)
     }
@@ -163,6 +187,13 @@ pub fn reply_of(ruling: &Ruling) -> &Reply {
         Step::Reply(reply) => reply,
         other => panic!("no reply but {other:?}"),
     }
+}
+
+/// A header of the reply.
+pub fn header_of(ruling: &Ruling, name: &str) -> Option<String> {
+    let headers = &reply_of(ruling).headers;
+    let found = headers.iter().find(|(own, _)| *own == name);
+    found.map(|(_, value)| value.clone())
 }
 
 /// The headers set on a forwarded request.

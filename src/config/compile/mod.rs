@@ -1,6 +1,7 @@
 //! Wire shapes → the types that the other rooms own. Every error is found and carries its path;
 //! what the reading of the shapes has lost is not complained about twice.
 
+mod around;
 mod auth;
 mod credentials;
 mod endpoints;
@@ -12,6 +13,7 @@ mod overlap;
 mod patterns;
 mod replies;
 mod require;
+mod resource;
 mod revocation;
 mod rules;
 mod text;
@@ -35,13 +37,18 @@ pub(super) fn compile(
     unbuilt::refuse(wire, findings);
     let issuers = issuers::compile(&wire.issuers, findings);
     let token = token::compile(&wire.token, findings);
+    let cache = token::cache(&wire.cache, findings);
     let wait = token::wait(&wire.wait, findings);
     let credentials = credentials::compile(&wire.credentials, env, findings);
     let endpoints = endpoints::compile(&wire.endpoints, findings);
     let limits = endpoints::limits(&wire.limits, findings);
     let policy = rules::compile(wire, findings);
     let forward = forward::compile(&wire.forward, &wire.token, findings);
-    let replies = replies::compile(&wire.replies, findings);
+    let client_address = around::client_address(&wire.client_address, findings);
+    let replies = {
+        let issuers = issuers.as_ref().map_or(&[][..], Vec::as_slice);
+        replies::compile(&wire.replies, issuers, findings)
+    };
     let audit = replies::audit(&wire.audit, findings);
     let revocation = revocation::compile(wire.revocation.as_ref(), env, findings);
     let (issuers, sources) = issuers?.into_iter().unzip();
@@ -49,15 +56,18 @@ pub(super) fn compile(
         issuers,
         sources,
         token: token?,
+        cache: cache?,
         wait: wait?,
         credentials: credentials?,
         endpoints: endpoints?,
         limits: limits?,
         policy: policy?,
+        client_address: client_address?,
         forward: forward?,
         replies: replies?,
         revocation: revocation?,
         audit: audit?,
+        crypto: token::crypto(wire.crypto),
         digest,
     })
 }

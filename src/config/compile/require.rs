@@ -5,7 +5,7 @@ use super::super::path;
 use super::super::problem::Problem;
 use super::super::wire::rule as wire;
 use super::names::Names;
-use super::{each, issuers, text, unbuilt};
+use super::{around, each, issuers, text};
 use crate::policy::rule::{ClaimTest, Requirement};
 use crate::token::claims::Kind;
 use crate::token::issuer::is_guid;
@@ -52,11 +52,15 @@ pub(super) fn compile(
             text::ruled(id, obeys, rule, &inside("managed_identity"), findings)
                 .map(Requirement::ManagedIdentity)
         }
-        Wire::Mfa(_) => Err(unbuilt::mfa(at, findings)),
-        Wire::AuthContext(_) => Err(unbuilt::auth_context(at, findings)),
-        Wire::Source(_) => Err(unbuilt::source(at, findings)),
-        Wire::Time(_) => Err(unbuilt::time(at, findings)),
-        Wire::Peer(_) => Err(unbuilt::peer(at, findings)),
+        Wire::Mfa(true) => Ok(Requirement::Mfa),
+        Wire::Mfa(false) => {
+            let rule = "says nothing when false; write {mfa: true}, or {not: {mfa: true}}";
+            Err(findings.add(inside("mfa"), Problem::BadText { rule }))
+        }
+        Wire::AuthContext(context) => around::context(context, &inside("auth_context"), findings),
+        Wire::Source(ranges) => around::source(ranges, &inside("source"), findings),
+        Wire::Time(window) => around::time(window, &inside("time"), findings),
+        Wire::Peer(pattern) => around::peer(pattern, &inside("peer"), findings),
         Wire::Claim(test) => claim(test, &inside("claim"), findings),
         Wire::All(parts) => {
             let otherwise = "name what is required: nothing at all would be satisfied by anyone";

@@ -1,8 +1,8 @@
-//! `token` and `wait`.
+//! `token`, `cache`, `wait` and `crypto`.
 
 use super::super::error::{Findings, Reported};
 use super::super::problem::Problem;
-use super::super::{TokenRules, WaitLimits, path, wire};
+use super::super::{CacheLimits, Crypto, TokenRules, WaitLimits, path, wire};
 use super::text::{self, HOUR, MILLISECOND, YEAR};
 use super::{each, optional};
 use crate::token::bearer::Carrier;
@@ -13,6 +13,10 @@ const MAX_BYTES: usize = 24_576;
 /// More than any proxy lets through in one header.
 const MOST_BYTES: usize = 1024 * 1024;
 const TYPES: [&str; 2] = ["jwt", "at+jwt"];
+const CACHED: usize = 4096;
+/// Some kilobytes each, in every worker.
+const MOST_CACHED: usize = 1_000_000;
+const CACHE_TTL: Duration = Duration::from_millis(500);
 const WAIT: Duration = Duration::from_secs(2);
 const WAITING: usize = 1024;
 /// Each waiting request holds memory of the proxy.
@@ -49,6 +53,24 @@ pub(super) fn compile(
         max_lifetime: Some(max_lifetime?).filter(|lifetime| !lifetime.is_zero()),
         types: types?,
     })
+}
+
+pub(super) fn cache(cache: &wire::Cache, findings: &mut Findings) -> Result<CacheLimits, Reported> {
+    let (entries, ttl) = (("cache", "entries"), ("cache", "ttl"));
+    let entries = text::number(cache.entries, CACHED, 1..=MOST_CACHED, entries, findings);
+    let ttl = text::duration(cache.ttl, CACHE_TTL, Duration::ZERO..=HOUR, ttl, findings);
+    Ok(CacheLimits {
+        entries: entries?,
+        ttl: ttl?,
+    })
+}
+
+pub(super) fn crypto(given: Option<wire::Crypto>) -> Crypto {
+    match given {
+        None | Some(wire::Crypto::Auto) => Crypto::Auto,
+        Some(wire::Crypto::Host) => Crypto::Host,
+        Some(wire::Crypto::Wasm) => Crypto::Wasm,
+    }
 }
 
 pub(super) fn wait(wait: &wire::Wait, findings: &mut Findings) -> Result<WaitLimits, Reported> {

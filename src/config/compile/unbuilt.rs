@@ -4,8 +4,8 @@
 use super::super::error::{Findings, Reported};
 use super::super::path;
 use super::super::problem::Problem;
+use super::super::wire::Config;
 use super::super::wire::issuer::GroupsOverage;
-use super::super::wire::{Cache, Config, Crypto};
 
 /// Refuses what stands in fields of its own. The functions below refuse what stands among choices.
 pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
@@ -15,13 +15,6 @@ pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
         refuse_if(graph, &field, "group look-ups in Microsoft Graph", findings);
     }
     let mut refuse = |given, field, feature| refuse_if(given, field, feature, findings);
-
-    let caches = |cache: &Cache| cache.ttl.is_none_or(|ttl| !ttl.0.is_zero());
-    refuse(
-        wire.cache.as_ref().is_some_and(caches),
-        "cache.ttl",
-        "caches of verified tokens",
-    );
 
     let forward = &wire.forward;
     let waits = forward
@@ -43,33 +36,12 @@ pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
     refuse(waits, "forward.scale_up_timeout", "scale-up timeouts");
     refuse(filters, "forward.filter_models", "filtered lists of models");
 
-    let document = wire.replies.protected_resource.is_some();
-    refuse(
-        document,
-        "replies.protected_resource",
-        "protected-resource documents",
-    );
     refuse(
         wire.audit.export.is_some(),
         "audit.export",
         "exports of audit records",
     );
     refuse(wire.usage == Some(true), "usage", "records of token usage");
-    refuse(
-        wire.crypto == Some(Crypto::Host),
-        "crypto",
-        "signature checks by the host",
-    );
-
-    let hops = wire
-        .client_address
-        .trusted_hops
-        .is_some_and(|hops| hops > 0);
-    refuse(
-        hops,
-        "client_address.trusted_hops",
-        "forwarded client addresses",
-    );
 }
 
 fn refuse_if(given: bool, field: &str, feature: &'static str, findings: &mut Findings) {
@@ -92,31 +64,6 @@ pub(super) fn managed_identity(at: &str, findings: &mut Findings) -> Reported {
 
 pub(super) fn client_credentials(at: &str, findings: &mut Findings) -> Reported {
     not_built(at, "client_credentials", "leased tokens", findings)
-}
-
-pub(super) fn mfa(at: &str, findings: &mut Findings) -> Reported {
-    not_built(at, "mfa", "rules by sign-in strength", findings)
-}
-
-pub(super) fn auth_context(at: &str, findings: &mut Findings) -> Reported {
-    not_built(
-        at,
-        "auth_context",
-        "rules by authentication context",
-        findings,
-    )
-}
-
-pub(super) fn source(at: &str, findings: &mut Findings) -> Reported {
-    not_built(at, "source", "rules by source address", findings)
-}
-
-pub(super) fn time(at: &str, findings: &mut Findings) -> Reported {
-    not_built(at, "time", "rules by time", findings)
-}
-
-pub(super) fn peer(at: &str, findings: &mut Findings) -> Reported {
-    not_built(at, "peer", "rules by client certificate", findings)
 }
 
 /// Refuses one of several choices; `at` is where the choice is made.

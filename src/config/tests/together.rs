@@ -114,17 +114,12 @@ fn the_contract_s_example_lacks_only_what_is_not_built() {
         paths,
         [
             "audit.export",
-            "cache.ttl",
             "credentials[2].http",
             "credentials[3].token_exchange",
             "forward.filter_models",
             "forward.remap_upstream_auth",
             "forward.remap_upstream_unavailable",
             "issuers[0].groups_overage.graph",
-            "replies.protected_resource",
-            "rules[1].require.all[1].not.time",
-            "rules[2].require.any[1].all[1].source",
-            "rules[2].require.any[1].all[2].auth_context",
             "usage",
         ],
         "{errors}"

@@ -25,7 +25,8 @@ pub(in crate::config) struct Config {
     #[serde(default)]
     pub token: Token,
     /// Verified tokens that are remembered.
-    pub cache: Option<Cache>,
+    #[serde(default)]
+    pub cache: Cache,
     /// Requests that wait for keys or credentials at cold start.
     #[serde(default)]
     pub wait: Wait,
@@ -92,7 +93,6 @@ pub(in crate::config) struct Carrier {
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Cache {
     /// How many tokens. Default: 4096.
-    #[expect(dead_code, reason = "the cache is not built yet")]
     pub entries: Option<u64>,
     /// How long a token is remembered; 0s: not at all. Default: 500ms.
     pub ttl: Option<Span>,
@@ -147,16 +147,14 @@ pub(in crate::config) enum Detail {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "protected-resource documents are not built yet")]
 pub(in crate::config) struct ProtectedResource {
-    /// The resource's identifier, an https URI.
+    /// The resource's identifier, an https URI: where callers reach this gateway.
     pub resource: String,
     /// The scopes that clients may ask for.
     #[serde(default)]
     pub scopes: Vec<String>,
-    /// Default: the issuers.
-    #[serde(default)]
-    pub authorization_servers: Vec<String>,
+    /// Where tokens are had. Default: the issuers.
+    pub authorization_servers: Option<Vec<String>>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -178,6 +176,8 @@ pub(in crate::config) struct Limits {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct ClientAddress {
-    /// With n > 0 the client is the n-th entry from the right of `x-forwarded-for`. Default: 0.
+    /// With n > 0 the client is the n-th entry from the right of `x-forwarded-for`, as the filter
+    /// sees it: where Envoy itself has appended its peer (`use_remote_address: true`), that is the
+    /// first. Default: 0, the connection's own address.
     pub trusted_hops: Option<u64>,
 }

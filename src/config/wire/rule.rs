@@ -81,15 +81,16 @@ pub(in crate::config) enum Requirement {
     /// A managed identity: its ARM id (`xms_mirid`) or its `oid`.
     ManagedIdentity(String),
     /// `true`: signed in with several factors (`amr`).
-    Mfa(#[expect(dead_code, reason = "not built yet")] bool),
-    /// An authentication context (`acrs`).
-    AuthContext(#[expect(dead_code, reason = "not built yet")] String),
-    /// The client's address: CIDRs of IPv4 and IPv6.
-    Source(#[expect(dead_code, reason = "not built yet")] Vec<String>),
+    Mfa(bool),
+    /// An authentication context (`acrs`): c1 to c99.
+    AuthContext(String),
+    /// The client's address: CIDRs of IPv4 and IPv6, or single addresses. See `client_address`.
+    Source(Vec<String>),
     /// A window of the week.
-    Time(#[expect(dead_code, reason = "not built yet")] Window),
-    /// A pattern of the URI in the client certificate.
-    Peer(#[expect(dead_code, reason = "not built yet")] String),
+    Time(Window),
+    /// A pattern of the URI in the client certificate, as in `spiffe://contoso.com/ns/*/sa/nightly`.
+    /// The listener must check that certificate against a CA.
+    Peer(String),
     /// Any claim.
     Claim(Claim),
     /// All of these.
@@ -125,13 +126,13 @@ pub(in crate::config) struct Claim {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "rules by time are not built yet")]
 pub(in crate::config) struct Window {
     /// Days of the week. Default: all.
     pub days: Option<Vec<Day>>,
-    /// From this time of day, as in `08:00`.
+    /// From this time of day, as in `08:00`; later than `to`, the window goes across midnight and
+    /// belongs to the day it begins on.
     pub from: String,
-    /// To this time of day.
+    /// To this time of day, itself not in the window; `24:00` is the end of the day.
     pub to: String,
     /// As in `+01:00`. Default: UTC.
     pub utc_offset: Option<String>,

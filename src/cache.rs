@@ -1,0 +1,291 @@
+//! Verified tokens, remembered for a while: the same bytes need no second look at their signature.
+//!
+//! What is remembered is only that an issuer signed them ([`Authentic`]). Times, audience and policy
+//! are asked on every use. Entries are found by SHA-256 of the whole token, which itself is not
+//! kept. The least recently used make room when there are too many, or when they take too much.
+
+use crate::config::CacheLimits;
+use crate::time::Timestamp;
+use crate::token::verify::Authentic;
+use sha2::{Digest as _, Sha256};
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+/// Most that all entries of one VM may take, by [`weight`]: what 4096 tokens of a usual size need,
+/// and a bound where tokens are as long as they may be.
+const MAX_WEIGHT: usize = 32 * 1024 * 1024;
+
+/// Names a token by its contents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TokenDigest([u8; 32]);
+
+impl TokenDigest {
+    pub fn of(token: &str) -> Self {
+        Self(Sha256::digest(token).into())
+    }
+}
+
+/// The tokens of one VM.
+#[derive(Debug)]
+pub struct TokenCache {
+    ttl: Duration,
+    max_entries: usize,
+    max_weight: usize,
+    entries: HashMap<TokenDigest, Entry>,
+    /// From the least recent use to the most recent.
+    by_use: BTreeMap<Use, TokenDigest>,
+    uses: Use,
+    weight: usize,
+}
+
+/// Grows with every use of any entry.
+type Use = u64;
+
+#[derive(Debug)]
+struct Entry {
+    issuer: usize,
+    authentic: Authentic,
+    expires: Timestamp,
+    weight: usize,
+    used: Use,
+}
+
+/// A token found: the index of its issuer, and the proof.
+pub type Hit = (usize, Authentic);
+
+impl TokenCache {
+    pub fn new(limits: CacheLimits) -> Self {
+        Self {
+            ttl: limits.ttl,
+            max_entries: limits.entries,
+            max_weight: MAX_WEIGHT,
+            entries: HashMap::new(),
+            by_use: BTreeMap::new(),
+            uses: 0,
+            weight: 0,
+        }
+    }
+
+    /// False: nothing is ever found, so there is no need to ask.
+    pub fn is_on(&self) -> bool {
+        !self.ttl.is_zero()
+    }
+
+    pub fn find(&mut self, digest: &TokenDigest, now: Timestamp) -> Option<Hit> {
+        let entry = self.entries.get_mut(digest)?;
+        if now >= entry.expires {
+            self.remove(digest);
+            return None;
+        }
+        self.by_use.remove(&entry.used);
+        self.uses += 1;
+        entry.used = self.uses;
+        self.by_use.insert(self.uses, *digest);
+        Some((entry.issuer, entry.authentic.remembered()))
+    }
+
+    /// Remembers a token of that many bytes. Returns how many others had to go.
+    pub fn insert(
+        &mut self,
+        digest: TokenDigest,
+        bytes: usize,
+        issuer: usize,
+        authentic: &Authentic,
+        now: Timestamp,
+    ) -> usize {
+        let weight = weight(bytes);
+        if !self.is_on() || weight > self.max_weight {
+            return 0;
+        }
+        self.remove(&digest);
+        self.uses += 1;
+        let entry = Entry {
+            issuer,
+            authentic: authentic.clone(),
+            expires: now.plus(self.ttl),
+            weight,
+            used: self.uses,
+        };
+        self.by_use.insert(self.uses, digest);
+        self.entries.insert(digest, entry);
+        self.weight += weight;
+        let mut evicted = 0;
+        while self.entries.len() > self.max_entries || self.weight > self.max_weight {
+            let Some(oldest) = self.oldest() else { break };
+            self.remove(&oldest);
+            evicted += 1;
+        }
+        evicted
+    }
+
+    /// Forgets all tokens of an issuer: a key they were verified with may be gone.
+    pub fn forget_issuer(&mut self, issuer: usize) {
+        let gone: Vec<TokenDigest> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| entry.issuer == issuer)
+            .map(|(digest, _)| *digest)
+            .collect();
+        for digest in gone {
+            self.remove(&digest);
+        }
+    }
+
+    /// To be called now and then: drops entries that nobody has asked for since they expired. One
+    /// that stands behind a younger one goes no later than that one.
+    pub fn sweep(&mut self, now: Timestamp) {
+        while let Some(oldest) = self.oldest()
+            && self.entries.get(&oldest).is_none_or(|e| now >= e.expires)
+        {
+            self.remove(&oldest);
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    fn oldest(&self) -> Option<TokenDigest> {
+        self.by_use.first_key_value().map(|(_, digest)| *digest)
+    }
+
+    fn remove(&mut self, digest: &TokenDigest) {
+        if let Some(entry) = self.entries.remove(digest) {
+            self.by_use.remove(&entry.used);
+            self.weight = self.weight.saturating_sub(entry.weight);
+        }
+    }
+}
+
+/// What an entry takes, in bytes: its claims twice (as JSON values and as read), which are three
+/// quarters of the token, and what comes with any entry.
+const fn weight(token_bytes: usize) -> usize {
+    const FIXED: usize = 1024;
+    token_bytes.saturating_mul(2).saturating_add(FIXED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use crate::keys::jwk::Key;
+    use crate::token::jws::Unverified;
+    use crate::token::signature::{CheckedBy, JwtSimple};
+    use crate::token::verify::authenticate;
+    use serde_json::json;
+    use testbed::keys;
+    use testbed::mint::Token;
+    use testbed::persona::{AUDIENCE, Persona, TENANT};
+
+    fn authentic() -> Authentic {
+        let config = json!({
+            "issuers": [{"name": "contoso", "entra": {"tenants": [TENANT]}, "audiences": [AUDIENCE],
+                         "jwks": {"cluster": "entra"}}],
+            "credentials": [{"name": "c", "value": "hf_x"}],
+            "rules": [{"name": "r", "match": {}, "require": {"role": "x"}, "credential": "c"}],
+        });
+        let config = config::load(config.to_string().as_bytes(), &|_| None).unwrap();
+        let text = Token::of(Persona::Ada).build();
+        let token = Unverified::parse(&text, &["jwt".into()]).unwrap();
+        let key = Key::from_jwk(&keys::rsa().to_jwk()).unwrap();
+        authenticate(token, &config.issuers[0], &key, &JwtSimple).unwrap()
+    }
+
+    fn cache(entries: usize) -> TokenCache {
+        let ttl = Duration::from_secs(10);
+        TokenCache::new(CacheLimits { entries, ttl })
+    }
+
+    fn digest(n: usize) -> TokenDigest {
+        TokenDigest::of(&n.to_string())
+    }
+
+    const fn at(secs: u64) -> Timestamp {
+        Timestamp::from_secs(secs)
+    }
+
+    fn held(cache: &TokenCache) -> Vec<usize> {
+        let held = |n: &usize| cache.entries.contains_key(&digest(*n));
+        assert_eq!(cache.entries.len(), cache.by_use.len());
+        let weight: usize = cache.entries.values().map(|entry| entry.weight).sum();
+        assert_eq!(cache.weight, weight);
+        (0..100).filter(held).collect()
+    }
+
+    #[test]
+    fn finds_what_it_was_given_until_it_expires() {
+        let mut cache = cache(4);
+        assert!(cache.find(&digest(1), at(0)).is_none());
+        cache.insert(digest(1), 100, 7, &authentic(), at(0));
+        let (issuer, found) = cache.find(&digest(1), at(9)).unwrap();
+        assert_eq!((issuer, found.checked_by), (7, CheckedBy::Cache));
+        assert!(cache.find(&digest(2), at(9)).is_none());
+        // Use does not prolong it.
+        assert!(cache.find(&digest(1), at(10)).is_none());
+        assert!(held(&cache).is_empty());
+    }
+
+    #[test]
+    fn the_least_recently_used_make_room() {
+        let (mut cache, authentic) = (cache(3), authentic());
+        for n in 0..3 {
+            assert_eq!(cache.insert(digest(n), 100, 0, &authentic, at(0)), 0);
+        }
+        cache.find(&digest(0), at(1));
+        assert_eq!(cache.insert(digest(3), 100, 0, &authentic, at(1)), 1);
+        assert_eq!(held(&cache), [0, 2, 3]);
+        assert_eq!(cache.insert(digest(3), 100, 0, &authentic, at(1)), 0);
+        assert_eq!(cache.insert(digest(4), 100, 0, &authentic, at(1)), 1);
+        assert_eq!(held(&cache), [0, 3, 4]);
+    }
+
+    #[test]
+    fn bytes_are_bounded_too() {
+        let (mut cache, authentic) = (cache(100), authentic());
+        cache.max_weight = 3 * weight(100);
+        for n in 0..3 {
+            cache.insert(digest(n), 100, 0, &authentic, at(0));
+        }
+        assert_eq!(cache.insert(digest(3), 101, 0, &authentic, at(0)), 2);
+        assert_eq!(held(&cache), [2, 3]);
+        assert_eq!(cache.insert(digest(4), 10_000, 0, &authentic, at(0)), 0);
+        assert_eq!(held(&cache), [2, 3]);
+    }
+
+    #[test]
+    fn an_issuer_is_forgotten_alone() {
+        let (mut cache, authentic) = (cache(10), authentic());
+        for n in 0..6 {
+            cache.insert(digest(n), 100, n % 2, &authentic, at(0));
+        }
+        cache.forget_issuer(0);
+        assert_eq!(held(&cache), [1, 3, 5]);
+    }
+
+    #[test]
+    fn what_nobody_asks_for_is_swept() {
+        let (mut cache, authentic) = (cache(10), authentic());
+        cache.insert(digest(0), 100, 0, &authentic, at(0));
+        cache.insert(digest(1), 100, 0, &authentic, at(5));
+        cache.find(&digest(0), at(6));
+        cache.sweep(at(9));
+        assert_eq!(held(&cache), [0, 1]);
+        // 0 stands behind 1, which was used before it.
+        cache.sweep(at(10));
+        assert_eq!(held(&cache), [0, 1]);
+        cache.sweep(at(15));
+        assert!(held(&cache).is_empty());
+    }
+
+    #[test]
+    fn off_means_off() {
+        let ttl = Duration::ZERO;
+        let mut cache = TokenCache::new(CacheLimits { entries: 5, ttl });
+        cache.insert(digest(0), 100, 0, &authentic(), at(0));
+        assert!(!cache.is_on() && cache.is_empty());
+    }
+}

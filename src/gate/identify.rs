@@ -1,0 +1,142 @@
+//! Who signed a token: from memory, or by taking it apart, finding its key and checking.
+
+use super::Call;
+use super::judge::{Judge, Patience};
+use crate::cache::TokenDigest;
+use crate::decision::{Denial, KeysLack, excerpt};
+use crate::keys::jwk::Key;
+use crate::keys::ring::{Fetch, Found, KeyRing};
+use crate::metrics;
+use crate::time::Timestamp;
+use crate::token::issuer::Issuer;
+use crate::token::jws::Unverified;
+use crate::token::verify::{Authentic, authenticate, pick_issuer};
+
+/// What a look at a token has led to.
+#[derive(Debug)]
+pub enum Identified {
+    /// The issuer of that index signed it.
+    As(usize, Authentic),
+    /// The keys of that ring are on their way.
+    Wait { ring: usize },
+}
+
+impl Judge<'_> {
+    pub(super) fn identify(&mut self, token: &str) -> Result<Identified, Denial> {
+        if !self.cache.is_on() {
+            return self.examine(token);
+        }
+        let digest = TokenDigest::of(token);
+        if let Some((issuer, authentic)) = self.cache.find(&digest, self.surroundings.now)
+            && self.may_use_keys(issuer)
+        {
+            return Ok(Identified::As(issuer, authentic));
+        }
+        self.count(metrics::CACHE_MISSES);
+        let identified = self.examine(token)?;
+        if let Identified::As(issuer, authentic) = &identified {
+            let (bytes, now) = (token.len(), self.surroundings.now);
+            let evicted = self.cache.insert(digest, bytes, *issuer, authentic, now);
+            (0..evicted).for_each(|_| self.count(metrics::CACHE_EVICTIONS));
+        }
+        Ok(identified)
+    }
+
+    /// What stale keys once verified counts no more than they do.
+    fn may_use_keys(&self, issuer: usize) -> bool {
+        let ring = self.rings.get(issuer);
+        ring.is_some_and(|ring| ring.is_usable(self.surroundings.now))
+    }
+
+    fn examine(&mut self, token: &str) -> Result<Identified, Denial> {
+        let token = Unverified::parse(token, &self.config.token.types)?;
+        let index = pick_issuer(&token, &self.config.issuers)?;
+        let (Some(issuer), Some(ring)) =
+            (self.config.issuers.get(index), self.rings.get_mut(index))
+        else {
+            return Err(Denial::Internal("an issuer without keys"));
+        };
+        let key = match find_key(ring, issuer, &token, self.surroundings.now)? {
+            KeyLookup::Found(key) => key,
+            KeyLookup::Lacking(lack) => {
+                wait_for_keys(ring, issuer, lack, self.patience)?;
+                return Ok(Identified::Wait { ring: index });
+            }
+            KeyLookup::Unknown => {
+                let fetch = wait_for_newer(ring, issuer, self.surroundings.now, self.patience)?;
+                self.calls
+                    .extend(fetch.map(|fetch| Call::for_keys(index, fetch)));
+                return Ok(Identified::Wait { ring: index });
+            }
+        };
+        let authentic = authenticate(token, issuer, key, self.signatures)?;
+        Ok(Identified::As(index, authentic))
+    }
+}
+
+enum KeyLookup<'k> {
+    Found(&'k Key),
+    /// We hold keys, but not that one: a newer set may have it.
+    Unknown,
+    Lacking(KeysLack),
+}
+
+fn find_key<'k>(
+    ring: &'k KeyRing,
+    issuer: &Issuer,
+    token: &Unverified<'_>,
+    now: Timestamp,
+) -> Result<KeyLookup<'k>, Denial> {
+    match ring.find(token.kid.as_deref(), token.algorithm, now) {
+        Found::Key(key) => Ok(KeyLookup::Found(key)),
+        Found::Unknown => Ok(KeyLookup::Unknown),
+        Found::Lacking(lack) => Ok(KeyLookup::Lacking(lack)),
+        Found::Ambiguous => Err(Denial::KeyUnknown {
+            issuer: issuer.name.clone(),
+        }),
+        Found::WrongAlgorithm => Err(Denial::AlgorithmNotAllowed {
+            algorithm: excerpt(token.algorithm.name()),
+        }),
+    }
+}
+
+/// There are no usable keys at all: waiting helps only if some can come in time.
+fn wait_for_keys(
+    ring: &KeyRing,
+    issuer: &Issuer,
+    lack: KeysLack,
+    patience: Patience,
+) -> Result<(), Denial> {
+    match patience {
+        Patience::Until(deadline) if ring.may_answer_by(deadline) => Ok(()),
+        Patience::RoomIsFull => Err(unavailable(issuer, KeysLack::TooManyWaiting)),
+        Patience::Until(_) | Patience::TimeIsUp => Err(unavailable(issuer, lack)),
+    }
+}
+
+/// The token's key is not among ours: waits for a newer set if one is coming or may be fetched now.
+fn wait_for_newer(
+    ring: &mut KeyRing,
+    issuer: &Issuer,
+    now: Timestamp,
+    patience: Patience,
+) -> Result<Option<Fetch>, Denial> {
+    let unknown = || Denial::KeyUnknown {
+        issuer: issuer.name.clone(),
+    };
+    match patience {
+        Patience::TimeIsUp => Err(unknown()),
+        Patience::RoomIsFull => Err(unavailable(issuer, KeysLack::TooManyWaiting)),
+        Patience::Until(_) => match ring.demand(now) {
+            (true, fetch) => Ok(fetch),
+            (false, _) => Err(unknown()),
+        },
+    }
+}
+
+fn unavailable(issuer: &Issuer, reason: KeysLack) -> Denial {
+    Denial::KeysUnavailable {
+        issuer: issuer.name.clone(),
+        reason,
+    }
+}

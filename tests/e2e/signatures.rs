@@ -1,0 +1,279 @@
+//! Which way signatures are checked in a real Envoy, and that all ways agree.
+
+use super::gateway::{Gateway, SOON, header, wait_until};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+use testbed::entra::Entra;
+use testbed::envoy::{Envoy, EnvoyConfig};
+use testbed::keys::{self, Algorithm, SigningKey};
+use testbed::mint::Token;
+use testbed::persona::{Persona, REALM_AUDIENCE, REALM_ISSUER};
+
+/// One worker, so that a second use finds the first one's memory; Kim's realm beside Contoso.
+fn settings(config: EnvoyConfig, crypto: &str, ttl: &str) -> EnvoyConfig {
+    let names: Vec<_> = Algorithm::ALL.iter().map(|own| own.name()).collect();
+    let jwks: Vec<Value> = [Algorithm::Es256, Algorithm::Es384, Algorithm::EdDsa]
+        .into_iter()
+        .map(|algorithm| keys::cached(algorithm).to_jwk())
+        .chain([any_rsa()])
+        .collect();
+    config.concurrency(1).change_policy(|policy| {
+        policy["crypto"] = json!(crypto);
+        policy["cache"] = json!({"ttl": ttl});
+        policy["issuers"].as_array_mut().unwrap().push(json!({
+            "name": "realm",
+            "oidc": {"issuer": REALM_ISSUER},
+            "audiences": [REALM_AUDIENCE],
+            "algorithms": names,
+            "jwks": {"inline": {"keys": jwks}},
+        }));
+        let rule = json!({"name": "realm", "match": {"issuers": ["realm"]},
+                          "require": {"issuer": "realm"}, "credential": "hf-read"});
+        policy["rules"].as_array_mut().unwrap().push(rule);
+    })
+}
+
+/// Serves every RSA algorithm.
+fn any_rsa() -> Value {
+    let mut jwk = keys::rsa().to_jwk();
+    jwk.as_object_mut().unwrap().remove("alg");
+    jwk
+}
+
+impl Gateway {
+    async fn with_crypto(crypto: &str, ttl: &str) -> Self {
+        let entra = Entra::start().await.unwrap();
+        let gateway = Self::cold(entra, |config| settings(config, crypto, ttl)).await;
+        let fetched = || async {
+            let name = "wasmcustom.entragate.key_fetches.contoso.good";
+            gateway.envoy.stat(name).await.unwrap() >= 2
+        };
+        wait_until("the worker has keys", fetched).await;
+        gateway
+    }
+
+    /// The decision's code and which way the signature was checked.
+    async fn outcome(&self, token: &str) -> (Value, Value) {
+        let id = header(&self.chat(token).await, "x-request-id").to_owned();
+        let record = self
+            .envoy
+            .wait_for_audit(|record| record["request_id"] == id, SOON);
+        let record = record.await.unwrap();
+        (record["code"].clone(), record["verified_by"].clone())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_host_checks_signatures_by_default_and_a_second_use_needs_none() {
+    let gateway = Gateway::with_crypto("auto", "10s").await;
+    let token = gateway.token(Persona::Ada);
+    for way in ["host", "cache", "cache"] {
+        let expected = (json!("permitted"), json!(way));
+        assert_eq!(gateway.outcome(&token).await, expected);
+    }
+    let said = |line: &str| line.contains("signatures are checked by the host");
+    gateway.envoy.wait_for_log(said, SOON).await.unwrap();
+    for (way, count) in [("host", 1), ("cache", 2)] {
+        let name = format!("wasmcustom.entragate.verified_by.{way}");
+        let counted = || async { gateway.envoy.stat(&name).await.unwrap() == count };
+        wait_until("each check is counted", counted).await;
+    }
+    let misses = "wasmcustom.entragate.cache.misses";
+    assert_eq!(gateway.envoy.stat(misses).await.unwrap(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_ways_agree_on_every_vector() {
+    let host = Gateway::with_crypto("host", "0s").await;
+    let wasm = Gateway::with_crypto("wasm", "0s").await;
+    let caching = Gateway::with_crypto("auto", "1h").await;
+    for (what, token) in vectors() {
+        let (code, way) = host.outcome(&token).await;
+        let (same, wasm_way) = wasm.outcome(&token).await;
+        assert_eq!(code, same, "{what}: by the host, and in wasm");
+        for _ in 0..2 {
+            assert_eq!(caching.outcome(&token).await.0, code, "{what}: cached");
+        }
+        let expected = match what.ends_with(" honest") {
+            true => "permitted",
+            false => "signature_invalid",
+        };
+        assert_eq!(code, expected, "{what}");
+        let held = code == "permitted";
+        assert_eq!(wasm_way, json!(held.then_some("wasm")), "{what}");
+        let native = !what.starts_with("PS") && !what.starts_with("Ed");
+        let host_way = held.then_some(if native { "host" } else { "wasm" });
+        assert_eq!(way, json!(host_way), "{what}");
+    }
+}
+
+/// Tokens of the realm by what is odd about their signatures.
+fn vectors() -> Vec<(String, String)> {
+    let mut vectors = Vec::new();
+    for algorithm in Algorithm::ALL {
+        let key = keys::cached(algorithm);
+        let signer = Token::of(Persona::Kim).signed_by(&key).algorithm(algorithm);
+        let honest = signer.build();
+        for (what, signature) in signatures(algorithm, &key, &honest) {
+            let (signed, _) = honest.rsplit_once('.').unwrap();
+            let signature = URL_SAFE_NO_PAD.encode(signature);
+            vectors.push((
+                format!("{algorithm} {what}"),
+                format!("{signed}.{signature}"),
+            ));
+        }
+    }
+    vectors
+}
+
+fn signatures(
+    algorithm: Algorithm,
+    key: &SigningKey,
+    honest: &str,
+) -> Vec<(&'static str, Vec<u8>)> {
+    let (signed, signature) = honest.rsplit_once('.').unwrap();
+    let good = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    let half = good.len() / 2;
+    let changed = |at: usize| {
+        let mut bytes = good.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    let mut signatures = vec![
+        ("honest", good.clone()),
+        ("first bit", changed(0)),
+        ("middle bit", changed(half)),
+        ("last bit", changed(good.len() - 1)),
+        ("one byte", vec![1]),
+        ("short", good[..good.len() - 1].to_vec()),
+        ("long", [&good[..], &[0]].concat()),
+        ("zero in front", [&[0], &good[..]].concat()),
+        ("all zeros", vec![0; good.len()]),
+        ("all ones", vec![0xff; good.len()]),
+        ("halves swapped", [&good[half..], &good[..half]].concat()),
+        (
+            "first half zero",
+            [&vec![0; half][..], &good[half..]].concat(),
+        ),
+        (
+            "second half zero",
+            [&good[..half], &vec![0; half][..]].concat(),
+        ),
+        ("of another text", key.sign_raw(algorithm, b"another text")),
+    ];
+    if algorithm.is_rsa() {
+        for other in Algorithm::ALL {
+            if other.is_rsa() && other != algorithm {
+                let crossed = key.sign_raw(other, signed.as_bytes());
+                signatures.push(("of another algorithm", crossed));
+            }
+        }
+        let stranger = keys::other_rsa().sign_raw(algorithm, signed.as_bytes());
+        signatures.push(("of another key", stranger));
+    }
+    if let Some(order) = order(algorithm) {
+        let (r, s) = good.split_at(half);
+        // Both s and order − s verify in ECDSA; s + order is out of range.
+        signatures.push(("honest", [r, &subtract(&order, s)].concat()));
+        signatures.push(("s is the order", [r, &order].concat()));
+        signatures.push(("r is the order", [&order, s].concat()));
+        let number = |bytes: &[u8]| [&[2, bytes.len() as u8 + 1, 0], bytes].concat();
+        let der = [number(r), number(s)].concat();
+        signatures.push(("as DER", [&[0x30, der.len() as u8], &der[..]].concat()));
+    }
+    signatures
+}
+
+/// The order of the curve's group (SEC 2 §2.4.2, §2.5.1).
+fn order(algorithm: Algorithm) -> Option<Vec<u8>> {
+    let digits = match algorithm {
+        Algorithm::Es256 => "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
+        Algorithm::Es384 => {
+            "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf\
+             581a0db248b0a77aecec196accc52973"
+        }
+        _ => return None,
+    };
+    let byte = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
+    Some((0..digits.len()).step_by(2).map(byte).collect())
+}
+
+/// Of numbers in as many big-endian bytes, the first one larger.
+fn subtract(from: &[u8], number: &[u8]) -> Vec<u8> {
+    let mut borrow = 0;
+    let mut difference = vec![0; from.len()];
+    for at in (0..from.len()).rev() {
+        let value = i16::from(from[at]) - i16::from(number[at]) - borrow;
+        borrow = i16::from(value < 0);
+        difference[at] = value.rem_euclid(256) as u8;
+    }
+    difference
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retired_key_takes_what_is_remembered_along() {
+    let gateway = Gateway::with(|config| {
+        config.concurrency(1).change_policy(|policy| {
+            policy["cache"] = json!({"ttl": "1h"});
+            policy["issuers"][0]["jwks"] =
+                json!({"cluster": "entra", "refresh": "1s", "cooldown": "1s"});
+        })
+    });
+    let gateway = gateway.await;
+    let token = gateway.token(Persona::Ada);
+    for way in ["host", "cache"] {
+        assert_eq!(gateway.outcome(&token).await.1, way);
+    }
+    gateway.entra.rotate();
+    gateway.entra.retire();
+    let refused = || async { gateway.outcome(&token).await.0 == "key_unknown" };
+    wait_until("the retired key is gone", refused).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_can_is_accepted_where_it_must() {
+    let entra = Entra::start().await.unwrap();
+    let hf = testbed::hf::HuggingFace::start().await.unwrap();
+    let config = EnvoyConfig::gateway(&entra, &hf).unwrap();
+    let validation = Envoy::validate(&settings(config, "host", "0s")).await;
+    let validation = validation.unwrap();
+    assert!(validation.is_ok(), "{}", validation.log);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_warm_permit_costs_few_host_calls() {
+    let gateway = Gateway::with(|config| {
+        config.log_level("trace").change_policy(|policy| {
+            policy["cache"] = json!({"ttl": "1h"});
+            policy["forward"] = json!({});
+        })
+    });
+    let gateway = gateway.await;
+    let token = gateway.token(Persona::Ada);
+    for _ in 0..8 {
+        gateway.chat(&token).await; // Until either worker knows the token.
+    }
+    let before = gateway.envoy.log_lines().len();
+    assert_eq!(
+        gateway.outcome(&token).await,
+        (json!("permitted"), json!("cache"))
+    );
+    let begins = |line: &str| line.contains("[host->vm] proxy_on_request_headers(");
+    let ends = |line: &str| line.contains("[host->vm] proxy_on_done(");
+    gateway
+        .envoy
+        .wait_for_log(|line| ends(line), SOON)
+        .await
+        .unwrap();
+    let lines = gateway.envoy.log_lines().split_off(before);
+    let begin = lines.iter().find(|line| begins(line)).unwrap();
+    let thread = format!("][{}][trace]", begin.split("][").nth(1).unwrap());
+    let calls: Vec<&String> = lines
+        .iter()
+        .filter(|line| line.contains(&thread))
+        .skip_while(|line| !begins(line))
+        .take_while(|line| !ends(line))
+        .filter(|line| line.contains("[vm->host]") && !line.contains("proxy_increment_metric"))
+        .collect();
+    assert!((8..=12).contains(&calls.len()), "{calls:#?}");
+}

@@ -1,0 +1,205 @@
+//! Bodies on their way: late keys, slow callers, hosts that keep them back, shadow rules.
+
+use super::support::*;
+use super::*;
+
+#[test]
+fn keys_and_body_come_in_either_order() {
+    let llama = body("meta/llama");
+    let secret = body("secret/one");
+    for (body, code) in [(&llama, "permitted"), (&secret, "denied_by_rule")] {
+        // All of the body first.
+        let mut bench = Bench::cold(&by_model());
+        let (id, ruling) = sent("/v1/x", body).begin(&mut bench);
+        assert_eq!(ruling.step, Step::Wait);
+        assert_eq!(feed(&mut bench, id, body.as_bytes(), 5), None);
+        bench.answer(jwks(&[&keys::rsa()]));
+        assert_eq!(bench.resume_woken(), [(id, code.to_owned())]);
+        // Half of it first.
+        let mut bench = Bench::cold(&by_model());
+        let (id, _) = sent("/v1/x", body).begin(&mut bench);
+        let (first, rest) = body.as_bytes().split_at(20);
+        assert_eq!(
+            bench
+                .gate
+                .body(id, Some(first), false, bench.now, &JwtSimple),
+            None
+        );
+        bench.answer(jwks(&[&keys::rsa()]));
+        assert_eq!(bench.resume_woken(), [(id, "inspecting".to_owned())]);
+        assert_eq!(code_of(&feed(&mut bench, id, rest, 3).unwrap()), code);
+        // The keys last, for a body that an anonymous rule asked for.
+        let mut bench = Bench::cold(&by_model());
+        let (id, ruling) = sent("/demo", body).begin(&mut bench);
+        assert_eq!(ruling.step, Step::Inspect);
+        let ruling = bench
+            .gate
+            .body(id, Some(body.as_bytes()), true, bench.now, &JwtSimple);
+        assert_eq!(ruling.unwrap().step, Step::Wait);
+        bench.answer(jwks(&[&keys::rsa()]));
+        assert_eq!(bench.resume_woken(), [(id, code.to_owned())]);
+    }
+}
+
+#[test]
+fn a_token_that_expires_while_its_body_comes_is_refused() {
+    let mut bench = Bench::warm(&by_model());
+    let token = ada().claim(
+        "exp",
+        bench
+            .now
+            .plus(std::time::Duration::from_secs(30))
+            .as_millis()
+            / 1000,
+    );
+    let llama = body("meta/llama");
+    let request = Sent {
+        token: Some(token.build()),
+        ..sent("/v1/x", &llama)
+    };
+    let (id, ruling) = request.begin(&mut bench);
+    assert_eq!(ruling.step, Step::Inspect);
+    assert_eq!(
+        bench
+            .gate
+            .body(id, Some(b"{"), false, bench.now, &JwtSimple),
+        None
+    );
+    bench.advance(200);
+    let ruling = bench.gate.body(
+        id,
+        Some(&llama.as_bytes()[1..]),
+        true,
+        bench.now,
+        &JwtSimple,
+    );
+    assert_eq!(code_of(&ruling.unwrap()), "token_expired");
+}
+
+#[test]
+fn a_host_that_keeps_the_body_back_is_found_out() {
+    let mut bench = Bench::warm(&by_model());
+    let (id, _) = sent("/v1/x", "{}").begin(&mut bench);
+    bench.advance(1);
+    assert_eq!(bench.resume_woken(), []);
+    bench.advance(2);
+    assert_eq!(bench.resume_woken(), [(id, "internal".to_owned())]);
+    assert!(!bench.gate.is_permitted(id));
+    let told = bench
+        .gate
+        .take_notices()
+        .into_iter()
+        .any(|notice| match notice {
+            Notice::Log(log::Level::Error, text) => {
+                text.contains("allow_on_headers_stop_iteration")
+            }
+            _ => false,
+        });
+    assert!(told);
+    bench.gate.finish(id, Some(500), bench.now);
+    let record = bench.audit().remove(0);
+    assert!(
+        record["reason"]
+            .as_str()
+            .unwrap()
+            .contains("allow_on_headers_stop_iteration")
+    );
+    // Once a body has come, a slow caller is only slow.
+    let llama = body("meta/llama");
+    let (first, _) = sent("/v1/x", &llama).begin(&mut bench);
+    let (second, _) = sent("/v1/x", &llama).begin(&mut bench);
+    assert_eq!(
+        bench
+            .gate
+            .body(first, Some(b""), false, bench.now, &JwtSimple),
+        None
+    );
+    bench.advance(600);
+    assert_eq!(bench.resume_woken(), []);
+    for id in [first, second] {
+        assert_eq!(
+            code_of(&feed(&mut bench, id, llama.as_bytes(), 9).unwrap()),
+            "permitted"
+        );
+    }
+}
+
+#[test]
+fn a_slow_caller_is_told_from_a_host_that_keeps_the_body_back() {
+    let mut bench = Bench::warm(&by_model());
+    let llama = body("meta/llama");
+    let (id, _) = sent("/v1/x", &llama).begin(&mut bench);
+    bench.gate.note_received(id, 900);
+    for _ in 0..3 {
+        bench.advance(5);
+        bench.gate.note_received(id, 900);
+        assert_eq!(
+            bench.resume_woken(),
+            [],
+            "nothing came, so nothing was kept back"
+        );
+    }
+    // Bytes came, but not to us.
+    bench.advance(5);
+    bench.gate.note_received(id, 950);
+    assert_eq!(bench.resume_woken(), [(id, "internal".to_owned())]);
+    let (_, ruling) = sent("/v1/x", &llama).begin(&mut bench);
+    assert_eq!(
+        code_of(&ruling),
+        "internal",
+        "at once, now that it is proven"
+    );
+    assert_eq!(sent("/models/meta/x", "{}").end(&mut bench).0, "permitted");
+}
+
+#[test]
+fn whoever_leaves_while_the_body_comes_is_counted_and_forgotten() {
+    let mut bench = Bench::warm(&by_model());
+    let (id, _) = sent("/v1/x", "{}").begin(&mut bench);
+    bench.gate.finish(id, None, bench.now);
+    assert!(bench.audit().is_empty());
+    assert_eq!(
+        bench
+            .gate
+            .body(id, Some(b"{}"), true, bench.now, &JwtSimple),
+        None
+    );
+    // The host's own limit was hit before ours.
+    let (id, _) = sent("/v1/x", "{}").begin(&mut bench);
+    bench.gate.finish(id, Some(413), bench.now);
+    assert_eq!(bench.audit()[0]["code"], "body_too_large");
+    // A piece that can't be read denies.
+    let (id, _) = sent("/v1/x", "{}").begin(&mut bench);
+    let ruling = bench.gate.body(id, None, false, bench.now, &JwtSimple);
+    assert_eq!(code_of(&ruling.unwrap()), "internal");
+}
+
+#[test]
+fn shadow_rules_see_the_model_without_holding_the_body() {
+    let mut settings = by_model();
+    settings["rules"] = json!([
+        {"name": "trial", "match": {"models": ["meta/*"]}, "require": {"role": "Model.Query"},
+         "effect": "deny", "mode": "shadow"},
+        {"name": "open", "require": {"role": "Model.Query"}, "credential": "hf-read"},
+    ]);
+    let mut bench = Bench::warm(&settings);
+    for (body, shadow, model) in [
+        (
+            body("meta/llama"),
+            json!([{"rule": "trial", "would": "deny"}]),
+            json!("meta/llama"),
+        ),
+        (body("other"), json!([]), json!("other")),
+        ("[".to_owned(), json!([]), Value::Null),
+    ] {
+        let (id, ruling) = sent("/v1/x", &body).begin(&mut bench);
+        assert_eq!(code_of(&ruling), "permitted", "at once");
+        assert!(bench.gate.wants_body(id));
+        assert_eq!(feed(&mut bench, id, body.as_bytes(), 4), None);
+        assert!(!bench.gate.wants_body(id));
+        bench.gate.finish(id, Some(200), bench.now);
+        let record = bench.audit().remove(0);
+        assert_eq!((&record["shadow"], &record["model"]), (&shadow, &model));
+        assert_eq!(record["code"], "permitted");
+    }
+}
