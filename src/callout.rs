@@ -1,5 +1,6 @@
 //! Calls of our own to other services: what to ask, and what came back. The host shell makes them.
 
+use crate::secret::Secret;
 use std::time::Duration;
 
 /// Where a callout goes.
@@ -82,13 +83,25 @@ fn is_authority(authority: &str) -> bool {
 }
 
 /// One request to make.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Callout {
     pub target: Target,
     pub method: &'static str,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
     pub timeout: Duration,
+}
+
+/// Without the values of headers, and the body: secrets may stand there.
+impl std::fmt::Debug for Callout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let headers: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Callout")
+            .field("method", &self.method)
+            .field("target", &self.target)
+            .field("headers", &headers)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Callout {
@@ -101,6 +114,13 @@ impl Callout {
             body: Vec::new(),
             timeout,
         }
+    }
+
+    /// The same with a bearer token.
+    pub fn bearer(mut self, token: &Secret) -> Self {
+        let value = format!("Bearer {}", token.expose());
+        self.headers.push(("authorization".into(), value));
+        self
     }
 }
 

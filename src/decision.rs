@@ -5,6 +5,7 @@ mod grant;
 
 pub use grant::Grant;
 
+use crate::revocation::{FeedLack, Ground};
 use crate::time::Timestamp;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -72,6 +73,10 @@ pub enum Denial {
         seconds: u64,
         limit: u64,
     },
+    /// The revocation feed names the caller, its client, session or token.
+    TokenRevoked {
+        ground: Ground,
+    },
 
     /// No rule is about such a request.
     NoRule,
@@ -100,6 +105,10 @@ pub enum Denial {
     KeysUnavailable {
         issuer: Arc<str>,
         reason: KeysLack,
+    },
+    /// There is no revocation feed to trust, and `on_stale` is `deny`.
+    RevocationUnavailable {
+        reason: FeedLack,
     },
     /// Something that cannot happen did.
     Internal(&'static str),
@@ -307,6 +316,12 @@ impl Denial {
                 InvalidToken,
                 format!("The token lives for {seconds} s, longer than the {limit} s accepted here"),
             ),
+            Self::TokenRevoked { .. } => facts(
+                401,
+                "token_revoked",
+                InvalidToken,
+                "The token has been revoked; sign in again, or ask your administrator why",
+            ),
 
             Self::NoRule => facts(
                 403,
@@ -360,6 +375,13 @@ impl Denial {
                 "The issuer's keys can't be had right now, so no token can be verified; your token \
                  may be fine: try again shortly",
             ),
+            Self::RevocationUnavailable { .. } => facts(
+                502,
+                "revocation_unavailable",
+                None,
+                "The list of revoked callers can't be had right now, so nobody can be let in; your \
+                 token may be fine: try again shortly",
+            ),
             Self::Internal(_) => facts(
                 500,
                 "internal",
@@ -385,6 +407,15 @@ impl Denial {
                 };
                 Some(format!("issuer {issuer}: {reason}"))
             }
+            Self::TokenRevoked { ground } => {
+                Some(format!("by {} of the revocation feed", ground.name()))
+            }
+            Self::RevocationUnavailable { reason } => Some(match reason {
+                FeedLack::NeverFetched => "no revocation feed has come yet".to_owned(),
+                FeedLack::Stale => {
+                    "the last good revocation feed is older than max_stale".to_owned()
+                }
+            }),
             Self::Internal(reason) => Some((*reason).to_owned()),
             _ => None,
         }

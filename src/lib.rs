@@ -1,7 +1,8 @@
 //! entragate: a proxy-wasm filter that lets Microsoft Entra ID identities, and nobody else, query
 //! Hugging Face endpoints.
 //!
-//! The rooms: [`gate`] assembles; [`token`], [`keys`], [`policy`], [`credential`], [`cache`] each do one part;
+//! The rooms: [`gate`] assembles; [`token`], [`keys`], [`revocation`], [`policy`], [`credential`],
+//! [`cache`] each do one part;
 //! [`decision`] names every outcome and [`reply`], [`audit`] and [`metrics`] show it; [`config`]
 //! makes the settings. Only `host` knows the host, and only wasm builds have it.
 
@@ -36,6 +37,7 @@ pub mod policy;
 pub mod reply;
 pub mod request;
 pub mod resource;
+pub mod revocation;
 pub mod secret;
 pub mod time;
 pub mod token;

@@ -10,7 +10,7 @@ pub fn decision(code: &str) -> String {
 /// Counts requests whose client hung up before there was a decision.
 pub const ABANDONED: &str = "entragate.abandoned";
 
-/// Counts requests that had to wait for keys.
+/// Counts requests that had to wait, for keys or for a feed.
 pub const WAITED: &str = "entragate.waited";
 
 /// Counts signatures that held, by the way they were checked; `cache` counts the cache's hits.
@@ -32,4 +32,10 @@ pub const CACHE_EVICTIONS: &str = "entragate.cache.evictions";
 pub fn key_fetch(issuer: &str, good: bool) -> String {
     let outcome = if good { "good" } else { "failed" };
     format!("entragate.key_fetches.{issuer}.{outcome}")
+}
+
+/// Counts fetches of the revocation feed by how they ended.
+pub fn revocation_fetch(good: bool) -> String {
+    let outcome = if good { "good" } else { "failed" };
+    format!("entragate.revocation_fetches.{outcome}")
 }

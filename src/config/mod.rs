@@ -28,6 +28,7 @@ use crate::keys::source::KeySource;
 use crate::model::endpoint::Endpoints;
 use crate::policy::rule::Policy;
 use crate::reply::ReplyStyle;
+use crate::revocation;
 use crate::token::bearer::Carrier;
 use crate::token::claim_path::ClaimPath;
 use crate::token::issuer::Issuer;
@@ -78,6 +79,7 @@ pub struct Config {
     pub client_address: ClientAddress,
     pub forward: Forwarding,
     pub replies: ReplyStyle,
+    pub revocation: Option<revocation::Source>,
     pub audit: AuditSettings,
     pub crypto: Crypto,
     /// First 16 hexadecimal digits of the SHA-256 of the configuration without its secrets: tells
@@ -111,6 +113,7 @@ pub struct TokenRules {
     pub types: Vec<String>,
 }
 
+/// Bounds of the requests that wait for keys or a feed.
 /// Bounds of the memory for verified tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheLimits {

@@ -297,8 +297,8 @@ impl fmt::Display for Problem {
             }
             Self::StaleBeforeRefresh { refresh, max_stale } => write!(
                 f,
-                "{} is shorter than `refresh` ({}), so that good keys would lapse between two \
-                 fetches; raise max_stale or lower refresh",
+                "{} is shorter than `refresh` ({}), so that a good answer would lapse between \
+                 two fetches; raise max_stale or lower refresh",
                 Shown(*max_stale),
                 Shown(*refresh)
             ),

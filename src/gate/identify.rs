@@ -1,6 +1,7 @@
 //! Who signed a token: from memory, or by taking it apart, finding its key and checking.
 
-use super::judge::{Judge, Needed, Patience};
+use super::Call;
+use super::judge::{Judge, Patience};
 use crate::cache::TokenDigest;
 use crate::decision::{Denial, KeysLack, excerpt};
 use crate::keys::jwk::Key;
@@ -21,14 +22,9 @@ pub enum Identified {
 }
 
 impl Judge<'_> {
-    /// A fetch that turns out necessary is left in `needed`.
-    pub(super) fn identify(
-        &mut self,
-        token: &str,
-        needed: &mut Needed,
-    ) -> Result<Identified, Denial> {
+    pub(super) fn identify(&mut self, token: &str) -> Result<Identified, Denial> {
         if !self.cache.is_on() {
-            return self.examine(token, needed);
+            return self.examine(token);
         }
         let digest = TokenDigest::of(token);
         if let Some((issuer, authentic)) = self.cache.find(&digest, self.surroundings.now)
@@ -37,7 +33,7 @@ impl Judge<'_> {
             return Ok(Identified::As(issuer, authentic));
         }
         self.count(metrics::CACHE_MISSES);
-        let identified = self.examine(token, needed)?;
+        let identified = self.examine(token)?;
         if let Identified::As(issuer, authentic) = &identified {
             let (bytes, now) = (token.len(), self.surroundings.now);
             let evicted = self.cache.insert(digest, bytes, *issuer, authentic, now);
@@ -52,7 +48,7 @@ impl Judge<'_> {
         ring.is_some_and(|ring| ring.is_usable(self.surroundings.now))
     }
 
-    fn examine(&mut self, token: &str, needed: &mut Needed) -> Result<Identified, Denial> {
+    fn examine(&mut self, token: &str) -> Result<Identified, Denial> {
         let token = Unverified::parse(token, &self.config.token.types)?;
         let index = pick_issuer(&token, &self.config.issuers)?;
         let (Some(issuer), Some(ring)) =
@@ -68,7 +64,8 @@ impl Judge<'_> {
             }
             KeyLookup::Unknown => {
                 let fetch = wait_for_newer(ring, issuer, self.surroundings.now, self.patience)?;
-                *needed = fetch.map(|fetch| (index, fetch));
+                self.calls
+                    .extend(fetch.map(|fetch| Call::for_keys(index, fetch)));
                 return Ok(Identified::Wait { ring: index });
             }
         };

@@ -8,13 +8,13 @@
 //! need the model deny; where the bytes prove it, they deny all that follow at once. If no bytes
 //! have come the caller is only slow, and the host's own idle timeouts end it.
 
-use super::judge::{Judgement, Signed};
+use super::judge::Judgement;
+use super::waiting::Asked;
 use super::{Exchange, Gate, Notice, Patience, Ruling, StreamId};
 use crate::decision::Denial;
 use crate::metrics;
 use crate::model::body::Body;
 use crate::model::{Lack, Model};
-use crate::request::Headers;
 use crate::time::Timestamp;
 use crate::token::signature::SignatureCheck;
 use std::collections::BTreeMap;
@@ -43,26 +43,8 @@ pub struct Inspection {
     first_piece_by: Timestamp,
 }
 
-/// Who is judged once the model is known.
-#[derive(Debug)]
-enum Asked {
-    /// Whoever it is: an anonymous rule may permit.
-    Anyone(Headers),
-    Caller(Box<Signed>),
-}
-
 impl Inspections {
-    pub fn enter(
-        &mut self,
-        id: StreamId,
-        signed: Option<Box<Signed>>,
-        headers: Headers,
-        first_piece_by: Timestamp,
-    ) {
-        let asked = match signed {
-            Some(signed) => Asked::Caller(signed),
-            None => Asked::Anyone(headers),
-        };
+    pub fn enter(&mut self, id: StreamId, asked: Asked, first_piece_by: Timestamp) {
         let inspection = Inspection {
             asked,
             first_piece_by,
@@ -146,27 +128,8 @@ impl Gate {
         }
         // Who is not here waits for keys, and will be judged with the model when they have come.
         let inspection = self.inspections.leave(id)?;
-        let judgement = self.after_body(id, inspection, now, signatures);
+        let judgement = self.look(id, inspection.asked, now, signatures);
         Some(self.rule(id, judgement))
-    }
-
-    /// Decides now that all is known that the body could tell.
-    fn after_body(
-        &mut self,
-        id: StreamId,
-        inspection: Inspection,
-        now: Timestamp,
-        signatures: &dyn SignatureCheck,
-    ) -> Judgement {
-        let mut signed = match inspection.asked {
-            Asked::Anyone(headers) => return self.look(id, headers, now, signatures),
-            Asked::Caller(signed) => signed,
-        };
-        self.judge(id, now, Patience::TimeIsUp, signatures, |judge| {
-            signed.request.model = judge.body.model();
-            let judgement = judge.conclude(*signed);
-            (judgement.unwrap_or_else(Judgement::Deny), None)
-        })
     }
 
     /// Decides without the body that the host keeps back, which denies where a rule needs it; gives a
@@ -200,7 +163,7 @@ impl Gate {
             self.notices
                 .push(Notice::Log(log::Level::Error, text.to_owned()));
         }
-        Some(self.after_body(id, inspection, now, signatures))
+        Some(self.look(id, inspection.asked, now, signatures))
     }
 
     /// The host has refused the body itself, since it may not hold that much of it.

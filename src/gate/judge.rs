@@ -1,12 +1,13 @@
 //! One request, one direction: headers → token → who signed it → verified claims → decision.
 
-use super::Notice;
 use super::identify::Identified;
+use super::waiting::Awaited;
+use super::{Call, Notice};
 use crate::audit::{Caller, Record};
 use crate::cache::TokenCache;
 use crate::config::Config;
 use crate::decision::Denial;
-use crate::keys::ring::{Fetch, KeyRing};
+use crate::keys::ring::KeyRing;
 use crate::metrics;
 use crate::model::Model;
 use crate::model::body::Body;
@@ -15,6 +16,7 @@ use crate::policy::surroundings::Surroundings;
 use crate::policy::trace::RuleTrace;
 use crate::request::{Headers, Request};
 use crate::resource::ProtectedResource;
+use crate::revocation::{Revocation, Standing};
 use crate::time::Timestamp;
 use crate::token::bearer;
 use crate::token::claims::Claims;
@@ -33,9 +35,10 @@ pub enum Judgement {
     Deny(Denial),
     /// It asks for the document about this resource.
     Metadata(Arc<ProtectedResource>),
-    /// The keys of that ring are on their way.
+    /// That is on its way. `signed`: what was found out until then, if the signature holds.
     Wait {
-        ring: usize,
+        awaited: Awaited,
+        signed: Option<Box<Signed>>,
     },
     /// A rule needs the model, and the body that names it is still to come. What was found out
     /// until then; nothing, where a rule that asks for no token needs it.
@@ -51,7 +54,7 @@ pub struct Signed {
     authentic: Authentic,
 }
 
-/// Whether a request may wait for keys.
+/// Whether a request may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
     Until(Timestamp),
@@ -64,12 +67,15 @@ pub enum Patience {
 pub struct Judge<'g> {
     pub config: &'g Config,
     pub rings: &'g mut [KeyRing],
+    pub revocation: Option<&'g Revocation>,
     pub cache: &'g mut TokenCache,
     pub record: &'g mut Record,
     pub notices: &'g mut Vec<Notice>,
     pub body: &'g mut Body,
     /// A permitted request whose body still comes, for shadow rules that name models.
     pub observed: &'g mut Option<Box<Signed>>,
+    /// Calls that a look has found necessary.
+    pub calls: &'g mut Vec<Call>,
     pub surroundings: Surroundings,
     /// Where how the rules met the request is written down.
     pub trace: Option<&'g mut Vec<RuleTrace>>,
@@ -77,19 +83,20 @@ pub struct Judge<'g> {
     pub signatures: &'g dyn SignatureCheck,
 }
 
-/// A fetch that a look has found necessary, and for which ring.
-pub type Needed = Option<(usize, Fetch)>;
-
 impl Judge<'_> {
-    pub fn judge(&mut self, headers: &Headers) -> (Judgement, Needed) {
-        let mut needed = None;
-        let judgement = self
-            .look(headers, &mut needed)
-            .unwrap_or_else(Judgement::Deny);
-        (judgement, needed)
+    pub fn judge(&mut self, headers: &Headers) -> Judgement {
+        self.look(headers).unwrap_or_else(Judgement::Deny)
     }
 
-    fn look(&mut self, headers: &Headers, needed: &mut Needed) -> Result<Judgement, Denial> {
+    /// Goes on with a request whose token's signature holds, and whose model may be known by now.
+    pub fn judge_signed(&mut self, mut signed: Signed) -> Judgement {
+        if signed.request.model == Model::Unread {
+            signed.request.model = self.body.model();
+        }
+        self.conclude(signed).unwrap_or_else(Judgement::Deny)
+    }
+
+    fn look(&mut self, headers: &Headers) -> Result<Judgement, Denial> {
         let request = self.read_request(headers)?;
         let resource = self.config.replies.protected_resource.as_ref();
         if let Some(resource) = resource.filter(|resource| resource.is_asked_by(&request)) {
@@ -115,9 +122,12 @@ impl Judge<'_> {
                     (denial, _) => denial,
                 }
             })?;
-        let (index, authentic) = match self.identify(token, needed)? {
+        let (index, authentic) = match self.identify(token)? {
             Identified::As(index, authentic) => (index, authentic),
-            Identified::Wait { ring } => return Ok(Judgement::Wait { ring }),
+            Identified::Wait { ring } => {
+                let (awaited, signed) = (Awaited::Keys(ring), None);
+                return Ok(Judgement::Wait { awaited, signed });
+            }
         };
         self.count(metrics::verified_by(authentic.checked_by));
         self.record.kid = authentic.kid.as_deref().map(str::to_owned);
@@ -131,7 +141,7 @@ impl Judge<'_> {
     }
 
     /// Decides once all that the decision needs is there.
-    pub fn conclude(&mut self, signed: Signed) -> Result<Judgement, Denial> {
+    fn conclude(&mut self, signed: Signed) -> Result<Judgement, Denial> {
         let (config, request) = (self.config, &signed.request);
         let Some(issuer) = config.issuers.get(signed.issuer) else {
             return Err(Denial::Internal("an issuer that is gone"));
@@ -140,6 +150,10 @@ impl Judge<'_> {
         let caller = signed
             .authentic
             .verify(issuer, &config.token, self.surroundings.now)?;
+        if self.must_wait_for_feed(&caller)? {
+            let (awaited, signed) = (Awaited::Revocation, Some(Box::new(signed)));
+            return Ok(Judgement::Wait { awaited, signed });
+        }
         if request.model == Model::Unread
             && config
                 .policy
@@ -158,6 +172,20 @@ impl Judge<'_> {
             permit,
             caller: Some(caller),
         })
+    }
+
+    /// Asked whenever a decision is made, wherever the token's claims come from.
+    fn must_wait_for_feed(&self, caller: &Claims) -> Result<bool, Denial> {
+        let Some(feed) = self.revocation else {
+            return Ok(false);
+        };
+        match (feed.standing(caller, self.surroundings.now), self.patience) {
+            (Standing::Clear, _) => Ok(false),
+            (Standing::Revoked(ground), _) => Err(Denial::TokenRevoked { ground }),
+            (Standing::Unknown(_), Patience::Until(by)) if feed.may_answer_by(by) => Ok(true),
+            (Standing::Unknown(_), _) if feed.is_lenient() => Ok(false),
+            (Standing::Unknown(reason), _) => Err(Denial::RevocationUnavailable { reason }),
+        }
     }
 
     /// What shadow rules would have done, now that the model of a permitted request is known.

@@ -1,10 +1,10 @@
 //! A look at a request: it is judged, and gets a place to wait where it can't be decided yet.
 
-use super::judge::{Judge, Judgement, Needed, Patience};
+use super::judge::{Judge, Judgement, Patience, Signed};
+use super::waiting::Asked;
 use super::{Gate, Notice, StreamId};
 use crate::decision::Denial;
 use crate::metrics;
-use crate::request::Headers;
 use crate::time::Timestamp;
 use crate::token::signature::SignatureCheck;
 
@@ -13,7 +13,7 @@ impl Gate {
     pub(super) fn look(
         &mut self,
         id: StreamId,
-        headers: Headers,
+        asked: Asked,
         now: Timestamp,
         signatures: &dyn SignatureCheck,
     ) -> Judgement {
@@ -22,50 +22,68 @@ impl Gate {
             true => Patience::RoomIsFull,
             false => Patience::Until(deadline),
         };
-        let judgement = self.judge(id, now, patience, signatures, |judge| judge.judge(&headers));
+        let judgement = self.judge(id, asked, (now, patience, deadline), signatures);
         if let Judgement::Wait { .. } = judgement {
             self.notices.push(Notice::Count(metrics::WAITED.to_owned()));
         }
-        self.seat(id, headers, now, deadline, judgement)
-    }
-
-    /// Gives a request that can't be decided yet its place to wait.
-    pub(super) fn seat(
-        &mut self,
-        id: StreamId,
-        headers: Headers,
-        now: Timestamp,
-        deadline: Timestamp,
-        judgement: Judgement,
-    ) -> Judgement {
-        match judgement {
-            Judgement::Wait { ring } => self.waiting.enter(id, ring, deadline, headers),
-            Judgement::Inspect(signed) => {
-                let first_piece_by = now.plus(self.config.wait.timeout);
-                self.inspections.enter(id, signed, headers, first_piece_by);
-                return Judgement::Inspect(None);
-            }
-            Judgement::Metadata(_) | Judgement::Permit { .. } | Judgement::Deny(_) => {}
-        }
         judgement
     }
 
-    pub(super) fn judge(
+    /// Looks again at a request that has waited until `deadline` at most.
+    pub(super) fn look_again(
         &mut self,
         id: StreamId,
+        asked: Asked,
+        deadline: Timestamp,
         now: Timestamp,
-        patience: Patience,
         signatures: &dyn SignatureCheck,
-        judge: impl FnOnce(&mut Judge<'_>) -> (Judgement, Needed),
     ) -> Judgement {
-        let Some(mut judge_of_it) = self.judge_of(id, now, patience, signatures) else {
+        let patience = match now < deadline {
+            true => Patience::Until(deadline),
+            false => Patience::TimeIsUp,
+        };
+        self.judge(id, asked, (now, patience, deadline), signatures)
+    }
+
+    /// Judges a request, and gives it its place to wait if it can't be decided yet.
+    fn judge(
+        &mut self,
+        id: StreamId,
+        asked: Asked,
+        (now, patience, deadline): (Timestamp, Patience, Timestamp),
+        signatures: &dyn SignatureCheck,
+    ) -> Judgement {
+        let Some(mut judge) = self.judge_of(id, now, patience, signatures) else {
             return Judgement::Deny(Denial::Internal("a request that never began"));
         };
-        let (judgement, fetch) = judge(&mut judge_of_it);
-        if let Some((ring, fetch)) = fetch {
-            self.call(ring, fetch);
+        let (judgement, headers) = match asked {
+            Asked::Anyone(headers) => (judge.judge(&headers), Some(headers)),
+            Asked::Caller(signed) => (judge.judge_signed(*signed), None),
+        };
+        // Who is known by now is not asked for the token again.
+        let asked = |signed: Option<Box<Signed>>| {
+            let anyone = headers.map(Asked::Anyone);
+            signed.map(Asked::Caller).or(anyone)
+        };
+        match judgement {
+            Judgement::Wait { awaited, signed } => match asked(signed) {
+                Some(asked) => {
+                    self.waiting.enter(id, awaited, deadline, asked);
+                    let signed = None;
+                    Judgement::Wait { awaited, signed }
+                }
+                None => Judgement::Deny(Denial::Internal("nobody to wait")),
+            },
+            Judgement::Inspect(signed) => match asked(signed) {
+                Some(asked) => {
+                    let first_piece_by = now.plus(self.config.wait.timeout);
+                    self.inspections.enter(id, asked, first_piece_by);
+                    Judgement::Inspect(None)
+                }
+                None => Judgement::Deny(Denial::Internal("nobody to inspect")),
+            },
+            Judgement::Metadata(_) | Judgement::Permit { .. } | Judgement::Deny(_) => judgement,
         }
-        judgement
     }
 
     pub(super) fn judge_of<'g>(
@@ -79,11 +97,13 @@ impl Gate {
         Some(Judge {
             config: &self.config,
             rings: &mut self.rings,
+            revocation: self.revocation.as_ref(),
             cache: &mut self.cache,
             record: &mut exchange.record,
             notices: &mut self.notices,
             body: &mut exchange.body,
             observed: &mut exchange.observed,
+            calls: &mut self.calls,
             surroundings: exchange.surroundings.at(now),
             trace: self.trace.as_mut(),
             patience,

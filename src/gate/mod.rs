@@ -2,6 +2,7 @@
 //! a response. What to do comes out: a step for the request, and calls, wake-ups and notices to be
 //! taken. It decides everything and touches nothing; the host shell does the reverse.
 
+mod answers;
 mod connection;
 mod identify;
 mod inspect;
@@ -12,25 +13,26 @@ mod waiting;
 
 use crate::audit::{self, Record};
 use crate::cache::TokenCache;
-use crate::callout::{Answer, Callout};
+use crate::callout::Callout;
 use crate::config::{AuditLog, Config};
 use crate::credential::select::select;
 use crate::decision::{Denial, Grant};
 use crate::forward::{self, Edit};
-use crate::keys::refresh::Attempt;
-use crate::keys::ring::{Fetch, KeyRing, Progress, Stage};
+use crate::keys::ring::KeyRing;
 use crate::metrics;
 use crate::model::body::Body;
 use crate::policy::surroundings::Surroundings;
 use crate::policy::trace::RuleTrace;
 use crate::reply::{Asker, Dialect, Reply, reply};
 use crate::request::Headers;
+use crate::revocation::Revocation;
 use crate::time::Timestamp;
 use crate::token::signature::SignatureCheck;
+pub use answers::Ticket;
 use inspect::{Inspections, Received};
 use judge::{Judgement, Patience, Signed};
 use std::collections::HashMap;
-use waiting::WaitingRoom;
+use waiting::{Asked, WaitingRoom};
 
 pub use connection::{Connection, Property, Wanted};
 
@@ -71,14 +73,6 @@ pub struct Call {
     pub callout: Callout,
 }
 
-/// What an answer belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticket {
-    ring: usize,
-    stage: Stage,
-    attempt: Attempt,
-}
-
 /// Something to tell the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
@@ -95,6 +89,7 @@ pub struct Gate {
     config: Config,
     wanted: Wanted,
     rings: Vec<KeyRing>,
+    revocation: Option<Revocation>,
     exchanges: HashMap<StreamId, Exchange>,
     waiting: WaitingRoom,
     inspections: Inspections,
@@ -126,7 +121,9 @@ impl Gate {
             .iter()
             .map(|source| KeyRing::new(source.clone(), now))
             .collect();
+        let feed = config.revocation.clone();
         Self {
+            revocation: feed.map(|source| Revocation::new(source, now)),
             waiting: WaitingRoom::new(config.wait.requests),
             cache: TokenCache::new(config.cache),
             wanted: Wanted::by(&config),
@@ -179,7 +176,7 @@ impl Gate {
             observed: None,
         };
         self.exchanges.insert(id, exchange);
-        let judgement = self.look(id, headers, now, signatures);
+        let judgement = self.look(id, Asked::Anyone(headers), now, signatures);
         self.rule(id, judgement)
     }
 
@@ -194,13 +191,8 @@ impl Gate {
         if let Some(judgement) = self.give_up_inspection(id, now, signatures) {
             return Some(self.rule(id, judgement));
         }
-        let (headers, deadline) = self.waiting.leave(id)?;
-        let patience = match now < deadline {
-            true => Patience::Until(deadline),
-            false => Patience::TimeIsUp,
-        };
-        let judgement = self.judge(id, now, patience, signatures, |judge| judge.judge(&headers));
-        let judgement = self.seat(id, headers, now, deadline, judgement);
+        let (asked, deadline) = self.waiting.leave(id)?;
+        let judgement = self.look_again(id, asked, deadline, now, signatures);
         Some(self.rule(id, judgement))
     }
 
@@ -245,51 +237,10 @@ impl Gate {
 
     /// Time goes by: begins what is due, and wakes those who have waited long enough.
     pub fn tick(&mut self, now: Timestamp) {
-        for ring in 0..self.rings.len() {
-            if let Some(fetch) = self.rings.get_mut(ring).and_then(|ring| ring.due(now)) {
-                self.call(ring, fetch);
-            }
-        }
+        self.begin_due(now);
         self.cache.sweep(now);
         self.wakeups.extend(self.waiting.overdue(now));
         self.wakeups.extend(self.inspections.overdue(now));
-    }
-
-    /// A callout has ended.
-    pub fn answered(&mut self, ticket: Ticket, answer: Answer, now: Timestamp) {
-        let Some(ring) = self.rings.get_mut(ticket.ring) else {
-            return;
-        };
-        let progress = ring.answered(ticket.stage, ticket.attempt, answer, now);
-        let issuer = self
-            .config
-            .issuers
-            .get(ticket.ring)
-            .map_or("", |issuer| &issuer.name);
-        match progress {
-            Progress::Next(fetch) => return self.call(ticket.ring, fetch),
-            Progress::Late => return,
-            Progress::Renewed { keys, dropped } => {
-                if dropped {
-                    self.cache.forget_issuer(ticket.ring);
-                }
-                let change = if dropped { ", an old one is gone" } else { "" };
-                let text = format!("issuer {issuer}: {keys} usable keys{change}");
-                self.notices
-                    .push(Notice::Count(metrics::key_fetch(issuer, true)));
-                self.notices.push(Notice::Log(log::Level::Info, text));
-            }
-            Progress::Failed(error) => {
-                let text = format!(
-                    "issuer {issuer}: its keys could not be fetched: {error}; the last good ones \
-                     serve until max_stale"
-                );
-                self.notices
-                    .push(Notice::Count(metrics::key_fetch(issuer, false)));
-                self.notices.push(Notice::Log(log::Level::Warn, text));
-            }
-        }
-        self.wakeups.extend(self.waiting.for_ring(ticket.ring));
     }
 
     /// Callouts to make, from the root.
@@ -304,22 +255,6 @@ impl Gate {
 
     pub fn take_notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices)
-    }
-
-    fn call(&mut self, ring: usize, fetch: Fetch) {
-        let Fetch {
-            stage,
-            attempt,
-            callout,
-        } = fetch;
-        self.calls.push(Call {
-            ticket: Ticket {
-                ring,
-                stage,
-                attempt,
-            },
-            callout,
-        });
     }
 
     /// Turns a judgement into a step, a record and a count.

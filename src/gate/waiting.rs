@@ -1,10 +1,29 @@
-//! Requests that wait for keys: bounded in number and time, each with the headers it is judged by
-//! when it resumes.
+//! Requests that wait for an answer of another service: bounded in number and time, each with what
+//! it is judged by when it resumes.
 
 use super::StreamId;
+use super::judge::Signed;
 use crate::request::Headers;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
+
+/// What a request waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// The keys of that ring.
+    Keys(usize),
+    /// The revocation feed.
+    Revocation,
+}
+
+/// Who is judged once what is missing has come.
+#[derive(Debug)]
+pub enum Asked {
+    /// Whoever it is: all is to be done.
+    Anyone(Headers),
+    /// Someone whose token's signature holds.
+    Caller(Box<Signed>),
+}
 
 #[derive(Debug)]
 pub struct WaitingRoom {
@@ -15,9 +34,9 @@ pub struct WaitingRoom {
 
 #[derive(Debug)]
 struct Guest {
-    ring: usize,
+    awaited: Awaited,
     deadline: Timestamp,
-    headers: Headers,
+    asked: Asked,
 }
 
 impl WaitingRoom {
@@ -32,21 +51,19 @@ impl WaitingRoom {
         self.guests.len() >= self.limit
     }
 
-    pub fn enter(&mut self, id: StreamId, ring: usize, deadline: Timestamp, headers: Headers) {
-        self.guests.insert(
-            id,
-            Guest {
-                ring,
-                deadline,
-                headers,
-            },
-        );
+    pub fn enter(&mut self, id: StreamId, awaited: Awaited, deadline: Timestamp, asked: Asked) {
+        let guest = Guest {
+            awaited,
+            deadline,
+            asked,
+        };
+        self.guests.insert(id, guest);
     }
 
-    pub fn leave(&mut self, id: StreamId) -> Option<(Headers, Timestamp)> {
+    pub fn leave(&mut self, id: StreamId) -> Option<(Asked, Timestamp)> {
         self.guests
             .remove(&id)
-            .map(|guest| (guest.headers, guest.deadline))
+            .map(|guest| (guest.asked, guest.deadline))
     }
 
     /// Those whose time is up.
@@ -54,9 +71,9 @@ impl WaitingRoom {
         self.select(|guest| now >= guest.deadline)
     }
 
-    /// Those who wait for that key ring.
-    pub fn for_ring(&self, ring: usize) -> Vec<StreamId> {
-        self.select(|guest| guest.ring == ring)
+    /// Those who wait for that.
+    pub fn waiting_for(&self, awaited: Awaited) -> Vec<StreamId> {
+        self.select(|guest| guest.awaited == awaited)
     }
 
     fn select(&self, wanted: impl Fn(&Guest) -> bool) -> Vec<StreamId> {

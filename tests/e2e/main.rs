@@ -12,4 +12,5 @@ mod hostile;
 mod keys;
 mod models;
 mod records;
+mod revocation;
 mod signatures;

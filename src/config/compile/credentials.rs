@@ -63,7 +63,8 @@ fn value(
     }
 }
 
-fn variable(
+/// The secret that stands in that variable.
+pub(super) fn variable(
     name: &str,
     env: Environment<'_>,
     at: &str,

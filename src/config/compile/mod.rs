@@ -2,6 +2,7 @@
 //! what the reading of the shapes has lost is not complained about twice.
 
 mod around;
+mod auth;
 mod credentials;
 mod endpoints;
 mod forward;
@@ -13,6 +14,7 @@ mod patterns;
 mod replies;
 mod require;
 mod resource;
+mod revocation;
 mod rules;
 mod text;
 mod token;
@@ -48,6 +50,7 @@ pub(super) fn compile(
         replies::compile(&wire.replies, issuers, findings)
     };
     let audit = replies::audit(&wire.audit, findings);
+    let revocation = revocation::compile(wire.revocation.as_ref(), env, findings);
     let (issuers, sources) = issuers?.into_iter().unzip();
     Ok(Config {
         issuers,
@@ -62,6 +65,7 @@ pub(super) fn compile(
         client_address: client_address?,
         forward: forward?,
         replies: replies?,
+        revocation: revocation?,
         audit: audit?,
         crypto: token::crypto(wire.crypto),
         digest,

@@ -36,7 +36,6 @@ pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
     refuse(waits, "forward.scale_up_timeout", "scale-up timeouts");
     refuse(filters, "forward.filter_models", "filtered lists of models");
 
-    refuse(wire.revocation.is_some(), "revocation", "revocation feeds");
     refuse(
         wire.audit.export.is_some(),
         "audit.export",
@@ -57,6 +56,14 @@ pub(super) fn polled(at: &str, findings: &mut Findings) -> Reported {
 
 pub(super) fn token_exchange(at: &str, findings: &mut Findings) -> Reported {
     not_built(at, "token_exchange", "token exchanges", findings)
+}
+
+pub(super) fn managed_identity(at: &str, findings: &mut Findings) -> Reported {
+    not_built(at, "managed_identity", "leased tokens", findings)
+}
+
+pub(super) fn client_credentials(at: &str, findings: &mut Findings) -> Reported {
+    not_built(at, "client_credentials", "leased tokens", findings)
 }
 
 /// Refuses one of several choices; `at` is where the choice is made.

@@ -120,7 +120,6 @@ fn the_contract_s_example_lacks_only_what_is_not_built() {
             "forward.remap_upstream_auth",
             "forward.remap_upstream_unavailable",
             "issuers[0].groups_overage.graph",
-            "revocation",
             "usage",
         ],
         "{errors}"

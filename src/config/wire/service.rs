@@ -28,7 +28,6 @@ pub(in crate::config) enum ModelFrom {
 /// A feed of revoked callers and tokens; takes effect within `refresh`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "the revocation feed is not built yet")]
 pub(in crate::config) struct Revocation {
     /// Envoy cluster that serves the feed.
     pub cluster: String,

@@ -1,0 +1,64 @@
+//! `revocation`: where the feed of revoked callers comes from, and when.
+
+use super::super::error::{Findings, Reported};
+use super::super::path;
+use super::super::problem::Problem;
+use super::super::wire::service as wire;
+use super::text::{self, HOUR, MILLISECOND, SECOND, YEAR};
+use super::{Environment, auth, optional};
+use crate::callout::Target;
+use crate::keys::refresh::Schedule;
+use crate::revocation::{OnStale, Source};
+use std::time::Duration;
+
+const AT: &str = "revocation";
+const REFRESH: Duration = Duration::from_secs(10);
+const MAX_STALE: Duration = Duration::from_secs(600);
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(super) fn compile(
+    wire: Option<&wire::Revocation>,
+    env: Environment<'_>,
+    findings: &mut Findings,
+) -> Result<Option<Source>, Reported> {
+    optional(wire, |wire| {
+        let cluster = text::filled(&wire.cluster, &path::member(AT, "cluster"), findings);
+        let target = Target::parse(&wire.cluster, &wire.uri)
+            .map_err(|error| findings.add(path::member(AT, "uri"), Problem::BadUri(error)));
+        let schedule = schedule(wire, findings);
+        let bearer = optional(wire.auth.as_ref(), |wire| {
+            auth::compile(wire, env, &path::member(AT, "auth"), findings)
+        });
+        cluster?;
+        Ok(Source {
+            target: target?,
+            schedule: schedule?,
+            on_stale: match wire.on_stale {
+                None | Some(wire::OnStale::Deny) => OnStale::Deny,
+                Some(wire::OnStale::Allow) => OnStale::Allow,
+            },
+            bearer: bearer?,
+        })
+    })
+}
+
+fn schedule(wire: &wire::Revocation, findings: &mut Findings) -> Result<Schedule, Reported> {
+    let long = SECOND..=YEAR;
+    let at = |field| (AT, field);
+    let refresh = text::duration(wire.refresh, REFRESH, long.clone(), at("refresh"), findings);
+    let max_stale = text::duration(wire.max_stale, MAX_STALE, long, at("max_stale"), findings);
+    let timeout = MILLISECOND..=HOUR;
+    let timeout = text::duration(wire.timeout, TIMEOUT, timeout, at("timeout"), findings);
+    let (refresh, max_stale) = (refresh?, max_stale?);
+    if max_stale < refresh {
+        let problem = Problem::StaleBeforeRefresh { refresh, max_stale };
+        return Err(findings.add(path::member(AT, "max_stale"), problem));
+    }
+    Ok(Schedule {
+        refresh,
+        max_stale,
+        // Nothing asks for the feed out of turn; failures are retried within `refresh`.
+        cooldown: refresh,
+        timeout: timeout?,
+    })
+}
