@@ -399,3 +399,27 @@ fn no_secret_is_shown() {
         );
     }
 }
+
+#[test]
+fn a_revocation_feed_is_not_fetched_and_that_is_said() {
+    let mut settings = settings();
+    settings["revocation"] = json!({"cluster": "ops", "uri": "https://ops/revoked.json"});
+    let token = ada().build();
+    let request = "POST /v1/chat/completions";
+    let arguments = [
+        "explain",
+        "-",
+        "--unverified",
+        "--token",
+        &token,
+        "--request",
+        request,
+    ];
+    let outcome = entragate(&arguments, &settings.to_string());
+    assert_eq!(outcome.status, 0, "{}", outcome.err);
+    assert!(
+        outcome.err.contains("nobody counts as revoked"),
+        "{}",
+        outcome.err
+    );
+}

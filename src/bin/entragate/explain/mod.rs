@@ -144,6 +144,10 @@ fn explain(arguments: &Arguments) -> Result<Answer, Failure> {
     let mut config = load(&arguments.file)?;
     // The record is where the gate says what it decided.
     config.audit.log = AuditLog::All;
+    if config.revocation.take().is_some() {
+        let text = "the feed is not fetched here, so nobody counts as revoked";
+        Report::new(input::name_of(&arguments.file)).warning("revocation", text);
+    }
     let question = question::ask(arguments, &config)?;
     keys::provide(arguments, &question, &mut config)?;
     answer::of(config, question, arguments.unverified).ok_or_else(|| {
