@@ -1,7 +1,10 @@
 //! The command line as its users meet it.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+#[path = "support/cli.rs"]
+mod cli;
+
+use cli::Outcome;
+use std::process::Command;
 
 const VALID: &str = r#"
 issuers:
@@ -15,29 +18,11 @@ rules:
 - {name: all, require: {issuer: contoso}, credential: hf-read}
 "#;
 
-struct Outcome {
-    status: i32,
-    out: String,
-    err: String,
-}
-
 fn run(arguments: &[&str], input: &str, token: Option<&str>) -> Outcome {
     let mut command = Command::new(env!("CARGO_BIN_EXE_entragate"));
     command.args(arguments).env_remove("ENTRAGATE_TEST_TOKEN");
     command.envs(token.map(|token| ("ENTRAGATE_TEST_TOKEN", token)));
-    let command = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    // The program may end without having read it all.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    Outcome {
-        status: output.status.code().unwrap(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
+    cli::run(&mut command, input)
 }
 
 fn check(input: &str) -> Outcome {

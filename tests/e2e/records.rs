@@ -102,7 +102,7 @@ async fn one_record_and_one_count_per_decision() {
 async fn no_token_and_no_credential_is_ever_logged() {
     let gateway = Gateway::start().await;
     let mut tokens: Vec<String> = Persona::ALL.into_iter().map(|p| gateway.token(p)).collect();
-    tokens.push("hf_abcdefghijklmnopqrstuvwxyz01234567".into());
+    tokens.push(testbed::hf::random_token());
     for token in &tokens {
         gateway.chat(token).await;
     }

@@ -1,4 +1,5 @@
 //! The command line, as its users run it.
+#![allow(dead_code, reason = "each test file uses its own part")]
 
 use serde_json::Value;
 use std::io::Write;
@@ -12,9 +13,15 @@ pub struct Outcome {
 
 /// Runs `entragate` with that standard input.
 pub fn entragate(arguments: &[&str], input: &str) -> Outcome {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_entragate"));
+    run(
+        Command::new(env!("CARGO_BIN_EXE_entragate")).args(arguments),
+        input,
+    )
+}
+
+/// Runs a command with that standard input to its end.
+pub fn run(command: &mut Command, input: &str) -> Outcome {
     let command = command
-        .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
