@@ -1,7 +1,10 @@
 //! Calls of our own to other services: what to ask, and what came back. The host shell makes them.
 
+pub mod form;
+
 use crate::secret::Secret;
 use std::time::Duration;
+use zeroize::Zeroize;
 
 /// Where a callout goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +107,15 @@ impl std::fmt::Debug for Callout {
     }
 }
 
+impl Drop for Callout {
+    fn drop(&mut self) {
+        self.headers
+            .iter_mut()
+            .for_each(|(_, value)| value.zeroize());
+        self.body.zeroize();
+    }
+}
+
 impl Callout {
     /// A plain GET that asks for JSON.
     pub fn get(target: Target, timeout: Duration) -> Self {
@@ -114,6 +126,25 @@ impl Callout {
             body: Vec::new(),
             timeout,
         }
+    }
+
+    /// A POST of that body, which asks for JSON.
+    pub fn post(target: Target, content_type: &str, body: Vec<u8>, timeout: Duration) -> Self {
+        let mut callout = Self::get(target, timeout).header("content-type", content_type);
+        callout.method = "POST";
+        callout.body = body;
+        callout
+    }
+
+    /// A POST of a form, as token endpoints want it (RFC 6749 §4.4.2).
+    pub fn form(target: Target, fields: &[(&str, &str)], timeout: Duration) -> Self {
+        let body = form::encode(fields).into_bytes();
+        Self::post(target, "application/x-www-form-urlencoded", body, timeout)
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
     }
 
     /// The same with a bearer token.
@@ -133,6 +164,34 @@ pub enum Answer {
     Failed(CalloutError),
 }
 
+impl Answer {
+    /// What a complete response means; `retry_after` is that header's value. A service that is busy
+    /// and says for how long (429 or 503, RFC 9110 §10.2.3) has not answered yet.
+    pub fn of(status: u16, retry_after: Option<&[u8]>, body: Vec<u8>) -> Self {
+        let busy = matches!(status, 429 | 503);
+        match retry_after.filter(|_| busy).and_then(read_pause) {
+            Some(pause) => Self::Failed(CalloutError::Busy { status, pause }),
+            None => Self::Response { status, body },
+        }
+    }
+
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Response { status, .. } => Some(*status),
+            Self::Failed(_) => None,
+        }
+    }
+}
+
+/// Seconds; the other form, a date, is none that the services we call use.
+fn read_pause(value: &[u8]) -> Option<Duration> {
+    let secs = std::str::from_utf8(value).ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(secs).min(LONGEST_PAUSE))
+}
+
+/// No service may send us away for longer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+
 /// Why a callout has no response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CalloutError {
@@ -144,6 +203,20 @@ pub enum CalloutError {
     Interrupted,
     /// The response is larger than the bound for its kind, in bytes.
     TooLarge { size: usize, limit: usize },
+    /// The service has too much to do, and says for how long.
+    Busy { status: u16, pause: Duration },
+    /// There is no token to call with; the call was not made.
+    NoToken,
+}
+
+impl CalloutError {
+    /// How long the service asks not to be called.
+    pub fn pause(&self) -> Duration {
+        match self {
+            Self::Busy { pause, .. } => *pause,
+            _ => Duration::ZERO,
+        }
+    }
 }
 
 impl std::fmt::Display for CalloutError {
@@ -158,6 +231,12 @@ impl std::fmt::Display for CalloutError {
                     "the response of {size} bytes exceeds the limit of {limit}"
                 )
             }
+            Self::Busy { status, pause } => write!(
+                f,
+                "the answer has status {status} and asks to wait for {} s",
+                pause.as_secs()
+            ),
+            Self::NoToken => f.write_str("there is no token to call with"),
         }
     }
 }
@@ -197,5 +276,32 @@ mod tests {
         ] {
             assert_eq!(Target::parse("c", uri), Err(error), "{uri}");
         }
+    }
+
+    #[test]
+    fn only_who_is_busy_may_send_us_away_and_not_for_ever() {
+        let of = |status, value: &str| Answer::of(status, Some(value.as_bytes()), b"x".to_vec());
+        let busy = |status, secs| {
+            let pause = Duration::from_secs(secs);
+            Answer::Failed(CalloutError::Busy { status, pause })
+        };
+        let body = b"x".to_vec();
+        assert_eq!(of(429, "17"), busy(429, 17));
+        assert_eq!(of(503, " 0 "), busy(503, 0));
+        assert_eq!(of(429, "18446744073709551615"), busy(429, 3600));
+        for (status, value) in [
+            (200, "17"),
+            (429, "-1"),
+            (429, "soon"),
+            (429, "Mon, 23 Nov 2026 01:00:00 GMT"),
+        ] {
+            let body = body.clone();
+            assert_eq!(of(status, value), Answer::Response { status, body });
+        }
+        let status = 429;
+        assert_eq!(
+            Answer::of(status, None, body.clone()),
+            Answer::Response { status, body }
+        );
     }
 }

@@ -39,3 +39,9 @@ pub fn revocation_fetch(good: bool) -> String {
     let outcome = if good { "good" } else { "failed" };
     format!("entragate.revocation_fetches.{outcome}")
 }
+
+/// Counts fetches of tokens for our own callouts by how they ended.
+pub fn lease_fetch(good: bool) -> String {
+    let outcome = if good { "good" } else { "failed" };
+    format!("entragate.lease_fetches.{outcome}")
+}

@@ -22,7 +22,7 @@ pub use error::{ConfigError, ConfigErrors};
 pub use problem::Problem;
 pub use proto::StructError;
 
-use crate::credential::Credential;
+use crate::credential::{Credential, lease};
 use crate::forward::Forwarding;
 use crate::keys::source::KeySource;
 use crate::model::endpoint::Endpoints;
@@ -80,6 +80,8 @@ pub struct Config {
     pub forward: Forwarding,
     pub replies: ReplyStyle,
     pub revocation: Option<revocation::Source>,
+    /// Tokens for callouts of our own; an [`Auth`](crate::credential::auth::Auth) is an index.
+    pub leases: Vec<lease::Source>,
     pub audit: AuditSettings,
     pub crypto: Crypto,
     /// First 16 hexadecimal digits of the SHA-256 of the configuration without its secrets: tells
@@ -113,7 +115,6 @@ pub struct TokenRules {
     pub types: Vec<String>,
 }
 
-/// Bounds of the requests that wait for keys or a feed.
 /// Bounds of the memory for verified tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheLimits {

@@ -1,8 +1,12 @@
-//! Hugging Face credentials: what replaces the caller's Authorization.
+//! Hugging Face credentials: what replaces the caller's Authorization. And our own tokens for the
+//! services that we call ourselves.
 
 use crate::secret::Secret;
 use std::sync::Arc;
 
+pub mod auth;
+pub mod grant;
+pub mod lease;
 pub mod select;
 
 /// A configured credential.

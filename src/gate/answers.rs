@@ -3,7 +3,9 @@
 
 use super::waiting::Awaited;
 use super::{Call, Gate, Notice};
-use crate::callout::Answer;
+use crate::callout::{Answer, Callout};
+use crate::credential::auth::{Auth, Fetch as TokenFetch, LeaseId};
+use crate::credential::lease;
 use crate::keys::refresh::Attempt;
 use crate::keys::ring::{self, Fetch, Stage};
 use crate::metrics;
@@ -22,6 +24,8 @@ pub enum Ticket {
     },
     /// A fetch of the revocation feed.
     Revocation(Attempt),
+    /// A fetch of a token of our own.
+    Lease { id: LeaseId, attempt: Attempt },
 }
 
 impl Call {
@@ -38,30 +42,58 @@ impl Call {
         };
         Self { ticket, callout }
     }
+
+    fn for_lease((id, attempt, callout): TokenFetch) -> Self {
+        let ticket = Ticket::Lease { id, attempt };
+        Self { ticket, callout }
+    }
 }
 
 impl Gate {
     /// Begins what is due by now.
     pub(super) fn begin_due(&mut self, now: Timestamp) {
+        let fetches = self.leases.due(now);
+        self.calls.extend(fetches.into_iter().map(Call::for_lease));
         for (index, ring) in self.rings.iter_mut().enumerate() {
             let fetch = ring.due(now);
             self.calls
                 .extend(fetch.map(|fetch| Call::for_keys(index, fetch)));
         }
         if let Some(revocation) = &mut self.revocation {
-            let fetch = revocation.due(now);
-            self.calls.extend(fetch.map(|(attempt, callout)| Call {
-                ticket: Ticket::Revocation(attempt),
-                callout,
-            }));
+            let waits = self.leases.is_coming(revocation.auth(), now);
+            let fetch = (!waits).then(|| revocation.due(now)).flatten();
             let complaint = revocation.complaint(now);
             self.notices
                 .extend(complaint.map(|text| Notice::Log(Level::Error, text.to_owned())));
+            if let Some((attempt, callout)) = fetch {
+                self.call(Ticket::Revocation(attempt), callout, now);
+            }
+        }
+    }
+
+    /// Makes a call with its token; without one it has failed before it began.
+    fn call(&mut self, ticket: Ticket, callout: Callout, now: Timestamp) {
+        match self.leases.authorize(callout, self.auth_of(ticket), now) {
+            Ok(callout) => self.calls.push(Call { ticket, callout }),
+            Err(error) => self.answered(ticket, Answer::Failed(error), now),
+        }
+    }
+
+    /// How such a call authenticates.
+    fn auth_of(&self, ticket: Ticket) -> Option<&Auth> {
+        match ticket {
+            Ticket::Keys { .. } | Ticket::Lease { .. } => None,
+            Ticket::Revocation(_) => self.revocation.as_ref()?.auth(),
         }
     }
 
     /// A callout has ended.
     pub fn answered(&mut self, ticket: Ticket, answer: Answer, now: Timestamp) {
+        if answer.status() == Some(401) {
+            let auth = self.auth_of(ticket).cloned();
+            let fetch = self.leases.refused(auth.as_ref(), now);
+            self.calls.extend(fetch.map(Call::for_lease));
+        }
         let awaited = match ticket {
             Ticket::Keys {
                 ring,
@@ -69,6 +101,10 @@ impl Gate {
                 attempt,
             } => self.keys_answered(ring, stage, attempt, answer, now),
             Ticket::Revocation(attempt) => self.feed_answered(attempt, answer, now),
+            Ticket::Lease { id, attempt } => {
+                self.token_answered(id, attempt, answer, now);
+                None
+            }
         };
         if let Some(awaited) = awaited {
             self.wakeups.extend(self.waiting.waiting_for(awaited));
@@ -142,5 +178,28 @@ impl Gate {
         let count = Notice::Count(metrics::revocation_fetch(good));
         self.notices.extend([count].into_iter().chain(log));
         Some(Awaited::Revocation)
+    }
+
+    /// Whoever needs the token calls with it from the next tick on.
+    fn token_answered(&mut self, id: LeaseId, attempt: Attempt, answer: Answer, now: Timestamp) {
+        let Some((progress, name)) = self.leases.answered(id, attempt, answer, now) else {
+            return;
+        };
+        let (good, level, text) = match progress {
+            lease::Progress::Late => return,
+            lease::Progress::Renewed { life, returned } => {
+                if returned && let Some(revocation) = &mut self.revocation {
+                    revocation.hurry(now);
+                }
+                let text = format!("a token of the {name} is there, for {} s", life.as_secs());
+                (true, Level::Info, text)
+            }
+            lease::Progress::Failed(error) => {
+                let text = format!("a token of the {name} could not be fetched: {error}");
+                (false, Level::Warn, text)
+            }
+        };
+        self.notices.push(Notice::Count(metrics::lease_fetch(good)));
+        self.notices.push(Notice::Log(level, text));
     }
 }

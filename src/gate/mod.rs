@@ -15,6 +15,7 @@ use crate::audit::{self, Record};
 use crate::cache::TokenCache;
 use crate::callout::Callout;
 use crate::config::{AuditLog, Config};
+use crate::credential::auth::Leases;
 use crate::credential::select::select;
 use crate::decision::{Denial, Grant};
 use crate::forward::{self, Edit};
@@ -89,6 +90,7 @@ pub struct Gate {
     config: Config,
     wanted: Wanted,
     rings: Vec<KeyRing>,
+    leases: Leases,
     revocation: Option<Revocation>,
     exchanges: HashMap<StreamId, Exchange>,
     waiting: WaitingRoom,
@@ -127,6 +129,7 @@ impl Gate {
             waiting: WaitingRoom::new(config.wait.requests),
             cache: TokenCache::new(config.cache),
             wanted: Wanted::by(&config),
+            leases: Leases::new(&config.leases, now),
             config,
             rings,
             exchanges: HashMap::new(),

@@ -192,13 +192,12 @@ fn read_answer(headers: usize, size: usize) -> Answer {
     }
     let status = abi::header(Map::CallResponseHeaders, ":status")
         .and_then(|value| std::str::from_utf8(&value).ok()?.parse().ok());
-    match (status, abi::buffer(Buffer::CallResponseBody, size)) {
-        (Some(status), body) => Answer::Response {
-            status,
-            body: body.unwrap_or_default(),
-        },
-        (None, _) => Answer::Failed(CalloutError::Interrupted),
-    }
+    let Some(status) = status else {
+        return Answer::Failed(CalloutError::Interrupted);
+    };
+    let retry_after = abi::header(Map::CallResponseHeaders, "retry-after");
+    let body = abi::buffer(Buffer::CallResponseBody, size);
+    Answer::of(status, retry_after.as_deref(), body.unwrap_or_default())
 }
 
 fn dispatch(callout: &Callout) -> Result<u32, CalloutError> {

@@ -113,23 +113,44 @@ impl Refresh {
 
     /// The answer was good and is in use. False: it was too late to count.
     pub fn succeeded(&mut self, attempt: Attempt, now: Timestamp) -> bool {
+        self.succeeded_until(attempt, now, now.plus(self.schedule.refresh))
+    }
+
+    /// The same for an answer that tells itself when the next fetch is due.
+    pub fn succeeded_until(&mut self, attempt: Attempt, now: Timestamp, next: Timestamp) -> bool {
         if !self.end(attempt, now) {
             return false;
         }
         self.failures = 0;
         self.last_good = Some(now);
-        self.next_fetch = now.plus(self.schedule.refresh);
+        self.next_fetch = next;
         true
     }
 
     /// No answer, or a bad one. The last good one stays. False: it was too late to count.
     pub fn failed(&mut self, attempt: Attempt, now: Timestamp) -> bool {
+        self.failed_for(attempt, now, Duration::ZERO)
+    }
+
+    /// The same where the service asks not to be called for so long.
+    pub fn failed_for(&mut self, attempt: Attempt, now: Timestamp, least: Duration) -> bool {
         if !self.end(attempt, now) {
             return false;
         }
         self.failures = self.failures.saturating_add(1);
-        self.next_fetch = now.plus(self.pause());
+        self.next_fetch = now.plus(self.pause().max(least));
+        if !least.is_zero() {
+            self.cooldown_until = self.cooldown_until.max(Some(now.plus(least)));
+        }
         true
+    }
+
+    /// What the last fetch failed for is there now: the next one need not wait.
+    pub fn hurry(&mut self, now: Timestamp) {
+        if self.failures > 0 {
+            let earliest = self.cooldown_until.map_or(now, |until| until.max(now));
+            self.next_fetch = self.next_fetch.min(earliest);
+        }
     }
 
     pub fn freshness(&self, now: Timestamp) -> Freshness {
@@ -291,6 +312,25 @@ mod tests {
             Refresh::new(SCHEDULE, at(0)).freshness(at(0)),
             Freshness::Never
         );
+    }
+
+    #[test]
+    fn who_is_sent_away_stays_away_unless_the_reason_is_gone() {
+        let mut refresh = Refresh::new(SCHEDULE, at(0));
+        let attempt = refresh.due(at(0)).unwrap();
+        refresh.failed_for(attempt, at(0), Duration::from_secs(17));
+        refresh.hurry(at(16));
+        assert_eq!(refresh.due(at(16)), None);
+        assert_eq!(refresh.demand(at(16)), Demand::Cooling { until: at(17) });
+        let attempt = refresh.due(at(17)).unwrap();
+        refresh.failed_for(attempt, at(17), Duration::from_secs(1));
+        assert_eq!(refresh.due(at(18)), None, "our own pause is longer");
+        refresh.hurry(at(18));
+        assert!(refresh.due(at(18)).is_some());
+
+        let mut refresh = fetched();
+        refresh.hurry(at(10));
+        assert_eq!(refresh.due(at(10)), None, "nothing stood in the way");
     }
 
     #[test]

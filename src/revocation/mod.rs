@@ -5,8 +5,8 @@
 mod list;
 
 use crate::callout::{Answer, Callout, CalloutError, Target};
+use crate::credential::auth::Auth;
 use crate::keys::refresh::{Attempt, Freshness, Refresh, Schedule};
-use crate::secret::Secret;
 use crate::time::Timestamp;
 use crate::token::claims::Claims;
 pub use list::{Ground, List, ListError};
@@ -18,8 +18,8 @@ pub struct Source {
     pub target: Target,
     pub schedule: Schedule,
     pub on_stale: OnStale,
-    /// A bearer token for that service.
-    pub bearer: Option<Secret>,
+    /// Who we are to that service.
+    pub auth: Option<Auth>,
 }
 
 /// What happens when the last good feed is too old, or none ever came.
@@ -123,14 +123,21 @@ impl Revocation {
         self.refresh.may_answer_by(deadline)
     }
 
-    /// A fetch to begin now.
+    /// How its fetches authenticate.
+    pub fn auth(&self) -> Option<&Auth> {
+        self.source.auth.as_ref()
+    }
+
+    /// A fetch to begin now, still to be authorized.
     pub fn due(&mut self, now: Timestamp) -> Option<(Attempt, Callout)> {
         let attempt = self.refresh.due(now)?;
-        let mut callout = Callout::get(self.source.target.clone(), self.source.schedule.timeout);
-        if let Some(bearer) = &self.source.bearer {
-            callout = callout.bearer(bearer);
-        }
+        let callout = Callout::get(self.source.target.clone(), self.source.schedule.timeout);
         Some((attempt, callout))
+    }
+
+    /// What the last fetch failed for may be there now.
+    pub fn hurry(&mut self, now: Timestamp) {
+        self.refresh.hurry(now);
     }
 
     /// Takes in the answer to a fetch. A bad one never replaces a good one.

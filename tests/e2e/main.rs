@@ -10,6 +10,7 @@ mod forwarding;
 mod gateway;
 mod hostile;
 mod keys;
+mod leases;
 mod models;
 mod records;
 mod revocation;

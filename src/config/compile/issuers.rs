@@ -124,17 +124,20 @@ fn entra(wire: &wire::Entra, at: &str, findings: &mut Findings) -> Result<Entra,
             Problem::EmptyList { otherwise },
         ));
     }
-    let cloud = match wire.cloud {
-        None | Some(wire::Cloud::Public) => Cloud::Public,
-        Some(wire::Cloud::UsGov) => Cloud::UsGov,
-        Some(wire::Cloud::China) => Cloud::China,
-    };
     Ok(Entra {
         tenants: tenants?,
-        cloud,
+        cloud: cloud(wire.cloud),
         v1,
         v2,
     })
+}
+
+pub(super) fn cloud(wire: Option<wire::Cloud>) -> Cloud {
+    match wire {
+        None | Some(wire::Cloud::Public) => Cloud::Public,
+        Some(wire::Cloud::UsGov) => Cloud::UsGov,
+        Some(wire::Cloud::China) => Cloud::China,
+    }
 }
 
 fn tenants(wire: &[String], at: &str, findings: &mut Findings) -> Result<Tenants, Reported> {

@@ -35,6 +35,7 @@ pub(super) fn compile(
     findings: &mut Findings,
 ) -> Result<Config, Reported> {
     unbuilt::refuse(wire, findings);
+    let mut auths = auth::Auths::new(env);
     let issuers = issuers::compile(&wire.issuers, findings);
     let token = token::compile(&wire.token, findings);
     let cache = token::cache(&wire.cache, findings);
@@ -50,7 +51,7 @@ pub(super) fn compile(
         replies::compile(&wire.replies, issuers, findings)
     };
     let audit = replies::audit(&wire.audit, findings);
-    let revocation = revocation::compile(wire.revocation.as_ref(), env, findings);
+    let revocation = revocation::compile(wire.revocation.as_ref(), &mut auths, findings);
     let (issuers, sources) = issuers?.into_iter().unzip();
     Ok(Config {
         issuers,
@@ -66,6 +67,7 @@ pub(super) fn compile(
         forward: forward?,
         replies: replies?,
         revocation: revocation?,
+        leases: auths.into_leases(),
         audit: audit?,
         crypto: token::crypto(wire.crypto),
         digest,

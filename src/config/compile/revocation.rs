@@ -5,7 +5,7 @@ use super::super::path;
 use super::super::problem::Problem;
 use super::super::wire::service as wire;
 use super::text::{self, HOUR, MILLISECOND, SECOND, YEAR};
-use super::{Environment, auth, optional};
+use super::{auth::Auths, optional};
 use crate::callout::Target;
 use crate::keys::refresh::Schedule;
 use crate::revocation::{OnStale, Source};
@@ -18,7 +18,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) fn compile(
     wire: Option<&wire::Revocation>,
-    env: Environment<'_>,
+    auths: &mut Auths<'_>,
     findings: &mut Findings,
 ) -> Result<Option<Source>, Reported> {
     optional(wire, |wire| {
@@ -26,8 +26,8 @@ pub(super) fn compile(
         let target = Target::parse(&wire.cluster, &wire.uri)
             .map_err(|error| findings.add(path::member(AT, "uri"), Problem::BadUri(error)));
         let schedule = schedule(wire, findings);
-        let bearer = optional(wire.auth.as_ref(), |wire| {
-            auth::compile(wire, env, &path::member(AT, "auth"), findings)
+        let auth = optional(wire.auth.as_ref(), |wire| {
+            auths.compile(wire, &path::member(AT, "auth"), findings)
         });
         cluster?;
         Ok(Source {
@@ -37,7 +37,7 @@ pub(super) fn compile(
                 None | Some(wire::OnStale::Deny) => OnStale::Deny,
                 Some(wire::OnStale::Allow) => OnStale::Allow,
             },
-            bearer: bearer?,
+            auth: auth?,
         })
     })
 }

@@ -58,14 +58,6 @@ pub(super) fn token_exchange(at: &str, findings: &mut Findings) -> Reported {
     not_built(at, "token_exchange", "token exchanges", findings)
 }
 
-pub(super) fn managed_identity(at: &str, findings: &mut Findings) -> Reported {
-    not_built(at, "managed_identity", "leased tokens", findings)
-}
-
-pub(super) fn client_credentials(at: &str, findings: &mut Findings) -> Reported {
-    not_built(at, "client_credentials", "leased tokens", findings)
-}
-
 /// Refuses one of several choices; `at` is where the choice is made.
 fn not_built(at: &str, choice: &str, feature: &'static str, findings: &mut Findings) -> Reported {
     findings.add(path::member(at, choice), Problem::NotBuilt { feature })

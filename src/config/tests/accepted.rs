@@ -351,3 +351,48 @@ fn issuers_that_only_look_alike() {
     }
     assert_eq!(accepted(&config).issuers.len(), 5);
 }
+
+#[test]
+fn tokens_of_our_own_are_asked_for_as_microsoft_says() {
+    let with_auth = |auth| {
+        let revocation = json!({"cluster": "c", "uri": "https://x", "auth": auth});
+        let config = accepted(&with("/revocation", revocation));
+        let [lease] = config.leases.as_slice() else {
+            panic!("{:?}", config.leases)
+        };
+        let target = &lease.request.target;
+        let uri = format!("{}://{}{}", target.scheme, target.authority, target.path);
+        let body = String::from_utf8(lease.request.body.clone()).unwrap();
+        assert!(!format!("{config:?}").contains("hf_environment"));
+        (lease.request.method, uri, body)
+    };
+    let client = "6e74172b-be56-4843-9ff4-e66a39bb12e3";
+    let identity = json!({"cluster": "imds", "resource": "https://graph.microsoft.com",
+        "client_id": client});
+    let uri = format!(
+        "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01\
+         &resource=https%3A%2F%2Fgraph.microsoft.com&client_id={client}"
+    );
+    let asked = with_auth(json!({"managed_identity": identity}));
+    assert_eq!(asked, ("GET", uri, String::new()));
+    for (cloud, host) in [
+        (json!({}), "login.microsoftonline.com"),
+        (json!({"cloud": "us_gov"}), "login.microsoftonline.us"),
+        (
+            json!({"cloud": "china"}),
+            "login.partner.microsoftonline.cn",
+        ),
+    ] {
+        let mut credentials = json!({"cluster": "entra", "tenant": TENANT, "client_id": client,
+            "client_secret": {"env": "VAULT_TOKEN"}, "scope": "https://ops/.default"});
+        let members = credentials.as_object_mut().unwrap();
+        members.extend(cloud.as_object().unwrap().clone());
+        let uri = format!("https://{host}/{TENANT}/oauth2/v2.0/token");
+        let body = format!(
+            "grant_type=client_credentials&client_id={client}&client_secret=hf_environmentsecret\
+             &scope=https%3A%2F%2Fops%2F.default"
+        );
+        let asked = with_auth(json!({"client_credentials": credentials}));
+        assert_eq!(asked, ("POST", uri, body));
+    }
+}

@@ -73,7 +73,7 @@ pub(in crate::config) enum GroupsOverage {
     /// A rule that needs a group is not satisfied.
     Deny,
     /// Microsoft Graph is asked.
-    Graph(Graph),
+    Graph(Box<Graph>),
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,6 +1,7 @@
 //! Shapes of what surrounds the decision: endpoints, the revocation feed, the audit record, and how
 //! our own callouts authenticate.
 
+use super::issuer::Cloud;
 use super::span::Span;
 use serde::Deserialize;
 
@@ -93,7 +94,6 @@ pub(in crate::config) struct Export {
 /// How a callout of our own authenticates. Tokens are renewed ahead of expiry and never logged.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(dead_code, reason = "authenticated callouts are not built yet")]
 pub(in crate::config) enum Auth {
     /// A bearer token from that environment variable.
     Env(String),
@@ -103,11 +103,10 @@ pub(in crate::config) enum Auth {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "authenticated callouts are not built yet")]
 pub(in crate::config) struct ManagedIdentity {
     /// Envoy cluster of the instance metadata service.
     pub cluster: String,
-    /// What the token is for.
+    /// What the token is for: the resource, without `/.default`.
     pub resource: String,
     /// Which of several user-assigned identities.
     pub client_id: Option<String>,
@@ -115,20 +114,24 @@ pub(in crate::config) struct ManagedIdentity {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "authenticated callouts are not built yet")]
 pub(in crate::config) struct ClientCredentials {
     /// Envoy cluster of Entra.
     pub cluster: String,
+    /// The tenant that the token is for: its id, or one of its domains.
     pub tenant: String,
+    /// The national cloud. Default: public.
+    pub cloud: Option<Cloud>,
+    /// Our app registration.
     pub client_id: String,
+    /// Its secret.
     pub client_secret: SecretRef,
+    /// What the token is for: a resource and `/.default`.
     pub scope: String,
 }
 
 /// A secret that stands in the environment.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "authenticated callouts are not built yet")]
 pub(in crate::config) struct SecretRef {
     /// The variable's name.
     pub env: String,
