@@ -13,7 +13,7 @@ WASM   := target/$(TARGET)/release/entragate.wasm
 # `make lint ADVISORIES=required` fails where the advisory database cannot be fetched, instead of saying so and going on.
 ADVISORIES ?= optional
 
-.PHONY: help run test build lint fmt envoy clients clean
+.PHONY: help run test bench build lint fmt envoy clients clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,12 @@ run: build envoy ## start the gateway in a real Envoy, with stand-ins for Entra 
 test: build envoy clients ## run every test: native, and end to end with a real Envoy and real clients
 	@echo "==> test: cargo test --workspace"
 	@cargo test --workspace --locked
+
+# BENCH_ROUNDS=3 for a quick look; BENCH_LOG=FILE keeps Envoy's log, audit lines included.
+bench: build envoy ## compare with Envoy's native filters, into bench/RESULTS.md (a quiet machine, ten minutes)
+	@echo "==> bench: an empty filter, and the comparison"
+	@cargo build --release --locked -p empty-filter --target $(TARGET)
+	@cargo run --locked -p bench
 
 build: ## build the filter: target/wasm32-wasip1/release/entragate.wasm
 	@tools/wasm-target.sh $(TARGET)

@@ -28,6 +28,7 @@ pub struct EnvoyConfig {
     environment: Vec<(String, String)>,
     concurrency: u32,
     log_level: String,
+    log_path: Option<PathBuf>,
 }
 
 impl EnvoyConfig {
@@ -72,6 +73,7 @@ impl EnvoyConfig {
             environment: Vec::new(),
             concurrency: 2,
             log_level: "info".into(),
+            log_path: None,
         };
         if config.has_plugin() {
             config = config.wasm(&binary::wasm_path());
@@ -180,6 +182,12 @@ impl EnvoyConfig {
         self
     }
 
+    /// Where Envoy writes its log; to us unless told otherwise. What goes elsewhere can't be waited for.
+    pub fn log_path(mut self, path: impl Into<PathBuf>) -> Self {
+        self.log_path = Some(path.into());
+        self
+    }
+
     /// The bootstrap as it will be written.
     pub fn as_json(&self) -> &Value {
         &self.document
@@ -212,6 +220,9 @@ impl EnvoyConfig {
             .args(["--log-level", &self.log_level]);
         if !["trace", "debug"].contains(&self.log_level.as_str()) {
             command.args(["--component-log-level", "wasm:info"]);
+        }
+        if let Some(path) = &self.log_path {
+            command.arg("--log-path").arg(path);
         }
         command
     }

@@ -1,0 +1,26 @@
+//! A filter that sees headers and body of a request, as ours does, and does nothing: the floor of what any wasm filter
+//! costs. It is entered for the same callbacks.
+#![cfg(target_family = "wasm")]
+
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::ContextType;
+
+proxy_wasm::main! {{
+    proxy_wasm::set_root_context(|_| Box::new(Empty));
+}}
+
+struct Empty;
+
+impl Context for Empty {}
+
+impl RootContext for Empty {
+    fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Empty))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+impl HttpContext for Empty {}

@@ -1,0 +1,181 @@
+//! The load: a fixed number of kept connections, a thread each. Either as fast as answers come (what Envoy can do, and
+//! what it costs), or at a fixed rate (how long callers wait; counted from when a request was due, not from when there
+//! was a connection free for it, so that a slow answer counts against those that queued behind it).
+
+use std::{
+    io::{self, BufReader, Write},
+    net::{SocketAddr, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::http::read_message;
+
+/// A divisor of the load's rhythm and a multiple of Envoy's workers.
+pub const CONNECTIONS: usize = 8;
+
+/// What a caller of a model sends.
+const BODY: &str = r#"{"model":"meta-llama/Llama-3.1-8B-Instruct","messages":[{"role":"system","content":"You are brief."},{"role":"user","content":"Who may pass?"}],"max_tokens":64,"temperature":0.2}"#;
+
+/// Requests to send in turn, whole as they go over the wire; and the status that all are answered.
+#[derive(Clone)]
+pub struct Requests {
+    texts: Arc<Vec<Vec<u8>>>,
+    status: u16,
+    turn: Arc<AtomicUsize>,
+}
+
+impl Requests {
+    /// One request for each token, all permitted; without tokens, one without.
+    pub fn permitted(tokens: &[String]) -> Requests {
+        Requests::bearing(tokens, BODY, 200)
+    }
+
+    /// The same, all refused, and so without a body: a server that answers before the body has come closes the
+    /// connection.
+    pub fn refused(tokens: &[String]) -> Requests {
+        Requests::bearing(tokens, "", 403)
+    }
+
+    fn bearing(tokens: &[String], body: &str, status: u16) -> Requests {
+        let text = |authorization: String| {
+            let length = body.len();
+            let head = format!(
+                "POST /v1/chat/completions HTTP/1.1\r\nhost: gateway.contoso.com\r\n\
+                 content-type: application/json\r\nuser-agent: bench\r\naccept: */*\r\n\
+                 {authorization}content-length: {length}\r\n\r\n{body}"
+            );
+            head.into_bytes()
+        };
+        let bearing = |token: &String| text(format!("authorization: Bearer {token}\r\n"));
+        let texts = match tokens {
+            [] => vec![text(String::new())],
+            tokens => tokens.iter().map(bearing).collect(),
+        };
+        Requests {
+            texts: Arc::new(texts),
+            status,
+            turn: Arc::default(),
+        }
+    }
+
+    pub fn distinct(&self) -> usize {
+        self.texts.len()
+    }
+
+    fn next(&self) -> &[u8] {
+        &self.texts[self.turn.fetch_add(1, Ordering::Relaxed) % self.texts.len()]
+    }
+}
+
+/// Sends that many requests as fast as they are answered. Returns how long it took.
+pub fn saturate(to: SocketAddr, requests: &Requests, count: usize) -> io::Result<Duration> {
+    let left = Arc::new(AtomicUsize::new(count));
+    let started = Instant::now();
+    on_connections(to, requests, CONNECTIONS, move |connection, requests, _| {
+        let take = || {
+            left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                left.checked_sub(1)
+            })
+        };
+        while take().is_ok() {
+            connection.ask(requests.next(), requests.status)?;
+        }
+        Ok(())
+    })?;
+    Ok(started.elapsed())
+}
+
+/// Sends every request once over each of that many connections.
+pub fn each_on(to: SocketAddr, requests: &Requests, connections: usize) -> io::Result<()> {
+    on_connections(to, requests, connections, |connection, requests, _| {
+        for text in requests.texts.iter() {
+            connection.ask(text, requests.status)?;
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// Sends `rate` requests a second for that long. Returns every request's latency, sorted.
+pub fn at_rate(
+    to: SocketAddr,
+    requests: &Requests,
+    rate: f64,
+    span: Duration,
+) -> io::Result<Vec<Duration>> {
+    let gap = Duration::from_secs_f64(CONNECTIONS as f64 / rate);
+    let started = Instant::now() + Duration::from_millis(20);
+    let latencies = on_connections(
+        to,
+        requests,
+        CONNECTIONS,
+        move |connection, requests, index| {
+            let mut due = started + gap.mul_f64(index as f64 / CONNECTIONS as f64);
+            let mut latencies = Vec::new();
+            while due < started + span {
+                thread::sleep(due.saturating_duration_since(Instant::now()));
+                connection.ask(requests.next(), requests.status)?;
+                latencies.push(due.elapsed());
+                due += gap;
+            }
+            Ok(latencies)
+        },
+    )?;
+    let mut latencies: Vec<Duration> = latencies.into_iter().flatten().collect();
+    latencies.sort_unstable();
+    Ok(latencies)
+}
+
+/// Does the same on each connection at once; its index comes along.
+fn on_connections<T: Send + 'static>(
+    to: SocketAddr,
+    requests: &Requests,
+    connections: usize,
+    work: impl Fn(&mut Connection, &Requests, usize) -> io::Result<T> + Clone + Send + 'static,
+) -> io::Result<Vec<T>> {
+    let threads: Vec<_> = (0..connections)
+        .map(|index| {
+            let (work, requests) = (work.clone(), requests.clone());
+            thread::spawn(move || work(&mut Connection::open(to)?, &requests, index))
+        })
+        .collect();
+    threads
+        .into_iter()
+        .map(|thread| {
+            thread
+                .join()
+                .map_err(|_| io::Error::other("a load thread panicked"))?
+        })
+        .collect()
+}
+
+struct Connection(BufReader<TcpStream>);
+
+impl Connection {
+    fn open(to: SocketAddr) -> io::Result<Connection> {
+        let stream = TcpStream::connect(to)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        Ok(Connection(BufReader::with_capacity(32 * 1024, stream)))
+    }
+
+    fn ask(&mut self, text: &[u8], expected: u16) -> io::Result<()> {
+        self.0.get_mut().write_all(text)?;
+        let line = read_message(&mut self.0)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        let status = line
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
+        match status == Some(expected) {
+            true => Ok(()),
+            false => Err(io::Error::other(format!(
+                "{line:?} where {expected} was expected"
+            ))),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The filter beside Envoy's native filters, in one real Envoy and one run. `make bench` builds what it needs first.
+
+mod http;
+mod load;
+mod measure;
+mod native;
+mod policies;
+mod process;
+mod report;
+mod rows;
+mod stage;
+mod tokens;
+mod upstream;
+
+use std::{collections::BTreeMap, env, error::Error, fs, process::ExitCode, time::Duration};
+
+use measure::Sample;
+use report::Results;
+use rows::Row;
+use serde_json::json;
+use stage::{Filters, Stage};
+use testbed::envoy::{Envoy, wasm_path};
+
+const USUAL_ROUNDS: usize = 15;
+/// How long each row is sent requests at a fixed rate, in each round.
+const LATENCY_SPAN: Duration = Duration::from_secs(2);
+/// Rows whose latency is taken, and the row that tells their rate.
+const LATENCIES: [(&str, &str); 4] = [
+    ("native, cold", "native, cold"),
+    ("ours, cold", "native, cold"),
+    ("native, warm", "native, warm"),
+    ("ours, warm", "native, warm"),
+];
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether all that is required holds.
+async fn run() -> Result<bool, Box<dyn Error>> {
+    let rounds = match env::var("BENCH_ROUNDS") {
+        Ok(rounds) => rounds.parse().map_err(|_| "BENCH_ROUNDS is not a number")?,
+        Err(_) => USUAL_ROUNDS,
+    };
+    println!("    signing tokens");
+    let stage = Stage::start().await?;
+    let rows = rows::rows(&stage.entra);
+    println!("    starting Envoy");
+    let envoy = stage.envoy(&rows::listeners()).await?;
+    println!("    checking that each row measures what it says");
+    for row in &rows {
+        let prepared = measure::prepare(&envoy, row).await;
+        prepared.map_err(|error| format!("{}: {error}", row.name))?;
+    }
+    let mut results = Results {
+        rounds,
+        samples: sample(&envoy, &rows, rounds).await?,
+        latencies: BTreeMap::new(),
+        memory: (0, 0),
+        machine: process::machine(),
+        versions: versions()?,
+    };
+    measure_latencies(&envoy, &rows, &mut results).await?;
+    drop(envoy);
+    println!("    memory");
+    results.memory = memory(&stage, &rows).await?;
+    let file = stage::results();
+    fs::write(&file, results.to_markdown(&rows))?;
+    println!("    written to bench/RESULTS.md");
+    Ok(verdict(&results))
+}
+
+/// By row, a sample a round; every other round backwards, so that none always follows the same other.
+async fn sample(
+    envoy: &Envoy,
+    rows: &[Row],
+    rounds: usize,
+) -> Result<BTreeMap<&'static str, Vec<Sample>>, Box<dyn Error>> {
+    let mut samples: BTreeMap<_, Vec<Sample>> = BTreeMap::new();
+    for round in 0..rounds {
+        println!("    CPU, round {} of {rounds}", round + 1);
+        let mut order: Vec<&Row> = rows.iter().collect();
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        for row in order {
+            let sample = measure::sample(envoy, row).await?;
+            samples.entry(row.name).or_default().push(sample);
+        }
+    }
+    Ok(samples)
+}
+
+async fn measure_latencies(
+    envoy: &Envoy,
+    rows: &[Row],
+    results: &mut Results,
+) -> Result<(), Box<dyn Error>> {
+    for round in 0..results.rounds {
+        println!("    latency, round {} of {}", round + 1, results.rounds);
+        for (name, paced_by) in LATENCIES {
+            let rate = results.rate(paced_by) / 2.0;
+            let row = rows.iter().find(|row| row.name == name);
+            let row = row.ok_or("no such row")?;
+            let latency = measure::latency(envoy, row, rate, LATENCY_SPAN).await?;
+            let (_, samples) = results.latencies.entry(name).or_insert((rate, Vec::new()));
+            samples.push(latency);
+        }
+    }
+    Ok(())
+}
+
+async fn memory(stage: &Stage, rows: &[Row]) -> Result<(u64, u64), Box<dyn Error>> {
+    let many = rows.iter().find(|row| row.name == "ours, many");
+    let requests = &many.ok_or("no such row")?.requests;
+    let cache = json!({"cache": {"entries": requests.distinct(), "ttl": "1h"}});
+    let without = measure::memory(stage, Filters::None, requests).await?;
+    let with = measure::memory(stage, Filters::Ours(cache), requests).await?;
+    Ok((without, with))
+}
+
+fn versions() -> Result<String, Box<dyn Error>> {
+    let bytes = fs::metadata(wasm_path())?.len();
+    Ok(format!(
+        "Envoy 1.40, entragate {} ({} KB of wasm)",
+        env!("CARGO_PKG_VERSION"),
+        bytes / 1000
+    ))
+}
+
+fn verdict(results: &Results) -> bool {
+    let requirements = results.requirements();
+    for requirement in &requirements {
+        let report::Requirement {
+            about,
+            measured,
+            limit,
+            ..
+        } = requirement;
+        let verdict = if requirement.holds() { "ok  " } else { "FAIL" };
+        println!("    {verdict} {about}: {measured:.2}, at most {limit:.2}");
+    }
+    requirements.iter().all(report::Requirement::holds)
+}

@@ -1,0 +1,160 @@
+//! The measurements themselves.
+
+use std::{error::Error, time::Duration};
+
+use testbed::envoy::Envoy;
+
+use crate::{
+    load::{self, Requests},
+    process,
+    rows::{Check, Row},
+    stage::{Filters, Listener, Record, Stage, WORKERS},
+};
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// One row in one round.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// Envoy's CPU for one request, in microseconds.
+    pub cpu: f64,
+    /// Requests a second, as fast as they are answered.
+    pub rate: f64,
+}
+
+/// Latencies of one row in one round, in microseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Latency {
+    pub median: f64,
+    pub p99: f64,
+}
+
+/// Sends every token of a row to every worker, then checks that the row measures what it says.
+pub async fn prepare(envoy: &Envoy, row: &Row) -> Outcome<()> {
+    let to = address(envoy, row.listener)?;
+    if matches!(row.check, Check::Cache | Check::NativeCache) {
+        load::each_on(to, &row.requests, WORKERS as usize)?;
+    }
+    let before = settled(envoy, row).await?;
+    let count = (row.count / 4).max(200);
+    load::saturate(to, &row.requests, count)?;
+    let seen = settled(envoy, row).await?.minus(before);
+    match seen.is_as_expected(row.check, count as u64) {
+        true => Ok(()),
+        false => {
+            Err(format!("of {count} tokens, {seen:?} is not how they should be checked").into())
+        }
+    }
+}
+
+/// The filter hands its counts to Envoy every 50 ms: waits until nothing comes any more.
+async fn settled(envoy: &Envoy, row: &Row) -> Outcome<Checks> {
+    let mut last = checks(envoy, row).await?;
+    loop {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        match checks(envoy, row).await? {
+            now if now == last => return Ok(now),
+            now => last = now,
+        }
+    }
+}
+
+pub async fn sample(envoy: &Envoy, row: &Row) -> Outcome<Sample> {
+    let to = address(envoy, row.listener)?;
+    load::saturate(to, &row.requests, row.count / 20)?;
+    let before = process::cpu(envoy.pid())?;
+    let took = load::saturate(to, &row.requests, row.count)?;
+    let cpu = process::cpu(envoy.pid())? - before;
+    let count = row.count as f64;
+    Ok(Sample {
+        cpu: cpu.as_secs_f64() * 1e6 / count,
+        rate: count / took.as_secs_f64(),
+    })
+}
+
+pub async fn latency(envoy: &Envoy, row: &Row, rate: f64, span: Duration) -> Outcome<Latency> {
+    let to = address(envoy, row.listener)?;
+    load::at_rate(to, &row.requests, rate, span / 8)?;
+    let latencies = load::at_rate(to, &row.requests, rate, span)?;
+    let at = |part: f64| {
+        let index = (latencies.len() as f64 * part) as usize;
+        latencies
+            .get(index.min(latencies.len() - 1))
+            .map_or(0.0, |latency| latency.as_secs_f64() * 1e6)
+    };
+    Ok(Latency {
+        median: at(0.5),
+        p99: at(0.99),
+    })
+}
+
+/// Resident memory of an Envoy of its own after it has seen every request on each worker: without filter, and with.
+pub async fn memory(stage: &Stage, filters: Filters, requests: &Requests) -> Outcome<u64> {
+    let envoy = stage
+        .envoy(&[Listener {
+            name: "only",
+            filters,
+            record: Record::Line,
+        }])
+        .await?;
+    let to = address(&envoy, "only")?;
+    for _ in 0..2 {
+        load::each_on(to, requests, WORKERS as usize)?;
+    }
+    Ok(process::resident(envoy.pid())?)
+}
+
+fn address(envoy: &Envoy, listener: &str) -> Outcome<std::net::SocketAddr> {
+    Ok(envoy
+        .listener(listener)
+        .ok_or_else(|| format!("no listener {listener}"))?)
+}
+
+/// How many tokens were checked in each way so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Checks {
+    host: u64,
+    wasm: u64,
+    cache: u64,
+    native: u64,
+    native_cache: u64,
+}
+
+async fn checks(envoy: &Envoy, row: &Row) -> Outcome<Checks> {
+    let stats = envoy.stats().await?;
+    let get = |name: &str| stats.get(name).copied().unwrap_or(0);
+    let ours = |way: &str| get(&format!("wasmcustom.entragate.verified_by.{way}"));
+    let native = |what: &str| get(&format!("http.{}.jwt_authn.{what}", row.listener));
+    Ok(Checks {
+        host: ours("host"),
+        wasm: ours("wasm"),
+        cache: ours("cache"),
+        native: native("allowed"),
+        native_cache: native("jwt_cache_hit"),
+    })
+}
+
+impl Checks {
+    fn minus(self, before: Checks) -> Checks {
+        Checks {
+            host: self.host - before.host,
+            wasm: self.wasm - before.wasm,
+            cache: self.cache - before.cache,
+            native: self.native - before.native,
+            native_cache: self.native_cache - before.native_cache,
+        }
+    }
+
+    /// A remembered token is checked anew when its `cache.ttl` is over: a few of many.
+    fn is_as_expected(self, check: Check, count: u64) -> bool {
+        let nearly = |number: u64| number * 100 >= count * 97 && number <= count;
+        match check {
+            Check::None => self.host + self.wasm + self.cache + self.native == 0,
+            Check::Host => self.host == count && self.cache == 0,
+            Check::Wasm => self.wasm == count,
+            Check::Cache => nearly(self.cache) && self.host + self.cache == count,
+            Check::Native => self.native == count && self.native_cache == 0,
+            Check::NativeCache => nearly(self.native_cache),
+        }
+    }
+}

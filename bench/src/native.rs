@@ -1,0 +1,122 @@
+//! Envoy's own filters set up for the same task: verify the token, ask for the role, swap the header.
+
+use serde_json::{Value, json};
+use testbed::{
+    entra::Entra,
+    persona::{AUDIENCE, TENANT, issuer_v2},
+};
+
+/// The secret that `credential_injector` takes its value from.
+pub const SECRET: &str = "hf";
+
+/// Most tokens the native cache may hold, and the longest: all that any row sends.
+const CACHED_TOKENS: u32 = 20_000;
+const LONGEST_TOKEN: u32 = 24_576;
+
+/// `jwt_authn`, `rbac` and `credential_injector`, in front of a router.
+pub fn chain(entra: &Entra, cached: bool) -> Vec<Value> {
+    vec![jwt_authn(entra, cached), rbac(), credential_injector()]
+}
+
+fn jwt_authn(entra: &Entra, cached: bool) -> Value {
+    let keys: Vec<Value> = entra
+        .published_keys()
+        .iter()
+        .map(|key| key.to_jwk())
+        .collect();
+    let mut provider = json!({
+        "issuer": issuer_v2(TENANT),
+        "audiences": [AUDIENCE, "api://hf"],
+        "local_jwks": {"inline_string": json!({"keys": keys}).to_string()},
+        // What rbac and the access log read.
+        "payload_in_metadata": "payload",
+        "claim_to_headers": [
+            {"header_name": "x-entra-oid", "claim_name": "oid"},
+            {"header_name": "x-entra-app", "claim_name": "azp"},
+        ],
+    });
+    if cached {
+        provider["jwt_cache_config"] =
+            json!({"jwt_cache_size": CACHED_TOKENS, "jwt_max_token_size": LONGEST_TOKEN});
+    }
+    filter(
+        "envoy.filters.http.jwt_authn",
+        "jwt_authn.v3.JwtAuthentication",
+        json!({
+            "providers": {"contoso": provider},
+            "rules": [{"match": {"prefix": "/"}, "requires": {"provider_name": "contoso"}}],
+        }),
+    )
+}
+
+/// What the rules of `envoy.yaml` come to for this caller: no contractors; POST to the endpoint with the role.
+fn rbac() -> Value {
+    let role = |name: &str| {
+        json!({"metadata": {
+            "filter": "envoy.filters.http.jwt_authn",
+            "path": [{"key": "payload"}, {"key": "roles"}],
+            "value": {"list_match": {"one_of": {"string_match": {"exact": name}}}},
+        }})
+    };
+    let method = json!({"header": {"name": ":method", "string_match": {"exact": "POST"}}});
+    let path = json!({"url_path": {"path": {"prefix": "/v1/"}}});
+    filter(
+        "envoy.filters.http.rbac",
+        "rbac.v3.RBAC",
+        json!({"rules": {"action": "ALLOW", "policies": {"scientists": {
+            "permissions": [{"and_rules": {"rules": [method, path]}}],
+            "principals": [{"and_ids": {"ids": [role("Model.Query"), {"not_id": role("Contractor")}]}}],
+        }}}}),
+    )
+}
+
+fn credential_injector() -> Value {
+    let generic =
+        "type.googleapis.com/envoy.extensions.http.injected_credentials.generic.v3.Generic";
+    filter(
+        "envoy.filters.http.credential_injector",
+        "credential_injector.v3.CredentialInjector",
+        json!({
+            "overwrite": true,
+            "credential": {
+                "name": "envoy.http.injected_credentials.generic",
+                "typed_config": {"@type": generic, "credential": {"name": SECRET}},
+            },
+        }),
+    )
+}
+
+fn filter(name: &str, kind: &str, mut config: Value) -> Value {
+    config["@type"] = json!(format!(
+        "type.googleapis.com/envoy.extensions.filters.http.{kind}"
+    ));
+    json!({"name": name, "typed_config": config})
+}
+
+/// One line a request in place of the audit record: as long, and made from what `jwt_authn` found.
+pub fn access_log() -> Value {
+    let claim = |name: &str| {
+        json!(format!(
+            "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:payload:{name})%"
+        ))
+    };
+    json!({
+        "time": "%START_TIME%",
+        "request_id": "%REQ(X-REQUEST-ID)%",
+        "trace_id": "%TRACE_ID%",
+        "details": "%RESPONSE_CODE_DETAILS%",
+        "issuer": claim("iss"),
+        "tid": claim("tid"),
+        "oid": claim("oid"),
+        "sub": claim("sub"),
+        "client": claim("azp"),
+        "uti": claim("uti"),
+        "sid": claim("sid"),
+        "rule": "%DYNAMIC_METADATA(envoy.filters.http.rbac:shadow_effective_policy_id)%",
+        "method": "%REQ(:METHOD)%",
+        "host": "%REQ(:AUTHORITY)%",
+        "path": "%PATH(NQ)%",
+        "upstream_status": "%RESPONSE_CODE%",
+        "duration_ms": "%DURATION%",
+    })
+}

@@ -1,0 +1,207 @@
+//! What was measured, as a table; and what must hold of it.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use crate::{
+    measure::{Latency, Sample},
+    rows::Row,
+};
+
+/// Everything a run has measured.
+pub struct Results {
+    pub rounds: usize,
+    /// By row, a sample a round.
+    pub samples: BTreeMap<&'static str, Vec<Sample>>,
+    /// By row: the rate asked, and a sample a round.
+    pub latencies: BTreeMap<&'static str, (f64, Vec<Latency>)>,
+    /// Resident bytes: without filter, and with all tokens remembered.
+    pub memory: (u64, u64),
+    pub machine: String,
+    pub versions: String,
+}
+
+/// Something that must hold: a measured value and its limit.
+pub struct Requirement {
+    pub about: String,
+    pub measured: f64,
+    pub limit: f64,
+    unit: &'static str,
+}
+
+impl Requirement {
+    pub fn holds(&self) -> bool {
+        self.measured <= self.limit
+    }
+
+    fn row(&self) -> String {
+        let verdict = if self.holds() { "yes" } else { "**no**" };
+        let Requirement {
+            about,
+            measured,
+            limit,
+            unit,
+        } = self;
+        format!("| {about} | {measured:.2}{unit} | {limit:.2}{unit} | {verdict} |")
+    }
+}
+
+impl Results {
+    pub fn cpu(&self, row: &str) -> f64 {
+        median(self.samples[row].iter().map(|sample| sample.cpu))
+    }
+
+    pub fn rate(&self, row: &str) -> f64 {
+        median(self.samples[row].iter().map(|sample| sample.rate))
+    }
+
+    /// The median over the rounds of the ratio within each: what slows a round down slows both.
+    fn ratio(&self, row: &str, to: &str) -> f64 {
+        let pairs = self.samples[row].iter().zip(&self.samples[to]);
+        median(pairs.map(|(own, other)| own.cpu / other.cpu))
+    }
+
+    fn p99_ratio(&self, row: &str, to: &str) -> f64 {
+        let pairs = self.latencies[row].1.iter().zip(&self.latencies[to].1);
+        median(pairs.map(|(own, other)| own.p99 / other.p99))
+    }
+
+    fn memory_added(&self) -> f64 {
+        (self.memory.1 as f64 - self.memory.0 as f64) / f64::from(1 << 20)
+    }
+
+    pub fn requirements(&self) -> Vec<Requirement> {
+        let cpu = |row: &str, to: &str, limit| Requirement {
+            about: format!("CPU: *{row}* / *{to}*"),
+            measured: self.ratio(row, to),
+            limit,
+            unit: "",
+        };
+        let p99 = |row: &str, to: &str| Requirement {
+            about: format!("p99 at half of saturation: *{row}* / *{to}*"),
+            measured: self.p99_ratio(row, to),
+            limit: 1.25,
+            unit: "",
+        };
+        vec![
+            cpu("ours, cold", "native, cold", 1.05),
+            cpu("ours, warm", "native, warm", 1.20),
+            cpu("ours, warm", "native, cold", 0.85),
+            cpu("ours, 1000 roles", "ours, 10 roles", 1.10),
+            cpu("ours, 1000 paths", "ours, 10 paths", 1.10),
+            p99("ours, cold", "native, cold"),
+            p99("ours, warm", "native, warm"),
+            Requirement {
+                about: "memory that the filter adds, each of 2 workers remembering 10,000 tokens"
+                    .into(),
+                measured: self.memory_added(),
+                limit: 64.0,
+                unit: " MiB",
+            },
+        ]
+    }
+
+    pub fn to_markdown(&self, rows: &[Row]) -> String {
+        let mut text = String::from(include_str!("results.head.md"));
+        let _ = writeln!(
+            text,
+            "\n{}; {}; {} rounds.\n",
+            self.machine, self.versions, self.rounds
+        );
+        let _ = writeln!(
+            text,
+            "## Required\n\n| What | Measured | At most | Holds |\n|---|---|---|---|"
+        );
+        for requirement in self.requirements() {
+            let _ = writeln!(text, "{}", requirement.row());
+        }
+        let _ = writeln!(
+            text,
+            "\n## Without records\n\n| What | Measured |\n|---|---|"
+        );
+        for (row, to) in [
+            ("ours, cold, quiet", "native, cold, quiet"),
+            ("ours, warm, quiet", "native, warm, quiet"),
+            ("ours, warm, quiet", "native, cold, quiet"),
+            ("ours, warm, quiet", "empty"),
+            ("ours, many", "native, many"),
+            ("ours, denied", "native, denied"),
+            ("ours, long, cold", "native, long, cold"),
+            ("ours, long, warm", "native, long, warm"),
+        ] {
+            let _ = writeln!(text, "| *{row}* / *{to}* | {:.2} |", self.ratio(row, to));
+        }
+        let _ = writeln!(
+            text,
+            "\n## CPU\n\n| Row | What | µs of Envoy's CPU a request | beside *none* | requests/s |\n|---|---|---|---|---|"
+        );
+        for row in rows {
+            let (cpu, rate, beside) = (
+                self.cpu(row.name),
+                self.rate(row.name),
+                self.ratio(row.name, "none"),
+            );
+            let _ = writeln!(
+                text,
+                "| {} | {} | {cpu:.0} | {beside:.2} | {rate:.0} |",
+                row.name, row.about
+            );
+        }
+        let _ = writeln!(
+            text,
+            "\n## Latency\n\n| Row | requests/s | p50, µs | p99, µs |\n|---|---|---|---|"
+        );
+        for (row, (rate, samples)) in &self.latencies {
+            let middle = median(samples.iter().map(|sample| sample.median));
+            let p99 = median(samples.iter().map(|sample| sample.p99));
+            let _ = writeln!(text, "| {row} | {rate:.0} | {middle:.0} | {p99:.0} |");
+        }
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        let (without, with) = self.memory;
+        let _ = writeln!(
+            text,
+            "\n## Memory\n\n| Resident set | MiB |\n|---|---|\n| without filter | {:.0} |\n\
+             | with the filter, 2 workers, each remembering 10,000 tokens | {:.0} |\n| added | {:.0} |",
+            mib(without),
+            mib(with),
+            self.memory_added(),
+        );
+        text
+    }
+}
+
+/// The middle of some finite numbers; of none, NaN, which holds no requirement.
+fn median(numbers: impl Iterator<Item = f64>) -> f64 {
+    let mut numbers: Vec<f64> = numbers.collect();
+    numbers.sort_by(f64::total_cmp);
+    let middle = numbers.len() / 2;
+    match (numbers.len() % 2, numbers.get(middle)) {
+        (_, None) => f64::NAN,
+        (1, Some(number)) => *number,
+        (_, Some(upper)) => (numbers[middle - 1] + upper) / 2.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians() {
+        assert_eq!(median([3.0, 1.0, 2.0].into_iter()), 2.0);
+        assert_eq!(median([4.0, 1.0, 2.0, 3.0].into_iter()), 2.5);
+        assert!(median(std::iter::empty()).is_nan());
+    }
+
+    #[test]
+    fn what_was_not_measured_does_not_hold() {
+        let requirement = |measured| Requirement {
+            about: "x".into(),
+            measured,
+            limit: 1.0,
+            unit: "",
+        };
+        assert!(requirement(1.0).holds());
+        assert!(!requirement(1.01).holds());
+        assert!(!requirement(f64::NAN).holds());
+    }
+}

@@ -1,0 +1,269 @@
+//! What is compared: each row a listener, the requests it is sent, and how its tokens must have been checked.
+
+use serde_json::json;
+use testbed::entra::Entra;
+
+use crate::{
+    load::Requests,
+    policies::{rules_by_path, rules_by_role},
+    stage::{Filters, Listener, Record},
+    tokens,
+};
+
+/// How many callers there are where there are many.
+pub const MANY: usize = 10_000;
+/// With fewer remembered than come round, the least recently used is never the next one.
+const FEW: usize = 1_000;
+
+/// How tokens must have been checked, or the row does not measure what it says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    None,
+    /// By Envoy's `verify_signature`, asked by our filter.
+    Host,
+    /// By jwt-simple in our filter.
+    Wasm,
+    /// Remembered by our filter.
+    Cache,
+    /// By `jwt_authn`, each anew.
+    Native,
+    /// Remembered by `jwt_authn`.
+    NativeCache,
+}
+
+pub struct Row {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub listener: &'static str,
+    pub requests: Requests,
+    pub check: Check,
+    /// Requests in a round.
+    pub count: usize,
+}
+
+/// Every listener of the one Envoy.
+pub fn listeners() -> Vec<Listener> {
+    let listener = |name, filters, record| Listener {
+        name,
+        filters,
+        record,
+    };
+    let native = |cached| Filters::Native { cached };
+    let unchanged = || Filters::Ours(json!({}));
+    let remembering =
+        |entries, ttl| Filters::Ours(json!({"cache": {"entries": entries, "ttl": ttl}}));
+    vec![
+        listener("none", Filters::None, Record::None),
+        listener("empty", Filters::Empty, Record::None),
+        listener("native", native(false), Record::Line),
+        listener("native-cache", native(true), Record::Line),
+        listener("native-quiet", native(false), Record::None),
+        listener("native-cache-quiet", native(true), Record::None),
+        listener("ours", unchanged(), Record::Line),
+        listener("ours-quiet", unchanged(), Record::None),
+        listener("ours-shipped", unchanged(), Record::Both),
+        listener("ours-few", remembering(FEW / 2, "1h"), Record::Line),
+        listener("ours-few-quiet", remembering(FEW / 2, "1h"), Record::None),
+        listener("ours-many", remembering(MANY, "1h"), Record::Line),
+        listener("ours-10", Filters::Ours(rules_by_role(10)), Record::Line),
+        listener(
+            "ours-1000",
+            Filters::Ours(rules_by_role(1000)),
+            Record::Line,
+        ),
+        listener(
+            "ours-10-paths",
+            Filters::Ours(rules_by_path(10)),
+            Record::Line,
+        ),
+        listener(
+            "ours-1000-paths",
+            Filters::Ours(rules_by_path(1000)),
+            Record::Line,
+        ),
+        listener(
+            "ours-wasm",
+            Filters::Ours(json!({"crypto": "wasm", "cache": {"ttl": "0s"}})),
+            Record::Line,
+        ),
+    ]
+}
+
+pub fn rows(entra: &Entra) -> Vec<Row> {
+    let none = Requests::permitted(&[]);
+    let one = Requests::permitted(&tokens::usual(entra));
+    let refused = Requests::refused(&tokens::refused(entra));
+    let many = Requests::permitted(&tokens::many(entra, MANY));
+    let long_one = Requests::permitted(&tokens::long(entra, 1));
+    let long_many = Requests::permitted(&tokens::long(entra, FEW));
+    let row = |name, about, listener, requests: &Requests, check| Row {
+        name,
+        about,
+        listener,
+        requests: requests.clone(),
+        check,
+        count: 3000,
+    };
+    let mut rows = vec![
+        row("none", "no filter, no record", "none", &none, Check::None),
+        row(
+            "empty",
+            "a wasm filter that does nothing, no record",
+            "empty",
+            &none,
+            Check::None,
+        ),
+        row(
+            "native, cold",
+            "native chain, every token checked",
+            "native",
+            &many,
+            Check::Native,
+        ),
+        row(
+            "native, warm",
+            "native chain with its cache, one token",
+            "native-cache",
+            &one,
+            Check::NativeCache,
+        ),
+        row(
+            "native, many",
+            "native chain with its cache, 10,000 tokens in turn",
+            "native-cache",
+            &many,
+            Check::NativeCache,
+        ),
+        row(
+            "native, denied",
+            "native chain with its cache, a caller without the role",
+            "native-cache",
+            &refused,
+            Check::NativeCache,
+        ),
+        row(
+            "native, long, cold",
+            "native chain, 10 KB tokens, every token checked",
+            "native",
+            &long_many,
+            Check::Native,
+        ),
+        row(
+            "native, long, warm",
+            "native chain with its cache, a 10 KB token",
+            "native-cache",
+            &long_one,
+            Check::NativeCache,
+        ),
+        row(
+            "native, cold, quiet",
+            "native chain, every token checked, no record",
+            "native-quiet",
+            &many,
+            Check::Native,
+        ),
+        row(
+            "native, warm, quiet",
+            "native chain with its cache, one token, no record",
+            "native-cache-quiet",
+            &one,
+            Check::NativeCache,
+        ),
+        row(
+            "ours, cold",
+            "every token new",
+            "ours-few",
+            &many,
+            Check::Host,
+        ),
+        row("ours, warm", "one token", "ours", &one, Check::Cache),
+        row(
+            "ours, many",
+            "10,000 tokens in turn, all remembered",
+            "ours-many",
+            &many,
+            Check::Cache,
+        ),
+        row(
+            "ours, denied",
+            "a caller without the role",
+            "ours",
+            &refused,
+            Check::Cache,
+        ),
+        row(
+            "ours, long, cold",
+            "10 KB tokens, every one new",
+            "ours-few",
+            &long_many,
+            Check::Host,
+        ),
+        row(
+            "ours, long, warm",
+            "a 10 KB token",
+            "ours",
+            &long_one,
+            Check::Cache,
+        ),
+        row(
+            "ours, cold, quiet",
+            "every token new, `audit.log: off`",
+            "ours-few-quiet",
+            &many,
+            Check::Host,
+        ),
+        row(
+            "ours, warm, quiet",
+            "one token, `audit.log: off`",
+            "ours-quiet",
+            &one,
+            Check::Cache,
+        ),
+        row(
+            "ours, warm, shipped",
+            "one token; audit line and access log, as `envoy.yaml` has it",
+            "ours-shipped",
+            &one,
+            Check::Cache,
+        ),
+        row(
+            "ours, 10 roles",
+            "10 rules told apart by role, the last one permits",
+            "ours-10",
+            &one,
+            Check::Cache,
+        ),
+        row(
+            "ours, 1000 roles",
+            "1,000 rules told apart by role, the last one permits",
+            "ours-1000",
+            &one,
+            Check::Cache,
+        ),
+        row(
+            "ours, 10 paths",
+            "10 rules told apart by path, the last one permits",
+            "ours-10-paths",
+            &one,
+            Check::Cache,
+        ),
+        row(
+            "ours, 1000 paths",
+            "1,000 rules told apart by path, the last one permits",
+            "ours-1000-paths",
+            &one,
+            Check::Cache,
+        ),
+    ];
+    rows.push(Row {
+        count: 400,
+        ..row(
+            "ours, wasm",
+            "`crypto: wasm`, `cache.ttl: 0s`: every token checked in the filter",
+            "ours-wasm",
+            &many,
+            Check::Wasm,
+        )
+    });
+    rows
+}

@@ -1,0 +1,167 @@
+//! What runs: the key server, the endpoint, and one Envoy with a listener for everything that is compared. All start
+//! from the user's `envoy.yaml`, so that connection manager, route and upstream are the same; only the filters and the
+//! record they leave differ.
+
+use std::{env, error::Error, io, net::SocketAddr, path::PathBuf, time::Duration};
+
+use serde_json::{Value, json};
+use testbed::{
+    entra::Entra,
+    envoy::{Envoy, EnvoyConfig, workspace_root},
+    wait,
+};
+
+use crate::{native, policies, upstream};
+
+const FILE_LOG: &str = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog";
+/// Records are formatted and written, and kept nowhere.
+const NOWHERE: &str = "/dev/null";
+/// What every chain swaps the caller's header for.
+const CREDENTIAL: &str = "credential-of-the-benchmark";
+
+/// Envoy's workers.
+pub const WORKERS: u32 = 2;
+
+/// Which filters a listener has in front of the router.
+pub enum Filters {
+    None,
+    Empty,
+    Native { cached: bool },
+    Ours(Value),
+}
+
+/// What is left of a request in a log.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Record {
+    None,
+    /// Ours: the audit line, through Envoy's log. Native: an access log line with the same fields.
+    Line,
+    /// As `envoy.yaml` has it: the audit line, and its access log line.
+    Both,
+}
+
+pub struct Listener {
+    pub name: &'static str,
+    pub filters: Filters,
+    pub record: Record,
+}
+
+pub struct Stage {
+    pub entra: Entra,
+    upstream: SocketAddr,
+}
+
+impl Stage {
+    pub async fn start() -> io::Result<Stage> {
+        Ok(Stage {
+            entra: Entra::start().await?,
+            upstream: upstream::start()?,
+        })
+    }
+
+    /// An Envoy with these listeners, whose filters hold their keys.
+    pub async fn envoy(&self, listeners: &[Listener]) -> Result<Envoy, Box<dyn Error>> {
+        let config = EnvoyConfig::from_user_file()?
+            .upstream("entra", self.entra.addr(), self.entra.is_tls())
+            .upstream("huggingface", self.upstream, false)
+            .environment("HF_TOKEN_READ", CREDENTIAL)
+            .concurrency(WORKERS)
+            .log_path(env::var_os("BENCH_LOG").unwrap_or(NOWHERE.into()));
+        let policy = config.policy();
+        let document = config.as_json();
+        let template = document["static_resources"]["listeners"][0].clone();
+        let all: Vec<Value> = listeners
+            .iter()
+            .map(|listener| self.listener(&template, listener, &policy))
+            .collect();
+        let config = config.document(|document| {
+            let resources = &mut document["static_resources"];
+            resources["listeners"] = json!(all);
+            let secret = json!({"inline_string": format!("Bearer {CREDENTIAL}")});
+            resources["secrets"] =
+                json!([{"name": native::SECRET, "generic_secret": {"secret": secret}}]);
+        });
+        let envoy = Envoy::start(config).await?;
+        let ours = listeners
+            .iter()
+            .filter(|listener| matches!(listener.filters, Filters::Ours(_)));
+        let fetches = ours.count() as u64 * u64::from(WORKERS);
+        let fetched = async || {
+            let name = "wasmcustom.entragate.key_fetches.contoso.good";
+            envoy.stat(name).await.is_ok_and(|count| count >= fetches)
+        };
+        let deadline = Duration::from_secs(60);
+        wait::eventually(deadline, fetched)
+            .await
+            .then_some(())
+            .ok_or("the filters have no keys")?;
+        Ok(envoy)
+    }
+
+    fn listener(&self, template: &Value, listener: &Listener, policy: &Value) -> Value {
+        let mut node = template.clone();
+        node["name"] = json!(listener.name);
+        // Or a run's connections all end up on one worker now and then.
+        node["connection_balance_config"] = json!({"exact_balance": {}});
+        let manager = &mut node["filter_chains"][0]["filters"][0]["typed_config"];
+        manager["stat_prefix"] = json!(listener.name);
+        let log = &mut manager["access_log"][0]["typed_config"];
+        log["path"] = json!(NOWHERE);
+        let is_ours = matches!(listener.filters, Filters::Ours(_));
+        match (listener.record, is_ours) {
+            (Record::None, _) | (Record::Line, true) => manager["access_log"] = json!([]),
+            (Record::Line, false) => {
+                *log = json!({"@type": FILE_LOG, "path": NOWHERE,
+                              "log_format": {"json_format": native::access_log()}});
+            }
+            (Record::Both, _) => {}
+        }
+        let [ours, router] =
+            [&manager["http_filters"][0], &manager["http_filters"][1]].map(Value::clone);
+        let mut filters = match &listener.filters {
+            Filters::None => Vec::new(),
+            Filters::Empty => vec![empty(&ours)],
+            Filters::Native { cached } => native::chain(&self.entra, *cached),
+            Filters::Ours(changes) => {
+                let mut policy = policies::changed(policy, changes);
+                if listener.record == Record::None {
+                    policy["audit"] = json!({"log": "off"});
+                }
+                vec![with_policy(ours, listener.name, policy)]
+            }
+        };
+        filters.push(router);
+        manager["http_filters"] = json!(filters);
+        node
+    }
+}
+
+/// The shipped filter with another policy. All share one VM per worker, as plugins of one `vm_id` do.
+fn with_policy(mut filter: Value, name: &str, policy: Value) -> Value {
+    let config = &mut filter["typed_config"]["config"];
+    config["name"] = json!(format!("entragate-{name}"));
+    config["configuration"]["value"] = policy;
+    filter
+}
+
+/// Where `make bench` leaves the filter that does nothing.
+pub fn empty_wasm() -> PathBuf {
+    testbed::envoy::wasm_path().with_file_name("empty_filter.wasm")
+}
+
+fn empty(ours: &Value) -> Value {
+    let mut filter = ours.clone();
+    let config = &mut filter["typed_config"]["config"];
+    config["name"] = json!("empty");
+    config["vm_config"]["vm_id"] = json!("empty");
+    config["vm_config"]["code"]["local"]["filename"] = json!(empty_wasm());
+    if let Some(config) = config.as_object_mut() {
+        config.remove("configuration");
+    }
+    filter
+}
+
+/// Where the results go.
+pub fn results() -> PathBuf {
+    workspace_root().join("bench/RESULTS.md")
+}

@@ -1,0 +1,39 @@
+//! The cheapest endpoint there can be: HTTP/1.1, a thread per connection, one canned answer. Its CPU is not Envoy's.
+
+use std::{
+    io::{self, BufReader, Write},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    thread,
+};
+
+use crate::http::read_message;
+
+/// As long as a short completion.
+const BODY: &str = r#"{"id":"chatcmpl-1","object":"chat.completion","created":1790000000,"model":"meta-llama/Llama-3.1-8B-Instruct","choices":[{"index":0,"message":{"role":"assistant","content":"The gate is open to those who are known."},"finish_reason":"stop"}],"usage":{"prompt_tokens":21,"completion_tokens":11,"total_tokens":32}}"#;
+
+/// Serves until the process ends.
+pub fn start() -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let addr = listener.local_addr()?;
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{BODY}",
+        BODY.len()
+    );
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let answer = answer.clone();
+            // An end is Envoy's wish: it closes connections it no longer needs.
+            thread::spawn(move || serve(stream, answer.as_bytes()));
+        }
+    });
+    Ok(addr)
+}
+
+fn serve(stream: TcpStream, answer: &[u8]) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut reader = BufReader::with_capacity(32 * 1024, stream);
+    while read_message(&mut reader)?.is_some() {
+        reader.get_mut().write_all(answer)?;
+    }
+    Ok(())
+}
