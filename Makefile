@@ -13,7 +13,7 @@ WASM   := target/$(TARGET)/release/entragate.wasm
 # `make lint ADVISORIES=required` fails where the advisory database cannot be fetched, instead of saying so and going on.
 ADVISORIES ?= optional
 
-.PHONY: help run test bench build lint fmt envoy clients clean
+.PHONY: help run test bench build lint fmt docs envoy clients clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,11 @@ lint: ## check formatting, clippy (native and wasm), the docs, and the dependenc
 
 fmt: ## format the sources
 	@cargo fmt --all
+
+docs: ## write what is generated from the sources: docs/configuration.md
+	@mkdir -p docs
+	@cargo run --locked -q --bin entragate -- schema --markdown > docs/configuration.md.new
+	@mv docs/configuration.md.new docs/configuration.md
 
 envoy: ## fetch Envoy into .tools/, unless it is there or on the PATH
 	@tools/envoy.sh

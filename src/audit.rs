@@ -12,18 +12,24 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use std::time::Duration;
 
+/// Of the record's shape; raised when a field goes, is renamed or changes its meaning. New fields
+/// leave it as it is.
+pub const VERSION: u32 = 1;
+
 /// Longest text of a caller's own in a record, in bytes.
 const MAX_TEXT: usize = 1024;
 
-/// What became of a request. The fields' order is the line's order.
+/// What became of one request.
 #[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 pub struct Record {
     /// RFC 3339, when the request came.
     pub time: String,
+    /// Envoy's `x-request-id`.
     pub request_id: String,
     /// From `traceparent`, 32 hexadecimal digits.
     pub trace_id: Option<String>,
-    /// The grant's or the denial's.
+    /// What was decided and why: `permitted`, `anonymous` or the denial's code.
     pub code: &'static str,
     /// `permit` or `deny`.
     pub decision: &'static str,
@@ -33,20 +39,25 @@ pub struct Record {
     pub caller: Caller,
     /// The rule that permitted or denied.
     pub rule: Option<String>,
+    /// Rules in shadow mode that would have acted.
     pub shadow: Vec<ShadowEntry>,
     /// Without suffix; not known where only the body tells it and no rule asks for it.
     pub model: Option<String>,
+    /// The request's method.
     pub method: String,
+    /// The request's host, without port.
     pub host: String,
     /// Without query.
     pub path: String,
     /// The credential's name.
     pub credential: Option<String>,
+    /// The key that signed the token.
     pub kid: Option<String>,
     /// Which way the signature was checked.
     pub verified_by: Option<&'static str>,
     /// Digest of the configuration that decided.
     pub policy: String,
+    /// What the upstream answered; `null` where the request did not go there.
     pub upstream_status: Option<u16>,
     /// From the request's headers to the end of its response.
     pub duration_ms: Option<u64>,
@@ -59,14 +70,23 @@ pub struct Record {
 
 /// Who called. Empty until the signature held.
 #[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 pub struct Caller {
+    /// The configured issuer's name.
     pub issuer: Option<String>,
+    /// Tenant.
     pub tid: Option<String>,
+    /// The caller's object id, or what `claims.object` is mapped to.
     pub oid: Option<String>,
+    /// Subject.
     pub sub: Option<String>,
+    /// The client that asked for the token (`azp`, `appid`).
     pub client: Option<String>,
+    /// `user` or `app`.
     pub kind: Option<&'static str>,
+    /// The token's id, as Entra's sign-in logs have it.
     pub uti: Option<String>,
+    /// The session.
     pub sid: Option<String>,
     /// Those the configuration asks for.
     #[serde(skip_serializing_if = "Map::is_empty")]
@@ -75,7 +95,9 @@ pub struct Caller {
 
 /// A shadow rule that would have acted.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 pub struct ShadowEntry {
+    /// Its name.
     pub rule: String,
     /// `permit` or `deny`.
     pub would: &'static str,
@@ -175,6 +197,15 @@ pub fn trace_id(traceparent: &str) -> Option<String> {
     let valid =
         hex(version, 2) && version != "ff" && hex(trace, 32) && trace.contains(|c| c != '0');
     valid.then(|| trace.to_owned())
+}
+
+/// The record's JSON Schema (2020-12), derived from it.
+#[cfg(not(target_family = "wasm"))]
+pub fn schema() -> Value {
+    crate::config::schema::written::<Record>(
+        &format!("urn:entragate:audit-record:{VERSION}"),
+        &format!("entragate audit record, version {VERSION}"),
+    )
 }
 
 /// Starts a record at the moment a request comes.

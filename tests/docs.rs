@@ -1,21 +1,11 @@
 //! The documentation's examples hold.
 
+#[path = "support/docs.rs"]
+mod docs;
+
+use docs::{blocks, read};
 use entragate::config;
-use std::fs;
 use std::path::Path;
-
-fn read(name: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
-}
-
-/// The fenced blocks of that language.
-fn blocks(text: &str, language: &str) -> Vec<String> {
-    let fence = format!("```{language}\n");
-    let starts = text.split(&fence).skip(1);
-    starts
-        .map(|rest| rest.split("```").next().unwrap().to_owned())
-        .collect()
-}
 
 #[test]
 fn the_readmes_configuration_is_accepted() {

@@ -12,6 +12,8 @@ mod node;
 mod path;
 mod problem;
 mod proto;
+#[cfg(not(target_family = "wasm"))]
+pub(crate) mod schema;
 mod source;
 mod suggest;
 #[cfg(test)]
@@ -21,6 +23,8 @@ mod wire;
 pub use error::{ConfigError, ConfigErrors};
 pub use problem::Problem;
 pub use proto::StructError;
+#[cfg(not(target_family = "wasm"))]
+pub use schema::schema;
 
 use crate::credential::{Credential, lease};
 use crate::forward::Forwarding;

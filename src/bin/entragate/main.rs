@@ -8,6 +8,7 @@ mod explain;
 mod filters;
 mod input;
 mod report;
+mod schema;
 mod warnings;
 
 use clap::{Parser, Subcommand};
@@ -25,6 +26,7 @@ struct Arguments {
 enum Command {
     Check(check::Arguments),
     Explain(Box<explain::Arguments>),
+    Schema(schema::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -32,5 +34,6 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Check(arguments) => check::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Schema(arguments) => schema::run(&arguments),
     }
 }

@@ -12,7 +12,7 @@ use crate::policy::rule::Requirement;
 use crate::policy::window::{Days, TimeOfDay, UtcOffset, Window};
 
 /// No chain of proxies is longer.
-const MOST_HOPS: usize = 32;
+pub(in crate::config) const MOST_HOPS: usize = 32;
 
 pub(super) fn client_address(
     wire: &wire::ClientAddress,

@@ -9,7 +9,8 @@ use crate::credential::Credential;
 use crate::secret::Secret;
 
 const AT: &str = "credentials";
-const SOURCES: &[&str] = &["env", "value", "http", "token_exchange"];
+/// What a credential has exactly one of.
+pub(in crate::config) const SOURCES: &[&str] = &["env", "value", "http", "token_exchange"];
 
 pub(super) fn compile(
     credentials: &[wire::Credential],

@@ -45,7 +45,8 @@ fn endpoint(wire: &Wire, at: &str, findings: &mut Findings) -> Result<Endpoint, 
     })
 }
 
-const CHOICES: [&str; 2] = ["model", "model_from"];
+/// What an endpoint has exactly one of.
+pub(in crate::config) const CHOICES: [&str; 2] = ["model", "model_from"];
 
 fn fixed(model: &str, at: &str, findings: &mut Findings) -> Result<Source, Reported> {
     match name::named(model) {

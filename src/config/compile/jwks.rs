@@ -85,7 +85,8 @@ pub(super) fn compile(
     }
 }
 
-const SOURCES: &[&str] = &["uri", "discovery", "inline"];
+/// What an issuer gives at most one of.
+pub(in crate::config) const SOURCES: &[&str] = &["uri", "discovery", "inline"];
 
 fn schedule(jwks: &wire::Jwks, at: &str, findings: &mut Findings) -> Result<Schedule, Reported> {
     let long = SECOND..=YEAR;

@@ -20,6 +20,13 @@ mod text;
 mod token;
 mod unbuilt;
 
+#[cfg(not(target_family = "wasm"))]
+pub(super) use {
+    around::MOST_HOPS, credentials::SOURCES as CREDENTIAL_SOURCES,
+    endpoints::CHOICES as MODEL_SOURCES, jwks::SOURCES as KEY_SOURCES,
+    require::TESTS as CLAIM_TESTS, token::MOST_BYTES,
+};
+
 use super::error::{Findings, Reported};
 use super::wire;
 use super::{Config, path};

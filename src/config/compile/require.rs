@@ -101,7 +101,8 @@ fn filled(
     text::filled(text, at, findings).map(requirement)
 }
 
-const TESTS: &[&str] = &["equals", "one_of", "contains", "present"];
+/// What a claim is tested by: exactly one of these.
+pub(in crate::config) const TESTS: &[&str] = &["equals", "one_of", "contains", "present"];
 
 fn claim(wire: &wire::Claim, at: &str, findings: &mut Findings) -> Result<Requirement, Reported> {
     let path = text::claim_path(&wire.path, &path::member(at, "path"), findings);

@@ -3,6 +3,7 @@
 mod accepted;
 mod forms;
 mod refused;
+mod schema;
 mod together;
 
 use super::{Config, ConfigErrors, load_value};
@@ -93,6 +94,11 @@ fn try_load(config: &Value) -> Result<Config, ConfigErrors> {
 }
 
 fn accepted(config: &Value) -> Config {
+    let complaints = schema::complaints(config);
+    assert!(
+        complaints.is_empty(),
+        "the schema refuses it: {complaints:#?}"
+    );
     try_load(config).unwrap_or_else(|errors| panic!("refused:\n{errors}"))
 }
 

@@ -3,19 +3,38 @@
 use super::super::load;
 use super::*;
 
-#[test]
-fn each_refusal_says_where_and_what_to_do() {
+/// One case of `refused.txt`.
+pub(super) struct Case {
+    /// The place, and what stands there.
+    pub(super) change: &'static str,
+    expected: &'static str,
+}
+
+impl Case {
+    pub(super) fn config(&self) -> Value {
+        let (pointer, value) = self.change.split_once(" = ").unwrap();
+        with(pointer, serde_json::from_str(value).unwrap())
+    }
+}
+
+pub(super) fn cases() -> Vec<Case> {
     let lines = include_str!("refused.txt").lines();
     let lines: Vec<&str> = lines
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
         .collect();
-    for case in lines.chunks(2) {
-        let [change, expected] = case else {
-            panic!("{case:?}")
-        };
-        let (pointer, value) = change.split_once(" = ").unwrap();
-        let (path, text) = expected.trim_start().split_once(": ").unwrap();
-        let errors = refused(&with(pointer, serde_json::from_str(value).unwrap()));
+    let case = |case: &[&'static str]| match case {
+        [change, expected] => Case { change, expected },
+        _ => panic!("{case:?}"),
+    };
+    lines.chunks(2).map(case).collect()
+}
+
+#[test]
+fn each_refusal_says_where_and_what_to_do() {
+    for case in cases() {
+        let change = case.change;
+        let (path, text) = case.expected.trim_start().split_once(": ").unwrap();
+        let errors = refused(&case.config());
         let [error] = errors.as_slice() else {
             panic!("{change}: {errors:#?}")
         };

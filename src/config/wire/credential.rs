@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 /// A Hugging Face credential: a name and one source.
 #[derive(Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Credential {
     /// Used in rules, audit and metrics: `[a-z0-9-]`.
@@ -31,6 +32,7 @@ impl std::fmt::Debug for Credential {
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "polled credentials are not built yet")]
 pub(in crate::config) struct Http {
@@ -54,6 +56,7 @@ pub(in crate::config) struct Http {
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "token exchanges are not built yet")]
 pub(in crate::config) struct TokenExchange {

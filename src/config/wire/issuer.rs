@@ -7,6 +7,7 @@ use serde_json::Value;
 
 /// One trusted issuer: `entra` or `oidc`.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Issuer {
     /// Used in rules, audit and metrics: `[a-z0-9-]`.
@@ -32,6 +33,7 @@ pub(in crate::config) struct Issuer {
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Entra {
     /// Tenant ids (GUIDs); `["*"]` accepts any tenant.
@@ -45,21 +47,29 @@ pub(in crate::config) struct Entra {
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(in crate::config) enum Cloud {
+    /// login.microsoftonline.com
     Public,
+    /// login.microsoftonline.us
     UsGov,
+    /// login.partner.microsoftonline.cn
     China,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(in crate::config) enum Version {
+    /// `ver` 1.0, from sts.windows.net.
     V1,
+    /// `ver` 2.0.
     V2,
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Oidc {
     /// `iss` must equal this.
@@ -67,6 +77,7 @@ pub(in crate::config) struct Oidc {
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[expect(dead_code, reason = "look-ups in Microsoft Graph are not built yet")]
 pub(in crate::config) enum GroupsOverage {
@@ -77,6 +88,7 @@ pub(in crate::config) enum GroupsOverage {
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "look-ups in Microsoft Graph are not built yet")]
 pub(in crate::config) struct Graph {
@@ -95,24 +107,26 @@ pub(in crate::config) struct Graph {
 /// Where a provider keeps what Entra has under fixed names: a member's name, or a JSON Pointer when
 /// it begins with `/`.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Claims {
-    /// Default: roles.
+    /// App roles. Default: roles.
     pub roles: Option<String>,
-    /// Default: groups.
+    /// Groups. Default: groups.
     pub groups: Option<String>,
     /// A text of words, or a list. Default: scope, else scp.
     pub scopes: Option<String>,
-    /// Default: azp, else appid, else client_id.
+    /// The client that asked for the token. Default: azp, else appid, else client_id.
     pub client: Option<String>,
-    /// Default: oid for `entra`, sub for `oidc`.
+    /// The caller's id. Default: oid for `entra`, sub for `oidc`.
     pub object: Option<String>,
-    /// Default: tid.
+    /// The tenant's id. Default: tid.
     pub tenant: Option<String>,
 }
 
 /// One of `uri`, `discovery` and `inline`; for `entra` the address may be left out.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Jwks {
     /// Envoy cluster that serves the keys; `host:port` on Kong.
@@ -137,6 +151,7 @@ pub(in crate::config) struct Jwks {
 
 /// A JWKS (RFC 7517).
 #[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct InlineKeys {
     /// JSON Web Keys.

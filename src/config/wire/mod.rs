@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 
 /// The plugin configuration.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Config {
     /// Who may sign tokens for us; at least one. The token's `iss` picks the issuer before any key
@@ -64,6 +65,7 @@ pub(in crate::config) struct Config {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Token {
     /// The headers that may carry it; the first present wins. Default: `authorization` with scheme
@@ -81,6 +83,7 @@ pub(in crate::config) struct Token {
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Carrier {
     /// The header's name.
@@ -90,6 +93,7 @@ pub(in crate::config) struct Carrier {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Cache {
     /// How many tokens. Default: 4096.
@@ -99,6 +103,7 @@ pub(in crate::config) struct Cache {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Wait {
     /// How long a request waits. Default: 2s.
@@ -108,6 +113,7 @@ pub(in crate::config) struct Wait {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Forward {
     /// Header → what of the identity it tells the upstream: `oid`, `client`, `tid`, `sub`, `issuer`,
@@ -127,6 +133,7 @@ pub(in crate::config) struct Forward {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Replies {
     /// The realm of `WWW-Authenticate`. Default: hf.
@@ -138,14 +145,17 @@ pub(in crate::config) struct Replies {
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(in crate::config) enum Detail {
+    /// The reason, in words.
     Full,
     /// No reasons to the caller, all of them to the audit record.
     Minimal,
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct ProtectedResource {
     /// The resource's identifier, an https URI: where callers reach this gateway.
@@ -158,15 +168,19 @@ pub(in crate::config) struct ProtectedResource {
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(in crate::config) enum Crypto {
     /// By the host where it can, else in the filter.
     Auto,
+    /// By the host what it can, or not at all: without such a host the filter does not start.
     Host,
+    /// In the filter.
     Wasm,
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Limits {
     /// How much of a body is read to find its model. Default: 1048576.
@@ -174,6 +188,7 @@ pub(in crate::config) struct Limits {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct ClientAddress {
     /// With n > 0 the client is the n-th entry from the right of `x-forwarded-for`, as the filter

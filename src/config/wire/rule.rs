@@ -5,6 +5,7 @@ use serde_json::Value;
 
 /// One rule: which requests, which callers, and what follows.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Rule {
     /// Stands in audit and metrics: `[a-z0-9-]`.
@@ -17,24 +18,29 @@ pub(in crate::config) struct Rule {
     /// No token is asked for, and nothing of the caller's is trusted.
     #[serde(default)]
     pub anonymous: bool,
-    /// Default: allow.
+    /// What follows where it holds. Default: allow.
     pub effect: Option<Effect>,
     /// The credential that a permitted request gets.
     pub credential: Option<String>,
-    /// Default: enforce.
+    /// Whether it decides. Default: enforce.
     pub mode: Option<Mode>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(in crate::config) enum Effect {
+    /// Permits whom `require` holds for.
     Allow,
+    /// Denies them, whatever other rules permit.
     Deny,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(in crate::config) enum Mode {
+    /// The rule decides.
     Enforce,
     /// Evaluated and recorded, without effect.
     Shadow,
@@ -43,14 +49,16 @@ pub(in crate::config) enum Mode {
 /// All given fields must match; within a list, any entry. In patterns, `*` matches within a segment
 /// and `**` across segments.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Match {
     /// Patterns, without port; case does not matter.
     pub hosts: Option<Vec<String>>,
+    /// HTTP methods.
     pub methods: Option<Vec<String>>,
     /// Patterns of the path without query, percent-decoded once.
     pub paths: Option<Vec<String>>,
-    /// Patterns.
+    /// Patterns of models without suffix; `endpoints` say where a request names its model.
     pub models: Option<Vec<String>>,
     /// Names of issuers.
     pub issuers: Option<Vec<String>>,
@@ -58,6 +66,7 @@ pub(in crate::config) struct Match {
 
 /// What is asked of the caller: exactly one of these.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(in crate::config) enum Requirement {
     /// An app role (`roles`).
@@ -102,14 +111,18 @@ pub(in crate::config) enum Requirement {
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(in crate::config) enum Kind {
+    /// A person signed in.
     User,
+    /// An app, or a managed identity, acts for itself.
     App,
 }
 
 /// One test of one claim: `equals`, `one_of`, `contains` or `present`.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Claim {
     /// A member's name, or a JSON Pointer when it begins with `/`.
@@ -125,6 +138,7 @@ pub(in crate::config) struct Claim {
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Window {
     /// Days of the week. Default: all.
@@ -138,7 +152,9 @@ pub(in crate::config) struct Window {
     pub utc_offset: Option<String>,
 }
 
+/// A day of the week.
 #[derive(Clone, Copy, Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(in crate::config) enum Day {
     Mon,

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 /// Which model answers where: hosts or paths, and a model or where it is named.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Endpoint {
     /// Patterns of hosts.
@@ -20,14 +21,18 @@ pub(in crate::config) struct Endpoint {
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(in crate::config) enum ModelFrom {
+    /// The JSON body's top-level `model`.
     Body,
+    /// The path: `/hf-inference/models/{id}`, `/models/{id}`.
     Path,
 }
 
 /// A feed of revoked callers and tokens; takes effect within `refresh`.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Revocation {
     /// Envoy cluster that serves the feed.
@@ -47,13 +52,17 @@ pub(in crate::config) struct Revocation {
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(in crate::config) enum OnStale {
+    /// Every request is answered 502 `revocation_unavailable`.
     Deny,
+    /// Those pass whom the last good answer does not revoke.
     Allow,
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Audit {
     /// Which decisions make a line of the log. Default: all.
@@ -66,14 +75,19 @@ pub(in crate::config) struct Audit {
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(in crate::config) enum Log {
+    /// Every decision.
     All,
+    /// Denials only.
     Denied,
+    /// None.
     Off,
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "audit exports are not built yet")]
 pub(in crate::config) struct Export {
@@ -93,15 +107,19 @@ pub(in crate::config) struct Export {
 
 /// How a callout of our own authenticates. Tokens are renewed ahead of expiry and never logged.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(in crate::config) enum Auth {
     /// A bearer token from that environment variable.
     Env(String),
+    /// A token of the machine's own identity (Azure's instance metadata service).
     ManagedIdentity(ManagedIdentity),
+    /// A token by the OAuth client credentials grant.
     ClientCredentials(ClientCredentials),
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct ManagedIdentity {
     /// Envoy cluster of the instance metadata service.
@@ -113,6 +131,7 @@ pub(in crate::config) struct ManagedIdentity {
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct ClientCredentials {
     /// Envoy cluster of Entra.
@@ -131,6 +150,7 @@ pub(in crate::config) struct ClientCredentials {
 
 /// A secret that stands in the environment.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct SecretRef {
     /// The variable's name.

@@ -34,6 +34,21 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
+#[cfg(not(target_family = "wasm"))]
+impl schemars::JsonSchema for Span {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Duration".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A whole number and a unit: 500ms, 5s, 10m or 24h.",
+            "type": "string",
+            "pattern": "^(0|[1-9][0-9]*)(ms|s|m|h)$",
+        })
+    }
+}
+
 struct SpanVisitor;
 
 impl Visitor<'_> for SpanVisitor {

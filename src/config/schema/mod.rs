@@ -1,0 +1,107 @@
+//! The JSON Schema of the plugin configuration, for editors and gateways: derived from the wire
+//! shapes, whose comments are its descriptions, so that it can't drift from what is read.
+//!
+//! It says what a shape can say. Names that must resolve, bounds of durations and whatever else
+//! hangs on more than one place are for [`load`](super::load) to say.
+
+mod refine;
+
+use super::wire;
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema};
+use serde_json::Value;
+
+/// The schema of a plugin configuration, in JSON Schema 2020-12.
+pub fn schema() -> Value {
+    let settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(without_null));
+    let mut schema = settings
+        .into_generator()
+        .into_root_schema_for::<wire::Config>();
+    schema.insert("title".to_owned(), "entragate plugin configuration".into());
+    let mut schema = schema.to_value();
+    refine::refine(&mut schema);
+    schema
+}
+
+/// The schema of a type that is written, not read, in JSON Schema 2020-12.
+pub(crate) fn written<T: JsonSchema>(id: &str, title: &str) -> Value {
+    let settings = SchemaSettings::draft2020_12()
+        .for_serialize()
+        .with_transform(RecursiveTransform(without_format));
+    let mut schema = settings.into_generator().into_root_schema_for::<T>();
+    schema.insert("$id".to_owned(), id.into());
+    schema.insert("title".to_owned(), title.into());
+    schema.to_value()
+}
+
+/// A field may be left out, but not be null.
+fn without_null(schema: &mut Schema) {
+    without_format(schema);
+    if let Some(Value::Array(kinds)) = schema.get_mut("type") {
+        kinds.retain(|kind| kind != "null");
+        if let [only] = kinds.as_slice() {
+            let only = only.clone();
+            schema.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(Value::Array(choices)) = schema.get_mut("anyOf") {
+        choices.retain(|choice| choice["type"] != "null");
+        if let [only] = choices.as_mut_slice()
+            && let Value::Object(members) = only.take()
+        {
+            schema.remove("anyOf");
+            schema.ensure_object().extend(members);
+        }
+    }
+}
+
+/// `uint64` is a word of Rust's, which validators complain about.
+fn without_format(schema: &mut Schema) {
+    schema.remove("format");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every field and every choice is explained: descriptions are the users' reference.
+    fn undescribed(schema: &Value) -> Vec<String> {
+        let told = |shape: &Value| shape.get("description").is_some();
+        let mut bare = Vec::new();
+        let definitions = schema["$defs"].as_object().into_iter().flatten();
+        for (name, definition) in definitions.chain([(&"root".to_owned(), schema)]) {
+            let fields = definition["properties"].as_object().into_iter().flatten();
+            let fields = fields.filter(|(_, shape)| !told(shape));
+            bare.extend(fields.map(|(field, _)| format!("{name}.{field}")));
+            let choices = definition["oneOf"].as_array().into_iter().flatten();
+            let choices = choices.filter(|choice| choice.get("type").is_some() && !told(choice));
+            bare.extend(choices.map(|choice| format!("{name}: {choice}")));
+            let words = definition["enum"].as_array().into_iter().flatten();
+            let words = words.filter(|_| !told(definition));
+            bare.extend(words.map(|word| format!("{name}: {word}")));
+        }
+        bare
+    }
+
+    #[test]
+    fn everything_is_described() {
+        for schema in [schema(), crate::audit::schema()] {
+            assert_eq!(undescribed(&schema), Vec::<String>::new(), "has no comment");
+        }
+    }
+
+    #[test]
+    fn nothing_unknown_and_no_null() {
+        let schema = schema();
+        assert_eq!(schema["additionalProperties"], false);
+        let text = schema.to_string();
+        assert!(!text.contains("\"null\""), "{schema:#}");
+        assert!(!text.contains("\"format\""), "{schema:#}");
+        for (name, definition) in schema["$defs"].as_object().unwrap() {
+            let open =
+                definition["type"] == "object" && definition["additionalProperties"] != false;
+            assert!(!open, "{name} takes any field");
+        }
+    }
+}
