@@ -15,3 +15,4 @@ mod models;
 mod records;
 mod revocation;
 mod signatures;
+mod smuggling;

@@ -1,0 +1,271 @@
+//! RFC 8725 §3.8, §3.9, §3.11 and §3.12: an honest signature under the wrong token.
+
+use super::code;
+use super::support::*;
+use serde_json::{Value, json};
+use testbed::keys;
+use testbed::mint::Token;
+use testbed::persona::Persona;
+use testbed::persona::*;
+
+/// Contoso beside the realm; each issuer's key has the same kid but for `kids` being told apart.
+fn two_issuers() -> (Value, Token) {
+    let theirs = keys::other_rsa();
+    let mut settings = settings();
+    settings["issuers"].as_array_mut().unwrap().push(json!({
+        "name": "realm", "oidc": {"issuer": REALM_ISSUER}, "audiences": [REALM_AUDIENCE],
+        "claims": {"roles": "/realm_access/roles"},
+        "jwks": {"inline": {"keys": [theirs.to_jwk()]}},
+    }));
+    let kim = Token::of(Persona::Kim).claim("realm_access", json!({"roles": ["Model.Query"]}));
+    (settings, kim.signed_by(&theirs))
+}
+
+#[test]
+fn s3_8_an_issuer_is_compared_byte_for_byte() {
+    let own = issuer_v2(TENANT);
+    for iss in [
+        own.to_uppercase(),
+        own.replace("https", "http"),
+        format!("{own}/"),
+        format!(" {own}"),
+        format!("{own}\0"),
+        format!("{own}#"),
+        format!("{own}?x"),
+        own.replace("login.", "login.evil."),
+        own.replace(".com/", ".com.evil.example/"),
+        own.replace("https://", "https://user@"),
+        own.replace(".com/", ".com:443/"),
+        own.replace('-', "%2d"),
+        own.replace(TENANT, "common"),
+        own.replace(TENANT, "organizations"),
+        own.replace(TENANT, "{tenantid}"),
+        own.replace("/v2.0", "/v2.0/v2.0"),
+        own.replace("/v2.0", "/../v2.0"),
+        String::new(),
+    ] {
+        let found = code(&ada().claim("iss", iss.clone()).build());
+        assert_eq!(found, "issuer_unknown", "{iss:?}");
+    }
+    for iss in [json!(null), json!([own]), json!({"a": own}), json!(7)] {
+        assert_eq!(code(&ada().claim("iss", iss).build()), "token_malformed");
+    }
+    assert_eq!(code(&ada().without("iss").build()), "token_malformed");
+}
+
+#[test]
+fn s3_8_a_token_of_one_issuer_is_not_taken_for_another_s() {
+    let (settings, kim) = two_issuers();
+    let code = |token: &Token| Bench::warm(&settings).code(&token.build());
+    assert_eq!(code(&kim), "permitted");
+    assert_eq!(code(&ada()), "permitted");
+    // The realm's key under Contoso's name, and the other way round.
+    let ours = ada().signed_by(&keys::other_rsa());
+    assert_eq!(code(&ours), "waiting", "its kid is not Contoso's");
+    assert_eq!(
+        code(&ada().forged_by(&keys::other_rsa())),
+        "signature_invalid"
+    );
+    assert_eq!(code(&kim.clone().signed_by(&keys::rsa())), "key_unknown");
+    assert_eq!(
+        code(&kim.clone().claim("iss", issuer_v2(TENANT))),
+        "waiting"
+    );
+    // Contoso's audience in the realm's token, and the realm's in Contoso's.
+    assert_eq!(code(&kim.claim("aud", AUDIENCE)), "audience_mismatch");
+    assert_eq!(
+        code(&ada().claim("aud", REALM_AUDIENCE)),
+        "audience_mismatch"
+    );
+}
+
+#[test]
+fn s3_8_the_realm_s_claims_grant_nothing_as_entra_s() {
+    let (settings, kim) = two_issuers();
+    // Roles where Entra has them mean nothing in the realm's tokens, where they are elsewhere.
+    let kim = kim
+        .claim("roles", json!(["Model.Query"]))
+        .without("realm_access");
+    assert_eq!(
+        Bench::warm(&settings).code(&kim.build()),
+        "rule_unsatisfied"
+    );
+}
+
+#[test]
+fn s3_8_a_tenant_cannot_sign_for_another() {
+    let mut settings = settings();
+    settings["issuers"][0]["entra"]["tenants"] = json!(["*"]);
+    let template = "https://login.microsoftonline.com/{tenantid}/v2.0";
+    let contoso = issuer_v2(TENANT);
+    for (key_issuer, moved_code) in [
+        // A key of all tenants signs for any.
+        (template, "permitted"),
+        // Contoso's own key signs for nobody else, though `tid` and `iss` agree.
+        (contoso.as_str(), "key_unknown"),
+    ] {
+        let key = keys::rsa().to_entra_jwk("microsoftonline.com", Some(key_issuer));
+        let ask = |token: &Token| {
+            let mut bench = Bench::cold(&settings);
+            bench.answer(ok(json!({"keys": [key]})));
+            bench.code(&token.build())
+        };
+        assert_eq!(ask(&ada()), "permitted", "{key_issuer}");
+        let torn = ada().claim("iss", issuer_v2(GUEST_TENANT));
+        assert_eq!(
+            ask(&torn),
+            "token_malformed",
+            "{key_issuer}: iss of one, tid of another"
+        );
+        let moved = torn.claim("tid", GUEST_TENANT);
+        assert_eq!(
+            ask(&moved),
+            moved_code,
+            "{key_issuer}: all of another tenant"
+        );
+    }
+}
+
+#[test]
+fn s3_8_nobody_calls_without_a_subject() {
+    for subject in [
+        json!(null),
+        json!(""),
+        json!([]),
+        json!(7),
+        json!({"oid": "x"}),
+    ] {
+        assert_eq!(
+            code(&ada().claim("oid", subject.clone()).build()),
+            "token_malformed",
+            "{subject}"
+        );
+    }
+    assert_eq!(code(&ada().without("oid").build()), "token_malformed");
+}
+
+#[test]
+fn s3_9_an_audience_is_compared_byte_for_byte() {
+    for audience in [
+        json!(AUDIENCE.to_uppercase()),
+        json!(format!("{AUDIENCE} ")),
+        json!(&AUDIENCE[..35]),
+        json!(format!("{AUDIENCE}0")),
+        json!(format!("{AUDIENCE},x")),
+        json!(format!("x {AUDIENCE}")),
+        json!("api://hf/.default"),
+        json!("API://HF"),
+        json!("*"),
+        json!(""),
+        json!([""]),
+        json!([]),
+        json!(OTHER_AUDIENCE),
+        json!(GRAPH_AUDIENCE),
+    ] {
+        let found = code(&ada().claim("aud", audience.clone()).build());
+        assert_eq!(found, "audience_mismatch", "{audience}");
+    }
+    assert_eq!(code(&ada().without("aud").build()), "audience_mismatch");
+    for audience in [
+        json!([[AUDIENCE]]),
+        json!([AUDIENCE, null]),
+        json!(7),
+        json!(true),
+    ] {
+        assert_eq!(
+            code(&ada().claim("aud", audience).build()),
+            "token_malformed"
+        );
+    }
+}
+
+#[test]
+fn s3_11_other_types_of_token_are_told_by_their_typ() {
+    for typ in [
+        "secevent+jwt",
+        "logout+jwt",
+        "dpop+jwt",
+        "entity-statement+jwt",
+        "token-introspection+jwt",
+        "oauth-authz-req+jwt",
+        "client-authentication+jwt",
+        "id_token+jwt",
+        "JWS",
+        "JOSE",
+        "kb+jwt",
+        "",
+        "application/",
+        "application/application/jwt",
+    ] {
+        let found = code(&ada().header("typ", typ).build());
+        assert_eq!(found, "token_for_another_api", "{typ:?}");
+    }
+}
+
+#[test]
+fn s3_12_tokens_of_other_kinds_are_told_by_their_claims() {
+    let (settings, kim) = two_issuers();
+    let code = |token: Token| Bench::warm(&settings).code(&token.build());
+    assert_eq!(code(Token::of(Persona::IdToken)), "token_for_another_api");
+    assert_eq!(code(Token::of(Persona::Graph)), "token_for_another_api");
+    assert_eq!(code(Token::of(Persona::Pop)), "token_bound");
+    // An ID token made for our own API's client.
+    let id_token = Token::of(Persona::IdToken).claim("aud", AUDIENCE);
+    assert_eq!(code(id_token), "token_for_another_api");
+    // Graph's, had it been made without the nonce that keeps its signature from holding.
+    assert_eq!(
+        code(ada().claim("aud", GRAPH_AUDIENCE)),
+        "audience_mismatch"
+    );
+    // A confirmation of whatever form binds a token to a key that a bearer did not show.
+    for cnf in [
+        json!({}),
+        json!(null),
+        json!("x"),
+        json!({"x5t#S256": "a"}),
+        json!([]),
+    ] {
+        assert_eq!(
+            code(ada().claim("cnf", cnf.clone())),
+            "token_bound",
+            "{cnf}"
+        );
+        assert_eq!(code(kim.clone().claim("cnf", cnf)), "token_bound");
+    }
+}
+
+#[test]
+fn a_token_that_expires_while_its_request_waits_is_refused() {
+    let mut bench = Bench::cold(&settings());
+    let now = bench.now.as_secs();
+    // The skew of 60 s ends a second from now.
+    let (id, ruling) = bench.chat(&ada().claim("exp", now - 59).build());
+    assert_eq!(code_of(&ruling), "waiting");
+    bench.advance(1);
+    bench.answer(jwks(&[&keys::rsa()]));
+    assert_eq!(bench.resume_woken(), [(id, "token_expired".into())]);
+}
+
+#[test]
+fn times_that_no_clock_shows_are_refused() {
+    for name in ["exp", "nbf", "iat"] {
+        for value in [
+            json!("1999999999"),
+            json!(-1),
+            json!(-0.5),
+            json!(1e30),
+            json!(u64::MAX),
+            json!(i64::MIN),
+            json!(null),
+            json!(true),
+            json!([1_999_999_999]),
+            json!({"$date": 1}),
+        ] {
+            let found = code(&ada().claim(name, value.clone()).build());
+            assert_eq!(found, "token_malformed", "{name}: {value}");
+        }
+    }
+    for value in [json!(0), json!(0.0), json!(1)] {
+        assert_eq!(code(&ada().claim("exp", value).build()), "token_expired");
+    }
+}
