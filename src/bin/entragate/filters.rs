@@ -1,6 +1,7 @@
 //! Where in a document entragate is configured.
 
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// One use of the filter.
 #[derive(Debug)]
@@ -8,8 +9,49 @@ pub struct Filter {
     /// Where it stands in the document; empty for a plugin configuration alone.
     pub place: String,
     pub configuration: Configuration,
-    /// The setting by which the host would let requests pass once the filter has crashed.
-    pub fails_open: Option<&'static str>,
+    pub host: Host,
+}
+
+/// What stands around the configuration.
+#[derive(Debug)]
+pub enum Host {
+    /// A plugin configuration alone.
+    Unknown,
+    Envoy(Box<Envoy>),
+    /// Istio, Envoy Gateway or Kong.
+    Other {
+        plugin: Value,
+        /// Whether a body comes before the decision: Kong always hands it over, and for the others
+        /// some document of the file sets the flag.
+        sets_flag: bool,
+    },
+}
+
+/// Envoy's own settings around the filter; null where there are none.
+#[derive(Debug)]
+pub struct Envoy {
+    /// `PluginConfig`.
+    pub plugin: Value,
+    pub connection_manager: Value,
+    pub filter_chain: Value,
+    pub listener: Value,
+    /// Names of all clusters, where the file has them all.
+    pub clusters: Option<BTreeSet<String>>,
+}
+
+/// A member of a protobuf message, which JSON may write in either case.
+pub fn field<'v>(message: &'v Value, name: &str) -> Option<&'v Value> {
+    let mut camel = String::new();
+    for (index, word) in name.split('_').enumerate() {
+        match word.chars().next() {
+            Some(first) if index > 0 => {
+                camel.extend(first.to_uppercase());
+                camel.push_str(word.get(first.len_utf8()..).unwrap_or_default());
+            }
+            _ => camel.push_str(word),
+        }
+    }
+    message.get(name).or_else(|| message.get(camel))
 }
 
 /// As the host would hand it over.
@@ -38,10 +80,15 @@ const FOREIGN_MEMBERS: [&str; 6] = [
 pub fn find(documents: &[Value]) -> Vec<Filter> {
     let has =
         |document: &Value, names: &[&str]| names.iter().any(|name| document.get(name).is_some());
+    let patched = documents.iter().any(|document| {
+        document
+            .to_string()
+            .contains("\"allow_on_headers_stop_iteration\":true")
+    });
     let mut filters = Vec::new();
     for document in documents {
         let mut plugins = Vec::new();
-        search(document, String::new(), &mut plugins);
+        search(&mut vec![document], String::new(), patched, &mut plugins);
         // A plugin alone is ours whatever its name; among several, the name decides.
         let only = plugins.len() == 1;
         plugins.retain(|plugin| only || plugin.is_named);
@@ -51,7 +98,7 @@ pub fn find(documents: &[Value]) -> Vec<Filter> {
             filters.push(Filter {
                 place: String::new(),
                 configuration: Configuration::Value(document.clone()),
-                fails_open: None,
+                host: Host::Unknown,
             });
         } else {
             filters.extend(plugins.into_iter().map(|plugin| plugin.filter));
@@ -65,11 +112,20 @@ struct Plugin {
     is_named: bool,
 }
 
-fn search(value: &Value, at: String, found: &mut Vec<Plugin>) {
-    if let Some(plugin) = plugin(value, &at) {
+/// `way`: the document, and what leads from it to where the search is.
+fn search<'d>(way: &mut Vec<&'d Value>, at: String, patched: bool, found: &mut Vec<Plugin>) {
+    let Some(value) = way.last().copied() else {
+        return;
+    };
+    if let Some(plugin) = plugin(way, value, &at, patched) {
         found.push(plugin);
         return;
     }
+    let mut enter = |inner: &'d Value, at: String| {
+        way.push(inner);
+        search(way, at, patched, found);
+        way.pop();
+    };
     match value {
         Value::Object(members) => {
             for (name, member) in members {
@@ -78,12 +134,12 @@ fn search(value: &Value, at: String, found: &mut Vec<Plugin>) {
                 } else {
                     format!("{at}.{name}")
                 };
-                search(member, at, found);
+                enter(member, at);
             }
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                search(item, format!("{at}[{index}]"), found);
+                enter(item, format!("{at}[{index}]"));
             }
         }
         _ => {}
@@ -93,7 +149,7 @@ fn search(value: &Value, at: String, found: &mut Vec<Plugin>) {
 /// The object as one host's configuration of a wasm plugin:
 /// Envoy's `PluginConfig`, the spec of Istio's `WasmPlugin`, an entry of `wasm` in Envoy Gateway's
 /// `EnvoyExtensionPolicy`, or of `filters` in Kong.
-fn plugin(value: &Value, at: &str) -> Option<Plugin> {
+fn plugin(way: &[&Value], value: &Value, at: &str, patched: bool) -> Option<Plugin> {
     let has = |name: &str| value.get(name).is_some();
     let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
     let names = ["name", "root_id", "rootId", "rootID", "pluginName", "url"];
@@ -112,7 +168,13 @@ fn plugin(value: &Value, at: &str) -> Option<Plugin> {
     let filter = Filter {
         place: format!("{at}.{member}").trim_start_matches('.').to_owned(),
         configuration: unwrap(value.get(member)),
-        fails_open: fails_open(value),
+        host: match member {
+            "configuration" => Host::Envoy(Box::new(envoy(way, value))),
+            _ => Host::Other {
+                plugin: value.clone(),
+                sets_flag: patched || at.contains("filter_chains"),
+            },
+        },
     };
     Some(Plugin { filter, is_named })
 }
@@ -151,16 +213,37 @@ fn with_whole_numbers(value: Value) -> Value {
     }
 }
 
-fn fails_open(plugin: &Value) -> Option<&'static str> {
-    let is = |name: &str, value: Value| plugin.get(name) == Some(&value);
-    match () {
-        () if is("fail_open", true.into()) => Some("fail_open: true"),
-        () if is("failOpen", true.into()) => Some("failOpen: true"),
-        () if is("failure_policy", "FAIL_OPEN".into()) => Some("failure_policy: FAIL_OPEN"),
-        () if is("failurePolicy", "FAIL_OPEN".into()) => Some("failurePolicy: FAIL_OPEN"),
-        () if is("failStrategy", "FAIL_OPEN".into()) => Some("failStrategy: FAIL_OPEN"),
-        () => None,
+fn envoy(way: &[&Value], plugin: &Value) -> Envoy {
+    let around = |member: &str| {
+        let holder = way
+            .iter()
+            .rev()
+            .find(|value| field(value, member).is_some());
+        holder.map_or(Value::Null, |holder| (*holder).clone())
+    };
+    Envoy {
+        plugin: plugin.clone(),
+        connection_manager: around("http_filters"),
+        filter_chain: around("filters"),
+        listener: around("filter_chains"),
+        clusters: way.first().and_then(|document| clusters(document)),
     }
+}
+
+/// The names of a bootstrap's clusters, unless some come from elsewhere.
+fn clusters(bootstrap: &Value) -> Option<BTreeSet<String>> {
+    let elsewhere =
+        field(bootstrap, "dynamic_resources").and_then(|more| field(more, "cds_config"));
+    let fixed = field(bootstrap, "static_resources")?;
+    if elsewhere.is_some() {
+        return None;
+    }
+    let clusters = field(fixed, "clusters").and_then(Value::as_array);
+    let names = clusters
+        .into_iter()
+        .flatten()
+        .filter_map(|cluster| cluster.get("name")?.as_str());
+    Some(names.map(str::to_owned).collect())
 }
 
 #[cfg(test)]
@@ -195,7 +278,11 @@ mod tests {
             filter.place,
             "static_resources.listeners[0].filters[1].typed_config.config.configuration"
         );
-        assert_eq!(filter.fails_open, Some("failure_policy: FAIL_OPEN"));
+        let Host::Envoy(envoy) = &filter.host else {
+            panic!("{filter:?}")
+        };
+        assert_eq!(envoy.plugin["failure_policy"], "FAIL_OPEN");
+        assert!(envoy.clusters.as_ref().unwrap().is_empty());
         let filter = only(wrapped(json!({
             "@type": "type.googleapis.com/google.protobuf.Struct", "value": {"token": {"max_bytes": 5.0}},
         })));

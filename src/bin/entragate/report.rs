@@ -11,6 +11,7 @@ pub enum Colour {
     Red = 31,
     Green = 32,
     Yellow = 33,
+    Cyan = 36,
 }
 
 impl Report {
@@ -37,6 +38,11 @@ impl Report {
             place,
             text,
         );
+    }
+
+    pub fn note(&self, place: &str, text: &str) {
+        let mark = paint("note", Colour::Cyan, stderr().is_terminal());
+        self.trouble(&mark, place, text);
     }
 
     pub fn error(&self, place: &str, text: &str) {
