@@ -54,10 +54,12 @@ lint: ## check formatting, clippy (native and wasm), the docs, and the dependenc
 fmt: ## format the sources
 	@cargo fmt --all
 
-docs: ## write what is generated from the sources: docs/configuration.md
+docs: ## write what is generated from the sources: docs/configuration.md, and the schema for Kong
 	@mkdir -p docs
 	@cargo run --locked -q --bin entragate -- schema --markdown > docs/configuration.md.new
 	@mv docs/configuration.md.new docs/configuration.md
+	@cargo run --locked -q --bin entragate -- schema --kong > deploy/kong/entragate.meta.json.new
+	@mv deploy/kong/entragate.meta.json.new deploy/kong/entragate.meta.json
 
 envoy: ## fetch Envoy into .tools/, unless it is there or on the PATH
 	@tools/envoy.sh

@@ -87,6 +87,7 @@ pub fn find(documents: &[Value]) -> Vec<Filter> {
     });
     let mut filters = Vec::new();
     for document in documents {
+        filters.extend(in_config_map(document));
         let mut plugins = Vec::new();
         search(&mut vec![document], String::new(), patched, &mut plugins);
         // A plugin alone is ours whatever its name; among several, the name decides.
@@ -103,6 +104,35 @@ pub fn find(documents: &[Value]) -> Vec<Filter> {
         } else {
             filters.extend(plugins.into_iter().map(|plugin| plugin.filter));
         }
+    }
+    filters
+}
+
+/// A ConfigMap holds files as texts; an `envoy.yaml` may be one of them.
+fn in_config_map(document: &Value) -> Vec<Filter> {
+    let is_map = document.get("kind").is_some_and(|kind| kind == "ConfigMap");
+    let files = document
+        .get("data")
+        .filter(|_| is_map)
+        .and_then(Value::as_object);
+    let mut filters = Vec::new();
+    for (name, text) in files.into_iter().flatten() {
+        let documents = text
+            .as_str()
+            .and_then(|text| crate::document::read(text).ok());
+        let inside = documents
+            .map(|documents| find(&documents))
+            .unwrap_or_default();
+        // Any other file looks like a plugin configuration that is all wrong.
+        filters.extend(
+            inside
+                .into_iter()
+                .filter(|filter| !filter.place.is_empty())
+                .map(|filter| Filter {
+                    place: format!("data[{name:?}].{}", filter.place),
+                    ..filter
+                }),
+        );
     }
     filters
 }

@@ -26,7 +26,7 @@ const INTRODUCTION: &str = "\
 
 Every field of the plugin configuration. **This file is generated** from the types that the filter reads, by `make docs`
 (`entragate schema --markdown`); the comments to change stand in `src/config/wire/`. Examples are in the
-[README](../README.md#configuration); `entragate schema` prints the same as JSON Schema
+[README](../README.md#configuration) and in the [recipes](recipes.md); `entragate schema` prints the same as JSON Schema
 for editors, and `entragate check` knows what no schema can say.
 
 Unknown fields are refused, and so is `null`. A field in **bold** is required. Durations are a whole number and a unit:

@@ -135,7 +135,9 @@ fn body(host: &Host, config: &Config, rule: &str) -> Option<Warning> {
             Some(Warning::new(at, text))
         }
         Host::Envoy(envoy) => {
-            let limit = field(&envoy.listener, "per_connection_buffer_limit_bytes");
+            // Where the listener is not in sight, nothing is certain.
+            let listener = Some(&envoy.listener).filter(|listener| listener.is_object())?;
+            let limit = field(listener, "per_connection_buffer_limit_bytes");
             let limit = limit.and_then(Value::as_u64).unwrap_or(BUFFER);
             let inspected = config.limits.body_inspected as u64;
             (limit <= inspected).then(|| {
