@@ -125,6 +125,7 @@ impl Record {
             Denial::RuleUnsatisfied { rule, .. }
             | Denial::DeniedByRule { rule }
             | Denial::GroupsOverage { rule }
+            | Denial::CredentialUnavailable { rule, .. }
             | Denial::StepUpRequired { rule, .. } => Some(rule.to_string()),
             _ => None,
         };

@@ -106,6 +106,11 @@ pub enum Denial {
         issuer: Arc<str>,
         reason: KeysLack,
     },
+    /// The rule permits, but there is no value of its credential that may be used.
+    CredentialUnavailable {
+        rule: Arc<str>,
+        reason: CredentialLack,
+    },
     /// There is no revocation feed to trust, and `on_stale` is `deny`.
     RevocationUnavailable {
         reason: FeedLack,
@@ -123,6 +128,27 @@ pub enum KeysLack {
     Stale,
     /// As many requests wait for keys already as may.
     TooManyWaiting,
+}
+
+/// Why there is no credential to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialLack {
+    /// No good value has come yet.
+    NeverFetched,
+    /// The last good one is older than `max_stale`.
+    Stale,
+    /// As many requests wait already as may.
+    TooManyWaiting,
+}
+
+impl CredentialLack {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::NeverFetched => "no good value has come yet",
+            Self::Stale => "the last good value is older than max_stale",
+            Self::TooManyWaiting => "wait.requests requests wait already",
+        }
+    }
 }
 
 /// The facts of a denial.
@@ -375,6 +401,13 @@ impl Denial {
                 "The issuer's keys can't be had right now, so no token can be verified; your token \
                  may be fine: try again shortly",
             ),
+            Self::CredentialUnavailable { .. } => facts(
+                502,
+                "credential_unavailable",
+                None,
+                "You are permitted, but the gateway's own Hugging Face credential can't be had right \
+                 now; your token is fine: try again shortly",
+            ),
             Self::RevocationUnavailable { .. } => facts(
                 502,
                 "revocation_unavailable",
@@ -407,6 +440,7 @@ impl Denial {
                 };
                 Some(format!("issuer {issuer}: {reason}"))
             }
+            Self::CredentialUnavailable { reason, .. } => Some(reason.text().to_owned()),
             Self::TokenRevoked { ground } => {
                 Some(format!("by {} of the revocation feed", ground.name()))
             }

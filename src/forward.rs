@@ -1,6 +1,6 @@
 //! What a permitted request carries to the upstream, and what no request ever does.
 
-use crate::credential::Credential;
+use crate::credential::wallet::Held;
 use crate::request::Headers;
 use crate::token::bearer::Carrier;
 use crate::token::claim_path::ClaimPath;
@@ -85,7 +85,7 @@ pub fn disarm<'c>(
 /// The headers of a permitted request. An anonymous caller has no identity to tell.
 pub fn edits(
     forwarding: &Forwarding,
-    credential: Option<&Credential>,
+    credential: Option<&Held>,
     caller: Option<&Claims>,
 ) -> Vec<Edit> {
     let mut edits = Vec::new();

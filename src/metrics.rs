@@ -45,3 +45,9 @@ pub fn lease_fetch(good: bool) -> String {
     let outcome = if good { "good" } else { "failed" };
     format!("entragate.lease_fetches.{outcome}")
 }
+
+/// Counts fetches of a credential by how they ended.
+pub fn credential_fetch(credential: &str, good: bool) -> String {
+    let outcome = if good { "good" } else { "failed" };
+    format!("entragate.credential_fetches.{credential}.{outcome}")
+}

@@ -1,15 +1,16 @@
-//! A value that must never be seen: prints redacted, is wiped when dropped.
+//! A value that must never be seen: prints redacted, is wiped when nobody holds it any more.
 
 use std::fmt;
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// A credential's text.
-#[derive(Clone)]
-pub struct Secret(Zeroizing<String>);
+/// A credential's text. Clones share it, so that there is one copy to wipe.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Arc<Zeroizing<String>>);
 
 impl Secret {
     pub fn new(text: String) -> Self {
-        Self(Zeroizing::new(text))
+        Self(Arc::new(Zeroizing::new(text)))
     }
 
     /// The text itself. The only place it may go is a header of a request to its owner.

@@ -423,3 +423,24 @@ fn a_revocation_feed_is_not_fetched_and_that_is_said() {
         outcome.err
     );
 }
+
+#[test]
+fn a_polled_credential_is_named_and_not_fetched() {
+    let mut settings = settings();
+    let http = json!({"cluster": "vault", "uri": "https://vault/v1/secret/data/hf"});
+    settings["credentials"][0] = json!({"name": "hf-read", "http": http});
+    let token = ada().build();
+    let request = "POST /v1/chat/completions";
+    let arguments = [
+        "explain",
+        "-",
+        "--unverified",
+        "--token",
+        &token,
+        "--request",
+        request,
+    ];
+    let outcome = entragate(&arguments, &settings.to_string());
+    assert_eq!(outcome.status, 0, "{}", outcome.err);
+    assert!(outcome.out.contains("hf-read"), "{}", outcome.out);
+}

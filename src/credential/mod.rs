@@ -1,18 +1,30 @@
-//! Hugging Face credentials: what replaces the caller's Authorization. And our own tokens for the
-//! services that we call ourselves.
-
-use crate::secret::Secret;
-use std::sync::Arc;
+//! Hugging Face credentials: what replaces the caller's Authorization, where it comes from, and its
+//! life. And our own tokens for the services that we call ourselves. State machines without I/O:
+//! calls go out as values, answers come in as values.
 
 pub mod auth;
 pub mod grant;
 pub mod lease;
-pub mod select;
+pub mod polled;
+pub mod value;
+pub mod wallet;
+
+use crate::secret::Secret;
+use std::sync::Arc;
 
 /// A configured credential.
 #[derive(Clone, Debug)]
 pub struct Credential {
     /// Stands in rules, audit and metrics; the value never does.
     pub name: Arc<str>,
-    pub value: Secret,
+    pub source: Source,
+}
+
+/// Where a credential's value comes from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// The environment, or the configuration itself: the same until the next start.
+    Fixed(Secret),
+    /// A secret store, asked again and again.
+    Polled(Box<polled::Store>),
 }

@@ -6,6 +6,7 @@ use super::{Call, Gate, Notice};
 use crate::callout::{Answer, Callout};
 use crate::credential::auth::{Auth, Fetch as TokenFetch, LeaseId};
 use crate::credential::lease;
+use crate::credential::wallet::Errand;
 use crate::keys::refresh::Attempt;
 use crate::keys::ring::{self, Fetch, Stage};
 use crate::metrics;
@@ -26,6 +27,8 @@ pub enum Ticket {
     Revocation(Attempt),
     /// A fetch of a token of our own.
     Lease { id: LeaseId, attempt: Attempt },
+    /// A call for a credential's value.
+    Credential(Errand),
 }
 
 impl Call {
@@ -69,10 +72,11 @@ impl Gate {
                 self.call(Ticket::Revocation(attempt), callout, now);
             }
         }
+        self.begin_due_credentials(now);
     }
 
     /// Makes a call with its token; without one it has failed before it began.
-    fn call(&mut self, ticket: Ticket, callout: Callout, now: Timestamp) {
+    pub(super) fn call(&mut self, ticket: Ticket, callout: Callout, now: Timestamp) {
         match self.leases.authorize(callout, self.auth_of(ticket), now) {
             Ok(callout) => self.calls.push(Call { ticket, callout }),
             Err(error) => self.answered(ticket, Answer::Failed(error), now),
@@ -84,6 +88,7 @@ impl Gate {
         match ticket {
             Ticket::Keys { .. } | Ticket::Lease { .. } => None,
             Ticket::Revocation(_) => self.revocation.as_ref()?.auth(),
+            Ticket::Credential(errand) => self.wallet.auth_of(errand),
         }
     }
 
@@ -105,6 +110,7 @@ impl Gate {
                 self.token_answered(id, attempt, answer, now);
                 None
             }
+            Ticket::Credential(errand) => self.credential_answered(errand, &answer, now),
         };
         if let Some(awaited) = awaited {
             self.wakeups.extend(self.waiting.waiting_for(awaited));
@@ -188,8 +194,11 @@ impl Gate {
         let (good, level, text) = match progress {
             lease::Progress::Late => return,
             lease::Progress::Renewed { life, returned } => {
-                if returned && let Some(revocation) = &mut self.revocation {
-                    revocation.hurry(now);
+                if returned {
+                    self.wallet.hurry(now);
+                    if let Some(revocation) = &mut self.revocation {
+                        revocation.hurry(now);
+                    }
                 }
                 let text = format!("a token of the {name} is there, for {} s", life.as_secs());
                 (true, Level::Info, text)

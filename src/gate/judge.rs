@@ -6,7 +6,8 @@ use super::{Call, Notice};
 use crate::audit::{Caller, Record};
 use crate::cache::TokenCache;
 use crate::config::Config;
-use crate::decision::Denial;
+use crate::credential::wallet::{Held, Opened, Wallet};
+use crate::decision::{CredentialLack, Denial};
 use crate::keys::ring::KeyRing;
 use crate::metrics;
 use crate::model::Model;
@@ -31,6 +32,8 @@ pub enum Judgement {
     Permit {
         permit: Permit,
         caller: Option<Verified<Claims>>,
+        /// What the permit opened; absent where an anonymous rule names none.
+        credential: Option<Held>,
     },
     Deny(Denial),
     /// It asks for the document about this resource.
@@ -62,12 +65,19 @@ pub enum Patience {
     RoomIsFull,
 }
 
+/// What stands behind a permit.
+enum Door {
+    Open(Option<Held>),
+    Wait(Awaited),
+}
+
 /// Looks at one request once. Nothing is remembered between two looks but the record and what the
 /// body has told.
 pub struct Judge<'g> {
     pub config: &'g Config,
     pub rings: &'g mut [KeyRing],
     pub revocation: Option<&'g Revocation>,
+    pub wallet: &'g mut Wallet,
     pub cache: &'g mut TokenCache,
     pub record: &'g mut Record,
     pub notices: &'g mut Vec<Notice>,
@@ -108,10 +118,17 @@ impl Judge<'_> {
             return Ok(Judgement::Inspect(None));
         }
         if let Some(permit) = self.config.policy.permit_anonymous(&request) {
-            return Ok(Judgement::Permit {
-                permit,
-                caller: None,
-            });
+            return match self.open(&permit)? {
+                Door::Open(credential) => Ok(Judgement::Permit {
+                    permit,
+                    caller: None,
+                    credential,
+                }),
+                Door::Wait(awaited) => {
+                    let signed = None;
+                    Ok(Judgement::Wait { awaited, signed })
+                }
+            };
         }
         let rules = &self.config.token;
         let token =
@@ -165,13 +182,56 @@ impl Judge<'_> {
         self.note_trace(request, Some(&caller));
         self.record.note_shadow(&decision.shadow);
         let permit = decision.outcome?;
+        let credential = match self.open(&permit)? {
+            Door::Open(credential) => credential,
+            Door::Wait(awaited) => {
+                let signed = Some(Box::new(signed));
+                return Ok(Judgement::Wait { awaited, signed });
+            }
+        };
         if request.model == Model::Unread && self.body.is_coming() {
             *self.observed = Some(Box::new(signed));
         }
         Ok(Judgement::Permit {
             permit,
             caller: Some(caller),
+            credential,
         })
+    }
+
+    /// Has the wallet opened by a permit. Where the credential is on its way the request waits, and
+    /// is judged anew, in full, when it has come.
+    fn open(&mut self, permit: &Permit) -> Result<Door, Denial> {
+        let now = self.surroundings.now;
+        let by = match self.patience {
+            Patience::Until(deadline) => deadline,
+            Patience::TimeIsUp | Patience::RoomIsFull => now,
+        };
+        let Some(opened) = self.wallet.open(permit, by, now)? else {
+            return Ok(Door::Open(None));
+        };
+        let unavailable = |reason| Denial::CredentialUnavailable {
+            rule: permit.rule().clone(),
+            reason,
+        };
+        match (opened, self.patience) {
+            (Opened::Ready(held), _) => {
+                self.record.credential = Some(held.name.to_string());
+                Ok(Door::Open(Some(held)))
+            }
+            (Opened::Lacking { name, lack, coming }, patience) => {
+                self.record.credential = Some(name.to_string());
+                match (coming, patience) {
+                    (Some(coming), Patience::Until(_)) => {
+                        Ok(Door::Wait(Awaited::Credential(coming)))
+                    }
+                    (Some(_), Patience::RoomIsFull) => {
+                        Err(unavailable(CredentialLack::TooManyWaiting))
+                    }
+                    (Some(_), Patience::TimeIsUp) | (None, _) => Err(unavailable(lack)),
+                }
+            }
+        }
     }
 
     /// Asked whenever a decision is made, wherever the token's claims come from.

@@ -60,6 +60,7 @@ impl Gate {
             Asked::Anyone(headers) => (judge.judge(&headers), Some(headers)),
             Asked::Caller(signed) => (judge.judge_signed(*signed), None),
         };
+        self.call_for_credentials(now);
         // Who is known by now is not asked for the token again.
         let asked = |signed: Option<Box<Signed>>| {
             let anyone = headers.map(Asked::Anyone);
@@ -98,6 +99,7 @@ impl Gate {
             config: &self.config,
             rings: &mut self.rings,
             revocation: self.revocation.as_ref(),
+            wallet: &mut self.wallet,
             cache: &mut self.cache,
             record: &mut exchange.record,
             notices: &mut self.notices,

@@ -4,6 +4,7 @@
 
 mod answers;
 mod connection;
+mod credentials;
 mod identify;
 mod inspect;
 mod judge;
@@ -16,7 +17,7 @@ use crate::cache::TokenCache;
 use crate::callout::Callout;
 use crate::config::{AuditLog, Config};
 use crate::credential::auth::Leases;
-use crate::credential::select::select;
+use crate::credential::wallet::{Carried, Wallet};
 use crate::decision::{Denial, Grant};
 use crate::forward::{self, Edit};
 use crate::keys::ring::KeyRing;
@@ -92,6 +93,7 @@ pub struct Gate {
     rings: Vec<KeyRing>,
     leases: Leases,
     revocation: Option<Revocation>,
+    wallet: Wallet,
     exchanges: HashMap<StreamId, Exchange>,
     waiting: WaitingRoom,
     inspections: Inspections,
@@ -110,6 +112,8 @@ struct Exchange {
     surroundings: Surroundings,
     started: Timestamp,
     permitted: bool,
+    /// What of our own it was sent with.
+    carried: Option<Carried>,
     body: Body,
     received: Option<Received>,
     /// Permitted, while the rest of its body is read for shadow rules.
@@ -126,6 +130,7 @@ impl Gate {
         let feed = config.revocation.clone();
         Self {
             revocation: feed.map(|source| Revocation::new(source, now)),
+            wallet: Wallet::new(&config.credentials, now),
             waiting: WaitingRoom::new(config.wait.requests),
             cache: TokenCache::new(config.cache),
             wanted: Wanted::by(&config),
@@ -174,6 +179,7 @@ impl Gate {
             surroundings: self.wanted.surroundings(now, &headers, &connection),
             started: now,
             permitted: false,
+            carried: None,
             body: self.inspections.expected_body(),
             received: None,
             observed: None,
@@ -276,17 +282,20 @@ impl Gate {
                 record.grant(Grant::Metadata, None);
                 Ok(Step::Reply(resource.reply(asker)))
             }
-            Judgement::Permit { permit, caller } => {
-                select(&permit, &self.config.credentials).map(|credential| {
-                    let grant = caller
-                        .as_ref()
-                        .map_or(Grant::Anonymous, |_| Grant::Permitted);
-                    record.grant(grant, Some(permit.rule()));
-                    record.credential = credential.map(|credential| credential.name.to_string());
-                    exchange.permitted = true;
-                    let edits = forward::edits(&self.config.forward, credential, caller.as_deref());
-                    Step::Forward(edits)
-                })
+            Judgement::Permit {
+                permit,
+                caller,
+                credential,
+            } => {
+                let grant = caller
+                    .as_ref()
+                    .map_or(Grant::Anonymous, |_| Grant::Permitted);
+                record.grant(grant, Some(permit.rule()));
+                exchange.permitted = true;
+                let credential = credential.as_ref();
+                exchange.carried = credential.map(|held| held.carried.clone());
+                let edits = forward::edits(&self.config.forward, credential, caller.as_deref());
+                Ok(Step::Forward(edits))
             }
         };
         let step = outcome.unwrap_or_else(|denial| {

@@ -3,6 +3,7 @@
 
 use super::StreamId;
 use super::judge::Signed;
+use crate::credential::wallet::Coming;
 use crate::request::Headers;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
@@ -14,6 +15,8 @@ pub enum Awaited {
     Keys(usize),
     /// The revocation feed.
     Revocation,
+    /// A credential's value.
+    Credential(Coming),
 }
 
 /// Who is judged once what is missing has come.

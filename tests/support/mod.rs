@@ -112,6 +112,14 @@ impl Bench {
         self.calls.extend(self.gate.take_calls());
     }
 
+    /// Answers all open calls alike.
+    pub fn answer_all(&mut self, answer: impl Fn() -> Answer) {
+        for call in std::mem::take(&mut self.calls) {
+            self.gate.answered(call.ticket, answer(), self.now);
+        }
+        self.calls.extend(self.gate.take_calls());
+    }
+
     pub fn send(&mut self, fields: &[(&str, &str)]) -> (StreamId, Ruling) {
         self.send_headers(Headers::from_iter(fields.iter().copied()))
     }

@@ -4,8 +4,9 @@ use super::super::error::{Findings, Reported};
 use super::super::path;
 use super::super::problem::Problem;
 use super::super::wire::credential as wire;
-use super::{Environment, each, names, text, unbuilt};
-use crate::credential::Credential;
+use super::auth::Auths;
+use super::{Environment, each, names, polled, text, unbuilt};
+use crate::credential::{Credential, Source};
 use crate::secret::Secret;
 
 const AT: &str = "credentials";
@@ -15,6 +16,7 @@ pub(in crate::config) const SOURCES: &[&str] = &["env", "value", "http", "token_
 pub(super) fn compile(
     credentials: &[wire::Credential],
     env: Environment<'_>,
+    auths: &mut Auths<'_>,
     findings: &mut Findings,
 ) -> Result<Vec<Credential>, Reported> {
     names::check(
@@ -25,26 +27,35 @@ pub(super) fn compile(
         findings,
     );
     each(credentials, AT, findings, |wire, at, findings| {
-        let value = value(wire, env, at, findings)?;
+        let source = source(wire, env, auths, at, findings)?;
         Ok(Credential {
             name: wire.name.as_str().into(),
-            value,
+            source,
         })
     })
 }
 
-fn value(
+fn source(
     wire: &wire::Credential,
     env: Environment<'_>,
+    auths: &mut Auths<'_>,
     at: &str,
     findings: &mut Findings,
-) -> Result<Secret, Reported> {
+) -> Result<Source, Reported> {
     match (&wire.env, &wire.value, &wire.http, &wire.token_exchange) {
-        (Some(name), None, None, None) => variable(name, env, &path::member(at, "env"), findings),
-        (None, Some(value), None, None) => {
-            secret(value.clone(), None, &path::member(at, "value"), findings)
+        (Some(name), None, None, None) => {
+            variable(name, env, &path::member(at, "env"), findings).map(Source::Fixed)
         }
-        (None, None, Some(_), None) => Err(unbuilt::polled(at, findings)),
+        (None, Some(value), None, None) => {
+            let at = path::member(at, "value");
+            secret(value.clone(), None, &at, findings).map(Source::Fixed)
+        }
+        (None, None, Some(http), None) => {
+            let at = path::member(at, "http");
+            polled::compile(http, env, auths, &at, findings)
+                .map(Box::new)
+                .map(Source::Polled)
+        }
         (None, None, None, Some(_)) => Err(unbuilt::token_exchange(at, findings)),
         (env, value, http, exchange) => {
             let given = [

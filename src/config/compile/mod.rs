@@ -11,6 +11,7 @@ mod jwks;
 mod names;
 mod overlap;
 mod patterns;
+mod polled;
 mod replies;
 mod require;
 mod resource;
@@ -47,7 +48,7 @@ pub(super) fn compile(
     let token = token::compile(&wire.token, findings);
     let cache = token::cache(&wire.cache, findings);
     let wait = token::wait(&wire.wait, findings);
-    let credentials = credentials::compile(&wire.credentials, env, findings);
+    let credentials = credentials::compile(&wire.credentials, env, &mut auths, findings);
     let endpoints = endpoints::compile(&wire.endpoints, findings);
     let limits = endpoints::limits(&wire.limits, findings);
     let policy = rules::compile(wire, findings);

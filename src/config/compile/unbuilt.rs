@@ -50,10 +50,6 @@ fn refuse_if(given: bool, field: &str, feature: &'static str, findings: &mut Fin
     }
 }
 
-pub(super) fn polled(at: &str, findings: &mut Findings) -> Reported {
-    not_built(at, "http", "polled credentials", findings)
-}
-
 pub(super) fn token_exchange(at: &str, findings: &mut Findings) -> Reported {
     not_built(at, "token_exchange", "token exchanges", findings)
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::AuditLog;
+use crate::credential;
 use crate::forward::IdentityField;
 use crate::keys::source::KeySource;
 use crate::model::endpoint::Source;
@@ -325,8 +326,15 @@ fn the_rest() {
         (AuditLog::Denied, 1)
     );
     assert_eq!(config.replies.detail, Detail::Minimal);
-    assert_eq!(config.credentials[0].value.expose(), "hf_environmentsecret");
-    assert_eq!(config.credentials[1].value.expose(), "hf_inlinesecret");
+    let values: Vec<&str> = config
+        .credentials
+        .iter()
+        .filter_map(|credential| match &credential.source {
+            credential::Source::Fixed(value) => Some(value.expose()),
+            credential::Source::Polled(_) => None,
+        })
+        .collect();
+    assert_eq!(values, ["hf_environmentsecret", "hf_inlinesecret"]);
     assert!(!format!("{config:?}").contains("secret"), "{config:?}");
 }
 

@@ -34,7 +34,6 @@ impl std::fmt::Debug for Credential {
 #[derive(Debug, Deserialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "polled credentials are not built yet")]
 pub(in crate::config) struct Http {
     /// Envoy cluster that serves it.
     pub cluster: String,

@@ -14,6 +14,8 @@ use crate::report::Report;
 use answer::Answer;
 use clap::Args;
 use entragate::config::{AuditLog, Config};
+use entragate::credential::Source;
+use entragate::secret::Secret;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -147,6 +149,12 @@ fn explain(arguments: &Arguments) -> Result<Answer, Failure> {
     if config.revocation.take().is_some() {
         let text = "the feed is not fetched here, so nobody counts as revoked";
         Report::new(input::name_of(&arguments.file)).warning("revocation", text);
+    }
+    for credential in &mut config.credentials {
+        // Which credential is told, never its value: what would be fetched stands for itself.
+        if let Source::Polled(_) = credential.source {
+            credential.source = Source::Fixed(Secret::new("unset".to_owned()));
+        }
     }
     let question = question::ask(arguments, &config)?;
     keys::provide(arguments, &question, &mut config)?;

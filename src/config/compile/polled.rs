@@ -1,0 +1,112 @@
+//! `credentials[].http`: which secret store is asked, and when.
+
+use super::super::error::{Findings, Reported};
+use super::super::path;
+use super::super::problem::Problem;
+use super::super::wire::credential as wire;
+use super::super::wire::service::SecretRef;
+use super::auth::Auths;
+use super::text::{self, HOUR, MILLISECOND, SECOND, YEAR};
+use super::{Environment, credentials, optional};
+use crate::callout::Target;
+use crate::credential::polled::Store;
+use crate::keys::refresh::Schedule;
+use crate::secret::Secret;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const REFRESH: Duration = Duration::from_secs(300);
+const MAX_STALE: Duration = HOUR;
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// Between early polls after the upstream has refused the value, and the longest pause after a
+/// failure: an outage of the store must not cost the credential its life.
+const COOLDOWN: Duration = Duration::from_secs(10);
+
+pub(super) fn compile(
+    wire: &wire::Http,
+    env: Environment<'_>,
+    auths: &mut Auths<'_>,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<Store, Reported> {
+    let cluster = text::filled(&wire.cluster, &path::member(at, "cluster"), findings);
+    let target = Target::parse(&wire.cluster, &wire.uri)
+        .map_err(|error| findings.add(path::member(at, "uri"), Problem::BadUri(error)));
+    let headers = headers(wire, env, &path::member(at, "headers"), findings);
+    let auth = optional(wire.auth.as_ref(), |wire| {
+        auths.compile(wire, &path::member(at, "auth"), findings)
+    });
+    let pointer = optional(wire.pointer.as_deref(), |pointer| {
+        let is_pointer = pointer.starts_with('/');
+        let at = path::member(at, "pointer");
+        match is_pointer {
+            true => text::claim_path(pointer, &at, findings).map(|_| pointer.to_owned()),
+            false => {
+                let rule = "is no JSON Pointer; write one such as /data/data/token, or remove it \
+                            where the answer is the credential itself";
+                Err(findings.add(at, Problem::BadText { rule }))
+            }
+        }
+    });
+    let schedule = schedule(wire, at, findings);
+    cluster?;
+    Ok(Store {
+        target: target?,
+        headers: headers?,
+        auth: auth?,
+        pointer: pointer?,
+        schedule: schedule?,
+    })
+}
+
+fn headers(
+    wire: &wire::Http,
+    env: Environment<'_>,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<Vec<(String, Secret)>, Reported> {
+    let mut headers: BTreeMap<String, Secret> = BTreeMap::new();
+    let mut failed = None;
+    for (name, SecretRef { env: variable }) in &wire.headers {
+        let at = path::member(at, name);
+        let header = text::header_name(name, &at, findings);
+        let value = credentials::variable(variable, env, &path::member(&at, "env"), findings);
+        match (header, value) {
+            (Ok(header), Ok(_)) if header == "authorization" && wire.auth.is_some() => {
+                let why = "`auth` sets it";
+                failed = Some(findings.add(at, Problem::ReservedHeader { why }));
+            }
+            (Ok(header), Ok(_)) if headers.contains_key(&header) => {
+                let first = "another spelling of it".to_owned();
+                failed = Some(findings.add(at, Problem::DuplicateHeader { first }));
+            }
+            (Ok(header), Ok(value)) => drop(headers.insert(header, value)),
+            (Err(reported), _) | (_, Err(reported)) => failed = Some(reported),
+        }
+    }
+    match failed {
+        None => Ok(headers.into_iter().collect()),
+        Some(reported) => Err(reported),
+    }
+}
+
+fn schedule(wire: &wire::Http, at: &str, findings: &mut Findings) -> Result<Schedule, Reported> {
+    let long = SECOND..=YEAR;
+    let refresh = (at, "refresh");
+    let refresh = text::duration(wire.refresh, REFRESH, long.clone(), refresh, findings);
+    let max_stale = (at, "max_stale");
+    let max_stale = text::duration(wire.max_stale, MAX_STALE, long, max_stale, findings);
+    let bounds = MILLISECOND..=HOUR;
+    let timeout = text::duration(wire.timeout, TIMEOUT, bounds, (at, "timeout"), findings);
+    let (refresh, max_stale) = (refresh?, max_stale?);
+    if max_stale < refresh {
+        let problem = Problem::StaleBeforeRefresh { refresh, max_stale };
+        return Err(findings.add(path::member(at, "max_stale"), problem));
+    }
+    Ok(Schedule {
+        refresh,
+        max_stale,
+        cooldown: COOLDOWN.min(refresh),
+        timeout: timeout?,
+    })
+}

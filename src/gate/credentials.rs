@@ -1,0 +1,72 @@
+//! Credentials that come from elsewhere: what is asked for, what has come, and what the upstream
+//! thinks of it.
+
+use super::answers::Ticket;
+use super::waiting::Awaited;
+use super::{Gate, Notice, StreamId};
+use crate::callout::Answer;
+use crate::credential::wallet::{Errand, Progress};
+use crate::metrics;
+use crate::time::Timestamp;
+use log::Level;
+
+impl Gate {
+    /// The upstream has refused the credential that a request carried (401). A polled one is asked
+    /// for anew, if the request carried the value in use now and not one that has been replaced
+    /// since; the gate has noted which when it let the request go. To be told once per response,
+    /// before [`Gate::finish`]; calls go out at the next [`Gate::take_calls`].
+    pub fn credential_rejected(&mut self, id: StreamId, now: Timestamp) {
+        let exchange = self.exchanges.get(&id);
+        if let Some(carried) = exchange.and_then(|exchange| exchange.carried.as_ref()) {
+            self.wallet.rejected(carried, now);
+        }
+        self.call_for_credentials(now);
+    }
+
+    /// Begins what is due by now.
+    pub(super) fn begin_due_credentials(&mut self, now: Timestamp) {
+        let leases = &self.leases;
+        let lapsed = self.wallet.tick(now, |auth| leases.is_coming(auth, now));
+        for name in lapsed {
+            let text = format!(
+                "credential {name}: the last good value is older than max_stale; requests that \
+                 need it are denied"
+            );
+            self.notices.push(Notice::Log(Level::Error, text));
+        }
+        self.call_for_credentials(now);
+    }
+
+    /// Makes the calls that the wallet has found necessary.
+    pub(super) fn call_for_credentials(&mut self, now: Timestamp) {
+        for (errand, callout) in self.wallet.take_calls() {
+            self.call(Ticket::Credential(errand), callout, now);
+        }
+    }
+
+    pub(super) fn credential_answered(
+        &mut self,
+        errand: Errand,
+        answer: &Answer,
+        now: Timestamp,
+    ) -> Option<Awaited> {
+        let report = self.wallet.answered(errand, answer, now)?;
+        let name = &report.name;
+        let (good, log) = match report.progress {
+            Progress::Renewed { changed } => {
+                let text = format!("credential {name}: a new value is in use");
+                (true, changed.then_some(Notice::Log(Level::Info, text)))
+            }
+            Progress::Failed(error) => {
+                let text = format!(
+                    "credential {name}: it could not be fetched: {error}; the last good value \
+                     serves until max_stale"
+                );
+                (false, Some(Notice::Log(Level::Warn, text)))
+            }
+        };
+        let count = Notice::Count(metrics::credential_fetch(name, good));
+        self.notices.extend([count].into_iter().chain(log));
+        Some(Awaited::Credential(report.coming))
+    }
+}
