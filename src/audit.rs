@@ -126,6 +126,7 @@ impl Record {
             | Denial::DeniedByRule { rule }
             | Denial::GroupsOverage { rule }
             | Denial::CredentialUnavailable { rule, .. }
+            | Denial::NotAMember { rule, .. }
             | Denial::StepUpRequired { rule, .. } => Some(rule.to_string()),
             _ => None,
         };

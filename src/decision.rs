@@ -5,6 +5,7 @@ mod grant;
 
 pub use grant::Grant;
 
+use crate::credential::subject::Outsider;
 use crate::revocation::{FeedLack, Ground};
 use crate::time::Timestamp;
 use std::borrow::Cow;
@@ -106,6 +107,11 @@ pub enum Denial {
         issuer: Arc<str>,
         reason: KeysLack,
     },
+    /// The rule permits, but its credential is for people that Hugging Face knows.
+    NotAMember {
+        rule: Arc<str>,
+        reason: Outsider,
+    },
     /// The rule permits, but there is no value of its credential that may be used.
     CredentialUnavailable {
         rule: Arc<str>,
@@ -137,6 +143,8 @@ pub enum CredentialLack {
     NeverFetched,
     /// The last good one is older than `max_stale`.
     Stale,
+    /// The last exchange for this person failed a moment ago.
+    ExchangeFailed,
     /// As many requests wait already as may.
     TooManyWaiting,
 }
@@ -146,6 +154,7 @@ impl CredentialLack {
         match self {
             Self::NeverFetched => "no good value has come yet",
             Self::Stale => "the last good value is older than max_stale",
+            Self::ExchangeFailed => "the token exchange has failed",
             Self::TooManyWaiting => "wait.requests requests wait already",
         }
     }
@@ -400,6 +409,15 @@ impl Denial {
                 None,
                 "The issuer's keys can't be had right now, so no token can be verified; your token \
                  may be fine: try again shortly",
+            ),
+            Self::NotAMember { reason, .. } => facts(
+                403,
+                "not_a_member",
+                InsufficientScope,
+                format!(
+                    "You are permitted, but there is no Hugging Face token for you: {}",
+                    reason.text()
+                ),
             ),
             Self::CredentialUnavailable { .. } => facts(
                 502,

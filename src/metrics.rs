@@ -51,3 +51,9 @@ pub fn credential_fetch(credential: &str, good: bool) -> String {
     let outcome = if good { "good" } else { "failed" };
     format!("entragate.credential_fetches.{credential}.{outcome}")
 }
+
+/// Counts token exchanges of a credential by how they ended, and tokens that had to make room for
+/// others (`evicted`).
+pub fn exchange(credential: &str, outcome: &'static str) -> String {
+    format!("entragate.exchanges.{credential}.{outcome}")
+}

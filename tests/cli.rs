@@ -294,3 +294,38 @@ fn wrong_use() {
     assert!(help.out.contains("Exit status:"), "{}", help.out);
     assert!(!help.out.contains('\x1b'), "no colours but on a terminal");
 }
+
+#[test]
+fn which_identities_reach_which_credential() {
+    let input = r#"
+issuers:
+- name: contoso
+  entra: {tenants: [72f988bf-86f1-41af-91ab-2d7cd011db47]}
+  audiences: [api://hf]
+  jwks: {cluster: entra}
+credentials:
+- {name: hf-read, env: HF_READ}
+- {name: hf-vault, http: {cluster: vault, uri: "https://vault/hf"}}
+- name: hf-people
+  token_exchange: {cluster: hf, uri: "https://huggingface.co/oauth/token", client_id: id, client_secret: {env: HF_APP}, subject_claim: preferred_username, subject_domains: [contoso.com]}
+rules:
+- {name: health, match: {paths: [/health]}, anonymous: true, credential: hf-read}
+- {name: scientists, require: {any: [{role: Model.Query}, {group: g}]}, credential: hf-read}
+- {name: people, match: {issuers: [contoso]}, require: {kind: user}, credential: hf-people}
+- {name: later, require: {kind: user}, credential: hf-vault, mode: shadow}
+"#;
+    let outcome = check(input);
+    assert_eq!(outcome.status, 0, "{}", outcome.err);
+    let lines: Vec<&str> = outcome.out.lines().skip(1).collect();
+    assert_eq!(
+        lines,
+        [
+            "  credential hf-read can be reached by",
+            "    rule health: anyone, without a token",
+            "    rule scientists: role 'Model.Query' or group 'g'",
+            "  credential hf-vault, polled from a secret store, can be reached by nobody",
+            "  credential hf-people, one token per person, can be reached by",
+            "    rule people: a caller of kind 'user', with a token of contoso",
+        ]
+    );
+}

@@ -15,6 +15,13 @@ pub fn encode(fields: &[(&str, &str)]) -> String {
     text
 }
 
+/// One text, escaped.
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::new();
+    push(&mut escaped, text);
+    escaped
+}
+
 fn push(to: &mut String, text: &str) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let digit = |half: u8| char::from(DIGITS.get(usize::from(half)).copied().unwrap_or(b'0'));

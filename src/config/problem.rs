@@ -151,6 +151,10 @@ pub enum Problem {
         field: &'static str,
     },
     AnonymousEverywhere,
+    ExchangeForNobody,
+    ExchangeForManyTenants {
+        issuer: String,
+    },
 
     /// Part of the contract, but not of this version.
     NotBuilt {
@@ -357,6 +361,17 @@ impl fmt::Display for Problem {
                 )
             }
 
+            Self::ExchangeForNobody => f.write_str(
+                "an anonymous rule has no caller whose name could be exchanged for a token; name \
+                 another credential",
+            ),
+            Self::ExchangeForManyTenants { issuer } => write!(
+                f,
+                "issuer {} accepts several tenants, whose administrators could name your people \
+                 as theirs, and Hugging Face would believe it; let `match.issuers` name issuers of \
+                 one tenant only, or name another credential",
+                Excerpt(issuer)
+            ),
             Self::NoRequirement => f.write_str(
                 "is required in a rule that allows; to let any authenticated caller in, write \
                  {issuer: <name>}",

@@ -3,9 +3,12 @@
 //! calls go out as values, answers come in as values.
 
 pub mod auth;
+pub mod exchange;
+pub mod exchanged;
 pub mod grant;
 pub mod lease;
 pub mod polled;
+pub mod subject;
 pub mod value;
 pub mod wallet;
 
@@ -27,4 +30,6 @@ pub enum Source {
     Fixed(Secret),
     /// A secret store, asked again and again.
     Polled(Box<polled::Store>),
+    /// Hugging Face's token endpoint: one short-lived token per person (RFC 8693).
+    Exchanged(Box<exchange::TokenExchange>),
 }

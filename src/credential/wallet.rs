@@ -1,7 +1,10 @@
 //! All credentials of one VM over time, and the one door to them: a [`Permit`] opens it.
 
 use super::auth::Auth;
+use super::exchange::ExchangeError;
+use super::exchanged::{Begun, ExchangeId, ExchangeProgress, Exchanged, Found};
 use super::polled::{Generation, PollProgress, Polled, PolledLack};
+use super::subject::Outsider;
 use super::value::ValueError;
 use super::{Credential, Source};
 use crate::callout::{Answer, Callout};
@@ -10,6 +13,8 @@ use crate::keys::refresh::Attempt;
 use crate::policy::decide::Permit;
 use crate::secret::Secret;
 use crate::time::Timestamp;
+use crate::token::claims::Claims;
+use crate::token::verify::Verified;
 use std::sync::Arc;
 
 #[derive(Debug)]
@@ -28,6 +33,7 @@ struct Slot {
 enum Life {
     Fixed(Secret),
     Polled(Box<Polled>),
+    Exchanged(Box<Exchanged>),
 }
 
 /// What a permit has opened.
@@ -43,6 +49,8 @@ pub struct Held {
 pub struct Carried {
     credential: usize,
     generation: Generation,
+    /// Whose token it is, where it is somebody's.
+    subject: Option<Arc<str>>,
 }
 
 /// What opening has led to.
@@ -51,7 +59,6 @@ pub enum Opened {
     Ready(Held),
     /// It is not there. `coming`: it may be in time.
     Lacking {
-        name: Arc<str>,
         lack: CredentialLack,
         coming: Option<Coming>,
     },
@@ -62,6 +69,8 @@ pub enum Opened {
 pub enum Coming {
     /// Any good value of that credential.
     Poll(usize),
+    /// The end of that exchange.
+    Exchange(usize, ExchangeId),
 }
 
 /// What an answer belongs to.
@@ -74,6 +83,7 @@ pub struct Errand {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ErrandKind {
     Poll(Attempt),
+    Exchange(ExchangeId),
 }
 
 /// What an answer has changed.
@@ -85,13 +95,31 @@ pub struct Report {
     pub coming: Coming,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Progress {
     /// A good value has come; `changed`: another than the one before.
     Renewed {
         changed: bool,
     },
     Failed(ValueError),
+    /// Somebody has a token.
+    Exchanged,
+    /// Somebody is no member.
+    NotAMember,
+    /// `is_first`: the exchange before did not fail.
+    ExchangeFailed {
+        error: ExchangeError,
+        is_first: bool,
+    },
+}
+
+/// What time has brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The last good value has just become too old.
+    Lapsed,
+    /// A person's token had to make room for another's.
+    Evicted,
 }
 
 impl Wallet {
@@ -103,6 +131,9 @@ impl Wallet {
                 Source::Polled(store) => {
                     Life::Polled(Box::new(Polled::new((**store).clone(), now)))
                 }
+                Source::Exchanged(settings) => {
+                    Life::Exchanged(Box::new(Exchanged::new((**settings).clone(), now)))
+                }
             },
         };
         Self {
@@ -111,14 +142,23 @@ impl Wallet {
         }
     }
 
-    /// The permit's credential; `None` for an anonymous rule that names none. `by`: until when the
-    /// request may wait.
+    /// The name of the permit's credential; `None` for an anonymous rule that names none.
+    pub fn name(&self, permit: &Permit) -> Option<&str> {
+        let slot = self.slots.get(permit.credential()?)?;
+        Some(&slot.name)
+    }
+
+    /// The permit's credential; `None` for an anonymous rule that names none. `caller`: whom the
+    /// permit is for; `by`: until when the request may wait.
     ///
     /// # Errors
-    /// [`Denial::Internal`] if the permit points outside the configuration it was made from.
+    /// [`Denial::NotAMember`] where the credential is for people, and this caller is none that
+    /// Hugging Face knows. [`Denial::Internal`] if the permit points outside the configuration it was
+    /// made from.
     pub fn open(
         &mut self,
         permit: &Permit,
+        caller: Option<&Verified<Claims>>,
         by: Timestamp,
         now: Timestamp,
     ) -> Result<Option<Opened>, Denial> {
@@ -129,35 +169,60 @@ impl Wallet {
             .slots
             .get_mut(index)
             .ok_or(Denial::Internal("a permit without credential"))?;
-        let held = |value: &Secret, generation| Held {
-            name: slot.name.clone(),
-            value: value.clone(),
-            carried: Carried {
-                credential: index,
-                generation,
-            },
-        };
-        Ok(Some(match &slot.life {
-            Life::Fixed(value) => Opened::Ready(held(value, 0)),
-            Life::Polled(polled) => match polled.value(now) {
-                Ok((value, generation)) => Opened::Ready(held(value, generation)),
-                Err(lack) => Opened::Lacking {
-                    name: slot.name.clone(),
-                    lack: lack.into(),
-                    coming: polled.may_answer_by(by).then_some(Coming::Poll(index)),
+        let name = &slot.name;
+        let ready = |value: &Secret, generation, subject| {
+            Opened::Ready(Held {
+                name: name.clone(),
+                value: value.clone(),
+                carried: Carried {
+                    credential: index,
+                    generation,
+                    subject,
                 },
+            })
+        };
+        let lacking = |lack, coming| Opened::Lacking { lack, coming };
+        Ok(Some(match &mut slot.life {
+            Life::Fixed(value) => ready(value, 0, None),
+            Life::Polled(polled) => match polled.value(now) {
+                Ok((value, generation)) => ready(value, generation, None),
+                Err(lack) => {
+                    let coming = polled.may_answer_by(by).then_some(Coming::Poll(index));
+                    lacking(lack.into(), coming)
+                }
             },
+            Life::Exchanged(exchanged) => {
+                let stranger = |reason| Denial::NotAMember {
+                    rule: permit.rule().clone(),
+                    reason,
+                };
+                let caller = caller.ok_or(Denial::Internal("an exchange for nobody"))?;
+                let subject = exchanged.settings().subject.subject(caller);
+                let subject = subject.map_err(stranger)?;
+                let (found, begun) = exchanged.find(&subject, now);
+                self.calls
+                    .extend(begun.map(|begun| Errand::exchange(index, begun)));
+                match found {
+                    Found::Token(value, generation) => ready(&value, generation, Some(subject)),
+                    Found::Coming(exchange) => {
+                        let coming = Some(Coming::Exchange(index, exchange));
+                        lacking(CredentialLack::NeverFetched, coming)
+                    }
+                    Found::NotAMember => return Err(stranger(Outsider::Unknown)),
+                    Found::Failed => lacking(CredentialLack::ExchangeFailed, None),
+                    Found::Full => lacking(CredentialLack::TooManyWaiting, None),
+                }
+            }
         }))
     }
 
-    /// Begins what is due, but what waits for its own token (`is_coming`). Names those credentials
-    /// whose last good value has just become too old.
+    /// Begins what is due, but what waits for its own token (`is_coming`). Tells what has changed.
     pub fn tick(
         &mut self,
         now: Timestamp,
         is_coming: impl Fn(Option<&Auth>) -> bool,
-    ) -> Vec<Arc<str>> {
-        let mut lapsed = Vec::new();
+    ) -> Vec<(Arc<str>, Change)> {
+        let mut changes = Vec::new();
         for (credential, slot) in self.slots.iter_mut().enumerate() {
             match &mut slot.life {
                 Life::Fixed(_) => {}
@@ -166,13 +231,18 @@ impl Wallet {
                     let poll = (!waits).then(|| polled.due(now)).flatten();
                     self.calls
                         .extend(poll.map(|poll| Errand::poll(credential, poll)));
-                    if polled.has_lapsed(now) {
-                        lapsed.push(slot.name.clone());
+                    let lapsed = polled.has_lapsed(now);
+                    changes.extend(lapsed.then(|| (slot.name.clone(), Change::Lapsed)));
+                }
+                Life::Exchanged(exchanged) => {
+                    exchanged.sweep(now);
+                    for _ in 0..exchanged.take_evicted() {
+                        changes.push((slot.name.clone(), Change::Evicted));
                     }
                 }
             }
         }
-        lapsed
+        changes
     }
 
     /// What the last polls failed for may be there now.
@@ -188,7 +258,7 @@ impl Wallet {
     pub fn auth_of(&self, errand: Errand) -> Option<&Auth> {
         match &self.slots.get(errand.credential)?.life {
             Life::Polled(polled) => polled.auth(),
-            Life::Fixed(_) => None,
+            Life::Fixed(_) | Life::Exchanged(_) => None,
         }
     }
 
@@ -200,6 +270,11 @@ impl Wallet {
                 let poll = polled.rejected(carried.generation, now);
                 self.calls
                     .extend(poll.map(|poll| Errand::poll(credential, poll)));
+            }
+            Some(Life::Exchanged(exchanged)) => {
+                if let Some(subject) = &carried.subject {
+                    exchanged.rejected(subject, carried.generation, now);
+                }
             }
             Some(Life::Fixed(_)) | None => {}
         }
@@ -217,7 +292,20 @@ impl Wallet {
                 };
                 (progress, Coming::Poll(errand.credential))
             }
-            (Life::Fixed(_), _) => return None,
+            (Life::Exchanged(exchanged), ErrandKind::Exchange(exchange)) => {
+                let progress = match exchanged.answered(exchange, answer, now) {
+                    ExchangeProgress::Renewed => Progress::Exchanged,
+                    ExchangeProgress::NotAMember => Progress::NotAMember,
+                    ExchangeProgress::Failed { error, is_first } => {
+                        Progress::ExchangeFailed { error, is_first }
+                    }
+                    ExchangeProgress::Late => return None,
+                };
+                (progress, Coming::Exchange(errand.credential, exchange))
+            }
+            (Life::Fixed(_), _)
+            | (Life::Polled(_), ErrandKind::Exchange(_))
+            | (Life::Exchanged(_), ErrandKind::Poll(_)) => return None,
         };
         Some(Report {
             name: slot.name.clone(),
@@ -235,6 +323,11 @@ impl Wallet {
 impl Errand {
     fn poll(credential: usize, (attempt, callout): (Attempt, Callout)) -> (Self, Callout) {
         let kind = ErrandKind::Poll(attempt);
+        (Self { credential, kind }, callout)
+    }
+
+    fn exchange(credential: usize, (exchange, callout): Begun) -> (Self, Callout) {
+        let kind = ErrandKind::Exchange(exchange);
         (Self { credential, kind }, callout)
     }
 }

@@ -5,7 +5,7 @@ use super::answers::Ticket;
 use super::waiting::Awaited;
 use super::{Gate, Notice, StreamId};
 use crate::callout::Answer;
-use crate::credential::wallet::{Errand, Progress};
+use crate::credential::wallet::{Change, Errand, Progress};
 use crate::metrics;
 use crate::time::Timestamp;
 use log::Level;
@@ -13,7 +13,8 @@ use log::Level;
 impl Gate {
     /// The upstream has refused the credential that a request carried (401). A polled one is asked
     /// for anew, if the request carried the value in use now and not one that has been replaced
-    /// since; the gate has noted which when it let the request go. To be told once per response,
+    /// since; the gate has noted which when it let the request go. A person's token is exchanged anew
+    /// when it is next needed. To be told once per response,
     /// before [`Gate::finish`]; calls go out at the next [`Gate::take_calls`].
     pub fn credential_rejected(&mut self, id: StreamId, now: Timestamp) {
         let exchange = self.exchanges.get(&id);
@@ -26,14 +27,18 @@ impl Gate {
     /// Begins what is due by now.
     pub(super) fn begin_due_credentials(&mut self, now: Timestamp) {
         let leases = &self.leases;
-        let lapsed = self.wallet.tick(now, |auth| leases.is_coming(auth, now));
-        for name in lapsed {
-            let text = format!(
-                "credential {name}: the last good value is older than max_stale; requests that \
-                 need it are denied"
-            );
-            self.notices.push(Notice::Log(Level::Error, text));
-        }
+        let changes = self.wallet.tick(now, |auth| leases.is_coming(auth, now));
+        self.notices
+            .extend(changes.iter().map(|(name, change)| match change {
+                Change::Lapsed => {
+                    let text = format!(
+                        "credential {name}: the last good value is older than max_stale; requests \
+                         that need it are denied"
+                    );
+                    Notice::Log(Level::Error, text)
+                }
+                Change::Evicted => Notice::Count(metrics::exchange(name, "evicted")),
+            }));
         self.call_for_credentials(now);
     }
 
@@ -52,21 +57,30 @@ impl Gate {
     ) -> Option<Awaited> {
         let report = self.wallet.answered(errand, answer, now)?;
         let name = &report.name;
-        let (good, log) = match report.progress {
+        let fetched = |good| metrics::credential_fetch(name, good);
+        let exchanged = |outcome| metrics::exchange(name, outcome);
+        let (count, log) = match report.progress {
             Progress::Renewed { changed } => {
                 let text = format!("credential {name}: a new value is in use");
-                (true, changed.then_some(Notice::Log(Level::Info, text)))
+                (fetched(true), changed.then_some((Level::Info, text)))
             }
             Progress::Failed(error) => {
                 let text = format!(
                     "credential {name}: it could not be fetched: {error}; the last good value \
                      serves until max_stale"
                 );
-                (false, Some(Notice::Log(Level::Warn, text)))
+                (fetched(false), Some((Level::Warn, text)))
+            }
+            Progress::Exchanged => (exchanged("good"), None),
+            Progress::NotAMember => (exchanged("refused"), None),
+            Progress::ExchangeFailed { error, is_first } => {
+                let text = format!("credential {name}: a token exchange has failed: {error}");
+                (exchanged("failed"), is_first.then_some((Level::Warn, text)))
             }
         };
-        let count = Notice::Count(metrics::credential_fetch(name, good));
-        self.notices.extend([count].into_iter().chain(log));
+        self.notices.push(Notice::Count(count));
+        let log = log.map(|(level, text)| Notice::Log(level, text));
+        self.notices.extend(log);
         Some(Awaited::Credential(report.coming))
     }
 }

@@ -118,7 +118,7 @@ impl Judge<'_> {
             return Ok(Judgement::Inspect(None));
         }
         if let Some(permit) = self.config.policy.permit_anonymous(&request) {
-            return match self.open(&permit)? {
+            return match self.open(&permit, None)? {
                 Door::Open(credential) => Ok(Judgement::Permit {
                     permit,
                     caller: None,
@@ -182,7 +182,7 @@ impl Judge<'_> {
         self.note_trace(request, Some(&caller));
         self.record.note_shadow(&decision.shadow);
         let permit = decision.outcome?;
-        let credential = match self.open(&permit)? {
+        let credential = match self.open(&permit, Some(&caller))? {
             Door::Open(credential) => credential,
             Door::Wait(awaited) => {
                 let signed = Some(Box::new(signed));
@@ -201,36 +201,25 @@ impl Judge<'_> {
 
     /// Has the wallet opened by a permit. Where the credential is on its way the request waits, and
     /// is judged anew, in full, when it has come.
-    fn open(&mut self, permit: &Permit) -> Result<Door, Denial> {
+    fn open(&mut self, permit: &Permit, caller: Option<&Verified<Claims>>) -> Result<Door, Denial> {
         let now = self.surroundings.now;
         let by = match self.patience {
             Patience::Until(deadline) => deadline,
             Patience::TimeIsUp | Patience::RoomIsFull => now,
         };
-        let Some(opened) = self.wallet.open(permit, by, now)? else {
-            return Ok(Door::Open(None));
+        self.record.credential = self.wallet.name(permit).map(str::to_owned);
+        let unavailable = |reason| {
+            let rule = permit.rule().clone();
+            Err(Denial::CredentialUnavailable { rule, reason })
         };
-        let unavailable = |reason| Denial::CredentialUnavailable {
-            rule: permit.rule().clone(),
-            reason,
-        };
-        match (opened, self.patience) {
-            (Opened::Ready(held), _) => {
-                self.record.credential = Some(held.name.to_string());
-                Ok(Door::Open(Some(held)))
-            }
-            (Opened::Lacking { name, lack, coming }, patience) => {
-                self.record.credential = Some(name.to_string());
-                match (coming, patience) {
-                    (Some(coming), Patience::Until(_)) => {
-                        Ok(Door::Wait(Awaited::Credential(coming)))
-                    }
-                    (Some(_), Patience::RoomIsFull) => {
-                        Err(unavailable(CredentialLack::TooManyWaiting))
-                    }
-                    (Some(_), Patience::TimeIsUp) | (None, _) => Err(unavailable(lack)),
-                }
-            }
+        match (self.wallet.open(permit, caller, by, now)?, self.patience) {
+            (None, _) => Ok(Door::Open(None)),
+            (Some(Opened::Ready(held)), _) => Ok(Door::Open(Some(held))),
+            (Some(Opened::Lacking { lack, coming }), patience) => match (coming, patience) {
+                (Some(coming), Patience::Until(_)) => Ok(Door::Wait(Awaited::Credential(coming))),
+                (Some(_), Patience::RoomIsFull) => unavailable(CredentialLack::TooManyWaiting),
+                (Some(_), Patience::TimeIsUp) | (None, _) => unavailable(lack),
+            },
         }
     }
 

@@ -90,9 +90,11 @@ pub struct Stub {
     state: Arc<State>,
 }
 
+type Answering = Arc<dyn Fn(&Recorded) -> Answer + Send + Sync>;
+
 #[derive(Default)]
 struct State {
-    answers: Mutex<HashMap<String, Answer>>,
+    answers: Mutex<HashMap<String, Answering>>,
     recorded: Mutex<Vec<Recorded>>,
 }
 
@@ -120,7 +122,16 @@ impl Stub {
 
     /// From now on this path (without query, any method) answers so.
     pub fn on(&self, path: &str, answer: Answer) -> &Stub {
-        lock(&self.state.answers).insert(path.to_owned(), answer);
+        self.answer(path, move |_| answer.clone())
+    }
+
+    /// The same, by what is asked.
+    pub fn answer(
+        &self,
+        path: &str,
+        answer: impl Fn(&Recorded) -> Answer + Send + Sync + 'static,
+    ) -> &Stub {
+        lock(&self.state.answers).insert(path.to_owned(), Arc::new(answer));
         self
     }
 
@@ -153,11 +164,13 @@ async fn handle(Extract(state): Extract<Arc<State>>, request: Request) -> Respon
     let Ok(body) = to_bytes(body, MAX_BODY).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    lock(&state.recorded).push(Recorded::new(&parts, body));
-    let answer = lock(&state.answers).get(parts.uri.path()).cloned();
-    let Some(answer) = answer else {
+    let recorded = Recorded::new(&parts, body);
+    lock(&state.recorded).push(recorded.clone());
+    let answering = lock(&state.answers).get(parts.uri.path()).cloned();
+    let Some(answering) = answering else {
         return StatusCode::NOT_FOUND.into_response();
     };
+    let answer = answering(&recorded);
     match answer.trouble {
         Trouble::None => {}
         Trouble::Delay(delay) => tokio::time::sleep(delay).await,

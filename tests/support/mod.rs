@@ -53,8 +53,8 @@ pub fn with_rules(rules: Value) -> Value {
 }
 
 pub fn load(settings: &Value) -> Config {
-    config::load(settings.to_string().as_bytes(), &|_| None)
-        .unwrap_or_else(|errors| panic!("{errors}"))
+    let env = |name: &str| (name == "HF_OAUTH_SECRET").then(|| "oauth-secret".to_owned());
+    config::load(settings.to_string().as_bytes(), &env).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 /// A gate, its clock, and what it has asked for so far.

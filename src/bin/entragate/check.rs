@@ -2,6 +2,7 @@
 
 use crate::filters::Filter;
 use crate::input;
+use crate::reach;
 use crate::report::Report;
 use crate::warnings::{self, Level, Warning};
 use clap::Args;
@@ -131,7 +132,10 @@ impl Finding {
             }
         }
         match &self.loaded {
-            Ok(config) => report.ok(place, &summary(config)),
+            Ok(config) => {
+                report.ok(place, &summary(config));
+                reach::of(config).iter().for_each(|line| report.line(line));
+            }
             Err(errors) => {
                 for error in errors {
                     report.error(place, &error.to_string());

@@ -7,6 +7,7 @@ mod document;
 mod explain;
 mod filters;
 mod input;
+mod reach;
 mod report;
 mod schema;
 mod warnings;

@@ -32,6 +32,11 @@ impl Report {
         let _ = writeln!(stdout(), "{mark}: {text}{place}");
     }
 
+    /// More of a result.
+    pub fn line(&self, text: &str) {
+        let _ = writeln!(stdout(), "  {text}");
+    }
+
     pub fn warning(&self, place: &str, text: &str) {
         self.trouble(
             &paint("warning", Colour::Yellow, stderr().is_terminal()),

@@ -5,7 +5,7 @@ use super::super::path;
 use super::super::problem::Problem;
 use super::super::wire::credential as wire;
 use super::auth::Auths;
-use super::{Environment, each, names, polled, text, unbuilt};
+use super::{Environment, each, exchange, names, polled, text};
 use crate::credential::{Credential, Source};
 use crate::secret::Secret;
 
@@ -56,7 +56,11 @@ fn source(
                 .map(Box::new)
                 .map(Source::Polled)
         }
-        (None, None, None, Some(_)) => Err(unbuilt::token_exchange(at, findings)),
+        (None, None, None, Some(wire)) => {
+            let at = path::member(at, "token_exchange");
+            let exchange = exchange::compile(wire, env, &at, findings);
+            exchange.map(Box::new).map(Source::Exchanged)
+        }
         (env, value, http, exchange) => {
             let given = [
                 env.is_some(),

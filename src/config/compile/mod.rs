@@ -5,6 +5,7 @@ mod around;
 mod auth;
 mod credentials;
 mod endpoints;
+mod exchange;
 mod forward;
 mod issuers;
 mod jwks;
@@ -12,6 +13,7 @@ mod names;
 mod overlap;
 mod patterns;
 mod polled;
+mod reach;
 mod replies;
 mod require;
 mod resource;
@@ -24,7 +26,7 @@ mod unbuilt;
 #[cfg(not(target_family = "wasm"))]
 pub(super) use {
     around::MOST_HOPS, credentials::SOURCES as CREDENTIAL_SOURCES,
-    endpoints::CHOICES as MODEL_SOURCES, jwks::SOURCES as KEY_SOURCES,
+    endpoints::CHOICES as MODEL_SOURCES, exchange::MOST_ENTRIES, jwks::SOURCES as KEY_SOURCES,
     require::TESTS as CLAIM_TESTS, token::MOST_BYTES,
 };
 
@@ -60,17 +62,19 @@ pub(super) fn compile(
     };
     let audit = replies::audit(&wire.audit, findings);
     let revocation = revocation::compile(wire.revocation.as_ref(), &mut auths, findings);
-    let (issuers, sources) = issuers?.into_iter().unzip();
+    let (issuers, sources): (Vec<_>, Vec<_>) = issuers?.into_iter().unzip();
+    let (credentials, policy) = (credentials?, policy?);
+    reach::check(&policy, &issuers, &credentials, wire, findings)?;
     Ok(Config {
         issuers,
         sources,
         token: token?,
         cache: cache?,
         wait: wait?,
-        credentials: credentials?,
+        credentials,
         endpoints: endpoints?,
         limits: limits?,
-        policy: policy?,
+        policy,
         client_address: client_address?,
         forward: forward?,
         replies: replies?,

@@ -1,13 +1,12 @@
 //! What the contract promises and this version does not do yet. Each is refused, never ignored: a
 //! rule that is passed over would permit what its author forbade. Building one deletes its lines.
 
-use super::super::error::{Findings, Reported};
-use super::super::path;
+use super::super::error::Findings;
 use super::super::problem::Problem;
 use super::super::wire::Config;
 use super::super::wire::issuer::GroupsOverage;
 
-/// Refuses what stands in fields of its own. The functions below refuse what stands among choices.
+/// Refuses what stands in fields of its own.
 pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
     for (index, issuer) in wire.issuers.iter().enumerate() {
         let graph = matches!(issuer.groups_overage, Some(GroupsOverage::Graph(_)));
@@ -48,13 +47,4 @@ fn refuse_if(given: bool, field: &str, feature: &'static str, findings: &mut Fin
     if given {
         findings.add(field, Problem::NotBuilt { feature });
     }
-}
-
-pub(super) fn token_exchange(at: &str, findings: &mut Findings) -> Reported {
-    not_built(at, "token_exchange", "token exchanges", findings)
-}
-
-/// Refuses one of several choices; `at` is where the choice is made.
-fn not_built(at: &str, choice: &str, feature: &'static str, findings: &mut Findings) -> Reported {
-    findings.add(path::member(at, choice), Problem::NotBuilt { feature })
 }

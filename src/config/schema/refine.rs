@@ -1,12 +1,13 @@
 //! What the types of the wire shapes do not tell: patterns of texts, bounds of numbers, lists that
 //! may not be empty, fields that exclude each other.
 
-use super::super::compile::{self, MOST_BYTES};
+use super::super::compile::{self, MOST_BYTES, MOST_ENTRIES};
 use crate::token::algorithm::Algorithm;
 use serde_json::{Map, Value, json};
 
 const NAME: &str = "^[a-z0-9-]{1,63}$";
 const GUID: &str = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$";
+const DOMAIN: &str = "^[0-9A-Za-z-]+(\\.[0-9A-Za-z-]+)+$";
 const URI: &str = "^https?://";
 
 /// Adds it all. A place that is not there is passed over; a test names it.
@@ -102,6 +103,19 @@ fn refinements() -> Vec<(&'static str, Value)> {
         ("Credential.name", pattern(NAME)),
         ("Credential.env", pattern("^[^=]+$")),
         ("Credential.value", filled()),
+        ("Http.cluster", filled()),
+        ("Http.uri", pattern(URI)),
+        ("Http.pointer", pattern("^/")),
+        ("TokenExchange.cluster", filled()),
+        ("TokenExchange.uri", pattern(URI)),
+        ("TokenExchange.client_id", filled()),
+        ("TokenExchange.subject_claim", filled()),
+        ("TokenExchange.subject_domains", some()),
+        ("TokenExchange.subject_domains[]", pattern(DOMAIN)),
+        (
+            "TokenExchange.entries",
+            json!({"minimum": 1, "maximum": MOST_ENTRIES}),
+        ),
         ("SecretRef.env", pattern("^[^=]+$")),
         ("ManagedIdentity.client_id", pattern(GUID)),
         ("ClientCredentials.client_id", pattern(GUID)),

@@ -331,7 +331,7 @@ fn the_rest() {
         .iter()
         .filter_map(|credential| match &credential.source {
             credential::Source::Fixed(value) => Some(value.expose()),
-            credential::Source::Polled(_) => None,
+            credential::Source::Polled(_) | credential::Source::Exchanged(_) => None,
         })
         .collect();
     assert_eq!(values, ["hf_environmentsecret", "hf_inlinesecret"]);

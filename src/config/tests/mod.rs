@@ -2,6 +2,7 @@
 
 mod accepted;
 mod forms;
+mod reach;
 mod refused;
 mod schema;
 mod together;

@@ -114,7 +114,6 @@ fn the_contract_s_example_lacks_only_what_is_not_built() {
         paths,
         [
             "audit.export",
-            "credentials[3].token_exchange",
             "forward.filter_models",
             "forward.remap_upstream_auth",
             "forward.remap_upstream_unavailable",

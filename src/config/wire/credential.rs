@@ -57,7 +57,6 @@ pub(in crate::config) struct Http {
 #[derive(Debug, Deserialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "token exchanges are not built yet")]
 pub(in crate::config) struct TokenExchange {
     /// Envoy cluster of Hugging Face.
     pub cluster: String,
@@ -75,6 +74,10 @@ pub(in crate::config) struct TokenExchange {
     /// Scopes to ask for.
     #[serde(default)]
     pub scopes: Vec<String>,
+    /// The member that stands for callers that are applications. Without, they get no token.
+    pub app_subject: Option<String>,
+    /// How many people's tokens are kept. Default: 4096.
+    pub entries: Option<u64>,
     /// How long one exchange may take. Default: 5s.
     pub timeout: Option<Span>,
 }

@@ -1,0 +1,96 @@
+//! Which issuers' callers can reach which credential: a token exchange tells Hugging Face who someone
+//! is, so only an issuer with one set of administrators may say it.
+
+use super::super::error::{Findings, Reported};
+use super::super::path;
+use super::super::problem::Problem;
+use super::super::wire;
+use crate::credential::{Credential, Source};
+use crate::policy::rule::{AnonymousRule, Effect, Policy, Requirement, Rule};
+use crate::token::issuer::{Authority, Issuer, Tenants};
+
+/// Entra's tenant of everybody's personal Microsoft accounts.
+const PERSONAL_ACCOUNTS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
+
+/// Refuses rules that would let a caller of many tenants, or none at all, name a person.
+pub(super) fn check(
+    policy: &Policy,
+    issuers: &[Issuer],
+    credentials: &[Credential],
+    wire: &wire::Config,
+    findings: &mut Findings,
+) -> Result<(), Reported> {
+    let is_exchange = |index: usize| {
+        let source = credentials.get(index).map(|credential| &credential.source);
+        matches!(source, Some(Source::Exchanged(_)))
+    };
+    let mut outcome = Ok(());
+    let mut refuse = |rule: &str, problem| {
+        let index = wire.rules.iter().position(|known| known.name == rule);
+        let at = path::item("rules", index.unwrap_or_default());
+        outcome = Err(findings.add(path::member(&at, "credential"), problem));
+    };
+    for AnonymousRule {
+        name, credential, ..
+    } in &policy.anonymous
+    {
+        if credential.is_some_and(is_exchange) {
+            refuse(name, Problem::ExchangeForNobody);
+        }
+    }
+    for rule in &policy.rules {
+        let Effect::Allow { credential } = rule.effect else {
+            continue;
+        };
+        let mut many = issuers.iter().filter(|issuer| has_many_tenants(issuer));
+        let issuer = many.find(|issuer| is_exchange(credential) && is_open_to(rule, &issuer.name));
+        if let Some(issuer) = issuer {
+            let issuer = issuer.name.to_string();
+            refuse(&rule.name, Problem::ExchangeForManyTenants { issuer });
+        }
+    }
+    outcome
+}
+
+fn has_many_tenants(issuer: &Issuer) -> bool {
+    match &issuer.authority {
+        Authority::Oidc { .. } => false,
+        Authority::Entra(entra) => match &entra.tenants {
+            Tenants::Any => true,
+            Tenants::Listed(tenants) => {
+                tenants.len() != 1 || tenants.iter().any(|tenant| tenant == PERSONAL_ACCOUNTS)
+            }
+        },
+    }
+}
+
+/// Whether a caller of that issuer could satisfy the rule, as far as issuers are named in it.
+fn is_open_to(rule: &Rule, issuer: &str) -> bool {
+    let named = &rule.matches.issuers;
+    let is_matched = named.is_empty() || named.iter().any(|name| &**name == issuer);
+    is_matched && may_hold_for(&rule.require, issuer)
+}
+
+fn may_hold_for(requirement: &Requirement, issuer: &str) -> bool {
+    match requirement {
+        Requirement::Issuer(name) => name == issuer,
+        Requirement::All(parts) => parts.iter().all(|part| may_hold_for(part, issuer)),
+        Requirement::Any(parts) => parts.iter().any(|part| may_hold_for(part, issuer)),
+        Requirement::Role(_)
+        | Requirement::Group(_)
+        | Requirement::Scope(_)
+        | Requirement::DirectoryRole(_)
+        | Requirement::Client(_)
+        | Requirement::Object(_)
+        | Requirement::Tenant(_)
+        | Requirement::Kind(_)
+        | Requirement::ManagedIdentity(_)
+        | Requirement::Mfa
+        | Requirement::AuthContext(_)
+        | Requirement::Source(_)
+        | Requirement::Time(_)
+        | Requirement::Peer(_)
+        | Requirement::Claim { .. }
+        | Requirement::Not(_) => true,
+    }
+}

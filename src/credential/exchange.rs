@@ -1,0 +1,272 @@
+//! What to ask Hugging Face for one person's token, and how to read its answer (RFC 8693).
+
+use super::subject::SubjectRule;
+use super::value::{self, ValueError};
+use crate::callout::{Answer, Callout, CalloutError, Target, form};
+use crate::json;
+use crate::secret::Secret;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Map, Value};
+use std::fmt;
+use std::time::Duration;
+
+const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+/// Hugging Face's own: the subject is an e-mail address that it believes us about.
+const SUBJECT_TYPE: &str = "urn:huggingface:token-type:user-email";
+const ACCESS_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:access_token";
+/// Largest answer we read, in bytes.
+const MAX_ANSWER: usize = 64 * 1024;
+/// `expires_in` is only recommended (RFC 6749 §5.1).
+const UNTOLD_LIFETIME: Duration = Duration::from_secs(300);
+/// No token is kept longer, whatever is said of it.
+const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+
+/// The compiled form of `credentials[].token_exchange`.
+#[derive(Clone, Debug)]
+pub struct TokenExchange {
+    pub target: Target,
+    /// Our OAuth app: [`basic`].
+    pub authorization: Secret,
+    pub subject: SubjectRule,
+    /// Blank-separated; `None` asks for none.
+    pub scope: Option<String>,
+    pub timeout: Duration,
+    /// How many people's tokens are kept.
+    pub entries: usize,
+}
+
+/// The value of an Authorization header that says who we are (RFC 6749 §2.3.1: both are
+/// form-encoded before they are joined).
+pub fn basic(client_id: &str, client_secret: &Secret) -> Secret {
+    let secret = form::escape(client_secret.expose());
+    let pair = format!("{}:{secret}", form::escape(client_id));
+    Secret::new(format!("Basic {}", BASE64_STANDARD.encode(pair)))
+}
+
+impl TokenExchange {
+    pub fn callout(&self, subject: &str) -> Callout {
+        let mut fields = vec![
+            ("grant_type", GRANT_TYPE),
+            ("subject_token", subject),
+            ("subject_token_type", SUBJECT_TYPE),
+        ];
+        fields.extend(self.scope.as_deref().map(|scope| ("scope", scope)));
+        Callout::form(self.target.clone(), &fields, self.timeout)
+            .header("authorization", self.authorization.expose())
+    }
+}
+
+/// One person's token, and for how long it opens doors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    pub value: Secret,
+    pub lifetime: Duration,
+}
+
+/// Why an answer holds no token. Never says more of it than its OAuth error code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExchangeError {
+    /// `invalid_grant`: there is no such member.
+    NotAMember,
+    Callout(CalloutError),
+    /// Any other error of the token endpoint's; `code` as in RFC 6749 §5.2.
+    Refused {
+        status: u16,
+        code: Option<String>,
+    },
+    /// A 200 that is no token response.
+    NoToken(&'static str),
+    Value(ValueError),
+}
+
+impl ExchangeError {
+    /// How long the token endpoint asks not to be called.
+    pub fn pause(&self) -> Duration {
+        match self {
+            Self::Callout(error) => error.pause(),
+            _ => Duration::ZERO,
+        }
+    }
+}
+
+impl fmt::Display for ExchangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAMember => f.write_str("the organization has no such member"),
+            Self::Callout(error) => error.fmt(f),
+            Self::Refused {
+                status,
+                code: Some(code),
+            } => write!(f, "the token endpoint answered {status} {code}"),
+            Self::Refused { status, code: None } => {
+                write!(f, "the token endpoint answered with status {status}")
+            }
+            Self::NoToken(reason) => write!(f, "the token endpoint's answer {reason}"),
+            Self::Value(error) => error.fmt(f),
+        }
+    }
+}
+
+/// Reads the token endpoint's answer.
+pub fn read(answer: &Answer) -> Result<Token, ExchangeError> {
+    let (status, body) = match answer {
+        Answer::Response { status, body } => (*status, body),
+        Answer::Failed(error) => return Err(ExchangeError::Callout(*error)),
+    };
+    let members = match body.len() <= MAX_ANSWER {
+        true => json::parse_object(body).ok(),
+        false => None,
+    };
+    match (status, members) {
+        (200, Some(members)) => read_token(&members),
+        (200, None) => Err(ExchangeError::NoToken("is no JSON object of a sane size")),
+        (status, members) => Err(refusal(status, &members.unwrap_or_default())),
+    }
+}
+
+fn read_token(members: &Map<String, Value>) -> Result<Token, ExchangeError> {
+    let text = |name| members.get(name).and_then(Value::as_str);
+    let value = text("access_token").ok_or(ExchangeError::NoToken("has no access_token"))?;
+    if !text("token_type").is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")) {
+        return Err(ExchangeError::NoToken("has another token_type than bearer"));
+    }
+    if text("issued_token_type").is_some_and(|kind| kind != ACCESS_TOKEN_TYPE) {
+        return Err(ExchangeError::NoToken("has no access token"));
+    }
+    let lifetime = match members.get("expires_in") {
+        None | Some(Value::Null) => UNTOLD_LIFETIME,
+        Some(seconds) => match seconds.as_u64().filter(|seconds| *seconds > 0) {
+            Some(seconds) => Duration::from_secs(seconds).min(MAX_LIFETIME),
+            None => return Err(ExchangeError::NoToken("has no sane expires_in")),
+        },
+    };
+    let value = value::usable(value).map_err(ExchangeError::Value)?;
+    Ok(Token { value, lifetime })
+}
+
+fn refusal(status: u16, members: &Map<String, Value>) -> ExchangeError {
+    const LONGEST_CODE: usize = 64;
+    let is_code = |code: &&str| {
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+        code.len() <= LONGEST_CODE && code.bytes().all(allowed)
+    };
+    let code = members.get("error").and_then(Value::as_str);
+    match (status, code.filter(is_code)) {
+        (400..=499, Some("invalid_grant")) => ExchangeError::NotAMember,
+        (status, code) => ExchangeError::Refused {
+            status,
+            code: code.map(str::to_owned),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::claim_path::ClaimPath;
+    use serde_json::json;
+
+    fn exchange() -> TokenExchange {
+        TokenExchange {
+            target: Target::parse("hf", "https://huggingface.co/oauth/token").unwrap(),
+            authorization: basic("an id", &Secret::new("s:e/c%r+t".into())),
+            subject: SubjectRule {
+                claim: ClaimPath::member("preferred_username"),
+                domains: vec!["contoso.com".into()],
+                app: None,
+            },
+            scope: Some("read-endpoints read-repos".into()),
+            timeout: Duration::from_secs(5),
+            entries: 10,
+        }
+    }
+
+    #[test]
+    fn asks_as_hugging_face_documents_it() {
+        let callout = exchange().callout("ada+x@contoso.com");
+        assert_eq!(callout.method, "POST");
+        assert_eq!(
+            std::str::from_utf8(&callout.body).unwrap(),
+            "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange\
+             &subject_token=ada%2Bx%40contoso.com\
+             &subject_token_type=urn%3Ahuggingface%3Atoken-type%3Auser-email\
+             &scope=read-endpoints%20read-repos"
+        );
+        let basic = callout
+            .headers
+            .last()
+            .unwrap()
+            .1
+            .strip_prefix("Basic ")
+            .unwrap();
+        let pair = BASE64_STANDARD.decode(basic).unwrap();
+        assert_eq!(pair, b"an%20id:s%3Ae%2Fc%25r%2Bt");
+    }
+
+    fn answer(status: u16, body: Value) -> Result<Token, ExchangeError> {
+        let body = body.to_string().into_bytes();
+        read(&Answer::Response { status, body })
+    }
+
+    #[test]
+    fn reads_token_responses() {
+        let good = json!({"access_token": "t", "token_type": "bearer", "expires_in": 28800,
+            "scope": "read-endpoints", "issued_token_type": ACCESS_TOKEN_TYPE});
+        let token = answer(200, good.clone()).unwrap();
+        assert_eq!(token.value.expose(), "t");
+        assert_eq!(token.lifetime, Duration::from_secs(28_800));
+        for (name, value, lifetime) in [
+            ("expires_in", json!(null), Ok(UNTOLD_LIFETIME)),
+            ("expires_in", json!(10_000_000), Ok(MAX_LIFETIME)),
+            ("expires_in", json!(0), Err(())),
+            ("expires_in", json!(-1), Err(())),
+            ("expires_in", json!("28800"), Err(())),
+            ("access_token", json!(null), Err(())),
+            ("access_token", json!("a b"), Err(())),
+            ("token_type", json!("Bearer"), Ok(token.lifetime)),
+            ("token_type", json!("DPoP"), Err(())),
+            ("token_type", json!(null), Err(())),
+            ("issued_token_type", json!("urn:x:refresh"), Err(())),
+        ] {
+            let mut changed = good.clone();
+            changed[name] = value;
+            let read = answer(200, changed.clone()).map(|token| token.lifetime);
+            assert_eq!(read.map_err(drop), lifetime, "{changed}");
+        }
+    }
+
+    #[test]
+    fn only_the_token_endpoint_s_invalid_grant_says_that_there_is_no_member() {
+        let refused = |status, code: Option<&str>| ExchangeError::Refused {
+            status,
+            code: code.map(str::to_owned),
+        };
+        for (status, body, error) in [
+            (
+                400,
+                json!({"error": "invalid_grant"}),
+                ExchangeError::NotAMember,
+            ),
+            (
+                403,
+                json!({"error": "invalid_grant", "error_description": "x"}),
+                ExchangeError::NotAMember,
+            ),
+            (
+                500,
+                json!({"error": "invalid_grant"}),
+                refused(500, Some("invalid_grant")),
+            ),
+            (
+                401,
+                json!({"error": "invalid_client"}),
+                refused(401, Some("invalid_client")),
+            ),
+            (400, json!({"error": "hf_secret-like"}), refused(400, None)),
+            (502, json!("bad gateway"), refused(502, None)),
+        ] {
+            assert_eq!(answer(status, body.clone()), Err(error), "{status} {body}");
+        }
+    }
+}

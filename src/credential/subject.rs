@@ -1,0 +1,130 @@
+//! Whom a token exchange is for. Hugging Face believes us about the person, so nothing is guessed:
+//! one claim of a verified token, a plain e-mail address, one of the configured domains.
+
+use crate::token::claim_path::ClaimPath;
+use crate::token::claims::{Claims, Kind};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// Longest e-mail address (RFC 5321 §4.5.3.1.3).
+const MAX_BYTES: usize = 254;
+/// OpenID Connect Core §5.1: whether `email` is known to be the person's.
+const EMAIL: &str = "email";
+const EMAIL_VERIFIED: &str = "email_verified";
+
+/// Who may be named: the compiled form of `subject_claim`, `subject_domains` and `app_subject`.
+#[derive(Clone, Debug)]
+pub struct SubjectRule {
+    pub claim: ClaimPath,
+    /// Lower case; at least one.
+    pub domains: Vec<String>,
+    /// Who stands for callers that are applications; without, they get no token.
+    pub app: Option<Arc<str>>,
+}
+
+/// Why Hugging Face is not asked for a token, or gives none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outsider {
+    /// An application calls, and nobody stands for those.
+    Application,
+    /// The token does not tell whether a person calls.
+    KindUnknown,
+    /// The claim is absent, or no text.
+    NoClaim,
+    NotAnAddress,
+    OtherDomain,
+    /// The issuer says itself that the address is not verified.
+    Unverified,
+    /// Hugging Face knows no such member (`invalid_grant`).
+    Unknown,
+}
+
+impl Outsider {
+    /// For the caller.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Application => "this credential is for people, and an application calls",
+            Self::KindUnknown => "the token does not tell whether a person calls",
+            Self::NoClaim => "the token lacks the claim that names you by e-mail address",
+            Self::NotAnAddress => "the claim that names you holds no plain e-mail address",
+            Self::OtherDomain => "your e-mail address is in none of the accepted domains",
+            Self::Unverified => "your e-mail address is not verified",
+            Self::Unknown => {
+                "your e-mail address belongs to no member of the organization; ask its \
+                 administrator to invite you"
+            }
+        }
+    }
+}
+
+impl SubjectRule {
+    /// The e-mail address to name to Hugging Face, as the token writes it.
+    ///
+    /// # Errors
+    /// Why this caller has none.
+    pub fn subject(&self, caller: &Claims) -> Result<Arc<str>, Outsider> {
+        match (caller.kind, &self.app) {
+            (Some(Kind::User), _) => self.person(caller),
+            (Some(Kind::App), Some(app)) => Ok(app.clone()),
+            (Some(Kind::App), None) => Err(Outsider::Application),
+            (None, _) => Err(Outsider::KindUnknown),
+        }
+    }
+
+    fn person(&self, caller: &Claims) -> Result<Arc<str>, Outsider> {
+        let Some(Value::String(subject)) = self.claim.find(&caller.all) else {
+            return Err(Outsider::NoClaim);
+        };
+        let verified = caller.all.get(EMAIL_VERIFIED);
+        if self.claim.as_str() == EMAIL && verified.is_some_and(|value| value != &Value::Bool(true))
+        {
+            return Err(Outsider::Unverified);
+        }
+        let domain = domain(subject).ok_or(Outsider::NotAnAddress)?;
+        let accepts = |accepted: &String| accepted.eq_ignore_ascii_case(domain);
+        match self.domains.iter().any(accepts) {
+            true => Ok(subject.as_str().into()),
+            false => Err(Outsider::OtherDomain),
+        }
+    }
+}
+
+/// What follows the one `@` of a plain address: visible ASCII without what quotes, comments or lists
+/// of addresses are made of (RFC 5322 §3.2.3), so that nobody can read it in two ways.
+pub fn domain(address: &str) -> Option<&str> {
+    let (local, domain) = address.split_once('@')?;
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"()<>[]:;@\\,\"".contains(&byte);
+    let fits = address.len() <= MAX_BYTES && !local.is_empty() && !domain.is_empty();
+    let is_plain = local.bytes().chain(domain.bytes()).all(plain);
+    (fits && is_plain).then_some(domain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_addresses_only() {
+        for (address, expected) in [
+            ("ada@contoso.com", Some("contoso.com")),
+            ("a.b+c=d@Contoso.COM", Some("Contoso.COM")),
+            ("ada", None),
+            ("@contoso.com", None),
+            ("ada@", None),
+            ("ada@evil.com@contoso.com", None),
+            ("ada@contoso.com,eve@evil.com", None),
+            ("ada@contoso.com ", None),
+            ("ada @contoso.com", None),
+            ("ada\0@contoso.com", None),
+            ("\"ada\"@contoso.com", None),
+            ("ada(x)@contoso.com", None),
+            ("<ada@contoso.com>", None),
+            ("ad\u{e4}@contoso.com", None),
+            ("ada@c\u{43e}ntoso.com", None),
+        ] {
+            assert_eq!(domain(address), expected, "{address}");
+        }
+        let long = format!("{}@contoso.com", "a".repeat(MAX_BYTES));
+        assert_eq!(domain(&long), None);
+    }
+}
