@@ -164,6 +164,7 @@ impl Judge<'_> {
             return Err(Denial::Internal("an issuer that is gone"));
         };
         self.record.note_model(&request.model);
+        self.record.credential = None;
         let caller = signed
             .authentic
             .verify(issuer, &config.token, self.surroundings.now)?;
