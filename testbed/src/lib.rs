@@ -5,6 +5,7 @@
 //! - [`hf`]: a Hugging Face endpoint that records what reaches it.
 //! - [`stub`]: any other service the gateway calls, with canned answers.
 //! - [`envoy`]: the runner of a real Envoy, configured from the top-level `envoy.yaml`.
+//! - [`vm`]: a host for the real .wasm without a proxy, stricter than any, with the test's own clock.
 //! - [`control`]: hands out tokens to a person at a terminal.
 //! - [`tls`], [`client`], [`wait`]: certificates the stand-ins show, a client that trusts them, waiting by condition.
 
@@ -21,6 +22,7 @@ pub mod recorded;
 mod server;
 pub mod stub;
 pub mod tls;
+pub mod vm;
 pub mod wait;
 
 pub use reqwest;

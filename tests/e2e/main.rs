@@ -9,6 +9,7 @@ mod explain;
 mod forwarding;
 mod gateway;
 mod hostile;
+mod hosts;
 mod keys;
 mod leases;
 mod models;

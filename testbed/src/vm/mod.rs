@@ -1,0 +1,342 @@
+//! A host for the real .wasm without a proxy: it makes the callbacks, answers the host calls, and is
+//! stricter than any proxy. Whatever Envoy or ngx_wasm_module would abort, crash or hang on, or let
+//! a request by because of, panics here with its reason. The clock is the test's; nothing sleeps.
+//!
+//! An interpreter runs the module (wasmi): it builds in seconds, where a compiling runtime takes
+//! minutes, and one request is all that a test waits for.
+
+mod abi;
+mod crypto;
+mod rules;
+mod settings;
+mod state;
+mod stream;
+mod wasi;
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use wasmi::{Engine, Instance, Linker, Module, Store, WasmParams, WasmResults};
+
+use self::rules::Step;
+use self::state::{Response, State};
+use self::stream::Stream;
+
+pub use self::rules::Rules;
+pub use self::settings::{Answer, Cluster, Settings};
+pub use self::state::Call;
+pub use self::stream::{Fate, Fields, LocalReply, field};
+
+const ROOT: u32 = 1;
+
+/// One instance of the filter, in one worker.
+pub struct Host {
+    store: Store<State>,
+    instance: Instance,
+    next: u32,
+}
+
+/// # Panics
+/// Everything panics when the filter does what the host does not allow.
+impl Host {
+    /// Starts the filter.
+    ///
+    /// # Errors
+    /// What it logged when it refused its configuration.
+    pub fn start(settings: Settings) -> Result<Self, Vec<String>> {
+        let module = module();
+        let mut linker = Linker::new(module.engine());
+        abi::define(&mut linker).expect("each import is defined once");
+        wasi::define(&mut linker).expect("each import is defined once");
+        let mut store = Store::new(module.engine(), State::new(settings, ROOT));
+        let instance = linker
+            .instantiate_and_start(&mut store, module)
+            .expect("the host has all that the filter imports");
+        let mut host = Self {
+            store,
+            instance,
+            next: ROOT + 1,
+        };
+        host.run::<(), ()>(Step::VmStart, ROOT, "_initialize", ());
+        host.run::<_, ()>(Step::VmStart, ROOT, "proxy_on_context_create", (ROOT, 0));
+        let started: u32 = host.run(Step::VmStart, ROOT, "proxy_on_vm_start", (ROOT, 0));
+        let size = host.state().settings.configuration.len() as u32;
+        let name = "proxy_on_configure";
+        let configured: u32 = host.run(Step::Configure, ROOT, name, (ROOT, size));
+        match (started, configured) {
+            (1, 1) => Ok(host),
+            _ => Err(host.logs()),
+        }
+    }
+
+    pub fn rules(&self) -> Rules {
+        self.state().rules()
+    }
+
+    /// A request's headers come.
+    pub fn open(&mut self, headers: Fields, is_all: bool) -> u32 {
+        let id = self.next;
+        self.next += 1;
+        let rules = self.rules();
+        let announced = match rules {
+            Rules::Envoy => headers.len(),
+            Rules::Nginx => headers
+                .iter()
+                .filter(|(name, _)| !name.starts_with(':'))
+                .count(),
+        };
+        let state = self.store.data_mut();
+        state.streams.insert(id, Stream::new(headers));
+        self.run::<_, ()>(
+            Step::RequestHeaders,
+            id,
+            "proxy_on_context_create",
+            (id, ROOT),
+        );
+        let is_all = u32::from(is_all && rules == Rules::Envoy);
+        let parameters = (id, announced as u32, is_all);
+        let name = "proxy_on_request_headers";
+        let action: u32 = self.run(Step::RequestHeaders, id, name, parameters);
+        self.acted(id, action);
+        id
+    }
+
+    /// The next piece of a request's body comes.
+    pub fn body(&mut self, id: u32, piece: &[u8], is_last: bool) {
+        let (rules, hands_out) = (self.rules(), self.state().settings.hands_out_bodies);
+        let stream = self.stream_mut(id);
+        stream.bytes_received += piece.len() as u64;
+        let is_held = match stream.fate {
+            Fate::Held => true,
+            Fate::Forwarded(_) => false,
+            Fate::Replied(_) => return,
+        };
+        match is_held {
+            true => stream.body.extend_from_slice(piece),
+            false => stream.body = piece.to_vec(),
+        }
+        // nginx reads the body once the headers have been let go.
+        if is_held && (rules == Rules::Nginx || !hands_out) {
+            return;
+        }
+        let size = stream.body.len() as u32;
+        let name = "proxy_on_request_body";
+        let action: u32 = self.run(Step::RequestBody, id, name, (id, size, u32::from(is_last)));
+        self.acted(id, action);
+    }
+
+    /// The upstream answers a request that went there, and it is over.
+    pub fn respond(&mut self, id: u32, status: u32, headers: Fields, body: &[u8]) -> Vec<u8> {
+        let stream = self.stream_mut(id);
+        assert!(
+            matches!(stream.fate, Fate::Forwarded(_)),
+            "{:?}",
+            stream.fate
+        );
+        stream.response_status = Some(status);
+        stream.response_headers = headers;
+        let code = (":status".to_owned(), status.to_string().into_bytes());
+        stream.response_headers.insert(0, code);
+        stream.response_body = body.to_vec();
+        let count = stream.response_headers.len() as u32;
+        let parameters = (id, count, u32::from(body.is_empty()));
+        let name = "proxy_on_response_headers";
+        let _: u32 = self.run(Step::ResponseHeaders, id, name, parameters);
+        if !body.is_empty() {
+            let parameters = (id, body.len() as u32, 1);
+            let _: u32 = self.run(Step::ResponseBody, id, "proxy_on_response_body", parameters);
+        }
+        std::mem::take(&mut self.stream_mut(id).response_body)
+    }
+
+    /// A request is over, answered or not: the filter writes its record and forgets it.
+    pub fn end(&mut self, id: u32) {
+        let _: u32 = self.run(Step::Done, id, "proxy_on_done", id);
+        self.run::<_, ()>(Step::Log, id, "proxy_on_log", id);
+        self.run::<_, ()>(Step::Done, id, "proxy_on_delete", id);
+        let state = self.store.data_mut();
+        state.streams.remove(&id);
+        state.calls.retain(|call| call.context != id);
+    }
+
+    /// Time goes by at once; calls run into their timeouts; then there is a tick.
+    pub fn advance(&mut self, time: Duration) {
+        self.store.data_mut().now += time.as_nanos() as u64;
+        let now = self.state().now;
+        let overdue = |call: &&Call| call.deadline <= now;
+        while let Some(token) = self.calls().iter().find(overdue).map(|call| call.token) {
+            self.answer_token(token, Answer::status(504));
+        }
+        self.tick();
+    }
+
+    pub fn tick(&mut self) {
+        assert!(self.state().tick.is_some(), "the filter asked for no ticks");
+        self.run::<_, ()>(Step::Tick, ROOT, "proxy_on_tick", ROOT);
+        self.release();
+    }
+
+    /// The calls that wait for an answer, oldest first.
+    pub fn calls(&self) -> &[Call] {
+        &self.state().calls
+    }
+
+    /// Answers the oldest call to that cluster. False: there is none.
+    pub fn answer(&mut self, cluster: &str, answer: Answer) -> bool {
+        let mut calls = self.calls().iter();
+        let call = calls.find(|call| call.cluster == cluster);
+        let token = call.map(|call| call.token);
+        token
+            .map(|token| self.answer_token(token, answer))
+            .is_some()
+    }
+
+    /// Ends the call of that token.
+    pub fn answer_token(&mut self, token: u32, answer: Answer) {
+        let rules = self.rules();
+        let state = self.store.data_mut();
+        let Some(at) = state.calls.iter().position(|call| call.token == token) else {
+            panic!("no call {token} is open");
+        };
+        let context = state.calls.remove(at).context;
+        let field = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
+        let response = match (answer, rules) {
+            (Answer::Response { status, body }, _) => Response {
+                headers: vec![field(":status", &status.to_string())],
+                body,
+            },
+            (Answer::Broken, Rules::Envoy) => Response::default(),
+            (Answer::Broken, Rules::Nginx) => Response {
+                headers: vec![field(":dispatch_status", "broken connection")],
+                body: Vec::new(),
+            },
+        };
+        let sizes = (response.headers.len() as u32, response.body.len() as u32);
+        state.response = Some(response);
+        let parameters = (ROOT, token, sizes.0, sizes.1, 0);
+        let name = "proxy_on_http_call_response";
+        self.run::<_, ()>(Step::CallResponse, context, name, parameters);
+        self.store.data_mut().response = None;
+        if rules == Rules::Nginx && context != ROOT {
+            self.resume_by_itself(context);
+        }
+        self.release();
+    }
+
+    pub fn fate(&self, id: u32) -> &Fate {
+        match self.state().streams.get(&id) {
+            Some(stream) => &stream.fate,
+            None => panic!("request {id} is over"),
+        }
+    }
+
+    /// What access logs can show of a request.
+    pub fn filter_state(&self, id: u32, name: &str) -> Option<String> {
+        let mut marks = self.state().streams.get(&id)?.filter_state.iter().rev();
+        marks
+            .find(|(own, _)| own == name)
+            .map(|(_, value)| value.clone())
+    }
+
+    /// What was logged since last asked.
+    pub fn logs(&mut self) -> Vec<String> {
+        let logs = std::mem::take(&mut self.store.data_mut().logs);
+        logs.into_iter().map(|(_, text)| text).collect()
+    }
+
+    /// The value of a counter, once it was told.
+    pub fn metric(&self, name: &str) -> Option<i64> {
+        let found = self.state().metrics.iter().find(|(own, _)| own == name);
+        found.map(|(_, value)| *value)
+    }
+
+    /// The whole linear memory of the filter.
+    pub fn linear_memory(&self) -> &[u8] {
+        let memory = self.instance.get_memory(&self.store, "memory");
+        let memory = memory.expect("the filter exports its memory");
+        memory.data(&self.store)
+    }
+
+    fn state(&self) -> &State {
+        self.store.data()
+    }
+
+    fn stream_mut(&mut self, id: u32) -> &mut Stream {
+        let stream = self.store.data_mut().streams.get_mut(&id);
+        stream.unwrap_or_else(|| panic!("request {id} is over"))
+    }
+
+    /// What a callback's answer does to a request that was held.
+    fn acted(&mut self, id: u32, action: u32) {
+        let calls = self
+            .calls()
+            .iter()
+            .filter(|call| call.context == id)
+            .count();
+        let rules = self.rules();
+        let stream = self.stream_mut(id);
+        match (&stream.fate, action) {
+            (Fate::Held, 0) if rules == Rules::Nginx && calls > 0 => {
+                panic!("a callout and then Continue crashes ngx_wasm_module");
+            }
+            (Fate::Held, 0) => stream.forward(),
+            (Fate::Held, 1) if rules == Rules::Nginx && calls == 0 => {
+                panic!("a pause without a callout hangs for ever on ngx_wasm_module");
+            }
+            (Fate::Replied(_), 0) if rules == Rules::Envoy => {
+                panic!("replied, and then Continue");
+            }
+            (_, 0 | 1) => {}
+            (_, other) => panic!("the filter answered {other}"),
+        }
+        self.release();
+    }
+
+    /// Where a request's last callout has ended and it was not answered, it goes upstream as it is.
+    fn resume_by_itself(&mut self, id: u32) {
+        let waits = self.calls().iter().any(|call| call.context == id);
+        let stream = self.stream_mut(id);
+        if !waits && stream.fate == Fate::Held {
+            stream.forward();
+        }
+    }
+
+    /// Lets go whom the filter has resumed during the callback that has just ended.
+    fn release(&mut self) {
+        for stream in self.store.data_mut().streams.values_mut() {
+            if std::mem::take(&mut stream.is_resumed) && stream.fate == Fate::Held {
+                stream.forward();
+            }
+        }
+    }
+
+    fn run<P: WasmParams, R: WasmResults>(
+        &mut self,
+        step: Step,
+        context: u32,
+        name: &str,
+        parameters: P,
+    ) -> R {
+        let state = self.store.data_mut();
+        (state.step, state.effective) = (step, context);
+        let function = self.instance.get_typed_func::<P, R>(&self.store, name);
+        let function = function.unwrap_or_else(|error| panic!("{name}: {error}"));
+        function
+            .call(&mut self.store, parameters)
+            .unwrap_or_else(|error| {
+                let logs = self.logs().join("\n");
+                panic!("{name} was aborted: {error}\n{logs}");
+            })
+    }
+}
+
+/// The filter's file, read once.
+fn module() -> &'static Module {
+    static MODULE: OnceLock<Module> = OnceLock::new();
+    MODULE.get_or_init(|| {
+        let path = crate::envoy::wasm_path();
+        let bytes = std::fs::read(&path)
+            .unwrap_or_else(|error| panic!("{}: {error}; run `make build`", path.display()));
+        Module::new(&Engine::default(), &bytes).expect("the filter is a valid module")
+    })
+}

@@ -1,0 +1,97 @@
+//! What a host is told at its start, and how the calls it makes for the filter end.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::Rules;
+
+/// What a host has been told.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub rules: Rules,
+    /// As the filter reads it.
+    pub configuration: Vec<u8>,
+    pub environment: BTreeMap<String, String>,
+    /// Envoy's clusters; nginx takes any host and port.
+    pub clusters: BTreeMap<String, Cluster>,
+    /// Properties of every context, by dotted path, beside the host's own.
+    pub properties: BTreeMap<String, Vec<u8>>,
+    /// Envoy's `verify_signature` (1.30 and later).
+    pub has_crypto: bool,
+    /// A `shm_kv` of nginx. Envoy always has shared data.
+    pub has_shared_data: bool,
+    /// Envoy's `allow_on_headers_stop_iteration`.
+    pub hands_out_bodies: bool,
+    /// When it all begins, in seconds since 1970.
+    pub now: u64,
+}
+
+/// What Envoy knows of a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cluster {
+    Up,
+    /// It has no host: a call can't even begin.
+    Empty,
+}
+
+impl Settings {
+    /// A host of that kind with these settings for the filter, and the clusters they name.
+    pub fn new(rules: Rules, configuration: &Value) -> Self {
+        let mut clusters = BTreeMap::new();
+        note_clusters(configuration, &mut clusters);
+        Self {
+            rules,
+            configuration: configuration.to_string().into_bytes(),
+            environment: BTreeMap::new(),
+            clusters,
+            properties: BTreeMap::new(),
+            has_crypto: true,
+            has_shared_data: false,
+            hands_out_bodies: true,
+            now: crate::mint::now(),
+        }
+    }
+}
+
+fn note_clusters(value: &Value, clusters: &mut BTreeMap<String, Cluster>) {
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                match value.as_str().filter(|_| name.ends_with("cluster")) {
+                    Some(cluster) => drop(clusters.insert(cluster.to_owned(), Cluster::Up)),
+                    None => note_clusters(value, clusters),
+                }
+            }
+        }
+        Value::Array(values) => {
+            for value in values {
+                note_clusters(value, clusters);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// How a call ends.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    Response {
+        status: u16,
+        body: Vec<u8>,
+    },
+    /// It broke off midway: Envoy then calls back with nothing, nginx with the reason.
+    Broken,
+}
+
+impl Answer {
+    pub fn ok(body: impl Into<Vec<u8>>) -> Self {
+        let body = body.into();
+        Self::Response { status: 200, body }
+    }
+
+    pub fn status(status: u16) -> Self {
+        let body = Vec::new();
+        Self::Response { status, body }
+    }
+}

@@ -1,0 +1,434 @@
+//! What a host knows, and what its calls do under whose rules. Sources: proxy-wasm ABI 0.2.1;
+//! Envoy's `source/extensions/common/wasm/context.cc`; ngx_wasm_module's `ngx_proxy_wasm_host.c`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use super::crypto;
+use super::rules::{Answered, Rules, Status, Step, Trap, buffer, map, trap};
+use super::stream::{Fate, Fields, LocalReply, Stream};
+use super::{Cluster, Settings};
+
+/// ngx_wasm_module hands out no more fields of a map than that.
+pub(super) const MOST_PAIRS_OF_NGINX: usize = 100;
+
+/// A call of the filter's that has not been answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    pub token: u32,
+    /// The context it was made in: the root's, or a request's.
+    pub context: u32,
+    pub cluster: String,
+    pub headers: Fields,
+    pub body: Vec<u8>,
+    pub timeout: Duration,
+    /// On the host's clock, in nanoseconds.
+    pub(super) deadline: u64,
+}
+
+impl Call {
+    /// The first value of a header, pseudo-headers among them.
+    pub fn header(&self, name: &str) -> Option<String> {
+        super::stream::field(&self.headers, name)
+    }
+}
+
+/// An answer as the filter reads it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Response {
+    pub headers: Fields,
+    pub body: Vec<u8>,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub settings: Settings,
+    pub now: u64,
+    pub step: Step,
+    pub root: u32,
+    /// The context that callbacks and calls are about.
+    pub effective: u32,
+    pub streams: BTreeMap<u32, Stream>,
+    pub calls: Vec<Call>,
+    pub response: Option<Response>,
+    pub tick: Option<Duration>,
+    pub metrics: Vec<(String, i64)>,
+    pub shared: HashMap<String, (Vec<u8>, u32)>,
+    pub logs: Vec<(u32, String)>,
+    next_token: u32,
+    random: u64,
+}
+
+impl State {
+    pub fn new(settings: Settings, root: u32) -> Self {
+        Self {
+            now: settings.now * 1_000_000_000,
+            settings,
+            step: Step::VmStart,
+            root,
+            effective: root,
+            streams: BTreeMap::new(),
+            calls: Vec::new(),
+            response: None,
+            tick: None,
+            metrics: Vec::new(),
+            shared: HashMap::new(),
+            logs: Vec::new(),
+            next_token: 1,
+            random: 0x9E37_79B9_7F4A_7C15,
+        }
+    }
+
+    pub fn rules(&self) -> Rules {
+        self.settings.rules
+    }
+
+    fn stream(&mut self) -> Option<&mut Stream> {
+        self.streams.get_mut(&self.effective)
+    }
+
+    pub fn set_tick_period(&mut self, millis: u32) -> Answered<()> {
+        if self.rules() == Rules::Nginx && self.tick.is_some() {
+            return trap("the tick period is already set");
+        }
+        self.tick = (millis > 0).then(|| Duration::from_millis(millis.into()));
+        Ok(Ok(()))
+    }
+
+    pub fn buffer(&mut self, kind: u32, start: usize, max: usize) -> Answered<Vec<u8>> {
+        let step = self.step;
+        let bytes = match (kind, step) {
+            (buffer::CONFIGURATION, Step::VmStart | Step::Configure) => {
+                Some(self.settings.configuration.clone())
+            }
+            (buffer::CALL_RESPONSE_BODY, Step::CallResponse) => {
+                self.response.as_ref().map(|response| response.body.clone())
+            }
+            (buffer::REQUEST_BODY, Step::RequestBody) => {
+                self.stream().map(|stream| stream.body.clone())
+            }
+            (buffer::RESPONSE_BODY, Step::ResponseBody) => {
+                self.stream().map(|stream| stream.response_body.clone())
+            }
+            _ => None,
+        };
+        match bytes {
+            Some(bytes) => {
+                let rest = bytes.get(start..).unwrap_or_default();
+                Ok(Ok(rest.get(..max).unwrap_or(rest).to_vec()))
+            }
+            None if self.rules() == Rules::Nginx => {
+                trap(format!("buffer {kind} can't be read in {step:?}"))
+            }
+            None => Ok(Err(Status::NotFound)),
+        }
+    }
+
+    /// A response's body may be replaced while the filter is called with it.
+    pub fn set_buffer(&mut self, kind: u32, start: usize, size: usize, new: &[u8]) -> Answered<()> {
+        if (kind, self.step) != (buffer::RESPONSE_BODY, Step::ResponseBody) {
+            return Ok(Err(Status::BadArgument));
+        }
+        let Some(stream) = self.stream() else {
+            return Ok(Err(Status::BadArgument));
+        };
+        let body = &mut stream.response_body;
+        let start = start.min(body.len());
+        let end = start.saturating_add(size).min(body.len());
+        body.splice(start..end, new.iter().copied());
+        Ok(Ok(()))
+    }
+
+    /// The map of that kind, while it can be read.
+    fn map(&mut self, kind: u32) -> Answered<&mut Fields> {
+        let (rules, step, is_root) = (self.rules(), self.step, self.effective == self.root);
+        let fields = match (kind, step) {
+            (map::CALL_RESPONSE, Step::CallResponse) => {
+                let fields = self.response.as_mut().map(|response| &mut response.headers);
+                if fields.as_ref().is_some_and(|fields| fields.is_empty()) && rules == Rules::Envoy
+                {
+                    return trap("the headers of a call that failed midway were read");
+                }
+                fields
+            }
+            (map::REQUEST, _) if is_root => {
+                if rules == Rules::Nginx {
+                    return trap("the root read a request's headers");
+                }
+                None
+            }
+            (map::REQUEST, _) => {
+                let stream = self.streams.get_mut(&self.effective);
+                let readable = |stream: &&mut Stream| stream.is_open || step == Step::Log;
+                stream.filter(readable).map(|stream| &mut stream.headers)
+            }
+            (map::RESPONSE, Step::ResponseHeaders | Step::Log) => {
+                self.stream().map(|stream| &mut stream.response_headers)
+            }
+            _ => None,
+        };
+        Ok(fields.ok_or(Status::BadArgument))
+    }
+
+    pub fn pairs(&mut self, kind: u32) -> Answered<Fields> {
+        let truncated = match self.rules() {
+            Rules::Envoy => usize::MAX,
+            Rules::Nginx => MOST_PAIRS_OF_NGINX,
+        };
+        let fields = self.map(kind)?;
+        Ok(fields.map(|fields| fields.iter().take(truncated).cloned().collect()))
+    }
+
+    pub fn header(&mut self, kind: u32, name: &str) -> Answered<Vec<u8>> {
+        let fields = match self.map(kind)? {
+            Ok(fields) => fields,
+            Err(status) => return Ok(Err(status)),
+        };
+        let found = fields
+            .iter()
+            .find(|(own, _)| own.eq_ignore_ascii_case(name));
+        Ok(found
+            .map(|(_, value)| value.clone())
+            .ok_or(Status::NotFound))
+    }
+
+    /// Removes a header, and with a value puts that in its place.
+    pub fn set_header(&mut self, kind: u32, name: &str, value: Option<&[u8]>) -> Answered<()> {
+        if self.step == Step::Log {
+            return Ok(Err(Status::BadArgument));
+        }
+        Ok(self.map(kind)?.map(|fields| {
+            let at = fields
+                .iter()
+                .position(|(own, _)| own.eq_ignore_ascii_case(name));
+            fields.retain(|(own, _)| !own.eq_ignore_ascii_case(name));
+            if let Some(value) = value {
+                let at = at.unwrap_or(fields.len()).min(fields.len());
+                fields.insert(at, (name.to_owned(), value.to_vec()));
+            }
+        }))
+    }
+
+    pub fn add_header(&mut self, kind: u32, name: &str, value: &[u8]) -> Answered<()> {
+        let field = (name.to_owned(), value.to_vec());
+        Ok(self.map(kind)?.map(|fields| fields.push(field)))
+    }
+
+    pub fn property(&mut self, path: &str) -> Answered<Vec<u8>> {
+        let dotted = path.replace('\0', ".");
+        let is_root = self.effective == self.root;
+        let given = self.settings.properties.get(&dotted).cloned();
+        let status = self.stream().and_then(|stream| stream.response_status);
+        let received = self.stream().map(|stream| stream.bytes_received);
+        let is_log = self.step == Step::Log;
+        let text = |value: String| value.into_bytes();
+        let own = match (self.rules(), dotted.as_str()) {
+            (Rules::Envoy, "xds.node.id") => Some(Vec::new()),
+            (Rules::Envoy, "plugin_name" | "plugin_root_id") => Some(text("entragate".into())),
+            (Rules::Envoy, "response.code") if is_log => {
+                Some(i64::from(status.unwrap_or_default()).to_le_bytes().to_vec())
+            }
+            (Rules::Envoy, "request.total_size") => {
+                received.map(|size| size.to_le_bytes().to_vec())
+            }
+            (Rules::Nginx, "plugin_name") if is_root && self.step == Step::CallResponse => {
+                return trap("plugin_name was read in the root's on_http_call_response");
+            }
+            (Rules::Nginx, "plugin_name") => Some(text("entragate".into())),
+            (Rules::Nginx, _) if is_root => return Ok(Err(Status::InternalFailure)),
+            (Rules::Nginx, "ngx.nginx_version") => Some(text("1.27.1".into())),
+            (Rules::Nginx, "response.code") => Some(text(status.unwrap_or_default().to_string())),
+            (Rules::Nginx, "request.total_size") => received.map(|size| text(size.to_string())),
+            _ => None,
+        };
+        Ok(given.or(own).ok_or(Status::NotFound))
+    }
+
+    pub fn set_property(&mut self, path: &str, value: &[u8]) -> Answered<()> {
+        match self.rules() {
+            Rules::Envoy => {
+                let value = String::from_utf8_lossy(value).into_owned();
+                let name = path.replace('\0', ".");
+                Ok(self
+                    .stream()
+                    .map(|stream| stream.filter_state.push((name, value)))
+                    .ok_or(Status::BadArgument))
+            }
+            Rules::Nginx if path.starts_with("ngx") => trap(format!("{path} can't be set")),
+            Rules::Nginx => Ok(Err(Status::NotFound)),
+        }
+    }
+
+    pub fn reply(&mut self, reply: LocalReply) -> Answered<()> {
+        let (rules, step) = (self.rules(), self.step);
+        if rules == Rules::Nginx && step == Step::ResponseHeaders {
+            return trap("a reply in on_response_headers hangs");
+        }
+        let Some(stream) = self.stream() else {
+            return match rules {
+                Rules::Envoy => Ok(Err(Status::BadArgument)),
+                Rules::Nginx => trap("a reply outside a request"),
+            };
+        };
+        match stream.fate {
+            Fate::Replied(_) => return trap("a second reply to one request"),
+            Fate::Forwarded(_) if step != Step::ResponseHeaders => {
+                return trap("a reply to a request that has gone upstream");
+            }
+            Fate::Forwarded(_) | Fate::Held => {}
+        }
+        stream.is_open = false;
+        stream.response_status = Some(reply.status);
+        stream.fate = Fate::Replied(reply);
+        Ok(Ok(()))
+    }
+
+    pub fn set_effective_context(&mut self, context: u32) -> Answered<()> {
+        let is_known = context == self.root || self.streams.contains_key(&context);
+        match self.rules() {
+            Rules::Envoy if !is_known => Ok(Err(Status::BadArgument)),
+            Rules::Envoy => {
+                self.effective = context;
+                Ok(Ok(()))
+            }
+            // Answers that all is well, and changes nothing.
+            Rules::Nginx => Ok(Ok(())),
+        }
+    }
+
+    pub fn continue_stream(&mut self) -> Answered<()> {
+        match (self.rules(), self.stream()) {
+            // Resumed once the callback has ended; the headers are out of reach at once.
+            (Rules::Envoy, Some(stream)) => {
+                stream.is_open = false;
+                stream.is_resumed = true;
+                Ok(Ok(()))
+            }
+            (Rules::Envoy, None) => Ok(Err(Status::BadArgument)),
+            (Rules::Nginx, Some(_)) => Ok(Ok(())),
+            (Rules::Nginx, None) => trap("the root resumed a request"),
+        }
+    }
+
+    pub fn call(
+        &mut self,
+        cluster: &str,
+        headers: Fields,
+        body: Vec<u8>,
+        millis: u32,
+    ) -> Answered<u32> {
+        let pseudo = |name| super::stream::field(&headers, name).filter(|value| !value.is_empty());
+        let lacks = [":method", ":path", ":authority"]
+            .into_iter()
+            .find(|name| pseudo(name).is_none());
+        match self.rules() {
+            Rules::Envoy => {
+                if lacks.is_some() {
+                    return Ok(Err(Status::BadArgument));
+                }
+                match self.settings.clusters.get(cluster) {
+                    None => return Ok(Err(Status::BadArgument)),
+                    Some(Cluster::Empty) => return Ok(Err(Status::InternalFailure)),
+                    Some(Cluster::Up) => {}
+                }
+            }
+            Rules::Nginx => self.may_call_on_nginx(cluster, lacks)?,
+        }
+        let token = self.next_token;
+        self.next_token += 1;
+        let timeout = Duration::from_millis(millis.into());
+        self.calls.push(Call {
+            token,
+            context: self.effective,
+            cluster: cluster.to_owned(),
+            headers,
+            body,
+            timeout,
+            deadline: match millis {
+                0 => u64::MAX,
+                _ => self.now + u64::from(millis) * 1_000_000,
+            },
+        });
+        Ok(Ok(token))
+    }
+
+    fn may_call_on_nginx(&self, cluster: &str, lacks: Option<&str>) -> Result<(), Trap> {
+        let is_root = self.effective == self.root;
+        match self.step {
+            Step::Tick | Step::RequestHeaders | Step::RequestBody => {}
+            Step::CallResponse if !is_root => {}
+            step => {
+                let who = if is_root { "root" } else { "request" };
+                return trap(format!("a callout of the {who} in {step:?}"));
+            }
+        }
+        if let Some(name) = lacks {
+            return trap(format!("a callout without {name}"));
+        }
+        let (host, port) = match cluster.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, port),
+            _ => (cluster, "80"),
+        };
+        if host.is_empty() || port.parse::<u16>().is_err() {
+            return trap(format!("a callout to {cluster:?}"));
+        }
+        Ok(())
+    }
+
+    pub fn foreign(&mut self, name: &str, argument: &[u8]) -> Answered<Vec<u8>> {
+        match (self.rules(), name) {
+            (Rules::Envoy, "verify_signature") if self.settings.has_crypto => {
+                Ok(crypto::verify_signature(argument).ok_or(Status::BadArgument))
+            }
+            (Rules::Envoy, _) => Ok(Err(Status::NotFound)),
+            (Rules::Nginx, _) => trap(format!("the foreign function {name}")),
+        }
+    }
+
+    pub fn define_metric(&mut self, name: &str) -> Answered<u32> {
+        self.metrics.push((name.to_owned(), 0));
+        Ok(Ok(self.metrics.len() as u32 - 1))
+    }
+
+    pub fn metric(&mut self, id: u32) -> Answered<&mut i64> {
+        let metric = self.metrics.get_mut(id as usize);
+        Ok(metric.map(|(_, value)| value).ok_or(Status::NotFound))
+    }
+
+    pub fn shared_data(&mut self, key: &str) -> Answered<(Vec<u8>, u32)> {
+        self.has_shared_data()?;
+        Ok(self.shared.get(key).cloned().ok_or(Status::NotFound))
+    }
+
+    pub fn set_shared_data(&mut self, key: &str, value: &[u8], cas: u32) -> Answered<()> {
+        self.has_shared_data()?;
+        let current = self.shared.get(key).map(|(_, cas)| *cas);
+        let collides = match self.rules() {
+            Rules::Envoy => cas != 0 && current.is_some_and(|current| current != cas),
+            Rules::Nginx => current.is_some_and(|current| current != cas),
+        };
+        if collides {
+            return Ok(Err(Status::CasMismatch));
+        }
+        let next = current.unwrap_or_default() + 1;
+        self.shared.insert(key.to_owned(), (value.to_vec(), next));
+        Ok(Ok(()))
+    }
+
+    fn has_shared_data(&self) -> Result<(), Trap> {
+        match self.rules() {
+            Rules::Nginx if !self.settings.has_shared_data => trap("shared data without a shm_kv"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Not random at all, so that tests are the same each time.
+    pub fn random(&mut self, bytes: &mut [u8]) {
+        for byte in bytes {
+            self.random ^= self.random << 13;
+            self.random ^= self.random >> 7;
+            self.random ^= self.random << 17;
+            *byte = self.random as u8;
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What a host knows of one request.
+
+/// Header fields in their order.
+pub type Fields = Vec<(String, Vec<u8>)>;
+
+/// What has become of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Held by the filter.
+    Held,
+    /// Gone upstream, with these headers.
+    Forwarded(Fields),
+    /// Answered by the filter.
+    Replied(LocalReply),
+}
+
+/// A reply of the filter's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalReply {
+    pub status: u32,
+    pub headers: Fields,
+    pub body: Vec<u8>,
+    pub details: String,
+    pub grpc_status: i32,
+}
+
+impl LocalReply {
+    /// The first value of a header.
+    pub fn header(&self, name: &str) -> Option<String> {
+        field(&self.headers, name)
+    }
+}
+
+/// The first value of a field, if it is text.
+pub fn field(fields: &Fields, name: &str) -> Option<String> {
+    let found = fields
+        .iter()
+        .find(|(own, _)| own.eq_ignore_ascii_case(name));
+    found.and_then(|(_, value)| String::from_utf8(value.clone()).ok())
+}
+
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub headers: Fields,
+    /// The filter may read and change the headers: they have not left yet.
+    pub is_open: bool,
+    pub fate: Fate,
+    /// The filter has let it go during the callback that runs now.
+    pub is_resumed: bool,
+    /// What is held of the body.
+    pub body: Vec<u8>,
+    pub response_headers: Fields,
+    pub response_body: Vec<u8>,
+    pub response_status: Option<u32>,
+    pub bytes_received: u64,
+    /// What access logs can show.
+    pub filter_state: Vec<(String, String)>,
+}
+
+impl Stream {
+    pub fn new(headers: Fields) -> Self {
+        let size = |(name, value): &(String, Vec<u8>)| (name.len() + value.len()) as u64;
+        Self {
+            bytes_received: headers.iter().map(size).sum(),
+            headers,
+            is_open: true,
+            fate: Fate::Held,
+            is_resumed: false,
+            body: Vec::new(),
+            response_headers: Vec::new(),
+            response_body: Vec::new(),
+            response_status: None,
+            filter_state: Vec::new(),
+        }
+    }
+
+    pub fn forward(&mut self) {
+        self.is_open = false;
+        self.fate = Fate::Forwarded(self.headers.clone());
+    }
+}

@@ -1,0 +1,73 @@
+//! Rules that need the model that a request's body names.
+
+use super::*;
+
+fn by_model() -> Value {
+    let mut settings = settings();
+    settings["rules"] = json!([
+        {"name": "llama", "match": {"methods": ["POST"], "paths": ["/v1/**"], "models": ["meta-llama/*"]},
+         "require": {"role": "Model.Query"}, "credential": "hf-read"},
+    ]);
+    settings
+}
+
+fn open(gateway: &mut Gateway) -> u32 {
+    let bearer = format!("Bearer {}", ada().build());
+    let fields = [
+        ("authorization", bearer.as_str()),
+        ("content-type", "application/json"),
+    ];
+    let path = "/v1/chat/completions";
+    let headers = headers(gateway.rules(), "POST", "hf.contoso.com", path, &fields);
+    gateway.host.open(headers, false)
+}
+
+const LLAMA: &[u8] = br#"{"model": "meta-llama/Llama-3.1-8B-Instruct", "messages": []}"#;
+const OTHER: &[u8] = br#"{"model": "mistralai/Mistral-7B", "messages": []}"#;
+
+#[test]
+fn envoy_holds_a_request_until_its_model_is_read() {
+    for (body, code) in [(LLAMA, "forwarded"), (OTHER, "no_rule")] {
+        let mut gateway = Gateway::warm(Rules::Envoy, &by_model());
+        let id = open(&mut gateway);
+        let (first, rest) = body.split_at(17);
+        gateway.host.body(id, first, false);
+        assert_eq!(gateway.code(id), "held");
+        gateway.host.body(id, rest, true);
+        assert_eq!(gateway.code(id), code);
+    }
+}
+
+#[test]
+fn envoy_may_keep_the_body_back() {
+    let mut settings = Settings::new(Rules::Envoy, &by_model());
+    settings.hands_out_bodies = false;
+    let mut gateway = Gateway::start(settings);
+    gateway.host.tick();
+    gateway.publish(&[&key::rsa()]);
+    let id = open(&mut gateway);
+    gateway.host.body(id, LLAMA, true);
+    gateway.host.advance(3 * SECOND);
+    assert_eq!(gateway.code(id), "internal");
+}
+
+#[test]
+fn envoy_keys_and_body_may_come_in_any_order() {
+    let mut gateway = Gateway::cold(Rules::Envoy, &by_model());
+    gateway.host.tick();
+    let id = open(&mut gateway);
+    gateway.host.body(id, LLAMA, true);
+    assert_eq!(gateway.code(id), "held");
+    gateway.publish(&[&key::rsa()]);
+    assert_eq!(gateway.code(id), "forwarded");
+}
+
+#[test]
+fn envoy_callers_may_hang_up_in_their_body() {
+    let mut gateway = Gateway::warm(Rules::Envoy, &by_model());
+    let id = open(&mut gateway);
+    gateway.host.body(id, &LLAMA[..20], false);
+    gateway.host.end(id);
+    assert_eq!(gateway.audit(), [] as [Value; 0]);
+    gateway.host.advance(3 * SECOND);
+}

@@ -1,0 +1,120 @@
+//! Who gets through, with which headers, and what is written down about it.
+
+use super::*;
+
+in_both_hosts! {
+    fn a_permit_swaps_the_authorization(rules: Rules) {
+        let mut gateway = Gateway::warm(rules, &settings());
+        let token = ada().build();
+        let id = gateway.chat(&token);
+        assert_eq!(gateway.code(id), "forwarded");
+        let Fate::Forwarded(headers) = gateway.host.fate(id) else { unreachable!() };
+        let leaks = |(_, value): &(String, Vec<u8>)| String::from_utf8_lossy(value).contains(&token);
+        assert!(!headers.iter().any(leaks), "{headers:?}");
+        gateway.host.respond(id, 200, Vec::new(), b"{}");
+        gateway.host.end(id);
+        let [record] = gateway.audit().try_into().expect("one record");
+        assert_eq!(record["code"], "permitted");
+        assert_eq!(record["rule"], "scientists");
+        assert_eq!(record["host"], "hf.contoso.com");
+        assert_eq!(record["upstream_status"], 200);
+        assert_eq!(record["verified_by"], match rules {
+            Rules::Envoy => "host",
+            Rules::Nginx => "wasm",
+        });
+    }
+
+    fn denials_are_answered_here(rules: Rules) {
+        let mut gateway = Gateway::warm(rules, &settings());
+        for (token, code) in [
+            (ada().corrupt_signature().build(), "signature_invalid"),
+            (ada().claim("aud", "someone-else").build(), "audience_mismatch"),
+            (ada().claim("exp", testbed::mint::now() - 3600).build(), "token_expired"),
+            (ada().without("roles").build(), "rule_unsatisfied"),
+            (Token::of(Persona::Gina).build(), "tenant_not_allowed"),
+            ("no.token.at-all".to_owned(), "token_malformed"),
+        ] {
+            assert_eq!(gateway.outcome(&token), code);
+        }
+        let records = gateway.audit();
+        assert_eq!(records.len(), 6);
+        assert!(records.iter().all(|record| record["upstream_status"].is_null()), "{records:?}");
+    }
+
+    fn a_caller_without_a_token_is_told_so(rules: Rules) {
+        let mut gateway = Gateway::warm(rules, &settings());
+        let id = gateway.get("hf.contoso.com", "/v1/models", &[]);
+        assert_eq!(gateway.code(id), "token_missing");
+        let Fate::Replied(reply) = gateway.host.fate(id) else { unreachable!() };
+        assert_eq!(reply.status, 401);
+        assert_eq!(reply.details, "entragate.token_missing");
+        assert!(reply.header("www-authenticate").is_some_and(|value| value.starts_with("Bearer")));
+    }
+
+    fn anonymous_requests_are_disarmed_too(rules: Rules) {
+        let mut gateway = Gateway::warm(rules, &settings());
+        let sent = [("authorization", "Bearer hf_stolen"), ("cookie", "a=b"), ("x-hf-bill-to", "you")];
+        let id = gateway.get("hf.contoso.com", "/health", &sent);
+        let Fate::Forwarded(headers) = gateway.host.fate(id) else {
+            panic!("{:?}", gateway.host.fate(id))
+        };
+        for (name, _) in sent {
+            assert_eq!(field(headers, name), None);
+        }
+    }
+
+    fn rules_go_by_the_host_that_the_caller_named(rules: Rules) {
+        let mut gateway = Gateway::warm(rules, &settings());
+        let bearer = format!("Bearer {}", ada().build());
+        let fields = [("authorization", bearer.as_str())];
+        for (host, code) in [
+            ("hf.contoso.com", "forwarded"),
+            ("llama.contoso.com", "forwarded"),
+            ("kong", "no_rule"),
+        ] {
+            let id = gateway.get(host, "/v1/models", &fields);
+            assert_eq!(gateway.code(id), code, "{host}");
+        }
+    }
+
+    fn a_second_authorization_is_refused(rules: Rules) {
+        let mut gateway = Gateway::warm(rules, &settings());
+        let bearer = format!("Bearer {}", ada().build());
+        // Envoy joins them, nginx leaves them apart.
+        let joined = format!("{bearer},{bearer}");
+        let fields = match rules {
+            Rules::Envoy => vec![("authorization", joined.as_str())],
+            Rules::Nginx => vec![("authorization", bearer.as_str()); 2],
+        };
+        let id = gateway.get("hf.contoso.com", "/v1/models", &fields);
+        assert_eq!(gateway.code(id), "token_malformed");
+    }
+
+    fn bytes_that_are_no_text_do_no_harm(rules: Rules) {
+        let mut gateway = Gateway::warm(rules, &settings());
+        let mut headers = gateway.chat_headers(&ada().build());
+        headers.push(("x-odd".into(), vec![0xff, 0xfe, b'a']));
+        let id = gateway.host.open(headers, true);
+        assert_eq!(gateway.code(id), "forwarded");
+        let mut headers = gateway.chat_headers("x");
+        headers.retain(|(name, _)| name != "authorization");
+        headers.push(("authorization".into(), vec![0xff; 40]));
+        let id = gateway.host.open(headers, true);
+        assert_ne!(gateway.code(id), "forwarded");
+    }
+
+    fn hidden_headers_open_nothing(rules: Rules) {
+        // nginx hands out a hundred headers and no more: what comes after could not be taken off.
+        let mut gateway = Gateway::warm(rules, &settings());
+        let mut headers = headers(rules, "GET", "hf.contoso.com", "/health", &[]);
+        let filler = |number| (format!("x-filler-{number}"), b"1".to_vec());
+        headers.extend((0..120).map(filler));
+        headers.push(("authorization".into(), b"Bearer hf_hidden".to_vec()));
+        let id = gateway.host.open(headers, true);
+        match gateway.host.fate(id) {
+            Fate::Forwarded(headers) => assert_eq!(field(headers, "authorization"), None),
+            Fate::Replied(reply) => assert_eq!(reply.status, 500),
+            Fate::Held => panic!("held"),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Keys and the revocation feed over time, and the requests that wait for them.
+
+use super::*;
+
+fn with_feed() -> Value {
+    let mut settings = settings();
+    settings["revocation"] = json!({"cluster": OPS, "uri": "https://ops.contoso.com/revoked.json"});
+    settings
+}
+
+/// Answers whatever waits for keys or for the feed, until nothing does.
+fn answer_all(gateway: &mut Gateway, feed: &Value) {
+    loop {
+        let keys = gateway.host.answer(ENTRA, jwks(&[&key::rsa()]));
+        let feed = gateway.host.answer(OPS, Answer::ok(feed.to_string()));
+        if !keys && !feed {
+            return;
+        }
+    }
+}
+
+in_both_hosts! {
+    fn a_cold_start_holds_requests_until_the_keys_are_here(rules: Rules) {
+        let mut gateway = Gateway::cold(rules, &settings());
+        let good = gateway.chat(&ada().build());
+        let bad = gateway.chat(&ada().corrupt_signature().build());
+        assert_eq!((gateway.code(good), gateway.code(bad)), ("held".into(), "held".into()));
+        gateway.host.tick();
+        let call = &gateway.host.calls()[0];
+        assert_eq!(call.header(":authority").as_deref(), Some("login.microsoftonline.com"));
+        assert_eq!(call.header(":scheme").as_deref(), Some("https"));
+        gateway.publish(&[&key::rsa()]);
+        assert_eq!(gateway.code(good), "forwarded");
+        assert_eq!(gateway.code(bad), "signature_invalid");
+        assert!(gateway.host.calls().is_empty());
+    }
+
+    fn a_cold_start_may_come_before_the_first_tick(rules: Rules) {
+        let mut gateway = Gateway::cold(rules, &settings());
+        let id = gateway.chat(&ada().build());
+        assert_eq!(gateway.code(id), "held");
+        gateway.host.tick();
+        gateway.publish(&[&key::rsa()]);
+        assert_eq!(gateway.code(id), "forwarded");
+    }
+
+    fn a_new_key_is_fetched_and_then_there_is_a_pause(rules: Rules) {
+        let mut gateway = Gateway::warm(rules, &settings());
+        let new = key::other_rsa();
+        let id = gateway.chat(&ada().signed_by(&new).build());
+        assert_eq!(gateway.code(id), "held");
+        assert_eq!(gateway.outcome(&ada().build()), "forwarded", "the old key goes on");
+        gateway.host.tick();
+        gateway.publish(&[&key::rsa(), &new]);
+        assert_eq!(gateway.code(id), "forwarded");
+        let unknown = SigningKey::generate(testbed::keys::Algorithm::Rs256);
+        assert_eq!(gateway.outcome(&ada().signed_by(&unknown).build()), "key_unknown");
+        gateway.host.tick();
+        assert!(gateway.host.calls().is_empty(), "it is still cooling");
+    }
+
+    fn waiting_ends_at_its_timeout(rules: Rules) {
+        let mut gateway = Gateway::cold(rules, &settings());
+        gateway.host.tick();
+        let id = gateway.chat(&ada().build());
+        gateway.host.advance(SECOND);
+        assert_eq!(gateway.code(id), "held");
+        gateway.host.advance(SECOND);
+        assert_eq!(gateway.code(id), "keys_unavailable");
+    }
+
+    fn an_outage_of_the_keys_denies(rules: Rules) {
+        let mut gateway = Gateway::cold(rules, &settings());
+        gateway.host.tick();
+        let id = gateway.chat(&ada().build());
+        while gateway.host.answer(ENTRA, Answer::Broken) {}
+        gateway.host.advance(3 * SECOND);
+        while gateway.host.answer(ENTRA, Answer::status(503)) {}
+        gateway.host.advance(SECOND);
+        assert_eq!(gateway.code(id), "keys_unavailable");
+        let again = gateway.outcome(&ada().build());
+        assert_ne!(again, "forwarded");
+    }
+
+    fn the_last_good_keys_serve_through_an_outage(rules: Rules) {
+        let mut gateway = Gateway::warm(rules, &settings());
+        gateway.host.advance(3601 * SECOND);
+        assert!(gateway.host.answer(ENTRA, Answer::Broken));
+        let token = || Token::at(Persona::Ada, testbed::mint::now() + 3600).build();
+        assert_eq!(gateway.outcome(&token()), "forwarded");
+    }
+
+    fn a_refused_call_is_no_more_than_a_failure(rules: Rules) {
+        let mut settings = Settings::new(rules, &settings());
+        settings.clusters.insert(ENTRA.into(), testbed::vm::Cluster::Empty);
+        let mut gateway = Gateway::start(settings);
+        gateway.host.tick();
+        let id = gateway.chat(&ada().build());
+        while gateway.host.answer(ENTRA, Answer::Broken) {}
+        gateway.host.advance(2 * SECOND);
+        while gateway.host.answer(ENTRA, Answer::Broken) {}
+        assert_eq!(gateway.code(id), "keys_unavailable");
+    }
+
+    fn who_is_revoked_is_denied(rules: Rules) {
+        let mut gateway = Gateway::cold(rules, &with_feed());
+        gateway.host.tick();
+        let id = gateway.chat(&ada().build());
+        assert_eq!(gateway.code(id), "held");
+        let oid = testbed::persona::Persona::Ada.claims(testbed::mint::now())["oid"].clone();
+        answer_all(&mut gateway, &json!({"oids": [oid]}));
+        assert_eq!(gateway.code(id), "token_revoked");
+        gateway.host.advance(11 * SECOND);
+        answer_all(&mut gateway, &json!({}));
+        assert_eq!(gateway.outcome(&ada().build()), "forwarded");
+    }
+
+    fn no_feed_no_permit(rules: Rules) {
+        let mut gateway = Gateway::cold(rules, &with_feed());
+        gateway.host.tick();
+        gateway.publish(&[&key::rsa()]);
+        let id = gateway.chat(&ada().build());
+        while gateway.host.answer(OPS, Answer::status(500)) {}
+        gateway.host.advance(2 * SECOND);
+        while gateway.host.answer(OPS, Answer::status(500)) {}
+        assert_eq!(gateway.code(id), "revocation_unavailable");
+    }
+
+    fn callers_may_hang_up_while_they_wait(rules: Rules) {
+        let mut gateway = Gateway::cold(rules, &settings());
+        let before_the_call = gateway.chat(&ada().build());
+        gateway.host.end(before_the_call);
+        gateway.host.tick();
+        let during_the_call = gateway.chat(&ada().build());
+        let patient = gateway.chat(&ada().build());
+        gateway.host.end(during_the_call);
+        gateway.publish(&[&key::rsa()]);
+        assert_eq!(gateway.code(patient), "forwarded");
+        gateway.host.end(patient);
+        assert_eq!(gateway.audit().len(), 1, "only one was decided");
+    }
+}

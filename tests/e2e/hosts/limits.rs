@@ -1,0 +1,76 @@
+//! Memory stays where it is, and what can't work is refused at the start.
+
+use super::*;
+
+in_both_hosts! {
+    fn memory_does_not_grow_with_requests(rules: Rules) {
+        let mut settings = settings();
+        settings["cache"] = json!({"entries": 64, "ttl": "0ms"});
+        let mut gateway = Gateway::warm(rules, &settings);
+        let (good, bad) = (ada().build(), ada().corrupt_signature().build());
+        let round = |gateway: &mut Gateway| {
+            for token in [&good, &bad, "nonsense"] {
+                gateway.outcome(token);
+            }
+            gateway.host.logs();
+        };
+        (0..20).for_each(|_| round(&mut gateway));
+        let before = gateway.host.linear_memory().len();
+        (0..100).for_each(|_| round(&mut gateway));
+        assert_eq!(gateway.host.linear_memory().len(), before);
+    }
+
+    fn waiting_is_bounded(rules: Rules) {
+        let mut settings = settings();
+        settings["wait"] = json!({"requests": 2, "timeout": "2s"});
+        let mut gateway = Gateway::cold(rules, &settings);
+        gateway.host.tick();
+        let waiting: Vec<u32> = (0..3).map(|_| gateway.chat(&ada().build())).collect();
+        let codes: Vec<String> = waiting.iter().map(|id| gateway.code(*id)).collect();
+        assert_eq!(codes, ["held", "held", "keys_unavailable"]);
+        gateway.publish(&[&key::rsa()]);
+        assert_eq!(gateway.code(waiting[1]), "forwarded");
+    }
+
+    fn a_bad_configuration_is_refused_with_its_reasons(rules: Rules) {
+        let mut settings = settings();
+        settings["rules"][1]["credential"] = json!("hf-raed");
+        let refused = Host::start(Settings::new(rules, &settings));
+        let logs = refused.err().expect("it is refused");
+        assert!(logs.iter().any(|line| line.contains("hf-raed")), "{logs:?}");
+    }
+
+    fn counters_reach_the_host(rules: Rules) {
+        let mut gateway = Gateway::warm(rules, &settings());
+        for _ in 0..3 {
+            gateway.outcome(&ada().build());
+        }
+        gateway.host.tick();
+        assert_eq!(gateway.host.metric("entragate.decisions.permitted"), Some(3));
+    }
+}
+
+#[test]
+fn an_unknown_cluster_of_envoys_is_no_more_than_a_failure() {
+    let mut settings = Settings::new(Rules::Envoy, &settings());
+    settings.clusters.clear();
+    let mut gateway = Gateway::start(settings);
+    gateway.host.tick();
+    let logs = gateway.host.logs();
+    assert!(
+        logs.iter()
+            .any(|line| line.contains("no cluster of that name")),
+        "{logs:?}"
+    );
+}
+
+#[test]
+fn crypto_of_an_old_envoy_is_ours() {
+    let mut settings = Settings::new(Rules::Envoy, &settings());
+    settings.has_crypto = false;
+    let mut gateway = Gateway::start(settings);
+    gateway.host.tick();
+    gateway.publish(&[&key::rsa()]);
+    assert_eq!(gateway.outcome(&ada().build()), "forwarded");
+    assert_eq!(gateway.audit()[0]["verified_by"], "wasm");
+}

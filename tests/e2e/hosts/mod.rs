@@ -1,0 +1,169 @@
+//! The real .wasm in strict hosts, under Envoy's rules and under ngx_wasm_module's: whatever such a
+//! host would abort, crash or hang on panics. Without a proxy, and with a clock of our own.
+
+mod bodies;
+mod decisions;
+mod keys;
+mod limits;
+
+use serde_json::{Value, json};
+use std::time::Duration;
+use testbed::keys::{self as key, SigningKey};
+use testbed::mint::Token;
+use testbed::persona::{AUDIENCE, Persona, TENANT, issuer_v2};
+use testbed::vm::{Answer, Fate, Fields, Host, Rules, Settings, field};
+
+/// What upstream sees of ours, and nothing else.
+const CREDENTIAL: &str = "hf_credential_of_the_tests";
+/// A name that both hosts take: a cluster of Envoy's, and host and port for nginx.
+const ENTRA: &str = "login.microsoftonline.com:443";
+const OPS: &str = "ops.contoso.com:443";
+
+fn settings() -> Value {
+    json!({
+        "issuers": [{
+            "name": "contoso",
+            "entra": {"tenants": [TENANT]},
+            "audiences": [AUDIENCE],
+            "jwks": {"cluster": ENTRA},
+        }],
+        "credentials": [{"name": "hf-read", "value": CREDENTIAL}],
+        "endpoints": [{"hosts": ["llama.contoso.com"], "model": "meta-llama/Llama-3.1-8B-Instruct"}],
+        "rules": [
+            {"name": "health", "match": {"methods": ["GET"], "paths": ["/health"]}, "anonymous": true},
+            {"name": "by-host", "match": {"hosts": ["llama.contoso.com"], "models": ["meta-llama/*"]},
+             "require": {"role": "Model.Query"}, "credential": "hf-read"},
+            {"name": "scientists", "match": {"paths": ["/v1/**"], "hosts": ["hf.contoso.com"]},
+             "require": {"role": "Model.Query"}, "credential": "hf-read"},
+        ],
+    })
+}
+
+/// A filter in a strict host.
+struct Gateway {
+    host: Host,
+}
+
+impl Gateway {
+    /// A filter that has no keys yet.
+    fn cold(rules: Rules, settings: &Value) -> Self {
+        Self::start(Settings::new(rules, settings))
+    }
+
+    fn start(settings: Settings) -> Self {
+        let host = Host::start(settings).unwrap_or_else(|logs| panic!("{logs:#?}"));
+        Self { host }
+    }
+
+    /// A filter that has Entra's keys, and no call open.
+    fn warm(rules: Rules, settings: &Value) -> Self {
+        let mut gateway = Self::cold(rules, settings);
+        gateway.host.tick();
+        gateway.publish(&[&key::rsa()]);
+        gateway
+    }
+
+    /// Answers every open call for keys, those too that come of it.
+    fn publish(&mut self, keys: &[&SigningKey]) {
+        while self.host.answer(ENTRA, jwks(keys)) {}
+    }
+
+    fn rules(&self) -> Rules {
+        self.host.rules()
+    }
+
+    fn chat(&mut self, token: &str) -> u32 {
+        let headers = self.chat_headers(token);
+        self.host.open(headers, true)
+    }
+
+    fn chat_headers(&self, token: &str) -> Fields {
+        let bearer = format!("Bearer {token}");
+        let fields = [("authorization", bearer.as_str())];
+        headers(
+            self.rules(),
+            "POST",
+            "hf.contoso.com",
+            "/v1/models",
+            &fields,
+        )
+    }
+
+    fn get(&mut self, host: &str, path: &str, fields: &[(&str, &str)]) -> u32 {
+        let headers = headers(self.rules(), "GET", host, path, fields);
+        self.host.open(headers, true)
+    }
+
+    /// What became of a request: `forwarded`, `held`, or the code of the reply.
+    fn code(&self, id: u32) -> String {
+        match self.host.fate(id) {
+            Fate::Held => "held".to_owned(),
+            Fate::Replied(reply) => reply.header("x-error-code").unwrap_or_default(),
+            Fate::Forwarded(headers) => {
+                let authorization = field(headers, "authorization");
+                assert_eq!(authorization, Some(format!("Bearer {CREDENTIAL}")));
+                "forwarded".to_owned()
+            }
+        }
+    }
+
+    /// The code of a request of Ada's with that token, which is then over.
+    fn outcome(&mut self, token: &str) -> String {
+        let id = self.chat(token);
+        let code = self.code(id);
+        self.host.end(id);
+        code
+    }
+
+    /// The audit records since last asked.
+    fn audit(&mut self) -> Vec<Value> {
+        let logs = self.host.logs();
+        let records = logs
+            .iter()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        records.collect()
+    }
+}
+
+/// A request's headers as each host shows them: nginx's `:authority` is the name of the server.
+fn headers(rules: Rules, method: &str, host: &str, path: &str, fields: &[(&str, &str)]) -> Fields {
+    let own = [(":method", method), (":path", path), (":scheme", "https")];
+    let authority = match rules {
+        Rules::Envoy => vec![(":authority", host)],
+        Rules::Nginx => vec![(":authority", "kong"), ("host", host)],
+    };
+    let all = own.iter().chain(&authority).chain(fields);
+    all.map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
+        .collect()
+}
+
+fn jwks(keys: &[&SigningKey]) -> Answer {
+    let issuer = issuer_v2(TENANT);
+    let jwk = |key: &&SigningKey| key.to_entra_jwk("microsoftonline.com", Some(&issuer));
+    let keys: Vec<Value> = keys.iter().map(jwk).collect();
+    Answer::ok(json!({ "keys": keys }).to_string())
+}
+
+fn ada() -> Token {
+    Token::of(Persona::Ada)
+}
+
+/// The same test under both hosts' rules.
+macro_rules! in_both_hosts {
+    ($($(#[$attribute:meta])* fn $name:ident($rules:ident: Rules) $body:block)*) => {$(
+        mod $name {
+            use super::*;
+
+            fn check($rules: Rules) $body
+
+            $(#[$attribute])*
+            #[test]
+            fn under_envoys_rules() {
+                check(Rules::Envoy);
+            }
+        }
+    )*};
+}
+use in_both_hosts;
+
+const SECOND: Duration = Duration::from_secs(1);
