@@ -86,6 +86,16 @@ enum ErrandKind {
     Exchange(ExchangeId),
 }
 
+impl Errand {
+    /// Who waits for its answer.
+    pub fn coming(self) -> Coming {
+        match self.kind {
+            ErrandKind::Poll(_) => Coming::Poll(self.credential),
+            ErrandKind::Exchange(id) => Coming::Exchange(self.credential, id),
+        }
+    }
+}
+
 /// What an answer has changed.
 #[derive(Clone, Debug)]
 pub struct Report {

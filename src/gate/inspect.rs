@@ -60,6 +60,11 @@ impl Inspections {
         }
     }
 
+    /// The host is known to keep bodies back.
+    pub fn expect_none(&mut self) {
+        self.withheld = true;
+    }
+
     pub fn leave(&mut self, id: StreamId) -> Option<Inspection> {
         self.open.remove(&id)
     }

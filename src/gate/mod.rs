@@ -2,6 +2,7 @@
 //! a response. What to do comes out: a step for the request, and calls, wake-ups and notices to be
 //! taken. It decides everything and touches nothing; the host shell does the reverse.
 
+mod alone;
 mod answers;
 mod connection;
 mod credentials;

@@ -63,6 +63,12 @@ impl WaitingRoom {
         self.guests.insert(id, guest);
     }
 
+    /// What a request waits for, and until when.
+    pub fn guest(&self, id: StreamId) -> Option<(Awaited, Timestamp)> {
+        let guest = self.guests.get(&id)?;
+        Some((guest.awaited, guest.deadline))
+    }
+
     pub fn leave(&mut self, id: StreamId) -> Option<(Asked, Timestamp)> {
         self.guests
             .remove(&id)

@@ -8,7 +8,8 @@ use crate::request::Headers;
 use crate::time::Timestamp;
 use std::ptr::null_mut;
 
-const OK: u32 = 0;
+pub const OK: u32 = 0;
+pub const INTERNAL_FAILURE: u32 = 10;
 
 #[derive(Clone, Copy)]
 #[repr(u32)]
@@ -166,6 +167,19 @@ pub fn property(path: &[&str]) -> Option<Vec<u8>> {
     let path = path.join("\0");
     // SAFETY: pointer and size describe a live text; the host writes data and size, or neither.
     owned(|data, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) })
+}
+
+/// What the host says to being asked for a property.
+pub fn property_status(path: &[&str]) -> u32 {
+    let path = path.join("\0");
+    let mut status = OK;
+    // Owned, so that a value is freed.
+    let _ = owned(|data, size| {
+        // SAFETY: pointer and size describe a live text; the host writes data and size, or neither.
+        status = unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) };
+        status
+    });
+    status
 }
 
 /// How many bytes of the request of the effective context have come, headers included. Envoy counts

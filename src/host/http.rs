@@ -1,27 +1,33 @@
 //! One request: its headers come in, are disarmed, and wait for the gate's word.
 
-use super::abi::{self, Buffer, Map};
+use super::abi::{self, Buffer};
+use super::calls::SharedCalls;
 use super::crypto::Signatures;
 use super::effects::{self, Taken};
-use super::{Shared, root};
-use crate::gate::Gate;
+use super::{Shared, request, root};
+use crate::gate::{Gate, Ticket};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 pub struct Http {
-    id: u32,
-    gate: Shared,
-    signatures: Signatures,
+    pub(super) id: u32,
+    pub(super) gate: Shared,
+    pub(super) calls: SharedCalls,
+    pub(super) signatures: Signatures,
+    /// The call of its own that it waits for, by the host's token.
+    pub(super) own_call: Option<(u32, Ticket)>,
     /// How much of the body the gate has been handed while the request is held.
     handed: usize,
 }
 
 impl Http {
-    pub fn new(id: u32, gate: Shared, signatures: Signatures) -> Self {
+    pub fn new(id: u32, gate: Shared, calls: SharedCalls, signatures: Signatures) -> Self {
         Self {
             id,
             gate,
+            calls,
             signatures,
+            own_call: None,
             handed: 0,
         }
     }
@@ -45,7 +51,7 @@ impl Http {
             (ruling, gate.take_notices())
         })?;
         effects::tell(notices);
-        match effects::take(ruling?) {
+        match self.take(ruling?) {
             Taken::Forwarded => Some(Action::Continue),
             Taken::Ended | Taken::Waiting => Some(Action::Pause),
         }
@@ -81,11 +87,8 @@ impl Http {
 }
 
 impl HttpContext for Http {
-    fn on_http_request_headers(&mut self, _: usize, is_all: bool) -> Action {
-        let mut headers = abi::headers(Map::RequestHeaders);
-        if let Some(headers) = &mut headers {
-            headers.is_all = is_all;
-        }
+    fn on_http_request_headers(&mut self, announced: usize, is_all: bool) -> Action {
+        let headers = request::headers(announced, is_all);
         let disarmed = match (&headers, self.gate.borrow().as_ref()) {
             (Some(headers), Some(gate)) => gate.disarm(headers),
             _ => Vec::new(),
@@ -111,7 +114,7 @@ impl HttpContext for Http {
         };
         effects::tell(notices);
         root::note_received(&self.gate, self.id);
-        match effects::take(ruling) {
+        match self.take(ruling) {
             Taken::Forwarded => Action::Continue,
             Taken::Ended | Taken::Waiting => Action::Pause,
         }
@@ -128,10 +131,7 @@ impl HttpContext for Http {
     }
 
     fn on_log(&mut self) {
-        let status = abi::property(&["response", "code"])
-            .and_then(|bytes| Some(i64::from_le_bytes(bytes.try_into().ok()?)))
-            .and_then(|status| u16::try_from(status).ok())
-            .filter(|status| *status > 0);
+        let status = request::answered_status();
         let now = abi::now();
         let notices = self.gate.borrow_mut().as_mut().map(|gate| {
             gate.finish(self.id, status, now);
@@ -141,7 +141,11 @@ impl HttpContext for Http {
     }
 }
 
-impl Context for Http {}
+impl Context for Http {
+    fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _: usize) {
+        self.own_call_ended(token, headers, body);
+    }
+}
 
 impl Drop for Http {
     fn drop(&mut self) {

@@ -1,13 +1,18 @@
 //! The host shell: turns proxy-wasm callbacks into events for the gate, and what the gate says into
 //! host calls. It decides nothing. Compiled for wasm only.
 //!
-//! `abi` makes the host calls, `root` and `http` receive the callbacks, `effects` carries out,
-//! `crypto` asks the host about signatures.
+//! `abi` makes the host calls, `root` and `http` receive the callbacks, `request` reads what came,
+//! `calls` makes callouts, `effects` carries out, `crypto` asks the host about signatures. `kind` says
+//! which host it is, and `alone` is how requests wait on nginx.
 
 mod abi;
+mod alone;
+mod calls;
 mod crypto;
 mod effects;
 mod http;
+mod kind;
+mod request;
 mod root;
 
 use crate::gate::Gate;

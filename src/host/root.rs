@@ -1,27 +1,29 @@
-//! The plugin in one VM: its configuration, its ticks, and every callout.
+//! The plugin in one VM: its configuration, its ticks, and its callouts.
 //!
-//! Callouts are made here alone, since an answer to a call of a stream that is gone is lost.
+//! Callouts are made here, since an answer to a call of a stream that is gone is lost. (Where a
+//! request can be woken by nothing else, it makes a copy: see `alone`.)
 
 use super::Shared;
-use super::abi::{self, Buffer, Map};
+use super::abi::{self, Buffer};
+use super::calls::{self, SharedCalls};
 use super::crypto::{self, Signatures};
 use super::effects::{self, Taken};
 use super::http::Http;
-use crate::callout::{Answer, Callout, CalloutError};
+use super::kind::{Kind, kind};
+use crate::callout::Answer;
 use crate::config;
-use crate::gate::{Call, Gate, StreamId, Ticket};
-use proxy_wasm::hostcalls;
+use crate::gate::{Gate, StreamId, Ticket};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{ContextType, Status};
-use std::cell::RefCell;
-use std::collections::HashMap;
+use proxy_wasm::types::ContextType;
 use std::rc::Rc;
 
 /// How often the gate is told the time. A request's need for keys is met at the next tick, so this
 /// is short; a tick with nothing due costs a few microseconds.
 const TICK_MILLIS: u32 = 50;
-/// Largest answer we read; every kind has a smaller limit of its own.
-const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+/// Said once, at the start.
+const NO_BODIES: &str = "this host (ngx_wasm_module) hands out no body before a request is let go: \
+                         where a rule needs a model that only the body names, it is denied; name \
+                         models by endpoints, or in the path";
 /// Largest configuration we read.
 const MAX_CONFIGURATION_BYTES: usize = 4 * 1024 * 1024;
 
@@ -29,37 +31,41 @@ pub struct Root {
     id: u32,
     gate: Shared,
     signatures: Signatures,
-    /// Calls under way, by the host's token.
-    calls: HashMap<u32, Ticket>,
+    calls: SharedCalls,
 }
 
 impl Root {
     pub fn new(id: u32) -> Self {
         Self {
             id,
-            gate: Rc::new(RefCell::new(None)),
+            gate: Shared::default(),
             signatures: Signatures::default(),
-            calls: HashMap::new(),
+            calls: SharedCalls::default(),
         }
     }
 
     /// Does what the gate wants done from the root, until it wants nothing more.
     fn settle(&mut self) {
         loop {
-            let (calls, wakeups, notices) = match self.gate.borrow_mut().as_mut() {
+            let (wanted, wakeups, notices) = match self.gate.borrow_mut().as_mut() {
                 Some(gate) => (gate.take_calls(), gate.take_wakeups(), gate.take_notices()),
                 None => return,
             };
             effects::tell(notices);
+            let mut calls = self.calls.borrow_mut().take_queued();
+            calls.extend(wanted);
+            // Where none can be woken from here, each sees to itself.
+            let wakeups = match kind() {
+                Kind::Envoy => wakeups,
+                Kind::Nginx => Vec::new(),
+            };
             if calls.is_empty() && wakeups.is_empty() {
                 return;
             }
-            for Call { ticket, callout } in calls {
-                match dispatch(&callout) {
-                    Ok(token) => {
-                        self.calls.insert(token, ticket);
-                    }
-                    Err(error) => self.answered(ticket, Answer::Failed(error)),
+            for call in calls {
+                match calls::dispatch(&call.callout) {
+                    Ok(token) => self.calls.borrow_mut().begun(token, call),
+                    Err(error) => self.answered(call.ticket, Answer::Failed(error)),
                 }
             }
             for stream in wakeups {
@@ -132,7 +138,12 @@ impl RootContext for Root {
                     log::Level::Info,
                     &format!("configuration accepted: {summary}"),
                 );
-                *self.gate.borrow_mut() = Some(Gate::new(config, abi::now()));
+                let mut gate = Gate::new(config, abi::now());
+                if kind() == Kind::Nginx {
+                    gate.expect_no_bodies();
+                    abi::log(log::Level::Info, NO_BODIES);
+                }
+                *self.gate.borrow_mut() = Some(gate);
                 abi::set_tick_period(TICK_MILLIS);
                 true
             }
@@ -161,6 +172,7 @@ impl RootContext for Root {
         Some(Box::new(Http::new(
             id,
             Rc::clone(&self.gate),
+            Rc::clone(&self.calls),
             self.signatures,
         )))
     }
@@ -172,53 +184,12 @@ impl RootContext for Root {
 
 impl Context for Root {
     fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _: usize) {
-        if let Some(ticket) = self.calls.remove(&token) {
-            self.answered(ticket, read_answer(headers, body));
+        let ended = self.calls.borrow_mut().ended(token);
+        let Some(ticket) = ended else { return };
+        self.answered(ticket, calls::read_answer(headers, body));
+        // From here ngx_wasm_module allows no further call: what is wanted now waits for the tick.
+        if kind() == Kind::Envoy {
             self.settle();
         }
     }
-}
-
-fn read_answer(headers: usize, size: usize) -> Answer {
-    // A call that failed midway has no headers at all; asking for them then would be fatal.
-    if headers == 0 {
-        return Answer::Failed(CalloutError::Interrupted);
-    }
-    if size > MAX_ANSWER_BYTES {
-        return Answer::Failed(CalloutError::TooLarge {
-            size,
-            limit: MAX_ANSWER_BYTES,
-        });
-    }
-    let status = abi::header(Map::CallResponseHeaders, ":status")
-        .and_then(|value| std::str::from_utf8(&value).ok()?.parse().ok());
-    let Some(status) = status else {
-        return Answer::Failed(CalloutError::Interrupted);
-    };
-    let retry_after = abi::header(Map::CallResponseHeaders, "retry-after");
-    let body = abi::buffer(Buffer::CallResponseBody, size);
-    Answer::of(status, retry_after.as_deref(), body.unwrap_or_default())
-}
-
-fn dispatch(callout: &Callout) -> Result<u32, CalloutError> {
-    let target = &callout.target;
-    let mut headers = vec![
-        (":method", callout.method),
-        (":scheme", target.scheme),
-        (":authority", target.authority.as_str()),
-        (":path", target.path.as_str()),
-    ];
-    headers.extend(
-        callout
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str())),
-    );
-    let body = (!callout.body.is_empty()).then_some(callout.body.as_slice());
-    // The SDK must make this call, or it would not know the token of the answer.
-    hostcalls::dispatch_http_call(&target.cluster, headers, body, Vec::new(), callout.timeout)
-        .map_err(|status| match status {
-            Status::BadArgument => CalloutError::UnknownCluster,
-            _ => CalloutError::NoHost,
-        })
 }

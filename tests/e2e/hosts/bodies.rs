@@ -71,3 +71,29 @@ fn envoy_callers_may_hang_up_in_their_body() {
     assert_eq!(gateway.audit(), [] as [Value; 0]);
     gateway.host.advance(3 * SECOND);
 }
+
+#[test]
+fn nginx_hands_out_no_body_in_time_so_such_rules_deny() {
+    let mut gateway = Gateway::warm(Rules::Nginx, &by_model());
+    let id = open(&mut gateway);
+    assert_eq!(gateway.code(id), "internal");
+    let logs = gateway.host.logs();
+    let says = |line: &&String| line.contains("ngx_wasm_module");
+    assert_eq!(logs.iter().filter(says).count(), 1, "{logs:?}");
+    let again = open(&mut gateway);
+    assert_eq!(gateway.code(again), "internal");
+    assert_eq!(gateway.host.logs().iter().filter(says).count(), 0, "once");
+}
+
+#[test]
+fn nginx_bodies_get_round_no_deny_rule() {
+    let mut settings = settings();
+    settings["rules"] = json!([
+        {"name": "not-llama", "match": {"models": ["meta-llama/*"]}, "effect": "deny"},
+        {"name": "rest", "match": {"paths": ["/v1/**"]}, "require": {"issuer": "contoso"},
+         "credential": "hf-read"},
+    ]);
+    let mut gateway = Gateway::warm(Rules::Nginx, &settings);
+    let id = open(&mut gateway);
+    assert_eq!(gateway.code(id), "internal");
+}

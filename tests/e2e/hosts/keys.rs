@@ -139,4 +139,35 @@ in_both_hosts! {
         gateway.host.end(patient);
         assert_eq!(gateway.audit().len(), 1, "only one was decided");
     }
+
+    fn a_credential_from_elsewhere_is_waited_for(rules: Rules) {
+        let mut settings = settings();
+        settings["credentials"] = json!([{
+            "name": "hf-read",
+            "http": {"cluster": OPS, "uri": "https://ops.contoso.com/secret"},
+        }]);
+        let mut gateway = Gateway::warm(rules, &settings);
+        let id = gateway.chat(&ada().build());
+        assert_eq!(gateway.code(id), "held");
+        gateway.host.tick();
+        while gateway.host.answer(OPS, Answer::ok(CREDENTIAL)) {}
+        assert_eq!(gateway.code(id), "forwarded");
+        let failing = gateway.outcome(&ada().corrupt_signature().build());
+        assert_eq!(failing, "signature_invalid");
+    }
+
+    fn no_credential_no_permit(rules: Rules) {
+        let mut settings = settings();
+        settings["credentials"] = json!([{
+            "name": "hf-read",
+            "http": {"cluster": OPS, "uri": "https://ops.contoso.com/secret"},
+        }]);
+        let mut gateway = Gateway::warm(rules, &settings);
+        let id = gateway.chat(&ada().build());
+        for _ in 0..4 {
+            while gateway.host.answer(OPS, Answer::status(403)) {}
+            gateway.host.advance(SECOND);
+        }
+        assert_eq!(gateway.code(id), "credential_unavailable");
+    }
 }

@@ -4,19 +4,17 @@ use super::*;
 
 in_both_hosts! {
     fn memory_does_not_grow_with_requests(rules: Rules) {
-        let mut settings = settings();
-        settings["cache"] = json!({"entries": 64, "ttl": "0ms"});
-        let mut gateway = Gateway::warm(rules, &settings);
-        let (good, bad) = (ada().build(), ada().corrupt_signature().build());
+        let mut gateway = Gateway::warm(rules, &settings());
+        let (known, foreign) = (ada().build(), Token::of(Persona::Gina).build());
         let round = |gateway: &mut Gateway| {
-            for token in [&good, &bad, "nonsense"] {
+            for token in [&known, &foreign, "nonsense"] {
                 gateway.outcome(token);
             }
             gateway.host.logs();
         };
         (0..20).for_each(|_| round(&mut gateway));
         let before = gateway.host.linear_memory().len();
-        (0..100).for_each(|_| round(&mut gateway));
+        (0..300).for_each(|_| round(&mut gateway));
         assert_eq!(gateway.host.linear_memory().len(), before);
     }
 
@@ -65,6 +63,27 @@ fn an_unknown_cluster_of_envoys_is_no_more_than_a_failure() {
 }
 
 #[test]
+fn an_address_that_nginx_would_abort_on_is_not_called() {
+    for cluster in [
+        "entra",
+        "login.microsoftonline.com:https",
+        ":443",
+        "host:99999",
+    ] {
+        let mut settings = settings();
+        settings["issuers"][0]["jwks"]["cluster"] = json!(cluster);
+        let mut gateway = Gateway::cold(Rules::Nginx, &settings);
+        let id = gateway.chat(&ada().build());
+        gateway.host.tick();
+        gateway.host.advance(SECOND);
+        if cluster != "entra" {
+            assert!(gateway.host.calls().is_empty(), "{cluster}");
+            assert_eq!(gateway.code(id), "keys_unavailable", "{cluster}");
+        }
+    }
+}
+
+#[test]
 fn crypto_of_an_old_envoy_is_ours() {
     let mut settings = Settings::new(Rules::Envoy, &settings());
     settings.has_crypto = false;
@@ -73,4 +92,22 @@ fn crypto_of_an_old_envoy_is_ours() {
     gateway.publish(&[&key::rsa()]);
     assert_eq!(gateway.outcome(&ada().build()), "forwarded");
     assert_eq!(gateway.audit()[0]["verified_by"], "wasm");
+}
+
+#[test]
+fn the_configuration_shipped_for_kong_works_there() {
+    let path = testbed::envoy::workspace_root().join("deploy/kong/kong.yaml");
+    let text = std::fs::read_to_string(path).expect("it is there");
+    let kong: Value = serde_saphyr::from_str(&text).expect("it is YAML");
+    let filter = &kong["services"][0]["filter_chains"][0]["filters"][0];
+    let mut settings = Settings::new(Rules::Nginx, &filter["config"]);
+    let token = ("HF_TOKEN_READ".to_owned(), CREDENTIAL.to_owned());
+    settings.environment.extend([token]);
+    let mut gateway = Gateway::start(settings);
+    let id = gateway.chat(&ada().build());
+    assert_eq!(gateway.code(id), "held");
+    gateway.host.tick();
+    gateway.publish(&[&key::rsa()]);
+    let why = "its example names the tenant of our personas";
+    assert_eq!(gateway.code(id), "forwarded", "{why}");
 }

@@ -161,6 +161,12 @@ macro_rules! in_both_hosts {
             fn under_envoys_rules() {
                 check(Rules::Envoy);
             }
+
+            $(#[$attribute])*
+            #[test]
+            fn under_nginxs_rules() {
+                check(Rules::Nginx);
+            }
         }
     )*};
 }

@@ -1,0 +1,52 @@
+//! For hosts where nothing but the end of a call of its own wakes a request: each that waits makes a
+//! copy of the call it waits for, and is judged again when that ends.
+
+use super::waiting::Awaited;
+use super::{Gate, Ruling, StreamId, Ticket};
+use crate::callout::Answer;
+use crate::time::Timestamp;
+use crate::token::signature::SignatureCheck;
+use std::time::Duration;
+
+impl Gate {
+    /// From now on requests whose model only their body names are denied wherever a rule needs it:
+    /// this host hands out no body before the headers have gone.
+    pub fn expect_no_bodies(&mut self) {
+        self.inspections.expect_none();
+    }
+
+    /// How much longer a request waits for what the answer to that call brings. `None`: it does not
+    /// wait for it, or no longer.
+    pub fn waits_for(&self, id: StreamId, ticket: Ticket, now: Timestamp) -> Option<Duration> {
+        let (awaited, deadline) = self.waiting.guest(id)?;
+        let serves = match (awaited, ticket) {
+            (Awaited::Keys(wanted), Ticket::Keys { ring, .. }) => ring == wanted,
+            (Awaited::Revocation, Ticket::Revocation(_)) => true,
+            (Awaited::Credential(wanted), Ticket::Credential(errand)) => errand.coming() == wanted,
+            // They may first need a token of ours.
+            (Awaited::Revocation | Awaited::Credential(_), Ticket::Lease { .. }) => true,
+            _ => false,
+        };
+        (serves && now < deadline).then(|| deadline.since(now))
+    }
+
+    /// The answer to a copy of a call. Only a good one counts: a bad one may be the copy's own bad
+    /// luck, and the call itself still be answered.
+    pub fn overheard(&mut self, ticket: Ticket, answer: Answer, now: Timestamp) {
+        if answer.status().is_some_and(|status| status < 300) {
+            self.answered(ticket, answer, now);
+        }
+    }
+
+    /// Judges a waiting request by what is there. `None`: it is gone or was already decided.
+    pub fn give_up(
+        &mut self,
+        id: StreamId,
+        now: Timestamp,
+        signatures: &dyn SignatureCheck,
+    ) -> Option<Ruling> {
+        let (asked, _) = self.waiting.leave(id)?;
+        let judgement = self.look_again(id, asked, now, now, signatures);
+        Some(self.rule(id, judgement))
+    }
+}
