@@ -432,3 +432,6 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! The rules that the strict host holds the filter to.
+
+use super::*;
+use serde_json::json;
+
+fn state(rules: Rules, step: Step) -> State {
+    let settings = Settings::new(rules, &json!({"cluster": "up:80"}));
+    let mut state = State::new(settings, 1);
+    state.step = step;
+    state.streams.insert(2, Stream::new(fields(&[("a", "1")])));
+    state
+}
+
+fn fields(fields: &[(&str, &str)]) -> Fields {
+    let field = |(name, value): &(&str, &str)| ((*name).to_owned(), value.as_bytes().to_vec());
+    fields.iter().map(field).collect()
+}
+
+fn call(state: &mut State, cluster: &str, path: &str) -> Answered<u32> {
+    let headers = [(":method", "GET"), (":authority", "h"), (":path", path)];
+    state.call(cluster, fields(&headers), Vec::new(), 1000)
+}
+
+fn reply() -> LocalReply {
+    LocalReply {
+        status: 401,
+        headers: Vec::new(),
+        body: Vec::new(),
+        details: String::new(),
+        grpc_status: 16,
+    }
+}
+
+#[test]
+fn nginx_aborts_on_calls_from_where_it_does_not_expect_them() {
+    for (step, context, is_allowed) in [
+        (Step::VmStart, 1, false),
+        (Step::Configure, 1, false),
+        (Step::Tick, 1, true),
+        (Step::CallResponse, 1, false),
+        (Step::RequestHeaders, 2, true),
+        (Step::CallResponse, 2, true),
+        (Step::ResponseHeaders, 2, false),
+        (Step::Log, 2, false),
+    ] {
+        let mut state = state(Rules::Nginx, step);
+        state.effective = context;
+        let called = call(&mut state, "h:80", "/");
+        assert_eq!(called.is_ok(), is_allowed, "{step:?} of {context}");
+    }
+}
+
+#[test]
+fn nginx_aborts_on_addresses_that_envoy_only_does_not_know() {
+    for (cluster, path) in [("", "/"), ("h:x", "/"), ("h:99999", "/"), ("h:80", "")] {
+        let called = call(&mut state(Rules::Nginx, Step::Tick), cluster, path);
+        assert!(called.is_err(), "{cluster:?} {path:?}");
+        let called = call(&mut state(Rules::Envoy, Step::Tick), cluster, path);
+        assert_eq!(called, Ok(Err(Status::BadArgument)), "{cluster:?} {path:?}");
+    }
+    let called = call(&mut state(Rules::Envoy, Step::Configure), "up:80", "/");
+    assert!(matches!(called, Ok(Ok(_))));
+}
+
+#[test]
+fn nginx_aborts_on_what_it_lacks() {
+    let mut nginx = state(Rules::Nginx, Step::Configure);
+    assert!(nginx.foreign("verify_signature", &[]).is_err());
+    assert!(nginx.shared_data("key").is_err());
+    assert!(nginx.set_shared_data("key", b"value", 0).is_err());
+    assert!(nginx.set_tick_period(50).is_ok());
+    assert!(nginx.set_tick_period(50).is_err(), "already set");
+    assert_eq!(
+        nginx.property("xds\0node\0id"),
+        Ok(Err(Status::InternalFailure))
+    );
+    let mut envoy = state(Rules::Envoy, Step::Configure);
+    assert_eq!(envoy.foreign("no such", &[]), Ok(Err(Status::NotFound)));
+    assert_eq!(envoy.shared_data("key"), Ok(Err(Status::NotFound)));
+    assert_eq!(
+        envoy.property("ngx\0nginx_version"),
+        Ok(Err(Status::NotFound))
+    );
+}
+
+#[test]
+fn shared_data_collides_by_each_hosts_rules() {
+    let mut envoy = state(Rules::Envoy, Step::Tick);
+    let mut nginx = state(Rules::Nginx, Step::Tick);
+    nginx.settings.has_shared_data = true;
+    for state in [&mut envoy, &mut nginx] {
+        assert_eq!(state.set_shared_data("key", b"1", 0), Ok(Ok(())));
+        assert_eq!(
+            state.set_shared_data("key", b"2", 7),
+            Ok(Err(Status::CasMismatch))
+        );
+        assert_eq!(state.set_shared_data("key", b"2", 1), Ok(Ok(())));
+    }
+    assert_eq!(
+        envoy.set_shared_data("key", b"3", 0),
+        Ok(Ok(())),
+        "unconditional"
+    );
+    assert_eq!(
+        nginx.set_shared_data("key", b"3", 0),
+        Ok(Err(Status::CasMismatch))
+    );
+}
+
+#[test]
+fn one_reply_and_none_to_who_has_gone() {
+    for rules in Rules::ALL {
+        let mut state = state(rules, Step::RequestHeaders);
+        state.effective = 2;
+        assert_eq!(state.reply(reply()), Ok(Ok(())));
+        assert!(state.reply(reply()).is_err(), "a second one");
+        state.streams.insert(2, Stream::new(Vec::new()));
+        state.streams.get_mut(&2).unwrap().forward();
+        assert!(state.reply(reply()).is_err(), "it has gone upstream");
+    }
+    let mut nginx = state(Rules::Nginx, Step::ResponseHeaders);
+    nginx.effective = 2;
+    assert!(nginx.reply(reply()).is_err(), "hangs");
+}
+
+#[test]
+fn envoys_headers_are_out_of_reach_once_a_request_is_resumed() {
+    let mut envoy = state(Rules::Envoy, Step::CallResponse);
+    assert_eq!(envoy.set_effective_context(9), Ok(Err(Status::BadArgument)));
+    assert_eq!(envoy.set_effective_context(2), Ok(Ok(())));
+    assert_eq!(envoy.header(map::REQUEST, "A"), Ok(Ok(b"1".to_vec())));
+    assert_eq!(envoy.continue_stream(), Ok(Ok(())));
+    let late = envoy.set_header(map::REQUEST, "authorization", Some(b"x"));
+    assert_eq!(late, Ok(Err(Status::BadArgument)));
+    envoy.response = Some(Response::default());
+    assert!(
+        envoy.header(map::CALL_RESPONSE, ":status").is_err(),
+        "it broke off midway"
+    );
+}
+
+#[test]
+fn nginx_lets_no_root_touch_a_request_and_shows_a_hundred_headers() {
+    let mut nginx = state(Rules::Nginx, Step::CallResponse);
+    assert_eq!(nginx.set_effective_context(2), Ok(Ok(())), "it says");
+    assert!(nginx.header(map::REQUEST, "a").is_err());
+    assert!(nginx.continue_stream().is_err());
+    nginx.effective = 2;
+    let many = (0..150).map(|number| (format!("x-{number}"), Vec::new()));
+    nginx.streams.insert(2, Stream::new(many.collect()));
+    let pairs = nginx.pairs(map::REQUEST);
+    assert_eq!(pairs.unwrap().unwrap().len(), MOST_PAIRS_OF_NGINX);
+}
