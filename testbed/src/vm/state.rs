@@ -162,7 +162,7 @@ impl State {
                 let readable = |stream: &&mut Stream| stream.is_open || step == Step::Log;
                 stream.filter(readable).map(|stream| &mut stream.headers)
             }
-            (map::RESPONSE, Step::ResponseHeaders | Step::Log) => {
+            (map::RESPONSE, Step::ResponseHeaders | Step::ResponseBody | Step::Log) => {
                 self.stream().map(|stream| &mut stream.response_headers)
             }
             _ => None,
@@ -261,8 +261,9 @@ impl State {
 
     pub fn reply(&mut self, reply: LocalReply) -> Answered<()> {
         let (rules, step) = (self.rules(), self.step);
-        if rules == Rules::Nginx && step == Step::ResponseHeaders {
-            return trap("a reply in on_response_headers hangs");
+        let is_response = matches!(step, Step::ResponseHeaders | Step::ResponseBody);
+        if rules == Rules::Nginx && is_response {
+            return trap("a reply in a response callback hangs");
         }
         let Some(stream) = self.stream() else {
             return match rules {
@@ -272,7 +273,7 @@ impl State {
         };
         match stream.fate {
             Fate::Replied(_) => return trap("a second reply to one request"),
-            Fate::Forwarded(_) if step != Step::ResponseHeaders => {
+            Fate::Forwarded(_) if !is_response => {
                 return trap("a reply to a request that has gone upstream");
             }
             Fate::Forwarded(_) | Fate::Held => {}

@@ -118,9 +118,16 @@ fn one_reply_and_none_to_who_has_gone() {
         state.streams.get_mut(&2).unwrap().forward();
         assert!(state.reply(reply()).is_err(), "it has gone upstream");
     }
-    let mut nginx = state(Rules::Nginx, Step::ResponseHeaders);
-    nginx.effective = 2;
-    assert!(nginx.reply(reply()).is_err(), "hangs");
+    // An answer in the upstream's place.
+    for step in [Step::ResponseHeaders, Step::ResponseBody] {
+        for rules in Rules::ALL {
+            let mut state = state(rules, step);
+            state.effective = 2;
+            state.streams.get_mut(&2).unwrap().forward();
+            let replied = state.reply(reply());
+            assert_eq!(replied.is_ok(), rules == Rules::Envoy, "nginx hangs");
+        }
+    }
 }
 
 #[test]
