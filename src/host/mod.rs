@@ -3,7 +3,7 @@
 //!
 //! `abi` makes the host calls, `root` and `http` receive the callbacks, `request` reads what came,
 //! `calls` makes callouts, `effects` carries out, `crypto` asks the host about signatures. `kind` says
-//! which host it is, and `alone` is how requests wait on nginx.
+//! which host it is, and `alone` is how requests wait on nginx. `memory` wipes what is freed.
 
 mod abi;
 mod alone;
@@ -12,6 +12,7 @@ mod crypto;
 mod effects;
 mod http;
 mod kind;
+mod memory;
 mod request;
 mod root;
 
