@@ -4,6 +4,7 @@ mod bodies;
 mod clauses;
 mod clients;
 mod configuration;
+mod credentials;
 mod decisions;
 mod explain;
 mod forwarding;
