@@ -13,6 +13,7 @@ mod hostile;
 mod hosts;
 mod keys;
 mod leases;
+mod memory;
 mod models;
 mod records;
 mod revocation;

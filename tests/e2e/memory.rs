@@ -1,0 +1,130 @@
+//! What the filter's linear memory holds when it is done with a secret: nothing of it. The real .wasm
+//! runs in the strict host, whose memory can be read; what a real host keeps for itself is out of reach.
+
+use serde_json::{Value, json};
+use std::time::Duration;
+use testbed::keys;
+use testbed::mint::Token;
+use testbed::persona::{AUDIENCE, Persona, TENANT, issuer_v2};
+use testbed::vm::{Answer, Fate, Host, Rules, Settings, field};
+
+const PATH: &str = "/v1/chat/completions";
+
+fn settings() -> Value {
+    json!({
+        "issuers": [{
+            "name": "contoso",
+            "entra": {"tenants": [TENANT]},
+            "audiences": [AUDIENCE],
+            "jwks": {"cluster": "entra"},
+        }],
+        "credentials": [{"name": "hf-vault", "http": {
+            "cluster": "vault", "uri": "https://vault.contoso.com/v1/secret/data/hf",
+            "pointer": "/data/data/token", "refresh": "60s",
+        }}],
+        "rules": [{"name": "scientists", "match": {"paths": ["/v1/**"]},
+            "require": {"role": "Model.Query"}, "credential": "hf-vault"}],
+    })
+}
+
+fn vault(value: &str) -> Answer {
+    Answer::ok(json!({"data": {"data": {"token": value}}}).to_string())
+}
+
+fn jwks() -> Answer {
+    let issuer = issuer_v2(TENANT);
+    let key = keys::rsa().to_entra_jwk("microsoftonline.com", Some(&issuer));
+    Answer::ok(json!({"keys": [key]}).to_string())
+}
+
+fn send(host: &mut Host, token: &str) -> u32 {
+    let bearer = format!("Bearer {token}");
+    let fields = [
+        (":method", "POST"),
+        (":path", PATH),
+        (":scheme", "https"),
+        (":authority", "hf.contoso.com"),
+        ("authorization", bearer.as_str()),
+    ];
+    let fields = fields.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+    host.open(fields.to_vec(), true)
+}
+
+/// What a request was sent on with; `None`: it was not.
+fn sent_with(host: &Host, id: u32) -> Option<String> {
+    match host.fate(id) {
+        Fate::Forwarded(headers) => field(headers, "authorization"),
+        Fate::Held | Fate::Replied(_) => None,
+    }
+}
+
+fn holds(host: &Host, secret: &str) -> bool {
+    let secret = secret.as_bytes();
+    host.linear_memory()
+        .windows(secret.len())
+        .any(|window| window == secret)
+}
+
+/// Pieces by which a token would be known even where its beginning has been written over: of the
+/// payload and of the signature, which are its own.
+fn pieces(token: &str) -> Vec<String> {
+    let segments = token.split('.').skip(1);
+    let own = |segment: &str| {
+        let middle = segment.len() / 2;
+        [
+            segment[middle..middle + 32].to_owned(),
+            segment[segment.len() - 32..].to_owned(),
+        ]
+    };
+    segments.flat_map(own).collect()
+}
+
+#[test]
+fn neither_a_rotated_credential_nor_a_caller_s_token_stays_in_memory() {
+    let (first, second) = (
+        "first-credential-of-the-vault",
+        "second-credential-of-the-vault",
+    );
+    let host = Host::start(Settings::new(Rules::Envoy, &settings()));
+    let mut host = host.unwrap_or_else(|logs| panic!("{logs:#?}"));
+    host.tick();
+
+    // A caller who waits for keys and credential; one who is refused; one who is let in.
+    let parked = Token::of(Persona::Ada).build();
+    let refused = Token::of(Persona::Nora).build();
+    let broken = Token::of(Persona::Cora).corrupt_signature().build();
+    let known = Token::of(Persona::Batch).build();
+    let waiting = send(&mut host, &parked);
+    assert_eq!(host.fate(waiting), &Fate::Held);
+    assert!(holds(&host, &parked), "while it waits, it is kept");
+    while host.answer("entra", jwks()) {}
+    assert!(host.answer("vault", vault(first)));
+    assert_eq!(sent_with(&host, waiting), Some(format!("Bearer {first}")));
+    assert!(holds(&host, first), "what is in use can be found");
+    for token in [&refused, &broken] {
+        let id = send(&mut host, token);
+        assert!(matches!(host.fate(id), Fate::Replied(_)));
+        host.end(id);
+    }
+    for _ in 0..3 {
+        let id = send(&mut host, &known);
+        assert_eq!(sent_with(&host, id), Some(format!("Bearer {first}")));
+        host.end(id);
+    }
+    host.end(waiting);
+
+    // The credential rotates.
+    host.advance(Duration::from_secs(61));
+    assert!(host.answer("vault", vault(second)));
+    let id = send(&mut host, &known);
+    assert_eq!(sent_with(&host, id), Some(format!("Bearer {second}")));
+    host.end(id);
+
+    assert!(holds(&host, second), "what is in use can be found");
+    assert!(!holds(&host, first), "the old credential is still there");
+    for token in [&parked, &refused, &broken, &known] {
+        for piece in pieces(token) {
+            assert!(!holds(&host, &piece), "a token is still there: {piece}");
+        }
+    }
+}
