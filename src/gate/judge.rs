@@ -172,14 +172,10 @@ impl Judge<'_> {
             let (awaited, signed) = (Awaited::Revocation, Some(Box::new(signed)));
             return Ok(Judgement::Wait { awaited, signed });
         }
-        if request.model == Model::Unread
-            && config
-                .policy
-                .needs_model(request, &caller, &self.surroundings)
-        {
+        let decision = config.policy.decide(request, &caller, &self.surroundings);
+        if decision.hangs_on_model && request.model == Model::Unread {
             return Ok(Judgement::Inspect(Some(Box::new(signed))));
         }
-        let decision = config.policy.decide(request, &caller, &self.surroundings);
         self.note_trace(request, Some(&caller));
         self.record.note_shadow(&decision.shadow);
         let permit = decision.outcome?;

@@ -3,6 +3,7 @@
 //! Deny rules first, then the first allow rule that holds; nothing holds: denied. Every requirement
 //! has three values, and what is indeterminate never permits.
 
+use super::bits::Bits;
 use super::describe::describe;
 use super::evaluate::{Facts, Truth, evaluate};
 use super::rule::{AnonymousRule, Effect, Mode, Policy, Requirement, Rule};
@@ -39,6 +40,8 @@ pub struct Decision {
     pub outcome: Result<Permit, Denial>,
     /// What shadow rules would have done.
     pub shadow: Vec<Shadow>,
+    /// Another model could change it, and which one is asked can't be told (yet).
+    pub hangs_on_model: bool,
 }
 
 /// What a rule in shadow mode would have done.
@@ -58,8 +61,8 @@ impl Policy {
     /// The permit of an anonymous rule, which asks for no token. A rule whose model can't be told
     /// permits nothing.
     pub fn permit_anonymous(&self, request: &Request) -> Option<Permit> {
-        self.anonymous
-            .iter()
+        let about = self.index.anonymous.about(request);
+        pick(&self.anonymous, &about)
             .find(|rule| rule.matches.covers(request, None))
             .map(|rule| Permit {
                 rule: rule.name.clone(),
@@ -70,52 +73,24 @@ impl Policy {
     /// Whether which anonymous rule permits, if any, hangs on a model that can't be told (yet).
     pub fn anonymous_needs_model(&self, request: &Request) -> bool {
         let open = |rule: &AnonymousRule| rule.matches.waits_for_model(request, None);
-        let mut rules = self.anonymous.iter();
+        let about = self.index.anonymous.about(request);
+        let mut rules = pick(&self.anonymous, &about);
         let first = rules.find(|rule| open(rule) || rule.matches.covers(request, None));
         first.is_some_and(open)
     }
 
-    /// Whether any rule may come to ask for the model, whoever calls; a shadow rule only to observe.
+    /// Whether any rule may come to ask for the model that is not known, whoever calls; a shadow rule
+    /// only to observe.
     pub fn may_ask_for_model(&self, request: &Request) -> bool {
-        let anonymous = self.anonymous.iter().map(|rule| &rule.matches);
-        let rules = self.rules.iter().map(|rule| &rule.matches);
-        anonymous
-            .chain(rules)
-            .any(|matches| matches.may_wait_for_model(request))
-    }
-
-    /// Whether the decision hangs on a model that can't be told (yet): a deny rule that names models
-    /// could hold, or an allow rule that does comes before any that permits. Where the decision is
-    /// the same for every model this is false.
-    pub fn needs_model(
-        &self,
-        request: &Request,
-        caller: &Verified<Claims>,
-        surroundings: &Surroundings,
-    ) -> bool {
-        let facts = Facts::of(caller, surroundings);
-        let issuer = Some(&*caller.issuer);
-        let open = |rule: &Rule| rule.matches.waits_for_model(request, issuer);
-        let truth = |rule: &Rule| evaluate(&rule.require, facts);
-        let enforced = || self.rules.iter().filter(|rule| rule.mode == Mode::Enforce);
-        let (deny, allow): (Vec<_>, Vec<_>) =
-            enforced().partition(|rule| rule.effect == Effect::Deny);
-        let about = |rule: &Rule| rule.matches.covers(request, issuer);
-        if deny
-            .iter()
-            .any(|rule| about(rule) && truth(rule) != Truth::Unsatisfied)
-        {
+        if request.model.lack().is_none() {
             return false;
         }
-        if deny
-            .iter()
-            .any(|rule| open(rule) && truth(rule) != Truth::Unsatisfied)
-        {
-            return true;
-        }
-        let permits = |rule: &&&Rule| about(rule) && truth(rule) == Truth::Satisfied;
-        let first = allow.iter().find(|rule| open(rule) || permits(rule));
-        first.is_some_and(|rule| open(rule))
+        let anonymous = self.index.anonymous.about_by_model(request);
+        let rules = self.index.matches.about_by_model(request);
+        pick(&self.anonymous, &anonymous)
+            .map(|rule| &rule.matches)
+            .chain(pick(&self.rules, &rules).map(|rule| &rule.matches))
+            .any(|matches| matches.may_wait_for_model(request))
     }
 
     /// Decides about an authenticated caller. A model that is needed and can't be told denies.
@@ -125,32 +100,87 @@ impl Policy {
         caller: &Verified<Claims>,
         surroundings: &Surroundings,
     ) -> Decision {
+        self.decide_on(request, Facts::of(caller, surroundings))
+    }
+
+    pub(super) fn decide_on(&self, request: &Request, facts: Facts<'_>) -> Decision {
+        let about = self.index.matches.about(request);
         if let Some(lack) = request.model.lack()
-            && self.needs_model(request, caller, surroundings)
+            && self.hangs_on_model(request, facts, &about)
         {
             return Decision {
                 outcome: Err(lack.denial()),
                 shadow: Vec::new(),
+                hangs_on_model: true,
             };
         }
-        let facts = Facts::of(caller, surroundings);
-        let about = || {
-            let covers = |rule: &&Rule| rule.matches.covers(request, Some(&caller.issuer));
-            self.rules.iter().filter(covers)
-        };
-        let (shadow, enforced): (Vec<_>, Vec<_>) =
-            about().partition(|rule| rule.mode == Mode::Shadow);
+        let (shadow, enforced): (Vec<_>, Vec<_>) = self
+            .covering(request, facts.caller, about)
+            .into_iter()
+            .partition(|rule| rule.mode == Mode::Shadow);
         Decision {
             outcome: enforce(&enforced, facts),
             shadow: shadow
                 .into_iter()
                 .filter_map(|rule| observe(rule, facts))
                 .collect(),
+            hangs_on_model: false,
         }
+    }
+
+    /// Whether the decision hangs on a model that can't be told (yet): a deny rule that names models
+    /// could hold, or an allow rule that does comes before any that permits. Where the decision is
+    /// the same for every model this is false.
+    fn hangs_on_model(&self, request: &Request, facts: Facts<'_>, about: &Bits) -> bool {
+        let issuer = Some(&*facts.caller.issuer);
+        let open = |rule: &Rule| rule.matches.waits_for_model(request, issuer);
+        let covers = |rule: &Rule| rule.matches.covers(request, issuer);
+        let truth = |rule: &Rule| evaluate(&rule.require, facts);
+        let mut relevant = about.clone();
+        self.index.callers.narrow(&mut relevant, facts.caller);
+        // Whether its caller meets an allow rule does not matter while that is open.
+        relevant.join(&self.index.matches.by_model(about));
+        let (deny, allow): (Vec<_>, Vec<_>) = pick(&self.rules, &relevant)
+            .filter(|rule| rule.mode == Mode::Enforce)
+            .partition(|rule| rule.effect == Effect::Deny);
+        let denies = |is_about: &dyn Fn(&Rule) -> bool| {
+            let mut deny = deny.iter();
+            deny.any(|rule| is_about(rule) && truth(rule) != Truth::Unsatisfied)
+        };
+        if denies(&covers) {
+            return false;
+        }
+        if denies(&open) {
+            return true;
+        }
+        let permits = |rule: &Rule| covers(rule) && truth(rule) == Truth::Satisfied;
+        let first = allow.iter().find(|rule| open(rule) || permits(rule));
+        first.is_some_and(|rule| open(rule))
+    }
+
+    /// The rules about a request that its caller may meet; and the first that would allow it, met or
+    /// not: a refusal names it.
+    fn covering(&self, request: &Request, caller: &Claims, about: Bits) -> Vec<&Rule> {
+        let covers = |rule: &Rule| rule.matches.covers(request, Some(&caller.issuer));
+        let refuses =
+            |rule: &Rule| rule.mode == Mode::Enforce && rule.effect != Effect::Deny && covers(rule);
+        let rule = |index: &usize| self.rules.get(*index);
+        let first = about.iter().find(|index| rule(index).is_some_and(refuses));
+        let mut found = about;
+        self.index.callers.narrow(&mut found, caller);
+        first.into_iter().for_each(|index| found.add(index));
+        pick(&self.rules, &found)
+            .filter(|rule| covers(rule))
+            .collect()
     }
 }
 
-fn enforce(rules: &[&Rule], facts: Facts<'_>) -> Result<Permit, Denial> {
+/// Those rules, in their order.
+fn pick<'p, T>(rules: &'p [T], found: &Bits) -> impl Iterator<Item = &'p T> {
+    found.iter().filter_map(|index| rules.get(index))
+}
+
+pub(super) fn enforce(rules: &[&Rule], facts: Facts<'_>) -> Result<Permit, Denial> {
     for rule in rules.iter().filter(|rule| rule.effect == Effect::Deny) {
         match evaluate(&rule.require, facts) {
             Truth::Satisfied => {

@@ -1,10 +1,14 @@
 //! The rules: which authenticated caller may make which request.
 
+mod bits;
 pub mod cidr;
 pub mod decide;
 pub mod describe;
 pub mod evaluate;
+mod index;
 pub mod pattern;
+#[cfg(test)]
+mod plain;
 pub mod rule;
 mod step_up;
 pub mod surroundings;

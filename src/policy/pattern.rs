@@ -18,6 +18,18 @@ enum Part {
     Any,
 }
 
+/// What every text that a pattern matches is or begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key<'p> {
+    Whole(&'p str),
+    /// Ends with the pattern's separator, and holds it no more than [`Key::DEPTH`] times.
+    Prefix(&'p str),
+}
+
+impl Key<'_> {
+    pub const DEPTH: usize = 8;
+}
+
 impl Pattern {
     /// Compiles a pattern of paths or models, whose segments `/` parts.
     pub fn path(text: &str) -> Self {
@@ -52,6 +64,19 @@ impl Pattern {
 
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// `None`: nothing is common to all that matches.
+    pub fn key(&self) -> Option<Key<'_>> {
+        let literal = match self.parts.as_slice() {
+            [] => return Some(Key::Whole("")),
+            [Part::Literal(literal)] => return Some(Key::Whole(literal)),
+            [Part::Literal(literal), ..] => literal,
+            [Part::Segment | Part::Any, ..] => return None,
+        };
+        let ends = literal.match_indices(self.separator).take(Key::DEPTH);
+        let (at, separator) = ends.last()?;
+        literal.get(..at + separator.len()).map(Key::Prefix)
     }
 
     /// Whether the whole text matches. Hosts must be handed in lower case.

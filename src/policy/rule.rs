@@ -1,6 +1,7 @@
 //! Compiled rules, each with its name. Only the configuration makes them, only `decide` reads them.
 
 use super::cidr::Cidr;
+use super::index::{Callers, Matches};
 use super::pattern::Pattern;
 use super::window::Window;
 use crate::model::Model;
@@ -10,13 +11,37 @@ use crate::token::claims::Kind;
 use serde_json::Value;
 use std::sync::Arc;
 
-/// All rules, in the order of the configuration.
+/// All rules, in the order of the configuration. Made whole: the index is about just these.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
     /// Need no token; asked first.
     pub anonymous: Vec<AnonymousRule>,
     /// Ask about an authenticated caller.
     pub rules: Vec<Rule>,
+    pub(super) index: Index,
+}
+
+/// Where to look among many rules.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Index {
+    pub anonymous: Matches,
+    pub matches: Matches,
+    pub callers: Callers,
+}
+
+impl Policy {
+    pub fn new(anonymous: Vec<AnonymousRule>, rules: Vec<Rule>) -> Self {
+        let index = Index {
+            anonymous: Matches::of(anonymous.iter().map(|rule| &rule.matches)),
+            matches: Matches::of(rules.iter().map(|rule| &rule.matches)),
+            callers: Callers::of(rules.iter().map(|rule| &rule.require)),
+        };
+        Self {
+            anonymous,
+            rules,
+            index,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -29,14 +29,14 @@ pub(super) fn compile(config: &Config, findings: &mut Findings) -> Result<Policy
             false => ordinary(rule, &known, at, findings).map(Compiled::Ordinary),
         },
     )?;
-    let mut policy = Policy::default();
+    let (mut open, mut ordinary) = (Vec::new(), Vec::new());
     for rule in rules {
         match rule {
-            Compiled::Anonymous(rule) => policy.anonymous.push(rule),
-            Compiled::Ordinary(rule) => policy.rules.push(rule),
+            Compiled::Anonymous(rule) => open.push(rule),
+            Compiled::Ordinary(rule) => ordinary.push(rule),
         }
     }
-    Ok(policy)
+    Ok(Policy::new(open, ordinary))
 }
 
 /// What rules may name.

@@ -1,0 +1,363 @@
+//! The decision without an index, rule after rule; and that the index makes no difference to it.
+
+use super::decide::{Permit, Shadow, Would};
+use super::evaluate::{Facts, Truth, evaluate};
+use super::pattern::Pattern;
+use super::rule::{AnonymousRule, Effect, Match, Mode, Models, Policy, Requirement, Rule};
+use super::surroundings::{Peer, Surroundings};
+use crate::model::{Lack, Model};
+use crate::request::Request;
+use crate::time::Timestamp;
+use crate::token::claims::{Claims, Groups, Kind};
+use proptest::collection::vec;
+use proptest::option::weighted;
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+use serde_json::Map;
+use std::sync::Arc;
+
+/// What comes of a request.
+#[derive(Debug, PartialEq)]
+struct Plain {
+    anonymous: Option<Arc<str>>,
+    anonymous_needs_model: bool,
+    may_ask_for_model: bool,
+    needs_model: bool,
+    /// The rule that permits with its credential, or the rule and the code of the denial.
+    outcome: Result<(Arc<str>, Option<usize>), String>,
+    shadow: Vec<Shadow>,
+}
+
+fn scan(policy: &Policy, request: &Request, facts: Facts<'_>) -> Plain {
+    let open_to = |rule: &&AnonymousRule| rule.matches.covers(request, None);
+    let waits = |rule: &AnonymousRule| rule.matches.waits_for_model(request, None);
+    let mut anonymous = policy.anonymous.iter();
+    let first = anonymous.find(|rule| waits(rule) || open_to(rule));
+    let anonymous = policy.anonymous.iter().map(|rule| &rule.matches);
+    let mut all = anonymous.chain(policy.rules.iter().map(|rule| &rule.matches));
+    let needs_model = request
+        .model
+        .lack()
+        .filter(|_| needs_model(policy, request, facts));
+    let (outcome, shadow) = match needs_model {
+        Some(lack) => (Err(format!("{:?}", lack.denial())), Vec::new()),
+        None => decide(policy, request, facts),
+    };
+    Plain {
+        anonymous: policy
+            .anonymous
+            .iter()
+            .find(open_to)
+            .map(|rule| rule.name.clone()),
+        anonymous_needs_model: first.is_some_and(waits),
+        may_ask_for_model: request.model.lack().is_some()
+            && all.any(|matches| matches.may_wait_for_model(request)),
+        needs_model: needs_model.is_some(),
+        outcome,
+        shadow,
+    }
+}
+
+fn needs_model(policy: &Policy, request: &Request, facts: Facts<'_>) -> bool {
+    let issuer = Some(&*facts.caller.issuer);
+    let open = |rule: &Rule| rule.matches.waits_for_model(request, issuer);
+    let about = |rule: &Rule| rule.matches.covers(request, issuer);
+    let truth = |rule: &Rule| evaluate(&rule.require, facts);
+    let enforced = policy
+        .rules
+        .iter()
+        .filter(|rule| rule.mode == Mode::Enforce);
+    let (deny, allow): (Vec<_>, Vec<_>) = enforced.partition(|rule| rule.effect == Effect::Deny);
+    let denies = |rule: &&&Rule| truth(rule) != Truth::Unsatisfied;
+    if deny.iter().filter(denies).any(|rule| about(rule)) {
+        return false;
+    }
+    if deny.iter().filter(denies).any(|rule| open(rule)) {
+        return true;
+    }
+    let permits = |rule: &Rule| about(rule) && truth(rule) == Truth::Satisfied;
+    let first = allow.iter().find(|rule| open(rule) || permits(rule));
+    first.is_some_and(|rule| open(rule))
+}
+
+type Outcome = (Result<(Arc<str>, Option<usize>), String>, Vec<Shadow>);
+
+/// One pass over all rules, in the words of the documentation: deny rules, then the first that
+/// allows; a refusal names the first that is about the request, but for one that lacks groups.
+fn decide(policy: &Policy, request: &Request, facts: Facts<'_>) -> Outcome {
+    let about = |rule: &&Rule| rule.matches.covers(request, Some(&facts.caller.issuer));
+    let (shadow, enforced): (Vec<&Rule>, Vec<&Rule>) = (policy.rules.iter())
+        .filter(about)
+        .partition(|rule| rule.mode == Mode::Shadow);
+    let shadow = shadow.into_iter().filter_map(|rule| {
+        let would = match (rule.effect, evaluate(&rule.require, facts)) {
+            (Effect::Allow { .. }, Truth::Satisfied) => Would::Permit,
+            (Effect::Deny, Truth::Satisfied | Truth::Indeterminate) => Would::Deny,
+            _ => return None,
+        };
+        let rule = rule.name.clone();
+        Some(Shadow { rule, would })
+    });
+    let outcome = super::decide::enforce(&enforced, facts);
+    (told(outcome), shadow.collect())
+}
+
+fn told(
+    outcome: Result<Permit, crate::decision::Denial>,
+) -> Result<(Arc<str>, Option<usize>), String> {
+    outcome
+        .map(|permit| (permit.rule().clone(), permit.credential()))
+        .map_err(|denial| format!("{denial:?}"))
+}
+
+fn indexed(policy: &Policy, request: &Request, facts: Facts<'_>) -> Plain {
+    let decision = policy.decide_on(request, facts);
+    Plain {
+        anonymous: policy
+            .permit_anonymous(request)
+            .map(|permit| permit.rule().clone()),
+        anonymous_needs_model: policy.anonymous_needs_model(request),
+        may_ask_for_model: policy.may_ask_for_model(request),
+        needs_model: decision.hangs_on_model,
+        outcome: told(decision.outcome),
+        shadow: decision.shadow,
+    }
+}
+
+const PATHS: [&str; 9] = [
+    "/v1/**",
+    "/v1/chat/completions",
+    "/v1/*",
+    "/**",
+    "**",
+    "/v1/chat/**",
+    "/a/**",
+    "/A",
+    "/v1*",
+];
+const HOSTS: [&str; 4] = ["a.contoso.com", "*.contoso.com", "a.*", "**"];
+const MODELS: [&str; 6] = ["org/a", "org/*", "Org/A", "other/**", "*/a", "org/a*"];
+const GROUPS: [&str; 3] = [
+    "aaaaaaaa-0000-4000-8000-000000000001",
+    "AAAAAAAA-0000-4000-8000-000000000001",
+    "researchers",
+];
+const OBJECTS: [&str; 2] = ["bbbbbbbb-0000-4000-8000-000000000001", "Somebody"];
+
+const CALLERS: [&str; 4] = [
+    "BBBBBBBB-0000-4000-8000-000000000001",
+    "Somebody",
+    "somebody",
+    "else",
+];
+
+fn some<T: Clone + std::fmt::Debug + 'static>(
+    of: &'static [&'static str],
+    make: fn(&str) -> T,
+) -> BoxedStrategy<Vec<T>> {
+    let list = subsequence(of, 0..=of.len().min(2));
+    list.prop_map(move |texts| texts.into_iter().map(make).collect())
+        .boxed()
+}
+
+fn matches() -> impl Strategy<Value = Match> {
+    (
+        some(&HOSTS, Pattern::host),
+        some(&["GET", "POST"], str::to_owned),
+        some(&PATHS, Pattern::path),
+        weighted(0.3, some(&MODELS, str::to_owned)),
+        some(&["contoso"], |name| name.into()),
+    )
+        .prop_map(|(hosts, methods, paths, models, issuers)| Match {
+            hosts,
+            methods,
+            paths,
+            models: Models {
+                patterns: models
+                    .into_iter()
+                    .flatten()
+                    .map(|text| Pattern::path(&text))
+                    .collect(),
+                any_case: false,
+            },
+            issuers,
+        })
+}
+
+/// As the configuration makes them: models of a deny rule match in any case.
+fn denying(mut matches: Match) -> Match {
+    let lower = |pattern: &Pattern| Pattern::path(&pattern.as_str().to_lowercase());
+    let models = &mut matches.models;
+    models.patterns = models.patterns.iter().map(lower).collect();
+    models.any_case = true;
+    matches
+}
+
+fn requirement() -> impl Strategy<Value = Requirement> {
+    let text = |of: &'static [&'static str]| select(of).prop_map(str::to_owned);
+    let leaf = prop_oneof![
+        text(&["Query", "query", "Other"]).prop_map(Requirement::Role),
+        text(&GROUPS).prop_map(Requirement::Group),
+        text(&["read", "write"]).prop_map(Requirement::Scope),
+        text(&OBJECTS).prop_map(Requirement::Client),
+        text(&OBJECTS).prop_map(Requirement::Object),
+        Just(Requirement::Kind(Kind::User)),
+        text(&["c1", "c2"]).prop_map(Requirement::AuthContext),
+        Just(Requirement::Issuer("contoso".into())),
+    ];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Requirement::All),
+            vec(inner.clone(), 0..4).prop_map(Requirement::Any),
+            inner.prop_map(|part| Requirement::Not(Box::new(part))),
+        ]
+    })
+}
+
+/// So many rules that they are looked up.
+fn policy() -> impl Strategy<Value = Policy> {
+    let rule = (
+        matches(),
+        requirement(),
+        prop::bool::weighted(0.1),
+        prop::bool::weighted(0.1),
+    );
+    let rules = vec(rule, 17..90).prop_map(|rules| {
+        let rules = rules.into_iter().enumerate();
+        let rule = |(index, (matches, require, deny, shadow))| Rule {
+            name: format!("r{index}").into(),
+            matches: if deny { denying(matches) } else { matches },
+            require,
+            effect: if deny {
+                Effect::Deny
+            } else {
+                Effect::Allow { credential: index }
+            },
+            mode: if shadow { Mode::Shadow } else { Mode::Enforce },
+        };
+        rules.map(rule).collect()
+    });
+    let anonymous = vec(matches(), 0..30).prop_map(|all| {
+        let all = all.into_iter().enumerate();
+        let rule = |(index, matches)| AnonymousRule {
+            name: format!("a{index}").into(),
+            matches: Match {
+                issuers: Vec::new(),
+                ..matches
+            },
+            credential: None,
+        };
+        all.map(rule).collect()
+    });
+    (anonymous, rules).prop_map(|(anonymous, rules)| Policy::new(anonymous, rules))
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    let paths = [
+        "/v1/chat/completions",
+        "/v1/models",
+        "/v1/",
+        "/v1",
+        "/a/b",
+        "/A",
+        "/a",
+        "/",
+    ];
+    let hosts = [
+        "a.contoso.com",
+        "b.contoso.com",
+        "a.b.contoso.com",
+        "a.x",
+        "",
+    ];
+    let model = prop_oneof![
+        select(
+            &[
+                "org/a",
+                "ORG/A",
+                "Org/A",
+                "org/b",
+                "other/x/y",
+                "x/a",
+                "org"
+            ][..]
+        )
+        .prop_map(|name| Model::Named(name.to_owned())),
+        Just(Model::None),
+        Just(Model::Unread),
+        Just(Model::Lacking(Lack::Withheld)),
+    ];
+    let text = |of: Vec<&'static str>| select(of).prop_map(str::to_owned);
+    (
+        text(vec!["GET", "POST", "PUT"]),
+        text(hosts.to_vec()),
+        text(paths.to_vec()),
+        model,
+    )
+        .prop_map(|(method, host, path, model)| Request {
+            method,
+            host,
+            path,
+            model,
+        })
+}
+
+fn caller() -> impl Strategy<Value = Claims> {
+    (
+        some(&["Query", "Other", "third"], str::to_owned),
+        some(&GROUPS, str::to_owned),
+        any::<bool>(),
+        some(&["read", "write"], str::to_owned),
+        select(&CALLERS[..]),
+        weighted(0.7, select(&CALLERS[..])),
+        weighted(0.5, Just(Kind::User)),
+        weighted(0.5, Just("https://login.example/authorize".to_owned())),
+        select(&["contoso", "fabrikam"][..]),
+    )
+        .prop_map(
+            |(roles, listed, overage, scopes, object, client, kind, step_up_at, issuer)| Claims {
+                issuer: issuer.into(),
+                audiences: Vec::new(),
+                tenant: None,
+                object: object.to_owned(),
+                subject: None,
+                client: client.map(str::to_owned),
+                kind,
+                roles,
+                groups: Groups { listed, overage },
+                scopes,
+                directory_roles: Vec::new(),
+                managed_identity: None,
+                token_id: None,
+                session: None,
+                step_up_at,
+                expires: Timestamp::from_secs(0),
+                not_before: None,
+                issued_at: None,
+                all: Map::new(),
+            },
+        )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_index_changes_no_outcome(
+        policy in policy(), calls in vec((request(), caller()), 24),
+    ) {
+        let surroundings = Surroundings {
+            now: Timestamp::from_secs(0),
+            source: None,
+            peer: Peer::Unknown,
+        };
+        for (request, caller) in &calls {
+            let facts = Facts::of(caller, &surroundings);
+            prop_assert_eq!(
+                indexed(&policy, request, facts),
+                scan(&policy, request, facts),
+                "{:?} {:?}", request, caller
+            );
+        }
+    }
+}
