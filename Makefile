@@ -13,16 +13,19 @@ WASM   := target/$(TARGET)/release/entragate.wasm
 # `make lint ADVISORIES=required` fails where the advisory database cannot be fetched, instead of saying so and going on.
 ADVISORIES ?= optional
 
-.PHONY: help run test bench build lint fmt docs envoy clients clean
+# `make push IMAGE=registry.example/entragate:0.1.0`; FORM=oci pushes the other form. What skopeo needs besides: SKOPEO_FLAGS.
+FORM ?= oci-compat
+
+.PHONY: help run test bench build lint fmt docs oci push reproducible release envoy clients registry clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build envoy ## start the gateway in a real Envoy, with stand-ins for Entra ID and Hugging Face
 	@echo "==> run: stand-ins, and Envoy with the filter (Ctrl-C stops them)"
 	@cargo run --locked -p testbed -- run
 
-test: build envoy clients ## run every test: native, and end to end with a real Envoy and real clients
+test: build envoy clients registry ## run every test: native, and end to end with a real Envoy and real clients
 	@echo "==> test: cargo test --workspace"
 	@cargo test --workspace --locked
 
@@ -35,7 +38,7 @@ bench: build envoy ## compare with Envoy's native filters, into bench/RESULTS.md
 build: ## build the filter: target/wasm32-wasip1/release/entragate.wasm
 	@tools/wasm-target.sh $(TARGET)
 	@echo "==> build: the filter, for $(TARGET)"
-	@cargo build --release --locked --lib --target $(TARGET)
+	@CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="$$(tools/remap.sh)" cargo build --release --locked --lib --target $(TARGET)
 	@echo "    $(WASM): $$(wc -c < $(WASM)) bytes"
 
 lint: ## check formatting, clippy (native and wasm), the docs, and the dependencies' licences and sources
@@ -60,6 +63,26 @@ docs: ## write what is generated from the sources: docs/configuration.md, and th
 	@mv docs/configuration.md.new docs/configuration.md
 	@cargo run --locked -q --bin entragate -- schema --kong > deploy/kong/entragate.meta.json.new
 	@mv deploy/kong/entragate.meta.json.new deploy/kong/entragate.meta.json
+
+oci: build ## pack the filter into dist/: OCI image layouts in both forms, and a bill of materials
+	@echo "==> oci: dist/"
+	@mkdir -p dist
+	@cargo run --locked -q -p pack -- oci --wasm $(WASM) --out dist --release "$$(tools/version.sh)" \
+		--revision "$$(git rev-parse HEAD)" --created "$$(git show -s --format=%cI HEAD)" $(if $(SOURCE),--source "$(SOURCE)")
+	@cargo metadata --locked --format-version 1 --filter-platform $(TARGET) | cargo run --locked -q -p pack -- sbom > dist/entragate.cdx.json
+
+push: oci registry ## push the image: make push IMAGE=registry.example/entragate:0.1.0
+	@test -n "$(IMAGE)" || { echo "error: say where: make push IMAGE=registry.example/entragate:0.1.0" >&2; exit 1; }
+	@tools/skopeo.sh copy --preserve-digests $(SKOPEO_FLAGS) oci:dist/$(FORM) docker://$(IMAGE)
+
+reproducible: ## build the committed sources twice, in two directories, and compare
+	@tools/reproducible.sh
+
+release: ## check, test and pack a release in dist/; refuses a tree that is not clean
+	@tools/release.sh
+
+registry: ## fetch an OCI registry and skopeo into .tools/, for the tests and for push
+	@tools/registry.sh
 
 envoy: ## fetch Envoy into .tools/, unless it is there or on the PATH
 	@tools/envoy.sh

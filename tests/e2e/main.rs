@@ -15,6 +15,7 @@ mod keys;
 mod leases;
 mod memory;
 mod models;
+mod oci;
 mod records;
 mod revocation;
 mod signatures;

@@ -1,0 +1,256 @@
+//! The two forms of image that carry a proxy-wasm module: the *oci* form, whose two layers are a
+//! description and the module itself, and the *compat* form, which looks like any container image.
+
+use crate::Failure;
+use clap::Args;
+use flate2::{Compression, GzBuilder};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+/// What the annotations say (image-spec, annotations.md).
+#[derive(Args, Clone, Debug)]
+pub struct About {
+    /// Of the filter
+    #[arg(long)]
+    pub release: String,
+    /// The commit that was built
+    #[arg(long)]
+    pub revision: String,
+    /// When that commit was made, RFC 3339: not when it was packed, which would differ each time
+    #[arg(long)]
+    pub created: String,
+    /// Where the sources are
+    #[arg(long)]
+    pub source: Option<String>,
+}
+
+/// Some bytes with their media type.
+pub struct Blob {
+    pub media_type: &'static str,
+    pub bytes: Vec<u8>,
+}
+
+impl Blob {
+    fn json(media_type: &'static str, value: &Value) -> Self {
+        Self {
+            media_type,
+            bytes: value.to_string().into_bytes(),
+        }
+    }
+
+    /// As in `sha256:…`.
+    pub fn digest(&self) -> String {
+        digest(&self.bytes)
+    }
+
+    /// How manifests and indexes refer to it.
+    pub fn descriptor(&self) -> Value {
+        json!({"mediaType": self.media_type, "digest": self.digest(), "size": self.bytes.len()})
+    }
+}
+
+/// A manifest and all that it refers to.
+pub struct Image {
+    pub manifest: Blob,
+    pub blobs: Vec<Blob>,
+}
+
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const IMAGE_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+const TAR_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+const MODULE_CONFIG: &str = "application/vnd.module.wasm.config.v1+json";
+const MODULE: &str = "application/vnd.module.wasm.content.layer.v1+wasm";
+
+/// The oci form: exactly two layers, the description and the module.
+pub fn modular(wasm: &[u8], about: &About) -> Result<Image, Failure> {
+    check(wasm)?;
+    let description = json!({
+        "type": "envoy_proxy",
+        "abiVersions": ["0.2.1"],
+        "config": {"root_ids": ["entragate"]},
+    });
+    let description = Blob::json(MODULE_CONFIG, &description);
+    let module = Blob {
+        media_type: MODULE,
+        bytes: wasm.to_vec(),
+    };
+    let diff_ids = [description.digest(), module.digest()];
+    Ok(image(
+        vec![description, module],
+        &diff_ids,
+        annotations(about),
+    ))
+}
+
+/// The compat form: one layer with the file `plugin.wasm`.
+pub fn compat(wasm: &[u8], about: &About) -> Result<Image, Failure> {
+    check(wasm)?;
+    let archive = tar(wasm)?;
+    let diff_ids = [digest(&archive)];
+    let mut annotations = annotations(about);
+    annotations["module.wasm.image/variant"] = "compat".into();
+    let layer = Blob {
+        media_type: TAR_GZIP,
+        bytes: gzip(&archive)?,
+    };
+    Ok(image(vec![layer], &diff_ids, annotations))
+}
+
+/// `diff_ids`: digests of the layers, uncompressed.
+fn image(layers: Vec<Blob>, diff_ids: &[String], annotations: Value) -> Image {
+    // What `docker build FROM scratch` says on most machines; nothing of it is run.
+    let config = json!({
+        "architecture": "amd64",
+        "os": "linux",
+        "config": {},
+        "rootfs": {"type": "layers", "diff_ids": diff_ids},
+    });
+    let config = Blob::json(IMAGE_CONFIG, &config);
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": config.descriptor(),
+        "layers": layers.iter().map(Blob::descriptor).collect::<Vec<_>>(),
+        "annotations": annotations,
+    });
+    let mut blobs = layers;
+    blobs.push(config);
+    Image {
+        manifest: Blob::json(MANIFEST, &manifest),
+        blobs,
+    }
+}
+
+fn annotations(about: &About) -> Value {
+    let mut annotations = json!({
+        "org.opencontainers.image.title": "entragate",
+        "org.opencontainers.image.description": "A proxy-wasm filter that lets Microsoft Entra ID identities, and nobody else, query Hugging Face endpoints",
+        "org.opencontainers.image.licenses": "Apache-2.0",
+        "org.opencontainers.image.version": about.release,
+        "org.opencontainers.image.revision": about.revision,
+        "org.opencontainers.image.created": about.created,
+    });
+    if let Some(source) = &about.source {
+        annotations["org.opencontainers.image.source"] = source.as_str().into();
+    }
+    annotations
+}
+
+/// Refuses what is no module, and what Istio and Envoy Gateway would refuse.
+fn check(wasm: &[u8]) -> Result<(), Failure> {
+    const MOST: usize = 256 * 1024 * 1024;
+    match wasm {
+        module if !module.starts_with(b"\0asm") => {
+            Err("the filter is no WebAssembly module".into())
+        }
+        module if module.len() > MOST => Err("the filter is larger than 256 MiB".into()),
+        _ => Ok(()),
+    }
+}
+
+fn tar(wasm: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut header = tar::Header::new_ustar();
+    header.set_size(wasm.len() as u64);
+    header.set_mode(0o444);
+    header.set_mtime(0);
+    let mut archive = tar::Builder::new(Vec::new());
+    archive.append_data(&mut header, "plugin.wasm", wasm)?;
+    archive.into_inner()
+}
+
+fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    // Neither time nor system in the header.
+    let builder = GzBuilder::new().mtime(0).operating_system(255);
+    let mut gzip = builder.write(Vec::new(), Compression::best());
+    std::io::Write::write_all(&mut gzip, bytes)?;
+    gzip.finish()
+}
+
+fn digest(bytes: &[u8]) -> String {
+    format!("sha256:{}", crate::sums::hex(&Sha256::digest(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+
+    const WASM: &[u8] = b"\0asm\x01\0\0\0";
+
+    fn about() -> About {
+        About {
+            release: "0.1.0".into(),
+            revision: "abc".into(),
+            created: "2026-11-23T00:00:00Z".into(),
+            source: None,
+        }
+    }
+
+    fn manifest(image: &Image) -> Value {
+        serde_json::from_slice(&image.manifest.bytes).unwrap()
+    }
+
+    #[test]
+    fn the_oci_form_is_a_description_and_the_module() {
+        let image = modular(WASM, &about()).unwrap();
+        let manifest = manifest(&image);
+        let kinds: Vec<&Value> = manifest["layers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|layer| &layer["mediaType"])
+            .collect();
+        assert_eq!(kinds, [MODULE_CONFIG, MODULE]);
+        assert_eq!(image.blobs[1].bytes, WASM);
+        assert_eq!(
+            manifest["annotations"]["org.opencontainers.image.revision"],
+            "abc"
+        );
+        let description: Value = serde_json::from_slice(&image.blobs[0].bytes).unwrap();
+        assert_eq!(description["config"]["root_ids"], json!(["entragate"]));
+    }
+
+    #[test]
+    fn the_compat_form_is_an_archive_with_plugin_wasm() {
+        let image = compat(WASM, &about()).unwrap();
+        let manifest = manifest(&image);
+        assert_eq!(
+            manifest["annotations"]["module.wasm.image/variant"],
+            "compat"
+        );
+        assert_eq!(manifest["config"]["mediaType"], IMAGE_CONFIG);
+        let mut unpacked = Vec::new();
+        flate2::read::GzDecoder::new(&image.blobs[0].bytes[..])
+            .read_to_end(&mut unpacked)
+            .unwrap();
+        let config: Value = serde_json::from_slice(&image.blobs[1].bytes).unwrap();
+        assert_eq!(config["rootfs"]["diff_ids"], json!([digest(&unpacked)]));
+        let mut archive = tar::Archive::new(&unpacked[..]);
+        let mut entry = archive.entries().unwrap().next().unwrap().unwrap();
+        assert_eq!(entry.path().unwrap().to_str(), Some("plugin.wasm"));
+        let mut module = Vec::new();
+        entry.read_to_end(&mut module).unwrap();
+        assert_eq!(module, WASM);
+    }
+
+    #[test]
+    fn the_same_input_gives_the_same_digest_and_another_another() {
+        for form in [modular, compat] {
+            let digest = |wasm: &[u8], about: &About| form(wasm, about).unwrap().manifest.digest();
+            let first = digest(WASM, &about());
+            assert_eq!(first, digest(WASM, &about()));
+            let newer = About {
+                revision: "abd".into(),
+                ..about()
+            };
+            assert_ne!(first, digest(WASM, &newer));
+            assert_ne!(first, digest(b"\0asm\x01\0\0\0\0", &about()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_module_is_refused() {
+        assert!(compat(b"<html>", &about()).is_err());
+        assert!(modular(b"", &about()).is_err());
+    }
+}

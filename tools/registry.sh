@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Puts a real OCI registry (docker-registry) and skopeo into .tools/, unless both are on the PATH: Debian's packages,
+# unpacked and not installed, so that nobody needs to be root.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+destination=.tools/registry
+wanted=(docker-registry skopeo)
+
+have() { command -v "$1" >/dev/null; }
+
+if [ -x "$destination/bin/skopeo" ] && [ -x "$destination/bin/docker-registry" ]; then
+    exit 0
+fi
+if have skopeo && have docker-registry; then
+    exit 0
+fi
+have apt-get && have dpkg ||
+    { echo "error: install docker-registry (the CNCF distribution) and skopeo, and run this again" >&2; exit 1; }
+
+echo "==> registry: fetching docker-registry and skopeo from Debian"
+mkdir -p .tools
+work=$(mktemp -d "$PWD/.tools/registry.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+chmod 755 "$work"
+mkdir -p "$work/lists/partial" "$work/debs" "$work/root"
+
+# Lists of our own, where the system has none yet: a fresh container has not run `apt-get update`.
+options=()
+if ! apt-cache show skopeo >/dev/null 2>&1; then
+    options=(-o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work/cache")
+    mkdir -p "$work/cache/archives/partial"
+    apt-get "${options[@]}" -qq update
+fi
+# skopeo links gpgme, which a small system lacks; the rest of what it links is everywhere.
+(cd "$work/debs" && apt-get "${options[@]}" -qq -o APT::Sandbox::User=root download "${wanted[@]}" libgpgme11 libassuan0 libdevmapper1.02.1)
+for package in "$work"/debs/*.deb; do
+    dpkg -x "$package" "$work/root"
+done
+
+mkdir -p "$work/out/bin" "$work/out/lib"
+mv "$work/root/usr/bin/docker-registry" "$work/out/bin/"
+mv "$work/root/usr/bin/skopeo" "$work/out/lib/skopeo"
+find "$work/root" -name '*.so.*' -exec cp -P {} "$work/out/lib/" \;
+cat >"$work/out/bin/skopeo" <<'WRAPPER'
+#!/bin/sh
+here=$(dirname "$(readlink -f "$0")")/..
+LD_LIBRARY_PATH="$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" exec "$here/lib/skopeo" "$@"
+WRAPPER
+chmod +x "$work/out/bin/skopeo"
+"$work/out/bin/skopeo" --version >/dev/null
+"$work/out/bin/docker-registry" --version >/dev/null
+# Last, and in one step: an interrupted run leaves nothing half-made behind.
+rm -rf "$destination"
+mv "$work/out" "$destination"
+echo "    $destination"
