@@ -1,10 +1,22 @@
-//! Names of the counters. No name ever holds what a caller chose: counters never expire.
+//! Names of counters, gauges and histograms. No name ever holds what a caller chose: they never
+//! expire. `envoy.yaml` has the patterns (`stats_tags`) that make Prometheus labels of their parts.
 
 use crate::token::signature::CheckedBy;
 
-/// Counts decisions by code; `permitted` and `anonymous` are codes too.
-pub fn decision(code: &str) -> String {
-    format!("entragate.decisions.{code}")
+/// Stands for an issuer that is not known in a name that goes on.
+const NOBODY: &str = "-";
+
+/// Counts decisions by code, issuer and rule, as far as there are any; `permitted` and `anonymous`
+/// are codes too.
+pub fn decision(code: &str, issuer: Option<&str>, rule: Option<&str>) -> String {
+    match (issuer, rule) {
+        (None, None) => format!("entragate.decisions.{code}"),
+        (Some(issuer), None) => format!("entragate.decisions.{code}.{issuer}"),
+        (issuer, Some(rule)) => {
+            let issuer = issuer.unwrap_or(NOBODY);
+            format!("entragate.decisions.{code}.{issuer}.{rule}")
+        }
+    }
 }
 
 /// Counts requests whose client hung up before there was a decision.
@@ -57,3 +69,72 @@ pub fn credential_fetch(credential: &str, good: bool) -> String {
 pub fn exchange(credential: &str, outcome: &'static str) -> String {
     format!("entragate.exchanges.{credential}.{outcome}")
 }
+
+/// A level, as one VM sees it. Every worker has a VM of its own, and so has the main thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gauge {
+    pub name: String,
+    pub value: u64,
+    pub over_vms: OverVms,
+}
+
+/// What the host shows of a gauge that several VMs tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OverVms {
+    Sum,
+    /// What was told last.
+    Latest,
+}
+
+impl Gauge {
+    fn sum(name: impl Into<String>, value: usize) -> Self {
+        Self {
+            name: name.into(),
+            value: value as u64,
+            over_vms: OverVms::Sum,
+        }
+    }
+
+    /// Requests that wait: for keys, for a feed, or for the body that names their model.
+    pub fn parked(requests: usize) -> Self {
+        Self::sum("entragate.parked", requests)
+    }
+
+    /// Verified tokens that are remembered.
+    pub fn cache_entries(entries: usize) -> Self {
+        Self::sum("entragate.cache.entries", entries)
+    }
+
+    /// In how many VMs an issuer's keys may not be used: none have come yet, or they are stale.
+    pub fn keys_unusable(issuer: &str, unusable: bool) -> Self {
+        let name = format!("entragate.keys.{issuer}.unusable");
+        Self::sum(name, usize::from(unusable))
+    }
+
+    /// When an issuer's keys were last fetched well, in seconds since 1970.
+    pub fn keys_fetched(issuer: &str, secs: u64) -> Self {
+        Self::fetched(format!("entragate.keys.{issuer}.fetched_at"), secs)
+    }
+
+    /// In how many VMs the revocation feed may not be trusted.
+    pub fn revocation_unusable(unusable: bool) -> Self {
+        Self::sum("entragate.revocation.unusable", usize::from(unusable))
+    }
+
+    /// When the revocation feed was last fetched well, in seconds since 1970.
+    pub fn revocation_fetched(secs: u64) -> Self {
+        Self::fetched("entragate.revocation.fetched_at".to_owned(), secs)
+    }
+
+    fn fetched(name: String, secs: u64) -> Self {
+        Self {
+            name,
+            value: secs,
+            over_vms: OverVms::Latest,
+        }
+    }
+}
+
+/// A histogram: the microseconds that the filter takes for the headers of a request, host calls
+/// included and waiting not. At most a bounded number of requests per tick is measured.
+pub const OWN_TIME: &str = "entragate.own_time_us";

@@ -12,7 +12,6 @@ use super::judge::Judgement;
 use super::waiting::Asked;
 use super::{Exchange, Gate, Notice, Patience, Ruling, StreamId};
 use crate::decision::Denial;
-use crate::metrics;
 use crate::model::body::Body;
 use crate::model::{Lack, Model};
 use crate::time::Timestamp;
@@ -63,6 +62,10 @@ impl Inspections {
     /// The host is known to keep bodies back.
     pub fn expect_none(&mut self) {
         self.withheld = true;
+    }
+
+    pub fn len(&self) -> usize {
+        self.open.len()
     }
 
     pub fn leave(&mut self, id: StreamId) -> Option<Inspection> {
@@ -175,7 +178,6 @@ impl Gate {
     pub(super) fn note_host_limit(&mut self, exchange: &mut Exchange) {
         let limit = self.config.limits.body_inspected;
         exchange.record.deny(&Denial::BodyTooLarge { limit });
-        let count = metrics::decision(exchange.record.code);
-        self.notices.push(Notice::Count(count));
+        self.notices.push(super::count(&exchange.record));
     }
 }

@@ -6,6 +6,7 @@ mod alone;
 mod answers;
 mod connection;
 mod credentials;
+mod gauges;
 mod identify;
 mod inspect;
 mod judge;
@@ -303,13 +304,17 @@ impl Gate {
             record.deny(&denial);
             Step::Reply(reply(&denial, &self.config.replies, asker))
         });
-        self.notices
-            .push(Notice::Count(metrics::decision(record.code)));
+        self.notices.push(count(record));
         Ruling {
             step,
             marks: marks(record),
         }
     }
+}
+
+fn count(record: &Record) -> Notice {
+    let (issuer, rule) = (record.caller.issuer.as_deref(), record.rule.as_deref());
+    Notice::Count(metrics::decision(record.code, issuer, rule))
 }
 
 /// What Envoy's access log can show of a decision, as `%FILTER_STATE(wasm.<name>:PLAIN)%`.

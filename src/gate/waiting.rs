@@ -50,6 +50,10 @@ impl WaitingRoom {
         }
     }
 
+    pub fn len(&self) -> usize {
+        self.guests.len()
+    }
+
     pub fn is_full(&self) -> bool {
         self.guests.len() >= self.limit
     }

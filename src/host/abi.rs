@@ -88,6 +88,7 @@ unsafe extern "C" {
     ) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
+    fn proxy_record_metric(id: u32, value: u64) -> u32;
 }
 
 pub fn log(level: log::Level, text: &str) {
@@ -104,10 +105,15 @@ pub fn log(level: log::Level, text: &str) {
 
 /// The epoch when the host has no clock: every token is then not yet valid.
 pub fn now() -> Timestamp {
+    clock().0
+}
+
+/// Now, and in nanoseconds as fine as the host tells.
+pub fn clock() -> (Timestamp, u64) {
     let mut nanos = 0;
     // SAFETY: the pointer is to a live u64.
     unsafe { proxy_get_current_time_nanoseconds(&mut nanos) };
-    Timestamp::from_millis(nanos / 1_000_000)
+    (Timestamp::from_millis(nanos / 1_000_000), nanos)
 }
 
 pub fn set_tick_period(millis: u32) {
@@ -245,17 +251,31 @@ pub fn call_foreign(name: &str, argument: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-pub fn define_counter(name: &str) -> Option<u32> {
-    const COUNTER: u32 = 0;
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub enum Metric {
+    Counter = 0,
+    Gauge = 1,
+    Histogram = 2,
+}
+
+pub fn define_metric(kind: Metric, name: &str) -> Option<u32> {
     let mut id = 0;
     // SAFETY: pointer and size describe a live text, the last pointer is to a live u32.
-    let status = unsafe { proxy_define_metric(COUNTER, name.as_ptr(), name.len(), &mut id) };
+    let status = unsafe { proxy_define_metric(kind as u32, name.as_ptr(), name.len(), &mut id) };
     (status == OK).then_some(id)
 }
 
-pub fn increment(counter: u32, by: i64) {
+/// Moves a counter or a gauge; a gauge may go down.
+pub fn move_metric(id: u32, by: i64) {
     // SAFETY: takes numbers only.
-    unsafe { proxy_increment_metric(counter, by) };
+    unsafe { proxy_increment_metric(id, by) };
+}
+
+/// Sets a gauge, or adds a value to a histogram.
+pub fn record_metric(id: u32, value: u64) {
+    // SAFETY: takes numbers only.
+    unsafe { proxy_record_metric(id, value) };
 }
 
 /// Takes over a buffer that the host allocated through `proxy_on_memory_allocate`.

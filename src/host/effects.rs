@@ -1,11 +1,9 @@
-//! Carries out what the gate says: header edits, replies, counters, log lines.
+//! Carries out what the gate says: header edits, replies, log lines. What is counted goes to `meters`.
 
-use super::abi;
+use super::{abi, meters};
 use crate::forward::Edit;
 use crate::gate::{Notice, Ruling, Step};
 use crate::reply::Reply;
-use std::cell::RefCell;
-use std::collections::HashMap;
 
 /// What became of a request after its step was taken.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,7 +50,7 @@ pub fn refuse(details: &str) {
 pub fn tell(notices: Vec<Notice>) {
     for notice in notices {
         match notice {
-            Notice::Count(name) => count(&name),
+            Notice::Count(name) => meters::count(&name),
             Notice::Audit(line) => abi::log(log::Level::Info, &line),
             Notice::Log(level, text) => abi::log(level, &text),
         }
@@ -85,44 +83,4 @@ fn edit(edits: &[Edit]) -> bool {
     edits
         .iter()
         .all(|edit| abi::set_request_header(&edit.name, &edit.value))
-}
-
-/// A counter of the host's, and what it is behind by.
-struct Counter {
-    id: u32,
-    pending: i64,
-}
-
-thread_local! {
-    /// The counters used so far: defining one is a look-up by name over there.
-    static COUNTERS: RefCell<HashMap<String, Counter>> = RefCell::new(HashMap::new());
-}
-
-/// Adds one here; [`flush_counters`] tells the host, since every request moves several. The first
-/// time it is told at once.
-fn count(name: &str) {
-    let known = COUNTERS.with_borrow_mut(|counters| match counters.get_mut(name) {
-        Some(counter) => {
-            counter.pending += 1;
-            true
-        }
-        None => false,
-    });
-    if known {
-        return;
-    }
-    if let Some(id) = abi::define_counter(name) {
-        abi::increment(id, 1);
-        let counter = Counter { id, pending: 0 };
-        COUNTERS.with_borrow_mut(|counters| counters.insert(name.to_owned(), counter));
-    }
-}
-
-/// Brings the host's counters up to date; to be called at every tick.
-pub fn flush_counters() {
-    COUNTERS.with_borrow_mut(|counters| {
-        for counter in counters.values_mut().filter(|counter| counter.pending > 0) {
-            abi::increment(counter.id, std::mem::take(&mut counter.pending));
-        }
-    });
 }

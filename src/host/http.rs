@@ -4,8 +4,9 @@ use super::abi::{self, Buffer};
 use super::calls::SharedCalls;
 use super::crypto::Signatures;
 use super::effects::{self, Taken};
-use super::{Shared, request, root};
+use super::{Shared, meters, request, root};
 use crate::gate::{Gate, Ticket};
+use crate::time::Timestamp;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
@@ -86,8 +87,8 @@ impl Http {
     }
 }
 
-impl HttpContext for Http {
-    fn on_http_request_headers(&mut self, announced: usize, is_all: bool) -> Action {
+impl Http {
+    fn begin(&mut self, announced: usize, is_all: bool, now: Timestamp) -> Action {
         let headers = request::headers(announced, is_all);
         let disarmed = match (&headers, self.gate.borrow().as_ref()) {
             (Some(headers), Some(gate)) => gate.disarm(headers),
@@ -100,7 +101,6 @@ impl HttpContext for Http {
         };
         let wanted = self.gate.borrow().as_ref().map(Gate::wanted);
         let connection = wanted.map(|wanted| wanted.read(&abi::property));
-        let now = abi::now();
         let ruling = self.gate.borrow_mut().as_mut().map(|gate| {
             let connection = connection.unwrap_or_default();
             (
@@ -118,6 +118,16 @@ impl HttpContext for Http {
             Taken::Forwarded => Action::Continue,
             Taken::Ended | Taken::Waiting => Action::Pause,
         }
+    }
+}
+
+impl HttpContext for Http {
+    fn on_http_request_headers(&mut self, announced: usize, is_all: bool) -> Action {
+        let (now, began) = abi::clock();
+        let action = self.begin(announced, is_all, now);
+        let (_, ended) = abi::clock();
+        meters::note_own_time(ended.saturating_sub(began));
+        action
     }
 
     fn on_http_request_body(&mut self, size: usize, is_last: bool) -> Action {

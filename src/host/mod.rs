@@ -2,8 +2,9 @@
 //! host calls. It decides nothing. Compiled for wasm only.
 //!
 //! `abi` makes the host calls, `root` and `http` receive the callbacks, `request` reads what came,
-//! `calls` makes callouts, `effects` carries out, `crypto` asks the host about signatures. `kind` says
-//! which host it is, and `alone` is how requests wait on nginx. `memory` wipes what is freed.
+//! `calls` makes callouts, `effects` carries out, `meters` keeps the host's metrics, `crypto` asks the
+//! host about signatures. `kind` says which host it is, and `alone` is how requests wait on nginx.
+//! `memory` wipes what is freed.
 
 mod abi;
 mod alone;
@@ -13,6 +14,7 @@ mod effects;
 mod http;
 mod kind;
 mod memory;
+mod meters;
 mod request;
 mod root;
 

@@ -10,6 +10,7 @@ use super::crypto::{self, Signatures};
 use super::effects::{self, Taken};
 use super::http::Http;
 use super::kind::{Kind, kind};
+use super::meters::{self, Gauges};
 use crate::callout::Answer;
 use crate::config;
 use crate::gate::{Gate, StreamId, Ticket};
@@ -20,6 +21,8 @@ use std::rc::Rc;
 /// How often the gate is told the time. A request's need for keys is met at the next tick, so this
 /// is short; a tick with nothing due costs a few microseconds.
 const TICK_MILLIS: u32 = 50;
+/// Gauges are told once a second.
+const TICKS_PER_SHOW: u32 = 1000 / TICK_MILLIS;
 /// Said once, at the start.
 const NO_BODIES: &str = "this host (ngx_wasm_module) hands out no body before a request is let go: \
                          where a rule needs a model that only the body names, it is denied; name \
@@ -32,6 +35,8 @@ pub struct Root {
     gate: Shared,
     signatures: Signatures,
     calls: SharedCalls,
+    ticks: u32,
+    gauges: Gauges,
 }
 
 impl Root {
@@ -41,6 +46,8 @@ impl Root {
             gate: Shared::default(),
             signatures: Signatures::default(),
             calls: SharedCalls::default(),
+            ticks: 0,
+            gauges: Gauges::default(),
         }
     }
 
@@ -165,7 +172,12 @@ impl RootContext for Root {
             gate.tick(now);
         }
         self.settle();
-        effects::flush_counters();
+        meters::flush();
+        self.ticks = self.ticks.wrapping_add(1);
+        if self.ticks.is_multiple_of(TICKS_PER_SHOW) {
+            let gauges = self.gate.borrow().as_ref().map(|gate| gate.gauges(now));
+            self.gauges.show(gauges.unwrap_or_default());
+        }
     }
 
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
@@ -183,6 +195,12 @@ impl RootContext for Root {
 }
 
 impl Context for Root {
+    fn on_done(&mut self) -> bool {
+        meters::flush();
+        self.gauges.withdraw();
+        true
+    }
+
     fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _: usize) {
         let ended = self.calls.borrow_mut().ended(token);
         let Some(ticket) = ended else { return };

@@ -153,6 +153,11 @@ impl Refresh {
         }
     }
 
+    /// When the last good answer came.
+    pub fn last_good(&self) -> Option<Timestamp> {
+        self.last_good
+    }
+
     pub fn freshness(&self, now: Timestamp) -> Freshness {
         match self.last_good {
             None => Freshness::Never,

@@ -132,6 +132,11 @@ impl KeyRing {
         self.keys.is_some() && self.refresh.as_ref().is_none_or(fresh)
     }
 
+    /// When they were last fetched well; never, where they stand in the configuration.
+    pub fn fetched(&self) -> Option<Timestamp> {
+        self.refresh.as_ref()?.last_good()
+    }
+
     /// A background fetch to begin now.
     pub fn due(&mut self, now: Timestamp) -> Option<Fetch> {
         let attempt = self.refresh.as_mut()?.due(now)?;

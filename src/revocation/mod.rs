@@ -123,6 +123,16 @@ impl Revocation {
         self.refresh.may_answer_by(deadline)
     }
 
+    /// Whether there is a feed to trust.
+    pub fn is_usable(&self, now: Timestamp) -> bool {
+        self.lack(now).is_none()
+    }
+
+    /// When it was last fetched well.
+    pub fn fetched(&self) -> Option<Timestamp> {
+        self.refresh.last_good()
+    }
+
     /// How its fetches authenticate.
     pub fn auth(&self) -> Option<&Auth> {
         self.source.auth.as_ref()

@@ -195,9 +195,22 @@ impl Envoy {
         admin::stats(self.admin).await
     }
 
-    /// One counter or gauge; one that Envoy does not know (yet) counts as 0.
+    /// One counter or gauge; where there is none of that name, the sum of those whose names go on behind it with a
+    /// dot. What Envoy does not know (yet) counts as 0.
     pub async fn stat(&self, name: &str) -> Result<u64, EnvoyError> {
-        Ok(self.stats().await?.get(name).copied().unwrap_or(0))
+        let stats = self.stats().await?;
+        let goes_on = |own: &str| {
+            own.strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with('.'))
+        };
+        let below = || {
+            stats
+                .iter()
+                .filter(|(own, _)| goes_on(own))
+                .map(|(_, value)| value)
+                .sum()
+        };
+        Ok(stats.get(name).copied().unwrap_or_else(below))
     }
 
     /// The statistics in Prometheus' text format.

@@ -14,6 +14,7 @@ mod hosts;
 mod keys;
 mod leases;
 mod memory;
+mod metrics;
 mod models;
 mod oci;
 mod records;

@@ -1,0 +1,114 @@
+//! The host's metrics. What requests move is added up here and told at ticks, since each of them moves
+//! several. Counters are the VM's: plugins that share it share them.
+
+use super::abi::{self, Metric};
+use crate::metrics::{self, Gauge, OverVms};
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+/// Most requests whose own time is told at one tick.
+const MAX_TIMES: usize = 64;
+
+/// A metric of the host's, and what we have told of it.
+struct Meter {
+    id: u32,
+    /// Of a counter: what the host is behind by. Of a gauge: its value as told.
+    value: u64,
+}
+
+#[derive(Default)]
+struct Meters {
+    /// Those used so far, by name: defining one is a look-up by name over there.
+    counters: HashMap<String, Meter>,
+    own_time: Option<u32>,
+    /// In microseconds.
+    times: Vec<u64>,
+}
+
+thread_local! {
+    static METERS: RefCell<Meters> = RefCell::default();
+}
+
+/// Adds one to a counter; [`flush`] tells the host. The first time it is told at once.
+pub fn count(name: &str) {
+    METERS.with_borrow_mut(|meters| {
+        if let Some(counter) = meters.counters.get_mut(name) {
+            counter.value += 1;
+        } else if let Some(id) = abi::define_metric(Metric::Counter, name) {
+            abi::move_metric(id, 1);
+            let counter = Meter { id, value: 0 };
+            meters.counters.insert(name.to_owned(), counter);
+        }
+    });
+}
+
+/// Notes how long the filter took for the headers of a request.
+pub fn note_own_time(nanos: u64) {
+    METERS.with_borrow_mut(|meters| {
+        if meters.times.len() < MAX_TIMES {
+            meters.times.push(nanos / 1000);
+        }
+    });
+}
+
+/// Brings counters and histogram up to date; to be called at every tick.
+pub fn flush() {
+    METERS.with_borrow_mut(|meters| {
+        for counter in meters.counters.values_mut().filter(|own| own.value > 0) {
+            let by = i64::try_from(std::mem::take(&mut counter.value)).unwrap_or(i64::MAX);
+            abi::move_metric(counter.id, by);
+        }
+        if meters.times.is_empty() {
+            return;
+        }
+        let define = || abi::define_metric(Metric::Histogram, metrics::OWN_TIME);
+        if meters.own_time.is_none() {
+            meters.own_time = define();
+        }
+        let times = std::mem::take(&mut meters.times);
+        if let Some(id) = meters.own_time {
+            times.iter().for_each(|time| abi::record_metric(id, *time));
+        }
+    });
+}
+
+/// The gauges of one plugin in one VM.
+#[derive(Default)]
+pub struct Gauges(HashMap<String, (OverVms, Meter)>);
+
+impl Gauges {
+    /// Tells the host what has changed.
+    pub fn show(&mut self, gauges: Vec<Gauge>) {
+        for gauge in gauges {
+            let over_vms = gauge.over_vms;
+            if let Some((_, told)) = self.0.get_mut(&gauge.name) {
+                tell(told, gauge.value, over_vms);
+            } else if let Some(id) = abi::define_metric(Metric::Gauge, &gauge.name) {
+                let mut told = Meter { id, value: 0 };
+                tell(&mut told, gauge.value, over_vms);
+                self.0.insert(gauge.name, (over_vms, told));
+            }
+        }
+    }
+
+    /// The plugin goes: its part of the sums goes with it.
+    pub fn withdraw(&mut self) {
+        for (over_vms, told) in self.0.values_mut() {
+            if *over_vms == OverVms::Sum {
+                tell(told, 0, *over_vms);
+            }
+        }
+    }
+}
+
+fn tell(gauge: &mut Meter, value: u64, over_vms: OverVms) {
+    let (told, value) = (gauge.value.cast_signed(), value.cast_signed());
+    if value == told {
+        return;
+    }
+    match over_vms {
+        OverVms::Latest => abi::record_metric(gauge.id, value.cast_unsigned()),
+        OverVms::Sum => abi::move_metric(gauge.id, value.saturating_sub(told)),
+    }
+    gauge.value = value.cast_unsigned();
+}

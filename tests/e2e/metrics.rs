@@ -1,0 +1,215 @@
+//! What an operator sees in Prometheus: labels, levels, and that dashboard and alerts ask for what is
+//! there.
+
+use super::gateway::{Gateway, wait_until};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use testbed::envoy::{EnvoyConfig, workspace_root};
+use testbed::persona::Persona;
+use testbed::reqwest::Method;
+use testbed::stub::{Answer, Stub};
+
+/// Families by name, with the names of their labels.
+type Families = BTreeMap<String, BTreeSet<String>>;
+
+/// A gateway that uses all that has metrics.
+async fn busy(ops: &Stub) -> Gateway {
+    let (addr, tls) = (ops.addr(), ops.is_tls());
+    ops.on("/revoked.json", Answer::json(200, &json!({})));
+    let gateway = Gateway::with(|config: EnvoyConfig| {
+        config.upstream("ops", addr, tls).change_policy(|policy| {
+            policy["revocation"] =
+                json!({"cluster": "ops", "uri": "https://localhost/revoked.json"});
+        })
+    })
+    .await;
+    let (ada, carl) = (gateway.token(Persona::Ada), gateway.token(Persona::Carl));
+    assert_eq!(gateway.chat(&ada).await.status(), 200);
+    assert_eq!(gateway.chat(&carl).await.status(), 403);
+    let health = gateway.request(Method::GET, "/health").send().await;
+    assert_eq!(health.unwrap().status(), 200);
+    let bare = gateway.request(Method::GET, "/v1/models").send().await;
+    assert_eq!(bare.unwrap().status(), 401);
+    gateway
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn decisions_and_fetches_have_labels() {
+    let ops = Stub::start(&["localhost"]).await.unwrap();
+    let gateway = busy(&ops).await;
+    for line in [
+        r#"entragate_decisions{code="permitted",issuer="contoso",rule="scientists"} 1"#,
+        r#"entragate_decisions{code="denied_by_rule",issuer="contoso",rule="contractors"} 1"#,
+        r#"entragate_decisions{code="anonymous",issuer="-",rule="health"} 1"#,
+        r#"entragate_decisions{code="token_missing"} 1"#,
+        r#"entragate_verified_by{way="host"} 2"#,
+        r#"entragate_key_fetches{issuer="contoso",outcome="good"} 3"#,
+        r#"entragate_revocation_fetches{outcome="good"} "#,
+        r#"entragate_keys_unusable{issuer="contoso"} 0"#,
+        r#"entragate_revocation_unusable{} 0"#,
+        r#"entragate_own_time_us_count{} 4"#,
+    ] {
+        let shown = || async {
+            lines(&gateway)
+                .await
+                .iter()
+                .any(|own| own.starts_with(line))
+        };
+        wait_until(line, shown).await;
+    }
+    let fetched = value(&gateway, r#"entragate_keys_fetched_at{issuer="contoso"}"#).await;
+    let now = testbed::mint::now() as f64;
+    assert!((now - 60.0..=now + 1.0).contains(&fetched), "{fetched}");
+    let sum = value(&gateway, "entragate_own_time_us_sum{}").await;
+    assert!((4.0..400_000.0).contains(&sum), "{sum} µs for 4 requests");
+}
+
+/// Levels are told once a second, as a sum over the workers.
+#[tokio::test(flavor = "multi_thread")]
+async fn levels_go_up_and_down() {
+    let entra = testbed::entra::Entra::start().await.unwrap();
+    entra.set_fault(testbed::fault::Fault::Hang);
+    let gateway = Gateway::cold(entra, |config| {
+        config.change_policy(|policy| {
+            policy["wait"] = json!({"timeout": "6s"});
+            policy["cache"] = json!({"ttl": "4s"});
+        })
+    })
+    .await;
+    let level = |name: &'static str, expected: f64| {
+        let gateway = &gateway;
+        async move {
+            let reached = || async { value(gateway, name).await == expected };
+            wait_until(name, reached).await;
+        }
+    };
+    let waiting: Vec<_> = (0..5)
+        .map(|_| tokio::spawn(gateway.chat_builder(&gateway.token(Persona::Ada)).send()))
+        .collect();
+    level("entragate_parked{}", 5.0).await;
+    level(r#"entragate_keys_unusable{issuer="contoso"}"#, 3.0).await;
+    gateway.entra.set_fault(testbed::fault::Fault::None);
+    for request in waiting {
+        let _ = request.await.unwrap();
+    }
+    level("entragate_parked{}", 0.0).await;
+    level(r#"entragate_keys_unusable{issuer="contoso"}"#, 0.0).await;
+    let ada = gateway.token(Persona::Ada);
+    for _ in 0..4 {
+        gateway.chat(&ada).await;
+    }
+    let entries = || async { value(&gateway, "entragate_cache_entries{}").await >= 1.0 };
+    wait_until("a token is remembered", entries).await;
+    level("entragate_cache_entries{}", 0.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dashboard_and_alerts_ask_for_what_is_there() {
+    let ops = Stub::start(&["localhost"]).await.unwrap();
+    let gateway = busy(&ops).await;
+    let mut asked = Vec::new();
+    for file in ["alerts.yaml", "dashboard.json"] {
+        let text = fs::read_to_string(workspace_root().join("deploy/monitoring").join(file));
+        let document: serde_json::Value = serde_saphyr::from_str(&text.unwrap()).unwrap();
+        let before = asked.len();
+        expressions(&document, &mut asked);
+        assert!(asked.len() > before + 3, "{file} asks for nothing");
+    }
+    let missing = || async {
+        let families = families(&lines(&gateway).await);
+        let lacks = asked
+            .iter()
+            .flat_map(|expression| lacks(expression, &families));
+        lacks.collect::<BTreeSet<_>>()
+    };
+    let deadline = tokio::time::Instant::now() + super::gateway::SOON;
+    while !missing().await.is_empty() && tokio::time::Instant::now() < deadline {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(missing().await, BTreeSet::new());
+}
+
+/// All `expr` members, at any depth.
+fn expressions(document: &serde_json::Value, found: &mut Vec<String>) {
+    match document {
+        serde_json::Value::Object(members) => {
+            for (name, value) in members {
+                match value.as_str() {
+                    Some(text) if name == "expr" => found.push(text.to_owned()),
+                    _ => expressions(value, found),
+                }
+            }
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|own| expressions(own, found)),
+        _ => {}
+    }
+}
+
+/// What an expression asks for that no scrape has: families, and labels that none of the families it
+/// names has. Labels are what stands before `=`, `!=`, `=~` or `!~`, and in `by (…)`.
+fn lacks(expression: &str, families: &Families) -> Vec<String> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let words = expression.split(|c| !is_word(c));
+    let named: BTreeSet<&str> = words
+        .filter(|word| word.starts_with("entragate_"))
+        .collect();
+    let mut lacks: Vec<String> = named
+        .iter()
+        .filter(|family| !families.contains_key(**family))
+        .map(|family| format!("{family} in {expression}"))
+        .collect();
+    let known: BTreeSet<&str> = named
+        .iter()
+        .filter_map(|family| families.get(*family))
+        .flatten()
+        .map(String::as_str)
+        .chain(["instance"])
+        .collect();
+    let braces = expression
+        .split('{')
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}'));
+    let matched = braces.flat_map(|(inside, _)| inside.split(','));
+    let matched = matched.filter_map(|matcher| matcher.split(['=', '!']).next());
+    let grouped = expression
+        .split("by (")
+        .skip(1)
+        .filter_map(|rest| rest.split_once(')'));
+    let grouped = grouped.flat_map(|(inside, _)| inside.split(','));
+    let labels = matched.chain(grouped).map(str::trim);
+    lacks.extend(
+        labels
+            .filter(|label| !known.contains(label))
+            .map(|label| format!("label {label} in {expression}")),
+    );
+    lacks
+}
+
+async fn lines(gateway: &Gateway) -> Vec<String> {
+    let scrape = gateway.envoy.prometheus().await.unwrap();
+    let ours = scrape.lines().filter(|line| line.starts_with("entragate_"));
+    ours.map(str::to_owned).collect()
+}
+
+/// A sample's value; NaN where there is none.
+async fn value(gateway: &Gateway, sample: &str) -> f64 {
+    let lines = lines(gateway).await;
+    let found = lines
+        .iter()
+        .find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
+    found.map_or(f64::NAN, |value| value.parse().unwrap())
+}
+
+fn families(lines: &[String]) -> Families {
+    let mut families = Families::new();
+    for line in lines {
+        let (name, rest) = line.split_once('{').unwrap();
+        let labels = rest
+            .split("\",")
+            .filter_map(|label| label.split_once("=\""));
+        let family = families.entry(name.to_owned()).or_default();
+        family.extend(labels.map(|(name, _)| name.to_owned()));
+    }
+    families
+}
