@@ -161,10 +161,49 @@ impl Record {
         self.duration_ms = Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
     }
 
-    /// One line of JSON; JSON escapes what could end the line.
+    /// One line of JSON in ASCII but for letters and the like: what could end the line, move a cursor or
+    /// turn the text around is escaped.
     pub fn line(&self) -> String {
-        serde_json::to_string(self).unwrap_or_else(|_| r#"{"code":"internal"}"#.to_owned())
+        let line = serde_json::to_string(self);
+        escape(line.unwrap_or_else(|_| r#"{"code":"internal"}"#.to_owned()))
     }
+}
+
+/// Whether a character shows as nothing, or changes how others show: control characters, line and
+/// paragraph separators, marks of direction (Unicode TR36, "Trojan source"), blanks of no width.
+pub fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+/// JSON with its invisible characters as `\uXXXX`. They can stand within texts only.
+fn escape(json: String) -> String {
+    if !json.contains(is_invisible) {
+        return json;
+    }
+    let mut escaped = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if is_invisible(c) {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                escaped += &format!("\\u{unit:04x}");
+            }
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
 }
 
 impl Caller {
@@ -246,13 +285,29 @@ mod tests {
         record.deny(&Denial::NoRule);
         record.close(Some(403), Duration::from_millis(7));
         let line = record.line();
-        assert!(!line.contains(['\n', '\r']));
+        assert!(!line.contains(is_invisible), "{line}");
+        assert!(line.contains(r"h\u2028"), "{line}");
         let parsed: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(parsed["code"], "no_rule");
         assert_eq!(parsed["decision"], "deny");
         assert_eq!(parsed["upstream_status"], Value::Null);
         assert_eq!(parsed["duration_ms"], 7);
         assert!(parsed["path"].as_str().unwrap().len() <= MAX_TEXT);
+    }
+
+    #[test]
+    fn what_is_escaped_means_the_same() {
+        let text = "a\u{7f}\u{85}\u{202e}\u{2066}\u{200b}\u{feff}\u{e0041}\u{1b}é漢🦀\"\\\\u0041";
+        let mut record = Record::default();
+        record.describe_request("GET", text, "/");
+        let line = record.line();
+        assert!(!line.contains(is_invisible), "{line}");
+        assert!(
+            line.contains("é漢🦀") && line.contains(r"\udb40\udc41"),
+            "{line}"
+        );
+        let parsed: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(parsed["host"], text);
     }
 
     #[test]

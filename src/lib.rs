@@ -25,6 +25,7 @@ pub mod callout;
 pub mod config;
 pub mod credential;
 pub mod decision;
+pub mod export;
 pub mod forward;
 pub mod gate;
 #[cfg(target_family = "wasm")]

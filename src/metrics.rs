@@ -70,6 +70,22 @@ pub fn exchange(credential: &str, outcome: &'static str) -> String {
     format!("entragate.exchanges.{credential}.{outcome}")
 }
 
+/// Counts audit records that have arrived where they are exported to.
+pub const EXPORT_DELIVERED: &str = "entragate.export.delivered";
+
+/// Counts audit records that will never arrive there: they made room for newer ones, or the service
+/// has refused them.
+pub const EXPORT_LOST_NO_ROOM: &str = "entragate.export.lost.no_room";
+pub const EXPORT_LOST_REFUSED: &str = "entragate.export.lost.refused";
+
+/// Counts calls of the export by how they ended.
+pub const fn export_call(good: bool) -> &'static str {
+    match good {
+        true => "entragate.export.calls.good",
+        false => "entragate.export.calls.failed",
+    }
+}
+
 /// A level, as one VM sees it. Every worker has a VM of its own, and so has the main thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gauge {
@@ -103,6 +119,11 @@ impl Gauge {
     /// Verified tokens that are remembered.
     pub fn cache_entries(entries: usize) -> Self {
         Self::sum("entragate.cache.entries", entries)
+    }
+
+    /// Audit records that are still to be exported.
+    pub fn export_queued(records: usize) -> Self {
+        Self::sum("entragate.export.queued", records)
     }
 
     /// In how many VMs an issuer's keys may not be used: none have come yet, or they are stale.

@@ -27,6 +27,7 @@ pub use proto::StructError;
 pub use schema::schema;
 
 use crate::credential::{Credential, lease};
+use crate::export;
 use crate::forward::Forwarding;
 use crate::keys::source::KeySource;
 use crate::model::endpoint::Endpoints;
@@ -165,6 +166,8 @@ pub struct AuditSettings {
     pub log: AuditLog,
     /// Further claims to record.
     pub claims: Vec<ClaimPath>,
+    /// Where records are sent besides.
+    pub export: Option<export::Settings>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

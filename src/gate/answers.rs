@@ -7,6 +7,7 @@ use crate::callout::{Answer, Callout};
 use crate::credential::auth::{Auth, Fetch as TokenFetch, LeaseId};
 use crate::credential::lease;
 use crate::credential::wallet::Errand;
+use crate::export;
 use crate::keys::refresh::Attempt;
 use crate::keys::ring::{self, Fetch, Stage};
 use crate::metrics;
@@ -25,6 +26,8 @@ pub enum Ticket {
     },
     /// A fetch of the revocation feed.
     Revocation(Attempt),
+    /// A batch of audit records.
+    Export(export::Attempt),
     /// A fetch of a token of our own.
     Lease { id: LeaseId, attempt: Attempt },
     /// A call for a credential's value.
@@ -73,6 +76,7 @@ impl Gate {
             }
         }
         self.begin_due_credentials(now);
+        self.begin_export(now);
     }
 
     /// Makes a call with its token; without one it has failed before it began.
@@ -89,6 +93,7 @@ impl Gate {
             Ticket::Keys { .. } | Ticket::Lease { .. } => None,
             Ticket::Revocation(_) => self.revocation.as_ref()?.auth(),
             Ticket::Credential(errand) => self.wallet.auth_of(errand),
+            Ticket::Export(_) => self.exporter.as_ref()?.auth(),
         }
     }
 
@@ -106,6 +111,10 @@ impl Gate {
                 attempt,
             } => self.keys_answered(ring, stage, attempt, answer, now),
             Ticket::Revocation(attempt) => self.feed_answered(attempt, answer, now),
+            Ticket::Export(attempt) => {
+                self.export_answered(attempt, &answer, now);
+                None
+            }
             Ticket::Lease { id, attempt } => {
                 self.token_answered(id, attempt, answer, now);
                 None
@@ -198,6 +207,9 @@ impl Gate {
                     self.wallet.hurry(now);
                     if let Some(revocation) = &mut self.revocation {
                         revocation.hurry(now);
+                    }
+                    if let Some(exporter) = &mut self.exporter {
+                        exporter.hurry();
                     }
                 }
                 let text = format!("a token of the {name} is there, for {} s", life.as_secs());

@@ -12,6 +12,9 @@ impl Gate {
             Gauge::parked(parked),
             Gauge::cache_entries(self.cache.len()),
         ];
+        if let Some(exporter) = &self.exporter {
+            gauges.push(Gauge::export_queued(exporter.len()));
+        }
         for (issuer, ring) in self.config.issuers.iter().zip(&self.rings) {
             gauges.push(Gauge::keys_unusable(&issuer.name, !ring.is_usable(now)));
             let fetched = ring.fetched();

@@ -6,6 +6,7 @@ mod alone;
 mod answers;
 mod connection;
 mod credentials;
+mod export;
 mod gauges;
 mod identify;
 mod inspect;
@@ -17,10 +18,11 @@ mod waiting;
 use crate::audit::{self, Record};
 use crate::cache::TokenCache;
 use crate::callout::Callout;
-use crate::config::{AuditLog, Config};
+use crate::config::Config;
 use crate::credential::auth::Leases;
 use crate::credential::wallet::{Carried, Wallet};
 use crate::decision::{Denial, Grant};
+use crate::export::Exporter;
 use crate::forward::{self, Edit};
 use crate::keys::ring::KeyRing;
 use crate::metrics;
@@ -82,6 +84,8 @@ pub struct Call {
 pub enum Notice {
     /// Add one to the counter of that name.
     Count(String),
+    /// Add so many to it.
+    Add(&'static str, u64),
     /// An audit record, one line of JSON.
     Audit(String),
     Log(log::Level, String),
@@ -96,6 +100,9 @@ pub struct Gate {
     leases: Leases,
     revocation: Option<Revocation>,
     wallet: Wallet,
+    exporter: Option<Exporter>,
+    /// The plugin goes; nothing new is begun.
+    closing: bool,
     exchanges: HashMap<StreamId, Exchange>,
     waiting: WaitingRoom,
     inspections: Inspections,
@@ -133,6 +140,8 @@ impl Gate {
         Self {
             revocation: feed.map(|source| Revocation::new(source, now)),
             wallet: Wallet::new(&config.credentials, now),
+            exporter: config.audit.export.clone().map(Exporter::new),
+            closing: false,
             waiting: WaitingRoom::new(config.wait.requests),
             cache: TokenCache::new(config.cache),
             wanted: Wanted::by(&config),
@@ -228,15 +237,8 @@ impl Gate {
                 .push(Notice::Count(metrics::ABANDONED.to_owned()));
             return;
         }
-        let wanted = match self.config.audit.log {
-            AuditLog::All => true,
-            AuditLog::Denied => exchange.record.denied(),
-            AuditLog::Off => false,
-        };
-        if wanted {
-            exchange.record.close(status, now.since(exchange.started));
-            self.notices.push(Notice::Audit(exchange.record.line()));
-        }
+        exchange.record.close(status, now.since(exchange.started));
+        self.keep(&exchange.record, now);
     }
 
     /// A request is gone without a trace.

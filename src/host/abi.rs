@@ -88,6 +88,7 @@ unsafe extern "C" {
     ) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
+    fn proxy_done() -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
 }
 
@@ -249,6 +250,12 @@ pub fn call_foreign(name: &str, argument: &[u8]) -> Option<Vec<u8>> {
         // SAFETY: pointers and sizes describe live buffers; the host writes data and size, or neither.
         unsafe { proxy_call_foreign_function(text, name.len(), bytes, argument.len(), data, size) }
     })
+}
+
+/// Follows an `on_done` that was false. Some hosts abort on it.
+pub fn done() {
+    // SAFETY: takes nothing.
+    unsafe { proxy_done() };
 }
 
 #[derive(Clone, Copy)]

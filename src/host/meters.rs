@@ -29,13 +29,13 @@ thread_local! {
     static METERS: RefCell<Meters> = RefCell::default();
 }
 
-/// Adds one to a counter; [`flush`] tells the host. The first time it is told at once.
-pub fn count(name: &str) {
+/// Adds to a counter; [`flush`] tells the host. The first time it is told at once.
+pub fn count(name: &str, by: u64) {
     METERS.with_borrow_mut(|meters| {
         if let Some(counter) = meters.counters.get_mut(name) {
-            counter.value += 1;
+            counter.value += by;
         } else if let Some(id) = abi::define_metric(Metric::Counter, name) {
-            abi::move_metric(id, 1);
+            abi::move_metric(id, i64::try_from(by).unwrap_or(i64::MAX));
             let counter = Meter { id, value: 0 };
             meters.counters.insert(name.to_owned(), counter);
         }

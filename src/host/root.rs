@@ -37,6 +37,7 @@ pub struct Root {
     calls: SharedCalls,
     ticks: u32,
     gauges: Gauges,
+    owes_done: bool,
 }
 
 impl Root {
@@ -48,6 +49,7 @@ impl Root {
             calls: SharedCalls::default(),
             ticks: 0,
             gauges: Gauges::default(),
+            owes_done: false,
         }
     }
 
@@ -79,6 +81,10 @@ impl Root {
                 self.resume(stream);
             }
         }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.gate.borrow().as_ref().is_none_or(Gate::is_closed)
     }
 
     fn answered(&mut self, ticket: Ticket, answer: Answer) {
@@ -195,10 +201,20 @@ impl RootContext for Root {
 }
 
 impl Context for Root {
+    /// False: records are still on their way, and [`abi::done`] follows.
     fn on_done(&mut self) -> bool {
+        // Elsewhere a callout may not begin here, and nobody may say later that it is done.
+        if kind() == Kind::Envoy {
+            let now = abi::now();
+            if let Some(gate) = self.gate.borrow_mut().as_mut() {
+                gate.close(now);
+            }
+            self.settle();
+            self.owes_done = !self.is_closed();
+        }
         meters::flush();
         self.gauges.withdraw();
-        true
+        !self.owes_done
     }
 
     fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _: usize) {
@@ -208,6 +224,11 @@ impl Context for Root {
         // From here ngx_wasm_module allows no further call: what is wanted now waits for the tick.
         if kind() == Kind::Envoy {
             self.settle();
+            if self.owes_done && self.is_closed() {
+                self.owes_done = false;
+                meters::flush();
+                abi::done();
+            }
         }
     }
 }

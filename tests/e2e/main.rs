@@ -7,6 +7,7 @@ mod configuration;
 mod credentials;
 mod decisions;
 mod explain;
+mod export;
 mod forwarding;
 mod gateway;
 mod hostile;

@@ -273,7 +273,7 @@ async fn a_warm_permit_costs_few_host_calls() {
         .filter(|line| line.contains(&thread))
         .skip_while(|line| !begins(line))
         .take_while(|line| !ends(line))
-        .filter(|line| line.contains("[vm->host]") && !line.contains("proxy_increment_metric"))
+        .filter(|line| line.contains("[vm->host]") && !line.contains("_metric("))
         .collect();
     assert!((8..=12).contains(&calls.len()), "{calls:#?}");
 }

@@ -174,7 +174,7 @@ impl Bench {
             .into_iter()
             .filter_map(|notice| match notice {
                 Notice::Audit(line) => Some(serde_json::from_str(&line).expect("audit is JSON")),
-                Notice::Count(_) | Notice::Log(..) => None,
+                Notice::Count(_) | Notice::Add(..) | Notice::Log(..) => None,
             })
             .collect()
     }

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod audit;
 mod check;
 mod document;
 mod explain;
@@ -25,6 +26,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Audit(audit::Arguments),
     Check(check::Arguments),
     Explain(Box<explain::Arguments>),
     Schema(schema::Arguments),
@@ -33,6 +35,7 @@ enum Command {
 fn main() -> ExitCode {
     // A wrong use ends here, with 2.
     match Arguments::parse().command {
+        Command::Audit(arguments) => audit::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),

@@ -2,6 +2,7 @@
 //! what the reading of the shapes has lost is not complained about twice.
 
 mod around;
+mod audit;
 mod auth;
 mod credentials;
 mod endpoints;
@@ -60,7 +61,7 @@ pub(super) fn compile(
         let issuers = issuers.as_ref().map_or(&[][..], Vec::as_slice);
         replies::compile(&wire.replies, issuers, findings)
     };
-    let audit = replies::audit(&wire.audit, findings);
+    let audit = audit::compile(&wire.audit, &mut auths, findings);
     let revocation = revocation::compile(wire.revocation.as_ref(), &mut auths, findings);
     let (issuers, sources): (Vec<_>, Vec<_>) = issuers?.into_iter().unzip();
     let (credentials, policy) = (credentials?, policy?);

@@ -1,9 +1,8 @@
-//! `replies` and `audit`: what a decision looks like to the caller, and to those who keep watch.
+//! `replies`: what a decision looks like to the caller.
 
 use super::super::error::{Findings, Reported};
-use super::super::wire::{self, service};
-use super::super::{AuditLog, AuditSettings};
-use super::{each, optional, resource, text};
+use super::super::wire;
+use super::{optional, resource, text};
 use crate::keys::source::KeySource;
 use crate::reply::{Detail, ReplyStyle};
 use crate::token::issuer::Issuer;
@@ -33,24 +32,5 @@ pub(super) fn compile(
             Some(wire::Detail::Minimal) => Detail::Minimal,
         },
         protected_resource: resource?.map(Arc::new),
-    })
-}
-
-pub(super) fn audit(
-    audit: &service::Audit,
-    findings: &mut Findings,
-) -> Result<AuditSettings, Reported> {
-    Ok(AuditSettings {
-        log: match audit.log {
-            None | Some(service::Log::All) => AuditLog::All,
-            Some(service::Log::Denied) => AuditLog::Denied,
-            Some(service::Log::Off) => AuditLog::Off,
-        },
-        claims: each(
-            &audit.claims,
-            "audit.claims",
-            findings,
-            |claim, at, findings| text::claim_path(claim, at, findings),
-        )?,
     })
 }

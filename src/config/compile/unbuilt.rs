@@ -35,11 +35,6 @@ pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
     refuse(waits, "forward.scale_up_timeout", "scale-up timeouts");
     refuse(filters, "forward.filter_models", "filtered lists of models");
 
-    refuse(
-        wire.audit.export.is_some(),
-        "audit.export",
-        "exports of audit records",
-    );
     refuse(wire.usage == Some(true), "usage", "records of token usage");
 }
 

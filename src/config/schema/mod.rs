@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(schema["additionalProperties"], false);
         let text = schema.to_string();
         assert!(!text.contains("\"null\""), "{schema:#}");
-        assert!(!text.contains("\"format\""), "{schema:#}");
+        assert!(!text.contains("\"format\":\""), "{schema:#}");
         for (name, definition) in schema["$defs"].as_object().unwrap() {
             let open =
                 definition["type"] == "object" && definition["additionalProperties"] != false;

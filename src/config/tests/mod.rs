@@ -83,7 +83,9 @@ fn set(config: &mut Value, pointer: &str, value: Value) {
 
 fn environment(name: &str) -> Option<String> {
     match name {
-        "HF_TOKEN_READ" | "VAULT_TOKEN" | "HF_OAUTH_SECRET" => Some("hf_environmentsecret".into()),
+        "HF_TOKEN_READ" | "VAULT_TOKEN" | "HF_OAUTH_SECRET" | "MONITOR_TOKEN" => {
+            Some("hf_environmentsecret".into())
+        }
         "EMPTY" => Some(String::new()),
         "BROKEN" => Some("hf_environmentsecret\n".into()),
         _ => None,

@@ -113,7 +113,6 @@ fn the_contract_s_example_lacks_only_what_is_not_built() {
     assert_eq!(
         paths,
         [
-            "audit.export",
             "forward.filter_models",
             "forward.remap_upstream_auth",
             "forward.remap_upstream_unavailable",

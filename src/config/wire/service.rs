@@ -89,13 +89,14 @@ pub(in crate::config) enum Log {
 #[derive(Debug, Deserialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "audit exports are not built yet")]
 pub(in crate::config) struct Export {
     /// Envoy cluster that takes the records.
     pub cluster: String,
     /// Its address.
     pub uri: String,
-    /// How many records make a batch. Default: 100.
+    /// What the service takes. Default: json.
+    pub format: Option<ExportFormat>,
+    /// Most records of one call; as many begin one at once. Default: 100.
     pub batch: Option<u64>,
     /// Longest wait before a smaller batch is sent. Default: 5s.
     pub every: Option<Span>,
@@ -103,6 +104,18 @@ pub(in crate::config) struct Export {
     pub timeout: Option<Span>,
     /// Who we are to that service.
     pub auth: Option<Auth>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub(in crate::config) enum ExportFormat {
+    /// An array of the records.
+    Json,
+    /// Azure Monitor's Logs Ingestion API: the same, with `TimeGenerated`.
+    AzureMonitor,
+    /// OTLP/HTTP with JSON: log records, whose attributes are the members.
+    Otlp,
 }
 
 /// How a callout of our own authenticates. Tokens are renewed ahead of expiry and never logged.

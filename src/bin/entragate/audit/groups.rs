@@ -1,0 +1,114 @@
+//! Records added up by one of their members.
+
+use super::table::printable;
+use super::tokens;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+/// Most groups that are told apart; a log can name any number of models.
+const MAX_GROUPS: usize = 10_000;
+
+pub struct Groups {
+    member: &'static str,
+    groups: HashMap<String, Sums>,
+    /// Those for whom there was no room.
+    rest: Sums,
+    without: Sums,
+}
+
+#[derive(Clone, Default)]
+struct Sums {
+    permitted: u64,
+    denied: u64,
+    tokens: u64,
+    /// Permitted requests whose usage is not known.
+    unknown: u64,
+}
+
+impl Groups {
+    pub fn by(member: &'static str) -> Self {
+        Self {
+            member,
+            groups: HashMap::new(),
+            rest: Sums::default(),
+            without: Sums::default(),
+        }
+    }
+
+    pub fn add(&mut self, record: &Value) {
+        let is_full = self.groups.len() >= MAX_GROUPS;
+        let sums = match record[self.member].as_str() {
+            None => &mut self.without,
+            Some(name) if is_full && !self.groups.contains_key(name) => &mut self.rest,
+            Some(name) => self.groups.entry(name.to_owned()).or_default(),
+        };
+        sums.add(record);
+    }
+
+    /// The largest first.
+    pub fn write(self, is_json: bool, output: &mut impl Write) -> io::Result<()> {
+        let mut groups: Vec<(Option<String>, Sums)> = Vec::new();
+        groups.extend(
+            self.groups
+                .into_iter()
+                .map(|(name, sums)| (Some(name), sums)),
+        );
+        groups.push((None, self.without));
+        groups.sort_by(|(a, one), (b, other)| other.count().cmp(&one.count()).then(a.cmp(b)));
+        if self.rest.count() > 0 {
+            groups.push((Some("(others)".to_owned()), self.rest));
+        }
+        groups.retain(|(_, sums)| sums.count() > 0);
+        if !is_json {
+            let name = self.member.to_uppercase();
+            writeln!(
+                output,
+                "{:>9}  {:>9}  {:>12}  {:>8}  {name}",
+                "PERMITTED", "DENIED", "TOKENS", "UNKNOWN"
+            )?;
+        }
+        for (name, sums) in groups {
+            let Sums {
+                permitted,
+                denied,
+                tokens,
+                unknown,
+            } = sums;
+            match is_json {
+                true => {
+                    let group = json!({self.member: name, "permitted": permitted, "denied": denied,
+                                       "tokens": tokens, "usage_unknown": unknown});
+                    writeln!(output, "{group}")?;
+                }
+                false => {
+                    let name = name.unwrap_or_else(|| "-".to_owned());
+                    let name = printable(&name);
+                    writeln!(
+                        output,
+                        "{permitted:>9}  {denied:>9}  {tokens:>12}  {unknown:>8}  {name}"
+                    )?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Sums {
+    fn add(&mut self, record: &Value) {
+        let is_permitted = record["decision"] == "permit";
+        match is_permitted {
+            true => self.permitted += 1,
+            false => self.denied += 1,
+        }
+        match tokens(record) {
+            Some(tokens) => self.tokens = self.tokens.saturating_add(tokens),
+            None => self.unknown += u64::from(is_permitted),
+        }
+    }
+
+    const fn count(&self) -> u64 {
+        self.permitted + self.denied
+    }
+}

@@ -1,0 +1,148 @@
+//! The audit records among the lines of a log.
+
+use serde_json::Value;
+use std::io::{self, BufRead, Read};
+
+/// Longest line that is looked at; records are much shorter.
+const MAX_LINE: u64 = 1 << 20;
+
+/// The records of a log, in order. Lines without one are passed over.
+pub struct Lines<R> {
+    input: R,
+    line: Vec<u8>,
+}
+
+impl<R: BufRead> Lines<R> {
+    pub fn of(input: R) -> Self {
+        let line = Vec::new();
+        Self { input, line }
+    }
+
+    /// False: there are no more. What a line has beyond its bound is passed over.
+    fn read(&mut self) -> io::Result<bool> {
+        self.line.clear();
+        let read = self
+            .input
+            .by_ref()
+            .take(MAX_LINE)
+            .read_until(b'\n', &mut self.line)?;
+        if read as u64 == MAX_LINE && !self.line.ends_with(b"\n") {
+            self.line.clear();
+            self.input.skip_until(b'\n')?;
+        }
+        Ok(read > 0)
+    }
+}
+
+impl<R: BufRead> Iterator for Lines<R> {
+    type Item = io::Result<Value>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.read() {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => return Some(Err(error)),
+            }
+            if let Some(record) = record(&String::from_utf8_lossy(&self.line)) {
+                return Some(Ok(record));
+            }
+        }
+    }
+}
+
+/// The record that a line is, or ends with behind Envoy's `wasm log`; also where the whole line
+/// stands in a member of a JSON object, as container runtimes and Envoy's JSON log write it. What a
+/// caller can put into the middle of an access log's line is no record.
+fn record(line: &str) -> Option<Value> {
+    let line = line.trim();
+    if !line.starts_with('{') {
+        return logged(line);
+    }
+    let object: Value = serde_json::from_str(line).ok()?;
+    if is_record(&object) {
+        return Some(object);
+    }
+    ["log", "message", "msg"]
+        .iter()
+        .find_map(|member| logged(object[*member].as_str()?.trim()))
+}
+
+fn logged(line: &str) -> Option<Value> {
+    let (before, after) = line.split_once("wasm log ")?;
+    let (plugin, _) = after.split_once(": {")?;
+    if before.contains('"') || plugin.contains(['"', ':']) {
+        return None;
+    }
+    let record = serde_json::from_str(after.get(plugin.len() + 2..)?).ok()?;
+    is_record(&record).then_some(record)
+}
+
+fn is_record(value: &Value) -> bool {
+    ["time", "request_id", "code", "decision", "policy"]
+        .iter()
+        .all(|member| value[*member].is_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn sample() -> String {
+        json!({"time": "t", "request_id": "r", "code": "permitted", "decision": "permit",
+               "policy": "p", "path": "/ wasm log x: {"})
+        .to_string()
+    }
+
+    fn read(log: &str) -> usize {
+        Lines::of(log.as_bytes()).map(Result::unwrap).count()
+    }
+
+    #[test]
+    fn finds_records_however_the_log_wraps_them() {
+        let sample = sample();
+        let envoy = format!(
+            "[2026-11-23 01:00:00.000][12][info][wasm] [source/extensions/common/wasm/context.cc:1195] \
+             wasm log entragate entragate entragate: {sample}"
+        );
+        for line in [
+            sample.clone(),
+            envoy.clone(),
+            format!("2026-11-23T01:00:00Z stderr F {envoy}"),
+            json!({"log": format!("{envoy}\n"), "stream": "stderr"}).to_string(),
+            json!({"level": "info", "message": format!("wasm log a a: {sample}")}).to_string(),
+        ] {
+            assert_eq!(read(&line), 1, "{line}");
+            assert_eq!(
+                read(&format!("noise\n{line}\r\n\n{{}}\n{line}")),
+                2,
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_caller_writes_into_other_lines_is_no_record() {
+        let sample = sample();
+        for line in [
+            format!(r#"[t] "GET /{sample} HTTP/1.1" 403 - "curl" "id" "host" "-""#),
+            format!(r#"[t] "GET / HTTP/1.1" 403 - "wasm log a a: {sample}""#),
+            format!(r#"[t] "GET / HTTP/1.1" 403 - "x" wasm log a a: {sample}"#),
+            json!({"path": sample, "user_agent": format!("wasm log a a: {sample}")}).to_string(),
+            json!({"path": "/", "code": "permitted"}).to_string(),
+        ] {
+            assert_eq!(read(&line), 0, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_line_without_end_costs_no_memory_and_hides_nothing_behind_it() {
+        let endless = io::repeat(b'x').take(5 << 20);
+        let log = endless.chain(io::Cursor::new(format!("\n{}\n", sample())));
+        let mut lines = Lines::of(io::BufReader::new(log));
+        assert!(lines.next().unwrap().is_ok());
+        assert!(lines.line.capacity() <= 4 << 20);
+        assert!(lines.next().is_none());
+    }
+}

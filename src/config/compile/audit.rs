@@ -1,0 +1,89 @@
+//! `audit`: what is recorded of each decision, and where records go.
+
+use super::super::error::{Findings, Reported};
+use super::super::path;
+use super::super::problem::Problem;
+use super::super::wire::service as wire;
+use super::super::{AuditLog, AuditSettings};
+use super::auth::Auths;
+use super::text::{self, HOUR, MILLISECOND};
+use super::{each, optional};
+use crate::callout::Target;
+use crate::export::{Format, Settings};
+use std::time::Duration;
+
+const EXPORT: &str = "audit.export";
+const BATCH: usize = 100;
+/// As many as are queued at most.
+const LARGEST_BATCH: usize = 10_000;
+const EVERY: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(super) fn compile(
+    audit: &wire::Audit,
+    auths: &mut Auths<'_>,
+    findings: &mut Findings,
+) -> Result<AuditSettings, Reported> {
+    let export = optional(audit.export.as_ref(), |wire| export(wire, auths, findings));
+    let claims = each(
+        &audit.claims,
+        "audit.claims",
+        findings,
+        |claim, at, findings| text::claim_path(claim, at, findings),
+    );
+    Ok(AuditSettings {
+        log: match audit.log {
+            None | Some(wire::Log::All) => AuditLog::All,
+            Some(wire::Log::Denied) => AuditLog::Denied,
+            Some(wire::Log::Off) => AuditLog::Off,
+        },
+        claims: claims?,
+        export: export?,
+    })
+}
+
+fn export(
+    wire: &wire::Export,
+    auths: &mut Auths<'_>,
+    findings: &mut Findings,
+) -> Result<Settings, Reported> {
+    let cluster = text::filled(&wire.cluster, &path::member(EXPORT, "cluster"), findings);
+    let target = Target::parse(&wire.cluster, &wire.uri)
+        .map_err(|error| findings.add(path::member(EXPORT, "uri"), Problem::BadUri(error)));
+    let format = format(wire, findings);
+    let at = |field| (EXPORT, field);
+    let batch = text::number(wire.batch, BATCH, 1..=LARGEST_BATCH, at("batch"), findings);
+    let bounds = MILLISECOND..=HOUR;
+    let every = text::duration(wire.every, EVERY, bounds.clone(), at("every"), findings);
+    let timeout = text::duration(wire.timeout, TIMEOUT, bounds, at("timeout"), findings);
+    let auth = optional(wire.auth.as_ref(), |wire| {
+        auths.compile(wire, &path::member(EXPORT, "auth"), findings)
+    });
+    cluster?;
+    Ok(Settings {
+        target: target?,
+        format: format?,
+        batch: batch?,
+        every: every?,
+        timeout: timeout?,
+        auth: auth?,
+    })
+}
+
+/// Azure Monitor takes an array without `TimeGenerated` too, and shows nothing of it.
+fn format(wire: &wire::Export, findings: &mut Findings) -> Result<Format, Reported> {
+    match wire.format {
+        None if wire
+            .uri
+            .to_ascii_lowercase()
+            .contains("/datacollectionrules/") =>
+        {
+            let rule =
+                "is an address of Azure Monitor's Logs Ingestion; write format: azure_monitor";
+            Err(findings.add(path::member(EXPORT, "uri"), Problem::BadText { rule }))
+        }
+        None | Some(wire::ExportFormat::Json) => Ok(Format::Json),
+        Some(wire::ExportFormat::AzureMonitor) => Ok(Format::AzureMonitor),
+        Some(wire::ExportFormat::Otlp) => Ok(Format::Otlp),
+    }
+}

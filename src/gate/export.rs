@@ -1,0 +1,130 @@
+//! Where audit records go: to the host's log, and to the service they are exported to.
+
+use super::answers::Ticket;
+use super::{Gate, Notice};
+use crate::audit::Record;
+use crate::callout::Answer;
+use crate::config::AuditLog;
+use crate::export::{Attempt, Losses, Progress};
+use crate::metrics;
+use crate::time::Timestamp;
+use log::Level;
+
+impl Gate {
+    /// Keeps a record. What is exported is every decision, whatever the log shows.
+    pub(super) fn keep(&mut self, record: &Record, now: Timestamp) {
+        let logged = match self.config.audit.log {
+            AuditLog::All => true,
+            AuditLog::Denied => record.denied(),
+            AuditLog::Off => false,
+        };
+        if !logged && self.exporter.is_none() {
+            return;
+        }
+        let line = record.line();
+        if let Some(exporter) = &mut self.exporter {
+            exporter.push(line.clone(), now);
+        }
+        if logged {
+            self.notices.push(Notice::Audit(line));
+        }
+    }
+
+    /// Begins the export's next call, if one is due.
+    pub(super) fn begin_export(&mut self, now: Timestamp) {
+        let Some(exporter) = &mut self.exporter else {
+            return;
+        };
+        if let Some(losses) = exporter.take_losses(now) {
+            self.notices.extend(complaints(losses));
+        }
+        if self.closing || self.leases.is_coming(exporter.auth(), now) {
+            return;
+        }
+        if let Some((attempt, callout)) = exporter.due(now) {
+            self.call(Ticket::Export(attempt), callout, now);
+        }
+    }
+
+    pub(super) fn export_answered(&mut self, attempt: Attempt, answer: &Answer, now: Timestamp) {
+        let Some(exporter) = &mut self.exporter else {
+            return;
+        };
+        let progress = exporter.answered(attempt, answer, now);
+        let queued = exporter.len();
+        let good = matches!(progress, Progress::Delivered { .. });
+        let log = match progress {
+            Progress::Late => return,
+            Progress::Delivered { records, recovered } => {
+                self.notices
+                    .push(Notice::Add(metrics::EXPORT_DELIVERED, records));
+                let text = format!("audit export: records arrive again, {queued} are queued");
+                recovered.then_some((Level::Info, text))
+            }
+            Progress::Failed { trouble, first } => {
+                let text = format!(
+                    "audit export: {trouble}; {queued} records are queued, and tried again with \
+                     growing pauses"
+                );
+                first.then_some((Level::Warn, text))
+            }
+            Progress::Refused { status } => {
+                let text =
+                    format!("audit export: the service refuses records for good: status {status}");
+                Some((Level::Error, text))
+            }
+        };
+        let count = Notice::Count(metrics::export_call(good).to_owned());
+        self.notices.push(count);
+        self.notices
+            .extend(log.map(|(level, text)| Notice::Log(level, text)));
+        match self.closing {
+            // One failure ends it: there is no time for more.
+            true if good => self.empty_export(now),
+            true => {}
+            false => self.begin_export(now),
+        }
+    }
+
+    /// The plugin goes: begins to send what is left of the records. To be followed by
+    /// [`Gate::take_calls`] and answers as ever, until [`Gate::is_closed`].
+    pub fn close(&mut self, now: Timestamp) {
+        self.closing = true;
+        self.empty_export(now);
+    }
+
+    /// Whether nothing more can be done for the records that are left.
+    pub fn is_closed(&self) -> bool {
+        let is_idle = |exporter: &crate::export::Exporter| !exporter.is_calling();
+        self.closing && self.exporter.as_ref().is_none_or(is_idle)
+    }
+
+    fn empty_export(&mut self, now: Timestamp) {
+        let last_call = self.exporter.as_mut().and_then(|own| own.last_call(now));
+        if let Some((attempt, callout)) = last_call {
+            self.call(Ticket::Export(attempt), callout, now);
+        }
+    }
+}
+
+fn complaints(losses: Losses) -> Vec<Notice> {
+    let Losses { no_room, refused } = losses;
+    let told = [
+        (
+            no_room,
+            metrics::EXPORT_LOST_NO_ROOM,
+            "the queue is full, and newer ones need the room",
+        ),
+        (
+            refused,
+            metrics::EXPORT_LOST_REFUSED,
+            "the service has refused them",
+        ),
+    ];
+    let notices = told.into_iter().filter(|(records, ..)| *records > 0);
+    let notices = notices.flat_map(|(records, name, why)| {
+        let text = format!("audit export: {records} records are lost: {why}");
+        [Notice::Add(name, records), Notice::Log(Level::Error, text)]
+    });
+    notices.collect()
+}
