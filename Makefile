@@ -38,7 +38,7 @@ bench: build envoy ## compare with Envoy's native filters, into bench/RESULTS.md
 build: ## build the filter: target/wasm32-wasip1/release/entragate.wasm
 	@tools/wasm-target.sh $(TARGET)
 	@echo "==> build: the filter, for $(TARGET)"
-	@CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="$$(tools/remap.sh)" cargo build --release --locked --lib --target $(TARGET)
+	@WRAPPED_RUSTC_WRAPPER="$${RUSTC_WRAPPER:-}" RUSTC_WRAPPER="$(CURDIR)/tools/rustc-remapped.sh" cargo build --release --locked --lib --target $(TARGET)
 	@echo "    $(WASM): $$(wc -c < $(WASM)) bytes"
 
 lint: ## check formatting, clippy (native and wasm), the docs, and the dependencies' licences and sources
