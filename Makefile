@@ -12,11 +12,17 @@ WASM   := target/$(TARGET)/release/entragate.wasm
 
 # `make lint ADVISORIES=required` fails where the advisory database cannot be fetched, instead of saying so and going on.
 ADVISORIES ?= optional
+# How many times over `make chaos` does what `make test` does once; how long `make soak` and each target of `make fuzz`
+# run; the files that `make mutants` is about (empty: token/, keys/, policy/, decision).
+CHAOS_TIMES  ?= 5
+SOAK_SECONDS ?= 600
+FUZZ_SECONDS ?= 60
+MUTANTS      ?=
 
 # `make push IMAGE=registry.example/entragate:0.1.0`; FORM=oci pushes the other form. What skopeo needs besides: SKOPEO_FLAGS.
 FORM ?= oci-compat
 
-.PHONY: help run test bench build lint fmt docs oci push reproducible release envoy clients registry clean
+.PHONY: help run test bench build hooks chaos soak fuzz mutants lint fmt docs oci push reproducible release envoy clients registry clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,7 +31,7 @@ run: build envoy ## start the gateway in a real Envoy, with stand-ins for Entra 
 	@echo "==> run: stand-ins, and Envoy with the filter (Ctrl-C stops them)"
 	@cargo run --locked -p testbed -- run
 
-test: build envoy clients registry ## run every test: native, and end to end with a real Envoy and real clients
+test: build hooks envoy clients registry ## run every test: native, and end to end with a real Envoy and real clients
 	@echo "==> test: cargo test --workspace"
 	@cargo test --workspace --locked
 
@@ -41,6 +47,23 @@ build: ## build the filter: target/wasm32-wasip1/release/entragate.wasm
 	@WRAPPED_RUSTC_WRAPPER="$${RUSTC_WRAPPER:-}" RUSTC_WRAPPER="$(CURDIR)/tools/rustc-remapped.sh" cargo build --release --locked --lib --target $(TARGET)
 	@echo "    $(WASM): $$(wc -c < $(WASM)) bytes"
 
+hooks: ## build the filter with hooks for the tests, which nothing that ships has
+	@tools/wasm-target.sh $(TARGET)
+	@echo "==> hooks: the filter with test hooks, for $(TARGET)"
+	@cargo build --profile hooks --locked --lib --features test-hooks --target $(TARGET)
+
+chaos: build hooks envoy ## let everything around a real Envoy go wrong, CHAOS_TIMES (5) times over
+	@CHAOS_TIMES=$(CHAOS_TIMES) cargo test --locked --test chaos -- --nocapture --test-threads 1
+
+soak: hooks envoy ## mixed traffic of 50,000 identities for SOAK_SECONDS (600); memory must settle
+	@SOAK_SECONDS=$(SOAK_SECONDS) cargo test --locked --test soak -- --nocapture
+
+fuzz: ## fuzz each target for FUZZ_SECONDS (60)
+	@tools/fuzz.sh $(FUZZ_SECONDS)
+
+mutants: ## mutation tests of what decides, or of MUTANTS="file …" (hours for all of it)
+	@tools/mutants.sh $(MUTANTS)
+
 lint: ## check formatting, clippy (native and wasm), the docs, and the dependencies' licences and sources
 	@tools/wasm-target.sh $(TARGET)
 	@tools/need-component.sh rustfmt clippy
@@ -50,6 +73,7 @@ lint: ## check formatting, clippy (native and wasm), the docs, and the dependenc
 	@cargo clippy --workspace --all-targets --locked -- -D warnings
 	@echo "==> lint: clippy, $(TARGET)"
 	@cargo clippy --locked --lib --target $(TARGET) -- -D warnings
+	@cargo clippy --locked --lib --target $(TARGET) --features test-hooks -- -D warnings
 	@echo "==> lint: rustdoc"
 	@RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --workspace --locked
 	@tools/deny.sh $(ADVISORIES)

@@ -11,6 +11,8 @@ mod alone;
 mod calls;
 mod crypto;
 mod effects;
+#[cfg(feature = "test-hooks")]
+mod hooks;
 mod http;
 mod kind;
 mod memory;

@@ -23,18 +23,19 @@ pub const fn hash(algorithm: Algorithm) -> Option<&'static str> {
 
 /// The question for a token and a key. `None`: the signature can't hold, whoever is asked.
 pub fn question(token: &Unverified<'_>, key: &Key) -> Option<Vec<u8>> {
-    let hash = hash(token.algorithm).filter(|_| key.serves(token.algorithm))?;
-    let signature = match token.algorithm {
-        Algorithm::Es256 => &ecdsa::<32>(&token.signature)?,
-        Algorithm::Es384 => &ecdsa::<48>(&token.signature)?,
-        _ => &token.signature,
+    let text = token.signing_input.as_bytes();
+    ask(token.algorithm, key, &token.signature, text)
+}
+
+/// The same for any text.
+pub fn ask(algorithm: Algorithm, key: &Key, signature: &[u8], text: &[u8]) -> Option<Vec<u8>> {
+    let hash = hash(algorithm).filter(|_| key.serves(algorithm))?;
+    let signature = match algorithm {
+        Algorithm::Es256 => &ecdsa::<32>(signature)?[..],
+        Algorithm::Es384 => &ecdsa::<48>(signature)?[..],
+        _ => signature,
     };
-    let fields = [
-        hash.as_bytes(),
-        &key.spki,
-        signature,
-        token.signing_input.as_bytes(),
-    ];
+    let fields = [hash.as_bytes(), &key.spki, signature, text];
     let size: usize = fields.iter().map(|field| field.len() + 6).sum();
     let mut question = Vec::with_capacity(size);
     for (number, field) in (1..).zip(fields) {

@@ -116,7 +116,8 @@ fn check_header(header: &Map<String, Value>) -> Result<Algorithm, Denial> {
 
 /// Members with registered meanings have their registered forms (RFC 7515 §4.1, OpenID Connect Core
 /// §2), though we use none of these: jwt-simple takes no others, and a token must mean the same
-/// whoever checks its signature. Nor does it take a key (`jwk`); its own `salt` is no part of a JWS.
+/// whoever checks its signature. Nor does it take a key (`jwk`); its own `salt` is no part of a JWS,
+/// and neither is compression (`zip`, RFC 8725 §3.6).
 fn check_forms(header: &Map<String, Value>, claims: &Map<String, Value>) -> Result<(), Denial> {
     let text = |value: Option<&Value>| value.is_none_or(Value::is_string);
     let texts = |value: &Value| {
@@ -127,7 +128,8 @@ fn check_forms(header: &Map<String, Value>, claims: &Map<String, Value>) -> Resu
     let header_is_fit = names.iter().all(|name| text(header.get(*name)))
         && header.get("x5c").is_none_or(texts)
         && !header.contains_key("jwk")
-        && !header.contains_key("salt");
+        && !header.contains_key("salt")
+        && !header.contains_key("zip");
     if !header_is_fit {
         return Err(Denial::TokenMalformed(
             "a member of its header has a form or a meaning that no access token's has",

@@ -30,7 +30,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use binary::{find as find_binary, wasm_path, workspace_root};
+pub use binary::{find as find_binary, hooks_path, wasm_path, workspace_root};
 pub use config::EnvoyConfig;
 use log::Log;
 use process::Process;

@@ -94,6 +94,11 @@ const CATALOGUE: &[(&str, &str, &str)] = &[
         "s3_6_a_compressed_payload_is_never_inflated",
     ),
     (
+        "RFC 8725 §3.6 said compression",
+        "attacks/encoding.rs",
+        "s3_6_a_token_that_says_it_is_compressed_is_refused",
+    ),
+    (
         "RFC 8725 §3.7 UTF-8",
         "attacks/encoding.rs",
         "s3_7_only_utf_8_is_json",

@@ -40,6 +40,15 @@ fn s3_6_a_compressed_payload_is_never_inflated() {
 }
 
 #[test]
+fn s3_6_a_token_that_says_it_is_compressed_is_refused() {
+    // Even where the payload is plain: another reader might inflate it.
+    for value in [json!("DEF"), json!(true), json!(null)] {
+        let found = code(&ada().header("zip", value.clone()).build());
+        assert_eq!(found, "token_malformed", "{value}");
+    }
+}
+
+#[test]
 fn s3_7_only_utf_8_is_json() {
     let claims = ada().claims_value().to_string();
     let utf_16: Vec<u8> = claims.encode_utf16().flat_map(u16::to_le_bytes).collect();

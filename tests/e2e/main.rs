@@ -22,3 +22,5 @@ mod records;
 mod revocation;
 mod signatures;
 mod smuggling;
+mod trap;
+mod vectors;

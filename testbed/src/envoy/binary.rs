@@ -27,6 +27,14 @@ pub fn wasm_path() -> PathBuf {
         .join("wasm32-wasip1/release/entragate.wasm")
 }
 
+/// The filter with test hooks, which `make hooks` leaves beside the other.
+pub fn hooks_path() -> PathBuf {
+    let target = env::var_os("CARGO_TARGET_DIR").map_or("target".into(), PathBuf::from);
+    workspace_root()
+        .join(target)
+        .join("wasm32-wasip1/hooks/entragate.wasm")
+}
+
 /// Envoy 1.40: `ENVOY`, else `.tools/envoy` in the workspace, else `envoy` on the PATH.
 pub fn find() -> Result<PathBuf, EnvoyError> {
     if let Some(path) = env::var_os("ENVOY") {

@@ -27,6 +27,7 @@ pub struct EnvoyConfig {
     document: Value,
     environment: Vec<(String, String)>,
     concurrency: u32,
+    drain_time: u32,
     log_level: String,
     log_path: Option<PathBuf>,
 }
@@ -72,6 +73,7 @@ impl EnvoyConfig {
             document,
             environment: Vec::new(),
             concurrency: 2,
+            drain_time: 600,
             log_level: "info".into(),
             log_path: None,
         };
@@ -176,6 +178,12 @@ impl EnvoyConfig {
         self
     }
 
+    /// How many seconds a replaced listener serves on; 600, as is Envoy's way, unless told otherwise.
+    pub fn drain_time(mut self, seconds: u32) -> Self {
+        self.drain_time = seconds;
+        self
+    }
+
     /// Envoy's log level; `info` unless told otherwise. Audit records need `info` of the wasm component, which stays.
     pub fn log_level(mut self, level: &str) -> Self {
         self.log_level = level.to_owned();
@@ -217,6 +225,7 @@ impl EnvoyConfig {
             // Many Envoys at once: no shared memory, no base id to collide on.
             .arg("--disable-hot-restart")
             .args(["--concurrency", &self.concurrency.to_string()])
+            .args(["--drain-time-s", &self.drain_time.to_string()])
             .args(["--log-level", &self.log_level]);
         if !["trace", "debug"].contains(&self.log_level.as_str()) {
             command.args(["--component-log-level", "wasm:info"]);

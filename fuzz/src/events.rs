@@ -1,0 +1,296 @@
+//! The gate under any order of events: nothing is forwarded that was not permitted, nothing is
+//! permitted but the one genuine token in time, and what is open stays bounded.
+
+use super::{TENANT, jwk, load};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
+use entragate::callout::{Answer, CalloutError};
+use entragate::config::Config;
+use entragate::gate::{Call, Gate, Ruling, Step, StreamId};
+use entragate::keys::jwk::Key;
+use entragate::request::Headers;
+use entragate::time::Timestamp;
+use entragate::token::jws::Unverified;
+use entragate::token::signature::{CheckedBy, SignatureCheck};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+const START: u64 = 1_795_000_000;
+const EXPIRES: u64 = START + 4000;
+const SKEW: Duration = Duration::from_secs(60);
+const MAX_STALE: Duration = Duration::from_secs(3600);
+const CREDENTIAL: &str = "credential";
+const GOOD_BODY: &[u8] = br#"{"model":"good/one","stream":false}"#;
+const BAD_BODY: &[u8] = br#"{"model":"bad/one","stream":false}"#;
+
+static SETTINGS: LazyLock<Config> = LazyLock::new(|| {
+    load(&json!({
+        "issuers": [{
+            "name": "contoso", "entra": {"tenants": [TENANT]}, "audiences": ["a"],
+            "jwks": {"cluster": "entra", "refresh": "10m", "max_stale": "1h", "cooldown": "5s"},
+        }],
+        "cache": {"entries": 2, "ttl": "30s"},
+        "wait": {"requests": 3, "timeout": "2s"},
+        "credentials": [{"name": "c", "value": CREDENTIAL}],
+        "rules": [
+            {"name": "health", "match": {"paths": ["/health"]}, "anonymous": true},
+            {"name": "chat", "match": {"paths": ["/chat"], "models": ["good/*"]}, "require": {"role": "R"}, "credential": "c"},
+            {"name": "plain", "match": {"paths": ["/plain"]}, "require": {"role": "R"}, "credential": "c"},
+        ],
+    }))
+});
+
+/// Ada's token, that the issuer signed.
+static GENUINE: LazyLock<String> = LazyLock::new(|| token("k", "R", EXPIRES));
+
+fn token(kid: &str, role: &str, expires: u64) -> String {
+    let header = json!({"alg": "RS256", "typ": "JWT", "kid": kid});
+    let claims = json!({
+        "iss": format!("https://login.microsoftonline.com/{TENANT}/v2.0"), "tid": TENANT, "aud": "a", "oid": "o",
+        "sub": "s", "azp": "c", "scp": "x", "ver": "2.0", "roles": [role], "iat": START, "nbf": START, "exp": expires,
+    });
+    let segment = |value: &serde_json::Value| BASE64URL.encode(value.to_string());
+    format!("{}.{}.AAAA", segment(&header), segment(&claims))
+}
+
+/// Holds for the genuine token alone, with the issuer's own key.
+struct OnlyGenuine;
+
+impl SignatureCheck for OnlyGenuine {
+    fn check(&self, token: &Unverified<'_>, key: &Key) -> Option<CheckedBy> {
+        (token.token == *GENUINE && key.kid.as_deref() == Some("k")).then_some(CheckedBy::Wasm)
+    }
+}
+
+/// What one stream has sent.
+struct Sent {
+    genuine: bool,
+    path: &'static str,
+    body: &'static [u8],
+    /// How much of the body has come.
+    came: usize,
+}
+
+struct World {
+    gate: Gate,
+    now: Timestamp,
+    streams: BTreeMap<StreamId, Sent>,
+    calls: Vec<Call>,
+    last_id: StreamId,
+    /// When a good key set was last answered, whether or not it counted.
+    good_keys: Option<Timestamp>,
+}
+
+/// Two bytes an event: which, and how.
+pub fn gate(data: &[u8]) {
+    let now = Timestamp::from_secs(START);
+    let mut world = World {
+        gate: Gate::new(SETTINGS.clone(), now),
+        now,
+        streams: BTreeMap::new(),
+        calls: Vec::new(),
+        last_id: 0,
+        good_keys: None,
+    };
+    for event in data.chunks_exact(2).take(400) {
+        world.meet(event[0], event[1]);
+        world.look_around();
+    }
+}
+
+impl World {
+    fn meet(&mut self, event: u8, how: u8) {
+        match event % 9 {
+            0 => self.pass(u64::from(how) * 50),
+            1 => self.pass(u64::from(how) * 10_000),
+            2 | 3 => self.begin(how),
+            4 => self.answer(how),
+            5 => self.wake(),
+            6 => self.send_body(how),
+            7 => {
+                if let Some(id) = self.pick(how) {
+                    self.streams.remove(&id);
+                    self.gate
+                        .finish(id, (how & 1 == 0).then_some(200), self.now);
+                    self.gate.forget(id);
+                }
+            }
+            _ => {
+                // The host asks about streams that never were, or are gone.
+                assert!(!self.gate.is_permitted(u32::MAX));
+                assert!(self.gate.resume(u32::MAX, self.now, &OnlyGenuine).is_none());
+                assert!(
+                    self.gate
+                        .body(u32::MAX, Some(b"{}"), true, self.now, &OnlyGenuine)
+                        .is_none()
+                );
+            }
+        }
+    }
+
+    fn pass(&mut self, millis: u64) {
+        self.now = self.now.plus(Duration::from_millis(millis));
+        self.gate.tick(self.now);
+    }
+
+    fn begin(&mut self, how: u8) {
+        self.last_id += 1;
+        let id = self.last_id;
+        let path = ["/plain", "/chat", "/health", "/other"][usize::from(how >> 6)];
+        let bearer = match how & 7 {
+            0..=2 => GENUINE.clone(),
+            3 => token("unknown", "R", EXPIRES),
+            4 => token("k", "R", EXPIRES + 1), // signed by nobody
+            5 => "x.y.z".into(),
+            6 => String::new(),
+            _ => format!("{},{}", *GENUINE, *GENUINE),
+        };
+        let genuine = how & 7 <= 2;
+        let authorization = format!("Bearer {bearer}");
+        let mut headers = Headers::from_iter([
+            (":method", "POST"),
+            (":path", path),
+            ("content-type", "application/json"),
+            ("authorization", authorization.as_str()),
+        ]);
+        headers.is_all = how & 8 != 0;
+        let body = if how & 16 != 0 { GOOD_BODY } else { BAD_BODY };
+        self.streams.insert(
+            id,
+            Sent {
+                genuine,
+                path,
+                body,
+                came: 0,
+            },
+        );
+        assert!(
+            self.gate
+                .disarm(&headers)
+                .contains(&"authorization".to_owned())
+        );
+        let ruling = self
+            .gate
+            .begin(id, headers, Default::default(), self.now, &OnlyGenuine);
+        self.check(id, &ruling);
+    }
+
+    fn answer(&mut self, how: u8) {
+        if self.calls.is_empty() {
+            return;
+        }
+        let call = self.calls.remove(usize::from(how >> 4) % self.calls.len());
+        let keys = |kids: &[&str]| {
+            let keys: Vec<_> = kids.iter().map(|kid| jwk(kid)).collect();
+            Answer::Response {
+                status: 200,
+                body: json!({ "keys": keys }).to_string().into_bytes(),
+            }
+        };
+        let answer = match how & 7 {
+            0..=2 => {
+                self.good_keys = Some(self.now);
+                keys(&["k", "other"])
+            }
+            3 => keys(&["other"]),
+            4 => Answer::Response {
+                status: 200,
+                body: b"{\"keys\":[]}".to_vec(),
+            },
+            5 => Answer::Response {
+                status: 503,
+                body: Vec::new(),
+            },
+            6 => Answer::Failed(CalloutError::Interrupted),
+            _ => Answer::Response {
+                status: 200,
+                body: vec![b'{'; usize::from(how)],
+            },
+        };
+        self.gate.answered(call.ticket, answer, self.now);
+    }
+
+    fn wake(&mut self) {
+        for id in self.gate.take_wakeups() {
+            if let Some(ruling) = self.gate.resume(id, self.now, &OnlyGenuine) {
+                self.check(id, &ruling);
+            }
+        }
+    }
+
+    fn send_body(&mut self, how: u8) {
+        let Some(id) = self.pick(how) else {
+            return;
+        };
+        let sent = self.streams.get_mut(&id).expect("it was picked");
+        let rest = sent.body.len() - sent.came;
+        let size = usize::from(how >> 3).min(rest);
+        let piece = &sent.body[sent.came..sent.came + size];
+        sent.came += size;
+        let is_last = sent.came == sent.body.len();
+        if self.gate.wants_body(id)
+            && let Some(ruling) = self
+                .gate
+                .body(id, Some(piece), is_last, self.now, &OnlyGenuine)
+        {
+            self.check(id, &ruling);
+        }
+    }
+
+    fn pick(&self, how: u8) -> Option<StreamId> {
+        let at = usize::from(how) % self.streams.len().max(1);
+        self.streams.keys().nth(at).copied()
+    }
+
+    fn check(&self, id: StreamId, ruling: &Ruling) {
+        let permitted = matches!(ruling.step, Step::Forward(_));
+        assert_eq!(
+            self.gate.is_permitted(id),
+            permitted,
+            "only what is forwarded is permitted"
+        );
+        let Step::Forward(edits) = &ruling.step else {
+            return;
+        };
+        let sent = &self.streams[&id];
+        let authorization = edits.iter().find(|edit| edit.name == "authorization");
+        if sent.path == "/health" {
+            assert!(
+                authorization.is_none(),
+                "an anonymous request gets no credential"
+            );
+            return;
+        }
+        assert!(sent.genuine, "forwarded without the genuine token");
+        assert_ne!(sent.path, "/other", "no rule allows it");
+        assert!(
+            self.now < Timestamp::from_secs(EXPIRES).plus(SKEW),
+            "forwarded after it expired"
+        );
+        assert!(
+            self.good_keys
+                .is_some_and(|then| self.now.since(then) <= MAX_STALE),
+            "keys of long ago"
+        );
+        if sent.path == "/chat" {
+            assert!(
+                sent.body == GOOD_BODY && sent.came == sent.body.len(),
+                "the model decides"
+            );
+        }
+        assert_eq!(
+            authorization.map(|edit| edit.value.as_str()),
+            Some("Bearer credential")
+        );
+    }
+
+    fn look_around(&mut self) {
+        self.calls.extend(self.gate.take_calls());
+        self.gate.take_notices();
+        for (id, sent) in &self.streams {
+            let may = sent.genuine || sent.path == "/health";
+            assert!(may || !self.gate.is_permitted(*id));
+        }
+    }
+}

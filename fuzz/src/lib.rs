@@ -1,0 +1,193 @@
+//! What fuzzing asks of the parts that read strangers' bytes: no panic, and what must hold of any
+//! input. Used by the libFuzzer targets beside it, and by `tests/fuzz.rs` on the corpora.
+
+mod events;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
+use entragate::config::{self, Config};
+use entragate::gate::Gate;
+use entragate::keys::jwk::Key;
+use entragate::keys::keyset::{KeySet, Lookup, MAX_KEYS};
+use entragate::model::Model;
+use entragate::model::body::Body;
+use entragate::request::Headers;
+use entragate::time::Timestamp;
+use entragate::token::algorithm::Algorithm;
+use entragate::token::bearer;
+use entragate::token::jws::Unverified;
+use entragate::token::signature::{CheckedBy, SignatureCheck};
+use entragate::token::verify::{authenticate, pick_issuer};
+use serde_json::Value;
+use std::sync::LazyLock;
+
+pub use events::gate;
+
+/// Takes any input, and panics where something does not hold that must.
+pub type Target = fn(&[u8]);
+
+/// Every target by name.
+pub const TARGETS: [(&str, Target); 5] = [
+    ("token", token),
+    ("key_set", key_set),
+    ("configuration", configuration),
+    ("body", body),
+    ("gate", gate),
+];
+
+const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+const MODULUS: &str = concat!(
+    "uRTyhdKknmDcZaXfruCNnf0YeqcRE1MTrUZ2rxcCcjoyfEmgBlaJB580Zbxzoqw5zRzFFh3XzR0MqBPwTiinIHdUSIBMpdEI_Qat4PCazVf6bqpm",
+    "SymkybF9uUQ4cVwa_VXHO_i1Y-PQIvhhSe_-ut9KCw5bzT3Zwk23fEZzi1Xj3vSP9-N6YicTrvK--1Dpc5cXwlErvwAbMGnefO2_b8m_MoMAc4Ay",
+    "GgXGAR8oRVJ_76jnnxJf2qpHFXmOI-Acz0MfRvTuR1zNQP3XgS7kMSG6vCFu_lGLidAKYDIlorcDV-rTDpeBsegeiAUdvkfLfAp5B3cd6VtsxQdX",
+    "Wx895w"
+);
+
+fn jwk(kid: &str) -> Value {
+    serde_json::json!({"kty": "RSA", "kid": kid, "n": MODULUS, "e": "AQAB"})
+}
+
+/// An Entra issuer, and another that allows every algorithm.
+static ISSUERS: LazyLock<Config> = LazyLock::new(|| {
+    let names: Vec<&str> = Algorithm::ALL
+        .iter()
+        .map(|algorithm| algorithm.name())
+        .collect();
+    let settings = serde_json::json!({
+        "issuers": [
+            {"name": "contoso", "entra": {"tenants": [TENANT]}, "audiences": ["a"], "jwks": {"inline": {"keys": [jwk("k")]}}},
+            {"name": "realm", "oidc": {"issuer": "i"}, "audiences": ["a"], "algorithms": names, "jwks": {"inline": {"keys": [jwk("k")]}}},
+        ],
+        "credentials": [{"name": "c", "value": "credential"}],
+        "rules": [{"name": "r", "match": {}, "require": {"issuer": "realm"}, "credential": "c"}],
+    });
+    load(&settings)
+});
+
+fn load(settings: &Value) -> Config {
+    config::load(settings.to_string().as_bytes(), &|_| None)
+        .unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+struct Trusting;
+
+impl SignatureCheck for Trusting {
+    fn check(&self, _: &Unverified<'_>, _: &Key) -> Option<CheckedBy> {
+        Some(CheckedBy::Host)
+    }
+}
+
+/// A value of the Authorization header; whoever signed it is believed.
+pub fn token(data: &[u8]) {
+    let mut headers = Headers::default();
+    headers.push(b"authorization", data);
+    let rules = &ISSUERS.token;
+    let Ok(token) = bearer::extract(&headers, &rules.carriers, rules.max_bytes) else {
+        return;
+    };
+    assert!(token.len() <= rules.max_bytes);
+    let Ok(parsed) = Unverified::parse(token, &rules.types) else {
+        return;
+    };
+    // One token has one spelling: its parts give it back.
+    let again = format!(
+        "{}.{}",
+        parsed.signing_input,
+        BASE64URL.encode(&parsed.signature)
+    );
+    assert_eq!(again, token);
+    let Ok(index) = pick_issuer(&parsed, &ISSUERS.issuers) else {
+        return;
+    };
+    let issuer = &ISSUERS.issuers[index];
+    let key = Key::from_jwk(&jwk("k")).expect("a good key");
+    let names_issuer = parsed.text("iss").map(str::to_owned);
+    let Ok(authentic) = authenticate(parsed, issuer, &key, &Trusting) else {
+        return;
+    };
+    let now = Timestamp::from_secs(1_795_000_000);
+    if let Ok(verified) = authentic.verify(issuer, rules, now) {
+        assert!(verified.audiences.iter().any(|audience| audience == "a"));
+        assert!(verified.expires.plus(rules.clock_skew) > now);
+        assert!(!verified.object.is_empty());
+        assert!(names_issuer.is_some_and(|iss| iss == "i" || iss.contains(TENANT)));
+    }
+}
+
+/// A key set.
+pub fn key_set(data: &[u8]) {
+    let Ok(set) = KeySet::from_json(data) else {
+        return;
+    };
+    assert!((1..=MAX_KEYS).contains(&set.len()));
+    assert!(set.is_kept_by(&set));
+    for algorithm in Algorithm::ALL {
+        if let Lookup::Found(key) = set.find(None, algorithm) {
+            assert!(key.serves(algorithm));
+            if let Some(kid) = key.kid.as_deref() {
+                assert!(matches!(set.find(Some(kid), algorithm), Lookup::Found(_)));
+            }
+        }
+    }
+}
+
+/// A plugin configuration: JSON, or a Struct on the wire.
+pub fn configuration(data: &[u8]) {
+    let env = |name: &str| (name == "HF_TOKEN").then(|| "credential-of-the-environment".to_owned());
+    match config::load(data, &env) {
+        Ok(config) => {
+            assert_eq!(config.issuers.len(), config.sources.len());
+            assert!(!config.issuers.is_empty() && !config.summary().is_empty());
+            let now = Timestamp::from_secs(1_795_000_000);
+            let mut gate = Gate::new(config, now);
+            gate.tick(now);
+        }
+        Err(errors) => {
+            assert!(errors.iter().count() > 0);
+            assert!(!errors.to_string().contains("credential-of-the-environment"));
+        }
+    }
+}
+
+/// A request's body: the first byte says in pieces of which size it comes.
+pub fn body(data: &[u8]) {
+    let Some((size, text)) = data.split_first() else {
+        return;
+    };
+    let whole = scan(&mut std::iter::once(text), text.len());
+    let mut pieces = text.chunks(usize::from(*size).max(1));
+    assert_eq!(scan(&mut pieces, text.len()), whole, "pieces tell the same");
+    if let Model::Named(name) = &whole {
+        match serde_json::from_slice::<Value>(text) {
+            Ok(parsed) => {
+                let model = parsed["model"].as_str().expect("a text is named");
+                assert!(model.contains(name.as_str()), "{model} {name}");
+            }
+            // serde_json's own limits; and half a surrogate pair, which we refuse in names only.
+            Err(error) => {
+                let text = error.to_string();
+                let limits = [
+                    "recursion limit",
+                    "number out of range",
+                    "surrogate",
+                    "hex escape",
+                ];
+                assert!(limits.iter().any(|limit| text.contains(limit)), "{text}");
+            }
+        }
+    }
+}
+
+fn scan(pieces: &mut dyn Iterator<Item = &[u8]>, length: usize) -> Model {
+    let headers = Headers::from_iter([("content-type", "application/json")]);
+    let mut body = Body::expect(&headers, 1 << 16);
+    let mut fed = 0;
+    for piece in pieces {
+        fed += piece.len();
+        if body.feed(piece, fed == length) {
+            return body.model();
+        }
+    }
+    // An empty body has no last piece of its own.
+    body.feed(&[], true);
+    body.model()
+}

@@ -1,0 +1,81 @@
+//! Callers who hang up: after each byte of a request's head and body, and within the answer.
+
+use super::gateway::{Gateway, chat};
+use super::{assert_sound, rounds};
+use serde_json::json;
+use std::time::Duration;
+use testbed::envoy::EnvoyConfig;
+use testbed::hf::Mode;
+use testbed::persona::Persona;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// A rule that needs the model, so that the body is held until it has come.
+fn by_model(config: EnvoyConfig) -> EnvoyConfig {
+    config.change_policy(|policy| {
+        policy["rules"][2]["match"]["models"] = json!(["org/*"]);
+    })
+}
+
+/// Sends so much of it, reads so much of the answer, and is gone.
+async fn hang_up(gateway: &Gateway, request: &[u8], read: usize) {
+    let mut stream = TcpStream::connect(gateway.envoy.addr()).await.unwrap();
+    stream.write_all(request).await.unwrap();
+    let mut answer = vec![0; read.max(1)];
+    if read > 0 {
+        // However much it is; Envoy may have closed first.
+        let _ = tokio::time::timeout(Duration::from_millis(500), stream.read(&mut answer)).await;
+    }
+}
+
+fn request(token: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+         authorization: Bearer {token}\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_hang_up_at_every_stage_of_their_request() {
+    let gateway = Gateway::with(by_model).await;
+    let mut streamed = chat();
+    streamed["stream"] = json!(true);
+    let (good, bad) = (gateway.token(Persona::Ada), gateway.token(Persona::Nora));
+    for round in 0..rounds(2) {
+        for token in [&good, &bad] {
+            let whole = request(token, &streamed.to_string());
+            // Another set of places in each round.
+            for end in (round..whole.len()).step_by(37).chain([whole.len() - 1]) {
+                hang_up(&gateway, &whole[..end], 0).await;
+            }
+        }
+    }
+    assert_eq!(
+        gateway.hf.take_requests().len(),
+        0,
+        "what never came whole was never decided"
+    );
+    assert_sound(&gateway).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_hang_up_while_they_are_answered() {
+    let gateway = Gateway::start().await;
+    gateway.hf.set_mode(Mode::Paced(Duration::from_millis(30)));
+    let mut streamed = chat();
+    streamed["stream"] = json!(true);
+    let whole = request(&gateway.token(Persona::Ada), &streamed.to_string());
+    for _ in 0..rounds(10) {
+        for read in [0, 1, 100, 1000, 4000] {
+            hang_up(&gateway, &whole, read).await;
+        }
+    }
+    gateway.hf.set_mode(Mode::Hang);
+    for _ in 0..rounds(5) {
+        hang_up(&gateway, &whole, 0).await;
+    }
+    gateway.hf.set_mode(Mode::Normal);
+    assert_sound(&gateway).await;
+}

@@ -1,0 +1,117 @@
+//! The issuer flaps between all its faults, shows a certificate of nobody's, rotates like mad.
+
+use super::gateway::{Gateway, header, wait_until};
+use super::{assert_sound, pause, rounds};
+use serde_json::json;
+use std::time::{Duration, Instant};
+use testbed::entra::Entra;
+use testbed::envoy::EnvoyConfig;
+use testbed::fault::Fault;
+use testbed::persona::Persona;
+use testbed::tls::Ca;
+
+const FAULTS: [Fault; 9] = [
+    Fault::None,
+    Fault::Hang,
+    Fault::Status(503),
+    Fault::Garbage,
+    Fault::Reset,
+    Fault::EmptyKeys,
+    Fault::EmptyBody,
+    Fault::HugeBody(10_000_000),
+    Fault::Delay(Duration::from_millis(300)),
+];
+
+fn often(config: EnvoyConfig) -> EnvoyConfig {
+    config.change_policy(|policy| {
+        policy["issuers"][0]["jwks"] =
+            json!({"cluster": "entra", "refresh": "1s", "cooldown": "1s", "timeout": "400ms"});
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flapping_issuer_costs_no_request() {
+    let gateway = Gateway::with(often).await;
+    let (good, stranger) = (gateway.token(Persona::Ada), gateway.token(Persona::Gina));
+    for round in 0..rounds(2) * FAULTS.len() {
+        let fault = FAULTS[round % FAULTS.len()];
+        gateway.entra.set_fault(fault);
+        for _ in 0..8 {
+            assert_eq!(gateway.chat(&good).await.status(), 200, "{fault:?}");
+            assert_eq!(gateway.chat(&stranger).await.status(), 401, "{fault:?}");
+            pause(25).await;
+        }
+    }
+    gateway.entra.set_fault(Fault::None);
+    gateway.entra.rotate();
+    assert_sound(&gateway).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issuer_with_a_stranger_s_certificate_is_not_believed() {
+    let entra = Entra::start().await.unwrap();
+    let gateway = Gateway::cold(entra, |config| {
+        often(config).document(|document| {
+            let clusters = document["static_resources"]["clusters"]
+                .as_array_mut()
+                .unwrap();
+            let entra = clusters
+                .iter_mut()
+                .find(|cluster| cluster["name"] == "entra")
+                .unwrap();
+            entra["transport_socket"]["typed_config"]["common_tls_context"]["validation_context"]
+                ["trusted_ca"] = json!({"inline_string": Ca::generate().pem()});
+        })
+    })
+    .await;
+    let response = gateway.chat(&gateway.token(Persona::Ada)).await;
+    assert_eq!(
+        (
+            response.status().as_u16(),
+            header(&response, "x-error-code")
+        ),
+        (502, "keys_unavailable")
+    );
+    assert_eq!(gateway.entra.jwks_requests(), 0);
+    assert!(gateway.hf.requests().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storm_of_rotations_is_ridden_out() {
+    let gateway = Gateway::with(often).await;
+    let first = gateway.token(Persona::Ada);
+    let (begun, before) = (Instant::now(), gateway.entra.jwks_requests());
+    for round in 0..rounds(10) {
+        // Ten pairs of keys are enough; then they come round.
+        if round < 10 {
+            gateway.entra.rotate();
+        }
+        let token = gateway.token(Persona::Ada);
+        for _ in 0..4 {
+            let status = gateway.chat(&token).await.status();
+            assert!(status == 200 || status == 401, "round {round}: {status}");
+        }
+        assert_eq!(
+            gateway.chat(&first).await.status(),
+            200,
+            "the old key is still published"
+        );
+        pause(100).await;
+    }
+    let seconds = begun.elapsed().as_secs() + 1;
+    let fetches = gateway.entra.jwks_requests() - before;
+    // Three VMs: each a refresh a second and a fetch on demand a second, at most.
+    let bound = usize::try_from(seconds).unwrap() * 3 * 2 + 6;
+    assert!(fetches <= bound, "{fetches} fetches in {seconds} s");
+    let token = gateway.token(Persona::Ada);
+    wait_until("the newest key serves", || async {
+        gateway.chat(&token).await.status() == 200
+    })
+    .await;
+    gateway.entra.retire();
+    wait_until("a retired one does not", || async {
+        gateway.chat(&first).await.status() == 401
+    })
+    .await;
+    assert_sound(&gateway).await;
+}

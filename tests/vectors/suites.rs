@@ -1,0 +1,182 @@
+//! The Wycheproof suites for signatures we accept, read into one shape, and the check against the
+//! exceptions that are written down.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
+use entragate::token::algorithm::Algorithm;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A signature over a text by a key, and whether it holds.
+pub struct Vector {
+    pub suite: &'static str,
+    pub id: u64,
+    pub algorithm: Algorithm,
+    pub jwk: Value,
+    pub text: Vec<u8>,
+    pub signature: Vec<u8>,
+    pub holds: bool,
+    pub comment: String,
+}
+
+/// Name of the suite, and the algorithm of RFC 7518 that its keys would be used with.
+const SUITES: [(&str, Algorithm); 19] = [
+    ("rsa_signature_2048_sha256", Algorithm::Rs256),
+    ("rsa_signature_3072_sha256", Algorithm::Rs256),
+    ("rsa_signature_4096_sha256", Algorithm::Rs256),
+    ("rsa_signature_2048_sha384", Algorithm::Rs384),
+    ("rsa_signature_3072_sha384", Algorithm::Rs384),
+    ("rsa_signature_4096_sha384", Algorithm::Rs384),
+    ("rsa_signature_2048_sha512", Algorithm::Rs512),
+    ("rsa_signature_3072_sha512", Algorithm::Rs512),
+    ("rsa_signature_4096_sha512", Algorithm::Rs512),
+    ("rsa_pss_2048_sha256_mgf1_32", Algorithm::Ps256),
+    ("rsa_pss_3072_sha256_mgf1_32", Algorithm::Ps256),
+    ("rsa_pss_4096_sha256_mgf1_32", Algorithm::Ps256),
+    ("rsa_pss_2048_sha384_mgf1_48", Algorithm::Ps384),
+    ("rsa_pss_4096_sha384_mgf1_48", Algorithm::Ps384),
+    ("rsa_pss_4096_sha512_mgf1_64", Algorithm::Ps512),
+    // RFC 7518 §3.5 wants a salt as long as the hash: of an empty one, none may hold.
+    ("rsa_pss_2048_sha256_mgf1_0", Algorithm::Ps256),
+    ("ecdsa_secp256r1_sha256_p1363", Algorithm::Es256),
+    ("ecdsa_secp384r1_sha384_p1363", Algorithm::Es384),
+    ("ed25519", Algorithm::EdDsa),
+];
+
+pub fn all() -> Vec<Vector> {
+    SUITES
+        .into_iter()
+        .flat_map(|(suite, algorithm)| read(suite, algorithm))
+        .collect()
+}
+
+fn read(suite: &'static str, algorithm: Algorithm) -> Vec<Vector> {
+    let document: Value = serde_json::from_str(text_of(suite)).unwrap();
+    let mut vectors = Vec::new();
+    for group in document["testGroups"].as_array().unwrap() {
+        let jwk = jwk(algorithm, &group["publicKey"]);
+        for test in group["tests"].as_array().unwrap() {
+            let valid = test["result"] == "valid" && !suite.ends_with("_mgf1_0");
+            vectors.push(Vector {
+                suite,
+                id: test["tcId"].as_u64().unwrap(),
+                algorithm,
+                jwk: jwk.clone(),
+                text: hex(&test["msg"]),
+                signature: hex(&test["sig"]),
+                // What others may accept ("acceptable") we need not, and don't.
+                holds: valid,
+                comment: test["comment"].as_str().unwrap_or_default().to_owned(),
+            });
+        }
+    }
+    vectors
+}
+
+fn text_of(suite: &str) -> &'static str {
+    use wycheproof::{ecdsa, eddsa, rsa_pkcs1_verify, rsa_pss_verify};
+    match suite.split('_').next().unwrap() {
+        "ecdsa" => suite.parse::<ecdsa::TestName>().unwrap().json_data(),
+        "ed25519" => suite.parse::<eddsa::TestName>().unwrap().json_data(),
+        _ if suite.starts_with("rsa_pss") => suite
+            .parse::<rsa_pss_verify::TestName>()
+            .unwrap()
+            .json_data(),
+        _ => suite
+            .parse::<rsa_pkcs1_verify::TestName>()
+            .unwrap()
+            .json_data(),
+    }
+}
+
+fn jwk(algorithm: Algorithm, key: &Value) -> Value {
+    let encode = |bytes: &[u8]| BASE64URL.encode(bytes);
+    let number = |name: &str| {
+        let bytes = hex(&key[name]);
+        encode(&bytes[bytes.iter().take_while(|byte| **byte == 0).count()..])
+    };
+    match algorithm {
+        Algorithm::Es256 | Algorithm::Es384 => {
+            let point = hex(&key["uncompressed"]);
+            let (x, y) = point[1..].split_at(point.len() / 2);
+            let curve = if algorithm == Algorithm::Es256 {
+                "P-256"
+            } else {
+                "P-384"
+            };
+            json!({"kty": "EC", "crv": curve, "x": encode(x), "y": encode(y)})
+        }
+        Algorithm::EdDsa => json!({"kty": "OKP", "crv": "Ed25519", "x": encode(&hex(&key["pk"]))}),
+        _ => json!({"kty": "RSA", "n": number("modulus"), "e": number("publicExponent")}),
+    }
+}
+
+fn hex(value: &Value) -> Vec<u8> {
+    let digits = value.as_str().unwrap();
+    (0..digits.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
+        .collect()
+}
+
+/// Holds a way's answers against the vectors: it must answer as they say, but for what
+/// `exceptions.txt` names, and exactly there otherwise. Prints how many there were.
+pub fn compare(way: &str, answers: &[(&Vector, bool)]) {
+    let mut exceptions = exceptions(way);
+    let mut wrong = Vec::new();
+    let mut counts: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
+    for (vector, accepted) in answers {
+        let Vector {
+            suite,
+            id,
+            holds,
+            comment,
+            ..
+        } = vector;
+        let excepted = exceptions.remove(&((*suite).to_owned(), *id));
+        let count = counts.entry(suite).or_default();
+        count[usize::from(!holds)] += 1;
+        count[2] += usize::from(excepted);
+        if (accepted != holds) != excepted {
+            wrong.push(format!(
+                "{way} {suite} {id}: accepted: {accepted}, excepted: {excepted} ({comment})"
+            ));
+        }
+    }
+    for (suite, [hold, fail, excepted]) in &counts {
+        println!("{way:5} {suite:32} {hold:4} hold, {fail:4} do not, {excepted} exceptions");
+    }
+    println!(
+        "{way:5} {} vectors in {} suites",
+        answers.len(),
+        counts.len()
+    );
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(
+        exceptions.is_empty(),
+        "exceptions for no vector: {exceptions:?}"
+    );
+}
+
+/// Lines of `way suite id[,id…]: reason`.
+fn exceptions(way: &str) -> BTreeSet<(String, u64)> {
+    let mut found = BTreeSet::new();
+    for line in include_str!("exceptions.txt")
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+    {
+        let (head, reason) = line
+            .split_once(": ")
+            .unwrap_or_else(|| panic!("no reason: {line}"));
+        assert!(reason.len() > 20, "a reason is more than a word: {line}");
+        let [own, suite, ids] = head.split(' ').collect::<Vec<_>>()[..] else {
+            panic!("not `way suite ids`: {line}")
+        };
+        if own == way {
+            found.extend(
+                ids.split(',')
+                    .map(|id| (suite.to_owned(), id.parse().unwrap())),
+            );
+        }
+    }
+    found
+}

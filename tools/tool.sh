@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Installs a cargo subcommand of one version under .tools/, unless it is there.
+# usage: tools/tool.sh <crate> <version>
+set -euo pipefail
+cd "$(dirname "$0")/.."
+crate=$1 version=$2
+
+.tools/bin/"$crate" "${crate#cargo-}" --version 2>/dev/null | grep -qF "$version" && exit
+echo "==> installing $crate $version under .tools/ (once; a few minutes)"
+CARGO_TARGET_DIR=$PWD/.tools/$crate-build cargo install --quiet --locked --root .tools "$crate" --version "=$version" || {
+    printf 'error: could not install %s %s: see cargo'\''s error above\n' "$crate" "$version" >&2
+    exit 1
+}
+rm -rf ".tools/$crate-build"
