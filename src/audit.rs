@@ -57,15 +57,15 @@ pub struct Record {
     pub verified_by: Option<&'static str>,
     /// Digest of the configuration that decided.
     pub policy: String,
-    /// What the upstream answered; `null` where the request did not go there.
+    /// The upstream's own, whatever the caller was answered; absent where it did not answer.
     pub upstream_status: Option<u16>,
     /// From the request's headers to the end of its response.
     pub duration_ms: Option<u64>,
     /// Token counts of the model.
     pub usage: Option<Value>,
-    /// Whether there is an upstream that answers.
+    /// Permitted, but not served.
     #[serde(skip)]
-    forwarded: bool,
+    failed: bool,
 }
 
 /// Who called. Empty until the signature held.
@@ -137,7 +137,15 @@ impl Record {
         self.code = grant.code();
         self.decision = "permit";
         self.rule = rule.map(str::to_owned);
-        self.forwarded = grant.is_forwarded();
+    }
+
+    /// A permitted request that came to nothing, for a reason that is not the caller's.
+    pub fn fail(&mut self, denial: &Denial) {
+        let facts = denial.facts();
+        self.code = facts.code;
+        let detail = denial.operator_detail();
+        self.reason = Some(detail.unwrap_or_else(|| facts.text.into_owned()));
+        self.failed = true;
     }
 
     pub fn note_shadow(&mut self, shadow: &[Shadow]) {
@@ -151,13 +159,13 @@ impl Record {
         self.shadow = shadow.iter().map(entry).collect();
     }
 
-    pub fn denied(&self) -> bool {
-        self.decision == "deny"
+    /// Whether the caller was refused, or permitted in vain.
+    pub fn is_unserved(&self) -> bool {
+        self.decision == "deny" || self.failed
     }
 
-    /// Closes the record: what came of the request, and how long it took.
-    pub fn close(&mut self, status: Option<u16>, took: Duration) {
-        self.upstream_status = status.filter(|_| self.forwarded);
+    /// Closes the record: how long the request took.
+    pub fn close(&mut self, took: Duration) {
         self.duration_ms = Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
     }
 
@@ -244,7 +252,7 @@ mod tests {
         let mut record = open(Timestamp::from_secs(0), "abc");
         record.describe_request("GET\r\n", "h\u{2028}", &"/é".repeat(1000));
         record.deny(&Denial::NoRule);
-        record.close(Some(403), Duration::from_millis(7));
+        record.close(Duration::from_millis(7));
         let line = record.line();
         assert!(!line.contains(['\n', '\r']));
         let parsed: Value = serde_json::from_str(&line).unwrap();

@@ -6,10 +6,12 @@ mod alone;
 mod answers;
 mod connection;
 mod credentials;
+mod held;
 mod identify;
 mod inspect;
 mod judge;
 mod look;
+mod response;
 mod trace;
 mod waiting;
 
@@ -34,10 +36,12 @@ use crate::token::signature::SignatureCheck;
 pub use answers::Ticket;
 use inspect::{Inspections, Received};
 use judge::{Judgement, Patience, Signed};
+use response::Response;
 use std::collections::HashMap;
 use waiting::{Asked, WaitingRoom};
 
 pub use connection::{Connection, Property, Wanted};
+pub use response::{Return, Returned};
 
 /// Names a request while it lives; the host chooses it.
 pub type StreamId = u32;
@@ -119,6 +123,7 @@ struct Exchange {
     received: Option<Received>,
     /// Permitted, while the rest of its body is read for shadow rules.
     observed: Option<Box<Signed>>,
+    response: Response,
 }
 
 impl Gate {
@@ -184,6 +189,7 @@ impl Gate {
             body: self.inspections.expected_body(),
             received: None,
             observed: None,
+            response: Response::default(),
         };
         self.exchanges.insert(id, exchange);
         let judgement = self.look(id, Asked::Anyone(headers), now, signatures);
@@ -213,7 +219,13 @@ impl Gate {
             .is_some_and(|exchange| exchange.permitted)
     }
 
-    /// A response is over. `status`: what the caller was answered, if anything.
+    /// Whether [`Gate::finish`] is to be told what the caller was answered: where a request was held
+    /// for its body, since the host may refuse that itself.
+    pub fn asks_status(&self, id: StreamId) -> bool {
+        self.inspections.holds(id)
+    }
+
+    /// A response is over. `status`: what the caller was answered, if that was asked.
     pub fn finish(&mut self, id: StreamId, status: Option<u16>, now: Timestamp) {
         let waited = self.waiting.leave(id).is_some();
         let inspected = self.inspections.leave(id).is_some();
@@ -229,11 +241,11 @@ impl Gate {
         }
         let wanted = match self.config.audit.log {
             AuditLog::All => true,
-            AuditLog::Denied => exchange.record.denied(),
+            AuditLog::Denied => exchange.record.is_unserved(),
             AuditLog::Off => false,
         };
         if wanted {
-            exchange.record.close(status, now.since(exchange.started));
+            exchange.record.close(now.since(exchange.started));
             self.notices.push(Notice::Audit(exchange.record.line()));
         }
     }
@@ -251,6 +263,7 @@ impl Gate {
         self.cache.sweep(now);
         self.wakeups.extend(self.waiting.overdue(now));
         self.wakeups.extend(self.inspections.overdue(now));
+        self.wakeups.extend(self.overdue_responses(now));
     }
 
     /// Callouts to make, from the root.
@@ -295,7 +308,9 @@ impl Gate {
                 exchange.permitted = true;
                 let credential = credential.as_ref();
                 exchange.carried = credential.map(|held| held.carried.clone());
-                let edits = forward::edits(&self.config.forward, credential, caller.as_deref());
+                let is_list = exchange.response.view.is_some();
+                let forward = &self.config.forward;
+                let edits = forward::edits(forward, credential, caller.as_deref(), is_list);
                 Ok(Step::Forward(edits))
             }
         };

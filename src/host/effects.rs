@@ -1,6 +1,6 @@
 //! Carries out what the gate says: header edits, replies, counters, log lines.
 
-use super::abi;
+use super::abi::{self, Map};
 use crate::forward::Edit;
 use crate::gate::{Notice, Ruling, Step};
 use crate::reply::Reply;
@@ -59,7 +59,8 @@ pub fn tell(notices: Vec<Notice>) {
     }
 }
 
-fn answer(reply: &Reply) {
+/// Answers the request of the effective context.
+pub fn answer(reply: &Reply) {
     let headers: Vec<(&str, &str)> = reply
         .headers
         .iter()
@@ -84,7 +85,7 @@ fn answer(reply: &Reply) {
 fn edit(edits: &[Edit]) -> bool {
     edits
         .iter()
-        .all(|edit| abi::set_request_header(&edit.name, &edit.value))
+        .all(|edit| abi::set_header(Map::Request, &edit.name, &edit.value))
 }
 
 /// A counter of the host's, and what it is behind by.

@@ -55,6 +55,11 @@ pub enum Mode {
         headers: Vec<(String, String)>,
         body: String,
     },
+    /// That status and headers, and a body that never ends.
+    Endless {
+        status: u16,
+        headers: Vec<(String, String)>,
+    },
     /// As the real thing, late.
     Delay(Duration),
     /// As the real thing, with this much time between two events of a stream.
@@ -87,6 +92,15 @@ impl Mode {
     /// The 403 of a credential without permission; it names the Hugging Face user.
     pub fn forbidden() -> Mode {
         Mode::json(403, &answers::forbidden())
+    }
+
+    /// The 400 of a paused endpoint.
+    pub fn paused() -> Mode {
+        Mode::Fixed {
+            status: 400,
+            headers: vec![("content-type".into(), "text/plain".into())],
+            body: "Bad Request: Invalid state".into(),
+        }
     }
 
     /// The 503 of an endpoint scaled to zero.

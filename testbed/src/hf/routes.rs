@@ -36,7 +36,8 @@ async fn handle(Extract(state): Extract<Arc<State>>, request: Request) -> Respon
             status,
             headers,
             body,
-        } => fixed(status, headers, body),
+        } => fixed(status, headers, Body::from(body)),
+        Mode::Endless { status, headers } => fixed(status, headers, stream::endless()),
         Mode::Delay(delay) => {
             tokio::time::sleep(delay).await;
             answer(&state, &recorded, &parts.method, Duration::ZERO)
@@ -177,12 +178,12 @@ pub(super) fn json(status: StatusCode, body: &Value) -> Response {
     (status, [(CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-fn fixed(status: u16, headers: Vec<(String, String)>, body: String) -> Response {
+fn fixed(status: u16, headers: Vec<(String, String)>, body: Body) -> Response {
     let mut builder = Response::builder().status(status);
     for (name, value) in headers {
         builder = builder.header(name, value);
     }
-    builder.body(Body::from(body)).unwrap_or_else(|error| {
+    builder.body(body).unwrap_or_else(|error| {
         let text = format!("the test's fixed answer is not a valid response: {error}");
         (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
     })

@@ -94,6 +94,14 @@ pub(super) fn broken(how: Break) -> Response {
     sse(vec![Ok(data(&first)), second], Duration::ZERO)
 }
 
+/// A body that goes on until nobody reads it.
+pub(super) fn endless() -> Body {
+    let piece = Bytes::from_static(&[b'x'; 16 * 1024]);
+    Body::from_stream(stream::repeat_with(move || {
+        Ok::<_, io::Error>(piece.clone())
+    }))
+}
+
 /// The events, `gap` apart.
 pub(super) fn respond(events: Vec<Bytes>, gap: Duration) -> Response {
     sse(events.into_iter().map(Ok).collect(), gap)
