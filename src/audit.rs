@@ -8,6 +8,7 @@ use crate::policy::decide::{Shadow, Would};
 use crate::time::Timestamp;
 use crate::token::claim_path::ClaimPath;
 use crate::token::claims::Claims;
+use crate::usage::Usage;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -27,9 +28,11 @@ pub struct Record {
     pub time: String,
     /// Envoy's `x-request-id`.
     pub request_id: String,
-    /// From `traceparent`, 32 hexadecimal digits.
+    /// 32 hexadecimal digits, of the caller's `traceparent` or of the trace that begins with us;
+    /// absent where a request without one goes nowhere.
     pub trace_id: Option<String>,
-    /// What was decided and why: `permitted`, `anonymous` or the denial's code.
+    /// What was decided and why: `permitted`, `anonymous`, the denial's code, or why a permitted
+    /// request came to nothing.
     pub code: &'static str,
     /// `permit` or `deny`.
     pub decision: &'static str,
@@ -61,8 +64,8 @@ pub struct Record {
     pub upstream_status: Option<u16>,
     /// From the request's headers to the end of its response.
     pub duration_ms: Option<u64>,
-    /// Token counts of the model.
-    pub usage: Option<Value>,
+    /// What the model's response took; absent where nothing was asked of a model, or in vain.
+    pub usage: Option<Usage>,
     /// Permitted, but not served.
     #[serde(skip)]
     failed: bool,
@@ -197,18 +200,6 @@ impl Caller {
     }
 }
 
-/// The trace id of a W3C `traceparent`: version, 32 digits, 16 digits, flags.
-pub fn trace_id(traceparent: &str) -> Option<String> {
-    let mut parts = traceparent.split('-');
-    let (version, trace) = (parts.next()?, parts.next()?);
-    let hex = |text: &str, length| {
-        text.len() == length && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    let valid =
-        hex(version, 2) && version != "ff" && hex(trace, 32) && trace.contains(|c| c != '0');
-    valid.then(|| trace.to_owned())
-}
-
 /// The record's JSON Schema (2020-12), derived from it.
 #[cfg(not(target_family = "wasm"))]
 pub fn schema() -> Value {
@@ -276,26 +267,5 @@ mod tests {
                 .find(&quoted)
                 .unwrap_or_else(|| panic!("{key} in {line}"));
         }
-    }
-
-    #[test]
-    fn reads_trace_ids() {
-        let trace = "0af7651916cd43dd8448eb211c80319c";
-        let header = format!("00-{trace}-b7ad6b7169203331-01");
-        assert_eq!(trace_id(&header).as_deref(), Some(trace));
-        for bad in [
-            "",
-            "00",
-            "00-xyz-1-1",
-            &header.to_uppercase(),
-            &"0".repeat(60),
-        ] {
-            assert_eq!(trace_id(bad), None, "{bad}");
-        }
-        assert_eq!(trace_id(&format!("ff-{trace}-b7ad6b7169203331-01")), None);
-        assert_eq!(
-            trace_id(&format!("00-{}-b7ad6b7169203331-01", "0".repeat(32))),
-            None
-        );
     }
 }

@@ -6,6 +6,7 @@ use crate::request::Headers;
 use crate::token::bearer::Carrier;
 use crate::token::claim_path::ClaimPath;
 use crate::token::claims::Claims;
+use crate::tracing;
 use serde_json::Value;
 
 /// The compiled form of `forward`.
@@ -39,6 +40,7 @@ pub enum IdentityField {
 }
 
 const BILL_TO: &str = "x-hf-bill-to";
+const TRACESTATE: &str = "tracestate";
 const SCALE_UP: &str = "x-scale-up-timeout";
 /// What a caller could authenticate with, charge others by, or hold connections with; Hugging Face
 /// reads some of them.
@@ -80,6 +82,15 @@ impl std::fmt::Debug for Edit {
     }
 }
 
+/// What a permitted request takes along whoever sends it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Onward<'r> {
+    /// Its answer is to be read.
+    pub is_listing: bool,
+    /// The trace that begins with us.
+    pub traceparent: Option<&'r str>,
+}
+
 /// The names of the caller's headers that must come off before anything else happens.
 pub fn disarm<'c>(
     headers: &Headers,
@@ -104,9 +115,22 @@ pub fn disarm<'c>(
     if forwarding.filter_models && partial.peek().is_some() && catalog::may_be_listing(headers) {
         present.extend(partial);
     }
+    if headers.has(TRACESTATE) && continued_trace(headers).is_none() {
+        // It belongs to a trace that does not go on.
+        present.push(TRACESTATE);
+    }
     present.sort_unstable();
     present.dedup();
     present
+}
+
+/// The id of the trace that a request belongs to.
+pub fn continued_trace(headers: &Headers) -> Option<String> {
+    let mut values = headers.all("traceparent");
+    match (values.next(), values.next()) {
+        (Some(only), None) => tracing::trace_id(std::str::from_utf8(only).ok()?),
+        _ => None,
+    }
 }
 
 /// The headers of a permitted request. An anonymous caller has no identity to tell.
@@ -114,16 +138,19 @@ pub fn edits(
     forwarding: &Forwarding,
     credential: Option<&Held>,
     caller: Option<&Claims>,
-    is_listing: bool,
+    onward: Onward<'_>,
 ) -> Vec<Edit> {
     let mut edits = Vec::new();
     let mut set = |name: &str, value: String| {
         let name = name.to_owned();
         edits.push(Edit { name, value });
     };
-    if is_listing {
+    if onward.is_listing {
         // We have to read it.
         set("accept-encoding", "identity".to_owned());
+    }
+    if let Some(traceparent) = onward.traceparent {
+        set("traceparent", traceparent.to_owned());
     }
     if let Some(seconds) = forwarding.scale_up_seconds {
         set(SCALE_UP, seconds.to_string());

@@ -41,3 +41,5 @@ pub mod revocation;
 pub mod secret;
 pub mod time;
 pub mod token;
+pub mod tracing;
+pub mod usage;

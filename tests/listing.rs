@@ -40,7 +40,7 @@ fn shown_by(settings: &Value, token: Option<&Token>) -> Vec<String> {
         code_of(&ruling)
     );
     let headers = Headers::from_iter([(":status", "200"), ("etag", "x"), ("set-cookie", "x")]);
-    let returned = bench.gate.response(id, &headers, None, bench.now);
+    let returned = bench.gate.response(id, &headers, None);
     assert_eq!(
         (returned.step, returned.remove),
         (Return::Hold, vec!["set-cookie"])

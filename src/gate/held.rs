@@ -15,7 +15,8 @@ pub struct Held {
     pub purpose: Purpose,
     pub body: Vec<u8>,
     pub limit: usize,
-    pub first_piece_by: Timestamp,
+    /// Set by the first tick that finds it held: responses do not tell the time.
+    pub first_piece_by: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ impl Purpose {
 
 impl Held {
     pub fn is_overdue(&self, now: Timestamp) -> bool {
-        now >= self.first_piece_by
+        self.first_piece_by.is_some_and(|by| now >= by)
     }
 
     /// What its whole body makes of it.

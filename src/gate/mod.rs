@@ -22,7 +22,7 @@ use crate::config::{AuditLog, Config};
 use crate::credential::auth::Leases;
 use crate::credential::wallet::{Carried, Wallet};
 use crate::decision::{Denial, Grant};
-use crate::forward::{self, Edit};
+use crate::forward::{self, Edit, Onward};
 use crate::keys::ring::KeyRing;
 use crate::metrics;
 use crate::model::body::Body;
@@ -33,6 +33,7 @@ use crate::request::Headers;
 use crate::revocation::Revocation;
 use crate::time::Timestamp;
 use crate::token::signature::SignatureCheck;
+use crate::tracing::Traces;
 pub use answers::Ticket;
 use inspect::{Inspections, Received};
 use judge::{Judgement, Patience, Signed};
@@ -41,7 +42,7 @@ use std::collections::HashMap;
 use waiting::{Asked, WaitingRoom};
 
 pub use connection::{Connection, Property, Wanted};
-pub use response::{Return, Returned};
+pub use response::{Origin, Return, Returned};
 
 /// Names a request while it lives; the host chooses it.
 pub type StreamId = u32;
@@ -107,6 +108,7 @@ pub struct Gate {
     wakeups: Vec<StreamId>,
     notices: Vec<Notice>,
     trace: Option<Vec<RuleTrace>>,
+    traces: Traces,
 }
 
 /// What is known of a request from its headers to the end of its response.
@@ -149,6 +151,7 @@ impl Gate {
             wakeups: Vec::new(),
             notices: Vec::new(),
             trace: None,
+            traces: Traces::default(),
         }
     }
 
@@ -174,7 +177,7 @@ impl Gate {
     ) -> Ruling {
         let mut record = audit::open(now, &self.config.digest);
         record.request_id = request_id(&headers, id, now);
-        record.trace_id = headers.text("traceparent").and_then(audit::trace_id);
+        record.trace_id = forward::continued_trace(&headers);
         let asker = Asker {
             request_id: record.request_id.clone(),
             dialect: Dialect::of(&headers),
@@ -245,6 +248,7 @@ impl Gate {
             AuditLog::Off => false,
         };
         if wanted {
+            exchange.record.usage = exchange.response.finish();
             exchange.record.close(now.since(exchange.started));
             self.notices.push(Notice::Audit(exchange.record.line()));
         }
@@ -263,7 +267,8 @@ impl Gate {
         self.cache.sweep(now);
         self.wakeups.extend(self.waiting.overdue(now));
         self.wakeups.extend(self.inspections.overdue(now));
-        self.wakeups.extend(self.overdue_responses(now));
+        let overdue = self.overdue_responses(now);
+        self.wakeups.extend(overdue);
     }
 
     /// Callouts to make, from the root.
@@ -308,9 +313,15 @@ impl Gate {
                 exchange.permitted = true;
                 let credential = credential.as_ref();
                 exchange.carried = credential.map(|held| held.carried.clone());
-                let is_list = exchange.response.view.is_some();
+                let new = record.trace_id.is_none().then(|| self.traces.begin());
+                let onward = Onward {
+                    is_listing: exchange.response.view.is_some(),
+                    traceparent: new.as_ref().map(|trace| trace.traceparent.as_str()),
+                };
                 let forward = &self.config.forward;
-                let edits = forward::edits(forward, credential, caller.as_deref(), is_list);
+                let edits = forward::edits(forward, credential, caller.as_deref(), onward);
+                let begun = new.map(|trace| trace.id);
+                record.trace_id = record.trace_id.take().or(begun);
                 Ok(Step::Forward(edits))
             }
         };

@@ -15,6 +15,7 @@ use crate::policy::view::View;
 use crate::reply::{Reply, reply};
 use crate::request::Headers;
 use crate::time::Timestamp;
+use crate::usage::{Meter, Usage};
 
 /// What `%RESPONSE_CODE_DETAILS%` says of an answer that is the upstream's own.
 const VIA_UPSTREAM: &[u8] = b"via_upstream";
@@ -58,6 +59,14 @@ pub struct Returned {
     pub marks: Vec<(&'static str, String)>,
 }
 
+/// Who made a response that tells of something wrong, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'h> {
+    /// How the host explains its status, where it does.
+    pub details: Option<&'h [u8]>,
+    pub now: Timestamp,
+}
+
 /// What is known of a response.
 #[derive(Debug, Default)]
 pub struct Response {
@@ -66,6 +75,14 @@ pub struct Response {
     /// Its headers have been seen.
     pub begun: bool,
     held: Option<Held>,
+    meter: Option<Meter>,
+}
+
+impl Response {
+    /// What it took, now that it is over.
+    pub fn finish(&mut self) -> Option<Usage> {
+        self.meter.take().map(Meter::finish)
+    }
 }
 
 impl From<Return> for Returned {
@@ -91,27 +108,25 @@ impl Gate {
         status(headers).is_none_or(|status| status >= 400)
     }
 
-    /// A response has begun. `origin`: how the host explains its status, where it does.
-    pub fn response(
-        &mut self,
-        id: StreamId,
-        headers: &Headers,
-        origin: Option<&[u8]>,
-        now: Timestamp,
-    ) -> Returned {
+    /// A response has begun. `origin` where [`Gate::asks_origin`] says so.
+    pub fn response(&mut self, id: StreamId, headers: &Headers, origin: Option<&[u8]>) -> Returned {
         let Some(exchange) = self.exchanges.get_mut(&id) else {
             return Return::Pass.into();
         };
         exchange.response.begun = true;
-        let is_upstreams = origin.is_none_or(|origin| origin == VIA_UPSTREAM);
+        let details = origin.and_then(|origin| origin.details);
+        let is_upstreams = details.is_none_or(|details| details == VIA_UPSTREAM);
         let status = status(headers);
         exchange.record.upstream_status = status.filter(|_| is_upstreams);
+        if let (Some(401), true, Some(origin)) = (status, is_upstreams, origin) {
+            self.credential_rejected(id, origin.now);
+        }
         if let Some(denial) = self.told_by_status(id, status, is_upstreams) {
             return self.fail(id, &denial);
         }
         let mut remove = self.never_returned(id, headers);
         let held = match is_upstreams {
-            true => self.hold(id, status, headers, now),
+            true => self.hold(id, status, headers),
             false => Ok(false),
         };
         let step = match held {
@@ -119,6 +134,9 @@ impl Gate {
             Ok(true) => Return::Hold,
             Ok(false) => Return::Pass,
         };
+        if step == Return::Pass && is_upstreams && self.config.usage {
+            self.meter(id, status, headers);
+        }
         if step == Return::Pass && self.is_list(id, status) {
             // To HEAD: how long the whole list is would be told.
             remove.extend(OF_THE_WHOLE.into_iter().filter(|name| headers.has(name)));
@@ -132,7 +150,11 @@ impl Gate {
 
     /// Whether a response's body is to be handed to [`Gate::response_body`].
     pub fn wants_response_body(&self, id: StreamId) -> bool {
-        self.holds_response(id)
+        let exchange = self.exchanges.get(&id);
+        exchange.is_some_and(|exchange| {
+            let meter = exchange.response.meter.as_ref();
+            exchange.response.held.is_some() || meter.is_some_and(Meter::is_reading)
+        })
     }
 
     /// Whether a response stays where it is.
@@ -141,7 +163,8 @@ impl Gate {
         exchange.is_some_and(|exchange| exchange.response.held.is_some())
     }
 
-    /// The next piece of a response's body; `None` where the host could not read it.
+    /// The next piece of a response's body; `None` where the host could not read it. One that passes
+    /// is read on the way.
     pub fn response_body(
         &mut self,
         id: StreamId,
@@ -149,7 +172,12 @@ impl Gate {
         is_last: bool,
     ) -> Option<Returned> {
         let exchange = self.exchanges.get_mut(&id)?;
-        let held = exchange.response.held.as_mut()?;
+        let Some(held) = &mut exchange.response.held else {
+            if let Some(meter) = &mut exchange.response.meter {
+                meter.feed(piece, is_last);
+            }
+            return None;
+        };
         self.inspections.hands_out_bodies();
         let outcome = match piece {
             None => held.purpose.give_up("the host could not read it"),
@@ -186,18 +214,20 @@ impl Gate {
         Some(self.release(id, outcome))
     }
 
-    pub(super) fn overdue_responses(&self, now: Timestamp) -> Vec<StreamId> {
+    /// Those whose first piece is overdue; of new ones it is expected in time.
+    pub(super) fn overdue_responses(&mut self, now: Timestamp) -> Vec<StreamId> {
         if self.inspections.are_handed_out() {
             return Vec::new();
         }
-        let overdue = |exchange: &Exchange| {
-            let held = exchange.response.held.as_ref();
-            held.is_some_and(|held| held.is_overdue(now))
-        };
-        let ids = self.exchanges.iter();
-        ids.filter(|(_, exchange)| overdue(exchange))
-            .map(|(id, _)| *id)
-            .collect()
+        let by = now.plus(self.config.wait.timeout);
+        let mut overdue = Vec::new();
+        for (id, exchange) in &mut self.exchanges {
+            if let Some(held) = &mut exchange.response.held {
+                held.first_piece_by.get_or_insert(by);
+                overdue.extend(held.is_overdue(now).then_some(*id));
+            }
+        }
+        overdue
     }
 
     /// What the status alone tells to be a failure that is not the caller's.
@@ -240,7 +270,6 @@ impl Gate {
         id: StreamId,
         status: Option<u16>,
         headers: &Headers,
-        now: Timestamp,
     ) -> Result<bool, Denial> {
         let is_list = self.is_list(id, status);
         let Some(exchange) = self.exchanges.get_mut(&id) else {
@@ -279,9 +308,21 @@ impl Gate {
             purpose,
             body: Vec::new(),
             limit,
-            first_piece_by: now.plus(self.config.wait.timeout),
+            first_piece_by: None,
         });
         Ok(true)
+    }
+
+    /// Reads what a model's response took as it passes.
+    fn meter(&mut self, id: StreamId, status: Option<u16>, headers: &Headers) {
+        if let Some(Exchange {
+            record, response, ..
+        }) = self.exchanges.get_mut(&id)
+        {
+            let asks = !matches!(record.method.as_str(), "GET" | "HEAD" | "OPTIONS");
+            let is_good = matches!(status, Some(200..=299));
+            response.meter = (asks && is_good).then(|| Meter::new(headers));
+        }
     }
 
     /// Whether a response may be a list of models to be filtered. One that says what went wrong is

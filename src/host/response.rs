@@ -8,9 +8,12 @@
 use super::Shared;
 use super::abi::{self, Buffer, Map};
 use super::effects;
-use crate::gate::{Gate, Return, Returned, StreamId};
+use crate::gate::{Gate, Origin, Return, Returned, StreamId};
 use crate::request::Headers;
 use proxy_wasm::types::Action;
+
+/// Longest part of a body that is copied at once, in bytes.
+const MAX_PART: usize = 64 * 1024;
 
 pub struct Response {
     id: StreamId,
@@ -31,9 +34,13 @@ impl Response {
         }
         let mut headers = abi::headers(Map::Response).unwrap_or_default();
         headers.is_all = is_all;
-        let origin =
-            Gate::asks_origin(&headers).then(|| abi::property(&["response", "code_details"]));
-        self.tell(&headers, origin.flatten().as_deref())
+        let details = || abi::property(&["response", "code_details"]);
+        let asked = Gate::asks_origin(&headers).then(|| (details(), abi::now()));
+        let origin = asked.as_ref().map(|(details, now)| Origin {
+            details: details.as_deref(),
+            now: *now,
+        });
+        self.tell(&headers, origin)
     }
 
     /// `size`: of the piece, or of all that is held.
@@ -41,16 +48,32 @@ impl Response {
         if !self.ask(Gate::wants_response_body) {
             return Action::Continue;
         }
-        let piece = self.piece(size);
-        let returned = self
-            .gate
-            .borrow_mut()
-            .as_mut()
-            .and_then(|gate| gate.response_body(self.id, piece.as_deref(), is_last));
-        match returned {
-            Some(returned) => self.settle(returned, size),
-            None if self.ask(Gate::holds_response) => Action::Pause,
-            None => Action::Continue,
+        let is_held = self.ask(Gate::holds_response);
+        let mut start = match is_held {
+            true => std::mem::replace(&mut self.handed, size),
+            false => 0,
+        };
+        // In parts, since the memory of a VM never shrinks.
+        loop {
+            let part = size.saturating_sub(start).min(MAX_PART);
+            let bytes = match part {
+                0 => Some(Vec::new()),
+                _ => abi::piece(Buffer::ResponseBody, start, part),
+            };
+            let bytes = bytes.filter(|bytes| bytes.len() == part);
+            start += part;
+            let is_end = start >= size;
+            let mut gate = self.gate.borrow_mut();
+            let returned = gate
+                .as_mut()
+                .and_then(|gate| gate.response_body(self.id, bytes.as_deref(), is_last && is_end));
+            drop(gate);
+            match returned {
+                Some(returned) => return self.settle(returned, size),
+                None if !is_end => {}
+                None if is_held => return Action::Pause,
+                None => return Action::Continue,
+            }
         }
     }
 
@@ -58,13 +81,12 @@ impl Response {
         self.body(self.handed, true)
     }
 
-    fn tell(&self, headers: &Headers, origin: Option<&[u8]>) -> Action {
-        let now = abi::now();
+    fn tell(&self, headers: &Headers, origin: Option<Origin<'_>>) -> Action {
         let returned = self
             .gate
             .borrow_mut()
             .as_mut()
-            .map(|gate| gate.response(self.id, headers, origin, now));
+            .map(|gate| gate.response(self.id, headers, origin));
         match returned {
             Some(returned) => self.settle(returned, 0),
             None => Action::Continue,
@@ -77,19 +99,6 @@ impl Response {
         match take(returned, held) {
             true => Action::Continue,
             false => Action::Pause,
-        }
-    }
-
-    /// The new piece of the body, all of it or nothing.
-    fn piece(&mut self, size: usize) -> Option<Vec<u8>> {
-        let start = self.handed;
-        let new = size.checked_sub(start)?;
-        if self.ask(Gate::holds_response) {
-            self.handed = size;
-        }
-        match new {
-            0 => Some(Vec::new()),
-            _ => abi::piece(Buffer::ResponseBody, start, new).filter(|piece| piece.len() == new),
         }
     }
 

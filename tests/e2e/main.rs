@@ -22,3 +22,4 @@ mod revocation;
 mod signatures;
 mod smuggling;
 mod upstream;
+mod usage;

@@ -20,7 +20,6 @@ pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
         "audit.export",
         "exports of audit records",
     );
-    refuse(wire.usage == Some(true), "usage", "records of token usage");
 }
 
 fn refuse_if(given: bool, field: &str, feature: &'static str, findings: &mut Findings) {

@@ -79,7 +79,13 @@ fn answer(state: &State, request: &Recorded, method: &Method, gap: Duration) -> 
         );
     }
     match serde_json::from_slice(&request.body) {
-        Ok(asked) => post(path, &asked, model.as_deref(), gap),
+        Ok(asked) => {
+            let response = post(path, &asked, model.as_deref(), gap);
+            if response.status().is_success() {
+                state.bill(answers::bill(path, &asked));
+            }
+            response
+        }
         Err(error) => json(
             StatusCode::UNPROCESSABLE_ENTITY,
             &answers::error(&format!(
@@ -110,6 +116,8 @@ fn post(path: &str, asked: &Value, model: Option<&str>, gap: Duration) -> Respon
         "/v1/chat/completions" => ok(openai::chat(asked, model)),
         "/v1/completions" if streams => sse(stream::completion(asked)),
         "/v1/completions" => ok(openai::completion(asked)),
+        "/v1/responses" if streams => sse(stream::response(asked)),
+        "/v1/messages" if streams => sse(stream::message(asked)),
         "/v1/responses" => ok(openai::response(asked)),
         "/v1/messages" => ok(openai::message(asked)),
         "/v1/embeddings" => ok(openai::embeddings(asked)),
