@@ -88,6 +88,8 @@ pub struct Judge<'g> {
     pub observed: &'g mut Option<Box<Signed>>,
     /// Of a permitted request for a list of models, what its caller may see.
     pub view: &'g mut Option<View>,
+    /// The host is known to hand out no list that could be filtered.
+    pub lists_withheld: bool,
     /// Calls that a look has found necessary.
     pub calls: &'g mut Vec<Call>,
     pub surroundings: Surroundings,
@@ -243,6 +245,10 @@ impl Judge<'_> {
         let caller = caller.map(|caller| (caller, &self.surroundings));
         let view = self.config.policy.view(request, caller);
         match listing {
+            Listing::All if self.lists_withheld => {
+                let reason = "the host does not hand it out";
+                return Err(Denial::ModelsUnreadable(reason));
+            }
             Listing::All => *self.view = Some(view),
             Listing::One(id) if view.shows(id) => {}
             Listing::One(id) => {

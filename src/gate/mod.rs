@@ -228,7 +228,8 @@ impl Gate {
         self.inspections.holds(id)
     }
 
-    /// A response is over. `status`: what the caller was answered, if that was asked.
+    /// A response is over. `status`: what the caller was answered, if that was asked, or if the host
+    /// has no responses for [`Gate::response`].
     pub fn finish(&mut self, id: StreamId, status: Option<u16>, now: Timestamp) {
         let waited = self.waiting.leave(id).is_some();
         let inspected = self.inspections.leave(id).is_some();
@@ -248,6 +249,9 @@ impl Gate {
             AuditLog::Off => false,
         };
         if wanted {
+            if exchange.permitted && !exchange.response.begun {
+                exchange.record.upstream_status = status;
+            }
             exchange.record.usage = exchange.response.finish();
             exchange.record.close(now.since(exchange.started));
             self.notices.push(Notice::Audit(exchange.record.line()));

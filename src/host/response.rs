@@ -3,11 +3,13 @@
 //!
 //! An answer of our own in the upstream's place is a local reply out of a response callback. Envoy
 //! then ends the upstream's request, whatever is still to come of it, and answers the caller's in
-//! the form of its protocol. Not every host can (ngx_wasm_module hangs).
+//! the form of its protocol. ngx_wasm_module hangs then, and hands out no body while it holds the
+//! headers: there responses pass as they are, and lists of models are refused before they are asked for.
 
 use super::Shared;
 use super::abi::{self, Buffer, Map};
 use super::effects;
+use super::kind::{Kind, kind};
 use crate::gate::{Gate, Origin, Return, Returned, StreamId};
 use crate::request::Headers;
 use proxy_wasm::types::Action;
@@ -29,7 +31,7 @@ impl Response {
     }
 
     pub fn headers(&mut self, is_all: bool) -> Action {
-        if !self.ask(Gate::wants_response) {
+        if kind() == Kind::Nginx || !self.ask(Gate::wants_response) {
             return Action::Continue;
         }
         let mut headers = abi::headers(Map::Response).unwrap_or_default();

@@ -110,10 +110,7 @@ fn the_contract_s_example_lacks_only_what_is_not_built() {
     let paths: Vec<_> = errors.iter().map(|error| error.path.as_str()).collect();
     assert_eq!(
         paths,
-        [
-            "audit.export",
-            "issuers[0].groups_overage.graph",
-        ],
+        ["audit.export", "issuers[0].groups_overage.graph",],
         "{errors}"
     );
     let built = |error: &crate::config::ConfigError| {
