@@ -52,8 +52,11 @@ fn chunk(usage: Value) -> Value {
     json!({"object": "chat.completion.chunk", "model": "org/m", "choices": [{"index": 0, "delta": delta}], "usage": usage})
 }
 
+/// Headers, body, and what is told.
+type Case = (&'static [(&'static str, &'static str)], String, Usage);
+
 /// Responses of each API, and what each of them bills.
-fn corpus() -> Vec<(&'static [(&'static str, &'static str)], String, Usage)> {
+fn corpus() -> Vec<Case> {
     let told = json!({"prompt_tokens": 12, "completion_tokens": 34, "total_tokens": 46,
         "prompt_tokens_details": {"cached_tokens": 5, "audio_tokens": 7},
         "completion_tokens_details": {"reasoning_tokens": 6, "accepted_prediction_tokens": 1}});

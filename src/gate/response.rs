@@ -109,7 +109,12 @@ impl Gate {
     }
 
     /// A response has begun. `origin` where [`Gate::asks_origin`] says so.
-    pub fn response(&mut self, id: StreamId, headers: &Headers, origin: Option<&[u8]>) -> Returned {
+    pub fn response(
+        &mut self,
+        id: StreamId,
+        headers: &Headers,
+        origin: Option<Origin<'_>>,
+    ) -> Returned {
         let Some(exchange) = self.exchanges.get_mut(&id) else {
             return Return::Pass.into();
         };

@@ -1,6 +1,6 @@
 //! One request: its headers come in, are disarmed, and wait for the gate's word.
 
-use super::abi::{self, Buffer};
+use super::abi::{self, Buffer, Map};
 use super::calls::SharedCalls;
 use super::crypto::Signatures;
 use super::effects::{self, Taken};
