@@ -111,8 +111,9 @@ registry: ## fetch an OCI registry and skopeo into .tools/, for the tests and fo
 envoy: ## fetch Envoy into .tools/, unless it is there or on the PATH
 	@tools/envoy.sh
 
-clients: ## install the Hugging Face and OpenAI Python clients into .tools/
+clients: ## install the Hugging Face and OpenAI clients, of Python and Node, into .tools/
 	@tools/clients.sh
+	@tools/node-clients.sh
 
 clean: ## remove what was built and fetched: target/ and .tools/
 	rm -rf target .tools

@@ -8,6 +8,7 @@ use crate::policy::decide::{Shadow, Would};
 use crate::time::Timestamp;
 use crate::token::claim_path::ClaimPath;
 use crate::token::claims::Claims;
+use crate::usage::Usage;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -27,9 +28,11 @@ pub struct Record {
     pub time: String,
     /// Envoy's `x-request-id`.
     pub request_id: String,
-    /// From `traceparent`, 32 hexadecimal digits.
+    /// 32 hexadecimal digits, of the caller's `traceparent` or of the trace that begins with us;
+    /// absent where a request without one goes nowhere.
     pub trace_id: Option<String>,
-    /// What was decided and why: `permitted`, `anonymous` or the denial's code.
+    /// What was decided and why: `permitted`, `anonymous`, the denial's code, or why a permitted
+    /// request came to nothing.
     pub code: &'static str,
     /// `permit` or `deny`.
     pub decision: &'static str,
@@ -57,15 +60,15 @@ pub struct Record {
     pub verified_by: Option<&'static str>,
     /// Digest of the configuration that decided.
     pub policy: String,
-    /// What the upstream answered; `null` where the request did not go there.
+    /// The upstream's own, whatever the caller was answered; absent where it did not answer.
     pub upstream_status: Option<u16>,
     /// From the request's headers to the end of its response.
     pub duration_ms: Option<u64>,
-    /// Token counts of the model.
-    pub usage: Option<Value>,
-    /// Whether there is an upstream that answers.
+    /// What the model's response took; absent where nothing was asked of a model, or in vain.
+    pub usage: Option<Usage>,
+    /// Permitted, but not served.
     #[serde(skip)]
-    forwarded: bool,
+    failed: bool,
 }
 
 /// Who called. Empty until the signature held.
@@ -137,7 +140,15 @@ impl Record {
         self.code = grant.code();
         self.decision = "permit";
         self.rule = rule.map(str::to_owned);
-        self.forwarded = grant.is_forwarded();
+    }
+
+    /// A permitted request that came to nothing, for a reason that is not the caller's.
+    pub fn fail(&mut self, denial: &Denial) {
+        let facts = denial.facts();
+        self.code = facts.code;
+        let detail = denial.operator_detail();
+        self.reason = Some(detail.unwrap_or_else(|| facts.text.into_owned()));
+        self.failed = true;
     }
 
     pub fn note_shadow(&mut self, shadow: &[Shadow]) {
@@ -151,13 +162,13 @@ impl Record {
         self.shadow = shadow.iter().map(entry).collect();
     }
 
-    pub fn denied(&self) -> bool {
-        self.decision == "deny"
+    /// Whether the caller was refused, or permitted in vain.
+    pub fn is_unserved(&self) -> bool {
+        self.decision == "deny" || self.failed
     }
 
-    /// Closes the record: what came of the request, and how long it took.
-    pub fn close(&mut self, status: Option<u16>, took: Duration) {
-        self.upstream_status = status.filter(|_| self.forwarded);
+    /// Closes the record: how long the request took.
+    pub fn close(&mut self, took: Duration) {
         self.duration_ms = Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
     }
 
@@ -228,18 +239,6 @@ impl Caller {
     }
 }
 
-/// The trace id of a W3C `traceparent`: version, 32 digits, 16 digits, flags.
-pub fn trace_id(traceparent: &str) -> Option<String> {
-    let mut parts = traceparent.split('-');
-    let (version, trace) = (parts.next()?, parts.next()?);
-    let hex = |text: &str, length| {
-        text.len() == length && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    let valid =
-        hex(version, 2) && version != "ff" && hex(trace, 32) && trace.contains(|c| c != '0');
-    valid.then(|| trace.to_owned())
-}
-
 /// The record's JSON Schema (2020-12), derived from it.
 #[cfg(not(target_family = "wasm"))]
 pub fn schema() -> Value {
@@ -283,7 +282,7 @@ mod tests {
         let mut record = open(Timestamp::from_secs(0), "abc");
         record.describe_request("GET\r\n", "h\u{2028}", &"/é".repeat(1000));
         record.deny(&Denial::NoRule);
-        record.close(Some(403), Duration::from_millis(7));
+        record.close(Duration::from_millis(7));
         let line = record.line();
         assert!(!line.contains(is_invisible), "{line}");
         assert!(line.contains(r"h\u2028"), "{line}");
@@ -323,26 +322,5 @@ mod tests {
                 .find(&quoted)
                 .unwrap_or_else(|| panic!("{key} in {line}"));
         }
-    }
-
-    #[test]
-    fn reads_trace_ids() {
-        let trace = "0af7651916cd43dd8448eb211c80319c";
-        let header = format!("00-{trace}-b7ad6b7169203331-01");
-        assert_eq!(trace_id(&header).as_deref(), Some(trace));
-        for bad in [
-            "",
-            "00",
-            "00-xyz-1-1",
-            &header.to_uppercase(),
-            &"0".repeat(60),
-        ] {
-            assert_eq!(trace_id(bad), None, "{bad}");
-        }
-        assert_eq!(trace_id(&format!("ff-{trace}-b7ad6b7169203331-01")), None);
-        assert_eq!(
-            trace_id(&format!("00-{}-b7ad6b7169203331-01", "0".repeat(32))),
-            None
-        );
     }
 }

@@ -1,9 +1,12 @@
 //! Every way a request can end: a denial, with one exhaustive table of its facts (status, stable
 //! code, public text, challenge), or a grant. Replies, audit and metrics are projections of them.
+//! What is wrong with the upstream's answer to a permitted request is told the same way.
 
 mod grant;
+mod upstream;
 
 pub use grant::Grant;
+pub use upstream::Unavailable;
 
 use crate::credential::subject::Outsider;
 use crate::revocation::{FeedLack, Ground};
@@ -121,6 +124,19 @@ pub enum Denial {
     RevocationUnavailable {
         reason: FeedLack,
     },
+    /// The upstream refused the credential that we sent.
+    CredentialRejected {
+        credential: Arc<str>,
+        /// Its own status.
+        status: u16,
+    },
+    EndpointUnavailable(Unavailable),
+    /// The caller may not use the model it asks about, whether or not there is one.
+    ModelNotFound {
+        model: String,
+    },
+    /// The upstream's list of models can't be filtered, and so is not shown; the reason says why.
+    ModelsUnreadable(&'static str),
     /// Something that cannot happen did.
     Internal(&'static str),
 }
@@ -433,6 +449,30 @@ impl Denial {
                 "The list of revoked callers can't be had right now, so nobody can be let in; your \
                  token may be fine: try again shortly",
             ),
+            Self::CredentialRejected { .. } => facts(
+                502,
+                "credential_rejected",
+                None,
+                "The endpoint refused the credential of this gateway; your own token is fine, and \
+                 trying again does not help: report the request id to the gateway's operator",
+            ),
+            Self::EndpointUnavailable(why) => facts(502, "endpoint_unavailable", None, why.text()),
+            Self::ModelNotFound { model } => facts(
+                404,
+                "model_not_found",
+                None,
+                format!(
+                    "The model {} does not exist or you do not have access to it",
+                    excerpt(model)
+                ),
+            ),
+            Self::ModelsUnreadable(_) => facts(
+                502,
+                "models_unreadable",
+                None,
+                "The endpoint's list of models can't be read, so that it can't be told which of \
+                 them are yours; report the request id to the gateway's operator",
+            ),
             Self::Internal(_) => facts(
                 500,
                 "internal",
@@ -468,8 +508,21 @@ impl Denial {
                     "the last good revocation feed is older than max_stale".to_owned()
                 }
             }),
-            Self::Internal(reason) => Some((*reason).to_owned()),
+            Self::CredentialRejected { credential, status } => Some(format!(
+                "the upstream answered {status} to credential {credential}"
+            )),
+            Self::EndpointUnavailable(why) => Some(why.operator_detail().to_owned()),
+            Self::ModelsUnreadable(reason) | Self::Internal(reason) => Some((*reason).to_owned()),
             _ => None,
+        }
+    }
+
+    /// In how many seconds a retry may help; `None`: it is pointless.
+    pub fn retry_after(&self) -> Option<u16> {
+        match self {
+            Self::CredentialRejected { .. } | Self::ModelsUnreadable(_) => None,
+            Self::EndpointUnavailable(why) => why.retry_after(),
+            other => (other.facts().status == 502).then_some(2),
         }
     }
 }

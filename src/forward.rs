@@ -1,10 +1,12 @@
 //! What a permitted request carries to the upstream, and what no request ever does.
 
 use crate::credential::wallet::Held;
+use crate::model::catalog;
 use crate::request::Headers;
 use crate::token::bearer::Carrier;
 use crate::token::claim_path::ClaimPath;
 use crate::token::claims::Claims;
+use crate::tracing;
 use serde_json::Value;
 
 /// The compiled form of `forward`.
@@ -14,6 +16,14 @@ pub struct Forwarding {
     pub identity_headers: Vec<(String, IdentityField)>,
     /// Value of `X-HF-Bill-To`.
     pub bill_to: Option<String>,
+    /// Whether an upstream's 401 and 403 to our credential are told as our failure.
+    pub remap_auth: bool,
+    /// Whether a 503 is told as 502, which clients do not hammer.
+    pub remap_unavailable: bool,
+    /// How long a sleeping endpoint may hold a request, in seconds.
+    pub scale_up_seconds: Option<u64>,
+    /// Whether lists of models show only what the caller may use.
+    pub filter_models: bool,
 }
 
 /// What an identity header can carry.
@@ -30,14 +40,26 @@ pub enum IdentityField {
 }
 
 const BILL_TO: &str = "x-hf-bill-to";
-/// What a caller could authenticate with, or charge others by; Hugging Face reads some of them.
-const NEVER_FORWARDED: [&str; 6] = [
+const TRACESTATE: &str = "tracestate";
+const SCALE_UP: &str = "x-scale-up-timeout";
+/// What a caller could authenticate with, charge others by, or hold connections with; Hugging Face
+/// reads some of them.
+const NEVER_FORWARDED: [&str; 7] = [
     "authorization",
     "proxy-authorization",
     "cookie",
     "x-api-key",
     "api-key",
     BILL_TO,
+    SCALE_UP,
+];
+/// What could have a list of models answered in part, or not at all.
+const NEVER_WITH_LISTS: [&str; 5] = [
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "range",
 ];
 /// Longest value of an identity header, in bytes before escaping.
 const MAX_IDENTITY_BYTES: usize = 512;
@@ -60,6 +82,15 @@ impl std::fmt::Debug for Edit {
     }
 }
 
+/// What a permitted request takes along whoever sends it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Onward<'r> {
+    /// Its answer is to be read.
+    pub is_listing: bool,
+    /// The trace that begins with us.
+    pub traceparent: Option<&'r str>,
+}
+
 /// The names of the caller's headers that must come off before anything else happens.
 pub fn disarm<'c>(
     headers: &Headers,
@@ -77,9 +108,29 @@ pub fn disarm<'c>(
         .chain(identity)
         .filter(|name| headers.has(name))
         .collect();
+    let mut partial = NEVER_WITH_LISTS
+        .into_iter()
+        .filter(|name| headers.has(name))
+        .peekable();
+    if forwarding.filter_models && partial.peek().is_some() && catalog::may_be_listing(headers) {
+        present.extend(partial);
+    }
+    if headers.has(TRACESTATE) && continued_trace(headers).is_none() {
+        // It belongs to a trace that does not go on.
+        present.push(TRACESTATE);
+    }
     present.sort_unstable();
     present.dedup();
     present
+}
+
+/// The id of the trace that a request belongs to.
+pub fn continued_trace(headers: &Headers) -> Option<String> {
+    let mut values = headers.all("traceparent");
+    match (values.next(), values.next()) {
+        (Some(only), None) => tracing::trace_id(std::str::from_utf8(only).ok()?),
+        _ => None,
+    }
 }
 
 /// The headers of a permitted request. An anonymous caller has no identity to tell.
@@ -87,28 +138,36 @@ pub fn edits(
     forwarding: &Forwarding,
     credential: Option<&Held>,
     caller: Option<&Claims>,
+    onward: Onward<'_>,
 ) -> Vec<Edit> {
     let mut edits = Vec::new();
+    let mut set = |name: &str, value: String| {
+        let name = name.to_owned();
+        edits.push(Edit { name, value });
+    };
+    if onward.is_listing {
+        // We have to read it.
+        set("accept-encoding", "identity".to_owned());
+    }
+    if let Some(traceparent) = onward.traceparent {
+        set("traceparent", traceparent.to_owned());
+    }
+    if let Some(seconds) = forwarding.scale_up_seconds {
+        set(SCALE_UP, seconds.to_string());
+    }
     if let Some(credential) = credential {
-        let value = format!("Bearer {}", credential.value.expose());
-        edits.push(Edit {
-            name: "authorization".into(),
-            value,
-        });
+        set(
+            "authorization",
+            format!("Bearer {}", credential.value.expose()),
+        );
         if let Some(organization) = &forwarding.bill_to {
-            edits.push(Edit {
-                name: BILL_TO.into(),
-                value: organization.clone(),
-            });
+            set(BILL_TO, organization.clone());
         }
     }
     if let Some(caller) = caller {
         for (name, field) in &forwarding.identity_headers {
             if let Some(value) = field.read(caller) {
-                edits.push(Edit {
-                    name: name.clone(),
-                    value: header_value(&value),
-                });
+                set(name, header_value(&value));
             }
         }
     }

@@ -42,3 +42,5 @@ pub mod revocation;
 pub mod secret;
 pub mod time;
 pub mod token;
+pub mod tracing;
+pub mod usage;

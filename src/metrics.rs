@@ -19,6 +19,15 @@ pub fn decision(code: &str, issuer: Option<&str>, rule: Option<&str>) -> String 
     }
 }
 
+/// Counts permitted requests that came to nothing by their code, and by the credential that was
+/// refused.
+pub fn upstream(code: &str, credential: Option<&str>) -> String {
+    match (code, credential) {
+        ("credential_rejected", Some(name)) => format!("entragate.upstream.{code}.{name}"),
+        _ => format!("entragate.upstream.{code}"),
+    }
+}
+
 /// Counts requests whose client hung up before there was a decision.
 pub const ABANDONED: &str = "entragate.abandoned";
 

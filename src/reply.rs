@@ -60,9 +60,6 @@ pub struct Reply {
     pub grpc_status: i32,
 }
 
-/// Pause before a retry of what may pass by itself, in seconds.
-const RETRY_AFTER: &str = "2";
-
 impl Dialect {
     pub fn of(headers: &Headers) -> Self {
         let begins = |name, prefix| {
@@ -98,9 +95,9 @@ pub fn reply(denial: &Denial, style: &ReplyStyle, asker: &Asker) -> Reply {
         ("x-error-code", code.to_owned()),
         ("x-error-message", message.clone()),
     ];
-    match facts.status {
-        502 => headers.push(("retry-after", RETRY_AFTER.to_owned())),
-        _ => headers.push(("x-should-retry", "false".to_owned())),
+    match denial.retry_after() {
+        Some(seconds) => headers.push(("retry-after", seconds.to_string())),
+        None => headers.push(("x-should-retry", "false".to_owned())),
     }
     if let Some(challenge) = challenge(&facts.challenge, style, &text) {
         headers.push(("www-authenticate", challenge));
@@ -201,6 +198,7 @@ fn grpc_status(status: u16) -> i32 {
         400 => 3,
         401 => 16,
         403 => 7,
+        404 => 5,
         413 => 8,
         502 => 14,
         _ => 13,

@@ -156,7 +156,13 @@ fn codes() -> BTreeMap<String, String> {
         status.parse::<u16>().ok()?;
         Some((code.to_owned(), status.to_owned()))
     });
-    pairs.collect()
+    // Those whose text is short stand in one line.
+    let inline = lines.iter().filter_map(|line| {
+        let (status, rest) = line.split_once("facts(")?.1.split_once(", \"")?;
+        status.parse::<u16>().ok()?;
+        Some((rest.split_once('"')?.0.to_owned(), status.to_owned()))
+    });
+    pairs.chain(inline).collect()
 }
 
 #[test]

@@ -88,6 +88,8 @@ pub struct Config {
     /// Tokens for callouts of our own; an [`Auth`](crate::credential::auth::Auth) is an index.
     pub leases: Vec<lease::Source>,
     pub audit: AuditSettings,
+    /// Whether responses are read for the tokens they took.
+    pub usage: bool,
     pub crypto: Crypto,
     /// First 16 hexadecimal digits of the SHA-256 of the configuration without its secrets: tells
     /// in an audit record which policy decided.

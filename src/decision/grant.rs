@@ -20,12 +20,4 @@ impl Grant {
             Self::Metadata => "metadata",
         }
     }
-
-    /// Whether the request goes upstream.
-    pub const fn is_forwarded(self) -> bool {
-        match self {
-            Self::Permitted | Self::Anonymous => true,
-            Self::Metadata => false,
-        }
-    }
 }

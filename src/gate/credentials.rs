@@ -14,8 +14,7 @@ impl Gate {
     /// The upstream has refused the credential that a request carried (401). A polled one is asked
     /// for anew, if the request carried the value in use now and not one that has been replaced
     /// since; the gate has noted which when it let the request go. A person's token is exchanged anew
-    /// when it is next needed. To be told once per response,
-    /// before [`Gate::finish`]; calls go out at the next [`Gate::take_calls`].
+    /// when it is next needed. Calls go out at the next [`Gate::take_calls`].
     pub fn credential_rejected(&mut self, id: StreamId, now: Timestamp) {
         let exchange = self.exchanges.get(&id);
         if let Some(carried) = exchange.and_then(|exchange| exchange.carried.as_ref()) {

@@ -15,7 +15,7 @@ impl Gate {
     pub(super) fn keep(&mut self, record: &Record, now: Timestamp) {
         let logged = match self.config.audit.log {
             AuditLog::All => true,
-            AuditLog::Denied => record.denied(),
+            AuditLog::Denied => record.is_unserved(),
             AuditLog::Off => false,
         };
         if !logged && self.exporter.is_none() {

@@ -27,6 +27,8 @@ pub struct Inspections {
     withheld: bool,
     /// The operator has been told of the missing flag.
     warned: bool,
+    /// The host has held a response and kept its body back, as far as can be told.
+    responses_withheld: bool,
 }
 
 /// How many bytes of a request the host has received.
@@ -68,8 +70,30 @@ impl Inspections {
         self.open.len()
     }
 
+    pub fn holds(&self, id: StreamId) -> bool {
+        self.open.contains_key(&id)
+    }
+
     pub fn leave(&mut self, id: StreamId) -> Option<Inspection> {
         self.open.remove(&id)
+    }
+
+    /// The host has handed out a body while it held the headers.
+    pub fn hands_out_bodies(&mut self) {
+        self.proven = true;
+    }
+
+    pub fn are_handed_out(&self) -> bool {
+        self.proven
+    }
+
+    /// The first piece of a held response is overdue. True when this is news.
+    pub fn doubt_responses(&mut self) -> bool {
+        !std::mem::replace(&mut self.responses_withheld, true)
+    }
+
+    pub fn withholds_responses(&self) -> bool {
+        (self.responses_withheld || self.withheld) && !self.proven
     }
 
     /// Those whose first piece is overdue.

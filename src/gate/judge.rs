@@ -12,9 +12,11 @@ use crate::keys::ring::KeyRing;
 use crate::metrics;
 use crate::model::Model;
 use crate::model::body::Body;
+use crate::model::catalog::Listing;
 use crate::policy::decide::Permit;
 use crate::policy::surroundings::Surroundings;
 use crate::policy::trace::RuleTrace;
+use crate::policy::view::View;
 use crate::request::{Headers, Request};
 use crate::resource::ProtectedResource;
 use crate::revocation::{Revocation, Standing};
@@ -84,6 +86,10 @@ pub struct Judge<'g> {
     pub body: &'g mut Body,
     /// A permitted request whose body still comes, for shadow rules that name models.
     pub observed: &'g mut Option<Box<Signed>>,
+    /// Of a permitted request for a list of models, what its caller may see.
+    pub view: &'g mut Option<View>,
+    /// The host is known to hand out no list that could be filtered.
+    pub lists_withheld: bool,
     /// Calls that a look has found necessary.
     pub calls: &'g mut Vec<Call>,
     pub surroundings: Surroundings,
@@ -118,6 +124,7 @@ impl Judge<'_> {
             return Ok(Judgement::Inspect(None));
         }
         if let Some(permit) = self.config.policy.permit_anonymous(&request) {
+            self.limit_view(&request, None)?;
             return match self.open(&permit, None)? {
                 Door::Open(credential) => Ok(Judgement::Permit {
                     permit,
@@ -179,6 +186,7 @@ impl Judge<'_> {
         self.note_trace(request, Some(&caller));
         self.record.note_shadow(&decision.shadow);
         let permit = decision.outcome?;
+        self.limit_view(request, Some(&caller))?;
         let credential = match self.open(&permit, Some(&caller))? {
             Door::Open(credential) => credential,
             Door::Wait(awaited) => {
@@ -218,6 +226,37 @@ impl Judge<'_> {
                 (Some(_), Patience::TimeIsUp) | (None, _) => unavailable(lack),
             },
         }
+    }
+
+    /// Of a permitted request for models, finds out which of them are the caller's to know. Asked for
+    /// one by its name, the answer is the same whether it does not exist or is not theirs.
+    fn limit_view(
+        &mut self,
+        request: &Request,
+        caller: Option<&Verified<Claims>>,
+    ) -> Result<(), Denial> {
+        let asked = match self.config.forward.filter_models {
+            true => Listing::asked_by(request),
+            false => None,
+        };
+        let Some(listing) = asked else {
+            return Ok(());
+        };
+        let caller = caller.map(|caller| (caller, &self.surroundings));
+        let view = self.config.policy.view(request, caller);
+        match listing {
+            Listing::All if self.lists_withheld => {
+                let reason = "the host does not hand it out";
+                return Err(Denial::ModelsUnreadable(reason));
+            }
+            Listing::All => *self.view = Some(view),
+            Listing::One(id) if view.shows(id) => {}
+            Listing::One(id) => {
+                let model = id.to_owned();
+                return Err(Denial::ModelNotFound { model });
+            }
+        }
+        Ok(())
     }
 
     /// Asked whenever a decision is made, wherever the token's claims come from.

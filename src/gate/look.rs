@@ -105,6 +105,8 @@ impl Gate {
             notices: &mut self.notices,
             body: &mut exchange.body,
             observed: &mut exchange.observed,
+            view: &mut exchange.response.view,
+            lists_withheld: self.inspections.withholds_responses(),
             calls: &mut self.calls,
             surroundings: exchange.surroundings.at(now),
             trace: self.trace.as_mut(),

@@ -8,10 +8,12 @@ mod connection;
 mod credentials;
 mod export;
 mod gauges;
+mod held;
 mod identify;
 mod inspect;
 mod judge;
 mod look;
+mod response;
 mod trace;
 mod waiting;
 
@@ -23,7 +25,7 @@ use crate::credential::auth::Leases;
 use crate::credential::wallet::{Carried, Wallet};
 use crate::decision::{Denial, Grant};
 use crate::export::Exporter;
-use crate::forward::{self, Edit};
+use crate::forward::{self, Edit, Onward};
 use crate::keys::ring::KeyRing;
 use crate::metrics;
 use crate::model::body::Body;
@@ -34,13 +36,16 @@ use crate::request::Headers;
 use crate::revocation::Revocation;
 use crate::time::Timestamp;
 use crate::token::signature::SignatureCheck;
+use crate::tracing::Traces;
 pub use answers::Ticket;
 use inspect::{Inspections, Received};
 use judge::{Judgement, Patience, Signed};
+use response::Response;
 use std::collections::HashMap;
 use waiting::{Asked, WaitingRoom};
 
 pub use connection::{Connection, Property, Wanted};
+pub use response::{Origin, Return, Returned};
 
 /// Names a request while it lives; the host chooses it.
 pub type StreamId = u32;
@@ -111,6 +116,7 @@ pub struct Gate {
     wakeups: Vec<StreamId>,
     notices: Vec<Notice>,
     trace: Option<Vec<RuleTrace>>,
+    traces: Traces,
 }
 
 /// What is known of a request from its headers to the end of its response.
@@ -127,6 +133,7 @@ struct Exchange {
     received: Option<Received>,
     /// Permitted, while the rest of its body is read for shadow rules.
     observed: Option<Box<Signed>>,
+    response: Response,
 }
 
 impl Gate {
@@ -154,6 +161,7 @@ impl Gate {
             wakeups: Vec::new(),
             notices: Vec::new(),
             trace: None,
+            traces: Traces::default(),
         }
     }
 
@@ -179,7 +187,7 @@ impl Gate {
     ) -> Ruling {
         let mut record = audit::open(now, &self.config.digest);
         record.request_id = request_id(&headers, id, now);
-        record.trace_id = headers.text("traceparent").and_then(audit::trace_id);
+        record.trace_id = forward::continued_trace(&headers);
         let asker = Asker {
             request_id: record.request_id.clone(),
             dialect: Dialect::of(&headers),
@@ -194,6 +202,7 @@ impl Gate {
             body: self.inspections.expected_body(),
             received: None,
             observed: None,
+            response: Response::default(),
         };
         self.exchanges.insert(id, exchange);
         let judgement = self.look(id, Asked::Anyone(headers), now, signatures);
@@ -223,7 +232,14 @@ impl Gate {
             .is_some_and(|exchange| exchange.permitted)
     }
 
-    /// A response is over. `status`: what the caller was answered, if anything.
+    /// Whether [`Gate::finish`] is to be told what the caller was answered: where a request was held
+    /// for its body, since the host may refuse that itself.
+    pub fn asks_status(&self, id: StreamId) -> bool {
+        self.inspections.holds(id)
+    }
+
+    /// A response is over. `status`: what the caller was answered, if that was asked, or if the host
+    /// has no responses for [`Gate::response`].
     pub fn finish(&mut self, id: StreamId, status: Option<u16>, now: Timestamp) {
         let waited = self.waiting.leave(id).is_some();
         let inspected = self.inspections.leave(id).is_some();
@@ -237,7 +253,11 @@ impl Gate {
                 .push(Notice::Count(metrics::ABANDONED.to_owned()));
             return;
         }
-        exchange.record.close(status, now.since(exchange.started));
+        if exchange.permitted && !exchange.response.begun {
+            exchange.record.upstream_status = status;
+        }
+        exchange.record.usage = exchange.response.finish();
+        exchange.record.close(now.since(exchange.started));
         self.keep(&exchange.record, now);
     }
 
@@ -254,6 +274,8 @@ impl Gate {
         self.cache.sweep(now);
         self.wakeups.extend(self.waiting.overdue(now));
         self.wakeups.extend(self.inspections.overdue(now));
+        let overdue = self.overdue_responses(now);
+        self.wakeups.extend(overdue);
     }
 
     /// Callouts to make, from the root.
@@ -298,7 +320,15 @@ impl Gate {
                 exchange.permitted = true;
                 let credential = credential.as_ref();
                 exchange.carried = credential.map(|held| held.carried.clone());
-                let edits = forward::edits(&self.config.forward, credential, caller.as_deref());
+                let new = record.trace_id.is_none().then(|| self.traces.begin());
+                let onward = Onward {
+                    is_listing: exchange.response.view.is_some(),
+                    traceparent: new.as_ref().map(|trace| trace.traceparent.as_str()),
+                };
+                let forward = &self.config.forward;
+                let edits = forward::edits(forward, credential, caller.as_deref(), onward);
+                let begun = new.map(|trace| trace.id);
+                record.trace_id = record.trace_id.take().or(begun);
                 Ok(Step::Forward(edits))
             }
         };

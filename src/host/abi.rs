@@ -14,14 +14,16 @@ pub const INTERNAL_FAILURE: u32 = 10;
 #[derive(Clone, Copy)]
 #[repr(u32)]
 pub enum Map {
-    RequestHeaders = 0,
-    CallResponseHeaders = 6,
+    Request = 0,
+    Response = 2,
+    CallResponse = 6,
 }
 
 #[derive(Clone, Copy)]
 #[repr(u32)]
 pub enum Buffer {
     RequestBody = 0,
+    ResponseBody = 1,
     CallResponseBody = 4,
     PluginConfiguration = 7,
 }
@@ -37,6 +39,13 @@ unsafe extern "C" {
         max: usize,
         data: *mut *mut u8,
         size: *mut usize,
+    ) -> u32;
+    fn proxy_set_buffer_bytes(
+        buffer: u32,
+        start: usize,
+        size: usize,
+        data: *const u8,
+        data_size: usize,
     ) -> u32;
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_get_header_map_value(
@@ -133,6 +142,15 @@ pub fn piece(buffer: Buffer, start: usize, max: usize) -> Option<Vec<u8>> {
     owned(|data, size| unsafe { proxy_get_buffer_bytes(buffer as u32, start, max, data, size) })
 }
 
+/// Puts bytes in the place of a buffer's first `size`.
+#[must_use]
+pub fn replace(buffer: Buffer, size: usize, with: &[u8]) -> bool {
+    // SAFETY: pointer and size describe live bytes.
+    let status =
+        unsafe { proxy_set_buffer_bytes(buffer as u32, 0, size, with.as_ptr(), with.len()) };
+    status == OK
+}
+
 /// All header fields of a map, bytes as they are.
 pub fn headers(map: Map) -> Option<Headers> {
     // SAFETY: the host writes both, or neither.
@@ -151,21 +169,19 @@ pub fn header(map: Map, name: &str) -> Option<Vec<u8>> {
 }
 
 #[must_use]
-pub fn set_request_header(name: &str, value: &str) -> bool {
-    let map = Map::RequestHeaders as u32;
+pub fn set_header(map: Map, name: &str, value: &str) -> bool {
+    let (map, text) = (map as u32, value.as_ptr());
     // SAFETY: pointers and sizes describe live texts.
     let status = unsafe {
-        proxy_replace_header_map_value(map, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+        proxy_replace_header_map_value(map, name.as_ptr(), name.len(), text, value.len())
     };
     status == OK
 }
 
 #[must_use]
-pub fn remove_request_header(name: &str) -> bool {
+pub fn remove_header(map: Map, name: &str) -> bool {
     // SAFETY: pointer and size describe a live text.
-    let status = unsafe {
-        proxy_remove_header_map_value(Map::RequestHeaders as u32, name.as_ptr(), name.len())
-    };
+    let status = unsafe { proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) };
     status == OK
 }
 
@@ -240,6 +256,13 @@ pub fn resume_request() {
     const HTTP_REQUEST: u32 = 0;
     // SAFETY: takes a number only.
     unsafe { proxy_continue_stream(HTTP_REQUEST) };
+}
+
+/// Lets the paused response of the effective context go on.
+pub fn resume_response() {
+    const HTTP_RESPONSE: u32 = 1;
+    // SAFETY: takes a number only.
+    unsafe { proxy_continue_stream(HTTP_RESPONSE) };
 }
 
 /// Calls a function that the host has beyond the ABI. `None`: it has none of that name, or the call

@@ -98,12 +98,12 @@ pub fn read_answer(headers: usize, size: usize) -> Answer {
             limit: MAX_ANSWER_BYTES,
         });
     }
-    let status = abi::header(Map::CallResponseHeaders, ":status")
+    let status = abi::header(Map::CallResponse, ":status")
         .and_then(|value| std::str::from_utf8(&value).ok()?.parse().ok());
     let Some(status) = status else {
         return Answer::Failed(CalloutError::Interrupted);
     };
-    let retry_after = abi::header(Map::CallResponseHeaders, "retry-after");
+    let retry_after = abi::header(Map::CallResponse, "retry-after");
     let body = abi::buffer(Buffer::CallResponseBody, size);
     Answer::of(status, retry_after.as_deref(), body.unwrap_or_default())
 }

@@ -1,6 +1,7 @@
 //! Carries out what the gate says: header edits, replies, log lines. What is counted goes to `meters`.
 
-use super::{abi, meters};
+use super::abi::{self, Map};
+use super::meters;
 use crate::forward::Edit;
 use crate::gate::{Notice, Ruling, Step};
 use crate::reply::Reply;
@@ -58,7 +59,8 @@ pub fn tell(notices: Vec<Notice>) {
     }
 }
 
-fn answer(reply: &Reply) {
+/// Answers the request of the effective context.
+pub fn answer(reply: &Reply) {
     let headers: Vec<(&str, &str)> = reply
         .headers
         .iter()
@@ -83,5 +85,5 @@ fn answer(reply: &Reply) {
 fn edit(edits: &[Edit]) -> bool {
     edits
         .iter()
-        .all(|edit| abi::set_request_header(&edit.name, &edit.value))
+        .all(|edit| abi::set_header(Map::Request, &edit.name, &edit.value))
 }

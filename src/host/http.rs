@@ -1,9 +1,11 @@
 //! One request: its headers come in, are disarmed, and wait for the gate's word.
 
-use super::abi::{self, Buffer};
+use super::abi::{self, Buffer, Map};
 use super::calls::SharedCalls;
 use super::crypto::Signatures;
 use super::effects::{self, Taken};
+use super::kind::{Kind, kind};
+use super::response::Response;
 use super::{Shared, meters, request, root};
 use crate::gate::{Gate, Ticket};
 use crate::time::Timestamp;
@@ -19,11 +21,13 @@ pub struct Http {
     pub(super) own_call: Option<(u32, Ticket)>,
     /// How much of the body the gate has been handed while the request is held.
     handed: usize,
+    response: Response,
 }
 
 impl Http {
     pub fn new(id: u32, gate: Shared, calls: SharedCalls, signatures: Signatures) -> Self {
         Self {
+            response: Response::new(id, gate.clone()),
             id,
             gate,
             calls,
@@ -98,7 +102,9 @@ impl Http {
             (Some(headers), Some(gate)) => gate.disarm(headers),
             _ => Vec::new(),
         };
-        let clean = disarmed.iter().all(|name| abi::remove_request_header(name));
+        let clean = disarmed
+            .iter()
+            .all(|name| abi::remove_header(Map::Request, name));
         let Some(headers) = headers.filter(|_| clean) else {
             effects::refuse("entragate.internal");
             return Action::Pause;
@@ -144,8 +150,22 @@ impl HttpContext for Http {
             .unwrap_or_else(|| self.pass())
     }
 
+    fn on_http_response_headers(&mut self, _: usize, is_all: bool) -> Action {
+        self.response.headers(is_all)
+    }
+
+    fn on_http_response_body(&mut self, size: usize, is_last: bool) -> Action {
+        self.response.body(size, is_last)
+    }
+
+    fn on_http_response_trailers(&mut self, _: usize) -> Action {
+        self.response.trailers()
+    }
+
     fn on_log(&mut self) {
-        let status = request::answered_status();
+        let asked = |gate: &Gate| gate.asks_status(self.id);
+        let asked = self.gate.borrow().as_ref().is_some_and(asked) || kind() == Kind::Nginx;
+        let status = asked.then(request::answered_status).flatten();
         let now = abi::now();
         let notices = self.gate.borrow_mut().as_mut().map(|gate| {
             gate.finish(self.id, status, now);

@@ -1,8 +1,8 @@
 //! The host shell: turns proxy-wasm callbacks into events for the gate, and what the gate says into
 //! host calls. It decides nothing. Compiled for wasm only.
 //!
-//! `abi` makes the host calls, `root` and `http` receive the callbacks, `request` reads what came,
-//! `calls` makes callouts, `effects` carries out, `meters` keeps the host's metrics, `crypto` asks the
+//! `abi` makes the host calls, `root`, `http` and `response` receive the callbacks, `request` reads what
+//! came, `calls` makes callouts, `effects` carries out, `meters` keeps the host's metrics, `crypto` asks the
 //! host about signatures. `kind` says which host it is, and `alone` is how requests wait on nginx.
 //! `memory` wipes what is freed.
 
@@ -18,6 +18,7 @@ mod kind;
 mod memory;
 mod meters;
 mod request;
+mod response;
 mod root;
 
 use crate::gate::Gate;

@@ -7,7 +7,7 @@ use crate::request::Headers;
 /// All header fields. `None` where the host hands out fewer than it has announced: what we don't
 /// see, we could not take off. (ngx_wasm_module stops at a hundred.)
 pub fn headers(announced: usize, is_all: bool) -> Option<Headers> {
-    let mut headers = abi::headers(Map::RequestHeaders)?;
+    let mut headers = abi::headers(Map::Request)?;
     let count = match kind() {
         Kind::Envoy => {
             headers.is_all = is_all;

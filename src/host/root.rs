@@ -11,6 +11,7 @@ use super::effects::{self, Taken};
 use super::http::Http;
 use super::kind::{Kind, kind};
 use super::meters::{self, Gauges};
+use super::response;
 use crate::callout::Answer;
 use crate::config;
 use crate::gate::{Gate, StreamId, Ticket};
@@ -99,6 +100,12 @@ impl Root {
             forget(&self.gate, stream);
             return;
         }
+        self.resume_request(stream);
+        self.resume_response(stream);
+        let _ = abi::set_effective_context(self.id);
+    }
+
+    fn resume_request(&self, stream: StreamId) {
         note_received(&self.gate, stream);
         let now = abi::now();
         let ruling = self
@@ -109,7 +116,19 @@ impl Root {
         if ruling.map(effects::take) == Some(Taken::Forwarded) {
             abi::resume_request();
         }
-        let _ = abi::set_effective_context(self.id);
+    }
+
+    fn resume_response(&self, stream: StreamId) {
+        let now = abi::now();
+        let returned = self
+            .gate
+            .borrow_mut()
+            .as_mut()
+            .and_then(|gate| gate.resume_response(stream, now));
+        // Nothing of the body has come, or it would not be resumed from here.
+        if returned.is_some_and(|returned| response::take(returned, 0)) {
+            abi::resume_response();
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 //! for the model the body is not looked at, whatever its size.
 
 pub mod body;
+pub mod catalog;
 pub mod endpoint;
 pub mod name;
 pub mod scanner;

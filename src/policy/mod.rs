@@ -13,4 +13,5 @@ pub mod rule;
 mod step_up;
 pub mod surroundings;
 pub mod trace;
+pub mod view;
 pub mod window;

@@ -100,7 +100,7 @@ pub struct Models {
 }
 
 impl Models {
-    fn cover(&self, model: &Model) -> bool {
+    pub(super) fn cover(&self, model: &Model) -> bool {
         let matches = |name: &str| self.patterns.iter().any(|pattern| pattern.matches(name));
         self.patterns.is_empty()
             || model.name().is_some_and(|name| match self.any_case {
@@ -137,7 +137,7 @@ impl Match {
     }
 }
 
-fn any_or_empty<T>(items: &[T], test: impl Fn(&T) -> bool) -> bool {
+pub(super) fn any_or_empty<T>(items: &[T], test: impl Fn(&T) -> bool) -> bool {
     items.is_empty() || items.iter().any(test)
 }
 

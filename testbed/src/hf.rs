@@ -55,6 +55,11 @@ pub enum Mode {
         headers: Vec<(String, String)>,
         body: String,
     },
+    /// That status and headers, and a body that never ends.
+    Endless {
+        status: u16,
+        headers: Vec<(String, String)>,
+    },
     /// As the real thing, late.
     Delay(Duration),
     /// As the real thing, with this much time between two events of a stream.
@@ -89,6 +94,15 @@ impl Mode {
         Mode::json(403, &answers::forbidden())
     }
 
+    /// The 400 of a paused endpoint.
+    pub fn paused() -> Mode {
+        Mode::Fixed {
+            status: 400,
+            headers: vec![("content-type".into(), "text/plain".into())],
+            body: "Bad Request: Invalid state".into(),
+        }
+    }
+
     /// The 503 of an endpoint scaled to zero.
     pub fn scaled_to_zero() -> Mode {
         Mode::Fixed {
@@ -106,8 +120,17 @@ pub struct HuggingFace {
     state: Arc<State>,
 }
 
+/// What the stand-in counted for one answer: words, of what was put in and of what came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bill {
+    pub prompt_tokens: usize,
+    /// 0 for embeddings.
+    pub completion_tokens: usize,
+}
+
 struct State {
     accepted: Mutex<Vec<String>>,
+    bills: Mutex<Vec<Bill>>,
     recorded: Mutex<Vec<Recorded>>,
     mode: Mutex<Mode>,
 }
@@ -126,6 +149,7 @@ impl HuggingFace {
     async fn start_with(tls: bool) -> io::Result<HuggingFace> {
         let state = Arc::new(State {
             accepted: Mutex::new(vec![random_token()]),
+            bills: Mutex::default(),
             recorded: Mutex::default(),
             mode: Mutex::default(),
         });
@@ -172,6 +196,11 @@ impl HuggingFace {
         *lock(&self.state.mode) = mode;
     }
 
+    /// What was billed so far, in order; a stream is billed when it begins.
+    pub fn bills(&self) -> Vec<Bill> {
+        lock(&self.state.bills).clone()
+    }
+
     /// Every request so far, refused ones included, in order of arrival.
     pub fn requests(&self) -> Vec<Recorded> {
         lock(&self.state.recorded).clone()
@@ -196,6 +225,10 @@ pub fn random_token() -> String {
 impl State {
     fn record(&self, request: Recorded) {
         lock(&self.recorded).push(request);
+    }
+
+    fn bill(&self, bill: Bill) {
+        lock(&self.bills).push(bill);
     }
 
     fn mode(&self) -> Mode {

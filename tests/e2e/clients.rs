@@ -1,8 +1,9 @@
-//! Real clients: huggingface_hub and openai-python through the gateway (tests/clients).
+//! Real clients, of Python and of Node, through the gateway (tests/clients).
 
 use super::gateway::Gateway;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use testbed::hf::Mode;
 use testbed::persona::Persona;
 use tokio::process::Command;
 
@@ -31,4 +32,110 @@ async fn huggingface_hub_and_openai_python_work_and_show_our_errors() {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}\n{errors}");
     assert!(text.contains(" 0 failed"), "{text}");
+}
+
+/// What ends each of both families' calls: `check_outcome.py` and `check_clients.mjs`.
+async fn outcome(
+    program: &str,
+    arguments: &[&Path],
+    gateway: &Gateway,
+    who: Persona,
+    expect: &str,
+) {
+    let before = gateway.hf.requests().len();
+    let output = Command::new(program)
+        .args(arguments)
+        .env("GATEWAY_URL", gateway.envoy.url())
+        .env("TOKEN", gateway.token(who))
+        .env("EXPECT", expect)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{expect}: {text}\n{errors}");
+    assert!(text.contains("4 passed, 0 failed"), "{text}");
+    // One request for each call: nobody hammers the endpoint.
+    let asked = gateway.hf.requests().len() - before;
+    assert!(
+        asked == 4 || (asked == 0 && expect.starts_with("403")),
+        "{expect}: {asked} requests"
+    );
+}
+
+async fn each_outcome(program: &str, arguments: &[&Path]) {
+    let gateway = Gateway::start().await;
+    for (mode, who, expect) in [
+        (Mode::Normal, Persona::Ada, "200"),
+        (Mode::Normal, Persona::Nora, "403:rule_unsatisfied"),
+        (Mode::forbidden(), Persona::Ada, "502:credential_rejected"),
+        (
+            Mode::scaled_to_zero(),
+            Persona::Ada,
+            "502:endpoint_unavailable",
+        ),
+        (Mode::paused(), Persona::Ada, "502:endpoint_unavailable"),
+    ] {
+        gateway.hf.set_mode(mode);
+        outcome(program, arguments, &gateway, who, expect).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn python_clients_show_what_went_wrong_behind_us() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = root.join(".tools/clients/bin/python");
+    let script = root.join("tests/clients/check_outcome.py");
+    each_outcome(python.to_str().unwrap(), &[&script]).await;
+}
+
+/// The script of the Node clients; `None` where `make clients` found no Node and said so.
+fn node_script() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/node-clients");
+    if folder.join("SKIPPED").exists() && std::env::var_os("CI").is_none() {
+        eprintln!("NOT TESTED: there was no Node for the Node clients");
+        return None;
+    }
+    let is_there = folder.join(".installed").exists();
+    assert!(
+        is_there,
+        "{} is missing: run `make clients`",
+        folder.display()
+    );
+    Some(folder.join("check_clients.mjs"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_clients_show_what_went_wrong_behind_us() {
+    if let Some(script) = node_script() {
+        each_outcome("node", &[&script]).await;
+    }
+}
+
+/// Why a 503 is never let through: what huggingface.js makes of one.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_us_huggingface_js_storms_a_sleeping_endpoint() {
+    let Some(script) = node_script() else { return };
+    let gateway = Gateway::with(|config| {
+        config.change_policy(|policy| {
+            policy["forward"] = serde_json::json!({"remap_upstream_unavailable": false});
+        })
+    });
+    let gateway = gateway.await;
+    gateway.hf.set_mode(Mode::scaled_to_zero());
+    let mut client = Command::new("node")
+        .arg(script)
+        .env("GATEWAY_URL", gateway.envoy.url())
+        .env("TOKEN", gateway.token(Persona::Ada))
+        .env("EXPECT", "503:none")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let storms = || async { gateway.hf.requests().len() > 50 };
+    super::gateway::wait_until("a storm of requests", storms).await;
+    client.kill().await.unwrap();
 }

@@ -82,6 +82,16 @@ impl Gateway {
     }
 }
 
+/// A client that speaks HTTP/2 from the first byte.
+pub fn http2() -> Client {
+    Client::builder()
+        .tls_backend_preconfigured(testbed::tls::ca().client_config())
+        .http2_prior_knowledge()
+        .no_proxy()
+        .build()
+        .unwrap()
+}
+
 pub fn chat() -> Value {
     json!({"model": "org/model", "messages": [{"role": "user", "content": "Say hello."}]})
 }

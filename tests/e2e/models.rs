@@ -1,6 +1,6 @@
 //! Rules by model: the body is read before the decision, and nothing leaves before it.
 
-use super::gateway::{Gateway, SOON, chat, header};
+use super::gateway::{Gateway, SOON, chat, header, http2};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use testbed::client::raw_http;
@@ -39,15 +39,6 @@ async fn ask(gateway: &Gateway, client: &Client, body: &Value) -> Response {
     let url = format!("{}/v1/chat/completions", gateway.envoy.url());
     let request = client.post(url).bearer_auth(gateway.token(Persona::Ada));
     request.json(body).send().await.unwrap()
-}
-
-fn http2() -> Client {
-    Client::builder()
-        .tls_backend_preconfigured(testbed::tls::ca().client_config())
-        .http2_prior_knowledge()
-        .no_proxy()
-        .build()
-        .unwrap()
 }
 
 fn head(token: &str, fields: &str) -> String {

@@ -275,5 +275,6 @@ async fn a_warm_permit_costs_few_host_calls() {
         .take_while(|line| !ends(line))
         .filter(|line| line.contains("[vm->host]") && !line.contains("_metric("))
         .collect();
-    assert!((8..=12).contains(&calls.len()), "{calls:#?}");
+    // Two of them read the response for its usage, one begins a trace.
+    assert!((8..=13).contains(&calls.len()), "{calls:#?}");
 }

@@ -4,8 +4,10 @@ use super::super::error::{Findings, Reported};
 use super::super::path;
 use super::super::problem::Problem;
 use super::super::wire;
-use super::{optional, text};
+use super::optional;
+use super::text::{self, HOUR};
 use crate::forward::{Forwarding, IdentityField};
+use std::time::Duration;
 
 pub(super) fn compile(
     forward: &wire::Forward,
@@ -24,10 +26,29 @@ pub(super) fn compile(
             findings,
         )
     });
+    let at = ("forward", "scale_up_timeout");
+    let longest = Duration::ZERO..=HOUR;
+    let scale_up = text::duration(
+        forward.scale_up_timeout,
+        Duration::ZERO,
+        longest,
+        at,
+        findings,
+    );
     Ok(Forwarding {
         identity_headers: headers?,
         bill_to: bill_to?,
+        remap_auth: forward.remap_upstream_auth.unwrap_or(true),
+        remap_unavailable: forward.remap_upstream_unavailable.unwrap_or(true),
+        scale_up_seconds: whole_seconds(scale_up?),
+        filter_models: forward.filter_models.unwrap_or(true),
     })
+}
+
+/// As the header has it; what is begun counts as a second.
+fn whole_seconds(span: Duration) -> Option<u64> {
+    let begun = u64::from(span.subsec_nanos() > 0);
+    Some(span.as_secs() + begun).filter(|seconds| *seconds > 0)
 }
 
 fn identity_headers(

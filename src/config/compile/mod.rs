@@ -82,6 +82,7 @@ pub(super) fn compile(
         revocation: revocation?,
         leases: auths.into_leases(),
         audit: audit?,
+        usage: wire.usage.unwrap_or(true),
         crypto: token::crypto(wire.crypto),
         digest,
     })

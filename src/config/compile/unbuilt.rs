@@ -13,29 +13,6 @@ pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
         let field = format!("issuers[{index}].groups_overage.graph");
         refuse_if(graph, &field, "group look-ups in Microsoft Graph", findings);
     }
-    let mut refuse = |given, field, feature| refuse_if(given, field, feature, findings);
-
-    let forward = &wire.forward;
-    let waits = forward
-        .scale_up_timeout
-        .is_some_and(|timeout| !timeout.0.is_zero());
-    let remaps_auth = forward.remap_upstream_auth == Some(true);
-    let remaps_unavailable = forward.remap_upstream_unavailable == Some(true);
-    let filters = forward.filter_models == Some(true);
-    refuse(
-        remaps_auth,
-        "forward.remap_upstream_auth",
-        "remapped answers",
-    );
-    refuse(
-        remaps_unavailable,
-        "forward.remap_upstream_unavailable",
-        "remapped answers",
-    );
-    refuse(waits, "forward.scale_up_timeout", "scale-up timeouts");
-    refuse(filters, "forward.filter_models", "filtered lists of models");
-
-    refuse(wire.usage == Some(true), "usage", "records of token usage");
 }
 
 fn refuse_if(given: bool, field: &str, feature: &'static str, findings: &mut Findings) {

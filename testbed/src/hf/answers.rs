@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::MODELS;
+use super::{Bill, MODELS};
 
 pub(super) fn error(text: &str) -> Value {
     json!({"error": text})
@@ -39,6 +39,18 @@ pub(super) fn prompt_tokens(asked: &Value) -> usize {
 /// Words of the answer.
 pub(super) fn generated_tokens(asked: &Value) -> usize {
     reply_to(asked).split_whitespace().count()
+}
+
+/// What an answer on that path costs.
+pub(super) fn bill(path: &str, asked: &Value) -> Bill {
+    let generates = !matches!(path, "/embed" | "/v1/embeddings");
+    Bill {
+        prompt_tokens: prompt_tokens(asked),
+        completion_tokens: match generates {
+            true => generated_tokens(asked),
+            false => 0,
+        },
+    }
 }
 
 /// TGI's `/generate`.

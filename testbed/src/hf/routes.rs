@@ -36,7 +36,8 @@ async fn handle(Extract(state): Extract<Arc<State>>, request: Request) -> Respon
             status,
             headers,
             body,
-        } => fixed(status, headers, body),
+        } => fixed(status, headers, Body::from(body)),
+        Mode::Endless { status, headers } => fixed(status, headers, stream::endless()),
         Mode::Delay(delay) => {
             tokio::time::sleep(delay).await;
             answer(&state, &recorded, &parts.method, Duration::ZERO)
@@ -78,7 +79,13 @@ fn answer(state: &State, request: &Recorded, method: &Method, gap: Duration) -> 
         );
     }
     match serde_json::from_slice(&request.body) {
-        Ok(asked) => post(path, &asked, model.as_deref(), gap),
+        Ok(asked) => {
+            let response = post(path, &asked, model.as_deref(), gap);
+            if response.status().is_success() {
+                state.bill(answers::bill(path, &asked));
+            }
+            response
+        }
         Err(error) => json(
             StatusCode::UNPROCESSABLE_ENTITY,
             &answers::error(&format!(
@@ -109,6 +116,8 @@ fn post(path: &str, asked: &Value, model: Option<&str>, gap: Duration) -> Respon
         "/v1/chat/completions" => ok(openai::chat(asked, model)),
         "/v1/completions" if streams => sse(stream::completion(asked)),
         "/v1/completions" => ok(openai::completion(asked)),
+        "/v1/responses" if streams => sse(stream::response(asked)),
+        "/v1/messages" if streams => sse(stream::message(asked)),
         "/v1/responses" => ok(openai::response(asked)),
         "/v1/messages" => ok(openai::message(asked)),
         "/v1/embeddings" => ok(openai::embeddings(asked)),
@@ -177,12 +186,12 @@ pub(super) fn json(status: StatusCode, body: &Value) -> Response {
     (status, [(CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-fn fixed(status: u16, headers: Vec<(String, String)>, body: String) -> Response {
+fn fixed(status: u16, headers: Vec<(String, String)>, body: Body) -> Response {
     let mut builder = Response::builder().status(status);
     for (name, value) in headers {
         builder = builder.header(name, value);
     }
-    builder.body(Body::from(body)).unwrap_or_else(|error| {
+    builder.body(body).unwrap_or_else(|error| {
         let text = format!("the test's fixed answer is not a valid response: {error}");
         (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
     })

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{
     MODELS,
     answers::{generated_tokens, prompt_tokens, reply_to},
-    openai::{CREATED, asked_model, usage},
+    openai::{self, CREATED, asked_model, usage},
 };
 
 /// How a stream goes wrong after its first event.
@@ -79,6 +79,48 @@ pub(super) fn generate(asked: &Value) -> Vec<Bytes> {
         .collect()
 }
 
+/// Events of the responses API: usage stands in the last one.
+pub(super) fn response(asked: &Value) -> Vec<Bytes> {
+    let whole = openai::response(asked);
+    let mut begun = whole.clone();
+    begun["status"] = json!("in_progress");
+    begun["output"] = json!([]);
+    begun["usage"] = Value::Null;
+    let created = json!({"type": "response.created", "sequence_number": 0, "response": begun});
+    let deltas = pieces(asked).enumerate().map(|(index, word)| {
+        json!({"type": "response.output_text.delta", "sequence_number": index + 1,
+            "item_id": "msg_testbed", "output_index": 0, "content_index": 0, "delta": word})
+    });
+    let completed =
+        json!({"type": "response.completed", "sequence_number": 1000, "response": whole});
+    let events = [created].into_iter().chain(deltas).chain([completed]);
+    events.map(|event| named(&event)).collect()
+}
+
+/// Events of the messages API: what was put in is told first, what came out last.
+pub(super) fn message(asked: &Value) -> Vec<Bytes> {
+    let mut begun = openai::message(asked);
+    begun["content"] = json!([]);
+    begun["stop_reason"] = Value::Null;
+    begun["usage"]["output_tokens"] = json!(1);
+    let mut events = vec![
+        json!({"type": "message_start", "message": begun}),
+        json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
+        json!({"type": "ping"}),
+    ];
+    events.extend(pieces(asked).map(|word| {
+        let delta = json!({"type": "text_delta", "text": word});
+        json!({"type": "content_block_delta", "index": 0, "delta": delta})
+    }));
+    events.extend([
+        json!({"type": "content_block_stop", "index": 0}),
+        json!({"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": null},
+            "usage": {"output_tokens": generated_tokens(asked)}}),
+        json!({"type": "message_stop"}),
+    ]);
+    events.iter().map(named).collect()
+}
+
 /// A chat stream that fails after its first event.
 pub(super) fn broken(how: Break) -> Response {
     let first = json!({"object": "chat.completion.chunk", "id": "chatcmpl-testbed", "created": CREATED,
@@ -92,6 +134,14 @@ pub(super) fn broken(how: Break) -> Response {
             "message": "Model is overloaded", "type": "overloaded", "param": null, "code": null}}))),
     };
     sse(vec![Ok(data(&first)), second], Duration::ZERO)
+}
+
+/// A body that goes on until nobody reads it.
+pub(super) fn endless() -> Body {
+    let piece = Bytes::from_static(&[b'x'; 16 * 1024]);
+    Body::from_stream(stream::repeat_with(move || {
+        Ok::<_, io::Error>(piece.clone())
+    }))
 }
 
 /// The events, `gap` apart.
@@ -134,6 +184,12 @@ fn sse(events: Vec<io::Result<Bytes>>, gap: Duration) -> Response {
         Body::from_stream(paced),
     )
         .into_response()
+}
+
+/// An event that is named after its type.
+fn named(value: &Value) -> Bytes {
+    let name = value["type"].as_str().unwrap_or_default();
+    Bytes::from(format!("event: {name}\ndata: {value}\n\n"))
 }
 
 fn data(value: &Value) -> Bytes {

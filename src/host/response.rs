@@ -1,0 +1,146 @@
+//! The response to a forwarded request: its headers and body as the gate asks for them, and what the
+//! gate makes of it.
+//!
+//! An answer of our own in the upstream's place is a local reply out of a response callback. Envoy
+//! then ends the upstream's request, whatever is still to come of it, and answers the caller's in
+//! the form of its protocol. ngx_wasm_module hangs then, and hands out no body while it holds the
+//! headers: there responses pass as they are, and lists of models are refused before they are asked for.
+
+use super::Shared;
+use super::abi::{self, Buffer, Map};
+use super::effects;
+use super::kind::{Kind, kind};
+use crate::gate::{Gate, Origin, Return, Returned, StreamId};
+use crate::request::Headers;
+use proxy_wasm::types::Action;
+
+/// Longest part of a body that is copied at once, in bytes.
+const MAX_PART: usize = 64 * 1024;
+
+pub struct Response {
+    id: StreamId,
+    gate: Shared,
+    /// How much of the body the gate has been handed while the response is held.
+    handed: usize,
+}
+
+impl Response {
+    pub fn new(id: StreamId, gate: Shared) -> Self {
+        let handed = 0;
+        Self { id, gate, handed }
+    }
+
+    pub fn headers(&mut self, is_all: bool) -> Action {
+        if kind() == Kind::Nginx || !self.ask(Gate::wants_response) {
+            return Action::Continue;
+        }
+        let mut headers = abi::headers(Map::Response).unwrap_or_default();
+        headers.is_all = is_all;
+        let details = || abi::property(&["response", "code_details"]);
+        let asked = Gate::asks_origin(&headers).then(|| (details(), abi::now()));
+        let origin = asked.as_ref().map(|(details, now)| Origin {
+            details: details.as_deref(),
+            now: *now,
+        });
+        self.tell(&headers, origin)
+    }
+
+    /// `size`: of the piece, or of all that is held.
+    pub fn body(&mut self, size: usize, is_last: bool) -> Action {
+        if !self.ask(Gate::wants_response_body) {
+            return Action::Continue;
+        }
+        let is_held = self.ask(Gate::holds_response);
+        let mut start = match is_held {
+            true => std::mem::replace(&mut self.handed, size),
+            false => 0,
+        };
+        // In parts, since the memory of a VM never shrinks.
+        loop {
+            let part = size.saturating_sub(start).min(MAX_PART);
+            let bytes = match part {
+                0 => Some(Vec::new()),
+                _ => abi::piece(Buffer::ResponseBody, start, part),
+            };
+            let bytes = bytes.filter(|bytes| bytes.len() == part);
+            start += part;
+            let is_end = start >= size;
+            let mut gate = self.gate.borrow_mut();
+            let returned = gate
+                .as_mut()
+                .and_then(|gate| gate.response_body(self.id, bytes.as_deref(), is_last && is_end));
+            drop(gate);
+            match returned {
+                Some(returned) => return self.settle(returned, size),
+                None if !is_end => {}
+                None if is_held => return Action::Pause,
+                None => return Action::Continue,
+            }
+        }
+    }
+
+    pub fn trailers(&mut self) -> Action {
+        self.body(self.handed, true)
+    }
+
+    fn tell(&self, headers: &Headers, origin: Option<Origin<'_>>) -> Action {
+        let returned = self
+            .gate
+            .borrow_mut()
+            .as_mut()
+            .map(|gate| gate.response(self.id, headers, origin));
+        match returned {
+            Some(returned) => self.settle(returned, 0),
+            None => Action::Continue,
+        }
+    }
+
+    fn settle(&self, returned: Returned, held: usize) -> Action {
+        let notices = self.gate.borrow_mut().as_mut().map(Gate::take_notices);
+        effects::tell(notices.unwrap_or_default());
+        match take(returned, held) {
+            true => Action::Continue,
+            false => Action::Pause,
+        }
+    }
+
+    fn ask(&self, question: impl Fn(&Gate, StreamId) -> bool) -> bool {
+        let gate = self.gate.borrow();
+        gate.as_ref().is_some_and(|gate| question(gate, self.id))
+    }
+}
+
+/// Does what the gate says of the response of the effective context, of whose body `held` bytes are
+/// here. True if it may go on.
+pub fn take(returned: Returned, held: usize) -> bool {
+    for (name, value) in &returned.marks {
+        abi::set_filter_state(name, value);
+    }
+    let is_clean = returned
+        .remove
+        .iter()
+        .all(|name| abi::remove_header(Map::Response, name));
+    match returned.step {
+        Return::Hold if is_clean => false,
+        Return::Pass if is_clean => true,
+        Return::Rewrite { edits, body } if is_clean => {
+            let is_set = edits
+                .iter()
+                .all(|edit| abi::set_header(Map::Response, &edit.name, &edit.value));
+            let is_done = is_set && abi::replace(Buffer::ResponseBody, held, body.as_bytes());
+            if !is_done {
+                // Half-edited, it must not leave.
+                effects::refuse("entragate.internal");
+            }
+            is_done
+        }
+        Return::Replace(reply) => {
+            effects::answer(&reply);
+            false
+        }
+        Return::Hold | Return::Pass | Return::Rewrite { .. } => {
+            effects::refuse("entragate.internal");
+            false
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Lists of models, as OpenAI's `GET /v1/models` and `GET /v1/models/{id}` give them.
+
+use crate::json;
+use crate::request::{Headers, Request, normalize};
+use serde_json::{Value, json};
+
+const LIST: &str = "/v1/models";
+
+/// Which models a request asks about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing<'r> {
+    All,
+    One(&'r str),
+}
+
+impl<'r> Listing<'r> {
+    pub fn asked_by(request: &'r Request) -> Option<Self> {
+        match request.method.as_str() {
+            "GET" | "HEAD" => Self::at(&request.path),
+            _ => None,
+        }
+    }
+
+    /// `path` is normalized.
+    fn at(path: &'r str) -> Option<Self> {
+        let rest = path.strip_prefix(LIST)?;
+        match rest.strip_prefix('/') {
+            Some(id) if !id.is_empty() => Some(Self::One(id.trim_end_matches('/'))),
+            Some(_) => Some(Self::All),
+            None if rest.is_empty() => Some(Self::All),
+            None => None,
+        }
+    }
+}
+
+/// Whether a request may turn out to be about lists of models.
+pub fn may_be_listing(headers: &Headers) -> bool {
+    let path = headers.text(":path").map(normalize);
+    path.is_some_and(|path| path.is_ok_and(|path| Listing::at(&path).is_some()))
+}
+
+/// The list with those entries alone whose id is shown, and nothing else of it: what else an answer
+/// holds could name models too.
+///
+/// # Errors
+/// Why it can't be read.
+pub fn filter(body: &[u8], shows: impl Fn(&str) -> bool) -> Result<String, &'static str> {
+    let shown = |entries: Vec<Value>| {
+        let mine = |entry: &Value| entry["id"].as_str().is_some_and(&shows);
+        entries.into_iter().filter(mine).collect::<Vec<_>>()
+    };
+    let list = json::parse_strict(body).map_err(|_| "it is no well-formed JSON")?;
+    match list {
+        // Together and others answer without an object around it.
+        Value::Array(entries) => Ok(Value::Array(shown(entries)).to_string()),
+        Value::Object(mut members) => match members.remove("data") {
+            Some(Value::Array(entries)) => {
+                Ok(json!({"object": "list", "data": shown(entries)}).to_string())
+            }
+            _ => Err("it has no array data"),
+        },
+        _ => Err("it is no list"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_told_by_their_paths() {
+        for (path, expected) in [
+            ("/v1/models", Some(Listing::All)),
+            ("/v1/models/", Some(Listing::All)),
+            ("/v1/models/gpt2", Some(Listing::One("gpt2"))),
+            ("/v1/models/org/name", Some(Listing::One("org/name"))),
+            ("/v1/models/org/name/", Some(Listing::One("org/name"))),
+            ("/v1/modelsx", None),
+            ("/v1/chat/completions", None),
+            ("/models/org/name", None),
+        ] {
+            assert_eq!(Listing::at(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn conditions_are_looked_at_under_any_spelling_of_the_path() {
+        let listing = |path| may_be_listing(&Headers::from_iter([(":path", path)]));
+        assert!(listing("/v1/mo%64els?limit=1"));
+        assert!(!listing("/v1/chat/completions"));
+        assert!(!listing("/v1/models/../x"));
+    }
+
+    #[test]
+    fn only_what_is_shown_remains() {
+        let body =
+            br#"{"models":[{"name":"secret"}],"first_id":"secret","has_more":false,"object":"list",
+            "data":[{"id":"a","x":[1]},{"id":"secret"},{"name":"secret"},"secret",{"id":5}]}"#;
+        let list = filter(body, |id| id == "a").unwrap();
+        let list: Value = serde_json::from_str(&list).unwrap();
+        assert_eq!(
+            list,
+            json!({"object": "list", "data": [{"id": "a", "x": [1]}]})
+        );
+        assert_eq!(
+            filter(br#"[{"id":"a"},{"id":"b"}]"#, |id| id == "b").unwrap(),
+            r#"[{"id":"b"}]"#
+        );
+        for odd in [
+            &b""[..],
+            b"{",
+            b"{}",
+            b"5",
+            br#"{"data":{}}"#,
+            br#"{"data":[],"data":[]}"#,
+            b"\xff",
+        ] {
+            assert!(filter(odd, |_| true).is_err(), "{odd:?}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Server-sent events (WHATWG HTML §9.2.6), read for the documents in their `data`.
+
+use super::Usage;
+use super::document::Document;
+use super::reader::Reader;
+
+/// The longest field name there is, and one byte to tell it from longer ones.
+const MAX_FIELD: usize = 6;
+
+#[derive(Debug, Default)]
+pub(super) struct Events {
+    line: Line,
+    /// A line ended with CR: an LF belongs to it.
+    after_cr: bool,
+    /// A byte order mark has been looked for.
+    begun: bool,
+    reader: Reader,
+    document: Document,
+}
+
+#[derive(Debug)]
+enum Line {
+    /// The name of its field, as far as it can matter.
+    Name(Vec<u8>),
+    /// Behind the colon of `data`; a blank there does not count.
+    Data {
+        blank: bool,
+    },
+    Other,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self::Name(Vec::new())
+    }
+}
+
+impl Events {
+    pub(super) fn feed(&mut self, piece: &[u8], usage: &mut Usage) {
+        let mut rest = piece;
+        while let Some((byte, tail)) = rest.split_first() {
+            let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+            let (text, tail) = match end {
+                Some(0) => {
+                    let is_rest = std::mem::take(&mut self.after_cr) && *byte == b'\n';
+                    self.after_cr = *byte == b'\r';
+                    if !is_rest {
+                        self.end_line(usage);
+                    }
+                    rest = tail;
+                    continue;
+                }
+                Some(end) => rest.split_at_checked(end).unwrap_or((rest, &[])),
+                None => (rest, &[][..]),
+            };
+            self.after_cr = false;
+            self.text(text);
+            rest = tail;
+        }
+    }
+
+    /// The stream is over. Some servers leave out the last empty line.
+    pub(super) fn close(&mut self, usage: &mut Usage) {
+        self.end_line(usage);
+        self.dispatch(usage);
+    }
+
+    /// A part of a line.
+    fn text(&mut self, mut text: &[u8]) {
+        while let (Line::Name(name), Some((byte, tail))) = (&mut self.line, text.split_first()) {
+            match byte {
+                b':' if name == b"data" => self.line = Line::Data { blank: true },
+                b':' => self.line = Line::Other,
+                _ if name.len() >= MAX_FIELD => self.line = Line::Other,
+                byte => name.push(*byte),
+            }
+            if let Line::Name(name) = &mut self.line
+                && !self.begun
+                && name.len() == 3
+            {
+                self.begun = true;
+                if name == b"\xef\xbb\xbf" {
+                    name.clear();
+                }
+            }
+            text = tail;
+        }
+        if let Line::Data { blank } = &mut self.line
+            && !text.is_empty()
+        {
+            let unblanked = text.strip_prefix(b" ").filter(|_| *blank);
+            *blank = false;
+            self.reader
+                .feed(unblanked.unwrap_or(text), &mut self.document);
+        }
+    }
+
+    fn end_line(&mut self, usage: &mut Usage) {
+        self.begun = true;
+        match std::mem::take(&mut self.line) {
+            Line::Name(name) if name.is_empty() => self.dispatch(usage),
+            // The lines of one event's data are parted by line feeds.
+            Line::Data { .. } if !self.reader.is_fresh() => {
+                self.reader.feed(b"\n", &mut self.document);
+            }
+            Line::Name(_) | Line::Data { .. } | Line::Other => {}
+        }
+    }
+
+    /// An event is whole. What is no JSON, as `[DONE]`, tells nothing.
+    fn dispatch(&mut self, usage: &mut Usage) {
+        let document = std::mem::take(&mut self.document);
+        if std::mem::take(&mut self.reader).is_complete() {
+            usage.take(document);
+        }
+    }
+}

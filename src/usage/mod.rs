@@ -1,0 +1,214 @@
+//! How many tokens a response says it took, read as it passes: nothing is changed, held or kept
+//! beyond a few hundred bytes.
+//!
+//! Told by `usage` in JSON bodies and in events (chat, completions, embeddings, responses,
+//! messages), by TGI's and TEI's headers, and by the `details` of TGI's last event. What is not told
+//! is said to be unknown, never estimated.
+
+mod document;
+mod events;
+mod reader;
+
+use crate::request::Headers;
+use document::Document;
+use events::Events;
+use reader::Reader;
+use serde::Serialize;
+
+/// Longest name of a model, provider or error that is kept, in bytes.
+const MAX_NAME: usize = 256;
+
+/// What a response tells of the tokens it took. What it does not tell is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+pub struct Usage {
+    /// All that was put in, cached or not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt_tokens: Option<u64>,
+    /// All that was generated, reasoning included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completion_tokens: Option<u64>,
+    /// Both together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_tokens: Option<u64>,
+    /// Of the prompt's, those that were read from a cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cached_tokens: Option<u64>,
+    /// Of the completion's, those that nobody is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reasoning_tokens: Option<u64>,
+    /// The model that answered, as it calls itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Who served it (`x-inference-provider`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// The kind of error that the response ended with, whatever its status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
+    /// Why the counts are absent, or not the last word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<Unknown>,
+}
+
+/// Why there are no counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Unknown {
+    /// The response ended well and told none; a stream does so unless `stream_options.include_usage`
+    /// asks for them.
+    NotTold,
+    /// It broke off.
+    CutShort,
+    /// It came with a content-encoding.
+    Compressed,
+    /// Neither JSON nor events, or not well-formed.
+    NotJson,
+    /// The host did not hand it out.
+    Withheld,
+}
+
+/// Reads one response.
+#[derive(Debug)]
+pub struct Meter {
+    usage: Usage,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    Json(Box<(Reader, Document)>),
+    Events(Box<Events>),
+    /// Not read, or no more.
+    Done,
+}
+
+impl Meter {
+    /// For a successful response with these headers.
+    pub fn new(headers: &Headers) -> Self {
+        let count = |name| headers.text(name)?.parse::<u64>().ok();
+        let computed = count("x-compute-tokens");
+        let usage = Usage {
+            prompt_tokens: count("x-prompt-tokens").or(computed),
+            completion_tokens: count("x-generated-tokens"),
+            total_tokens: computed,
+            provider: headers.text("x-inference-provider").map(clip),
+            ..Usage::default()
+        };
+        let mut meter = Self {
+            usage,
+            body: Body::Done,
+        };
+        let plain = |value: &[u8]| value.is_empty() || value.eq_ignore_ascii_case(b"identity");
+        let kind = headers.text("content-type").unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        let kind = kind.to_ascii_lowercase();
+        if headers.is_all {
+            meter.usage.unknown = Some(Unknown::NotTold);
+        } else if !headers.all("content-encoding").all(plain) {
+            meter.usage.unknown = Some(Unknown::Compressed);
+        } else if kind == "text/event-stream" {
+            meter.body = Body::Events(Box::default());
+        } else if kind == "application/json" || kind.ends_with("+json") {
+            meter.body = Body::Json(Box::default());
+        } else {
+            meter.usage.unknown = Some(Unknown::NotJson);
+        }
+        meter
+    }
+
+    /// Whether more of the body is of any use.
+    pub fn is_reading(&self) -> bool {
+        !matches!(self.body, Body::Done)
+    }
+
+    /// The next piece of the body; `None` where the host could not read it.
+    pub fn feed(&mut self, piece: Option<&[u8]>, is_last: bool) {
+        let Some(piece) = piece else {
+            return self.end(Some(Unknown::Withheld));
+        };
+        match &mut self.body {
+            Body::Json(json) => {
+                let (reader, document) = &mut **json;
+                reader.feed(piece, document);
+                match (reader.is_broken(), is_last) {
+                    (true, _) => self.end(Some(Unknown::NotJson)),
+                    (false, true) => self.close_json(),
+                    (false, false) => {}
+                }
+            }
+            Body::Events(events) => {
+                events.feed(piece, &mut self.usage);
+                if is_last {
+                    events.close(&mut self.usage);
+                    self.end(None);
+                }
+            }
+            Body::Done => {}
+        }
+    }
+
+    /// What has been told by now.
+    pub fn finish(mut self) -> Usage {
+        if self.is_reading() {
+            self.end(Some(Unknown::CutShort));
+        }
+        let mut usage = self.usage;
+        let sum = || usage.prompt_tokens?.checked_add(usage.completion_tokens?);
+        usage.total_tokens = usage.total_tokens.or_else(sum);
+        let is_cut = usage.unknown == Some(Unknown::CutShort);
+        if usage.counts_something() && !is_cut {
+            usage.unknown = None;
+        } else if usage.unknown.is_none() {
+            usage.unknown = Some(Unknown::NotTold);
+        }
+        usage
+    }
+
+    fn close_json(&mut self) {
+        match std::mem::replace(&mut self.body, Body::Done) {
+            Body::Json(json) if json.0.is_complete() => self.usage.take(json.1),
+            Body::Json(_) => self.usage.unknown = Some(Unknown::NotJson),
+            Body::Events(_) | Body::Done => {}
+        }
+    }
+
+    fn end(&mut self, unknown: Option<Unknown>) {
+        self.body = Body::Done;
+        self.usage.unknown = self.usage.unknown.or(unknown);
+    }
+}
+
+impl Usage {
+    fn counts_something(&self) -> bool {
+        let counts = [
+            self.prompt_tokens,
+            self.completion_tokens,
+            self.total_tokens,
+        ];
+        counts.iter().any(Option::is_some)
+    }
+
+    /// What a whole document tells takes the place of what an earlier one did: counts are running
+    /// totals.
+    fn take(&mut self, document: Document) {
+        let told = document.told();
+        let newer = |new: Option<u64>, old: &mut Option<u64>| *old = new.or(*old);
+        newer(told.prompt_tokens, &mut self.prompt_tokens);
+        newer(told.completion_tokens, &mut self.completion_tokens);
+        newer(told.total_tokens, &mut self.total_tokens);
+        newer(told.cached_tokens, &mut self.cached_tokens);
+        newer(told.reasoning_tokens, &mut self.reasoning_tokens);
+        self.model = told.model.or(self.model.take());
+        self.failed = told.failed.or(self.failed.take());
+    }
+}
+
+fn clip(text: &str) -> String {
+    let mut end = text.len().min(MAX_NAME);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default().to_owned()
+}

@@ -1,0 +1,250 @@
+//! An incremental JSON reader that hands out the few scalars a document is asked for, with their
+//! paths, and skips the rest. It takes pieces of any size and holds one short token.
+//!
+//! It is no validator: it follows structure and texts to the letter, and takes numbers and literals
+//! for what they look like.
+
+use super::document::Document;
+
+/// Deepest nesting.
+const MAX_DEPTH: u32 = 128;
+/// How deep paths are told; what counts stands no deeper.
+const TOLD: usize = 4;
+/// Longest token that is kept, in bytes.
+const MAX_TOKEN: usize = 512;
+/// Stands for an array's items in a path.
+pub(super) const ITEM: &str = "[]";
+
+/// A value that is no container.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Scalar<'t> {
+    /// As written, between its quotes.
+    Text(&'t [u8]),
+    /// A number or literal.
+    Bare(&'t [u8]),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    state: State,
+    depth: u32,
+    /// For each level, from the lowest bit, whether it is an object.
+    objects: u128,
+    /// The members on the way to here, as far as a document knows them; else empty.
+    path: [&'static str; TOLD],
+    token: Vec<u8>,
+    overflow: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Start,
+    FirstKey,
+    Key,
+    Colon,
+    FirstItem,
+    Value,
+    After,
+    Text {
+        is_key: bool,
+        is_kept: bool,
+        escaped: bool,
+    },
+    Bare {
+        is_kept: bool,
+    },
+    End,
+    Broken,
+}
+
+impl Reader {
+    pub(super) fn is_broken(&self) -> bool {
+        self.state == State::Broken
+    }
+
+    /// A whole document has been read, and nothing behind it.
+    pub(super) fn is_complete(&self) -> bool {
+        self.state == State::End
+    }
+
+    /// Nothing has been read.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.state == State::Start
+    }
+
+    pub(super) fn feed(&mut self, piece: &[u8], document: &mut Document) {
+        let mut rest = piece;
+        while let Some((byte, tail)) = rest.split_first() {
+            let plain = match self.state {
+                State::Broken => return,
+                State::Text { escaped: false, .. } => {
+                    run(rest, |byte| !matches!(byte, b'"' | b'\\'))
+                }
+                State::Bare { .. } => run(rest, is_bare),
+                _ => 0,
+            };
+            if plain > 0 {
+                let (skipped, tail) = rest.split_at_checked(plain).unwrap_or((rest, &[]));
+                self.keep(skipped);
+                rest = tail;
+            } else {
+                self.state = self.step(*byte, document);
+                rest = tail;
+            }
+        }
+    }
+
+    fn step(&mut self, byte: u8, document: &mut Document) -> State {
+        if let State::Text {
+            is_key,
+            is_kept,
+            escaped,
+        } = self.state
+        {
+            if !escaped && byte == b'"' {
+                return self.end_text(is_key, is_kept, document);
+            }
+            self.keep(&[byte]);
+            let escaped = !escaped && byte == b'\\';
+            return State::Text {
+                is_key,
+                is_kept,
+                escaped,
+            };
+        }
+        if let State::Bare { is_kept } = self.state {
+            if is_kept && !self.overflow {
+                document.take(self.told(), Scalar::Bare(&self.token));
+            }
+            self.state = self.behind();
+        }
+        match (self.state, byte) {
+            (state, b' ' | b'\t' | b'\n' | b'\r') => state,
+            (State::FirstKey, b'}') | (State::FirstItem, b']') => self.close(),
+            (State::FirstKey | State::Key, b'"') => self.text(true, true),
+            (State::Colon, b':') => State::Value,
+            (State::After, b',') if self.in_object() => State::Key,
+            (State::After, b',') => {
+                document.next_item(self.told());
+                State::Value
+            }
+            (State::After, b'}') if self.in_object() => self.close(),
+            (State::After, b']') if !self.in_object() => self.close(),
+            (State::Start | State::Value | State::FirstItem, byte) => self.value(byte, document),
+            _ => State::Broken,
+        }
+    }
+
+    fn value(&mut self, first: u8, document: &mut Document) -> State {
+        let is_kept = document.wants(self.told());
+        match first {
+            b'"' => self.text(false, is_kept),
+            b'{' | b'[' if self.depth >= MAX_DEPTH => State::Broken,
+            b'{' => {
+                document.open(self.told());
+                self.open(true)
+            }
+            b'[' => self.open(false),
+            byte if is_bare(byte) => {
+                self.begin(is_kept);
+                self.keep(&[byte]);
+                State::Bare { is_kept }
+            }
+            _ => State::Broken,
+        }
+    }
+
+    fn text(&mut self, is_key: bool, is_kept: bool) -> State {
+        self.begin(is_kept);
+        State::Text {
+            is_key,
+            is_kept,
+            escaped: false,
+        }
+    }
+
+    fn end_text(&mut self, is_key: bool, is_kept: bool, document: &mut Document) -> State {
+        if is_key {
+            let known = match self.overflow {
+                true => "",
+                false => Document::member(&self.token),
+            };
+            self.enter(known);
+            return State::Colon;
+        }
+        if is_kept && !self.overflow {
+            document.take(self.told(), Scalar::Text(&self.token));
+        }
+        self.behind()
+    }
+
+    /// Names the member whose value comes next.
+    fn enter(&mut self, member: &'static str) {
+        let level = usize::try_from(self.depth).unwrap_or(TOLD);
+        if let Some(slot) = level
+            .checked_sub(1)
+            .and_then(|level| self.path.get_mut(level))
+        {
+            *slot = member;
+        }
+    }
+
+    fn open(&mut self, is_object: bool) -> State {
+        self.depth += 1;
+        self.objects = self.objects << 1 | u128::from(is_object);
+        match is_object {
+            true => State::FirstKey,
+            false => {
+                self.enter(ITEM);
+                State::FirstItem
+            }
+        }
+    }
+
+    fn close(&mut self) -> State {
+        self.depth = self.depth.saturating_sub(1);
+        self.objects >>= 1;
+        self.behind()
+    }
+
+    fn behind(&self) -> State {
+        match self.depth {
+            0 => State::End,
+            _ => State::After,
+        }
+    }
+
+    /// The path of the value at hand; empty where it is too deep to be told.
+    fn told(&self) -> &[&'static str] {
+        let depth = usize::try_from(self.depth).unwrap_or(usize::MAX);
+        self.path.get(..depth).unwrap_or_default()
+    }
+
+    fn in_object(&self) -> bool {
+        self.objects & 1 == 1
+    }
+
+    fn begin(&mut self, is_kept: bool) {
+        self.token.clear();
+        // What nobody wants overflows from the start.
+        self.overflow = !is_kept;
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        self.overflow |= self.token.len() + bytes.len() > MAX_TOKEN;
+        if !self.overflow {
+            self.token.extend_from_slice(bytes);
+        }
+    }
+}
+
+fn is_bare(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')
+}
+
+/// How many bytes from the start are such.
+fn run(bytes: &[u8], such: impl Fn(u8) -> bool) -> usize {
+    let end = bytes.iter().position(|byte| !such(*byte));
+    end.unwrap_or(bytes.len())
+}

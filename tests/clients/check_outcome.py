@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""What users see of one outcome: huggingface_hub and openai-python against a running gateway.
+
+    GATEWAY_URL=http://127.0.0.1:PORT TOKEN=... EXPECT=200|STATUS:CODE .tools/clients/bin/python tests/clients/check_outcome.py
+
+EXPECT is what every call must end with: 200, or the status and the code of an error of the gateway's. check_clients.mjs
+is the same for Node.
+"""
+
+import os
+import sys
+import tempfile
+
+for name in list(os.environ):
+    if name.upper().endswith("_PROXY") or name.startswith(("HF_", "HUGGING_FACE_", "OPENAI_")):
+        del os.environ[name]
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+home = tempfile.TemporaryDirectory()
+os.environ["HF_HOME"] = home.name
+
+import openai
+from huggingface_hub import InferenceClient
+
+GATEWAY_URL, TOKEN, EXPECT = (os.environ[name] for name in ("GATEWAY_URL", "TOKEN", "EXPECT"))
+STATUS, _, CODE = EXPECT.partition(":")
+MODEL = "org/model"
+MESSAGES = [{"role": "user", "content": "Say hello."}]
+
+open_ai = openai.OpenAI(base_url=GATEWAY_URL + "/v1", api_key=TOKEN, timeout=30, max_retries=0)
+hugging_face = InferenceClient(base_url=GATEWAY_URL, api_key=TOKEN, timeout=30)
+
+
+def whole(stream):
+    return "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
+
+
+CHECKS = {
+    "openai_chat": lambda: open_ai.chat.completions.create(model=MODEL, messages=MESSAGES).choices[0].message.content,
+    "openai_stream": lambda: whole(open_ai.chat.completions.create(model=MODEL, messages=MESSAGES, stream=True)),
+    "huggingface_chat": lambda: hugging_face.chat_completion(MESSAGES).choices[0].message.content,
+    "huggingface_stream": lambda: whole(hugging_face.chat_completion(MESSAGES, stream=True)),
+}
+
+
+def main():
+    failed = 0
+    for name, check in CHECKS.items():
+        try:
+            text = check()
+            good = EXPECT == "200" and "Say hello" in text
+        except Exception as error:
+            text = str(error)
+            print(f"   {name} shows: {text!r}")
+            held = text + repr(getattr(getattr(error, "response", None), "headers", ""))
+            good = bool(CODE) and STATUS in text and f"({CODE})" in text and "hf_" not in held
+        print(f"ok {name}" if good else f"FAILED {name}: expected {EXPECT}, got {text!r}")
+        failed += not good
+    print(f"{len(CHECKS) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

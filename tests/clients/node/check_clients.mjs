@@ -1,0 +1,57 @@
+#!/usr/bin/env node
+/* What users of Node see: openai and @huggingface/inference against a running gateway, and how often they try.
+
+   The end-to-end tests start Envoy with the filter and a stand-in, set how the stand-in fails, then run
+
+       GATEWAY_URL=http://127.0.0.1:PORT TOKEN=... EXPECT=200|STATUS:CODE node check_clients.mjs
+
+   EXPECT is what every call must end with: 200, or the status and the code of an error of the gateway's. It prints
+   `ok NAME` for each check, says what came for each that fails, and exits 1 if any failed. */
+
+import OpenAI from "openai";
+import { InferenceClient } from "@huggingface/inference";
+
+const { GATEWAY_URL, TOKEN, EXPECT } = process.env;
+const MODEL = "org/model";
+const messages = [{ role: "user", content: "Say hello." }];
+const [status, code] = EXPECT.split(":");
+
+const openai = new OpenAI({ baseURL: `${GATEWAY_URL}/v1`, apiKey: TOKEN, timeout: 20_000, maxRetries: 0 });
+const huggingFace = new InferenceClient(TOKEN).endpoint(GATEWAY_URL);
+
+async function whole(stream) {
+  let text = "";
+  for await (const chunk of stream) text += chunk.choices[0]?.delta?.content ?? "";
+  return text;
+}
+
+const CHECKS = {
+  openai_chat: async () => (await openai.chat.completions.create({ model: MODEL, messages })).choices[0].message.content,
+  openai_stream: async () => whole(await openai.chat.completions.create({ model: MODEL, messages, stream: true })),
+  huggingface_chat: async () => (await huggingFace.chatCompletion({ model: MODEL, messages })).choices[0].message.content,
+  huggingface_stream: async () => whole(huggingFace.chatCompletionStream({ model: MODEL, messages })),
+};
+
+/* Everything that an error shows or holds. */
+function shown(error) {
+  const response = error.httpResponse ?? {};
+  return [error.message, error.status, error.code, response.status, JSON.stringify(response.body ?? "")].join(" ");
+}
+
+let failed = 0;
+for (const [name, check] of Object.entries(CHECKS)) {
+  let outcome;
+  try {
+    const text = await check();
+    outcome = EXPECT === "200" && text.includes("Say hello") ? null : `an answer: ${text}`;
+  } catch (error) {
+    const text = shown(error);
+    outcome = code && text.includes(status) && text.includes(`(${code})`) ? null : text;
+    if (outcome && outcome.includes("hf_")) outcome = "something that looks like a credential";
+    console.log(`   ${name} shows: ${error.message}`);
+  }
+  console.log(outcome === null ? `ok ${name}` : `FAILED ${name}: expected ${EXPECT}, got ${outcome}`);
+  failed += outcome === null ? 0 : 1;
+}
+console.log(`${Object.keys(CHECKS).length - failed} passed, ${failed} failed`);
+process.exit(failed ? 1 : 0);

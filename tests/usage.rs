@@ -1,0 +1,362 @@
+//! Token usage is read from any form a response may have, however it is cut into pieces.
+
+use entragate::request::Headers;
+use entragate::usage::{Meter, Unknown, Usage};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
+const SSE: &[(&str, &str)] = &[("content-type", "text/event-stream; charset=utf-8")];
+
+fn read(headers: &[(&str, &str)], pieces: &[&[u8]], ends: bool) -> Usage {
+    let mut meter = Meter::new(&Headers::from_iter(headers.iter().copied()));
+    for piece in pieces {
+        meter.feed(Some(piece), false);
+    }
+    if ends {
+        meter.feed(Some(b""), true);
+    }
+    meter.finish()
+}
+
+fn counts(prompt: u64, completion: u64) -> Usage {
+    Usage {
+        prompt_tokens: Some(prompt),
+        completion_tokens: Some(completion),
+        total_tokens: Some(prompt + completion),
+        ..Usage::default()
+    }
+}
+
+fn named(usage: Usage) -> Usage {
+    Usage {
+        model: Some("org/m".into()),
+        ..usage
+    }
+}
+
+fn unknown(why: Unknown) -> Usage {
+    Usage {
+        unknown: Some(why),
+        ..Usage::default()
+    }
+}
+
+fn events(documents: &[Value]) -> String {
+    let event = |document: &Value| format!("data: {document}\n\n");
+    documents.iter().map(event).collect()
+}
+
+fn chunk(usage: Value) -> Value {
+    let delta = json!({"content": "{\"usage\":{\"prompt_tokens\":99}} \\ \u{e9} data: {}\n\n"});
+    json!({"object": "chat.completion.chunk", "model": "org/m", "choices": [{"index": 0, "delta": delta}], "usage": usage})
+}
+
+/// Headers, body, and what is told.
+type Case = (&'static [(&'static str, &'static str)], String, Usage);
+
+/// Responses of each API, and what each of them bills.
+fn corpus() -> Vec<Case> {
+    let told = json!({"prompt_tokens": 12, "completion_tokens": 34, "total_tokens": 46,
+        "prompt_tokens_details": {"cached_tokens": 5, "audio_tokens": 7},
+        "completion_tokens_details": {"reasoning_tokens": 6, "accepted_prediction_tokens": 1}});
+    let detailed = Usage {
+        cached_tokens: Some(5),
+        reasoning_tokens: Some(6),
+        ..named(counts(12, 34))
+    };
+    let response = |status: &str, usage: Value| {
+        json!({"object": "response", "status": status, "model": "org/m",
+        "error": null, "output": [{"type": "message", "status": "completed", "content": []}], "usage": usage})
+    };
+    let response_usage = json!({"input_tokens": 12, "input_tokens_details": {"cached_tokens": 5},
+        "output_tokens": 34, "output_tokens_details": {"reasoning_tokens": 6}, "total_tokens": 46});
+    let message = |usage: Value| {
+        json!({"type": "message", "role": "assistant", "model": "org/m",
+        "content": [{"type": "text", "text": "usage"}], "usage": usage})
+    };
+    let embeddings = json!({"object": "list", "model": "org/m", "usage": {"prompt_tokens": 8, "total_tokens": 8},
+        "data": [{"object": "embedding", "index": 0, "embedding": [0.25, -1.5e-3, 0, 1E5]}]});
+    let embedded = Usage {
+        prompt_tokens: Some(8),
+        total_tokens: Some(8),
+        ..named(Usage::default())
+    };
+    let chat = json!({"model": "org/m", "usage": told, "choices": [{"message": {"role": "assistant",
+        "content": "\"usage\":{\"prompt_tokens\":99}", "model": "not/it", "usage": {"prompt_tokens": 99}}}]});
+    let stream = format!(
+        "\u{feff}: keep-alive\n\n{}:\nevent: x\nid: 1\nretry: 5\nfoo\n{}data: [DONE]\n\n",
+        events(&[
+            chunk(Value::Null),
+            chunk(json!({"prompt_tokens": 12, "completion_tokens": 1}))
+        ]),
+        events(&[json!({"model": "org/m", "choices": [], "usage": told})])
+    );
+    let spread = "data: {\"model\":\"org/m\",\ndata:\"usage\":\ndata: {\"prompt_tokens\":1,\ndata\ndata: \"completion_tokens\":2}}\n\n";
+    let responses = events(&[
+        json!({"type": "response.created", "response": response("in_progress", Value::Null)}),
+        json!({"type": "response.output_text.delta", "delta": "usage"}),
+        json!({"type": "response.completed", "response": response("completed", response_usage.clone())}),
+    ]);
+    let failing = events(&[
+        json!({"type": "response.failed", "response": {"status": "failed", "model": "org/m",
+        "error": {"code": "server_error", "message": "x"}, "usage": null}}),
+    ]);
+    let messages = format!(
+        "event: message_start\n{}event: ping\n{}{}event: message_stop\n{}",
+        events(&[
+            json!({"type": "message_start", "message": message(json!({"input_tokens": 7, "output_tokens": 1,
+            "cache_creation_input_tokens": 2, "cache_read_input_tokens": 3}))})
+        ]),
+        events(&[json!({"type": "ping"})]),
+        events(&[
+            json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 34}})
+        ]),
+        events(&[json!({"type": "message_stop"})]),
+    );
+    let cached = |usage: Usage| Usage {
+        cached_tokens: Some(3),
+        ..usage
+    };
+    let tgi = events(&[
+        json!({"index": 1, "token": {"id": 1, "text": "a"}, "generated_text": null, "details": null}),
+        json!({"index": 2, "token": {"id": 2, "text": "b"}, "generated_text": "ab",
+            "details": {"finish_reason": "stop", "generated_tokens": 34, "seed": 9, "input_length": 12}}),
+    ]);
+    let details = json!({"generated_text": "x", "details": {"finish_reason": "stop", "generated_tokens": 34, "prefill": [], "tokens": [{"id": 1}]}});
+    let only = |completion| Usage {
+        completion_tokens: Some(completion),
+        ..Usage::default()
+    };
+    let failed = |kind: &str, usage: Usage| Usage {
+        failed: Some(kind.into()),
+        ..usage
+    };
+    let in_band = events(&[
+        chunk(Value::Null),
+        json!({"error": {"message": "Model is overloaded", "type": "overloaded", "code": null}}),
+    ]);
+    let in_band_tgi =
+        events(&[json!({"error": "Model is overloaded", "error_type": "overloaded"})]);
+    let in_band_messages =
+        events(&[json!({"type": "error", "error": {"type": "overloaded_error", "message": "x"}})]);
+    let not_told = unknown(Unknown::NotTold);
+    let tgi_headers: &[(&str, &str)] = &[
+        ("content-type", "application/json"),
+        ("x-prompt-tokens", "12"),
+        ("x-generated-tokens", "34"),
+        ("x-inference-provider", "hf"),
+    ];
+    let tei_headers: &[(&str, &str)] = &[
+        ("content-type", "application/json"),
+        ("x-compute-tokens", "8"),
+    ];
+    vec![
+        (JSON, chat.to_string(), detailed.clone()),
+        (JSON, serde_json::to_string_pretty(&chat).unwrap(), detailed.clone()),
+        (JSON, chat.to_string().replace("org/m", "org\\/\\u006d"), detailed.clone()),
+        (JSON, embeddings.to_string(), embedded),
+        (JSON, response("completed", response_usage).to_string(), detailed.clone()),
+        (JSON, response("failed", Value::Null).to_string(), failed("error", named(not_told.clone()))),
+        (JSON, message(json!({"input_tokens": 12, "output_tokens": 34})).to_string(), named(counts(12, 34))),
+        (JSON, message(json!({"input_tokens": 7, "output_tokens": 34, "cache_creation_input_tokens": 2,
+            "cache_read_input_tokens": 3})).to_string(), cached(named(counts(12, 34)))),
+        (JSON, json!([details]).to_string(), only(34)),
+        (JSON, json!([details, details]).to_string(), not_told.clone()),
+        (JSON, details.to_string(), only(34)),
+        (tgi_headers, json!([{"generated_text": "x"}]).to_string(), Usage { provider: Some("hf".into()), ..counts(12, 34) }),
+        (tei_headers, "[[0.25,-1.5e-3]]".into(), Usage { prompt_tokens: Some(8), total_tokens: Some(8), ..Usage::default() }),
+        (JSON, r#"{"model":"org/m","usage":{"prompt_tokens":-1,"completion_tokens":1.5,"total_tokens":"7"}}"#.into(), named(not_told.clone())),
+        (JSON, r#"{"model":"org/m","usage":null}"#.into(), named(not_told.clone())),
+        (JSON, "5".into(), unknown(Unknown::NotJson)),
+        (JSON, String::new(), unknown(Unknown::NotJson)),
+        (JSON, "{} {}".into(), unknown(Unknown::NotJson)),
+        (JSON, r#"{"usage":{"prompt_tokens":1}"#.into(), unknown(Unknown::NotJson)),
+        (SSE, stream, detailed),
+        (SSE, spread.into(), named(counts(1, 2))),
+        (SSE, events(&[chunk(Value::Null)]), named(not_told.clone())),
+        (SSE, responses, Usage { cached_tokens: Some(5), reasoning_tokens: Some(6), ..named(counts(12, 34)) }),
+        (SSE, failing, failed("server_error", named(not_told.clone()))),
+        (SSE, messages, cached(named(counts(12, 34)))),
+        (SSE, tgi, counts(12, 34)),
+        (SSE, in_band, failed("overloaded", named(not_told.clone()))),
+        (SSE, in_band_tgi, failed("overloaded", not_told.clone())),
+        (SSE, in_band_messages, failed("overloaded_error", not_told.clone())),
+        (SSE, "data: {\"usage\":{\"prompt_tokens\":1}\n\ndata: [DONE]\n\n".into(), not_told.clone()),
+        (SSE, "database: {\"usage\":{\"prompt_tokens\":1}}\n\n".into(), not_told.clone()),
+        (SSE, "data : {\"usage\":{\"prompt_tokens\":1}}\n\n".into(), not_told),
+        (SSE, "data: {\"usage\":{\"prompt_tokens\":1}}".into(), Usage { prompt_tokens: Some(1), ..Usage::default() }),
+    ]
+}
+
+#[test]
+fn each_api_is_read_whole_and_byte_by_byte() {
+    for (headers, body, expected) in corpus() {
+        let whole = [body.as_bytes()];
+        let bytes: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
+        assert_eq!(read(headers, &whole, true), expected, "{body}");
+        assert_eq!(read(headers, &bytes, true), expected, "{body}");
+        // And where the end comes with the last piece.
+        let mut meter = Meter::new(&Headers::from_iter(headers.iter().copied()));
+        meter.feed(Some(body.as_bytes()), true);
+        assert_eq!(meter.finish(), expected, "{body}");
+    }
+}
+
+#[test]
+fn lines_may_end_in_any_way() {
+    for (headers, body, expected) in corpus().into_iter().filter(|case| case.0 == SSE) {
+        for end in ["\r\n", "\r"] {
+            let body = body.replace('\n', end);
+            let bytes: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
+            assert_eq!(
+                read(headers, &[body.as_bytes()], true),
+                expected,
+                "{body:?}"
+            );
+            assert_eq!(read(headers, &bytes, true), expected, "{body:?}");
+        }
+    }
+}
+
+#[test]
+fn what_breaks_off_is_not_the_last_word() {
+    for (headers, body, _) in corpus() {
+        let usage = read(headers, &[body.as_bytes()], false);
+        // A document that is wrong already stays so.
+        if usage.unknown != Some(Unknown::NotJson) {
+            assert_eq!(usage.unknown, Some(Unknown::CutShort), "{body}");
+        }
+    }
+    let first = corpus()
+        .into_iter()
+        .find(|case| case.1.contains("message_start"))
+        .unwrap();
+    let cut = first.1.split("event: ping").next().unwrap();
+    let usage = read(SSE, &[cut.as_bytes()], false);
+    assert_eq!(
+        (usage.prompt_tokens, usage.completion_tokens),
+        (Some(12), None)
+    );
+}
+
+#[test]
+fn what_can_not_be_read_says_why() {
+    let body: &[u8] = br#"{"usage":{"prompt_tokens":1}}"#;
+    for (fields, expected) in [
+        (
+            &[
+                ("content-type", "application/json"),
+                ("content-encoding", "gzip"),
+            ][..],
+            Unknown::Compressed,
+        ),
+        (&[("content-type", "audio/wav")], Unknown::NotJson),
+        (&[], Unknown::NotJson),
+    ] {
+        assert_eq!(read(fields, &[body], true), unknown(expected));
+    }
+    let mut headers = Headers::from_iter(JSON.iter().copied());
+    headers.is_all = true;
+    assert_eq!(Meter::new(&headers).finish(), unknown(Unknown::NotTold));
+    let mut meter = Meter::new(&Headers::from_iter(JSON.iter().copied()));
+    meter.feed(None, false);
+    assert!(!meter.is_reading());
+    assert_eq!(meter.finish(), unknown(Unknown::Withheld));
+    // Headers tell, whatever the body is.
+    let usage = read(
+        &[
+            ("content-encoding", "gzip"),
+            ("x-prompt-tokens", "1"),
+            ("x-generated-tokens", "2"),
+        ],
+        &[body],
+        true,
+    );
+    assert_eq!(usage, counts(1, 2));
+}
+
+#[test]
+fn hostile_bodies_are_bounded() {
+    let long = "x".repeat(1_000_000);
+    for body in [
+        format!(
+            r#"{{"{long}":1,"model":"{long}","usage":{{"prompt_tokens":{}}}}}"#,
+            "1".repeat(100_000)
+        ),
+        "[".repeat(1_000_000),
+        format!("{{\"a\":{}", "{\"a\":".repeat(1_000_000)),
+    ] {
+        let usage = read(JSON, &[body.as_bytes()], true);
+        assert_eq!(usage.prompt_tokens, None);
+        assert_eq!(usage.model, None);
+    }
+    let model = format!(r#"{{"model":"{}"}}"#, "é".repeat(200));
+    let model = read(JSON, &[model.as_bytes()], true).model.unwrap();
+    assert!(model.len() <= 256 && model.chars().all(|c| c == 'é'));
+    let lines = format!(
+        "{}: 1\n{}\n\ndata: {{\"usage\":{{\"prompt_tokens\":1}}}}\n\n",
+        long, long
+    );
+    assert_eq!(read(SSE, &[lines.as_bytes()], true).prompt_tokens, Some(1));
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,12}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 48, 6, |inner| {
+        let key = prop_oneof!["usage|model|error|details|prompt_tokens|.{0,6}"];
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+            prop::collection::btree_map(key, inner, 0..5).prop_map(|map| json!(map)),
+        ]
+    })
+}
+
+fn pieces<'b>(body: &'b [u8], cuts: &[prop::sample::Index]) -> Vec<&'b [u8]> {
+    let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(body.len() + 1)).collect();
+    at.extend([0, body.len()]);
+    at.sort_unstable();
+    at.windows(2).map(|pair| &body[pair[0]..pair[1]]).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn any_chunking_reads_the_same(cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..24)) {
+        for (headers, body, expected) in corpus() {
+            prop_assert_eq!(read(headers, &pieces(body.as_bytes(), &cuts), true), expected);
+        }
+    }
+
+    /// Whatever else a document holds, and wherever: what serde_json finds is what we find.
+    #[test]
+    fn any_document_is_read_as_serde_json_reads_it(
+        rest in any_json(), usage in any_json(), pretty in any::<bool>(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+    ) {
+        let document = json!({"a": rest, "model": rest, "usage": usage, "z": [rest, usage]});
+        let body = match pretty {
+            true => serde_json::to_string_pretty(&document).unwrap(),
+            false => document.to_string(),
+        };
+        let read = read(JSON, &pieces(body.as_bytes(), &cuts), true);
+        prop_assert_eq!(read.prompt_tokens, usage["prompt_tokens"].as_u64());
+        let model = rest.as_str().map(str::to_owned);
+        prop_assert_eq!(read.model, model);
+        prop_assert_ne!(read.unknown, Some(Unknown::NotJson));
+    }
+
+    #[test]
+    fn no_bytes_do_harm(body in prop::collection::vec(any::<u8>(), 0..200), sse in any::<bool>()) {
+        let headers = if sse { SSE } else { JSON };
+        read(headers, &[&body], true);
+        read(headers, &[&body], false);
+    }
+}
