@@ -131,6 +131,16 @@ pub enum Problem {
         iss: String,
     },
 
+    // Group look-ups.
+    OneTenant,
+    OtherTenant {
+        tenant: String,
+    },
+    TooManyGroups {
+        groups: usize,
+        most: usize,
+    },
+
     // Credentials.
     MissingVariable {
         name: String,
@@ -335,6 +345,21 @@ impl fmt::Display for Problem {
                  them, or give them different tenants, clouds or versions",
                 Excerpt(iss),
                 Excerpt(name)
+            ),
+
+            Self::OneTenant => f.write_str(
+                "Microsoft Graph tells the groups of one tenant's members only; list exactly one \
+                 tenant in entra.tenants, and give each tenant an issuer of its own",
+            ),
+            Self::OtherTenant { tenant } => write!(
+                f,
+                "is another tenant than the issuer's, whose members Graph would not know; write \
+                 {tenant}"
+            ),
+            Self::TooManyGroups { groups, most } => write!(
+                f,
+                "rules name {groups} groups, but at most {most} are looked up for a caller; use \
+                 app roles, or fewer groups"
             ),
 
             Self::MissingVariable { name } => write!(

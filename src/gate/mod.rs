@@ -6,6 +6,7 @@ mod alone;
 mod answers;
 mod connection;
 mod credentials;
+mod groups;
 mod identify;
 mod inspect;
 mod judge;
@@ -21,6 +22,7 @@ use crate::credential::auth::Leases;
 use crate::credential::wallet::{Carried, Wallet};
 use crate::decision::{Denial, Grant};
 use crate::forward::{self, Edit};
+use crate::groups::Lookups;
 use crate::keys::ring::KeyRing;
 use crate::metrics;
 use crate::model::body::Body;
@@ -95,6 +97,8 @@ pub struct Gate {
     leases: Leases,
     revocation: Option<Revocation>,
     wallet: Wallet,
+    /// One for each issuer, where its callers are looked up.
+    lookups: Vec<Option<Lookups>>,
     exchanges: HashMap<StreamId, Exchange>,
     waiting: WaitingRoom,
     inspections: Inspections,
@@ -136,6 +140,7 @@ impl Gate {
             cache: TokenCache::new(config.cache),
             wanted: Wanted::by(&config),
             leases: Leases::new(&config.leases, now),
+            lookups: groups::lookups(&config, now),
             config,
             rings,
             exchanges: HashMap::new(),

@@ -9,6 +9,7 @@ mod decisions;
 mod explain;
 mod forwarding;
 mod gateway;
+mod groups;
 mod hostile;
 mod hosts;
 mod keys;

@@ -7,6 +7,7 @@ mod credentials;
 mod endpoints;
 mod exchange;
 mod forward;
+mod graph;
 mod issuers;
 mod jwks;
 mod names;
@@ -47,6 +48,7 @@ pub(super) fn compile(
     unbuilt::refuse(wire, findings);
     let mut auths = auth::Auths::new(env);
     let issuers = issuers::compile(&wire.issuers, findings);
+    let directories = graph::compile(&wire.issuers, &mut auths, findings);
     let token = token::compile(&wire.token, findings);
     let cache = token::cache(&wire.cache, findings);
     let wait = token::wait(&wire.wait, findings);
@@ -54,6 +56,9 @@ pub(super) fn compile(
     let endpoints = endpoints::compile(&wire.endpoints, findings);
     let limits = endpoints::limits(&wire.limits, findings);
     let policy = rules::compile(wire, findings);
+    if let Ok(policy) = &policy {
+        graph::limit(&wire.issuers, policy, findings);
+    }
     let forward = forward::compile(&wire.forward, &wire.token, findings);
     let client_address = around::client_address(&wire.client_address, findings);
     let replies = {
@@ -68,6 +73,7 @@ pub(super) fn compile(
     Ok(Config {
         issuers,
         sources,
+        directories: directories?,
         token: token?,
         cache: cache?,
         wait: wait?,

@@ -4,15 +4,9 @@
 use super::super::error::Findings;
 use super::super::problem::Problem;
 use super::super::wire::Config;
-use super::super::wire::issuer::GroupsOverage;
 
 /// Refuses what stands in fields of its own.
 pub(super) fn refuse(wire: &Config, findings: &mut Findings) {
-    for (index, issuer) in wire.issuers.iter().enumerate() {
-        let graph = matches!(issuer.groups_overage, Some(GroupsOverage::Graph(_)));
-        let field = format!("issuers[{index}].groups_overage.graph");
-        refuse_if(graph, &field, "group look-ups in Microsoft Graph", findings);
-    }
     let mut refuse = |given, field, feature| refuse_if(given, field, feature, findings);
 
     let forward = &wire.forward;

@@ -117,7 +117,6 @@ fn the_contract_s_example_lacks_only_what_is_not_built() {
             "forward.filter_models",
             "forward.remap_upstream_auth",
             "forward.remap_upstream_unavailable",
-            "issuers[0].groups_overage.graph",
             "usage",
         ],
         "{errors}"
