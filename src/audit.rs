@@ -127,7 +127,7 @@ impl Record {
         self.rule = match denial {
             Denial::RuleUnsatisfied { rule, .. }
             | Denial::DeniedByRule { rule }
-            | Denial::GroupsOverage { rule }
+            | Denial::GroupsOverage { rule, .. }
             | Denial::CredentialUnavailable { rule, .. }
             | Denial::NotAMember { rule, .. }
             | Denial::StepUpRequired { rule, .. } => Some(rule.to_string()),

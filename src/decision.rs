@@ -9,6 +9,7 @@ pub use grant::Grant;
 pub use upstream::Unavailable;
 
 use crate::credential::subject::Outsider;
+use crate::policy::membership::GroupsLack;
 use crate::revocation::{FeedLack, Ground};
 use crate::time::Timestamp;
 use std::borrow::Cow;
@@ -95,6 +96,8 @@ pub enum Denial {
     /// A rule asks for a group, and the token lists none because there are too many.
     GroupsOverage {
         rule: Arc<str>,
+        /// Why Microsoft Graph did not help, where it was asked.
+        lack: Option<GroupsLack>,
     },
     /// A rule would permit, had the caller signed in more strongly.
     StepUpRequired {
@@ -392,13 +395,28 @@ impl Denial {
                 InsufficientScope,
                 format!("Rule {rule} denies this request"),
             ),
-            Self::GroupsOverage { rule } => facts(
+            Self::GroupsOverage {
+                rule,
+                lack: Option::None,
+            } => facts(
                 403,
                 "groups_overage",
                 InsufficientScope,
                 format!(
                     "Rule {rule} asks for a group, but you are in too many for your token to list \
                      them; ask your administrator for an app role instead"
+                ),
+            ),
+            Self::GroupsOverage {
+                rule,
+                lack: Some(_),
+            } => facts(
+                403,
+                "groups_overage",
+                InsufficientScope,
+                format!(
+                    "Rule {rule} asks for a group, but you are in too many for your token to list \
+                     them, and Microsoft Graph does not tell right now; try again shortly"
                 ),
             ),
 
@@ -499,6 +517,15 @@ impl Denial {
                 Some(format!("issuer {issuer}: {reason}"))
             }
             Self::CredentialUnavailable { reason, .. } => Some(reason.text().to_owned()),
+            Self::GroupsOverage { lack, .. } => {
+                let reason = match (*lack)? {
+                    GroupsLack::TooSlow => "Microsoft Graph has not answered within wait.timeout",
+                    GroupsLack::Failing => "Microsoft Graph can't be asked; the log says why",
+                    GroupsLack::UnknownCaller => "Microsoft Graph does not know the caller",
+                    GroupsLack::TooManyWaiting => "wait.requests requests wait already",
+                };
+                Some(reason.to_owned())
+            }
             Self::TokenRevoked { ground } => {
                 Some(format!("by {} of the revocation feed", ground.name()))
             }

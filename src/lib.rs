@@ -1,7 +1,7 @@
 //! entragate: a proxy-wasm filter that lets Microsoft Entra ID identities, and nobody else, query
 //! Hugging Face endpoints.
 //!
-//! The rooms: [`gate`] assembles; [`token`], [`keys`], [`revocation`], [`policy`], [`credential`],
+//! The rooms: [`gate`] assembles; [`token`], [`keys`], [`revocation`], [`groups`], [`policy`], [`credential`],
 //! [`cache`] each do one part;
 //! [`decision`] names every outcome and [`reply`], [`audit`] and [`metrics`] show it; [`config`]
 //! makes the settings. Only `host` knows the host, and only wasm builds have it.
@@ -28,6 +28,7 @@ pub mod decision;
 pub mod export;
 pub mod forward;
 pub mod gate;
+pub mod groups;
 #[cfg(target_family = "wasm")]
 mod host;
 pub mod json;

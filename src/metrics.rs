@@ -61,6 +61,14 @@ pub fn revocation_fetch(good: bool) -> String {
     format!("entragate.revocation_fetches.{outcome}")
 }
 
+/// Counts look-ups of callers' groups by issuer and by how they ended.
+pub fn group_lookup(issuer: &str, outcome: &str) -> String {
+    format!("entragate.group_lookups.{issuer}.{outcome}")
+}
+
+/// Counts callers whose groups were forgotten to make room for others'.
+pub const GROUP_EVICTIONS: &str = "entragate.group_lookups.evictions";
+
 /// Counts fetches of tokens for our own callouts by how they ended.
 pub fn lease_fetch(good: bool) -> String {
     let outcome = if good { "good" } else { "failed" };

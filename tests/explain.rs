@@ -246,6 +246,58 @@ rules, in the order in which they are asked:
     );
 }
 
+#[test]
+fn graph_s_answer_is_given_and_else_there_is_none() {
+    let mut settings = policy();
+    let auth =
+        json!({"managed_identity": {"cluster": "imds", "resource": "https://graph.microsoft.com"}});
+    settings["issuers"][0]["groups_overage"] = json!({"graph": {"cluster": "graph", "auth": auth}});
+    let token = Token::of(Persona::Olga).build();
+    let given = [
+        "explain",
+        "-",
+        "--json",
+        "--unverified",
+        "--token",
+        &token,
+        "--request",
+        "POST /v1/chat/completions",
+        "--body",
+        r#"{"model":"meta-llama/x"}"#,
+    ];
+    let both = format!(
+        "{}, bbbbbbbb-0000-4000-8000-000000000001",
+        SCIENTISTS_GROUP.to_uppercase()
+    );
+    for (groups, code, warning) in [
+        (
+            None,
+            "groups_overage",
+            "say with --groups what it would answer",
+        ),
+        (Some(""), "rule_unsatisfied", ""),
+        (Some(SCIENTISTS_GROUP), "permitted", ""),
+        (Some(&both), "permitted", ""),
+    ] {
+        let groups = groups.map(|groups| format!("--groups={groups}"));
+        let all: Vec<&str> = given.into_iter().chain(groups.as_deref()).collect();
+        let Outcome { out, err, .. } = entragate(&all, &settings.to_string());
+        let json: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(json["code"], code, "{groups:?}");
+        assert!(
+            err.contains(warning) && (err.is_empty() == warning.is_empty()),
+            "{err}"
+        );
+    }
+    let all = [&given[..], &["--groups=sales"]].concat();
+    let Outcome { status, err, .. } = entragate(&all, &settings.to_string());
+    assert_eq!(status, 2);
+    assert!(err.contains("sales is no group"), "{err}");
+    let all = [&given[..], &["--groups="]].concat();
+    let Outcome { err, .. } = entragate(&all, &policy().to_string());
+    assert!(err.contains("--groups tells nothing"), "{err}");
+}
+
 /// Whatever signs for an issuer, a rule can be tried without its keys.
 #[test]
 fn unverified_takes_every_algorithm_and_still_checks_the_rest() {

@@ -4,11 +4,10 @@
 mod support;
 
 use entragate::callout::{Answer, CalloutError};
-use entragate::gate::{Notice, Ticket};
+use entragate::gate::Notice;
 use serde_json::{Value, json};
 use std::time::Duration;
 use support::*;
-use testbed::keys;
 
 fn managed_identity() -> Value {
     json!({"managed_identity": {"cluster": "imds", "resource": "api://ops"}})
@@ -23,12 +22,7 @@ fn with_auth(auth: Value) -> Value {
 
 /// A bench with keys, whose one open call asks for the token.
 fn bench() -> Bench {
-    let mut bench = Bench::cold(&with_auth(managed_identity()));
-    let is_keys = |bench: &Bench| matches!(bench.calls[0].ticket, Ticket::Keys { .. });
-    if !is_keys(&bench) {
-        bench.calls.swap(0, 1);
-    }
-    bench.answer(jwks(&[&keys::rsa()]));
+    let bench = Bench::warm(&with_auth(managed_identity()));
     assert_eq!(asked(&bench), ["169.254.169.254"]);
     bench
 }

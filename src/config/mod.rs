@@ -29,6 +29,7 @@ pub use schema::schema;
 use crate::credential::{Credential, lease};
 use crate::export;
 use crate::forward::Forwarding;
+use crate::groups;
 use crate::keys::source::KeySource;
 use crate::model::endpoint::Endpoints;
 use crate::policy::rule::Policy;
@@ -74,6 +75,8 @@ pub struct Config {
     /// At least one; `sources` stands beside it, entry for entry.
     pub issuers: Vec<Issuer>,
     pub sources: Vec<KeySource>,
+    /// Where an issuer's callers with too many groups are looked up; entry for entry as well.
+    pub directories: Vec<Option<groups::Source>>,
     pub token: TokenRules,
     pub cache: CacheLimits,
     pub wait: WaitLimits,

@@ -131,6 +131,16 @@ pub enum Problem {
         iss: String,
     },
 
+    // Group look-ups.
+    OneTenant,
+    OtherTenant {
+        tenant: String,
+    },
+    TooManyGroups {
+        groups: usize,
+        most: usize,
+    },
+
     // Credentials.
     MissingVariable {
         name: String,
@@ -154,11 +164,6 @@ pub enum Problem {
     ExchangeForNobody,
     ExchangeForManyTenants {
         issuer: String,
-    },
-
-    /// Part of the contract, but not of this version.
-    NotBuilt {
-        feature: &'static str,
     },
 }
 
@@ -337,6 +342,21 @@ impl fmt::Display for Problem {
                 Excerpt(name)
             ),
 
+            Self::OneTenant => f.write_str(
+                "Microsoft Graph tells the groups of one tenant's members only; list exactly one \
+                 tenant in entra.tenants, and give each tenant an issuer of its own",
+            ),
+            Self::OtherTenant { tenant } => write!(
+                f,
+                "is another tenant than the issuer's, whose members Graph would not know; write \
+                 {tenant}"
+            ),
+            Self::TooManyGroups { groups, most } => write!(
+                f,
+                "rules name {groups} groups, but at most {most} are looked up for a caller; use \
+                 app roles, or fewer groups"
+            ),
+
             Self::MissingVariable { name } => write!(
                 f,
                 "the environment has no {}; set it where the proxy starts and let the VM see it \
@@ -392,13 +412,6 @@ impl fmt::Display for Problem {
                 "an anonymous rule that matches everything would let everyone in; name its paths, \
                  hosts or methods",
             ),
-
-            Self::NotBuilt { feature } => {
-                write!(
-                    f,
-                    "{feature} are not available in this version of entragate; remove it"
-                )
-            }
         }
     }
 }

@@ -23,8 +23,17 @@ impl Gate {
             (Awaited::Keys(wanted), Ticket::Keys { ring, .. }) => ring == wanted,
             (Awaited::Revocation, Ticket::Revocation(_)) => true,
             (Awaited::Credential(wanted), Ticket::Credential(errand)) => errand.coming() == wanted,
+            (
+                Awaited::Groups { issuer, id },
+                Ticket::Groups {
+                    issuer: at, id: of, ..
+                },
+            ) => (issuer, id) == (at, of),
             // They may first need a token of ours.
-            (Awaited::Revocation | Awaited::Credential(_), Ticket::Lease { .. }) => true,
+            (
+                Awaited::Revocation | Awaited::Credential(_) | Awaited::Groups { .. },
+                Ticket::Lease { .. },
+            ) => true,
             _ => false,
         };
         (serves && now < deadline).then(|| deadline.since(now))

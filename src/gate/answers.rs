@@ -8,6 +8,7 @@ use crate::credential::auth::{Auth, Fetch as TokenFetch, LeaseId};
 use crate::credential::lease;
 use crate::credential::wallet::Errand;
 use crate::export;
+use crate::groups::{LookupId, Lookups};
 use crate::keys::refresh::Attempt;
 use crate::keys::ring::{self, Fetch, Stage};
 use crate::metrics;
@@ -32,6 +33,12 @@ pub enum Ticket {
     Lease { id: LeaseId, attempt: Attempt },
     /// A call for a credential's value.
     Credential(Errand),
+    /// A call of a look-up of groups.
+    Groups {
+        issuer: usize,
+        id: LookupId,
+        part: usize,
+    },
 }
 
 impl Call {
@@ -77,6 +84,7 @@ impl Gate {
         }
         self.begin_due_credentials(now);
         self.begin_export(now);
+        self.begin_lookups(now);
     }
 
     /// Makes a call with its token; without one it has failed before it began.
@@ -94,6 +102,10 @@ impl Gate {
             Ticket::Revocation(_) => self.revocation.as_ref()?.auth(),
             Ticket::Credential(errand) => self.wallet.auth_of(errand),
             Ticket::Export(_) => self.exporter.as_ref()?.auth(),
+            Ticket::Groups { issuer, .. } => {
+                let lookups = self.lookups.get(issuer)?.as_ref();
+                lookups.map(Lookups::auth)
+            }
         }
     }
 
@@ -104,24 +116,36 @@ impl Gate {
             let fetch = self.leases.refused(auth.as_ref(), now);
             self.calls.extend(fetch.map(Call::for_lease));
         }
-        let awaited = match ticket {
+        let awaited: Vec<Awaited> = match ticket {
             Ticket::Keys {
                 ring,
                 stage,
                 attempt,
-            } => self.keys_answered(ring, stage, attempt, answer, now),
-            Ticket::Revocation(attempt) => self.feed_answered(attempt, answer, now),
+            } => {
+                let awaited = self.keys_answered(ring, stage, attempt, answer, now);
+                awaited.into_iter().collect()
+            }
+            Ticket::Revocation(attempt) => {
+                let awaited = self.feed_answered(attempt, answer, now);
+                awaited.into_iter().collect()
+            }
             Ticket::Export(attempt) => {
                 self.export_answered(attempt, &answer, now);
-                None
+                Vec::new()
             }
             Ticket::Lease { id, attempt } => {
                 self.token_answered(id, attempt, answer, now);
-                None
+                Vec::new()
             }
-            Ticket::Credential(errand) => self.credential_answered(errand, &answer, now),
+            Ticket::Groups { issuer, id, part } => {
+                self.groups_answered(issuer, (id, part), answer, now)
+            }
+            Ticket::Credential(errand) => {
+                let awaited = self.credential_answered(errand, &answer, now);
+                awaited.into_iter().collect()
+            }
         };
-        if let Some(awaited) = awaited {
+        for awaited in awaited {
             self.wakeups.extend(self.waiting.waiting_for(awaited));
         }
     }

@@ -1,6 +1,7 @@
 //! What the host knows of a request's connection: read where some rule asks for it, and only then.
 
 use crate::config::{ClientAddress, Config};
+use crate::policy::membership::Directory;
 use crate::policy::rule::Requirement;
 use crate::policy::surroundings::{Peer, Surroundings};
 use crate::request::Headers;
@@ -68,7 +69,12 @@ impl Wanted {
                 Err(_) => Peer::Unknown,
             },
         };
-        Surroundings { now, source, peer }
+        Surroundings {
+            now,
+            source,
+            peer,
+            directory: Directory::NotAsked,
+        }
     }
 }
 
@@ -165,7 +171,8 @@ mod tests {
             Surroundings {
                 now,
                 source: None,
-                peer: Peer::Unknown
+                peer: Peer::Unknown,
+                directory: Directory::NotAsked,
             }
         );
     }

@@ -8,6 +8,7 @@ use crate::cache::TokenCache;
 use crate::config::Config;
 use crate::credential::wallet::{Held, Opened, Wallet};
 use crate::decision::{CredentialLack, Denial};
+use crate::groups::Lookups;
 use crate::keys::ring::KeyRing;
 use crate::metrics;
 use crate::model::Model;
@@ -80,6 +81,7 @@ pub struct Judge<'g> {
     pub rings: &'g mut [KeyRing],
     pub revocation: Option<&'g Revocation>,
     pub wallet: &'g mut Wallet,
+    pub lookups: &'g mut [Option<Lookups>],
     pub cache: &'g mut TokenCache,
     pub record: &'g mut Record,
     pub notices: &'g mut Vec<Notice>,
@@ -179,9 +181,17 @@ impl Judge<'_> {
             let (awaited, signed) = (Awaited::Revocation, Some(Box::new(signed)));
             return Ok(Judgement::Wait { awaited, signed });
         }
-        let decision = config.policy.decide(request, &caller, &self.surroundings);
+        self.recall_groups(signed.issuer, &caller);
+        let mut decision = config.policy.decide(request, &caller, &self.surroundings);
         if decision.hangs_on_model && request.model == Model::Unread {
             return Ok(Judgement::Inspect(Some(Box::new(signed))));
+        }
+        if let Some(awaited) = self.must_wait_for_groups(request, signed.issuer, &caller) {
+            let signed = Some(Box::new(signed));
+            return Ok(Judgement::Wait { awaited, signed });
+        }
+        if caller.groups.overage {
+            decision = config.policy.decide(request, &caller, &self.surroundings);
         }
         self.note_trace(request, Some(&caller));
         self.record.note_shadow(&decision.shadow);
@@ -281,6 +291,7 @@ impl Judge<'_> {
             (signed.authentic).verify(issuer, &self.config.token, self.surroundings.now)
         });
         if let Some(Ok(caller)) = caller {
+            self.recall_groups(signed.issuer, &caller);
             let decision = self
                 .config
                 .policy

@@ -100,6 +100,7 @@ impl Gate {
             rings: &mut self.rings,
             revocation: self.revocation.as_ref(),
             wallet: &mut self.wallet,
+            lookups: &mut self.lookups,
             cache: &mut self.cache,
             record: &mut exchange.record,
             notices: &mut self.notices,

@@ -8,6 +8,7 @@ mod connection;
 mod credentials;
 mod export;
 mod gauges;
+mod groups;
 mod held;
 mod identify;
 mod inspect;
@@ -26,6 +27,7 @@ use crate::credential::wallet::{Carried, Wallet};
 use crate::decision::{Denial, Grant};
 use crate::export::Exporter;
 use crate::forward::{self, Edit, Onward};
+use crate::groups::Lookups;
 use crate::keys::ring::KeyRing;
 use crate::metrics;
 use crate::model::body::Body;
@@ -108,6 +110,8 @@ pub struct Gate {
     exporter: Option<Exporter>,
     /// The plugin goes; nothing new is begun.
     closing: bool,
+    /// One for each issuer, where its callers are looked up.
+    lookups: Vec<Option<Lookups>>,
     exchanges: HashMap<StreamId, Exchange>,
     waiting: WaitingRoom,
     inspections: Inspections,
@@ -153,6 +157,7 @@ impl Gate {
             cache: TokenCache::new(config.cache),
             wanted: Wanted::by(&config),
             leases: Leases::new(&config.leases, now),
+            lookups: groups::lookups(&config, now),
             config,
             rings,
             exchanges: HashMap::new(),

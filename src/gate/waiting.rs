@@ -4,6 +4,7 @@
 use super::StreamId;
 use super::judge::Signed;
 use crate::credential::wallet::Coming;
+use crate::groups::LookupId;
 use crate::request::Headers;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
@@ -17,6 +18,8 @@ pub enum Awaited {
     Revocation,
     /// A credential's value.
     Credential(Coming),
+    /// What the directory says of a caller of that issuer.
+    Groups { issuer: usize, id: LookupId },
 }
 
 /// Who is judged once what is missing has come.

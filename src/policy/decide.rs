@@ -6,7 +6,8 @@
 use super::bits::Bits;
 use super::describe::describe;
 use super::evaluate::{Facts, Truth, evaluate};
-use super::rule::{AnonymousRule, Effect, Mode, Policy, Requirement, Rule};
+use super::membership::{Directory, lacks_groups};
+use super::rule::{AnonymousRule, Effect, Mode, Policy, Rule};
 use super::step_up::step_up;
 use super::surroundings::Surroundings;
 use crate::decision::Denial;
@@ -188,7 +189,7 @@ pub(super) fn enforce(rules: &[&Rule], facts: Facts<'_>) -> Result<Permit, Denia
                     rule: rule.name.clone(),
                 });
             }
-            Truth::Indeterminate => return Err(indeterminate(rule, facts.caller)),
+            Truth::Indeterminate => return Err(indeterminate(rule, facts)),
             Truth::Unsatisfied => {}
         }
     }
@@ -205,8 +206,8 @@ pub(super) fn enforce(rules: &[&Rule], facts: Facts<'_>) -> Result<Permit, Denia
                     credential: Some(credential),
                 });
             }
-            Truth::Indeterminate if lacks_groups(rule, facts.caller) => {
-                refusal = Some(indeterminate(rule, facts.caller));
+            Truth::Indeterminate if lacks_groups(rule, facts) => {
+                refusal = Some(indeterminate(rule, facts));
             }
             Truth::Indeterminate | Truth::Unsatisfied => {
                 refusal = refusal.or_else(|| {
@@ -223,19 +224,20 @@ pub(super) fn enforce(rules: &[&Rule], facts: Facts<'_>) -> Result<Permit, Denia
 }
 
 /// A rule that can't be told to hold or not: a deny rule then denies, an allow rule does not permit.
-fn indeterminate(rule: &Rule, caller: &Claims) -> Denial {
-    let for_groups = lacks_groups(rule, caller);
+fn indeterminate(rule: &Rule, facts: Facts<'_>) -> Denial {
+    let for_groups = lacks_groups(rule, facts);
     let rule = rule.name.clone();
-    match for_groups {
-        true => Denial::GroupsOverage { rule },
-        false => Denial::DeniedByRule { rule },
+    match (for_groups, &facts.surroundings.directory) {
+        (false, _) => Denial::DeniedByRule { rule },
+        (true, Directory::Silent(lack)) => {
+            let lack = Some(*lack);
+            Denial::GroupsOverage { rule, lack }
+        }
+        (true, Directory::NotAsked | Directory::Says(_)) => {
+            let lack = None;
+            Denial::GroupsOverage { rule, lack }
+        }
     }
-}
-
-/// Whether a rule asks for a group of a caller whose token lists none for their number.
-fn lacks_groups(rule: &Rule, caller: &Claims) -> bool {
-    let asks = |part: &Requirement| matches!(part, Requirement::Group(_));
-    caller.groups.overage && rule.require.holds_any(asks)
 }
 
 fn observe(rule: &Rule, facts: Facts<'_>) -> Option<Shadow> {

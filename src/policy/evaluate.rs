@@ -1,5 +1,6 @@
 //! Whether a caller meets a requirement, in three values (Kleene's strong logic).
 
+use super::membership::is_member;
 use super::rule::{ClaimTest, Requirement};
 use super::surroundings::{Peer, Surroundings};
 use crate::token::claims::Claims;
@@ -58,7 +59,7 @@ pub fn evaluate(requirement: &Requirement, facts: Facts<'_>) -> Truth {
         Requirement::Role(role) => Truth::known(caller.roles.contains(role)),
         Requirement::Group(group) => match caller.groups.listed.iter().any(|g| same(g, group)) {
             true => Truth::Satisfied,
-            false if caller.groups.overage => Truth::Indeterminate,
+            false if caller.groups.overage => is_member(&facts.surroundings.directory, group),
             false => Truth::Unsatisfied,
         },
         Requirement::Scope(scope) => Truth::known(caller.scopes.contains(scope)),

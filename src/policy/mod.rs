@@ -6,6 +6,7 @@ pub mod decide;
 pub mod describe;
 pub mod evaluate;
 mod index;
+pub mod membership;
 pub mod pattern;
 #[cfg(test)]
 mod plain;

@@ -350,6 +350,7 @@ proptest! {
             now: Timestamp::from_secs(0),
             source: None,
             peer: Peer::Unknown,
+            directory: Default::default(),
         };
         for (request, caller) in &calls {
             let facts = Facts::of(caller, &surroundings);

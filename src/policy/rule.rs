@@ -118,6 +118,11 @@ impl Match {
             && self.models.cover(&request.model)
     }
 
+    /// Whether it can be about callers of that issuer.
+    pub(super) fn allows_issuer(&self, issuer: &str) -> bool {
+        any_or_empty(&self.issuers, |name| **name == *issuer)
+    }
+
     /// Whether it is open if the rule is about the request, because the model can't be told (yet).
     pub fn waits_for_model(&self, request: &Request, issuer: Option<&str>) -> bool {
         request.model.lack().is_some()
@@ -177,14 +182,16 @@ pub enum Requirement {
 
 impl Policy {
     /// Whether any rule, in force or shadow, asks for such a thing, however deep.
-    pub fn asks_for(&self, wanted: fn(&Requirement) -> bool) -> bool {
-        self.rules.iter().any(|rule| rule.require.holds_any(wanted))
+    pub fn asks_for(&self, wanted: impl Fn(&Requirement) -> bool) -> bool {
+        self.rules
+            .iter()
+            .any(|rule| rule.require.holds_any(&wanted))
     }
 }
 
 impl Requirement {
     /// Whether any part of it is one of those.
-    pub(super) fn holds_any(&self, wanted: fn(&Self) -> bool) -> bool {
+    pub(super) fn holds_any(&self, wanted: &dyn Fn(&Self) -> bool) -> bool {
         wanted(self)
             || match self {
                 Self::All(parts) | Self::Any(parts) => {

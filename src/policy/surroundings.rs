@@ -1,5 +1,6 @@
 //! What surrounds a request and is no part of it: when, from where, over whose connection.
 
+use super::membership::Directory;
 use crate::time::Timestamp;
 use std::net::IpAddr;
 
@@ -11,6 +12,8 @@ pub struct Surroundings {
     /// The client's address. `None`: it can't be told.
     pub source: Option<IpAddr>,
     pub peer: Peer,
+    /// What was found out of the caller's groups beside the token.
+    pub directory: Directory,
 }
 
 impl Surroundings {

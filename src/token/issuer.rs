@@ -72,6 +72,15 @@ impl Cloud {
         }
     }
 
+    /// Host of Microsoft Graph. The US Department of Defense has one of its own.
+    pub const fn graph_host(self) -> &'static str {
+        match self {
+            Self::Public => "graph.microsoft.com",
+            Self::UsGov => "graph.microsoft.us",
+            Self::China => "microsoftgraph.chinacloudapi.cn",
+        }
+    }
+
     /// Host of the v1 issuer.
     pub const fn sts_host(self) -> &'static str {
         match self {

@@ -10,6 +10,7 @@ mod explain;
 mod export;
 mod forwarding;
 mod gateway;
+mod groups;
 mod hostile;
 mod hosts;
 mod keys;

@@ -5,7 +5,7 @@ pub mod case;
 
 use entragate::callout::Answer;
 use entragate::config::{self, Config};
-use entragate::gate::{Call, Gate, Notice, Ruling, Step, StreamId};
+use entragate::gate::{Call, Gate, Notice, Ruling, Step, StreamId, Ticket};
 use entragate::reply::Reply;
 use entragate::request::Headers;
 use entragate::time::Timestamp;
@@ -91,6 +91,9 @@ impl Bench {
     /// A gate whose one issuer publishes the usual keys.
     pub fn warm(settings: &Value) -> Self {
         let mut bench = Self::cold(settings);
+        let is_keys = |call: &Call| matches!(call.ticket, Ticket::Keys { .. });
+        let position = bench.calls.iter().position(is_keys).unwrap();
+        bench.calls[..=position].rotate_right(1);
         bench.answer(jwks(&[&keys::rsa()]));
         bench
     }

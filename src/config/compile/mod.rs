@@ -8,6 +8,7 @@ mod credentials;
 mod endpoints;
 mod exchange;
 mod forward;
+mod graph;
 mod issuers;
 mod jwks;
 mod names;
@@ -22,7 +23,6 @@ mod revocation;
 mod rules;
 mod text;
 mod token;
-mod unbuilt;
 
 #[cfg(not(target_family = "wasm"))]
 pub(super) use {
@@ -45,9 +45,9 @@ pub(super) fn compile(
     digest: String,
     findings: &mut Findings,
 ) -> Result<Config, Reported> {
-    unbuilt::refuse(wire, findings);
     let mut auths = auth::Auths::new(env);
     let issuers = issuers::compile(&wire.issuers, findings);
+    let directories = graph::compile(&wire.issuers, &mut auths, findings);
     let token = token::compile(&wire.token, findings);
     let cache = token::cache(&wire.cache, findings);
     let wait = token::wait(&wire.wait, findings);
@@ -55,6 +55,9 @@ pub(super) fn compile(
     let endpoints = endpoints::compile(&wire.endpoints, findings);
     let limits = endpoints::limits(&wire.limits, findings);
     let policy = rules::compile(wire, findings);
+    if let Ok(policy) = &policy {
+        graph::limit(&wire.issuers, policy, findings);
+    }
     let forward = forward::compile(&wire.forward, &wire.token, findings);
     let client_address = around::client_address(&wire.client_address, findings);
     let replies = {
@@ -69,6 +72,7 @@ pub(super) fn compile(
     Ok(Config {
         issuers,
         sources,
+        directories: directories?,
         token: token?,
         cache: cache?,
         wait: wait?,

@@ -404,3 +404,50 @@ fn tokens_of_our_own_are_asked_for_as_microsoft_says() {
         assert_eq!(asked, ("POST", uri, body));
     }
 }
+
+#[test]
+fn graph_is_that_of_the_issuer_s_cloud() {
+    let with_graph = |cloud: &str, host: Value| {
+        let mut graph = json!({"cluster": "g", "auth": {"env": "VAULT_TOKEN"}});
+        if !host.is_null() {
+            graph["host"] = host;
+        }
+        let mut config = with("/issuers/0/groups_overage", json!({"graph": graph}));
+        set(&mut config, "/issuers/0/entra/cloud", json!(cloud));
+        let mut config = accepted(&config);
+        assert!(config.directories[1].is_none());
+        config.directories.remove(0).unwrap()
+    };
+    let dod = json!("dod-graph.microsoft.us");
+    for (cloud, host, expected) in [
+        ("public", Value::Null, "graph.microsoft.com"),
+        ("us_gov", Value::Null, "graph.microsoft.us"),
+        ("us_gov", dod, "dod-graph.microsoft.us"),
+        ("china", Value::Null, "microsoftgraph.chinacloudapi.cn"),
+    ] {
+        let source = with_graph(cloud, host);
+        assert_eq!(source.graph.authority, expected);
+        assert_eq!(
+            (source.graph.scheme, source.graph.path.as_str()),
+            ("https", "/v1.0/")
+        );
+        assert_eq!((source.ttl, source.timeout), (secs(300), secs(5)));
+    }
+}
+
+#[test]
+fn the_groups_that_are_looked_up_are_bounded() {
+    let group = |index: usize| json!({"group": format!("bbbbbbbb-0000-4000-8000-{index:012}")});
+    let graph = json!({"graph": {"cluster": "g", "auth": {"env": "VAULT_TOKEN"}}});
+    let mut config = with("/issuers/0/groups_overage", graph);
+    let all: Vec<Value> = (0..400).map(group).collect();
+    set(&mut config, "/rules/2/require", json!({"any": all}));
+    let loaded = accepted(&config);
+    assert_eq!(loaded.policy.groups_asked("contoso").len(), 400);
+    set(&mut config, "/rules/1/require", group(400));
+    let errors = refused(&config);
+    assert!(
+        errors[0].contains("rules name 401 groups, but at most 400"),
+        "{errors:?}"
+    );
+}

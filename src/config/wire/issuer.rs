@@ -79,7 +79,6 @@ pub(in crate::config) struct Oidc {
 #[derive(Debug, Deserialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-#[expect(dead_code, reason = "look-ups in Microsoft Graph are not built yet")]
 pub(in crate::config) enum GroupsOverage {
     /// A rule that needs a group is not satisfied.
     Deny,
@@ -90,11 +89,10 @@ pub(in crate::config) enum GroupsOverage {
 #[derive(Debug, Deserialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "look-ups in Microsoft Graph are not built yet")]
 pub(in crate::config) struct Graph {
     /// Envoy cluster of Microsoft Graph.
     pub cluster: String,
-    /// Its host. Default: graph.microsoft.com.
+    /// Its host. Default: that of the issuer's cloud, such as graph.microsoft.com.
     pub host: Option<String>,
     /// How long an answer is remembered. Default: 5m.
     pub ttl: Option<Span>,

@@ -15,6 +15,7 @@ use answer::Answer;
 use clap::Args;
 use entragate::config::{AuditLog, Config};
 use entragate::credential::Source;
+use entragate::credential::auth::Auth;
 use entragate::secret::Secret;
 use std::io::Write;
 use std::process::ExitCode;
@@ -67,6 +68,11 @@ pub struct Arguments {
     /// The URI in the caller's client certificate
     #[arg(long, value_name = "URI")]
     peer: Option<String>,
+
+    /// Which of the groups that rules name the caller is in, as Microsoft Graph would say of one in too
+    /// many for the token; '' for none
+    #[arg(long, value_name = "GUID,…", value_parser = question::groups)]
+    groups: Option<question::Groups>,
 
     /// When, in UTC as in 2026-11-23T07:30:00Z; otherwise now
     #[arg(long, value_parser = question::time)]
@@ -156,6 +162,7 @@ fn explain(arguments: &Arguments) -> Result<Answer, Failure> {
             credential.source = Source::Fixed(Secret::new("unset".to_owned()));
         }
     }
+    stand_in_for_graph(arguments, &mut config);
     let question = question::ask(arguments, &config)?;
     keys::provide(arguments, &question, &mut config)?;
     answer::of(config, question, arguments.unverified).ok_or_else(|| {
@@ -163,6 +170,30 @@ fn explain(arguments: &Arguments) -> Result<Answer, Failure> {
                     signature for good with --unverified";
         Failure::of(UNREADABLE, "--jwks", text)
     })
+}
+
+/// Graph is not asked: its answer is given, or there is none.
+fn stand_in_for_graph(arguments: &Arguments, config: &mut Config) {
+    let report = Report::new(input::name_of(&arguments.file));
+    let asked = config.directories.iter_mut().flatten();
+    match (asked.count(), &arguments.groups) {
+        (0, None) => {}
+        (0, Some(_)) => {
+            let text = "no issuer has its callers looked up in Microsoft Graph, so --groups tells \
+                        nothing";
+            report.warning("groups_overage", text);
+        }
+        (_, None) => {
+            config.directories.iter_mut().for_each(|each| *each = None);
+            let text = "Microsoft Graph is not asked here; say with --groups what it would answer";
+            report.warning("groups_overage", text);
+        }
+        (_, Some(_)) => {
+            for directory in config.directories.iter_mut().flatten() {
+                directory.auth = Auth::Fixed(Secret::new("unset".to_owned()));
+            }
+        }
+    }
 }
 
 /// The one configuration in a file. What the environment lacks stands for itself: no value of it is

@@ -5,6 +5,7 @@ use crate::input::{self, UNREADABLE};
 use entragate::config::{ClientAddress, Config};
 use entragate::request::Headers;
 use entragate::time::Timestamp;
+use entragate::token::issuer::is_guid;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,6 +17,8 @@ pub struct Question {
     pub source: Option<IpAddr>,
     /// The URI in the client's certificate.
     pub peer: Option<String>,
+    /// What Microsoft Graph would say of the caller's groups.
+    pub groups: Groups,
     pub now: Timestamp,
     /// The caller's token.
     pub token: Option<String>,
@@ -59,6 +62,7 @@ pub fn ask(arguments: &Arguments, config: &Config) -> Result<Question, Failure> 
         body: arguments.body.clone().map(String::into_bytes),
         source: arguments.source,
         peer: arguments.peer.clone(),
+        groups: arguments.groups.clone().unwrap_or_default(),
         now: arguments.time.unwrap_or_else(now),
         token,
     })
@@ -104,6 +108,20 @@ pub fn time(text: &str) -> Result<Timestamp, String> {
     let time = humantime::parse_rfc3339(text).map_err(|_| form())?;
     let since = time.duration_since(UNIX_EPOCH).map_err(|_| form())?;
     Ok(Timestamp::from_secs(since.as_secs()))
+}
+
+/// Groups of a caller.
+#[derive(Clone, Debug, Default)]
+pub struct Groups(pub Vec<String>);
+
+/// Reads `--groups`.
+pub fn groups(text: &str) -> Result<Groups, String> {
+    let ids = text.split(',').map(str::trim).filter(|id| !id.is_empty());
+    let ids: Vec<String> = ids.map(str::to_owned).collect();
+    match ids.iter().find(|id| !is_guid(id)) {
+        Some(other) => Err(format!("{other} is no group; write its object id, a GUID")),
+        None => Ok(Groups(ids)),
+    }
 }
 
 /// Reads one `--header`.

@@ -1,0 +1,122 @@
+//! `issuers[].groups_overage`: where callers with too many groups for a token are looked up.
+
+use super::super::error::{Findings, Reported};
+use super::super::path;
+use super::super::problem::Problem;
+use super::super::wire::issuer as wire;
+use super::super::wire::service::Auth;
+use super::auth::Auths;
+use super::text::{self, HOUR, MILLISECOND};
+use super::{each, issuers};
+use crate::callout::Target;
+use crate::groups::{self, Source};
+use crate::policy::rule::Policy;
+use crate::token::issuer::is_guid;
+use std::time::Duration;
+
+const TTL: Duration = Duration::from_secs(300);
+const LONGEST_TTL: Duration = Duration::from_secs(24 * 3600);
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// One entry for each issuer.
+pub(super) fn compile(
+    issuers: &[wire::Issuer],
+    auths: &mut Auths<'_>,
+    findings: &mut Findings,
+) -> Result<Vec<Option<Source>>, Reported> {
+    each(issuers, "issuers", findings, |issuer, at, findings| {
+        let Some(graph) = asked(issuer) else {
+            return Ok(None);
+        };
+        let at = path::member(&path::member(at, "groups_overage"), "graph");
+        source(graph, issuer, auths, &at, findings).map(Some)
+    })
+}
+
+/// Refuses rules that name more groups than are looked up.
+pub(super) fn limit(issuers: &[wire::Issuer], policy: &Policy, findings: &mut Findings) {
+    for (index, issuer) in issuers.iter().enumerate() {
+        let (groups, most) = (policy.groups_asked(&issuer.name).len(), groups::MOST_GROUPS);
+        if asked(issuer).is_some() && groups > most {
+            let at = format!("issuers[{index}].groups_overage.graph");
+            findings.add(at, Problem::TooManyGroups { groups, most });
+        }
+    }
+}
+
+fn asked(issuer: &wire::Issuer) -> Option<&wire::Graph> {
+    match &issuer.groups_overage {
+        Some(wire::GroupsOverage::Graph(graph)) => Some(graph),
+        Some(wire::GroupsOverage::Deny) | None => None,
+    }
+}
+
+fn source(
+    wire: &wire::Graph,
+    issuer: &wire::Issuer,
+    auths: &mut Auths<'_>,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<Source, Reported> {
+    let tenant = tenant(issuer, at, findings);
+    let cluster = text::filled(&wire.cluster, &path::member(at, "cluster"), findings);
+    let cloud = issuer.entra.as_ref().and_then(|entra| entra.cloud);
+    let host = wire.host.as_deref();
+    let host = host.unwrap_or_else(|| issuers::cloud(cloud).graph_host());
+    let rule = "is no host; write it without scheme and path, such as graph.microsoft.com";
+    let graph = Target::parse(&wire.cluster, &format!("https://{host}/v1.0/"));
+    let is_host = |target: &Target| target.path == "/v1.0/";
+    let graph = graph.ok().filter(is_host);
+    let graph =
+        graph.ok_or_else(|| findings.add(path::member(at, "host"), Problem::BadText { rule }));
+    let ttl = MILLISECOND..=LONGEST_TTL;
+    let ttl = text::duration(wire.ttl, TTL, ttl, (at, "ttl"), findings);
+    let timeout = MILLISECOND..=HOUR;
+    let timeout = text::duration(wire.timeout, TIMEOUT, timeout, (at, "timeout"), findings);
+    let at = path::member(at, "auth");
+    let auth = auths.compile(&wire.auth, &at, findings);
+    same_tenant(&wire.auth, tenant?, &at, findings)?;
+    cluster?;
+    Ok(Source {
+        graph: graph?,
+        ttl: ttl?,
+        timeout: timeout?,
+        auth: auth?,
+    })
+}
+
+/// The one tenant whose members Graph is asked for. Of another's it might know a guest by the same
+/// name, or nobody.
+fn tenant<'w>(
+    issuer: &'w wire::Issuer,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<&'w str, Reported> {
+    match issuer.entra.as_ref().map(|entra| entra.tenants.as_slice()) {
+        Some([only]) if only != "*" => Ok(only),
+        Some(_) => Err(findings.add(at, Problem::OneTenant)),
+        None => {
+            let beside = "an issuer other than entra";
+            Err(findings.add(at, Problem::Useless { beside }))
+        }
+    }
+}
+
+/// A token for Graph is one tenant's; which one a managed identity belongs to can't be told here.
+fn same_tenant(
+    auth: &Auth,
+    tenant: &str,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<(), Reported> {
+    match auth {
+        Auth::ClientCredentials(wire)
+            if is_guid(&wire.tenant) && !wire.tenant.eq_ignore_ascii_case(tenant) =>
+        {
+            let at = path::member(&path::member(at, "client_credentials"), "tenant");
+            let tenant = tenant.to_owned();
+            Err(findings.add(at, Problem::OtherTenant { tenant }))
+        }
+        Auth::ClientCredentials(_) | Auth::ManagedIdentity(_) | Auth::Env(_) => Ok(()),
+    }
+}

@@ -1,0 +1,136 @@
+//! Requests whose decision hangs on groups that their tokens leave out.
+
+use super::judge::{Judge, Patience};
+use super::waiting::Awaited;
+use super::{Call, Gate, Notice, Ticket};
+use crate::callout::Answer;
+use crate::config::Config;
+use crate::groups::{LookupId, Lookups, Progress, Standing};
+use crate::metrics;
+use crate::policy::membership::{Directory, GroupsLack, Need};
+use crate::request::Request;
+use crate::time::Timestamp;
+use crate::token::claims::Claims;
+use crate::token::verify::Verified;
+use log::Level;
+
+/// Where each issuer's callers are looked up, if anywhere.
+pub fn lookups(config: &Config, now: Timestamp) -> Vec<Option<Lookups>> {
+    let issuers = config.issuers.iter().zip(&config.directories);
+    let lookups = issuers.map(|(issuer, source)| {
+        let groups = config.policy.groups_asked(&issuer.name);
+        let source = source.clone().filter(|_| !groups.is_empty())?;
+        Some(Lookups::new(source, groups, now))
+    });
+    lookups.collect()
+}
+
+impl Judge<'_> {
+    /// What is known of a caller's groups by now counts from here on.
+    pub(super) fn recall_groups(&mut self, issuer: usize, caller: &Claims) {
+        let lookups = self.lookups.get(issuer).and_then(Option::as_ref);
+        if let Some(lookups) = lookups.filter(|_| caller.groups.overage)
+            && let Some(membership) = lookups.recall(caller, self.surroundings.now)
+        {
+            self.surroundings.directory = Directory::Says(membership);
+        }
+    }
+
+    /// Has the caller looked up where the decision hangs on it. Shadow rules keep nobody waiting.
+    pub(super) fn must_wait_for_groups(
+        &mut self,
+        request: &Request,
+        issuer: usize,
+        caller: &Verified<Claims>,
+    ) -> Option<Awaited> {
+        let policy = &self.config.policy;
+        let lookups = self.lookups.get_mut(issuer)?.as_mut()?;
+        let need = policy.needs_groups(request, caller, &self.surroundings)?;
+        let now = self.surroundings.now;
+        let by = match self.patience {
+            Patience::Until(deadline) => deadline,
+            Patience::TimeIsUp | Patience::RoomIsFull => now,
+        };
+        let lack = match (lookups.ask(caller, by, now), need, self.patience) {
+            (Standing::Known(membership), _, _) => {
+                self.surroundings.directory = Directory::Says(membership);
+                return None;
+            }
+            (Standing::Coming(_), Need::Shadow, _) => return None,
+            (Standing::Coming(id), Need::Decision, Patience::Until(_)) => {
+                return Some(Awaited::Groups { issuer, id });
+            }
+            (Standing::Coming(_), _, Patience::RoomIsFull) => GroupsLack::TooManyWaiting,
+            (Standing::Coming(_), _, Patience::TimeIsUp) => GroupsLack::TooSlow,
+            (Standing::Lacking(lack), _, _) => lack,
+        };
+        self.surroundings.directory = Directory::Silent(lack);
+        None
+    }
+}
+
+impl Gate {
+    /// Begins the look-ups that are due; those whose token is still to come wait for it.
+    pub(super) fn begin_lookups(&mut self, now: Timestamp) {
+        let mut calls = Vec::new();
+        for (issuer, lookups) in self.lookups.iter_mut().enumerate() {
+            let Some(lookups) = lookups else { continue };
+            if self.leases.is_coming(Some(lookups.auth()), now) {
+                continue;
+            }
+            calls.extend(lookups.due(now).into_iter().map(|question| Call {
+                ticket: Ticket::Groups {
+                    issuer,
+                    id: question.id,
+                    part: question.part,
+                },
+                callout: question.callout,
+            }));
+        }
+        for Call { ticket, callout } in calls {
+            self.call(ticket, callout, now);
+        }
+    }
+
+    /// Who waits for those is to be woken.
+    pub(super) fn groups_answered(
+        &mut self,
+        issuer: usize,
+        (id, part): (LookupId, usize),
+        answer: Answer,
+        now: Timestamp,
+    ) -> Vec<Awaited> {
+        let lookups = self.lookups.get_mut(issuer).and_then(Option::as_mut);
+        let Some(lookups) = lookups else {
+            return Vec::new();
+        };
+        let progress = lookups.answered(id, part, answer, now);
+        let name = self.config.issuers.get(issuer);
+        let name = name.map_or("", |issuer| &issuer.name);
+        let mut woken = vec![id];
+        let outcome = match progress {
+            Progress::Partly | Progress::Late => return Vec::new(),
+            Progress::Found { evicted } => {
+                if evicted {
+                    let count = metrics::GROUP_EVICTIONS.to_owned();
+                    self.notices.push(Notice::Count(count));
+                }
+                "good"
+            }
+            Progress::Unknown => "unknown",
+            Progress::Failed { error, given_up } => {
+                woken.extend(given_up);
+                let text = format!(
+                    "issuer {name}: Microsoft Graph does not tell a caller's groups: {error}; \
+                     rules that ask for a group deny callers in too many"
+                );
+                self.notices.push(Notice::Log(Level::Warn, text));
+                "failed"
+            }
+        };
+        let count = metrics::group_lookup(name, outcome);
+        self.notices.push(Notice::Count(count));
+        let awaited = |id| Awaited::Groups { issuer, id };
+        woken.into_iter().map(awaited).collect()
+    }
+}

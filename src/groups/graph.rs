@@ -1,0 +1,181 @@
+//! Microsoft Graph's `checkMemberGroups`: of some groups, which a user or an application is in,
+//! through other groups too.
+
+use crate::callout::{Answer, Callout, CalloutError, Target};
+use crate::json;
+use crate::token::claims::{Claims, Kind};
+use crate::token::issuer::is_guid;
+use serde_json::{Value, json};
+use std::fmt;
+use std::time::Duration;
+
+/// Graph takes no more in one call.
+pub const MOST_GROUPS: usize = 20;
+/// Twenty GUIDs and what is around them are 1 KB.
+const MAX_BYTES: usize = 64 * 1024;
+
+/// Whose groups are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// The object's id in the directory: a GUID in lower case.
+    pub object: String,
+    collection: &'static str,
+}
+
+impl Subject {
+    /// The caller as the directory knows it: by Entra's `oid`, whatever else rules call its object.
+    pub fn of(caller: &Claims) -> Option<Self> {
+        let object = caller.all.get("oid")?.as_str()?;
+        let collection = match caller.kind {
+            Some(Kind::User) => "users",
+            Some(Kind::App) => "servicePrincipals",
+            // Holds every kind of object; to read it asks for more rights (Directory.Read.All).
+            None => "directoryObjects",
+        };
+        is_guid(object).then(|| Self {
+            object: object.to_ascii_lowercase(),
+            collection,
+        })
+    }
+}
+
+/// The call for at most [`MOST_GROUPS`] groups; `graph` is Graph's address with its version.
+pub fn question(
+    graph: &Target,
+    subject: &Subject,
+    groups: &[String],
+    timeout: Duration,
+) -> Callout {
+    let Subject { object, collection } = subject;
+    let mut target = graph.clone();
+    target.path = format!("{}{collection}/{object}/checkMemberGroups", graph.path);
+    let body = json!({ "groupIds": groups }).to_string();
+    Callout::post(target, "application/json", body.into_bytes(), timeout)
+}
+
+/// Why an answer tells nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GraphError {
+    Callout(CalloutError),
+    /// There is no such object.
+    UnknownCaller,
+    /// Another error, with Graph's own code if it is there.
+    Status(u16, Option<String>),
+    TooLarge {
+        bytes: usize,
+    },
+    /// No JSON object whose `value` is a list of GUIDs.
+    NoList,
+}
+
+impl fmt::Display for GraphError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Callout(error) => error.fmt(f),
+            Self::UnknownCaller => f.write_str("there is no such object"),
+            Self::Status(status, code) => {
+                write!(f, "the answer has status {status}")?;
+                if let Some(code) = code {
+                    write!(f, ", {code}")?;
+                }
+                match status {
+                    403 => f.write_str(
+                        "; our app needs the permissions GroupMember.Read.All and User.Read.All \
+                         (Application.Read.All for apps), granted by an administrator",
+                    ),
+                    _ => Ok(()),
+                }
+            }
+            Self::TooLarge { bytes } => write!(
+                f,
+                "the answer of {bytes} bytes exceeds the limit of {MAX_BYTES}"
+            ),
+            Self::NoList => f.write_str("the answer holds no list of groups"),
+        }
+    }
+}
+
+/// The groups of an answer, in lower case.
+///
+/// # Errors
+/// [`GraphError`]: then it tells nothing, not even that the caller is in none.
+pub fn read(answer: Answer) -> Result<Vec<String>, GraphError> {
+    let (status, body) = match answer {
+        Answer::Response { status, body } => (status, body),
+        Answer::Failed(error) => return Err(GraphError::Callout(error)),
+    };
+    if body.len() > MAX_BYTES {
+        return Err(GraphError::TooLarge { bytes: body.len() });
+    }
+    match status {
+        200 => list(&body).ok_or(GraphError::NoList),
+        404 => Err(GraphError::UnknownCaller),
+        _ => Err(GraphError::Status(status, error_code(&body))),
+    }
+}
+
+fn list(body: &[u8]) -> Option<Vec<String>> {
+    let members = json::parse_object(body).ok()?;
+    let groups = members.get("value")?.as_array()?.iter();
+    let group = |value: &Value| {
+        let id = value.as_str().filter(|id| is_guid(id))?;
+        Some(id.to_ascii_lowercase())
+    };
+    groups.map(group).collect()
+}
+
+/// `error.code`, such as `Authorization_RequestDenied`, if it may stand in a log line.
+fn error_code(body: &[u8]) -> Option<String> {
+    let members = json::parse_object(body).ok()?;
+    let code = members.get("error")?.get("code")?.as_str()?;
+    let is_fit = code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    is_fit.then(|| code.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GROUP: &str = "11111111-1111-1111-1111-11111111AAAA";
+
+    fn said(status: u16, body: &str) -> Result<Vec<String>, GraphError> {
+        read(Answer::of(status, None, body.as_bytes().to_vec()))
+    }
+
+    #[test]
+    fn a_list_is_read_as_a_whole_or_not_at_all() {
+        let whole = json!({"@odata.context": "…", "value": [GROUP]}).to_string();
+        assert_eq!(said(200, &whole), Ok(vec![GROUP.to_ascii_lowercase()]));
+        assert_eq!(said(200, r#"{"value":[]}"#), Ok(Vec::new()));
+        for garbage in [
+            "",
+            "[]",
+            "{}",
+            r#"{"value":null}"#,
+            r#"{"value":"11111111-1111-1111-1111-111111111111"}"#,
+            r#"{"value":["11111111-1111-1111-1111-111111111111",1]}"#,
+            r#"{"value":["sales"]}"#,
+            r#"{"value":[],"value":["11111111-1111-1111-1111-111111111111"]}"#,
+            r#"{"value":[]} {}"#,
+        ] {
+            assert_eq!(said(200, garbage), Err(GraphError::NoList), "{garbage}");
+        }
+    }
+
+    #[test]
+    fn errors_say_graph_s_code_and_nothing_else() {
+        let denied = r#"{"error":{"code":"Authorization_RequestDenied","message":"Insufficient"}}"#;
+        let text = said(403, denied).unwrap_err().to_string();
+        assert!(
+            text.starts_with("the answer has status 403, Authorization_RequestDenied; our app")
+        );
+        let hostile = r#"{"error":{"code":"\n<b>"}}"#;
+        assert_eq!(said(500, hostile), Err(GraphError::Status(500, None)));
+        assert_eq!(said(404, ""), Err(GraphError::UnknownCaller));
+        let bytes = 70_000;
+        assert_eq!(
+            said(200, &"x".repeat(bytes)),
+            Err(GraphError::TooLarge { bytes })
+        );
+    }
+}

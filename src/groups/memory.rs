@@ -1,0 +1,72 @@
+//! What was found out of callers' groups: bounded in number and time.
+
+use crate::policy::membership::{GroupsLack, Membership};
+use crate::time::Timestamp;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Callers with more than 200 groups are few; one takes some 200 bytes.
+const MOST_CALLERS: usize = 4096;
+
+pub type Known = Result<Arc<Membership>, GroupsLack>;
+
+/// By the caller's object id.
+#[derive(Debug, Default)]
+pub struct Memory(HashMap<String, Entry>);
+
+#[derive(Debug)]
+struct Entry {
+    known: Known,
+    until: Timestamp,
+}
+
+impl Memory {
+    pub fn find(&self, object: &str, now: Timestamp) -> Option<Known> {
+        let entry = self.0.get(object)?;
+        (now < entry.until).then(|| entry.known.clone())
+    }
+
+    /// True: what was known of another caller had to make room.
+    pub fn keep(&mut self, object: String, known: Known, span: Duration, now: Timestamp) -> bool {
+        let mut evicted = false;
+        if self.0.len() >= MOST_CALLERS && !self.0.contains_key(&object) {
+            self.0.retain(|_, entry| now < entry.until);
+            if self.0.len() >= MOST_CALLERS {
+                let oldest = self.0.iter().min_by_key(|(_, entry)| entry.until);
+                if let Some(object) = oldest.map(|(object, _)| object.clone()) {
+                    self.0.remove(&object);
+                    evicted = true;
+                }
+            }
+        }
+        let until = now.plus(span);
+        self.0.insert(object, Entry { known, until });
+        evicted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_known_longest_makes_room() {
+        let mut memory = Memory::default();
+        let at = Timestamp::from_secs;
+        let known = || Err(GroupsLack::UnknownCaller);
+        let minute = Duration::from_secs(60);
+        for index in 0..MOST_CALLERS {
+            let now = at(100 + index as u64 / 100);
+            assert!(!memory.keep(format!("{index:05}"), known(), minute, now));
+        }
+        assert!(memory.keep("one more".into(), known(), minute, at(141)));
+        assert_eq!(memory.0.len(), MOST_CALLERS);
+        assert!(memory.find("one more", at(141)).is_some());
+        // Whoever's time is over goes first, and nobody else then.
+        assert!(!memory.keep("later".into(), known(), minute, at(160)));
+        assert!(memory.find("00099", at(159)).is_none());
+        assert!(memory.find("00100", at(160)).is_some());
+        assert!(memory.find("00100", at(161)).is_none());
+    }
+}

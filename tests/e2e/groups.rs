@@ -1,0 +1,235 @@
+//! Callers with too many groups for a token, looked up in a stand-in for Microsoft Graph, by a real
+//! Envoy.
+
+use super::gateway::{Gateway, SOON, header, wait_until};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::time::Duration;
+use testbed::entra::{BATCH_SECRET, Entra};
+use testbed::envoy::EnvoyConfig;
+use testbed::mint::Token;
+use testbed::persona::{BATCH_CLIENT, Persona, SCIENTISTS_GROUP, TENANT};
+use testbed::recorded::Recorded;
+use testbed::stub::{Answer, Stub, Trouble};
+
+const OTHER: &str = "aaaaaaaa-0000-4000-8000-000000000002";
+
+/// Answers as Graph does: `members` are a collection, who of it, and in which groups.
+async fn graph(members: &[(&'static str, Persona, &[&str])]) -> Stub {
+    let graph = Stub::start(&["localhost"]).await.unwrap();
+    for (collection, persona, groups) in members {
+        let path = format!("/v1.0/{collection}/{}/checkMemberGroups", oid(*persona));
+        let own: Vec<String> = groups.iter().map(|group| (*group).to_owned()).collect();
+        graph.answer(&path, move |request| check_member_groups(request, &own));
+    }
+    graph
+}
+
+fn check_member_groups(request: &Recorded, own: &[String]) -> Answer {
+    let error = |status, code: &str| {
+        let error = json!({"error": {"code": code, "message": "no"}});
+        Answer::json(status, &error)
+    };
+    let groups = serde_json::from_value(request.json()["groupIds"].clone());
+    let groups: Vec<String> = groups.unwrap_or_default();
+    let is_signed = |token: &str| token.split('.').count() == 3;
+    if request.method != "POST" || groups.is_empty() || groups.len() > 20 {
+        error(400, "Request_BadRequest")
+    } else if !request.bearer().is_some_and(is_signed) {
+        error(401, "InvalidAuthenticationToken")
+    } else {
+        let held = groups.iter().filter(|group| own.contains(*group));
+        let held: Vec<&String> = held.collect();
+        Answer::json(
+            200,
+            &json!({"@odata.context": "Collection(Edm.String)", "value": held}),
+        )
+    }
+}
+
+fn oid(persona: Persona) -> String {
+    let claims = persona.claims(testbed::mint::now());
+    claims["oid"].as_str().unwrap().to_owned()
+}
+
+/// One rule, for a group, and Graph asked with client credentials of Entra's stand-in.
+fn asking(
+    graph: &Stub,
+    ttl: &'static str,
+    require: Value,
+) -> impl FnOnce(EnvoyConfig) -> EnvoyConfig {
+    let (addr, tls) = (graph.addr(), graph.is_tls());
+    move |config| {
+        config
+            .upstream("graph", addr, tls)
+            .vm_env("GRAPH_SECRET", BATCH_SECRET)
+            .change_policy(|policy| {
+                policy["issuers"][0]["groups_overage"] = json!({"graph": {
+                    "cluster": "graph", "ttl": ttl, "timeout": "1s",
+                    "auth": {"client_credentials": {"cluster": "entra", "tenant": TENANT,
+                        "client_id": BATCH_CLIENT, "client_secret": {"env": "GRAPH_SECRET"},
+                        "scope": "https://graph.microsoft.com/.default"}},
+                }});
+                policy["rules"] = json!([{"name": "scientists", "match": {"paths": ["/v1/**"]},
+                    "require": require, "credential": "hf-read"}]);
+            })
+    }
+}
+
+fn for_group() -> Value {
+    json!({"group": SCIENTISTS_GROUP})
+}
+
+/// A gateway whose one worker holds keys.
+async fn one_worker(change: impl FnOnce(EnvoyConfig) -> EnvoyConfig) -> Gateway {
+    let entra = Entra::start().await.unwrap();
+    let gateway = Gateway::cold(entra, |config| change(config.concurrency(1))).await;
+    let fetched = "wasmcustom.entragate.key_fetches.contoso.good";
+    wait_until("the worker and the main thread have keys", || async {
+        gateway.envoy.stat(fetched).await.unwrap_or_default() >= 2
+    })
+    .await;
+    gateway
+}
+
+fn paths(requests: &[Recorded]) -> BTreeSet<String> {
+    requests
+        .iter()
+        .map(|request| request.path.clone())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn permitted_and_denied_by_what_graph_says() {
+    let graph = graph(&[
+        ("users", Persona::Olga, &[SCIENTISTS_GROUP]),
+        ("users", Persona::Omar, &[OTHER]),
+        ("servicePrincipals", Persona::Robot, &[SCIENTISTS_GROUP]),
+    ])
+    .await;
+    let gateway = Gateway::with(asking(&graph, "5m", for_group())).await;
+    let olga = gateway.token(Persona::Olga);
+    assert_eq!(gateway.chat(&olga).await.status(), 200);
+    let response = gateway.chat(&gateway.token(Persona::Omar)).await;
+    assert_eq!(
+        (
+            response.status().as_u16(),
+            header(&response, "x-error-code")
+        ),
+        (403, "rule_unsatisfied")
+    );
+    let robot = Token::of(Persona::Robot).claim("_claim_names", json!({"groups": "src1"}));
+    assert_eq!(gateway.chat(&gateway.mint(robot)).await.status(), 200);
+    let stranger = Token::of(Persona::Ben)
+        .without("groups")
+        .claim("hasgroups", json!(true));
+    let response = gateway.chat(&gateway.mint(stranger)).await;
+    assert_eq!(header(&response, "x-error-code"), "groups_overage");
+    let asked = graph.take_requests();
+    let expected = [
+        ("users", Persona::Olga),
+        ("users", Persona::Omar),
+        ("servicePrincipals", Persona::Robot),
+        ("users", Persona::Ben),
+    ];
+    let expected =
+        expected.map(|(kind, who)| format!("/v1.0/{kind}/{}/checkMemberGroups", oid(who)));
+    assert_eq!(paths(&asked), BTreeSet::from(expected));
+    for request in &asked {
+        assert_eq!(request.host, "graph.microsoft.com");
+        assert!(!request.contains(&olga), "the caller's token goes nowhere");
+    }
+    // Whom the token tells enough about, and whom both workers know by now, nobody asks for again.
+    for _ in 0..8 {
+        assert_eq!(gateway.chat(&olga).await.status(), 200);
+        assert_eq!(
+            gateway.chat(&gateway.token(Persona::Ada)).await.status(),
+            200
+        );
+    }
+    let again = graph.take_requests();
+    assert!(again.len() <= 1, "once a worker: {again:?}");
+    let reason = |record: &Value| record["reason"] == "Microsoft Graph does not know the caller";
+    gateway.envoy.wait_for_audit(reason, SOON).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_question_for_many_parked_requests_and_as_many_calls_as_it_takes() {
+    let group = |index: usize| format!("bbbbbbbb-0000-4000-8000-{index:012}");
+    let named: Vec<String> = (0..45).map(group).collect();
+    let held = [named[0].as_str(), &named[25], &named[44]];
+    let graph = graph(&[("users", Persona::Olga, &held)]).await;
+    let all: Vec<Value> = named.iter().map(|group| json!({"group": group})).collect();
+    let others = json!({"not": {"any": [all[1], all[43]]}});
+    let require = json!({"all": [all[0], all[25], all[44], others, {"any": all}]});
+    let gateway = one_worker(asking(&graph, "5m", require)).await;
+    let token = gateway.token(Persona::Olga);
+    let all = (0..40).map(|_| gateway.chat_builder(&token).send());
+    for response in futures(all).await {
+        assert_eq!(response.status(), 200);
+    }
+    let asked = graph.requests();
+    assert_eq!(asked.len(), 3, "20, 20 and 5 groups: {asked:?}");
+}
+
+/// All at once.
+async fn futures<F, T, E>(all: impl Iterator<Item = F>) -> Vec<T>
+where
+    F: Future<Output = Result<T, E>> + Send + 'static,
+    T: Send + 'static,
+    E: std::fmt::Debug + Send + 'static,
+{
+    let tasks: Vec<_> = all.map(tokio::spawn).collect();
+    let mut done = Vec::new();
+    for task in tasks {
+        done.push(task.await.unwrap().unwrap());
+    }
+    done
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_graph_in_trouble_denies_and_recovers() {
+    let graph = graph(&[("users", Persona::Olga, &[SCIENTISTS_GROUP])]).await;
+    let gateway = one_worker(asking(&graph, "1ms", for_group())).await;
+    let path = format!("/v1.0/users/{}/checkMemberGroups", oid(Persona::Olga));
+    let token = gateway.token(Persona::Olga);
+    let list = json!({"value": [SCIENTISTS_GROUP]});
+    let failed = "wasmcustom.entragate.group_lookups.contoso.failed";
+    for trouble in [
+        Answer::json(200, &list).with(Trouble::Hang),
+        Answer::default().with(Trouble::Reset),
+        Answer::json(429, &json!({})).header("retry-after", "1"),
+        Answer::json(
+            403,
+            &json!({"error": {"code": "Authorization_RequestDenied"}}),
+        ),
+        Answer::json(200, &json!({"value": [SCIENTISTS_GROUP, 1]})),
+    ] {
+        let shown = format!("{trouble:?}");
+        let before = gateway.envoy.stat(failed).await.unwrap_or_default();
+        graph.on(&path, trouble);
+        let response = gateway.chat(&token).await;
+        assert_eq!(response.status(), 403, "{shown}");
+        assert_eq!(
+            header(&response, "x-error-code"),
+            "groups_overage",
+            "{shown}"
+        );
+        wait_until("the failure is counted", || async {
+            gateway.envoy.stat(failed).await.unwrap_or_default() > before
+        })
+        .await;
+        let asked = graph.take_requests().len();
+        assert!(asked <= 4, "it is left alone: {asked}, {shown}");
+        let late = Duration::from_millis(100);
+        graph.on(&path, Answer::json(200, &list).with(Trouble::Delay(late)));
+        wait_until("it has recovered", || async {
+            gateway.chat(&token).await.status() == 200
+        })
+        .await;
+        graph.take_requests();
+    }
+    let lines = gateway.envoy.log_lines().join("\n");
+    let hint = "Authorization_RequestDenied; our app needs the permissions";
+    assert!(lines.contains(hint), "{lines}");
+}
