@@ -8,7 +8,11 @@ mod docs;
 use serde_json::Value;
 
 /// These configure no filter themselves.
-const OTHERS: [&str; 2] = ["deploy/docker/compose.yaml", "deploy/istio/hosts.yaml"];
+const OTHERS: [&str; 3] = [
+    "deploy/docker/compose.yaml",
+    "deploy/istio/hosts.yaml",
+    "deploy/monitoring/alerts.yaml",
+];
 
 #[test]
 fn each_file_passes_check() {
@@ -20,7 +24,8 @@ fn each_file_passes_check() {
         let path = docs::root().join(&file);
         let outcome = cli::entragate(&["check", "--strict", path.to_str().unwrap()], "");
         assert_eq!(outcome.status, 0, "{}", outcome.err);
-        assert_eq!(outcome.out.lines().count(), 1, "{file}: {}", outcome.out);
+        let filters = outcome.out.lines().filter(|line| line.starts_with("ok: "));
+        assert_eq!(filters.count(), 1, "{file}: {}", outcome.out);
         seen += 1;
     }
     assert_eq!(seen, 6);
@@ -31,7 +36,7 @@ fn each_file_is_yaml_without_surprises() {
     for file in docs::files("deploy", "yaml") {
         let documents: Vec<Value> = serde_saphyr::from_multiple(&docs::read(&file)).unwrap();
         for document in documents.iter().filter(|document| !document.is_null()) {
-            let kind = ["kind", "services"]
+            let kind = ["kind", "services", "groups"]
                 .iter()
                 .any(|name| document.get(name).is_some());
             assert!(kind, "{file}: {document}");

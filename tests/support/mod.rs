@@ -212,11 +212,12 @@ pub fn header_of(ruling: &Ruling, name: &str) -> Option<String> {
     found.map(|(_, value)| value.clone())
 }
 
-/// The headers set on a forwarded request.
+/// The headers that are set on a permitted request, but for the trace that begins with it.
 pub fn edits_of(ruling: &Ruling) -> Vec<(String, String)> {
     match &ruling.step {
         Step::Forward(edits) => edits
             .iter()
+            .filter(|edit| edit.name != "traceparent")
             .map(|edit| (edit.name.clone(), edit.value.clone()))
             .collect(),
         other => panic!("not forwarded but {other:?}"),
