@@ -175,8 +175,11 @@ impl Record {
     /// One line of JSON in ASCII but for letters and the like: what could end the line, move a cursor or
     /// turn the text around is escaped.
     pub fn line(&self) -> String {
-        let line = serde_json::to_string(self);
-        escape(line.unwrap_or_else(|_| r#"{"code":"internal"}"#.to_owned()))
+        const USUAL: usize = 1024;
+        let mut line = Vec::with_capacity(USUAL);
+        let written = serde_json::to_writer(&mut line, self).ok();
+        let line = written.and_then(|()| String::from_utf8(line).ok());
+        escape(line.unwrap_or_else(|| r#"{"code":"internal"}"#.to_owned()))
     }
 }
 

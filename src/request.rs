@@ -4,23 +4,31 @@ use crate::decision::Denial;
 use crate::model::Model;
 use crate::model::endpoint::Endpoints;
 use std::ops::Range;
-use zeroize::Zeroize;
 
-/// Header fields in their order, in one buffer. Values are bytes: nothing says they are UTF-8.
+/// Where name and value of a field are in a buffer.
+pub type Field = (Range<usize>, Range<usize>);
+
+/// Header fields in their order, in one buffer. Values are bytes: nothing says they are UTF-8. The
+/// caller's token is among them: the module's heap wipes what is freed.
 #[derive(Clone, Debug, Default)]
 pub struct Headers {
     bytes: Vec<u8>,
-    fields: Vec<(Range<usize>, Range<usize>)>,
+    fields: Vec<Field>,
     /// No body and no trailers follow.
     pub is_all: bool,
 }
 
 impl Headers {
-    /// For that many fields of that many bytes in all, so that no copy is left behind by growing.
-    pub fn with_capacity(fields: usize, bytes: usize) -> Self {
+    /// Takes over a buffer that holds these fields; it is not copied, since the caller's token is in it.
+    pub fn over(mut bytes: Vec<u8>, fields: Vec<Field>) -> Self {
+        for (name, _) in &fields {
+            if let Some(name) = bytes.get_mut(name.clone()) {
+                name.make_ascii_lowercase();
+            }
+        }
         Self {
-            bytes: Vec::with_capacity(bytes),
-            fields: Vec::with_capacity(fields),
+            bytes,
+            fields,
             is_all: false,
         }
     }
@@ -57,13 +65,6 @@ impl Headers {
         self.all(name)
             .next()
             .and_then(|value| std::str::from_utf8(value).ok())
-    }
-}
-
-/// The caller's token is among them: it must not outlive the decision in freed memory.
-impl Drop for Headers {
-    fn drop(&mut self) {
-        self.bytes.zeroize();
     }
 }
 
@@ -262,6 +263,15 @@ mod tests {
         );
         assert_eq!(request.host, "h");
         assert!(Request::read(&Headers::default(), &Endpoints::default()).is_err());
+    }
+
+    #[test]
+    fn headers_take_over_a_buffer() {
+        let bytes = b"..X-A\0One\0x-b\0\xff".to_vec();
+        let headers = Headers::over(bytes, vec![(2..5, 6..9), (10..13, 14..15), (20..30, 0..2)]);
+        let fields: Vec<(&[u8], &[u8])> = headers.iter().collect();
+        let expected: [(&[u8], &[u8]); 3] = [(b"x-a", b"One"), (b"x-b", b"\xff"), (b"", b"..")];
+        assert_eq!(fields, expected);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! UTF-8, which a caller can break. Source: the proxy-wasm ABI 0.2.1 specification.
 #![allow(unsafe_code)]
 
-use crate::request::Headers;
+use crate::request::{Field, Headers};
 use crate::time::Timestamp;
 use std::ptr::null_mut;
 
@@ -155,10 +155,8 @@ pub fn replace(buffer: Buffer, size: usize, with: &[u8]) -> bool {
 pub fn headers(map: Map) -> Option<Headers> {
     // SAFETY: the host writes both, or neither.
     let pairs = owned(|data, size| unsafe { proxy_get_header_map_pairs(map as u32, data, size) })?;
-    let headers = unpack(&pairs);
-    let mut pairs = pairs;
-    zeroize::Zeroize::zeroize(&mut pairs);
-    headers
+    let fields = unpack(&pairs)?;
+    Some(Headers::over(pairs, fields))
 }
 
 pub fn header(map: Map, name: &str) -> Option<Vec<u8>> {
@@ -322,30 +320,27 @@ fn owned(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Option<Vec<u8>> 
 
 /// Reads a serialized map: count, then the sizes of each name and value, then each name and value
 /// followed by a zero. `None` when it contradicts itself.
-fn unpack(bytes: &[u8]) -> Option<Headers> {
+fn unpack(bytes: &[u8]) -> Option<Vec<Field>> {
     let number = |at: usize| -> Option<usize> {
         let four = bytes.get(at..at.checked_add(4)?)?;
         usize::try_from(u32::from_le_bytes(four.try_into().ok()?)).ok()
     };
     if bytes.is_empty() {
-        return Some(Headers::default());
+        return Some(Vec::new());
     }
     let count = number(0)?;
     let mut at = count.checked_mul(8)?.checked_add(4)?;
-    let mut headers = Headers::with_capacity(count.min(bytes.len()), bytes.len());
+    let mut fields = Vec::with_capacity(count.min(bytes.len()));
     for field in 0..count {
         let sizes = field * 8 + 4;
         let mut take = |size: usize| {
-            let end = at.checked_add(size)?;
-            let piece = bytes.get(at..end)?;
-            at = end.checked_add(1)?;
-            Some(piece)
+            let piece = at..at.checked_add(size)?;
+            at = piece.end.checked_add(1)?;
+            (piece.end <= bytes.len()).then_some(piece)
         };
-        let name = take(number(sizes)?)?;
-        let value = take(number(sizes + 4)?)?;
-        headers.push(name, value);
+        fields.push((take(number(sizes)?)?, take(number(sizes + 4)?)?));
     }
-    Some(headers)
+    Some(fields)
 }
 
 fn pack(fields: &[(&str, &str)]) -> Vec<u8> {

@@ -26,10 +26,9 @@ pub fn headers(announced: usize, is_all: bool) -> Option<Headers> {
 /// nginx's `:authority` is the name of its server; what the caller asked for is in `host`. Whether a
 /// body follows it can't say, so one may.
 fn as_sent(headers: &Headers) -> Headers {
-    let kept = || headers.iter().filter(|(name, _)| *name != b":authority");
-    let bytes = kept().map(|(name, value)| name.len() + value.len()).sum();
-    let mut sent = Headers::with_capacity(kept().count(), bytes);
-    kept().for_each(|(name, value)| sent.push(name, value));
+    let mut sent = Headers::default();
+    let kept = headers.iter().filter(|(name, _)| *name != b":authority");
+    kept.for_each(|(name, value)| sent.push(name, value));
     sent
 }
 
