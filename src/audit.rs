@@ -225,7 +225,7 @@ impl Caller {
     pub fn of(claims: &Claims, extra: &[ClaimPath]) -> Self {
         let clip = |text: &Option<String>| text.as_deref().map(clip);
         let extra = extra.iter().filter_map(|path| {
-            let value = path.find(&claims.all)?;
+            let value = path.read(&claims.all)?;
             Some((path.as_str().to_owned(), clip_value(value)))
         });
         Self {
@@ -268,11 +268,11 @@ fn clip(text: &str) -> String {
     text.get(..end).unwrap_or_default().to_owned()
 }
 
-fn clip_value(value: &Value) -> Value {
+fn clip_value(value: Value) -> Value {
     match value {
-        Value::String(text) => clip(text).into(),
+        Value::String(text) => clip(&text).into(),
         other if other.to_string().len() > MAX_TEXT => "(too long)".into(),
-        other => other.clone(),
+        other => other,
     }
 }
 

@@ -1,9 +1,10 @@
 //! Verified tokens, remembered for a while: the same bytes need no second look at their signature.
 //!
-//! What is remembered is only that an issuer signed them ([`Authentic`]). Times, audience and policy
-//! are asked on every use. Entries are found by BLAKE2b-256 of the whole token, which itself is not
-//! kept: as hard to collide as SHA-256, at a third of the cost in wasm, which has 64-bit arithmetic and
-//! nothing for either. The least recently used make room when there are too many, or when they take too much.
+//! What is remembered is only that an issuer signed them, and whether for us ([`Authentic`]). Times,
+//! revocation and policy are asked on every use. Entries are found by BLAKE2b-256 of the whole token,
+//! which itself is not kept: as hard to collide as SHA-256, and cheaper in wasm, which has 64-bit
+//! arithmetic and instructions for neither. The least recently used make room when there are too
+//! many, or when they take too much.
 
 use crate::config::CacheLimits;
 use crate::time::Timestamp;
@@ -169,7 +170,7 @@ impl TokenCache {
     }
 }
 
-/// What an entry takes, in bytes: its claims twice (as JSON values and as read), which are three
+/// What an entry takes, in bytes: its claims twice (as JSON and as read), which are three
 /// quarters of the token, and what comes with any entry.
 const fn weight(token_bytes: usize) -> usize {
     const FIXED: usize = 1024;

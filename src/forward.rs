@@ -183,8 +183,8 @@ impl IdentityField {
             Self::Subject => caller.subject.clone(),
             Self::Issuer => Some(caller.issuer.to_string()),
             Self::Kind => caller.kind.map(|kind| kind.name().to_owned()),
-            Self::Claim(path) => match path.find(&caller.all)? {
-                Value::String(text) => Some(text.clone()),
+            Self::Claim(path) => match path.read(&caller.all)? {
+                Value::String(text) => Some(text),
                 scalar @ (Value::Bool(_) | Value::Number(_)) => Some(scalar.to_string()),
                 Value::Null | Value::Array(_) | Value::Object(_) => None,
             },

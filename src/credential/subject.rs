@@ -72,15 +72,15 @@ impl SubjectRule {
     }
 
     fn person(&self, caller: &Claims) -> Result<Arc<str>, Outsider> {
-        let Some(Value::String(subject)) = self.claim.find(&caller.all) else {
+        let Some(Value::String(subject)) = self.claim.read(&caller.all) else {
             return Err(Outsider::NoClaim);
         };
         let verified = caller.all.get(EMAIL_VERIFIED);
-        if self.claim.as_str() == EMAIL && verified.is_some_and(|value| value != &Value::Bool(true))
+        if self.claim.as_str() == EMAIL && verified.is_some_and(|value| value != Value::Bool(true))
         {
             return Err(Outsider::Unverified);
         }
-        let domain = domain(subject).ok_or(Outsider::NotAnAddress)?;
+        let domain = domain(&subject).ok_or(Outsider::NotAnAddress)?;
         let accepts = |accepted: &String| accepted.eq_ignore_ascii_case(domain);
         match self.domains.iter().any(accepts) {
             true => Ok(subject.as_str().into()),

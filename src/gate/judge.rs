@@ -148,8 +148,8 @@ impl Judge<'_> {
                     (denial, _) => denial,
                 }
             })?;
-        let (index, authentic) = match self.identify(token)? {
-            Identified::As(index, authentic) => (index, authentic),
+        let (issuer, authentic) = match self.identify(token)? {
+            Identified::As(issuer, authentic) => (issuer, authentic),
             Identified::Wait { ring } => {
                 let (awaited, signed) = (Awaited::Keys(ring), None);
                 return Ok(Judgement::Wait { awaited, signed });
@@ -161,7 +161,7 @@ impl Judge<'_> {
         self.record.caller = Caller::of(authentic.claims(), &self.config.audit.claims);
         self.conclude(Signed {
             request,
-            issuer: index,
+            issuer,
             authentic,
         })
     }
@@ -169,14 +169,11 @@ impl Judge<'_> {
     /// Decides once all that the decision needs is there.
     fn conclude(&mut self, signed: Signed) -> Result<Judgement, Denial> {
         let (config, request) = (self.config, &signed.request);
-        let Some(issuer) = config.issuers.get(signed.issuer) else {
-            return Err(Denial::Internal("an issuer that is gone"));
-        };
         self.record.note_model(&request.model);
         self.record.credential = None;
         let caller = signed
             .authentic
-            .verify(issuer, &config.token, self.surroundings.now)?;
+            .verify(&config.token, self.surroundings.now)?;
         if self.must_wait_for_feed(&caller)? {
             let (awaited, signed) = (Awaited::Revocation, Some(Box::new(signed)));
             return Ok(Judgement::Wait { awaited, signed });
@@ -286,11 +283,8 @@ impl Judge<'_> {
     /// What shadow rules would have done, now that the model of a permitted request is known.
     pub fn observe(&mut self, signed: &Signed) {
         self.record.note_model(&signed.request.model);
-        let issuer = self.config.issuers.get(signed.issuer);
-        let caller = issuer.map(|issuer| {
-            (signed.authentic).verify(issuer, &self.config.token, self.surroundings.now)
-        });
-        if let Some(Ok(caller)) = caller {
+        let now = self.surroundings.now;
+        if let Ok(caller) = signed.authentic.verify(&self.config.token, now) {
             self.recall_groups(signed.issuer, &caller);
             let decision = self
                 .config

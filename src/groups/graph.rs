@@ -25,7 +25,8 @@ pub struct Subject {
 impl Subject {
     /// The caller as the directory knows it: by Entra's `oid`, whatever else rules call its object.
     pub fn of(caller: &Claims) -> Option<Self> {
-        let object = caller.all.get("oid")?.as_str()?;
+        let object = caller.all.get("oid")?;
+        let object = object.as_str()?;
         let collection = match caller.kind {
             Some(Kind::User) => "users",
             Some(Kind::App) => "servicePrincipals",

@@ -1,5 +1,6 @@
 use super::*;
 use crate::secret::Secret;
+use crate::token::claim_set::ClaimSet;
 use crate::token::claims::{Groups, Kind};
 use proptest::prelude::*;
 use serde_json::{Map, json};
@@ -46,7 +47,8 @@ fn caller(index: usize) -> Claims {
         expires: at(0),
         not_before: None,
         issued_at: None,
-        all: Map::from_iter([("oid".to_owned(), oid)]),
+        misfit: None,
+        all: ClaimSet::of(&Map::from_iter([("oid".to_owned(), oid)])).unwrap(),
     }
 }
 
@@ -157,7 +159,7 @@ proptest! {
                 }
                 Event::Ask(index) => {
                     let caller = caller(index);
-                    let object = caller.all["oid"].as_str().unwrap().to_owned();
+                    let object = caller.all.get("oid").unwrap().as_str().unwrap().to_owned();
                     match lookups.ask(&caller, at(now + 2000), at(now)) {
                         Standing::Known(membership) => {
                             let good = last_good.get(&object).copied();

@@ -79,12 +79,12 @@ pub fn evaluate(requirement: &Requirement, facts: Facts<'_>) -> Truth {
             None => Truth::Indeterminate,
         },
         Requirement::ManagedIdentity(identity) => Truth::known(is_identity(caller, identity)),
-        Requirement::Mfa => any_of(caller.all.get("amr"), |method| {
+        Requirement::Mfa => any_of(caller.all.get("amr").as_ref(), |method| {
             matches!(method, "mfa" | "ngcmfa")
         }),
         Requirement::AuthContext(context) => match facts.assumed.contains(&context.as_str()) {
             true => Truth::Satisfied,
-            false => any_of(caller.all.get("acrs"), |held| held == context),
+            false => any_of(caller.all.get("acrs").as_ref(), |held| held == context),
         },
         Requirement::Source(ranges) => match facts.surroundings.source {
             Some(source) => Truth::known(ranges.iter().any(|range| range.contains(source))),
@@ -96,7 +96,9 @@ pub fn evaluate(requirement: &Requirement, facts: Facts<'_>) -> Truth {
             Peer::Absent => Truth::Unsatisfied,
             Peer::Unknown => Truth::Indeterminate,
         },
-        Requirement::Claim { path, test } => Truth::known(test_claim(path.find(&caller.all), test)),
+        Requirement::Claim { path, test } => {
+            Truth::known(test_claim(path.read(&caller.all).as_ref(), test))
+        }
         Requirement::All(all) => {
             all.iter()
                 .map(|part| evaluate(part, facts))

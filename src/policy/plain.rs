@@ -8,12 +8,12 @@ use super::surroundings::{Peer, Surroundings};
 use crate::model::{Lack, Model};
 use crate::request::Request;
 use crate::time::Timestamp;
+use crate::token::claim_set::ClaimSet;
 use crate::token::claims::{Claims, Groups, Kind};
 use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
-use serde_json::Map;
 use std::sync::Arc;
 
 /// What comes of a request.
@@ -334,7 +334,8 @@ fn caller() -> impl Strategy<Value = Claims> {
                 expires: Timestamp::from_secs(0),
                 not_before: None,
                 issued_at: None,
-                all: Map::new(),
+                misfit: None,
+                all: ClaimSet::default(),
             },
         )
 }

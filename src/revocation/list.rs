@@ -141,20 +141,29 @@ impl List {
         let lists = |ids: &HashSet<String>, id: Option<&str>| {
             !ids.is_empty() && id.is_some_and(|id| ids.contains(&normal(id)))
         };
-        let jti = caller.all.get("jti").and_then(Value::as_str);
         if lists(&self.objects, Some(&caller.object)) {
             Some(Ground::Object)
         } else if lists(&self.clients, caller.client.as_deref()) {
             Some(Ground::Client)
         } else if lists(&self.sessions, caller.session.as_deref()) {
             Some(Ground::Session)
-        } else if lists(&self.tokens, caller.token_id.as_deref()) || lists(&self.tokens, jti) {
+        } else if lists(&self.tokens, caller.token_id.as_deref()) || self.lists_jti(caller) {
             Some(Ground::Token)
         } else if self.is_too_old(caller) {
             Some(Ground::NotBefore)
         } else {
             None
         }
+    }
+
+    /// Entra's tokens have a `uti`; a list may name either.
+    fn lists_jti(&self, caller: &Claims) -> bool {
+        if self.tokens.is_empty() {
+            return false;
+        }
+        let jti = caller.all.get("jti");
+        let jti = jti.as_ref().and_then(Value::as_str);
+        jti.is_some_and(|jti| self.tokens.contains(&normal(jti)))
     }
 
     /// A token that does not tell when it was issued may have been issued any time.

@@ -1,5 +1,6 @@
 //! Where in a claim set a value stands: a member's name, or a JSON Pointer (RFC 6901).
 
+use super::claim_set::ClaimSet;
 use serde_json::{Map, Value};
 
 /// A compiled path.
@@ -40,13 +41,28 @@ impl ClaimPath {
 
     pub fn find<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a Value> {
         let (first, rest) = self.segments.split_first()?;
-        rest.iter()
-            .try_fold(claims.get(first)?, |value, segment| match value {
-                Value::Object(members) => members.get(segment),
-                Value::Array(items) => items.get(index(segment)?),
-                _ => None,
-            })
+        descend(claims.get(first)?, rest)
     }
+
+    /// The same, in claims that are kept.
+    pub fn read(&self, claims: &ClaimSet) -> Option<Value> {
+        let (first, rest) = self.segments.split_first()?;
+        let member = claims.get(first)?;
+        match rest {
+            [] => Some(member),
+            _ => descend(&member, rest).cloned(),
+        }
+    }
+}
+
+fn descend<'a>(from: &'a Value, segments: &[String]) -> Option<&'a Value> {
+    segments
+        .iter()
+        .try_fold(from, |value, segment| match value {
+            Value::Object(members) => members.get(segment),
+            Value::Array(items) => items.get(index(segment)?),
+            _ => None,
+        })
 }
 
 fn unescape(segment: &str) -> Option<String> {
@@ -78,7 +94,13 @@ mod tests {
             "realm_access": {"roles": ["c", "d"], "a~b": 1},
         });
         let claims = claims.as_object().unwrap();
-        let find = |path: &str| ClaimPath::parse(path).unwrap().find(claims).cloned();
+        let kept = ClaimSet::of(claims).unwrap();
+        let find = |path: &str| {
+            let path = ClaimPath::parse(path).unwrap();
+            let found = path.find(claims).cloned();
+            assert_eq!(path.read(&kept), found);
+            found
+        };
         assert_eq!(find("roles"), Some(json!(["a"])));
         assert_eq!(find("https://example.com/roles"), Some(json!(["b"])));
         assert_eq!(find("/https:~1~1example.com~1roles"), Some(json!(["b"])));

@@ -4,6 +4,7 @@
 //! (facts: "Microsoft identity platform access tokens", "Secure applications and APIs by validating
 //! claims") for Entra, RFC 9068's for others.
 
+use super::claim_set::ClaimSet;
 use super::issuer::{Authority, Entra, Issuer, Version, is_guid};
 use crate::decision::{Denial, excerpt};
 use crate::time::Timestamp;
@@ -65,53 +66,59 @@ pub struct Claims {
     pub expires: Timestamp,
     pub not_before: Option<Timestamp>,
     pub issued_at: Option<Timestamp>,
+    /// Why they are not those of an access token meant for us.
+    pub misfit: Option<Denial>,
     /// All of them, for rules on other claims.
-    pub all: Map<String, Value>,
+    pub all: ClaimSet,
 }
 
 impl Claims {
-    /// Reads the claims of a token. Nothing is judged yet but their form.
+    /// Reads the claims of a token. That they fit us is noted, but nothing is refused yet but their
+    /// form.
     ///
     /// # Errors
     /// [`Denial::TokenMalformed`] when a claim has a form that nobody could read with certainty.
-    pub fn read(issuer: &Issuer, all: Map<String, Value>) -> Result<Self, Denial> {
+    pub fn read(issuer: &Issuer, all: &Map<String, Value>) -> Result<Self, Denial> {
         let names = &issuer.claims;
-        let scopes = read_scopes(issuer, &all)?;
-        let client = read_client(issuer, &all)?;
-        let object = text(names.object.find(&all), "its object id is not a string")?
+        let scopes = read_scopes(issuer, all)?;
+        let client = read_client(issuer, all)?;
+        let object = text(names.object.find(all), "its object id is not a string")?
             .filter(|object| !object.is_empty())
             .ok_or(Denial::TokenMalformed("it names no subject"))?;
         let subject = text(all.get("sub"), "its sub is not a string")?;
         let kind = match &issuer.authority {
-            Authority::Entra(_) => entra_kind(&all, &scopes, &object, subject.as_deref()),
+            Authority::Entra(_) => entra_kind(all, &scopes, &object, subject.as_deref()),
             Authority::Oidc { .. } => oidc_kind(subject.as_deref(), client.as_deref()),
         };
         let uti = text(all.get("uti"), "its uti is not a string")?;
-        Ok(Self {
+        let mut claims = Self {
             issuer: issuer.name.clone(),
             audiences: texts(
                 all.get("aud"),
                 "its aud is not a string or an array of strings",
             )?,
-            tenant: text(names.tenant.find(&all), "its tenant is not a string")?,
+            tenant: text(names.tenant.find(all), "its tenant is not a string")?,
             object,
             subject,
             client,
             kind,
-            roles: texts(names.roles.find(&all), "its roles are not strings")?,
-            groups: read_groups(issuer, &all)?,
+            roles: texts(names.roles.find(all), "its roles are not strings")?,
+            groups: read_groups(issuer, all)?,
             scopes,
             directory_roles: texts(all.get("wids"), "its wids are not strings")?,
             managed_identity: text(all.get("xms_mirid"), "its xms_mirid is not a string")?,
             token_id: uti.or(text(all.get("jti"), "its jti is not a string")?),
             session: text(all.get("sid"), "its sid is not a string")?,
-            step_up_at: read_step_up(issuer, &all, kind),
-            expires: time(&all, "exp", "its exp is not a time")?
+            step_up_at: read_step_up(issuer, all, kind),
+            expires: time(all, "exp", "its exp is not a time")?
                 .ok_or(Denial::TokenMalformed("it has no exp"))?,
-            not_before: time(&all, "nbf", "its nbf is not a time")?,
-            issued_at: time(&all, "iat", "its iat is not a time")?,
-            all,
-        })
+            not_before: time(all, "nbf", "its nbf is not a time")?,
+            issued_at: time(all, "iat", "its iat is not a time")?,
+            misfit: Some(Denial::Internal("claims that nobody has checked")),
+            all: ClaimSet::of(all).ok_or(Denial::Internal("claims without end"))?,
+        };
+        claims.misfit = claims.check(issuer, all).err();
+        Ok(claims)
     }
 
     /// Whether these are the claims of an access token meant for us: kind of token, audience,
@@ -119,22 +126,22 @@ impl Claims {
     ///
     /// # Errors
     /// The first rule that does not hold.
-    pub(super) fn check(&self, issuer: &Issuer) -> Result<(), Denial> {
-        if self.all.contains_key("cnf") {
+    fn check(&self, issuer: &Issuer, all: &Map<String, Value>) -> Result<(), Denial> {
+        if all.contains_key("cnf") {
             return Err(Denial::TokenBound);
         }
-        self.refuse_id_token()?;
+        self.refuse_id_token(all)?;
         check_audience(issuer, &self.audiences)?;
         if let Authority::Entra(entra) = &issuer.authority {
-            check_tenant(entra, &self.all)?;
+            check_tenant(entra, all)?;
         }
         check_client(issuer, self.client.as_deref())
     }
 
     /// An ID token tells a client who signed in; it is no access token (RFC 8725 §3.11).
-    fn refuse_id_token(&self) -> Result<(), Denial> {
+    fn refuse_id_token(&self, all: &Map<String, Value>) -> Result<(), Denial> {
         let grants_nothing = self.roles.is_empty() && self.scopes.is_empty();
-        if self.all.contains_key("nonce") && (grants_nothing || self.client.is_none()) {
+        if all.contains_key("nonce") && (grants_nothing || self.client.is_none()) {
             return Err(Denial::TokenForAnotherApi("it is an ID token"));
         }
         Ok(())

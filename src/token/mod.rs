@@ -4,6 +4,7 @@
 pub mod algorithm;
 pub mod bearer;
 pub mod claim_path;
+pub mod claim_set;
 pub mod claims;
 pub mod foreign;
 pub mod issuer;

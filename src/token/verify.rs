@@ -1,7 +1,8 @@
 //! The only place that makes [`Verified`] claims.
 //!
-//! Two steps, because their results live differently long: that an issuer signed these bytes stays
-//! true ([`Authentic`]); whether they are meant for us and may still be used is asked every time.
+//! Two steps, because their results live differently long: that an issuer signed these bytes and
+//! whom they are meant for stays true ([`Authentic`]); whether they may still be used is asked every
+//! time.
 
 use super::claims::Claims;
 use super::issuer::{Authority, Entra, Issuer, Selected, Version, select};
@@ -73,7 +74,7 @@ pub fn pick_issuer(token: &Unverified<'_>, issuers: &[Issuer]) -> Result<usize, 
 /// # Errors
 /// The first check that fails.
 pub fn authenticate(
-    mut token: Unverified<'_>,
+    token: Unverified<'_>,
     issuer: &Issuer,
     key: &Key,
     signatures: &dyn SignatureCheck,
@@ -85,7 +86,7 @@ pub fn authenticate(
             issuer: issuer.name.clone(),
         });
     }
-    let claims = Claims::read(issuer, std::mem::take(&mut token.claims))?;
+    let claims = Claims::read(issuer, &token.claims)?;
     let checked_by = signatures
         .check(&token, key)
         .ok_or(Denial::SignatureInvalid)?;
@@ -114,13 +115,10 @@ impl Authentic {
     ///
     /// # Errors
     /// The first rule that does not hold.
-    pub fn verify(
-        &self,
-        issuer: &Issuer,
-        rules: &TokenRules,
-        now: Timestamp,
-    ) -> Result<Verified<Claims>, Denial> {
-        self.claims.check(issuer)?;
+    pub fn verify(&self, rules: &TokenRules, now: Timestamp) -> Result<Verified<Claims>, Denial> {
+        if let Some(denial) = &self.claims.misfit {
+            return Err(denial.clone());
+        }
         self.check_times(rules, now)?;
         Ok(Verified(self.claims.clone()))
     }
