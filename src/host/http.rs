@@ -135,8 +135,10 @@ impl HttpContext for Http {
     fn on_http_request_headers(&mut self, announced: usize, is_all: bool) -> Action {
         let (now, began) = abi::clock();
         let action = self.begin(announced, is_all, now);
-        let (_, ended) = abi::clock();
-        meters::note_own_time(ended.saturating_sub(began));
+        if meters::measures_next() {
+            let (_, ended) = abi::clock();
+            meters::note_own_time(ended.saturating_sub(began));
+        }
         action
     }
 

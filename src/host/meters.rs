@@ -8,6 +8,8 @@ use std::collections::HashMap;
 
 /// Most requests whose own time is told at one tick.
 const MAX_TIMES: usize = 64;
+/// Of so many requests one is measured, since asking for the time costs time.
+const ONE_OF: u32 = 8;
 
 /// A metric of the host's, and what we have told of it.
 struct Meter {
@@ -23,6 +25,7 @@ struct Meters {
     own_time: Option<u32>,
     /// In microseconds.
     times: Vec<u64>,
+    requests: u32,
 }
 
 thread_local! {
@@ -42,13 +45,18 @@ pub fn count(name: &str, by: u64) {
     });
 }
 
+/// Whether this request is one of those to be measured.
+pub fn measures_next() -> bool {
+    METERS.with_borrow_mut(|meters| {
+        let is_next = meters.requests.is_multiple_of(ONE_OF);
+        meters.requests = meters.requests.wrapping_add(1);
+        is_next && meters.times.len() < MAX_TIMES
+    })
+}
+
 /// Notes how long the filter took for the headers of a request.
 pub fn note_own_time(nanos: u64) {
-    METERS.with_borrow_mut(|meters| {
-        if meters.times.len() < MAX_TIMES {
-            meters.times.push(nanos / 1000);
-        }
-    });
+    METERS.with_borrow_mut(|meters| meters.times.push(nanos / 1000));
 }
 
 /// Brings counters and histogram up to date; to be called at every tick.

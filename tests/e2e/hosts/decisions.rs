@@ -72,7 +72,7 @@ in_both_hosts! {
             ("llama.contoso.com", "forwarded"),
             ("kong", "no_rule"),
         ] {
-            let id = gateway.get(host, "/v1/models", &fields);
+            let id = gateway.get(host, "/v1/usage", &fields);
             assert_eq!(gateway.code(id), code, "{host}");
         }
     }

@@ -44,7 +44,8 @@ in_both_hosts! {
             gateway.outcome(&ada().build());
         }
         gateway.host.tick();
-        assert_eq!(gateway.host.metric("entragate.decisions.permitted"), Some(3));
+        let name = "entragate.decisions.permitted.contoso.scientists";
+        assert_eq!(gateway.host.metric(name), Some(3));
     }
 }
 
