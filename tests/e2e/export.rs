@@ -186,7 +186,7 @@ async fn azure_monitor_gets_a_leased_token_and_its_time() {
     let monitor = monitor().await;
     let auth = json!({"client_credentials": {"cluster": "entra", "tenant": TENANT,
         "client_id": BATCH_CLIENT, "client_secret": {"env": "MONITOR_SECRET"},
-        "scope": "https://monitor.azure.com/.default"}});
+        "scope": "https://monitor.azure.com//.default"}});
     let path = "/dataCollectionRules/dcr-1/streams/Custom-Entragate_CL";
     let uri = format!("https://localhost{path}?api-version=2023-01-01");
     monitor.on(path, Answer::bytes(204, ""));

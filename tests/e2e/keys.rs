@@ -1,7 +1,7 @@
 //! Keys in a real Envoy: cold starts, rotation, outages, floods of unknown kids.
 
 use super::gateway::{Gateway, SOON, header, wait_until};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use testbed::entra::Entra;
 use testbed::envoy::EnvoyConfig;
@@ -60,7 +60,8 @@ async fn a_cold_start_without_keys_ends_in_a_502_that_says_so() {
 async fn clients_that_hang_up_while_parked_harm_nothing() {
     let entra = Entra::start().await.unwrap();
     entra.set_fault(Fault::Delay(Duration::from_secs(1)));
-    let gateway = Gateway::cold(entra, |config| config).await;
+    let patient = |policy: &mut Value| policy["wait"] = json!({"timeout": "10s"});
+    let gateway = Gateway::cold(entra, |config| config.change_policy(patient)).await;
     let token = gateway.token(Persona::Ada);
     let request = format!(
         "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\
