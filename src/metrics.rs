@@ -67,7 +67,7 @@ pub fn group_lookup(issuer: &str, outcome: &str) -> String {
 }
 
 /// Counts callers whose groups were forgotten to make room for others'.
-pub const GROUP_EVICTIONS: &str = "entragate.group_lookups.evictions";
+pub const GROUP_EVICTIONS: &str = "entragate.group_evictions";
 
 /// Counts fetches of tokens for our own callouts by how they ended.
 pub fn lease_fetch(good: bool) -> String {
@@ -85,6 +85,20 @@ pub fn credential_fetch(credential: &str, good: bool) -> String {
 /// others (`evicted`).
 pub fn exchange(credential: &str, outcome: &'static str) -> String {
     format!("entragate.exchanges.{credential}.{outcome}")
+}
+
+/// Counts tokens of a model, by its label in the configuration. `kind`: `prompt` (`cached` included) or
+/// `completion` (`reasoning` included), and those two.
+pub fn tokens(label: &str, kind: &str) -> String {
+    format!("entragate.tokens.{}.{kind}", fit(label))
+}
+
+/// A text as one part of a name: dots part names, and sinks have meanings for more.
+fn fit(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/' | '*');
+    text.chars()
+        .map(|c| if is_plain(c) { c } else { '_' })
+        .collect()
 }
 
 /// Counts audit records that have arrived where they are exported to.
@@ -154,6 +168,20 @@ impl Gauge {
         Self::fetched(format!("entragate.keys.{issuer}.fetched_at"), secs)
     }
 
+    /// In how many VMs a polled credential may not be used: none has come yet, or it is stale.
+    pub fn credential_unusable(credential: &str, unusable: bool) -> Self {
+        let name = format!("entragate.credentials.{credential}.unusable");
+        Self::sum(name, usize::from(unusable))
+    }
+
+    /// When a polled credential was last fetched well, in seconds since 1970.
+    pub fn credential_fetched(credential: &str, secs: u64) -> Self {
+        Self::fetched(
+            format!("entragate.credentials.{credential}.fetched_at"),
+            secs,
+        )
+    }
+
     /// In how many VMs the revocation feed may not be trusted.
     pub fn revocation_unusable(unusable: bool) -> Self {
         Self::sum("entragate.revocation.unusable", usize::from(unusable))
@@ -176,3 +204,18 @@ impl Gauge {
 /// A histogram: the microseconds that the filter takes for the headers of a request, host calls
 /// included and waiting not. At most a bounded number of requests per tick is measured.
 pub const OWN_TIME: &str = "entragate.own_time_us";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_is_one_part_of_a_name() {
+        for (label, expected) in [
+            ("meta-llama/*", "entragate.tokens.meta-llama/*.prompt"),
+            ("org/Llama-3.1|é", "entragate.tokens.org/Llama-3_1__.prompt"),
+        ] {
+            assert_eq!(tokens(label, "prompt"), expected);
+        }
+    }
+}

@@ -38,7 +38,12 @@ fn log() -> String {
     for n in 0..40 {
         log += &record(
             n,
-            json!({"usage": (n < 30).then_some(json!({"total_tokens": 10}))}),
+            json!({"usage": match n {
+                0..28 => json!({"prompt_tokens": 3, "completion_tokens": 7, "total_tokens": 10}),
+                28..30 => json!({"prompt_tokens": 10, "unknown": "cut_short"}),
+                30..36 => json!({"unknown": "not_told"}),
+                _ => Value::Null,
+            }}),
         );
         log += "{\"time\":\"x\",\"code\":\"permitted\",\"path\":\"/\"}\n";
     }
@@ -92,8 +97,8 @@ fn denials_and_times_are_told_apart() {
 fn records_are_added_up() {
     let groups = json_lines(&audit(&["--by", "model", "--json"]));
     let expected = [
-        json!({"model": "org/m0", "permitted": 20, "denied": 2, "tokens": 150, "usage_unknown": 5}),
-        json!({"model": "org/m1", "permitted": 20, "denied": 1, "tokens": 150, "usage_unknown": 5}),
+        json!({"model": "org/m0", "permitted": 20, "denied": 2, "tokens": 150, "usage_unknown": 4}),
+        json!({"model": "org/m1", "permitted": 20, "denied": 1, "tokens": 150, "usage_unknown": 4}),
     ];
     assert_eq!(groups, expected);
     let groups = json_lines(&audit(&["--by", "rule", "--json"]));
@@ -108,6 +113,40 @@ fn records_are_added_up() {
     let table = audit(&["--by", "oid", "--denied"]).out;
     let rows: Vec<&str> = table.lines().collect();
     assert!(rows[0].ends_with("OID") && rows.len() == 4, "{table}");
+}
+
+/// The members are those of the filter's own record.
+#[test]
+fn token_sums_read_what_the_filter_writes() {
+    let mut written = entragate::audit::Record::default();
+    written.usage = Some(entragate::usage::Usage {
+        prompt_tokens: Some(3),
+        completion_tokens: Some(7),
+        total_tokens: Some(10),
+        model: Some("org/served".into()),
+        ..Default::default()
+    });
+    let mut written: Value = serde_json::from_str(&written.line()).unwrap();
+    for member in ["request_id", "code", "decision", "policy", "time"] {
+        written[member] = json!("permit");
+    }
+    let log = format!("{}{written}\n", record(0, json!({})));
+    let file = cli::file(".log", &log);
+    let outcome = entragate(
+        &[
+            "audit",
+            file.path().to_str().unwrap(),
+            "--by",
+            "model",
+            "--json",
+        ],
+        "",
+    );
+    let expected = [
+        json!({"model": "org/m0", "permitted": 1, "denied": 0, "tokens": 0, "usage_unknown": 0}),
+        json!({"model": "org/served", "permitted": 1, "denied": 0, "tokens": 10, "usage_unknown": 0}),
+    ];
+    assert_eq!(json_lines(&outcome), expected);
 }
 
 #[test]

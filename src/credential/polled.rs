@@ -78,6 +78,11 @@ impl Polled {
         }
     }
 
+    /// When it was last fetched well.
+    pub fn fetched(&self) -> Option<Timestamp> {
+        self.refresh.last_good()
+    }
+
     /// Whether an answer can be hoped for by then.
     pub fn may_answer_by(&self, deadline: Timestamp) -> bool {
         self.refresh.may_answer_by(deadline)

@@ -158,6 +158,14 @@ impl Wallet {
         Some(&slot.name)
     }
 
+    /// Those that a secret store keeps, by name.
+    pub fn polled(&self) -> impl Iterator<Item = (&str, &Polled)> {
+        self.slots.iter().filter_map(|slot| match &slot.life {
+            Life::Polled(polled) => Some((&*slot.name, &**polled)),
+            Life::Fixed(_) | Life::Exchanged(_) => None,
+        })
+    }
+
     /// The permit's credential; `None` for an anonymous rule that names none. `caller`: whom the
     /// permit is for; `by`: until when the request may wait.
     ///

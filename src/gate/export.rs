@@ -57,7 +57,7 @@ impl Gate {
             Progress::Late => return,
             Progress::Delivered { records, recovered } => {
                 self.notices
-                    .push(Notice::Add(metrics::EXPORT_DELIVERED, records));
+                    .push(Notice::Add(metrics::EXPORT_DELIVERED.into(), records));
                 let text = format!("audit export: records arrive again, {queued} are queued");
                 recovered.then_some((Level::Info, text))
             }
@@ -124,7 +124,10 @@ fn complaints(losses: Losses) -> Vec<Notice> {
     let notices = told.into_iter().filter(|(records, ..)| *records > 0);
     let notices = notices.flat_map(|(records, name, why)| {
         let text = format!("audit export: {records} records are lost: {why}");
-        [Notice::Add(name, records), Notice::Log(Level::Error, text)]
+        [
+            Notice::Add(name.into(), records),
+            Notice::Log(Level::Error, text),
+        ]
     });
     notices.collect()
 }

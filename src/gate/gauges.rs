@@ -1,4 +1,4 @@
-//! The levels that an operator watches: how old keys and feed are, and how full what is bounded is.
+//! The levels that an operator watches: how old keys, credentials and feed are, and how full what is bounded is.
 
 use super::Gate;
 use crate::metrics::Gauge;
@@ -19,6 +19,11 @@ impl Gate {
             gauges.push(Gauge::keys_unusable(&issuer.name, !ring.is_usable(now)));
             let fetched = ring.fetched();
             gauges.extend(fetched.map(|at| Gauge::keys_fetched(&issuer.name, at.as_secs())));
+        }
+        for (name, polled) in self.wallet.polled() {
+            gauges.push(Gauge::credential_unusable(name, polled.value(now).is_err()));
+            let fetched = polled.fetched();
+            gauges.extend(fetched.map(|at| Gauge::credential_fetched(name, at.as_secs())));
         }
         if let Some(feed) = &self.revocation {
             gauges.push(Gauge::revocation_unusable(!feed.is_usable(now)));

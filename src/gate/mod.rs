@@ -15,6 +15,7 @@ mod inspect;
 mod judge;
 mod look;
 mod response;
+mod tokens;
 mod trace;
 mod waiting;
 
@@ -39,10 +40,12 @@ use crate::revocation::Revocation;
 use crate::time::Timestamp;
 use crate::token::signature::SignatureCheck;
 use crate::tracing::Traces;
+use crate::usage::labels::Labels;
 pub use answers::Ticket;
 use inspect::{Inspections, Received};
 use judge::{Judgement, Patience, Signed};
 use response::Response;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use waiting::{Asked, WaitingRoom};
 
@@ -92,7 +95,7 @@ pub enum Notice {
     /// Add one to the counter of that name.
     Count(String),
     /// Add so many to it.
-    Add(&'static str, u64),
+    Add(Cow<'static, str>, u64),
     /// An audit record, one line of JSON.
     Audit(String),
     Log(log::Level, String),
@@ -107,6 +110,7 @@ pub struct Gate {
     leases: Leases,
     revocation: Option<Revocation>,
     wallet: Wallet,
+    labels: Labels,
     exporter: Option<Exporter>,
     /// The plugin goes; nothing new is begun.
     closing: bool,
@@ -151,6 +155,7 @@ impl Gate {
         Self {
             revocation: feed.map(|source| Revocation::new(source, now)),
             wallet: Wallet::new(&config.credentials, now),
+            labels: Labels::of(&config.endpoints, &config.policy),
             exporter: config.audit.export.clone().map(Exporter::new),
             closing: false,
             waiting: WaitingRoom::new(config.wait.requests),
@@ -262,6 +267,7 @@ impl Gate {
             exchange.record.upstream_status = status;
         }
         exchange.record.usage = exchange.response.finish();
+        self.count_tokens(&exchange.record);
         exchange.record.close(now.since(exchange.started));
         self.keep(&exchange.record, now);
     }

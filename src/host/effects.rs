@@ -52,7 +52,7 @@ pub fn tell(notices: Vec<Notice>) {
     for notice in notices {
         match notice {
             Notice::Count(name) => meters::count(&name, 1),
-            Notice::Add(name, by) => meters::count(name, by),
+            Notice::Add(name, by) => meters::count(&name, by),
             Notice::Audit(line) => abi::log(log::Level::Info, &line),
             Notice::Log(level, text) => abi::log(level, &text),
         }

@@ -33,7 +33,7 @@ thread_local! {
 pub fn count(name: &str, by: u64) {
     METERS.with_borrow_mut(|meters| {
         if let Some(counter) = meters.counters.get_mut(name) {
-            counter.value += by;
+            counter.value = counter.value.saturating_add(by);
         } else if let Some(id) = abi::define_metric(Metric::Counter, name) {
             abi::move_metric(id, i64::try_from(by).unwrap_or(i64::MAX));
             let counter = Meter { id, value: 0 };

@@ -7,6 +7,7 @@
 
 mod document;
 mod events;
+pub mod labels;
 mod reader;
 
 use crate::request::Headers;

@@ -138,7 +138,7 @@ fn a_record_is_one_line_of_json_whatever_the_caller_sends() {
                     line
                 }
                 Notice::Log(_, line) | Notice::Count(line) => line,
-                Notice::Add(name, _) => name.to_owned(),
+                Notice::Add(name, _) => name.to_string(),
             };
             assert!(!line.contains(['\r', '\n', '\0']), "{line:?}");
         }

@@ -5,15 +5,16 @@ use super::gateway::{Gateway, wait_until};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use testbed::entra::BATCH_SECRET;
 use testbed::envoy::{EnvoyConfig, workspace_root};
-use testbed::persona::Persona;
+use testbed::persona::{BATCH_CLIENT, Persona, SCIENTISTS_GROUP, TENANT};
 use testbed::reqwest::Method;
 use testbed::stub::{Answer, Stub};
 
 /// Families by name, with the names of their labels.
 type Families = BTreeMap<String, BTreeSet<String>>;
 
-/// A gateway that uses all that has metrics.
+/// A gateway that has decided about anyone.
 async fn busy(ops: &Stub) -> Gateway {
     let (addr, tls) = (ops.addr(), ops.is_tls());
     ops.on("/revoked.json", Answer::json(200, &json!({})));
@@ -31,6 +32,73 @@ async fn busy(ops: &Stub) -> Gateway {
     assert_eq!(health.unwrap().status(), 200);
     let bare = gateway.request(Method::GET, "/v1/models").send().await;
     assert_eq!(bare.unwrap().status(), 401);
+    gateway
+}
+
+/// A gateway that uses all that has metrics, and to which has happened what alerts are for: the
+/// credential is refused, Graph is down, and exported records are refused.
+async fn troubled(ops: &Stub) -> Gateway {
+    let (addr, tls) = (ops.addr(), ops.is_tls());
+    ops.on("/revoked.json", Answer::json(200, &json!({})));
+    ops.on("/token", Answer::bytes(200, "value-1"));
+    ops.on("/in", Answer::bytes(400, ""));
+    let claims = Persona::Olga.claims(testbed::mint::now());
+    let olga = claims["oid"].as_str().unwrap();
+    let groups = format!("/v1.0/users/{olga}/checkMemberGroups");
+    ops.on(&groups, Answer::bytes(503, ""));
+    let gateway = Gateway::with(|config: EnvoyConfig| {
+        let config = config.upstream("ops", addr, tls);
+        config
+            .vm_env("GRAPH_SECRET", BATCH_SECRET)
+            .change_policy(|policy| {
+                policy["revocation"] =
+                    json!({"cluster": "ops", "uri": "https://localhost/revoked.json"});
+                policy["audit"]["export"] =
+                    json!({"cluster": "ops", "uri": "https://localhost/in", "every": "100ms"});
+                policy["credentials"] = json!([{"name": "hf-read",
+                "http": {"cluster": "ops", "uri": "https://localhost/token"}}]);
+                policy["issuers"][0]["groups_overage"] = json!({"graph": {"cluster": "ops",
+                "auth": {"client_credentials": {"cluster": "entra", "tenant": TENANT,
+                    "client_id": BATCH_CLIENT, "client_secret": {"env": "GRAPH_SECRET"},
+                    "scope": "https://graph.microsoft.com/.default"}}}});
+                policy["rules"]
+                    .as_array_mut()
+                    .unwrap()
+                    .push(json!({"name": "members",
+                "match": {"paths": ["/v1/**"]}, "require": {"group": SCIENTISTS_GROUP},
+                "credential": "hf-read"}));
+            })
+    })
+    .await;
+    gateway.hf.set_accepted(["value-1"]);
+    let (ada, olga) = (gateway.token(Persona::Ada), gateway.token(Persona::Olga));
+    let served = gateway.chat(&ada).await;
+    assert_eq!(served.status(), 200);
+    served.bytes().await.unwrap();
+    assert_eq!(gateway.chat(&olga).await.status(), 403);
+    gateway.hf.set_accepted(["value-2"]);
+    assert_eq!(gateway.chat(&ada).await.status(), 502);
+    for line in [
+        r#"entragate_upstream{code="credential_rejected",credential="hf-read"} 1"#,
+        r#"entragate_credential_fetches{credential="hf-read",outcome="good"} "#,
+        r#"entragate_credentials_unusable{credential="hf-read"} 0"#,
+        r#"entragate_export_lost{reason="refused"} "#,
+        r#"entragate_group_lookups{issuer="contoso",outcome="failed"} "#,
+    ] {
+        let shown = || async {
+            lines(&gateway)
+                .await
+                .iter()
+                .any(|own| own.starts_with(line))
+        };
+        wait_until(line, shown).await;
+    }
+    ops.on("/in", Answer::bytes(204, ""));
+    gateway.chat(&olga).await;
+    let fetched = r#"entragate_credentials_fetched_at{credential="hf-read"}"#;
+    let now = testbed::mint::now() as f64;
+    let fetched = value(&gateway, fetched).await;
+    assert!((now - 60.0..=now + 1.0).contains(&fetched), "{fetched}");
     gateway
 }
 
@@ -63,6 +131,50 @@ async fn decisions_and_fetches_have_labels() {
     assert!((now - 60.0..=now + 1.0).contains(&fetched), "{fetched}");
     let sum = value(&gateway, "entragate_own_time_us_sum{}").await;
     assert!((4.0..400_000.0).contains(&sum), "{sum} µs for 4 requests");
+}
+
+/// What the endpoint billed, under names that stand in the configuration.
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_are_counted_by_model_and_kind() {
+    let gateway = Gateway::with(|config| {
+        config.change_policy(|policy| {
+            policy["endpoints"] = json!([{"paths": ["/v1/chat/**"], "model": "org/llama-3.1"}]);
+        })
+    })
+    .await;
+    let ada = gateway.token(Persona::Ada);
+    for _ in 0..2 {
+        gateway.chat(&ada).await.bytes().await.unwrap();
+    }
+    let embeddings = gateway.request(Method::POST, "/v1/embeddings");
+    let body = json!({"model": "a/callers-own", "input": "Say five words to me."});
+    let response = embeddings.bearer_auth(&ada).json(&body).send().await;
+    response.unwrap().bytes().await.unwrap();
+    let bills = gateway.hf.bills();
+    let (chats, embeddings) = bills.split_at(2);
+    for (kind, model, expected) in [
+        (
+            "prompt",
+            "org/llama-3_1",
+            chats.iter().map(|bill| bill.prompt_tokens).sum::<usize>(),
+        ),
+        (
+            "completion",
+            "org/llama-3_1",
+            chats.iter().map(|bill| bill.completion_tokens).sum(),
+        ),
+        (
+            "prompt",
+            "other",
+            embeddings.iter().map(|bill| bill.prompt_tokens).sum(),
+        ),
+    ] {
+        assert!(expected > 0);
+        let line = format!(r#"entragate_tokens{{model="{model}",kind="{kind}"}} {expected}"#);
+        wait_until(&line, || async { lines(&gateway).await.contains(&line) }).await;
+    }
+    let shown = lines(&gateway).await.join("\n");
+    assert!(!shown.contains("callers"), "{shown}");
 }
 
 /// Levels are told once a second, as a sum over the workers.
@@ -107,7 +219,7 @@ async fn levels_go_up_and_down() {
 #[tokio::test(flavor = "multi_thread")]
 async fn dashboard_and_alerts_ask_for_what_is_there() {
     let ops = Stub::start(&["localhost"]).await.unwrap();
-    let gateway = busy(&ops).await;
+    let gateway = troubled(&ops).await;
     let mut asked = Vec::new();
     for file in ["alerts.yaml", "dashboard.json"] {
         let text = fs::read_to_string(workspace_root().join("deploy/monitoring").join(file));

@@ -1,7 +1,7 @@
 //! Records added up by one of their members.
 
 use super::table::printable;
-use super::tokens;
+use super::{model, tokens};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -22,7 +22,7 @@ struct Sums {
     permitted: u64,
     denied: u64,
     tokens: u64,
-    /// Permitted requests whose usage is not known.
+    /// Requests whose usage is not known, or not to its end.
     unknown: u64,
 }
 
@@ -38,7 +38,11 @@ impl Groups {
 
     pub fn add(&mut self, record: &Value) {
         let is_full = self.groups.len() >= MAX_GROUPS;
-        let sums = match record[self.member].as_str() {
+        let name = match self.member {
+            "model" => model(record),
+            member => record[member].as_str(),
+        };
+        let sums = match name {
             None => &mut self.without,
             Some(name) if is_full && !self.groups.contains_key(name) => &mut self.rest,
             Some(name) => self.groups.entry(name.to_owned()).or_default(),
@@ -102,10 +106,9 @@ impl Sums {
             true => self.permitted += 1,
             false => self.denied += 1,
         }
-        match tokens(record) {
-            Some(tokens) => self.tokens = self.tokens.saturating_add(tokens),
-            None => self.unknown += u64::from(is_permitted),
-        }
+        self.tokens = self.tokens.saturating_add(tokens(record).unwrap_or(0));
+        // Without usage nothing was asked of a model, or in vain.
+        self.unknown += u64::from(record["usage"]["unknown"].is_string());
     }
 
     const fn count(&self) -> u64 {

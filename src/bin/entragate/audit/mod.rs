@@ -157,7 +157,16 @@ fn timestamp(time: SystemTime) -> Timestamp {
     Timestamp::from_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// The tokens that a record's usage tells of.
+/// The tokens that a record's usage tells of; one side of them where it tells no more.
 fn tokens(record: &Value) -> Option<u64> {
-    record["usage"]["total_tokens"].as_u64()
+    let count = |member: &str| record["usage"][member].as_u64();
+    count("total_tokens")
+        .or_else(|| count("prompt_tokens"))
+        .or_else(|| count("completion_tokens"))
+}
+
+/// The model asked for; where the gateway did not look, the one that says it has answered.
+fn model(record: &Value) -> Option<&str> {
+    let served = || record["usage"]["model"].as_str();
+    record["model"].as_str().or_else(served)
 }

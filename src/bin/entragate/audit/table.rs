@@ -1,6 +1,6 @@
 //! Records as rows, for a person who watches.
 
-use super::{ecs, tokens};
+use super::{ecs, model, tokens};
 use crate::report::{Colour, paint};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -83,7 +83,7 @@ fn cells(record: &Value) -> [String; 8] {
         text("code"),
         text(caller.unwrap_or("oid")),
         text("rule"),
-        text("model"),
+        printable(model(record).unwrap_or("-")).into_owned(),
         number(record["upstream_status"].as_u64()),
         number(record["duration_ms"].as_u64()),
         number(tokens(record)),
