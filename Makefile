@@ -29,6 +29,7 @@ help: ## print this list
 
 run: build envoy ## start the gateway in a real Envoy, with stand-ins for Entra ID and Hugging Face
 	@echo "==> run: stand-ins, and Envoy with the filter (Ctrl-C stops them)"
+	@cargo build --locked --bin entragate
 	@cargo run --locked -p testbed -- run
 
 test: build hooks envoy clients registry ## run every test: native, and end to end with a real Envoy and real clients

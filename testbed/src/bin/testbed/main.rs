@@ -2,6 +2,7 @@
 
 mod run;
 mod show;
+mod table;
 mod walkthrough;
 
 use std::process::ExitCode;

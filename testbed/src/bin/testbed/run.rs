@@ -18,7 +18,7 @@ use testbed::{
 };
 use tokio::{select, signal, time};
 
-use crate::{show, walkthrough};
+use crate::{show, table::Table, walkthrough};
 
 /// The port in `envoy.yaml`.
 const FRIENDLY_PORT: u16 = 10_000;
@@ -49,10 +49,11 @@ pub async fn run(once: bool) -> Result<bool, Box<dyn Error>> {
     let calls = walkthrough::perform(&stage).await?;
     let as_expected = calls.iter().all(|call| call.as_expected);
 
-    println!("\nThe audit log, one record a decision:\n");
+    println!("\nThe audit log, one record a decision, as `entragate audit -` shows it:\n");
+    let mut table = Table::begin()?;
     for _ in &calls {
         match time::timeout(AUDIT_DEADLINE, stage.envoy.next_audit(&mut audit_from)).await {
-            Ok(record) => show::audit(&record),
+            Ok(record) => table.row(&record).await?,
             Err(_) => {
                 println!(
                     "  (no record within {} s: is `audit.log` off?)",
@@ -62,6 +63,7 @@ pub async fn run(once: bool) -> Result<bool, Box<dyn Error>> {
             }
         }
     }
+    table.end().await?;
     if !as_expected {
         println!("\nNot every answer was the expected one; Envoy's own log ends with:\n");
         let lines = stage.envoy.log_lines();
@@ -104,12 +106,18 @@ async fn start() -> Result<Stage, Box<dyn Error>> {
 /// Prints audit records as they come.
 async fn follow(stage: &Stage, mut from: usize) -> Result<(), Box<dyn Error>> {
     let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate())?;
+    let mut table = Table::begin()?;
     let mut look = time::interval(Duration::from_millis(500));
     loop {
         select! {
             _ = signal::ctrl_c() => break,
             _ = terminate.recv() => break,
-            record = stage.envoy.next_audit(&mut from) => show::audit(&record),
+            record = stage.envoy.next_audit(&mut from) => {
+                // On a terminal Ctrl-C ends the table as well.
+                if table.row(&record).await.is_err() {
+                    break;
+                }
+            }
             _ = look.tick() => {
                 if !stage.envoy.is_running() {
                     return Err(format!("Envoy ended by itself; its last line was:\n{}", stage.envoy.log_lines().last().cloned().unwrap_or_default()).into());
@@ -117,6 +125,7 @@ async fn follow(stage: &Stage, mut from: usize) -> Result<(), Box<dyn Error>> {
             }
         }
     }
+    table.end().await?;
     println!("\nStopping Envoy and the stand-ins; nothing stays behind.");
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! What a person at the terminal reads.
 
-use serde_json::Value;
 use testbed::{
     entra::BATCH_SECRET,
     persona::{AUDIENCE, BATCH_CLIENT, TENANT},
@@ -100,40 +99,6 @@ pub fn try_it(stage: &Stage) {
     );
     println!("# everybody else you can be\ncurl {control}/\n");
     println!("The audit log follows; Ctrl-C ends everything.\n");
-}
-
-/// One audit record on one line: the members a person looks for first, those absent left out.
-pub fn audit(record: &Value) {
-    const SHOWN: [&str; 12] = [
-        "rule",
-        "kind",
-        "oid",
-        "client",
-        "model",
-        "method",
-        "path",
-        "credential",
-        "kid",
-        "upstream_status",
-        "duration_ms",
-        "usage",
-    ];
-    let text = |name: &str| match &record[name] {
-        Value::Null => None,
-        Value::String(text) => (!text.is_empty()).then(|| text.clone()),
-        other => Some(other.to_string()),
-    };
-    let mut line = format!(
-        "  {}  {}",
-        text("time").unwrap_or_default(),
-        text("code").unwrap_or_else(|| "?".into())
-    );
-    for name in SHOWN {
-        if let Some(value) = text(name) {
-            line += &format!("  {name}={value}");
-        }
-    }
-    println!("{line}");
 }
 
 fn shortened(body: &str) -> String {
