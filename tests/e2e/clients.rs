@@ -1,6 +1,8 @@
 //! Real clients, of Python and of Node, through the gateway (tests/clients).
 
+use super::credentials::exchanging;
 use super::gateway::Gateway;
+use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use testbed::hf::Mode;
@@ -81,6 +83,9 @@ async fn each_outcome(program: &str, arguments: &[&Path]) {
         gateway.hf.set_mode(mode);
         outcome(program, arguments, &gateway, who, expect).await;
     }
+    let (gateway, _hugging_face) = exchanging(3600, json!({})).await;
+    let (stranger, expect) = (Persona::Nora, "403:not_a_member");
+    outcome(program, arguments, &gateway, stranger, expect).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,7 +125,7 @@ async fn without_us_huggingface_js_storms_a_sleeping_endpoint() {
     let Some(script) = node_script() else { return };
     let gateway = Gateway::with(|config| {
         config.change_policy(|policy| {
-            policy["forward"] = serde_json::json!({"remap_upstream_unavailable": false});
+            policy["forward"] = json!({"remap_upstream_unavailable": false});
         })
     });
     let gateway = gateway.await;

@@ -11,6 +11,7 @@ use testbed::envoy::EnvoyConfig;
 use testbed::hf::HuggingFace;
 use testbed::persona::Persona;
 use testbed::recorded::Recorded;
+use testbed::reqwest::Response;
 use testbed::stub::{Answer, Stub, Trouble};
 
 const VAULT_PATH: &str = "/v1/secret/data/hf";
@@ -55,11 +56,15 @@ fn credential(
     }
 }
 
-fn vault(service: &Stub, max_stale: &str) -> impl Fn(EnvoyConfig) -> EnvoyConfig + use<> {
+fn vault(
+    service: &Stub,
+    refresh: &str,
+    max_stale: &str,
+) -> impl Fn(EnvoyConfig) -> EnvoyConfig + use<> {
     let http = json!({
         "cluster": "vault", "uri": format!("https://localhost{VAULT_PATH}"),
         "headers": {"x-vault-token": {"env": "VAULT_TOKEN"}}, "pointer": "/data/data/token",
-        "refresh": "1s", "max_stale": max_stale, "timeout": "500ms",
+        "refresh": refresh, "max_stale": max_stale, "timeout": "500ms",
     });
     let change = credential("hf-vault", service, json!({"http": http}));
     move |config| change(config).vm_env("VAULT_TOKEN", "s.vault")
@@ -130,7 +135,7 @@ impl Load {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_credential_rotates_under_load_without_a_failed_request() {
     let store = service(VAULT_PATH, vault_answer("value-1")).await;
-    let gateway = Gateway::with(vault(&store, "1h")).await;
+    let gateway = Gateway::with(vault(&store, "1s", "1h")).await;
     gateway.hf.set_accepted(["value-1"]);
     let gateway = Arc::new(gateway);
     let load = Load::begin(&gateway, 8);
@@ -175,9 +180,73 @@ async fn a_credential_rotates_under_load_without_a_failed_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_the_endpoint_refuses_is_polled_early_but_not_all_the_time() {
+    const COOLDOWN: Duration = Duration::from_secs(10);
+    let store = service(VAULT_PATH, vault_answer("value-1")).await;
+    // No poll is due before the test is over. Each worker polls for itself; one makes counting exact.
+    let change = vault(&store, "1h", "1h");
+    let gateway = Gateway::cold(testbed::entra::Entra::start().await.unwrap(), |config| {
+        change(config).concurrency(1)
+    });
+    let gateway = gateway.await;
+    gateway.hf.set_accepted(["value-1"]);
+    let token = gateway.token(Persona::Ada);
+    wait_until(
+        "worker and main thread have keys and credential",
+        || async {
+            stat(&gateway, "key_fetches.contoso.good").await >= 2
+                && stat(&gateway, "credential_fetches.hf-vault.good").await >= 2
+        },
+    )
+    .await;
+    assert_eq!(gateway.chat(&token).await.status(), 200);
+    // Of a response that is no success: ours is refused, and the caller is not to blame.
+    let is_served = |response: Response| {
+        if response.status() != 200 {
+            assert_eq!(response.status(), 502);
+            assert_eq!(header(&response, "x-error-code"), "credential_rejected");
+            assert_eq!(header(&response, "www-authenticate"), "");
+        }
+        response.status() == 200
+    };
+    let polls = || store.requests().len();
+    let before = polls();
+
+    // Revoked, and the store has the next one: one request fails, the next one does not.
+    store.on(VAULT_PATH, vault_answer("value-2"));
+    gateway.hf.set_accepted(["value-2"]);
+    let since = Instant::now();
+    assert!(!is_served(gateway.chat(&token).await));
+    wait_until("it is polled early", || async {
+        stat(&gateway, "credential_fetches.hf-vault.good").await >= 3
+    })
+    .await;
+    gateway.hf.take_requests();
+    assert_eq!(gateway.chat(&token).await.status(), 200);
+    let now = BTreeSet::from(["value-2".to_owned()]);
+    assert_eq!(carried(&gateway.hf.take_requests()), now);
+    assert_eq!(polls(), before + 1);
+
+    // Refused again: the store is not asked for each such request.
+    store.on(VAULT_PATH, vault_answer("value-3"));
+    gateway.hf.set_accepted(["value-3"]);
+    let refused = AtomicUsize::new(0);
+    wait_until("the third one is in use", || async {
+        let served = is_served(gateway.chat(&token).await);
+        refused.fetch_add(usize::from(!served), Ordering::Relaxed);
+        served
+    })
+    .await;
+    let took = since.elapsed();
+    assert!(took >= COOLDOWN, "after {took:?}");
+    assert!(refused.into_inner() > 1);
+    assert_eq!(polls(), before + 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_down_costs_nothing_until_max_stale() {
     let store = service(VAULT_PATH, vault_answer("value-1")).await;
-    let gateway = Gateway::with(vault(&store, "4s")).await;
+    let gateway = Gateway::with(vault(&store, "1s", "4s")).await;
     gateway.hf.set_accepted(["value-1"]);
     let token = gateway.token(Persona::Ada);
     assert_eq!(gateway.chat(&token).await.status(), 200);
@@ -305,7 +374,7 @@ fn exchange(service: &Stub, change: Value) -> impl Fn(EnvoyConfig) -> EnvoyConfi
 }
 
 /// A gateway that exchanges, and the token endpoint.
-async fn exchanging(lifetime: u64, change: Value) -> (Gateway, Stub) {
+pub async fn exchanging(lifetime: u64, change: Value) -> (Gateway, Stub) {
     let endpoint = Stub::start(&["localhost"]).await.unwrap();
     let entra = testbed::entra::Entra::start().await.unwrap();
     let gateway = Gateway::cold(entra, exchange(&endpoint, change)).await;

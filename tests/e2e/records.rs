@@ -121,3 +121,48 @@ async fn no_token_and_no_credential_is_ever_logged() {
             .all(|line| !line.to_string().contains(&gateway.hf.token()))
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hugging_face_token_of_the_caller_s_goes_nowhere() {
+    const SECRET: &str = "OfTheCallerOfTheCallerOfTheCaller0";
+    let gateway = Gateway::with(|config| {
+        config.change_policy(|policy| {
+            policy["token"]["headers"] = serde_json::json!([
+                {"name": "authorization", "scheme": "Bearer"}, {"name": "x-api-key"},
+            ]);
+        })
+    });
+    let gateway = gateway.await;
+    let request = || {
+        let request = gateway.request(Method::POST, "/v1/chat/completions");
+        request.json(&chat())
+    };
+    for prefix in ["hf_", "api_org_", "hf_oauth_", "hf_jwt_"] {
+        let token = format!("{prefix}{SECRET}");
+        for request in [
+            request().bearer_auth(&token),
+            request().header("x-api-key", &token),
+        ] {
+            let response = request.send().await.unwrap();
+            assert_eq!(response.status(), 401);
+            assert_eq!(header(&response, "x-error-code"), "hugging_face_token");
+            let message = header(&response, "x-error-message").to_owned();
+            let told = "Send a Microsoft Entra ID access token instead";
+            assert!(message.contains(told), "{message}");
+            let shown = format!("{:?}", response.headers()) + &response.text().await.unwrap();
+            assert!(!shown.contains(SECRET), "{shown}");
+        }
+    }
+    assert!(gateway.hf.requests().is_empty());
+    // Beside a token that permits it is taken off.
+    let request = request()
+        .bearer_auth(gateway.token(Persona::Ada))
+        .header("x-api-key", format!("hf_{SECRET}"));
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    assert!(!format!("{:?}", gateway.hf.requests()).contains(SECRET));
+    let recorded = || async { gateway.envoy.audit_lines().len() == 9 };
+    super::gateway::wait_until("all are recorded", recorded).await;
+    let logged = || async { gateway.envoy.access_lines().len() == 9 };
+    super::gateway::wait_until("all are logged", logged).await;
+    assert!(!gateway.envoy.log_lines().join("\n").contains(SECRET));
+}

@@ -3,6 +3,7 @@
 
 mod bodies;
 mod decisions;
+mod exchange;
 mod keys;
 mod limits;
 

@@ -1,0 +1,106 @@
+//! One short-lived credential per person, fetched while their first request waits.
+
+use super::*;
+
+const HUGGING_FACE: &str = "huggingface.co:443";
+
+fn cold(rules: Rules) -> Gateway {
+    let mut policy = settings();
+    policy["credentials"] = json!([{
+        "name": "hf-read",
+        "token_exchange": {
+            "cluster": HUGGING_FACE, "uri": "https://huggingface.co/oauth/token",
+            "client_id": "app", "client_secret": {"env": "HF_OAUTH_SECRET"},
+            "subject_claim": "preferred_username", "subject_domains": ["contoso.com"],
+            "scopes": ["read-endpoints"],
+        },
+    }]);
+    let mut settings = Settings::new(rules, &policy);
+    let secret = ("HF_OAUTH_SECRET".to_owned(), "oauth-secret".to_owned());
+    settings.environment.extend([secret]);
+    Gateway::start(settings)
+}
+
+fn warm(rules: Rules) -> Gateway {
+    let mut gateway = cold(rules);
+    gateway.host.tick();
+    gateway.publish(&[&key::rsa()]);
+    gateway
+}
+
+fn issued(lifetime: u64) -> Answer {
+    let answer =
+        json!({"access_token": CREDENTIAL, "token_type": "bearer", "expires_in": lifetime});
+    Answer::ok(answer.to_string())
+}
+
+fn refused() -> Answer {
+    let body = json!({"error": "invalid_grant"}).to_string().into_bytes();
+    let status = 400;
+    Answer::Response { status, body }
+}
+
+in_both_hosts! {
+    fn a_person_s_token_is_waited_for_and_then_reused(rules: Rules) {
+        let mut gateway = warm(rules);
+        let first = gateway.chat(&ada().build());
+        let second = gateway.chat(&ada().build());
+        assert_eq!((gateway.code(first), gateway.code(second)), ("held".into(), "held".into()));
+        gateway.host.tick();
+        // There each makes a copy of the one call, to be woken by.
+        let calls = match rules {
+            Rules::Envoy => 1,
+            Rules::Nginx => 3,
+        };
+        assert_eq!(gateway.host.calls().len(), calls, "one exchange for both");
+        let call = &gateway.host.calls()[0];
+        assert_eq!(call.header(":method").as_deref(), Some("POST"));
+        assert_eq!(call.header(":path").as_deref(), Some("/oauth/token"));
+        let body = String::from_utf8_lossy(&call.body);
+        assert!(body.contains("subject_token=ada%40contoso.com"), "{body}");
+        while gateway.host.answer(HUGGING_FACE, issued(3600)) {}
+        assert_eq!(gateway.code(first), "forwarded");
+        assert_eq!(gateway.code(second), "forwarded");
+        assert_eq!(gateway.outcome(&ada().build()), "forwarded");
+        assert!(gateway.host.calls().is_empty());
+    }
+
+    fn who_is_no_member_is_told_so(rules: Rules) {
+        let mut gateway = warm(rules);
+        let id = gateway.chat(&ada().build());
+        gateway.host.tick();
+        while gateway.host.answer(HUGGING_FACE, refused()) {}
+        assert_eq!(gateway.code(id), "not_a_member");
+    }
+
+    fn keys_and_then_the_exchange_are_waited_for(rules: Rules) {
+        let mut gateway = cold(rules);
+        let id = gateway.chat(&ada().build());
+        gateway.host.tick();
+        gateway.publish(&[&key::rsa()]);
+        assert_eq!(gateway.code(id), "held");
+        gateway.host.tick();
+        while gateway.host.answer(HUGGING_FACE, issued(3600)) {}
+        assert_eq!(gateway.code(id), "forwarded");
+    }
+
+    fn no_answer_no_permit(rules: Rules) {
+        let mut gateway = warm(rules);
+        let id = gateway.chat(&ada().build());
+        gateway.host.tick();
+        for _ in 0..4 {
+            while gateway.host.answer(HUGGING_FACE, Answer::Broken) {}
+            gateway.host.advance(SECOND);
+        }
+        assert_eq!(gateway.code(id), "credential_unavailable");
+    }
+
+    fn callers_may_hang_up_during_their_exchange(rules: Rules) {
+        let mut gateway = warm(rules);
+        let id = gateway.chat(&ada().build());
+        gateway.host.tick();
+        gateway.host.end(id);
+        while gateway.host.answer(HUGGING_FACE, issued(3600)) {}
+        assert_eq!(gateway.outcome(&ada().build()), "forwarded", "it was not in vain");
+    }
+}
