@@ -175,6 +175,11 @@ impl Answer {
         }
     }
 
+    /// Whether it says that all went well.
+    pub fn is_good(&self) -> bool {
+        self.status().is_some_and(|status| status < 300)
+    }
+
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Response { status, .. } => Some(*status),

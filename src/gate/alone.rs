@@ -42,7 +42,7 @@ impl Gate {
     /// The answer to a copy of a call. Only a good one counts: a bad one may be the copy's own bad
     /// luck, and the call itself still be answered.
     pub fn overheard(&mut self, ticket: Ticket, answer: Answer, now: Timestamp) {
-        if answer.status().is_some_and(|status| status < 300) {
+        if answer.is_good() {
             self.answered(ticket, answer, now);
         }
     }

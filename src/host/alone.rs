@@ -13,6 +13,9 @@ use std::time::Duration;
 
 /// nginx takes none at all for its own default.
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
+/// After so many copies without a good answer a request waits no longer: a service that fails at once
+/// would else be called back to back.
+const MOST_FAILURES: u32 = 3;
 
 impl Http {
     /// Takes a step; a request that has to wait sees to it that it is woken.
@@ -24,7 +27,8 @@ impl Http {
     }
 
     fn wait_alone(&mut self) -> Taken {
-        self.own_call = self.copy_call();
+        let is_hopeful = self.own_failures < MOST_FAILURES;
+        self.own_call = is_hopeful.then(|| self.copy_call()).flatten();
         match self.own_call {
             Some(_) => Taken::Waiting,
             None => self.decide_now(),
@@ -71,6 +75,7 @@ impl Http {
         let answer = calls::read_answer(headers, body);
         let now = abi::now();
         let own = self.own_call.take_if(|(own, _)| *own == token);
+        self.own_failures += u32::from(!answer.is_good());
         let ruling = own.and_then(|(_, ticket)| {
             self.ask(|gate| {
                 gate.overheard(ticket, answer, now);

@@ -19,6 +19,8 @@ pub struct Http {
     pub(super) signatures: Signatures,
     /// The call of its own that it waits for, by the host's token.
     pub(super) own_call: Option<(u32, Ticket)>,
+    /// How many calls of its own ended without a good answer.
+    pub(super) own_failures: u32,
     /// How much of the body the gate has been handed while the request is held.
     handed: usize,
     response: Response,
@@ -33,6 +35,7 @@ impl Http {
             calls,
             signatures,
             own_call: None,
+            own_failures: 0,
             handed: 0,
         }
     }

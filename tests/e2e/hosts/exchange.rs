@@ -104,3 +104,15 @@ in_both_hosts! {
         assert_eq!(gateway.outcome(&ada().build()), "forwarded", "it was not in vain");
     }
 }
+
+#[test]
+fn a_service_that_fails_at_once_is_not_called_without_end_under_nginxs_rules() {
+    let mut gateway = warm(Rules::Nginx);
+    let id = gateway.chat(&ada().build());
+    let mut calls = 0;
+    while gateway.host.answer(HUGGING_FACE, Answer::Broken) {
+        calls += 1;
+        assert!(calls <= 4, "no tick has come by");
+    }
+    assert_eq!(gateway.code(id), "credential_unavailable");
+}
