@@ -51,8 +51,13 @@ fn the_walk_through_comes_out_as_told() {
         "You said: Hello from the desk",
         "Rule contractors denies this request (denied_by_rule)",
         "the Entra token did not arrive",
-        "permitted  rule=scientists  kind=app",
     ] {
         assert!(told.contains(line), "{line} in\n{told}");
     }
+    let rows = |code: &str, rule: &str| {
+        let row = |line: &&str| line.contains(code) && line.contains(rule);
+        told.lines().filter(row).count()
+    };
+    assert_eq!(rows(" permitted ", " scientists "), 2, "{told}");
+    assert_eq!(rows(" denied_by_rule ", " contractors "), 1, "{told}");
 }

@@ -116,7 +116,6 @@ async fn decisions_and_fetches_have_labels() {
         r#"entragate_revocation_fetches{outcome="good"} "#,
         r#"entragate_keys_unusable{issuer="contoso"} 0"#,
         r#"entragate_revocation_unusable{} 0"#,
-        r#"entragate_own_time_us_count{} 4"#,
     ] {
         let shown = || async {
             lines(&gateway)
@@ -129,8 +128,13 @@ async fn decisions_and_fetches_have_labels() {
     let fetched = value(&gateway, r#"entragate_keys_fetched_at{issuer="contoso"}"#).await;
     let now = testbed::mint::now() as f64;
     assert!((now - 60.0..=now + 1.0).contains(&fetched), "{fetched}");
+    // One request in eight is measured, the first of each worker among them.
+    let measured = || async { value(&gateway, "entragate_own_time_us_count{}").await };
+    wait_until("times are told", || async { measured().await > 0.0 }).await;
+    let measured = measured().await;
+    assert!(measured <= 2.0, "{measured} of 4 requests");
     let sum = value(&gateway, "entragate_own_time_us_sum{}").await;
-    assert!((4.0..400_000.0).contains(&sum), "{sum} µs for 4 requests");
+    assert!((1.0..200_000.0).contains(&sum), "{sum} µs");
 }
 
 /// What the endpoint billed, under names that stand in the configuration.
