@@ -395,31 +395,21 @@ impl Denial {
                 InsufficientScope,
                 format!("Rule {rule} denies this request"),
             ),
-            Self::GroupsOverage {
-                rule,
-                lack: Option::None,
-            } => facts(
-                403,
-                "groups_overage",
-                InsufficientScope,
-                format!(
-                    "Rule {rule} asks for a group, but you are in too many for your token to list \
-                     them; ask your administrator for an app role instead"
-                ),
-            ),
-            Self::GroupsOverage {
-                rule,
-                lack: Some(_),
-            } => facts(
-                403,
-                "groups_overage",
-                InsufficientScope,
-                format!(
-                    "Rule {rule} asks for a group, but you are in too many for your token to list \
-                     them, and Microsoft Graph does not tell right now; try again shortly"
-                ),
-            ),
-
+            Self::GroupsOverage { rule, lack } => {
+                let advice = match lack {
+                    Option::None => "; ask your administrator for an app role instead",
+                    Some(_) => ", and Microsoft Graph does not tell right now; try again shortly",
+                };
+                facts(
+                    403,
+                    "groups_overage",
+                    InsufficientScope,
+                    format!(
+                        "Rule {rule} asks for a group, but you are in too many for your token to \
+                         list them{advice}"
+                    ),
+                )
+            }
             Self::StepUpRequired {
                 rule,
                 context,

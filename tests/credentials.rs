@@ -254,10 +254,7 @@ fn the_store_is_asked_with_its_headers_and_nothing_printed_holds_secrets() {
         "auth": {"env": "BEARER"},
     }));
     let env = |name: &str| Some(format!("secret-{}", name.to_lowercase()));
-    let config = entragate::config::load(settings.to_string().as_bytes(), &env).unwrap();
-    let now = entragate::time::Timestamp::from_secs(testbed::mint::now());
-    let mut gate = entragate::gate::Gate::new(config, now);
-    gate.tick(now);
+    let (mut gate, now) = begun(&settings, &env);
     let calls = gate.take_calls();
     let call = calls.last().unwrap();
     let mut headers = call.callout.headers.clone();

@@ -427,21 +427,21 @@ fn wrong_use_says_what_to_do() {
     assert!(help.out.contains("3  it is denied"), "{}", help.out);
 }
 
+/// What is said of a chat request that is permitted.
+fn explain_permit(settings: &Value, token: &str, further: &[&str]) -> Outcome {
+    let request = "POST /v1/chat/completions";
+    let asked = ["--unverified", "--token", token, "--request", request];
+    let arguments = [&["explain", "-"], &asked[..], further].concat();
+    let outcome = entragate(&arguments, &settings.to_string());
+    assert_eq!(outcome.status, 0, "{}", outcome.err);
+    outcome
+}
+
 #[test]
 fn no_secret_is_shown() {
     let token = ada().build();
-    let arguments = [
-        "explain",
-        "-",
-        "--unverified",
-        "--token",
-        &token,
-        "--request",
-        "POST /v1/x",
-    ];
     for further in [&["--json"][..], &[]] {
-        let outcome = entragate(&[&arguments[..], further].concat(), &settings().to_string());
-        assert_eq!(outcome.status, 0, "{}", outcome.err);
+        let outcome = explain_permit(&settings(), &token, further);
         for secret in [CREDENTIAL, &token] {
             assert!(!outcome.out.contains(secret) && !outcome.err.contains(secret));
         }
@@ -456,19 +456,7 @@ fn no_secret_is_shown() {
 fn a_revocation_feed_is_not_fetched_and_that_is_said() {
     let mut settings = settings();
     settings["revocation"] = json!({"cluster": "ops", "uri": "https://ops/revoked.json"});
-    let token = ada().build();
-    let request = "POST /v1/chat/completions";
-    let arguments = [
-        "explain",
-        "-",
-        "--unverified",
-        "--token",
-        &token,
-        "--request",
-        request,
-    ];
-    let outcome = entragate(&arguments, &settings.to_string());
-    assert_eq!(outcome.status, 0, "{}", outcome.err);
+    let outcome = explain_permit(&settings, &ada().build(), &[]);
     assert!(
         outcome.err.contains("nobody counts as revoked"),
         "{}",
@@ -481,18 +469,6 @@ fn a_polled_credential_is_named_and_not_fetched() {
     let mut settings = settings();
     let http = json!({"cluster": "vault", "uri": "https://vault/v1/secret/data/hf"});
     settings["credentials"][0] = json!({"name": "hf-read", "http": http});
-    let token = ada().build();
-    let request = "POST /v1/chat/completions";
-    let arguments = [
-        "explain",
-        "-",
-        "--unverified",
-        "--token",
-        &token,
-        "--request",
-        request,
-    ];
-    let outcome = entragate(&arguments, &settings.to_string());
-    assert_eq!(outcome.status, 0, "{}", outcome.err);
+    let outcome = explain_permit(&settings, &ada().build(), &[]);
     assert!(outcome.out.contains("hf-read"), "{}", outcome.out);
 }

@@ -1,31 +1,16 @@
 //! The fuzz targets without a fuzzer: on their corpora, on changed copies of those, and on random
 //! bytes, the same ones in every run. `make fuzz` looks further.
 
+#[path = "support/random.rs"]
+mod random;
 #[path = "../fuzz/src/lib.rs"]
 mod targets;
 
+use random::Random;
 use std::fs;
 use std::path::PathBuf;
 
-/// A small generator with a fixed seed (xorshift64*).
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() >> 33).unwrap() % end.max(1)
-    }
-
-    fn bytes(&mut self, most: usize) -> Vec<u8> {
-        (0..self.below(most)).map(|_| self.next() as u8).collect()
-    }
-
     /// Changes a few bytes, or takes a piece of another input.
     fn change(&mut self, original: &[u8], other: &[u8]) -> Vec<u8> {
         let mut bytes = original.to_vec();

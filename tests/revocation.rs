@@ -288,10 +288,7 @@ fn nothing_that_is_printed_or_logged_holds_ids_or_the_bearer_token() {
     let mut settings = with_feed(json!({"auth": {"env": "OPS_TOKEN"}}));
     settings["issuers"][0]["name"] = json!("contoso");
     let env = |_: &str| Some("ops-secret".to_owned());
-    let config = entragate::config::load(settings.to_string().as_bytes(), &env).unwrap();
-    let now = entragate::time::Timestamp::from_secs(testbed::mint::now());
-    let mut gate = entragate::gate::Gate::new(config, now);
-    gate.tick(now);
+    let (mut gate, now) = begun(&settings, &env);
     let calls = gate.take_calls();
     let call = calls.last().unwrap();
     let header = ("authorization".to_owned(), "Bearer ops-secret".to_owned());

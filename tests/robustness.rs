@@ -1,5 +1,7 @@
 //! Random and mutated bytes: whatever comes, no panic, and never a permit that was not earned.
 
+#[path = "support/random.rs"]
+mod random;
 mod support;
 
 use entragate::callout::Answer;
@@ -7,29 +9,12 @@ use entragate::gate::Step;
 use entragate::keys::keyset::KeySet;
 use entragate::request::{Headers, normalize};
 use entragate::token::jws::Unverified;
+use random::Random;
 use serde_json::json;
 use support::*;
 use testbed::keys;
 
-/// A small generator with a fixed seed (xorshift64*): the same bytes in every run.
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end.max(1) as u64).unwrap()
-    }
-
-    fn bytes(&mut self, most: usize) -> Vec<u8> {
-        (0..self.below(most)).map(|_| self.next() as u8).collect()
-    }
-
     /// Changes, inserts, removes or repeats a few bytes.
     fn mutate(&mut self, original: &[u8]) -> Vec<u8> {
         let mut bytes = original.to_vec();

@@ -9,12 +9,7 @@ constraints=tests/clients/constraints.txt
 destination=.tools/clients
 stamp=$destination/.installed # what was installed, written last
 
-fail() {
-    printf 'error: %s\n' "$1" >&2
-    shift
-    printf '       %s\n' "$@" >&2
-    exit 1
-}
+source tools/fail.sh
 
 command -v python3 >/dev/null ||
     fail "python3 is needed for the client tests, and is not on the PATH" "Debian and Ubuntu: apt-get install python3 python3-venv"

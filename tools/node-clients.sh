@@ -8,12 +8,7 @@ source=tests/clients/node
 destination=.tools/node-clients
 stamp=$destination/.installed # what was installed, written last
 
-fail() {
-    printf 'error: %s\n' "$1" >&2
-    shift
-    printf '       %s\n' "$@" >&2
-    exit 1
-}
+source tools/fail.sh
 
 is_there() {
     command -v node >/dev/null && command -v npm >/dev/null &&

@@ -5,12 +5,7 @@ set -euo pipefail
 
 target=$1
 
-fail() {
-    printf 'error: %s\n' "$1" >&2
-    shift
-    printf '       %s\n' "$@" >&2
-    exit 1
-}
+source "$(dirname "$0")/fail.sh"
 
 if ! { command -v rustc && command -v cargo; } >/dev/null; then
     fail "no Rust toolchain found (cargo and rustc)" "install one with rustup: https://rustup.rs"

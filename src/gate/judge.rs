@@ -183,11 +183,12 @@ impl Judge<'_> {
         if decision.hangs_on_model && request.model == Model::Unread {
             return Ok(Judgement::Inspect(Some(Box::new(signed))));
         }
+        let known = self.surroundings.directory.clone();
         if let Some(awaited) = self.must_wait_for_groups(request, signed.issuer, &caller) {
             let signed = Some(Box::new(signed));
             return Ok(Judgement::Wait { awaited, signed });
         }
-        if caller.groups.overage {
+        if self.surroundings.directory != known {
             decision = config.policy.decide(request, &caller, &self.surroundings);
         }
         self.note_trace(request, Some(&caller));

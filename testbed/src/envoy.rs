@@ -37,7 +37,10 @@ use process::Process;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{server::runtime, wait::pause};
+use crate::{
+    server::runtime,
+    wait::{eventually, pause},
+};
 
 /// Long enough for a loaded machine; a healthy start takes about a second.
 const START_DEADLINE: Duration = Duration::from_secs(60);
@@ -188,6 +191,22 @@ impl Envoy {
     /// Whether the process is still there.
     pub fn is_running(&self) -> bool {
         self.process.exited().is_none()
+    }
+
+    /// Whether every request ends in good time: none is in flight at a connection manager any more.
+    pub async fn becomes_idle(&self) -> bool {
+        let in_flight = |(name, value): (&String, &u64)| {
+            name.starts_with("http.")
+                && !name.starts_with("http.admin.")
+                && name.ends_with(".downstream_rq_active")
+                && *value > 0
+        };
+        let is_idle = async || {
+            self.stats()
+                .await
+                .is_ok_and(|stats| !stats.iter().any(in_flight))
+        };
+        eventually(Duration::from_secs(20), is_idle).await
     }
 
     /// Counters and gauges by name.

@@ -85,13 +85,7 @@ async fn troubled(ops: &Stub) -> Gateway {
         r#"entragate_export_lost{reason="refused"} "#,
         r#"entragate_group_lookups{issuer="contoso",outcome="failed"} "#,
     ] {
-        let shown = || async {
-            lines(&gateway)
-                .await
-                .iter()
-                .any(|own| own.starts_with(line))
-        };
-        wait_until(line, shown).await;
+        wait_for_line(&gateway, line).await;
     }
     ops.on("/in", Answer::bytes(204, ""));
     gateway.chat(&olga).await;
@@ -117,13 +111,7 @@ async fn decisions_and_fetches_have_labels() {
         r#"entragate_keys_unusable{issuer="contoso"} 0"#,
         r#"entragate_revocation_unusable{} 0"#,
     ] {
-        let shown = || async {
-            lines(&gateway)
-                .await
-                .iter()
-                .any(|own| own.starts_with(line))
-        };
-        wait_until(line, shown).await;
+        wait_for_line(&gateway, line).await;
     }
     let fetched = value(&gateway, r#"entragate_keys_fetched_at{issuer="contoso"}"#).await;
     let now = testbed::mint::now() as f64;
@@ -306,6 +294,15 @@ async fn lines(gateway: &Gateway) -> Vec<String> {
     let scrape = gateway.envoy.prometheus().await.unwrap();
     let ours = scrape.lines().filter(|line| line.starts_with("entragate_"));
     ours.map(str::to_owned).collect()
+}
+
+/// Waits for a line of the scrape that begins so.
+async fn wait_for_line(gateway: &Gateway, begin: &str) {
+    let shown = || async {
+        let lines = lines(gateway).await;
+        lines.iter().any(|line| line.starts_with(begin))
+    };
+    wait_until(begin, shown).await;
 }
 
 /// A sample's value; NaN where there is none.

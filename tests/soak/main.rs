@@ -7,7 +7,7 @@
 mod gateway;
 mod traffic;
 
-use gateway::{Gateway, wait_until};
+use gateway::Gateway;
 use serde_json::json;
 use std::fs;
 use std::sync::Arc;
@@ -110,15 +110,7 @@ async fn mixed_traffic_for_a_long_time() {
         "soak: the filter's linear memory {} KiB after a third, {} KiB at the end",
         warm.linear, last.linear
     );
-    wait_until("no request hangs", || async {
-        gateway
-            .envoy
-            .stat("http.gateway.downstream_rq_active")
-            .await
-            .unwrap()
-            == 0
-    })
-    .await;
+    assert!(gateway.envoy.becomes_idle().await, "a request hangs");
     assert_eq!(traffic.wrong(), Vec::<String>::new());
     assert!(highest <= warm.resident + SLACK_KIB, "Envoy grows");
     assert!(last.linear <= warm.linear + 1024, "the filter grows");

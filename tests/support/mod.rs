@@ -212,6 +212,15 @@ pub fn header_of(ruling: &Ruling, name: &str) -> Option<String> {
     found.map(|(_, value)| value.clone())
 }
 
+/// A gate with those settings and that environment, after its first tick; and when that was.
+pub fn begun(settings: &Value, env: &dyn Fn(&str) -> Option<String>) -> (Gate, Timestamp) {
+    let config = config::load(settings.to_string().as_bytes(), env).unwrap();
+    let now = Timestamp::from_secs(testbed::mint::now());
+    let mut gate = Gate::new(config, now);
+    gate.tick(now);
+    (gate, now)
+}
+
 /// The headers that are set on a permitted request, but for the trace that begins with it.
 pub fn edits_of(ruling: &Ruling) -> Vec<(String, String)> {
     match &ruling.step {

@@ -4,7 +4,8 @@ use super::super::error::{Findings, Reported};
 use super::super::path;
 use super::super::problem::Problem;
 use super::super::wire::issuer as wire;
-use super::text::{self, HOUR, MILLISECOND, SECOND, YEAR};
+use super::schedule::{self, Spans};
+use super::text::{self, HOUR, SECOND, YEAR};
 use crate::callout::Target;
 use crate::keys::keyset::KeySet;
 use crate::keys::refresh::Schedule;
@@ -89,34 +90,17 @@ pub(super) fn compile(
 pub(in crate::config) const SOURCES: &[&str] = &["uri", "discovery", "inline"];
 
 fn schedule(jwks: &wire::Jwks, at: &str, findings: &mut Findings) -> Result<Schedule, Reported> {
-    let long = SECOND..=YEAR;
-    let refresh = text::duration(
-        jwks.refresh,
-        REFRESH,
-        long.clone(),
-        (at, "refresh"),
-        findings,
-    );
-    let max_stale = text::duration(
-        jwks.max_stale,
-        MAX_STALE,
-        long.clone(),
-        (at, "max_stale"),
-        findings,
-    );
-    let cooldown = text::duration(jwks.cooldown, COOLDOWN, long, (at, "cooldown"), findings);
-    let timeout = MILLISECOND..=HOUR;
-    let timeout = text::duration(jwks.timeout, TIMEOUT, timeout, (at, "timeout"), findings);
-    let (refresh, max_stale) = (refresh?, max_stale?);
-    if max_stale < refresh {
-        let problem = Problem::StaleBeforeRefresh { refresh, max_stale };
-        return Err(findings.add(path::member(at, "max_stale"), problem));
-    }
+    let cooldown = (at, "cooldown");
+    let cooldown = text::duration(jwks.cooldown, COOLDOWN, SECOND..=YEAR, cooldown, findings);
+    let spans = Spans {
+        refresh: (jwks.refresh, REFRESH),
+        max_stale: (jwks.max_stale, MAX_STALE),
+        timeout: (jwks.timeout, TIMEOUT),
+    };
+    let schedule = schedule::compile(spans, at, findings)?;
     Ok(Schedule {
-        refresh,
-        max_stale,
         cooldown: cooldown?,
-        timeout: timeout?,
+        ..schedule
     })
 }
 

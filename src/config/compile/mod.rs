@@ -21,6 +21,7 @@ mod require;
 mod resource;
 mod revocation;
 mod rules;
+mod schedule;
 mod text;
 mod token;
 

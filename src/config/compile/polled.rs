@@ -6,7 +6,8 @@ use super::super::problem::Problem;
 use super::super::wire::credential as wire;
 use super::super::wire::service::SecretRef;
 use super::auth::Auths;
-use super::text::{self, HOUR, MILLISECOND, SECOND, YEAR};
+use super::schedule::{self, Spans};
+use super::text::{self, HOUR};
 use super::{Environment, credentials, optional};
 use crate::callout::Target;
 use crate::credential::polled::Store;
@@ -91,22 +92,14 @@ fn headers(
 }
 
 fn schedule(wire: &wire::Http, at: &str, findings: &mut Findings) -> Result<Schedule, Reported> {
-    let long = SECOND..=YEAR;
-    let refresh = (at, "refresh");
-    let refresh = text::duration(wire.refresh, REFRESH, long.clone(), refresh, findings);
-    let max_stale = (at, "max_stale");
-    let max_stale = text::duration(wire.max_stale, MAX_STALE, long, max_stale, findings);
-    let bounds = MILLISECOND..=HOUR;
-    let timeout = text::duration(wire.timeout, TIMEOUT, bounds, (at, "timeout"), findings);
-    let (refresh, max_stale) = (refresh?, max_stale?);
-    if max_stale < refresh {
-        let problem = Problem::StaleBeforeRefresh { refresh, max_stale };
-        return Err(findings.add(path::member(at, "max_stale"), problem));
-    }
+    let spans = Spans {
+        refresh: (wire.refresh, REFRESH),
+        max_stale: (wire.max_stale, MAX_STALE),
+        timeout: (wire.timeout, TIMEOUT),
+    };
+    let schedule = schedule::compile(spans, at, findings)?;
     Ok(Schedule {
-        refresh,
-        max_stale,
-        cooldown: COOLDOWN.min(refresh),
-        timeout: timeout?,
+        cooldown: COOLDOWN.min(schedule.refresh),
+        ..schedule
     })
 }

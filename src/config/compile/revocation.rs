@@ -4,10 +4,10 @@ use super::super::error::{Findings, Reported};
 use super::super::path;
 use super::super::problem::Problem;
 use super::super::wire::service as wire;
-use super::text::{self, HOUR, MILLISECOND, SECOND, YEAR};
+use super::schedule::{self, Spans};
+use super::text;
 use super::{auth::Auths, optional};
 use crate::callout::Target;
-use crate::keys::refresh::Schedule;
 use crate::revocation::{OnStale, Source};
 use std::time::Duration;
 
@@ -25,7 +25,13 @@ pub(super) fn compile(
         let cluster = text::filled(&wire.cluster, &path::member(AT, "cluster"), findings);
         let target = Target::parse(&wire.cluster, &wire.uri)
             .map_err(|error| findings.add(path::member(AT, "uri"), Problem::BadUri(error)));
-        let schedule = schedule(wire, findings);
+        // Nothing asks for the feed out of turn; failures are retried within `refresh`.
+        let spans = Spans {
+            refresh: (wire.refresh, REFRESH),
+            max_stale: (wire.max_stale, MAX_STALE),
+            timeout: (wire.timeout, TIMEOUT),
+        };
+        let schedule = schedule::compile(spans, AT, findings);
         let auth = optional(wire.auth.as_ref(), |wire| {
             auths.compile(wire, &path::member(AT, "auth"), findings)
         });
@@ -39,26 +45,5 @@ pub(super) fn compile(
             },
             auth: auth?,
         })
-    })
-}
-
-fn schedule(wire: &wire::Revocation, findings: &mut Findings) -> Result<Schedule, Reported> {
-    let long = SECOND..=YEAR;
-    let at = |field| (AT, field);
-    let refresh = text::duration(wire.refresh, REFRESH, long.clone(), at("refresh"), findings);
-    let max_stale = text::duration(wire.max_stale, MAX_STALE, long, at("max_stale"), findings);
-    let timeout = MILLISECOND..=HOUR;
-    let timeout = text::duration(wire.timeout, TIMEOUT, timeout, at("timeout"), findings);
-    let (refresh, max_stale) = (refresh?, max_stale?);
-    if max_stale < refresh {
-        let problem = Problem::StaleBeforeRefresh { refresh, max_stale };
-        return Err(findings.add(path::member(AT, "max_stale"), problem));
-    }
-    Ok(Schedule {
-        refresh,
-        max_stale,
-        // Nothing asks for the feed out of turn; failures are retried within `refresh`.
-        cooldown: refresh,
-        timeout: timeout?,
     })
 }

@@ -19,6 +19,16 @@ fn answer_all(gateway: &mut Gateway, feed: &Value) {
     }
 }
 
+/// The credential comes from a secret store.
+fn stored_elsewhere() -> Value {
+    let mut settings = settings();
+    settings["credentials"] = json!([{
+        "name": "hf-read",
+        "http": {"cluster": OPS, "uri": "https://ops.contoso.com/secret"},
+    }]);
+    settings
+}
+
 in_both_hosts! {
     fn a_cold_start_holds_requests_until_the_keys_are_here(rules: Rules) {
         let mut gateway = Gateway::cold(rules, &settings());
@@ -141,12 +151,7 @@ in_both_hosts! {
     }
 
     fn a_credential_from_elsewhere_is_waited_for(rules: Rules) {
-        let mut settings = settings();
-        settings["credentials"] = json!([{
-            "name": "hf-read",
-            "http": {"cluster": OPS, "uri": "https://ops.contoso.com/secret"},
-        }]);
-        let mut gateway = Gateway::warm(rules, &settings);
+        let mut gateway = Gateway::warm(rules, &stored_elsewhere());
         let id = gateway.chat(&ada().build());
         assert_eq!(gateway.code(id), "held");
         gateway.host.tick();
@@ -157,12 +162,7 @@ in_both_hosts! {
     }
 
     fn no_credential_no_permit(rules: Rules) {
-        let mut settings = settings();
-        settings["credentials"] = json!([{
-            "name": "hf-read",
-            "http": {"cluster": OPS, "uri": "https://ops.contoso.com/secret"},
-        }]);
-        let mut gateway = Gateway::warm(rules, &settings);
+        let mut gateway = Gateway::warm(rules, &stored_elsewhere());
         let id = gateway.chat(&ada().build());
         for _ in 0..4 {
             while gateway.host.answer(OPS, Answer::status(403)) {}
