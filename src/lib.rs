@@ -41,6 +41,7 @@ pub mod request;
 pub mod resource;
 pub mod revocation;
 pub mod secret;
+pub mod text;
 pub mod time;
 pub mod token;
 pub mod tracing;

@@ -3,10 +3,11 @@
 use super::Call;
 use super::judge::{Judge, Patience};
 use crate::cache::TokenDigest;
-use crate::decision::{Denial, KeysLack, excerpt};
+use crate::decision::{Denial, KeysLack};
 use crate::keys::jwk::Key;
 use crate::keys::ring::{Fetch, Found, KeyRing};
 use crate::metrics;
+use crate::text::excerpt;
 use crate::time::Timestamp;
 use crate::token::issuer::Issuer;
 use crate::token::jws::Unverified;

@@ -1,6 +1,7 @@
 //! One JWK (RFC 7517) → a usable verification key, or why it is not one.
 
 use super::spki;
+use crate::text::excerpt;
 use crate::token::algorithm::Algorithm;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
@@ -88,10 +89,10 @@ impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAnObject => f.write_str("not a JSON object"),
-            Self::Kind(kind) => write!(f, "kind {kind:?} is not supported"),
+            Self::Kind(kind) => write!(f, "kind {kind} is not supported"),
             Self::Purpose => f.write_str("not meant for verifying signatures"),
             Self::Algorithm(name) => {
-                write!(f, "algorithm {name:?} is not supported for this key")
+                write!(f, "algorithm {name} is not supported for this key")
             }
             Self::Member(name) => write!(f, "member {name:?} is missing or malformed"),
             Self::Size(bits) => write!(
@@ -233,9 +234,4 @@ fn optional_text<'a>(
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(Unusable::Member(name)),
     }
-}
-
-/// What of a foreign text may stand in a log line.
-fn excerpt(text: &str) -> String {
-    text.chars().take(32).collect()
 }

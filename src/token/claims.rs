@@ -6,7 +6,8 @@
 
 use super::claim_set::ClaimSet;
 use super::issuer::{Authority, Entra, Issuer, Version, is_guid};
-use crate::decision::{Denial, excerpt};
+use crate::decision::Denial;
+use crate::text::excerpt;
 use crate::time::Timestamp;
 use serde_json::{Map, Value};
 use std::sync::Arc;

@@ -2,8 +2,9 @@
 //! checked. What comes out is [`Unverified`].
 
 use super::algorithm::Algorithm;
-use crate::decision::{Denial, excerpt};
+use crate::decision::Denial;
 use crate::json;
+use crate::text::excerpt;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 

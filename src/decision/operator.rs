@@ -1,0 +1,57 @@
+//! What of a denial is for the audit record alone.
+
+use super::{CredentialLack, Denial, KeysLack};
+use crate::policy::membership::GroupsLack;
+use crate::revocation::FeedLack;
+
+impl Denial {
+    /// What only the operator may know, for the audit record, where the public text is silent.
+    pub fn operator_detail(&self) -> Option<String> {
+        match self {
+            Self::KeysUnavailable { issuer, reason } => {
+                let reason = match reason {
+                    KeysLack::NeverFetched => "no keys have come yet",
+                    KeysLack::Stale => "the last good keys are older than max_stale",
+                    KeysLack::TooManyWaiting => "wait.requests requests wait for keys already",
+                };
+                Some(format!("issuer {issuer}: {reason}"))
+            }
+            Self::CredentialUnavailable { reason, .. } => Some(reason.text().to_owned()),
+            Self::GroupsOverage { lack, .. } => {
+                let reason = match (*lack)? {
+                    GroupsLack::TooSlow => "Microsoft Graph has not answered within wait.timeout",
+                    GroupsLack::Failing => "Microsoft Graph can't be asked; the log says why",
+                    GroupsLack::UnknownCaller => "Microsoft Graph does not know the caller",
+                    GroupsLack::TooManyWaiting => "wait.requests requests wait already",
+                };
+                Some(reason.to_owned())
+            }
+            Self::TokenRevoked { ground } => {
+                Some(format!("by {} of the revocation feed", ground.name()))
+            }
+            Self::RevocationUnavailable { reason } => Some(match reason {
+                FeedLack::NeverFetched => "no revocation feed has come yet".to_owned(),
+                FeedLack::Stale => {
+                    "the last good revocation feed is older than max_stale".to_owned()
+                }
+            }),
+            Self::CredentialRejected { credential, status } => Some(format!(
+                "the upstream answered {status} to credential {credential}"
+            )),
+            Self::EndpointUnavailable(why) => Some(why.operator_detail().to_owned()),
+            Self::ModelsUnreadable(reason) | Self::Internal(reason) => Some((*reason).to_owned()),
+            _ => None,
+        }
+    }
+}
+
+impl CredentialLack {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::NeverFetched => "no good value has come yet",
+            Self::Stale => "the last good value is older than max_stale",
+            Self::ExchangeFailed => "the token exchange has failed",
+            Self::TooManyWaiting => "wait.requests requests wait already",
+        }
+    }
+}
