@@ -112,7 +112,7 @@ registry: ## fetch an OCI registry and skopeo into .tools/, for the tests and fo
 envoy: ## fetch Envoy into .tools/, unless it is there or on the PATH
 	@tools/envoy.sh
 
-clients: ## install the Hugging Face and OpenAI clients, of Python and Node, into .tools/
+clients: ## install the clients that the tests run, of Python and Node, into .tools/
 	@tools/clients.sh
 	@tools/node-clients.sh
 

@@ -27,7 +27,7 @@ fi
 wanted=$(node --version && cat "$source/package.json" "$source/package-lock.json" "$source/check_clients.mjs")
 [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && exit 0
 
-echo "==> clients: installing the Hugging Face and OpenAI Node clients"
+echo "==> clients: installing the Node clients (Hugging Face, OpenAI, @azure/identity)"
 rm -rf "$destination"
 mkdir -p "$destination"
 cp "$source"/package.json "$source"/package-lock.json "$source"/check_clients.mjs "$destination"

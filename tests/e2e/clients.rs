@@ -1,6 +1,7 @@
 //! Real clients, of Python and of Node, through the gateway (tests/clients).
 
 use super::credentials::exchanging;
+use super::docs::root;
 use super::gateway::Gateway;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -9,18 +10,22 @@ use testbed::hf::Mode;
 use testbed::persona::Persona;
 use tokio::process::Command;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn huggingface_hub_and_openai_python_work_and_show_our_errors() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = root.join(".tools/clients/bin/python");
+/// A Python that has the clients.
+pub fn python() -> PathBuf {
+    let python = root().join(".tools/clients/bin/python");
     assert!(
         python.exists(),
         "{} is missing: run `make clients`",
         python.display()
     );
+    python
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn huggingface_hub_and_openai_python_work_and_show_our_errors() {
     let gateway = Gateway::start().await;
-    let output = Command::new(python)
-        .arg(root.join("tests/clients/check_clients.py"))
+    let output = Command::new(python())
+        .arg(root().join("tests/clients/check_clients.py"))
         .env("GATEWAY_URL", gateway.envoy.url())
         .env("TOKEN_OK", gateway.token(Persona::Ada))
         .env("TOKEN_FORBIDDEN", gateway.token(Persona::Nora))
@@ -37,16 +42,10 @@ async fn huggingface_hub_and_openai_python_work_and_show_our_errors() {
 }
 
 /// What ends each of both families' calls: `check_outcome.py` and `check_clients.mjs`.
-async fn outcome(
-    program: &str,
-    arguments: &[&Path],
-    gateway: &Gateway,
-    who: Persona,
-    expect: &str,
-) {
+async fn outcome(program: &Path, script: &Path, gateway: &Gateway, who: Persona, expect: &str) {
     let before = gateway.hf.requests().len();
     let output = Command::new(program)
-        .args(arguments)
+        .arg(script)
         .env("GATEWAY_URL", gateway.envoy.url())
         .env("TOKEN", gateway.token(who))
         .env("EXPECT", expect)
@@ -67,7 +66,7 @@ async fn outcome(
     );
 }
 
-async fn each_outcome(program: &str, arguments: &[&Path]) {
+async fn each_outcome(program: &Path, script: &Path) {
     let gateway = Gateway::start().await;
     for (mode, who, expect) in [
         (Mode::Normal, Persona::Ada, "200"),
@@ -81,24 +80,22 @@ async fn each_outcome(program: &str, arguments: &[&Path]) {
         (Mode::paused(), Persona::Ada, "502:endpoint_unavailable"),
     ] {
         gateway.hf.set_mode(mode);
-        outcome(program, arguments, &gateway, who, expect).await;
+        outcome(program, script, &gateway, who, expect).await;
     }
     let (gateway, _hugging_face) = exchanging(3600, json!({})).await;
     let (stranger, expect) = (Persona::Nora, "403:not_a_member");
-    outcome(program, arguments, &gateway, stranger, expect).await;
+    outcome(program, script, &gateway, stranger, expect).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn python_clients_show_what_went_wrong_behind_us() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = root.join(".tools/clients/bin/python");
-    let script = root.join("tests/clients/check_outcome.py");
-    each_outcome(python.to_str().unwrap(), &[&script]).await;
+    let script = root().join("tests/clients/check_outcome.py");
+    each_outcome(&python(), &script).await;
 }
 
-/// The script of the Node clients; `None` where `make clients` found no Node and said so.
-fn node_script() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/node-clients");
+/// The folder of the Node clients; `None` where `make clients` found no Node and said so.
+pub fn node_clients() -> Option<PathBuf> {
+    let folder = root().join(".tools/node-clients");
     if folder.join("SKIPPED").exists() && std::env::var_os("CI").is_none() {
         eprintln!("NOT TESTED: there was no Node for the Node clients");
         return None;
@@ -109,13 +106,17 @@ fn node_script() -> Option<PathBuf> {
         "{} is missing: run `make clients`",
         folder.display()
     );
-    Some(folder.join("check_clients.mjs"))
+    Some(folder)
+}
+
+fn node_script() -> Option<PathBuf> {
+    Some(node_clients()?.join("check_clients.mjs"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn node_clients_show_what_went_wrong_behind_us() {
     if let Some(script) = node_script() {
-        each_outcome("node", &[&script]).await;
+        each_outcome(Path::new("node"), &script).await;
     }
 }
 

@@ -6,6 +6,9 @@ mod clients;
 mod configuration;
 mod credentials;
 mod decisions;
+#[path = "../support/docs.rs"]
+mod docs;
+mod documented;
 mod explain;
 mod export;
 mod forwarding;
