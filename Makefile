@@ -19,8 +19,11 @@ SOAK_SECONDS ?= 600
 FUZZ_SECONDS ?= 60
 MUTANTS      ?=
 
-# `make push IMAGE=registry.example/entragate:0.1.0`; FORM=oci pushes the other form. What skopeo needs besides: SKOPEO_FLAGS.
+# `make push IMAGE=registry.example/entragate:0.1.0`; FORM=oci pushes the other form, DIST is
+# where the forms are. What skopeo needs besides: SKOPEO_FLAGS. The policy that it goes without is about where images come
+# from, and this one is our own.
 FORM ?= oci-compat
+DIST ?= dist
 
 .PHONY: help run test bench build hooks chaos soak fuzz mutants lint fmt docs oci push reproducible release envoy clients registry clean
 
@@ -98,7 +101,7 @@ oci: build ## pack the filter into dist/: OCI image layouts in both forms, and a
 
 push: oci registry ## push the image: make push IMAGE=registry.example/entragate:0.1.0
 	@test -n "$(IMAGE)" || { echo "error: say where: make push IMAGE=registry.example/entragate:0.1.0" >&2; exit 1; }
-	@tools/skopeo.sh copy --preserve-digests $(SKOPEO_FLAGS) oci:dist/$(FORM) docker://$(IMAGE)
+	@tools/skopeo.sh --insecure-policy copy --preserve-digests $(SKOPEO_FLAGS) oci:$(DIST)/$(FORM) docker://$(IMAGE)
 
 reproducible: ## build the committed sources twice, in two directories, and compare
 	@tools/reproducible.sh

@@ -1,5 +1,6 @@
 //! The image: into a real registry, back by digest, byte for byte, and into Envoy.
 
+use super::docs::root;
 use super::gateway::Gateway;
 use serde_json::Value;
 use std::fs;
@@ -8,10 +9,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use testbed::envoy::wasm_path;
 use testbed::persona::Persona;
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
 
 /// Ours, from `make registry`, or the system's.
 fn tool(name: &str) -> PathBuf {
@@ -126,16 +123,15 @@ async fn an_image_comes_back_from_a_registry_as_it_went_and_runs() {
     let mut module = PathBuf::new();
     for form in ["oci", "oci-compat"] {
         let layout = dist.join(form);
+        // As a user pushes, but for what is built and fetched first.
         succeed(
-            Command::new(tool("skopeo"))
-                .args([
-                    "--insecure-policy",
-                    "copy",
-                    "--preserve-digests",
-                    "--dest-tls-verify=false",
-                ])
-                .arg(format!("oci:{}", layout.display()))
-                .arg(format!("docker://{}/entragate:{form}", registry.address)),
+            Command::new("make")
+                .args(["-o", "oci", "-o", "registry", "push"])
+                .arg(format!("DIST={}", dist.display()))
+                .arg(format!("FORM={form}"))
+                .arg(format!("IMAGE={}/entragate:{form}", registry.address))
+                .arg("SKOPEO_FLAGS=--dest-tls-verify=false")
+                .current_dir(root()),
         );
         let blob = |digest: &str| layout.join("blobs").join(digest.replace(':', "/"));
         let index = json(&fs::read(layout.join("index.json")).unwrap());
