@@ -70,10 +70,10 @@ impl Validation {
 #[derive(Debug, thiserror::Error)]
 pub enum EnvoyError {
     #[error(
-        "no Envoy found (looked at {looked}); run `make envoy`, or set ENVOY to the path of a 1.40 binary"
+        "no Envoy found (looked at {looked}); run `make envoy`, or set ENVOY to the path of the one to use"
     )]
     NoBinary { looked: String },
-    #[error("{} is not Envoy 1.40.x: it says {says:?}; run `make envoy`, or set ENVOY to the path of a 1.40 binary", path.display())]
+    #[error("{} is not Envoy 1.40.x: it says {says:?}; run `make envoy`, or set ENVOY to the path of the one to use", path.display())]
     WrongVersion { path: PathBuf, says: String },
     #[error("there is no filter at {}; run `make build`, or set ENTRAGATE_WASM to the path of entragate.wasm", path.display())]
     NoWasm { path: PathBuf },

@@ -35,7 +35,8 @@ pub fn hooks_path() -> PathBuf {
         .join("wasm32-wasip1/hooks/entragate.wasm")
 }
 
-/// Envoy 1.40: `ENVOY`, else `.tools/envoy` in the workspace, else `envoy` on the PATH.
+/// The file `ENVOY` names, of whatever version, which is how others are tried; else Envoy 1.40 at `.tools/envoy` in the
+/// workspace, else on the PATH.
 pub fn find() -> Result<PathBuf, EnvoyError> {
     if let Some(path) = env::var_os("ENVOY") {
         let path = PathBuf::from(path);
@@ -43,7 +44,7 @@ pub fn find() -> Result<PathBuf, EnvoyError> {
             let looked = format!("ENVOY={}", path.display());
             return Err(EnvoyError::NoBinary { looked });
         }
-        return checked(path);
+        return Ok(path);
     }
     let own = workspace_root().join(".tools/envoy");
     if own.is_file() {
