@@ -1,7 +1,7 @@
 //! Real clients, of Python and of Node, through the gateway (tests/clients).
 
-use super::credentials::exchanging;
 use super::docs::root;
+use super::exchange::exchanging;
 use super::gateway::Gateway;
 use serde_json::json;
 use std::path::{Path, PathBuf};

@@ -9,6 +9,7 @@ mod decisions;
 #[path = "../support/docs.rs"]
 mod docs;
 mod documented;
+mod exchange;
 mod explain;
 mod export;
 mod forwarding;

@@ -7,6 +7,8 @@
 
 mod abi;
 mod crypto;
+mod fields;
+mod guest;
 mod rules;
 mod settings;
 mod state;

@@ -2,7 +2,7 @@
 
 use wasmi::{Caller, Error, Linker};
 
-use super::abi::{memory, read, write};
+use super::guest::{memory, read, write};
 use super::state::State;
 
 type Guest<'a> = Caller<'a, State>;

@@ -1,6 +1,8 @@
 //! The rules that the strict host holds the filter to.
 
 use super::*;
+use crate::vm::fields::MOST_PAIRS_OF_NGINX;
+use crate::vm::rules::map;
 use serde_json::json;
 
 fn state(rules: Rules, step: Step) -> State {

@@ -1,0 +1,186 @@
+//! Credentials that are exchanged, in a real Envoy, for one person after the other.
+
+use super::credentials::{carried, credential, stat};
+use super::gateway::{Gateway, header, wait_until};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use testbed::envoy::EnvoyConfig;
+use testbed::hf::HuggingFace;
+use testbed::persona::Persona;
+use testbed::recorded::Recorded;
+use testbed::stub::{Answer, Stub, Trouble};
+
+const TOKEN_PATH: &str = "/oauth/token";
+
+/// Hugging Face's token endpoint: a fresh token for each exchange, known to the endpoint at once.
+fn issue(hf: HuggingFace, lifetime: u64) -> impl Fn(&Recorded) -> Answer {
+    let issued = AtomicUsize::new(0);
+    move |request| {
+        let body = String::from_utf8_lossy(&request.body).into_owned();
+        let fields: BTreeMap<_, _> = body.split('&').filter_map(|f| f.split_once('=')).collect();
+        let subject = fields.get("subject_token").copied().unwrap_or_default();
+        let name = subject.split('%').next().unwrap_or_default();
+        if name == "nora" {
+            return Answer::json(400, &json!({"error": "invalid_grant"}));
+        }
+        let number = issued.fetch_add(1, Ordering::Relaxed);
+        let token = format!("token-of-{name}-{number}");
+        hf.accept(&token);
+        Answer::json(
+            200,
+            &json!({"access_token": token, "token_type": "bearer", "expires_in": lifetime}),
+        )
+    }
+}
+
+fn exchange(service: &Stub, change: Value) -> impl Fn(EnvoyConfig) -> EnvoyConfig + use<> {
+    let mut exchange = json!({
+        "cluster": "hf-oauth", "uri": format!("https://localhost{TOKEN_PATH}"),
+        "client_id": "app", "client_secret": {"env": "HF_OAUTH_SECRET"},
+        "subject_claim": "preferred_username", "subject_domains": ["contoso.com"],
+        "scopes": ["read-endpoints"],
+    });
+    for (name, value) in change.as_object().unwrap() {
+        exchange[name] = value.clone();
+    }
+    let change = credential("hf-per-user", service, json!({"token_exchange": exchange}));
+    move |config| {
+        // Each worker exchanges for itself; one makes counting exact.
+        change(config)
+            .concurrency(1)
+            .vm_env("HF_OAUTH_SECRET", "oauth-secret")
+            .change_policy(|policy| {
+                policy["rules"] = json!([{
+                    "name": "people", "match": {}, "require": {"issuer": "contoso"},
+                    "credential": "hf-per-user",
+                }]);
+            })
+    }
+}
+
+/// A gateway that exchanges, and the token endpoint.
+pub async fn exchanging(lifetime: u64, change: Value) -> (Gateway, Stub) {
+    let endpoint = Stub::start(&["localhost"]).await.unwrap();
+    let entra = testbed::entra::Entra::start().await.unwrap();
+    let gateway = Gateway::cold(entra, exchange(&endpoint, change)).await;
+    gateway.hf.set_accepted(Vec::<String>::new());
+    endpoint.answer(TOKEN_PATH, issue(gateway.hf.clone(), lifetime));
+    wait_until("worker and main thread have keys", || async {
+        stat(&gateway, "key_fetches.contoso.good").await >= 2
+    })
+    .await;
+    (gateway, endpoint)
+}
+
+/// The token that a person's request reaches the endpoint with.
+async fn reaches_with(gateway: &Gateway, persona: Persona) -> String {
+    gateway.hf.take_requests();
+    let response = gateway.chat(&gateway.token(persona)).await;
+    assert_eq!(response.status(), 200, "{persona}");
+    let requests = gateway.hf.take_requests();
+    let mut carried = carried(&requests).into_iter();
+    carried.next().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_person_has_a_token_that_is_reused_and_renewed_before_it_ends() {
+    let (gateway, endpoint) = exchanging(8, json!({})).await;
+    let people = [Persona::Ada, Persona::Cora, Persona::Olga];
+    let mut first = Vec::new();
+    for persona in people {
+        let token = reaches_with(&gateway, persona).await;
+        assert!(
+            token.starts_with(&format!("token-of-{persona}-")),
+            "{token}"
+        );
+        first.push(token);
+    }
+    for (persona, token) in people.into_iter().zip(&first) {
+        assert_eq!(&reaches_with(&gateway, persona).await, token);
+    }
+    let asked = endpoint.requests();
+    assert_eq!(asked.len(), 3, "one exchange each");
+    assert_eq!(asked[0].method, "POST");
+    // app:oauth-secret
+    assert_eq!(
+        asked[0].header("authorization"),
+        Some("Basic YXBwOm9hdXRoLXNlY3JldA==")
+    );
+    // Never a failed request, and a second token before the first one ends.
+    let ada = Persona::Ada;
+    wait_until("it is renewed", || async {
+        reaches_with(&gateway, ada).await != first[0]
+    })
+    .await;
+    let renewed = reaches_with(&gateway, ada).await;
+    assert!(renewed.starts_with("token-of-ada-"), "{renewed}");
+    assert_eq!(stat(&gateway, "exchanges.hf-per-user.failed").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_of_one_person_s_requests_shares_one_exchange() {
+    let (gateway, endpoint) = exchanging(3600, json!({})).await;
+    let issue = issue(gateway.hf.clone(), 3600);
+    // Long enough for all to come while it is under way.
+    let late = Trouble::Delay(Duration::from_millis(500));
+    endpoint.answer(TOKEN_PATH, move |request| issue(request).with(late));
+    let token = gateway.token(Persona::Ada);
+    let crowd: Vec<_> = (0..32)
+        .map(|_| tokio::spawn(gateway.chat_builder(&token).send()))
+        .collect();
+    let mut statuses = BTreeSet::new();
+    for request in crowd {
+        statuses.insert(request.await.unwrap().unwrap().status().as_u16());
+    }
+    assert_eq!(statuses, BTreeSet::from([200]));
+    assert_eq!(endpoint.requests().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_least_recently_used_make_room() {
+    let (gateway, endpoint) = exchanging(3600, json!({"entries": 2})).await;
+    let ada = reaches_with(&gateway, Persona::Ada).await;
+    let cora = reaches_with(&gateway, Persona::Cora).await;
+    reaches_with(&gateway, Persona::Olga).await;
+    assert_eq!(reaches_with(&gateway, Persona::Cora).await, cora);
+    assert_ne!(reaches_with(&gateway, Persona::Ada).await, ada, "evicted");
+    assert_eq!(endpoint.requests().len(), 4);
+    wait_until("it is counted", || async {
+        stat(&gateway, "exchanges.hf-per-user.evicted").await == 2
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_no_member_is_told_so_and_an_outage_is_ours() {
+    let (gateway, endpoint) = exchanging(3600, json!({})).await;
+    let response = gateway.chat(&gateway.token(Persona::Nora)).await;
+    assert_eq!(response.status(), 403);
+    assert_eq!(header(&response, "x-error-code"), "not_a_member");
+    let message = header(&response, "x-error-message").to_owned();
+    assert!(
+        message.contains("no member of the organization"),
+        "{message}"
+    );
+    let response = gateway.chat(&gateway.token(Persona::Batch)).await;
+    assert_eq!(header(&response, "x-error-code"), "not_a_member");
+    endpoint.on(
+        TOKEN_PATH,
+        Answer::json(401, &json!({"error": "invalid_client"})),
+    );
+    let response = gateway.chat(&gateway.token(Persona::Ada)).await;
+    assert_eq!(response.status(), 502);
+    assert_eq!(header(&response, "x-error-code"), "credential_unavailable");
+    let line = |line: &str| line.contains("answered 401 invalid_client");
+    gateway
+        .envoy
+        .wait_for_log(line, super::gateway::SOON)
+        .await
+        .unwrap();
+    assert!(
+        gateway.hf.requests().is_empty(),
+        "nothing reached the endpoint"
+    );
+}
