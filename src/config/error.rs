@@ -132,6 +132,10 @@ impl Findings {
         (self.is_mistyped("", section) || self.lost.iter().any(lost)).then_some(Reported(()))
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.errors.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.errors.is_empty()
     }

@@ -59,7 +59,7 @@ fn identity_headers(
     const AT: &str = "forward.identity_headers";
     let mut headers: Vec<(String, IdentityField)> = Vec::new();
     let mut failed = None;
-    for (name, field) in &forward.identity_headers {
+    for (name, field) in &forward.identity_headers.0 {
         let at = path::member(AT, name);
         let header = identity_header(name, token, &at, findings);
         let field = identity_field(field, &at, findings);

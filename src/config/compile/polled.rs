@@ -13,7 +13,6 @@ use crate::callout::Target;
 use crate::credential::polled::Store;
 use crate::keys::refresh::Schedule;
 use crate::secret::Secret;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 const REFRESH: Duration = Duration::from_secs(300);
@@ -66,9 +65,9 @@ fn headers(
     at: &str,
     findings: &mut Findings,
 ) -> Result<Vec<(String, Secret)>, Reported> {
-    let mut headers: BTreeMap<String, Secret> = BTreeMap::new();
+    let mut headers: Vec<(String, Secret)> = Vec::new();
     let mut failed = None;
-    for (name, SecretRef { env: variable }) in &wire.headers {
+    for (name, SecretRef { env: variable }) in &wire.headers.0 {
         let at = path::member(at, name);
         let header = text::header_name(name, &at, findings);
         let value = credentials::variable(variable, env, &path::member(&at, "env"), findings);
@@ -77,16 +76,16 @@ fn headers(
                 let why = "`auth` sets it";
                 failed = Some(findings.add(at, Problem::ReservedHeader { why }));
             }
-            (Ok(header), Ok(_)) if headers.contains_key(&header) => {
+            (Ok(header), Ok(_)) if headers.iter().any(|(other, _)| *other == header) => {
                 let first = "another spelling of it".to_owned();
                 failed = Some(findings.add(at, Problem::DuplicateHeader { first }));
             }
-            (Ok(header), Ok(value)) => drop(headers.insert(header, value)),
+            (Ok(header), Ok(value)) => headers.push((header, value)),
             (Err(reported), _) | (_, Err(reported)) => failed = Some(reported),
         }
     }
     match failed {
-        None => Ok(headers.into_iter().collect()),
+        None => Ok(headers),
         Some(reported) => Err(reported),
     }
 }

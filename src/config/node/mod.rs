@@ -1,135 +1,88 @@
-//! One JSON value on its way into a wire shape: a serde deserializer that knows where it is, names
-//! what it finds wrong, and can be told what to leave out.
+//! One JSON value on its way into a wire shape. It knows where it stands, and what is wrong with it
+//! is noted: all errors are found in one reading.
 //!
-//! serde gives up at the first error. So that all of them are found, [`read`] notes the error,
-//! makes the place a *hole* (it reads as the emptiest value there is) and reads again.
+//! serde's derive would give up at the first one; and what it makes of so many shapes was a tenth
+//! of the module.
 
-mod access;
-mod read_error;
+mod choice;
+mod object;
+
+pub(super) use choice::choice;
+pub(super) use object::{Named, object};
 
 use super::error::Findings;
 use super::path;
 use super::problem::Problem;
-use super::suggest;
-use access::{Choice, Items, Members};
-use read_error::ReadError;
-use serde::de::{Deserialize, Deserializer, Visitor};
-use serde_json::{Map, Value};
-use std::collections::BTreeSet;
+use serde_json::Value;
 
-/// After so many errors the rest is not looked for.
+/// After so many errors the rest is not noted.
 const MAX_ERRORS: usize = 100;
 
-/// Reads the shape, adding all that is wrong to the findings. What comes back then has holes.
-pub(super) fn read<T: for<'de> Deserialize<'de>>(
-    value: &Value,
-    findings: &mut Findings,
-) -> Option<T> {
-    let mut notes = Notes::default();
-    for _ in 0..MAX_ERRORS {
-        let root = Some(value).filter(|_| !notes.holes.contains(""));
-        match T::deserialize(Node {
-            value: root,
-            path: String::new(),
-            notes: &notes,
-        }) {
-            Ok(shape) => return Some(shape),
-            Err(error) => notes.take(error, findings),
-        }
-    }
-    None
+/// What can be read from a JSON value.
+pub(super) trait Shape: Sized {
+    /// `None`: it could not be read, which is noted.
+    fn read(node: Node<'_>) -> Option<Self>;
+
+    /// The emptiest value there is: it stands where one could not be read or was left out.
+    fn empty() -> Self;
 }
 
-/// What the next reading passes over.
-#[derive(Default)]
-struct Notes {
-    unknown: BTreeSet<String>,
-    holes: BTreeSet<String>,
+/// Reads the shape, adding all that is wrong to the findings. What comes back then has empty places;
+/// `None` where there are too many.
+pub(super) fn read<T: Shape>(value: &Value, findings: &mut Findings) -> Option<T> {
+    let root = Node {
+        value,
+        path: String::new(),
+        findings,
+    };
+    let shape = root.or_empty();
+    (findings.len() < MAX_ERRORS).then_some(shape)
 }
 
-impl Notes {
-    fn take(&mut self, error: ReadError, findings: &mut Findings) {
-        let (at, problem) = error.into_parts();
-        if matches!(problem, Problem::UnknownField { .. }) {
-            findings.add(at.clone(), problem);
-            self.unknown.insert(at);
-        } else if self.holes.insert(at.clone()) {
-            findings.lose(at, problem);
-        } else {
-            // The shape has no emptiest value there: give up what holds it.
-            self.holes.insert(path::parent(&at).to_owned());
-        }
-    }
-}
-
-struct Node<'a> {
-    /// `None` is a hole.
-    value: Option<&'a Value>,
+pub(super) struct Node<'a> {
+    value: &'a Value,
     path: String,
-    notes: &'a Notes,
+    findings: &'a mut Findings,
 }
 
 impl<'a> Node<'a> {
-    fn member(&self, name: &str, value: Option<&'a Value>) -> Self {
-        self.inner(path::member(&self.path, name), value)
+    fn or_empty<T: Shape>(self) -> T {
+        T::read(self).unwrap_or_else(T::empty)
     }
 
-    fn inner(&self, path: String, value: Option<&'a Value>) -> Self {
-        let value = value.filter(|_| !self.notes.holes.contains(&path));
-        Self {
+    /// A value inside this one.
+    fn inner(&mut self, path: String, value: &'a Value) -> Node<'_> {
+        Node {
             value,
             path,
-            notes: self.notes,
+            findings: self.findings,
         }
     }
 
-    fn wrong_type(&self, expected: &'static str) -> ReadError {
+    fn member(&mut self, name: &str, value: &'a Value) -> Node<'_> {
+        self.inner(path::member(&self.path, name), value)
+    }
+
+    /// Notes why it can't be read.
+    pub(super) fn refuse<T>(self, problem: Problem) -> Option<T> {
+        lose(self.findings, self.path, problem);
+        None
+    }
+
+    pub(super) fn wrong_type<T>(self, expected: &'static str) -> Option<T> {
         let found = match self.value {
-            None | Some(Value::Null) => "empty (null)",
-            Some(Value::Bool(_)) => "true or false",
-            Some(Value::Number(_)) => "a number",
-            Some(Value::String(_)) => "a text",
-            Some(Value::Array(_)) => "a list",
-            Some(Value::Object(_)) => "an object",
+            Value::Null => "empty (null)",
+            Value::Bool(_) => "true or false",
+            Value::Number(_) => "a number",
+            Value::String(_) => "a text",
+            Value::Array(_) => "a list",
+            Value::Object(_) => "an object",
         };
-        self.error(Problem::WrongType { expected, found })
+        self.refuse(Problem::WrongType { expected, found })
     }
 
-    fn error(&self, problem: Problem) -> ReadError {
-        ReadError::new(problem).at(&self.path)
-    }
-
-    fn items<V: Visitor<'a>>(&self, items: &'a [Value], visitor: V) -> Result<V::Value, ReadError> {
-        visitor.visit_seq(Items::new(self, items))
-    }
-
-    fn members<V: Visitor<'a>>(
-        &self,
-        members: Vec<(&'a str, Option<&'a Value>)>,
-        visitor: V,
-    ) -> Result<V::Value, ReadError> {
-        visitor
-            .visit_map(Members::new(self, members))
-            .map_err(|error| error.at(&self.path))
-    }
-
-    /// The members that are there and known, and the known ones that are holes.
-    fn fields(
-        &self,
-        object: &'a Map<String, Value>,
-        known: &'static [&'static str],
-    ) -> Vec<(&'a str, Option<&'a Value>)> {
-        let at = |name: &str| path::member(&self.path, name);
-        let given = object
-            .iter()
-            .map(|(name, value)| (name.as_str(), Some(value)));
-        let holes = known.iter().map(|name| (*name, None));
-        given
-            .filter(|(name, _)| !self.notes.unknown.contains(&at(name)))
-            .chain(holes.filter(|(name, _)| {
-                !object.contains_key(*name) && self.notes.holes.contains(&at(name))
-            }))
-            .collect()
+    pub(super) fn text(&self) -> Option<&'a str> {
+        self.value.as_str()
     }
 
     /// Whether a secret may stand here, so that no message may quote it.
@@ -140,143 +93,103 @@ impl<'a> Node<'a> {
     }
 }
 
-impl<'de> Deserializer<'de> for Node<'de> {
-    type Error = ReadError;
+fn lose(findings: &mut Findings, at: String, problem: Problem) {
+    if findings.len() < MAX_ERRORS {
+        findings.lose(at, problem);
+    }
+}
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        match self.value {
-            None | Some(Value::Null) => visitor.visit_unit(),
-            Some(Value::Bool(flag)) => visitor.visit_bool(*flag),
-            Some(Value::Number(number)) => match (number.as_u64(), number.as_i64()) {
-                (Some(whole), _) => visitor.visit_u64(whole),
-                (None, Some(negative)) => visitor.visit_i64(negative),
-                (None, None) => visitor.visit_f64(number.as_f64().unwrap_or_default()),
-            },
-            Some(Value::String(text)) => visitor.visit_str(text),
-            Some(Value::Array(items)) => self.items(items, visitor),
-            Some(Value::Object(_)) => self.deserialize_map(visitor),
+impl Shape for bool {
+    fn read(node: Node<'_>) -> Option<Self> {
+        match node.value {
+            Value::Bool(flag) => Some(*flag),
+            _ => node.wrong_type("true or false"),
         }
     }
 
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        match self.value {
-            None => visitor.visit_bool(false),
-            Some(Value::Bool(flag)) => visitor.visit_bool(*flag),
-            Some(_) => Err(self.wrong_type("true or false")),
+    fn empty() -> Self {
+        false
+    }
+}
+
+impl Shape for u64 {
+    fn read(node: Node<'_>) -> Option<Self> {
+        match node.value.as_u64() {
+            Some(number) => Some(number),
+            None if node.value.is_number() => node.refuse(Problem::WrongType {
+                expected: "a whole number from 0",
+                found: "negative, broken or too large",
+            }),
+            None => node.wrong_type("a whole number"),
         }
     }
 
-    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        match self.value {
-            None => visitor.visit_u64(0),
-            Some(value) => match value.as_u64() {
-                Some(number) => visitor.visit_u64(number),
-                None if value.is_number() => Err(self.error(Problem::WrongType {
-                    expected: "a whole number from 0",
-                    found: "negative, broken or too large",
-                })),
-                None => Err(self.wrong_type("a whole number")),
-            },
+    fn empty() -> Self {
+        0
+    }
+}
+
+impl Shape for String {
+    fn read(node: Node<'_>) -> Option<Self> {
+        match node.text() {
+            Some(text) => Some(text.to_owned()),
+            None => node.wrong_type("a text"),
         }
     }
 
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        match self.value {
-            None => visitor.visit_str(""),
-            Some(Value::String(text)) => visitor
-                .visit_str(text)
-                .map_err(|error: ReadError| error.at(&self.path)),
-            Some(_) => Err(self.wrong_type("a text")),
+    fn empty() -> Self {
+        Self::new()
+    }
+}
+
+impl Shape for Value {
+    fn read(node: Node<'_>) -> Option<Self> {
+        Some(node.value.clone())
+    }
+
+    fn empty() -> Self {
+        Self::Null
+    }
+}
+
+/// `null` is no way to leave a field out: an emptied list must not pass for a missing one.
+impl<T: Shape> Shape for Option<T> {
+    fn read(node: Node<'_>) -> Option<Self> {
+        match node.value {
+            Value::Null => node.wrong_type("filled in or removed"),
+            _ => Some(T::read(node)),
         }
     }
 
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        self.deserialize_str(visitor)
+    fn empty() -> Self {
+        None
+    }
+}
+
+impl<T: Shape> Shape for Box<T> {
+    fn read(node: Node<'_>) -> Option<Self> {
+        T::read(node).map(Self::new)
     }
 
-    /// `null` is no way to leave a field out: an emptied list must not pass for a missing one.
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        match self.value {
-            None => visitor.visit_none(),
-            Some(Value::Null) => Err(self.wrong_type("filled in or removed")),
-            Some(_) => visitor.visit_some(self),
-        }
+    fn empty() -> Self {
+        Self::new(T::empty())
     }
+}
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, ReadError> {
-        visitor.visit_newtype_struct(self)
-    }
-
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        match self.value {
-            None => self.items(&[], visitor),
-            Some(Value::Array(items)) => self.items(items, visitor),
-            Some(_) => Err(self.wrong_type("a list")),
-        }
-    }
-
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        match self.value {
-            None => self.members(Vec::new(), visitor),
-            Some(Value::Object(object)) => self.members(self.fields(object, &[]), visitor),
-            Some(_) => Err(self.wrong_type("an object")),
-        }
-    }
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, ReadError> {
-        match self.value {
-            None => self.members(fields.iter().map(|name| (*name, None)).collect(), visitor),
-            Some(Value::Object(object)) => self.members(self.fields(object, fields), visitor),
-            Some(_) => Err(self.wrong_type("an object")),
-        }
-    }
-
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        variants: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, ReadError> {
-        let (found, content) = match self.value {
-            None => (variants.first().copied().unwrap_or_default(), Some(None)),
-            Some(Value::String(text)) => (text.as_str(), None),
-            Some(Value::Object(members)) => match (members.iter().next(), members.len()) {
-                (Some((name, content)), 1) => (name.as_str(), Some(Some(content))),
-                (_, found) => {
-                    return Err(self.error(Problem::NotOneChoice {
-                        found,
-                        expected: variants,
-                    }));
-                }
-            },
-            Some(_) => return Err(self.wrong_type("a text or an object")),
+impl<T: Shape> Shape for Vec<T> {
+    fn read(mut node: Node<'_>) -> Option<Self> {
+        let Value::Array(items) = node.value else {
+            return node.wrong_type("a list");
         };
-        let Some(choice) = variants.iter().copied().find(|known| *known == found) else {
-            let shown = (!self.may_be_secret()).then(|| found.to_owned());
-            return Err(self.error(Problem::UnknownChoice {
-                found: shown,
-                expected: variants,
-                suggestion: suggest::nearest(found, variants.iter().copied()),
-            }));
-        };
-        visitor.visit_enum(Choice::new(self, choice, content))
+        let mut list = Self::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            let at = path::item(&node.path, index);
+            list.push(node.inner(at, item).or_empty());
+        }
+        Some(list)
     }
 
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        visitor.visit_unit()
-    }
-
-    serde::forward_to_deserialize_any! {
-        i8 i16 i32 i64 i128 u8 u16 u32 u128 f32 f64 char bytes byte_buf unit unit_struct tuple
-        tuple_struct identifier
+    fn empty() -> Self {
+        Self::new()
     }
 }

@@ -1,14 +1,12 @@
 //! Shapes of `credentials`.
 
+use super::super::node::{Named, object};
 use super::service::{Auth, SecretRef};
 use super::span::Span;
-use serde::Deserialize;
-use std::collections::BTreeMap;
 
 /// A Hugging Face credential: a name and one source.
-#[derive(Deserialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Credential {
     /// Used in rules, audit and metrics: `[a-z0-9-]`.
     pub name: String,
@@ -22,6 +20,14 @@ pub(in crate::config) struct Credential {
     pub token_exchange: Option<TokenExchange>,
 }
 
+object!(Credential {
+    name: required,
+    env: optional,
+    value: optional,
+    http: optional,
+    token_exchange: optional,
+});
+
 /// Without the value.
 impl std::fmt::Debug for Credential {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -31,17 +37,20 @@ impl std::fmt::Debug for Credential {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Http {
     /// Envoy cluster that serves it.
     pub cluster: String,
     /// Its address.
     pub uri: String,
     /// Headers to send, their values from the environment.
-    #[serde(default)]
-    pub headers: BTreeMap<String, SecretRef>,
+    #[cfg_attr(
+        not(target_family = "wasm"),
+        schemars(default, with = "std::collections::BTreeMap<String, SecretRef>")
+    )]
+    pub headers: Named<SecretRef>,
     /// Where in a JSON answer the credential stands (RFC 6901). Without: the body, trimmed.
     pub pointer: Option<String>,
     /// Who we are to that service.
@@ -54,9 +63,20 @@ pub(in crate::config) struct Http {
     pub timeout: Option<Span>,
 }
 
-#[derive(Debug, Deserialize)]
+object!(Http {
+    cluster: required,
+    uri: required,
+    headers: optional,
+    pointer: optional,
+    auth: optional,
+    refresh: optional,
+    max_stale: optional,
+    timeout: optional,
+});
+
+#[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct TokenExchange {
     /// Envoy cluster of Hugging Face.
     pub cluster: String,
@@ -69,10 +89,10 @@ pub(in crate::config) struct TokenExchange {
     /// The claim that names the person to Hugging Face.
     pub subject_claim: String,
     /// Accepted e-mail domains of that claim.
-    #[serde(default)]
+    #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub subject_domains: Vec<String>,
     /// Scopes to ask for.
-    #[serde(default)]
+    #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub scopes: Vec<String>,
     /// The member that stands for callers that are applications. Without, they get no token.
     pub app_subject: Option<String>,
@@ -81,3 +101,16 @@ pub(in crate::config) struct TokenExchange {
     /// How long one exchange may take. Default: 5s.
     pub timeout: Option<Span>,
 }
+
+object!(TokenExchange {
+    cluster: required,
+    uri: required,
+    client_id: required,
+    client_secret: required,
+    subject_claim: required,
+    subject_domains: optional,
+    scopes: optional,
+    app_subject: optional,
+    entries: optional,
+    timeout: optional,
+});

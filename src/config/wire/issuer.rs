@@ -1,14 +1,14 @@
 //! Shapes of `issuers`.
 
+use super::super::node::{choice, object};
 use super::service::Auth;
 use super::span::Span;
-use serde::Deserialize;
 use serde_json::Value;
 
 /// One trusted issuer: `entra` or `oidc`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Issuer {
     /// Used in rules, audit and metrics: `[a-z0-9-]`.
     pub name: String,
@@ -19,22 +19,34 @@ pub(in crate::config) struct Issuer {
     /// `aud` must hold one of these, exactly.
     pub audiences: Vec<String>,
     /// Allowed client ids (`azp`, `appid`). Default: all.
-    #[serde(default)]
+    #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub clients: Vec<String>,
     /// What happens when a token names too many groups to hold them. Default: deny.
     pub groups_overage: Option<GroupsOverage>,
     /// Accepted signature algorithms. Default: RS256 for `entra`; RS256, ES256 for `oidc`.
     pub algorithms: Option<Vec<String>>,
     /// Which claims hold what rules ask for.
-    #[serde(default)]
+    #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub claims: Claims,
     /// Where the keys come from.
     pub jwks: Jwks,
 }
 
-#[derive(Debug, Deserialize)]
+object!(Issuer {
+    name: required,
+    entra: optional,
+    oidc: optional,
+    audiences: required,
+    clients: optional,
+    groups_overage: optional,
+    algorithms: optional,
+    claims: optional,
+    jwks: required,
+});
+
+#[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Entra {
     /// Tenant ids (GUIDs); `["*"]` accepts any tenant.
     pub tenants: Vec<String>,
@@ -46,9 +58,16 @@ pub(in crate::config) struct Entra {
     pub app_id: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+object!(Entra {
+    tenants: required,
+    cloud: optional,
+    versions: optional,
+    app_id: optional,
+});
+
+#[derive(Clone, Copy, Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
+#[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
 pub(in crate::config) enum Cloud {
     /// login.microsoftonline.com
     Public,
@@ -58,9 +77,15 @@ pub(in crate::config) enum Cloud {
     China,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+choice!(Cloud {
+    Public = "public",
+    UsGov = "us_gov",
+    China = "china",
+});
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
+#[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
 pub(in crate::config) enum Version {
     /// `ver` 1.0, from sts.windows.net.
     V1,
@@ -68,17 +93,24 @@ pub(in crate::config) enum Version {
     V2,
 }
 
-#[derive(Debug, Deserialize)]
+choice!(Version {
+    V1 = "v1",
+    V2 = "v2",
+});
+
+#[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Oidc {
     /// `iss` must equal this.
     pub issuer: String,
 }
 
-#[derive(Debug, Deserialize)]
+object!(Oidc { issuer: required });
+
+#[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
+#[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
 pub(in crate::config) enum GroupsOverage {
     /// A rule that needs a group is not satisfied.
     Deny,
@@ -86,9 +118,14 @@ pub(in crate::config) enum GroupsOverage {
     Graph(Box<Graph>),
 }
 
-#[derive(Debug, Deserialize)]
+choice!(GroupsOverage {
+    Deny = "deny",
+    Graph(_) = "graph",
+});
+
+#[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Graph {
     /// Envoy cluster of Microsoft Graph.
     pub cluster: String,
@@ -102,11 +139,19 @@ pub(in crate::config) struct Graph {
     pub auth: Auth,
 }
 
+object!(Graph {
+    cluster: required,
+    host: optional,
+    ttl: optional,
+    timeout: optional,
+    auth: required,
+});
+
 /// Where a provider keeps what Entra has under fixed names: a member's name, or a JSON Pointer when
 /// it begins with `/`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Claims {
     /// App roles. Default: roles.
     pub roles: Option<String>,
@@ -122,10 +167,19 @@ pub(in crate::config) struct Claims {
     pub tenant: Option<String>,
 }
 
+object!(Claims {
+    roles: optional,
+    groups: optional,
+    scopes: optional,
+    client: optional,
+    object: optional,
+    tenant: optional,
+});
+
 /// One of `uri`, `discovery` and `inline`; for `entra` the address may be left out.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Jwks {
     /// Envoy cluster that serves the keys; `host:port` on Kong.
     pub cluster: Option<String>,
@@ -147,11 +201,25 @@ pub(in crate::config) struct Jwks {
     pub timeout: Option<Span>,
 }
 
+object!(Jwks {
+    cluster: optional,
+    uri: optional,
+    discovery: optional,
+    keys_cluster: optional,
+    inline: optional,
+    refresh: optional,
+    max_stale: optional,
+    cooldown: optional,
+    timeout: optional,
+});
+
 /// A JWKS (RFC 7517).
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct InlineKeys {
     /// JSON Web Keys.
     pub keys: Vec<Value>,
 }
+
+object!(InlineKeys { keys: required });

@@ -10,63 +10,80 @@ pub(in crate::config) mod rule;
 pub(in crate::config) mod service;
 pub(in crate::config) mod span;
 
-use serde::Deserialize;
+use super::node::{Named, choice, object};
 use span::Span;
-use std::collections::BTreeMap;
 
 /// The plugin configuration.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Config {
     /// Who may sign tokens for us; at least one. The token's `iss` picks the issuer before any key
     /// is looked up.
     pub issuers: Vec<issuer::Issuer>,
     /// Where the caller's token is, and its bounds.
-    #[serde(default)]
+    #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub token: Token,
     /// Verified tokens that are remembered.
-    #[serde(default)]
+    #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub cache: Cache,
     /// Requests that wait for keys or credentials at cold start.
-    #[serde(default)]
+    #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub wait: Wait,
     /// What replaces the caller's Authorization.
-    #[serde(default)]
+    #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub credentials: Vec<credential::Credential>,
     /// Which model answers where. Without: from the path (`/hf-inference/models/{id}`,
     /// `/models/{id}`), else from the JSON body's `model`.
-    #[serde(default)]
+    #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub endpoints: Vec<service::Endpoint>,
     /// Who may do what. What no rule permits is denied.
-    #[serde(default)]
+    #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub rules: Vec<rule::Rule>,
     /// What a permitted request carries to the upstream.
-    #[serde(default)]
+    #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub forward: Forward,
     /// How a refused caller is told.
-    #[serde(default)]
+    #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub replies: Replies,
     /// A polled feed of revoked callers and tokens.
     pub revocation: Option<service::Revocation>,
     /// What is recorded of each decision.
-    #[serde(default)]
+    #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub audit: service::Audit,
     /// Whether token usage is read from responses into the audit record. Default: true.
     pub usage: Option<bool>,
     /// Where signatures are checked. Default: auto.
     pub crypto: Option<Crypto>,
     /// Bounds of what is read.
-    #[serde(default)]
+    #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub limits: Limits,
     /// How the client's address is found.
-    #[serde(default)]
+    #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub client_address: ClientAddress,
 }
 
-#[derive(Debug, Default, Deserialize)]
+object!(Config {
+    issuers: required,
+    token: optional,
+    cache: optional,
+    wait: optional,
+    credentials: optional,
+    endpoints: optional,
+    rules: optional,
+    forward: optional,
+    replies: optional,
+    revocation: optional,
+    audit: optional,
+    usage: optional,
+    crypto: optional,
+    limits: optional,
+    client_address: optional,
+});
+
+#[derive(Debug, Default)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Token {
     /// The headers that may carry it; the first present wins. Default: `authorization` with scheme
     /// `Bearer`.
@@ -82,9 +99,17 @@ pub(in crate::config) struct Token {
     pub types: Option<Vec<String>>,
 }
 
-#[derive(Debug, Deserialize)]
+object!(Token {
+    headers: optional,
+    clock_skew: optional,
+    max_bytes: optional,
+    max_lifetime: optional,
+    types: optional,
+});
+
+#[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Carrier {
     /// The header's name.
     pub name: String,
@@ -92,9 +117,14 @@ pub(in crate::config) struct Carrier {
     pub scheme: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+object!(Carrier {
+    name: required,
+    scheme: optional,
+});
+
+#[derive(Debug, Default)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Cache {
     /// How many tokens. Default: 4096.
     pub entries: Option<u64>,
@@ -102,9 +132,14 @@ pub(in crate::config) struct Cache {
     pub ttl: Option<Span>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+object!(Cache {
+    entries: optional,
+    ttl: optional,
+});
+
+#[derive(Debug, Default)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Wait {
     /// How long a request waits. Default: 2s.
     pub timeout: Option<Span>,
@@ -112,14 +147,22 @@ pub(in crate::config) struct Wait {
     pub requests: Option<u64>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+object!(Wait {
+    timeout: optional,
+    requests: optional,
+});
+
+#[derive(Debug, Default)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Forward {
     /// Header → what of the identity it tells the upstream: `oid`, `client`, `tid`, `sub`, `issuer`,
     /// `kind`, or any claim. A caller's own copies are always removed.
-    #[serde(default)]
-    pub identity_headers: BTreeMap<String, String>,
+    #[cfg_attr(
+        not(target_family = "wasm"),
+        schemars(default, with = "std::collections::BTreeMap<String, String>")
+    )]
+    pub identity_headers: Named<String>,
     /// Who pays: the value of `X-HF-Bill-To`. A caller's own is always removed.
     pub bill_to: Option<String>,
     /// Whether an upstream 401 or 403 becomes 502 `credential_rejected`. Default: true.
@@ -132,9 +175,18 @@ pub(in crate::config) struct Forward {
     pub filter_models: Option<bool>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+object!(Forward {
+    identity_headers: optional,
+    bill_to: optional,
+    remap_upstream_auth: optional,
+    remap_upstream_unavailable: optional,
+    scale_up_timeout: optional,
+    filter_models: optional,
+});
+
+#[derive(Debug, Default)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Replies {
     /// The realm of `WWW-Authenticate`. Default: hf.
     pub realm: Option<String>,
@@ -144,9 +196,15 @@ pub(in crate::config) struct Replies {
     pub protected_resource: Option<ProtectedResource>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+object!(Replies {
+    realm: optional,
+    detail: optional,
+    protected_resource: optional,
+});
+
+#[derive(Clone, Copy, Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
+#[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
 pub(in crate::config) enum Detail {
     /// The reason, in words.
     Full,
@@ -154,22 +212,33 @@ pub(in crate::config) enum Detail {
     Minimal,
 }
 
-#[derive(Debug, Deserialize)]
+choice!(Detail {
+    Full = "full",
+    Minimal = "minimal",
+});
+
+#[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct ProtectedResource {
     /// The resource's identifier, an https URI: where callers reach this gateway.
     pub resource: String,
     /// The scopes that clients may ask for.
-    #[serde(default)]
+    #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub scopes: Vec<String>,
     /// Where tokens are had. Default: the issuers.
     pub authorization_servers: Option<Vec<String>>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+object!(ProtectedResource {
+    resource: required,
+    scopes: optional,
+    authorization_servers: optional,
+});
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
+#[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
 pub(in crate::config) enum Crypto {
     /// By the host where it can, else in the filter.
     Auto,
@@ -179,20 +248,34 @@ pub(in crate::config) enum Crypto {
     Wasm,
 }
 
-#[derive(Debug, Default, Deserialize)]
+choice!(Crypto {
+    Auto = "auto",
+    Host = "host",
+    Wasm = "wasm",
+});
+
+#[derive(Debug, Default)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Limits {
     /// How much of a body is read to find its model. Default: 1048576.
     pub body_inspected: Option<u64>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+object!(Limits {
+    body_inspected: optional,
+});
+
+#[derive(Debug, Default)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct ClientAddress {
     /// With n > 0 the client is the n-th entry from the right of `x-forwarded-for`, as the filter
     /// sees it: where Envoy itself has appended its peer (`use_remote_address: true`), that is the
     /// first. Default: 0, the connection's own address.
     pub trusted_hops: Option<u64>,
 }
+
+object!(ClientAddress {
+    trusted_hops: optional,
+});

@@ -1,22 +1,22 @@
 //! Shapes of `rules`.
 
-use serde::Deserialize;
+use super::super::node::{choice, object};
 use serde_json::Value;
 
 /// One rule: which requests, which callers, and what follows.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Rule {
     /// Stands in audit and metrics: `[a-z0-9-]`.
     pub name: String,
     /// The requests it is about. Default: all.
-    #[serde(default, rename = "match")]
+    #[cfg_attr(not(target_family = "wasm"), schemars(default, rename = "match"))]
     pub matches: Match,
     /// What is asked of the caller.
     pub require: Option<Requirement>,
     /// No token is asked for, and nothing of the caller's is trusted.
-    #[serde(default)]
+    #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub anonymous: bool,
     /// What follows where it holds. Default: allow.
     pub effect: Option<Effect>,
@@ -26,9 +26,19 @@ pub(in crate::config) struct Rule {
     pub mode: Option<Mode>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+object!(Rule {
+    name: required,
+    matches: optional = "match",
+    require: optional,
+    anonymous: optional,
+    effect: optional,
+    credential: optional,
+    mode: optional,
+});
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
+#[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
 pub(in crate::config) enum Effect {
     /// Permits whom `require` holds for.
     Allow,
@@ -36,9 +46,14 @@ pub(in crate::config) enum Effect {
     Deny,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+choice!(Effect {
+    Allow = "allow",
+    Deny = "deny",
+});
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
+#[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
 pub(in crate::config) enum Mode {
     /// The rule decides.
     Enforce,
@@ -46,11 +61,16 @@ pub(in crate::config) enum Mode {
     Shadow,
 }
 
+choice!(Mode {
+    Enforce = "enforce",
+    Shadow = "shadow",
+});
+
 /// All given fields must match; within a list, any entry. In patterns, `*` matches within a segment
 /// and `**` across segments.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Match {
     /// Patterns, without port; case does not matter.
     pub hosts: Option<Vec<String>>,
@@ -64,10 +84,18 @@ pub(in crate::config) struct Match {
     pub issuers: Option<Vec<String>>,
 }
 
+object!(Match {
+    hosts: optional,
+    methods: optional,
+    paths: optional,
+    models: optional,
+    issuers: optional,
+});
+
 /// What is asked of the caller: exactly one of these.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
+#[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
 pub(in crate::config) enum Requirement {
     /// An app role (`roles`).
     Role(String),
@@ -110,9 +138,31 @@ pub(in crate::config) enum Requirement {
     Not(Box<Requirement>),
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+choice!(Requirement {
+    Role(_) = "role",
+    Group(_) = "group",
+    Scope(_) = "scope",
+    DirectoryRole(_) = "directory_role",
+    Client(_) = "client",
+    Object(_) = "object",
+    Tenant(_) = "tenant",
+    Issuer(_) = "issuer",
+    Kind(_) = "kind",
+    ManagedIdentity(_) = "managed_identity",
+    Mfa(_) = "mfa",
+    AuthContext(_) = "auth_context",
+    Source(_) = "source",
+    Time(_) = "time",
+    Peer(_) = "peer",
+    Claim(_) = "claim",
+    All(_) = "all",
+    Any(_) = "any",
+    Not(_) = "not",
+});
+
+#[derive(Clone, Copy, Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
+#[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
 pub(in crate::config) enum Kind {
     /// A person signed in.
     User,
@@ -120,10 +170,15 @@ pub(in crate::config) enum Kind {
     App,
 }
 
+choice!(Kind {
+    User = "user",
+    App = "app",
+});
+
 /// One test of one claim: `equals`, `one_of`, `contains` or `present`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Claim {
     /// A member's name, or a JSON Pointer when it begins with `/`.
     pub path: String,
@@ -137,9 +192,17 @@ pub(in crate::config) struct Claim {
     pub present: Option<bool>,
 }
 
-#[derive(Debug, Deserialize)]
+object!(Claim {
+    path: required,
+    equals: optional,
+    one_of: optional,
+    contains: optional,
+    present: optional,
+});
+
+#[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Window {
     /// Days of the week. Default: all.
     pub days: Option<Vec<Day>>,
@@ -152,10 +215,17 @@ pub(in crate::config) struct Window {
     pub utc_offset: Option<String>,
 }
 
+object!(Window {
+    days: optional,
+    from: required,
+    to: required,
+    utc_offset: optional,
+});
+
 /// A day of the week.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
+#[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
 pub(in crate::config) enum Day {
     Mon,
     Tue,
@@ -165,3 +235,13 @@ pub(in crate::config) enum Day {
     Sat,
     Sun,
 }
+
+choice!(Day {
+    Mon = "mon",
+    Tue = "tue",
+    Wed = "wed",
+    Thu = "thu",
+    Fri = "fri",
+    Sat = "sat",
+    Sun = "sun",
+});

@@ -1,14 +1,14 @@
 //! Shapes of what surrounds the decision: endpoints, the revocation feed, the audit record, and how
 //! our own callouts authenticate.
 
+use super::super::node::{choice, object};
 use super::issuer::Cloud;
 use super::span::Span;
-use serde::Deserialize;
 
 /// Which model answers where: hosts or paths, and a model or where it is named.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Endpoint {
     /// Patterns of hosts.
     pub hosts: Option<Vec<String>>,
@@ -20,9 +20,16 @@ pub(in crate::config) struct Endpoint {
     pub model_from: Option<ModelFrom>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+object!(Endpoint {
+    hosts: optional,
+    paths: optional,
+    model: optional,
+    model_from: optional,
+});
+
+#[derive(Clone, Copy, Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
+#[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
 pub(in crate::config) enum ModelFrom {
     /// The JSON body's top-level `model`.
     Body,
@@ -30,10 +37,15 @@ pub(in crate::config) enum ModelFrom {
     Path,
 }
 
+choice!(ModelFrom {
+    Body = "body",
+    Path = "path",
+});
+
 /// A feed of revoked callers and tokens; takes effect within `refresh`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Revocation {
     /// Envoy cluster that serves the feed.
     pub cluster: String,
@@ -51,9 +63,19 @@ pub(in crate::config) struct Revocation {
     pub auth: Option<Auth>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+object!(Revocation {
+    cluster: required,
+    uri: required,
+    refresh: optional,
+    max_stale: optional,
+    timeout: optional,
+    on_stale: optional,
+    auth: optional,
+});
+
+#[derive(Clone, Copy, Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
+#[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
 pub(in crate::config) enum OnStale {
     /// Every request is answered 502 `revocation_unavailable`.
     Deny,
@@ -61,22 +83,33 @@ pub(in crate::config) enum OnStale {
     Allow,
 }
 
-#[derive(Debug, Default, Deserialize)]
+choice!(OnStale {
+    Deny = "deny",
+    Allow = "allow",
+});
+
+#[derive(Debug, Default)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Audit {
     /// Which decisions make a line of the log. Default: all.
     pub log: Option<Log>,
     /// Further claims to record.
-    #[serde(default)]
+    #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub claims: Vec<String>,
     /// Where records are sent besides.
     pub export: Option<Export>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+object!(Audit {
+    log: optional,
+    claims: optional,
+    export: optional,
+});
+
+#[derive(Clone, Copy, Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
+#[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
 pub(in crate::config) enum Log {
     /// Every decision.
     All,
@@ -86,9 +119,15 @@ pub(in crate::config) enum Log {
     Off,
 }
 
-#[derive(Debug, Deserialize)]
+choice!(Log {
+    All = "all",
+    Denied = "denied",
+    Off = "off",
+});
+
+#[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Export {
     /// Envoy cluster that takes the records.
     pub cluster: String,
@@ -106,9 +145,19 @@ pub(in crate::config) struct Export {
     pub auth: Option<Auth>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+object!(Export {
+    cluster: required,
+    uri: required,
+    format: optional,
+    batch: optional,
+    every: optional,
+    timeout: optional,
+    auth: optional,
+});
+
+#[derive(Clone, Copy, Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
+#[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
 pub(in crate::config) enum ExportFormat {
     /// An array of the records.
     Json,
@@ -118,10 +167,16 @@ pub(in crate::config) enum ExportFormat {
     Otlp,
 }
 
+choice!(ExportFormat {
+    Json = "json",
+    AzureMonitor = "azure_monitor",
+    Otlp = "otlp",
+});
+
 /// How a callout of our own authenticates. Tokens are renewed ahead of expiry and never logged.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
+#[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
 pub(in crate::config) enum Auth {
     /// A bearer token from that environment variable.
     Env(String),
@@ -131,9 +186,15 @@ pub(in crate::config) enum Auth {
     ClientCredentials(ClientCredentials),
 }
 
-#[derive(Debug, Deserialize)]
+choice!(Auth {
+    Env(_) = "env",
+    ManagedIdentity(_) = "managed_identity",
+    ClientCredentials(_) = "client_credentials",
+});
+
+#[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct ManagedIdentity {
     /// Envoy cluster of the instance metadata service.
     pub cluster: String,
@@ -143,9 +204,15 @@ pub(in crate::config) struct ManagedIdentity {
     pub client_id: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+object!(ManagedIdentity {
+    cluster: required,
+    resource: required,
+    client_id: optional,
+});
+
+#[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct ClientCredentials {
     /// Envoy cluster of Entra.
     pub cluster: String,
@@ -161,11 +228,22 @@ pub(in crate::config) struct ClientCredentials {
     pub scope: String,
 }
 
+object!(ClientCredentials {
+    cluster: required,
+    tenant: required,
+    cloud: optional,
+    client_id: required,
+    client_secret: required,
+    scope: required,
+});
+
 /// A secret that stands in the environment.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct SecretRef {
     /// The variable's name.
     pub env: String,
 }
+
+object!(SecretRef { env: required });

@@ -1,6 +1,7 @@
 //! Durations as the configuration writes them: `500ms`, `5s`, `10m`, `24h`.
 
-use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
+use super::super::node::{Node, Shape};
+use super::super::problem::Problem;
 use std::fmt;
 use std::time::Duration;
 
@@ -28,9 +29,21 @@ impl Span {
     }
 }
 
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(SpanVisitor)
+impl Shape for Span {
+    fn read(node: Node<'_>) -> Option<Self> {
+        let Some(text) = node.text() else {
+            return node.wrong_type("a text");
+        };
+        match Self::parse(text) {
+            Some(span) => Some(span),
+            None => node.refuse(Problem::NotDuration {
+                text: text.to_owned(),
+            }),
+        }
+    }
+
+    fn empty() -> Self {
+        Self(Duration::ZERO)
     }
 }
 
@@ -46,20 +59,6 @@ impl schemars::JsonSchema for Span {
             "type": "string",
             "pattern": "^(0|[1-9][0-9]*)(ms|s|m|h)$",
         })
-    }
-}
-
-struct SpanVisitor;
-
-impl Visitor<'_> for SpanVisitor {
-    type Value = Span;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a duration")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Span, E> {
-        Span::parse(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
     }
 }
 
