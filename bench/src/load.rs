@@ -63,6 +63,15 @@ impl Requests {
         }
     }
 
+    /// The first of them.
+    pub fn first(&self, count: usize) -> Requests {
+        Requests {
+            texts: Arc::new(self.texts.iter().take(count).cloned().collect()),
+            turn: Arc::default(),
+            ..self.clone()
+        }
+    }
+
     pub fn distinct(&self) -> usize {
         self.texts.len()
     }

@@ -14,11 +14,10 @@ mod upstream;
 
 use std::{collections::BTreeMap, env, error::Error, fs, process::ExitCode, time::Duration};
 
-use measure::Sample;
+use measure::{Memory, Sample};
 use report::Results;
 use rows::Row;
-use serde_json::json;
-use stage::{Filters, Stage};
+use stage::Stage;
 use testbed::envoy::{Envoy, wasm_path};
 
 const USUAL_ROUNDS: usize = 15;
@@ -53,6 +52,11 @@ async fn run() -> Result<bool, Box<dyn Error>> {
     println!("    signing tokens");
     let stage = Stage::start().await?;
     let rows = rows::rows(&stage.entra);
+    if env::var("BENCH_ONLY").is_ok_and(|only| only == "memory") {
+        let memory = memory(&stage, &rows).await?;
+        println!("{}", report::memory_table(&memory));
+        return Ok(true);
+    }
     println!("    starting Envoy");
     let envoy = stage.envoy(&rows::listeners()).await?;
     println!("    checking that each row measures what it says");
@@ -64,7 +68,7 @@ async fn run() -> Result<bool, Box<dyn Error>> {
         rounds,
         samples: sample(&envoy, &rows, rounds).await?,
         latencies: BTreeMap::new(),
-        memory: (0, 0),
+        memory: Memory::default(),
         machine: process::machine(),
         versions: versions()?,
     };
@@ -118,13 +122,9 @@ async fn measure_latencies(
     Ok(())
 }
 
-async fn memory(stage: &Stage, rows: &[Row]) -> Result<(u64, u64), Box<dyn Error>> {
+async fn memory(stage: &Stage, rows: &[Row]) -> Result<Memory, Box<dyn Error>> {
     let many = rows.iter().find(|row| row.name == "ours, many");
-    let requests = &many.ok_or("no such row")?.requests;
-    let cache = json!({"cache": {"entries": requests.distinct(), "ttl": "1h"}});
-    let without = measure::memory(stage, Filters::None, requests).await?;
-    let with = measure::memory(stage, Filters::Ours(cache), requests).await?;
-    Ok((without, with))
+    measure::memory(stage, &many.ok_or("no such row")?.requests).await
 }
 
 fn versions() -> Result<String, Box<dyn Error>> {

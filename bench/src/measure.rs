@@ -2,6 +2,7 @@
 
 use std::{error::Error, time::Duration};
 
+use serde_json::json;
 use testbed::envoy::Envoy;
 
 use crate::{
@@ -88,8 +89,34 @@ pub async fn latency(envoy: &Envoy, row: &Row, rate: f64, span: Duration) -> Out
     })
 }
 
-/// Resident memory of an Envoy of its own after it has seen every request on each worker: without filter, and with.
-pub async fn memory(stage: &Stage, filters: Filters, requests: &Requests) -> Outcome<u64> {
+/// Resident memory of an Envoy after it has seen requests on each worker, in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Memory {
+    pub without_filter: u64,
+    /// A filter that does nothing.
+    pub empty: u64,
+    /// Ours, and one token.
+    pub one: u64,
+    /// All tokens, half of them in each of two workers.
+    pub in_all: u64,
+    /// All tokens in each worker.
+    pub in_each: u64,
+}
+
+/// Each in an Envoy of its own.
+pub async fn memory(stage: &Stage, requests: &Requests) -> Outcome<Memory> {
+    let ours = || Filters::Ours(json!({"cache": {"entries": requests.distinct(), "ttl": "1h"}}));
+    let half = requests.first(requests.distinct() / WORKERS as usize);
+    Ok(Memory {
+        without_filter: resident(stage, Filters::None, requests).await?,
+        empty: resident(stage, Filters::Empty, requests).await?,
+        one: resident(stage, ours(), &requests.first(1)).await?,
+        in_all: resident(stage, ours(), &half).await?,
+        in_each: resident(stage, ours(), requests).await?,
+    })
+}
+
+async fn resident(stage: &Stage, filters: Filters, requests: &Requests) -> Outcome<u64> {
     let envoy = stage
         .envoy(&[Listener {
             name: "only",
