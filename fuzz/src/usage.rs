@@ -64,14 +64,7 @@ fn parsed(is_stream: bool, body: &[u8]) -> Option<Counts> {
     let text = std::str::from_utf8(body).ok()?;
     // Other ways to tell (messages, TGI, Groq), and names that are not spelt out.
     let others = [
-        "\\",
-        "cache_",
-        "details",
-        "message",
-        "x_groq",
-        "response",
-        "input_",
-        "output_",
+        "\\", "cache_", "details", "message", "x_groq", "response", "input_", "output_",
     ];
     if others.iter().any(|other| text.contains(other)) {
         return None;
