@@ -1,11 +1,14 @@
 //! Of one denial with several causes, the operator is told the cause and the caller is not.
 
+mod support;
+
 use entragate::audit;
 use entragate::decision::{CredentialLack, Denial, KeysLack, Unavailable};
 use entragate::policy::membership::GroupsLack;
 use entragate::revocation::{FeedLack, Ground};
 use entragate::time::Timestamp;
 use std::collections::BTreeSet;
+use support::*;
 
 /// Denials that look alike from outside, each with the words by which an operator knows its cause.
 fn alike() -> Vec<Vec<(Denial, &'static [&'static str])>> {
@@ -141,5 +144,23 @@ fn a_retry_is_offered_where_the_fault_is_ours_and_passes() {
         let ours = denial.facts().status == 502;
         let expected = (ours && !lasting).then_some(2);
         assert_eq!(denial.retry_after(), expected, "{denial:?}");
+    }
+}
+
+#[test]
+fn what_a_stranger_wrote_is_quoted_short_and_clean() {
+    let longest = "x".repeat(100);
+    for (written, shown) in [
+        ("HS256", "'HS256'".to_owned()),
+        ("", "''".to_owned()),
+        ("a\"b\\c\r\nd\u{e9}\0", "'a'b'c??d??'".to_owned()),
+        (&longest, format!("'{longest}'")),
+        (&format!("{longest}y"), format!("'{longest}...'")),
+    ] {
+        let mut bench = Bench::warm(&settings());
+        let code = bench.code(&ada().header("alg", written).build());
+        assert_eq!(code, "algorithm_not_allowed");
+        let reason = bench.audit()[0]["reason"].as_str().unwrap().to_owned();
+        assert!(reason.contains(&format!(" {shown} ")), "{reason}");
     }
 }
