@@ -2,7 +2,7 @@
 //! Hugging Face endpoints.
 //!
 //! The rooms: [`gate`] assembles; [`token`], [`keys`], [`revocation`], [`groups`], [`policy`], [`credential`],
-//! [`cache`] each do one part;
+//! [`cache`], [`sharing`] each do one part;
 //! [`decision`] names every outcome and [`reply`], [`audit`] and [`metrics`] show it; [`config`]
 //! makes the settings. Only `host` knows the host, and only wasm builds have it.
 
@@ -41,6 +41,7 @@ pub mod request;
 pub mod resource;
 pub mod revocation;
 pub mod secret;
+pub mod sharing;
 pub mod text;
 pub mod time;
 pub mod token;

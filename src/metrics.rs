@@ -49,16 +49,33 @@ pub const CACHE_MISSES: &str = "entragate.cache.misses";
 /// Counts tokens that had to make room for others.
 pub const CACHE_EVICTIONS: &str = "entragate.cache.evictions";
 
+/// How a fetch that VMs can share has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FetchOutcome {
+    Good,
+    Failed,
+    /// Another VM has made it, and its answer was taken over.
+    Shared,
+}
+
+impl FetchOutcome {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Failed => "failed",
+            Self::Shared => "shared",
+        }
+    }
+}
+
 /// Counts key fetches of an issuer by how they ended.
-pub fn key_fetch(issuer: &str, good: bool) -> String {
-    let outcome = if good { "good" } else { "failed" };
-    format!("entragate.key_fetches.{issuer}.{outcome}")
+pub fn key_fetch(issuer: &str, outcome: FetchOutcome) -> String {
+    format!("entragate.key_fetches.{issuer}.{}", outcome.name())
 }
 
 /// Counts fetches of the revocation feed by how they ended.
-pub fn revocation_fetch(good: bool) -> String {
-    let outcome = if good { "good" } else { "failed" };
-    format!("entragate.revocation_fetches.{outcome}")
+pub fn revocation_fetch(outcome: FetchOutcome) -> String {
+    format!("entragate.revocation_fetches.{}", outcome.name())
 }
 
 /// Counts look-ups of callers' groups by issuer and by how they ended.

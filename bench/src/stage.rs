@@ -87,8 +87,8 @@ impl Stage {
             .filter(|listener| matches!(listener.filters, Filters::Ours(_)));
         let fetches = ours.count() as u64 * u64::from(WORKERS);
         let fetched = async || {
-            let name = "wasmcustom.entragate.key_fetches.contoso.good";
-            envoy.stat(name).await.is_ok_and(|count| count >= fetches)
+            let got = envoy.keys_got("contoso").await;
+            got.is_ok_and(|count| count >= fetches)
         };
         let deadline = Duration::from_secs(60);
         wait::eventually(deadline, fetched)

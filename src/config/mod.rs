@@ -14,6 +14,7 @@ mod problem;
 mod proto;
 #[cfg(not(target_family = "wasm"))]
 pub(crate) mod schema;
+mod sealer;
 mod source;
 mod suggest;
 #[cfg(test)]
@@ -35,10 +36,12 @@ use crate::model::endpoint::Endpoints;
 use crate::policy::rule::Policy;
 use crate::reply::ReplyStyle;
 use crate::revocation;
+use crate::sharing::seal::Seal;
 use crate::token::bearer::Carrier;
 use crate::token::claim_path::ClaimPath;
 use crate::token::issuer::Issuer;
 use error::Findings;
+use sealer::Sealer;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -62,7 +65,10 @@ pub fn load_value(
 ) -> Result<Config, ConfigErrors> {
     let mut findings = Findings::default();
     let wire = node::read(value, &mut findings);
-    let compiled = wire.map(|wire| compile::compile(&wire, env, digest::of(value), &mut findings));
+    let sealer = Sealer::over(value);
+    let env = |name: &str| sealer.note(name, env(name));
+    let of_it = || (digest::of(value), sealer.seal());
+    let compiled = wire.map(|wire| compile::compile(&wire, &env, &of_it, &mut findings));
     match compiled {
         Some(Ok(config)) if findings.is_empty() => Ok(config),
         _ => Err(findings.into_errors()),
@@ -97,6 +103,8 @@ pub struct Config {
     /// First 16 hexadecimal digits of the SHA-256 of the configuration without its secrets: tells
     /// in an audit record which policy decided.
     pub digest: String,
+    /// Seals what the VMs of this configuration share, its secrets included.
+    pub seal: Seal,
 }
 
 impl Config {

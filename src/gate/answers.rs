@@ -1,6 +1,7 @@
 //! What goes out to other services, and what their answers change: each belongs to something by its
 //! ticket.
 
+use super::shared::Thing;
 use super::waiting::Awaited;
 use super::{Call, Gate, Notice};
 use crate::callout::{Answer, Callout};
@@ -11,7 +12,7 @@ use crate::export;
 use crate::groups::{LookupId, Lookups};
 use crate::keys::refresh::Attempt;
 use crate::keys::ring::{self, Fetch, Stage};
-use crate::metrics;
+use crate::metrics::{self, FetchOutcome};
 use crate::revocation;
 use crate::time::Timestamp;
 use log::Level;
@@ -39,6 +40,33 @@ pub enum Ticket {
         id: LookupId,
         part: usize,
     },
+}
+
+/// Who has made a fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    Own,
+    /// Another VM, whose answer we have taken over.
+    Shared,
+}
+
+impl Origin {
+    /// How a fetch has ended, for its counter.
+    fn outcome(self, good: bool) -> FetchOutcome {
+        match (self, good) {
+            (_, false) => FetchOutcome::Failed,
+            (Self::Own, true) => FetchOutcome::Good,
+            (Self::Shared, true) => FetchOutcome::Shared,
+        }
+    }
+
+    /// News are told by whoever has them first.
+    fn level(self) -> Level {
+        match self {
+            Self::Own => Level::Info,
+            Self::Shared => Level::Debug,
+        }
+    }
 }
 
 impl Call {
@@ -116,7 +144,7 @@ impl Gate {
             let fetch = self.leases.refused(auth.as_ref(), now);
             self.calls.extend(fetch.map(Call::for_lease));
         }
-        let awaited: Vec<Awaited> = match ticket {
+        let awaited = match ticket {
             Ticket::Keys {
                 ring,
                 stage,
@@ -145,6 +173,11 @@ impl Gate {
                 awaited.into_iter().collect()
             }
         };
+        self.wake(awaited);
+    }
+
+    /// Those who wait for that are to be judged anew.
+    pub(super) fn wake(&mut self, awaited: impl IntoIterator<Item = Awaited>) {
         for awaited in awaited {
             self.wakeups.extend(self.waiting.waiting_for(awaited));
         }
@@ -159,10 +192,25 @@ impl Gate {
         answer: Answer,
         now: Timestamp,
     ) -> Option<Awaited> {
-        let progress = self
-            .rings
-            .get_mut(index)?
-            .answered(stage, attempt, answer, now);
+        let thing = Thing::Keys(index);
+        self.sharing.keep(thing, attempt, &answer);
+        let ring = self.rings.get_mut(index)?;
+        let progress = ring.answered(stage, attempt, answer, now);
+        match &progress {
+            ring::Progress::Next(_) | ring::Progress::Late => {}
+            ring::Progress::Renewed { .. } => self.sharing.ended(thing, attempt, true, now),
+            ring::Progress::Failed(_) => self.sharing.ended(thing, attempt, false, now),
+        }
+        self.keys_progressed(index, progress, Origin::Own)
+    }
+
+    /// Who waits for that is to be woken.
+    pub(super) fn keys_progressed(
+        &mut self,
+        index: usize,
+        progress: ring::Progress,
+        origin: Origin,
+    ) -> Option<Awaited> {
         let issuer = self.config.issuers.get(index);
         let issuer = issuer.map_or("", |issuer| &issuer.name);
         let (good, level, text) = match progress {
@@ -177,7 +225,7 @@ impl Gate {
                 }
                 let change = if dropped { ", an old one is gone" } else { "" };
                 let text = format!("issuer {issuer}: {keys} usable keys{change}");
-                (true, Level::Info, text)
+                (true, origin.level(), text)
             }
             ring::Progress::Failed(error) => {
                 let text = format!(
@@ -187,8 +235,10 @@ impl Gate {
                 (false, Level::Warn, text)
             }
         };
-        self.notices
-            .push(Notice::Count(metrics::key_fetch(issuer, good)));
+        self.notices.push(Notice::Count(metrics::key_fetch(
+            issuer,
+            origin.outcome(good),
+        )));
         self.notices.push(Notice::Log(level, text));
         Some(Awaited::Keys(index))
     }
@@ -199,12 +249,30 @@ impl Gate {
         answer: Answer,
         now: Timestamp,
     ) -> Option<Awaited> {
+        self.sharing.keep(Thing::Feed, attempt, &answer);
         let progress = self.revocation.as_mut()?.answered(attempt, answer, now);
+        match progress {
+            revocation::Progress::Late => {}
+            revocation::Progress::Renewed { .. } => {
+                self.sharing.ended(Thing::Feed, attempt, true, now);
+            }
+            revocation::Progress::Failed(_) => {
+                self.sharing.ended(Thing::Feed, attempt, false, now);
+            }
+        }
+        self.feed_progressed(progress, Origin::Own)
+    }
+
+    pub(super) fn feed_progressed(
+        &mut self,
+        progress: revocation::Progress,
+        origin: Origin,
+    ) -> Option<Awaited> {
         let (good, log) = match progress {
             revocation::Progress::Late => return None,
             revocation::Progress::Renewed { entries, changed } => {
                 let text = format!("the revocation feed has {entries} entries");
-                (true, changed.then_some(Notice::Log(Level::Info, text)))
+                (true, changed.then_some(Notice::Log(origin.level(), text)))
             }
             revocation::Progress::Failed(error) => {
                 let text = format!(
@@ -214,7 +282,7 @@ impl Gate {
                 (false, Some(Notice::Log(Level::Warn, text)))
             }
         };
-        let count = Notice::Count(metrics::revocation_fetch(good));
+        let count = Notice::Count(metrics::revocation_fetch(origin.outcome(good)));
         self.notices.extend([count].into_iter().chain(log));
         Some(Awaited::Revocation)
     }

@@ -15,6 +15,7 @@ mod inspect;
 mod judge;
 mod look;
 mod response;
+mod shared;
 mod tokens;
 mod trace;
 mod waiting;
@@ -45,6 +46,7 @@ pub use answers::Ticket;
 use inspect::{Inspections, Received};
 use judge::{Judgement, Patience, Signed};
 use response::Response;
+use shared::Sharing;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use waiting::{Asked, WaitingRoom};
@@ -120,6 +122,7 @@ pub struct Gate {
     waiting: WaitingRoom,
     inspections: Inspections,
     cache: TokenCache,
+    sharing: Sharing,
     calls: Vec<Call>,
     wakeups: Vec<StreamId>,
     notices: Vec<Notice>,
@@ -167,6 +170,7 @@ impl Gate {
             rings,
             exchanges: HashMap::new(),
             inspections: Inspections::default(),
+            sharing: Sharing::default(),
             calls: Vec::new(),
             wakeups: Vec::new(),
             notices: Vec::new(),

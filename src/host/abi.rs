@@ -9,6 +9,8 @@ use crate::time::Timestamp;
 use std::ptr::null_mut;
 
 pub const OK: u32 = 0;
+pub const NOT_FOUND: u32 = 1;
+pub const CAS_MISMATCH: u32 = 8;
 pub const INTERNAL_FAILURE: u32 = 10;
 
 #[derive(Clone, Copy)]
@@ -94,6 +96,20 @@ unsafe extern "C" {
         argument_size: usize,
         data: *mut *mut u8,
         size: *mut usize,
+    ) -> u32;
+    fn proxy_get_shared_data(
+        name: *const u8,
+        name_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+        cas: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(
+        name: *const u8,
+        name_size: usize,
+        data: *const u8,
+        size: usize,
+        cas: u32,
     ) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
@@ -271,6 +287,28 @@ pub fn call_foreign(name: &str, argument: &[u8]) -> Option<Vec<u8>> {
         // SAFETY: pointers and sizes describe live buffers; the host writes data and size, or neither.
         unsafe { proxy_call_foreign_function(text, name.len(), bytes, argument.len(), data, size) }
     })
+}
+
+/// What stands under a name in the data that all VMs of our `vm_id` share, and its `cas`. `Err`: the
+/// host's status. Some hosts abort: ask only one that is known to have it.
+pub fn shared_data(name: &str) -> Result<Option<(Vec<u8>, u32)>, u32> {
+    let (mut cas, mut status) = (0, OK);
+    let value = owned(|data, size| {
+        // SAFETY: pointer and size describe a live text; the host writes data, size and cas, or nothing.
+        status = unsafe { proxy_get_shared_data(name.as_ptr(), name.len(), data, size, &mut cas) };
+        status
+    });
+    match (status, value) {
+        (OK, Some(value)) => Ok(Some((value, cas))),
+        (NOT_FOUND, _) => Ok(None),
+        (status, _) => Err(status),
+    }
+}
+
+/// Puts bytes under a name of the shared data; the host's status.
+pub fn set_shared_data(name: &str, value: &[u8], cas: u32) -> u32 {
+    // SAFETY: pointers and sizes describe live bytes.
+    unsafe { proxy_set_shared_data(name.as_ptr(), name.len(), value.as_ptr(), value.len(), cas) }
 }
 
 /// Follows an `on_done` that was false. Some hosts abort on it.

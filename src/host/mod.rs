@@ -4,7 +4,7 @@
 //! `abi` makes the host calls, `root`, `http` and `response` receive the callbacks, `request` reads what
 //! came, `calls` makes callouts, `effects` carries out, `meters` keeps the host's metrics, `crypto` asks the
 //! host about signatures. `kind` says which host it is, and `alone` is how requests wait on nginx.
-//! `memory` wipes what is freed.
+//! `shared` is what workers share. `memory` wipes what is freed.
 
 mod abi;
 mod alone;
@@ -20,6 +20,7 @@ mod meters;
 mod request;
 mod response;
 mod root;
+mod shared;
 
 use crate::gate::Gate;
 use proxy_wasm::traits::RootContext;
@@ -29,7 +30,7 @@ use std::rc::Rc;
 
 /// The gate of one plugin in one VM; `None` before a valid configuration came, and then everything
 /// is denied. Borrows are short and never held across a host call, since the host may call back; but
-/// for `verify_signature`, which calls back for memory only.
+/// for `verify_signature` and shared data, which call back for memory only.
 type Shared = Rc<RefCell<Option<Gate>>>;
 
 proxy_wasm::main! {{

@@ -12,6 +12,7 @@ use super::http::Http;
 use super::kind::{Kind, kind};
 use super::meters::{self, Gauges};
 use super::response;
+use super::shared::HostData;
 use crate::callout::Answer;
 use crate::config;
 use crate::gate::{Gate, StreamId, Ticket};
@@ -58,7 +59,10 @@ impl Root {
     fn settle(&mut self) {
         loop {
             let (wanted, wakeups, notices) = match self.gate.borrow_mut().as_mut() {
-                Some(gate) => (gate.take_calls(), gate.take_wakeups(), gate.take_notices()),
+                Some(gate) => {
+                    gate.share(abi::now(), &HostData);
+                    (gate.take_calls(), gate.take_wakeups(), gate.take_notices())
+                }
                 None => return,
             };
             effects::tell(notices);
@@ -170,7 +174,16 @@ impl RootContext for Root {
                     log::Level::Info,
                     &format!("configuration accepted: {summary}"),
                 );
-                let mut gate = Gate::new(config, abi::now());
+                let now = abi::now();
+                let mut gate = Gate::new(config, now);
+                match kind() {
+                    Kind::Envoy => {
+                        let vm_id = abi::property(&["plugin_vm_id"]).unwrap_or_default();
+                        gate.join(&vm_id, Some(&HostData), now);
+                    }
+                    // Shared data that is not set up aborts the filter there.
+                    Kind::Nginx => gate.join(&[], None, now),
+                }
                 if kind() == Kind::Nginx {
                     gate.expect_no_bodies();
                     abi::log(log::Level::Info, NO_BODIES);
@@ -227,6 +240,7 @@ impl Context for Root {
             let now = abi::now();
             if let Some(gate) = self.gate.borrow_mut().as_mut() {
                 gate.close(now);
+                gate.leave(now, &HostData);
             }
             self.settle();
             self.owes_done = !self.is_closed();

@@ -61,6 +61,17 @@ pub enum Demand {
     Cooling { until: Timestamp },
 }
 
+/// What stands in the way of fetching again, as one VM tells others that would fetch the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Setback {
+    /// Failures in a row.
+    pub failures: u32,
+    /// After a failure, the next background fetch.
+    pub retry_at: Option<Timestamp>,
+    /// The earliest next fetch out of turn.
+    pub cooldown_until: Option<Timestamp>,
+}
+
 /// Whether the last good answer may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
@@ -179,6 +190,53 @@ impl Refresh {
     pub fn is_under_way(&self, attempt: Attempt) -> bool {
         self.in_flight
             .is_some_and(|current| current.attempt == attempt)
+    }
+
+    /// Whether that fetch was asked for out of turn.
+    pub fn is_demanded(&self, attempt: Attempt) -> bool {
+        self.in_flight
+            .is_some_and(|current| current.attempt == attempt && current.demanded)
+    }
+
+    /// That fetch was held back, and goes out only now: from now on its time counts.
+    pub fn sent(&mut self, attempt: Attempt, now: Timestamp) {
+        if let Some(current) = &mut self.in_flight
+            && current.attempt == attempt
+        {
+            current.started = now;
+        }
+    }
+
+    /// Begins a fetch whose answer another has, unless one of ours is under way.
+    pub fn take_over(&mut self, now: Timestamp) -> Option<Attempt> {
+        self.in_flight.is_none().then(|| self.begin(now, false))
+    }
+
+    /// What others should know who would fetch the same.
+    pub fn setback(&self) -> Setback {
+        Setback {
+            failures: self.failures,
+            retry_at: (self.failures > 0).then_some(self.next_fetch),
+            cooldown_until: self.cooldown_until,
+        }
+    }
+
+    /// That fetch is not made, since another was in vain just now: what holds for that one holds for
+    /// us. False: it is no longer under way.
+    pub fn stand_down(&mut self, attempt: Attempt, other: Setback, now: Timestamp) -> bool {
+        if !self.is_under_way(attempt) {
+            return false;
+        }
+        self.in_flight = None;
+        let latest = now.plus(self.schedule.cooldown.max(FIRST_RETRY));
+        let bounded = |time: Timestamp| time.min(latest);
+        let cooldown_until = other.cooldown_until.map(bounded);
+        self.cooldown_until = self.cooldown_until.max(cooldown_until);
+        if let Some(retry_at) = other.retry_at {
+            self.failures = self.failures.max(other.failures);
+            self.next_fetch = self.next_fetch.max(bounded(retry_at));
+        }
+        true
     }
 
     fn begin(&mut self, now: Timestamp, demanded: bool) -> Attempt {

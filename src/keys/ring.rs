@@ -3,7 +3,7 @@
 
 use super::jwk::Key;
 use super::keyset::{KeySet, KeySetError, Lookup};
-use super::refresh::{Attempt, Demand, Freshness, Refresh};
+use super::refresh::{Attempt, Demand, Freshness, Refresh, Setback};
 use super::source::KeySource;
 use crate::callout::{Answer, Callout, CalloutError, Target, UriError};
 use crate::decision::KeysLack;
@@ -135,6 +135,53 @@ impl KeyRing {
     /// When they were last fetched well; never, where they stand in the configuration.
     pub fn fetched(&self) -> Option<Timestamp> {
         self.refresh.as_ref()?.last_good()
+    }
+
+    /// When they are fetched; `None`: they stand in the configuration.
+    pub fn refresh(&self) -> Option<&Refresh> {
+        self.refresh.as_ref()
+    }
+
+    /// That fetch was held back, and goes out only now.
+    pub fn sent(&mut self, attempt: Attempt, now: Timestamp) {
+        if let Some(refresh) = &mut self.refresh {
+            refresh.sent(attempt, now);
+        }
+    }
+
+    /// Begins a fetch whose answers another has.
+    pub fn take_over(&mut self, now: Timestamp) -> Option<Attempt> {
+        self.refresh.as_mut()?.take_over(now)
+    }
+
+    /// That fetch is not made, since another was in vain just now. False: it is not under way.
+    pub fn stand_down(&mut self, attempt: Attempt, other: Setback, now: Timestamp) -> bool {
+        let refresh = self.refresh.as_mut();
+        refresh.is_some_and(|refresh| refresh.stand_down(attempt, other, now))
+    }
+
+    /// Takes in the answers to all calls of a fetch that another has made. They count from when they
+    /// came there.
+    pub fn taken_over(
+        &mut self,
+        attempt: Attempt,
+        bodies: Vec<Vec<u8>>,
+        at: Timestamp,
+    ) -> Progress {
+        let mut stage = match &self.source {
+            KeySource::Discovery { .. } => Stage::Discovery,
+            KeySource::Uri { .. } | KeySource::Inline(_) => Stage::Keys,
+        };
+        for body in bodies {
+            let status = 200;
+            let answer = Answer::Response { status, body };
+            match self.answered(stage, attempt, answer, at) {
+                Progress::Next(next) => stage = next.stage,
+                progress => return progress,
+            }
+        }
+        let incomplete = Answer::Failed(CalloutError::Interrupted);
+        self.answered(stage, attempt, incomplete, at)
     }
 
     /// A background fetch to begin now.

@@ -6,7 +6,7 @@ mod list;
 
 use crate::callout::{Answer, Callout, CalloutError, Target};
 use crate::credential::auth::Auth;
-use crate::keys::refresh::{Attempt, Freshness, Refresh, Schedule};
+use crate::keys::refresh::{Attempt, Freshness, Refresh, Schedule, Setback};
 use crate::time::Timestamp;
 use crate::token::claims::Claims;
 pub use list::{Ground, List, ListError};
@@ -131,6 +131,28 @@ impl Revocation {
     /// When it was last fetched well.
     pub fn fetched(&self) -> Option<Timestamp> {
         self.refresh.last_good()
+    }
+
+    /// When it is fetched.
+    pub fn refresh(&self) -> &Refresh {
+        &self.refresh
+    }
+
+    /// That fetch was held back, and goes out only now.
+    pub fn sent(&mut self, attempt: Attempt, now: Timestamp) {
+        self.refresh.sent(attempt, now);
+    }
+
+    /// Begins a fetch whose answer another has.
+    pub fn take_over(&mut self, now: Timestamp) -> Option<Attempt> {
+        self.refresh.take_over(now)
+    }
+
+    /// That fetch is not made, since another was in vain just now. False: it is not under way.
+    pub fn stand_down(&mut self, attempt: Attempt, other: Setback, now: Timestamp) -> bool {
+        let stands_down = self.refresh.stand_down(attempt, other, now);
+        self.tried |= stands_down;
+        stands_down
     }
 
     /// How its fetches authenticate.

@@ -232,6 +232,16 @@ impl Envoy {
         Ok(stats.get(name).copied().unwrap_or_else(below))
     }
 
+    /// How often a VM of the filter has got an issuer's keys: by a fetch of its own, or from the one that fetched.
+    pub async fn keys_got(&self, issuer: &str) -> Result<u64, EnvoyError> {
+        let stats = self.stats().await?;
+        let counted = |outcome| {
+            let name = format!("wasmcustom.entragate.key_fetches.{issuer}.{outcome}");
+            stats.get(&name).copied().unwrap_or_default()
+        };
+        Ok(counted("good") + counted("shared"))
+    }
+
     /// The statistics in Prometheus' text format.
     pub async fn prometheus(&self) -> Result<String, EnvoyError> {
         admin::get(self.admin, "/stats/prometheus").await

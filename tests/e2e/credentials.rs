@@ -194,7 +194,7 @@ async fn a_value_that_the_endpoint_refuses_is_polled_early_but_not_all_the_time(
     wait_until(
         "worker and main thread have keys and credential",
         || async {
-            stat(&gateway, "key_fetches.contoso.good").await >= 2
+            gateway.envoy.keys_got("contoso").await.unwrap_or_default() >= 2
                 && stat(&gateway, "credential_fetches.hf-vault.good").await >= 2
         },
     )

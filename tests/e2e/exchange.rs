@@ -67,10 +67,7 @@ pub async fn exchanging(lifetime: u64, change: Value) -> (Gateway, Stub) {
     let gateway = Gateway::cold(entra, exchange(&endpoint, change)).await;
     gateway.hf.set_accepted(Vec::<String>::new());
     endpoint.answer(TOKEN_PATH, issue(gateway.hf.clone(), lifetime));
-    wait_until("worker and main thread have keys", || async {
-        stat(&gateway, "key_fetches.contoso.good").await >= 2
-    })
-    .await;
+    gateway.wait_for_vms_with_keys(2).await;
     (gateway, endpoint)
 }
 

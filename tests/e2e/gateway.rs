@@ -48,13 +48,15 @@ impl Gateway {
         }
     }
 
-    /// Both workers and the main thread fetch for themselves.
+    /// Both workers and the main thread.
     async fn wait_for_keys(&self) {
-        let fetched = || async {
-            let name = "wasmcustom.entragate.key_fetches.contoso.good";
-            self.envoy.stat(name).await.unwrap() >= 3
-        };
-        wait_until("every worker has keys", fetched).await;
+        self.wait_for_vms_with_keys(3).await;
+    }
+
+    /// Every worker has a VM, and so has the main thread.
+    pub async fn wait_for_vms_with_keys(&self, vms: u64) {
+        let got = || async { self.envoy.keys_got("contoso").await.unwrap_or_default() >= vms };
+        wait_until("every VM has keys", got).await;
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {

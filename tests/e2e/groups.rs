@@ -84,11 +84,7 @@ fn for_group() -> Value {
 async fn one_worker(change: impl FnOnce(EnvoyConfig) -> EnvoyConfig) -> Gateway {
     let entra = Entra::start().await.unwrap();
     let gateway = Gateway::cold(entra, |config| change(config.concurrency(1))).await;
-    let fetched = "wasmcustom.entragate.key_fetches.contoso.good";
-    wait_until("the worker and the main thread have keys", || async {
-        gateway.envoy.stat(fetched).await.unwrap_or_default() >= 2
-    })
-    .await;
+    gateway.wait_for_vms_with_keys(2).await;
     gateway
 }
 

@@ -129,8 +129,8 @@ async fn known_keys_go_on_through_every_kind_of_outage() {
         gateway.entra.set_fault(fault);
         let name = "wasmcustom.entragate.key_fetches.contoso.failed";
         let before = gateway.envoy.stat(name).await.unwrap();
-        let failed = || async { gateway.envoy.stat(name).await.unwrap() >= before + 3 };
-        wait_until("fetches have failed", failed).await;
+        let failed = || async { gateway.envoy.stat(name).await.unwrap() > before };
+        wait_until("a fetch has failed", failed).await;
         for _ in 0..6 {
             assert_eq!(gateway.chat(&token).await.status(), 200, "{fault:?}");
         }
@@ -145,7 +145,7 @@ async fn known_keys_go_on_through_every_kind_of_outage() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_thousand_unknown_kids_cost_a_fetch_per_worker() {
+async fn ten_thousand_unknown_kids_cost_one_fetch() {
     let gateway = Gateway::start().await;
     let before = gateway.entra.jwks_requests();
     let genuine = gateway.token(Persona::Ada);
@@ -169,10 +169,7 @@ async fn ten_thousand_unknown_kids_cost_a_fetch_per_worker() {
         task.await.unwrap();
     }
     let fetches = gateway.entra.jwks_requests() - before;
-    assert!(
-        fetches <= 2,
-        "one cooldown, two workers, but {fetches} fetches"
-    );
+    assert_eq!(fetches, 1, "one cooldown, whatever the number of workers");
     assert_eq!(gateway.chat(&genuine).await.status(), 200);
 }
 
@@ -215,10 +212,7 @@ async fn another_provider_beside_entra_is_found_by_discovery() {
         config.upstream("keycloak", keycloak.addr(), keycloak.is_tls())
     })
     .await;
-    let fetched = || async {
-        let name = "wasmcustom.entragate.key_fetches.realm.good";
-        gateway.envoy.stat(name).await.unwrap() >= 3
-    };
+    let fetched = || async { gateway.envoy.keys_got("realm").await.unwrap_or_default() >= 3 };
     wait_until("every worker has the realm's keys", fetched).await;
     let kim = Token::of(Persona::Kim).claim("realm_access", json!({"roles": ["Model.Query"]}));
     let response = gateway.chat(&gateway.mint(kim)).await;

@@ -26,6 +26,7 @@ mod models;
 mod oci;
 mod records;
 mod revocation;
+mod sharing;
 mod signatures;
 mod smuggling;
 mod trap;

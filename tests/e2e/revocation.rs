@@ -67,7 +67,7 @@ async fn a_revocation_takes_effect_within_refresh_through_garbage_too() {
         let name = "wasmcustom.entragate.revocation_fetches.failed";
         let before = gateway.envoy.stat(name).await.unwrap_or_default();
         wait_until("garbage has come", || async {
-            gateway.envoy.stat(name).await.unwrap_or_default() >= before + 3
+            gateway.envoy.stat(name).await.unwrap_or_default() > before
         })
         .await;
         assert_eq!(gateway.chat(&token).await.status(), 401, "{garbage}");

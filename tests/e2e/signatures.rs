@@ -44,11 +44,7 @@ impl Gateway {
     async fn with_crypto(crypto: &str, ttl: &str) -> Self {
         let entra = Entra::start().await.unwrap();
         let gateway = Self::cold(entra, |config| settings(config, crypto, ttl)).await;
-        let fetched = || async {
-            let name = "wasmcustom.entragate.key_fetches.contoso.good";
-            gateway.envoy.stat(name).await.unwrap() >= 2
-        };
-        wait_until("the worker has keys", fetched).await;
+        gateway.wait_for_vms_with_keys(2).await;
         gateway
     }
 

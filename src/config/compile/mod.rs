@@ -35,6 +35,7 @@ pub(super) use {
 use super::error::{Findings, Reported};
 use super::wire;
 use super::{Config, path};
+use crate::sharing::seal::Seal;
 
 /// The environment of the VM.
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -43,7 +44,7 @@ pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 pub(super) fn compile(
     wire: &wire::Config,
     env: Environment<'_>,
-    digest: String,
+    identity: &dyn Fn() -> (String, Seal),
     findings: &mut Findings,
 ) -> Result<Config, Reported> {
     let mut auths = auth::Auths::new(env);
@@ -70,6 +71,8 @@ pub(super) fn compile(
     let (issuers, sources): (Vec<_>, Vec<_>) = issuers?.into_iter().unzip();
     let (credentials, policy) = (credentials?, policy?);
     reach::check(&policy, &issuers, &credentials, wire, findings)?;
+    // By now all secrets have been read.
+    let (digest, seal) = identity();
     Ok(Config {
         issuers,
         sources,
@@ -90,6 +93,7 @@ pub(super) fn compile(
         usage: wire.usage.unwrap_or(true),
         crypto: token::crypto(wire.crypto),
         digest,
+        seal,
     })
 }
 

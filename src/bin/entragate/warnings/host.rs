@@ -47,8 +47,8 @@ fn plugin(plugin: &Value, warnings: &mut Vec<Warning>) {
     }
     let vm_id = field(plugin, "vm_config").and_then(|vm| field(vm, "vm_id"));
     if vm_id.and_then(Value::as_str).unwrap_or_default().is_empty() {
-        let text = "is empty, so what workers share is shared with every other plugin that has none; \
-                    name one that nobody else has";
+        let text = "is empty, so each worker fetches keys and the revocation feed for itself; name one \
+                    that nobody else has";
         warnings.push(Warning::new("vm_config.vm_id", text));
     }
 }

@@ -1,0 +1,295 @@
+//! One fetch for all VMs: what fetches keys or the revocation feed passes here before it goes out, and
+//! is held back where another VM fetches the same, or has. Credentials and tokens of our own are not
+//! shared: a copy in the host's memory could not be wiped.
+
+use super::answers::{Origin, Ticket};
+use super::waiting::Awaited;
+use super::{Call, Gate, Notice};
+use crate::callout::Answer;
+use crate::keys::refresh::{Attempt, Refresh, Setback};
+use crate::keys::ring::KeyRing;
+use crate::sharing::{Outcome, Published, SharedData, Topic, Unavailable, Verdict};
+use crate::time::Timestamp;
+use log::Level;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+
+/// Each thing that is fetched, where fetches are shared.
+#[derive(Debug, Default)]
+pub struct Sharing(Vec<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    thing: Thing,
+    topic: Topic,
+    /// Begun as far as we are concerned, while another fetches.
+    held: Option<Call>,
+    /// Our fetch, for all.
+    led: Option<Led>,
+}
+
+#[derive(Debug)]
+struct Led {
+    attempt: Attempt,
+    /// The good answers so far.
+    bodies: Vec<Vec<u8>>,
+    /// Whether it has ended well, and when.
+    ended: Option<(bool, Timestamp)>,
+}
+
+/// What can be shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thing {
+    /// The keys of that ring.
+    Keys(usize),
+    Feed,
+}
+
+impl Thing {
+    fn fetched_by(ticket: Ticket) -> Option<(Self, Attempt)> {
+        match ticket {
+            Ticket::Keys { ring, attempt, .. } => Some((Self::Keys(ring), attempt)),
+            Ticket::Revocation(attempt) => Some((Self::Feed, attempt)),
+            Ticket::Export(_)
+            | Ticket::Lease { .. }
+            | Ticket::Credential(_)
+            | Ticket::Groups { .. } => None,
+        }
+    }
+
+    /// What the VMs of one configuration call it.
+    fn name(self) -> String {
+        match self {
+            Self::Keys(ring) => format!("keys/{ring}"),
+            Self::Feed => "revocation".to_owned(),
+        }
+    }
+
+    fn awaited(self) -> Awaited {
+        match self {
+            Self::Keys(ring) => Awaited::Keys(ring),
+            Self::Feed => Awaited::Revocation,
+        }
+    }
+}
+
+impl Sharing {
+    /// The good answer to a call of a fetch of ours is kept for the others.
+    pub(super) fn keep(&mut self, thing: Thing, attempt: Attempt, answer: &Answer) {
+        if let Some(led) = self.led(thing, attempt)
+            && let Answer::Response { status: 200, body } = answer
+        {
+            led.bodies.push(body.clone());
+        }
+    }
+
+    /// A fetch of ours has ended.
+    pub(super) fn ended(&mut self, thing: Thing, attempt: Attempt, good: bool, now: Timestamp) {
+        if let Some(led) = self.led(thing, attempt) {
+            led.ended = Some((good, now));
+        }
+    }
+
+    fn led(&mut self, thing: Thing, attempt: Attempt) -> Option<&mut Led> {
+        let shared = self.0.iter_mut().find(|shared| shared.thing == thing)?;
+        shared.led.as_mut().filter(|led| led.attempt == attempt)
+    }
+}
+
+impl Gate {
+    /// From now on fetches are shared with the other VMs of that `vm_id`, by [`Gate::share`]. `data`:
+    /// none where the host is known to have none.
+    pub fn join(&mut self, vm_id: &[u8], data: Option<&dyn SharedData>, now: Timestamp) {
+        let fetched = |(index, ring): (usize, &KeyRing)| ring.refresh().map(|_| Thing::Keys(index));
+        let keys = self.rings.iter().enumerate().filter_map(fetched);
+        let feed = self.revocation.as_ref().map(|_| Thing::Feed);
+        let things: Vec<_> = keys.chain(feed).collect();
+        if things.is_empty() {
+            return;
+        }
+        let why_not = match data {
+            None => "this host has no shared data for it",
+            Some(_) if vm_id.is_empty() => "its vm_id is empty; give it one that nobody else has",
+            Some(data) => match self.topics(things, now, data) {
+                Ok(shared) => {
+                    self.sharing = Sharing(shared);
+                    return;
+                }
+                Err(Unavailable) => "the host refuses it shared data",
+            },
+        };
+        let text =
+            format!("each worker fetches keys and the revocation feed for itself: {why_not}");
+        self.notices.push(Notice::Log(Level::Info, text));
+    }
+
+    fn topics(
+        &self,
+        things: Vec<Thing>,
+        now: Timestamp,
+        data: &dyn SharedData,
+    ) -> Result<Vec<Shared>, Unavailable> {
+        // Keyed at random by the standard library: another in each VM.
+        let me = RandomState::new().hash_one("VM");
+        let join = |thing: Thing| {
+            let topic = Topic::join(&thing.name(), me, &self.config.seal, now, data)?;
+            Ok(Shared {
+                thing,
+                topic,
+                held: None,
+                led: None,
+            })
+        };
+        things.into_iter().map(join).collect()
+    }
+
+    /// Settles with the other VMs who fetches what; to be called before [`Gate::take_calls`], each time.
+    pub fn share(&mut self, now: Timestamp, data: &dyn SharedData) {
+        let mut sharing = std::mem::take(&mut self.sharing);
+        for shared in &mut sharing.0 {
+            self.hold_back(shared);
+            self.go_on(shared, now, data);
+            self.settle(shared, now, data);
+        }
+        self.sharing = sharing;
+    }
+
+    /// The plugin goes, and what it shares with it.
+    pub fn leave(&mut self, now: Timestamp, data: &dyn SharedData) {
+        for shared in std::mem::take(&mut self.sharing).0 {
+            shared.topic.leave(now, data);
+        }
+    }
+
+    /// Holds back a fetch that has not been settled yet.
+    fn hold_back(&mut self, shared: &mut Shared) {
+        let led = shared.led.as_ref().map(|led| led.attempt);
+        let is_new = |call: &mut Call| {
+            Thing::fetched_by(call.ticket)
+                .is_some_and(|(thing, attempt)| thing == shared.thing && led != Some(attempt))
+        };
+        // One at most: each thing has a single fetch in flight.
+        if let Some(call) = self.calls.extract_if(.., is_new).last() {
+            shared.held = Some(call);
+        }
+    }
+
+    /// Goes on with a fetch of ours, or tells how it has ended.
+    fn go_on(&mut self, shared: &mut Shared, now: Timestamp, data: &dyn SharedData) {
+        let Some(led) = &mut shared.led else { return };
+        let Some(refresh) = self.refresh(shared.thing) else {
+            return;
+        };
+        let setback = refresh.setback();
+        let outcome = match led.ended {
+            Some((true, at)) => {
+                let bodies = std::mem::take(&mut led.bodies);
+                Outcome::Good(Published { at, bodies }, setback)
+            }
+            None if refresh.is_under_way(led.attempt) => {
+                shared.topic.renew(now, data);
+                return;
+            }
+            // Without an end it was given up.
+            Some((false, _)) | None => Outcome::Failed(setback),
+        };
+        shared.topic.end(outcome, now, data);
+        shared.led = None;
+    }
+
+    /// Lets a fetch go out, or takes over what others have found.
+    fn settle(&mut self, shared: &mut Shared, now: Timestamp, data: &dyn SharedData) {
+        let Some(call) = shared.held.take() else {
+            if shared.led.is_none()
+                && let Some(published) = shared.topic.look(now, data)
+                && let Some(attempt) = self.begin_take_over(shared.thing, now)
+            {
+                self.take_over(shared.thing, attempt, published, now);
+            }
+            return;
+        };
+        let Some((thing, attempt)) = Thing::fetched_by(call.ticket) else {
+            return;
+        };
+        let refresh = self.refresh(thing);
+        let Some(refresh) = refresh.filter(|refresh| refresh.is_under_way(attempt)) else {
+            return;
+        };
+        match shared.topic.ask(refresh.is_demanded(attempt), now, data) {
+            Verdict::Fetch => {
+                self.sent(thing, attempt, now);
+                shared.led = Some(Led {
+                    attempt,
+                    bodies: Vec::new(),
+                    ended: None,
+                });
+                self.calls.push(call);
+            }
+            Verdict::Wait => shared.held = Some(call),
+            Verdict::TakeOver(published) => self.take_over(thing, attempt, published, now),
+            Verdict::StandDown(setback) => self.stand_down(thing, attempt, setback, now),
+        }
+    }
+
+    fn refresh(&self, thing: Thing) -> Option<&Refresh> {
+        match thing {
+            Thing::Keys(ring) => self.rings.get(ring)?.refresh(),
+            Thing::Feed => Some(self.revocation.as_ref()?.refresh()),
+        }
+    }
+
+    fn sent(&mut self, thing: Thing, attempt: Attempt, now: Timestamp) {
+        match (thing, &mut self.revocation) {
+            (Thing::Keys(ring), _) => {
+                let ring = self.rings.get_mut(ring);
+                ring.into_iter().for_each(|ring| ring.sent(attempt, now));
+            }
+            (Thing::Feed, feed) => feed.iter_mut().for_each(|feed| feed.sent(attempt, now)),
+        }
+    }
+
+    fn begin_take_over(&mut self, thing: Thing, now: Timestamp) -> Option<Attempt> {
+        match thing {
+            Thing::Keys(ring) => self.rings.get_mut(ring)?.take_over(now),
+            Thing::Feed => self.revocation.as_mut()?.take_over(now),
+        }
+    }
+
+    /// What another has fetched counts as if it had been answered to us, at the time it came there.
+    fn take_over(&mut self, thing: Thing, attempt: Attempt, found: Published, now: Timestamp) {
+        let (at, bodies) = (found.at.min(now), found.bodies);
+        let awaited = match thing {
+            Thing::Keys(index) => {
+                let Some(ring) = self.rings.get_mut(index) else {
+                    return;
+                };
+                let progress = ring.taken_over(attempt, bodies, at);
+                self.keys_progressed(index, progress, Origin::Shared)
+            }
+            Thing::Feed => {
+                let Some(feed) = &mut self.revocation else {
+                    return;
+                };
+                let body = bodies.into_iter().next().unwrap_or_default();
+                let status = 200;
+                let progress = feed.answered(attempt, Answer::Response { status, body }, at);
+                self.feed_progressed(progress, Origin::Shared)
+            }
+        };
+        self.wake(awaited);
+    }
+
+    fn stand_down(&mut self, thing: Thing, attempt: Attempt, other: Setback, now: Timestamp) {
+        let stands_down = match thing {
+            Thing::Keys(ring) => {
+                let ring = self.rings.get_mut(ring);
+                ring.is_some_and(|ring| ring.stand_down(attempt, other, now))
+            }
+            Thing::Feed => {
+                let feed = self.revocation.as_mut();
+                feed.is_some_and(|feed| feed.stand_down(attempt, other, now))
+            }
+        };
+        self.wake(stands_down.then(|| thing.awaited()));
+    }
+}

@@ -1,0 +1,127 @@
+//! The small entry: how the fetches of a thing go, and who holds the lease.
+
+use crate::keys::refresh::Setback;
+use crate::time::Timestamp;
+use std::time::Duration;
+
+/// How long a lease holds that is not renewed: so long does the death of its holder go unnoticed.
+pub const LEASE: Duration = Duration::from_secs(2);
+/// How far ahead of our own clock reading another thread's may be.
+pub const SLACK: Duration = Duration::from_secs(1);
+/// No pause after a failure is longer (`cooldown`, or what a service asks for).
+const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 3600);
+const WORDS: usize = 6;
+const WORD: usize = size_of::<u64>();
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    /// When the last good answer came.
+    pub fetched: Option<Timestamp>,
+    /// What has gone wrong since, and when it may be tried again.
+    pub setback: Setback,
+    pub lease: Option<Lease>,
+}
+
+/// The right to fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    pub holder: u64,
+    pub until: Timestamp,
+}
+
+impl Head {
+    /// Times that lie too far ahead are none: the clock was set back since.
+    pub fn read(content: &[u8], now: Timestamp) -> Option<Self> {
+        let mut words = [0; WORDS];
+        if content.len() != WORDS * WORD {
+            return None;
+        }
+        for (word, bytes) in words.iter_mut().zip(content.chunks_exact(WORD)) {
+            *word = u64::from_le_bytes(bytes.try_into().ok()?);
+        }
+        let [fetched, failures, retry_at, cooldown_until, holder, until] = words;
+        let time = |millis: u64, most: Duration| {
+            let time = Timestamp::from_millis(millis);
+            (millis > 0 && time <= now.plus(most)).then_some(time)
+        };
+        Some(Self {
+            fetched: time(fetched, SLACK),
+            setback: Setback {
+                failures: u32::try_from(failures).ok()?,
+                retry_at: time(retry_at, LONGEST_PAUSE),
+                cooldown_until: time(cooldown_until, LONGEST_PAUSE),
+            },
+            lease: time(until, LEASE + SLACK).map(|until| Lease { holder, until }),
+        })
+    }
+
+    pub fn write(&self) -> Vec<u8> {
+        let time = |time: Option<Timestamp>| time.map_or(0, Timestamp::as_millis);
+        let Setback {
+            failures,
+            retry_at,
+            cooldown_until,
+        } = self.setback;
+        let words: [u64; WORDS] = [
+            time(self.fetched),
+            u64::from(failures),
+            time(retry_at),
+            time(cooldown_until),
+            self.lease.map_or(0, |lease| lease.holder),
+            time(self.lease.map(|lease| lease.until)),
+        ];
+        words.into_iter().flat_map(u64::to_le_bytes).collect()
+    }
+
+    pub fn is_held_by_another(&self, than: u64, now: Timestamp) -> bool {
+        self.lease
+            .is_some_and(|lease| lease.holder != than && now < lease.until)
+    }
+
+    pub fn is_held_by(&self, holder: u64) -> bool {
+        self.lease.is_some_and(|lease| lease.holder == holder)
+    }
+
+    /// Whether a fetch would come too soon after another's.
+    pub fn is_set_back(&self, demanded: bool, now: Timestamp) -> bool {
+        let until = match demanded {
+            true => self.setback.cooldown_until,
+            false => self.setback.retry_at,
+        };
+        until.is_some_and(|until| now < until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: u64) -> Timestamp {
+        Timestamp::from_secs(1_000_000 + secs)
+    }
+
+    #[test]
+    fn reads_what_it_has_written_and_no_times_from_after_a_step_of_the_clock() {
+        let head = Head {
+            fetched: Some(at(0)),
+            setback: Setback {
+                failures: 3,
+                retry_at: Some(at(4)),
+                cooldown_until: Some(at(30)),
+            },
+            lease: Some(Lease {
+                holder: 7,
+                until: at(2),
+            }),
+        };
+        assert_eq!(Head::read(&head.write(), at(0)), Some(head));
+        let none = Head::default();
+        assert_eq!(Head::read(&none.write(), at(0)), Some(none));
+        let stepped = Head::read(&head.write(), Timestamp::from_secs(1)).unwrap();
+        assert_eq!((stepped.fetched, stepped.lease), (None, None));
+        assert_eq!(stepped.setback.retry_at, None);
+        for size in [0, 1, WORDS * WORD - 1, WORDS * WORD + 1] {
+            assert_eq!(Head::read(&vec![0; size], at(0)), None, "{size} bytes");
+        }
+    }
+}

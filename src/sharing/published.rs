@@ -1,0 +1,77 @@
+//! The large entry: the last good answer as it came, with its time.
+
+use crate::time::Timestamp;
+
+/// A fetch is one call, or two where discovery comes first; each answer is at most 1 MiB.
+const MOST_BODIES: usize = 2;
+const LONGEST_BODY: usize = 1024 * 1024;
+
+/// The bodies of the calls of one good fetch, in their order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// When the last of them came.
+    pub at: Timestamp,
+    pub bodies: Vec<Vec<u8>>,
+}
+
+impl Published {
+    /// Time, then each body behind its length. `None`: it contradicts itself, or its bounds.
+    pub fn read(content: &[u8]) -> Option<Self> {
+        let (at, mut rest) = content.split_first_chunk()?;
+        let at = Timestamp::from_millis(u64::from_le_bytes(*at));
+        let mut bodies = Vec::new();
+        while !rest.is_empty() {
+            let (size, more) = rest.split_first_chunk()?;
+            let size = usize::try_from(u32::from_le_bytes(*size)).ok()?;
+            let (body, more) = more.split_at_checked(size)?;
+            if size > LONGEST_BODY || bodies.len() >= MOST_BODIES {
+                return None;
+            }
+            bodies.push(body.to_vec());
+            rest = more;
+        }
+        Some(Self { at, bodies })
+    }
+
+    /// `None`: it is too much to be shared.
+    pub fn write(&self) -> Option<Vec<u8>> {
+        let mut content = self.at.as_millis().to_le_bytes().to_vec();
+        if self.bodies.len() > MOST_BODIES {
+            return None;
+        }
+        for body in &self.bodies {
+            if body.len() > LONGEST_BODY {
+                return None;
+            }
+            content.extend(u32::try_from(body.len()).ok()?.to_le_bytes());
+            content.extend_from_slice(body);
+        }
+        Some(content)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_it_has_written_and_nothing_cut_or_beyond_bounds() {
+        let with = |bodies: &[&[u8]]| Published {
+            at: Timestamp::from_secs(5),
+            bodies: bodies.iter().map(|body| body.to_vec()).collect(),
+        };
+        for published in [with(&[]), with(&[b"{}"]), with(&[b"", b"keys"])] {
+            let content = published.write().unwrap();
+            assert_eq!(Published::read(&content), Some(published));
+        }
+        let content = with(&[b"one", b"two"]).write().unwrap();
+        // Cut behind a whole body it is a shorter one; the seal tells.
+        for cut in (0..content.len()).filter(|cut| ![8, 15].contains(cut)) {
+            assert_eq!(Published::read(&content[..cut]), None, "cut at {cut}");
+        }
+        let large = vec![0; LONGEST_BODY + 1];
+        assert_eq!(with(&[&large]).write(), None);
+        assert_eq!(with(&[b"", b"", b""]).write(), None);
+        assert!(with(&[&large[1..]]).write().is_some());
+    }
+}

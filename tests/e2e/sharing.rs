@@ -1,0 +1,154 @@
+//! One fetch for all workers of a real Envoy, of which there are eight here, and its main thread.
+
+use super::gateway::{Gateway, chat, http2, wait_until};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+use testbed::entra::Entra;
+use testbed::envoy::{EnvoyConfig, hooks_path};
+use testbed::fault::Fault;
+use testbed::persona::Persona;
+use testbed::reqwest::Client;
+
+const WORKERS: u32 = 8;
+const VMS: u64 = WORKERS as u64 + 1;
+
+async fn eight(jwks: Value, change: impl FnOnce(EnvoyConfig) -> EnvoyConfig) -> Gateway {
+    let entra = Entra::start().await.unwrap();
+    let gateway = Gateway::cold(entra, |config| {
+        change(config.concurrency(WORKERS).change_policy(|policy| {
+            policy["issuers"][0]["jwks"] = jwks;
+            policy["wait"] = json!({"timeout": "10s"});
+        }))
+    });
+    let gateway = gateway.await;
+    gateway.wait_for_vms_with_keys(VMS).await;
+    gateway
+}
+
+impl Gateway {
+    async fn key_fetches(&self, outcome: &str) -> u64 {
+        let name = format!("wasmcustom.entragate.key_fetches.contoso.{outcome}");
+        self.envoy.stat(&name).await.unwrap_or_default()
+    }
+
+    /// Statuses of so many chats at once, each over a connection of its own: every worker gets some.
+    async fn chats(&self, count: usize, token: &str) -> Vec<u16> {
+        let url = format!("{}/v1/chat/completions", self.envoy.url());
+        let tasks: Vec<_> = (0..count)
+            .map(|_| {
+                let fresh: Client = testbed::client::client();
+                let request = fresh.post(&url).bearer_auth(token).json(&chat());
+                tokio::spawn(async move { request.send().await.unwrap().status().as_u16() })
+            })
+            .collect();
+        let mut statuses = Vec::new();
+        for task in tasks {
+            statuses.push(task.await.unwrap());
+        }
+        statuses
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_of_eight_workers_costs_the_issuer_one_request() {
+    let gateway = eight(json!({"cluster": "entra", "refresh": "2s"}), |config| {
+        config
+    })
+    .await;
+    wait_until("five fetches are over", || async {
+        gateway.key_fetches("good").await >= 5
+            && gateway.key_fetches("shared").await >= 5 * (VMS - 1)
+    })
+    .await;
+    // Another may have begun by now.
+    let (good, requests) = (
+        gateway.key_fetches("good").await,
+        gateway.entra.jwks_requests(),
+    );
+    println!("{good} fetches, {requests} requests, by {VMS} VMs");
+    assert!(requests as u64 <= good + 1, "{requests} requests");
+    assert_eq!(gateway.key_fetches("failed").await, 0);
+    let statuses = gateway.chats(32, &gateway.token(Persona::Ada)).await;
+    assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_met_by_all_workers_at_once_costs_one_request() {
+    let gateway = eight(json!({"cluster": "entra", "cooldown": "1s"}), |config| {
+        config
+    })
+    .await;
+    for round in 1..=3 {
+        let before = gateway.entra.jwks_requests();
+        gateway.entra.rotate();
+        let statuses = gateway.chats(48, &gateway.token(Persona::Ada)).await;
+        assert!(
+            statuses.iter().all(|status| *status == 200),
+            "round {round}: {statuses:?}"
+        );
+        assert_eq!(gateway.entra.jwks_requests() - before, 1, "round {round}");
+        tokio::time::sleep(Duration::from_millis(1100)).await; // the cooldown itself
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_dies_while_it_fetches_for_all_is_survived() {
+    let jwks = json!({"cluster": "entra", "cooldown": "1s"});
+    let gateway = eight(jwks, |config| config.wasm(&hooks_path())).await;
+    let before = gateway.entra.jwks_requests();
+    gateway.entra.rotate();
+    gateway.entra.set_fault(Fault::Hang);
+    let token = gateway.token(Persona::Ada);
+    // One connection, so that one worker: it meets the new key, fetches, and dies.
+    let connection = http2();
+    let url = gateway.envoy.url();
+    let parked = connection.post(format!("{url}/v1/chat/completions"));
+    let parked = tokio::spawn(parked.bearer_auth(&token).json(&chat()).send());
+    wait_until("it fetches", || async {
+        gateway.entra.jwks_requests() > before
+    })
+    .await;
+    let trap = connection.get(format!("{url}/health"));
+    let trap = trap.header("x-entragate-test-trap", "1").send().await;
+    assert!(trap.is_err() || trap.is_ok_and(|reply| reply.status().is_server_error()));
+    gateway.entra.set_fault(Fault::None);
+    let since = Instant::now();
+    // Envoy leaves what was parked in a dead VM without an answer.
+    parked.abort();
+    // The other workers wait for the lease to end, and then one of them fetches for all.
+    let statuses = gateway.chats(32, &token).await;
+    let took = since.elapsed();
+    println!("keys {took:?} after the death of who fetched them");
+    let served = statuses.iter().filter(|status| **status == 200).count();
+    // Those at the worker whose VM is being replaced may meet an error; it is one of eight.
+    assert!(served >= 16, "{statuses:?}");
+    assert!(took < Duration::from_secs(9), "{took:?}");
+    wait_until("the fresh VM serves as well", || async {
+        gateway
+            .chats(32, &token)
+            .await
+            .iter()
+            .all(|status| *status == 200)
+    })
+    .await;
+    assert_eq!(
+        gateway.entra.jwks_requests() - before,
+        2,
+        "the lost one and one for all"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_vm_id_of_its_own_each_fetches_and_the_log_says_so() {
+    let entra = Entra::start().await.unwrap();
+    let gateway = Gateway::cold(entra, |config| config.vm_id("")).await;
+    gateway.wait_for_vms_with_keys(3).await;
+    assert_eq!(gateway.key_fetches("shared").await, 0);
+    assert_eq!(gateway.entra.jwks_requests(), 3);
+    let said = |line: &str| line.contains("fetches keys") && line.contains("vm_id is empty");
+    gateway
+        .envoy
+        .wait_for_log(said, super::gateway::SOON)
+        .await
+        .unwrap();
+}

@@ -1,0 +1,308 @@
+//! Leaders that die, data that others have written to, configurations that change, and any order of it all.
+
+use super::host::Host;
+use super::{VMS, ada_now, published, rotated, warm};
+use crate::support::*;
+use entragate::callout::Answer;
+use entragate::gate::{Call, Notice};
+use entragate::time::Timestamp;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde_json::json;
+use std::time::Duration;
+use testbed::keys;
+
+#[test]
+fn a_leader_that_dies_is_survived_within_its_lease() {
+    let mut host = Host::new(&settings(), VMS);
+    host.run(100);
+    let leader = host.vms.iter().position(|vm| !vm.calls.is_empty()).unwrap();
+    assert_eq!(host.open(), 1);
+    host.replace(leader);
+    host.run(1800);
+    assert_eq!(host.open(), 0, "the lease holds yet");
+    host.run(300);
+    assert_eq!(host.open(), 1, "another has taken it");
+    host.answer(published);
+    host.run(100);
+    assert!(host.all_have_keys());
+}
+
+#[test]
+fn a_slow_leader_keeps_its_lease() {
+    let mut host = Host::new(&settings(), VMS);
+    // The call's own timeout is 5 s.
+    host.run(4900);
+    assert_eq!(host.open(), 1);
+    host.answer(published);
+    host.run(100);
+    assert!(host.all_have_keys());
+    assert_eq!(host.sent, 1);
+}
+
+#[test]
+fn what_is_taken_over_is_as_old_as_it_is() {
+    let mut settings = settings();
+    settings["issuers"][0]["jwks"]["max_stale"] = json!("2h");
+    let mut host = Host::new(&settings, 2);
+    host.serve(2, published);
+    let fetched = host.fetched_at(0);
+    let failed = |_: &Call| failed();
+    // The issuer goes away, and then a VM is replaced: it has what the others have, and its age.
+    host.serve(7100, failed);
+    host.replace(1);
+    host.serve(2, failed);
+    assert_eq!(host.fetched_at(1), fetched);
+    let token = ada_now(&host).build();
+    assert_eq!(host.chat(1, &token).1, "permitted");
+    host.serve(120, failed);
+    for index in 0..2 {
+        let code = host.chat(index, &token).1;
+        assert!(code == "keys_unavailable" || code == "waiting", "{code}");
+    }
+    assert!(!host.all_have_keys());
+}
+
+#[test]
+fn another_configuration_or_secret_is_another_world() {
+    let mut host = warm();
+    let mut changed = settings();
+    changed["rules"][0]["name"] = json!("liveness");
+    let mut secret = settings();
+    secret["credentials"][0]["value"] = json!("hf_another_credential");
+    for settings in [changed, secret] {
+        let names = host.data.names();
+        host.reconfigure(&settings);
+        host.start(b"entragate");
+        assert_eq!(host.serve(2, published), 1, "it fetches for itself");
+        let new = host.data.names().into_iter();
+        assert_eq!(new.filter(|name| !names.contains(name)).count(), 2);
+    }
+}
+
+#[test]
+fn who_leaves_takes_what_is_large_along() {
+    let mut host = warm();
+    let size = |host: &Host| -> usize {
+        let names = host.data.names();
+        names.iter().map(|name| host.data.value(name).len()).sum()
+    };
+    assert!(size(&host) > 500);
+    let now = host.now;
+    let (data, vms) = (&host.data, &mut host.vms);
+    vms.iter_mut().for_each(|vm| vm.gate.leave(now, data));
+    assert!(size(&host) < 100, "{} bytes stay", size(&host));
+    // A VM that comes now finds nothing, and loses nothing.
+    host.replace(0);
+    host.serve(2, published);
+    assert!(host.all_have_keys());
+}
+
+#[test]
+fn what_others_write_is_not_believed() {
+    // Keys of an attacker's, under the right names: as plain text, and sealed by another configuration.
+    let mut forger = Host::new(&settings(), 0);
+    let mut other = settings();
+    other["credentials"][0]["value"] = json!("hf_the_attackers_guess");
+    forger.reconfigure(&other);
+    forger.start(b"entragate");
+    forger.serve(2, rotated);
+    let forged: Vec<_> = forger.data.names();
+    let forged: Vec<_> = forged.iter().map(|name| forger.data.value(name)).collect();
+    let Answer::Response { body: plain, .. } = jwks(&[&keys::other_rsa()]) else {
+        unreachable!()
+    };
+    let mut host = warm();
+    host.run_secs(3590);
+    let token = ada_now(&host).signed_by(&keys::other_rsa()).build();
+    for value in forged.into_iter().chain([plain, Vec::new(), vec![0; 80]]) {
+        for name in host.data.names() {
+            host.data.put(&name, value.clone());
+        }
+        // Over a refresh as well.
+        let fetches = host.serve(20, published);
+        assert!(fetches <= VMS, "{fetches}");
+        assert!(host.all_have_keys());
+        for index in 0..VMS {
+            host.chat(index, &token);
+        }
+        host.serve(40, published);
+        for index in 0..VMS {
+            let resumed = host.resumed(index);
+            assert!(resumed.iter().all(|(_, code)| code == "key_unknown"));
+            assert_eq!(host.chat(index, &ada_now(&host).build()).1, "permitted");
+        }
+    }
+}
+
+#[test]
+fn what_was_once_true_is_no_news_when_it_is_written_again() {
+    let mut host = warm();
+    let old: Vec<_> = host.data.names();
+    let old: Vec<_> = old
+        .into_iter()
+        .map(|n| (n.clone(), host.data.value(&n)))
+        .collect();
+    assert_eq!(host.serve(3700, rotated), 1);
+    let fetched = host.fetched_at(0);
+    for (name, value) in &old {
+        host.data.put(name, value.clone());
+    }
+    host.serve(10, rotated);
+    for index in 0..VMS {
+        assert_eq!(host.fetched_at(index), fetched);
+        let token = ada_now(&host).signed_by(&keys::other_rsa()).build();
+        assert_eq!(host.chat(index, &token).1, "permitted");
+    }
+}
+
+#[test]
+fn a_host_that_takes_no_writes_keeps_nobody_from_fetching() {
+    let mut host = Host::new(&settings(), 3);
+    host.data.never_in_time.set(true);
+    host.run(1100);
+    assert_eq!(host.open(), 3);
+    host.answer(published);
+    assert!(host.all_have_keys());
+
+    let mut host = Host::new(&settings(), 3);
+    host.data.fails.set(true);
+    assert_eq!(host.serve(2, published), 3);
+    assert!(host.all_have_keys());
+
+    let mut host = Host::new(&settings(), 0);
+    host.data.fails.set(true);
+    host.start(b"entragate");
+    assert_eq!(host.serve(2, published), 1);
+    let refused =
+        |notice: &Notice| matches!(notice, Notice::Log(_, text) if text.contains("refuses"));
+    assert!(host.notices(0).iter().any(refused));
+}
+
+#[test]
+fn a_clock_that_is_set_back_stops_nothing() {
+    let mut host = warm();
+    host.now = host.now.minus(Duration::from_secs(7200));
+    let token = ada_now(&host).signed_by(&keys::other_rsa()).build();
+    let (id, code) = host.chat(4, &token);
+    assert_eq!(code, "waiting");
+    host.run(100);
+    assert_eq!(host.open(), 1);
+    host.answer(rotated);
+    assert_eq!(host.resumed(4), [(id, "permitted".to_owned())]);
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Tick(usize),
+    /// The oldest call of that VM's is answered, well or badly.
+    Answer(usize, bool),
+    /// A request with a kid that nobody knows.
+    Stranger(usize),
+    Die(usize),
+    /// Someone writes into one of the entries.
+    Garble(usize),
+    Pass(u64),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let vm = 0..4_usize;
+    prop_oneof![
+        8 => vm.clone().prop_map(Event::Tick),
+        4 => (vm.clone(), any::<bool>()).prop_map(|(vm, good)| Event::Answer(vm, good)),
+        2 => vm.clone().prop_map(Event::Stranger),
+        1 => vm.prop_map(Event::Die),
+        1 => (0..2_usize).prop_map(Event::Garble),
+        6 => (1..400_u64).prop_map(Event::Pass),
+        1 => (500..4000_u64).prop_map(Event::Pass),
+    ]
+}
+
+fn failed() -> Answer {
+    let (status, body) = (500, Vec::new());
+    Answer::Response { status, body }
+}
+
+/// Lets a VM do something, and checks whether it may begin a fetch by that.
+fn act(
+    host: &mut Host,
+    what: impl FnOnce(&mut Host),
+    orphaned: Option<Timestamp>,
+    meddled: bool,
+) -> Result<(), TestCaseError> {
+    let (before, was_open) = (host.sent, host.open());
+    what(host);
+    let begun = host.sent - before;
+    if begun > 0 && !meddled {
+        prop_assert_eq!((begun, was_open), (1, 0), "two at a time");
+        let since_death = orphaned.map(|at| host.now.since(at));
+        prop_assert!(since_death.is_none_or(|since| since >= Duration::from_millis(1500)));
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// As long as nobody meddles, no VM begins a fetch while another that is alive fetches, and none sooner
+    /// than the lease after the death of one that did. However it went: in the end all have keys.
+    #[test]
+    fn no_order_of_events_fetches_twice_or_leaves_anyone_without(events in vec(event(), 1..160)) {
+        let mut host = Host::new(&settings(), 4);
+        let mut kids = 0;
+        // When a VM last died during its fetch.
+        let mut orphaned: Option<Timestamp> = None;
+        let mut meddled = false;
+        for event in events {
+            match event {
+                Event::Tick(vm) => act(&mut host, |host| host.tick(vm), orphaned, meddled)?,
+                Event::Answer(vm, good) if !host.vms[vm].calls.is_empty() => {
+                    let answer = |_: &Call| match good {
+                        true => jwks(&[&keys::rsa()]),
+                        false => failed(),
+                    };
+                    act(&mut host, |host| host.answer_one(vm, answer), orphaned, meddled)?;
+                }
+                Event::Answer(..) => {}
+                Event::Stranger(vm) => {
+                    kids += 1;
+                    let token = ada_now(&host).header("kid", format!("{kids}")).build();
+                    prop_assert_ne!(host.chat(vm, &token).1, "permitted");
+                }
+                Event::Die(vm) => {
+                    if !host.vms[vm].calls.is_empty() {
+                        orphaned = Some(host.now);
+                    }
+                    host.replace(vm);
+                }
+                Event::Garble(entry) => {
+                    if let Some(name) = host.data.names().get(entry) {
+                        let mut value = host.data.value(name);
+                        value.reverse();
+                        host.data.put(name, value);
+                        meddled = true;
+                    }
+                }
+                // Those who fetch renew their leases meanwhile, and the host ends calls at their timeout.
+                Event::Pass(millis) => {
+                    for _ in 0..millis.div_ceil(200) {
+                        host.pass(Duration::from_millis(200));
+                        for vm in 0..4 {
+                            if host.has_timed_out(vm) {
+                                act(&mut host, |host| host.answer_one(vm, |_| failed()), orphaned, meddled)?;
+                            } else if !host.vms[vm].calls.is_empty() {
+                                act(&mut host, |host| host.tick(vm), orphaned, meddled)?;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        host.serve(60, published);
+        prop_assert!(host.all_have_keys());
+        let token = ada_now(&host).build();
+        for vm in 0..4 {
+            prop_assert_eq!(host.chat(vm, &token).1, "permitted");
+        }
+    }
+}
