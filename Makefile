@@ -43,7 +43,7 @@ test: build hooks envoy clients registry ## run every test: native, and end to e
 bench: build envoy ## compare with Envoy's native filters, into bench/RESULTS.md (a quiet machine, ten minutes)
 	@echo "==> bench: an empty filter, and the comparison"
 	@cargo build --release --locked -p empty-filter --target $(TARGET)
-	@cargo run --locked -p bench
+	@cargo run --profile bench --locked -p bench
 
 build: ## build the filter: target/wasm32-wasip1/release/entragate.wasm
 	@tools/wasm-target.sh $(TARGET)

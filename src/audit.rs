@@ -203,7 +203,9 @@ pub fn is_invisible(c: char) -> bool {
 
 /// JSON with its invisible characters as `\uXXXX`. They can stand within texts only.
 fn escape(json: String) -> String {
-    if !json.contains(is_invisible) {
+    // Most records hold nothing else, and this runs over every byte of each.
+    let plain = |byte: u8| matches!(byte, b' '..=b'~');
+    if json.bytes().all(plain) || !json.contains(is_invisible) {
         return json;
     }
     let mut escaped = String::with_capacity(json.len() + 16);

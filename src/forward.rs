@@ -195,6 +195,10 @@ impl IdentityField {
 /// Percent-escapes everything a header value can't hold, and `%` itself: a claim must not be able
 /// to end the header (response and request splitting).
 fn header_value(text: &str) -> String {
+    let plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'%';
+    if text.len() <= MAX_IDENTITY_BYTES && text.bytes().all(plain) {
+        return text.to_owned();
+    }
     let mut value = String::with_capacity(text.len());
     for byte in text.bytes().take(MAX_IDENTITY_BYTES) {
         match byte {

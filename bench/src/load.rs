@@ -19,7 +19,7 @@ use crate::http::read_message;
 pub const CONNECTIONS: usize = 8;
 
 /// What a caller of a model sends.
-const BODY: &str = r#"{"model":"meta-llama/Llama-3.1-8B-Instruct","messages":[{"role":"system","content":"You are brief."},{"role":"user","content":"Who may pass?"}],"max_tokens":64,"temperature":0.2}"#;
+pub const BODY: &str = r#"{"model":"meta-llama/Llama-3.1-8B-Instruct","messages":[{"role":"system","content":"You are brief."},{"role":"user","content":"Who may pass?"}],"max_tokens":64,"temperature":0.2}"#;
 
 /// Requests to send in turn, whole as they go over the wire; and the status that all are answered.
 #[derive(Clone)]
@@ -30,7 +30,7 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// One request for each token, all permitted; without tokens, one without.
+    /// One request for each token, all permitted.
     pub fn permitted(tokens: &[String]) -> Requests {
         Requests::bearing(tokens, BODY, 200)
     }
@@ -42,22 +42,17 @@ impl Requests {
     }
 
     fn bearing(tokens: &[String], body: &str, status: u16) -> Requests {
-        let text = |authorization: String| {
+        let bearing = |token: &String| {
             let length = body.len();
             let head = format!(
                 "POST /v1/chat/completions HTTP/1.1\r\nhost: gateway.contoso.com\r\n\
                  content-type: application/json\r\nuser-agent: bench\r\naccept: */*\r\n\
-                 {authorization}content-length: {length}\r\n\r\n{body}"
+                 authorization: Bearer {token}\r\ncontent-length: {length}\r\n\r\n{body}"
             );
             head.into_bytes()
         };
-        let bearing = |token: &String| text(format!("authorization: Bearer {token}\r\n"));
-        let texts = match tokens {
-            [] => vec![text(String::new())],
-            tokens => tokens.iter().map(bearing).collect(),
-        };
         Requests {
-            texts: Arc::new(texts),
+            texts: Arc::new(tokens.iter().map(bearing).collect()),
             status,
             turn: Arc::default(),
         }

@@ -1,5 +1,6 @@
 //! The filter beside Envoy's native filters, in one real Envoy and one run. `make bench` builds what it needs first.
 
+mod fuel;
 mod http;
 mod load;
 mod measure;
@@ -24,7 +25,9 @@ const USUAL_ROUNDS: usize = 15;
 /// How long each row is sent requests at a fixed rate, in each round.
 const LATENCY_SPAN: Duration = Duration::from_secs(2);
 /// Rows whose latency is taken, and the row that tells their rate.
-const LATENCIES: [(&str, &str); 4] = [
+const LATENCIES: [(&str, &str); 6] = [
+    ("none", "native, warm"),
+    ("empty", "native, warm"),
     ("native, cold", "native, cold"),
     ("ours, cold", "native, cold"),
     ("native, warm", "native, warm"),
@@ -33,6 +36,18 @@ const LATENCIES: [(&str, &str); 4] = [
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    if env::args().nth(1).as_deref() == Some("fuel") {
+        return match fuel::table() {
+            Ok(table) => {
+                print!("{table}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     match run().await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

@@ -9,7 +9,7 @@ use std::{
 use crate::http::read_message;
 
 /// As long as a short completion.
-const BODY: &str = r#"{"id":"chatcmpl-1","object":"chat.completion","created":1790000000,"model":"meta-llama/Llama-3.1-8B-Instruct","choices":[{"index":0,"message":{"role":"assistant","content":"The gate is open to those who are known."},"finish_reason":"stop"}],"usage":{"prompt_tokens":21,"completion_tokens":11,"total_tokens":32}}"#;
+pub const BODY: &str = r#"{"id":"chatcmpl-1","object":"chat.completion","created":1790000000,"model":"meta-llama/Llama-3.1-8B-Instruct","choices":[{"index":0,"message":{"role":"assistant","content":"The gate is open to those who are known."},"finish_reason":"stop"}],"usage":{"prompt_tokens":21,"completion_tokens":11,"total_tokens":32}}"#;
 
 /// Serves until the process ends.
 pub fn start() -> io::Result<SocketAddr> {

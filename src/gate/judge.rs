@@ -300,11 +300,16 @@ impl Judge<'_> {
     }
 
     fn read_request(&mut self, headers: &Headers) -> Result<Request, Denial> {
-        let text = |name| headers.text(name).unwrap_or_default();
-        let path = text(":path").split('?').next().unwrap_or_default();
-        self.record
-            .describe_request(text(":method"), text(":authority"), path);
-        let mut request = Request::read(headers, &self.config.endpoints)?;
+        let mut request = match Request::read(headers, &self.config.endpoints) {
+            Ok(request) => request,
+            Err(denial) => {
+                let text = |name| headers.text(name).unwrap_or_default();
+                let path = text(":path").split('?').next().unwrap_or_default();
+                self.record
+                    .describe_request(text(":method"), text(":authority"), path);
+                return Err(denial);
+            }
+        };
         self.record
             .describe_request(&request.method, &request.host, &request.path);
         if request.model == Model::Unread {

@@ -18,7 +18,7 @@ mod wasi;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use wasmi::{Engine, Instance, Linker, Module, Store, WasmParams, WasmResults};
+use wasmi::{Config, Engine, Instance, Linker, Module, Store, WasmParams, WasmResults};
 
 use self::rules::Step;
 use self::state::{Response, State};
@@ -30,6 +30,8 @@ pub use self::state::Call;
 pub use self::stream::{Fate, Fields, LocalReply, field};
 
 const ROOT: u32 = 1;
+/// More than any test burns.
+const FUEL: u64 = u64::MAX;
 
 /// One instance of the filter, in one worker.
 pub struct Host {
@@ -51,6 +53,9 @@ impl Host {
         abi::define(&mut linker).expect("each import is defined once");
         wasi::define(&mut linker).expect("each import is defined once");
         let mut store = Store::new(module.engine(), State::new(settings, ROOT));
+        store
+            .set_fuel(FUEL)
+            .expect("the engine counts instructions");
         let instance = linker
             .instantiate_and_start(&mut store, module)
             .expect("the host has all that the filter imports");
@@ -252,6 +257,12 @@ impl Host {
         found.map(|(_, value)| *value)
     }
 
+    /// How much the filter has executed so far, in the interpreter's fuel: by the instruction, and by
+    /// the 64 bytes that are copied or cleared at once. Much the same however busy the machine is.
+    pub fn executed(&self) -> u64 {
+        FUEL - self.store.get_fuel().unwrap_or(FUEL)
+    }
+
     /// The whole linear memory of the filter.
     pub fn linear_memory(&self) -> &[u8] {
         let memory = self.instance.get_memory(&self.store, "memory");
@@ -339,6 +350,8 @@ fn module() -> &'static Module {
         let path = crate::envoy::wasm_path();
         let bytes = std::fs::read(&path)
             .unwrap_or_else(|error| panic!("{}: {error}; run `make build`", path.display()));
-        Module::new(&Engine::default(), &bytes).expect("the filter is a valid module")
+        let mut config = Config::default();
+        config.consume_fuel(true);
+        Module::new(&Engine::new(&config), &bytes).expect("the filter is a valid module")
     })
 }
