@@ -83,6 +83,11 @@ fn bodies() {
 }
 
 #[test]
+fn usages() {
+    run("usage", 20_000);
+}
+
+#[test]
 fn orders_of_events() {
     run("gate", 1_500);
 }

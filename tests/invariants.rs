@@ -3,6 +3,7 @@
 
 mod support;
 
+use entragate::callout::{Answer, CalloutError};
 use entragate::config;
 use entragate::keys::keyset::KeySet;
 use entragate::keys::refresh::{Demand, Freshness, Refresh, Schedule};
@@ -51,6 +52,59 @@ fn schedule() -> impl Strategy<Value = Schedule> {
             timeout: secs(timeout),
         },
     )
+}
+
+/// What happens to a gate and its one issuer.
+#[derive(Clone, Copy, Debug)]
+enum Turn {
+    Pass(u64),
+    /// A request with a token of the first or the second key.
+    Ask(usize),
+    /// One of the open calls is answered, however old it is.
+    Answer(prop::sample::Index, Published),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Published {
+    /// Which of the two keys.
+    Keys([bool; 2]),
+    Nonsense,
+    Unavailable,
+    Nothing,
+}
+
+impl Published {
+    fn answer(self, signers: &[keys::SigningKey; 2]) -> Answer {
+        match self {
+            Self::Keys(held) => {
+                let held = signers.iter().zip(held).filter(|(_, held)| *held);
+                jwks(&held.map(|(key, _)| key).collect::<Vec<_>>())
+            }
+            Self::Nonsense => ok(json!({"keys": []})),
+            Self::Unavailable => Answer::Response {
+                status: 503,
+                body: b"{}".to_vec(),
+            },
+            Self::Nothing => Answer::Failed(CalloutError::Interrupted),
+        }
+    }
+}
+
+fn turn() -> impl Strategy<Value = Turn> {
+    let published = prop::sample::select(vec![
+        Published::Keys([true, false]),
+        Published::Keys([true, true]),
+        Published::Keys([false, true]),
+        Published::Nonsense,
+        Published::Unavailable,
+        Published::Nothing,
+    ]);
+    prop_oneof![
+        3 => (0..8_u64).prop_map(Turn::Pass),
+        1 => (0..200_u64).prop_map(Turn::Pass),
+        4 => (0..2_usize).prop_map(Turn::Ask),
+        3 => (any::<prop::sample::Index>(), published).prop_map(|(which, what)| Turn::Answer(which, what)),
+    ]
 }
 
 proptest! {
@@ -160,6 +214,53 @@ proptest! {
             let token = testbed::mint::Token::at(testbed::persona::Persona::Ada, bench.now.as_secs());
             prop_assert_eq!(bench.code(&token.build()), "permitted");
         }
+    }
+
+    #[test]
+    fn no_order_of_answers_costs_a_good_key_or_keeps_a_bad_one(turns in vec(turn(), 1..80)) {
+        let start = testbed::mint::now();
+        let signers = [keys::rsa(), keys::other_rsa()];
+        let tokens = signers.each_ref().map(|key| ada().claim("exp", start + 100_000).signed_by(key).build());
+        let mut settings = settings();
+        settings["issuers"][0]["jwks"] = json!({"cluster": "entra",
+            "refresh": "60s", "max_stale": "300s", "cooldown": "5s", "timeout": "2s"});
+        let mut bench = Bench::cold_at(&settings, start);
+        // The fetch that counts, and since when; which keys the last good answer held, and when it came.
+        let mut live = Some((bench.calls[0].clone(), start));
+        let mut good: Option<([bool; 2], u64)> = None;
+        let (mut fetches, mut goods) = (1, 0);
+        for turn in turns {
+            let mut open = bench.calls.len();
+            match turn {
+                Turn::Pass(secs) => bench.advance(secs),
+                Turn::Ask(signer) => {
+                    let held = good.is_some_and(|(held, at)| held[signer] && bench.now.as_secs() - at <= 300);
+                    prop_assert_eq!(bench.code(&tokens[signer]) == "permitted", held);
+                }
+                Turn::Answer(which, published) if open > 0 => {
+                    let call = bench.calls.remove(which.index(open));
+                    open -= 1;
+                    let counts = live.take_if(|(live, _)| *live == call).is_some();
+                    if let (true, Published::Keys(held)) = (counts, published) {
+                        good = Some((held, bench.now.as_secs()));
+                        goods += 1;
+                    }
+                    bench.gate.answered(call.ticket, published.answer(&signers), bench.now);
+                    bench.tick();
+                }
+                Turn::Answer(..) => {}
+            }
+            let now = bench.now.as_secs();
+            // Two calls' time and five seconds, and it is given up.
+            live.take_if(|(_, since)| now - *since > 9);
+            if let Some(begun) = bench.calls.get(open..).and_then(<[_]>::last) {
+                fetches += 1;
+                prop_assert!(live.replace((begun.clone(), now)).is_none(), "one at a time");
+            }
+        }
+        // On demand one in five seconds; in the background one a minute, and after failures three quick ones.
+        let bound = 2 + 2 * (bench.now.as_secs() - start) / 5 + 3 * (1 + goods);
+        prop_assert!(fetches <= bound, "{} fetches, at most {}", fetches, bound);
     }
 
     #[test]

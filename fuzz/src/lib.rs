@@ -2,6 +2,7 @@
 //! input. Used by the libFuzzer targets beside it, and by `tests/fuzz.rs` on the corpora.
 
 mod events;
+mod usage;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use entragate::config::{self, Config};
@@ -21,16 +22,18 @@ use serde_json::Value;
 use std::sync::LazyLock;
 
 pub use events::gate;
+pub use usage::usage;
 
 /// Takes any input, and panics where something does not hold that must.
 pub type Target = fn(&[u8]);
 
 /// Every target by name.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("token", token),
     ("key_set", key_set),
     ("configuration", configuration),
     ("body", body),
+    ("usage", usage),
     ("gate", gate),
 ];
 

@@ -139,6 +139,12 @@ mod tests {
         let both: [(&str, &[u8]); 2] =
             [("x-api-key", b"d.e.f"), ("authorization", b"Bearer a.b.c")];
         assert_eq!(extract_from(&both), Ok("a.b.c".into()));
+        let longest = "a".repeat(64);
+        let value = format!("Bearer {longest}");
+        assert_eq!(
+            extract_from(&[("authorization", value.as_bytes())]),
+            Ok(longest)
+        );
         assert_eq!(extract_from(&both[..1]), Ok("d.e.f".into()));
     }
 

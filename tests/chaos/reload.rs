@@ -1,4 +1,5 @@
-//! The configuration is replaced again and again under load: no request fails, and memory settles.
+//! The configuration is replaced again and again under load: no request fails, and memory settles. One that is wrong
+//! takes nobody's place.
 
 use super::gateway::{Gateway, wait_until};
 use super::{assert_sound, resident, rounds};
@@ -33,13 +34,17 @@ impl Listener {
         listener
     }
 
-    /// The same with that realm. Envoy reads a file that was moved into place.
+    /// The same with that realm.
     fn write(&self, realm: &str) {
+        self.change(realm, |policy| policy["replies"]["realm"] = json!(realm));
+    }
+
+    /// The same with a policy so changed. Envoy reads a file that was moved into place.
+    fn change(&self, version: &str, change: impl Fn(&mut Value)) {
         let mut value = self.value.clone();
         let filters = &mut value["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"];
-        filters[0]["typed_config"]["config"]["configuration"]["value"]["replies"]["realm"] =
-            json!(realm);
-        let response = json!({"version_info": realm, "resources": [value]});
+        change(&mut filters[0]["typed_config"]["config"]["configuration"]["value"]);
+        let response = json!({"version_info": version, "resources": [value]});
         let draft = self.file.with_extension("draft");
         fs::write(&draft, response.to_string()).unwrap();
         fs::rename(&draft, &self.file).unwrap();
@@ -116,4 +121,36 @@ async fn many_configurations_fail_no_request_and_settle_in_memory() {
     // What a configuration leaves behind must not add up.
     let growth = last.saturating_sub(third);
     assert!(growth < 30_000, "{growth} KiB more: {sizes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_configuration_takes_nobody_s_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut listener = None;
+    let gateway = Gateway::with(|config: EnvoyConfig| {
+        config.document(|document| {
+            listener = Some(Listener::taken_from(document, folder.path()));
+        })
+    })
+    .await;
+    let listener = listener.unwrap();
+    assert_sound(&gateway).await;
+    let wrong: [&dyn Fn(&mut Value); 3] = [
+        &|policy| policy["issuers"] = json!([]),
+        &|policy| policy["rules"][1]["require"] = json!({"rol": "x"}),
+        &|policy| *policy = json!({}),
+    ];
+    for (round, change) in (1..).zip(wrong) {
+        listener.change(&format!("wrong-{round}"), change);
+        wait_until("Envoy has refused it", || async {
+            let refused = gateway.envoy.stat("listener_manager.lds.update_rejected");
+            refused.await.unwrap() >= round
+        })
+        .await;
+        // The log is loud about it, so this is not `assert_sound`.
+        for (caller, status) in [(Persona::Ada, 200), (Persona::Nora, 403)] {
+            let response = gateway.chat(&gateway.token(caller)).await;
+            assert_eq!(response.status(), status, "{caller:?} after {round}");
+        }
+    }
 }

@@ -1,0 +1,109 @@
+//! The reader of usage: any pieces of a response tell the same, next to nothing of it is held, and a
+//! plain parse of its events finds the same counts.
+
+use entragate::json;
+use entragate::request::Headers;
+use entragate::usage::{Meter, Usage};
+use serde_json::Value;
+
+/// What a reader may hold, printed: one short token and a few names.
+const MAX_HELD: usize = 16 * 1024;
+
+type Counts = [Option<u64>; 3];
+
+/// A response's body. The first byte says which form it has (odd: events), and the size of its pieces.
+pub fn usage(data: &[u8]) {
+    let Some((first, body)) = data.split_first() else {
+        return;
+    };
+    let is_stream = first % 2 == 1;
+    let whole = read(is_stream, std::iter::once(body), false);
+    let size = usize::from(first / 2) + 1;
+    for size in [1, size] {
+        let pieces = read(is_stream, body.chunks(size), false);
+        assert_eq!(pieces, whole, "pieces of {size} tell the same");
+    }
+    let ended = read(is_stream, body.chunks(size), true);
+    assert_eq!(ended, whole, "the last piece may come empty");
+    if let Some(expected) = parsed(is_stream, body) {
+        let told = [
+            whole.prompt_tokens,
+            whole.completion_tokens,
+            whole.total_tokens,
+        ];
+        assert_eq!(told, expected, "{}", String::from_utf8_lossy(body));
+    }
+}
+
+fn read<'b>(
+    is_stream: bool,
+    pieces: impl ExactSizeIterator<Item = &'b [u8]>,
+    ends_empty: bool,
+) -> Usage {
+    let kind = match is_stream {
+        true => "text/event-stream",
+        false => "application/json",
+    };
+    let mut meter = Meter::new(&Headers::from_iter([("content-type", kind)]));
+    let last = pieces.len().checked_sub(1).filter(|_| !ends_empty);
+    for (index, piece) in pieces.enumerate() {
+        meter.feed(Some(piece), Some(index) == last);
+        // Printing is slow: what is held is looked at now and then, and always where much has come.
+        if index % 64 == 0 {
+            assert!(format!("{meter:?}").len() < MAX_HELD, "{meter:?}");
+        }
+    }
+    if last.is_none() {
+        meter.feed(Some(&[]), true);
+    }
+    meter.finish()
+}
+
+/// Prompt, completion and total, where the body is well-formed and tells them in the plain way only.
+fn parsed(is_stream: bool, body: &[u8]) -> Option<Counts> {
+    let text = std::str::from_utf8(body).ok()?;
+    // Other ways to tell (messages, TGI, Groq), and names that are not spelt out.
+    let others = [
+        "\\", "cache_", "details", "message", "x_groq", "response", "input_", "output_",
+    ];
+    if others.iter().any(|other| text.contains(other)) {
+        return None;
+    }
+    let documents = match is_stream {
+        true => events(text),
+        false => vec![text.to_owned()],
+    };
+    let mut found = [None; 3];
+    for document in documents {
+        if is_stream && ["", "[DONE]"].contains(&document.trim()) {
+            continue;
+        }
+        let document = Value::Object(json::parse_object(document.as_bytes()).ok()?);
+        let names = ["prompt_tokens", "completion_tokens", "total_tokens"];
+        for (slot, name) in found.iter_mut().zip(names) {
+            *slot = document["usage"][name].as_u64().or(*slot);
+        }
+    }
+    let [prompt, completion, total] = found;
+    let sum = || prompt?.checked_add(completion?);
+    Some([prompt, completion, total.or_else(sum)])
+}
+
+/// The data of each event, by the letter of WHATWG HTML §9.2.6, but that the last may lack its empty line.
+fn events(text: &str) -> Vec<String> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let mut events = vec![Vec::<&str>::new()];
+    for line in text.split('\n') {
+        let (field, value) = line.split_once(':').unwrap_or((line, ""));
+        match (line, field) {
+            ("", _) => events.push(Vec::new()),
+            (_, "data") => {
+                let value = value.strip_prefix(' ').unwrap_or(value);
+                events.last_mut().expect("one at least").push(value);
+            }
+            _ => {}
+        }
+    }
+    events.iter().map(|lines| lines.join("\n")).collect()
+}
