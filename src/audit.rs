@@ -11,6 +11,7 @@ use crate::token::claims::Claims;
 use crate::usage::Usage;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use std::io;
 use std::time::Duration;
 
 /// Of the record's shape; raised when a field goes, is renamed or changes its meaning. New fields
@@ -176,10 +177,34 @@ impl Record {
     /// turn the text around is escaped.
     pub fn line(&self) -> String {
         const USUAL: usize = 1024;
-        let mut line = Vec::with_capacity(USUAL);
+        let mut line = Pieces(Vec::with_capacity(USUAL));
         let written = serde_json::to_writer(&mut line, self).ok();
-        let line = written.and_then(|()| String::from_utf8(line).ok());
+        let line = written.and_then(|()| String::from_utf8(line.0).ok());
         escape(line.unwrap_or_else(|| r#"{"code":"internal"}"#.to_owned()))
+    }
+}
+
+/// Text that grows by many small pieces: quotes, commas, `null`. In wasm, to copy a few bytes at once is a
+/// call out of it, and costs more than to push each.
+struct Pieces(Vec<u8>);
+
+impl io::Write for Pieces {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        self.write_all(piece)?;
+        Ok(piece.len())
+    }
+
+    fn write_all(&mut self, piece: &[u8]) -> io::Result<()> {
+        const FEW: usize = 8;
+        match piece.len() {
+            0..=FEW => piece.iter().for_each(|byte| self.0.push(*byte)),
+            _ => self.0.extend_from_slice(piece),
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
