@@ -76,5 +76,10 @@ mod tests {
             [0, 63, 64]
         );
         assert_eq!(Bits::none(0).iter().count(), 0);
+        let mut joined = Bits::none(130);
+        joined.add(5);
+        joined.join(&bits);
+        let joined: Vec<usize> = joined.iter().filter(|number| *number < 130).collect();
+        assert_eq!(joined, [0, 5, 63, 64, 129]);
     }
 }

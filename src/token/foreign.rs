@@ -135,6 +135,27 @@ mod tests {
     }
 
     #[test]
+    fn each_curve_has_numbers_of_its_own_length() {
+        for (algorithm, hash, length) in [
+            (Algorithm::Es256, "sha256", 32),
+            (Algorithm::Es384, "sha384", 48),
+        ] {
+            let signer = keys::Algorithm::ALL
+                .into_iter()
+                .find(|signer| signer.name() == algorithm.name());
+            let key = key(signer.unwrap());
+            let signature = [vec![1; length], vec![2; length]].concat();
+            let asked = fields(&ask(algorithm, &key, &signature, b"text").unwrap());
+            let number = |value: u8| [vec![2, length as u8], vec![value; length]].concat();
+            let expected = [vec![0x30, 2 * length as u8 + 4], number(1), number(2)].concat();
+            assert_eq!(asked, [hash.as_bytes(), &key.spki, &expected, b"text"]);
+            for wrong in [64, 96].into_iter().filter(|wrong| *wrong != 2 * length) {
+                assert_eq!(ask(algorithm, &key, &vec![1; wrong], b"text"), None);
+            }
+        }
+    }
+
+    #[test]
     fn asks_nothing_about_other_algorithms_and_keys() {
         let signer = keys::rsa();
         let token = Token::of(Persona::Ada).signed_by(&signer);
