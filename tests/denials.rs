@@ -7,6 +7,7 @@ use entragate::decision::{CredentialLack, Denial, KeysLack, Unavailable};
 use entragate::policy::membership::GroupsLack;
 use entragate::revocation::{FeedLack, Ground};
 use entragate::time::Timestamp;
+use serde_json::json;
 use std::collections::BTreeSet;
 use support::*;
 
@@ -162,5 +163,37 @@ fn what_a_stranger_wrote_is_quoted_short_and_clean() {
         assert_eq!(code, "algorithm_not_allowed");
         let reason = bench.audit()[0]["reason"].as_str().unwrap().to_owned();
         assert!(reason.contains(&format!(" {shown} ")), "{reason}");
+    }
+}
+
+#[test]
+fn a_refusal_says_what_a_rule_asks_for_without_doubt() {
+    let (a, b, c) = (
+        json!({"role": "A"}),
+        json!({"role": "B"}),
+        json!({"role": "C"}),
+    );
+    for (require, said) in [
+        (
+            json!({"all": [{"any": [a, b]}, c]}),
+            "(role 'A' or role 'B') and role 'C'",
+        ),
+        (
+            json!({"any": [{"all": [a, b]}, c]}),
+            "(role 'A' and role 'B') or role 'C'",
+        ),
+        (json!({"all": [{"any": [a]}, c]}), "role 'A' and role 'C'"),
+        (
+            json!({"all": [{"not": {"any": [a, b]}}, c]}),
+            "not (role 'A' or role 'B') and role 'C'",
+        ),
+    ] {
+        let mut bench = Bench::warm(&with_rules(json!([{"name": "r", "require": require}])));
+        assert_eq!(bench.code(&ada().build()), "rule_unsatisfied");
+        let reason = bench.audit()[0]["reason"].as_str().unwrap().to_owned();
+        assert!(
+            reason.ends_with(&format!("rule r asks for {said}")),
+            "{reason}"
+        );
     }
 }
