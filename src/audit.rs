@@ -252,7 +252,7 @@ impl Caller {
     pub fn of(claims: &Claims, extra: &[ClaimPath]) -> Self {
         let clip = |text: &Option<String>| text.as_deref().map(clip);
         let extra = extra.iter().filter_map(|path| {
-            let value = path.read(&claims.all)?;
+            let value = path.read(&claims.others)?;
             Some((path.as_str().to_owned(), clip_value(value)))
         });
         Self {

@@ -12,8 +12,8 @@ use crate::token::verify::Authentic;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-/// Most that all entries of one VM may take, by [`weight`]: what 4096 tokens of a usual size need,
-/// and a bound where tokens are as long as they may be.
+/// Most that all entries of one VM may take, by [`weight`]: several times what 4096 tokens of a usual
+/// size need, and a bound where tokens are as long as they may be.
 const MAX_WEIGHT: usize = 32 * 1024 * 1024;
 
 /// Names a token by its contents.
@@ -93,16 +93,16 @@ impl TokenCache {
         Some((entry.issuer, entry.authentic.remembered()))
     }
 
-    /// Remembers a token of that many bytes. Returns how many others had to go.
+    /// Remembers a token whose claims take that many bytes. Returns how many others had to go.
     pub fn insert(
         &mut self,
         digest: TokenDigest,
-        bytes: usize,
+        claims: usize,
         issuer: usize,
         authentic: &Authentic,
         now: Timestamp,
     ) -> usize {
-        let weight = weight(bytes);
+        let weight = weight(claims);
         if !self.is_on() || weight > self.max_weight {
             return 0;
         }
@@ -170,11 +170,12 @@ impl TokenCache {
     }
 }
 
-/// What an entry takes, in bytes: its claims twice (as JSON and as read), which are three
-/// quarters of the token, and what comes with any entry.
-const fn weight(token_bytes: usize) -> usize {
-    const FIXED: usize = 1024;
-    token_bytes.saturating_mul(2).saturating_add(FIXED)
+/// What an entry takes with claims of that many bytes: its place in both maps, which are half empty
+/// at worst, comes on top.
+const fn weight(claims: usize) -> usize {
+    const PLACES: usize =
+        2 * (size_of::<TokenDigest>() * 2 + size_of::<Entry>() + size_of::<Use>());
+    claims.saturating_add(PLACES)
 }
 
 #[cfg(test)]
@@ -261,7 +262,10 @@ mod tests {
         }
         assert_eq!(cache.insert(digest(3), 101, 0, &authentic, at(0)), 2);
         assert_eq!(held(&cache), [2, 3]);
-        assert_eq!(cache.insert(digest(4), 10_000, 0, &authentic, at(0)), 0);
+        assert_eq!(
+            cache.insert(digest(4), cache.max_weight, 0, &authentic, at(0)),
+            0
+        );
         assert_eq!(held(&cache), [2, 3]);
     }
 

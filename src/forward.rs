@@ -174,6 +174,18 @@ pub fn edits(
     edits
 }
 
+impl Forwarding {
+    /// The claims that identity headers tell, by name.
+    pub fn claims(&self) -> impl Iterator<Item = &str> {
+        self.identity_headers.iter().filter_map(|(_, field)| {
+            let IdentityField::Claim(path) = field else {
+                return None;
+            };
+            path.first()
+        })
+    }
+}
+
 impl IdentityField {
     fn read(&self, caller: &Claims) -> Option<String> {
         match self {
@@ -183,7 +195,7 @@ impl IdentityField {
             Self::Subject => caller.subject.clone(),
             Self::Issuer => Some(caller.issuer.to_string()),
             Self::Kind => caller.kind.map(|kind| kind.name().to_owned()),
-            Self::Claim(path) => match path.read(&caller.all)? {
+            Self::Claim(path) => match path.read(&caller.others)? {
                 Value::String(text) => Some(text),
                 scalar @ (Value::Bool(_) | Value::Number(_)) => Some(scalar.to_string()),
                 Value::Null | Value::Array(_) | Value::Object(_) => None,

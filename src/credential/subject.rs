@@ -58,6 +58,12 @@ impl Outsider {
 }
 
 impl SubjectRule {
+    /// The claims it reads, by name.
+    pub fn claims(&self) -> impl Iterator<Item = &str> {
+        let verified = (self.claim.as_str() == EMAIL).then_some(EMAIL_VERIFIED);
+        self.claim.first().into_iter().chain(verified)
+    }
+
     /// The e-mail address to name to Hugging Face, as the token writes it.
     ///
     /// # Errors
@@ -72,12 +78,14 @@ impl SubjectRule {
     }
 
     fn person(&self, caller: &Claims) -> Result<Arc<str>, Outsider> {
-        let Some(Value::String(subject)) = self.claim.read(&caller.all) else {
+        let Some(Value::String(subject)) = self.claim.read(&caller.others) else {
             return Err(Outsider::NoClaim);
         };
-        let verified = caller.all.get(EMAIL_VERIFIED);
-        if self.claim.as_str() == EMAIL && verified.is_some_and(|value| value != Value::Bool(true))
-        {
+        let is_unverified = || {
+            let verified = caller.others.get(EMAIL_VERIFIED);
+            verified.is_some_and(|value| value != Value::Bool(true))
+        };
+        if self.claim.as_str() == EMAIL && is_unverified() {
             return Err(Outsider::Unverified);
         }
         let domain = domain(&subject).ok_or(Outsider::NotAnAddress)?;

@@ -36,7 +36,7 @@ impl Judge<'_> {
         self.count(metrics::CACHE_MISSES);
         let identified = self.examine(token)?;
         if let Identified::As(issuer, authentic) = &identified {
-            let (bytes, now) = (token.len(), self.surroundings.now);
+            let (bytes, now) = (authentic.claims().bytes(), self.surroundings.now);
             let evicted = self.cache.insert(digest, bytes, *issuer, authentic, now);
             (0..evicted).for_each(|_| self.count(metrics::CACHE_EVICTIONS));
         }

@@ -14,6 +14,9 @@ pub const MOST_GROUPS: usize = 20;
 /// Twenty GUIDs and what is around them are 1 KB.
 const MAX_BYTES: usize = 64 * 1024;
 
+/// The claim that names the caller to the directory.
+pub const OBJECT: &str = "oid";
+
 /// Whose groups are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
@@ -25,7 +28,7 @@ pub struct Subject {
 impl Subject {
     /// The caller as the directory knows it: by Entra's `oid`, whatever else rules call its object.
     pub fn of(caller: &Claims) -> Option<Self> {
-        let object = caller.all.get("oid")?;
+        let object = caller.others.get(OBJECT)?;
         let object = object.as_str()?;
         let collection = match caller.kind {
             Some(Kind::User) => "users",

@@ -48,7 +48,11 @@ fn caller(index: usize) -> Claims {
         not_before: None,
         issued_at: None,
         misfit: None,
-        all: ClaimSet::of(&Map::from_iter([("oid".to_owned(), oid)])).unwrap(),
+        others: ClaimSet::of(
+            &Map::from_iter([("oid".to_owned(), oid)]),
+            &[graph::OBJECT].into_iter().collect(),
+        )
+        .unwrap(),
     }
 }
 
@@ -159,7 +163,7 @@ proptest! {
                 }
                 Event::Ask(index) => {
                     let caller = caller(index);
-                    let object = caller.all.get("oid").unwrap().as_str().unwrap().to_owned();
+                    let object = caller.others.get(graph::OBJECT).unwrap().as_str().unwrap().to_owned();
                     match lookups.ask(&caller, at(now + 2000), at(now)) {
                         Standing::Known(membership) => {
                             let good = last_good.get(&object).copied();

@@ -7,6 +7,11 @@ use crate::token::claims::Claims;
 use crate::token::issuer::is_guid;
 use serde_json::Value;
 
+/// The claim that tells how the caller has signed in (RFC 8176).
+pub(super) const METHODS: &str = "amr";
+/// The claim that tells the authentication contexts met, as Entra writes it.
+pub(super) const CONTEXTS: &str = "acrs";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Truth {
     Satisfied,
@@ -79,12 +84,12 @@ pub fn evaluate(requirement: &Requirement, facts: Facts<'_>) -> Truth {
             None => Truth::Indeterminate,
         },
         Requirement::ManagedIdentity(identity) => Truth::known(is_identity(caller, identity)),
-        Requirement::Mfa => any_of(caller.all.get("amr").as_ref(), |method| {
+        Requirement::Mfa => any_of(caller.others.get(METHODS).as_ref(), |method| {
             matches!(method, "mfa" | "ngcmfa")
         }),
         Requirement::AuthContext(context) => match facts.assumed.contains(&context.as_str()) {
             true => Truth::Satisfied,
-            false => any_of(caller.all.get("acrs").as_ref(), |held| held == context),
+            false => any_of(caller.others.get(CONTEXTS).as_ref(), |held| held == context),
         },
         Requirement::Source(ranges) => match facts.surroundings.source {
             Some(source) => Truth::known(ranges.iter().any(|range| range.contains(source))),
@@ -97,7 +102,7 @@ pub fn evaluate(requirement: &Requirement, facts: Facts<'_>) -> Truth {
             Peer::Unknown => Truth::Indeterminate,
         },
         Requirement::Claim { path, test } => {
-            Truth::known(test_claim(path.read(&caller.all).as_ref(), test))
+            Truth::known(test_claim(path.read(&caller.others).as_ref(), test))
         }
         Requirement::All(all) => {
             all.iter()

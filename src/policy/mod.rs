@@ -1,5 +1,6 @@
 //! The rules: which authenticated caller may make which request.
 
+mod asked;
 mod bits;
 pub mod cidr;
 pub mod decide;

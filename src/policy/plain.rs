@@ -1,7 +1,7 @@
 //! The decision without an index, rule after rule; and that the index makes no difference to it.
 
 use super::decide::{Permit, Shadow, Would};
-use super::evaluate::{Facts, Truth, evaluate};
+use super::evaluate::{CONTEXTS, Facts, Truth, evaluate};
 use super::pattern::Pattern;
 use super::rule::{AnonymousRule, Effect, Match, Mode, Models, Policy, Requirement, Rule};
 use super::surroundings::{Peer, Surroundings};
@@ -14,6 +14,7 @@ use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
+use serde_json::Map;
 use std::sync::Arc;
 
 /// What comes of a request.
@@ -335,7 +336,7 @@ fn caller() -> impl Strategy<Value = Claims> {
                 not_before: None,
                 issued_at: None,
                 misfit: None,
-                all: ClaimSet::default(),
+                others: ClaimSet::of(&Map::new(), &[CONTEXTS].into_iter().collect()).unwrap(),
             },
         )
 }

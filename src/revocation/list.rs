@@ -9,6 +9,9 @@ use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
+/// The claim that names a token, where `uti` does not (RFC 7519 §4.1.7).
+pub const TOKEN_ID: &str = "jti";
+
 /// Longest feed we read, in bytes.
 const MAX_BYTES: usize = 1024 * 1024;
 /// The year 9999.
@@ -161,7 +164,7 @@ impl List {
         if self.tokens.is_empty() {
             return false;
         }
-        let jti = caller.all.get("jti");
+        let jti = caller.others.get(TOKEN_ID);
         let jti = jti.as_ref().and_then(Value::as_str);
         jti.is_some_and(|jti| self.tokens.contains(&normal(jti)))
     }

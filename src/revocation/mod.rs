@@ -9,7 +9,7 @@ use crate::credential::auth::Auth;
 use crate::keys::refresh::{Attempt, Freshness, Refresh, Schedule, Setback};
 use crate::time::Timestamp;
 use crate::token::claims::Claims;
-pub use list::{Ground, List, ListError};
+pub use list::{Ground, List, ListError, TOKEN_ID};
 use std::fmt;
 
 /// Where the feed comes from: the compiled form of `revocation`.

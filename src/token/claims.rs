@@ -69,8 +69,8 @@ pub struct Claims {
     pub issued_at: Option<Timestamp>,
     /// Why they are not those of an access token meant for us.
     pub misfit: Option<Denial>,
-    /// All of them, for rules on other claims.
-    pub all: ClaimSet,
+    /// Whatever else can be asked for: see [`Issuer::kept`].
+    pub others: ClaimSet,
 }
 
 impl Claims {
@@ -116,10 +116,39 @@ impl Claims {
             not_before: time(all, "nbf", "its nbf is not a time")?,
             issued_at: time(all, "iat", "its iat is not a time")?,
             misfit: Some(Denial::Internal("claims that nobody has checked")),
-            all: ClaimSet::of(all).ok_or(Denial::Internal("claims without end"))?,
+            others: ClaimSet::of(all, &issuer.kept)
+                .ok_or(Denial::Internal("claims without end"))?,
         };
         claims.misfit = claims.check(issuer, all).err();
         Ok(claims)
+    }
+
+    /// What they take in memory, in bytes, to a few per cent.
+    pub fn bytes(&self) -> usize {
+        let texts = [
+            &self.tenant,
+            &self.subject,
+            &self.client,
+            &self.managed_identity,
+            &self.token_id,
+            &self.session,
+            &self.step_up_at,
+        ];
+        let lists = [
+            &self.audiences,
+            &self.roles,
+            &self.groups.listed,
+            &self.scopes,
+            &self.directory_roles,
+        ];
+        let item = |text: &String| size_of::<String>() + block(text.capacity());
+        let list = |list: &Vec<String>| block(0) + list.iter().map(item).sum::<usize>();
+        let texts = texts.into_iter().flatten();
+        size_of::<Self>()
+            + block(self.object.capacity())
+            + texts.map(|text| block(text.capacity())).sum::<usize>()
+            + lists.into_iter().map(list).sum::<usize>()
+            + block(self.others.bytes())
     }
 
     /// Whether these are the claims of an access token meant for us: kind of token, audience,
@@ -221,10 +250,10 @@ fn read_scopes(issuer: &Issuer, all: &Map<String, Value>) -> Result<Vec<String>,
         .iter()
         .flat_map(|scope| scope.split_ascii_whitespace());
     // Entra writes "/" into some tokens that have none.
-    Ok(words
-        .filter(|word| *word != "/")
-        .map(str::to_owned)
-        .collect())
+    let words = words.filter(|word| *word != "/").map(str::to_owned);
+    let mut words: Vec<String> = words.collect();
+    words.shrink_to_fit();
+    Ok(words)
 }
 
 fn read_groups(issuer: &Issuer, all: &Map<String, Value>) -> Result<Groups, Denial> {
@@ -279,6 +308,12 @@ fn read_step_up(issuer: &Issuer, all: &Map<String, Value>, kind: Option<Kind>) -
         .then(|| format!("https://{host}/{tenant}/oauth2/v2.0/authorize"))
 }
 
+/// A block of the heap with what the allocator adds to it.
+const fn block(bytes: usize) -> usize {
+    const ADDED: usize = 12;
+    bytes + ADDED
+}
+
 fn text(value: Option<&Value>, otherwise: &'static str) -> Result<Option<String>, Denial> {
     match value {
         None | Some(Value::Null) => Ok(None),
@@ -293,11 +328,15 @@ fn texts(value: Option<&Value>, otherwise: &'static str) -> Result<Vec<String>, 
     match value {
         None | Some(Value::Null) => Ok(Vec::new()),
         Some(Value::String(text)) => Ok(vec![text.clone()]),
-        Some(Value::Array(items)) => items
-            .iter()
-            .map(|item| item.as_str().map(str::to_owned))
-            .collect::<Option<_>>()
-            .ok_or(Denial::TokenMalformed(otherwise)),
+        Some(Value::Array(items)) => {
+            // Of the size that is needed: they are kept.
+            let mut texts = Vec::with_capacity(items.len());
+            for item in items {
+                let text = item.as_str().ok_or(Denial::TokenMalformed(otherwise))?;
+                texts.push(text.to_owned());
+            }
+            Ok(texts)
+        }
         Some(_) => Err(Denial::TokenMalformed(otherwise)),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::algorithm::Algorithm;
 use super::claim_path::ClaimPath;
+use super::claim_set::Kept;
 use std::sync::Arc;
 
 /// One trusted issuer.
@@ -16,6 +17,8 @@ pub struct Issuer {
     pub clients: Vec<String>,
     pub algorithms: Vec<Algorithm>,
     pub claims: ClaimNames,
+    /// The claims that are kept besides: whatever the configuration can ask for. The same for all.
+    pub kept: Kept,
 }
 
 /// What decides whether an `iss` is this issuer's.

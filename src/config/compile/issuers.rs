@@ -8,6 +8,7 @@ use super::{each, jwks, names, optional, overlap, text};
 use crate::keys::source::KeySource;
 use crate::token::algorithm::Algorithm;
 use crate::token::claim_path::ClaimPath;
+use crate::token::claim_set::Kept;
 use crate::token::issuer::{Authority, ClaimNames, Cloud, Entra, Issuer, Tenants, is_guid};
 
 const AT: &str = "issuers";
@@ -72,6 +73,7 @@ fn issuer(
         algorithms: algorithms?,
         claims: claims?,
         authority: authority?.clone(),
+        kept: Kept::default(),
     };
     Ok((issuer, source?))
 }

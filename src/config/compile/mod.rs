@@ -11,6 +11,7 @@ mod forward;
 mod graph;
 mod issuers;
 mod jwks;
+mod kept;
 mod names;
 mod overlap;
 mod patterns;
@@ -73,7 +74,7 @@ pub(super) fn compile(
     reach::check(&policy, &issuers, &credentials, wire, findings)?;
     // By now all secrets have been read.
     let (digest, seal) = identity();
-    Ok(Config {
+    let mut config = Config {
         issuers,
         sources,
         directories: directories?,
@@ -94,7 +95,12 @@ pub(super) fn compile(
         crypto: token::crypto(wire.crypto),
         digest,
         seal,
-    })
+    };
+    let kept = kept::kept(&config);
+    for issuer in &mut config.issuers {
+        issuer.kept = kept.clone();
+    }
+    Ok(config)
 }
 
 /// Compiles every item of a list, past those that fail.
