@@ -128,7 +128,20 @@ async fn resident(stage: &Stage, filters: Filters, requests: &Requests) -> Outco
     for _ in 0..2 {
         load::each_on(to, requests, WORKERS as usize)?;
     }
-    Ok(process::resident(envoy.pid())?)
+    settled_memory(envoy.pid()).await
+}
+
+/// What is free goes back to the system bit by bit, a second apart: waits until nothing does any more.
+async fn settled_memory(pid: u32) -> Outcome<u64> {
+    const NOISE: u64 = 256 * 1024;
+    let mut last = process::resident(pid)?;
+    loop {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        match process::resident(pid)? {
+            now if now + NOISE >= last => return Ok(now),
+            now => last = now,
+        }
+    }
 }
 
 fn address(envoy: &Envoy, listener: &str) -> Outcome<std::net::SocketAddr> {
