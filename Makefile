@@ -65,7 +65,7 @@ soak: hooks envoy ## mixed traffic of 50,000 identities for SOAK_SECONDS (600); 
 fuzz: ## fuzz each target for FUZZ_SECONDS (60)
 	@tools/fuzz.sh $(FUZZ_SECONDS)
 
-mutants: ## mutation tests of what decides, or of MUTANTS="file …" (hours for all of it)
+mutants: ## mutation tests of what decides, or of MUTANTS="file …"
 	@tools/mutants.sh $(MUTANTS)
 
 lint: ## check formatting, clippy (native and wasm), the docs, and the dependencies' licences and sources

@@ -137,3 +137,16 @@ fn a_header_has_a_longest_length() {
     assert_eq!(code(&header(3072)), "permitted");
     assert_eq!(code(&header(3073)), "token_malformed");
 }
+
+#[test]
+fn types_and_lengths_are_what_the_configuration_says() {
+    let mut settings = settings();
+    settings["token"] = json!({"types": ["jose"], "max_bytes": 1_048_576});
+    let jose = ada().header("typ", "JOSE");
+    assert_eq!(outcome(&settings, &jose).0, "permitted");
+    assert_eq!(outcome(&settings, &ada()).0, "token_for_another_api");
+    // More than a million bytes, jwt-simple's own limit.
+    let long = jose.claim("x", "x".repeat(751_000));
+    assert!(long.build().len() > 1_000_000);
+    assert_eq!(outcome(&settings, &long).0, "permitted");
+}

@@ -202,6 +202,8 @@ mod tests {
     fn in_words() {
         let shown = window(&[0, 4], "22:00", "06:00", "-03:30").to_string();
         assert_eq!(shown, "mon, fri 22:00 to 06:00 UTC-03:30");
+        let berlin = window(&[0, 0], "08:00", "18:00", "+01:00").to_string();
+        assert_eq!(berlin, "mon 08:00 to 18:00 UTC+01:00", "a day named twice");
         let every = Window {
             days: Days::ALL,
             ..window(&[], "00:00", "24:00", "+00:00")

@@ -1,0 +1,173 @@
+//! The test programs with every mutant in them that compiles.
+
+use crate::list::Mutant;
+use crate::splice::splice;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+const MODULE: &str = include_str!("mutant.rs");
+
+pub struct Build {
+    /// In the order of their names as asked for.
+    pub programs: Vec<(String, PathBuf)>,
+    pub viable: BTreeSet<usize>,
+    pub unviable: BTreeSet<usize>,
+    pub other: BTreeSet<usize>,
+}
+
+impl Build {
+    /// Compiles the copy, leaves out what does not, and compiles again. `unviable`: what is known not to.
+    pub fn of(
+        sources: &Path,
+        copy: &Path,
+        mutants: &[Mutant],
+        mut unviable: BTreeSet<usize>,
+        arguments: &[String],
+    ) -> Self {
+        let mut files: BTreeMap<&str, (String, Vec<&Mutant>)> = BTreeMap::new();
+        for mutant in mutants {
+            let original = || {
+                (
+                    fs::read_to_string(sources.join(&mutant.file)).expect("a listed file"),
+                    Vec::new(),
+                )
+            };
+            files
+                .entry(&mutant.file)
+                .or_insert_with(original)
+                .1
+                .push(mutant);
+        }
+        let rooms = fs::read_to_string(sources.join("src/lib.rs")).expect("src/lib.rs");
+        write(&copy.join("src/lib.rs"), &format!("{rooms}\nmod mutant;\n"));
+        write(&copy.join("src/mutant.rs"), MODULE);
+
+        let mut constant = BTreeSet::new();
+        loop {
+            let mut regions: BTreeMap<&str, Vec<(Range<usize>, usize)>> = BTreeMap::new();
+            for (file, (source, mutants)) in &files {
+                let left: Vec<&Mutant> = mutants
+                    .iter()
+                    .filter(|mutant| !unviable.contains(&mutant.id))
+                    .copied()
+                    .collect();
+                let spliced = splice(source, &left, &constant);
+                unviable.extend(spliced.impossible);
+                write(&copy.join(file), &spliced.text);
+                regions.insert(file, spliced.regions);
+            }
+            let (programs, errors) = compile(copy, arguments);
+            let viable: BTreeSet<usize> = regions.values().flatten().map(|(_, id)| *id).collect();
+            if errors.is_empty() {
+                let other = mutants.iter().map(|mutant| mutant.id);
+                let other = other
+                    .filter(|id| !viable.contains(id) && !unviable.contains(id))
+                    .collect();
+                return Self {
+                    programs,
+                    viable,
+                    unviable,
+                    other,
+                };
+            }
+            let before = unviable.len() + constant.len();
+            for Fault { file, bytes, text } in &errors {
+                let all = regions
+                    .get(file.as_str())
+                    .map(Vec::as_slice)
+                    .unwrap_or_default();
+                let hit = all
+                    .iter()
+                    .filter(|(region, _)| region.start < bytes.end && bytes.start < region.end);
+                let hit: BTreeSet<usize> = hit.map(|(_, id)| *id).collect();
+                match not_constant(text) {
+                    Some(name) if hit.is_empty() => _ = constant.insert(name),
+                    None if hit.is_empty() => eprintln!("{text}"),
+                    _ => unviable.extend(hit),
+                }
+            }
+            assert!(
+                unviable.len() + constant.len() > before,
+                "does not compile, for no mutant's sake"
+            );
+            println!("==> mutants: {} do not compile", unviable.len());
+        }
+    }
+}
+
+/// Leaves a file alone that is as it should be, and so need not be compiled again.
+fn write(file: &Path, text: &str) {
+    if fs::read_to_string(file).is_ok_and(|old| old == text) {
+        return;
+    }
+    fs::write(file, text).expect("the copy can be written");
+}
+
+/// "cannot call non-const function `a::b` in constants": the name of a function that must be one.
+fn not_constant(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once("cannot call non-const ")?;
+    let path = rest.split('`').nth(1)?;
+    path.rsplit("::").next().map(str::to_owned)
+}
+
+/// Where an error is.
+struct Fault {
+    file: String,
+    bytes: Range<usize>,
+    text: String,
+}
+
+fn compile(root: &Path, arguments: &[String]) -> (Vec<(String, PathBuf)>, Vec<Fault>) {
+    let output = Command::new("cargo")
+        .args(["test", "--locked", "--no-run", "--message-format=json"])
+        .args(arguments)
+        .current_dir(root)
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("cargo runs");
+    let lines = output.stdout.split(|byte| *byte == b'\n');
+    let (mut programs, mut faults) = (Vec::new(), Vec::new());
+    for message in lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok()) {
+        if let (Some(program), Some(true)) = (
+            message["executable"].as_str(),
+            message["profile"]["test"].as_bool(),
+        ) {
+            programs.push((
+                message["target"]["name"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned(),
+                program.into(),
+            ));
+        }
+        if message["message"]["level"] == "error" {
+            faults.extend(places(&message["message"]));
+        }
+    }
+    assert!(
+        output.status.success() || !faults.is_empty(),
+        "cargo test --no-run fails"
+    );
+    let order = |name: &str| arguments.iter().position(|argument| argument == name);
+    programs.sort_by_key(|(name, _): &(String, PathBuf)| order(name));
+    (programs, faults)
+}
+
+fn places(message: &Value) -> Vec<Fault> {
+    let text = message["rendered"].as_str().unwrap_or_default();
+    let spans = message["spans"].as_array().into_iter().flatten();
+    let number = |value: &Value| value.as_u64().unwrap_or_default() as usize;
+    spans
+        .filter(|span| span["is_primary"] == true)
+        .map(|span| Fault {
+            file: span["file_name"].as_str().unwrap_or_default().to_owned(),
+            bytes: number(&span["byte_start"])
+                ..number(&span["byte_end"]).max(number(&span["byte_start"]) + 1),
+            text: text.to_owned(),
+        })
+        .collect()
+}
