@@ -72,18 +72,21 @@ lint: ## check formatting, clippy (native and wasm), the docs, and the dependenc
 	@tools/wasm-target.sh $(TARGET)
 	@tools/need-component.sh rustfmt clippy
 	@echo "==> lint: formatting"
-	@cargo fmt --all --check || { echo "    run: make fmt" >&2; exit 1; }
+	@cargo fmt --all --check && cargo fmt --manifest-path mutants/Cargo.toml --check || { echo "    run: make fmt" >&2; exit 1; }
 	@echo "==> lint: clippy, native"
 	@cargo clippy --workspace --all-targets --locked -- -D warnings
 	@echo "==> lint: clippy, $(TARGET)"
 	@cargo clippy --locked --lib --target $(TARGET) -- -D warnings
 	@cargo clippy --locked --lib --target $(TARGET) --features test-hooks -- -D warnings
+	@echo "==> lint: clippy, mutants/"
+	@CARGO_TARGET_DIR=target/mutants/tool cargo clippy --manifest-path mutants/Cargo.toml --all-targets --locked -- -D warnings
 	@echo "==> lint: rustdoc"
 	@RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --workspace --locked
 	@tools/deny.sh $(ADVISORIES)
 
 fmt: ## format the sources
 	@cargo fmt --all
+	@cargo fmt --manifest-path mutants/Cargo.toml
 
 docs: ## write what is generated from the sources: docs/configuration.md, and the schema for Kong
 	@mkdir -p docs

@@ -2,6 +2,7 @@
 
 mod accepted;
 mod forms;
+mod issuers;
 mod reach;
 mod refused;
 mod schema;
@@ -9,6 +10,11 @@ mod together;
 
 use super::{Config, ConfigErrors, load_value};
 use serde_json::{Value, json};
+use std::time::Duration;
+
+const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
 
 const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
 const OTHER_TENANT: &str = "11111111-1111-1111-1111-111111111111";
