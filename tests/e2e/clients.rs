@@ -21,42 +21,40 @@ pub fn python() -> PathBuf {
     python
 }
 
+/// What a client prints that runs to its end, and well.
+pub async fn printed(client: &mut Command) -> String {
+    let client = client.stdin(Stdio::null()).kill_on_drop(true);
+    let output = client.output().await.unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}\n{errors}");
+    text
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn huggingface_hub_and_openai_python_work_and_show_our_errors() {
     let gateway = Gateway::start().await;
-    let output = Command::new(python())
+    let mut client = Command::new(python());
+    client
         .arg(root().join("tests/clients/check_clients.py"))
         .env("GATEWAY_URL", gateway.envoy.url())
         .env("TOKEN_OK", gateway.token(Persona::Ada))
         .env("TOKEN_FORBIDDEN", gateway.token(Persona::Nora))
-        .env("TOKEN_EXPIRED", gateway.token(Persona::Expired))
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{text}\n{errors}");
+        .env("TOKEN_EXPIRED", gateway.token(Persona::Expired));
+    let text = printed(&mut client).await;
     assert!(text.contains(" 0 failed"), "{text}");
 }
 
 /// What ends each of both families' calls: `check_outcome.py` and `check_clients.mjs`.
 async fn outcome(program: &Path, script: &Path, gateway: &Gateway, who: Persona, expect: &str) {
     let before = gateway.hf.requests().len();
-    let output = Command::new(program)
+    let mut client = Command::new(program);
+    client
         .arg(script)
         .env("GATEWAY_URL", gateway.envoy.url())
         .env("TOKEN", gateway.token(who))
-        .env("EXPECT", expect)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{expect}: {text}\n{errors}");
+        .env("EXPECT", expect);
+    let text = printed(&mut client).await;
     assert!(text.contains("4 passed, 0 failed"), "{text}");
     // One request for each call: nobody hammers the endpoint.
     let asked = gateway.hf.requests().len() - before;

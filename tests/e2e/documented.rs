@@ -2,14 +2,13 @@
 //! in, and a last line that asks something. The clients and Microsoft's own libraries are real; the managed identity
 //! that gives the token is a stand-in.
 
-use super::clients::{node_clients, python};
+use super::clients::{node_clients, printed, python};
 use super::docs::{blocks, files, read};
 use super::gateway::Gateway;
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::process::Stdio;
 use testbed::persona::Persona;
 use testbed::stub::{Answer, Stub};
 use tokio::process::Command;
@@ -117,27 +116,18 @@ async fn managed_identity(gateway: &Gateway) -> Stub {
 }
 
 /// Runs a program as an app with that managed identity; the endpoint's answer must come out of it.
-async fn run(gateway: &Gateway, identity: &Stub, program: &Path, arguments: &[&Path]) {
+async fn run(gateway: &Gateway, identity: &Stub, program: &Path, script: &Path) {
     let before = gateway.hf.requests().len();
-    let output = Command::new(program)
-        .args(arguments)
+    let mut client = Command::new(program);
+    client
+        .arg(script)
         .env("IDENTITY_ENDPOINT", format!("{}/msi/token", identity.url()))
         .env("IDENTITY_HEADER", "testbed")
         .env_remove("HF_TOKEN")
-        .env("NO_PROXY", "127.0.0.1,localhost")
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {text}\n{errors}");
-    assert!(text.contains("Hello"), "{arguments:?}: {text}");
-    assert!(
-        gateway.hf.requests().len() > before,
-        "{arguments:?}: {text}"
-    );
+        .env("NO_PROXY", "127.0.0.1,localhost");
+    let text = printed(&mut client).await;
+    assert!(text.contains("Hello"), "{script:?}: {text}");
+    assert!(gateway.hf.requests().len() > before, "{script:?}: {text}");
 }
 
 async fn run_each(written: &[Block], extension: &str, program: &Path, folder: &Path) {
@@ -146,7 +136,7 @@ async fn run_each(written: &[Block], extension: &str, program: &Path, folder: &P
     for (index, block) in written.iter().enumerate() {
         let file = folder.join(format!("block-{index}.{extension}"));
         fs::write(&file, block.text(&gateway)).unwrap();
-        run(&gateway, &identity, program, &[&file]).await;
+        run(&gateway, &identity, program, &file).await;
     }
 }
 
@@ -192,7 +182,7 @@ async fn curl_runs_as_it_is_written() {
     let script = folder.path().join("block.sh");
     let path = format!("PATH={}:$PATH\n", folder.path().display());
     fs::write(&script, path + &curl.text(&gateway)).unwrap();
-    run(&gateway, &identity, Path::new("bash"), &[&script]).await;
+    run(&gateway, &identity, Path::new("bash"), &script).await;
 }
 
 #[test]
