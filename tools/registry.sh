@@ -23,7 +23,7 @@ mkdir -p .tools
 work=$(mktemp -d "$PWD/.tools/registry.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
-mkdir -p "$work/lists/partial" "$work/debs" "$work/root"
+mkdir -p "$work/lists/partial" "$work/debs" "$work/tree"
 
 # Lists of our own, where the system has none yet: a fresh container has not run `apt-get update`.
 options=()
@@ -35,13 +35,13 @@ fi
 # skopeo links gpgme, which a small system lacks; the rest of what it links is everywhere.
 (cd "$work/debs" && apt-get "${options[@]}" -qq -o APT::Sandbox::User=root download "${wanted[@]}" libgpgme11 libassuan0 libdevmapper1.02.1)
 for package in "$work"/debs/*.deb; do
-    dpkg -x "$package" "$work/root"
+    dpkg -x "$package" "$work/tree"
 done
 
 mkdir -p "$work/out/bin" "$work/out/lib"
-mv "$work/root/usr/bin/docker-registry" "$work/out/bin/"
-mv "$work/root/usr/bin/skopeo" "$work/out/lib/skopeo"
-find "$work/root" -name '*.so.*' -exec cp -P {} "$work/out/lib/" \;
+mv "$work/tree/usr/bin/docker-registry" "$work/out/bin/"
+mv "$work/tree/usr/bin/skopeo" "$work/out/lib/skopeo"
+find "$work/tree" -name '*.so.*' -exec cp -P {} "$work/out/lib/" \;
 cat >"$work/out/bin/skopeo" <<'WRAPPER'
 #!/bin/sh
 here=$(dirname "$(readlink -f "$0")")/..

@@ -1,6 +1,9 @@
 //! The core natively, without a host: `cargo bench -p bench`. What is measured is our own work on a request; in wasm it
 //! costs about one and a half times as much, and the host's calls come on top.
 
+#[path = "../src/headers.rs"]
+mod fields;
+
 use std::{cell::Cell, time::Duration};
 
 use divan::Bencher;
@@ -89,24 +92,9 @@ impl Warm {
     }
 }
 
-/// As Envoy hands them over.
 fn headers(token: &str) -> Headers {
     let authorization = format!("Bearer {token}");
-    let fields = [
-        (":authority", "gateway.contoso.com"),
-        (":path", "/v1/chat/completions"),
-        (":method", "POST"),
-        (":scheme", "http"),
-        ("content-type", "application/json"),
-        ("user-agent", "OpenAI/Python 2.8.0"),
-        ("accept", "*/*"),
-        ("authorization", &authorization),
-        ("content-length", "180"),
-        ("x-forwarded-for", "127.0.0.1"),
-        ("x-forwarded-proto", "http"),
-        ("x-request-id", "0c4dd1b2-3f7e-4a6f-9a53-64a1c1fe2b60"),
-    ];
-    Headers::from_iter(fields)
+    Headers::from_iter(fields::of(&authorization))
 }
 
 fn token(persona: Persona) -> String {

@@ -12,7 +12,7 @@ use testbed::{
     vm::{Answer, Fate, Fields, Host, Rules, Settings},
 };
 
-use crate::{load, policies, upstream};
+use crate::{headers, load, policies, upstream};
 
 /// Requests that are counted, after as many that are not.
 const COUNTED: u64 = 100;
@@ -103,7 +103,7 @@ fn pass(host: &mut Host, token: &str) -> Executed {
         let before = std::mem::replace(&mut last, host.executed());
         last - before
     };
-    let id = host.open(headers(token), false);
+    let id = host.open(fields(token), false);
     let headers = since(host);
     let is_permitted = matches!(host.fate(id), Fate::Forwarded(_));
     if is_permitted {
@@ -125,23 +125,8 @@ fn pass(host: &mut Host, token: &str) -> Executed {
     }
 }
 
-/// As Envoy hands them over.
-fn headers(token: &str) -> Fields {
+fn fields(token: &str) -> Fields {
     let authorization = format!("Bearer {token}");
-    let fields = [
-        (":authority", "gateway.contoso.com"),
-        (":path", "/v1/chat/completions"),
-        (":method", "POST"),
-        (":scheme", "http"),
-        ("content-type", "application/json"),
-        ("user-agent", "bench"),
-        ("accept", "*/*"),
-        ("authorization", &authorization),
-        ("content-length", "180"),
-        ("x-forwarded-for", "127.0.0.1"),
-        ("x-forwarded-proto", "http"),
-        ("x-request-id", "0c4dd1b2-3f7e-4a6f-9a53-64a1c1fe2b60"),
-    ];
     let own = |(name, value): (&str, &str)| (name.to_owned(), value.as_bytes().to_vec());
-    fields.map(own).into()
+    headers::of(&authorization).map(own).into()
 }

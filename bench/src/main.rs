@@ -1,6 +1,7 @@
 //! The filter beside Envoy's native filters, in one real Envoy and one run. `make bench` builds what it needs first.
 
 mod fuel;
+mod headers;
 mod http;
 mod load;
 mod measure;

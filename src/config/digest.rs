@@ -21,9 +21,7 @@ pub(super) fn of(value: &Value) -> String {
             credential.remove("value");
         }
     }
-    // Other crates of a build may make serde_json keep the order of writing.
-    public.sort_all_objects();
-    let hash = Sha256::digest(public.to_string());
+    let hash = Sha256::digest(canonical(public));
     hash.iter()
         .take(SHOWN)
         .fold(String::new(), |mut digits, byte| {
@@ -31,6 +29,13 @@ pub(super) fn of(value: &Value) -> String {
             let _ = write!(digits, "{byte:02x}");
             digits
         })
+}
+
+/// The one text of a configuration, however it was written: members in alphabetical order, no blanks.
+pub(super) fn canonical(mut value: Value) -> String {
+    // Other crates of a build may make serde_json keep the order of writing.
+    value.sort_all_objects();
+    value.to_string()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The configuration's key for what its VMs share: of all that stands in it, and all that it has read
 //! from the environment.
 
+use super::digest;
 use crate::sharing::seal::Seal;
 use serde_json::Value;
 use std::cell::RefCell;
@@ -12,9 +13,7 @@ pub(super) struct Sealer {
 
 impl Sealer {
     pub fn over(value: &Value) -> Self {
-        let mut value = value.clone();
-        value.sort_all_objects();
-        let text = Zeroizing::new(value.to_string().into_bytes());
+        let text = Zeroizing::new(digest::canonical(value.clone()).into_bytes());
         Self {
             parts: RefCell::new(vec![text]),
         }

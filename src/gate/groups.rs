@@ -25,6 +25,15 @@ pub fn lookups(config: &Config, now: Timestamp) -> Vec<Option<Lookups>> {
     lookups.collect()
 }
 
+/// What came of asking for a caller's groups.
+pub(super) enum LookUp {
+    /// What the decision went by still holds.
+    NoNews,
+    /// The surroundings tell more than before, so there is to be decided anew.
+    News,
+    Wait(Awaited),
+}
+
 impl Judge<'_> {
     /// What is known of a caller's groups by now counts from here on.
     pub(super) fn recall_groups(&mut self, issuer: usize, caller: &Claims) {
@@ -37,35 +46,38 @@ impl Judge<'_> {
     }
 
     /// Has the caller looked up where the decision hangs on it. Shadow rules keep nobody waiting.
-    pub(super) fn must_wait_for_groups(
+    pub(super) fn look_up_groups(
         &mut self,
         request: &Request,
         issuer: usize,
         caller: &Verified<Claims>,
-    ) -> Option<Awaited> {
+    ) -> LookUp {
+        let Some(lookups) = self.lookups.get_mut(issuer).and_then(Option::as_mut) else {
+            return LookUp::NoNews;
+        };
         let policy = &self.config.policy;
-        let lookups = self.lookups.get_mut(issuer)?.as_mut()?;
-        let need = policy.needs_groups(request, caller, &self.surroundings)?;
+        let Some(need) = policy.needs_groups(request, caller, &self.surroundings) else {
+            return LookUp::NoNews;
+        };
         let now = self.surroundings.now;
         let by = match self.patience {
             Patience::Until(deadline) => deadline,
             Patience::TimeIsUp | Patience::RoomIsFull => now,
         };
-        let lack = match (lookups.ask(caller, by, now), need, self.patience) {
-            (Standing::Known(membership), _, _) => {
-                self.surroundings.directory = Directory::Says(membership);
-                return None;
-            }
-            (Standing::Coming(_), Need::Shadow, _) => return None,
+        let directory = match (lookups.ask(caller, by, now), need, self.patience) {
+            (Standing::Known(membership), _, _) => Directory::Says(membership),
+            (Standing::Coming(_), Need::Shadow, _) => return LookUp::NoNews,
             (Standing::Coming(id), Need::Decision, Patience::Until(_)) => {
-                return Some(Awaited::Groups { issuer, id });
+                return LookUp::Wait(Awaited::Groups { issuer, id });
             }
-            (Standing::Coming(_), _, Patience::RoomIsFull) => GroupsLack::TooManyWaiting,
-            (Standing::Coming(_), _, Patience::TimeIsUp) => GroupsLack::TooSlow,
-            (Standing::Lacking(lack), _, _) => lack,
+            (Standing::Coming(_), _, Patience::RoomIsFull) => {
+                Directory::Silent(GroupsLack::TooManyWaiting)
+            }
+            (Standing::Coming(_), _, Patience::TimeIsUp) => Directory::Silent(GroupsLack::TooSlow),
+            (Standing::Lacking(lack), _, _) => Directory::Silent(lack),
         };
-        self.surroundings.directory = Directory::Silent(lack);
-        None
+        self.surroundings.directory = directory;
+        LookUp::News
     }
 }
 

@@ -1,5 +1,6 @@
 //! One request, one direction: headers → token → who signed it → verified claims → decision.
 
+use super::groups::LookUp;
 use super::identify::Identified;
 use super::waiting::Awaited;
 use super::{Call, Notice};
@@ -183,13 +184,13 @@ impl Judge<'_> {
         if decision.hangs_on_model && request.model == Model::Unread {
             return Ok(Judgement::Inspect(Some(Box::new(signed))));
         }
-        let known = self.surroundings.directory.clone();
-        if let Some(awaited) = self.must_wait_for_groups(request, signed.issuer, &caller) {
-            let signed = Some(Box::new(signed));
-            return Ok(Judgement::Wait { awaited, signed });
-        }
-        if self.surroundings.directory != known {
-            decision = config.policy.decide(request, &caller, &self.surroundings);
+        match self.look_up_groups(request, signed.issuer, &caller) {
+            LookUp::NoNews => {}
+            LookUp::News => decision = config.policy.decide(request, &caller, &self.surroundings),
+            LookUp::Wait(awaited) => {
+                let signed = Some(Box::new(signed));
+                return Ok(Judgement::Wait { awaited, signed });
+            }
         }
         self.note_trace(request, Some(&caller));
         self.record.note_shadow(&decision.shadow);

@@ -181,12 +181,12 @@ impl RootContext for Root {
                         let vm_id = abi::property(&["plugin_vm_id"]).unwrap_or_default();
                         gate.join(&vm_id, Some(&HostData), now);
                     }
-                    // Shared data that is not set up aborts the filter there.
-                    Kind::Nginx => gate.join(&[], None, now),
-                }
-                if kind() == Kind::Nginx {
-                    gate.expect_no_bodies();
-                    abi::log(log::Level::Info, NO_BODIES);
+                    Kind::Nginx => {
+                        // Shared data that is not set up aborts the filter there.
+                        gate.join(&[], None, now);
+                        gate.expect_no_bodies();
+                        abi::log(log::Level::Info, NO_BODIES);
+                    }
                 }
                 *self.gate.borrow_mut() = Some(gate);
                 abi::set_tick_period(TICK_MILLIS);
