@@ -7,38 +7,80 @@
 //! - `model`, likewise;
 //! - `error`, `error_type` and `status: failed`: a failure under a successful status.
 
-use super::reader::{ITEM, Scalar};
+use super::reader::Scalar;
 use super::{Usage, clip};
+use std::borrow::Cow;
 
-/// Members that lead somewhere.
-const MEMBERS: [&str; 26] = [
-    "cache_creation_input_tokens",
-    "cache_read_input_tokens",
-    "cached_tokens",
-    "code",
-    "completion_tokens",
-    "completion_tokens_details",
-    "details",
-    "error",
-    "error_type",
-    "generated_tokens",
-    "input_length",
-    "input_tokens",
-    "input_tokens_details",
-    "message",
-    "model",
-    "output_tokens",
-    "output_tokens_details",
-    "prompt_tokens",
-    "prompt_tokens_details",
-    "reasoning_tokens",
-    "response",
-    "status",
-    "total_tokens",
-    "type",
-    "usage",
-    "x_groq",
-];
+/// A member that leads somewhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Member {
+    /// It leads nowhere.
+    #[default]
+    Other,
+    /// No member: an array's item.
+    Item,
+    CacheCreationInputTokens,
+    CacheReadInputTokens,
+    CachedTokens,
+    Code,
+    CompletionTokens,
+    CompletionTokensDetails,
+    Details,
+    Error,
+    ErrorType,
+    GeneratedTokens,
+    InputLength,
+    InputTokens,
+    InputTokensDetails,
+    Message,
+    Model,
+    OutputTokens,
+    OutputTokensDetails,
+    PromptTokens,
+    PromptTokensDetails,
+    ReasoningTokens,
+    Response,
+    Status,
+    TotalTokens,
+    Type,
+    Usage,
+    XGroq,
+}
+
+impl Member {
+    /// By its name as written.
+    pub(super) fn named(raw: &[u8]) -> Self {
+        match raw {
+            b"cache_creation_input_tokens" => Self::CacheCreationInputTokens,
+            b"cache_read_input_tokens" => Self::CacheReadInputTokens,
+            b"cached_tokens" => Self::CachedTokens,
+            b"code" => Self::Code,
+            b"completion_tokens" => Self::CompletionTokens,
+            b"completion_tokens_details" => Self::CompletionTokensDetails,
+            b"details" => Self::Details,
+            b"error" => Self::Error,
+            b"error_type" => Self::ErrorType,
+            b"generated_tokens" => Self::GeneratedTokens,
+            b"input_length" => Self::InputLength,
+            b"input_tokens" => Self::InputTokens,
+            b"input_tokens_details" => Self::InputTokensDetails,
+            b"message" => Self::Message,
+            b"model" => Self::Model,
+            b"output_tokens" => Self::OutputTokens,
+            b"output_tokens_details" => Self::OutputTokensDetails,
+            b"prompt_tokens" => Self::PromptTokens,
+            b"prompt_tokens_details" => Self::PromptTokensDetails,
+            b"reasoning_tokens" => Self::ReasoningTokens,
+            b"response" => Self::Response,
+            b"status" => Self::Status,
+            b"total_tokens" => Self::TotalTokens,
+            b"type" => Self::Type,
+            b"usage" => Self::Usage,
+            b"x_groq" => Self::XGroq,
+            _ => Self::Other,
+        }
+    }
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Document {
@@ -57,90 +99,75 @@ pub(super) struct Document {
 }
 
 impl Document {
-    /// A member's name if it leads somewhere, else nothing. `raw`: as written.
-    pub(super) fn member(raw: &[u8]) -> &'static str {
-        let known = |name: &&&str| name.as_bytes() == raw;
-        MEMBERS.iter().find(known).copied().unwrap_or_default()
-    }
-
     /// Whether a scalar at that path is of any use.
-    pub(super) fn wants(&self, path: &[&str]) -> bool {
+    pub(super) fn wants(&self, path: &[Member]) -> bool {
+        use Member::{Code, Details, Error, ErrorType, Model, Status, Type, Usage};
         match within(path) {
-            ["usage", ..] | ["details", ..] | ["error"] => true,
-            [.., last] => matches!(*last, "model" | "status" | "type" | "code" | "error_type"),
+            [Usage | Details, ..] | [Error] => true,
+            [.., last] => matches!(last, Model | Status | Type | Code | ErrorType),
             [] => false,
         }
     }
 
     /// An object begins there.
-    pub(super) fn open(&mut self, path: &[&str]) {
-        self.failed |= within(path) == ["error"];
+    pub(super) fn open(&mut self, path: &[Member]) {
+        self.failed |= within(path) == [Member::Error];
     }
 
     /// An array goes on to its next item.
-    pub(super) fn next_item(&mut self, path: &[&str]) {
-        self.several |= path == [ITEM];
+    pub(super) fn next_item(&mut self, path: &[Member]) {
+        self.several |= path == [Member::Item];
     }
 
-    pub(super) fn take(&mut self, path: &[&str], scalar: Scalar<'_>) {
-        let usage = &mut self.usage;
-        let number = || match scalar {
-            Scalar::Bare(text) => std::str::from_utf8(text).ok()?.parse::<u64>().ok(),
-            Scalar::Text(_) => None,
-        };
-        let text = || match scalar {
-            Scalar::Text(raw) => {
-                let quoted = [b"\"", raw, b"\""].concat();
-                serde_json::from_slice::<String>(&quoted).ok()
+    pub(super) fn take(&mut self, path: &[Member], scalar: Scalar<'_>) {
+        let inner = within(path);
+        if let Some(count) = self.count(inner) {
+            *count = scalar.number().or(*count);
+            return;
+        }
+        match inner {
+            [Member::Model] => {
+                let model = scalar.text().map(|text| clip(&text));
+                self.usage.model = model.or(self.usage.model.take());
             }
-            Scalar::Bare(_) => None,
-        };
-        let slot = match within(path) {
-            ["usage", "prompt_tokens" | "input_tokens"] => &mut usage.prompt_tokens,
-            ["usage", "completion_tokens" | "output_tokens"] => &mut usage.completion_tokens,
-            ["usage", "total_tokens"] => &mut usage.total_tokens,
+            [Member::Type] if path.len() == 1 => self.kind = scalar.text().map(Cow::into_owned),
+            [Member::Status] => self.failed |= scalar.text().as_deref() == Some("failed"),
+            [Member::Error] => self.failed |= !matches!(scalar, Scalar::Bare(b"null")),
+            // `code` alone: of an event of responses that is the error itself.
+            [Member::ErrorType | Member::Code] | [Member::Error, Member::Type | Member::Code] => {
+                let text = || scalar.text().map(Cow::into_owned);
+                self.error = self.error.take().or_else(text);
+            }
+            _ => {}
+        }
+    }
+
+    /// The count that is told there.
+    fn count(&mut self, path: &[Member]) -> Option<&mut Option<u64>> {
+        let usage = &mut self.usage;
+        Some(match path {
+            [Member::Usage, Member::PromptTokens | Member::InputTokens] => &mut usage.prompt_tokens,
             [
-                "usage",
-                "prompt_tokens_details" | "input_tokens_details",
-                "cached_tokens",
+                Member::Usage,
+                Member::CompletionTokens | Member::OutputTokens,
+            ] => &mut usage.completion_tokens,
+            [Member::Usage, Member::TotalTokens] => &mut usage.total_tokens,
+            [
+                Member::Usage,
+                Member::PromptTokensDetails | Member::InputTokensDetails,
+                Member::CachedTokens,
             ] => &mut usage.cached_tokens,
             [
-                "usage",
-                "completion_tokens_details" | "output_tokens_details",
-                "reasoning_tokens",
+                Member::Usage,
+                Member::CompletionTokensDetails | Member::OutputTokensDetails,
+                Member::ReasoningTokens,
             ] => &mut usage.reasoning_tokens,
-            ["usage", "cache_read_input_tokens"] => &mut self.cache_read,
-            ["usage", "cache_creation_input_tokens"] => &mut self.cache_written,
-            ["details", "generated_tokens"] => &mut self.completion_details,
-            ["details", "input_length"] => &mut self.prompt_details,
-            ["model"] => {
-                usage.model = text().map(|text| clip(&text)).or(usage.model.take());
-                return;
-            }
-            ["type"] if path.len() == 1 => {
-                self.kind = text();
-                return;
-            }
-            ["status"] => {
-                self.failed |= text().as_deref() == Some("failed");
-                return;
-            }
-            ["error"] => {
-                self.failed |= !matches!(scalar, Scalar::Bare(b"null"));
-                return;
-            }
-            ["error_type"] | ["error", "type" | "code"] => {
-                self.error = self.error.take().or_else(text);
-                return;
-            }
-            ["code"] => {
-                // Of an event of responses that is the error itself.
-                self.error = self.error.take().or_else(text);
-                return;
-            }
-            _ => return,
-        };
-        *slot = number().or(*slot);
+            [Member::Usage, Member::CacheReadInputTokens] => &mut self.cache_read,
+            [Member::Usage, Member::CacheCreationInputTokens] => &mut self.cache_written,
+            [Member::Details, Member::GeneratedTokens] => &mut self.completion_details,
+            [Member::Details, Member::InputLength] => &mut self.prompt_details,
+            _ => return None,
+        })
     }
 
     /// All of it, once it is whole.
@@ -173,9 +200,12 @@ impl Document {
 }
 
 /// A path without what it may stand in.
-fn within<'p, 'n>(path: &'p [&'n str]) -> &'p [&'n str] {
+fn within(path: &[Member]) -> &[Member] {
     match path {
-        [ITEM | "response" | "message" | "x_groq", rest @ ..] => rest,
+        [
+            Member::Item | Member::Response | Member::Message | Member::XGroq,
+            rest @ ..,
+        ] => rest,
         path => path,
     }
 }

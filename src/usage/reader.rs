@@ -4,7 +4,8 @@
 //! It is no validator: it follows structure and texts to the letter, and takes numbers and literals
 //! for what they look like.
 
-use super::document::Document;
+use super::document::{Document, Member};
+use std::borrow::Cow;
 
 /// Deepest nesting.
 const MAX_DEPTH: u32 = 128;
@@ -12,8 +13,6 @@ const MAX_DEPTH: u32 = 128;
 const TOLD: usize = 4;
 /// Longest token that is kept, in bytes.
 const MAX_TOKEN: usize = 512;
-/// Stands for an array's items in a path.
-pub(super) const ITEM: &str = "[]";
 
 /// A value that is no container.
 #[derive(Clone, Copy, Debug)]
@@ -24,14 +23,36 @@ pub(super) enum Scalar<'t> {
     Bare(&'t [u8]),
 }
 
+impl<'t> Scalar<'t> {
+    pub(super) fn number(self) -> Option<u64> {
+        match self {
+            Self::Bare(text) => std::str::from_utf8(text).ok()?.parse().ok(),
+            Self::Text(_) => None,
+        }
+    }
+
+    pub(super) fn text(self) -> Option<Cow<'t, str>> {
+        let Self::Text(raw) = self else { return None };
+        let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
+        match raw.iter().all(is_plain) {
+            true => std::str::from_utf8(raw).ok().map(Cow::Borrowed),
+            false => {
+                let quoted = [b"\"", raw, b"\""].concat();
+                serde_json::from_slice(&quoted).ok().map(Cow::Owned)
+            }
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     state: State,
     depth: u32,
     /// For each level, from the lowest bit, whether it is an object.
     objects: u128,
-    /// The members on the way to here, as far as a document knows them; else empty.
-    path: [&'static str; TOLD],
+    /// The members on the way to here.
+    path: [Member; TOLD],
+    /// What came of a token in earlier pieces, or before an escape.
     token: Vec<u8>,
     overflow: bool,
 }
@@ -48,12 +69,9 @@ enum State {
     After,
     Text {
         is_key: bool,
-        is_kept: bool,
         escaped: bool,
     },
-    Bare {
-        is_kept: bool,
-    },
+    Bare,
     End,
     Broken,
 }
@@ -76,45 +94,46 @@ impl Reader {
     pub(super) fn feed(&mut self, piece: &[u8], document: &mut Document) {
         let mut rest = piece;
         while let Some((byte, tail)) = rest.split_first() {
-            let plain = match self.state {
+            let (plain, behind) = match self.state {
                 State::Broken => return,
                 State::Text { escaped: false, .. } => {
                     run(rest, |byte| !matches!(byte, b'"' | b'\\'))
                 }
-                State::Bare { .. } => run(rest, is_bare),
-                _ => 0,
+                State::Bare => run(rest, is_bare),
+                _ => (&[][..], rest),
             };
-            if plain > 0 {
-                let (skipped, tail) = rest.split_at_checked(plain).unwrap_or((rest, &[]));
-                self.keep(skipped);
-                rest = tail;
-            } else {
-                self.state = self.step(*byte, document);
-                rest = tail;
-            }
+            rest = match (self.state, behind) {
+                (
+                    State::Text {
+                        is_key,
+                        escaped: false,
+                        ..
+                    },
+                    [b'"', behind @ ..],
+                ) => {
+                    self.state = self.end_text(plain, is_key, document);
+                    behind
+                }
+                _ if plain.is_empty() => {
+                    self.state = self.step(*byte, document);
+                    tail
+                }
+                _ => {
+                    self.keep(plain);
+                    behind
+                }
+            };
         }
     }
 
     fn step(&mut self, byte: u8, document: &mut Document) -> State {
-        if let State::Text {
-            is_key,
-            is_kept,
-            escaped,
-        } = self.state
-        {
-            if !escaped && byte == b'"' {
-                return self.end_text(is_key, is_kept, document);
-            }
+        if let State::Text { is_key, escaped } = self.state {
             self.keep(&[byte]);
             let escaped = !escaped && byte == b'\\';
-            return State::Text {
-                is_key,
-                is_kept,
-                escaped,
-            };
+            return State::Text { is_key, escaped };
         }
-        if let State::Bare { is_kept } = self.state {
-            if is_kept && !self.overflow {
+        if self.state == State::Bare {
+            if !self.overflow {
                 document.take(self.told(), Scalar::Bare(&self.token));
             }
             self.state = self.behind();
@@ -149,7 +168,7 @@ impl Reader {
             byte if is_bare(byte) => {
                 self.begin(is_kept);
                 self.keep(&[byte]);
-                State::Bare { is_kept }
+                State::Bare
             }
             _ => State::Broken,
         }
@@ -157,30 +176,33 @@ impl Reader {
 
     fn text(&mut self, is_key: bool, is_kept: bool) -> State {
         self.begin(is_kept);
-        State::Text {
-            is_key,
-            is_kept,
-            escaped: false,
-        }
+        let escaped = false;
+        State::Text { is_key, escaped }
     }
 
-    fn end_text(&mut self, is_key: bool, is_kept: bool, document: &mut Document) -> State {
+    /// `last`: what has come of it since the last piece or escape; mostly all of it.
+    fn end_text(&mut self, last: &[u8], is_key: bool, document: &mut Document) -> State {
+        let is_whole = self.token.is_empty() && last.len() <= MAX_TOKEN;
+        if !is_whole {
+            self.keep(last);
+        }
+        let text = match (self.overflow, is_whole) {
+            (true, _) => None,
+            (false, true) => Some(last),
+            (false, false) => Some(&*self.token),
+        };
         if is_key {
-            let known = match self.overflow {
-                true => "",
-                false => Document::member(&self.token),
-            };
-            self.enter(known);
+            self.enter(text.map(Member::named).unwrap_or_default());
             return State::Colon;
         }
-        if is_kept && !self.overflow {
-            document.take(self.told(), Scalar::Text(&self.token));
+        if let Some(text) = text {
+            document.take(self.told(), Scalar::Text(text));
         }
         self.behind()
     }
 
     /// Names the member whose value comes next.
-    fn enter(&mut self, member: &'static str) {
+    fn enter(&mut self, member: Member) {
         let level = usize::try_from(self.depth).unwrap_or(TOLD);
         if let Some(slot) = level
             .checked_sub(1)
@@ -196,7 +218,7 @@ impl Reader {
         match is_object {
             true => State::FirstKey,
             false => {
-                self.enter(ITEM);
+                self.enter(Member::Item);
                 State::FirstItem
             }
         }
@@ -216,7 +238,7 @@ impl Reader {
     }
 
     /// The path of the value at hand; empty where it is too deep to be told.
-    fn told(&self) -> &[&'static str] {
+    fn told(&self) -> &[Member] {
         let depth = usize::try_from(self.depth).unwrap_or(usize::MAX);
         self.path.get(..depth).unwrap_or_default()
     }
@@ -243,8 +265,9 @@ fn is_bare(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')
 }
 
-/// How many bytes from the start are such.
-fn run(bytes: &[u8], such: impl Fn(u8) -> bool) -> usize {
+/// The bytes from the start that are such, and the rest.
+fn run(bytes: &[u8], such: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
     let end = bytes.iter().position(|byte| !such(*byte));
-    end.unwrap_or(bytes.len())
+    let end = end.unwrap_or(bytes.len());
+    bytes.split_at_checked(end).unwrap_or((bytes, &[]))
 }
