@@ -14,7 +14,7 @@ use entragate::model::body::Body;
 use entragate::request::Headers;
 use entragate::time::Timestamp;
 use entragate::token::algorithm::Algorithm;
-use entragate::token::bearer;
+use entragate::token::bearer::{self, Bearer};
 use entragate::token::jws::Unverified;
 use entragate::token::signature::{CheckedBy, SignatureCheck};
 use entragate::token::verify::{authenticate, pick_issuer};
@@ -84,7 +84,8 @@ pub fn token(data: &[u8]) {
     let mut headers = Headers::default();
     headers.push(b"authorization", data);
     let rules = &ISSUERS.token;
-    let Ok(token) = bearer::extract(&headers, &rules.carriers, rules.max_bytes) else {
+    let bearer = bearer::extract(&headers, &rules.carriers, rules.max_bytes);
+    let Ok(token) = bearer.and_then(Bearer::token) else {
         return;
     };
     assert!(token.len() <= rules.max_bytes);

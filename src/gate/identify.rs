@@ -9,6 +9,7 @@ use crate::keys::ring::{Fetch, Found, KeyRing};
 use crate::metrics;
 use crate::text::excerpt;
 use crate::time::Timestamp;
+use crate::token::bearer::Bearer;
 use crate::token::issuer::Issuer;
 use crate::token::jws::Unverified;
 use crate::token::verify::{Authentic, authenticate, pick_issuer};
@@ -23,16 +24,18 @@ pub enum Identified {
 }
 
 impl Judge<'_> {
-    pub(super) fn identify(&mut self, token: &str) -> Result<Identified, Denial> {
+    pub(super) fn identify(&mut self, bearer: Bearer<'_>) -> Result<Identified, Denial> {
         if !self.cache.is_on() {
-            return self.examine(token);
+            return self.examine(bearer.token()?);
         }
-        let digest = TokenDigest::of(token);
+        // What is remembered has the characters of a token: only those are.
+        let digest = TokenDigest::of(bearer.bytes());
         if let Some((issuer, authentic)) = self.cache.find(&digest, self.surroundings.now)
             && self.may_use_keys(issuer)
         {
             return Ok(Identified::As(issuer, authentic));
         }
+        let token = bearer.token()?;
         self.count(metrics::CACHE_MISSES);
         let identified = self.examine(token)?;
         if let Identified::As(issuer, authentic) = &identified {

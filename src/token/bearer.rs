@@ -17,15 +17,19 @@ const BOUND_SCHEMES: [&str; 3] = ["DPoP", "PoP", "MTLS_POP"];
 /// What Hugging Face's own tokens begin with; `hf_oauth_` and `hf_jwt_` among them.
 const HUGGING_FACE_PREFIXES: [&str; 2] = ["hf_", "api_org_"];
 
+/// What stands where a token is expected: not empty, not too long, and not looked at any closer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bearer<'h>(&'h [u8]);
+
 /// The token in the first carrier that is present.
 ///
 /// # Errors
-/// A denial when there is none, more than one, or one that can't be a compact JWS.
+/// A denial when there is none, more than one, or one that is empty or too long.
 pub fn extract<'h>(
     headers: &'h Headers,
     carriers: &'h [Carrier],
     max_bytes: usize,
-) -> Result<&'h str, Denial> {
+) -> Result<Bearer<'h>, Denial> {
     for carrier in carriers {
         let mut values = headers.all(&carrier.header);
         let Some(value) = values.next() else {
@@ -38,7 +42,7 @@ pub fn extract<'h>(
             Some(scheme) => without_scheme(value, scheme)?,
             None => value.trim_ascii(),
         };
-        return check(token, max_bytes);
+        return Bearer::bounded(token, max_bytes);
     }
     Err(Denial::TokenMissing)
 }
@@ -62,38 +66,48 @@ fn without_scheme<'h>(value: &'h [u8], wanted: &str) -> Result<&'h [u8], Denial>
     }
 }
 
-fn check(token: &[u8], max_bytes: usize) -> Result<&str, Denial> {
-    if token.len() > max_bytes {
-        return Err(Denial::TokenTooLarge {
-            bytes: token.len(),
-            limit: max_bytes,
-        });
-    }
-    if token.is_empty() {
-        return Err(Denial::TokenMalformed("it is empty"));
-    }
-    // RFC 6750's b64token; a JWS needs less, but a Hugging Face token is told apart below.
-    let allowed = |byte: &u8| {
-        matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z')
-            || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
-    };
-    let token = match std::str::from_utf8(token) {
-        Ok(text) if token.iter().all(allowed) => text,
-        _ if token.contains(&b',') => {
-            return Err(Denial::TokenMalformed("its header holds several values"));
+impl<'h> Bearer<'h> {
+    fn bounded(bytes: &'h [u8], limit: usize) -> Result<Self, Denial> {
+        match bytes.len() {
+            0 => Err(Denial::TokenMalformed("it is empty")),
+            bytes if bytes > limit => Err(Denial::TokenTooLarge { bytes, limit }),
+            _ => Ok(Self(bytes)),
         }
-        _ => {
-            return Err(Denial::TokenMalformed(
-                "it holds characters that no token has",
-            ));
+    }
+
+    /// As they came.
+    pub fn bytes(self) -> &'h [u8] {
+        self.0
+    }
+
+    /// The same, if it has the characters of a token.
+    ///
+    /// # Errors
+    /// A denial when it can't be a compact JWS.
+    pub fn token(self) -> Result<&'h str, Denial> {
+        // RFC 6750's b64token; a JWS needs less, but a Hugging Face token is told apart below.
+        let allowed = |byte: &u8| {
+            matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z')
+                || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
+        };
+        let token = match std::str::from_utf8(self.0) {
+            Ok(text) if self.0.iter().all(allowed) => text,
+            _ if self.0.contains(&b',') => {
+                return Err(Denial::TokenMalformed("its header holds several values"));
+            }
+            _ => {
+                return Err(Denial::TokenMalformed(
+                    "it holds characters that no token has",
+                ));
+            }
+        };
+        match HUGGING_FACE_PREFIXES
+            .iter()
+            .any(|prefix| token.starts_with(prefix))
+        {
+            true => Err(Denial::HuggingFaceToken),
+            false => Ok(token),
         }
-    };
-    match HUGGING_FACE_PREFIXES
-        .iter()
-        .any(|prefix| token.starts_with(prefix))
-    {
-        true => Err(Denial::HuggingFaceToken),
-        false => Ok(token),
     }
 }
 
@@ -119,6 +133,7 @@ mod tests {
             scheme: None,
         });
         extract(&headers, &carriers, 64)
+            .and_then(Bearer::token)
             .map(str::to_owned)
             .map_err(|denial| denial.code())
     }
@@ -153,7 +168,8 @@ mod tests {
         let plain = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=";
         for byte in 0..=u8::MAX {
             let token = [b'a', byte, b'b'];
-            assert_eq!(check(&token, 64).is_ok(), plain.contains(&byte), "{byte}");
+            let token = Bearer(&token).token();
+            assert_eq!(token.is_ok(), plain.contains(&byte), "{byte}");
         }
     }
 
