@@ -1,35 +1,46 @@
 //! Sets of rules by their index.
 
-/// A set of numbers below a limit given when it was made.
+/// A set of numbers below a limit given when it was made. Up to 64 take no memory of their own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Bits(Vec<u64>);
+pub struct Bits {
+    first: u64,
+    others: Vec<u64>,
+}
 
 impl Bits {
     pub fn none(limit: usize) -> Self {
-        Self(vec![0; limit.div_ceil(64)])
+        Self {
+            first: 0,
+            others: vec![0; limit.saturating_sub(1) / 64],
+        }
     }
 
     pub fn all(limit: usize) -> Self {
         let mut all = Self::none(limit);
-        (0..limit).for_each(|number| all.add(number));
+        let mut rest = limit;
+        for word in all.words_mut() {
+            let full = rest.min(64);
+            *word = u64::MAX.checked_shr(64 - full as u32).unwrap_or(0);
+            rest -= full;
+        }
         all
     }
 
     /// A number from the limit on is not added.
     pub fn add(&mut self, number: usize) {
-        if let Some(word) = self.0.get_mut(number / 64) {
+        if let Some(word) = self.words_mut().nth(number / 64) {
             *word |= 1 << (number % 64);
         }
     }
 
     pub fn keep(&mut self, other: &Self) {
-        for (own, other) in self.0.iter_mut().zip(&other.0) {
+        for (own, other) in self.words_mut().zip(other.words()) {
             *own &= other;
         }
     }
 
     pub fn join(&mut self, other: &Self) {
-        for (own, other) in self.0.iter_mut().zip(&other.0) {
+        for (own, other) in self.words_mut().zip(other.words()) {
             *own |= other;
         }
     }
@@ -40,20 +51,32 @@ impl Bits {
         both
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.words().all(|word| word == 0)
+    }
+
     pub fn count(&self) -> usize {
-        self.0.iter().map(|word| word.count_ones() as usize).sum()
+        self.words().map(|word| word.count_ones() as usize).sum()
     }
 
     /// In ascending order.
     pub fn iter(&self) -> impl Iterator<Item = usize> {
-        self.0.iter().enumerate().flat_map(|(at, word)| {
-            let mut rest = *word;
+        self.words().enumerate().flat_map(|(at, word)| {
+            let mut rest = word;
             std::iter::from_fn(move || {
                 let lowest = (rest != 0).then(|| rest.trailing_zeros() as usize)?;
                 rest &= rest - 1;
                 Some(at * 64 + lowest)
             })
         })
+    }
+
+    fn words(&self) -> impl Iterator<Item = u64> {
+        std::iter::once(self.first).chain(self.others.iter().copied())
+    }
+
+    fn words_mut(&mut self) -> impl Iterator<Item = &mut u64> {
+        std::iter::once(&mut self.first).chain(&mut self.others)
     }
 }
 

@@ -133,6 +133,10 @@ impl Policy {
     /// could hold, or an allow rule that does comes before any that permits. Where the decision is
     /// the same for every model this is false.
     fn hangs_on_model(&self, request: &Request, facts: Facts<'_>, about: &Bits) -> bool {
+        let by_model = self.index.matches.by_model(about);
+        if by_model.is_empty() {
+            return false;
+        }
         let issuer = Some(&*facts.caller.issuer);
         let open = |rule: &Rule| rule.matches.waits_for_model(request, issuer);
         let covers = |rule: &Rule| rule.matches.covers(request, issuer);
@@ -140,7 +144,7 @@ impl Policy {
         let mut relevant = about.clone();
         self.index.callers.narrow(&mut relevant, facts.caller);
         // Whether its caller meets an allow rule does not matter while that is open.
-        relevant.join(&self.index.matches.by_model(about));
+        relevant.join(&by_model);
         let (deny, allow): (Vec<_>, Vec<_>) = pick(&self.rules, &relevant)
             .filter(|rule| rule.mode == Mode::Enforce)
             .partition(|rule| rule.effect == Effect::Deny);

@@ -79,7 +79,10 @@ impl Matches {
 
     /// Of those, the rules that name models.
     pub fn about_by_model(&self, request: &Request) -> Bits {
-        self.by_model(&self.about(request))
+        match self.by_model.is_empty() {
+            true => self.by_model.clone(),
+            false => self.by_model(&self.about(request)),
+        }
     }
 
     /// Of these rules, those that name models.
@@ -210,7 +213,7 @@ impl Callers {
             let rules = map.get(text).into_iter().flatten();
             rules.for_each(|rule| met.add(*rule));
         };
-        let in_lower_case = |text: &String| text.to_ascii_lowercase();
+        let in_lower_case = |text: &str| text.to_ascii_lowercase();
         caller.roles.iter().for_each(|role| add(&self.roles, role));
         caller
             .scopes
@@ -221,7 +224,11 @@ impl Callers {
             add(&self.clients, &in_lower_case(client));
         }
         if !self.groups.is_empty() {
-            let groups = caller.groups.listed.iter().map(in_lower_case);
+            let groups = caller
+                .groups
+                .listed
+                .iter()
+                .map(|group| in_lower_case(group));
             groups.for_each(|group| add(&self.groups, &group));
         }
         if caller.groups.overage {
