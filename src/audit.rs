@@ -3,6 +3,7 @@
 //! The gate fills a [`Record`] as a request goes by; [`Record::line`] is the JSON line of the log.
 
 use crate::decision::{Denial, Grant};
+use crate::json::write::Writer;
 use crate::model::Model;
 use crate::policy::decide::{Shadow, Would};
 use crate::time::Timestamp;
@@ -11,7 +12,7 @@ use crate::token::claims::Claims;
 use crate::usage::Usage;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Of the record's shape; raised when a field goes, is renamed or changes its meaning. New fields
@@ -28,7 +29,7 @@ pub struct Record {
     /// RFC 3339, when the request came.
     pub time: String,
     /// Envoy's `x-request-id`.
-    pub request_id: String,
+    pub request_id: Arc<str>,
     /// 32 hexadecimal digits, of the caller's `traceparent` or of the trace that begins with us;
     /// absent where a request without one goes nowhere.
     pub trace_id: Option<String>,
@@ -42,7 +43,7 @@ pub struct Record {
     #[serde(flatten)]
     pub caller: Caller,
     /// The rule that permitted or denied.
-    pub rule: Option<String>,
+    pub rule: Option<Arc<str>>,
     /// Rules in shadow mode that would have acted.
     pub shadow: Vec<ShadowEntry>,
     /// Without suffix; not known where only the body tells it and no rule asks for it.
@@ -54,13 +55,13 @@ pub struct Record {
     /// Without query.
     pub path: String,
     /// The credential's name.
-    pub credential: Option<String>,
+    pub credential: Option<Arc<str>>,
     /// The key that signed the token.
-    pub kid: Option<String>,
+    pub kid: Option<Arc<str>>,
     /// Which way the signature was checked.
     pub verified_by: Option<&'static str>,
     /// Digest of the configuration that decided.
-    pub policy: String,
+    pub policy: Arc<str>,
     /// The upstream's own, whatever the caller was answered; absent where it did not answer.
     pub upstream_status: Option<u16>,
     /// From the request's headers to the end of its response.
@@ -77,21 +78,21 @@ pub struct Record {
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 pub struct Caller {
     /// The configured issuer's name.
-    pub issuer: Option<String>,
+    pub issuer: Option<Arc<str>>,
     /// Tenant.
-    pub tid: Option<String>,
+    pub tid: Option<Arc<str>>,
     /// The caller's object id, or what `claims.object` is mapped to.
-    pub oid: Option<String>,
+    pub oid: Option<Arc<str>>,
     /// Subject.
-    pub sub: Option<String>,
+    pub sub: Option<Arc<str>>,
     /// The client that asked for the token (`azp`, `appid`).
-    pub client: Option<String>,
+    pub client: Option<Arc<str>>,
     /// `user` or `app`.
     pub kind: Option<&'static str>,
     /// The token's id, as Entra's sign-in logs have it.
-    pub uti: Option<String>,
+    pub uti: Option<Arc<str>>,
     /// The session.
-    pub sid: Option<String>,
+    pub sid: Option<Arc<str>>,
     /// Those the configuration asks for.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub claims: Map<String, Value>,
@@ -102,7 +103,7 @@ pub struct Caller {
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 pub struct ShadowEntry {
     /// Its name.
-    pub rule: String,
+    pub rule: Arc<str>,
     /// `permit` or `deny`.
     pub would: &'static str,
 }
@@ -131,16 +132,16 @@ impl Record {
             | Denial::GroupsOverage { rule, .. }
             | Denial::CredentialUnavailable { rule, .. }
             | Denial::NotAMember { rule, .. }
-            | Denial::StepUpRequired { rule, .. } => Some(rule.to_string()),
+            | Denial::StepUpRequired { rule, .. } => Some(rule.clone()),
             _ => None,
         };
     }
 
     /// `rule`: the one that permits, where there is one to ask.
-    pub fn grant(&mut self, grant: Grant, rule: Option<&str>) {
+    pub fn grant(&mut self, grant: Grant, rule: Option<&Arc<str>>) {
         self.code = grant.code();
         self.decision = "permit";
-        self.rule = rule.map(str::to_owned);
+        self.rule = rule.cloned();
     }
 
     /// A permitted request that came to nothing, for a reason that is not the caller's.
@@ -154,7 +155,7 @@ impl Record {
 
     pub fn note_shadow(&mut self, shadow: &[Shadow]) {
         let entry = |shadow: &Shadow| ShadowEntry {
-            rule: shadow.rule.to_string(),
+            rule: shadow.rule.clone(),
             would: match shadow.would {
                 Would::Permit => "permit",
                 Would::Deny => "deny",
@@ -173,98 +174,73 @@ impl Record {
         self.duration_ms = Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
     }
 
-    /// One line of JSON in ASCII but for letters and the like: what could end the line, move a cursor or
-    /// turn the text around is escaped.
+    /// One line of JSON, as it is derived but for what [`Writer`] escapes; by hand, since every request
+    /// writes one.
     pub fn line(&self) -> String {
         const USUAL: usize = 1024;
-        let mut line = Pieces(Vec::with_capacity(USUAL));
-        let written = serde_json::to_writer(&mut line, self).ok();
-        let line = written.and_then(|()| String::from_utf8(line.0).ok());
-        escape(line.unwrap_or_else(|| r#"{"code":"internal"}"#.to_owned()))
-    }
-}
-
-/// Text that grows by many small pieces: quotes, commas, `null`. In wasm, to copy a few bytes at once is a
-/// call out of it, and costs more than to push each.
-struct Pieces(Vec<u8>);
-
-impl io::Write for Pieces {
-    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        self.write_all(piece)?;
-        Ok(piece.len())
-    }
-
-    fn write_all(&mut self, piece: &[u8]) -> io::Result<()> {
-        const FEW: usize = 8;
-        match piece.len() {
-            0..=FEW => piece.iter().for_each(|byte| self.0.push(*byte)),
-            _ => self.0.extend_from_slice(piece),
+        let mut line = Writer::object(USUAL);
+        line.text("time", &self.time);
+        line.text("request_id", &self.request_id);
+        line.text_or_null("trace_id", self.trace_id.as_deref());
+        line.text("code", self.code);
+        line.text("decision", self.decision);
+        line.text_or_null("reason", self.reason.as_deref());
+        self.caller.write(&mut line);
+        line.text_or_null("rule", self.rule.as_deref());
+        line.list("shadow", &self.shadow, |line, entry| {
+            line.text("rule", &entry.rule);
+            line.text("would", entry.would);
+        });
+        line.text_or_null("model", self.model.as_deref());
+        line.text("method", &self.method);
+        line.text("host", &self.host);
+        line.text("path", &self.path);
+        line.text_or_null("credential", self.credential.as_deref());
+        line.text_or_null("kid", self.kid.as_deref());
+        line.text_or_null("verified_by", self.verified_by);
+        line.text("policy", &self.policy);
+        line.number_or_null("upstream_status", self.upstream_status.map(u64::from));
+        line.number_or_null("duration_ms", self.duration_ms);
+        match &self.usage {
+            Some(usage) => line.nested("usage", |line| usage.write(line)),
+            None => line.null("usage"),
         }
-        Ok(())
+        line.finish()
     }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Whether a character shows as nothing, or changes how others show: control characters, line and
-/// paragraph separators, marks of direction (Unicode TR36, "Trojan source"), blanks of no width.
-pub fn is_invisible(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{ad}'
-                | '\u{61c}'
-                | '\u{180e}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}'
-        )
-}
-
-/// JSON with its invisible characters as `\uXXXX`. They can stand within texts only.
-fn escape(json: String) -> String {
-    // Most records hold nothing else, and this runs over every byte of each.
-    let plain = |byte: u8| matches!(byte, b' '..=b'~');
-    if json.bytes().all(plain) || !json.contains(is_invisible) {
-        return json;
-    }
-    let mut escaped = String::with_capacity(json.len() + 16);
-    for c in json.chars() {
-        if is_invisible(c) {
-            let mut units = [0; 2];
-            for unit in c.encode_utf16(&mut units) {
-                escaped += &format!("\\u{unit:04x}");
-            }
-        } else {
-            escaped.push(c);
-        }
-    }
-    escaped
 }
 
 impl Caller {
     /// The ids of verified claims, and those further claims that are asked for.
     pub fn of(claims: &Claims, extra: &[ClaimPath]) -> Self {
-        let clip = |text: &Option<String>| text.as_deref().map(clip);
+        let clip = |text: &Option<Arc<str>>| text.as_ref().map(clip_shared);
         let extra = extra.iter().filter_map(|path| {
             let value = path.read(&claims.others)?;
             Some((path.as_str().to_owned(), clip_value(value)))
         });
         Self {
-            issuer: Some(claims.issuer.to_string()),
+            issuer: Some(claims.issuer.clone()),
             tid: clip(&claims.tenant),
-            oid: Some(self::clip(&claims.object)),
+            oid: Some(clip_shared(&claims.object)),
             sub: clip(&claims.subject),
             client: clip(&claims.client),
             kind: claims.kind.map(|kind| kind.name()),
             uti: clip(&claims.token_id),
             sid: clip(&claims.session),
             claims: extra.collect(),
+        }
+    }
+
+    fn write(&self, line: &mut Writer) {
+        line.text_or_null("issuer", self.issuer.as_deref());
+        line.text_or_null("tid", self.tid.as_deref());
+        line.text_or_null("oid", self.oid.as_deref());
+        line.text_or_null("sub", self.sub.as_deref());
+        line.text_or_null("client", self.client.as_deref());
+        line.text_or_null("kind", self.kind);
+        line.text_or_null("uti", self.uti.as_deref());
+        line.text_or_null("sid", self.sid.as_deref());
+        if !self.claims.is_empty() {
+            line.members("claims", &self.claims);
         }
     }
 }
@@ -279,10 +255,10 @@ pub fn schema() -> Value {
 }
 
 /// Starts a record at the moment a request comes.
-pub fn open(now: Timestamp, policy: &str) -> Record {
+pub fn open(now: Timestamp, policy: &Arc<str>) -> Record {
     Record {
         time: now.to_rfc3339(),
-        policy: policy.to_owned(),
+        policy: policy.clone(),
         ..Record::default()
     }
 }
@@ -293,6 +269,13 @@ fn clip(text: &str) -> String {
         end -= 1;
     }
     text.get(..end).unwrap_or_default().to_owned()
+}
+
+fn clip_shared(text: &Arc<str>) -> Arc<str> {
+    match text.len() > MAX_TEXT {
+        true => clip(text).into(),
+        false => text.clone(),
+    }
 }
 
 fn clip_value(value: Value) -> Value {
@@ -306,10 +289,13 @@ fn clip_value(value: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::is_invisible;
+    use crate::usage::Unknown;
+    use serde_json::json;
 
     #[test]
     fn a_line_is_one_line_whatever_the_caller_sends() {
-        let mut record = open(Timestamp::from_secs(0), "abc");
+        let mut record = open(Timestamp::from_secs(0), &"abc".into());
         record.describe_request("GET\r\n", "h\u{2028}", &"/é".repeat(1000));
         record.deny(&Denial::NoRule);
         record.close(Duration::from_millis(7));
@@ -337,6 +323,77 @@ mod tests {
         );
         let parsed: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(parsed["host"], text);
+    }
+
+    #[test]
+    fn a_line_is_what_is_derived() {
+        let text = || Some(Arc::from("text"));
+        let usage = |unknown| Usage {
+            prompt_tokens: Some(0),
+            completion_tokens: Some(10),
+            total_tokens: Some(u64::MAX),
+            cached_tokens: Some(4),
+            reasoning_tokens: Some(5),
+            model: Some("org/model".into()),
+            provider: Some("provider".into()),
+            failed: Some("error".into()),
+            unknown: Some(unknown),
+        };
+        let full = Record {
+            reason: Some("reason".into()),
+            trace_id: Some("trace".into()),
+            caller: Caller {
+                issuer: text(),
+                tid: text(),
+                oid: text(),
+                sub: text(),
+                client: text(),
+                kind: Some("user"),
+                uti: text(),
+                sid: text(),
+                claims: Map::from_iter([(
+                    "groups".to_owned(),
+                    json!(["a", {"b": [1, null, 2.5]}]),
+                )]),
+            },
+            rule: text(),
+            shadow: vec![
+                ShadowEntry {
+                    rule: "shadow".into(),
+                    would: "deny",
+                };
+                2
+            ],
+            model: Some("model".into()),
+            credential: text(),
+            kid: text(),
+            verified_by: Some("host"),
+            upstream_status: Some(200),
+            ..open(Timestamp::from_secs(1), &"policy".into())
+        };
+        let derived = |record: &Record| serde_json::to_string(record).unwrap();
+        for record in [&full, &Record::default()] {
+            assert_eq!(record.line(), derived(record));
+        }
+        for unknown in [
+            Unknown::NotTold,
+            Unknown::CutShort,
+            Unknown::Compressed,
+            Unknown::NotJson,
+            Unknown::Withheld,
+        ] {
+            let record = Record {
+                usage: Some(usage(unknown)),
+                duration_ms: Some(12),
+                ..full.clone()
+            };
+            assert_eq!(record.line(), derived(&record));
+        }
+        let told = Record {
+            usage: Some(Usage::default()),
+            ..full
+        };
+        assert_eq!(told.line(), derived(&told));
     }
 
     #[test]

@@ -177,12 +177,12 @@ impl Denial {
         self.facts().code
     }
 
-    /// In how many seconds a retry may help; `None`: it is pointless.
-    pub fn retry_after(&self) -> Option<u16> {
+    /// In how many seconds a retry may help; `None`: it is pointless. `status`: of its facts.
+    pub fn retry_after(&self, status: u16) -> Option<u16> {
         match self {
             Self::CredentialRejected { .. } | Self::ModelsUnreadable(_) => None,
             Self::EndpointUnavailable(why) => why.retry_after(),
-            other => (other.facts().status == 502).then_some(2),
+            _ => (status == 502).then_some(2),
         }
     }
 }

@@ -8,6 +8,8 @@ use crate::token::claim_path::ClaimPath;
 use crate::token::claims::Claims;
 use crate::tracing;
 use serde_json::Value;
+use std::borrow::Cow;
+use std::sync::Arc;
 
 /// The compiled form of `forward`.
 #[derive(Clone, Debug, Default)]
@@ -67,7 +69,7 @@ const MAX_IDENTITY_BYTES: usize = 512;
 /// A header to set on the request, replacing whatever the caller sent.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Edit {
-    pub name: String,
+    pub name: Cow<'static, str>,
     pub value: String,
 }
 
@@ -83,12 +85,12 @@ impl std::fmt::Debug for Edit {
 }
 
 /// What a permitted request takes along whoever sends it.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Onward<'r> {
+#[derive(Clone, Debug, Default)]
+pub struct Onward {
     /// Its answer is to be read.
     pub is_listing: bool,
     /// The trace that begins with us.
-    pub traceparent: Option<&'r str>,
+    pub traceparent: Option<String>,
 }
 
 /// The names of the caller's headers that must come off before anything else happens.
@@ -138,36 +140,32 @@ pub fn edits(
     forwarding: &Forwarding,
     credential: Option<&Held>,
     caller: Option<&Claims>,
-    onward: Onward<'_>,
+    onward: Onward,
 ) -> Vec<Edit> {
-    let mut edits = Vec::new();
-    let mut set = |name: &str, value: String| {
-        let name = name.to_owned();
-        edits.push(Edit { name, value });
-    };
+    const USUAL: usize = 8;
+    let mut edits = Vec::with_capacity(USUAL);
+    let mut set = |name: Cow<'static, str>, value: String| edits.push(Edit { name, value });
     if onward.is_listing {
         // We have to read it.
-        set("accept-encoding", "identity".to_owned());
+        set("accept-encoding".into(), "identity".to_owned());
     }
     if let Some(traceparent) = onward.traceparent {
-        set("traceparent", traceparent.to_owned());
+        set("traceparent".into(), traceparent);
     }
     if let Some(seconds) = forwarding.scale_up_seconds {
-        set(SCALE_UP, seconds.to_string());
+        set(SCALE_UP.into(), seconds.to_string());
     }
     if let Some(credential) = credential {
-        set(
-            "authorization",
-            format!("Bearer {}", credential.value.expose()),
-        );
+        let value = ["Bearer ", credential.value.expose()].concat();
+        set("authorization".into(), value);
         if let Some(organization) = &forwarding.bill_to {
-            set(BILL_TO, organization.clone());
+            set(BILL_TO.into(), organization.clone());
         }
     }
     if let Some(caller) = caller {
         for (name, field) in &forwarding.identity_headers {
             if let Some(value) = field.read(caller) {
-                set(name, header_value(&value));
+                set(name.clone().into(), header_value(&value));
             }
         }
     }
@@ -187,17 +185,18 @@ impl Forwarding {
 }
 
 impl IdentityField {
-    fn read(&self, caller: &Claims) -> Option<String> {
+    fn read<'c>(&self, caller: &'c Claims) -> Option<Cow<'c, str>> {
+        let shared = |text: &'c Arc<str>| Cow::Borrowed(&**text);
         match self {
-            Self::Object => Some(caller.object.clone()),
-            Self::Client => caller.client.clone(),
-            Self::Tenant => caller.tenant.clone(),
-            Self::Subject => caller.subject.clone(),
-            Self::Issuer => Some(caller.issuer.to_string()),
-            Self::Kind => caller.kind.map(|kind| kind.name().to_owned()),
+            Self::Object => Some(shared(&caller.object)),
+            Self::Client => caller.client.as_ref().map(shared),
+            Self::Tenant => caller.tenant.as_ref().map(shared),
+            Self::Subject => caller.subject.as_ref().map(shared),
+            Self::Issuer => Some(shared(&caller.issuer)),
+            Self::Kind => caller.kind.map(|kind| kind.name().into()),
             Self::Claim(path) => match path.read(&caller.others)? {
-                Value::String(text) => Some(text),
-                scalar @ (Value::Bool(_) | Value::Number(_)) => Some(scalar.to_string()),
+                Value::String(text) => Some(text.into()),
+                scalar @ (Value::Bool(_) | Value::Number(_)) => Some(scalar.to_string().into()),
                 Value::Null | Value::Array(_) | Value::Object(_) => None,
             },
         }

@@ -2,6 +2,7 @@
 //! expire. `envoy.yaml` has the patterns (`stats_tags`) that make Prometheus labels of their parts.
 
 use crate::token::signature::CheckedBy;
+use std::borrow::Cow;
 
 /// Stands for an issuer that is not known in a name that goes on.
 const NOBODY: &str = "-";
@@ -10,11 +11,11 @@ const NOBODY: &str = "-";
 /// are codes too.
 pub fn decision(code: &str, issuer: Option<&str>, rule: Option<&str>) -> String {
     match (issuer, rule) {
-        (None, None) => format!("entragate.decisions.{code}"),
-        (Some(issuer), None) => format!("entragate.decisions.{code}.{issuer}"),
+        (None, None) => ["entragate.decisions.", code].concat(),
+        (Some(issuer), None) => ["entragate.decisions.", code, ".", issuer].concat(),
         (issuer, Some(rule)) => {
             let issuer = issuer.unwrap_or(NOBODY);
-            format!("entragate.decisions.{code}.{issuer}.{rule}")
+            ["entragate.decisions.", code, ".", issuer, ".", rule].concat()
         }
     }
 }
@@ -107,15 +108,16 @@ pub fn exchange(credential: &str, outcome: &'static str) -> String {
 /// Counts tokens of a model, by its label in the configuration. `kind`: `prompt` (`cached` included) or
 /// `completion` (`reasoning` included), and those two.
 pub fn tokens(label: &str, kind: &str) -> String {
-    format!("entragate.tokens.{}.{kind}", fit(label))
+    ["entragate.tokens.", &fit(label), ".", kind].concat()
 }
 
 /// A text as one part of a name: dots part names, and sinks have meanings for more.
-fn fit(text: &str) -> String {
+fn fit(text: &str) -> Cow<'_, str> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/' | '*');
-    text.chars()
-        .map(|c| if is_plain(c) { c } else { '_' })
-        .collect()
+    match text.chars().all(is_plain) {
+        true => text.into(),
+        false => text.replace(|c| !is_plain(c), "_").into(),
+    }
 }
 
 /// Counts audit records that have arrived where they are exported to.

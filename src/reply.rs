@@ -4,6 +4,7 @@
 //! object under `/v1/`, else `{"error": "text"}`; never a 503, which huggingface.js hammers.
 
 use crate::decision::{Challenge, Denial};
+use crate::json::write::Writer;
 use crate::request::Headers;
 use crate::resource::ProtectedResource;
 use base64::Engine as _;
@@ -32,7 +33,7 @@ pub enum Detail {
 /// What of a request shapes the reply to it.
 #[derive(Clone, Debug, Default)]
 pub struct Asker {
-    pub request_id: String,
+    pub request_id: Arc<str>,
     pub dialect: Dialect,
 }
 
@@ -52,7 +53,7 @@ pub enum Dialect {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     pub status: u16,
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(&'static str, Cow<'static, str>)>,
     pub body: String,
     /// For `%RESPONSE_CODE_DETAILS%`.
     pub details: String,
@@ -86,27 +87,28 @@ pub fn reply(denial: &Denial, style: &ReplyStyle, asker: &Asker) -> Reply {
         (Detail::Minimal, 403) => ("forbidden", Cow::Borrowed("This request is not permitted")),
         (Detail::Minimal, _) => (facts.code, facts.text),
     };
-    let text = printable(&text);
-    let message = format!("{text} ({code})");
+    let text = printable(text);
+    let message = [&*text, " (", code, ")"].concat();
+    let body = body(asker.dialect, facts.status, code, &message);
     let mut headers = vec![
-        ("content-type", content_type(asker.dialect).to_owned()),
-        ("cache-control", "no-store".to_owned()),
-        ("x-request-id", asker.request_id.clone()),
-        ("x-error-code", code.to_owned()),
-        ("x-error-message", message.clone()),
+        ("content-type", content_type(asker.dialect).into()),
+        ("cache-control", "no-store".into()),
+        ("x-request-id", asker.request_id.to_string().into()),
+        ("x-error-code", code.into()),
+        ("x-error-message", message.into()),
     ];
-    match denial.retry_after() {
-        Some(seconds) => headers.push(("retry-after", seconds.to_string())),
-        None => headers.push(("x-should-retry", "false".to_owned())),
-    }
+    headers.push(match denial.retry_after(facts.status) {
+        Some(seconds) => ("retry-after", seconds.to_string().into()),
+        None => ("x-should-retry", "false".into()),
+    });
     if let Some(challenge) = challenge(&facts.challenge, style, &text) {
-        headers.push(("www-authenticate", challenge));
+        headers.push(("www-authenticate", challenge.into()));
     }
     Reply {
         status: facts.status,
         headers,
-        body: body(asker.dialect, facts.status, code, message),
-        details: format!("entragate.{}", facts.code),
+        body,
+        details: ["entragate.", facts.code].concat(),
         grpc_status: grpc_status(facts.status),
     }
 }
@@ -118,16 +120,20 @@ fn content_type(dialect: Dialect) -> &'static str {
     }
 }
 
-fn body(dialect: Dialect, status: u16, code: &str, message: String) -> String {
+fn body(dialect: Dialect, status: u16, code: &str, message: &str) -> String {
+    const USUAL: usize = 256;
+    let mut body = Writer::object(USUAL);
     match dialect {
-        Dialect::OpenAi => {
-            let kind = error_type(status);
-            json!({"error": {"message": message, "type": kind, "param": null, "code": code}})
-                .to_string()
-        }
-        Dialect::Text => json!({ "error": message }).to_string(),
-        Dialect::Grpc => message,
+        Dialect::OpenAi => body.nested("error", |error| {
+            error.text("code", code);
+            error.text("message", message);
+            error.null("param");
+            error.text("type", error_type(status));
+        }),
+        Dialect::Text => body.text("error", message),
+        Dialect::Grpc => return message.to_owned(),
     }
+    body.finish()
 }
 
 fn error_type(status: u16) -> &'static str {
@@ -143,14 +149,16 @@ fn error_type(status: u16) -> &'static str {
 fn challenge(challenge: &Challenge, style: &ReplyStyle, text: &str) -> Option<String> {
     let resource = style.protected_resource.as_deref();
     let error = |name: &str| {
-        let description = match style.detail {
-            Detail::Full => format!(", error_description=\"{}\"", text.replace(['"', '\\'], "'")),
-            Detail::Minimal => String::new(),
+        let text = match text.contains(['"', '\\']) {
+            true => Cow::from(text.replace(['"', '\\'], "'")),
+            false => text.into(),
         };
-        format!(
-            "Bearer realm=\"{}\", error=\"{name}\"{description}",
-            style.realm
-        )
+        let [before, description, after] = match style.detail {
+            Detail::Full => [", error_description=\"", &text, "\""],
+            Detail::Minimal => [""; 3],
+        };
+        let start = ["Bearer realm=\"", &style.realm, "\", error=\"", name, "\""].concat();
+        start + before + description + after
     };
     let mut challenge = match challenge {
         Challenge::None => return None,
@@ -186,10 +194,12 @@ fn claims_challenge(authorization_uri: &str, context: &str) -> String {
 }
 
 /// Texts can quote what the caller sent or an administrator named: one line of ASCII they stay.
-fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if matches!(c, ' '..='~') { c } else { '?' })
-        .collect()
+fn printable(text: Cow<'_, str>) -> Cow<'_, str> {
+    let is_printable = |c| matches!(c, ' '..='~');
+    match text.bytes().all(|byte| is_printable(char::from(byte))) {
+        true => text,
+        false => text.replace(|c| !is_printable(c), "?").into(),
+    }
 }
 
 /// The gRPC status nearest to an HTTP status (grpc/doc/http-grpc-status-mapping.md).
@@ -231,7 +241,7 @@ mod tests {
             .headers
             .iter()
             .find(|(own, _)| *own == name)
-            .map(|(_, value)| value.as_str())
+            .map(|(_, value)| &**value)
     }
 
     #[test]

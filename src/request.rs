@@ -56,15 +56,24 @@ impl Headers {
             .map(|(_, value)| value)
     }
 
+    /// The first value.
+    pub fn first(&self, name: &str) -> Option<&[u8]> {
+        for (own, value) in &self.fields {
+            // Most are told apart by their length.
+            if own.len() == name.len() && self.bytes.get(own.clone()) == Some(name.as_bytes()) {
+                return self.bytes.get(value.clone());
+            }
+        }
+        None
+    }
+
     pub fn has(&self, name: &str) -> bool {
-        self.all(name).next().is_some()
+        self.first(name).is_some()
     }
 
     /// The first value, if it is UTF-8.
-    pub fn text<'a>(&'a self, name: &'a str) -> Option<&'a str> {
-        self.all(name)
-            .next()
-            .and_then(|value| std::str::from_utf8(value).ok())
+    pub fn text(&self, name: &str) -> Option<&str> {
+        std::str::from_utf8(self.first(name)?).ok()
     }
 }
 

@@ -58,9 +58,9 @@ impl ProtectedResource {
         Reply {
             status: 200,
             headers: vec![
-                ("content-type", "application/json".to_owned()),
-                ("cache-control", MAX_AGE.to_owned()),
-                ("x-request-id", asker.request_id.clone()),
+                ("content-type", "application/json".into()),
+                ("cache-control", MAX_AGE.into()),
+                ("x-request-id", asker.request_id.to_string().into()),
             ],
             body: self.document.clone(),
             details: format!("entragate.{}", Grant::Metadata.code()),

@@ -41,10 +41,31 @@ impl Traces {
         self.begun = self.begun.wrapping_add(1);
         // Zero is no id.
         let part = |part: u8| self.source.hash_one((self.begun, part)).max(1);
-        let id = format!("{:016x}{:016x}", part(0), part(1));
-        let traceparent = format!("00-{id}-{:016x}-00", part(2));
-        Trace { id, traceparent }
+        let parts = [digits(part(0)), digits(part(1)), digits(part(2))];
+        let [first, second, parent] = parts.each_ref().map(|digits| text(digits));
+        Trace {
+            id: [first, second].concat(),
+            traceparent: ["00-", first, second, "-", parent, "-00"].concat(),
+        }
     }
+}
+
+/// In hexadecimal.
+fn digits(mut number: u64) -> [u8; 16] {
+    let mut digits = [0; 16];
+    for digit in digits.iter_mut().rev() {
+        let lowest = (number & 15) as u8;
+        *digit = match lowest {
+            0..=9 => b'0' + lowest,
+            _ => b'a' - 10 + lowest,
+        };
+        number >>= 4;
+    }
+    digits
+}
+
+fn text(digits: &[u8]) -> &str {
+    std::str::from_utf8(digits).unwrap_or_default()
 }
 
 #[cfg(test)]

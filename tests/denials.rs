@@ -80,7 +80,7 @@ fn alike() -> Vec<Vec<(Denial, &'static [&'static str])>> {
 
 /// The reason in the audit record.
 fn recorded(denial: &Denial) -> String {
-    let mut record = audit::open(Timestamp::from_secs(1), "digest");
+    let mut record = audit::open(Timestamp::from_secs(1), &"digest".into());
     record.deny(denial);
     record.reason.unwrap_or_default()
 }
@@ -131,7 +131,11 @@ fn an_endpoint_that_does_not_serve_says_what_to_do_and_when() {
         let denial = Denial::EndpointUnavailable(why);
         assert!(denial.facts().text.contains(public), "{denial:?}");
         assert!(recorded(&denial).contains(operator), "{denial:?}");
-        assert_eq!(denial.retry_after(), retry, "{denial:?}");
+        assert_eq!(
+            denial.retry_after(denial.facts().status),
+            retry,
+            "{denial:?}"
+        );
     }
 }
 
@@ -144,7 +148,11 @@ fn a_retry_is_offered_where_the_fault_is_ours_and_passes() {
         );
         let ours = denial.facts().status == 502;
         let expected = (ours && !lasting).then_some(2);
-        assert_eq!(denial.retry_after(), expected, "{denial:?}");
+        assert_eq!(
+            denial.retry_after(denial.facts().status),
+            expected,
+            "{denial:?}"
+        );
     }
 }
 

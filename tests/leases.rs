@@ -53,7 +53,7 @@ fn counts(bench: &mut Bench, name: &str) -> usize {
     let notices = bench.gate.take_notices();
     let counts = notices
         .iter()
-        .filter(|notice| **notice == Notice::Count(name.clone()));
+        .filter(|notice| **notice == Notice::Count(name.clone().into()));
     counts.count()
 }
 

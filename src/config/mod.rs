@@ -43,6 +43,7 @@ use crate::token::issuer::Issuer;
 use error::Findings;
 use sealer::Sealer;
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Reads a plugin configuration: JSON text, or the wire form of `google.protobuf.Struct`. `env` is
@@ -102,7 +103,7 @@ pub struct Config {
     pub crypto: Crypto,
     /// First 16 hexadecimal digits of the SHA-256 of the configuration without its secrets: tells
     /// in an audit record which policy decided.
-    pub digest: String,
+    pub digest: Arc<str>,
     /// Seals what the VMs of this configuration share, its secrets included.
     pub seal: Seal,
 }

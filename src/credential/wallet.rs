@@ -153,7 +153,7 @@ impl Wallet {
     }
 
     /// The name of the permit's credential; `None` for an anonymous rule that names none.
-    pub fn name(&self, permit: &Permit) -> Option<&str> {
+    pub fn name(&self, permit: &Permit) -> Option<&Arc<str>> {
         let slot = self.slots.get(permit.credential()?)?;
         Some(&slot.name)
     }

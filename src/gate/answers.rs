@@ -235,10 +235,8 @@ impl Gate {
                 (false, Level::Warn, text)
             }
         };
-        self.notices.push(Notice::Count(metrics::key_fetch(
-            issuer,
-            origin.outcome(good),
-        )));
+        let count = metrics::key_fetch(issuer, origin.outcome(good));
+        self.notices.push(Notice::Count(count.into()));
         self.notices.push(Notice::Log(level, text));
         Some(Awaited::Keys(index))
     }
@@ -282,7 +280,7 @@ impl Gate {
                 (false, Some(Notice::Log(Level::Warn, text)))
             }
         };
-        let count = Notice::Count(metrics::revocation_fetch(origin.outcome(good)));
+        let count = Notice::Count(metrics::revocation_fetch(origin.outcome(good)).into());
         self.notices.extend([count].into_iter().chain(log));
         Some(Awaited::Revocation)
     }
@@ -312,7 +310,8 @@ impl Gate {
                 (false, Level::Warn, text)
             }
         };
-        self.notices.push(Notice::Count(metrics::lease_fetch(good)));
+        self.notices
+            .push(Notice::Count(metrics::lease_fetch(good).into()));
         self.notices.push(Notice::Log(level, text));
     }
 }

@@ -36,7 +36,7 @@ impl Gate {
                     );
                     Notice::Log(Level::Error, text)
                 }
-                Change::Evicted => Notice::Count(metrics::exchange(name, "evicted")),
+                Change::Evicted => Notice::Count(metrics::exchange(name, "evicted").into()),
             }));
         self.call_for_credentials(now);
     }
@@ -77,7 +77,7 @@ impl Gate {
                 (exchanged("failed"), is_first.then_some((Level::Warn, text)))
             }
         };
-        self.notices.push(Notice::Count(count));
+        self.notices.push(Notice::Count(count.into()));
         let log = log.map(|(level, text)| Notice::Log(level, text));
         self.notices.extend(log);
         Some(Awaited::Credential(report.coming))

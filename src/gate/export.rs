@@ -74,7 +74,7 @@ impl Gate {
                 Some((Level::Error, text))
             }
         };
-        let count = Notice::Count(metrics::export_call(good).to_owned());
+        let count = Notice::Count(metrics::export_call(good).into());
         self.notices.push(count);
         self.notices
             .extend(log.map(|(level, text)| Notice::Log(level, text)));

@@ -124,7 +124,7 @@ impl Gate {
             Progress::Partly | Progress::Late => return Vec::new(),
             Progress::Found { evicted } => {
                 if evicted {
-                    let count = metrics::GROUP_EVICTIONS.to_owned();
+                    let count = metrics::GROUP_EVICTIONS.into();
                     self.notices.push(Notice::Count(count));
                 }
                 "good"
@@ -141,7 +141,7 @@ impl Gate {
             }
         };
         let count = metrics::group_lookup(name, outcome);
-        self.notices.push(Notice::Count(count));
+        self.notices.push(Notice::Count(count.into()));
         let awaited = |id| Awaited::Groups { issuer, id };
         woken.into_iter().map(awaited).collect()
     }

@@ -157,7 +157,7 @@ impl Judge<'_> {
             }
         };
         self.count(metrics::verified_by(authentic.checked_by));
-        self.record.kid = authentic.kid.as_deref().map(str::to_owned);
+        self.record.kid = authentic.kid.clone();
         self.record.verified_by = Some(authentic.checked_by.name());
         self.record.caller = Caller::of(authentic.claims(), &self.config.audit.claims);
         self.conclude(Signed {
@@ -221,7 +221,7 @@ impl Judge<'_> {
             Patience::Until(deadline) => deadline,
             Patience::TimeIsUp | Patience::RoomIsFull => now,
         };
-        self.record.credential = self.wallet.name(permit).map(str::to_owned);
+        self.record.credential = self.wallet.name(permit).cloned();
         let unavailable = |reason| {
             let rule = permit.rule().clone();
             Err(Denial::CredentialUnavailable { rule, reason })
@@ -296,8 +296,8 @@ impl Judge<'_> {
         }
     }
 
-    pub fn count(&mut self, name: &str) {
-        self.notices.push(Notice::Count(name.to_owned()));
+    pub fn count(&mut self, name: &'static str) {
+        self.notices.push(Notice::Count(name.into()));
     }
 
     fn read_request(&mut self, headers: &Headers) -> Result<Request, Denial> {

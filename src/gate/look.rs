@@ -24,7 +24,7 @@ impl Gate {
         };
         let judgement = self.judge(id, asked, (now, patience, deadline), signatures);
         if let Judgement::Wait { .. } = judgement {
-            self.notices.push(Notice::Count(metrics::WAITED.to_owned()));
+            self.notices.push(Notice::Count(metrics::WAITED.into()));
         }
         judgement
     }

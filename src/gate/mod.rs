@@ -16,6 +16,7 @@ mod judge;
 mod look;
 mod response;
 mod shared;
+mod streams;
 mod tokens;
 mod trace;
 mod waiting;
@@ -49,6 +50,8 @@ use response::Response;
 use shared::Sharing;
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
+use streams::ByStream;
 use waiting::{Asked, WaitingRoom};
 
 pub use connection::{Connection, Property, Wanted};
@@ -74,7 +77,7 @@ pub enum Step {
 pub struct Ruling {
     pub step: Step,
     /// Filter state: name and value. Empty while waiting.
-    pub marks: Vec<(&'static str, String)>,
+    pub marks: Vec<(&'static str, Arc<str>)>,
 }
 
 impl Ruling {
@@ -95,7 +98,7 @@ pub struct Call {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// Add one to the counter of that name.
-    Count(String),
+    Count(Cow<'static, str>),
     /// Add so many to it.
     Add(Cow<'static, str>, u64),
     /// An audit record, one line of JSON.
@@ -118,7 +121,7 @@ pub struct Gate {
     closing: bool,
     /// One for each issuer, where its callers are looked up.
     lookups: Vec<Option<Lookups>>,
-    exchanges: HashMap<StreamId, Exchange>,
+    exchanges: HashMap<StreamId, Exchange, ByStream>,
     waiting: WaitingRoom,
     inspections: Inspections,
     cache: TokenCache,
@@ -168,7 +171,7 @@ impl Gate {
             lookups: groups::lookups(&config, now),
             config,
             rings,
-            exchanges: HashMap::new(),
+            exchanges: HashMap::default(),
             inspections: Inspections::default(),
             sharing: Sharing::default(),
             calls: Vec::new(),
@@ -200,7 +203,7 @@ impl Gate {
         signatures: &dyn SignatureCheck,
     ) -> Ruling {
         let mut record = audit::open(now, &self.config.digest);
-        record.request_id = request_id(&headers, id, now);
+        record.request_id = request_id(&headers, id, now).into();
         record.trace_id = forward::continued_trace(&headers);
         let asker = Asker {
             request_id: record.request_id.clone(),
@@ -263,8 +266,7 @@ impl Gate {
         if inspected && status == Some(413) {
             self.note_host_limit(&mut exchange);
         } else if waited || inspected {
-            self.notices
-                .push(Notice::Count(metrics::ABANDONED.to_owned()));
+            self.notices.push(Notice::Count(metrics::ABANDONED.into()));
             return;
         }
         if exchange.permitted && !exchange.response.begun {
@@ -336,13 +338,13 @@ impl Gate {
                 let credential = credential.as_ref();
                 exchange.carried = credential.map(|held| held.carried.clone());
                 let new = record.trace_id.is_none().then(|| self.traces.begin());
+                let (begun, traceparent) = new.map(|new| (new.id, new.traceparent)).unzip();
                 let onward = Onward {
                     is_listing: exchange.response.view.is_some(),
-                    traceparent: new.as_ref().map(|trace| trace.traceparent.as_str()),
+                    traceparent,
                 };
                 let forward = &self.config.forward;
                 let edits = forward::edits(forward, credential, caller.as_deref(), onward);
-                let begun = new.map(|trace| trace.id);
                 record.trace_id = record.trace_id.take().or(begun);
                 Ok(Step::Forward(edits))
             }
@@ -361,14 +363,14 @@ impl Gate {
 
 fn count(record: &Record) -> Notice {
     let (issuer, rule) = (record.caller.issuer.as_deref(), record.rule.as_deref());
-    Notice::Count(metrics::decision(record.code, issuer, rule))
+    Notice::Count(metrics::decision(record.code, issuer, rule).into())
 }
 
 /// What Envoy's access log can show of a decision, as `%FILTER_STATE(wasm.<name>:PLAIN)%`.
-fn marks(record: &Record) -> Vec<(&'static str, String)> {
-    let optional = |name, value: &Option<String>| value.clone().map(|value| (name, value));
+fn marks(record: &Record) -> Vec<(&'static str, Arc<str>)> {
+    let optional = |name, value: &Option<Arc<str>>| value.clone().map(|value| (name, value));
     [
-        Some(("entragate.code", record.code.to_owned())),
+        Some(("entragate.code", record.code.into())),
         optional("entragate.rule", &record.rule),
         optional("entragate.oid", &record.caller.oid),
         optional("entragate.client", &record.caller.client),
@@ -379,13 +381,13 @@ fn marks(record: &Record) -> Vec<(&'static str, String)> {
 }
 
 /// The request's own id if it is fit to be repeated, else one of ours.
-fn request_id(headers: &Headers, id: StreamId, now: Timestamp) -> String {
+fn request_id(headers: &Headers, id: StreamId, now: Timestamp) -> Cow<'_, str> {
     const LONGEST: usize = 128;
     let fit = |id: &&str| {
         !id.is_empty() && id.len() <= LONGEST && id.bytes().all(|byte| byte.is_ascii_graphic())
     };
     match headers.text("x-request-id").filter(fit) {
-        Some(id) => id.to_owned(),
-        None => format!("entragate-{:x}-{id:x}", now.as_millis()),
+        Some(id) => id.into(),
+        None => format!("entragate-{:x}-{id:x}", now.as_millis()).into(),
     }
 }

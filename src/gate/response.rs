@@ -16,6 +16,7 @@ use crate::reply::{Reply, reply};
 use crate::request::Headers;
 use crate::time::Timestamp;
 use crate::usage::{Meter, Usage};
+use std::sync::Arc;
 
 /// What `%RESPONSE_CODE_DETAILS%` says of an answer that is the upstream's own.
 const VIA_UPSTREAM: &[u8] = b"via_upstream";
@@ -56,7 +57,7 @@ pub struct Returned {
     /// Headers to take off.
     pub remove: Vec<&'static str>,
     /// Filter state: name and value.
-    pub marks: Vec<(&'static str, String)>,
+    pub marks: Vec<(&'static str, Arc<str>)>,
 }
 
 /// Who made a response that tells of something wrong, and when.
@@ -243,11 +244,11 @@ impl Gate {
         is_upstreams: bool,
     ) -> Option<Denial> {
         let forward = &self.config.forward;
-        let credential = self.exchanges.get(&id)?.record.credential.as_deref();
+        let credential = self.exchanges.get(&id)?.record.credential.as_ref();
         match (status?, credential) {
             (status @ (401 | 403), Some(name)) if forward.remap_auth && is_upstreams => {
                 Some(Denial::CredentialRejected {
-                    credential: name.into(),
+                    credential: name.clone(),
                     status,
                 })
             }
@@ -346,8 +347,8 @@ impl Gate {
             Outcome::Pass => Return::Pass.into(),
             Outcome::Failed(denial) => self.fail(id, &denial),
             Outcome::List(body) => {
-                let edit = |name: &str, value: String| Edit {
-                    name: name.to_owned(),
+                let edit = |name: &'static str, value: String| Edit {
+                    name: name.into(),
                     value,
                 };
                 // No cache may show one caller's list to another.
@@ -372,11 +373,11 @@ impl Gate {
         };
         record.fail(denial);
         let count = metrics::upstream(record.code, record.credential.as_deref());
-        self.notices.push(Notice::Count(count));
+        self.notices.push(Notice::Count(count.into()));
         Returned {
             step: Return::Replace(reply(denial, &self.config.replies, asker)),
             remove: Vec::new(),
-            marks: vec![("entragate.code", record.code.to_owned())],
+            marks: vec![("entragate.code", record.code.into())],
         }
     }
 }

@@ -64,7 +64,7 @@ pub fn answer(reply: &Reply) {
     let headers: Vec<(&str, &str)> = reply
         .headers
         .iter()
-        .map(|(name, value)| (*name, value.as_str()))
+        .map(|(name, value)| (*name, &**value))
         .collect();
     let Reply {
         status,

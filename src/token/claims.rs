@@ -43,11 +43,11 @@ pub struct Claims {
     pub issuer: Arc<str>,
     /// `aud`: whom the token is for.
     pub audiences: Vec<String>,
-    pub tenant: Option<String>,
+    pub tenant: Option<Arc<str>>,
     /// `oid`, or what the issuer's `object` is mapped to: who is calling, stable in a tenant.
-    pub object: String,
-    pub subject: Option<String>,
-    pub client: Option<String>,
+    pub object: Arc<str>,
+    pub subject: Option<Arc<str>>,
+    pub client: Option<Arc<str>>,
     /// `None`: the token does not tell.
     pub kind: Option<Kind>,
     pub roles: Vec<String>,
@@ -56,11 +56,11 @@ pub struct Claims {
     /// `wids`.
     pub directory_roles: Vec<String>,
     /// `xms_mirid`.
-    pub managed_identity: Option<String>,
+    pub managed_identity: Option<Arc<str>>,
     /// `uti`, else `jti`.
-    pub token_id: Option<String>,
+    pub token_id: Option<Arc<str>>,
     /// `sid`.
-    pub session: Option<String>,
+    pub session: Option<Arc<str>>,
     /// Where a person whose client understands claims challenges (`xms_cc` has `cp1`) can sign in
     /// more strongly: Entra's authorization endpoint.
     pub step_up_at: Option<String>,
@@ -132,7 +132,6 @@ impl Claims {
             &self.managed_identity,
             &self.token_id,
             &self.session,
-            &self.step_up_at,
         ];
         let lists = [
             &self.audiences,
@@ -143,10 +142,13 @@ impl Claims {
         ];
         let item = |text: &String| size_of::<String>() + block(text.capacity());
         let list = |list: &Vec<String>| block(0) + list.iter().map(item).sum::<usize>();
-        let texts = texts.into_iter().flatten();
+        let texts = texts.into_iter().flatten().chain([&self.object]);
         size_of::<Self>()
-            + block(self.object.capacity())
-            + texts.map(|text| block(text.capacity())).sum::<usize>()
+            + texts.map(|text| shared(text.len())).sum::<usize>()
+            + self
+                .step_up_at
+                .as_ref()
+                .map_or(0, |text| block(text.capacity()))
             + lists.into_iter().map(list).sum::<usize>()
             + block(self.others.bytes())
     }
@@ -216,7 +218,7 @@ fn check_tenant(entra: &Entra, all: &Map<String, Value>) -> Result<(), Denial> {
     }
 }
 
-fn read_client(issuer: &Issuer, all: &Map<String, Value>) -> Result<Option<String>, Denial> {
+fn read_client(issuer: &Issuer, all: &Map<String, Value>) -> Result<Option<Arc<str>>, Denial> {
     const OTHERWISE: &str = "its client id is not a string";
     match &issuer.claims.client {
         Some(path) => text(path.find(all), OTHERWISE),
@@ -314,10 +316,15 @@ const fn block(bytes: usize) -> usize {
     bytes + ADDED
 }
 
-fn text(value: Option<&Value>, otherwise: &'static str) -> Result<Option<String>, Denial> {
+/// The same of a text that several may hold.
+const fn shared(bytes: usize) -> usize {
+    block(bytes + 2 * size_of::<usize>())
+}
+
+fn text(value: Option<&Value>, otherwise: &'static str) -> Result<Option<Arc<str>>, Denial> {
     match value {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(Value::String(text)) => Ok(Some(text.as_str().into())),
         Some(_) => Err(Denial::TokenMalformed(otherwise)),
     }
 }

@@ -10,6 +10,7 @@ mod events;
 pub mod labels;
 mod reader;
 
+use crate::json::write::Writer;
 use crate::request::Headers;
 use document::Document;
 use events::Events;
@@ -70,6 +71,18 @@ pub enum Unknown {
     Withheld,
 }
 
+impl Unknown {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::NotTold => "not_told",
+            Self::CutShort => "cut_short",
+            Self::Compressed => "compressed",
+            Self::NotJson => "not_json",
+            Self::Withheld => "withheld",
+        }
+    }
+}
+
 /// Reads one response.
 #[derive(Debug)]
 pub struct Meter {
@@ -104,14 +117,15 @@ impl Meter {
         let plain = |value: &[u8]| value.is_empty() || value.eq_ignore_ascii_case(b"identity");
         let kind = headers.text("content-type").unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
-        let kind = kind.to_ascii_lowercase();
+        let suffix = kind.rfind('+').and_then(|at| kind.get(at..));
+        let is = |own: Option<&str>, name| own.is_some_and(|own| own.eq_ignore_ascii_case(name));
         if headers.is_all {
             meter.usage.unknown = Some(Unknown::NotTold);
         } else if !headers.all("content-encoding").all(plain) {
             meter.usage.unknown = Some(Unknown::Compressed);
-        } else if kind == "text/event-stream" {
+        } else if is(Some(kind), "text/event-stream") {
             meter.body = Body::Events(Box::default());
-        } else if kind == "application/json" || kind.ends_with("+json") {
+        } else if is(Some(kind), "application/json") || is(suffix, "+json") {
             meter.body = Body::Json(Box::default());
         } else {
             meter.usage.unknown = Some(Unknown::NotJson);
@@ -182,6 +196,31 @@ impl Meter {
 }
 
 impl Usage {
+    /// Its members, as they are derived.
+    pub fn write(&self, to: &mut Writer) {
+        for (name, count) in [
+            ("prompt_tokens", self.prompt_tokens),
+            ("completion_tokens", self.completion_tokens),
+            ("total_tokens", self.total_tokens),
+            ("cached_tokens", self.cached_tokens),
+            ("reasoning_tokens", self.reasoning_tokens),
+        ] {
+            if let Some(count) = count {
+                to.number(name, count);
+            }
+        }
+        for (name, text) in [
+            ("model", self.model.as_deref()),
+            ("provider", self.provider.as_deref()),
+            ("failed", self.failed.as_deref()),
+            ("unknown", self.unknown.map(Unknown::name)),
+        ] {
+            if let Some(text) = text {
+                to.text(name, text);
+            }
+        }
+    }
+
     fn counts_something(&self) -> bool {
         let counts = [
             self.prompt_tokens,

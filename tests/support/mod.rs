@@ -192,7 +192,7 @@ pub fn code_of(ruling: &Ruling) -> String {
                 .marks
                 .iter()
                 .find(|(name, _)| *name == "entragate.code");
-            mark.map(|(_, code)| code.clone())
+            mark.map(|(_, code)| code.to_string())
                 .expect("a decision is marked with its code")
         }
     }
@@ -209,7 +209,7 @@ pub fn reply_of(ruling: &Ruling) -> &Reply {
 pub fn header_of(ruling: &Ruling, name: &str) -> Option<String> {
     let headers = &reply_of(ruling).headers;
     let found = headers.iter().find(|(own, _)| *own == name);
-    found.map(|(_, value)| value.clone())
+    found.map(|(_, value)| value.to_string())
 }
 
 /// A gate with those settings and that environment, after its first tick; and when that was.
@@ -227,7 +227,7 @@ pub fn edits_of(ruling: &Ruling) -> Vec<(String, String)> {
         Step::Forward(edits) => edits
             .iter()
             .filter(|edit| edit.name != "traceparent")
-            .map(|edit| (edit.name.clone(), edit.value.clone()))
+            .map(|edit| (edit.name.to_string(), edit.value.clone()))
             .collect(),
         other => panic!("not forwarded but {other:?}"),
     }

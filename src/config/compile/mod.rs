@@ -93,7 +93,7 @@ pub(super) fn compile(
         audit: audit?,
         usage: wire.usage.unwrap_or(true),
         crypto: token::crypto(wire.crypto),
-        digest,
+        digest: digest.into(),
         seal,
     };
     let kept = kept::kept(&config);

@@ -125,7 +125,7 @@ fn fit(text: &str, width: usize) -> String {
 
 /// A caller's text must not move the cursor, nor turn what stands beside it around.
 pub fn printable(text: &str) -> Cow<'_, str> {
-    let is_plain = |c: char| !c.is_control() && !entragate::audit::is_invisible(c);
+    let is_plain = |c: char| !c.is_control() && !entragate::text::is_invisible(c);
     match text.chars().all(is_plain) {
         true => Cow::Borrowed(text),
         false => text

@@ -50,7 +50,10 @@ pub fn of(config: Config, mut question: Question, unverified: bool) -> Option<An
         Step::Reply(reply) => {
             let mut headers = reply.headers.iter();
             let found = headers.find(|(name, _)| *name == "www-authenticate");
-            (Some(reply.status), found.map(|(_, value)| value.clone()))
+            (
+                Some(reply.status),
+                found.map(|(_, value)| value.to_string()),
+            )
         }
     };
     gate.finish(ID, status, now);

@@ -1,0 +1,26 @@
+//! Where a stream's number leads to. It is asked for at every step of a request, and the host chooses
+//! it, nobody else: the hash that keeps callers from choosing where things stand would be in vain.
+
+use super::StreamId;
+use std::hash::{BuildHasherDefault, Hasher};
+
+pub type ByStream = BuildHasherDefault<Spread>;
+
+/// Spreads numbers that are mostly one after the other (Fibonacci hashing).
+#[derive(Debug, Default)]
+pub struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write_u32(&mut self, number: StreamId) {
+        const GOLDEN_RATIO: u64 = 0x9E37_79B9_7F4A_7C15;
+        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(GOLDEN_RATIO);
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u32((*byte).into()));
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}

@@ -1,0 +1,219 @@
+//! JSON that every request writes, member by member as it comes: nothing is held, looked up or sorted on the way.
+//!
+//! It is one line of ASCII but for letters and the like: what could end the line, move a cursor or turn
+//! the text around is escaped.
+
+use crate::text::is_invisible;
+use serde_json::{Map, Value};
+
+/// A JSON object in the making.
+#[derive(Debug)]
+pub struct Writer(Vec<u8>);
+
+impl Writer {
+    /// `usual`: about how many bytes it comes to.
+    pub fn object(usual: usize) -> Self {
+        let mut text = Vec::with_capacity(usual);
+        text.push(b'{');
+        Self(text)
+    }
+
+    pub fn finish(mut self) -> String {
+        self.0.push(b'}');
+        // Only texts were written.
+        String::from_utf8(self.0).unwrap_or_default()
+    }
+
+    pub fn text(&mut self, name: &str, text: &str) {
+        self.name(name);
+        self.push_text(text);
+    }
+
+    pub fn text_or_null(&mut self, name: &str, text: Option<&str>) {
+        match text {
+            Some(text) => self.text(name, text),
+            None => self.null(name),
+        }
+    }
+
+    pub fn number(&mut self, name: &str, number: u64) {
+        self.name(name);
+        self.push_number(number);
+    }
+
+    pub fn number_or_null(&mut self, name: &str, number: Option<u64>) {
+        match number {
+            Some(number) => self.number(name, number),
+            None => self.null(name),
+        }
+    }
+
+    pub fn null(&mut self, name: &str) {
+        self.name(name);
+        self.push("null");
+    }
+
+    /// A member whose value is an object; `members` writes them.
+    pub fn nested(&mut self, name: &str, members: impl FnOnce(&mut Self)) {
+        self.name(name);
+        self.push_object(members);
+    }
+
+    /// A member whose value is an array of objects; `members` writes those of each.
+    pub fn list<T>(&mut self, name: &str, items: &[T], members: impl Fn(&mut Self, &T)) {
+        self.name(name);
+        self.0.push(b'[');
+        for item in items {
+            self.part();
+            self.push_object(|writer| members(writer, item));
+        }
+        self.0.push(b']');
+    }
+
+    /// A member whose value is an object of anybody's making.
+    pub fn members(&mut self, name: &str, members: &Map<String, Value>) {
+        self.name(name);
+        self.push_members(members);
+    }
+
+    fn name(&mut self, name: &str) {
+        self.part();
+        self.0.push(b'"');
+        self.push(name);
+        self.push("\":");
+    }
+
+    /// What comes next is parted from what came before.
+    fn part(&mut self) {
+        if !matches!(self.0.last(), Some(b'{' | b'[')) {
+            self.0.push(b',');
+        }
+    }
+
+    fn push_object(&mut self, members: impl FnOnce(&mut Self)) {
+        self.0.push(b'{');
+        members(self);
+        self.0.push(b'}');
+    }
+
+    fn push_value(&mut self, value: &Value) {
+        match value {
+            Value::String(text) => self.push_text(text),
+            Value::Null | Value::Bool(_) | Value::Number(_) => self.push(&value.to_string()),
+            Value::Array(items) => {
+                self.0.push(b'[');
+                for item in items {
+                    self.part();
+                    self.push_value(item);
+                }
+                self.0.push(b']');
+            }
+            Value::Object(members) => self.push_members(members),
+        }
+    }
+
+    fn push_members(&mut self, members: &Map<String, Value>) {
+        self.push_object(|writer| {
+            for (name, value) in members {
+                writer.part();
+                writer.push_text(name);
+                writer.0.push(b':');
+                writer.push_value(value);
+            }
+        });
+    }
+
+    fn push_text(&mut self, text: &str) {
+        let plain = |byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+        self.0.push(b'"');
+        match text.bytes().all(plain) {
+            true => self.push(text),
+            false => text.chars().for_each(|c| self.push_escaped(c)),
+        }
+        self.0.push(b'"');
+    }
+
+    fn push_escaped(&mut self, c: char) {
+        match c {
+            '"' => self.push("\\\""),
+            '\\' => self.push("\\\\"),
+            '\u{8}' => self.push("\\b"),
+            '\t' => self.push("\\t"),
+            '\n' => self.push("\\n"),
+            '\u{c}' => self.push("\\f"),
+            '\r' => self.push("\\r"),
+            c if is_invisible(c) => {
+                let mut units = [0; 2];
+                for unit in c.encode_utf16(&mut units) {
+                    self.push(&format!("\\u{unit:04x}"));
+                }
+            }
+            c => self.push(c.encode_utf8(&mut [0; 4])),
+        }
+    }
+
+    fn push_number(&mut self, number: u64) {
+        if number > 9 {
+            self.push_number(number / 10);
+        }
+        self.0.push(b'0' + (number % 10) as u8);
+    }
+
+    fn push(&mut self, text: &str) {
+        self.0.extend_from_slice(text.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::tests::values;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_written_is_what_serde_json_reads(value in values(), text: String, number: u64) {
+            let mut writer = Writer::object(0);
+            let members = Map::from_iter([("value".to_owned(), value)]);
+            writer.members("members", &members);
+            writer.text("text", &text);
+            writer.number("number", number);
+            let written = writer.finish();
+            prop_assert!(!written.contains(is_invisible), "{}", written);
+            let read: Value = serde_json::from_str(&written).unwrap();
+            prop_assert_eq!(read, json!({"members": members, "text": text, "number": number}));
+        }
+    }
+
+    #[test]
+    fn objects_stand_in_objects_and_arrays() {
+        let mut writer = Writer::object(0);
+        writer.list("none", &[], |_, _: &()| {});
+        writer.list("two", &[1, 2], |writer, item| writer.number("n", *item));
+        writer.nested("empty", |_| {});
+        writer.nested("one", |writer| writer.text_or_null("a", None));
+        writer.number_or_null("b", None);
+        let expected =
+            r#"{"none":[],"two":[{"n":1},{"n":2}],"empty":{},"one":{"a":null},"b":null}"#;
+        assert_eq!(writer.finish(), expected);
+    }
+
+    #[test]
+    fn plain_texts_are_written_as_serde_json_does() {
+        for text in [
+            "",
+            "plain",
+            "\"\\/",
+            "\u{8}\t\n\u{c}\r",
+            "\0\u{1b}\u{1f}",
+            "é漢🦀",
+        ] {
+            let mut writer = Writer::object(0);
+            writer.text("t", text);
+            assert_eq!(writer.finish(), json!({ "t": text }).to_string());
+        }
+    }
+}
