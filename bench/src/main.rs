@@ -16,8 +16,8 @@ mod upstream;
 
 use std::{collections::BTreeMap, env, error::Error, fs, process::ExitCode, time::Duration};
 
-use measure::{Memory, Sample};
-use report::Results;
+use measure::Memory;
+use report::{Results, Samples};
 use rows::Row;
 use stage::Stage;
 use testbed::envoy::{Envoy, wasm_path};
@@ -67,22 +67,33 @@ async fn run() -> Result<bool, Box<dyn Error>> {
     };
     println!("    signing tokens");
     let stage = Stage::start().await?;
-    let rows = rows::rows(&stage.entra);
-    if env::var("BENCH_ONLY").is_ok_and(|only| only == "memory") {
+    let mut rows = rows::rows(&stage.entra);
+    let only = env::var("BENCH_ONLY").ok();
+    if only.as_deref() == Some("memory") {
         let memory = memory(&stage, &rows).await?;
         println!("{}", report::memory_table(&memory));
         return Ok(true);
     }
+    if let Some(names) = &only {
+        rows.retain(|row| names.split(';').any(|name| name == row.name));
+    }
     println!("    starting Envoy");
-    let envoy = stage.envoy(&rows::listeners()).await?;
+    let mut listeners = rows::listeners();
+    listeners.retain(|listener| rows.iter().any(|row| row.listener == listener.name));
+    let envoy = stage.envoy(&listeners).await?;
     println!("    checking that each row measures what it says");
     for row in &rows {
         let prepared = measure::prepare(&envoy, row).await;
         prepared.map_err(|error| format!("{}: {error}", row.name))?;
     }
+    let samples = sample(&envoy, &rows, rounds).await?;
+    if only.is_some() {
+        println!("{}", report::cpu_table(&rows, &samples));
+        return Ok(true);
+    }
     let mut results = Results {
         rounds,
-        samples: sample(&envoy, &rows, rounds).await?,
+        samples,
         latencies: BTreeMap::new(),
         memory: Memory::default(),
         machine: process::machine(),
@@ -99,12 +110,8 @@ async fn run() -> Result<bool, Box<dyn Error>> {
 }
 
 /// By row, a sample a round; every other round backwards, so that none always follows the same other.
-async fn sample(
-    envoy: &Envoy,
-    rows: &[Row],
-    rounds: usize,
-) -> Result<BTreeMap<&'static str, Vec<Sample>>, Box<dyn Error>> {
-    let mut samples: BTreeMap<_, Vec<Sample>> = BTreeMap::new();
+async fn sample(envoy: &Envoy, rows: &[Row], rounds: usize) -> Result<Samples, Box<dyn Error>> {
+    let mut samples = Samples::default();
     for round in 0..rounds {
         println!("    CPU, round {} of {rounds}", round + 1);
         let mut order: Vec<&Row> = rows.iter().collect();
@@ -113,7 +120,7 @@ async fn sample(
         }
         for row in order {
             let sample = measure::sample(envoy, row).await?;
-            samples.entry(row.name).or_default().push(sample);
+            samples.0.entry(row.name).or_default().push(sample);
         }
     }
     Ok(samples)
@@ -127,7 +134,7 @@ async fn measure_latencies(
     for round in 0..results.rounds {
         println!("    latency, round {} of {}", round + 1, results.rounds);
         for (name, paced_by) in LATENCIES {
-            let rate = results.rate(paced_by) / 2.0;
+            let rate = results.samples.rate(paced_by) / 2.0;
             let row = rows.iter().find(|row| row.name == name);
             let row = row.ok_or("no such row")?;
             let latency = measure::latency(envoy, row, rate, LATENCY_SPAN).await?;

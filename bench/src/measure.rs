@@ -95,6 +95,8 @@ pub struct Memory {
     pub without_filter: u64,
     /// A filter that does nothing.
     pub empty: u64,
+    /// The native chain with its cache, all tokens in each worker.
+    pub native_in_each: u64,
     /// Ours, and one token.
     pub one: u64,
     /// All tokens, half of them in each of two workers.
@@ -106,10 +108,12 @@ pub struct Memory {
 /// Each in an Envoy of its own.
 pub async fn memory(stage: &Stage, requests: &Requests) -> Outcome<Memory> {
     let ours = || Filters::Ours(json!({"cache": {"entries": requests.distinct(), "ttl": "1h"}}));
+    let native = Filters::Native { cached: true };
     let half = requests.first(requests.distinct() / WORKERS as usize);
     Ok(Memory {
         without_filter: resident(stage, Filters::None, requests).await?,
         empty: resident(stage, Filters::Empty, requests).await?,
+        native_in_each: resident(stage, native, requests).await?,
         one: resident(stage, ours(), &requests.first(1)).await?,
         in_all: resident(stage, ours(), &half).await?,
         in_each: resident(stage, ours(), requests).await?,

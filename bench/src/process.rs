@@ -2,22 +2,18 @@
 
 use std::{fs, io, time::Duration};
 
-/// `sysconf(_SC_CLK_TCK)`: 100 on every Linux that Rust and Envoy run on.
-const TICKS_PER_SECOND: u64 = 100;
-
-/// User and system time of all threads so far, to 10 ms.
+/// User and system time of all threads there are, to the nanosecond: /proc/PID/stat tells no more than ten milliseconds.
 pub fn cpu(pid: u32) -> io::Result<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The second field is the command in parentheses, and may hold anything.
-    let fields = stat.rsplit_once(')').map(|(_, fields)| fields);
-    let ticks = fields.and_then(|fields| {
-        let mut fields = fields.split_whitespace().skip(11);
-        let (user, system): (u64, u64) =
-            (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-        Some(user + system)
-    });
-    let ticks = ticks.ok_or_else(|| io::Error::other("unreadable /proc/PID/stat"))?;
-    Ok(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
+    let mut sum = Duration::ZERO;
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let times = fs::read_to_string(thread?.path().join("schedstat"))?;
+        let on_cpu = times.split_whitespace().next();
+        let on_cpu = on_cpu.and_then(|nanoseconds| nanoseconds.parse().ok());
+        sum += Duration::from_nanos(
+            on_cpu.ok_or_else(|| io::Error::other("unreadable /proc/PID/task/TID/schedstat"))?,
+        );
+    }
+    Ok(sum)
 }
 
 /// Resident memory in bytes.

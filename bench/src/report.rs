@@ -10,14 +10,17 @@ use crate::{
 /// Everything a run has measured.
 pub struct Results {
     pub rounds: usize,
-    /// By row, a sample a round.
-    pub samples: BTreeMap<&'static str, Vec<Sample>>,
+    pub samples: Samples,
     /// By row: the rate asked, and a sample a round.
     pub latencies: BTreeMap<&'static str, (f64, Vec<Latency>)>,
     pub memory: Memory,
     pub machine: String,
     pub versions: String,
 }
+
+/// By row, a sample a round.
+#[derive(Default)]
+pub struct Samples(pub BTreeMap<&'static str, Vec<Sample>>);
 
 /// Something that must hold: a measured value and its limit.
 pub struct Requirement {
@@ -44,21 +47,43 @@ impl Requirement {
     }
 }
 
-impl Results {
+impl Samples {
     pub fn cpu(&self, row: &str) -> f64 {
-        median(self.samples[row].iter().map(|sample| sample.cpu))
+        median(self.0[row].iter().map(|sample| sample.cpu))
     }
 
     pub fn rate(&self, row: &str) -> f64 {
-        median(self.samples[row].iter().map(|sample| sample.rate))
+        median(self.0[row].iter().map(|sample| sample.rate))
     }
 
     /// The median over the rounds of the ratio within each: what slows a round down slows both.
     fn ratio(&self, row: &str, to: &str) -> f64 {
-        let pairs = self.samples[row].iter().zip(&self.samples[to]);
+        let pairs = self.0[row].iter().zip(&self.0[to]);
         median(pairs.map(|(own, other)| own.cpu / other.cpu))
     }
+}
 
+/// Of these rows, beside the first.
+pub fn cpu_table(rows: &[Row], samples: &Samples) -> String {
+    let first = rows.first().map_or("", |row| row.name);
+    let mut text = format!(
+        "| Row | What | µs of Envoy's CPU a request | beside *{first}* | requests/s |\n|---|---|---|---|---|\n"
+    );
+    for row in rows {
+        let _ = writeln!(
+            text,
+            "| {} | {} | {:.1} | {:.2} | {:.0} |",
+            row.name,
+            row.about,
+            samples.cpu(row.name),
+            samples.ratio(row.name, first),
+            samples.rate(row.name),
+        );
+    }
+    text
+}
+
+impl Results {
     fn p99_ratio(&self, row: &str, to: &str) -> f64 {
         let pairs = self.latencies[row].1.iter().zip(&self.latencies[to].1);
         median(pairs.map(|(own, other)| own.p99 / other.p99))
@@ -67,7 +92,7 @@ impl Results {
     pub fn requirements(&self) -> Vec<Requirement> {
         let cpu = |row: &str, to: &str, limit| Requirement {
             about: format!("CPU: *{row}* / *{to}*"),
-            measured: self.ratio(row, to),
+            measured: self.samples.ratio(row, to),
             limit,
             unit: "",
         };
@@ -124,27 +149,16 @@ impl Results {
             ("ours, long, cold", "native, long, cold"),
             ("ours, long, warm", "native, long, warm"),
         ] {
-            let _ = writeln!(text, "| *{row}* / *{to}* | {:.2} |", self.ratio(row, to));
-        }
-        let _ = writeln!(
-            text,
-            "\n## CPU\n\n| Row | What | µs of Envoy's CPU a request | beside *none* | requests/s |\n|---|---|---|---|---|"
-        );
-        for row in rows {
-            let (cpu, rate, beside) = (
-                self.cpu(row.name),
-                self.rate(row.name),
-                self.ratio(row.name, "none"),
-            );
             let _ = writeln!(
                 text,
-                "| {} | {} | {cpu:.0} | {beside:.2} | {rate:.0} |",
-                row.name, row.about
+                "| *{row}* / *{to}* | {:.2} |",
+                self.samples.ratio(row, to)
             );
         }
+        let _ = writeln!(text, "\n## CPU\n\n{}", cpu_table(rows, &self.samples));
         let _ = writeln!(
             text,
-            "\n## Latency\n\n| Row | requests/s | p50, µs | p99, µs |\n|---|---|---|---|"
+            "## Latency\n\n| Row | requests/s | p50, µs | p99, µs |\n|---|---|---|---|"
         );
         for (row, (rate, samples)) in &self.latencies {
             let middle = median(samples.iter().map(|sample| sample.median));
@@ -167,6 +181,10 @@ pub fn memory_table(memory: &Memory) -> String {
     let rows = [
         ("no filter", memory.without_filter),
         ("a wasm filter that does nothing", memory.empty),
+        (
+            "the native chain, 10,000 tokens remembered in each",
+            memory.native_in_each,
+        ),
         ("ours, one token remembered in each", memory.one),
         ("ours, 10,000 tokens remembered in all", memory.in_all),
         ("ours, 10,000 tokens remembered in each", memory.in_each),
