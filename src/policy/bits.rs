@@ -11,8 +11,13 @@ impl Bits {
     pub fn none(limit: usize) -> Self {
         Self {
             first: 0,
-            others: vec![0; limit.saturating_sub(1) / 64],
+            others: vec![0; Self::words_below(limit) - 1],
         }
+    }
+
+    /// How many words a set has.
+    pub fn words_below(limit: usize) -> usize {
+        limit.saturating_sub(1) / 64 + 1
     }
 
     pub fn all(limit: usize) -> Self {

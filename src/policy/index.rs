@@ -6,6 +6,7 @@
 
 use super::bits::Bits;
 use super::pattern::{Key, Pattern};
+use super::postings::Postings;
 use super::rule::{Match, Requirement};
 use crate::request::Request;
 use crate::token::claims::Claims;
@@ -94,16 +95,18 @@ impl Matches {
 /// Rules by what one field of their `match` begins with. Case does not tell them apart here.
 #[derive(Clone, Debug, Default)]
 struct Field {
+    rules: usize,
     separator: char,
     /// Those that can match any text: they give no pattern, or one that begins with a wildcard.
     any: Bits,
-    whole: BTreeMap<String, Vec<usize>>,
-    prefix: BTreeMap<String, Vec<usize>>,
+    whole: BTreeMap<String, Postings>,
+    prefix: BTreeMap<String, Postings>,
 }
 
 impl Field {
     fn new(separator: char, rules: usize) -> Self {
         Self {
+            rules,
             separator,
             any: Bits::none(rules),
             ..Self::default()
@@ -123,7 +126,8 @@ impl Field {
                     continue;
                 }
             };
-            map.entry(text.to_lowercase()).or_default().push(rule);
+            let listed = map.entry(text.to_lowercase()).or_default();
+            listed.add(rule, self.rules);
         }
     }
 
@@ -134,9 +138,10 @@ impl Field {
         }
         let text = text.to_lowercase();
         let mut matching = self.any.clone();
-        let mut add = |rules: Option<&Vec<usize>>| {
-            let rules = rules.into_iter().flatten();
-            rules.for_each(|rule| matching.add(*rule));
+        let mut add = |listed: Option<&Postings>| {
+            if let Some(listed) = listed {
+                listed.add_to(&mut matching);
+            }
         };
         add(self.whole.get(&text));
         if !self.prefix.is_empty() {
@@ -154,22 +159,24 @@ impl Field {
 /// Whom a list of rules can be met by: found by what they ask for at least.
 #[derive(Clone, Debug, Default)]
 pub struct Callers {
+    rules: usize,
     /// Those that ask for nothing of the kinds below, or for something else in their stead.
     any: Bits,
     /// Those found by a group: whoever's groups are not known can be in any.
     grouped: Bits,
-    roles: BTreeMap<String, Vec<usize>>,
-    scopes: BTreeMap<String, Vec<usize>>,
+    roles: BTreeMap<String, Postings>,
+    scopes: BTreeMap<String, Postings>,
     /// These three in lower case: ids are told apart without case.
-    groups: BTreeMap<String, Vec<usize>>,
-    clients: BTreeMap<String, Vec<usize>>,
-    objects: BTreeMap<String, Vec<usize>>,
+    groups: BTreeMap<String, Postings>,
+    clients: BTreeMap<String, Postings>,
+    objects: BTreeMap<String, Postings>,
 }
 
 impl Callers {
     pub fn of<'r>(rules: impl ExactSizeIterator<Item = &'r Requirement>) -> Self {
         let count = rules.len();
         let mut index = Self {
+            rules: count,
             any: Bits::none(count),
             grouped: Bits::none(count),
             ..Self::default()
@@ -200,7 +207,7 @@ impl Callers {
                 return;
             }
         };
-        map.entry(text).or_default().push(rule);
+        map.entry(text).or_default().add(rule, self.rules);
     }
 
     /// Of the rules found, leaves those that the caller may meet; the others it certainly does not.
@@ -209,9 +216,10 @@ impl Callers {
             return;
         }
         let mut met = self.any.clone();
-        let mut add = |map: &BTreeMap<String, Vec<usize>>, text: &str| {
-            let rules = map.get(text).into_iter().flatten();
-            rules.for_each(|rule| met.add(*rule));
+        let mut add = |map: &BTreeMap<String, Postings>, text: &str| {
+            if let Some(listed) = map.get(text) {
+                listed.add_to(&mut met);
+            }
         };
         let in_lower_case = |text: &str| text.to_ascii_lowercase();
         caller.roles.iter().for_each(|role| add(&self.roles, role));

@@ -11,6 +11,7 @@ pub mod membership;
 pub mod pattern;
 #[cfg(test)]
 mod plain;
+mod postings;
 pub mod rule;
 mod step_up;
 pub mod surroundings;
