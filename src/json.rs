@@ -6,6 +6,7 @@
 pub mod write;
 
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 use std::fmt;
 
@@ -93,12 +94,14 @@ impl<'de> Visitor<'de> for StrictVisitor {
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
             let value = members.next_value_seed(StrictVisitor)?;
-            if object.contains_key(&name) {
-                return Err(de::Error::custom(format_args!(
-                    "`{name}` stands twice in one object"
-                )));
-            }
-            object.insert(name, value);
+            match object.entry(name) {
+                Entry::Vacant(place) => place.insert(value),
+                Entry::Occupied(taken) => {
+                    let name = taken.key();
+                    let text = format_args!("`{name}` stands twice in one object");
+                    return Err(de::Error::custom(text));
+                }
+            };
         }
         Ok(Value::Object(object))
     }

@@ -121,8 +121,8 @@ fn content_type(dialect: Dialect) -> &'static str {
 }
 
 fn body(dialect: Dialect, status: u16, code: &str, message: &str) -> String {
-    const USUAL: usize = 256;
-    let mut body = Writer::object(USUAL);
+    const AROUND: usize = 128;
+    let mut body = Writer::object(message.len() + AROUND);
     match dialect {
         Dialect::OpenAi => body.nested("error", |error| {
             error.text("code", code);
@@ -149,16 +149,14 @@ fn error_type(status: u16) -> &'static str {
 fn challenge(challenge: &Challenge, style: &ReplyStyle, text: &str) -> Option<String> {
     let resource = style.protected_resource.as_deref();
     let error = |name: &str| {
-        let text = match text.contains(['"', '\\']) {
-            true => Cow::from(text.replace(['"', '\\'], "'")),
-            false => text.into(),
-        };
-        let [before, description, after] = match style.detail {
-            Detail::Full => [", error_description=\"", &text, "\""],
-            Detail::Minimal => [""; 3],
-        };
         let start = ["Bearer realm=\"", &style.realm, "\", error=\"", name, "\""].concat();
-        start + before + description + after
+        match style.detail {
+            Detail::Full => {
+                let text = text.replace(['"', '\\'], "'");
+                [&*start, ", error_description=\"", &text, "\""].concat()
+            }
+            Detail::Minimal => start,
+        }
     };
     let mut challenge = match challenge {
         Challenge::None => return None,

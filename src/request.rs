@@ -150,7 +150,7 @@ pub fn normalize(target: &str) -> Result<String, &'static str> {
         return Err("the path holds a backslash");
     }
     let decoded = decode_once(path)?;
-    if decoded.contains("//") {
+    if decoded.as_bytes().windows(2).any(|pair| pair == b"//") {
         return Err("the path holds an empty segment");
     }
     for segment in decoded.split('/') {

@@ -1,4 +1,4 @@
-//! Foreign texts in messages, logs and records.
+//! Foreign texts in messages, logs and records; and what a text is made of.
 
 /// A foreign text made fit for a message: short, printable ASCII, in quotes.
 pub fn excerpt(text: &str) -> String {
@@ -31,4 +31,32 @@ pub fn is_invisible(c: char) -> bool {
                 | '\u{fff9}'..='\u{fffb}'
                 | '\u{e0000}'..='\u{e007f}'
         )
+}
+
+/// Whether a text is these parts, one behind the other.
+pub fn consists_of<const N: usize>(text: &str, parts: [&str; N]) -> bool {
+    let rest = parts
+        .into_iter()
+        .try_fold(text, |rest, part| rest.strip_prefix(part));
+    rest == Some("")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_its_parts_and_nothing_more() {
+        for (text, expected) in [
+            ("abc", true),
+            ("ab", false),
+            ("abcd", false),
+            ("xabc", false),
+            ("acb", false),
+            ("", false),
+        ] {
+            assert_eq!(consists_of(text, ["a", "", "bc"]), expected, "{text}");
+        }
+        assert!(consists_of("", []));
+    }
 }

@@ -382,7 +382,10 @@ fn unpack(bytes: &[u8]) -> Option<Vec<Field>> {
 }
 
 fn pack(fields: &[(&str, &str)]) -> Vec<u8> {
-    let mut bytes = Vec::new();
+    let sizes = fields
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + 10);
+    let mut bytes = Vec::with_capacity(4 + sizes.sum::<usize>());
     let number = |size: usize| u32::try_from(size).unwrap_or(u32::MAX).to_le_bytes();
     bytes.extend(number(fields.len()));
     for (name, value) in fields {

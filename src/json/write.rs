@@ -80,7 +80,8 @@ impl Writer {
         self.part();
         self.0.push(b'"');
         self.push(name);
-        self.push("\":");
+        self.0.push(b'"');
+        self.0.push(b':');
     }
 
     /// What comes next is parted from what came before.

@@ -4,17 +4,18 @@ use super::rule::{ClaimTest, Requirement};
 
 /// As in `role 'Model.Query' or group '…'`.
 pub fn describe(requirement: &Requirement) -> String {
+    let named = |kind: &str, name: &str| [kind, " '", name, "'"].concat();
     match requirement {
-        Requirement::Role(role) => format!("role '{role}'"),
-        Requirement::Group(group) => format!("group '{group}'"),
-        Requirement::Scope(scope) => format!("scope '{scope}'"),
-        Requirement::DirectoryRole(role) => format!("directory role '{role}'"),
-        Requirement::Client(client) => format!("client '{client}'"),
-        Requirement::Object(object) => format!("object id '{object}'"),
-        Requirement::Tenant(tenant) => format!("tenant '{tenant}'"),
-        Requirement::Issuer(issuer) => format!("issuer '{issuer}'"),
-        Requirement::Kind(kind) => format!("a caller of kind '{}'", kind.name()),
-        Requirement::ManagedIdentity(identity) => format!("managed identity '{identity}'"),
+        Requirement::Role(role) => named("role", role),
+        Requirement::Group(group) => named("group", group),
+        Requirement::Scope(scope) => named("scope", scope),
+        Requirement::DirectoryRole(role) => named("directory role", role),
+        Requirement::Client(client) => named("client", client),
+        Requirement::Object(object) => named("object id", object),
+        Requirement::Tenant(tenant) => named("tenant", tenant),
+        Requirement::Issuer(issuer) => named("issuer", issuer),
+        Requirement::Kind(kind) => named("a caller of kind", kind.name()),
+        Requirement::ManagedIdentity(identity) => named("managed identity", identity),
         Requirement::Mfa => "a sign-in with several factors".to_owned(),
         Requirement::AuthContext(context) => format!("authentication context '{context}'"),
         Requirement::Source(ranges) => {

@@ -207,7 +207,7 @@ fn check_tenant(entra: &Entra, all: &Map<String, Value>) -> Result<(), Denial> {
         true => Version::V2,
         false => Version::V1,
     };
-    if iss != entra.issuer(version, tenant) {
+    if !entra.is_issuer(iss, version, tenant) {
         return Err(Denial::TokenMalformed("its iss and tid disagree"));
     }
     match entra.tenants.allow(tenant) {
@@ -307,7 +307,7 @@ fn read_step_up(issuer: &Issuer, all: &Map<String, Value>, kind: Option<Kind>) -
     let tenant = all.get("tid")?.as_str().filter(|tid| is_guid(tid))?;
     let host = entra.cloud.login_host();
     (understands && kind != Some(Kind::App))
-        .then(|| format!("https://{host}/{tenant}/oauth2/v2.0/authorize"))
+        .then(|| ["https://", host, "/", tenant, "/oauth2/v2.0/authorize"].concat())
 }
 
 /// A block of the heap with what the allocator adds to it.

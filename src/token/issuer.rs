@@ -3,6 +3,7 @@
 use super::algorithm::Algorithm;
 use super::claim_path::ClaimPath;
 use super::claim_set::Kept;
+use crate::text::consists_of;
 use std::sync::Arc;
 
 /// One trusted issuer.
@@ -122,9 +123,18 @@ pub enum Version {
 impl Entra {
     /// The `iss` that this cloud writes for `tenant`.
     pub fn issuer(&self, version: Version, tenant: &str) -> String {
+        self.issuer_parts(version, tenant).concat()
+    }
+
+    /// Whether it is that.
+    pub fn is_issuer(&self, iss: &str, version: Version, tenant: &str) -> bool {
+        consists_of(iss, self.issuer_parts(version, tenant))
+    }
+
+    fn issuer_parts<'t>(&self, version: Version, tenant: &'t str) -> [&'t str; 5] {
         match version {
-            Version::V1 => format!("https://{}/{tenant}/", self.cloud.sts_host()),
-            Version::V2 => format!("https://{}/{tenant}/v2.0", self.cloud.login_host()),
+            Version::V1 => ["https://", self.cloud.sts_host(), "/", tenant, "/"],
+            Version::V2 => ["https://", self.cloud.login_host(), "/", tenant, "/v2.0"],
         }
     }
 

@@ -11,7 +11,7 @@ use super::signature::{CheckedBy, SignatureCheck};
 use crate::config::TokenRules;
 use crate::decision::Denial;
 use crate::keys::jwk::Key;
-use crate::text::excerpt;
+use crate::text::{consists_of, excerpt};
 use crate::time::Timestamp;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -169,6 +169,6 @@ fn may_sign(entra: &Entra, key: &Key, token: &Unverified<'_>) -> bool {
     };
     let tenant = token.text("tid").unwrap_or_default();
     let signs_for = template.replace("{tenantid}", tenant);
-    let v2_form = |host: &&str| format!("https://{host}/{tenant}/v2.0") == signs_for;
-    signs_for == entra.issuer(Version::V1, tenant) || cloud.key_issuer_hosts().iter().any(v2_form)
+    let v2_form = |host: &&str| consists_of(&signs_for, ["https://", host, "/", tenant, "/v2.0"]);
+    entra.is_issuer(&signs_for, Version::V1, tenant) || cloud.key_issuer_hosts().iter().any(v2_form)
 }

@@ -69,7 +69,10 @@ enum State {
     After,
     Text {
         is_key: bool,
-        escaped: bool,
+    },
+    /// Behind a backslash.
+    Escape {
+        is_key: bool,
     },
     Bare,
     End,
@@ -93,45 +96,50 @@ impl Reader {
 
     pub(super) fn feed(&mut self, piece: &[u8], document: &mut Document) {
         let mut rest = piece;
-        while let Some((byte, tail)) = rest.split_first() {
-            let (plain, behind) = match self.state {
+        while let [byte, tail @ ..] = rest {
+            rest = match self.state {
                 State::Broken => return,
-                State::Text { escaped: false, .. } => {
-                    run(rest, |byte| !matches!(byte, b'"' | b'\\'))
-                }
-                State::Bare => run(rest, is_bare),
-                _ => (&[][..], rest),
-            };
-            rest = match (self.state, behind) {
-                (
-                    State::Text {
-                        is_key,
-                        escaped: false,
-                        ..
-                    },
-                    [b'"', behind @ ..],
-                ) => {
-                    self.state = self.end_text(plain, is_key, document);
-                    behind
-                }
-                _ if plain.is_empty() => {
-                    self.state = self.step(*byte, document);
+                State::Text { is_key } => self.in_text(rest, is_key, document),
+                State::Escape { is_key } => {
+                    self.keep(&[*byte]);
+                    self.state = State::Text { is_key };
                     tail
                 }
-                _ => {
-                    self.keep(plain);
+                State::Bare if is_bare(*byte) => {
+                    let (bare, behind) = run(rest, is_bare);
+                    self.keep(bare);
                     behind
+                }
+                _ => {
+                    self.state = self.step(*byte, document);
+                    tail
                 }
             };
         }
     }
 
-    fn step(&mut self, byte: u8, document: &mut Document) -> State {
-        if let State::Text { is_key, escaped } = self.state {
-            self.keep(&[byte]);
-            let escaped = !escaped && byte == b'\\';
-            return State::Text { is_key, escaped };
+    /// Reads on in a text as far as nothing changes; what comes behind that.
+    fn in_text<'p>(&mut self, piece: &'p [u8], is_key: bool, document: &mut Document) -> &'p [u8] {
+        let (plain, behind) = run(piece, |byte| !matches!(byte, b'"' | b'\\'));
+        match behind {
+            [b'"', behind @ ..] => {
+                self.state = self.end_text(plain, is_key, document);
+                behind
+            }
+            [escape, behind @ ..] => {
+                self.keep(plain);
+                self.keep(&[*escape]);
+                self.state = State::Escape { is_key };
+                behind
+            }
+            [] => {
+                self.keep(plain);
+                behind
+            }
         }
+    }
+
+    fn step(&mut self, byte: u8, document: &mut Document) -> State {
         if self.state == State::Bare {
             if !self.overflow {
                 document.take(self.told(), Scalar::Bare(&self.token));
@@ -176,8 +184,7 @@ impl Reader {
 
     fn text(&mut self, is_key: bool, is_kept: bool) -> State {
         self.begin(is_kept);
-        let escaped = false;
-        State::Text { is_key, escaped }
+        State::Text { is_key }
     }
 
     /// `last`: what has come of it since the last piece or escape; mostly all of it.
