@@ -1,0 +1,149 @@
+//! What is told, and what is not.
+
+use super::cli::{Outcome, entragate};
+use super::support::*;
+use super::*;
+
+#[test]
+fn the_reasons_are_told_clause_by_clause() {
+    let token = Token::at(Persona::Olga, NOON).build();
+    let arguments = [
+        "--unverified",
+        "--token",
+        &token,
+        "--time",
+        "2026-11-23T12:00:00Z",
+    ];
+    let chat = [
+        "--request",
+        "POST /v1/chat/completions",
+        "--body",
+        r#"{"model":"meta-llama/x"}"#,
+    ];
+    let all = [&["explain", "-"], &arguments[..], &chat[..]].concat();
+    let Outcome { status, out, err } = entragate(&all, &policy().to_string());
+    assert_eq!((status, err.as_str()), (3, ""));
+    let expected = format!("\
+denied: groups_overage, status 403
+  Rule llama asks for a group, but you are in too many for your token to list them; ask your administrator for an app role instead
+  rule: llama
+  model: meta-llama/x
+  WWW-Authenticate: Bearer realm=\"hf\", error=\"insufficient_scope\", error_description=\"Rule llama asks for a group, but you are in too many for your token to list them; ask your administrator for an app role instead\", resource_metadata=\"https://hf.contoso.com/.well-known/oauth-protected-resource\"
+caller (nobody has checked the signature):
+  issuer: contoso
+  tenant: 72f988bf-86f1-41af-91ab-2d7cd011db47
+  object id: 0d9c8b7a-6f5e-4d3c-8b2a-190807060504
+  client: 2f3a7c1e-5b0d-4d57-9c1f-0c8e6f1b7a42
+  kind: user
+rules, in the order in which they are asked:
+  health (anonymous): is not about this request
+  contractors (deny): does not deny
+    no  all of
+      no  role 'Contractor'
+      yes not
+        no  the time 18:00 to 08:00 UTC
+  watched (deny): does not deny (in shadow: without effect)
+    no  a caller of kind 'app'
+  secret (allow): is not about this request
+  llama (allow): can't be told to hold or not, and so does not permit
+    ?   any of
+      no  role 'Model.Query'
+      ?   group '{SCIENTISTS_GROUP}'
+  corp (allow): is not about this request
+  sidecar (allow): is not about this request
+");
+    assert_eq!(out, expected);
+
+    let batch = Token::at(Persona::Batch, NOON).build();
+    let arguments = [
+        "--unverified",
+        "--token",
+        &batch,
+        "--time",
+        "2026-11-23T12:00:00Z",
+    ];
+    let (status, json) = explain(&policy(), &[&arguments[..], &chat[..]].concat());
+    assert_eq!(status, 0);
+    assert_eq!(
+        (&json["code"], &json["rule"]),
+        (&json!("permitted"), &json!("llama"))
+    );
+    assert_eq!(
+        json["shadow"],
+        json!([{"rule": "watched", "would": "deny"}])
+    );
+    assert_eq!(json["signature_checked"], false);
+    assert_eq!(json["caller"]["kind"], "app");
+    let llama = &json["rules"][4];
+    assert_eq!(llama["require"]["holds"], true);
+    assert_eq!(
+        llama["require"]["parts"][1],
+        json!({"clause": format!("group '{SCIENTISTS_GROUP}'"), "holds": false})
+    );
+}
+
+#[test]
+fn a_rule_that_asks_nothing_of_the_caller_holds() {
+    let settings = with_rules(json!([
+        {"name": "closed", "match": {"paths": ["/closed"]}, "effect": "deny"},
+        {"name": "all", "require": {"issuer": "contoso"}},
+    ]));
+    let token = ada().build();
+    let arguments = [
+        "--unverified",
+        "--token",
+        &token,
+        "--request",
+        "GET /closed",
+    ];
+    let (status, json) = explain(&settings, &arguments);
+    assert_eq!((status, &json["code"]), (3, &json!("denied_by_rule")));
+    let asked = json!({"clause": "anything", "holds": true});
+    assert_eq!(json["rules"][0]["require"], asked);
+}
+
+/// What is said of a chat request that is permitted.
+fn explain_permit(settings: &Value, token: &str, further: &[&str]) -> Outcome {
+    let request = "POST /v1/chat/completions";
+    let asked = ["--unverified", "--token", token, "--request", request];
+    let arguments = [&["explain", "-"], &asked[..], further].concat();
+    let outcome = entragate(&arguments, &settings.to_string());
+    assert_eq!(outcome.status, 0, "{}", outcome.err);
+    outcome
+}
+
+#[test]
+fn no_secret_is_shown() {
+    let token = ada().build();
+    for further in [&["--json"][..], &[]] {
+        let outcome = explain_permit(&settings(), &token, further);
+        for secret in [CREDENTIAL, &token] {
+            assert!(!outcome.out.contains(secret) && !outcome.err.contains(secret));
+        }
+        assert!(
+            !outcome.out.contains('\x1b'),
+            "no colours but on a terminal"
+        );
+    }
+}
+
+#[test]
+fn a_revocation_feed_is_not_fetched_and_that_is_said() {
+    let mut settings = settings();
+    settings["revocation"] = json!({"cluster": "ops", "uri": "https://ops/revoked.json"});
+    let outcome = explain_permit(&settings, &ada().build(), &[]);
+    assert!(
+        outcome.err.contains("nobody counts as revoked"),
+        "{}",
+        outcome.err
+    );
+}
+
+#[test]
+fn a_polled_credential_is_named_and_not_fetched() {
+    let mut settings = settings();
+    let http = json!({"cluster": "vault", "uri": "https://vault/v1/secret/data/hf"});
+    settings["credentials"][0] = json!({"name": "hf-read", "http": http});
+    let outcome = explain_permit(&settings, &ada().build(), &[]);
+    assert!(outcome.out.contains("hf-read"), "{}", outcome.out);
+}
