@@ -166,3 +166,23 @@ fn an_unknown_address_is_not_blamed_on_groups() {
     let olga = testbed::mint::Token::of(testbed::persona::Persona::Olga);
     assert_eq!(Bench::warm(&settings).code(&olga.build()), "denied_by_rule");
 }
+
+#[test]
+fn of_a_connection_the_host_is_asked_only_what_a_rule_asks() {
+    let asked = |require: Value| {
+        let bench = Bench::warm(&with_rules(json!([{"name": "only", "require": require}])));
+        let paths = std::cell::RefCell::new(Vec::new());
+        bench.gate.wanted().read(&|path| {
+            paths.borrow_mut().push(path.join("."));
+            None
+        });
+        paths.into_inner()
+    };
+    let source = json!({"source": ["10.0.0.0/8"]});
+    let peer = json!({"peer": "spiffe://contoso/*"});
+    assert!(asked(json!({"issuer": "contoso"})).is_empty());
+    assert_eq!(asked(json!({ "not": source })), ["source.address"]);
+    let both = json!({"any": [{"role": "x"}, {"all": [source, peer]}]});
+    let paths = ["source.address", "connection.uri_san_peer_certificate"];
+    assert_eq!(asked(both), paths);
+}

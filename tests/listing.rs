@@ -133,6 +133,16 @@ fn a_model_is_shown_where_a_rule_permits_its_use_and_none_forbids_it() {
             ]),
             &all,
         ),
+        (
+            json!([
+                allow(json!({}), role.clone()),
+                deny(
+                    json!({"models": ["other/*"], "paths": ["/x"]}),
+                    anyone.clone()
+                )
+            ]),
+            &[0, 1],
+        ),
         // One without models, where it leaves nothing of what is allowed.
         (
             json!([
@@ -140,6 +150,13 @@ fn a_model_is_shown_where_a_rule_permits_its_use_and_none_forbids_it() {
                 deny(json!({"paths": ["/admin/**"]}), anyone.clone())
             ]),
             &all,
+        ),
+        (
+            json!([
+                allow(json!({}), role.clone()),
+                deny(json!({"methods": ["POST"]}), anyone.clone())
+            ]),
+            &[],
         ),
         (
             json!([

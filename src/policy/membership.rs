@@ -84,7 +84,7 @@ impl Policy {
     pub fn groups_asked(&self, issuer: &str) -> Vec<String> {
         let mut groups = BTreeSet::new();
         for rule in &self.rules {
-            if rule.matches.allows_issuer(issuer) {
+            if rule.matches.allows_issuer(Some(issuer)) {
                 collect(&rule.require, &mut groups);
             }
         }

@@ -84,7 +84,7 @@ impl Pattern {
     /// Cost is bounded by text length × parts: each wildcard only ever moves forward.
     pub fn matches(&self, text: &str) -> bool {
         match self.parts.as_slice() {
-            [] => text.is_empty(),
+            // What most patterns are; the general way finds the same.
             [Part::Any] => true,
             [Part::Literal(literal)] => text == literal,
             [Part::Literal(prefix), Part::Any] => text.starts_with(prefix),
@@ -171,6 +171,26 @@ mod tests {
         assert!(Pattern::host("*.Contoso.com").matches("llama.contoso.com"));
         assert!(!Pattern::host("*.contoso.com").matches("a.b.contoso.com"));
         assert!(Pattern::host("**.contoso.com").matches("a.b.contoso.com"));
+    }
+
+    #[test]
+    fn a_key_is_what_all_that_matches_begins_with() {
+        let (whole, prefix) = (Key::Whole, Key::Prefix);
+        let deep = "/a".repeat(Key::DEPTH + 2) + "/*";
+        for (pattern, expected) in [
+            ("/v1/chat", Some(whole("/v1/chat"))),
+            ("", Some(whole(""))),
+            ("/v1/**", Some(prefix("/v1/"))),
+            ("/v1/chat*x", Some(prefix("/v1/"))),
+            ("/*", Some(prefix("/"))),
+            ("v1*", None),
+            ("*/v1", None),
+            ("**", None),
+            (&deep, Some(prefix("/a/a/a/a/a/a/a/"))),
+        ] {
+            assert_eq!(Pattern::path(pattern).key(), expected, "{pattern}");
+        }
+        assert_eq!(Pattern::host("A.b.*").key(), Some(prefix("a.b.")));
     }
 
     #[test]

@@ -303,6 +303,35 @@ fn request() -> impl Strategy<Value = Request> {
         })
 }
 
+/// A caller who has nothing.
+pub(super) fn anyone() -> Claims {
+    Claims {
+        issuer: "contoso".into(),
+        audiences: Vec::new(),
+        tenant: None,
+        object: "".into(),
+        subject: None,
+        client: None,
+        kind: None,
+        roles: Vec::new(),
+        groups: Groups {
+            listed: Vec::new(),
+            overage: false,
+        },
+        scopes: Vec::new(),
+        directory_roles: Vec::new(),
+        managed_identity: None,
+        token_id: None,
+        session: None,
+        step_up_at: None,
+        expires: Timestamp::from_secs(0),
+        not_before: None,
+        issued_at: None,
+        misfit: None,
+        others: ClaimSet::of(&Map::new(), &[CONTEXTS].into_iter().collect()).unwrap(),
+    }
+}
+
 fn caller() -> impl Strategy<Value = Claims> {
     (
         some(&["Query", "Other", "third"], str::to_owned),
@@ -318,25 +347,14 @@ fn caller() -> impl Strategy<Value = Claims> {
         .prop_map(
             |(roles, listed, overage, scopes, object, client, kind, step_up_at, issuer)| Claims {
                 issuer: issuer.into(),
-                audiences: Vec::new(),
-                tenant: None,
                 object: object.into(),
-                subject: None,
                 client: client.map(Arc::from),
                 kind,
                 roles,
                 groups: Groups { listed, overage },
                 scopes,
-                directory_roles: Vec::new(),
-                managed_identity: None,
-                token_id: None,
-                session: None,
                 step_up_at,
-                expires: Timestamp::from_secs(0),
-                not_before: None,
-                issued_at: None,
-                misfit: None,
-                others: ClaimSet::of(&Map::new(), &[CONTEXTS].into_iter().collect()).unwrap(),
+                ..anyone()
             },
         )
 }

@@ -114,20 +114,20 @@ impl Match {
     /// `issuer`: the name of the verified token's issuer, if there is a token.
     pub fn covers(&self, request: &Request, issuer: Option<&str>) -> bool {
         self.covers_any_model(request)
-            && any_or_empty(&self.issuers, |name| issuer == Some(name.as_ref()))
+            && self.allows_issuer(issuer)
             && self.models.cover(&request.model)
     }
 
-    /// Whether it can be about callers of that issuer.
-    pub(super) fn allows_issuer(&self, issuer: &str) -> bool {
-        any_or_empty(&self.issuers, |name| **name == *issuer)
+    /// Whether it can be about callers of that issuer; `None`: about those without a token.
+    pub(super) fn allows_issuer(&self, issuer: Option<&str>) -> bool {
+        any_or_empty(&self.issuers, |name| issuer == Some(name.as_ref()))
     }
 
     /// Whether it is open if the rule is about the request, because the model can't be told (yet).
     pub fn waits_for_model(&self, request: &Request, issuer: Option<&str>) -> bool {
         request.model.lack().is_some()
             && self.may_wait_for_model(request)
-            && any_or_empty(&self.issuers, |name| issuer == Some(name.as_ref()))
+            && self.allows_issuer(issuer)
     }
 
     /// The same as far as it can be told before the caller is known.

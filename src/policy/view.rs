@@ -94,7 +94,7 @@ impl Policy {
 fn may_be_use(matches: &Match, request: &Request, issuer: Option<&str>) -> bool {
     any_or_empty(&matches.methods, |method| method == "POST")
         && any_or_empty(&matches.hosts, |host| host.matches(&request.host))
-        && any_or_empty(&matches.issuers, |name| issuer == Some(name.as_ref()))
+        && matches.allows_issuer(issuer)
 }
 
 /// Whether a deny rule forbids what an allow rule permits: one that names models does wherever it

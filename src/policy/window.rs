@@ -1,6 +1,7 @@
 //! Windows of the week, as in "Monday to Friday, 08:00 to 18:00, at UTC+01:00".
 
 use crate::time::Timestamp;
+use std::cmp::Ordering;
 use std::fmt;
 
 const MINUTES_OF_DAY: i64 = 24 * 60;
@@ -108,10 +109,11 @@ impl fmt::Display for Window {
             write!(f, "{} ", names.collect::<Vec<_>>().join(", "))?;
         }
         write!(f, "{} to {} UTC", clock(self.from.0), clock(self.to.0))?;
-        match self.offset.0 {
-            0 => Ok(()),
-            ahead if ahead > 0 => write!(f, "+{}", clock(ahead)),
-            behind => write!(f, "-{}", clock(-behind)),
+        let ahead = self.offset.0;
+        match ahead.cmp(&0) {
+            Ordering::Equal => Ok(()),
+            Ordering::Greater => write!(f, "+{}", clock(ahead)),
+            Ordering::Less => write!(f, "-{}", clock(-ahead)),
         }
     }
 }

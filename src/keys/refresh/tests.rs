@@ -118,3 +118,88 @@ fn a_lost_answer_blocks_nothing_and_counts_for_nothing_when_late() {
     assert_eq!(refresh.freshness(at(18)), Freshness::Never);
     assert!(refresh.succeeded(retry, at(18)));
 }
+
+#[test]
+fn a_fetch_that_is_held_back_counts_from_when_it_goes_out() {
+    let mut refresh = fetched();
+    let early = refresh.due(at(3600)).unwrap();
+    assert!(refresh.succeeded(early, at(3600)));
+    let attempt = refresh.due(at(7200)).unwrap();
+    refresh.sent(attempt, at(7210));
+    refresh.sent(early, at(9000));
+    assert!(refresh.due(at(7225)).is_none() && refresh.is_under_way(attempt));
+    assert!(refresh.due(at(7226)).is_none() && !refresh.is_under_way(attempt));
+}
+
+#[test]
+fn a_fetch_out_of_turn_is_told_from_others() {
+    let mut refresh = fetched();
+    let demanded = fetch_of(refresh.demand(at(10)));
+    assert!(refresh.is_demanded(demanded));
+    refresh.succeeded(demanded, at(10));
+    let due = refresh.due(at(3610)).unwrap();
+    assert!(!refresh.is_demanded(due) && !refresh.is_demanded(demanded));
+    refresh.succeeded(due, at(3610));
+    let next = fetch_of(refresh.demand(at(3650)));
+    assert!(refresh.is_demanded(next) && !refresh.is_demanded(due));
+}
+
+#[test]
+fn another_s_answer_is_taken_over_unless_one_of_ours_is_under_way() {
+    let mut refresh = fetched();
+    let attempt = refresh.take_over(at(10)).unwrap();
+    assert!(!refresh.is_demanded(attempt));
+    assert_eq!(refresh.take_over(at(10)), None);
+    assert!(refresh.succeeded(attempt, at(5)));
+    assert_eq!(refresh.last_good(), Some(at(5)));
+    assert_eq!(refresh.due(at(3604)), None);
+    assert!(refresh.due(at(3605)).is_some());
+}
+
+#[test]
+fn what_stands_in_the_way_of_one_does_so_for_others() {
+    let mut one = fetched();
+    assert_eq!(one.setback(), Setback::default());
+    let attempt = one.due(at(3600)).unwrap();
+    one.failed(attempt, at(3602));
+    let failed = Setback {
+        failures: 1,
+        retry_at: Some(at(3603)),
+        cooldown_until: None,
+    };
+    assert_eq!(one.setback(), failed);
+
+    let mut other = fetched();
+    let attempt = other.due(at(3602)).unwrap();
+    assert!(other.stand_down(attempt, failed, at(3602)));
+    assert!(!other.stand_down(attempt, failed, at(3602)), "it is over");
+    assert!(!other.succeeded(attempt, at(3602)));
+    assert_eq!(other.setback(), failed);
+    assert_eq!(other.due(at(3602)), None);
+    assert!(other.due(at(3603)).is_some());
+
+    let demanded = fetch_of(one.demand(at(3602)));
+    one.succeeded(demanded, at(3602));
+    let cooling = Setback {
+        cooldown_until: Some(at(3632)),
+        ..Setback::default()
+    };
+    assert_eq!(one.setback(), cooling);
+}
+
+#[test]
+fn another_s_setback_keeps_nobody_away_for_longer_than_its_own_would() {
+    let mut refresh = fetched();
+    let attempt = refresh.due(at(3600)).unwrap();
+    let endless = Setback {
+        failures: u32::MAX,
+        retry_at: Some(at(1_000_000)),
+        cooldown_until: Some(at(1_000_000)),
+    };
+    assert!(refresh.stand_down(attempt, endless, at(3600)));
+    assert_eq!(
+        refresh.demand(at(3629)),
+        Demand::Cooling { until: at(3630) }
+    );
+    assert!(refresh.due(at(3630)).is_some());
+}

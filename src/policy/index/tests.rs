@@ -1,0 +1,187 @@
+//! What an index leaves out of many rules, and what it must not.
+
+use super::super::plain::anyone;
+use super::super::rule::Models;
+use super::*;
+use crate::model::Model;
+use crate::token::claims::{Groups, Kind};
+
+/// So many rules about something else that rules are looked up.
+const OTHERS: usize = 20;
+
+fn request(model: Model) -> Request {
+    Request {
+        method: "POST".to_owned(),
+        host: "a.contoso.com".to_owned(),
+        path: "/v1/chat/completions".to_owned(),
+        model,
+    }
+}
+
+fn named(model: &str) -> Model {
+    Model::Named(model.to_owned())
+}
+
+/// Rules made of these texts, each of none, one or several; behind those about something else.
+fn rules(other: &str, texts: &[&[&str]], make: fn(&[&str]) -> Match) -> Matches {
+    let others = (0..OTHERS).map(|index| make(&[&other.replace('#', &index.to_string())]));
+    let rules: Vec<Match> = others
+        .chain(texts.iter().map(|texts| make(texts)))
+        .collect();
+    Matches::of(rules.iter())
+}
+
+/// Which of the texts' rules are among those found, and none about something else.
+fn indices(found: &Bits) -> Vec<usize> {
+    found
+        .iter()
+        .map(|index| index.checked_sub(OTHERS).expect("about something else"))
+        .collect()
+}
+
+#[test]
+fn a_path_finds_its_rules() {
+    let make = |texts: &[&str]| Match {
+        paths: texts.iter().map(|text| Pattern::path(text)).collect(),
+        ..Match::default()
+    };
+    let texts: [&[&str]; 9] = [
+        &["/v1/**"],
+        &["/v1/chat/completions"],
+        &["/v2/**"],
+        &["/v1/chat"],
+        &[],
+        &["**"],
+        &["/v2/x", "/v1/chat/*"],
+        &["/v1*"],
+        &["/V1/**"],
+    ];
+    for other in ["/other-#/**", "/other-#"] {
+        let found = rules(other, &texts, make).about(&request(Model::None));
+        // The last matches other paths than this: who asks looks at it once more.
+        assert_eq!(indices(&found), [0, 1, 4, 5, 6, 7, 8], "{other}");
+    }
+}
+
+#[test]
+fn a_method_finds_its_rules() {
+    let make = |texts: &[&str]| Match {
+        methods: texts.iter().map(|text| (*text).to_owned()).collect(),
+        ..Match::default()
+    };
+    let texts: [&[&str]; 4] = [&["POST"], &["GET"], &[], &["GET", "POST"]];
+    let found = rules("OTHER#", &texts, make).about(&request(Model::None));
+    assert_eq!(indices(&found), [0, 2, 3]);
+}
+
+#[test]
+fn a_host_finds_its_rules() {
+    let make = |texts: &[&str]| Match {
+        hosts: texts.iter().map(|text| Pattern::host(text)).collect(),
+        ..Match::default()
+    };
+    let texts: [&[&str]; 4] = [&["A.contoso.com"], &["*.contoso.com"], &["a.*"], &["b.*"]];
+    let found = rules("#.example", &texts, make).about(&request(Model::None));
+    assert_eq!(indices(&found), [0, 1, 2]);
+}
+
+#[test]
+fn a_model_finds_its_rules_and_one_that_can_t_be_told_finds_all() {
+    let make = |texts: &[&str]| Match {
+        models: Models {
+            patterns: texts.iter().map(|text| Pattern::path(text)).collect(),
+            any_case: false,
+        },
+        ..Match::default()
+    };
+    let index = rules("other/#", &[&["org/a"], &["org/*"], &["x/*"], &[]], make);
+    let told = request(named("org/a"));
+    assert_eq!(indices(&index.about(&told)), [0, 1, 3]);
+    assert_eq!(indices(&index.about_by_model(&told)), [0, 1]);
+    let untold = request(Model::Unread);
+    assert_eq!(index.about(&untold).count(), OTHERS + 4);
+    assert_eq!(index.about_by_model(&untold).count(), OTHERS + 3);
+}
+
+const GROUP: &str = "aaaaaaaa-0000-4000-8000-000000000001";
+
+/// Which of these the caller may meet, and none of those that ask for another role.
+fn met(requirements: &[Requirement], caller: &Claims) -> Vec<usize> {
+    let others = (0..OTHERS).map(|index| Requirement::Role(format!("Other-{index}")));
+    let rules: Vec<_> = others.chain(requirements.iter().cloned()).collect();
+    let mut found = Bits::all(rules.len());
+    Callers::of(rules.iter()).narrow(&mut found, caller);
+    indices(&found)
+}
+
+fn ada() -> Claims {
+    Claims {
+        roles: vec!["Query".to_owned()],
+        scopes: vec!["read".to_owned()],
+        object: "Ada".into(),
+        client: Some("Notebook".into()),
+        groups: Groups {
+            listed: vec![GROUP.to_owned()],
+            overage: false,
+        },
+        ..anyone()
+    }
+}
+
+#[test]
+fn a_caller_finds_the_rules_that_ask_for_what_it_has() {
+    type Ask = fn(String) -> Requirement;
+    let asks: [(Ask, &str, &str); 5] = [
+        (Requirement::Role, "Query", "query"),
+        (Requirement::Scope, "read", "write"),
+        (Requirement::Client, "notebook", "other"),
+        (Requirement::Object, "ADA", "other"),
+        (Requirement::Group, &GROUP.to_uppercase(), "sales"),
+    ];
+    for (ask, own, other) in asks {
+        let both = [ask(own.to_owned()), ask(other.to_owned())];
+        assert_eq!(met(&both, &ada()), [0], "{both:?}");
+        assert!(met(&both, &anyone()).is_empty(), "{both:?}");
+    }
+}
+
+#[test]
+fn groups_that_are_not_known_find_all_rules_about_groups() {
+    let mut olga = anyone();
+    olga.groups.overage = true;
+    let asked = [
+        Requirement::Group(GROUP.to_owned()),
+        Requirement::Role("Query".to_owned()),
+        Requirement::Group("sales".to_owned()),
+    ];
+    assert_eq!(met(&asked, &olga), [0, 2]);
+}
+
+#[test]
+fn a_rule_is_left_out_only_where_it_can_t_be_met() {
+    let role = |name: &str| Requirement::Role(name.to_owned());
+    let user = || Requirement::Kind(Kind::User);
+    let any = Requirement::Any;
+    let all = Requirement::All;
+    for (requirement, may_hold) in [
+        (user(), true),
+        (Requirement::Not(Box::new(role("x"))), true),
+        (all(vec![]), true),
+        (any(vec![]), false),
+        (all(vec![user(), role("Query")]), true),
+        (all(vec![user(), role("x")]), false),
+        // The part that fewest can meet counts.
+        (
+            all(vec![any(vec![role("Query"), role("y")]), role("x")]),
+            false,
+        ),
+        (any(vec![role("x"), role("Query")]), true),
+        (any(vec![role("x"), role("y")]), false),
+        (any(vec![role("x"), user()]), true),
+        (any(vec![role("x"), all(vec![user(), role("Query")])]), true),
+    ] {
+        let expected: &[usize] = if may_hold { &[0] } else { &[] };
+        let asked = std::slice::from_ref(&requirement);
+        assert_eq!(met(asked, &ada()), expected, "{requirement:?}");
+    }
+}
