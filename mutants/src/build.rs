@@ -1,19 +1,20 @@
 //! The test programs with every mutant in them that compiles.
 
 use crate::list::Mutant;
+use crate::program::Program;
 use crate::splice::splice;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 const MODULE: &str = include_str!("mutant.rs");
 
 pub struct Build {
     /// In the order of their names as asked for.
-    pub programs: Vec<(String, PathBuf)>,
+    pub programs: Vec<Program>,
     pub viable: BTreeSet<usize>,
     pub unviable: BTreeSet<usize>,
     pub other: BTreeSet<usize>,
@@ -100,7 +101,7 @@ impl Build {
 }
 
 /// Leaves a file alone that is as it should be, and so need not be compiled again.
-fn write(file: &Path, text: &str) {
+pub fn write(file: &Path, text: &str) {
     if fs::read_to_string(file).is_ok_and(|old| old == text) {
         return;
     }
@@ -115,13 +116,14 @@ fn not_constant(text: &str) -> Option<String> {
 }
 
 /// Where an error is.
-struct Fault {
+pub struct Fault {
     file: String,
     bytes: Range<usize>,
     text: String,
 }
 
-fn compile(root: &Path, arguments: &[String]) -> (Vec<(String, PathBuf)>, Vec<Fault>) {
+/// Builds the test programs, in the order of their names as asked for; or says what is wrong.
+pub fn compile(root: &Path, arguments: &[String]) -> (Vec<Program>, Vec<Fault>) {
     let output = Command::new("cargo")
         .args(["test", "--locked", "--no-run", "--message-format=json"])
         .args(arguments)
@@ -136,13 +138,11 @@ fn compile(root: &Path, arguments: &[String]) -> (Vec<(String, PathBuf)>, Vec<Fa
             message["executable"].as_str(),
             message["profile"]["test"].as_bool(),
         ) {
-            programs.push((
-                message["target"]["name"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_owned(),
-                program.into(),
-            ));
+            let name = message["target"]["name"].as_str().unwrap_or_default();
+            programs.push(Program {
+                name: name.to_owned(),
+                path: program.into(),
+            });
         }
         if message["message"]["level"] == "error" {
             faults.extend(places(&message["message"]));
@@ -153,7 +153,7 @@ fn compile(root: &Path, arguments: &[String]) -> (Vec<(String, PathBuf)>, Vec<Fa
         "cargo test --no-run fails"
     );
     let order = |name: &str| arguments.iter().position(|argument| argument == name);
-    programs.sort_by_key(|(name, _): &(String, PathBuf)| order(name));
+    programs.sort_by_key(|program: &Program| order(&program.name));
     (programs, faults)
 }
 

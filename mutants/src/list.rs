@@ -26,12 +26,14 @@ pub enum Genre {
     Other,
 }
 
+/// What is replaced; the end is no part of it.
 #[derive(Deserialize)]
 pub struct Span {
     pub start: Position,
+    pub end: Position,
 }
 
-/// Both count from one.
+/// Both count from one, columns in characters.
 #[derive(Deserialize)]
 pub struct Position {
     pub line: usize,
@@ -42,6 +44,25 @@ impl Mutant {
     /// The expression that is true where it is this one's turn.
     pub fn asked(&self) -> String {
         format!("crate::mutant::is({})", self.id)
+    }
+
+    /// Its file with this change alone.
+    pub fn applied(&self, source: &str) -> String {
+        let (start, end) = (self.span.start.offset(source), self.span.end.offset(source));
+        [&source[..start], &self.replacement, &source[end..]].concat()
+    }
+}
+
+impl Position {
+    fn offset(&self, source: &str) -> usize {
+        let before: usize = source
+            .split_inclusive('\n')
+            .take(self.line - 1)
+            .map(str::len)
+            .sum();
+        let mut characters = source[before..].char_indices();
+        let at = characters.nth(self.column - 1);
+        at.map_or(source.len(), |(at, _)| before + at)
     }
 }
 

@@ -1,99 +1,135 @@
 //! Mutation tests in the time of one build: all the mutants that cargo-mutants lists are compiled into a copy of the
 //! sources at once, the environment says which of them a run is about, and each meets the tests that come past it.
+//! Those that no running program can turn on (constants) get a build each.
 //! usage: mutants <repository> <copy of it> <list.json> <report directory> <arguments of cargo test>…
-//! Writes caught.txt, missed.txt, unviable.txt (do not compile) and other.txt: those that no running program can turn
-//! on (constant functions, `if let` chains), which are left to cargo-mutants itself.
+//! Writes caught.txt, missed.txt and unviable.txt (do not compile); fails where one is missed.
 
+mod alone;
 mod build;
 mod list;
+mod program;
 mod splice;
 mod suite;
 
+use alone::Verdict;
 use build::Build;
 use list::Mutant;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use suite::Suite;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let mut next = |what: &str| {
-        arguments
-            .next()
-            .unwrap_or_else(|| panic!("usage: {what} is missing"))
+        let argument = arguments.next();
+        argument.unwrap_or_else(|| panic!("usage: {what} is missing"))
     };
-    let (sources, copy) = (
-        PathBuf::from(next("the repository")),
-        PathBuf::from(next("the copy")),
-    );
-    let (list, report) = (next("the list"), PathBuf::from(next("the report")));
+    let sources = PathBuf::from(next("the repository"));
+    let copy = PathBuf::from(next("the copy"));
+    let list = next("the list");
+    let report = PathBuf::from(next("the report"));
+    let arguments: Vec<String> = arguments.collect();
     let mutants = list::read(&fs::read(list).expect("the list is there"));
+    fs::create_dir_all(&report).expect("the report can be written");
+
     // What did not compile the last time will not now.
     let known = fs::read_to_string(report.join("unviable.txt")).unwrap_or_default();
     let is_known = |mutant: &&Mutant| known.lines().any(|name| name == mutant.name);
-    let unviable = mutants
-        .iter()
-        .filter(is_known)
-        .map(|mutant| mutant.id)
-        .collect();
-    let build = Build::of(
-        &sources,
-        &copy,
-        &mutants,
-        unviable,
-        &arguments.collect::<Vec<_>>(),
-    );
+    let unviable = mutants.iter().filter(is_known).map(|mutant| mutant.id);
+    let build = Build::of(&sources, &copy, &mutants, unviable.collect(), &arguments);
+    let mut report = Report::new(&report);
+    let of = |ids: &BTreeSet<usize>| {
+        let is_one = |mutant: &&Mutant| ids.contains(&mutant.id);
+        mutants.iter().filter(is_one).collect::<Vec<_>>()
+    };
+    of(&build.unviable)
+        .into_iter()
+        .for_each(|mutant| report.unviable(mutant));
+    let (viable, other) = (of(&build.viable), of(&build.other));
     let suite = Suite::trace(&copy, &build.programs);
     println!(
-        "==> mutants: {} compiled in, {} do not compile, {} are for cargo-mutants; {} tests",
-        build.viable.len(),
+        "==> mutants: {} compiled in, {} to build alone, {} do not compile; {} tests",
+        viable.len(),
+        other.len(),
         build.unviable.len(),
-        build.other.len(),
         suite.len()
     );
 
-    fs::create_dir_all(&report).expect("the report can be written");
-    let of = |ids: &BTreeSet<usize>| {
-        let names = mutants
-            .iter()
-            .filter(|mutant| ids.contains(&mutant.id))
-            .map(|mutant| mutant.name.as_str());
-        names.collect::<Vec<_>>().join("\n")
-    };
-    fs::write(report.join("unviable.txt"), of(&build.unviable)).expect("the report can be written");
-    fs::write(report.join("other.txt"), of(&build.other)).expect("the report can be written");
-    let file = |name: &str| File::create(report.join(name)).expect("the report can be written");
-    let (mut caught, mut missed) = (file("caught.txt"), file("missed.txt"));
     let mut left = Vec::new();
-    for mutant in mutants
-        .iter()
-        .filter(|mutant| build.viable.contains(&mutant.id))
-    {
-        if let Some(by) = suite.catches(mutant.id) {
-            writeln!(caught, "{}  ({by})", mutant.name).expect("the report can be written");
-        } else {
-            println!("left: {}", mutant.name);
-            left.push(mutant);
+    for (done, mutant) in viable.into_iter().enumerate() {
+        match suite.catches(mutant.id) {
+            Some(by) => report.caught(mutant, by),
+            None => left.push(mutant),
+        }
+        if (done + 1) % 50 == 0 {
+            println!(
+                "    {} tried, {} left for the slow tests",
+                done + 1,
+                left.len()
+            );
         }
     }
-    let mut count = 0;
-    for Mutant { id, name, .. } in left {
-        let written = if let Some(by) = suite.catches_whole(*id) {
-            writeln!(caught, "{name}  ({by}, as a whole)")
-        } else {
-            count += 1;
-            println!("missed: {name}");
-            writeln!(missed, "{name}")
-        };
-        written.expect("the report can be written");
+    for mutant in left {
+        match suite.catches_whole(mutant.id) {
+            Some(by) => report.caught(mutant, by),
+            None => report.missed(mutant),
+        }
     }
-    println!("==> mutants: {count} missed of {}", build.viable.len());
-    if count == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    for mutant in other {
+        match alone::verdict(&sources, &copy, mutant, &arguments) {
+            Verdict::Caught(by) => report.caught(mutant, &by),
+            Verdict::Missed => report.missed(mutant),
+            Verdict::Unviable => report.unviable(mutant),
+        }
+    }
+    report.sum()
+}
+
+/// What came of each, written as it comes.
+struct Report {
+    caught: File,
+    missed: File,
+    unviable: File,
+    /// In the same order.
+    counts: [usize; 3],
+}
+
+impl Report {
+    fn new(directory: &Path) -> Self {
+        let file = |name| File::create(directory.join(name)).expect("the report can be written");
+        Self {
+            caught: file("caught.txt"),
+            missed: file("missed.txt"),
+            unviable: file("unviable.txt"),
+            counts: [0; 3],
+        }
+    }
+
+    fn caught(&mut self, mutant: &Mutant, by: &str) {
+        self.counts[0] += 1;
+        writeln!(self.caught, "{}  ({by})", mutant.name).expect("the report can be written");
+    }
+
+    fn missed(&mut self, mutant: &Mutant) {
+        self.counts[1] += 1;
+        println!("missed: {}", mutant.name);
+        writeln!(self.missed, "{}", mutant.name).expect("the report can be written");
+    }
+
+    fn unviable(&mut self, mutant: &Mutant) {
+        self.counts[2] += 1;
+        writeln!(self.unviable, "{}", mutant.name).expect("the report can be written");
+    }
+
+    fn sum(self) -> ExitCode {
+        let [caught, missed, unviable] = self.counts;
+        println!("==> mutants: {caught} caught, {missed} missed, {unviable} do not compile");
+        match missed {
+            0 => ExitCode::SUCCESS,
+            _ => ExitCode::FAILURE,
+        }
     }
 }

@@ -1,4 +1,5 @@
 //! Which mutant is on; compiled into the copy. With `MUTANT_TRACE`, which tests come past which of them.
+#![allow(dead_code)]
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -8,8 +9,12 @@ use std::sync::{LazyLock, Mutex};
 static MUTANT: LazyLock<usize> =
     LazyLock::new(|| std::env::var("MUTANT").map_or(0, |id| id.parse().unwrap_or(0)));
 
-static TRACE: LazyLock<Option<Mutex<File>>> =
-    LazyLock::new(|| Some(Mutex::new(File::create(std::env::var_os("MUTANT_TRACE")?).ok()?)));
+/// Programs that a test starts write to the same file.
+static TRACE: LazyLock<Option<Mutex<File>>> = LazyLock::new(|| {
+    let file = std::env::var_os("MUTANT_TRACE")?;
+    let file = File::options().append(true).create(true).open(file);
+    file.ok().map(Mutex::new)
+});
 
 thread_local! {
     static SEEN: RefCell<BTreeSet<usize>> = const { RefCell::new(BTreeSet::new()) };
@@ -22,7 +27,18 @@ pub fn is(id: usize) -> bool {
     {
         // The thread of a test has its name.
         let test = std::thread::current();
-        let _ = writeln!(trace, "{}\t{id}", test.name().unwrap_or_default());
+        let line = format!("{}\t{id}\n", test.name().unwrap_or_default());
+        let _ = trace.write_all(line.as_bytes());
     }
     *MUTANT == id
+}
+
+/// The first, unless there is a mutant's in its place.
+pub fn or<T>(
+    original: impl Iterator<Item = T>,
+    mutated: Option<Vec<T>>,
+) -> impl Iterator<Item = T> {
+    let original = mutated.is_none().then_some(original);
+    let mutated = mutated.into_iter().flatten();
+    mutated.chain(original.into_iter().flatten())
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
-use syn::{Arm, Block, Expr, ExprBinary, ExprStruct, ExprUnary, Signature};
+use syn::{Arm, Block, Expr, ExprBinary, ExprStruct, ExprUnary, Signature, Stmt};
 
 /// A file with its mutants in it.
 pub struct Spliced {
@@ -131,20 +131,47 @@ impl<'a> Splicer<'a> {
             self.open(start, "/*", None);
             self.close(end, "*/");
         }
-        // `impl Trait` is one type, and the mutant's is another.
-        let replaceable = runs && !self.text(&signature.output).contains("impl ");
-        if let (true, Some(first)) = (replaceable, block.stmts.first()) {
-            let at = self.range(first).start;
-            for mutant in self.at(Genre::FnValue, first) {
-                let text = format!(
-                    "if {} {{ return {}; }} ",
-                    mutant.asked(),
-                    mutant.replacement
-                );
-                self.open(at, text, Some(mutant));
+        if let (true, [first, ..]) = (runs, block.stmts.as_slice()) {
+            let mutants = self.at(Genre::FnValue, first);
+            match self.text(&signature.output).contains("impl ") {
+                true => self.iterator(block, mutants),
+                false => self.returns(first, mutants),
             }
         }
         runs
+    }
+
+    /// Ends a function early, with another value.
+    fn returns(&mut self, first: &Stmt, mutants: Vec<&Mutant>) {
+        let at = self.range(first).start;
+        for mutant in mutants {
+            let (asked, value) = (mutant.asked(), &mutant.replacement);
+            self.open(
+                at,
+                format!("if {asked} {{ return {value}; }} "),
+                Some(mutant),
+            );
+        }
+    }
+
+    /// `impl Iterator` is one type, and the mutant's is another: both become a third. Other opaque types have no
+    /// mutants here.
+    fn iterator(&mut self, block: &Block, mutants: Vec<&Mutant>) {
+        let body = self.text(block);
+        let fits = |mutant: &&Mutant| mutant.replacement.starts_with("::std::iter::");
+        if mutants.is_empty() || !mutants.iter().all(fits) || body.contains("return ") {
+            return;
+        }
+        let Range { start, end } = self.range(block);
+        self.open(start + 1, " crate::mutant::or({", None);
+        // The last comes first.
+        self.close(end - 1, "{ None }) ");
+        for mutant in mutants {
+            let (asked, items) = (mutant.asked(), &mutant.replacement);
+            let choice = format!("if {asked} {{ Some({items}.collect()) }} else ");
+            self.insert(end - 1, true, choice, Some(mutant));
+        }
+        self.close(end - 1, "}, ");
     }
 
     /// The operators of an expression without parentheses: replaced in its text, as cargo-mutants does, since

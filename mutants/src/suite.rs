@@ -1,22 +1,18 @@
 //! The tests: which of them come past a mutant, how long each takes, and whether one fails.
 
-use std::collections::BTreeMap;
+use crate::program::Program;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::path::Path;
 
-/// How long a run may take beyond ten times its usual; a mutant that is slower is caught.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Tests that take this many seconds together come first, then four times as many, and so on.
-const FIRST_BATCH: f64 = 0.05;
+/// Tests that take this many seconds together come first, then all others, program by program.
+const FIRST: f64 = 0.1;
 /// A test that takes longer is asked only about what all others miss.
 const SLOW: f64 = 1.0;
 
 pub struct Suite<'a> {
     root: &'a Path,
-    programs: &'a [(String, PathBuf)],
+    programs: &'a [Program],
     tests: Vec<Test>,
     /// By a mutant's number, the tests that come past it; first the quick ones that come past few others.
     reach: BTreeMap<usize, Vec<usize>>,
@@ -33,24 +29,22 @@ impl<'a> Suite<'a> {
     ///
     /// # Panics
     /// Where one fails.
-    pub fn trace(root: &'a Path, programs: &'a [(String, PathBuf)]) -> Self {
+    pub fn trace(root: &'a Path, programs: &'a [Program]) -> Self {
         let (mut tests, mut reach) = (Vec::new(), BTreeMap::<usize, Vec<usize>>::new());
-        for (program, (name, path)) in programs.iter().enumerate() {
+        for (index, program) in programs.iter().enumerate() {
+            let Program { name, path } = program;
             let (trace, times) = (path.with_extension("trace"), path.with_extension("times"));
             let age = |file: &Path| fs::metadata(file).and_then(|file| file.modified()).ok();
             if age(&times) < age(path) {
-                let output = command(root, path, 0)
-                    .arg("--report-time")
-                    .env("MUTANT_TRACE", &trace)
-                    .stdout(Stdio::piped())
-                    .output()
-                    .expect("a test program runs");
+                _ = fs::remove_file(&trace);
+                let output = program.measured(root, &trace).output();
+                let output = output.expect("a test program runs");
                 assert!(output.status.success(), "{name} fails without a mutant");
                 fs::write(&times, &output.stdout).expect("times can be written");
             }
             let first = tests.len();
             let text = fs::read_to_string(&times).expect("times");
-            tests.extend(text.lines().filter_map(|line| timed(program, line)));
+            tests.extend(text.lines().filter_map(|line| timed(index, line)));
             let all: Vec<usize> = (first..tests.len()).collect();
             let by_name: BTreeMap<&str, usize> = all
                 .iter()
@@ -96,76 +90,45 @@ impl<'a> Suite<'a> {
             .copied()
             .filter(|index| self.tests[*index].seconds <= SLOW);
         let quick: Vec<usize> = quick.collect();
-        let (mut rest, mut limit) = (quick.as_slice(), FIRST_BATCH);
-        while !rest.is_empty() {
-            let mut seconds = 0.0;
-            let too_much = |index: &usize| {
-                seconds += self.tests[*index].seconds;
-                seconds > limit
-            };
-            let end = rest.iter().position(too_much).unwrap_or(rest.len()).max(1);
-            let (batch, later) = rest.split_at(end);
-            if let Some(by) = self.run(id, batch) {
-                return Some(by);
-            }
-            (rest, limit) = (later, limit * 4.0);
-        }
-        None
+        let mut seconds = 0.0;
+        let too_much = |index: &usize| {
+            seconds += self.tests[*index].seconds;
+            seconds > FIRST
+        };
+        let end = quick.iter().position(too_much).unwrap_or(quick.len());
+        let (first, later) = quick.split_at(end.max(1).min(quick.len()));
+        self.run(id, first).or_else(|| self.run(id, later))
     }
 
     /// The same with all tests of these programs: what a static holds is made by whichever test comes first.
     pub fn catches_whole(&self, id: usize) -> Option<&str> {
-        let past = self.reach.get(&id)?;
-        let reaching = |program: &usize| {
-            past.iter()
-                .any(|index| self.tests[*index].program == *program)
-        };
-        let mut programs = (0..self.programs.len()).filter(reaching);
-        programs.find_map(|program| self.fails(id, program, &[], 60.0))
+        let programs: BTreeSet<usize> = self
+            .reach
+            .get(&id)?
+            .iter()
+            .map(|index| self.tests[*index].program)
+            .collect();
+        let all = 0..self.tests.len();
+        let all = all.filter(|index| programs.contains(&self.tests[*index].program));
+        self.run(id, &all.collect::<Vec<_>>())
     }
 
+    /// Program by program, the quick ones first.
     fn run(&self, id: usize, batch: &[usize]) -> Option<&str> {
-        let mut by_program: BTreeMap<usize, Vec<&Test>> = BTreeMap::new();
+        let mut by_program: BTreeMap<usize, (f64, Vec<&str>)> = BTreeMap::new();
         for test in batch.iter().map(|index| &self.tests[*index]) {
-            by_program.entry(test.program).or_default().push(test);
+            let (seconds, names) = by_program.entry(test.program).or_default();
+            *seconds += test.seconds;
+            names.push(&test.name);
         }
-        by_program.into_iter().find_map(|(program, tests)| {
-            let names: Vec<&str> = tests.iter().map(|test| test.name.as_str()).collect();
-            self.fails(
-                id,
-                program,
-                &names,
-                tests.iter().map(|test| test.seconds).sum(),
-            )
+        let mut programs: Vec<_> = by_program.into_iter().collect();
+        programs.sort_by(|(_, one), (_, other)| one.0.total_cmp(&other.0));
+        programs.into_iter().find_map(|(program, (usual, names))| {
+            let program = &self.programs[program];
+            let fails = program.fails(self.root, id, &names, usual);
+            fails.then_some(program.name.as_str())
         })
     }
-
-    fn fails(&self, id: usize, program: usize, tests: &[&str], usual: f64) -> Option<&str> {
-        let (name, path) = &self.programs[program];
-        let mut command = command(self.root, path, id);
-        if !tests.is_empty() {
-            command.arg("--exact").args(tests);
-        }
-        let child = command
-            .arg("--fail-fast")
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("a test program starts");
-        (!passes(child, PATIENCE + Duration::from_secs_f64(usual * 10.0))).then_some(name)
-    }
-}
-
-fn command(root: &Path, program: &Path, id: usize) -> Command {
-    let mut command = Command::new(program);
-    command
-        .args(["-Z", "unstable-options"])
-        .current_dir(root)
-        .env("RUSTC_BOOTSTRAP", "1")
-        .env("RUST_BACKTRACE", "0")
-        .env("MUTANT", id.to_string())
-        .stdin(Stdio::null())
-        .stderr(Stdio::null());
-    command
 }
 
 /// `test NAME ... ok <0.012s>`
@@ -183,19 +146,4 @@ fn timed(program: usize, line: &str) -> Option<Test> {
         name,
         seconds,
     })
-}
-
-fn passes(mut child: Child, patience: Duration) -> bool {
-    let started = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait().expect("a child's status") {
-            return status.success();
-        }
-        if started.elapsed() > patience {
-            child.kill().expect("a child can be killed");
-            child.wait().expect("a child's status");
-            return false;
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
 }
