@@ -2,7 +2,6 @@
 
 use crate::build::{compile, write};
 use crate::list::Mutant;
-use std::fs;
 use std::path::Path;
 
 pub enum Verdict {
@@ -13,10 +12,9 @@ pub enum Verdict {
     Unviable,
 }
 
-/// Builds the copy with that one instead of all others, and leaves it so.
-pub fn verdict(sources: &Path, copy: &Path, mutant: &Mutant, arguments: &[String]) -> Verdict {
-    let source = fs::read_to_string(sources.join(&mutant.file)).expect("a listed file");
-    write(&copy.join(&mutant.file), &mutant.applied(&source));
+/// Builds the copy with that one in its file's `text` instead of all others, and leaves it so.
+pub fn verdict(copy: &Path, mutant: &Mutant, text: &str, arguments: &[String]) -> Verdict {
+    write(&copy.join(&mutant.file), text);
     let further = arguments
         .iter()
         .position(|argument| argument == "--test")

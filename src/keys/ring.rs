@@ -300,3 +300,6 @@ fn body(answer: Answer) -> Result<Vec<u8>, FetchError> {
         Answer::Failed(error) => Err(FetchError::Callout(error)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -96,6 +96,7 @@ mod tests {
             bits.add(number);
         }
         // What lies within the last word is kept, beyond it nothing.
+        assert!(bits.iter().all(|number| number < 192));
         let held: Vec<usize> = bits.iter().filter(|number| *number < 130).collect();
         assert_eq!(held, [0, 63, 64, 129]);
         assert_eq!(Bits::all(70).count(), 70);
@@ -104,6 +105,7 @@ mod tests {
             [0, 63, 64]
         );
         assert_eq!(Bits::none(0).iter().count(), 0);
+        assert!(Bits::none(130).is_empty() && !bits.is_empty());
         let mut joined = Bits::none(130);
         joined.add(5);
         joined.join(&bits);

@@ -256,3 +256,6 @@ fn observe(rule: &Rule, facts: Facts<'_>) -> Option<Shadow> {
         would,
     })
 }
+
+#[cfg(test)]
+mod tests;
