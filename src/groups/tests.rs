@@ -27,7 +27,6 @@ fn caller(index: usize) -> Claims {
     let oid = json!(format!("cccccccc-0000-4000-8000-{index:012}"));
     Claims {
         issuer: "contoso".into(),
-        audiences: Vec::new(),
         tenant: None,
         object: "not the oid".into(),
         subject: None,

@@ -307,7 +307,6 @@ fn request() -> impl Strategy<Value = Request> {
 pub(super) fn anyone() -> Claims {
     Claims {
         issuer: "contoso".into(),
-        audiences: Vec::new(),
         tenant: None,
         object: "".into(),
         subject: None,

@@ -41,8 +41,6 @@ pub struct Groups {
 pub struct Claims {
     /// The issuer's configured name.
     pub issuer: Arc<str>,
-    /// `aud`: whom the token is for.
-    pub audiences: Vec<String>,
     pub tenant: Option<Arc<str>>,
     /// `oid`, or what the issuer's `object` is mapped to: who is calling, stable in a tenant.
     pub object: Arc<str>,
@@ -92,12 +90,12 @@ impl Claims {
             Authority::Oidc { .. } => oidc_kind(subject.as_deref(), client.as_deref()),
         };
         let uti = text(all.get("uti"), "its uti is not a string")?;
+        let audiences = texts(
+            all.get("aud"),
+            "its aud is not a string or an array of strings",
+        )?;
         let mut claims = Self {
             issuer: issuer.name.clone(),
-            audiences: texts(
-                all.get("aud"),
-                "its aud is not a string or an array of strings",
-            )?,
             tenant: text(names.tenant.find(all), "its tenant is not a string")?,
             object,
             subject,
@@ -119,7 +117,7 @@ impl Claims {
             others: ClaimSet::of(all, &issuer.kept)
                 .ok_or(Denial::Internal("claims without end"))?,
         };
-        claims.misfit = claims.check(issuer, all).err();
+        claims.misfit = claims.check(issuer, &audiences, all).err();
         Ok(claims)
     }
 
@@ -134,7 +132,6 @@ impl Claims {
             &self.session,
         ];
         let lists = [
-            &self.audiences,
             &self.roles,
             &self.groups.listed,
             &self.scopes,
@@ -158,12 +155,17 @@ impl Claims {
     ///
     /// # Errors
     /// The first rule that does not hold.
-    fn check(&self, issuer: &Issuer, all: &Map<String, Value>) -> Result<(), Denial> {
+    fn check(
+        &self,
+        issuer: &Issuer,
+        audiences: &[String],
+        all: &Map<String, Value>,
+    ) -> Result<(), Denial> {
         if all.contains_key("cnf") {
             return Err(Denial::TokenBound);
         }
         self.refuse_id_token(all)?;
-        check_audience(issuer, &self.audiences)?;
+        check_audience(issuer, audiences)?;
         if let Authority::Entra(entra) = &issuer.authority {
             check_tenant(entra, all)?;
         }
