@@ -2,8 +2,9 @@
 //!
 //! The gate fills a [`Record`] as a request goes by; [`Record::line`] is the JSON line of the log.
 
+mod line;
+
 use crate::decision::{Denial, Grant};
-use crate::json::write::Writer;
 use crate::model::Model;
 use crate::policy::decide::{Shadow, Would};
 use crate::time::Timestamp;
@@ -173,40 +174,6 @@ impl Record {
     pub fn close(&mut self, took: Duration) {
         self.duration_ms = Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
     }
-
-    /// One line of JSON, as it is derived but for what [`Writer`] escapes; by hand, since every request
-    /// writes one.
-    pub fn line(&self) -> String {
-        const USUAL: usize = 1024;
-        let mut line = Writer::object(USUAL);
-        line.text("time", &self.time);
-        line.text("request_id", &self.request_id);
-        line.text_or_null("trace_id", self.trace_id.as_deref());
-        line.text("code", self.code);
-        line.text("decision", self.decision);
-        line.text_or_null("reason", self.reason.as_deref());
-        self.caller.write(&mut line);
-        line.text_or_null("rule", self.rule.as_deref());
-        line.list("shadow", &self.shadow, |line, entry| {
-            line.text("rule", &entry.rule);
-            line.text("would", entry.would);
-        });
-        line.text_or_null("model", self.model.as_deref());
-        line.text("method", &self.method);
-        line.text("host", &self.host);
-        line.text("path", &self.path);
-        line.text_or_null("credential", self.credential.as_deref());
-        line.text_or_null("kid", self.kid.as_deref());
-        line.text_or_null("verified_by", self.verified_by);
-        line.text("policy", &self.policy);
-        line.number_or_null("upstream_status", self.upstream_status.map(u64::from));
-        line.number_or_null("duration_ms", self.duration_ms);
-        match &self.usage {
-            Some(usage) => line.nested("usage", |line| usage.write(line)),
-            None => line.null("usage"),
-        }
-        line.finish()
-    }
 }
 
 impl Caller {
@@ -227,20 +194,6 @@ impl Caller {
             uti: clip(&claims.token_id),
             sid: clip(&claims.session),
             claims: extra.collect(),
-        }
-    }
-
-    fn write(&self, line: &mut Writer) {
-        line.text_or_null("issuer", self.issuer.as_deref());
-        line.text_or_null("tid", self.tid.as_deref());
-        line.text_or_null("oid", self.oid.as_deref());
-        line.text_or_null("sub", self.sub.as_deref());
-        line.text_or_null("client", self.client.as_deref());
-        line.text_or_null("kind", self.kind);
-        line.text_or_null("uti", self.uti.as_deref());
-        line.text_or_null("sid", self.sid.as_deref());
-        if !self.claims.is_empty() {
-            line.members("claims", &self.claims);
         }
     }
 }
@@ -283,131 +236,5 @@ fn clip_value(value: Value) -> Value {
         Value::String(text) => clip(&text).into(),
         other if other.to_string().len() > MAX_TEXT => "(too long)".into(),
         other => other,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::text::is_invisible;
-    use crate::usage::Unknown;
-    use serde_json::json;
-
-    #[test]
-    fn a_line_is_one_line_whatever_the_caller_sends() {
-        let mut record = open(Timestamp::from_secs(0), &"abc".into());
-        record.describe_request("GET\r\n", "h\u{2028}", &"/é".repeat(1000));
-        record.deny(&Denial::NoRule);
-        record.close(Duration::from_millis(7));
-        let line = record.line();
-        assert!(!line.contains(is_invisible), "{line}");
-        assert!(line.contains(r"h\u2028"), "{line}");
-        let parsed: Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(parsed["code"], "no_rule");
-        assert_eq!(parsed["decision"], "deny");
-        assert_eq!(parsed["upstream_status"], Value::Null);
-        assert_eq!(parsed["duration_ms"], 7);
-        assert!(parsed["path"].as_str().unwrap().len() <= MAX_TEXT);
-    }
-
-    #[test]
-    fn what_is_escaped_means_the_same() {
-        let text = "a\u{7f}\u{85}\u{202e}\u{2066}\u{200b}\u{feff}\u{e0041}\u{1b}é漢🦀\"\\\\u0041";
-        let mut record = Record::default();
-        record.describe_request("GET", text, "/");
-        let line = record.line();
-        assert!(!line.contains(is_invisible), "{line}");
-        assert!(
-            line.contains("é漢🦀") && line.contains(r"\udb40\udc41"),
-            "{line}"
-        );
-        let parsed: Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(parsed["host"], text);
-    }
-
-    #[test]
-    fn a_line_is_what_is_derived() {
-        let text = || Some(Arc::from("text"));
-        let usage = |unknown| Usage {
-            prompt_tokens: Some(0),
-            completion_tokens: Some(10),
-            total_tokens: Some(u64::MAX),
-            cached_tokens: Some(4),
-            reasoning_tokens: Some(5),
-            model: Some("org/model".into()),
-            provider: Some("provider".into()),
-            failed: Some("error".into()),
-            unknown: Some(unknown),
-        };
-        let full = Record {
-            reason: Some("reason".into()),
-            trace_id: Some("trace".into()),
-            caller: Caller {
-                issuer: text(),
-                tid: text(),
-                oid: text(),
-                sub: text(),
-                client: text(),
-                kind: Some("user"),
-                uti: text(),
-                sid: text(),
-                claims: Map::from_iter([(
-                    "groups".to_owned(),
-                    json!(["a", {"b": [1, null, 2.5]}]),
-                )]),
-            },
-            rule: text(),
-            shadow: vec![
-                ShadowEntry {
-                    rule: "shadow".into(),
-                    would: "deny",
-                };
-                2
-            ],
-            model: Some("model".into()),
-            credential: text(),
-            kid: text(),
-            verified_by: Some("host"),
-            upstream_status: Some(200),
-            ..open(Timestamp::from_secs(1), &"policy".into())
-        };
-        let derived = |record: &Record| serde_json::to_string(record).unwrap();
-        for record in [&full, &Record::default()] {
-            assert_eq!(record.line(), derived(record));
-        }
-        for unknown in [
-            Unknown::NotTold,
-            Unknown::CutShort,
-            Unknown::Compressed,
-            Unknown::NotJson,
-            Unknown::Withheld,
-        ] {
-            let record = Record {
-                usage: Some(usage(unknown)),
-                duration_ms: Some(12),
-                ..full.clone()
-            };
-            assert_eq!(record.line(), derived(&record));
-        }
-        let told = Record {
-            usage: Some(Usage::default()),
-            ..full
-        };
-        assert_eq!(told.line(), derived(&told));
-    }
-
-    #[test]
-    fn every_contracted_key_is_there_in_order() {
-        let line = Record::default().line();
-        let keys = "time request_id trace_id code decision issuer tid oid sub client kind uti sid \
-                    rule shadow model method host path credential kid verified_by policy \
-                    upstream_status duration_ms usage";
-        let mut from = 0;
-        for key in keys.split_whitespace() {
-            let quoted = format!("\"{key}\":");
-            from += line[from..]
-                .find(&quoted)
-                .unwrap_or_else(|| panic!("{key} in {line}"));
-        }
     }
 }

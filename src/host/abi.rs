@@ -382,10 +382,8 @@ fn unpack(bytes: &[u8]) -> Option<Vec<Field>> {
 }
 
 fn pack(fields: &[(&str, &str)]) -> Vec<u8> {
-    let sizes = fields
-        .iter()
-        .map(|(name, value)| name.len() + value.len() + 10);
-    let mut bytes = Vec::with_capacity(4 + sizes.sum::<usize>());
+    // As long as a denial's usually are.
+    let mut bytes = Vec::with_capacity(768);
     let number = |size: usize| u32::try_from(size).unwrap_or(u32::MAX).to_le_bytes();
     bytes.extend(number(fields.len()));
     for (name, value) in fields {
