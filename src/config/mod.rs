@@ -68,7 +68,11 @@ pub fn load_value(
     let wire = node::read(value, &mut findings);
     let sealer = Sealer::over(value);
     let env = |name: &str| sealer.note(name, env(name));
-    let of_it = || (digest::of(value), sealer.seal());
+    let of_it = || compile::Identity {
+        digest: digest::of(value),
+        seal: sealer.seal(),
+        export_seal: sealer.export_seal(),
+    };
     let compiled = wire.map(|wire| compile::compile(&wire, &env, &of_it, &mut findings));
     match compiled {
         Some(Ok(config)) if findings.is_empty() => Ok(config),
@@ -106,6 +110,8 @@ pub struct Config {
     pub digest: Arc<str>,
     /// Seals what the VMs of this configuration share, its secrets included.
     pub seal: Seal,
+    /// Seals records on their way to where they are exported; whoever exports there has it.
+    pub export_seal: Seal,
 }
 
 impl Config {

@@ -1,21 +1,29 @@
-//! The configuration's key for what its VMs share: of all that stands in it, and all that it has read
-//! from the environment.
+//! The configuration's keys for what its VMs share: of all that stands in it, and all that it has read
+//! from the environment. What is on its way to another service outlives a change of the rules, so its
+//! key is of that service's settings only, and the secrets.
 
 use super::digest;
 use crate::sharing::seal::Seal;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::cell::RefCell;
 use zeroize::Zeroizing;
 
 pub(super) struct Sealer {
-    parts: RefCell<Vec<Zeroizing<Vec<u8>>>>,
+    whole: Zeroizing<Vec<u8>>,
+    /// The service that records are exported to, and what is secret in the configuration itself.
+    export: Zeroizing<Vec<u8>>,
+    read: RefCell<Vec<Zeroizing<Vec<u8>>>>,
 }
 
 impl Sealer {
     pub fn over(value: &Value) -> Self {
-        let text = Zeroizing::new(digest::canonical(value.clone()).into_bytes());
+        let text = |value: Value| Zeroizing::new(digest::canonical(value).into_bytes());
+        let export = value.get("audit").and_then(|audit| audit.get("export"));
+        let export = json!([export, value.get("credentials")]);
         Self {
-            parts: RefCell::new(vec![text]),
+            whole: text(value.clone()),
+            export: text(export),
+            read: RefCell::default(),
         }
     }
 
@@ -23,20 +31,30 @@ impl Sealer {
     pub fn note(&self, name: &str, value: Option<String>) -> Option<String> {
         let part = |text: &str| Zeroizing::new(text.as_bytes().to_vec());
         let read = [part(name), part(value.as_deref().unwrap_or_default())];
-        self.parts.borrow_mut().extend(read);
+        self.read.borrow_mut().extend(read);
         value
     }
 
+    /// For what VMs of this very configuration share.
     pub fn seal(&self) -> Seal {
-        let parts = self.parts.borrow();
-        Seal::of(parts.iter().map(|part| part.as_slice()))
+        self.over_secrets(&self.whole)
+    }
+
+    /// For records on their way to that service, whatever else is configured.
+    pub fn export_seal(&self) -> Seal {
+        self.over_secrets(&self.export)
+    }
+
+    fn over_secrets(&self, part: &[u8]) -> Seal {
+        let read = self.read.borrow();
+        let read = read.iter().map(|part| part.as_slice());
+        Seal::of([part].into_iter().chain(read))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn every_setting_and_every_secret_counts() {
@@ -51,5 +69,24 @@ mod tests {
         assert_ne!(name(&one, Some("hf_a")), name(&two, Some("hf_a")));
         assert_ne!(name(&one, Some("hf_a")), name(&one, Some("hf_b")));
         assert_ne!(name(&one, Some("hf_a")), name(&one, None));
+    }
+
+    #[test]
+    fn records_on_their_way_outlive_a_change_of_rules_but_of_no_secret() {
+        let name = |rule: &str, uri: &str, inline: &str, secret: &str| {
+            let sealer = Sealer::over(&json!({"rules": [rule], "audit": {"export": {"uri": uri}},
+                "credentials": [{"value": inline}]}));
+            sealer.note("HF_TOKEN", Some(secret.to_owned()));
+            sealer.export_seal().name("spool/0")
+        };
+        let one = name("a", "https://a", "hf_a", "hf_b");
+        assert_eq!(name("b", "https://a", "hf_a", "hf_b"), one);
+        for other in [
+            name("a", "https://b", "hf_a", "hf_b"),
+            name("a", "https://a", "hf_x", "hf_b"),
+            name("a", "https://a", "hf_a", "hf_x"),
+        ] {
+            assert_ne!(other, one);
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! What a call's body looks like.
 
 use super::MAX_CALL_BYTES;
-use super::queue::{Entry, Queue};
+use super::backlog::Backlog;
+use super::queue::Entry;
 use serde_json::{Map, Value, json};
 use std::time::UNIX_EPOCH;
 
@@ -17,14 +18,18 @@ pub enum Format {
 }
 
 impl Format {
-    /// Takes up to `limit` records off the queue, and as many as fit into one call, at least one. With
+    /// Takes up to `limit` records off the backlog, and as many as fit into one call, at least one. With
     /// them the call's body. `None` if there are none.
-    pub(super) fn batch(self, queue: &mut Queue, limit: usize) -> Option<(Vec<Entry>, Vec<u8>)> {
+    pub(super) fn batch(
+        self,
+        backlog: &mut Backlog,
+        limit: usize,
+    ) -> Option<(Vec<Entry>, Vec<u8>)> {
         let (opening, closing) = self.frame();
         let mut body = opening.as_bytes().to_vec();
         let mut records = Vec::new();
         while records.len() < limit.max(1)
-            && let Some(entry) = queue.front()
+            && let Some(entry) = backlog.front()
         {
             let text = self.record(entry);
             let size = body.len() + text.len() + 1 + closing.len();
@@ -35,7 +40,7 @@ impl Format {
                 body.push(b',');
             }
             body.extend(text.as_bytes());
-            records.extend(queue.pop());
+            records.extend(backlog.pop());
         }
         body.extend(closing.as_bytes());
         (!records.is_empty()).then_some((records, body))
@@ -138,13 +143,14 @@ mod tests {
     const LINE: &str = r#"{"time":"2026-11-23T01:00:00.007Z","trace_id":"0af7651916cd43dd8448eb211c80319c","code":"no_rule","decision":"deny","shadow":[{"rule":"x","would":"deny"}],"model":null,"duration_ms":7}"#;
 
     fn body(format: Format, lines: &[&str], limit: usize) -> (usize, usize, Value) {
-        let mut queue = Queue::default();
+        let mut backlog = Backlog::default();
         for line in lines {
             let line = (*line).to_owned();
             let since = Timestamp::from_secs(0);
-            queue.push(Entry { line, since }, 0);
+            let slot = None;
+            backlog.own.push(Entry { line, since, slot }, 0);
         }
-        let (records, body) = format.batch(&mut queue, limit).unwrap();
+        let (records, body) = format.batch(&mut backlog, limit).unwrap();
         let value = serde_json::from_slice(&body).unwrap();
         (records.len(), body.len(), value)
     }

@@ -3,15 +3,22 @@
 //!
 //! Nothing here slows a request down. What can't be delivered waits, within bounds; beyond them the
 //! oldest records go, counted and logged. A record may arrive twice, where an answer was lost.
+//!
+//! Where VMs can share, one of them delivers what all of them have (`handover`).
 
+mod backlog;
 mod encode;
+mod handover;
+mod parcel;
 mod queue;
 
 use crate::callout::{Answer, Callout, Target};
 use crate::credential::auth::Auth;
 use crate::time::Timestamp;
+use backlog::Backlog;
 pub use encode::Format;
-use queue::{Entry, Queue};
+use queue::Entry;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -39,11 +46,13 @@ pub struct Settings {
     pub auth: Option<Auth>,
 }
 
-/// The records of one VM that are still to be delivered.
+/// The records that one VM still has to deliver, or to hand over.
 #[derive(Debug)]
 pub struct Exporter {
     settings: Settings,
-    queue: Queue,
+    backlog: Backlog,
+    /// Slots of the spool of which a record was delivered since last asked.
+    touched: BTreeSet<usize>,
     in_flight: Option<InFlight>,
     attempts: u64,
     /// Most records of the next call: fewer than a batch after one was too large.
@@ -102,7 +111,8 @@ impl Exporter {
         Self {
             limit: settings.batch,
             settings,
-            queue: Queue::default(),
+            backlog: Backlog::default(),
+            touched: BTreeSet::new(),
             in_flight: None,
             attempts: 0,
             failures: 0,
@@ -114,14 +124,17 @@ impl Exporter {
 
     /// Takes a record, as its line of JSON.
     pub fn push(&mut self, line: String, now: Timestamp) {
-        self.lost.no_room += self
-            .queue
-            .push(Entry { line, since: now }, self.under_way());
+        let entry = Entry {
+            line,
+            since: now,
+            slot: None,
+        };
+        self.lost.no_room += self.backlog.own.push(entry, self.under_way());
     }
 
     /// Records that have not arrived yet.
     pub fn len(&self) -> usize {
-        self.queue.len() + self.under_way()
+        self.backlog.len() + self.under_way()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -146,8 +159,8 @@ impl Exporter {
     /// long enough. One call at a time.
     pub fn due(&mut self, now: Timestamp) -> Option<(Attempt, Callout)> {
         self.give_up_lost(now);
-        let ripe = self.queue.len() >= self.limit
-            || (self.queue.oldest()).is_some_and(|since| now.since(since) >= self.settings.every);
+        let ripe = self.backlog.len() >= self.limit
+            || (self.backlog.oldest()).is_some_and(|since| now.since(since) >= self.settings.every);
         let free = self.not_before.is_none_or(|moment| now >= moment);
         (ripe && free).then(|| self.begin(now)).flatten()
     }
@@ -175,9 +188,7 @@ impl Exporter {
                 Progress::Failed { trouble, first }
             }
             Answer::Response { status, .. } if is_final(*status) => {
-                let refused = self.in_flight.take();
-                let records = refused.map_or(0, |own| own.records.len());
-                self.lost.refused += records as u64;
+                self.lost.refused += self.settled();
                 Progress::Refused { status: *status }
             }
             Answer::Response { status, .. } => {
@@ -204,7 +215,7 @@ impl Exporter {
         if self.in_flight.is_some() {
             return None;
         }
-        let (records, body) = self.settings.format.batch(&mut self.queue, self.limit)?;
+        let (records, body) = self.settings.format.batch(&mut self.backlog, self.limit)?;
         self.attempts = self.attempts.wrapping_add(1);
         let attempt = Attempt(self.attempts);
         self.in_flight = Some(InFlight {
@@ -218,7 +229,7 @@ impl Exporter {
     }
 
     fn delivered(&mut self) -> Progress {
-        let records = self.in_flight.take().map_or(0, |own| own.records.len()) as u64;
+        let records = self.settled();
         let recovered = self.failures > 0;
         self.failures = 0;
         self.not_before = None;
@@ -248,10 +259,20 @@ impl Exporter {
     }
 
     /// The records under way are to be sent again.
-    fn take_back(&mut self) {
+    pub fn take_back(&mut self) {
         if let Some(InFlight { records, .. }) = self.in_flight.take() {
-            self.queue.put_back(records);
+            self.backlog.put_back(records);
         }
+    }
+
+    /// Nothing more is to be done for the records under way. How many they were.
+    fn settled(&mut self) -> u64 {
+        let Some(own) = self.in_flight.take() else {
+            return 0;
+        };
+        let slots = own.records.iter().filter_map(|entry| entry.slot);
+        self.touched.extend(slots);
+        own.records.len() as u64
     }
 
     fn under_way(&self) -> usize {

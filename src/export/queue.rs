@@ -7,6 +7,8 @@ use std::collections::VecDeque;
 const MAX_RECORDS: usize = 10_000;
 /// Most bytes of their lines.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
+/// From this part of either bound on it is pressed.
+const PRESSED: usize = 10;
 
 /// A record as its line of JSON.
 #[derive(Debug)]
@@ -14,6 +16,8 @@ pub struct Entry {
     pub line: String,
     /// When it came.
     pub since: Timestamp,
+    /// In which slot of the spool it stands too, if another VM has handed it over.
+    pub slot: Option<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -27,9 +31,18 @@ impl Queue {
         self.entries.len()
     }
 
-    /// When the oldest came.
-    pub fn oldest(&self) -> Option<Timestamp> {
-        self.entries.front().map(|entry| entry.since)
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether much of its room is taken.
+    pub fn is_pressed(&self) -> bool {
+        self.len() >= MAX_RECORDS / PRESSED || self.bytes >= MAX_BYTES / PRESSED
+    }
+
+    /// From the oldest on.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
     }
 
     /// Takes a record beside those `elsewhere` that count too. Returns how many old ones had to go.

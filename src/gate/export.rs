@@ -1,6 +1,7 @@
 //! Where audit records go: to the host's log, and to the service they are exported to.
 
 use super::answers::Ticket;
+use super::handover::Phase;
 use super::{Gate, Notice};
 use crate::audit::Record;
 use crate::callout::Answer;
@@ -38,7 +39,9 @@ impl Gate {
         if let Some(losses) = exporter.take_losses(now) {
             self.notices.extend(complaints(losses));
         }
-        if self.closing || self.leases.is_coming(exporter.auth(), now) {
+        let delivers = self.spool.as_ref().is_none_or(|own| own.delivers(now));
+        let is_ours = self.phase == Phase::Open && (delivers || exporter.is_pressed());
+        if !is_ours || self.leases.is_coming(exporter.auth(), now) {
             return;
         }
         if let Some((attempt, callout)) = exporter.due(now) {
@@ -78,28 +81,16 @@ impl Gate {
         self.notices.push(count);
         self.notices
             .extend(log.map(|(level, text)| Notice::Log(level, text)));
-        match self.closing {
+        match self.phase {
+            Phase::Open => self.begin_export(now),
+            Phase::Closing { .. } if good => self.empty_export(now),
             // One failure ends it: there is no time for more.
-            true if good => self.empty_export(now),
-            true => {}
-            false => self.begin_export(now),
+            Phase::Closing { .. } => self.phase = Phase::Closing { rounds: 0 },
+            Phase::Closed => {}
         }
     }
 
-    /// The plugin goes: begins to send what is left of the records. To be followed by
-    /// [`Gate::take_calls`] and answers as ever, until [`Gate::is_closed`].
-    pub fn close(&mut self, now: Timestamp) {
-        self.closing = true;
-        self.empty_export(now);
-    }
-
-    /// Whether nothing more can be done for the records that are left.
-    pub fn is_closed(&self) -> bool {
-        let is_idle = |exporter: &crate::export::Exporter| !exporter.is_calling();
-        self.closing && self.exporter.as_ref().is_none_or(is_idle)
-    }
-
-    fn empty_export(&mut self, now: Timestamp) {
+    pub(super) fn empty_export(&mut self, now: Timestamp) {
         let last_call = self.exporter.as_mut().and_then(|own| own.last_call(now));
         if let Some((attempt, callout)) = last_call {
             self.call(Ticket::Export(attempt), callout, now);

@@ -9,6 +9,7 @@ mod credentials;
 mod export;
 mod gauges;
 mod groups;
+mod handover;
 mod held;
 mod identify;
 mod inspect;
@@ -39,11 +40,13 @@ use crate::policy::trace::RuleTrace;
 use crate::reply::{Asker, Dialect, Reply, reply};
 use crate::request::Headers;
 use crate::revocation::Revocation;
+use crate::sharing::Spool;
 use crate::time::Timestamp;
 use crate::token::signature::SignatureCheck;
 use crate::tracing::Traces;
 use crate::usage::labels::Labels;
 pub use answers::Ticket;
+use handover::Phase;
 use inspect::{Inspections, Received};
 use judge::{Judgement, Patience, Signed};
 use response::Response;
@@ -117,8 +120,9 @@ pub struct Gate {
     wallet: Wallet,
     labels: Labels,
     exporter: Option<Exporter>,
-    /// The plugin goes; nothing new is begun.
-    closing: bool,
+    /// By which one VM exports for all.
+    spool: Option<Spool>,
+    phase: Phase,
     /// One for each issuer, where its callers are looked up.
     lookups: Vec<Option<Lookups>>,
     exchanges: HashMap<StreamId, Exchange, ByStream>,
@@ -163,7 +167,8 @@ impl Gate {
             wallet: Wallet::new(&config.credentials, now),
             labels: Labels::of(&config.endpoints, &config.policy),
             exporter: config.audit.export.clone().map(Exporter::new),
-            closing: false,
+            spool: None,
+            phase: Phase::Open,
             waiting: WaitingRoom::new(config.wait.requests),
             cache: TokenCache::new(config.cache),
             wanted: Wanted::by(&config),

@@ -97,40 +97,46 @@ impl Sharing {
 }
 
 impl Gate {
-    /// From now on fetches are shared with the other VMs of that `vm_id`, by [`Gate::share`]. `data`:
-    /// none where the host is known to have none.
+    /// From now on fetches are shared with the other VMs of that `vm_id`, by [`Gate::share`], and one of
+    /// them exports for all. `data`: none where the host is known to have none.
     pub fn join(&mut self, vm_id: &[u8], data: Option<&dyn SharedData>, now: Timestamp) {
+        let data = match data {
+            None => Err("this host has no shared data for it"),
+            Some(_) if vm_id.is_empty() => {
+                Err("its vm_id is empty; give it one that nobody else has")
+            }
+            Some(data) => Ok(data),
+        };
+        // Keyed at random by the standard library: another in each VM.
+        let me = RandomState::new().hash_one("VM");
+        let refused = |Unavailable| "the host refuses it shared data";
+        let fetches = data.and_then(|data| self.join_topics(me, now, data).map_err(refused));
+        let exports = data.and_then(|data| self.join_spool(me, data).map_err(refused));
+        let alone = [
+            ("fetches keys and the revocation feed", fetches.err()),
+            ("exports its audit records", exports.err()),
+        ];
+        let wanted = [!self.fetched().is_empty(), self.exporter.is_some()];
+        for ((what, why_not), _) in alone.into_iter().zip(wanted).filter(|(_, is)| *is) {
+            let text = why_not.map(|why_not| format!("each worker {what} for itself: {why_not}"));
+            let log = text.map(|text| Notice::Log(Level::Info, text));
+            self.notices.extend(log);
+        }
+    }
+
+    fn fetched(&self) -> Vec<Thing> {
         let fetched = |(index, ring): (usize, &KeyRing)| ring.refresh().map(|_| Thing::Keys(index));
         let keys = self.rings.iter().enumerate().filter_map(fetched);
         let feed = self.revocation.as_ref().map(|_| Thing::Feed);
-        let things: Vec<_> = keys.chain(feed).collect();
-        if things.is_empty() {
-            return;
-        }
-        let why_not = match data {
-            None => "this host has no shared data for it",
-            Some(_) if vm_id.is_empty() => "its vm_id is empty; give it one that nobody else has",
-            Some(data) => match self.topics(things, now, data) {
-                Ok(shared) => {
-                    self.sharing = Sharing(shared);
-                    return;
-                }
-                Err(Unavailable) => "the host refuses it shared data",
-            },
-        };
-        let text =
-            format!("each worker fetches keys and the revocation feed for itself: {why_not}");
-        self.notices.push(Notice::Log(Level::Info, text));
+        keys.chain(feed).collect()
     }
 
-    fn topics(
-        &self,
-        things: Vec<Thing>,
+    fn join_topics(
+        &mut self,
+        me: u64,
         now: Timestamp,
         data: &dyn SharedData,
-    ) -> Result<Vec<Shared>, Unavailable> {
-        // Keyed at random by the standard library: another in each VM.
-        let me = RandomState::new().hash_one("VM");
+    ) -> Result<(), Unavailable> {
         let join = |thing: Thing| {
             let topic = Topic::join(&thing.name(), me, &self.config.seal, now, data)?;
             Ok(Shared {
@@ -140,10 +146,12 @@ impl Gate {
                 led: None,
             })
         };
-        things.into_iter().map(join).collect()
+        let joined: Result<Vec<_>, Unavailable> = self.fetched().into_iter().map(join).collect();
+        self.sharing = Sharing(joined?);
+        Ok(())
     }
 
-    /// Settles with the other VMs who fetches what; to be called before [`Gate::take_calls`], each time.
+    /// Settles with the other VMs who fetches and who exports what; to be called before [`Gate::take_calls`], each time.
     pub fn share(&mut self, now: Timestamp, data: &dyn SharedData) {
         let mut sharing = std::mem::take(&mut self.sharing);
         for shared in &mut sharing.0 {
@@ -152,9 +160,10 @@ impl Gate {
             self.settle(shared, now, data);
         }
         self.sharing = sharing;
+        self.share_export(now, data);
     }
 
-    /// The plugin goes, and what it shares with it.
+    /// The plugin goes, and what it shares of its fetches with it.
     pub fn leave(&mut self, now: Timestamp, data: &dyn SharedData) {
         for shared in std::mem::take(&mut self.sharing).0 {
             shared.topic.leave(now, data);

@@ -239,8 +239,8 @@ impl Context for Root {
         if kind() == Kind::Envoy {
             let now = abi::now();
             if let Some(gate) = self.gate.borrow_mut().as_mut() {
-                gate.close(now);
                 gate.leave(now, &HostData);
+                gate.close(now, &HostData);
             }
             self.settle();
             self.owes_done = !self.is_closed();

@@ -1,13 +1,10 @@
 //! The small entry: how the fetches of a thing go, and who holds the lease.
 
+use super::lease::{Lease, SLACK};
 use crate::keys::refresh::Setback;
 use crate::time::Timestamp;
 use std::time::Duration;
 
-/// How long a lease holds that is not renewed: so long does the death of its holder go unnoticed.
-pub const LEASE: Duration = Duration::from_secs(2);
-/// How far ahead of our own clock reading another thread's may be.
-pub const SLACK: Duration = Duration::from_secs(1);
 /// No pause after a failure is longer (`cooldown`, or what a service asks for).
 const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 3600);
 const WORDS: usize = 6;
@@ -19,14 +16,8 @@ pub struct Head {
     pub fetched: Option<Timestamp>,
     /// What has gone wrong since, and when it may be tried again.
     pub setback: Setback,
+    /// The right to fetch.
     pub lease: Option<Lease>,
-}
-
-/// The right to fetch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lease {
-    pub holder: u64,
-    pub until: Timestamp,
 }
 
 impl Head {
@@ -51,7 +42,7 @@ impl Head {
                 retry_at: time(retry_at, LONGEST_PAUSE),
                 cooldown_until: time(cooldown_until, LONGEST_PAUSE),
             },
-            lease: time(until, LEASE + SLACK).map(|until| Lease { holder, until }),
+            lease: Lease::read([holder, until], now),
         })
     }
 
@@ -62,20 +53,21 @@ impl Head {
             retry_at,
             cooldown_until,
         } = self.setback;
+        let [holder, until] = Lease::words(self.lease);
         let words: [u64; WORDS] = [
             time(self.fetched),
             u64::from(failures),
             time(retry_at),
             time(cooldown_until),
-            self.lease.map_or(0, |lease| lease.holder),
-            time(self.lease.map(|lease| lease.until)),
+            holder,
+            until,
         ];
         words.into_iter().flat_map(u64::to_le_bytes).collect()
     }
 
     pub fn is_held_by_another(&self, than: u64, now: Timestamp) -> bool {
         self.lease
-            .is_some_and(|lease| lease.holder != than && now < lease.until)
+            .is_some_and(|lease| lease.is_of_another(than, now))
     }
 
     pub fn is_held_by(&self, holder: u64) -> bool {

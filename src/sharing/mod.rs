@@ -1,18 +1,22 @@
-//! One fetch for all VMs of a host: the protocol by which one of them fetches, and the others take its
-//! answer over. A state machine without I/O: the host's shared data comes in as a trait.
+//! One of a host's VMs does it for all: fetches, whose answer the others take over ([`Topic`]), and
+//! deliveries of what they hand over ([`Spool`]). State machines without I/O: the host's shared data
+//! comes in as a trait.
 //!
-//! Of each shared thing two entries stand there: a small `head` (how fetches go, and who holds the
+//! Of each thing that is fetched two entries stand there: a small `head` (how fetches go, and who holds the
 //! lease) that is read often, and a `body` (the last good answer as it came) that is read when the
 //! head names a newer one than ours. Both are sealed ([`seal`]): what was not written by a VM of this
 //! very configuration counts as absent. Nothing a VM reads there is more than an answer is: the bodies
 //! are parsed and checked like any, and their age counts from when they were fetched.
 
 mod head;
+mod lease;
 mod published;
 pub mod seal;
+pub mod spool;
 mod topic;
 
 pub use published::Published;
+pub use spool::Spool;
 pub use topic::{Outcome, Topic, Verdict};
 
 /// What all VMs of one `vm_id` can read and write: a map of names to bytes outside of them all.

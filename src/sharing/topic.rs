@@ -1,7 +1,8 @@
 //! One shared thing as one VM sees it: whether to fetch it, to wait for another's fetch, or to take
 //! over what another has fetched.
 
-use super::head::{Head, LEASE, Lease, SLACK};
+use super::head::Head;
+use super::lease::{Lease, RENEWAL, SLACK};
 use super::published::Published;
 use super::seal::Seal;
 use super::{Entry, SharedData, Unavailable};
@@ -9,8 +10,6 @@ use crate::keys::refresh::Setback;
 use crate::time::Timestamp;
 use std::time::Duration;
 
-/// Between two renewals of a lease: several fit into its time.
-const RENEWAL: Duration = Duration::from_millis(500);
 /// Between two looks at what others have fetched, while nothing is needed.
 const LOOK: Duration = Duration::from_millis(500);
 /// How often a write is tried against others' writes, at one go.
@@ -104,7 +103,7 @@ impl Topic {
             if head.is_set_back(demanded, now) {
                 return Verdict::StandDown(head.setback);
             }
-            head.lease = self.lease(now);
+            head.lease = Some(Lease::of(self.me, now));
             match self.write(&head, cas, data) {
                 Ok(true) => return self.lead(true, now),
                 Ok(false) => {}
@@ -141,7 +140,7 @@ impl Topic {
         let holds_lease = self.update(now, data, |own, head| {
             let is_ours = head.is_held_by(own.me);
             if is_ours {
-                head.lease = own.lease(now);
+                head.lease = Some(Lease::of(own.me, now));
             }
             is_ours
         });
@@ -206,11 +205,6 @@ impl Topic {
             holds_lease,
         });
         Verdict::Fetch
-    }
-
-    fn lease(&self, now: Timestamp) -> Option<Lease> {
-        let (holder, until) = (self.me, now.plus(LEASE));
-        Some(Lease { holder, until })
     }
 
     fn newer(&mut self, head: &Head, now: Timestamp, data: &dyn SharedData) -> Option<Published> {

@@ -1,5 +1,5 @@
 //! Everything around the gateway goes wrong, in a real Envoy: the issuer, the endpoint, the callers,
-//! the configuration. `CHAOS_TIMES` says how many times over;
+//! the configuration, and whoever exports. `CHAOS_TIMES` says how many times over;
 //! `make chaos` sets it.
 
 mod callers;
@@ -7,6 +7,7 @@ mod endpoint;
 #[path = "../e2e/gateway.rs"]
 #[allow(dead_code, reason = "shared with the end-to-end tests")]
 mod gateway;
+mod handover;
 mod issuer;
 mod reload;
 

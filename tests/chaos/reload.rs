@@ -12,14 +12,14 @@ use testbed::envoy::EnvoyConfig;
 use testbed::persona::Persona;
 
 /// Envoy's listener in a file that Envoy watches.
-struct Listener {
+pub struct Listener {
     file: PathBuf,
     value: Value,
 }
 
 impl Listener {
     /// Takes the listener out of the bootstrap and has Envoy read it from `folder`.
-    fn taken_from(document: &mut Value, folder: &Path) -> Self {
+    pub fn taken_from(document: &mut Value, folder: &Path) -> Self {
         let mut value = document["static_resources"]["listeners"][0].take();
         value["@type"] = json!("type.googleapis.com/envoy.config.listener.v3.Listener");
         document["static_resources"]
@@ -35,7 +35,7 @@ impl Listener {
     }
 
     /// The same with that realm.
-    fn write(&self, realm: &str) {
+    pub fn write(&self, realm: &str) {
         self.change(realm, |policy| policy["replies"]["realm"] = json!(realm));
     }
 

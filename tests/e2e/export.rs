@@ -12,7 +12,7 @@ use testbed::stub::{Answer, Stub, Trouble};
 
 const PATH: &str = "/in";
 
-fn export(monitor: &Stub, settings: Value) -> impl FnOnce(EnvoyConfig) -> EnvoyConfig {
+pub fn export(monitor: &Stub, settings: Value) -> impl FnOnce(EnvoyConfig) -> EnvoyConfig {
     let (addr, tls) = (monitor.addr(), monitor.is_tls());
     let mut export = json!({"cluster": "monitor", "uri": format!("https://localhost{PATH}"),
         "every": "100ms", "timeout": "500ms"});
@@ -26,21 +26,21 @@ fn export(monitor: &Stub, settings: Value) -> impl FnOnce(EnvoyConfig) -> EnvoyC
     }
 }
 
-async fn monitor() -> Stub {
+pub async fn monitor() -> Stub {
     let monitor = Stub::start(&["localhost"]).await.unwrap();
     monitor.on(PATH, Answer::bytes(204, ""));
     monitor
 }
 
 /// The records of all calls so far.
-fn records(monitor: &Stub) -> Vec<Value> {
+pub fn records(monitor: &Stub) -> Vec<Value> {
     let calls = monitor.requests().into_iter();
     calls
         .flat_map(|call| serde_json::from_slice::<Vec<Value>>(&call.body).unwrap())
         .collect()
 }
 
-fn ids(monitor: &Stub) -> BTreeSet<String> {
+pub fn ids(monitor: &Stub) -> BTreeSet<String> {
     let records = records(monitor).into_iter();
     records
         .map(|record| record["request_id"].as_str().unwrap().to_owned())

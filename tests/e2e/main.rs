@@ -15,6 +15,7 @@ mod export;
 mod forwarding;
 mod gateway;
 mod groups;
+mod handover;
 mod hostile;
 mod hosts;
 mod keys;

@@ -151,7 +151,7 @@ impl Host {
         }
     }
 
-    fn settle(&mut self, index: usize) {
+    pub fn settle(&mut self, index: usize) {
         let vm = &mut self.vms[index];
         vm.gate.share(self.now, &self.data);
         let calls = vm.gate.take_calls();

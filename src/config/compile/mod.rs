@@ -41,11 +41,18 @@ use crate::sharing::seal::Seal;
 /// The environment of the VM.
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
+/// What a configuration is known by.
+pub(super) struct Identity {
+    pub digest: String,
+    pub seal: Seal,
+    pub export_seal: Seal,
+}
+
 /// Compiles the whole configuration. What comes back counts only if nothing was found.
 pub(super) fn compile(
     wire: &wire::Config,
     env: Environment<'_>,
-    identity: &dyn Fn() -> (String, Seal),
+    identity: &dyn Fn() -> Identity,
     findings: &mut Findings,
 ) -> Result<Config, Reported> {
     let mut auths = auth::Auths::new(env);
@@ -73,7 +80,11 @@ pub(super) fn compile(
     let (credentials, policy) = (credentials?, policy?);
     reach::check(&policy, &issuers, &credentials, wire, findings)?;
     // By now all secrets have been read.
-    let (digest, seal) = identity();
+    let Identity {
+        digest,
+        seal,
+        export_seal,
+    } = identity();
     let mut config = Config {
         issuers,
         sources,
@@ -95,6 +106,7 @@ pub(super) fn compile(
         crypto: token::crypto(wire.crypto),
         digest: digest.into(),
         seal,
+        export_seal,
     };
     let kept = kept::kept(&config);
     for issuer in &mut config.issuers {

@@ -25,7 +25,7 @@ use self::state::{Response, State};
 use self::stream::Stream;
 
 pub use self::rules::Rules;
-pub use self::settings::{Answer, Cluster, Settings};
+pub use self::settings::{Answer, Cluster, Settings, SharedData};
 pub use self::state::Call;
 pub use self::stream::{Fate, Fields, LocalReply, field};
 

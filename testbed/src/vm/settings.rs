@@ -1,6 +1,7 @@
 //! What a host is told at its start, and how the calls it makes for the filter end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
@@ -21,10 +22,29 @@ pub struct Settings {
     pub has_crypto: bool,
     /// A `shm_kv` of nginx. Envoy always has shared data.
     pub has_shared_data: bool,
+    /// The data itself, which all hosts share that are started with a clone of these settings.
+    pub shared: SharedData,
     /// Envoy's `allow_on_headers_stop_iteration`.
     pub hands_out_bodies: bool,
     /// When it all begins, in seconds since 1970.
     pub now: u64,
+}
+
+/// Names, and what stands under them with its `cas`.
+#[derive(Clone, Debug, Default)]
+pub struct SharedData(Arc<Mutex<Shared>>);
+
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub entries: HashMap<String, (Vec<u8>, u32)>,
+    /// How many VMs there have been.
+    pub vms: u64,
+}
+
+impl SharedData {
+    pub(super) fn lock(&self) -> std::sync::MutexGuard<'_, Shared> {
+        crate::server::lock(&self.0)
+    }
 }
 
 /// What Envoy knows of a cluster.
@@ -48,6 +68,7 @@ impl Settings {
             properties: BTreeMap::new(),
             has_crypto: true,
             has_shared_data: false,
+            shared: SharedData::default(),
             hands_out_bodies: true,
             now: crate::mint::now(),
         }

@@ -1,7 +1,7 @@
 //! What a host knows, and what its calls do under whose rules. Sources: proxy-wasm ABI 0.2.1;
 //! Envoy's `source/extensions/common/wasm/context.cc`; ngx_wasm_module's `ngx_proxy_wasm_host.c`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::crypto;
@@ -50,7 +50,6 @@ pub(super) struct State {
     pub response: Option<Response>,
     pub tick: Option<Duration>,
     pub metrics: Vec<(String, i64)>,
-    pub shared: HashMap<String, (Vec<u8>, u32)>,
     pub logs: Vec<(u32, String)>,
     next_token: u32,
     random: u64,
@@ -58,6 +57,11 @@ pub(super) struct State {
 
 impl State {
     pub fn new(settings: Settings, root: u32) -> Self {
+        let number = {
+            let mut shared = settings.shared.lock();
+            shared.vms += 1;
+            shared.vms - 1
+        };
         Self {
             now: settings.now * 1_000_000_000,
             settings,
@@ -69,10 +73,9 @@ impl State {
             response: None,
             tick: None,
             metrics: Vec::new(),
-            shared: HashMap::new(),
             logs: Vec::new(),
             next_token: 1,
-            random: 0x9E37_79B9_7F4A_7C15,
+            random: 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(2 * number + 1),
         }
     }
 
@@ -276,12 +279,14 @@ impl State {
 
     pub fn shared_data(&mut self, key: &str) -> Answered<(Vec<u8>, u32)> {
         self.has_shared_data()?;
-        Ok(self.shared.get(key).cloned().ok_or(Status::NotFound))
+        let found = self.settings.shared.lock().entries.get(key).cloned();
+        Ok(found.ok_or(Status::NotFound))
     }
 
     pub fn set_shared_data(&mut self, key: &str, value: &[u8], cas: u32) -> Answered<()> {
         self.has_shared_data()?;
-        let current = self.shared.get(key).map(|(_, cas)| *cas);
+        let mut shared = self.settings.shared.lock();
+        let current = shared.entries.get(key).map(|(_, cas)| *cas);
         let collides = match self.rules() {
             Rules::Envoy => cas != 0 && current.is_some_and(|current| current != cas),
             Rules::Nginx => current.is_some_and(|current| current != cas),
@@ -290,7 +295,8 @@ impl State {
             return Ok(Err(Status::CasMismatch));
         }
         let next = current.unwrap_or_default() + 1;
-        self.shared.insert(key.to_owned(), (value.to_vec(), next));
+        let entry = (value.to_vec(), next);
+        shared.entries.insert(key.to_owned(), entry);
         Ok(Ok(()))
     }
 
@@ -301,7 +307,7 @@ impl State {
         }
     }
 
-    /// Not random at all, so that tests are the same each time.
+    /// Not random at all, so that tests are the same each time; but another for each VM.
     pub fn random(&mut self, bytes: &mut [u8]) {
         for byte in bytes {
             self.random ^= self.random << 13;

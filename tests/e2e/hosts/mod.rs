@@ -4,6 +4,7 @@
 mod bodies;
 mod decisions;
 mod exchange;
+mod handover;
 mod keys;
 mod limits;
 

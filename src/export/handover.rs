@@ -1,0 +1,74 @@
+//! One exporter for all VMs of a host: each hands its records over to it by the slots of a spool. A
+//! record stays in its slot until it is delivered, so that the death of who delivers loses nothing.
+
+use super::queue::Entry;
+use super::{Exporter, parcel};
+use crate::sharing::spool::SLOT_BYTES;
+use crate::time::Timestamp;
+
+/// Most parcels that are handed over at one go.
+const MOST_PARCELS: usize = 8;
+/// Records are handed over after that part of their longest wait, so that few come too late for the
+/// call that they could be part of.
+const PART_OF_WAIT: u32 = 8;
+
+impl Exporter {
+    /// Hands over what is ripe; `put` says whether there is room for a parcel.
+    pub fn hand_over(&mut self, now: Timestamp, put: impl FnMut(&[u8]) -> bool) {
+        let own = &self.backlog.own;
+        let wait = self.settings.every / PART_OF_WAIT;
+        let waits_long = |entry: &Entry| now.since(entry.since) >= wait;
+        let is_much = own.len() >= self.settings.batch || own.bytes() >= SLOT_BYTES;
+        if is_much || own.front().is_some_and(waits_long) {
+            self.hand_over_up_to(MOST_PARCELS, put);
+        }
+    }
+
+    /// Hands over as much as there is room for.
+    pub fn hand_over_all(&mut self, put: impl FnMut(&[u8]) -> bool) {
+        self.hand_over_up_to(usize::MAX, put);
+    }
+
+    fn hand_over_up_to(&mut self, parcels: usize, mut put: impl FnMut(&[u8]) -> bool) {
+        for _ in 0..parcels {
+            let count = self.backlog.fitting(SLOT_BYTES);
+            let entries = self.backlog.own.iter().take(count);
+            if count == 0 || !put(&parcel::write(entries)) {
+                return;
+            }
+            (0..count).for_each(|_| drop(self.backlog.own.pop()));
+        }
+    }
+
+    /// Whether records are not handed over as fast as they come, or one can't be: then we deliver our
+    /// own beside the one who does for all.
+    pub fn is_pressed(&self) -> bool {
+        let has_records = self.backlog.own.len() > 0;
+        self.backlog.own.is_pressed() || (has_records && self.backlog.fitting(SLOT_BYTES) == 0)
+    }
+
+    /// Takes what others have handed over in that slot. False: it is unreadable.
+    #[must_use]
+    pub fn collect(&mut self, slot: usize, content: &[u8], now: Timestamp) -> bool {
+        let entries = parcel::read(content, slot, now);
+        entries.map(|own| self.backlog.collect(own)).is_some()
+    }
+
+    /// The slots of which something was delivered since last asked, each with what is left of it.
+    pub fn take_progress(&mut self) -> Vec<(usize, Vec<u8>)> {
+        let touched = std::mem::take(&mut self.touched);
+        let rest = |slot| {
+            let under_way = self.in_flight.iter().flat_map(|own| &own.records);
+            let under_way = under_way.filter(|entry| entry.slot == Some(slot));
+            let rest = under_way.chain(self.backlog.of_slot(slot));
+            (slot, parcel::write(rest))
+        };
+        touched.into_iter().map(rest).collect()
+    }
+
+    /// Another VM delivers from now on what stands in the slots.
+    pub fn pass_on(&mut self) {
+        self.backlog.forget_others();
+        self.touched.clear();
+    }
+}

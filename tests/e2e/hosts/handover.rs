@@ -1,0 +1,75 @@
+//! Two VMs of one host: one exports for both, and dies.
+
+use super::*;
+use testbed::vm::Call;
+
+const MONITOR: &str = "monitor.contoso.com:443";
+
+fn records(call: &Call) -> Vec<Value> {
+    let records: Vec<Value> = serde_json::from_slice(&call.body).unwrap();
+    let mut methods: Vec<Value> = records.iter().map(|own| own["method"].clone()).collect();
+    methods.sort_by_key(Value::to_string);
+    methods
+}
+
+fn exports(gateway: &Gateway) -> Vec<&Call> {
+    let calls = gateway.host.calls().iter();
+    calls.filter(|call| call.cluster == MONITOR).collect()
+}
+
+fn two() -> [Gateway; 2] {
+    let mut policy = settings();
+    policy["audit"] = json!({"log": "off",
+        "export": {"cluster": MONITOR, "uri": "https://monitor.contoso.com/in"}});
+    let mut settings = Settings::new(Rules::Envoy, &policy);
+    let vm_id = ("plugin_vm_id".to_owned(), b"entragate".to_vec());
+    settings.properties.extend([vm_id]);
+    let mut gateways = [settings.clone(), settings].map(Gateway::start);
+    for gateway in &mut gateways {
+        gateway.host.tick();
+    }
+    gateways
+}
+
+/// So many seconds in ticks of all.
+fn pass(gateways: &mut [Gateway], secs: u64) {
+    for _ in 0..secs * 4 {
+        for gateway in &mut *gateways {
+            gateway.host.advance(SECOND / 4);
+            gateway.publish(&[&key::rsa()]);
+        }
+    }
+}
+
+fn decide(gateway: &mut Gateway, method: &str) {
+    let fields = headers(Rules::Envoy, method, "hf.contoso.com", "/health", &[]);
+    let id = gateway.host.open(fields, true);
+    gateway.host.end(id);
+}
+
+#[test]
+fn the_one_that_exports_for_both_may_die() {
+    let mut gateways = two();
+    pass(&mut gateways, 1);
+    decide(&mut gateways[0], "GET");
+    decide(&mut gateways[1], "POST");
+    pass(&mut gateways, 6);
+    let [leader, other] = [exports(&gateways[0]), exports(&gateways[1])];
+    let [leader] = leader[..] else {
+        panic!("{leader:?}")
+    };
+    assert_eq!(records(leader), ["GET", "POST"]);
+    assert!(other.is_empty(), "{other:?}");
+    // Its call has not been answered; nor will it be.
+    let [_, survivor] = gateways;
+    let mut survivors = [survivor];
+    pass(&mut survivors, 1);
+    assert!(exports(&survivors[0]).is_empty(), "the lease holds yet");
+    pass(&mut survivors, 2);
+    let calls = exports(&survivors[0]);
+    assert_eq!(calls.len(), 1);
+    assert_eq!(records(calls[0]), ["GET", "POST"], "the dead one's too");
+    assert!(survivors[0].host.answer(MONITOR, Answer::status(204)));
+    pass(&mut survivors, 10);
+    assert!(exports(&survivors[0]).is_empty(), "once is enough");
+}
