@@ -14,7 +14,7 @@ use entragate::model::body::Body;
 use entragate::request::Headers;
 use entragate::time::Timestamp;
 use entragate::token::algorithm::Algorithm;
-use entragate::token::bearer::{self, Bearer};
+use entragate::token::bearer;
 use entragate::token::jws::Unverified;
 use entragate::token::signature::{CheckedBy, SignatureCheck};
 use entragate::token::verify::{authenticate, pick_issuer};
@@ -85,13 +85,14 @@ pub fn token(data: &[u8]) {
     headers.push(b"authorization", data);
     let rules = &ISSUERS.token;
     let bearer = bearer::extract(&headers, &rules.carriers, rules.max_bytes);
-    let Ok(token) = bearer.and_then(Bearer::token) else {
+    let Ok(bearer) = bearer else {
         return;
     };
+    let Ok(parsed) = bearer.unverified(&rules.types) else {
+        return;
+    };
+    let token = bearer.token().expect("a JWS has the characters of a token");
     assert!(token.len() <= rules.max_bytes);
-    let Ok(parsed) = Unverified::parse(token, &rules.types) else {
-        return;
-    };
     // One token has one spelling: its parts give it back.
     let again = format!(
         "{}.{}",

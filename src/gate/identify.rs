@@ -26,18 +26,16 @@ pub enum Identified {
 impl Judge<'_> {
     pub(super) fn identify(&mut self, bearer: Bearer<'_>) -> Result<Identified, Denial> {
         if !self.cache.is_on() {
-            return self.examine(bearer.token()?);
+            return self.examine(bearer);
         }
-        // What is remembered has the characters of a token: only those are.
         let digest = TokenDigest::of(bearer.bytes());
         if let Some((issuer, authentic)) = self.cache.find(&digest, self.surroundings.now)
             && self.may_use_keys(issuer)
         {
             return Ok(Identified::As(issuer, authentic));
         }
-        let token = bearer.token()?;
         self.count(metrics::CACHE_MISSES);
-        let identified = self.examine(token)?;
+        let identified = self.examine(bearer)?;
         if let Identified::As(issuer, authentic) = &identified {
             let (bytes, now) = (authentic.claims().bytes(), self.surroundings.now);
             let evicted = self.cache.insert(digest, bytes, *issuer, authentic, now);
@@ -52,8 +50,8 @@ impl Judge<'_> {
         ring.is_some_and(|ring| ring.is_usable(self.surroundings.now))
     }
 
-    fn examine(&mut self, token: &str) -> Result<Identified, Denial> {
-        let token = Unverified::parse(token, &self.config.token.types)?;
+    fn examine(&mut self, bearer: Bearer<'_>) -> Result<Identified, Denial> {
+        let token = bearer.unverified(&self.config.token.types)?;
         let index = pick_issuer(&token, &self.config.issuers)?;
         let (Some(issuer), Some(ring)) =
             (self.config.issuers.get(index), self.rings.get_mut(index))

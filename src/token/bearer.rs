@@ -1,5 +1,6 @@
 //! The request's headers → one bounded token (RFC 6750 §2.1).
 
+use super::jws::Unverified;
 use crate::decision::Denial;
 use crate::request::Headers;
 
@@ -78,6 +79,18 @@ impl<'h> Bearer<'h> {
     /// As they came.
     pub fn bytes(self) -> &'h [u8] {
         self.0
+    }
+
+    /// Taken apart. Its characters are looked at one by one only where that fails: those of a compact JWS
+    /// are all decoded.
+    ///
+    /// # Errors
+    /// That of [`Bearer::token`], else that of [`Unverified::parse`].
+    pub fn unverified(self, types: &[String]) -> Result<Unverified<'h>, Denial> {
+        let Ok(text) = std::str::from_utf8(self.0) else {
+            return Unverified::parse(self.token()?, types);
+        };
+        Unverified::parse(text, types).or_else(|denial| self.token().and(Err(denial)))
     }
 
     /// The same, if it has the characters of a token.
