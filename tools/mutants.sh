@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 files=("$@")
 [ ${#files[@]} -gt 0 ] || files=('src/token/*.rs' 'src/keys/*.rs' 'src/policy/*.rs' src/decision.rs 'src/decision/*.rs')
 tests=(--lib)
-for name in tokens claims jwks fetching sharing attacks lifecycle tenants policies models clauses step_up denials revocation \
+for name in tokens claims jwks fetching sharing handover attacks lifecycle tenants policies models clauses step_up denials revocation \
     groups credentials exchange listing cache wrong_token resource audit explain agreement cli invariants properties; do
     tests+=(--test "$name")
 done
