@@ -87,8 +87,9 @@ impl<'h> Bearer<'h> {
     /// # Errors
     /// That of [`Bearer::token`], else that of [`Unverified::parse`].
     pub fn unverified(self, types: &[String]) -> Result<Unverified<'h>, Denial> {
-        let Ok(text) = std::str::from_utf8(self.0) else {
-            return Unverified::parse(self.token()?, types);
+        let text = match std::str::from_utf8(self.0) {
+            Ok(text) => text,
+            Err(_) => self.token()?,
         };
         Unverified::parse(text, types).or_else(|denial| self.token().and(Err(denial)))
     }
