@@ -1,20 +1,19 @@
 //! The decision without an index, rule after rule; and that the index makes no difference to it.
 
 use super::decide::{Permit, Shadow, Would};
-use super::evaluate::{CONTEXTS, Facts, Truth, evaluate};
+use super::evaluate::{Facts, Truth, evaluate};
 use super::pattern::Pattern;
 use super::rule::{AnonymousRule, Effect, Match, Mode, Models, Policy, Requirement, Rule};
 use super::surroundings::{Peer, Surroundings};
 use crate::model::{Lack, Model};
 use crate::request::Request;
 use crate::time::Timestamp;
-use crate::token::claim_set::ClaimSet;
+use crate::token::claims::tests::anyone;
 use crate::token::claims::{Claims, Groups, Kind};
 use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
-use serde_json::Map;
 use std::sync::Arc;
 
 /// What comes of a request.
@@ -301,34 +300,6 @@ fn request() -> impl Strategy<Value = Request> {
             path,
             model,
         })
-}
-
-/// A caller who has nothing.
-pub(super) fn anyone() -> Claims {
-    Claims {
-        issuer: "contoso".into(),
-        tenant: None,
-        object: "".into(),
-        subject: None,
-        client: None,
-        kind: None,
-        roles: Vec::new(),
-        groups: Groups {
-            listed: Vec::new(),
-            overage: false,
-        },
-        scopes: Vec::new(),
-        directory_roles: Vec::new(),
-        managed_identity: None,
-        token_id: None,
-        session: None,
-        step_up_at: None,
-        expires: Timestamp::from_secs(0),
-        not_before: None,
-        issued_at: None,
-        misfit: None,
-        others: ClaimSet::of(&Map::new(), &[CONTEXTS].into_iter().collect()).unwrap(),
-    }
 }
 
 fn caller() -> impl Strategy<Value = Claims> {

@@ -188,6 +188,16 @@ mod tests {
     }
 
     #[test]
+    fn several_values_are_told_from_odd_characters() {
+        let refused = |token: &[u8]| match Bearer(token).token() {
+            Err(Denial::TokenMalformed(reason)) => reason,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(refused(b"a.b.c,d"), "its header holds several values");
+        assert_eq!(refused(b"a.b c"), "it holds characters that no token has");
+    }
+
+    #[test]
     fn refuses_everything_else_with_its_own_code() {
         let long = [b"Bearer ".as_slice(), &[b'a'; 65]].concat();
         let cases: [(&[u8], &str); 17] = [

@@ -368,3 +368,6 @@ fn time(
         },
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

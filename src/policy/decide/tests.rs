@@ -1,12 +1,12 @@
 //! What a decision hangs on, and which rule a refusal names.
 
 use super::super::pattern::Pattern;
-use super::super::plain::anyone;
 use super::super::rule::{Match, Models, Requirement};
 use super::super::surroundings::Peer;
 use super::*;
 use crate::model::Model;
 use crate::time::Timestamp;
+use crate::token::claims::tests::anyone;
 
 const PATH: &str = "/v1/chat/completions";
 

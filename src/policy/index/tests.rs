@@ -1,9 +1,9 @@
 //! What an index leaves out of many rules, and what it must not.
 
-use super::super::plain::anyone;
 use super::super::rule::Models;
 use super::*;
 use crate::model::Model;
+use crate::token::claims::tests::anyone;
 use crate::token::claims::{Groups, Kind};
 
 /// So many rules about something else that rules are looked up, and a set of them takes two words.

@@ -1,0 +1,109 @@
+//! What claims take in memory.
+
+use super::*;
+use serde_json::json;
+
+/// A caller who has nothing.
+pub(crate) fn anyone() -> Claims {
+    Claims {
+        issuer: "contoso".into(),
+        tenant: None,
+        object: "".into(),
+        subject: None,
+        client: None,
+        kind: None,
+        roles: Vec::new(),
+        groups: Groups {
+            listed: Vec::new(),
+            overage: false,
+        },
+        scopes: Vec::new(),
+        directory_roles: Vec::new(),
+        managed_identity: None,
+        token_id: None,
+        session: None,
+        step_up_at: None,
+        expires: Timestamp::from_secs(0),
+        not_before: None,
+        issued_at: None,
+        misfit: None,
+        others: ClaimSet::of(&Map::new(), &["acrs"].into_iter().collect()).unwrap(),
+    }
+}
+
+#[test]
+fn each_part_counts_with_what_the_heap_adds_to_it() {
+    // Twelve bytes a block; the two counters of a text that several may hold; a text's place in its list.
+    const BLOCK: usize = 12;
+    const SHARED: usize = BLOCK + 16;
+    const LISTED: usize = BLOCK + 24;
+    let bare = || Claims {
+        others: ClaimSet::default(),
+        ..anyone()
+    };
+    let empty = size_of::<Claims>() + SHARED + 4 * BLOCK + BLOCK;
+    assert_eq!(bare().bytes(), empty);
+    let long = || "x".repeat(1000);
+    let one = || vec![long()];
+    let listed = || Groups {
+        listed: one(),
+        overage: false,
+    };
+    let others = json!({"acrs": "x".repeat(998)});
+    let others = ClaimSet::of(others.as_object().unwrap(), &["acrs"].into_iter().collect());
+    let some = || Some(long().into());
+    for (claims, expected) in [
+        (
+            Claims {
+                object: long().into(),
+                ..bare()
+            },
+            1000,
+        ),
+        (
+            Claims {
+                tenant: some(),
+                ..bare()
+            },
+            1000 + SHARED,
+        ),
+        (
+            Claims {
+                session: some(),
+                ..bare()
+            },
+            1000 + SHARED,
+        ),
+        (
+            Claims {
+                step_up_at: Some(long()),
+                ..bare()
+            },
+            1000 + BLOCK,
+        ),
+        (
+            Claims {
+                roles: one(),
+                ..bare()
+            },
+            1000 + LISTED,
+        ),
+        (
+            Claims {
+                groups: listed(),
+                ..bare()
+            },
+            1000 + LISTED,
+        ),
+        // Its text, and where that ends.
+        (
+            Claims {
+                others: others.unwrap(),
+                ..bare()
+            },
+            1000 + 4,
+        ),
+    ] {
+        assert_eq!(claims.bytes() - empty, expected, "{claims:?}");
+    }
+}
