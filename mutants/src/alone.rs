@@ -2,6 +2,7 @@
 
 use crate::build::{compile, write};
 use crate::list::Mutant;
+use std::fs;
 use std::path::Path;
 
 pub enum Verdict {
@@ -12,9 +13,17 @@ pub enum Verdict {
     Unviable,
 }
 
-/// Builds the copy with that one in its file's `text` instead of all others, and leaves it so.
+/// Builds the copy with that one in its file's `text`, where all others are off.
 pub fn verdict(copy: &Path, mutant: &Mutant, text: &str, arguments: &[String]) -> Verdict {
-    write(&copy.join(&mutant.file), text);
+    let file = copy.join(&mutant.file);
+    let before = fs::read_to_string(&file).expect("a listed file");
+    write(&file, text);
+    let verdict = found(copy, arguments);
+    write(&file, &before);
+    verdict
+}
+
+fn found(copy: &Path, arguments: &[String]) -> Verdict {
     let further = arguments
         .iter()
         .position(|argument| argument == "--test")
