@@ -25,7 +25,7 @@ left_out=$(($("${list[@]}" --no-config | count) - $(count <"$here/list.json")))
 git ls-files | sort >"$here/files.new"
 [ ! -f "$here/files" ] || comm -23 "$here/files" "$here/files.new" | (cd "$here/copy" && xargs -rd '\n' rm -f)
 mv "$here/files.new" "$here/files"
-xargs -d '\n' cp --parents -upt "$here/copy" <"$here/files"
+xargs -d '\n' cp --parents -pt "$here/copy" <"$here/files"
 CARGO_TARGET_DIR=target/mutants/tool cargo build --quiet --locked --manifest-path mutants/Cargo.toml
 unset CARGO_TARGET_DIR
 passed=0
