@@ -165,10 +165,9 @@ impl Exporter {
         (ripe && free).then(|| self.begin(now)).flatten()
     }
 
-    /// The plugin goes: what is left of the queue, as far as one call takes it, whatever is due. A call
-    /// under way will not be answered any more.
+    /// The plugin goes: what is left of the queue, as far as one call takes it, whatever is due. `None`,
+    /// too, while a call is under way: it will still be answered.
     pub fn last_call(&mut self, now: Timestamp) -> Option<(Attempt, Callout)> {
-        self.take_back();
         self.begin(now)
     }
 
@@ -259,7 +258,7 @@ impl Exporter {
     }
 
     /// The records under way are to be sent again.
-    pub fn take_back(&mut self) {
+    fn take_back(&mut self) {
         if let Some(InFlight { records, .. }) = self.in_flight.take() {
             self.backlog.put_back(records);
         }

@@ -171,16 +171,18 @@ fn a_lost_answer_blocks_nothing_and_counts_for_nothing_when_late() {
 }
 
 #[test]
-fn the_last_call_takes_what_is_left_and_what_was_under_way() {
+fn the_last_call_takes_what_is_left_once_none_is_under_way() {
     let mut exporter = Exporter::new(Settings {
         batch: 100,
         ..settings()
     });
     push(&mut exporter, 0..2, 0);
-    exporter.due(at(5_000)).unwrap();
+    let (under_way, _) = exporter.due(at(5_000)).unwrap();
     push(&mut exporter, 2..5, 5_001);
-    let (_, callout) = exporter.last_call(at(5_002)).unwrap();
-    assert_eq!(ids(&callout), [0, 1, 2, 3, 4]);
+    assert!(exporter.last_call(at(5_002)).is_none());
+    exporter.answered(under_way, &ok(), at(5_003));
+    let (_, callout) = exporter.last_call(at(5_003)).unwrap();
+    assert_eq!(ids(&callout), [2, 3, 4]);
 }
 
 #[derive(Clone, Debug)]

@@ -74,8 +74,6 @@ impl Gate {
             self.empty_export(now);
             return;
         }
-        // A call under way will not be answered any more.
-        self.exporter.iter_mut().for_each(Exporter::take_back);
         self.share_export(now, data);
     }
 

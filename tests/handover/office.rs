@@ -36,6 +36,8 @@ pub struct Office {
     pub calls: usize,
     /// Which VM decided which records.
     pub decided: BTreeMap<u64, usize>,
+    /// Calls whose answers were lost, and who made them.
+    unanswered: Vec<(usize, Call)>,
 }
 
 impl Office {
@@ -46,6 +48,7 @@ impl Office {
             doubtful: Vec::new(),
             calls: 0,
             decided: BTreeMap::new(),
+            unanswered: Vec::new(),
         };
         office.run(2000);
         office
@@ -135,7 +138,8 @@ impl Office {
                 .answer_one(index, |_| Answer::Failed(CalloutError::Interrupted)),
             End::Lost => {
                 self.doubtful.extend(numbers);
-                self.host.vms[index].calls.remove(0);
+                let call = self.host.vms[index].calls.remove(0);
+                self.unanswered.push((index, call));
             }
         }
     }
@@ -145,6 +149,7 @@ impl Office {
         while !self.host.vms[index].calls.is_empty() {
             self.answer(index, End::Lost);
         }
+        self.unanswered.retain(|(its, _)| *its != index);
         self.host.replace(index);
     }
 
@@ -155,16 +160,22 @@ impl Office {
         (0..self.host.vms.len()).find(calls)
     }
 
-    /// The plugin goes in one VM: its last calls are to be answered still.
+    /// The plugin goes in one VM: its calls are to be answered still.
     pub fn close(&mut self, index: usize) {
-        // What was under way has no one to answer to.
-        while !self.host.vms[index].calls.is_empty() {
-            self.answer(index, End::Lost);
-        }
         let (vm, now) = (&mut self.host.vms[index], self.host.now);
         vm.gate.leave(now, &self.host.data);
         vm.gate.close(now, &self.host.data);
         self.host.settle(index);
+        // The host gives up what it has no answer to.
+        let (its, others) = std::mem::take(&mut self.unanswered)
+            .into_iter()
+            .partition(|(its, _)| *its == index);
+        self.unanswered = others;
+        let its: Vec<(usize, Call)> = its;
+        for (_, call) in its {
+            self.host.vms[index].calls.insert(0, call);
+            self.answer(index, End::Broken);
+        }
     }
 
     /// It has gone once its calls are over.
