@@ -1,6 +1,7 @@
 use super::*;
 use crate::secret::Secret;
 use crate::token::claim_set::ClaimSet;
+use crate::token::claims::tests::anyone;
 use crate::token::claims::{Groups, Kind};
 use proptest::prelude::*;
 use serde_json::{Map, json};
@@ -26,32 +27,18 @@ fn lookups(groups: usize) -> Lookups {
 fn caller(index: usize) -> Claims {
     let oid = json!(format!("cccccccc-0000-4000-8000-{index:012}"));
     Claims {
-        issuer: "contoso".into(),
-        tenant: None,
         object: "not the oid".into(),
-        subject: None,
-        client: None,
         kind: Some(Kind::User),
-        roles: Vec::new(),
         groups: Groups {
             listed: Vec::new(),
             overage: true,
         },
-        scopes: Vec::new(),
-        directory_roles: Vec::new(),
-        managed_identity: None,
-        token_id: None,
-        session: None,
-        step_up_at: None,
-        expires: at(0),
-        not_before: None,
-        issued_at: None,
-        misfit: None,
         others: ClaimSet::of(
             &Map::from_iter([("oid".to_owned(), oid)]),
             &[graph::OBJECT].into_iter().collect(),
         )
         .unwrap(),
+        ..anyone()
     }
 }
 

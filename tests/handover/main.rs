@@ -157,9 +157,7 @@ fn whichever_order_they_go_in_nothing_is_lost() {
         }
         for index in (0..4).map(|index| (index + first) % 4) {
             office.close(index);
-            while !office.is_closed(index) {
-                office.answer(index, End::Arrives);
-            }
+            office.go(index, End::Arrives);
         }
         assert_all_arrived_once(&office);
     }
@@ -174,9 +172,7 @@ fn all_at_once_may_go_as_well() {
     office.wait(1000);
     (0..4).for_each(|index| office.close(index));
     for index in (0..4).rev() {
-        while !office.is_closed(index) {
-            office.answer(index, End::Arrives);
-        }
+        office.go(index, End::Arrives);
     }
     assert_all_arrived_once(&office);
 }
@@ -191,9 +187,7 @@ fn what_the_last_could_not_send_the_next_configuration_does() {
     for index in 0..4 {
         office.decide(index);
         office.close(index);
-        while !office.is_closed(index) {
-            office.answer(index, End::Broken);
-        }
+        office.go(index, End::Broken);
     }
     assert_eq!(office.missing().len(), 44);
     let names = office.host.data.names().len();
@@ -274,12 +268,6 @@ fn run_only(office: &mut Office, vms: &[usize], millis: u64) {
     }
 }
 
-fn go(office: &mut Office, index: usize) {
-    while !office.is_closed(index) {
-        office.answer(index, End::Arrives);
-    }
-}
-
 #[test]
 fn who_was_held_up_takes_nothing_back_and_may_lead_again() {
     let mut office = Office::new(&exporting(), 2);
@@ -314,7 +302,7 @@ fn who_goes_leaves_the_lease_to_another_at_once() {
     office.wait(6000);
     let leader = office.caller().unwrap();
     office.close(leader);
-    go(&mut office, leader);
+    office.go(leader, End::Arrives);
     for _ in 0..100 {
         office.decide(1 - leader);
     }
@@ -336,7 +324,7 @@ fn who_goes_takes_along_what_others_hand_over_meanwhile() {
     run_only(&mut office, &others, 1000);
     for index in &others {
         office.close(*index);
-        go(&mut office, *index);
+        office.go(*index, End::Arrives);
     }
     let missing = others.len() + 1;
     assert_eq!(
@@ -344,7 +332,7 @@ fn who_goes_takes_along_what_others_hand_over_meanwhile() {
         missing,
         "one is under way, they are handed over"
     );
-    go(&mut office, leader);
+    office.go(leader, End::Arrives);
     assert_eq!(office.missing(), Vec::<u64>::new());
     assert_eq!(office.repeated(), Vec::<u64>::new());
 }
