@@ -6,7 +6,11 @@ use std::{fs, io, time::Duration};
 pub fn cpu(pid: u32) -> io::Result<Duration> {
     let mut sum = Duration::ZERO;
     for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
-        let times = fs::read_to_string(thread?.path().join("schedstat"))?;
+        let times = match fs::read_to_string(thread?.path().join("schedstat")) {
+            // It has ended since it was listed. Envoy's do not.
+            Err(error) if is_gone(&error) => continue,
+            times => times?,
+        };
         let on_cpu = times.split_whitespace().next();
         let on_cpu = on_cpu.and_then(|nanoseconds| nanoseconds.parse().ok());
         sum += Duration::from_nanos(
@@ -14,6 +18,11 @@ pub fn cpu(pid: u32) -> io::Result<Duration> {
         );
     }
     Ok(sum)
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    const NO_SUCH_PROCESS: i32 = 3;
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(NO_SUCH_PROCESS)
 }
 
 /// Resident memory in bytes.
@@ -41,15 +50,27 @@ pub fn machine() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::{Child, Command};
+
+    struct Busy(Child);
+
+    impl Drop for Busy {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
 
     #[test]
-    fn reads_this_process() {
-        let own = std::process::id();
-        let before = cpu(own).unwrap();
-        let mut number = 0_u64;
-        while cpu(own).unwrap() < before + Duration::from_millis(20) {
-            number = std::hint::black_box(number.wrapping_add(1));
+    fn reads_a_process_at_work() {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "while :; do :; done"]);
+        let busy = Busy(shell.spawn().unwrap());
+        let pid = busy.0.id();
+        let started = cpu(pid).unwrap();
+        while cpu(pid).unwrap() < started + Duration::from_millis(20) {
+            std::thread::yield_now();
         }
-        assert!(resident(own).unwrap() > 100_000);
+        assert!(resident(pid).unwrap() > 100_000);
     }
 }
