@@ -1,6 +1,7 @@
 //! Names of counters, gauges and histograms. No name ever holds what a caller chose: they never
 //! expire. `envoy.yaml` has the patterns (`stats_tags`) that make Prometheus labels of their parts.
 
+use crate::text::fitted;
 use crate::token::signature::CheckedBy;
 use std::borrow::Cow;
 
@@ -114,10 +115,7 @@ pub fn tokens(label: &str, kind: &str) -> String {
 /// A text as one part of a name: dots part names, and sinks have meanings for more.
 fn fit(text: &str) -> Cow<'_, str> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/' | '*');
-    match text.chars().all(is_plain) {
-        true => text.into(),
-        false => text.replace(|c| !is_plain(c), "_").into(),
-    }
+    fitted(text.into(), is_plain, "_")
 }
 
 /// Counts audit records that have arrived where they are exported to.

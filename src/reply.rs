@@ -7,6 +7,7 @@ use crate::decision::{Challenge, Denial};
 use crate::json::write::Writer;
 use crate::request::Headers;
 use crate::resource::ProtectedResource;
+use crate::text::fitted;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
@@ -193,11 +194,7 @@ fn claims_challenge(authorization_uri: &str, context: &str) -> String {
 
 /// Texts can quote what the caller sent or an administrator named: one line of ASCII they stay.
 fn printable(text: Cow<'_, str>) -> Cow<'_, str> {
-    let is_printable = |c| matches!(c, ' '..='~');
-    match text.bytes().all(|byte| is_printable(char::from(byte))) {
-        true => text,
-        false => text.replace(|c| !is_printable(c), "?").into(),
-    }
+    fitted(text, |c| matches!(c, ' '..='~'), "?")
 }
 
 /// The gRPC status nearest to an HTTP status (grpc/doc/http-grpc-status-mapping.md).

@@ -1,5 +1,7 @@
 //! Foreign texts in messages, logs and records; and what a text is made of.
 
+use std::borrow::Cow;
+
 /// A foreign text made fit for a message: short, printable ASCII, in quotes.
 pub fn excerpt(text: &str) -> String {
     const LONGEST: usize = 100;
@@ -31,6 +33,14 @@ pub fn is_invisible(c: char) -> bool {
                 | '\u{fff9}'..='\u{fffb}'
                 | '\u{e0000}'..='\u{e007f}'
         )
+}
+
+/// A text with `instead` for each of its characters that does not fit.
+pub fn fitted<'t>(text: Cow<'t, str>, fits: impl Fn(char) -> bool, instead: &str) -> Cow<'t, str> {
+    match text.chars().all(&fits) {
+        true => text,
+        false => text.replace(|c| !fits(c), instead).into(),
+    }
 }
 
 /// Whether a text is these parts, one behind the other.

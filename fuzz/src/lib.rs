@@ -84,8 +84,7 @@ pub fn token(data: &[u8]) {
     let mut headers = Headers::default();
     headers.push(b"authorization", data);
     let rules = &ISSUERS.token;
-    let bearer = bearer::extract(&headers, &rules.carriers, rules.max_bytes);
-    let Ok(bearer) = bearer else {
+    let Ok(bearer) = bearer::extract(&headers, &rules.carriers, rules.max_bytes) else {
         return;
     };
     let Ok(parsed) = bearer.unverified(&rules.types) else {

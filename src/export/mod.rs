@@ -165,12 +165,6 @@ impl Exporter {
         (ripe && free).then(|| self.begin(now)).flatten()
     }
 
-    /// The plugin goes: what is left of the queue, as far as one call takes it, whatever is due. `None`,
-    /// too, while a call is under way: it will still be answered.
-    pub fn last_call(&mut self, now: Timestamp) -> Option<(Attempt, Callout)> {
-        self.begin(now)
-    }
-
     /// A call has ended.
     pub fn answered(&mut self, attempt: Attempt, answer: &Answer, now: Timestamp) -> Progress {
         let is_current = |own: &InFlight| own.attempt == attempt;
@@ -210,7 +204,9 @@ impl Exporter {
         Some(std::mem::take(&mut self.lost))
     }
 
-    fn begin(&mut self, now: Timestamp) -> Option<(Attempt, Callout)> {
+    /// A call with what there is, as far as one takes it, whatever is due. `None`, too, while one is under
+    /// way: it will still be answered.
+    pub fn begin(&mut self, now: Timestamp) -> Option<(Attempt, Callout)> {
         if self.in_flight.is_some() {
             return None;
         }

@@ -179,9 +179,9 @@ fn the_last_call_takes_what_is_left_once_none_is_under_way() {
     push(&mut exporter, 0..2, 0);
     let (under_way, _) = exporter.due(at(5_000)).unwrap();
     push(&mut exporter, 2..5, 5_001);
-    assert!(exporter.last_call(at(5_002)).is_none());
+    assert!(exporter.begin(at(5_002)).is_none());
     exporter.answered(under_way, &ok(), at(5_003));
-    let (_, callout) = exporter.last_call(at(5_003)).unwrap();
+    let (_, callout) = exporter.begin(at(5_003)).unwrap();
     assert_eq!(ids(&callout), [2, 3, 4]);
 }
 

@@ -91,8 +91,8 @@ impl Gate {
     }
 
     pub(super) fn empty_export(&mut self, now: Timestamp) {
-        let last_call = self.exporter.as_mut().and_then(|own| own.last_call(now));
-        if let Some((attempt, callout)) = last_call {
+        let call = self.exporter.as_mut().and_then(|own| own.begin(now));
+        if let Some((attempt, callout)) = call {
             self.call(Ticket::Export(attempt), callout, now);
         }
     }

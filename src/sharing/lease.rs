@@ -9,6 +9,8 @@ pub const LEASE: Duration = Duration::from_secs(2);
 pub const RENEWAL: Duration = Duration::from_millis(500);
 /// How far ahead of our own clock reading another thread's may be.
 pub const SLACK: Duration = Duration::from_secs(1);
+/// How often a write is tried against others' writes, at one go.
+pub const MOST_TRIES: usize = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {

@@ -5,7 +5,7 @@
 //! the next holder of the lease finds it there. The slots are the bound, and nobody has to count.
 //! (The host's shared queues have neither: no bound, no length, and what is taken is gone.)
 
-use super::lease::{LEASE, Lease, RENEWAL};
+use super::lease::{LEASE, Lease, MOST_TRIES, RENEWAL};
 use super::seal::Seal;
 use super::{Entry, SharedData, Unavailable};
 use crate::time::Timestamp;
@@ -24,8 +24,6 @@ const LOOK: Duration = Duration::from_millis(250);
 /// is copied to find out.
 const PROBES: usize = 8;
 const PAUSE: Duration = Duration::from_millis(250);
-/// How often a write is tried against others' writes, at one go.
-const MOST_TRIES: usize = 4;
 /// So often in a row, half a second apart, a free lease is not to be had; then we do without.
 const MOST_MISSED: u32 = 6;
 

@@ -2,7 +2,7 @@
 //! over what another has fetched.
 
 use super::head::Head;
-use super::lease::{Lease, RENEWAL, SLACK};
+use super::lease::{Lease, MOST_TRIES, RENEWAL, SLACK};
 use super::published::Published;
 use super::seal::Seal;
 use super::{Entry, SharedData, Unavailable};
@@ -12,8 +12,6 @@ use std::time::Duration;
 
 /// Between two looks at what others have fetched, while nothing is needed.
 const LOOK: Duration = Duration::from_millis(500);
-/// How often a write is tried against others' writes, at one go.
-const MOST_TRIES: usize = 4;
 /// At so many ticks in a row it is tried; then we fetch whoever else does.
 const MOST_MISSED: u32 = 20;
 

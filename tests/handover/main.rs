@@ -144,13 +144,19 @@ fn who_has_too_much_to_hand_over_delivers_beside_the_one() {
     assert_all_arrived_once(&office);
 }
 
+/// Four VMs, each of which has decided ten requests.
+fn four_with_forty() -> Office {
+    let mut office = Office::new(&exporting(), 4);
+    for index in (0..40).map(|number| number % 4) {
+        office.decide(index);
+    }
+    office
+}
+
 #[test]
 fn whichever_order_they_go_in_nothing_is_lost() {
     for first in 0..4 {
-        let mut office = Office::new(&exporting(), 4);
-        for index in (0..40).map(|number| number % 4) {
-            office.decide(index);
-        }
+        let mut office = four_with_forty();
         office.wait(1000);
         for index in 0..4 {
             office.decide(index);
@@ -165,10 +171,7 @@ fn whichever_order_they_go_in_nothing_is_lost() {
 
 #[test]
 fn all_at_once_may_go_as_well() {
-    let mut office = Office::new(&exporting(), 4);
-    for index in (0..40).map(|number| number % 4) {
-        office.decide(index);
-    }
+    let mut office = four_with_forty();
     office.wait(1000);
     (0..4).for_each(|index| office.close(index));
     for index in (0..4).rev() {
@@ -179,10 +182,7 @@ fn all_at_once_may_go_as_well() {
 
 #[test]
 fn what_the_last_could_not_send_the_next_configuration_does() {
-    let mut office = Office::new(&exporting(), 4);
-    for index in (0..40).map(|number| number % 4) {
-        office.decide(index);
-    }
+    let mut office = four_with_forty();
     office.run_with(4000, End::Refused);
     for index in 0..4 {
         office.decide(index);
