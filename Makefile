@@ -50,6 +50,8 @@ build: ## build the filter: target/wasm32-wasip1/release/entragate.wasm
 	@tools/wasm-target.sh $(TARGET)
 	@echo "==> build: the filter, for $(TARGET)"
 	@WRAPPED_RUSTC_WRAPPER="$${RUSTC_WRAPPER:-}" RUSTC_WRAPPER="$(CURDIR)/tools/rustc-remapped.sh" cargo build --release --locked --lib --target $(TARGET)
+	@echo "==> build: what requests call, side by side"
+	@cargo run --locked -q -p layout -- $(WASM)
 	@echo "    $(WASM): $$(wc -c < $(WASM)) bytes"
 
 hooks: ## build the filter with hooks for the tests, which nothing that ships has

@@ -1,9 +1,6 @@
 //! The core natively, without a host: `cargo bench -p bench`. What is measured is our own work on a request; in wasm it
 //! costs about one and a half times as much, and the host's calls come on top.
 
-#[path = "../src/headers.rs"]
-mod fields;
-
 use std::{cell::Cell, time::Duration};
 
 use divan::Bencher;
@@ -17,7 +14,7 @@ use entragate::{
 };
 use serde_json::{Value, json};
 use testbed::{
-    keys, mint,
+    everyday, keys, mint,
     mint::Token,
     persona::{AUDIENCE, Persona, TENANT, issuer_v2},
 };
@@ -94,7 +91,7 @@ impl Warm {
 
 fn headers(token: &str) -> Headers {
     let authorization = format!("Bearer {token}");
-    Headers::from_iter(fields::of(&authorization))
+    Headers::from_iter(everyday::headers(Some(&authorization)))
 }
 
 fn token(persona: Persona) -> String {

@@ -13,13 +13,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use testbed::everyday::ASKED;
+
 use crate::http::read_message;
 
 /// A divisor of the load's rhythm and a multiple of Envoy's workers.
 pub const CONNECTIONS: usize = 8;
-
-/// What a caller of a model sends.
-pub const BODY: &str = r#"{"model":"meta-llama/Llama-3.1-8B-Instruct","messages":[{"role":"system","content":"You are brief."},{"role":"user","content":"Who may pass?"}],"max_tokens":64,"temperature":0.2}"#;
 
 /// Requests to send in turn, whole as they go over the wire; and the status that all are answered.
 #[derive(Clone)]
@@ -32,7 +31,7 @@ pub struct Requests {
 impl Requests {
     /// One request for each token, all permitted.
     pub fn permitted(tokens: &[String]) -> Requests {
-        Requests::bearing(tokens, BODY, 200)
+        Requests::bearing(tokens, ASKED, 200)
     }
 
     /// The same, all refused, and so without a body: a server that answers before the body has come closes the

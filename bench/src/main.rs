@@ -1,7 +1,6 @@
 //! The filter beside Envoy's native filters, in one real Envoy and one run. `make bench` builds what it needs first.
 
 mod fuel;
-mod headers;
 mod http;
 mod load;
 mod measure;
@@ -18,7 +17,7 @@ use std::{collections::BTreeMap, env, error::Error, fs, process::ExitCode, time:
 
 use measure::Memory;
 use report::{Results, Samples};
-use rows::Row;
+use rows::{Other, Row};
 use stage::Stage;
 use testbed::envoy::{Envoy, wasm_path};
 
@@ -74,11 +73,16 @@ async fn run() -> Result<bool, Box<dyn Error>> {
         println!("{}", report::memory_table(&memory));
         return Ok(true);
     }
+    let mut listeners = rows::listeners();
     if let Some(names) = &only {
         rows.retain(|row| names.split(';').any(|name| name == row.name));
+        for wasm in names.split(';').filter(|name| name.ends_with(".wasm")) {
+            let other = Other::new(wasm);
+            listeners.extend(other.listeners());
+            rows.extend(other.rows(&rows));
+        }
     }
     println!("    starting Envoy");
-    let mut listeners = rows::listeners();
     listeners.retain(|listener| rows.iter().any(|row| row.listener == listener.name));
     let envoy = stage.envoy(&listeners).await?;
     println!("    checking that each row measures what it says");

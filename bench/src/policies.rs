@@ -1,13 +1,6 @@
 //! The policies that are compared: `envoy.yaml`'s own, and what each row changes in it.
 
-use serde_json::{Map, Value, json};
-
-/// Top-level members of `policy` replaced by those of `changes`.
-pub fn changed(policy: &Value, changes: &Value) -> Value {
-    let mut all: Map<String, Value> = policy.as_object().cloned().unwrap_or_default();
-    all.extend(changes.as_object().cloned().unwrap_or_default());
-    Value::Object(all)
-}
+use serde_json::{Value, json};
 
 /// That many rules told apart by role and group alone; the caller of the benchmark meets the last one.
 pub fn rules_by_role(count: usize) -> Value {

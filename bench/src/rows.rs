@@ -1,6 +1,8 @@
 //! What is compared: each row a listener, the requests it is sent, and how its tokens must have been checked.
 
-use serde_json::json;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
 use testbed::entra::Entra;
 
 use crate::{
@@ -31,6 +33,7 @@ pub enum Check {
     NativeCache,
 }
 
+#[derive(Clone)]
 pub struct Row {
     pub name: &'static str,
     pub about: &'static str,
@@ -50,8 +53,6 @@ pub fn listeners() -> Vec<Listener> {
     };
     let native = |cached| Filters::Native { cached };
     let unchanged = || Filters::Ours(json!({}));
-    let remembering =
-        |entries, ttl| Filters::Ours(json!({"cache": {"entries": entries, "ttl": ttl}}));
     vec![
         listener("none", Filters::None, Record::None),
         listener("empty", Filters::Empty, Record::None),
@@ -62,9 +63,9 @@ pub fn listeners() -> Vec<Listener> {
         listener("ours", unchanged(), Record::Line),
         listener("ours-quiet", unchanged(), Record::None),
         listener("ours-shipped", unchanged(), Record::Both),
-        listener("ours-few", remembering(FEW / 2, "1h"), Record::Line),
-        listener("ours-few-quiet", remembering(FEW / 2, "1h"), Record::None),
-        listener("ours-many", remembering(MANY, "1h"), Record::Line),
+        listener("ours-few", Filters::Ours(few()), Record::Line),
+        listener("ours-few-quiet", Filters::Ours(few()), Record::None),
+        listener("ours-many", Filters::Ours(remembering(MANY)), Record::Line),
         listener("ours-10", Filters::Ours(rules_by_role(10)), Record::Line),
         listener(
             "ours-1000",
@@ -87,6 +88,62 @@ pub fn listeners() -> Vec<Listener> {
             Record::Line,
         ),
     ]
+}
+
+/// A cache of so many tokens, which stay.
+fn remembering(entries: usize) -> Value {
+    json!({"cache": {"entries": entries, "ttl": "1h"}})
+}
+
+fn few() -> Value {
+    remembering(FEW / 2)
+}
+
+/// Another build of the filter, and the listeners of its rows.
+pub struct Other {
+    wasm: PathBuf,
+    warm: &'static str,
+    cold: &'static str,
+}
+
+impl Other {
+    /// Named by its file.
+    pub fn new(wasm: &str) -> Other {
+        // For as long as the run, as all names of rows are.
+        let name = |row: &str| &*format!("{wasm}, {row}").leak();
+        Other {
+            wasm: wasm.into(),
+            warm: name("warm"),
+            cold: name("cold"),
+        }
+    }
+
+    /// As the listeners of *ours, warm* and *ours, cold*.
+    pub fn listeners(&self) -> [Listener; 2] {
+        [(self.warm, json!({})), (self.cold, few())].map(|(name, policy)| Listener {
+            name,
+            filters: Filters::Other {
+                wasm: self.wasm.clone(),
+                policy,
+            },
+            record: Record::Line,
+        })
+    }
+
+    /// As *ours, warm* and *ours, cold*, where these are among the rows.
+    pub fn rows(&self, rows: &[Row]) -> Vec<Row> {
+        let like = |name: &str, own| {
+            rows.iter().find(|row| row.name == name).map(|row| Row {
+                name: own,
+                listener: own,
+                ..row.clone()
+            })
+        };
+        [like("ours, warm", self.warm), like("ours, cold", self.cold)]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
 }
 
 pub fn rows(entra: &Entra) -> Vec<Row> {

@@ -2,16 +2,24 @@
 //! from the user's `envoy.yaml`, so that connection manager, route and upstream are the same; only the filters and the
 //! record they leave differ.
 
-use std::{env, error::Error, io, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    env,
+    error::Error,
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use testbed::{
     entra::Entra,
     envoy::{Envoy, EnvoyConfig, workspace_root},
+    everyday::changed,
     wait,
 };
 
-use crate::{native, policies, upstream};
+use crate::{native, upstream};
 
 const FILE_LOG: &str = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog";
 /// Records are formatted and written, and kept nowhere.
@@ -26,8 +34,21 @@ pub const WORKERS: u32 = 2;
 pub enum Filters {
     None,
     Empty,
-    Native { cached: bool },
+    Native {
+        cached: bool,
+    },
     Ours(Value),
+    /// Another build of ours, with a VM of its own.
+    Other {
+        wasm: PathBuf,
+        policy: Value,
+    },
+}
+
+impl Filters {
+    fn are_ours(&self) -> bool {
+        matches!(self, Filters::Ours(_) | Filters::Other { .. })
+    }
 }
 
 /// What is left of a request in a log.
@@ -84,7 +105,7 @@ impl Stage {
         let envoy = Envoy::start(config).await?;
         let ours = listeners
             .iter()
-            .filter(|listener| matches!(listener.filters, Filters::Ours(_)));
+            .filter(|listener| listener.filters.are_ours());
         let fetches = ours.count() as u64 * u64::from(WORKERS);
         let fetched = async || {
             let got = envoy.keys_got("contoso").await;
@@ -107,7 +128,7 @@ impl Stage {
         manager["stat_prefix"] = json!(listener.name);
         let log = &mut manager["access_log"][0]["typed_config"];
         log["path"] = json!(NOWHERE);
-        let is_ours = matches!(listener.filters, Filters::Ours(_));
+        let is_ours = listener.filters.are_ours();
         match (listener.record, is_ours) {
             (Record::None, _) | (Record::Line, true) => manager["access_log"] = json!([]),
             (Record::Line, false) => {
@@ -123,11 +144,18 @@ impl Stage {
             Filters::Empty => vec![empty(&ours)],
             Filters::Native { cached } => native::chain(&self.entra, *cached),
             Filters::Ours(changes) => {
-                let mut policy = policies::changed(policy, changes);
+                let mut policy = changed(policy, changes);
                 if listener.record == Record::None {
                     policy["audit"] = json!({"log": "off"});
                 }
                 vec![with_policy(ours, listener.name, policy)]
+            }
+            Filters::Other {
+                wasm,
+                policy: changes,
+            } => {
+                let filter = with_policy(ours, listener.name, changed(policy, changes));
+                vec![with_wasm(filter, wasm)]
             }
         };
         filters.push(router);
@@ -144,17 +172,23 @@ fn with_policy(mut filter: Value, name: &str, policy: Value) -> Value {
     filter
 }
 
+/// Plugins of one file share one VM per worker, too.
+fn with_wasm(mut filter: Value, wasm: &Path) -> Value {
+    let vm = &mut filter["typed_config"]["config"]["vm_config"];
+    vm["vm_id"] = json!(wasm);
+    vm["code"]["local"]["filename"] = json!(wasm);
+    filter
+}
+
 /// Where `make bench` leaves the filter that does nothing.
 pub fn empty_wasm() -> PathBuf {
     testbed::envoy::wasm_path().with_file_name("empty_filter.wasm")
 }
 
 fn empty(ours: &Value) -> Value {
-    let mut filter = ours.clone();
+    let mut filter = with_wasm(ours.clone(), &empty_wasm());
     let config = &mut filter["typed_config"]["config"];
     config["name"] = json!("empty");
-    config["vm_config"]["vm_id"] = json!("empty");
-    config["vm_config"]["code"]["local"]["filename"] = json!(empty_wasm());
     if let Some(config) = config.as_object_mut() {
         config.remove("configuration");
     }

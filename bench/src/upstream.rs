@@ -6,18 +6,17 @@ use std::{
     thread,
 };
 
-use crate::http::read_message;
+use testbed::everyday::ANSWERED;
 
-/// As long as a short completion.
-pub const BODY: &str = r#"{"id":"chatcmpl-1","object":"chat.completion","created":1790000000,"model":"meta-llama/Llama-3.1-8B-Instruct","choices":[{"index":0,"message":{"role":"assistant","content":"The gate is open to those who are known."},"finish_reason":"stop"}],"usage":{"prompt_tokens":21,"completion_tokens":11,"total_tokens":32}}"#;
+use crate::http::read_message;
 
 /// Serves until the process ends.
 pub fn start() -> io::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let addr = listener.local_addr()?;
     let answer = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{BODY}",
-        BODY.len()
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{ANSWERED}",
+        ANSWERED.len()
     );
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {

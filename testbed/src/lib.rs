@@ -6,6 +6,7 @@
 //! - [`stub`]: any other service the gateway calls, with canned answers.
 //! - [`envoy`]: the runner of a real Envoy, configured from the top-level `envoy.yaml`.
 //! - [`vm`]: a host for the real .wasm without a proxy, stricter than any, with the test's own clock.
+//! - [`everyday`]: what a gateway sees all day, at that host.
 //! - [`control`]: hands out tokens to a person at a terminal.
 //! - [`tls`], [`client`], [`wait`]: certificates the stand-ins show, a client that trusts them, waiting by condition.
 
@@ -13,6 +14,7 @@ pub mod client;
 pub mod control;
 pub mod entra;
 pub mod envoy;
+pub mod everyday;
 pub mod fault;
 pub mod hf;
 pub mod keys;

@@ -7,6 +7,7 @@
 
 mod abi;
 mod crypto;
+mod entered;
 mod fields;
 mod guest;
 mod rules;
@@ -24,6 +25,7 @@ use self::rules::Step;
 use self::state::{Response, State};
 use self::stream::Stream;
 
+pub use self::entered::{Entered, IMPORT as ENTERED};
 pub use self::rules::Rules;
 pub use self::settings::{Answer, Cluster, Settings, SharedData};
 pub use self::state::Call;
@@ -48,10 +50,14 @@ impl Host {
     /// # Errors
     /// What it logged when it refused its configuration.
     pub fn start(settings: Settings) -> Result<Self, Vec<String>> {
-        let module = module();
+        let module = match &settings.wasm {
+            Some(wasm) => &compiled(wasm),
+            None => built(),
+        };
         let mut linker = Linker::new(module.engine());
         abi::define(&mut linker).expect("each import is defined once");
         wasi::define(&mut linker).expect("each import is defined once");
+        entered::define(&mut linker).expect("each import is defined once");
         let mut store = Store::new(module.engine(), State::new(settings, ROOT));
         store
             .set_fuel(FUEL)
@@ -263,6 +269,11 @@ impl Host {
         FUEL - self.store.get_fuel().unwrap_or(FUEL)
     }
 
+    /// The functions of an instrumented filter that were called since last asked.
+    pub fn take_entered(&mut self) -> Entered {
+        std::mem::take(&mut self.store.data_mut().entered)
+    }
+
     /// The whole linear memory of the filter.
     pub fn linear_memory(&self) -> &[u8] {
         let memory = self.instance.get_memory(&self.store, "memory");
@@ -344,14 +355,18 @@ impl Host {
 }
 
 /// The filter's file, read once.
-fn module() -> &'static Module {
+fn built() -> &'static Module {
     static MODULE: OnceLock<Module> = OnceLock::new();
     MODULE.get_or_init(|| {
         let path = crate::envoy::wasm_path();
         let bytes = std::fs::read(&path)
             .unwrap_or_else(|error| panic!("{}: {error}; run `make build`", path.display()));
-        let mut config = Config::default();
-        config.consume_fuel(true);
-        Module::new(&Engine::new(&config), &bytes).expect("the filter is a valid module")
+        compiled(&bytes)
     })
+}
+
+fn compiled(wasm: &[u8]) -> Module {
+    let mut config = Config::default();
+    config.consume_fuel(true);
+    Module::new(&Engine::new(&config), wasm).expect("the filter is a valid module")
 }

@@ -11,6 +11,8 @@ use super::Rules;
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub rules: Rules,
+    /// Another filter than the one that was built.
+    pub wasm: Option<Vec<u8>>,
     /// As the filter reads it.
     pub configuration: Vec<u8>,
     pub environment: BTreeMap<String, String>,
@@ -62,6 +64,7 @@ impl Settings {
         note_clusters(configuration, &mut clusters);
         Self {
             rules,
+            wasm: None,
             configuration: configuration.to_string().into_bytes(),
             environment: BTreeMap::new(),
             clusters,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::crypto;
+use super::entered::Entered;
 use super::rules::{Answered, Rules, Status, Step, Trap, trap};
 use super::stream::{Fate, Fields, LocalReply, Stream};
 use super::{Cluster, Settings};
@@ -51,6 +52,7 @@ pub(super) struct State {
     pub tick: Option<Duration>,
     pub metrics: Vec<(String, i64)>,
     pub logs: Vec<(u32, String)>,
+    pub entered: Entered,
     next_token: u32,
     random: u64,
 }
@@ -74,6 +76,7 @@ impl State {
             tick: None,
             metrics: Vec::new(),
             logs: Vec::new(),
+            entered: Entered::default(),
             next_token: 1,
             random: 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(2 * number + 1),
         }

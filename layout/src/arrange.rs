@@ -1,0 +1,228 @@
+//! The same module, with its functions in another order.
+
+use std::convert::Infallible;
+
+use wasm_encoder::{
+    CodeSection, FunctionSection, Module,
+    reencode::{Reencode, utils},
+};
+use wasmparser::{CodeSectionReader, CustomSectionReader, FunctionSectionReader, Parser, Payload};
+
+use crate::{instrument::Error, module};
+
+/// These functions first and in this order, by their indices in `wasm`; then all others in theirs. Custom sections, which
+/// nothing that runs needs, are left out.
+///
+/// # Errors
+/// It is not a module.
+pub fn arrange(wasm: &[u8], first: &[u32]) -> Result<Vec<u8>, Error> {
+    let imported = module::imported_functions(wasm)?;
+    let mut arranged = Arranged::new(imported, own_functions(wasm)?, first);
+    let mut module = Module::new();
+    arranged.parse_core_module(&mut module, Parser::new(0), wasm)?;
+    Ok(module.finish())
+}
+
+fn own_functions(wasm: &[u8]) -> Result<u32, Error> {
+    for payload in Parser::new(0).parse_all(wasm) {
+        if let Payload::FunctionSection(section) = payload? {
+            return Ok(section.count());
+        }
+    }
+    Ok(0)
+}
+
+struct Arranged {
+    imported: u32,
+    /// By place: which of the module's own functions comes there.
+    order: Vec<usize>,
+    /// By which of the module's own functions: its place.
+    places: Vec<u32>,
+}
+
+impl Arranged {
+    fn new(imported: u32, own: u32, first: &[u32]) -> Self {
+        let mut is_first = vec![false; own as usize];
+        let mut order = Vec::with_capacity(own as usize);
+        let own_indices = first.iter().filter_map(|index| index.checked_sub(imported));
+        for index in own_indices.map(|index| index as usize) {
+            if let Some(seen @ false) = is_first.get_mut(index) {
+                *seen = true;
+                order.push(index);
+            }
+        }
+        order.extend((0..is_first.len()).filter(|index| !is_first[*index]));
+        let mut places = vec![0; order.len()];
+        for (place, index) in (0..).zip(&order) {
+            places[*index] = place;
+        }
+        Self {
+            imported,
+            order,
+            places,
+        }
+    }
+}
+
+impl Reencode for Arranged {
+    type Error = Infallible;
+
+    fn function_index(&mut self, function: u32) -> Result<u32, Error> {
+        let own = function.checked_sub(self.imported);
+        let place = own.and_then(|own| self.places.get(own as usize));
+        Ok(place.map_or(function, |place| self.imported + place))
+    }
+
+    fn parse_function_section(
+        &mut self,
+        functions: &mut FunctionSection,
+        section: FunctionSectionReader<'_>,
+    ) -> Result<(), Error> {
+        let types: Vec<u32> = section.into_iter().collect::<Result<_, _>>()?;
+        for index in self.order.clone() {
+            functions.function(self.type_index(types[index])?);
+        }
+        Ok(())
+    }
+
+    fn parse_code_section(
+        &mut self,
+        code: &mut CodeSection,
+        section: CodeSectionReader<'_>,
+    ) -> Result<(), Error> {
+        let bodies: Vec<_> = section.into_iter().collect::<Result<_, _>>()?;
+        for index in self.order.clone() {
+            utils::parse_function_body(self, code, bodies[index].clone())?;
+        }
+        Ok(())
+    }
+
+    fn parse_custom_section(
+        &mut self,
+        _: &mut Module,
+        _: CustomSectionReader<'_>,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasm_encoder::{
+        ConstExpr, ElementSection, Elements, EntityType, ExportKind, ExportSection, Function,
+        ImportSection, RefType, TableSection, TableType, TypeSection, ValType,
+    };
+
+    /// Imports one function, has `OWN` of its own, of which each returns its number by all ways of calling: the export `call`
+    /// adds up what it gets directly, through the table and from the import.
+    fn sample() -> Vec<u8> {
+        let mut types = TypeSection::new();
+        types.ty().function([], [ValType::I32]);
+        let mut imports = ImportSection::new();
+        imports.import("host", "thousand", EntityType::Function(0));
+        let mut functions = FunctionSection::new();
+        let mut code = CodeSection::new();
+        for number in [1, 10, 100] {
+            functions.function(0);
+            let mut function = Function::new([]);
+            function.instructions().i32_const(number).end();
+            code.function(&function);
+        }
+        functions.function(0);
+        let mut call = Function::new([]);
+        let mut instructions = call.instructions();
+        instructions.call(0).call(1).i32_add().call(2).i32_add();
+        instructions
+            .i32_const(0)
+            .call_indirect(0, 0)
+            .i32_add()
+            .end();
+        code.function(&call);
+        let mut tables = TableSection::new();
+        tables.table(TableType {
+            element_type: RefType::FUNCREF,
+            table64: false,
+            minimum: 1,
+            maximum: None,
+            shared: false,
+        });
+        let mut exports = ExportSection::new();
+        exports.export("call", ExportKind::Func, 4);
+        let mut elements = ElementSection::new();
+        elements.active(
+            None,
+            &ConstExpr::i32_const(0),
+            Elements::Functions([3].as_slice().into()),
+        );
+        let mut module = Module::new();
+        module
+            .section(&types)
+            .section(&imports)
+            .section(&functions)
+            .section(&tables)
+            .section(&exports)
+            .section(&elements)
+            .section(&code);
+        module.finish()
+    }
+
+    fn called(wasm: &[u8]) -> i32 {
+        let engine = wasmi::Engine::default();
+        let module = wasmi::Module::new(&engine, wasm).unwrap();
+        let mut linker = wasmi::Linker::new(&engine);
+        linker
+            .func_wrap("host", "thousand", || 1000)
+            .and_then(|linker| linker.func_wrap("layout", "entered", |_: i32| ()))
+            .unwrap();
+        let mut store = wasmi::Store::new(&engine, ());
+        let instance = linker.instantiate_and_start(&mut store, &module).unwrap();
+        let call = instance.get_typed_func::<(), i32>(&store, "call").unwrap();
+        call.call(&mut store, ()).unwrap()
+    }
+
+    /// What the module's own functions begin with, in their order.
+    fn sizes(wasm: &[u8]) -> Vec<usize> {
+        let payloads = Parser::new(0).parse_all(wasm).map(Result::unwrap);
+        payloads
+            .filter_map(|payload| match payload {
+                Payload::CodeSectionEntry(body) => Some(body.as_bytes().len()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn calls_find_who_has_moved() {
+        let sample = sample();
+        assert_eq!(called(&sample), 1111);
+        assert_eq!(sizes(&sample), [4, 4, 5, 16]);
+        for (first, expected) in [
+            (&[][..], [4, 4, 5, 16]),
+            (&[4], [16, 4, 4, 5]),
+            (&[3, 2], [5, 4, 4, 16]),
+            // The import stays where it is; what is named twice, moves once; what is not there, is none.
+            (&[4, 0, 3, 4, 99], [16, 5, 4, 4]),
+        ] {
+            let arranged = arrange(&sample, first).unwrap();
+            assert_eq!(called(&arranged), 1111, "{first:?}");
+            assert_eq!(sizes(&arranged), expected, "{first:?}");
+            assert_eq!(arrange(&arranged, &[]).unwrap(), arranged, "{first:?}");
+        }
+    }
+
+    #[test]
+    fn an_instrumented_module_does_the_same() {
+        assert_eq!(
+            called(&crate::instrument::instrument(&sample()).unwrap()),
+            1111
+        );
+    }
+
+    #[test]
+    fn what_is_no_module_is_refused() {
+        for wasm in [&b""[..], b"\0asm", b"no module at all"] {
+            assert!(arrange(wasm, &[]).is_err());
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The same module, which tells the host of each function that is called.
+
+use std::convert::Infallible;
+
+use testbed::vm::ENTERED;
+use wasm_encoder::{
+    CodeSection, EntityType, ImportSection, Instruction, Module, TypeSection, ValType,
+    reencode::{self, Reencode, utils},
+};
+use wasmparser::{CodeSectionReader, ImportSectionReader, Parser, TypeSectionReader};
+
+use crate::module;
+
+pub type Error = reencode::Error<Infallible>;
+
+/// Each function of its own begins with a call of the import [`ENTERED`], with the index that it has in `wasm`.
+///
+/// # Errors
+/// It is not a module.
+pub fn instrument(wasm: &[u8]) -> Result<Vec<u8>, Error> {
+    let mut told = Told {
+        imported: module::imported_functions(wasm)?,
+        own_type: 0,
+    };
+    let mut module = Module::new();
+    told.parse_core_module(&mut module, Parser::new(0), wasm)?;
+    Ok(module.finish())
+}
+
+struct Told {
+    /// Functions imported before; the new import comes behind them.
+    imported: u32,
+    /// The type of the new import.
+    own_type: u32,
+}
+
+impl Reencode for Told {
+    type Error = Infallible;
+
+    fn function_index(&mut self, function: u32) -> Result<u32, Error> {
+        Ok(function + u32::from(function >= self.imported))
+    }
+
+    fn parse_type_section(
+        &mut self,
+        types: &mut TypeSection,
+        section: TypeSectionReader<'_>,
+    ) -> Result<(), Error> {
+        utils::parse_type_section(self, types, section)?;
+        self.own_type = types.len();
+        types.ty().function([ValType::I32], []);
+        Ok(())
+    }
+
+    fn parse_import_section(
+        &mut self,
+        imports: &mut ImportSection,
+        section: ImportSectionReader<'_>,
+    ) -> Result<(), Error> {
+        utils::parse_import_section(self, imports, section)?;
+        let (module, name) = ENTERED;
+        imports.import(module, name, EntityType::Function(self.own_type));
+        Ok(())
+    }
+
+    fn parse_code_section(
+        &mut self,
+        code: &mut CodeSection,
+        section: CodeSectionReader<'_>,
+    ) -> Result<(), Error> {
+        for (index, body) in (self.imported..).zip(section) {
+            let body = body?;
+            let mut function = self.new_function_with_parsed_locals(&body)?;
+            function.instructions().i32_const(index.cast_signed());
+            function.instruction(&Instruction::Call(self.imported));
+            let mut instructions = body.get_operators_reader()?;
+            while !instructions.eof() {
+                function.instruction(&self.parse_instruction(&mut instructions)?);
+            }
+            code.function(&function);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,122 @@
+//! What a gateway sees all day, at the real filter in the strict host: for what counts instructions, or the functions called.
+
+use std::error::Error;
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    envoy::EnvoyConfig,
+    keys::{self, SigningKey},
+    mint::Token,
+    persona::{Persona, TENANT, issuer_v2},
+    vm::{Answer, Fate, Fields, Host, Rules, Settings},
+};
+
+/// What a caller of a model sends.
+pub const ASKED: &str = r#"{"model":"meta-llama/Llama-3.1-8B-Instruct","messages":[{"role":"system","content":"You are brief."},{"role":"user","content":"Who may pass?"}],"max_tokens":64,"temperature":0.2}"#;
+/// What is answered: as long as a short completion.
+pub const ANSWERED: &str = r#"{"id":"chatcmpl-1","object":"chat.completion","created":1790000000,"model":"meta-llama/Llama-3.1-8B-Instruct","choices":[{"index":0,"message":{"role":"assistant","content":"The gate is open to those who are known."},"finish_reason":"stop"}],"usage":{"prompt_tokens":21,"completion_tokens":11,"total_tokens":32}}"#;
+
+/// What of a request has just gone by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Headers,
+    Body,
+    Response,
+    End,
+}
+
+/// The filter under the shipped policy, holding its issuer's keys.
+pub struct Everyday {
+    pub host: Host,
+    key: SigningKey,
+}
+
+impl Everyday {
+    /// Under the policy of `envoy.yaml` with these top-level members in place of its own. `wasm`: another filter than the
+    /// one that was built.
+    ///
+    /// # Errors
+    /// `envoy.yaml` can't be read, or the filter refuses the policy.
+    pub fn start(wasm: Option<Vec<u8>>, changes: &Value) -> Result<Self, Box<dyn Error>> {
+        let policy = changed(&EnvoyConfig::from_user_file()?.policy(), changes);
+        let mut settings = Settings::new(Rules::Envoy, &policy);
+        settings.wasm = wasm;
+        settings
+            .environment
+            .insert("HF_TOKEN_READ".into(), "credential-of-every-day".into());
+        let mut host = Host::start(settings).map_err(|logs| logs.join("\n"))?;
+        let key = keys::rsa();
+        host.tick();
+        let jwk = key.to_entra_jwk("microsoftonline.com", Some(&issuer_v2(TENANT)));
+        host.answer("entra", Answer::ok(json!({"keys": [jwk]}).to_string()));
+        Ok(Self { host, key })
+    }
+
+    /// A request with that token comes, is answered if it is let by, and ends. `after` each stage.
+    pub fn pass(&mut self, token: &Token, after: impl FnMut(&Host, Stage)) {
+        let token = token.clone().signed_by(&self.key).build();
+        let authorization = format!("Bearer {token}");
+        self.go_by(headers(Some(&authorization)).map(field).collect(), after);
+    }
+
+    /// The same without a token.
+    pub fn pass_nobody(&mut self) {
+        self.go_by(headers(None).map(field).collect(), |_, _| ());
+    }
+
+    fn go_by(&mut self, headers: Fields, mut after: impl FnMut(&Host, Stage)) {
+        let host = &mut self.host;
+        let id = host.open(headers, false);
+        after(host, Stage::Headers);
+        let is_permitted = matches!(host.fate(id), Fate::Forwarded(_));
+        if is_permitted {
+            host.body(id, ASKED.as_bytes(), true);
+        }
+        after(host, Stage::Body);
+        if is_permitted {
+            let json = field(("content-type", "application/json"));
+            host.respond(id, 200, vec![json], ANSWERED.as_bytes());
+        }
+        after(host, Stage::Response);
+        host.end(id);
+        after(host, Stage::End);
+    }
+}
+
+/// One of many who may pass.
+pub fn caller(index: u64) -> Token {
+    Token::of(Persona::Ada).claim("oid", format!("690222be-ff1a-4d56-abd1-{index:012}"))
+}
+
+/// Top-level members of `policy` replaced by those of `changes`.
+pub fn changed(policy: &Value, changes: &Value) -> Value {
+    let mut all: Map<String, Value> = policy.as_object().cloned().unwrap_or_default();
+    all.extend(changes.as_object().cloned().unwrap_or_default());
+    Value::Object(all)
+}
+
+/// A request's headers as Envoy hands them over, for who has a token and who has none.
+pub fn headers(authorization: Option<&str>) -> impl Iterator<Item = (&str, &str)> {
+    let before = [
+        (":authority", "gateway.contoso.com"),
+        (":path", "/v1/chat/completions"),
+        (":method", "POST"),
+        (":scheme", "http"),
+        ("content-type", "application/json"),
+        ("user-agent", "everyday"),
+        ("accept", "*/*"),
+    ];
+    let after = [
+        ("content-length", "180"),
+        ("x-forwarded-for", "127.0.0.1"),
+        ("x-forwarded-proto", "http"),
+        ("x-request-id", "0c4dd1b2-3f7e-4a6f-9a53-64a1c1fe2b60"),
+    ];
+    let authorization = authorization.map(|value| ("authorization", value));
+    before.into_iter().chain(authorization).chain(after)
+}
+
+fn field((name, value): (&str, &str)) -> (String, Vec<u8>) {
+    (name.to_owned(), value.as_bytes().to_vec())
+}
