@@ -207,7 +207,8 @@ mod tests {
         });
         let config = config::load(config.to_string().as_bytes(), &|_| None).unwrap();
         let text = Token::of(Persona::Ada).build();
-        let token = Unverified::parse(&text, &["jwt".into()]).unwrap();
+        let mut room = Vec::new();
+        let token = Unverified::parse(&text, &["jwt".into()], &mut room).unwrap();
         let key = Key::from_jwk(&keys::rsa().to_jwk()).unwrap();
         authenticate(token, &config.issuers[0], &key, &JwtSimple).unwrap()
     }

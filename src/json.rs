@@ -3,6 +3,7 @@
 //! RFC 8259 §4 leaves duplicates open and parsers differ on which one counts; a token, key set or
 //! configuration must mean one thing only.
 
+pub mod raw;
 pub mod write;
 
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};

@@ -97,10 +97,10 @@ fn segments_of_anything_parse_or_do_not() {
     let token = ada().build();
     for _ in 0..20_000 {
         if let Ok(text) = String::from_utf8(random.mutate(token.as_bytes())) {
-            let _ = Unverified::parse(&text, &types);
+            let _ = Unverified::parse(&text, &types, &mut Vec::new());
         }
         if let Ok(text) = String::from_utf8(random.bytes(80)) {
-            let _ = Unverified::parse(&text, &types);
+            let _ = Unverified::parse(&text, &types, &mut Vec::new());
             let _ = normalize(&text);
         }
     }

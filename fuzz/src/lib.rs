@@ -7,6 +7,7 @@ mod usage;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use entragate::config::{self, Config};
 use entragate::gate::Gate;
+use entragate::json::raw::Raw;
 use entragate::keys::jwk::Key;
 use entragate::keys::keyset::{KeySet, Lookup, MAX_KEYS};
 use entragate::model::Model;
@@ -87,7 +88,8 @@ pub fn token(data: &[u8]) {
     let Ok(bearer) = bearer::extract(&headers, &rules.carriers, rules.max_bytes) else {
         return;
     };
-    let Ok(parsed) = bearer.unverified(&rules.types) else {
+    let mut room = Vec::new();
+    let Ok(parsed) = bearer.unverified(&rules.types, &mut room) else {
         return;
     };
     let token = bearer.token().expect("a JWS has the characters of a token");
@@ -96,7 +98,7 @@ pub fn token(data: &[u8]) {
     let again = format!(
         "{}.{}",
         parsed.signing_input,
-        BASE64URL.encode(&parsed.signature)
+        BASE64URL.encode(parsed.signature)
     );
     assert_eq!(again, token);
     let Ok(index) = pick_issuer(&parsed, &ISSUERS.issuers) else {
@@ -104,8 +106,8 @@ pub fn token(data: &[u8]) {
     };
     let issuer = &ISSUERS.issuers[index];
     let key = Key::from_jwk(&jwk("k")).expect("a good key");
-    let names_issuer = parsed.text("iss").map(str::to_owned);
-    let names_us = match parsed.claims.get("aud") {
+    let names_issuer = parsed.text("iss").map(String::from);
+    let names_us = match parsed.claims.get("aud").and_then(Raw::value) {
         Some(Value::Array(all)) => all.iter().any(|audience| audience == "a"),
         only => only.is_some_and(|audience| audience == "a"),
     };

@@ -51,7 +51,8 @@ impl Judge<'_> {
     }
 
     fn examine(&mut self, bearer: Bearer<'_>) -> Result<Identified, Denial> {
-        let token = bearer.unverified(&self.config.token.types)?;
+        let mut room = Vec::new();
+        let token = bearer.unverified(&self.config.token.types, &mut room)?;
         let index = pick_issuer(&token, &self.config.issuers)?;
         let (Some(issuer), Some(ring)) =
             (self.config.issuers.get(index), self.rings.get_mut(index))

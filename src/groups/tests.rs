@@ -1,10 +1,9 @@
 use super::*;
 use crate::secret::Secret;
-use crate::token::claim_set::ClaimSet;
-use crate::token::claims::tests::anyone;
+use crate::token::claims::tests::{anyone, kept};
 use crate::token::claims::{Groups, Kind};
 use proptest::prelude::*;
-use serde_json::{Map, json};
+use serde_json::json;
 
 fn at(millis: u64) -> Timestamp {
     Timestamp::from_millis(1_000_000_000 + millis)
@@ -33,11 +32,7 @@ fn caller(index: usize) -> Claims {
             listed: Vec::new(),
             overage: true,
         },
-        others: ClaimSet::of(
-            &Map::from_iter([("oid".to_owned(), oid)]),
-            &[graph::OBJECT].into_iter().collect(),
-        )
-        .unwrap(),
+        others: kept(&json!({ "oid": oid }).to_string(), graph::OBJECT),
         ..anyone()
     }
 }

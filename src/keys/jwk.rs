@@ -6,6 +6,7 @@ use crate::token::algorithm::Algorithm;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 use std::fmt;
+use std::sync::Arc;
 
 /// RSA modulus lengths we accept, in bits (RFC 7518 §3.3 asks for 2048; the upper bound keeps one
 /// verification affordable). jwt-simple has the same bounds.
@@ -17,7 +18,8 @@ const MAX_KID_BYTES: usize = 256;
 /// A public key for signatures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    pub kid: Option<String>,
+    /// What remembers tokens shares it.
+    pub kid: Option<Arc<str>>,
     pub material: Material,
     /// The same key as a SubjectPublicKeyInfo in DER, as hosts want it: made once, here.
     pub spki: Vec<u8>,
@@ -123,7 +125,7 @@ impl Key {
                     .ok_or_else(|| Unusable::Algorithm(excerpt(name)))?,
             ),
         };
-        let kid = optional_text(jwk, "kid")?.map(str::to_owned);
+        let kid = optional_text(jwk, "kid")?.map(Arc::<str>::from);
         if kid.as_ref().is_some_and(|kid| kid.len() > MAX_KID_BYTES) {
             return Err(Unusable::Member("kid"));
         }

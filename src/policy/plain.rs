@@ -9,7 +9,7 @@ use crate::model::{Lack, Model};
 use crate::request::Request;
 use crate::time::Timestamp;
 use crate::token::claims::tests::anyone;
-use crate::token::claims::{Claims, Groups, Kind};
+use crate::token::claims::{Claims, Groups, Kind, SignIn};
 use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
@@ -311,7 +311,13 @@ fn caller() -> impl Strategy<Value = Claims> {
         select(&CALLERS[..]),
         weighted(0.7, select(&CALLERS[..])),
         weighted(0.5, Just(Kind::User)),
-        weighted(0.5, Just("https://login.example/authorize".to_owned())),
+        weighted(
+            0.5,
+            Just(SignIn {
+                host: "login.example",
+                tenant: "t".into(),
+            }),
+        ),
         select(&["contoso", "fabrikam"][..]),
     )
         .prop_map(

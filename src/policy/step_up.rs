@@ -7,7 +7,7 @@ use crate::decision::Denial;
 /// The denial that tells an allow rule's caller to sign in again; `None` when that would not help,
 /// or when the caller's client would not understand. Decides how a refusal is told, never whether.
 pub fn step_up(rule: &Rule, facts: Facts<'_>) -> Option<Denial> {
-    let authorization_uri = facts.caller.step_up_at.as_ref()?;
+    let sign_in = facts.caller.step_up_at.as_ref()?;
     if rule.effect == Effect::Deny {
         return None;
     }
@@ -15,7 +15,7 @@ pub fn step_up(rule: &Rule, facts: Facts<'_>) -> Option<Denial> {
     Some(Denial::StepUpRequired {
         rule: rule.name.clone(),
         context: context.to_owned(),
-        authorization_uri: authorization_uri.clone(),
+        authorization_uri: sign_in.uri(),
     })
 }
 

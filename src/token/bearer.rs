@@ -82,16 +82,23 @@ impl<'h> Bearer<'h> {
     }
 
     /// Taken apart. Its characters are looked at one by one only where that fails: those of a compact JWS
-    /// are all decoded.
+    /// are all decoded. `room`: where what is decoded is put.
     ///
     /// # Errors
     /// That of [`Bearer::token`], else that of [`Unverified::parse`].
-    pub fn unverified(self, types: &[String]) -> Result<Unverified<'h>, Denial> {
+    pub fn unverified<'t>(
+        self,
+        types: &[String],
+        room: &'t mut Vec<u8>,
+    ) -> Result<Unverified<'t>, Denial>
+    where
+        'h: 't,
+    {
         let text = match std::str::from_utf8(self.0) {
             Ok(text) => text,
             Err(_) => self.token()?,
         };
-        Unverified::parse(text, types).or_else(|denial| self.token().and(Err(denial)))
+        Unverified::parse(text, types, room).or_else(|denial| self.token().and(Err(denial)))
     }
 
     /// The same, if it has the characters of a token.

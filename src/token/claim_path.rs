@@ -1,7 +1,8 @@
 //! Where in a claim set a value stands: a member's name, or a JSON Pointer (RFC 6901).
 
 use super::claim_set::ClaimSet;
-use serde_json::{Map, Value};
+use crate::json::raw::{Object, Raw};
+use serde_json::Value;
 
 /// A compiled path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ impl ClaimPath {
         self.segments.first().map(String::as_str)
     }
 
-    pub fn find<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a Value> {
+    pub fn find<'t>(&self, claims: &Object<'t>) -> Option<Raw<'t>> {
         let (first, rest) = self.segments.split_first()?;
         descend(claims.get(first)?, rest)
     }
@@ -52,21 +53,16 @@ impl ClaimPath {
     /// The same, in claims that are kept.
     pub fn read(&self, claims: &ClaimSet) -> Option<Value> {
         let (first, rest) = self.segments.split_first()?;
-        let member = claims.get(first)?;
-        match rest {
-            [] => Some(member),
-            _ => descend(&member, rest).cloned(),
-        }
+        descend(claims.raw(first)?, rest)?.value()
     }
 }
 
-fn descend<'a>(from: &'a Value, segments: &[String]) -> Option<&'a Value> {
+fn descend<'t>(from: Raw<'t>, segments: &[String]) -> Option<Raw<'t>> {
     segments
         .iter()
-        .try_fold(from, |value, segment| match value {
-            Value::Object(members) => members.get(segment),
-            Value::Array(items) => items.get(index(segment)?),
-            _ => None,
+        .try_fold(from, |value, segment| match value.items() {
+            Some(mut items) => items.nth(index(segment)?),
+            None => value.object()?.get(segment),
         })
 }
 
@@ -98,12 +94,13 @@ mod tests {
             "https://example.com/roles": ["b"],
             "realm_access": {"roles": ["c", "d"], "a~b": 1},
         });
-        let claims = claims.as_object().unwrap();
-        let kept = ClaimSet::of(claims, &claims.keys().map(String::as_str).collect()).unwrap();
+        let text = claims.to_string();
+        let claims = Object::read(&text).unwrap();
+        let kept = ClaimSet::of(&claims, &claims.iter().map(|(name, _)| name).collect()).unwrap();
         let find = |path: &str| {
             let path = ClaimPath::parse(path).unwrap();
-            let found = path.find(claims).cloned();
-            let is_there = path.first().is_some_and(|name| claims.contains_key(name));
+            let found = path.find(&claims).and_then(Raw::value);
+            let is_there = path.first().is_some_and(|name| claims.has(name));
             assert_eq!(is_there.then(|| path.read(&kept)).flatten(), found);
             found
         };

@@ -1,7 +1,8 @@
 //! What is kept of a token's claims: thousands of tokens are remembered, and few of their claims can
 //! ever be asked for again.
 
-use serde_json::{Map, Value};
+use crate::json::raw::{Object, Raw};
+use serde_json::Value;
 use std::sync::Arc;
 
 /// The names of the claims that are kept, sorted: all that a configuration can ask for.
@@ -17,26 +18,28 @@ impl<'a> FromIterator<&'a str> for Kept {
     }
 }
 
-/// The kept members of a JSON object, each as JSON text that is read when it is asked for.
+/// The kept members of a JSON object, each as it was written; it is read when it is asked for.
 #[derive(Clone, Debug, Default)]
 pub struct ClaimSet {
     kept: Kept,
     /// The values, in the order of the names.
-    text: Box<[u8]>,
+    text: Box<str>,
     /// Where each ends; one that was not there is empty.
     ends: Box<[u32]>,
 }
 
 impl ClaimSet {
     /// `None`: they take more than 4 GiB.
-    pub fn of(claims: &Map<String, Value>, kept: &Kept) -> Option<Self> {
-        let mut text = Vec::new();
-        let mut ends = Vec::with_capacity(kept.0.len());
-        for name in kept.0.iter() {
-            if let Some(value) = claims.get(name) {
-                serde_json::to_writer(&mut text, value).ok()?;
-            }
-            ends.push(u32::try_from(text.len()).ok()?);
+    pub fn of(claims: &Object<'_>, kept: &Kept) -> Option<Self> {
+        let values = || kept.0.iter().map(|name| claims.get(name));
+        let (mut end, mut ends) = (0, Vec::with_capacity(kept.0.len()));
+        for value in values() {
+            end += value.map_or(0, |value| value.as_written().len());
+            ends.push(u32::try_from(end).ok()?);
+        }
+        let mut text = String::with_capacity(end);
+        for value in values().flatten() {
+            text.push_str(value.as_written());
         }
         Some(Self {
             kept: kept.clone(),
@@ -48,6 +51,11 @@ impl ClaimSet {
     /// To be asked for what is kept only: to add a question is to add to `config::compile::kept`.
     /// Tests fail where that was forgotten.
     pub fn get(&self, name: &str) -> Option<Value> {
+        self.raw(name)?.value()
+    }
+
+    /// The same, as it was written.
+    pub fn raw(&self, name: &str) -> Option<Raw<'_>> {
         let index = self.kept.0.binary_search_by(|kept| kept.as_str().cmp(name));
         debug_assert!(index.is_ok(), "{name} is asked for, but not kept");
         let index = index.ok()?;
@@ -55,10 +63,8 @@ impl ClaimSet {
             Some(before) => *self.ends.get(before)?,
             None => 0,
         };
-        let text = self
-            .text
-            .get(start as usize..*self.ends.get(index)? as usize)?;
-        serde_json::from_slice(text).ok()
+        let end = *self.ends.get(index)?;
+        Raw::read(self.text.get(start as usize..end as usize)?)
     }
 
     /// What these take, in bytes.
@@ -70,8 +76,9 @@ impl ClaimSet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::{self, tests::values};
+    use crate::json::tests::values;
     use proptest::prelude::*;
+    use serde_json::Map;
 
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
@@ -85,7 +92,9 @@ mod tests {
             // Not all of them, and in no order.
             let names = claims.keys().chain(&others).map(String::as_str);
             let names: Vec<&str> = names.skip(1).collect();
-            let set = ClaimSet::of(&claims, &names.iter().rev().copied().collect()).unwrap();
+            let text = Value::Object(claims.clone()).to_string();
+            let object = Object::read(&text).unwrap();
+            let set = ClaimSet::of(&object, &names.iter().rev().copied().collect()).unwrap();
             for name in names {
                 let found = set.get(name);
                 prop_assert_eq!(found.as_ref(), claims.get(name));
@@ -102,8 +111,9 @@ mod tests {
     #[test]
     fn as_deep_as_tokens_go() {
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(126), "]".repeat(126));
-        let claims = json::parse_object(deep.as_bytes()).unwrap();
+        let claims = Object::read(&deep).unwrap();
         let set = ClaimSet::of(&claims, &["a"].into_iter().collect()).unwrap();
-        assert_eq!(set.get("a").as_ref(), claims.get("a"));
+        assert!(set.get("a").is_some());
+        assert_eq!(set.raw("a"), claims.get("a"));
     }
 }

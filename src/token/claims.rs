@@ -7,9 +7,9 @@
 use super::claim_set::ClaimSet;
 use super::issuer::{Authority, Entra, Issuer, Version, is_guid};
 use crate::decision::Denial;
+use crate::json::raw::{Object, Raw};
 use crate::text::excerpt;
 use crate::time::Timestamp;
-use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// Whether a person or an application calls.
@@ -34,6 +34,26 @@ pub struct Groups {
     pub listed: Vec<String>,
     /// Entra left groups out because there are too many ("groups overage").
     pub overage: bool,
+}
+
+/// Entra's authorization endpoint for a tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignIn {
+    pub host: &'static str,
+    pub tenant: Arc<str>,
+}
+
+impl SignIn {
+    pub fn uri(&self) -> String {
+        [
+            "https://",
+            self.host,
+            "/",
+            &self.tenant,
+            "/oauth2/v2.0/authorize",
+        ]
+        .concat()
+    }
 }
 
 /// The claims of one token, of one issuer.
@@ -61,7 +81,7 @@ pub struct Claims {
     pub session: Option<Arc<str>>,
     /// Where a person whose client understands claims challenges (`xms_cc` has `cp1`) can sign in
     /// more strongly: Entra's authorization endpoint.
-    pub step_up_at: Option<String>,
+    pub step_up_at: Option<SignIn>,
     pub expires: Timestamp,
     pub not_before: Option<Timestamp>,
     pub issued_at: Option<Timestamp>,
@@ -77,7 +97,7 @@ impl Claims {
     ///
     /// # Errors
     /// [`Denial::TokenMalformed`] when a claim has a form that nobody could read with certainty.
-    pub fn read(issuer: &Issuer, all: &Map<String, Value>) -> Result<Self, Denial> {
+    pub fn read(issuer: &Issuer, all: &Object<'_>) -> Result<Self, Denial> {
         let names = &issuer.claims;
         let scopes = read_scopes(issuer, all)?;
         let client = read_client(issuer, all)?;
@@ -90,13 +110,16 @@ impl Claims {
             Authority::Oidc { .. } => oidc_kind(subject.as_deref(), client.as_deref()),
         };
         let uti = text(all.get("uti"), "its uti is not a string")?;
-        let audiences = texts(
+        let mut is_for_us = false;
+        each_text(
             all.get("aud"),
             "its aud is not a string or an array of strings",
+            &mut |audience| is_for_us |= issuer.audiences.iter().any(|ours| ours == audience),
         )?;
+        let tenant = text(names.tenant.find(all), "its tenant is not a string")?;
         let mut claims = Self {
             issuer: issuer.name.clone(),
-            tenant: text(names.tenant.find(all), "its tenant is not a string")?,
+            tenant: tenant.clone(),
             object,
             subject,
             client,
@@ -108,7 +131,7 @@ impl Claims {
             managed_identity: text(all.get("xms_mirid"), "its xms_mirid is not a string")?,
             token_id: uti.or(text(all.get("jti"), "its jti is not a string")?),
             session: text(all.get("sid"), "its sid is not a string")?,
-            step_up_at: read_step_up(issuer, all, kind),
+            step_up_at: read_step_up(issuer, all, kind, tenant),
             expires: time(all, "exp", "its exp is not a time")?
                 .ok_or(Denial::TokenMalformed("it has no exp"))?,
             not_before: time(all, "nbf", "its nbf is not a time")?,
@@ -117,7 +140,7 @@ impl Claims {
             others: ClaimSet::of(all, &issuer.kept)
                 .ok_or(Denial::Internal("claims without end"))?,
         };
-        claims.misfit = claims.check(issuer, &audiences, all).err();
+        claims.misfit = claims.check(issuer, is_for_us, all).err();
         Ok(claims)
     }
 
@@ -142,10 +165,6 @@ impl Claims {
         let texts = texts.into_iter().flatten().chain([&self.object]);
         size_of::<Self>()
             + texts.map(|text| shared(text.len())).sum::<usize>()
-            + self
-                .step_up_at
-                .as_ref()
-                .map_or(0, |text| block(text.capacity()))
             + lists.into_iter().map(list).sum::<usize>()
             + block(self.others.bytes())
     }
@@ -155,17 +174,12 @@ impl Claims {
     ///
     /// # Errors
     /// The first rule that does not hold.
-    fn check(
-        &self,
-        issuer: &Issuer,
-        audiences: &[String],
-        all: &Map<String, Value>,
-    ) -> Result<(), Denial> {
-        if all.contains_key("cnf") {
+    fn check(&self, issuer: &Issuer, is_for_us: bool, all: &Object<'_>) -> Result<(), Denial> {
+        if all.has("cnf") {
             return Err(Denial::TokenBound);
         }
         self.refuse_id_token(all)?;
-        check_audience(issuer, audiences)?;
+        check_audience(issuer, is_for_us)?;
         if let Authority::Entra(entra) = &issuer.authority {
             check_tenant(entra, all)?;
         }
@@ -173,20 +187,17 @@ impl Claims {
     }
 
     /// An ID token tells a client who signed in; it is no access token (RFC 8725 §3.11).
-    fn refuse_id_token(&self, all: &Map<String, Value>) -> Result<(), Denial> {
+    fn refuse_id_token(&self, all: &Object<'_>) -> Result<(), Denial> {
         let grants_nothing = self.roles.is_empty() && self.scopes.is_empty();
-        if all.contains_key("nonce") && (grants_nothing || self.client.is_none()) {
+        if all.has("nonce") && (grants_nothing || self.client.is_none()) {
             return Err(Denial::TokenForAnotherApi("it is an ID token"));
         }
         Ok(())
     }
 }
 
-fn check_audience(issuer: &Issuer, audiences: &[String]) -> Result<(), Denial> {
-    match audiences
-        .iter()
-        .any(|audience| issuer.audiences.contains(audience))
-    {
+fn check_audience(issuer: &Issuer, is_for_us: bool) -> Result<(), Denial> {
+    match is_for_us {
         true => Ok(()),
         false => Err(Denial::AudienceMismatch {
             issuer: issuer.name.clone(),
@@ -195,32 +206,35 @@ fn check_audience(issuer: &Issuer, audiences: &[String]) -> Result<(), Denial> {
 }
 
 /// Microsoft's issuer validation: the tenant is `tid`, and `iss` must be what that tenant writes.
-fn check_tenant(entra: &Entra, all: &Map<String, Value>) -> Result<(), Denial> {
+fn check_tenant(entra: &Entra, all: &Object<'_>) -> Result<(), Denial> {
     let mut tids = all
         .iter()
         .filter(|(name, _)| name.eq_ignore_ascii_case("tid"));
-    let tenant = match (tids.next(), tids.next()) {
-        (Some((name, Value::String(tid))), None) if name == "tid" && is_guid(tid) => tid,
+    let only = match (tids.next(), tids.next()) {
         (Some(_), Some(_)) => return Err(Denial::TokenMalformed("it names two tenants")),
-        _ => return Err(Denial::TokenMalformed("its tid is not a GUID")),
+        (first, _) => first.filter(|(name, _)| *name == "tid"),
     };
-    let iss = all.get("iss").and_then(Value::as_str).unwrap_or_default();
+    let tenant = only
+        .and_then(|(_, tid)| tid.text())
+        .filter(|tid| is_guid(tid))
+        .ok_or(Denial::TokenMalformed("its tid is not a GUID"))?;
+    let iss = all.get("iss").and_then(Raw::text).unwrap_or_default();
     let version = match iss.ends_with("/v2.0") {
         true => Version::V2,
         false => Version::V1,
     };
-    if !entra.is_issuer(iss, version, tenant) {
+    if !entra.is_issuer(&iss, version, &tenant) {
         return Err(Denial::TokenMalformed("its iss and tid disagree"));
     }
-    match entra.tenants.allow(tenant) {
+    match entra.tenants.allow(&tenant) {
         true => Ok(()),
         false => Err(Denial::TenantNotAllowed {
-            tenant: tenant.clone(),
+            tenant: tenant.into_owned(),
         }),
     }
 }
 
-fn read_client(issuer: &Issuer, all: &Map<String, Value>) -> Result<Option<Arc<str>>, Denial> {
+fn read_client(issuer: &Issuer, all: &Object<'_>) -> Result<Option<Arc<str>>, Denial> {
     const OTHERWISE: &str = "its client id is not a string";
     match &issuer.claims.client {
         Some(path) => text(path.find(all), OTHERWISE),
@@ -244,43 +258,42 @@ fn check_client(issuer: &Issuer, client: Option<&str>) -> Result<(), Denial> {
     }
 }
 
-fn read_scopes(issuer: &Issuer, all: &Map<String, Value>) -> Result<Vec<String>, Denial> {
+fn read_scopes(issuer: &Issuer, all: &Object<'_>) -> Result<Vec<String>, Denial> {
     let value = match &issuer.claims.scope {
         Some(path) => path.find(all),
         None => all.get("scope").or_else(|| all.get("scp")),
     };
-    let scopes = texts(value, "its scopes are not strings")?;
-    let words = scopes
-        .iter()
-        .flat_map(|scope| scope.split_ascii_whitespace());
-    // Entra writes "/" into some tokens that have none.
-    let words = words.filter(|word| *word != "/").map(str::to_owned);
-    let mut words: Vec<String> = words.collect();
-    words.shrink_to_fit();
-    Ok(words)
+    let mut scopes = Vec::new();
+    each_text(value, "its scopes are not strings", &mut |text| {
+        // Entra writes "/" into some tokens that have none.
+        let words = text.split_ascii_whitespace().filter(|word| *word != "/");
+        // Of the size that is needed: they are kept.
+        scopes.reserve_exact(words.clone().count());
+        scopes.extend(words.map(str::to_owned));
+    })?;
+    Ok(scopes)
 }
 
-fn read_groups(issuer: &Issuer, all: &Map<String, Value>) -> Result<Groups, Denial> {
+fn read_groups(issuer: &Issuer, all: &Object<'_>) -> Result<Groups, Denial> {
     let listed = texts(issuer.claims.groups.find(all), "its groups are not strings")?;
     let pointed_at = all
         .get("_claim_names")
-        .is_some_and(|names| names.get("groups").is_some());
-    let has_groups = all
-        .get("hasgroups")
-        .is_some_and(|has| *has != Value::Bool(false));
+        .and_then(Raw::object)
+        .is_some_and(|names| names.has("groups"));
+    let has_groups = all.get("hasgroups").is_some_and(|has| !has.is_false());
     let overage = matches!(issuer.authority, Authority::Entra(_)) && (pointed_at || has_groups);
     Ok(Groups { listed, overage })
 }
 
 fn entra_kind(
-    all: &Map<String, Value>,
+    all: &Object<'_>,
     scopes: &[String],
     object: &str,
     subject: Option<&str>,
 ) -> Option<Kind> {
-    match all.get("idtyp").map(Value::as_str) {
-        Some(Some("app")) => Some(Kind::App),
-        Some(Some("user")) => Some(Kind::User),
+    match all.get("idtyp").map(Raw::text) {
+        Some(Some(kind)) if kind == "app" => Some(Kind::App),
+        Some(Some(kind)) if kind == "user" => Some(Kind::User),
         Some(_) => None,
         None if !scopes.is_empty() => Some(Kind::User),
         None if subject == Some(object) => Some(Kind::App),
@@ -296,20 +309,32 @@ fn oidc_kind(subject: Option<&str>, client: Option<&str>) -> Option<Kind> {
     }
 }
 
-/// An app can't sign in more strongly: nobody is there to be asked.
-fn read_step_up(issuer: &Issuer, all: &Map<String, Value>, kind: Option<Kind>) -> Option<String> {
+/// An app can't sign in more strongly: nobody is there to be asked. `tenant`: the one that is known
+/// already, mostly the same.
+fn read_step_up(
+    issuer: &Issuer,
+    all: &Object<'_>,
+    kind: Option<Kind>,
+    tenant: Option<Arc<str>>,
+) -> Option<SignIn> {
     let Authority::Entra(entra) = &issuer.authority else {
         return None;
     };
-    let understands = all.get("xms_cc")?.as_array()?.iter().any(|capability| {
-        capability
-            .as_str()
-            .is_some_and(|name| name.eq_ignore_ascii_case("cp1"))
+    let understands = all.get("xms_cc")?.items()?.any(|capability| {
+        let name = capability.text();
+        name.is_some_and(|name| name.eq_ignore_ascii_case("cp1"))
     });
-    let tenant = all.get("tid")?.as_str().filter(|tid| is_guid(tid))?;
-    let host = entra.cloud.login_host();
-    (understands && kind != Some(Kind::App))
-        .then(|| ["https://", host, "/", tenant, "/oauth2/v2.0/authorize"].concat())
+    if !understands || kind == Some(Kind::App) {
+        return None;
+    }
+    let tid = all.get("tid")?.text().filter(|tid| is_guid(tid))?;
+    Some(SignIn {
+        host: entra.cloud.login_host(),
+        tenant: match tenant {
+            Some(tenant) if *tenant == *tid => tenant,
+            _ => tid.into(),
+        },
+    })
 }
 
 /// A block of the heap with what the allocator adds to it.
@@ -323,36 +348,53 @@ const fn shared(bytes: usize) -> usize {
     block(bytes + 2 * size_of::<usize>())
 }
 
-fn text(value: Option<&Value>, otherwise: &'static str) -> Result<Option<Arc<str>>, Denial> {
+fn text(value: Option<Raw<'_>>, otherwise: &'static str) -> Result<Option<Arc<str>>, Denial> {
     match value {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.as_str().into())),
-        Some(_) => Err(Denial::TokenMalformed(otherwise)),
+        Some(value) if !value.is_null() => match value.text() {
+            Some(text) => Ok(Some(Arc::from(&*text))),
+            None => Err(Denial::TokenMalformed(otherwise)),
+        },
+        _ => Ok(None),
     }
+}
+
+fn texts(value: Option<Raw<'_>>, otherwise: &'static str) -> Result<Vec<String>, Denial> {
+    // Of the size that is needed: they are kept.
+    let items = value.and_then(Raw::items).map_or(1, Iterator::count);
+    let mut texts = Vec::new();
+    each_text(value, otherwise, &mut |text| {
+        texts.reserve_exact(items - texts.len());
+        texts.push(text.to_owned());
+    })?;
+    Ok(texts)
 }
 
 /// A string counts as an array of one. Anything else than strings is refused, not skipped: a deny
 /// rule must not miss a role for its odd spelling.
-fn texts(value: Option<&Value>, otherwise: &'static str) -> Result<Vec<String>, Denial> {
-    match value {
-        None | Some(Value::Null) => Ok(Vec::new()),
-        Some(Value::String(text)) => Ok(vec![text.clone()]),
-        Some(Value::Array(items)) => {
-            // Of the size that is needed: they are kept.
-            let mut texts = Vec::with_capacity(items.len());
-            for item in items {
-                let text = item.as_str().ok_or(Denial::TokenMalformed(otherwise))?;
-                texts.push(text.to_owned());
-            }
-            Ok(texts)
+fn each_text(
+    value: Option<Raw<'_>>,
+    otherwise: &'static str,
+    take: &mut dyn FnMut(&str),
+) -> Result<(), Denial> {
+    let Some(value) = value.filter(|value| !value.is_null()) else {
+        return Ok(());
+    };
+    let mut one = |value: Raw<'_>| match value.text() {
+        Some(text) => {
+            take(&text);
+            Ok(())
         }
-        Some(_) => Err(Denial::TokenMalformed(otherwise)),
+        None => Err(Denial::TokenMalformed(otherwise)),
+    };
+    match value.items() {
+        Some(mut items) => items.try_for_each(one),
+        None => one(value),
     }
 }
 
 /// A NumericDate (RFC 7519 §2): seconds, perhaps with a fraction.
 fn time(
-    all: &Map<String, Value>,
+    all: &Object<'_>,
     name: &str,
     otherwise: &'static str,
 ) -> Result<Option<Timestamp>, Denial> {
@@ -360,7 +402,7 @@ fn time(
     const LATEST: f64 = 253_402_300_799.0;
     match all.get(name) {
         None => Ok(None),
-        Some(value) => match value.as_f64() {
+        Some(value) => match value.number() {
             Some(secs) if (0.0..=LATEST).contains(&secs) => {
                 Ok(Some(Timestamp::from_millis((secs * 1000.0) as u64)))
             }

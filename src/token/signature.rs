@@ -92,7 +92,7 @@ fn options(token: &Unverified<'_>) -> VerificationOptions {
         accept_future: true,
         time_tolerance: Some(Duration::from_secs(0)),
         artificial_time: Some(UnixTimeStamp::from_secs(0)),
-        required_signature_type: token.typ.clone(),
+        required_signature_type: token.typ.as_deref().map(str::to_owned),
         max_token_length: None,
         ..VerificationOptions::default()
     }

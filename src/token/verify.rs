@@ -44,16 +44,16 @@ pub fn pick_issuer(token: &Unverified<'_>, issuers: &[Issuer]) -> Result<usize, 
     let iss = token
         .text("iss")
         .ok_or(Denial::TokenMalformed("it has no iss"))?;
-    let index = match select(issuers, iss) {
+    let index = match select(issuers, &iss) {
         Selected::Issuer(index) => index,
         Selected::ForeignTenant => {
             return Err(Denial::TenantNotAllowed {
-                tenant: excerpt(iss),
+                tenant: excerpt(&iss),
             });
         }
         Selected::Unknown => {
             return Err(Denial::IssuerUnknown {
-                issuer: excerpt(iss),
+                issuer: excerpt(&iss),
             });
         }
     };
@@ -93,7 +93,7 @@ pub fn authenticate(
         .ok_or(Denial::SignatureInvalid)?;
     Ok(Authentic {
         claims: Arc::new(claims),
-        kid: token.kid.map(Arc::from),
+        kid: token.kid.and(key.kid.clone()),
         checked_by,
     })
 }
@@ -167,7 +167,7 @@ fn may_sign(entra: &Entra, key: &Key, token: &Unverified<'_>) -> bool {
     let Some(template) = &key.issuer else {
         return true;
     };
-    let tenant = token.text("tid").unwrap_or_default();
+    let tenant = &*token.text("tid").unwrap_or_default();
     let signs_for = template.replace("{tenantid}", tenant);
     let v2_form = |host: &&str| consists_of(&signs_for, ["https://", host, "/", tenant, "/v2.0"]);
     entra.is_issuer(&signs_for, Version::V1, tenant) || cloud.key_issuer_hosts().iter().any(v2_form)

@@ -2,6 +2,7 @@
 
 use super::verify;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
+use entragate::json::raw::Raw;
 use entragate::keys::jwk::Key;
 use entragate::keys::keyset::KeySet;
 use entragate::token::algorithm::Algorithm;
@@ -70,9 +71,11 @@ fn rfc_7515_a_2_and_a_3_through_the_whole_seam() {
         ("eyJhbGciOiJFUzI1NiJ9", p256(), A3_SIGNATURE),
     ] {
         let token = format!("{header}.{A_PAYLOAD}.{signature}");
-        let unverified = Unverified::parse(&token, &[]).unwrap();
+        let mut room = Vec::new();
+        let unverified = Unverified::parse(&token, &[], &mut room).unwrap();
         assert_eq!(unverified.text("iss"), Some("joe"));
-        assert_eq!(unverified.claims["exp"], 1_300_819_380);
+        let exp = unverified.claims.get("exp").map(Raw::as_written);
+        assert_eq!(exp, Some("1300819380"));
         let key = Key::from_jwk(&jwk).unwrap();
         assert!(JwtSimple.check(&unverified, &key).is_some(), "{header}");
         let text = format!("{header}.{A_PAYLOAD}");
@@ -91,7 +94,7 @@ fn rfc_7515_a_5_and_a_1_are_no_tokens_for_us() {
         "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.{A_PAYLOAD}.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
     );
     for token in [unsecured, hmac] {
-        let denial = Unverified::parse(&token, &["jwt".into()]).unwrap_err();
+        let denial = Unverified::parse(&token, &["jwt".into()], &mut Vec::new()).unwrap_err();
         assert_eq!(denial.code(), "algorithm_not_allowed");
     }
 }
