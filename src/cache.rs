@@ -6,11 +6,12 @@
 //! arithmetic and instructions for neither. The least recently used make room when there are too
 //! many, or when they take too much.
 
+mod by_use;
+
 use crate::config::CacheLimits;
 use crate::time::Timestamp;
 use crate::token::verify::Authentic;
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{Hash, Hasher};
+use by_use::ByUse;
 use std::time::Duration;
 
 /// Most that all entries of one VM may take, by [`weight`]: several times what 4096 tokens of a usual
@@ -33,29 +34,15 @@ impl TokenDigest {
     }
 }
 
-/// A part of a digest is as good as all of it to find its place by.
-impl Hash for TokenDigest {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let first = self.0.first_chunk().copied().unwrap_or_default();
-        state.write_u64(u64::from_le_bytes(first));
-    }
-}
-
 /// The tokens of one VM.
 #[derive(Debug)]
 pub struct TokenCache {
     ttl: Duration,
     max_entries: usize,
     max_weight: usize,
-    entries: HashMap<TokenDigest, Entry>,
-    /// From the least recent use to the most recent.
-    by_use: BTreeMap<Use, TokenDigest>,
-    uses: Use,
+    entries: ByUse<Entry>,
     weight: usize,
 }
-
-/// Grows with every use of any entry.
-type Use = u64;
 
 #[derive(Debug)]
 struct Entry {
@@ -63,7 +50,6 @@ struct Entry {
     authentic: Authentic,
     expires: Timestamp,
     weight: usize,
-    used: Use,
 }
 
 /// A token found: the index of its issuer, and the proof.
@@ -75,9 +61,7 @@ impl TokenCache {
             ttl: limits.ttl,
             max_entries: limits.entries,
             max_weight: MAX_WEIGHT,
-            entries: HashMap::new(),
-            by_use: BTreeMap::new(),
-            uses: 0,
+            entries: ByUse::new(),
             weight: 0,
         }
     }
@@ -88,15 +72,11 @@ impl TokenCache {
     }
 
     pub fn find(&mut self, digest: &TokenDigest, now: Timestamp) -> Option<Hit> {
-        let entry = self.entries.get_mut(digest)?;
+        let entry = self.entries.find(digest)?;
         if now >= entry.expires {
             self.remove(digest);
             return None;
         }
-        self.by_use.remove(&entry.used);
-        self.uses += 1;
-        entry.used = self.uses;
-        self.by_use.insert(self.uses, *digest);
         Some((entry.issuer, entry.authentic.remembered()))
     }
 
@@ -114,46 +94,42 @@ impl TokenCache {
             return 0;
         }
         self.remove(&digest);
-        self.uses += 1;
+        let mut evicted = 0;
+        while (self.len() >= self.max_entries || self.weight + weight > self.max_weight)
+            && self.remove_oldest()
+        {
+            evicted += 1;
+        }
+        self.weight += weight;
         let entry = Entry {
             issuer,
             authentic: authentic.clone(),
             expires: now.plus(self.ttl),
             weight,
-            used: self.uses,
         };
-        self.by_use.insert(self.uses, digest);
         self.entries.insert(digest, entry);
-        self.weight += weight;
-        let mut evicted = 0;
-        while self.entries.len() > self.max_entries || self.weight > self.max_weight {
-            let Some(oldest) = self.oldest() else { break };
-            self.remove(&oldest);
-            evicted += 1;
-        }
         evicted
     }
 
     /// Forgets all tokens of an issuer: a key they were verified with may be gone.
     pub fn forget_issuer(&mut self, issuer: usize) {
-        let gone: Vec<TokenDigest> = self
-            .entries
-            .iter()
-            .filter(|(_, entry)| entry.issuer == issuer)
-            .map(|(digest, _)| *digest)
-            .collect();
-        for digest in gone {
-            self.remove(&digest);
-        }
+        let weight = &mut self.weight;
+        self.entries.retain(|entry| {
+            let stays = entry.issuer != issuer;
+            if !stays {
+                *weight = weight.saturating_sub(entry.weight);
+            }
+            stays
+        });
     }
 
     /// To be called now and then: drops entries that nobody has asked for since they expired. One
     /// that stands behind a younger one goes no later than that one.
     pub fn sweep(&mut self, now: Timestamp) {
-        while let Some(oldest) = self.oldest()
-            && self.entries.get(&oldest).is_none_or(|e| now >= e.expires)
+        while let Some(oldest) = self.entries.oldest()
+            && now >= oldest.expires
         {
-            self.remove(&oldest);
+            self.remove_oldest();
         }
     }
 
@@ -162,27 +138,30 @@ impl TokenCache {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
     }
 
-    fn oldest(&self) -> Option<TokenDigest> {
-        self.by_use.first_key_value().map(|(_, digest)| *digest)
+    /// False: there is none.
+    fn remove_oldest(&mut self) -> bool {
+        let removed = self.entries.remove_oldest();
+        self.lighten(removed)
     }
 
     fn remove(&mut self, digest: &TokenDigest) {
-        if let Some(entry) = self.entries.remove(digest) {
-            self.by_use.remove(&entry.used);
-            self.weight = self.weight.saturating_sub(entry.weight);
-        }
+        let removed = self.entries.remove(digest);
+        self.lighten(removed);
+    }
+
+    fn lighten(&mut self, removed: Option<Entry>) -> bool {
+        let weight = removed.as_ref().map_or(0, |entry| entry.weight);
+        self.weight = self.weight.saturating_sub(weight);
+        removed.is_some()
     }
 }
 
-/// What an entry takes with claims of that many bytes: its place in both maps, which are half empty
-/// at worst, comes on top.
+/// What an entry takes with claims of that many bytes.
 const fn weight(claims: usize) -> usize {
-    const PLACES: usize =
-        2 * (size_of::<TokenDigest>() * 2 + size_of::<Entry>() + size_of::<Use>());
-    claims.saturating_add(PLACES)
+    claims.saturating_add(ByUse::<Entry>::BYTES)
 }
 
 #[cfg(test)]
@@ -227,11 +206,15 @@ mod tests {
     }
 
     fn held(cache: &TokenCache) -> Vec<usize> {
-        let held = |n: &usize| cache.entries.contains_key(&digest(*n));
-        assert_eq!(cache.entries.len(), cache.by_use.len());
-        let weight: usize = cache.entries.values().map(|entry| entry.weight).sum();
-        assert_eq!(cache.weight, weight);
-        (0..100).filter(held).collect()
+        let entry = |n: &usize| cache.entries.peek(&digest(*n));
+        let held: Vec<usize> = (0..100).filter(|n| entry(n).is_some()).collect();
+        let weight: usize = held
+            .iter()
+            .filter_map(entry)
+            .map(|entry| entry.weight)
+            .sum();
+        assert_eq!((cache.entries.len(), cache.weight), (held.len(), weight));
+        held
     }
 
     #[test]
