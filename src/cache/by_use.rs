@@ -112,7 +112,9 @@ impl<V> ByUse<V> {
         self.link(place);
     }
 
-    /// `None`: no place is left; memory ends long before.
+    /// `None`: no place is left; memory ends long before. Mostly one is free: it stays out of the way.
+    #[cold]
+    #[inline(never)]
     fn push(&mut self, slot: Slot<V>) -> Option<Place> {
         let count = self.slots.len();
         let place = Place::try_from(count).ok().filter(|place| *place != NONE)?;

@@ -12,16 +12,14 @@ use std::borrow::Cow;
 
 /// Deepest nesting, the outermost value included: serde_json's.
 const MAX_DEPTH: u32 = 127;
-/// Up to so many members are compared each with each.
+/// What a member usually takes, in bytes.
+const USUAL: usize = 32;
+/// Up to so many members are compared with each other.
 const FEW: usize = 32;
 
 /// A value, known to be well-formed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Raw<'t> {
-    written: &'t str,
-    /// It is a text with escapes in it.
-    is_escaped: bool,
-}
+pub struct Raw<'t>(&'t str);
 
 impl<'t> Raw<'t> {
     /// `None`: it is not well-formed, names a member twice, or something follows.
@@ -32,53 +30,56 @@ impl<'t> Raw<'t> {
     }
 
     pub fn as_written(self) -> &'t str {
-        self.written
+        self.0
+    }
+
+    /// Whether it is that text.
+    pub fn is(self, text: &str) -> bool {
+        self.text().is_some_and(|own| own == text)
     }
 
     pub fn is_null(self) -> bool {
-        self.written == "null"
+        self.0 == "null"
     }
 
     pub fn is_false(self) -> bool {
-        self.written == "false"
+        self.0 == "false"
     }
 
     pub fn is_text(self) -> bool {
-        self.written.starts_with('"')
+        self.0.starts_with('"')
     }
 
     /// `None`: it is no text.
     pub fn text(self) -> Option<Cow<'t, str>> {
-        match self.is_escaped {
-            true => unescape(self.written).map(Cow::Owned),
-            false => {
-                let opened = self.written.strip_prefix('"')?;
-                opened.strip_suffix('"').map(Cow::Borrowed)
-            }
+        let quoted = self.0.strip_prefix('"')?.strip_suffix('"')?;
+        match quoted.as_bytes().contains(&b'\\') {
+            true => unescape(self.0).map(Cow::Owned),
+            false => Some(Cow::Borrowed(quoted)),
         }
     }
 
     /// `None`: it is no number.
     pub fn number(self) -> Option<f64> {
-        match self.written.parse::<u64>() {
+        match self.0.parse::<u64>() {
             Ok(integer) => Some(integer as f64),
-            Err(_) => self.written.parse().ok(),
+            Err(_) => self.0.parse().ok(),
         }
     }
 
     /// `None`: it is no array.
     pub fn items(self) -> Option<Items<'t>> {
-        let is_array = self.written.starts_with('[');
-        is_array.then(|| Items(Reader::of(self.written)))
+        let is_array = self.0.starts_with('[');
+        is_array.then(|| Items(Reader::of(self.0)))
     }
 
     /// `None`: it is no object.
     pub fn object(self) -> Option<Object<'t>> {
-        Object::read(self.written)
+        Object::read(self.0)
     }
 
     pub fn value(self) -> Option<Value> {
-        serde_json::from_str(self.written).ok()
+        serde_json::from_str(self.0).ok()
     }
 }
 
@@ -103,6 +104,8 @@ pub struct Object<'t>(Vec<Member<'t>>);
 
 #[derive(Clone, Debug)]
 struct Member<'t> {
+    /// Tells most names apart.
+    mark: u32,
     name: Cow<'t, str>,
     value: Raw<'t>,
 }
@@ -111,7 +114,7 @@ impl<'t> Object<'t> {
     /// `None`: it is no well-formed object, names a member twice, or something follows.
     pub fn read(text: &'t str) -> Option<Self> {
         let mut reader = Reader::of(text);
-        reader.members.reserve(FEW);
+        reader.members.reserve(text.len() / USUAL + 4);
         let is_object = reader.token()? == b'{' && reader.parts(b'}').is_some();
         let is_all = is_object && reader.token().is_none();
         (is_all && are_unique(&reader.members)).then_some(Self(reader.members))
@@ -130,12 +133,16 @@ impl<'t> Object<'t> {
     }
 }
 
-/// In a loop of its own: names are short, mostly of one length, and differ early.
 fn find<'m, 't>(members: &'m [Member<'t>], name: &str) -> Option<&'m Member<'t>> {
-    members.iter().find(|member| {
-        let (own, name) = (member.name.as_bytes(), name.as_bytes());
-        own.len() == name.len() && own.iter().zip(name).all(|(own, byte)| own == byte)
-    })
+    let mark = mark(name);
+    members
+        .iter()
+        .find(|member| member.mark == mark && member.name == name)
+}
+
+fn mark(name: &str) -> u32 {
+    name.bytes()
+        .fold(0, |mark: u32, byte| mark.wrapping_mul(31) ^ u32::from(byte))
 }
 
 fn are_unique(members: &[Member<'_>]) -> bool {
@@ -146,7 +153,8 @@ fn are_unique(members: &[Member<'_>]) -> bool {
     }
     let mut rest = members;
     while let [first, others @ ..] = rest {
-        if find(others, &first.name).is_some() {
+        let is_same = |other: &Member<'_>| other.mark == first.mark && other.name == first.name;
+        if others.iter().any(is_same) {
             return false;
         }
         rest = others;
@@ -155,8 +163,27 @@ fn are_unique(members: &[Member<'_>]) -> bool {
 }
 
 /// A text in its quotes. Escapes that mean no character are refused.
+#[cold]
+#[inline(never)]
 fn unescape(quoted: &str) -> Option<String> {
     serde_json::from_str(quoted).ok()
+}
+
+#[cold]
+#[inline(never)]
+fn is_number(bare: &str) -> bool {
+    serde_json::from_str::<Value>(bare).is_ok()
+}
+
+/// Whether eight bytes neither end a text, nor escape, nor control anything.
+fn is_plain(word: [u8; 8]) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    let word = u64::from_le_bytes(word);
+    // The highest bit of a byte that is less than `least`, or of one above such.
+    let below = |word: u64, least: u64| word.wrapping_sub(ONES * least) & !word;
+    let quote = below(word ^ (ONES * 0x22), 1);
+    let escape = below(word ^ (ONES * 0x5c), 1);
+    (below(word, 0x20) | quote | escape) & (ONES << 7) == 0
 }
 
 #[derive(Clone, Debug)]
@@ -197,25 +224,25 @@ impl<'t> Reader<'t> {
     fn value(&mut self) -> Option<Raw<'t>> {
         let first = self.token()?;
         let start = self.at - 1;
-        let mut is_escaped = false;
         match first {
-            b'"' => is_escaped = self.end_text(start)?,
+            b'"' => self.end_text(start)?,
             b'{' => self.nested(b'}')?,
             b'[' => self.nested(b']')?,
             _ => self.end_bare(start)?,
         }
-        let written = self.text.get(start..self.at)?;
-        Some(Raw {
-            written,
-            is_escaped,
-        })
+        self.text.get(start..self.at).map(Raw)
     }
 
-    /// Reads on to the end of a text; whether it holds escapes.
-    fn end_text(&mut self, start: usize) -> Option<bool> {
+    /// Reads on to the end of a text.
+    fn end_text(&mut self, start: usize) -> Option<()> {
         let mut is_escaped = false;
         loop {
-            let byte = self.peek()?;
+            let rest = self.text.as_bytes().get(self.at..)?;
+            if rest.first_chunk().is_some_and(|word| is_plain(*word)) {
+                self.at += 8;
+                continue;
+            }
+            let byte = *rest.first()?;
             self.at += 1;
             match byte {
                 b'"' => break,
@@ -230,7 +257,7 @@ impl<'t> Reader<'t> {
         if is_escaped {
             unescape(self.text.get(start..self.at)?)?;
         }
-        Some(is_escaped)
+        Some(())
     }
 
     /// Reads on to the end of a number or literal.
@@ -248,7 +275,7 @@ impl<'t> Reader<'t> {
         let bare = self.text.get(start..self.at)?;
         let is_short = matches!(bare.len(), 1..=18) && !bare.starts_with('0');
         let is_plain = is_integer && is_short || matches!(bare, "true" | "false" | "null");
-        (is_plain || serde_json::from_str::<Value>(bare).is_ok()).then_some(())
+        (is_plain || is_number(bare)).then_some(())
     }
 
     /// Reads on to the end of an object or array.
@@ -277,7 +304,8 @@ impl<'t> Reader<'t> {
                 b'}' => {
                     let name = self.name()?;
                     let value = self.value()?;
-                    self.members.push(Member { name, value });
+                    let mark = mark(&name);
+                    self.members.push(Member { mark, name, value });
                 }
                 _ => drop(self.value()?),
             }

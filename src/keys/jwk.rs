@@ -25,8 +25,8 @@ pub struct Key {
     pub spki: Vec<u8>,
     /// `alg`, where the set gives one: Entra's keys do not.
     pub algorithm: Option<Algorithm>,
-    /// Entra's member `issuer`: whose tokens this key may sign, with `{tenantid}` as a variable.
-    pub issuer: Option<String>,
+    /// Entra's member `issuer`: whose tokens this key may sign; what stands around `{tenantid}`.
+    pub issuer: Option<Vec<String>>,
     /// Entra's member `cloud_instance_name`.
     pub cloud: Option<String>,
 }
@@ -134,7 +134,10 @@ impl Key {
             spki: spki::of(&material),
             material,
             algorithm,
-            issuer: optional_text(jwk, "issuer")?.map(str::to_owned),
+            issuer: optional_text(jwk, "issuer")?.map(|issuer| {
+                let parts = issuer.split("{tenantid}");
+                parts.map(str::to_owned).collect()
+            }),
             cloud: optional_text(jwk, "cloud_instance_name")?.map(str::to_owned),
         })
     }

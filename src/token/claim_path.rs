@@ -47,7 +47,11 @@ impl ClaimPath {
 
     pub fn find<'t>(&self, claims: &Object<'t>) -> Option<Raw<'t>> {
         let (first, rest) = self.segments.split_first()?;
-        descend(claims.get(first)?, rest)
+        let member = claims.get(first)?;
+        match rest {
+            [] => Some(member),
+            _ => descend(member, rest),
+        }
     }
 
     /// The same, in claims that are kept.

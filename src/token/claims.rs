@@ -99,49 +99,68 @@ impl Claims {
     /// [`Denial::TokenMalformed`] when a claim has a form that nobody could read with certainty.
     pub fn read(issuer: &Issuer, all: &Object<'_>) -> Result<Self, Denial> {
         let names = &issuer.claims;
-        let scopes = read_scopes(issuer, all)?;
-        let client = read_client(issuer, all)?;
-        let object = text(names.object.find(all), "its object id is not a string")?
-            .filter(|object| !object.is_empty())
-            .ok_or(Denial::TokenMalformed("it names no subject"))?;
-        let subject = text(all.get("sub"), "its sub is not a string")?;
+        let mut forms = Forms::default();
+        let scopes = read_scopes(issuer, all, &mut forms);
+        let client = forms.text(client(issuer, all), "its client id is not a string");
+        let object = names.object.find(all);
+        let object = forms.text(object, "its object id is not a string");
+        if object.as_deref().is_none_or(str::is_empty) {
+            forms.refuse("it names no subject");
+        }
+        let subject = forms.text(all.get("sub"), "its sub is not a string");
+        let uti = forms.text(all.get("uti"), "its uti is not a string");
+        let is_for_us = read_audience(issuer, all, &mut forms);
+        let tenant = forms.text(names.tenant.find(all), "its tenant is not a string");
+        let roles = forms.texts(names.roles.find(all), "its roles are not strings");
+        let groups = read_groups(issuer, all, &mut forms);
+        let directory_roles = forms.texts(all.get("wids"), "its wids are not strings");
+        let identity = all.get("xms_mirid");
+        let managed_identity = forms.text(identity, "its xms_mirid is not a string");
+        let jti = forms.text(all.get("jti"), "its jti is not a string");
+        let session = forms.text(all.get("sid"), "its sid is not a string");
+        let expires = forms.time(all.get("exp"), "its exp is not a time");
+        if expires.is_none() {
+            forms.refuse("it has no exp");
+        }
+        let not_before = forms.time(all.get("nbf"), "its nbf is not a time");
+        let issued_at = forms.time(all.get("iat"), "its iat is not a time");
+        let others = ClaimSet::of(all, &issuer.kept);
+        let (Some(object), Some(expires), Some(others), None) =
+            (object, expires, others, forms.refused)
+        else {
+            let malformed = forms.refused.map(Denial::TokenMalformed);
+            return Err(malformed.unwrap_or(Denial::Internal("claims without end")));
+        };
         let kind = match &issuer.authority {
             Authority::Entra(_) => entra_kind(all, &scopes, &object, subject.as_deref()),
             Authority::Oidc { .. } => oidc_kind(subject.as_deref(), client.as_deref()),
         };
-        let uti = text(all.get("uti"), "its uti is not a string")?;
-        let mut is_for_us = false;
-        each_text(
-            all.get("aud"),
-            "its aud is not a string or an array of strings",
-            &mut |audience| is_for_us |= issuer.audiences.iter().any(|ours| ours == audience),
-        )?;
-        let tenant = text(names.tenant.find(all), "its tenant is not a string")?;
-        let mut claims = Self {
+        let grants_nothing = roles.is_empty() && scopes.is_empty();
+        let is_for_client = !grants_nothing && client.is_some();
+        let misfit = check(issuer, all, is_for_us, is_for_client)
+            .and_then(|()| check_client(issuer, client.as_deref()))
+            .err();
+        Ok(Self {
             issuer: issuer.name.clone(),
-            tenant: tenant.clone(),
+            step_up_at: read_step_up(issuer, all, kind, &tenant),
+            tenant,
             object,
             subject,
             client,
             kind,
-            roles: texts(names.roles.find(all), "its roles are not strings")?,
-            groups: read_groups(issuer, all)?,
+            roles,
+            groups,
             scopes,
-            directory_roles: texts(all.get("wids"), "its wids are not strings")?,
-            managed_identity: text(all.get("xms_mirid"), "its xms_mirid is not a string")?,
-            token_id: uti.or(text(all.get("jti"), "its jti is not a string")?),
-            session: text(all.get("sid"), "its sid is not a string")?,
-            step_up_at: read_step_up(issuer, all, kind, tenant),
-            expires: time(all, "exp", "its exp is not a time")?
-                .ok_or(Denial::TokenMalformed("it has no exp"))?,
-            not_before: time(all, "nbf", "its nbf is not a time")?,
-            issued_at: time(all, "iat", "its iat is not a time")?,
-            misfit: Some(Denial::Internal("claims that nobody has checked")),
-            others: ClaimSet::of(all, &issuer.kept)
-                .ok_or(Denial::Internal("claims without end"))?,
-        };
-        claims.misfit = claims.check(issuer, is_for_us, all).err();
-        Ok(claims)
+            directory_roles,
+            managed_identity,
+            token_id: uti.or(jti),
+            session,
+            expires,
+            not_before,
+            issued_at,
+            misfit,
+            others,
+        })
     }
 
     /// What they take in memory, in bytes, to a few per cent.
@@ -168,40 +187,33 @@ impl Claims {
             + lists.into_iter().map(list).sum::<usize>()
             + block(self.others.bytes())
     }
-
-    /// Whether these are the claims of an access token meant for us: kind of token, audience,
-    /// tenant, client.
-    ///
-    /// # Errors
-    /// The first rule that does not hold.
-    fn check(&self, issuer: &Issuer, is_for_us: bool, all: &Object<'_>) -> Result<(), Denial> {
-        if all.has("cnf") {
-            return Err(Denial::TokenBound);
-        }
-        self.refuse_id_token(all)?;
-        check_audience(issuer, is_for_us)?;
-        if let Authority::Entra(entra) = &issuer.authority {
-            check_tenant(entra, all)?;
-        }
-        check_client(issuer, self.client.as_deref())
-    }
-
-    /// An ID token tells a client who signed in; it is no access token (RFC 8725 §3.11).
-    fn refuse_id_token(&self, all: &Object<'_>) -> Result<(), Denial> {
-        let grants_nothing = self.roles.is_empty() && self.scopes.is_empty();
-        if all.has("nonce") && (grants_nothing || self.client.is_none()) {
-            return Err(Denial::TokenForAnotherApi("it is an ID token"));
-        }
-        Ok(())
-    }
 }
 
-fn check_audience(issuer: &Issuer, is_for_us: bool) -> Result<(), Denial> {
-    match is_for_us {
-        true => Ok(()),
-        false => Err(Denial::AudienceMismatch {
+/// Whether these are the claims of an access token meant for us: kind of token, audience, tenant.
+///
+/// # Errors
+/// The first rule that does not hold.
+fn check(
+    issuer: &Issuer,
+    all: &Object<'_>,
+    is_for_us: bool,
+    is_for_client: bool,
+) -> Result<(), Denial> {
+    if all.has("cnf") {
+        return Err(Denial::TokenBound);
+    }
+    // An ID token tells a client who signed in; it is no access token (RFC 8725 §3.11).
+    if !is_for_client && all.has("nonce") {
+        return Err(Denial::TokenForAnotherApi("it is an ID token"));
+    }
+    if !is_for_us {
+        return Err(Denial::AudienceMismatch {
             issuer: issuer.name.clone(),
-        }),
+        });
+    }
+    match &issuer.authority {
+        Authority::Entra(entra) => check_tenant(entra, all),
+        Authority::Oidc { .. } => Ok(()),
     }
 }
 
@@ -234,16 +246,12 @@ fn check_tenant(entra: &Entra, all: &Object<'_>) -> Result<(), Denial> {
     }
 }
 
-fn read_client(issuer: &Issuer, all: &Object<'_>) -> Result<Option<Arc<str>>, Denial> {
-    const OTHERWISE: &str = "its client id is not a string";
+fn client<'t>(issuer: &Issuer, all: &Object<'t>) -> Option<Raw<'t>> {
     match &issuer.claims.client {
-        Some(path) => text(path.find(all), OTHERWISE),
-        None => {
-            let first = ["azp", "appid", "client_id"]
-                .into_iter()
-                .find_map(|name| all.get(name));
-            text(first, OTHERWISE)
-        }
+        Some(path) => path.find(all),
+        None => ["azp", "appid", "client_id"]
+            .into_iter()
+            .find_map(|name| all.get(name)),
     }
 }
 
@@ -258,31 +266,42 @@ fn check_client(issuer: &Issuer, client: Option<&str>) -> Result<(), Denial> {
     }
 }
 
-fn read_scopes(issuer: &Issuer, all: &Object<'_>) -> Result<Vec<String>, Denial> {
+/// Whether one of its audiences is ours.
+fn read_audience(issuer: &Issuer, all: &Object<'_>, forms: &mut Forms) -> bool {
+    const OTHERWISE: &str = "its aud is not a string or an array of strings";
+    let mut is_for_us = false;
+    forms.each_text(all.get("aud"), OTHERWISE, &mut |audience| {
+        is_for_us |= issuer.audiences.iter().any(|ours| ours == audience);
+    });
+    is_for_us
+}
+
+fn read_scopes(issuer: &Issuer, all: &Object<'_>, forms: &mut Forms) -> Vec<String> {
     let value = match &issuer.claims.scope {
         Some(path) => path.find(all),
         None => all.get("scope").or_else(|| all.get("scp")),
     };
     let mut scopes = Vec::new();
-    each_text(value, "its scopes are not strings", &mut |text| {
+    forms.each_text(value, "its scopes are not strings", &mut |text| {
         // Entra writes "/" into some tokens that have none.
         let words = text.split_ascii_whitespace().filter(|word| *word != "/");
         // Of the size that is needed: they are kept.
         scopes.reserve_exact(words.clone().count());
-        scopes.extend(words.map(str::to_owned));
-    })?;
-    Ok(scopes)
+        words.for_each(|word| scopes.push(word.to_owned()));
+    });
+    scopes
 }
 
-fn read_groups(issuer: &Issuer, all: &Object<'_>) -> Result<Groups, Denial> {
-    let listed = texts(issuer.claims.groups.find(all), "its groups are not strings")?;
+fn read_groups(issuer: &Issuer, all: &Object<'_>, forms: &mut Forms) -> Groups {
+    let groups = issuer.claims.groups.find(all);
+    let listed = forms.texts(groups, "its groups are not strings");
     let pointed_at = all
         .get("_claim_names")
         .and_then(Raw::object)
         .is_some_and(|names| names.has("groups"));
     let has_groups = all.get("hasgroups").is_some_and(|has| !has.is_false());
     let overage = matches!(issuer.authority, Authority::Entra(_)) && (pointed_at || has_groups);
-    Ok(Groups { listed, overage })
+    Groups { listed, overage }
 }
 
 fn entra_kind(
@@ -291,9 +310,9 @@ fn entra_kind(
     object: &str,
     subject: Option<&str>,
 ) -> Option<Kind> {
-    match all.get("idtyp").map(Raw::text) {
-        Some(Some(kind)) if kind == "app" => Some(Kind::App),
-        Some(Some(kind)) if kind == "user" => Some(Kind::User),
+    match all.get("idtyp") {
+        Some(kind) if kind.is("app") => Some(Kind::App),
+        Some(kind) if kind.is("user") => Some(Kind::User),
         Some(_) => None,
         None if !scopes.is_empty() => Some(Kind::User),
         None if subject == Some(object) => Some(Kind::App),
@@ -315,7 +334,7 @@ fn read_step_up(
     issuer: &Issuer,
     all: &Object<'_>,
     kind: Option<Kind>,
-    tenant: Option<Arc<str>>,
+    tenant: &Option<Arc<str>>,
 ) -> Option<SignIn> {
     let Authority::Entra(entra) = &issuer.authority else {
         return None;
@@ -331,7 +350,7 @@ fn read_step_up(
     Some(SignIn {
         host: entra.cloud.login_host(),
         tenant: match tenant {
-            Some(tenant) if *tenant == *tid => tenant,
+            Some(tenant) if **tenant == *tid => tenant.clone(),
             _ => tid.into(),
         },
     })
@@ -348,66 +367,73 @@ const fn shared(bytes: usize) -> usize {
     block(bytes + 2 * size_of::<usize>())
 }
 
-fn text(value: Option<Raw<'_>>, otherwise: &'static str) -> Result<Option<Arc<str>>, Denial> {
-    match value {
-        Some(value) if !value.is_null() => match value.text() {
-            Some(text) => Ok(Some(Arc::from(&*text))),
-            None => Err(Denial::TokenMalformed(otherwise)),
-        },
-        _ => Ok(None),
+/// Reads claims, and remembers the first that has a form nobody could read with certainty. What it
+/// gives for such a one counts for nothing.
+#[derive(Default)]
+struct Forms {
+    refused: Option<&'static str>,
+}
+
+impl Forms {
+    fn refuse(&mut self, why: &'static str) {
+        self.refused = self.refused.or(Some(why));
     }
-}
 
-fn texts(value: Option<Raw<'_>>, otherwise: &'static str) -> Result<Vec<String>, Denial> {
-    // Of the size that is needed: they are kept.
-    let items = value.and_then(Raw::items).map_or(1, Iterator::count);
-    let mut texts = Vec::new();
-    each_text(value, otherwise, &mut |text| {
-        texts.reserve_exact(items - texts.len());
-        texts.push(text.to_owned());
-    })?;
-    Ok(texts)
-}
-
-/// A string counts as an array of one. Anything else than strings is refused, not skipped: a deny
-/// rule must not miss a role for its odd spelling.
-fn each_text(
-    value: Option<Raw<'_>>,
-    otherwise: &'static str,
-    take: &mut dyn FnMut(&str),
-) -> Result<(), Denial> {
-    let Some(value) = value.filter(|value| !value.is_null()) else {
-        return Ok(());
-    };
-    let mut one = |value: Raw<'_>| match value.text() {
-        Some(text) => {
-            take(&text);
-            Ok(())
+    fn text(&mut self, value: Option<Raw<'_>>, otherwise: &'static str) -> Option<Arc<str>> {
+        let value = value.filter(|value| !value.is_null())?;
+        let text = value.text();
+        if text.is_none() {
+            self.refuse(otherwise);
         }
-        None => Err(Denial::TokenMalformed(otherwise)),
-    };
-    match value.items() {
-        Some(mut items) => items.try_for_each(one),
-        None => one(value),
+        text.map(|text| Arc::from(&*text))
     }
-}
 
-/// A NumericDate (RFC 7519 §2): seconds, perhaps with a fraction.
-fn time(
-    all: &Object<'_>,
-    name: &str,
-    otherwise: &'static str,
-) -> Result<Option<Timestamp>, Denial> {
-    /// The year 9999.
-    const LATEST: f64 = 253_402_300_799.0;
-    match all.get(name) {
-        None => Ok(None),
-        Some(value) => match value.number() {
-            Some(secs) if (0.0..=LATEST).contains(&secs) => {
-                Ok(Some(Timestamp::from_millis((secs * 1000.0) as u64)))
+    fn texts(&mut self, value: Option<Raw<'_>>, otherwise: &'static str) -> Vec<String> {
+        let mut texts = Vec::new();
+        // Of the size that is needed: they are kept.
+        texts.reserve_exact(match value {
+            Some(value) => value.items().map_or(1, Iterator::count),
+            None => 0,
+        });
+        self.each_text(value, otherwise, &mut |text| texts.push(text.to_owned()));
+        texts
+    }
+
+    /// A string counts as an array of one. Anything else than strings is refused, not skipped: a deny
+    /// rule must not miss a role for its odd spelling.
+    fn each_text(
+        &mut self,
+        value: Option<Raw<'_>>,
+        otherwise: &'static str,
+        take: &mut dyn FnMut(&str),
+    ) {
+        let Some(value) = value.filter(|value| !value.is_null()) else {
+            return;
+        };
+        let mut items = value.items();
+        let mut next = match &mut items {
+            Some(items) => items.next(),
+            None => Some(value),
+        };
+        while let Some(item) = next {
+            match item.text() {
+                Some(text) => take(&text),
+                None => self.refuse(otherwise),
             }
-            _ => Err(Denial::TokenMalformed(otherwise)),
-        },
+            next = items.as_mut().and_then(Iterator::next);
+        }
+    }
+
+    /// A NumericDate (RFC 7519 §2): seconds, perhaps with a fraction.
+    fn time(&mut self, value: Option<Raw<'_>>, otherwise: &'static str) -> Option<Timestamp> {
+        /// The year 9999.
+        const LATEST: f64 = 253_402_300_799.0;
+        let secs = value?.number().unwrap_or(f64::NAN);
+        if (0.0..=LATEST).contains(&secs) {
+            return Some(Timestamp::from_millis((secs * 1000.0) as u64));
+        }
+        self.refuse(otherwise);
+        None
     }
 }
 

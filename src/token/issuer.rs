@@ -141,16 +141,13 @@ impl Entra {
     /// Reads an `iss` back into version and tenant, if it has one of this cloud's forms and an
     /// accepted version. The tenant need not be allowed.
     pub fn read_issuer<'a>(&self, iss: &'a str) -> Option<(Version, &'a str)> {
-        let rest = iss.strip_prefix("https://")?;
-        let (host, rest) = rest.split_once('/')?;
-        let (version, tenant) = if self.v2 && host == self.cloud.login_host() {
-            (Version::V2, rest.strip_suffix("/v2.0")?)
-        } else if self.v1 && host == self.cloud.sts_host() {
-            (Version::V1, rest.strip_suffix('/')?)
-        } else {
-            return None;
-        };
-        is_guid(tenant).then_some((version, tenant))
+        let accepted = [(Version::V2, self.v2), (Version::V1, self.v1)];
+        accepted.into_iter().find_map(|(version, is_accepted)| {
+            let [scheme, host, slash, _, end] = self.issuer_parts(version, "");
+            let rest = iss.strip_prefix(scheme)?.strip_prefix(host)?;
+            let tenant = rest.strip_prefix(slash)?.strip_suffix(end)?;
+            (is_accepted && is_guid(tenant)).then_some((version, tenant))
+        })
     }
 }
 

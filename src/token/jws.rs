@@ -87,10 +87,10 @@ fn segments(token: &str) -> Result<[&str; 3], Denial> {
     let Some((payload, signature)) = rest.split_once('.') else {
         return Err(malformed);
     };
-    match signature.bytes().filter(|byte| *byte == b'.').count() {
-        0 => Ok([header, payload, signature]),
-        2 => Err(Denial::TokenEncrypted),
-        _ => Err(malformed),
+    match signature.contains('.') {
+        false => Ok([header, payload, signature]),
+        true if signature.split('.').count() == 3 => Err(Denial::TokenEncrypted),
+        true => Err(malformed),
     }
 }
 

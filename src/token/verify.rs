@@ -164,11 +164,11 @@ fn may_sign(entra: &Entra, key: &Key, token: &Unverified<'_>) -> bool {
     {
         return false;
     }
-    let Some(template) = &key.issuer else {
+    let Some(around) = &key.issuer else {
         return true;
     };
     let tenant = &*token.text("tid").unwrap_or_default();
-    let signs_for = template.replace("{tenantid}", tenant);
+    let signs_for = around.join(tenant);
     let v2_form = |host: &&str| consists_of(&signs_for, ["https://", host, "/", tenant, "/v2.0"]);
     entra.is_issuer(&signs_for, Version::V1, tenant) || cloud.key_issuer_hosts().iter().any(v2_form)
 }

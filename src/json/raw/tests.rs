@@ -229,6 +229,25 @@ fn each_of_the_scalars_alone_and_in_its_place() {
 }
 
 #[test]
+fn each_byte_at_each_place_of_a_text() {
+    for length in 0..20 {
+        for at in 0..=length {
+            for odd in
+                (0..=0x7f_u8)
+                    .map(char::from)
+                    .chain(['\u{80}', 'é', '漢', '🦀', '\u{10ffff}'])
+            {
+                let (before, behind) = ("x".repeat(at), "~".repeat(length - at));
+                for odd in [odd.to_string(), format!("\\{odd}")] {
+                    let text = format!("[\"{before}{odd}{behind}\",\"\"]");
+                    compare(text.as_bytes()).unwrap();
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn as_deep_as_the_strict_reader_goes() {
     for depth in 120..=135 {
         for (open, close) in [("[", "]"), ("{\"a\":", "}"), ("[{\"a\":", "}]")] {
