@@ -22,6 +22,8 @@ use stage::Stage;
 use testbed::envoy::{Envoy, wasm_path};
 
 const USUAL_ROUNDS: usize = 15;
+/// One Envoy differs from the next by more than rounds do: by where its memory came to lie.
+const ROUNDS_OF_ONE: usize = 3;
 /// How long each row is sent requests at a fixed rate, in each round.
 const LATENCY_SPAN: Duration = Duration::from_secs(2);
 /// Rows whose latency is taken, and the row that tells their rate.
@@ -82,29 +84,38 @@ async fn run() -> Result<bool, Box<dyn Error>> {
             rows.extend(other.rows(&rows));
         }
     }
-    println!("    starting Envoy");
     listeners.retain(|listener| rows.iter().any(|row| row.listener == listener.name));
-    let envoy = stage.envoy(&listeners).await?;
-    println!("    checking that each row measures what it says");
-    for row in &rows {
-        let prepared = measure::prepare(&envoy, row).await;
-        prepared.map_err(|error| format!("{}: {error}", row.name))?;
-    }
-    let samples = sample(&envoy, &rows, rounds).await?;
-    if only.is_some() {
-        println!("{}", report::cpu_table(&rows, &samples));
-        return Ok(true);
-    }
     let mut results = Results {
         rounds,
-        samples,
+        samples: Samples::default(),
         latencies: BTreeMap::new(),
         memory: Memory::default(),
         machine: process::machine(),
         versions: versions()?,
     };
-    measure_latencies(&envoy, &rows, &mut results).await?;
-    drop(envoy);
+    let mut done = 0;
+    while done < rounds {
+        let count = ROUNDS_OF_ONE.min(rounds - done);
+        println!(
+            "    rounds {} to {} of {rounds}: starting Envoy",
+            done + 1,
+            done + count
+        );
+        let envoy = stage.envoy(&listeners).await?;
+        for row in &rows {
+            let prepared = measure::prepare(&envoy, row).await;
+            prepared.map_err(|error| format!("{}: {error}", row.name))?;
+        }
+        sample(&envoy, &rows, count, &mut results.samples).await?;
+        if only.is_none() {
+            measure_latencies(&envoy, &rows, count, &mut results).await?;
+        }
+        done += count;
+    }
+    if only.is_some() {
+        println!("{}", report::cpu_table(&rows, &results.samples));
+        return Ok(true);
+    }
     println!("    memory");
     results.memory = memory(&stage, &rows).await?;
     let file = stage::results();
@@ -114,10 +125,13 @@ async fn run() -> Result<bool, Box<dyn Error>> {
 }
 
 /// By row, a sample a round; every other round backwards, so that none always follows the same other.
-async fn sample(envoy: &Envoy, rows: &[Row], rounds: usize) -> Result<Samples, Box<dyn Error>> {
-    let mut samples = Samples::default();
+async fn sample(
+    envoy: &Envoy,
+    rows: &[Row],
+    rounds: usize,
+    samples: &mut Samples,
+) -> Result<(), Box<dyn Error>> {
     for round in 0..rounds {
-        println!("    CPU, round {} of {rounds}", round + 1);
         let mut order: Vec<&Row> = rows.iter().collect();
         if round % 2 == 1 {
             order.reverse();
@@ -127,22 +141,23 @@ async fn sample(envoy: &Envoy, rows: &[Row], rounds: usize) -> Result<Samples, B
             samples.0.entry(row.name).or_default().push(sample);
         }
     }
-    Ok(samples)
+    Ok(())
 }
 
 async fn measure_latencies(
     envoy: &Envoy,
     rows: &[Row],
+    rounds: usize,
     results: &mut Results,
 ) -> Result<(), Box<dyn Error>> {
-    for round in 0..results.rounds {
-        println!("    latency, round {} of {}", round + 1, results.rounds);
+    for _ in 0..rounds {
         for (name, paced_by) in LATENCIES {
             let rate = results.samples.rate(paced_by) / 2.0;
             let row = rows.iter().find(|row| row.name == name);
             let row = row.ok_or("no such row")?;
             let latency = measure::latency(envoy, row, rate, LATENCY_SPAN).await?;
-            let (_, samples) = results.latencies.entry(name).or_insert((rate, Vec::new()));
+            let (asked, samples) = results.latencies.entry(name).or_default();
+            *asked = rate;
             samples.push(latency);
         }
     }

@@ -11,7 +11,7 @@ use crate::{
 pub struct Results {
     pub rounds: usize,
     pub samples: Samples,
-    /// By row: the rate asked, and a sample a round.
+    /// By row: the rate asked last, and a sample a round.
     pub latencies: BTreeMap<&'static str, (f64, Vec<Latency>)>,
     pub memory: Memory,
     pub machine: String,

@@ -144,24 +144,31 @@ impl Stage {
             Filters::Empty => vec![empty(&ours)],
             Filters::Native { cached } => native::chain(&self.entra, *cached),
             Filters::Ours(changes) => {
-                let mut policy = changed(policy, changes);
-                if listener.record == Record::None {
-                    policy["audit"] = json!({"log": "off"});
-                }
+                let policy = recording(changed(policy, changes), listener.record);
                 vec![with_policy(ours, listener.name, policy)]
             }
             Filters::Other {
                 wasm,
                 policy: changes,
             } => {
-                let filter = with_policy(ours, listener.name, changed(policy, changes));
-                vec![with_wasm(filter, wasm)]
+                let policy = recording(changed(policy, changes), listener.record);
+                vec![with_wasm(with_policy(ours, listener.name, policy), wasm)]
             }
         };
         filters.push(router);
         manager["http_filters"] = json!(filters);
         node
     }
+}
+
+/// What only an access log shows is left only where there is one.
+fn recording(mut policy: Value, record: Record) -> Value {
+    policy["audit"] = match record {
+        Record::None => json!({"log": "off", "filter_state": false}),
+        Record::Line => json!({"filter_state": false}),
+        Record::Both => json!({}),
+    };
+    policy
 }
 
 /// The shipped filter with another policy. All share one VM per worker, as plugins of one `vm_id` do.

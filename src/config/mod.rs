@@ -186,6 +186,8 @@ pub struct AuditSettings {
     pub log: AuditLog,
     /// Further claims to record.
     pub claims: Vec<ClaimPath>,
+    /// Whether decisions are left in Envoy's filter state.
+    pub filter_state: bool,
     /// Where records are sent besides.
     pub export: Option<export::Settings>,
 }

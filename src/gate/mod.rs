@@ -79,7 +79,7 @@ pub enum Step {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ruling {
     pub step: Step,
-    /// Filter state: name and value. Empty while waiting.
+    /// Filter state: name and value. Empty while waiting, and where nobody wants it.
     pub marks: Vec<(&'static str, Arc<str>)>,
 }
 
@@ -361,7 +361,7 @@ impl Gate {
         self.notices.push(count(record));
         Ruling {
             step,
-            marks: marks(record),
+            marks: marks(record, self.config.audit.filter_state),
         }
     }
 }
@@ -372,17 +372,15 @@ fn count(record: &Record) -> Notice {
 }
 
 /// What Envoy's access log can show of a decision, as `%FILTER_STATE(wasm.<name>:PLAIN)%`.
-fn marks(record: &Record) -> Vec<(&'static str, Arc<str>)> {
+fn marks(record: &Record, are_wanted: bool) -> Vec<(&'static str, Arc<str>)> {
     let optional = |name, value: &Option<Arc<str>>| value.clone().map(|value| (name, value));
-    [
+    let marks = [
         Some(("entragate.code", record.code.into())),
         optional("entragate.rule", &record.rule),
         optional("entragate.oid", &record.caller.oid),
         optional("entragate.client", &record.caller.client),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    ];
+    marks.into_iter().flatten().filter(|_| are_wanted).collect()
 }
 
 /// The request's own id if it is fit to be repeated, else one of ours.

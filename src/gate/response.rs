@@ -374,10 +374,11 @@ impl Gate {
         record.fail(denial);
         let count = metrics::upstream(record.code, record.credential.as_deref());
         self.notices.push(Notice::Count(count.into()));
+        let mark = ("entragate.code", record.code.into());
         Returned {
             step: Return::Replace(reply(denial, &self.config.replies, asker)),
             remove: Vec::new(),
-            marks: vec![("entragate.code", record.code.into())],
+            marks: Vec::from_iter(self.config.audit.filter_state.then_some(mark)),
         }
     }
 }

@@ -238,24 +238,37 @@ async fn a_host_that_can_is_accepted_where_it_must() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_warm_permit_costs_few_host_calls() {
-    let calls = calls_of_a_warm_permit(json!(false)).await;
+    let calls = calls_of_a_warm_permit(json!({"usage": false})).await;
     assert!((8..=13).contains(&calls.len()), "{calls:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reading_the_usage_costs_few_more() {
-    let calls = calls_of_a_warm_permit(json!(true)).await;
+    let calls = calls_of_a_warm_permit(json!({})).await;
     assert!((10..=14).contains(&calls.len()), "{calls:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_filter_state_it_costs_four_less() {
+    let changes = json!({"usage": false, "audit": {"filter_state": false}});
+    let calls = calls_of_a_warm_permit(changes).await;
+    assert!((4..=9).contains(&calls.len()), "{calls:#?}");
+    assert!(
+        !calls.iter().any(|call| call.contains("set_property")),
+        "{calls:#?}"
+    );
 }
 
 /// The host calls of a permit from the cache, its audit record and what it moves in the metrics
 /// included: 12, and one more in eight, which asks for the time a second time.
-async fn calls_of_a_warm_permit(usage: Value) -> Vec<String> {
+async fn calls_of_a_warm_permit(changes: Value) -> Vec<String> {
     let gateway = Gateway::with(|config| {
         config.log_level("trace").change_policy(|policy| {
             policy["cache"] = json!({"ttl": "1h"});
             policy["forward"] = json!({});
-            policy["usage"] = usage;
+            for (name, value) in changes.as_object().into_iter().flatten() {
+                policy[name] = value.clone();
+            }
         })
     });
     let gateway = gateway.await;

@@ -38,6 +38,7 @@ pub(super) fn compile(
             Some(wire::Log::Off) => AuditLog::Off,
         },
         claims: claims?,
+        filter_state: audit.filter_state.unwrap_or(true),
         export: export?,
     })
 }

@@ -58,6 +58,7 @@ fn defaults_are_the_contract_s() {
         ("hf", Detail::Full)
     );
     assert_eq!(config.audit.log, AuditLog::All);
+    assert!(config.audit.filter_state);
     assert!(config.forward.identity_headers.is_empty() && config.forward.bill_to.is_none());
     assert!(config.policy.rules.is_empty() && config.policy.anonymous.is_empty());
     assert_eq!(config.digest.len(), 16);
@@ -150,7 +151,7 @@ fn the_rest() {
     set(
         &mut config,
         "/audit",
-        json!({"log": "denied", "claims": ["/a"]}),
+        json!({"log": "denied", "claims": ["/a"], "filter_state": false}),
     );
     set(
         &mut config,
@@ -212,8 +213,12 @@ fn the_rest() {
     );
     assert_eq!(config.forward.bill_to.as_deref(), Some("contoso"));
     assert_eq!(
-        (config.audit.log, config.audit.claims.len()),
-        (AuditLog::Denied, 1)
+        (
+            config.audit.log,
+            config.audit.claims.len(),
+            config.audit.filter_state
+        ),
+        (AuditLog::Denied, 1, false)
     );
     assert_eq!(config.replies.detail, Detail::Minimal);
     let values: Vec<&str> = config

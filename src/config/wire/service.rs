@@ -97,6 +97,8 @@ pub(in crate::config) struct Audit {
     /// Further claims to record.
     #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub claims: Vec<String>,
+    /// Whether Envoy's access log and tracer can show code, rule, object and client of a decision. Default: true.
+    pub filter_state: Option<bool>,
     /// Where records are sent besides.
     pub export: Option<Export>,
 }
@@ -104,6 +106,7 @@ pub(in crate::config) struct Audit {
 object!(Audit {
     log: optional,
     claims: optional,
+    filter_state: optional,
     export: optional,
 });
 
