@@ -64,6 +64,7 @@ pub fn listeners() -> Vec<Listener> {
         listener("ours-quiet", unchanged(), Record::None),
         listener("ours-shipped", unchanged(), Record::Both),
         listener("ours-few", Filters::Ours(few()), Record::Line),
+        listener("ours-few-shipped", Filters::Ours(few()), Record::Both),
         listener("ours-few-quiet", Filters::Ours(few()), Record::None),
         listener("ours-many", Filters::Ours(remembering(MANY)), Record::Line),
         listener("ours-10", Filters::Ours(rules_by_role(10)), Record::Line),
@@ -283,10 +284,17 @@ pub fn rows(entra: &Entra) -> Vec<Row> {
         ),
         row(
             "ours, warm, shipped",
-            "one token; audit line and access log, as `envoy.yaml` has it",
+            "one token; as `envoy.yaml` has it: usage, filter state, audit line and access log",
             "ours-shipped",
             &one,
             Check::Cache,
+        ),
+        row(
+            "ours, cold, shipped",
+            "every token new; as `envoy.yaml` has it",
+            "ours-few-shipped",
+            &many,
+            Check::Host,
         ),
         row(
             "ours, 10 roles",

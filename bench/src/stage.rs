@@ -161,13 +161,16 @@ impl Stage {
     }
 }
 
-/// What only an access log shows is left only where there is one.
+/// Beside the native chain, the filter does what that does: it reads no usage from responses, and leaves nothing for an
+/// access log where there is none. As shipped, it does both.
 fn recording(mut policy: Value, record: Record) -> Value {
-    policy["audit"] = match record {
-        Record::None => json!({"log": "off", "filter_state": false}),
-        Record::Line => json!({"filter_state": false}),
-        Record::Both => json!({}),
+    let log = match record {
+        Record::None => "off",
+        Record::Line => "all",
+        Record::Both => return policy,
     };
+    policy["audit"] = json!({"log": log, "filter_state": false});
+    policy["usage"] = json!(false);
     policy
 }
 
