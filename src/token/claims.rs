@@ -4,6 +4,9 @@
 //! (facts: "Microsoft identity platform access tokens", "Secure applications and APIs by validating
 //! claims") for Entra, RFC 9068's for others.
 
+mod forms;
+
+use self::forms::Forms;
 use super::claim_set::ClaimSet;
 use super::issuer::{Authority, Entra, Issuer, Version, is_guid};
 use crate::decision::Denial;
@@ -110,7 +113,7 @@ impl Claims {
         let subject = forms.text(all.get("sub"), "its sub is not a string");
         let uti = forms.text(all.get("uti"), "its uti is not a string");
         let is_for_us = read_audience(issuer, all, &mut forms);
-        let tenant = forms.text(names.tenant.find(all), "its tenant is not a string");
+        let tenant = read_tenant(issuer, all, &mut forms);
         let roles = forms.texts(names.roles.find(all), "its roles are not strings");
         let groups = read_groups(issuer, all, &mut forms);
         let directory_roles = forms.texts(all.get("wids"), "its wids are not strings");
@@ -276,6 +279,16 @@ fn read_audience(issuer: &Issuer, all: &Object<'_>, forms: &mut Forms) -> bool {
     is_for_us
 }
 
+/// The issuer's own text where it lists the tenant: claims are kept by the thousands.
+fn read_tenant(issuer: &Issuer, all: &Object<'_>, forms: &mut Forms) -> Option<Arc<str>> {
+    let tenant = issuer.claims.tenant.find(all);
+    let listed = match (&issuer.authority, tenant.and_then(Raw::text)) {
+        (Authority::Entra(entra), Some(tenant)) => entra.tenants.listed(&tenant).cloned(),
+        (Authority::Entra(_), None) | (Authority::Oidc { .. }, _) => None,
+    };
+    listed.or_else(|| forms.text(tenant, "its tenant is not a string"))
+}
+
 fn read_scopes(issuer: &Issuer, all: &Object<'_>, forms: &mut Forms) -> Vec<String> {
     let value = match &issuer.claims.scope {
         Some(path) => path.find(all),
@@ -365,76 +378,6 @@ const fn block(bytes: usize) -> usize {
 /// The same of a text that several may hold.
 const fn shared(bytes: usize) -> usize {
     block(bytes + 2 * size_of::<usize>())
-}
-
-/// Reads claims, and remembers the first that has a form nobody could read with certainty. What it
-/// gives for such a one counts for nothing.
-#[derive(Default)]
-struct Forms {
-    refused: Option<&'static str>,
-}
-
-impl Forms {
-    fn refuse(&mut self, why: &'static str) {
-        self.refused = self.refused.or(Some(why));
-    }
-
-    fn text(&mut self, value: Option<Raw<'_>>, otherwise: &'static str) -> Option<Arc<str>> {
-        let value = value.filter(|value| !value.is_null())?;
-        let text = value.text();
-        if text.is_none() {
-            self.refuse(otherwise);
-        }
-        text.map(|text| Arc::from(&*text))
-    }
-
-    fn texts(&mut self, value: Option<Raw<'_>>, otherwise: &'static str) -> Vec<String> {
-        let mut texts = Vec::new();
-        // Of the size that is needed: they are kept.
-        texts.reserve_exact(match value {
-            Some(value) => value.items().map_or(1, Iterator::count),
-            None => 0,
-        });
-        self.each_text(value, otherwise, &mut |text| texts.push(text.to_owned()));
-        texts
-    }
-
-    /// A string counts as an array of one. Anything else than strings is refused, not skipped: a deny
-    /// rule must not miss a role for its odd spelling.
-    fn each_text(
-        &mut self,
-        value: Option<Raw<'_>>,
-        otherwise: &'static str,
-        take: &mut dyn FnMut(&str),
-    ) {
-        let Some(value) = value.filter(|value| !value.is_null()) else {
-            return;
-        };
-        let mut items = value.items();
-        let mut next = match &mut items {
-            Some(items) => items.next(),
-            None => Some(value),
-        };
-        while let Some(item) = next {
-            match item.text() {
-                Some(text) => take(&text),
-                None => self.refuse(otherwise),
-            }
-            next = items.as_mut().and_then(Iterator::next);
-        }
-    }
-
-    /// A NumericDate (RFC 7519 §2): seconds, perhaps with a fraction.
-    fn time(&mut self, value: Option<Raw<'_>>, otherwise: &'static str) -> Option<Timestamp> {
-        /// The year 9999.
-        const LATEST: f64 = 253_402_300_799.0;
-        let secs = value?.number().unwrap_or(f64::NAN);
-        if (0.0..=LATEST).contains(&secs) {
-            return Some(Timestamp::from_millis((secs * 1000.0) as u64));
-        }
-        self.refuse(otherwise);
-        None
-    }
 }
 
 #[cfg(test)]

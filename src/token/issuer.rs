@@ -45,8 +45,8 @@ pub struct Entra {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tenants {
     Any,
-    /// Lower-case GUIDs.
-    Listed(Vec<String>),
+    /// Lower-case GUIDs; the claims of thousands of tokens share them.
+    Listed(Vec<Arc<str>>),
 }
 
 impl Tenants {
@@ -54,6 +54,14 @@ impl Tenants {
         match self {
             Self::Any => true,
             Self::Listed(tenants) => tenants.iter().any(|t| t.eq_ignore_ascii_case(tenant)),
+        }
+    }
+
+    /// The one that is written exactly so.
+    pub fn listed(&self, tenant: &str) -> Option<&Arc<str>> {
+        match self {
+            Self::Any => None,
+            Self::Listed(tenants) => tenants.iter().find(|listed| ***listed == *tenant),
         }
     }
 }

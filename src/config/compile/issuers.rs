@@ -10,6 +10,7 @@ use crate::token::algorithm::Algorithm;
 use crate::token::claim_path::ClaimPath;
 use crate::token::claim_set::Kept;
 use crate::token::issuer::{Authority, ClaimNames, Cloud, Entra, Issuer, Tenants, is_guid};
+use std::sync::Arc;
 
 const AT: &str = "issuers";
 const ENTRA_ALGORITHMS: [Algorithm; 1] = [Algorithm::Rs256];
@@ -152,7 +153,7 @@ fn tenants(wire: &[String], at: &str, findings: &mut Findings) -> Result<Tenants
         listed => each(listed, at, findings, |tenant, at, findings| {
             match tenant.as_str() {
                 "*" => Err(findings.add(at, Problem::WildcardNotAlone)),
-                tenant => guid(tenant, "tenant id", at, findings),
+                tenant => guid(tenant, "tenant id", at, findings).map(Arc::from),
             }
         })
         .map(Tenants::Listed),

@@ -58,10 +58,11 @@ fn shared_tenant(one: &Tenants, other: &Tenants) -> Option<String> {
     match (one, other) {
         (Tenants::Any, Tenants::Any) => Some("{tenant}".to_owned()),
         (Tenants::Any, Tenants::Listed(listed)) | (Tenants::Listed(listed), Tenants::Any) => {
-            listed.first().cloned()
+            listed.first().map(|tenant| tenant.to_string())
         }
         (Tenants::Listed(one), Tenants::Listed(_)) => {
-            one.iter().find(|tenant| other.allow(tenant)).cloned()
+            let tenant = one.iter().find(|tenant| other.allow(tenant));
+            tenant.map(|tenant| tenant.to_string())
         }
     }
 }

@@ -58,7 +58,7 @@ fn has_many_tenants(issuer: &Issuer) -> bool {
         Authority::Entra(entra) => match &entra.tenants {
             Tenants::Any => true,
             Tenants::Listed(tenants) => {
-                tenants.len() != 1 || tenants.iter().any(|tenant| tenant == PERSONAL_ACCOUNTS)
+                tenants.len() != 1 || tenants.iter().any(|tenant| **tenant == *PERSONAL_ACCOUNTS)
             }
         },
     }

@@ -37,6 +37,38 @@ pub(crate) fn anyone() -> Claims {
 }
 
 #[test]
+fn a_tenant_that_is_listed_is_no_text_of_its_own() {
+    use crate::config;
+    use testbed::persona::{AUDIENCE, TENANT};
+    let issuer = |tenant: &str| {
+        let config = serde_json::json!({
+            "issuers": [{"name": "contoso", "entra": {"tenants": [tenant]}, "audiences": [AUDIENCE],
+                         "jwks": {"cluster": "entra"}}],
+            "credentials": [{"name": "c", "value": "hf_x"}],
+            "rules": [{"name": "r", "match": {}, "require": {"role": "x"}, "credential": "c"}],
+        });
+        let config = config::load(config.to_string().as_bytes(), &|_| None).unwrap();
+        config.issuers[0].clone()
+    };
+    let read = |issuer: &Issuer, tid: &str| {
+        let claims = format!(r#"{{"oid": "a", "exp": 9, "tid": "{tid}"}}"#);
+        let claims = Claims::read(issuer, &Object::read(&claims).unwrap());
+        claims.unwrap().tenant.unwrap()
+    };
+    let contoso = issuer(TENANT);
+    let [one, other] = [(); 2].map(|()| read(&contoso, TENANT));
+    assert_eq!(&*one, TENANT);
+    assert!(Arc::ptr_eq(&one, &other));
+    // As it was written, for the record; and none that is not listed.
+    for tid in [TENANT.to_uppercase(), "elsewhere".to_owned()] {
+        assert_eq!(*read(&contoso, &tid), *tid);
+    }
+    let any = issuer("*");
+    let [one, other] = [(); 2].map(|()| read(&any, TENANT));
+    assert!(one == other && !Arc::ptr_eq(&one, &other));
+}
+
+#[test]
 fn each_part_counts_with_what_the_heap_adds_to_it() {
     // Twelve bytes a block; the two counters of a text that several may hold; a text's place in its list.
     const BLOCK: usize = 12;
