@@ -188,7 +188,7 @@ mod tests {
         let text = Token::of(Persona::Ada).build();
         let mut room = Vec::new();
         let token = Unverified::parse(&text, &["jwt".into()], &mut room).unwrap();
-        let key = Key::from_jwk(&keys::rsa().to_jwk()).unwrap();
+        let key = Key::from_jwk(&keys::rsa().to_jwk()).unwrap().into();
         authenticate(token, &config.issuers[0], &key, &JwtSimple).unwrap()
     }
 

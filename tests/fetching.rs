@@ -3,10 +3,12 @@
 mod support;
 
 use entragate::callout::{Answer, CalloutError};
+use entragate::keys::keyset::{KeySet, Lookup};
 use entragate::keys::ring::{Fetch, FetchError, Found, KeyRing, Progress, Stage};
 use entragate::time::Timestamp;
 use entragate::token::algorithm::Algorithm;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 use support::*;
 use testbed::keys;
@@ -96,6 +98,36 @@ fn an_answer_that_is_no_good_says_why() {
     assert_eq!(fetch.stage, Stage::Keys);
     let error = failed(answered(&mut ring, &fetch, ok(json!({"keys": []})), START));
     assert_eq!(error.to_string(), "the key set is empty");
+}
+
+/// Remembered tokens hold the keys they were verified with: those of every fetch would add up.
+#[test]
+fn a_key_that_stays_is_kept_once() {
+    let set = |keys: &[&keys::SigningKey]| {
+        let jwks: Vec<Value> = keys.iter().map(|key| key.to_jwk()).collect();
+        KeySet::from_jwks(&jwks).unwrap()
+    };
+    let found =
+        |set: &KeySet, key: &keys::SigningKey| match set.find(Some(key.kid()), Algorithm::Rs256) {
+            Lookup::Found(key) => key.clone(),
+            other => panic!("{other:?}"),
+        };
+    let (stays, goes) = (keys::rsa(), keys::other_rsa());
+    let older = set(&[&goes, &stays]);
+    let newer = set(&[&stays]).sharing_with(&older);
+    assert_eq!(newer.len(), 1);
+    assert!(Arc::ptr_eq(&found(&newer, &stays), &found(&older, &stays)));
+    assert!(!newer.holds(&found(&older, &goes)));
+    // And the ring sees to it.
+    let mut ring = realm();
+    let mut renew = |now| {
+        let fetch = ring.due(now).unwrap();
+        let fetch = next(answered(&mut ring, &fetch, good_document(), now));
+        answered(&mut ring, &fetch, good_keys(), now);
+        found(ring.usable(now).unwrap(), &stays)
+    };
+    let (first, second) = (renew(START), renew(START.plus(Duration::from_secs(3600))));
+    assert!(Arc::ptr_eq(&first, &second));
 }
 
 #[test]

@@ -243,7 +243,7 @@ impl World {
         self.streams.keys().nth(at).copied()
     }
 
-    fn check(&self, id: StreamId, ruling: &Ruling) {
+    fn check(&mut self, id: StreamId, ruling: &Ruling) {
         let permitted = matches!(ruling.step, Step::Forward(_));
         assert_eq!(
             self.gate.is_permitted(id),
@@ -283,6 +283,29 @@ impl World {
             authorization.map(|edit| edit.value.as_str()),
             Some("Bearer credential")
         );
+        self.check_anew();
+    }
+
+    /// However long a request waited or its body took: who is forwarded now would also be if they
+    /// came only now.
+    fn check_anew(&mut self) {
+        self.last_id += 1;
+        let authorization = format!("Bearer {}", *GENUINE);
+        let mut headers = Headers::from_iter([
+            (":method", "POST"),
+            (":path", "/plain"),
+            ("authorization", authorization.as_str()),
+        ]);
+        headers.is_all = true;
+        let (id, now) = (self.last_id, self.now);
+        let ruling = self
+            .gate
+            .begin(id, headers, Default::default(), now, &OnlyGenuine);
+        assert!(
+            matches!(ruling.step, Step::Forward(_)),
+            "forwarded on a key that is gone"
+        );
+        self.gate.finish(id, Some(200), now);
     }
 
     fn look_around(&mut self) {

@@ -105,7 +105,7 @@ pub fn token(data: &[u8]) {
         return;
     };
     let issuer = &ISSUERS.issuers[index];
-    let key = Key::from_jwk(&jwk("k")).expect("a good key");
+    let key = Key::from_jwk(&jwk("k")).expect("a good key").into();
     let names_issuer = parsed.text("iss").map(String::from);
     let names_us = match parsed.claims.get("aud").and_then(Raw::value) {
         Some(Value::Array(all)) => all.iter().any(|audience| audience == "a"),

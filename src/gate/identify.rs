@@ -13,6 +13,7 @@ use crate::token::bearer::Bearer;
 use crate::token::issuer::Issuer;
 use crate::token::jws::Unverified;
 use crate::token::verify::{Authentic, authenticate, pick_issuer};
+use std::sync::Arc;
 
 /// What a look at a token has led to.
 #[derive(Debug)]
@@ -50,6 +51,24 @@ impl Judge<'_> {
         ring.is_some_and(|ring| ring.is_usable(self.surroundings.now))
     }
 
+    /// Whether who was identified before has to wait for keys: they can go stale, or one be withdrawn,
+    /// while a request waits or its body comes.
+    pub(super) fn must_wait_for_keys(
+        &self,
+        index: usize,
+        authentic: &Authentic,
+    ) -> Result<bool, Denial> {
+        let (Some(issuer), Some(ring)) = (self.config.issuers.get(index), self.rings.get(index))
+        else {
+            return Err(Denial::Internal("an issuer without keys"));
+        };
+        match ring.usable(self.surroundings.now) {
+            Ok(keys) if keys.holds(&authentic.key) => Ok(false),
+            Ok(_) => Err(unknown(issuer)),
+            Err(lack) => wait_for_keys(ring, issuer, lack, self.patience).map(|()| true),
+        }
+    }
+
     fn examine(&mut self, bearer: Bearer<'_>) -> Result<Identified, Denial> {
         let mut room = Vec::new();
         let token = bearer.unverified(&self.config.token.types, &mut room)?;
@@ -78,7 +97,7 @@ impl Judge<'_> {
 }
 
 enum KeyLookup<'k> {
-    Found(&'k Key),
+    Found(&'k Arc<Key>),
     /// We hold keys, but not that one: a newer set may have it.
     Unknown,
     Lacking(KeysLack),
@@ -94,9 +113,7 @@ fn find_key<'k>(
         Found::Key(key) => Ok(KeyLookup::Found(key)),
         Found::Unknown => Ok(KeyLookup::Unknown),
         Found::Lacking(lack) => Ok(KeyLookup::Lacking(lack)),
-        Found::Ambiguous => Err(Denial::KeyUnknown {
-            issuer: issuer.name.clone(),
-        }),
+        Found::Ambiguous => Err(unknown(issuer)),
         Found::WrongAlgorithm => Err(Denial::AlgorithmNotAllowed {
             algorithm: excerpt(token.algorithm.name()),
         }),
@@ -124,16 +141,19 @@ fn wait_for_newer(
     now: Timestamp,
     patience: Patience,
 ) -> Result<Option<Fetch>, Denial> {
-    let unknown = || Denial::KeyUnknown {
-        issuer: issuer.name.clone(),
-    };
     match patience {
-        Patience::TimeIsUp => Err(unknown()),
+        Patience::TimeIsUp => Err(unknown(issuer)),
         Patience::RoomIsFull => Err(unavailable(issuer, KeysLack::TooManyWaiting)),
         Patience::Until(_) => match ring.demand(now) {
             (true, fetch) => Ok(fetch),
-            (false, _) => Err(unknown()),
+            (false, _) => Err(unknown(issuer)),
         },
+    }
+}
+
+fn unknown(issuer: &Issuer) -> Denial {
+    Denial::KeyUnknown {
+        issuer: issuer.name.clone(),
     }
 }
 

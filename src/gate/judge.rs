@@ -52,8 +52,8 @@ pub enum Judgement {
     Inspect(Option<Box<Signed>>),
 }
 
-/// A request whose token's signature holds. Whether the token may still be used is asked again when
-/// the decision is made: a body can take its time.
+/// A request whose token's signature holds. Whether the token and the key it was verified with may
+/// still be used is asked again when the decision is made: a body can take its time.
 #[derive(Debug)]
 pub struct Signed {
     pub request: Request,
@@ -112,7 +112,7 @@ impl Judge<'_> {
         if signed.request.model == Model::Unread {
             signed.request.model = self.body.model();
         }
-        self.conclude(signed).unwrap_or_else(Judgement::Deny)
+        self.conclude_later(signed).unwrap_or_else(Judgement::Deny)
     }
 
     fn look(&mut self, headers: &Headers) -> Result<Judgement, Denial> {
@@ -157,7 +157,7 @@ impl Judge<'_> {
             }
         };
         self.count(metrics::verified_by(authentic.checked_by));
-        self.record.kid = authentic.kid.clone();
+        self.record.kid = authentic.key.kid.clone();
         self.record.verified_by = Some(authentic.checked_by.name());
         self.record.caller = Caller::of(authentic.claims(), &self.config.audit.claims);
         self.conclude(Signed {
@@ -165,6 +165,18 @@ impl Judge<'_> {
             issuer,
             authentic,
         })
+    }
+
+    /// Decides for a request whose token was verified a while ago.
+    fn conclude_later(&mut self, signed: Signed) -> Result<Judgement, Denial> {
+        self.record.note_model(&signed.request.model);
+        match self.must_wait_for_keys(signed.issuer, &signed.authentic)? {
+            true => Ok(Judgement::Wait {
+                awaited: Awaited::Keys(signed.issuer),
+                signed: Some(Box::new(signed)),
+            }),
+            false => self.conclude(signed),
+        }
     }
 
     /// Decides once all that the decision needs is there.

@@ -18,7 +18,7 @@ const MAX_KID_BYTES: usize = 256;
 /// A public key for signatures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// What remembers tokens shares it.
+    /// Audit records share it.
     pub kid: Option<Arc<str>>,
     pub material: Material,
     /// The same key as a SubjectPublicKeyInfo in DER, as hosts want it: made once, here.

@@ -5,6 +5,7 @@ use crate::json;
 use crate::token::algorithm::Algorithm;
 use serde_json::Value;
 use std::fmt;
+use std::sync::Arc;
 
 /// Entra's `common` set holds about ten keys; a hundred leaves room for any honest issuer.
 pub const MAX_KEYS: usize = 100;
@@ -14,7 +15,8 @@ pub const MAX_BYTES: usize = 512 * 1024;
 /// The usable keys of one issuer, at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeySet {
-    keys: Vec<Key>,
+    /// What remembers tokens shares the key of each.
+    keys: Vec<Arc<Key>>,
 }
 
 /// Why a text is no key set for us.
@@ -63,7 +65,7 @@ impl fmt::Display for KeySetError {
 /// What a token's `kid` leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lookup<'a> {
-    Found(&'a Key),
+    Found(&'a Arc<Key>),
     /// No key of that id (or, without an id, none for the algorithm).
     Unknown,
     /// The key is there but does not serve the algorithm.
@@ -100,7 +102,7 @@ impl KeySet {
         let mut keys = Vec::new();
         for jwk in jwks {
             match Key::from_jwk(jwk) {
-                Ok(key) => keys.push(key),
+                Ok(key) => keys.push(Arc::new(key)),
                 Err(reason) => first = first.or(Some(reason)),
             }
         }
@@ -132,7 +134,22 @@ impl KeySet {
     /// Whether every key of this set stands unchanged in the other: else what was verified with
     /// this set must be forgotten.
     pub fn is_kept_by(&self, newer: &Self) -> bool {
-        self.keys.iter().all(|key| newer.keys.contains(key))
+        self.keys.iter().all(|key| newer.holds(key))
+    }
+
+    /// Whether that key stands in this set, unchanged.
+    pub fn holds(&self, key: &Arc<Key>) -> bool {
+        self.keys.contains(key)
+    }
+
+    /// The same set; what stands unchanged in the older one is kept only once.
+    pub fn sharing_with(mut self, older: &Self) -> Self {
+        for key in &mut self.keys {
+            if let Some(same) = older.keys.iter().find(|older| *older == key) {
+                *key = same.clone();
+            }
+        }
+        self
     }
 
     pub fn len(&self) -> usize {

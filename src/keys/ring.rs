@@ -11,6 +11,7 @@ use crate::json;
 use crate::time::Timestamp;
 use crate::token::algorithm::Algorithm;
 use std::fmt;
+use std::sync::Arc;
 
 /// One issuer's keys and where they come from.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ pub enum Stage {
 /// What a token's key reference leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found<'a> {
-    Key(&'a Key),
+    Key(&'a Arc<Key>),
     /// No such key; a newer set may have it.
     Unknown,
     /// The key is there but must not be used with the token's algorithm.
@@ -111,25 +112,30 @@ impl KeyRing {
     }
 
     pub fn find(&self, kid: Option<&str>, algorithm: Algorithm, now: Timestamp) -> Found<'_> {
-        let freshness = self.refresh.as_ref().map(|refresh| refresh.freshness(now));
-        match (freshness, &self.keys) {
-            (Some(Freshness::Stale { .. }), _) => Found::Lacking(KeysLack::Stale),
-            (Some(Freshness::Never), _) | (_, None) => Found::Lacking(KeysLack::NeverFetched),
-            (Some(Freshness::Usable { .. }) | None, Some(keys)) => {
-                match keys.find(kid, algorithm) {
-                    Lookup::Found(key) => Found::Key(key),
-                    Lookup::Unknown => Found::Unknown,
-                    Lookup::WrongAlgorithm => Found::WrongAlgorithm,
-                    Lookup::Ambiguous => Found::Ambiguous,
-                }
-            }
+        match self.usable(now).map(|keys| keys.find(kid, algorithm)) {
+            Ok(Lookup::Found(key)) => Found::Key(key),
+            Ok(Lookup::Unknown) => Found::Unknown,
+            Ok(Lookup::WrongAlgorithm) => Found::WrongAlgorithm,
+            Ok(Lookup::Ambiguous) => Found::Ambiguous,
+            Err(lack) => Found::Lacking(lack),
         }
     }
 
-    /// Whether the keys we hold may still be used.
+    /// The keys we hold, while they may be used.
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub fn usable(&self, now: Timestamp) -> Result<&KeySet, KeysLack> {
+        let freshness = self.refresh.as_ref().map(|refresh| refresh.freshness(now));
+        match (freshness, &self.keys) {
+            (Some(Freshness::Stale { .. }), _) => Err(KeysLack::Stale),
+            (Some(Freshness::Never), _) | (_, None) => Err(KeysLack::NeverFetched),
+            (Some(Freshness::Usable { .. }) | None, Some(keys)) => Ok(keys),
+        }
+    }
+
     pub fn is_usable(&self, now: Timestamp) -> bool {
-        let fresh = |refresh: &Refresh| matches!(refresh.freshness(now), Freshness::Usable { .. });
-        self.keys.is_some() && self.refresh.as_ref().is_none_or(fresh)
+        self.usable(now).is_ok()
     }
 
     /// When they were last fetched well; never, where they stand in the configuration.
@@ -235,7 +241,10 @@ impl KeyRing {
             Ok(Read::Keys(new)) if refresh.succeeded(attempt, now) => {
                 let keys = new.len();
                 let dropped = self.keys.as_ref().is_some_and(|old| !old.is_kept_by(&new));
-                self.keys = Some(new);
+                self.keys = Some(match &self.keys {
+                    Some(old) => new.sharing_with(old),
+                    None => new,
+                });
                 Progress::Renewed { keys, dropped }
             }
             Err(error) if refresh.failed(attempt, now) => Progress::Failed(error),

@@ -32,7 +32,8 @@ impl<T> Deref for Verified<T> {
 #[derive(Clone, Debug)]
 pub struct Authentic {
     claims: Arc<Claims>,
-    pub kid: Option<Arc<str>>,
+    /// The key it was verified with.
+    pub key: Arc<Key>,
     pub checked_by: CheckedBy,
 }
 
@@ -77,7 +78,7 @@ pub fn pick_issuer(token: &Unverified<'_>, issuers: &[Issuer]) -> Result<usize, 
 pub fn authenticate(
     token: Unverified<'_>,
     issuer: &Issuer,
-    key: &Key,
+    key: &Arc<Key>,
     signatures: &dyn SignatureCheck,
 ) -> Result<Authentic, Denial> {
     if let Authority::Entra(entra) = &issuer.authority
@@ -93,7 +94,7 @@ pub fn authenticate(
         .ok_or(Denial::SignatureInvalid)?;
     Ok(Authentic {
         claims: Arc::new(claims),
-        kid: token.kid.and(key.kid.clone()),
+        key: key.clone(),
         checked_by,
     })
 }

@@ -76,6 +76,74 @@ fn a_token_that_expires_while_its_body_comes_is_refused() {
     assert_eq!(code_of(&ruling.unwrap()), "token_expired");
 }
 
+/// A caller whose token was verified before the first half of the body, with the second half to come.
+fn halfway(bench: &mut Bench, llama: &str) -> StreamId {
+    let (id, ruling) = sent("/v1/x", llama).begin(bench);
+    assert_eq!(ruling.step, Step::Inspect);
+    let first = &llama.as_bytes()[..20];
+    let ruling = bench
+        .gate
+        .body(id, Some(first), false, bench.now, &JwtSimple);
+    assert_eq!(ruling, None);
+    id
+}
+
+fn by_model_with_keys_of_ten_minutes() -> Value {
+    let mut settings = by_model();
+    settings["issuers"][0]["jwks"] =
+        json!({"cluster": "entra", "refresh": "1m", "max_stale": "10m"});
+    settings
+}
+
+#[test]
+fn keys_that_go_stale_while_a_body_comes_vouch_for_nobody() {
+    let llama = body("meta/llama");
+    let rest = &llama.as_bytes()[20..];
+    let renewed: [(&[&keys::SigningKey], &str); 3] = [
+        (&[&keys::rsa()], "permitted"),
+        (&[&keys::other_rsa(), &keys::rsa()], "permitted"),
+        (&[&keys::other_rsa()], "key_unknown"),
+    ];
+    for (published, code) in renewed {
+        // From memory and freshly verified.
+        for times in [1, 2] {
+            let mut bench = Bench::warm(&by_model_with_keys_of_ten_minutes());
+            let mut id = 0;
+            (0..times).for_each(|_| id = halfway(&mut bench, &llama));
+            bench.advance(601);
+            let ruling = feed(&mut bench, id, rest, 9).expect("the body is there");
+            assert_eq!(ruling.step, Step::Wait, "new keys are on their way");
+            bench.answer(jwks(published));
+            assert_eq!(bench.resume_woken(), [(id, code.to_owned())]);
+        }
+    }
+    // None come.
+    let mut bench = Bench::warm(&by_model_with_keys_of_ten_minutes());
+    let id = halfway(&mut bench, &llama);
+    bench.advance(601);
+    feed(&mut bench, id, rest, 9).expect("the body is there");
+    bench.advance(3);
+    assert_eq!(bench.resume_woken(), [(id, "keys_unavailable".to_owned())]);
+}
+
+#[test]
+fn a_key_that_is_withdrawn_while_a_body_comes_vouches_for_nobody() {
+    let llama = body("meta/llama");
+    let rest = &llama.as_bytes()[20..];
+    let renewed: [(&[&keys::SigningKey], &str); 2] = [
+        (&[&keys::other_rsa(), &keys::rsa()], "permitted"),
+        (&[&keys::other_rsa()], "key_unknown"),
+    ];
+    for (published, code) in renewed {
+        let mut bench = Bench::warm(&by_model_with_keys_of_ten_minutes());
+        let id = halfway(&mut bench, &llama);
+        bench.advance(61);
+        bench.answer(jwks(published));
+        let ruling = feed(&mut bench, id, rest, 9).expect("the body is there");
+        assert_eq!(code_of(&ruling), code);
+    }
+}
+
 #[test]
 fn a_host_that_keeps_the_body_back_is_found_out() {
     let mut bench = Bench::warm(&by_model());
