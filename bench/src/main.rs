@@ -76,8 +76,13 @@ async fn run() -> Result<bool, Box<dyn Error>> {
         return Ok(true);
     }
     let mut listeners = rows::listeners();
+    let latencies = matches!(only.as_deref(), None | Some("latency"));
     if let Some(names) = &only {
-        rows.retain(|row| names.split(';').any(|name| name == row.name));
+        let is_named = |row: &Row| match latencies {
+            true => LATENCIES.iter().any(|(name, _)| *name == row.name),
+            false => names.split(';').any(|name| name == row.name),
+        };
+        rows.retain(is_named);
         for wasm in names.split(';').filter(|name| name.ends_with(".wasm")) {
             let other = Other::new(wasm);
             listeners.extend(other.listeners());
@@ -107,13 +112,16 @@ async fn run() -> Result<bool, Box<dyn Error>> {
             prepared.map_err(|error| format!("{}: {error}", row.name))?;
         }
         sample(&envoy, &rows, count, &mut results.samples).await?;
-        if only.is_none() {
+        if latencies {
             measure_latencies(&envoy, &rows, count, &mut results).await?;
         }
         done += count;
     }
     if only.is_some() {
-        println!("{}", report::cpu_table(&rows, &results.samples));
+        match latencies {
+            true => println!("{}", results.latency_table()),
+            false => println!("{}", report::cpu_table(&rows, &results.samples)),
+        }
         return Ok(true);
     }
     println!("    memory");
@@ -150,8 +158,12 @@ async fn measure_latencies(
     rounds: usize,
     results: &mut Results,
 ) -> Result<(), Box<dyn Error>> {
-    for _ in 0..rounds {
-        for (name, paced_by) in LATENCIES {
+    for round in 0..rounds {
+        let mut order = LATENCIES;
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        for (name, paced_by) in order {
             let rate = results.samples.rate(paced_by) / 2.0;
             let row = rows.iter().find(|row| row.name == name);
             let row = row.ok_or("no such row")?;

@@ -114,6 +114,29 @@ impl Results {
         median(pairs.map(|(own, other)| own.p99 / other.p99))
     }
 
+    /// Rates, medians and tails; and the tails beside those of the native chain.
+    pub fn latency_table(&self) -> String {
+        let mut text =
+            String::from("| Row | requests/s | p50, µs | p99, µs |\n|---|---|---|---|\n");
+        for (row, (rate, samples)) in &self.latencies {
+            let middle = median(samples.iter().map(|sample| sample.median));
+            let p99 = median(samples.iter().map(|sample| sample.p99));
+            let _ = writeln!(text, "| {row} | {rate:.0} | {middle:.0} | {p99:.0} |");
+        }
+        let _ = writeln!(text, "\n| p99 | Measured |\n|---|---|");
+        for (row, to) in [
+            ("ours, cold", "native, cold"),
+            ("ours, warm", "native, warm"),
+        ] {
+            let _ = writeln!(
+                text,
+                "| *{row}* / *{to}* | {:.2} |",
+                self.p99_ratio(row, to)
+            );
+        }
+        text
+    }
+
     pub fn requirements(&self) -> Vec<Requirement> {
         let cpu = |row: &str, to: &str, limit| Requirement {
             about: format!("CPU: *{row}* / *{to}*"),
@@ -168,16 +191,8 @@ impl Results {
             }
         }
         let _ = writeln!(text, "\n## CPU\n\n{}", cpu_table(rows, &self.samples));
-        let _ = writeln!(
-            text,
-            "## Latency\n\n| Row | requests/s | p50, µs | p99, µs |\n|---|---|---|---|"
-        );
-        for (row, (rate, samples)) in &self.latencies {
-            let middle = median(samples.iter().map(|sample| sample.median));
-            let p99 = median(samples.iter().map(|sample| sample.p99));
-            let _ = writeln!(text, "| {row} | {rate:.0} | {middle:.0} | {p99:.0} |");
-        }
-        let _ = writeln!(text, "\n## Memory\n\n{}", memory_table(&self.memory));
+        let _ = writeln!(text, "## Latency\n\n{}", self.latency_table());
+        let _ = writeln!(text, "## Memory\n\n{}", memory_table(&self.memory));
         text
     }
 }
