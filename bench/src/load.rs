@@ -104,7 +104,7 @@ pub fn each_on(to: SocketAddr, requests: &Requests, connections: usize) -> io::R
     Ok(())
 }
 
-/// Sends `rate` requests a second for that long. Returns every request's latency, sorted.
+/// Sends `rate` requests a second for that long. Returns every request's latency.
 pub fn at_rate(
     to: SocketAddr,
     requests: &Requests,
@@ -129,9 +129,7 @@ pub fn at_rate(
             Ok(latencies)
         },
     )?;
-    let mut latencies: Vec<Duration> = latencies.into_iter().flatten().collect();
-    latencies.sort_unstable();
-    Ok(latencies)
+    Ok(latencies.into_iter().flatten().collect())
 }
 
 /// Does the same on each connection at once; its index comes along.

@@ -15,7 +15,7 @@ mod upstream;
 
 use std::{collections::BTreeMap, env, error::Error, fs, process::ExitCode, time::Duration};
 
-use measure::Memory;
+use measure::{Latency, Memory};
 use report::{Results, Samples};
 use rows::{Other, Row};
 use stage::Stage;
@@ -24,8 +24,10 @@ use testbed::envoy::{Envoy, wasm_path};
 const USUAL_ROUNDS: usize = 15;
 /// One Envoy differs from the next by more than rounds do: by where its memory came to lie.
 const ROUNDS_OF_ONE: usize = 3;
-/// How long each row is sent requests at a fixed rate, in each round.
-const LATENCY_SPAN: Duration = Duration::from_secs(2);
+/// How long each row is sent requests at a fixed rate, in each round: in short turns, since what holds requests up
+/// on a machine comes for seconds and then is gone, and is to meet all rows alike.
+const LATENCY_SPAN: Duration = Duration::from_millis(500);
+const LATENCY_TURNS: usize = 6;
 /// Rows whose latency is taken, and the row that tells their rate.
 const LATENCIES: [(&str, &str); 6] = [
     ("none", "native, warm"),
@@ -158,19 +160,25 @@ async fn measure_latencies(
     rounds: usize,
     results: &mut Results,
 ) -> Result<(), Box<dyn Error>> {
-    for round in 0..rounds {
-        let mut order = LATENCIES;
-        if round % 2 == 1 {
-            order.reverse();
+    for _ in 0..rounds {
+        let mut round: BTreeMap<&str, Vec<Duration>> = BTreeMap::new();
+        for turn in 0..LATENCY_TURNS {
+            let mut order = LATENCIES;
+            if turn % 2 == 1 {
+                order.reverse();
+            }
+            for (name, paced_by) in order {
+                let rate = results.samples.rate(paced_by) / 2.0;
+                let row = rows.iter().find(|row| row.name == name);
+                let row = row.ok_or("no such row")?;
+                let latencies = measure::latencies(envoy, row, rate, LATENCY_SPAN).await?;
+                round.entry(name).or_default().extend(latencies);
+                results.latencies.entry(name).or_default().0 = rate;
+            }
         }
-        for (name, paced_by) in order {
-            let rate = results.samples.rate(paced_by) / 2.0;
-            let row = rows.iter().find(|row| row.name == name);
-            let row = row.ok_or("no such row")?;
-            let latency = measure::latency(envoy, row, rate, LATENCY_SPAN).await?;
-            let (asked, samples) = results.latencies.entry(name).or_default();
-            *asked = rate;
-            samples.push(latency);
+        for (name, latencies) in round {
+            let (_, samples) = results.latencies.entry(name).or_default();
+            samples.push(Latency::of(latencies));
         }
     }
     Ok(())

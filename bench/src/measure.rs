@@ -73,20 +73,31 @@ pub async fn sample(envoy: &Envoy, row: &Row) -> Outcome<Sample> {
     })
 }
 
-pub async fn latency(envoy: &Envoy, row: &Row, rate: f64, span: Duration) -> Outcome<Latency> {
+/// How long each request took, at that many a second for that long.
+pub async fn latencies(
+    envoy: &Envoy,
+    row: &Row,
+    rate: f64,
+    span: Duration,
+) -> Outcome<Vec<Duration>> {
     let to = address(envoy, row.listener)?;
     load::at_rate(to, &row.requests, rate, span / 8)?;
-    let latencies = load::at_rate(to, &row.requests, rate, span)?;
-    let at = |part: f64| {
-        let index = (latencies.len() as f64 * part) as usize;
-        latencies
-            .get(index.min(latencies.len() - 1))
-            .map_or(0.0, |latency| latency.as_secs_f64() * 1e6)
-    };
-    Ok(Latency {
-        median: at(0.5),
-        p99: at(0.99),
-    })
+    Ok(load::at_rate(to, &row.requests, rate, span)?)
+}
+
+impl Latency {
+    pub fn of(mut latencies: Vec<Duration>) -> Latency {
+        latencies.sort_unstable();
+        let at = |part: f64| {
+            let index = (latencies.len() as f64 * part) as usize;
+            let latency = latencies.get(index).or(latencies.last());
+            latency.map_or(0.0, |latency| latency.as_secs_f64() * 1e6)
+        };
+        Latency {
+            median: at(0.5),
+            p99: at(0.99),
+        }
+    }
 }
 
 /// Resident memory of an Envoy after it has seen requests on each worker, in bytes.
