@@ -2,6 +2,7 @@
 
 mod fuel;
 mod http;
+mod latency;
 mod load;
 mod measure;
 mod native;
@@ -13,9 +14,10 @@ mod stage;
 mod tokens;
 mod upstream;
 
-use std::{collections::BTreeMap, env, error::Error, fs, process::ExitCode, time::Duration};
+use std::{env, error::Error, fs, process::ExitCode};
 
-use measure::{Latency, Memory};
+use latency::Latencies;
+use measure::Memory;
 use report::{Results, Samples};
 use rows::{Other, Row};
 use stage::Stage;
@@ -24,19 +26,6 @@ use testbed::envoy::{Envoy, wasm_path};
 const USUAL_ROUNDS: usize = 15;
 /// One Envoy differs from the next by more than rounds do: by where its memory came to lie.
 const ROUNDS_OF_ONE: usize = 3;
-/// How long each row is sent requests at a fixed rate, in each round: in short turns, since what holds requests up
-/// on a machine comes for seconds and then is gone, and is to meet all rows alike.
-const LATENCY_SPAN: Duration = Duration::from_millis(500);
-const LATENCY_TURNS: usize = 6;
-/// Rows whose latency is taken, and the row that tells their rate.
-const LATENCIES: [(&str, &str); 6] = [
-    ("none", "native, warm"),
-    ("empty", "native, warm"),
-    ("native, cold", "native, cold"),
-    ("ours, cold", "native, cold"),
-    ("native, warm", "native, warm"),
-    ("ours, warm", "native, warm"),
-];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -78,10 +67,10 @@ async fn run() -> Result<bool, Box<dyn Error>> {
         return Ok(true);
     }
     let mut listeners = rows::listeners();
-    let latencies = matches!(only.as_deref(), None | Some("latency"));
+    let takes_latencies = matches!(only.as_deref(), None | Some("latency"));
     if let Some(names) = &only {
-        let is_named = |row: &Row| match latencies {
-            true => LATENCIES.iter().any(|(name, _)| *name == row.name),
+        let is_named = |row: &Row| match takes_latencies {
+            true => latency::ROWS.iter().any(|(name, _)| *name == row.name),
             false => names.split(';').any(|name| name == row.name),
         };
         rows.retain(is_named);
@@ -95,7 +84,7 @@ async fn run() -> Result<bool, Box<dyn Error>> {
     let mut results = Results {
         rounds,
         samples: Samples::default(),
-        latencies: BTreeMap::new(),
+        latencies: Latencies::default(),
         memory: Memory::default(),
         machine: process::machine(),
         versions: versions()?,
@@ -114,13 +103,14 @@ async fn run() -> Result<bool, Box<dyn Error>> {
             prepared.map_err(|error| format!("{}: {error}", row.name))?;
         }
         sample(&envoy, &rows, count, &mut results.samples).await?;
-        if latencies {
-            measure_latencies(&envoy, &rows, count, &mut results).await?;
+        if takes_latencies {
+            let (samples, latencies) = (&results.samples, &mut results.latencies);
+            latencies.take(&envoy, &rows, count, samples).await?;
         }
         done += count;
     }
     if only.is_some() {
-        match latencies {
+        match takes_latencies {
             true => println!("{}", results.latency_table()),
             false => println!("{}", report::cpu_table(&rows, &results.samples)),
         }
@@ -149,36 +139,6 @@ async fn sample(
         for row in order {
             let sample = measure::sample(envoy, row).await?;
             samples.0.entry(row.name).or_default().push(sample);
-        }
-    }
-    Ok(())
-}
-
-async fn measure_latencies(
-    envoy: &Envoy,
-    rows: &[Row],
-    rounds: usize,
-    results: &mut Results,
-) -> Result<(), Box<dyn Error>> {
-    for _ in 0..rounds {
-        let mut round: BTreeMap<&str, Vec<Duration>> = BTreeMap::new();
-        for turn in 0..LATENCY_TURNS {
-            let mut order = LATENCIES;
-            if turn % 2 == 1 {
-                order.reverse();
-            }
-            for (name, paced_by) in order {
-                let rate = results.samples.rate(paced_by) / 2.0;
-                let row = rows.iter().find(|row| row.name == name);
-                let row = row.ok_or("no such row")?;
-                let latencies = measure::latencies(envoy, row, rate, LATENCY_SPAN).await?;
-                round.entry(name).or_default().extend(latencies);
-                results.latencies.entry(name).or_default().0 = rate;
-            }
-        }
-        for (name, latencies) in round {
-            let (_, samples) = results.latencies.entry(name).or_default();
-            samples.push(Latency::of(latencies));
         }
     }
     Ok(())

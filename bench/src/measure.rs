@@ -23,13 +23,6 @@ pub struct Sample {
     pub rate: f64,
 }
 
-/// Latencies of one row in one round, in microseconds.
-#[derive(Clone, Copy, Debug)]
-pub struct Latency {
-    pub median: f64,
-    pub p99: f64,
-}
-
 /// Sends every token of a row to every worker, then checks that the row measures what it says.
 pub async fn prepare(envoy: &Envoy, row: &Row) -> Outcome<()> {
     let to = address(envoy, row.listener)?;
@@ -71,33 +64,6 @@ pub async fn sample(envoy: &Envoy, row: &Row) -> Outcome<Sample> {
         cpu: cpu.as_secs_f64() * 1e6 / count,
         rate: count / took.as_secs_f64(),
     })
-}
-
-/// How long each request took, at that many a second for that long.
-pub async fn latencies(
-    envoy: &Envoy,
-    row: &Row,
-    rate: f64,
-    span: Duration,
-) -> Outcome<Vec<Duration>> {
-    let to = address(envoy, row.listener)?;
-    load::at_rate(to, &row.requests, rate, span / 8)?;
-    Ok(load::at_rate(to, &row.requests, rate, span)?)
-}
-
-impl Latency {
-    pub fn of(mut latencies: Vec<Duration>) -> Latency {
-        latencies.sort_unstable();
-        let at = |part: f64| {
-            let index = (latencies.len() as f64 * part) as usize;
-            let latency = latencies.get(index).or(latencies.last());
-            latency.map_or(0.0, |latency| latency.as_secs_f64() * 1e6)
-        };
-        Latency {
-            median: at(0.5),
-            p99: at(0.99),
-        }
-    }
 }
 
 /// Resident memory of an Envoy after it has seen requests on each worker, in bytes.
@@ -159,7 +125,7 @@ async fn settled_memory(pid: u32) -> Outcome<u64> {
     }
 }
 
-fn address(envoy: &Envoy, listener: &str) -> Outcome<std::net::SocketAddr> {
+pub fn address(envoy: &Envoy, listener: &str) -> Outcome<std::net::SocketAddr> {
     Ok(envoy
         .listener(listener)
         .ok_or_else(|| format!("no listener {listener}"))?)

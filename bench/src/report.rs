@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
-    measure::{Latency, Memory, Sample},
+    latency::Latencies,
+    measure::{Memory, Sample},
     rows::Row,
 };
 
@@ -36,8 +37,7 @@ const COMPARED: [(&str, &[(&str, &str)]); 2] = [
 pub struct Results {
     pub rounds: usize,
     pub samples: Samples,
-    /// By row: the rate asked last, and a sample a round.
-    pub latencies: BTreeMap<&'static str, (f64, Vec<Latency>)>,
+    pub latencies: Latencies,
     pub memory: Memory,
     pub machine: String,
     pub versions: String,
@@ -109,20 +109,9 @@ pub fn cpu_table(rows: &[Row], samples: &Samples) -> String {
 }
 
 impl Results {
-    fn p99_ratio(&self, row: &str, to: &str) -> f64 {
-        let pairs = self.latencies[row].1.iter().zip(&self.latencies[to].1);
-        median(pairs.map(|(own, other)| own.p99 / other.p99))
-    }
-
     /// Rates, medians and tails; and the tails beside those of the native chain.
     pub fn latency_table(&self) -> String {
-        let mut text =
-            String::from("| Row | requests/s | p50, µs | p99, µs |\n|---|---|---|---|\n");
-        for (row, (rate, samples)) in &self.latencies {
-            let middle = median(samples.iter().map(|sample| sample.median));
-            let p99 = median(samples.iter().map(|sample| sample.p99));
-            let _ = writeln!(text, "| {row} | {rate:.0} | {middle:.0} | {p99:.0} |");
-        }
+        let mut text = self.latencies.table();
         let _ = writeln!(text, "\n| p99 | Measured |\n|---|---|");
         for (row, to) in [
             ("ours, cold", "native, cold"),
@@ -131,7 +120,7 @@ impl Results {
             let _ = writeln!(
                 text,
                 "| *{row}* / *{to}* | {:.2} |",
-                self.p99_ratio(row, to)
+                self.latencies.p99_ratio(row, to)
             );
         }
         text
@@ -146,7 +135,7 @@ impl Results {
         };
         let p99 = |row: &str, to: &str| Requirement {
             about: format!("p99 at half of saturation: *{row}* / *{to}*"),
-            measured: self.p99_ratio(row, to),
+            measured: self.latencies.p99_ratio(row, to),
             limit: 1.25,
             unit: "",
         };
@@ -233,7 +222,7 @@ fn mib(bytes: u64) -> f64 {
 }
 
 /// The middle of some finite numbers; of none, NaN, which holds no requirement.
-fn median(numbers: impl Iterator<Item = f64>) -> f64 {
+pub fn median(numbers: impl Iterator<Item = f64>) -> f64 {
     let mut numbers: Vec<f64> = numbers.collect();
     numbers.sort_by(f64::total_cmp);
     let middle = numbers.len() / 2;
