@@ -29,7 +29,7 @@ fn caller(index: usize) -> Claims {
         object: "not the oid".into(),
         kind: Some(Kind::User),
         groups: Groups {
-            listed: Vec::new(),
+            listed: Default::default(),
             overage: true,
         },
         others: kept(&json!({ "oid": oid }).to_string(), graph::OBJECT),

@@ -61,13 +61,13 @@ impl<'a> Facts<'a> {
 pub fn evaluate(requirement: &Requirement, facts: Facts<'_>) -> Truth {
     let caller = facts.caller;
     match requirement {
-        Requirement::Role(role) => Truth::known(caller.roles.contains(role)),
+        Requirement::Role(role) => Truth::known(contains(&caller.roles, role)),
         Requirement::Group(group) => match caller.groups.listed.iter().any(|g| same(g, group)) {
             true => Truth::Satisfied,
             false if caller.groups.overage => is_member(&facts.surroundings.directory, group),
             false => Truth::Unsatisfied,
         },
-        Requirement::Scope(scope) => Truth::known(caller.scopes.contains(scope)),
+        Requirement::Scope(scope) => Truth::known(contains(&caller.scopes, scope)),
         Requirement::DirectoryRole(role) => {
             Truth::known(caller.directory_roles.iter().any(|own| same(own, role)))
         }
@@ -123,6 +123,10 @@ pub fn evaluate(requirement: &Requirement, facts: Facts<'_>) -> Truth {
         ),
         Requirement::Not(part) => evaluate(part, facts).not(),
     }
+}
+
+fn contains(own: &[Box<str>], wanted: &str) -> bool {
+    own.iter().any(|own| **own == *wanted)
 }
 
 /// Ids are compared exactly, GUIDs without case.

@@ -304,10 +304,10 @@ fn request() -> impl Strategy<Value = Request> {
 
 fn caller() -> impl Strategy<Value = Claims> {
     (
-        some(&["Query", "Other", "third"], str::to_owned),
-        some(&GROUPS, str::to_owned),
+        some(&["Query", "Other", "third"], |text| text.into()),
+        some(&GROUPS, |text| text.into()),
         any::<bool>(),
-        some(&["read", "write"], str::to_owned),
+        some(&["read", "write"], |text| text.into()),
         select(&CALLERS[..]),
         weighted(0.7, select(&CALLERS[..])),
         weighted(0.5, Just(Kind::User)),
@@ -326,10 +326,13 @@ fn caller() -> impl Strategy<Value = Claims> {
                 object: object.into(),
                 client: client.map(Arc::from),
                 kind,
-                roles,
-                groups: Groups { listed, overage },
-                scopes,
-                step_up_at,
+                roles: roles.into(),
+                groups: Groups {
+                    listed: listed.into(),
+                    overage,
+                },
+                scopes: scopes.into(),
+                step_up_at: step_up_at.map(Box::new),
                 ..anyone()
             },
         )

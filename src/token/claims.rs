@@ -31,10 +31,13 @@ impl Kind {
     }
 }
 
+/// Texts of a claim: no more than they need, since tokens are remembered by the thousands.
+pub type Texts = Box<[Box<str>]>;
+
 /// The groups a token lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Groups {
-    pub listed: Vec<String>,
+    pub listed: Texts,
     /// Entra left groups out because there are too many ("groups overage").
     pub overage: bool,
 }
@@ -71,11 +74,11 @@ pub struct Claims {
     pub client: Option<Arc<str>>,
     /// `None`: the token does not tell.
     pub kind: Option<Kind>,
-    pub roles: Vec<String>,
+    pub roles: Texts,
     pub groups: Groups,
-    pub scopes: Vec<String>,
+    pub scopes: Texts,
     /// `wids`.
-    pub directory_roles: Vec<String>,
+    pub directory_roles: Texts,
     /// `xms_mirid`.
     pub managed_identity: Option<Arc<str>>,
     /// `uti`, else `jti`.
@@ -84,12 +87,12 @@ pub struct Claims {
     pub session: Option<Arc<str>>,
     /// Where a person whose client understands claims challenges (`xms_cc` has `cp1`) can sign in
     /// more strongly: Entra's authorization endpoint.
-    pub step_up_at: Option<SignIn>,
+    pub step_up_at: Option<Box<SignIn>>,
     pub expires: Timestamp,
     pub not_before: Option<Timestamp>,
     pub issued_at: Option<Timestamp>,
     /// Why they are not those of an access token meant for us.
-    pub misfit: Option<Denial>,
+    pub misfit: Option<Box<Denial>>,
     /// Whatever else can be asked for: see [`Issuer::kept`].
     pub others: ClaimSet,
 }
@@ -142,10 +145,11 @@ impl Claims {
         let is_for_client = !grants_nothing && client.is_some();
         let misfit = check(issuer, all, is_for_us, is_for_client)
             .and_then(|()| check_client(issuer, client.as_deref()))
-            .err();
+            .err()
+            .map(Box::new);
         Ok(Self {
             issuer: issuer.name.clone(),
-            step_up_at: read_step_up(issuer, all, kind, &tenant),
+            step_up_at: read_step_up(issuer, all, kind, &tenant).map(Box::new),
             tenant,
             object,
             subject,
@@ -182,13 +186,16 @@ impl Claims {
             &self.scopes,
             &self.directory_roles,
         ];
-        let item = |text: &String| size_of::<String>() + block(text.capacity());
-        let list = |list: &Vec<String>| block(0) + list.iter().map(item).sum::<usize>();
+        let item = |text: usize| size_of::<Box<str>>() + block(text);
+        let list =
+            |list: &Texts| block(0) + list.iter().map(|text| item(text.len())).sum::<usize>();
         let texts = texts.into_iter().flatten().chain([&self.object]);
         size_of::<Self>()
             + texts.map(|text| shared(text.len())).sum::<usize>()
             + lists.into_iter().map(list).sum::<usize>()
             + block(self.others.bytes())
+            + boxed(&self.misfit)
+            + boxed(&self.step_up_at)
     }
 }
 
@@ -289,7 +296,7 @@ fn read_tenant(issuer: &Issuer, all: &Object<'_>, forms: &mut Forms) -> Option<A
     listed.or_else(|| forms.text(tenant, "its tenant is not a string"))
 }
 
-fn read_scopes(issuer: &Issuer, all: &Object<'_>, forms: &mut Forms) -> Vec<String> {
+fn read_scopes(issuer: &Issuer, all: &Object<'_>, forms: &mut Forms) -> Texts {
     let value = match &issuer.claims.scope {
         Some(path) => path.find(all),
         None => all.get("scope").or_else(|| all.get("scp")),
@@ -300,9 +307,9 @@ fn read_scopes(issuer: &Issuer, all: &Object<'_>, forms: &mut Forms) -> Vec<Stri
         let words = text.split_ascii_whitespace().filter(|word| *word != "/");
         // Of the size that is needed: they are kept.
         scopes.reserve_exact(words.clone().count());
-        words.for_each(|word| scopes.push(word.to_owned()));
+        words.for_each(|word| scopes.push(word.into()));
     });
-    scopes
+    scopes.into()
 }
 
 fn read_groups(issuer: &Issuer, all: &Object<'_>, forms: &mut Forms) -> Groups {
@@ -319,7 +326,7 @@ fn read_groups(issuer: &Issuer, all: &Object<'_>, forms: &mut Forms) -> Groups {
 
 fn entra_kind(
     all: &Object<'_>,
-    scopes: &[String],
+    scopes: &[Box<str>],
     object: &str,
     subject: Option<&str>,
 ) -> Option<Kind> {
@@ -373,6 +380,11 @@ fn read_step_up(
 const fn block(bytes: usize) -> usize {
     const ADDED: usize = 12;
     bytes + ADDED
+}
+
+/// The same of something that is seldom there.
+fn boxed<T>(value: &Option<Box<T>>) -> usize {
+    value.as_ref().map_or(0, |_| block(size_of::<T>()))
 }
 
 /// The same of a text that several may hold.

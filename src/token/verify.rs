@@ -119,7 +119,7 @@ impl Authentic {
     /// The first rule that does not hold.
     pub fn verify(&self, rules: &TokenRules, now: Timestamp) -> Result<Verified<Claims>, Denial> {
         if let Some(denial) = &self.claims.misfit {
-            return Err(denial.clone());
+            return Err(Denial::clone(denial));
         }
         self.check_times(rules, now)?;
         Ok(Verified(self.claims.clone()))

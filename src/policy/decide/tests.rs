@@ -45,7 +45,7 @@ fn of_models(mut rule: Rule) -> Rule {
 /// About a caller of one role, before the model is known.
 fn decide(rules: Vec<Rule>) -> Decision {
     let caller = Claims {
-        roles: vec!["Held".to_owned()],
+        roles: ["Held".into()].into(),
         ..anyone()
     };
     let surroundings = Surroundings {

@@ -116,12 +116,12 @@ fn met(requirements: &[Requirement], caller: &Claims) -> Vec<usize> {
 
 fn ada() -> Claims {
     Claims {
-        roles: vec!["Query".to_owned()],
-        scopes: vec!["read".to_owned()],
+        roles: ["Query".into()].into(),
+        scopes: ["read".into()].into(),
         object: "Ada".into(),
         client: Some("Notebook".into()),
         groups: Groups {
-            listed: vec![GROUP.to_owned()],
+            listed: [GROUP.into()].into(),
             overage: false,
         },
         ..anyone()

@@ -1,5 +1,6 @@
 //! The forms that claims have: a text, a list of texts, a time.
 
+use super::Texts;
 use crate::json::raw::Raw;
 use crate::time::Timestamp;
 use std::sync::Arc;
@@ -25,15 +26,15 @@ impl Forms {
         text.map(|text| Arc::from(&*text))
     }
 
-    pub fn texts(&mut self, value: Option<Raw<'_>>, otherwise: &'static str) -> Vec<String> {
+    pub fn texts(&mut self, value: Option<Raw<'_>>, otherwise: &'static str) -> Texts {
         let mut texts = Vec::new();
         // Of the size that is needed: they are kept.
         texts.reserve_exact(match value {
             Some(value) => value.items().map_or(1, Iterator::count),
             None => 0,
         });
-        self.each_text(value, otherwise, &mut |text| texts.push(text.to_owned()));
-        texts
+        self.each_text(value, otherwise, &mut |text| texts.push(text.into()));
+        texts.into()
     }
 
     /// A string counts as an array of one. Anything else than strings is refused, not skipped: a deny

@@ -17,13 +17,13 @@ pub(crate) fn anyone() -> Claims {
         subject: None,
         client: None,
         kind: None,
-        roles: Vec::new(),
+        roles: Texts::default(),
         groups: Groups {
-            listed: Vec::new(),
+            listed: Texts::default(),
             overage: false,
         },
-        scopes: Vec::new(),
-        directory_roles: Vec::new(),
+        scopes: Texts::default(),
+        directory_roles: Texts::default(),
         managed_identity: None,
         token_id: None,
         session: None,
@@ -73,7 +73,7 @@ fn each_part_counts_with_what_the_heap_adds_to_it() {
     // Twelve bytes a block; the two counters of a text that several may hold; a text's place in its list.
     const BLOCK: usize = 12;
     const SHARED: usize = BLOCK + 16;
-    const LISTED: usize = BLOCK + 24;
+    const LISTED: usize = BLOCK + 16;
     let bare = || Claims {
         others: ClaimSet::default(),
         ..anyone()
@@ -81,7 +81,7 @@ fn each_part_counts_with_what_the_heap_adds_to_it() {
     let empty = size_of::<Claims>() + SHARED + 4 * BLOCK + BLOCK;
     assert_eq!(bare().bytes(), empty);
     let long = || "x".repeat(1000);
-    let one = || vec![long()];
+    let one = || [long().into()].into();
     let listed = || Groups {
         listed: one(),
         overage: false,
@@ -123,6 +123,13 @@ fn each_part_counts_with_what_the_heap_adds_to_it() {
                 ..bare()
             },
             1000 + LISTED,
+        ),
+        (
+            Claims {
+                misfit: Some(Denial::TokenBound.into()),
+                ..bare()
+            },
+            BLOCK + size_of::<Denial>(),
         ),
         // Its text, and where that ends.
         (Claims { others, ..bare() }, 1000 + 4),
