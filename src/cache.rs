@@ -222,6 +222,7 @@ mod tests {
         let mut cache = cache(4);
         assert!(cache.find(&digest(1), at(0)).is_none());
         cache.insert(digest(1), 100, 7, &authentic(), at(0));
+        assert!(!cache.is_empty());
         let (issuer, found) = cache.find(&digest(1), at(9)).unwrap();
         assert_eq!((issuer, found.checked_by), (7, CheckedBy::Cache));
         assert!(cache.find(&digest(2), at(9)).is_none());
@@ -258,16 +259,20 @@ mod tests {
             0
         );
         assert_eq!(held(&cache), [2, 3]);
+        // One alone may take it all.
+        let all = cache.max_weight - weight(0);
+        assert_eq!(cache.insert(digest(5), all, 0, &authentic, at(0)), 2);
+        assert_eq!(held(&cache), [5]);
     }
 
     #[test]
     fn an_issuer_is_forgotten_alone() {
         let (mut cache, authentic) = (cache(10), authentic());
         for n in 0..6 {
-            cache.insert(digest(n), 100, n % 2, &authentic, at(0));
+            cache.insert(digest(n), 100, n % 3, &authentic, at(0));
         }
         cache.forget_issuer(0);
-        assert_eq!(held(&cache), [1, 3, 5]);
+        assert_eq!(held(&cache), [1, 2, 4, 5]);
     }
 
     #[test]

@@ -110,6 +110,24 @@ fn issuers_are_told_apart_in_any_order() {
 }
 
 #[test]
+fn entra_s_idtyp_tells_apps_from_people() {
+    for (kind, idtyp, expected) in [
+        ("app", "app", "permitted"),
+        ("user", "app", "rule_unsatisfied"),
+        ("app", "user", "rule_unsatisfied"),
+        ("user", "user", "permitted"),
+        ("app", "device", "rule_unsatisfied"),
+        ("user", "device", "rule_unsatisfied"),
+    ] {
+        let mut settings = settings();
+        settings["rules"] =
+            json!([{"name": "r", "match": {}, "require": {"kind": kind}, "credential": "hf-read"}]);
+        let token = ada().claim("idtyp", idtyp);
+        assert_eq!(outcome(&settings, &token).0, expected, "{kind} {idtyp}");
+    }
+}
+
+#[test]
 fn of_another_provider_s_tokens_the_subject_tells_apps_from_people() {
     for (kind, subject, expected) in [
         ("app", "batch", "permitted"),

@@ -244,3 +244,42 @@ fn those_whose_groups_are_left_out_see_what_needs_none() {
     let many = Token::of(Persona::Olga);
     assert_eq!(shown(rules, Some(&many)), ["meta-llama/one"]);
 }
+
+/// The code of a request for that path.
+fn asked(bench: &mut Bench, path: &str) -> String {
+    let authorization = format!("Bearer {}", ada().build());
+    let mut headers = Headers::from_iter([
+        (":method", "GET"),
+        (":path", path),
+        (":authority", "h.example"),
+        ("authorization", &authorization),
+    ]);
+    headers.is_all = true;
+    let (_, ruling) = bench.send_headers(headers);
+    code_of(&ruling)
+}
+
+fn some_models() -> Value {
+    with_rules(json!([
+        {"name": "meta", "match": {"models": ["meta-llama/*"]}, "require": {"role": "Model.Query"}},
+        {"name": "may-list", "match": {"methods": ["GET"]}, "require": {"issuer": "contoso"}},
+    ]))
+}
+
+#[test]
+fn a_model_asked_for_by_name_is_found_where_it_is_shown() {
+    let mut bench = Bench::warm(&some_models());
+    let mut asked = |path| asked(&mut bench, path);
+    assert_eq!(asked("/v1/models/meta-llama/one"), "permitted");
+    assert_eq!(asked("/v1/models/other/three"), "model_not_found");
+}
+
+#[test]
+fn a_host_that_hands_out_no_bodies_shows_no_list() {
+    let mut bench = Bench::warm(&some_models());
+    bench.gate.expect_no_bodies();
+    let mut asked = |path| asked(&mut bench, path);
+    assert_eq!(asked("/v1/models"), "models_unreadable");
+    assert_eq!(asked("/v1/models/meta-llama/one"), "permitted");
+    assert_eq!(asked("/v1/other"), "permitted");
+}

@@ -261,6 +261,28 @@ fn a_stale_feed_denies_or_allows_and_says_so_once() {
 }
 
 #[test]
+fn a_first_feed_that_takes_too_long_denies_or_allows() {
+    for (on_stale, code) in [("deny", "revocation_unavailable"), ("allow", "permitted")] {
+        let mut bench = bench(json!({"on_stale": on_stale}));
+        let (id, ruling) = bench.chat(&token().build());
+        assert_eq!(code_of(&ruling), "waiting");
+        bench.advance(2);
+        assert_eq!(bench.resume_woken(), [(id, code.to_owned())]);
+    }
+}
+
+#[test]
+fn nobody_waits_for_a_feed_that_is_not_about_to_come() {
+    let mut bench = bench(json!({}));
+    for _ in 0..30 {
+        bench.answer_all(failed);
+        bench.advance(1);
+    }
+    bench.answer_all(failed);
+    assert_eq!(bench.code(&token().build()), "revocation_unavailable");
+}
+
+#[test]
 fn a_feed_that_never_came_denies_or_allows() {
     let mut deny = bench(json!({}));
     deny.answer(failed());

@@ -326,12 +326,17 @@ mod tests {
             }
         }
         assert_eq!(own.slots.len(), 101);
+        let mut moves = 0;
         for round in 1000..20_000_u32 {
+            let room = own.slots.capacity();
             own.insert(TokenDigest::of(&round.to_le_bytes()), round);
+            moves += usize::from(own.slots.capacity() != room);
             let spare = own.slots.capacity() - own.slots.len();
             assert!(spare <= own.slots.len() / 4 + FIRST_SLOTS, "{spare}");
             assert!(own.chains.len() <= 2 * own.slots.len().max(FIRST_SLOTS));
+            assert!(own.chains.len().is_power_of_two());
         }
+        assert!(moves < 30, "{moves}");
         // Chains stay short.
         let longest = |chain: &Place| {
             let next = |place: &Place| own.slot(*place).map(|slot| slot.chained);

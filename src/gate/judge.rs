@@ -215,7 +215,7 @@ impl Judge<'_> {
                 return Ok(Judgement::Wait { awaited, signed });
             }
         };
-        if request.model == Model::Unread && self.body.is_coming() {
+        if self.body.is_coming() {
             *self.observed = Some(Box::new(signed));
         }
         Ok(Judgement::Permit {
