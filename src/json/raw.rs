@@ -178,15 +178,19 @@ fn is_number(bare: &str) -> bool {
     serde_json::from_str::<Value>(bare).is_ok()
 }
 
+const ONES: u64 = u64::MAX / 255;
+
 /// Whether eight bytes neither end a text, nor escape, nor control anything.
 fn is_plain(word: [u8; 8]) -> bool {
-    const ONES: u64 = u64::MAX / 255;
-    let word = u64::from_le_bytes(word);
-    // The highest bit of a byte that is less than `least`, or of one above such.
+    specials(u64::from_le_bytes(word)) & (ONES << 7) == 0
+}
+
+/// The highest bit of each byte that is special, and perhaps of some above such.
+fn specials(word: u64) -> u64 {
     let below = |word: u64, least: u64| word.wrapping_sub(ONES * least) & !word;
     let quote = below(word ^ (ONES * 0x22), 1);
     let escape = below(word ^ (ONES * 0x5c), 1);
-    (below(word, 0x20) | quote | escape) & (ONES << 7) == 0
+    below(word, 0x20) | quote | escape
 }
 
 #[derive(Clone, Debug)]
