@@ -261,6 +261,15 @@ fn as_deep_as_the_strict_reader_goes() {
 }
 
 #[test]
+fn wide_is_not_deep() {
+    for part in ["[]", "{}", "[{}]"] {
+        let many = vec![part; 300].join(",");
+        compare(format!(r#"{{"a":[{many}],"b":{{"c":[{many}]}}}}"#).as_bytes()).unwrap();
+        assert!(Raw::read(&format!("[{many}]")).is_some());
+    }
+}
+
+#[test]
 fn a_name_stands_twice_among_few_or_many() {
     for count in [2, FEW - 1, FEW, FEW + 1, 2 * FEW, 1000] {
         let names: Vec<usize> = (0..count).collect();
