@@ -266,6 +266,16 @@ mod tests {
     }
 
     #[test]
+    fn as_many_usual_tokens_as_are_allowed_find_room() {
+        const MANY: usize = 4096;
+        let (mut cache, authentic) = (cache(MANY), authentic());
+        for n in 0..MANY {
+            assert_eq!(cache.insert(digest(n), 2000, 0, &authentic, at(0)), 0);
+        }
+        assert_eq!(cache.len(), MANY);
+    }
+
+    #[test]
     fn an_issuer_is_forgotten_alone() {
         let (mut cache, authentic) = (cache(10), authentic());
         for n in 0..6 {

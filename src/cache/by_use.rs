@@ -335,6 +335,8 @@ mod tests {
             assert!(spare <= own.slots.len() / 4 + FIRST_SLOTS, "{spare}");
             assert!(own.chains.len() <= 2 * own.slots.len().max(FIRST_SLOTS));
             assert!(own.chains.len().is_power_of_two());
+            let bytes = own.slots.capacity() * size_of::<Slot<u32>>() + size_of_val(&*own.chains);
+            assert!(bytes <= ByUse::<u32>::BYTES * (own.len() + FIRST_SLOTS));
         }
         assert!(moves < 30, "{moves}");
         // Chains stay short.
