@@ -339,6 +339,7 @@ mod tests {
             assert!(bytes <= ByUse::<u32>::BYTES * (own.len() + FIRST_SLOTS));
         }
         assert!(moves < 30, "{moves}");
+        assert!(ByUse::<u32>::BYTES < 2 * size_of::<Slot<u32>>());
         // Chains stay short.
         let longest = |chain: &Place| {
             let next = |place: &Place| own.slot(*place).map(|slot| slot.chained);
