@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::time::Duration;
 use support::*;
+use testbed::keys;
 
 /// The usual settings with one polled credential.
 fn polled(change: Value) -> Value {
@@ -104,6 +105,23 @@ fn a_request_that_waits_is_judged_anew_when_the_value_comes() {
     bench.answer(vault("first"));
     assert_eq!(bench.resume_woken(), [(id, "token_expired".into())]);
     assert!(!bench.gate.is_permitted(id));
+}
+
+#[test]
+fn who_loses_their_key_while_they_wait_is_recorded_without_a_credential() {
+    let mut bench = bench();
+    let (id, ruling) = bench.chat(&ada().build());
+    assert_eq!(code_of(&ruling), "waiting");
+    // Somebody's unknown key has the set fetched, and it has changed.
+    bench.chat(&ada().signed_by(&keys::other_rsa()).build());
+    bench.calls.swap(0, 1);
+    bench.answer(jwks(&[&keys::other_rsa()]));
+    bench.answer(vault("first"));
+    let woken = bench.resume_woken();
+    assert!(woken.contains(&(id, "key_unknown".to_owned())), "{woken:?}");
+    bench.audit();
+    bench.gate.finish(id, Some(401), bench.now);
+    assert_eq!(bench.audit()[0]["credential"], Value::Null);
 }
 
 #[test]

@@ -170,6 +170,7 @@ impl Judge<'_> {
     /// Decides for a request whose token was verified a while ago.
     fn conclude_later(&mut self, signed: Signed) -> Result<Judgement, Denial> {
         self.record.note_model(&signed.request.model);
+        self.record.credential = None;
         match self.must_wait_for_keys(signed.issuer, &signed.authentic)? {
             true => Ok(Judgement::Wait {
                 awaited: Awaited::Keys(signed.issuer),
@@ -182,8 +183,6 @@ impl Judge<'_> {
     /// Decides once all that the decision needs is there.
     fn conclude(&mut self, signed: Signed) -> Result<Judgement, Denial> {
         let (config, request) = (self.config, &signed.request);
-        self.record.note_model(&request.model);
-        self.record.credential = None;
         let caller = signed
             .authentic
             .verify(&config.token, self.surroundings.now)?;
