@@ -109,6 +109,13 @@ fn issuers_are_told_apart_in_any_order() {
     }
 }
 
+/// These settings, for callers of that kind.
+fn of_kind(mut settings: Value, kind: &str) -> Value {
+    settings["rules"] =
+        json!([{"name": "r", "match": {}, "require": {"kind": kind}, "credential": "hf-read"}]);
+    settings
+}
+
 #[test]
 fn entra_s_idtyp_tells_apps_from_people() {
     for (kind, idtyp, expected) in [
@@ -119,9 +126,7 @@ fn entra_s_idtyp_tells_apps_from_people() {
         ("app", "device", "rule_unsatisfied"),
         ("user", "device", "rule_unsatisfied"),
     ] {
-        let mut settings = settings();
-        settings["rules"] =
-            json!([{"name": "r", "match": {}, "require": {"kind": kind}, "credential": "hf-read"}]);
+        let settings = of_kind(settings(), kind);
         let token = ada().claim("idtyp", idtyp);
         assert_eq!(outcome(&settings, &token).0, expected, "{kind} {idtyp}");
     }
@@ -135,9 +140,7 @@ fn of_another_provider_s_tokens_the_subject_tells_apps_from_people() {
         ("app", "kim", "rule_unsatisfied"),
         ("user", "kim", "permitted"),
     ] {
-        let mut settings = with_realm(false);
-        settings["rules"] =
-            json!([{"name": "r", "match": {}, "require": {"kind": kind}, "credential": "hf-read"}]);
+        let settings = of_kind(with_realm(false), kind);
         let token = Token::of(Persona::Kim)
             .claim("azp", "batch")
             .claim("sub", subject);

@@ -2,7 +2,7 @@
 
 mod support;
 
-use entragate::gate::{Return, Step};
+use entragate::gate::{Return, Ruling, Step, StreamId};
 use entragate::request::Headers;
 use serde_json::{Value, json};
 use support::{Bench, ada, code_of, with_rules};
@@ -20,20 +20,7 @@ fn shown(rules: Value, token: Option<&Token>) -> Vec<String> {
 
 fn shown_by(settings: &Value, token: Option<&Token>) -> Vec<String> {
     let mut bench = Bench::warm(settings);
-    let authorization = token.map(|token| format!("Bearer {}", token.build()));
-    let mut fields = vec![
-        (":method", "GET"),
-        (":path", "/v1/models"),
-        (":authority", "h.example"),
-    ];
-    fields.extend(
-        authorization
-            .as_deref()
-            .map(|value| ("authorization", value)),
-    );
-    let mut headers = Headers::from_iter(fields);
-    headers.is_all = true;
-    let (id, ruling) = bench.send_headers(headers);
+    let (id, ruling) = get(&mut bench, "/v1/models", token);
     assert!(
         matches!(ruling.step, Step::Forward(_)),
         "{}",
@@ -63,6 +50,23 @@ fn shown_by(settings: &Value, token: Option<&Token>) -> Vec<String> {
     let ids = list["data"].as_array().unwrap().iter();
     ids.map(|entry| entry["id"].as_str().unwrap().to_owned())
         .collect()
+}
+
+fn get(bench: &mut Bench, path: &str, token: Option<&Token>) -> (StreamId, Ruling) {
+    let authorization = token.map(|token| format!("Bearer {}", token.build()));
+    let mut fields = vec![
+        (":method", "GET"),
+        (":path", path),
+        (":authority", "h.example"),
+    ];
+    fields.extend(
+        authorization
+            .as_deref()
+            .map(|value| ("authorization", value)),
+    );
+    let mut headers = Headers::from_iter(fields);
+    headers.is_all = true;
+    bench.send_headers(headers)
 }
 
 #[test]
@@ -245,18 +249,9 @@ fn those_whose_groups_are_left_out_see_what_needs_none() {
     assert_eq!(shown(rules, Some(&many)), ["meta-llama/one"]);
 }
 
-/// The code of a request for that path.
+/// The code of Ada's request for that path.
 fn asked(bench: &mut Bench, path: &str) -> String {
-    let authorization = format!("Bearer {}", ada().build());
-    let mut headers = Headers::from_iter([
-        (":method", "GET"),
-        (":path", path),
-        (":authority", "h.example"),
-        ("authorization", &authorization),
-    ]);
-    headers.is_all = true;
-    let (_, ruling) = bench.send_headers(headers);
-    code_of(&ruling)
+    code_of(&get(bench, path, Some(&ada())).1)
 }
 
 fn some_models() -> Value {
