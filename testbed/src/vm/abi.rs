@@ -87,33 +87,27 @@ fn calls(linker: &mut Linker<State>) -> Result<(), wasmi::errors::LinkerError> {
     linker.func_wrap(
         ENV,
         "proxy_define_metric",
-        |mut guest: Guest, _kind: u32, at: u32, size: u32, to: u32| -> Called {
+        |mut guest: Guest, kind: u32, at: u32, size: u32, to: u32| -> Called {
             let name = text(&guest, at, size)?;
-            let id = guest.data_mut().define_metric(&name);
+            let id = guest.data_mut().define_metric(kind, &name);
             number(&mut guest, id, to)
         },
     )?;
     linker.func_wrap(
         ENV,
         "proxy_increment_metric",
-        |mut guest: Guest, id: u32, by: i64| -> Called {
-            let metric = guest.data_mut().metric(id);
-            done(metric.map(|metric| metric.map(|value| *value += by)))
-        },
+        |mut guest: Guest, id: u32, by: i64| done(guest.data_mut().increment_metric(id, by)),
     )?;
     linker.func_wrap(
         ENV,
         "proxy_record_metric",
-        |mut guest: Guest, id: u32, value: u64| -> Called {
-            let metric = guest.data_mut().metric(id);
-            done(metric.map(|metric| metric.map(|own| *own = value as i64)))
-        },
+        |mut guest: Guest, id: u32, value: u64| done(guest.data_mut().record_metric(id, value)),
     )?;
     linker.func_wrap(
         ENV,
         "proxy_get_metric",
         |mut guest: Guest, id: u32, to: u32| -> Called {
-            match guest.data_mut().metric(id).map_err(aborted)?.copied() {
+            match guest.data().metric(id).map_err(aborted)? {
                 Ok(value) => write(&mut guest, to, &value.to_le_bytes()).map(|()| 0),
                 Err(status) => Ok(status as u32),
             }

@@ -1,11 +1,9 @@
 //! Buffers and maps of header fields: what can be read and changed in which step, under whose rules.
 
+use super::nginx;
 use super::rules::{Answered, Rules, Status, Step, buffer, map, trap};
 use super::state::State;
 use super::stream::{Fields, Stream};
-
-/// ngx_wasm_module hands out no more fields of a map than that.
-pub(super) const MOST_PAIRS_OF_NGINX: usize = 100;
 
 impl State {
     pub fn buffer(&mut self, kind: u32, start: usize, max: usize) -> Answered<Vec<u8>> {
@@ -84,12 +82,12 @@ impl State {
     }
 
     pub fn pairs(&mut self, kind: u32) -> Answered<Fields> {
-        let truncated = match self.rules() {
-            Rules::Envoy => usize::MAX,
-            Rules::Nginx => MOST_PAIRS_OF_NGINX,
-        };
+        let rules = self.rules();
         let fields = self.map(kind)?;
-        Ok(fields.map(|fields| fields.iter().take(truncated).cloned().collect()))
+        if let (Rules::Nginx, Ok(fields)) = (rules, &fields) {
+            nginx::may_read_pairs(fields.len())?;
+        }
+        Ok(fields.map(|fields| fields.clone()))
     }
 
     pub fn header(&mut self, kind: u32, name: &str) -> Answered<Vec<u8>> {
@@ -107,8 +105,15 @@ impl State {
 
     /// Removes a header, and with a value puts that in its place.
     pub fn set_header(&mut self, kind: u32, name: &str, value: Option<&[u8]>) -> Answered<()> {
+        let rules = self.rules();
         if self.step == Step::Log {
-            return Ok(Err(Status::BadArgument));
+            return match rules {
+                Rules::Envoy => Ok(Err(Status::BadArgument)),
+                Rules::Nginx => trap("a header was changed in on_log"),
+            };
+        }
+        if (rules, kind) == (Rules::Nginx, map::REQUEST) {
+            return self.set_header_on_nginx(name, value);
         }
         Ok(self.map(kind)?.map(|fields| {
             let at = fields
@@ -120,6 +125,20 @@ impl State {
                 fields.insert(at, (name.to_owned(), value.to_vec()));
             }
         }))
+    }
+
+    fn set_header_on_nginx(&mut self, name: &str, value: Option<&[u8]>) -> Answered<()> {
+        let Some(stream) = self.stream() else {
+            return trap("the root changed a request's headers");
+        };
+        if !stream.is_open {
+            return trap("a header was changed after the request has gone upstream");
+        }
+        match value {
+            Some(value) => stream.removed.set(&mut stream.headers, name, value),
+            None => stream.removed.remove(&mut stream.headers, name),
+        }
+        Ok(Ok(()))
     }
 
     pub fn add_header(&mut self, kind: u32, name: &str, value: &[u8]) -> Answered<()> {

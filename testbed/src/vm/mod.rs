@@ -10,6 +10,7 @@ mod crypto;
 mod entered;
 mod fields;
 mod guest;
+mod nginx;
 mod rules;
 mod settings;
 mod state;
@@ -78,6 +79,9 @@ impl Host {
         let configured: u32 = host.run(Step::Configure, ROOT, name, (ROOT, size));
         match (started, configured) {
             (1, 1) => Ok(host),
+            _ if host.rules() == Rules::Nginx => {
+                panic!("a refused configuration leaves nginx up, and its callers hanging")
+            }
             _ => Err(host.logs()),
         }
     }
@@ -183,6 +187,11 @@ impl Host {
         self.tick();
     }
 
+    /// Time goes by, and nothing happens: no call ends, and there is no tick.
+    pub fn pass(&mut self, time: Duration) {
+        self.store.data_mut().now += time.as_nanos() as u64;
+    }
+
     pub fn tick(&mut self) {
         assert!(self.state().tick.is_some(), "the filter asked for no ticks");
         self.run::<_, ()>(Step::Tick, ROOT, "proxy_on_tick", ROOT);
@@ -251,16 +260,21 @@ impl Host {
             .map(|(_, value)| value.clone())
     }
 
-    /// What was logged since last asked.
+    /// What the log has shown since last asked: Envoy's at info, Kong's at its default level.
     pub fn logs(&mut self) -> Vec<String> {
-        let logs = std::mem::take(&mut self.store.data_mut().logs);
-        logs.into_iter().map(|(_, text)| text).collect()
+        let rules = self.rules();
+        let logs = std::mem::take(&mut self.store.data_mut().logs).into_iter();
+        let shown = logs.filter_map(|(level, text)| match rules {
+            Rules::Envoy => Some(text),
+            Rules::Nginx => nginx::shown(level, text),
+        });
+        shown.collect()
     }
 
-    /// The value of a counter, once it was told.
+    /// The value of a metric, once the filter has defined it.
     pub fn metric(&self, name: &str) -> Option<i64> {
-        let found = self.state().metrics.iter().find(|(own, _)| own == name);
-        found.map(|(_, value)| *value)
+        let found = self.state().metrics.iter().find(|own| own.name == name);
+        found.map(|own| own.value)
     }
 
     /// How much the filter has executed so far, in the interpreter's fuel: by the instruction, and by
@@ -303,7 +317,7 @@ impl Host {
             (Fate::Held, 0) if rules == Rules::Nginx && calls > 0 => {
                 panic!("a callout and then Continue crashes ngx_wasm_module");
             }
-            (Fate::Held, 0) => stream.forward(),
+            (Fate::Held, 0) => stream.forward(rules),
             (Fate::Held, 1) if rules == Rules::Nginx && calls == 0 => {
                 panic!("a pause without a callout hangs for ever on ngx_wasm_module");
             }
@@ -318,18 +332,20 @@ impl Host {
 
     /// Where a request's last callout has ended and it was not answered, it goes upstream as it is.
     fn resume_by_itself(&mut self, id: u32) {
+        let rules = self.rules();
         let waits = self.calls().iter().any(|call| call.context == id);
         let stream = self.stream_mut(id);
         if !waits && stream.fate == Fate::Held {
-            stream.forward();
+            stream.forward(rules);
         }
     }
 
     /// Lets go whom the filter has resumed during the callback that has just ended.
     fn release(&mut self) {
+        let rules = self.rules();
         for stream in self.store.data_mut().streams.values_mut() {
             if std::mem::take(&mut stream.is_resumed) && stream.fate == Fate::Held {
-                stream.forward();
+                stream.forward(rules);
             }
         }
     }

@@ -5,7 +5,7 @@
 pub enum Rules {
     /// Envoy 1.40.
     Envoy,
-    /// ngx_wasm_module of April 2025, the engine of Kong 3.4 to 3.9.
+    /// ngx_wasm_module of April 2025, the engine of Kong 3.4 to 3.9: see `nginx`.
     Nginx,
 }
 

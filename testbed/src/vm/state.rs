@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::crypto;
 use super::entered::Entered;
+use super::nginx::{self, MetricKind};
 use super::rules::{Answered, Rules, Status, Step, Trap, trap};
 use super::stream::{Fate, Fields, LocalReply, Stream};
 use super::{Cluster, Settings};
@@ -50,11 +51,21 @@ pub(super) struct State {
     pub calls: Vec<Call>,
     pub response: Option<Response>,
     pub tick: Option<Duration>,
-    pub metrics: Vec<(String, i64)>,
+    pub metrics: Vec<Metric>,
     pub logs: Vec<(u32, String)>,
     pub entered: Entered,
     next_token: u32,
     random: u64,
+    /// Properties asked for outside a request, which the engine complains of each time.
+    vain_properties: u32,
+}
+
+/// A metric as the filter has defined it.
+#[derive(Clone, Debug)]
+pub(super) struct Metric {
+    pub name: String,
+    pub kind: MetricKind,
+    pub value: i64,
 }
 
 impl State {
@@ -78,6 +89,7 @@ impl State {
             logs: Vec::new(),
             entered: Entered::default(),
             next_token: 1,
+            vain_properties: 0,
             random: 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(2 * number + 1),
         }
     }
@@ -119,7 +131,13 @@ impl State {
                 return trap("plugin_name was read in the root's on_http_call_response");
             }
             (Rules::Nginx, "plugin_name") => Some(text("entragate".into())),
-            (Rules::Nginx, _) if is_root => return Ok(Err(Status::InternalFailure)),
+            (Rules::Nginx, _) if is_root => {
+                self.vain_properties += 1;
+                return match self.vain_properties {
+                    1 => Ok(Err(Status::InternalFailure)),
+                    _ => trap(format!("{dotted}: one more error line of the engine's own")),
+                };
+            }
             (Rules::Nginx, "ngx.nginx_version") => Some(text("1.27.1".into())),
             (Rules::Nginx, "response.code") => Some(text(status.unwrap_or_default().to_string())),
             (Rules::Nginx, "request.total_size") => received.map(|size| text(size.to_string())),
@@ -146,8 +164,11 @@ impl State {
     pub fn reply(&mut self, reply: LocalReply) -> Answered<()> {
         let (rules, step) = (self.rules(), self.step);
         let is_response = matches!(step, Step::ResponseHeaders | Step::ResponseBody);
-        if rules == Rules::Nginx && is_response {
-            return trap("a reply in a response callback hangs");
+        if rules == Rules::Nginx {
+            if is_response {
+                return trap("a reply in a response callback hangs");
+            }
+            nginx::may_reply(&reply)?;
         }
         let Some(stream) = self.stream() else {
             return match rules {
@@ -217,7 +238,7 @@ impl State {
                     Some(Cluster::Up) => {}
                 }
             }
-            Rules::Nginx => self.may_call_on_nginx(cluster, lacks)?,
+            Rules::Nginx => self.may_call_on_nginx(cluster, lacks, millis)?,
         }
         let token = self.next_token;
         self.next_token += 1;
@@ -237,11 +258,16 @@ impl State {
         Ok(Ok(token))
     }
 
-    fn may_call_on_nginx(&self, cluster: &str, lacks: Option<&str>) -> Result<(), Trap> {
+    fn may_call_on_nginx(
+        &self,
+        cluster: &str,
+        lacks: Option<&str>,
+        millis: u32,
+    ) -> Result<(), Trap> {
         let is_root = self.effective == self.root;
         match self.step {
             Step::Tick | Step::RequestHeaders | Step::RequestBody => {}
-            Step::CallResponse if !is_root => {}
+            Step::CallResponse if !is_root => nginx::may_call_again(millis)?,
             step => {
                 let who = if is_root { "root" } else { "request" };
                 return trap(format!("a callout of the {who} in {step:?}"));
@@ -270,14 +296,53 @@ impl State {
         }
     }
 
-    pub fn define_metric(&mut self, name: &str) -> Answered<u32> {
-        self.metrics.push((name.to_owned(), 0));
+    pub fn define_metric(&mut self, kind: u32, name: &str) -> Answered<u32> {
+        let Some(kind) = MetricKind::of(kind) else {
+            return Ok(Err(Status::BadArgument));
+        };
+        if self.rules() == Rules::Nginx {
+            nginx::may_define_metric(name)?;
+        }
+        let name = name.to_owned();
+        self.metrics.push(Metric {
+            name,
+            kind,
+            value: 0,
+        });
         Ok(Ok(self.metrics.len() as u32 - 1))
     }
 
-    pub fn metric(&mut self, id: u32) -> Answered<&mut i64> {
-        let metric = self.metrics.get_mut(id as usize);
-        Ok(metric.map(|(_, value)| value).ok_or(Status::NotFound))
+    pub fn increment_metric(&mut self, id: u32, by: i64) -> Answered<()> {
+        self.change_metric(id, nginx::may_increment, |value| *value += by)
+    }
+
+    pub fn record_metric(&mut self, id: u32, new: u64) -> Answered<()> {
+        self.change_metric(id, nginx::may_record, |value| *value = new as i64)
+    }
+
+    pub fn metric(&self, id: u32) -> Answered<i64> {
+        let metric = self.metrics.get(id as usize);
+        Ok(metric.map(|own| own.value).ok_or(Status::NotFound))
+    }
+
+    fn change_metric(
+        &mut self,
+        id: u32,
+        is_allowed_on_nginx: fn(MetricKind) -> Result<(), Trap>,
+        change: impl FnOnce(&mut i64),
+    ) -> Answered<()> {
+        let rules = self.rules();
+        match (self.metrics.get_mut(id as usize), rules) {
+            (None, Rules::Envoy) => Ok(Err(Status::NotFound)),
+            (None, Rules::Nginx) => trap("there is no such metric"),
+            (Some(metric), rules) => {
+                if rules == Rules::Nginx {
+                    is_allowed_on_nginx(metric.kind)?;
+                }
+                change(&mut metric.value);
+                Ok(Ok(()))
+            }
+        }
     }
 
     pub fn shared_data(&mut self, key: &str) -> Answered<(Vec<u8>, u32)> {

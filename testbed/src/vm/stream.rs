@@ -1,5 +1,8 @@
 //! What a host knows of one request.
 
+use super::nginx::Removed;
+use super::rules::Rules;
+
 /// Header fields in their order.
 pub type Fields = Vec<(String, Vec<u8>)>;
 
@@ -42,6 +45,7 @@ pub fn field(fields: &Fields, name: &str) -> Option<String> {
 #[derive(Debug)]
 pub(super) struct Stream {
     pub headers: Fields,
+    pub removed: Removed,
     /// The filter may read and change the headers: they have not left yet.
     pub is_open: bool,
     pub fate: Fate,
@@ -63,6 +67,7 @@ impl Stream {
         Self {
             bytes_received: headers.iter().map(size).sum(),
             headers,
+            removed: Removed::default(),
             is_open: true,
             fate: Fate::Held,
             is_resumed: false,
@@ -74,8 +79,11 @@ impl Stream {
         }
     }
 
-    pub fn forward(&mut self) {
+    pub fn forward(&mut self, rules: Rules) {
         self.is_open = false;
-        self.fate = Fate::Forwarded(self.headers.clone());
+        self.fate = Fate::Forwarded(match rules {
+            Rules::Envoy => self.headers.clone(),
+            Rules::Nginx => self.removed.sent_with(&self.headers),
+        });
     }
 }

@@ -1,7 +1,6 @@
 //! The rules that the strict host holds the filter to.
 
 use super::*;
-use crate::vm::fields::MOST_PAIRS_OF_NGINX;
 use crate::vm::rules::map;
 use serde_json::json;
 
@@ -10,6 +9,14 @@ fn state(rules: Rules, step: Step) -> State {
     let mut state = State::new(settings, 1);
     state.step = step;
     state.streams.insert(2, Stream::new(fields(&[("a", "1")])));
+    state
+}
+
+/// A host that is called with the headers of a request.
+fn request(rules: Rules, own: &[(&str, &str)]) -> State {
+    let mut state = state(rules, Step::RequestHeaders);
+    state.streams.insert(2, Stream::new(fields(own)));
+    state.effective = 2;
     state
 }
 
@@ -73,7 +80,7 @@ fn nginx_aborts_on_what_it_lacks() {
     assert!(nginx.set_tick_period(50).is_ok());
     assert!(nginx.set_tick_period(50).is_err(), "already set");
     assert_eq!(
-        nginx.property("xds\0node\0id"),
+        nginx.property("ngx\0nginx_version"),
         Ok(Err(Status::InternalFailure))
     );
     let mut envoy = state(Rules::Envoy, Step::Configure);
@@ -117,7 +124,7 @@ fn one_reply_and_none_to_who_has_gone() {
         assert_eq!(state.reply(reply()), Ok(Ok(())));
         assert!(state.reply(reply()).is_err(), "a second one");
         state.streams.insert(2, Stream::new(Vec::new()));
-        state.streams.get_mut(&2).unwrap().forward();
+        state.streams.get_mut(&2).unwrap().forward(rules);
         assert!(state.reply(reply()).is_err(), "it has gone upstream");
     }
     // An answer in the upstream's place.
@@ -125,7 +132,7 @@ fn one_reply_and_none_to_who_has_gone() {
         for rules in Rules::ALL {
             let mut state = state(rules, step);
             state.effective = 2;
-            state.streams.get_mut(&2).unwrap().forward();
+            state.streams.get_mut(&2).unwrap().forward(rules);
             let replied = state.reply(reply());
             assert_eq!(replied.is_ok(), rules == Rules::Envoy, "nginx hangs");
         }
@@ -149,14 +156,137 @@ fn envoys_headers_are_out_of_reach_once_a_request_is_resumed() {
 }
 
 #[test]
-fn nginx_lets_no_root_touch_a_request_and_shows_a_hundred_headers() {
+fn nginx_lets_no_root_touch_a_request() {
     let mut nginx = state(Rules::Nginx, Step::CallResponse);
     assert_eq!(nginx.set_effective_context(2), Ok(Ok(())), "it says");
     assert!(nginx.header(map::REQUEST, "a").is_err());
     assert!(nginx.continue_stream().is_err());
-    nginx.effective = 2;
-    let many = (0..150).map(|number| (format!("x-{number}"), Vec::new()));
-    nginx.streams.insert(2, Stream::new(many.collect()));
-    let pairs = nginx.pairs(map::REQUEST);
-    assert_eq!(pairs.unwrap().unwrap().len(), MOST_PAIRS_OF_NGINX);
+}
+
+#[test]
+fn nginx_corrupts_memory_when_a_map_of_more_than_100_headers_is_read() {
+    for (count, is_read) in [(100, true), (101, false)] {
+        let mut nginx = request(Rules::Nginx, &[]);
+        let many = (0..count).map(|number| (format!("x-{number}"), Vec::new()));
+        nginx.streams.insert(2, Stream::new(many.collect()));
+        assert_eq!(nginx.pairs(map::REQUEST).is_ok(), is_read, "{count}");
+        let single = nginx.header(map::REQUEST, "x-0");
+        assert_eq!(single, Ok(Ok(Vec::new())), "a single header can be read");
+    }
+}
+
+#[test]
+fn nginx_increments_counters_only() {
+    const COUNTER: u32 = 0;
+    const GAUGE: u32 = 1;
+    for rules in Rules::ALL {
+        let mut state = state(rules, Step::Tick);
+        let counter = state.define_metric(COUNTER, "c").unwrap().unwrap();
+        let gauge = state.define_metric(GAUGE, "g").unwrap().unwrap();
+        assert_eq!(state.increment_metric(counter, 2), Ok(Ok(())));
+        assert_eq!(state.metric(counter), Ok(Ok(2)));
+        assert_eq!(state.record_metric(gauge, 7), Ok(Ok(())));
+        assert_eq!(state.metric(gauge), Ok(Ok(7)));
+        let is_envoy = rules == Rules::Envoy;
+        assert_eq!(state.increment_metric(gauge, -1).is_ok(), is_envoy);
+        assert_eq!(state.record_metric(counter, 1).is_ok(), is_envoy);
+        let long = state.define_metric(COUNTER, &"x".repeat(300));
+        assert_eq!(long.is_ok(), is_envoy);
+    }
+}
+
+#[test]
+fn nginx_sends_upstream_what_the_filter_has_removed() {
+    let sent = |rules, change: fn(&mut State)| {
+        let fields = [
+            ("cookie", "1"),
+            ("x", "1"),
+            ("x", "2"),
+            ("authorization", "a"),
+        ];
+        let mut state = request(rules, &fields);
+        change(&mut state);
+        let stream = state.streams.get_mut(&2).unwrap();
+        stream.forward(rules);
+        let Fate::Forwarded(headers) = &stream.fate else {
+            panic!("{:?}", stream.fate)
+        };
+        let name = |(name, value): &(String, Vec<u8>)| {
+            format!("{name}={}", String::from_utf8_lossy(value))
+        };
+        let mut sent: Vec<String> = headers.iter().map(name).collect();
+        sent.sort();
+        sent.join(" ")
+    };
+    let remove: fn(&mut State) = |state| {
+        for name in ["cookie", "x", "authorization"] {
+            let _ = state.set_header(map::REQUEST, name, None);
+            let seen = state.header(map::REQUEST, name);
+            assert_eq!(seen, Ok(Err(Status::NotFound)));
+        }
+    };
+    assert_eq!(sent(Rules::Envoy, remove), "");
+    assert_eq!(
+        sent(Rules::Nginx, remove),
+        "authorization=a cookie=1 x=1 x=2"
+    );
+    let empty: fn(&mut State) = |state| {
+        for name in ["cookie", "x"] {
+            let _ = state.set_header(map::REQUEST, name, Some(b""));
+        }
+    };
+    assert_eq!(
+        sent(Rules::Nginx, empty),
+        "authorization=a x=2",
+        "a second copy still passes"
+    );
+    let replace: fn(&mut State) = |state| {
+        let _ = state.set_header(map::REQUEST, "authorization", None);
+        let _ = state.set_header(map::REQUEST, "authorization", Some(b"b"));
+    };
+    assert_eq!(
+        sent(Rules::Nginx, replace),
+        "authorization=b cookie=1 x=1 x=2"
+    );
+}
+
+#[test]
+fn nginx_shows_the_details_of_a_reply_to_the_caller() {
+    let detailed = || LocalReply {
+        details: "entragate.token_expired".into(),
+        ..reply()
+    };
+    for (rules, is_taken) in [(Rules::Envoy, true), (Rules::Nginx, false)] {
+        let mut state = request(rules, &[]);
+        assert_eq!(state.reply(detailed()).is_ok(), is_taken);
+    }
+}
+
+#[test]
+fn nginx_loses_the_reply_after_a_second_call_with_a_short_timeout() {
+    for (millis, is_taken) in [(1, false), (1000, true)] {
+        let mut nginx = request(Rules::Nginx, &[]);
+        nginx.step = Step::CallResponse;
+        let headers = [(":method", "GET"), (":authority", "h"), (":path", "/")];
+        let called = nginx.call("h:80", fields(&headers), Vec::new(), millis);
+        assert_eq!(called.is_ok(), is_taken, "{millis}");
+    }
+}
+
+#[test]
+fn nginx_complains_of_each_property_outside_a_request() {
+    let mut nginx = state(Rules::Nginx, Step::Configure);
+    assert!(nginx.property("ngx\0nginx_version").is_ok());
+    assert!(nginx.property("xds\0node\0id").is_err());
+}
+
+#[test]
+fn kongs_log_shows_warnings_and_cuts_long_lines() {
+    use crate::vm::nginx::shown;
+    const INFO: u32 = 2;
+    const WARN: u32 = 3;
+    assert_eq!(shown(INFO, "a".into()), None);
+    assert_eq!(shown(WARN, "a".into()).as_deref(), Some("a"));
+    let cut = shown(WARN, "é".repeat(2000)).unwrap();
+    assert!((1800..2047).contains(&cut.len()), "{}", cut.len());
 }
