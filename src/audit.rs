@@ -3,10 +3,12 @@
 //! The gate fills a [`Record`] as a request goes by; [`Record::line`] is the JSON line of the log.
 
 mod line;
+mod shorten;
 
 use crate::decision::{Denial, Grant};
 use crate::model::Model;
 use crate::policy::decide::{Shadow, Would};
+use crate::request::Headers;
 use crate::time::Timestamp;
 use crate::token::claim_path::ClaimPath;
 use crate::token::claims::Claims;
@@ -69,6 +71,9 @@ pub struct Record {
     pub duration_ms: Option<u64>,
     /// What the model's response took; absent where nothing was asked of a model, or in vain.
     pub usage: Option<Usage>,
+    /// True where texts were cut and claims left out, since the host's log cuts longer lines.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub shortened: bool,
     /// Permitted, but not served.
     #[serde(skip)]
     failed: bool,
@@ -115,6 +120,15 @@ impl Record {
         self.method = clip(method);
         self.host = clip(host);
         self.path = clip(path);
+    }
+
+    /// Notes what can be read of a request that is refused unread. The host's `:authority` counts
+    /// before the header `host`.
+    pub fn describe_unread(&mut self, headers: &Headers) {
+        let text = |name| headers.text(name).unwrap_or_default();
+        let path = text(":path").split('?').next().unwrap_or_default();
+        let host = headers.text(":authority").unwrap_or_else(|| text("host"));
+        self.describe_request(text(":method"), host, path);
     }
 
     pub fn note_model(&mut self, model: &Model) {

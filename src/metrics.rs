@@ -126,6 +126,14 @@ pub const EXPORT_DELIVERED: &str = "entragate.export.delivered";
 pub const EXPORT_LOST_NO_ROOM: &str = "entragate.export.lost.no_room";
 pub const EXPORT_LOST_REFUSED: &str = "entragate.export.lost.refused";
 
+/// Counts audit records that are only in the log, since their worker ended before it could export
+/// them.
+pub const EXPORT_LOST_RELOAD: &str = "entragate.export.lost.reload";
+
+/// Counts audit records that were queued for their export. Those that are neither delivered, lost nor
+/// queued were lost with a worker that ended.
+pub const EXPORT_ACCEPTED: &str = "entragate.export.accepted";
+
 /// Counts calls of the export by how they ended.
 pub const fn export_call(good: bool) -> &'static str {
     match good {

@@ -43,7 +43,7 @@ fn its_sender_is_told_what_to_send_and_nobody_else_sees_it() {
             assert!(header_of(&ruling, "x-error-message").is_some_and(|text| text.contains(told)));
             bench.gate.finish(id, None, bench.now);
             let notices: Vec<Notice> = bench.gate.take_notices();
-            let is_record = |notice: &Notice| matches!(notice, Notice::Audit(_));
+            let is_record = |notice: &Notice| matches!(notice, Notice::Audit(..));
             assert_eq!(notices.iter().filter(|notice| is_record(notice)).count(), 1);
             let written = format!("{ruling:?} {notices:?} {:?}", bench.gate);
             assert!(!written.contains("OfTheCaller"), "{written}");

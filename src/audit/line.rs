@@ -35,6 +35,9 @@ impl Record {
             Some(usage) => line.nested("usage", |line| usage.write(line)),
             None => line.null("usage"),
         }
+        if self.shortened {
+            line.flag("shortened", true);
+        }
         line.finish()
     }
 }

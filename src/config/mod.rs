@@ -184,6 +184,8 @@ pub enum ClientAddress {
 #[derive(Clone, Debug)]
 pub struct AuditSettings {
     pub log: AuditLog,
+    /// The host's log level of records.
+    pub level: log::Level,
     /// Further claims to record.
     pub claims: Vec<ClaimPath>,
     /// Whether decisions are left in Envoy's filter state.

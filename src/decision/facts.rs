@@ -40,7 +40,7 @@ impl Denial {
                 400,
                 "request_ambiguous",
                 None,
-                format!("The request is refused because {reason}; send a plain path"),
+                format!("The request is refused because {reason}"),
             ),
             Self::ModelMissing => facts(
                 400,

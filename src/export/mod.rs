@@ -150,6 +150,14 @@ impl Exporter {
         self.not_before = None;
     }
 
+    /// Takes back all own records that have not arrived, as their lines: nothing delivers them any more.
+    pub fn give_up(&mut self) -> Vec<String> {
+        self.take_back();
+        std::iter::from_fn(|| self.backlog.own.pop())
+            .map(|entry| entry.line)
+            .collect()
+    }
+
     /// How its calls authenticate.
     pub fn auth(&self) -> Option<&Auth> {
         self.settings.auth.as_ref()

@@ -9,12 +9,6 @@ use crate::token::signature::SignatureCheck;
 use std::time::Duration;
 
 impl Gate {
-    /// From now on requests whose model only their body names are denied wherever a rule needs it:
-    /// this host hands out no body before the headers have gone.
-    pub fn expect_no_bodies(&mut self) {
-        self.inspections.expect_none();
-    }
-
     /// How much longer a request waits for what the answer to that call brings. `None`: it does not
     /// wait for it, or no longer.
     pub fn waits_for(&self, id: StreamId, ticket: Ticket, now: Timestamp) -> Option<Duration> {

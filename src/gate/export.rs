@@ -23,11 +23,22 @@ impl Gate {
             return;
         }
         let line = record.line();
+        let logged = logged.then(|| self.fit_for_log(record, &line));
         if let Some(exporter) = &mut self.exporter {
-            exporter.push(line.clone(), now);
+            exporter.push(line, now);
+            self.notices
+                .push(Notice::Count(metrics::EXPORT_ACCEPTED.into()));
         }
-        if logged {
-            self.notices.push(Notice::Audit(line));
+        let level = self.config.audit.level;
+        self.notices
+            .extend(logged.map(|line| Notice::Audit(level, line)));
+    }
+
+    /// The line of a record that this host's log holds in full.
+    fn fit_for_log(&self, record: &Record, line: &str) -> String {
+        match self.host.log_line {
+            Some(longest) if line.len() > longest => record.line_within(longest),
+            Some(_) | None => line.to_owned(),
         }
     }
 

@@ -9,6 +9,7 @@ use crate::cache::TokenCache;
 use crate::config::Config;
 use crate::credential::wallet::{Held, Opened, Wallet};
 use crate::decision::{CredentialLack, Denial};
+use crate::forward;
 use crate::groups::Lookups;
 use crate::keys::ring::KeyRing;
 use crate::metrics;
@@ -28,6 +29,8 @@ use crate::token::claims::Claims;
 use crate::token::signature::SignatureCheck;
 use crate::token::verify::{Authentic, Verified};
 use std::sync::Arc;
+
+const REPEATED: &str = "a header that must not go upstream occurs more than once";
 
 /// What became of a request when it was last looked at.
 #[derive(Debug)]
@@ -93,6 +96,8 @@ pub struct Judge<'g> {
     pub view: &'g mut Option<View>,
     /// The host is known to hand out no list that could be filtered.
     pub lists_withheld: bool,
+    /// The host would send a header upstream that was taken off, if it came more than once.
+    pub keeps_repeated_headers: bool,
     /// Calls that a look has found necessary.
     pub calls: &'g mut Vec<Call>,
     pub surroundings: Surroundings,
@@ -117,6 +122,9 @@ impl Judge<'_> {
 
     fn look(&mut self, headers: &Headers) -> Result<Judgement, Denial> {
         let request = self.read_request(headers)?;
+        if self.keeps_repeated_headers {
+            self.refuse_repeated(headers)?;
+        }
         let resource = self.config.replies.protected_resource.as_ref();
         if let Some(resource) = resource.filter(|resource| resource.is_asked_by(&request)) {
             return Ok(Judgement::Metadata(resource.clone()));
@@ -311,14 +319,22 @@ impl Judge<'_> {
         self.notices.push(Notice::Count(name.into()));
     }
 
+    /// Where the host can take off only one header of a name.
+    fn refuse_repeated(&self, headers: &Headers) -> Result<(), Denial> {
+        let (carriers, forward) = (&self.config.token.carriers, &self.config.forward);
+        let names = forward::disarm(headers, carriers, forward);
+        let is_repeated = |name: &&str| headers.all(name).nth(1).is_some();
+        match names.iter().any(is_repeated) {
+            true => Err(Denial::RequestAmbiguous(REPEATED)),
+            false => Ok(()),
+        }
+    }
+
     fn read_request(&mut self, headers: &Headers) -> Result<Request, Denial> {
         let mut request = match Request::read(headers, &self.config.endpoints) {
             Ok(request) => request,
             Err(denial) => {
-                let text = |name| headers.text(name).unwrap_or_default();
-                let path = text(":path").split('?').next().unwrap_or_default();
-                self.record
-                    .describe_request(text(":method"), text(":authority"), path);
+                self.record.describe_unread(headers);
                 return Err(denial);
             }
         };

@@ -108,6 +108,7 @@ impl Gate {
             observed: &mut exchange.observed,
             view: &mut exchange.response.view,
             lists_withheld: self.inspections.withholds_responses(),
+            keeps_repeated_headers: self.host.keeps_repeated_headers,
             calls: &mut self.calls,
             surroundings: exchange.surroundings.at(now),
             trace: self.trace.as_mut(),

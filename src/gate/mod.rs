@@ -11,6 +11,7 @@ mod gauges;
 mod groups;
 mod handover;
 mod held;
+mod host_limits;
 mod identify;
 mod inspect;
 mod judge;
@@ -58,6 +59,7 @@ use streams::ByStream;
 use waiting::{Asked, WaitingRoom};
 
 pub use connection::{Connection, Property, Wanted};
+pub use host_limits::HostLimits;
 pub use response::{Origin, Return, Returned};
 
 /// Names a request while it lives; the host chooses it.
@@ -104,8 +106,8 @@ pub enum Notice {
     Count(Cow<'static, str>),
     /// Add so many to it.
     Add(Cow<'static, str>, u64),
-    /// An audit record, one line of JSON.
-    Audit(String),
+    /// An audit record, one line of JSON, to log at that level.
+    Audit(log::Level, String),
     Log(log::Level, String),
 }
 
@@ -128,6 +130,7 @@ pub struct Gate {
     exchanges: HashMap<StreamId, Exchange, ByStream>,
     waiting: WaitingRoom,
     inspections: Inspections,
+    host: HostLimits,
     cache: TokenCache,
     sharing: Sharing,
     calls: Vec<Call>,
@@ -178,6 +181,7 @@ impl Gate {
             rings,
             exchanges: HashMap::default(),
             inspections: Inspections::default(),
+            host: HostLimits::default(),
             sharing: Sharing::default(),
             calls: Vec::new(),
             wakeups: Vec::new(),
@@ -207,17 +211,25 @@ impl Gate {
         now: Timestamp,
         signatures: &dyn SignatureCheck,
     ) -> Ruling {
+        let mut exchange = self.exchange(id, &headers, now);
+        exchange.surroundings = self.wanted.surroundings(now, &headers, &connection);
+        self.exchanges.insert(id, exchange);
+        let judgement = self.look(id, Asked::Anyone(headers), now, signatures);
+        self.rule(id, judgement)
+    }
+
+    fn exchange(&self, id: StreamId, headers: &Headers, now: Timestamp) -> Exchange {
         let mut record = audit::open(now, &self.config.digest);
-        record.request_id = request_id(&headers, id, now).into();
-        record.trace_id = forward::continued_trace(&headers);
+        record.request_id = request_id(headers, id, now).into();
+        record.trace_id = forward::continued_trace(headers);
         let asker = Asker {
             request_id: record.request_id.clone(),
-            dialect: Dialect::of(&headers),
+            dialect: Dialect::of(headers),
         };
-        let exchange = Exchange {
+        Exchange {
             record,
             asker,
-            surroundings: self.wanted.surroundings(now, &headers, &connection),
+            surroundings: Surroundings::unknown(now),
             started: now,
             permitted: false,
             carried: None,
@@ -225,10 +237,7 @@ impl Gate {
             received: None,
             observed: None,
             response: Response::default(),
-        };
-        self.exchanges.insert(id, exchange);
-        let judgement = self.look(id, Asked::Anyone(headers), now, signatures);
-        self.rule(id, judgement)
+        }
     }
 
     /// A request named by [`Gate::take_wakeups`] is judged anew, in full. `None`: it is gone or

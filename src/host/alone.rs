@@ -11,8 +11,9 @@ use super::kind::{Kind, kind};
 use crate::gate::{Gate, Ruling, Ticket};
 use std::time::Duration;
 
-/// nginx takes none at all for its own default.
-const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
+/// With less time left no call is made: ngx_wasm_module closes the connection without an answer where
+/// a call of a few milliseconds follows one that has timed out.
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(50);
 /// After so many copies without a good answer a request waits no longer: a service that fails at once
 /// would else be called back to back.
 const MOST_FAILURES: u32 = 3;
@@ -49,8 +50,8 @@ impl Http {
             let left = |ticket| gate.waits_for(self.id, ticket, now);
             let call = calls.find(|ticket| left(ticket).is_some())?;
             let mut callout = call.callout.clone();
-            let left = left(call.ticket)?.max(SHORTEST_TIMEOUT);
-            callout.timeout = callout.timeout.min(left);
+            let left = left(call.ticket).filter(|left| *left >= SHORTEST_TIMEOUT)?;
+            callout.timeout = callout.timeout.clamp(SHORTEST_TIMEOUT, left);
             (call.ticket, callout)
         };
         let token = calls::dispatch(&callout).ok()?;

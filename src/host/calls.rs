@@ -4,6 +4,7 @@ use super::abi::{self, Buffer, Map};
 use super::kind::{Kind, kind};
 use crate::callout::{Answer, Callout, CalloutError};
 use crate::gate::{Call, Ticket};
+use crate::time::Timestamp;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::Status;
 use std::cell::RefCell;
@@ -20,6 +21,8 @@ pub struct Calls {
     queued: Vec<Call>,
     /// Under way, by the host's token.
     open: HashMap<u32, Call>,
+    /// When the root last had a tick, in which it makes its calls.
+    pub ticked: Option<Timestamp>,
 }
 
 pub type SharedCalls = Rc<RefCell<Calls>>;

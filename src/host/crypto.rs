@@ -1,6 +1,7 @@
 //! The host's own cryptography: asked for what it is known to do right, and never instead of a no.
 
 use super::abi;
+use super::kind::{Kind, kind};
 use crate::config::Crypto;
 use crate::keys::jwk::Key;
 use crate::token::foreign;
@@ -71,8 +72,8 @@ fn what_the_host_lacks() -> Result<(), &'static str> {
 }
 
 /// Other hosts abort when asked for a function they lack, so they must not be asked at all. Only
-/// Envoy answers this property, with an empty text where its node has no id; ngx_wasm_module says
-/// that it failed.
+/// Envoy answers this property, with an empty text where its node has no id. ngx_wasm_module is not
+/// asked: it logs an error for each property that is read outside a request.
 fn is_envoy() -> bool {
-    abi::property(&["xds", "node", "id"]).is_some()
+    kind() == Kind::Envoy && abi::property(&["xds", "node", "id"]).is_some()
 }

@@ -1,6 +1,7 @@
 //! Carries out what the gate says: header edits, replies, log lines. What is counted goes to `meters`.
 
 use super::abi::{self, Map};
+use super::kind::{Kind, kind};
 use super::meters;
 use crate::forward::Edit;
 use crate::gate::{Notice, Ruling, Step};
@@ -45,7 +46,7 @@ pub fn refuse(details: &str) {
         ("content-type", "application/json"),
         ("x-error-code", "internal"),
     ];
-    let _ = abi::reply(500, &headers, body, details, 13);
+    let _ = abi::reply(500, &headers, body, shown(details), 13);
 }
 
 pub fn tell(notices: Vec<Notice>) {
@@ -53,7 +54,7 @@ pub fn tell(notices: Vec<Notice>) {
         match notice {
             Notice::Count(name) => meters::count(&name, 1),
             Notice::Add(name, by) => meters::count(&name, by),
-            Notice::Audit(line) => abi::log(log::Level::Info, &line),
+            Notice::Audit(level, line) => abi::log(level, &line),
             Notice::Log(level, text) => abi::log(level, &text),
         }
     }
@@ -73,12 +74,30 @@ pub fn answer(reply: &Reply) {
         grpc_status,
         ..
     } = reply;
-    if !abi::reply(*status, &headers, body, details, *grpc_status) {
+    if !abi::reply(*status, &headers, body, shown(details), *grpc_status) {
         // The stream can't be answered any more; paused as it is, it can't go on either.
         abi::log(
             log::Level::Warn,
             "a denied request could not be answered: its stream is gone",
         );
+    }
+}
+
+/// Takes headers off the request of the effective context. False: it must not be forwarded.
+#[must_use]
+pub fn strip(names: &[String]) -> bool {
+    names.iter().all(|name| match kind() {
+        Kind::Envoy => abi::remove_header(Map::Request, name),
+        // nginx's proxy still sends a header that the filter has removed, but not an empty one.
+        Kind::Nginx => abi::set_header(Map::Request, name, ""),
+    })
+}
+
+/// ngx_wasm_module writes the details into the status line, where the caller reads them.
+fn shown(details: &str) -> &str {
+    match kind() {
+        Kind::Envoy => details,
+        Kind::Nginx => "",
     }
 }
 

@@ -1,16 +1,21 @@
 //! One request: its headers come in, are disarmed, and wait for the gate's word.
 
-use super::abi::{self, Buffer, Map};
+use super::abi::{self, Buffer};
 use super::calls::SharedCalls;
 use super::crypto::Signatures;
 use super::effects::{self, Taken};
 use super::kind::{Kind, kind};
+use super::request::Unread;
 use super::response::Response;
 use super::{Shared, meters, request, root};
 use crate::gate::{Gate, Ticket};
 use crate::time::Timestamp;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
+use std::time::Duration;
+
+/// Without a tick for so long, none is expected any more. They come every 50 ms.
+const LONGEST_SILENCE: Duration = Duration::from_secs(5);
 
 pub struct Http {
     pub(super) id: u32,
@@ -38,6 +43,13 @@ impl Http {
             own_failures: 0,
             handed: 0,
         }
+    }
+
+    /// A worker of nginx that ends after a reload has no more ticks, while its last requests go on.
+    fn ticks_have_stopped(&self, now: Timestamp) -> bool {
+        let ticked = self.calls.borrow().ticked;
+        let is_overdue = ticked.is_some_and(|ticked| now.since(ticked) > LONGEST_SILENCE);
+        kind() == Kind::Nginx && is_overdue
     }
 
     fn is_permitted(&self) -> bool {
@@ -96,22 +108,27 @@ impl Http {
 
 impl Http {
     fn begin(&mut self, announced: usize, is_all: bool, now: Timestamp) -> Action {
-        let headers = request::headers(announced, is_all);
+        let headers = match request::headers(announced, is_all) {
+            Ok(headers) => headers,
+            Err(Unread::TooMany) => return self.begin_unread(now),
+            Err(Unread::Incomplete) => {
+                effects::refuse("entragate.internal");
+                return Action::Pause;
+            }
+        };
         #[cfg(feature = "test-hooks")]
-        if let Some(action) = headers.as_ref().and_then(super::hooks::meet) {
+        if let Some(action) = super::hooks::meet(&headers) {
             return action;
         }
-        let disarmed = match (&headers, self.gate.borrow().as_ref()) {
-            (Some(headers), Some(gate)) => gate.disarm(headers),
-            _ => Vec::new(),
-        };
-        let clean = disarmed
-            .iter()
-            .all(|name| abi::remove_header(Map::Request, name));
-        let Some(headers) = headers.filter(|_| clean) else {
+        let stripped = self
+            .gate
+            .borrow()
+            .as_ref()
+            .map(|gate| gate.disarm(&headers));
+        if !effects::strip(&stripped.unwrap_or_default()) {
             effects::refuse("entragate.internal");
             return Action::Pause;
-        };
+        }
         let wanted = self.gate.borrow().as_ref().map(Gate::wanted);
         let connection = wanted.map(|wanted| wanted.read(&abi::property));
         let ruling = self.gate.borrow_mut().as_mut().map(|gate| {
@@ -131,6 +148,23 @@ impl Http {
             Taken::Forwarded => Action::Continue,
             Taken::Ended | Taken::Waiting => Action::Pause,
         }
+    }
+
+    /// A request with more header fields than this host can hand out.
+    fn begin_unread(&mut self, now: Timestamp) -> Action {
+        let brief = request::brief();
+        let refused = self.gate.borrow_mut().as_mut().map(|gate| {
+            let ruling = gate.begin_unread(self.id, &brief, now);
+            (ruling, gate.take_notices())
+        });
+        match refused {
+            Some((ruling, notices)) => {
+                effects::tell(notices);
+                effects::take(ruling);
+            }
+            None => effects::refuse("entragate.internal"),
+        }
+        Action::Pause
     }
 }
 
@@ -172,11 +206,18 @@ impl HttpContext for Http {
         let asked = self.gate.borrow().as_ref().is_some_and(asked) || kind() == Kind::Nginx;
         let status = asked.then(request::answered_status).flatten();
         let now = abi::now();
+        let is_stopped = self.ticks_have_stopped(now);
         let notices = self.gate.borrow_mut().as_mut().map(|gate| {
             gate.finish(self.id, status, now);
+            if is_stopped {
+                gate.export_to_log();
+            }
             gate.take_notices()
         });
         effects::tell(notices.unwrap_or_default());
+        if is_stopped {
+            meters::flush();
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! several. Counters are the VM's: plugins that share it share them.
 
 use super::abi::{self, Metric};
+use super::kind::{Kind, kind};
 use crate::metrics::{self, Gauge, OverVms};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -10,6 +11,9 @@ use std::collections::HashMap;
 const MAX_TIMES: usize = 64;
 /// Of so many requests one is measured, since asking for the time costs time.
 const ONE_OF: u32 = 8;
+
+/// ngx_wasm_module's default `max_metric_name_length` is 256, with the filter's name in it.
+const MAX_NAME_ON_NGINX: usize = 200;
 
 /// A metric of the host's, and what we have told of it.
 struct Meter {
@@ -37,7 +41,7 @@ pub fn count(name: &str, by: u64) {
     METERS.with_borrow_mut(|meters| {
         if let Some(counter) = meters.counters.get_mut(name) {
             counter.value = counter.value.saturating_add(by);
-        } else if let Some(id) = abi::define_metric(Metric::Counter, name) {
+        } else if let Some(id) = define(Metric::Counter, name) {
             abi::move_metric(id, i64::try_from(by).unwrap_or(i64::MAX));
             let counter = Meter { id, value: 0 };
             meters.counters.insert(name.to_owned(), counter);
@@ -69,7 +73,7 @@ pub fn flush() {
         if meters.times.is_empty() {
             return;
         }
-        let define = || abi::define_metric(Metric::Histogram, metrics::OWN_TIME);
+        let define = || define(Metric::Histogram, metrics::OWN_TIME);
         if meters.own_time.is_none() {
             meters.own_time = define();
         }
@@ -78,6 +82,12 @@ pub fn flush() {
             times.iter().for_each(|time| abi::record_metric(id, *time));
         }
     });
+}
+
+/// Defines a metric. `None`: this host would abort the VM because of its name.
+fn define(metric: Metric, name: &str) -> Option<u32> {
+    let is_fit = kind() == Kind::Envoy || name.len() <= MAX_NAME_ON_NGINX;
+    is_fit.then(|| abi::define_metric(metric, name)).flatten()
 }
 
 /// The gauges of one plugin in one VM.
@@ -91,7 +101,7 @@ impl Gauges {
             let over_vms = gauge.over_vms;
             if let Some((_, told)) = self.0.get_mut(&gauge.name) {
                 tell(told, gauge.value, over_vms);
-            } else if let Some(id) = abi::define_metric(Metric::Gauge, &gauge.name) {
+            } else if let Some(id) = define(Metric::Gauge, &gauge.name) {
                 let mut told = Meter { id, value: 0 };
                 tell(&mut told, gauge.value, over_vms);
                 self.0.insert(gauge.name, (over_vms, told));
@@ -114,9 +124,12 @@ fn tell(gauge: &mut Meter, value: u64, over_vms: OverVms) {
     if value == told {
         return;
     }
-    match over_vms {
-        OverVms::Latest => abi::record_metric(gauge.id, value.cast_unsigned()),
-        OverVms::Sum => abi::move_metric(gauge.id, value.saturating_sub(told)),
+    match (over_vms, kind()) {
+        (OverVms::Sum, Kind::Envoy) => abi::move_metric(gauge.id, value.saturating_sub(told)),
+        // ngx_wasm_module aborts the VM when a gauge is moved: there it shows the last worker's value.
+        (OverVms::Sum, Kind::Nginx) | (OverVms::Latest, _) => {
+            abi::record_metric(gauge.id, value.cast_unsigned());
+        }
     }
     gauge.value = value.cast_unsigned();
 }

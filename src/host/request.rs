@@ -4,10 +4,34 @@ use super::abi::{self, Map};
 use super::kind::{Kind, kind};
 use crate::request::Headers;
 
-/// All header fields. `None` where the host hands out fewer than it has announced: what we don't
-/// see, we could not take off. (ngx_wasm_module stops at a hundred.)
-pub fn headers(announced: usize, is_all: bool) -> Option<Headers> {
-    let mut headers = abi::headers(Map::Request)?;
+/// Most header fields of a request that are read on ngx_wasm_module. A map of more than 100, pseudo-
+/// headers included, overruns the memory that the engine has asked the filter for.
+const MAX_FIELDS_ON_NGINX: usize = 90;
+/// The fields that a refusal and its record need.
+const BRIEF: [&str; 6] = [
+    ":method",
+    ":path",
+    "host",
+    "content-type",
+    "user-agent",
+    "x-request-id",
+];
+
+/// Why a request's headers are not known.
+pub enum Unread {
+    /// This host can't hand out so many.
+    TooMany,
+    /// The host has handed out fewer than it has announced: a field that is not seen can't be
+    /// taken off.
+    Incomplete,
+}
+
+/// All header fields of a request.
+pub fn headers(announced: usize, is_all: bool) -> Result<Headers, Unread> {
+    if kind() == Kind::Nginx && announced > MAX_FIELDS_ON_NGINX {
+        return Err(Unread::TooMany);
+    }
+    let mut headers = abi::headers(Map::Request).ok_or(Unread::Incomplete)?;
     let count = match kind() {
         Kind::Envoy => {
             headers.is_all = is_all;
@@ -20,7 +44,21 @@ pub fn headers(announced: usize, is_all: bool) -> Option<Headers> {
             headers.iter().filter(is_field).count()
         }
     };
-    (count >= announced).then_some(headers)
+    match count >= announced {
+        true => Ok(headers),
+        false => Err(Unread::Incomplete),
+    }
+}
+
+/// The fields that a refusal needs, read one by one.
+pub fn brief() -> Headers {
+    let mut headers = Headers::default();
+    for name in BRIEF {
+        if let Some(value) = abi::header(Map::Request, name) {
+            headers.push(name.as_bytes(), &value);
+        }
+    }
+    headers
 }
 
 /// nginx's `:authority` is the name of its server; what the caller asked for is in `host`. Whether a

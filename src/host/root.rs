@@ -15,7 +15,7 @@ use super::response;
 use super::shared::HostData;
 use crate::callout::Answer;
 use crate::config;
-use crate::gate::{Gate, StreamId, Ticket};
+use crate::gate::{Gate, HostLimits, StreamId, Ticket};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 use std::rc::Rc;
@@ -25,10 +25,14 @@ use std::rc::Rc;
 const TICK_MILLIS: u32 = 50;
 /// Gauges are told once a second.
 const TICKS_PER_SHOW: u32 = 1000 / TICK_MILLIS;
-/// Said once, at the start.
-const NO_BODIES: &str = "this host (ngx_wasm_module) hands out no body before a request is let go: \
-                         where a rule needs a model that only the body names, it is denied; name \
-                         models by endpoints, or in the path";
+/// What ngx_wasm_module can't do: nginx cuts lines of its log at 2,047 bytes, of which its own prefix
+/// takes some, and Kong logs at `notice`.
+const NGINX: HostLimits = HostLimits {
+    withholds_bodies: true,
+    keeps_repeated_headers: true,
+    log_line: Some(1800),
+    shows: Some(log::Level::Warn),
+};
 /// Largest configuration we read.
 const MAX_CONFIGURATION_BYTES: usize = 4 * 1024 * 1024;
 
@@ -149,6 +153,19 @@ pub fn note_received(gate: &Shared, stream: StreamId) {
     }
 }
 
+/// The answer to a configuration that can't be used. Envoy keeps the last good one, or does not start.
+/// With ngx_wasm_module nginx stays up, and callers of a filter that has refused wait for ever: there
+/// each request is answered with status 500 instead, since there is no gate.
+fn refused() -> bool {
+    let answers_anyway = kind() == Kind::Nginx;
+    if answers_anyway {
+        let text = "every request is denied with status 500 until the configuration is corrected \
+                    and the gateway is reloaded";
+        abi::log(log::Level::Error, text);
+    }
+    answers_anyway
+}
+
 /// Drops what the gate knows of a stream that is gone.
 pub fn forget(gate: &Shared, stream: StreamId) {
     // A stream can end while the gate is at work; its entry is then found gone later.
@@ -166,12 +183,12 @@ impl RootContext for Root {
         match config::load(&text.unwrap_or_default(), &env) {
             Ok(config) => {
                 let Some(signatures) = crypto::choose(config.crypto) else {
-                    return false;
+                    return refused();
                 };
                 self.signatures = signatures;
                 let summary = config.summary();
                 abi::log(
-                    log::Level::Info,
+                    config.audit.level,
                     &format!("configuration accepted: {summary}"),
                 );
                 let now = abi::now();
@@ -184,10 +201,10 @@ impl RootContext for Root {
                     Kind::Nginx => {
                         // Shared data that is not set up aborts the filter there.
                         gate.join(&[], None, now);
-                        gate.expect_no_bodies();
-                        abi::log(log::Level::Info, NO_BODIES);
+                        gate.limit(NGINX);
                     }
                 }
+                effects::tell(gate.take_notices());
                 *self.gate.borrow_mut() = Some(gate);
                 abi::set_tick_period(TICK_MILLIS);
                 true
@@ -199,13 +216,14 @@ impl RootContext for Root {
                         &format!("configuration refused: {error}"),
                     );
                 }
-                false
+                refused()
             }
         }
     }
 
     fn on_tick(&mut self) {
         let now = abi::now();
+        self.calls.borrow_mut().ticked = Some(now);
         if let Some(gate) = self.gate.borrow_mut().as_mut() {
             gate.tick(now);
         }

@@ -48,6 +48,11 @@ impl Writer {
         }
     }
 
+    pub fn flag(&mut self, name: &str, is_set: bool) {
+        self.name(name);
+        self.push(if is_set { "true" } else { "false" });
+    }
+
     pub fn null(&mut self, name: &str) {
         self.name(name);
         self.push("null");

@@ -181,6 +181,15 @@ pub enum Requirement {
 }
 
 impl Policy {
+    /// Whether any rule names models.
+    pub fn names_models(&self) -> bool {
+        let anonymous = self.anonymous.iter().map(|rule| &rule.matches);
+        let rules = self.rules.iter().map(|rule| &rule.matches);
+        anonymous
+            .chain(rules)
+            .any(|matches| !matches.models.patterns.is_empty())
+    }
+
     /// Whether any rule, in force or shadow, asks for such a thing, however deep.
     pub fn asks_for(&self, wanted: impl Fn(&Requirement) -> bool) -> bool {
         self.rules

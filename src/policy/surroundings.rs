@@ -17,6 +17,16 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
+    /// Nothing but the time is known.
+    pub fn unknown(now: Timestamp) -> Self {
+        Self {
+            now,
+            source: None,
+            peer: Peer::Unknown,
+            directory: Directory::NotAsked,
+        }
+    }
+
     /// The same at another moment.
     pub fn at(&self, now: Timestamp) -> Self {
         Self {

@@ -132,7 +132,7 @@ fn a_record_is_one_line_of_json_whatever_the_caller_sends() {
         let mut records = 0;
         for notice in bench.gate.take_notices() {
             let line = match notice {
-                Notice::Audit(line) => {
+                Notice::Audit(_, line) => {
                     records += 1;
                     serde_json::from_str::<Value>(&line).unwrap();
                     line

@@ -210,7 +210,7 @@ impl Office {
         let notices = self.host.notices(index).into_iter();
         let text = |notice| match notice {
             Notice::Log(_, text) => Some(text),
-            Notice::Count(_) | Notice::Add(..) | Notice::Audit(_) => None,
+            Notice::Count(_) | Notice::Add(..) | Notice::Audit(..) => None,
         };
         notices.filter_map(text).collect()
     }

@@ -65,7 +65,7 @@ fn one_counts_a_fetch_and_the_others_what_they_took_over() {
                     counted[1] += 1;
                 }
                 Notice::Count(name) => panic!("{name}"),
-                Notice::Add(..) | Notice::Audit(_) | Notice::Log(..) => {}
+                Notice::Add(..) | Notice::Audit(..) | Notice::Log(..) => {}
             }
         }
     }

@@ -176,7 +176,7 @@ impl Bench {
             .take_notices()
             .into_iter()
             .filter_map(|notice| match notice {
-                Notice::Audit(line) => Some(serde_json::from_str(&line).expect("audit is JSON")),
+                Notice::Audit(_, line) => Some(serde_json::from_str(&line).expect("audit is JSON")),
                 Notice::Count(_) | Notice::Add(..) | Notice::Log(..) => None,
             })
             .collect()

@@ -37,6 +37,10 @@ pub(super) fn compile(
             Some(wire::Log::Denied) => AuditLog::Denied,
             Some(wire::Log::Off) => AuditLog::Off,
         },
+        level: match audit.level {
+            None | Some(wire::Level::Info) => log::Level::Info,
+            Some(wire::Level::Warn) => log::Level::Warn,
+        },
         claims: claims?,
         filter_state: audit.filter_state.unwrap_or(true),
         export: export?,

@@ -58,6 +58,7 @@ fn defaults_are_the_contract_s() {
         ("hf", Detail::Full)
     );
     assert_eq!(config.audit.log, AuditLog::All);
+    assert_eq!(config.audit.level, log::Level::Info);
     assert!(config.audit.filter_state);
     assert!(config.forward.identity_headers.is_empty() && config.forward.bill_to.is_none());
     assert!(config.policy.rules.is_empty() && config.policy.anonymous.is_empty());

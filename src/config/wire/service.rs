@@ -94,6 +94,8 @@ choice!(OnStale {
 pub(in crate::config) struct Audit {
     /// Which decisions make a line of the log. Default: all.
     pub log: Option<Log>,
+    /// The log level of records in the proxy's log. Istio, Envoy Gateway and Kong show only warnings by default. Default: info.
+    pub level: Option<Level>,
     /// Further claims to record.
     #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub claims: Vec<String>,
@@ -105,6 +107,7 @@ pub(in crate::config) struct Audit {
 
 object!(Audit {
     log: optional,
+    level: optional,
     claims: optional,
     filter_state: optional,
     export: optional,
@@ -126,6 +129,21 @@ choice!(Log {
     All = "all",
     Denied = "denied",
     Off = "off",
+});
+
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
+pub(in crate::config) enum Level {
+    /// Shown where the proxy logs at info.
+    Info,
+    /// Shown by every host's default log level.
+    Warn,
+}
+
+choice!(Level {
+    Info = "info",
+    Warn = "warn",
 });
 
 #[derive(Debug)]

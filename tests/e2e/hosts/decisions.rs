@@ -47,7 +47,11 @@ in_both_hosts! {
         assert_eq!(gateway.code(id), "token_missing");
         let Fate::Replied(reply) = gateway.host.fate(id) else { unreachable!() };
         assert_eq!(reply.status, 401);
-        assert_eq!(reply.details, "entragate.token_missing");
+        let details = match rules {
+            Rules::Envoy => "entragate.token_missing",
+            Rules::Nginx => "", // the caller would read them in the status line
+        };
+        assert_eq!(reply.details, details);
         assert!(reply.header("www-authenticate").is_some_and(|value| value.starts_with("Bearer")));
     }
 
@@ -87,7 +91,11 @@ in_both_hosts! {
             Rules::Nginx => vec![("authorization", bearer.as_str()); 2],
         };
         let id = gateway.get("hf.contoso.com", "/v1/models", &fields);
-        assert_eq!(gateway.code(id), "token_malformed");
+        let code = match rules {
+            Rules::Envoy => "token_malformed",
+            Rules::Nginx => "request_ambiguous", // the second one could not be taken off
+        };
+        assert_eq!(gateway.code(id), code);
     }
 
     fn bytes_that_are_no_text_do_no_harm(rules: Rules) {
@@ -103,8 +111,7 @@ in_both_hosts! {
         assert_ne!(gateway.code(id), "forwarded");
     }
 
-    fn hidden_headers_open_nothing(rules: Rules) {
-        // nginx hands out a hundred headers and no more: what comes after could not be taken off.
+    fn many_headers_hide_no_token(rules: Rules) {
         let mut gateway = Gateway::warm(rules, &settings());
         let mut headers = headers(rules, "GET", "hf.contoso.com", "/health", &[]);
         let filler = |number| (format!("x-filler-{number}"), b"1".to_vec());
@@ -113,7 +120,7 @@ in_both_hosts! {
         let id = gateway.host.open(headers, true);
         match gateway.host.fate(id) {
             Fate::Forwarded(headers) => assert_eq!(field(headers, "authorization"), None),
-            Fate::Replied(reply) => assert_eq!(reply.status, 500),
+            Fate::Replied(reply) => assert_eq!(reply.status, 400),
             Fate::Held => panic!("held"),
         }
     }

@@ -30,14 +30,6 @@ in_both_hosts! {
         assert_eq!(gateway.code(waiting[1]), "forwarded");
     }
 
-    fn a_bad_configuration_is_refused_with_its_reasons(rules: Rules) {
-        let mut settings = settings();
-        settings["rules"][1]["credential"] = json!("hf-raed");
-        let refused = Host::start(Settings::new(rules, &settings));
-        let logs = refused.err().expect("it is refused");
-        assert!(logs.iter().any(|line| line.contains("hf-raed")), "{logs:?}");
-    }
-
     fn counters_reach_the_host(rules: Rules) {
         let mut gateway = Gateway::warm(rules, &settings());
         for _ in 0..3 {
@@ -47,6 +39,15 @@ in_both_hosts! {
         let name = "entragate.decisions.permitted.contoso.scientists";
         assert_eq!(gateway.host.metric(name), Some(3));
     }
+}
+
+#[test]
+fn envoy_is_told_that_a_configuration_is_refused_and_why() {
+    let mut settings = settings();
+    settings["rules"][1]["credential"] = json!("hf-raed");
+    let refused = Host::start(Settings::new(Rules::Envoy, &settings));
+    let logs = refused.err().expect("it is refused");
+    assert!(logs.iter().any(|line| line.contains("hf-raed")), "{logs:?}");
 }
 
 #[test]

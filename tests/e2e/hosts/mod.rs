@@ -7,6 +7,9 @@ mod exchange;
 mod handover;
 mod keys;
 mod limits;
+mod nginx;
+mod stripping;
+mod workers;
 
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -38,6 +41,8 @@ fn settings() -> Value {
             {"name": "scientists", "match": {"paths": ["/v1/**"], "hosts": ["hf.contoso.com"]},
              "require": {"role": "Model.Query"}, "credential": "hf-read"},
         ],
+        // Kong's log shows warnings only.
+        "audit": {"level": "warn"},
     })
 }
 

@@ -61,7 +61,7 @@ pub fn of(config: Config, mut question: Question, unverified: bool) -> Option<An
         .take_notices()
         .into_iter()
         .find_map(|notice| match notice {
-            Notice::Audit(line) => serde_json::from_str(&line).ok(),
+            Notice::Audit(_, line) => serde_json::from_str(&line).ok(),
             Notice::Count(_) | Notice::Add(..) | Notice::Log(..) => None,
         })?;
     Some(Answer {

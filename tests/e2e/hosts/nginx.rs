@@ -1,0 +1,177 @@
+//! What ngx_wasm_module does otherwise than Envoy, and what the filter does about it.
+
+use super::*;
+
+fn with_fields(gateway: &mut Gateway, count: usize) -> u32 {
+    let mut headers = gateway.chat_headers(&ada().build());
+    let own = headers
+        .iter()
+        .filter(|(name, _)| !name.starts_with(':'))
+        .count();
+    let filler = |number| (format!("x-filler-{number}"), b"1".to_vec());
+    headers.extend((own..count).map(filler));
+    gateway.host.open(headers, true)
+}
+
+#[test]
+fn request_with_more_than_90_headers_is_refused_unread_and_recorded() {
+    let mut gateway = Gateway::warm(Rules::Nginx, &settings());
+    let served = with_fields(&mut gateway, 90);
+    assert_eq!(gateway.code(served), "forwarded");
+    gateway.host.end(served);
+    let refused = with_fields(&mut gateway, 91);
+    assert_eq!(gateway.code(refused), "request_ambiguous");
+    gateway.host.end(refused);
+    let [_, record] = gateway.audit().try_into().expect("two records");
+    assert_eq!(record["code"], "request_ambiguous");
+    assert_eq!(record["host"], "hf.contoso.com");
+    assert_eq!(record["path"], "/v1/models");
+    let reason = record["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("more header fields"), "{record}");
+    assert!(record["oid"].is_null(), "nothing was verified");
+}
+
+#[test]
+fn requests_with_many_headers_do_not_disturb_others() {
+    let mut gateway = Gateway::warm(Rules::Nginx, &settings());
+    for count in [91, 96, 97, 100, 500] {
+        let refused = with_fields(&mut gateway, count);
+        assert_eq!(gateway.code(refused), "request_ambiguous", "{count}");
+        gateway.host.end(refused);
+        assert_eq!(gateway.outcome(&ada().build()), "forwarded");
+    }
+}
+
+#[test]
+fn no_call_is_made_with_only_milliseconds_left() {
+    for left in [1, 10, 49] {
+        let mut policy = settings();
+        policy["wait"] = json!({"timeout": "1s"});
+        let mut gateway = Gateway::cold(Rules::Nginx, &policy);
+        gateway.host.tick();
+        let id = gateway.chat(&ada().build());
+        let own = gateway.host.calls().iter().map(|call| call.token).max();
+        gateway.host.pass(Duration::from_millis(1000 - left));
+        // Its own call ends too late for another one.
+        gateway
+            .host
+            .answer_token(own.expect("a call"), Answer::status(504));
+        assert_eq!(gateway.code(id), "keys_unavailable", "{left} ms");
+    }
+}
+
+#[test]
+fn gauges_are_set_where_they_can_not_be_moved() {
+    let mut gateway = Gateway::warm(Rules::Nginx, &settings());
+    assert_eq!(gateway.outcome(&ada().build()), "forwarded");
+    for _ in 0..40 {
+        gateway.host.advance(SECOND / 20);
+    }
+    assert_eq!(gateway.host.metric("entragate.cache.entries"), Some(0));
+    assert_eq!(
+        gateway.host.metric("entragate.keys.contoso.unusable"),
+        Some(0)
+    );
+}
+
+#[test]
+fn counters_with_long_names_do_not_end_the_vm() {
+    let long = "r".repeat(250);
+    let mut policy = settings();
+    policy["rules"][2]["match"]["models"] = json!([format!("meta-llama/{long}*")]);
+    policy["endpoints"] = json!([{"paths": ["/v1/**"], "model": format!("meta-llama/{long}1")}]);
+    let mut gateway = Gateway::warm(Rules::Nginx, &policy);
+    let id = gateway.chat(&ada().build());
+    assert_eq!(gateway.code(id), "forwarded");
+    gateway.host.end(id);
+    gateway.host.tick();
+}
+
+#[test]
+fn refused_configuration_is_explained_and_every_request_answered_500() {
+    let mut policy = settings();
+    policy["rules"][1]["credential"] = json!("hf-raed");
+    let mut gateway = Gateway::cold(Rules::Nginx, &policy);
+    let logs = gateway.host.logs();
+    assert!(logs.iter().any(|line| line.contains("hf-raed")), "{logs:?}");
+    assert!(
+        logs.iter().any(|line| line.contains("reloaded")),
+        "{logs:?}"
+    );
+    for path in ["/health", "/v1/models"] {
+        let id = gateway.get("hf.contoso.com", path, &[]);
+        let Fate::Replied(reply) = gateway.host.fate(id) else {
+            panic!("{:?}", gateway.host.fate(id))
+        };
+        assert_eq!(reply.status, 500);
+        assert_eq!(reply.header("x-error-code").as_deref(), Some("internal"));
+        gateway.host.end(id);
+    }
+}
+
+#[test]
+fn minimal_replies_tell_no_reason_in_the_status_line() {
+    let mut policy = settings();
+    policy["replies"] = json!({"detail": "minimal"});
+    let mut gateway = Gateway::warm(Rules::Nginx, &policy);
+    let id = gateway.chat(&ada().claim("exp", testbed::mint::now() - 3600).build());
+    let Fate::Replied(reply) = gateway.host.fate(id) else {
+        panic!("{:?}", gateway.host.fate(id))
+    };
+    assert_eq!((reply.status, reply.details.as_str()), (401, ""));
+}
+
+#[test]
+fn records_at_info_are_not_shown_and_the_log_says_so() {
+    let mut policy = settings();
+    policy["audit"] = json!({"level": "info"});
+    let mut gateway = Gateway::warm(Rules::Nginx, &policy);
+    assert_eq!(gateway.outcome(&ada().build()), "forwarded");
+    let logs = gateway.host.logs();
+    assert!(!logs.iter().any(|line| line.starts_with('{')), "{logs:?}");
+    let hints = logs
+        .iter()
+        .filter(|line| line.contains("audit.level: warn"));
+    assert_eq!(hints.count(), 1, "{logs:?}");
+    policy["audit"] = json!({"log": "off"});
+    let logs = Gateway::cold(Rules::Nginx, &policy).host.logs();
+    assert!(
+        !logs.iter().any(|line| line.contains("audit.level")),
+        "{logs:?}"
+    );
+}
+
+#[test]
+fn long_records_are_shortened_to_lines_that_the_log_holds() {
+    let mut gateway = Gateway::warm(Rules::Nginx, &settings());
+    let path = format!("/v1/{}", "%22".repeat(1000));
+    let bearer = format!("Bearer {}", ada().build());
+    let id = gateway.get("hf.contoso.com", &path, &[("authorization", &bearer)]);
+    assert_eq!(gateway.code(id), "forwarded");
+    gateway.host.end(id);
+    let [record] = gateway.audit().try_into().expect("one line of valid JSON");
+    assert_eq!(record["shortened"], true);
+    assert_eq!(record["code"], "permitted");
+    assert_eq!(gateway.outcome(&ada().build()), "forwarded");
+    let [record] = gateway.audit().try_into().expect("one record");
+    assert!(record.get("shortened").is_none(), "{record}");
+}
+
+#[test]
+fn records_that_a_worker_can_not_export_any_more_are_logged_and_counted() {
+    const MONITOR: &str = "monitor.contoso.com:443";
+    let mut policy = settings();
+    policy["audit"] = json!({"log": "off", "level": "warn",
+        "export": {"cluster": MONITOR, "uri": "https://monitor.contoso.com/in", "every": "1h"}});
+    let mut gateway = Gateway::warm(Rules::Nginx, &policy);
+    assert_eq!(gateway.outcome(&ada().build()), "forwarded");
+    let last = gateway.chat(&ada().build());
+    gateway.host.tick();
+    assert_eq!(gateway.audit(), [] as [Value; 0]);
+    // The gateway is reloaded: this worker has no more ticks, and one request that is still served.
+    gateway.host.pass(30 * SECOND);
+    gateway.host.end(last);
+    assert_eq!(gateway.audit().len(), 2);
+    assert_eq!(gateway.host.metric("entragate.export.accepted"), Some(2));
+    assert_eq!(gateway.host.metric("entragate.export.lost.reload"), Some(2));
+}
