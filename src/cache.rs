@@ -169,6 +169,7 @@ mod tests {
     use super::*;
     use crate::config;
     use crate::keys::jwk::Key;
+    use crate::keys::keyset::Candidates;
     use crate::token::jws::Unverified;
     use crate::token::signature::{CheckedBy, JwtSimple};
     use crate::token::verify::authenticate;
@@ -189,7 +190,13 @@ mod tests {
         let mut room = Vec::new();
         let token = Unverified::parse(&text, &["jwt".into()], &mut room).unwrap();
         let key = Key::from_jwk(&keys::rsa().to_jwk()).unwrap().into();
-        authenticate(token, &config.issuers[0], &key, &JwtSimple).unwrap()
+        authenticate(
+            &token,
+            &config.issuers[0],
+            Candidates::only(&key),
+            &JwtSimple,
+        )
+        .unwrap()
     }
 
     fn cache(entries: usize) -> TokenCache {

@@ -78,7 +78,8 @@ pub enum Denial {
         valid_from: Timestamp,
     },
     TokenLifetime {
-        seconds: u64,
+        /// `None`: it has no `iat`.
+        seconds: Option<u64>,
         limit: u64,
     },
     /// The revocation feed names the caller, its client, session or token.

@@ -37,7 +37,7 @@ pub enum IdentityField {
     Subject,
     Issuer,
     Kind,
-    /// Any scalar claim.
+    /// Any claim. An array is told as its members, joined by commas; an object as its JSON.
     Claim(ClaimPath),
 }
 
@@ -65,6 +65,8 @@ const NEVER_WITH_LISTS: [&str; 5] = [
 ];
 /// Longest value of an identity header, in bytes before escaping.
 const MAX_IDENTITY_BYTES: usize = 512;
+/// Longest value of an identity header that tells an array or an object, in bytes.
+const MAX_LIST_BYTES: usize = 4096;
 
 /// A header to set on the request, replacing whatever the caller sent.
 #[derive(Clone, PartialEq, Eq)]
@@ -164,8 +166,8 @@ pub fn edits(
     }
     if let Some(caller) = caller {
         for (name, field) in &forwarding.identity_headers {
-            if let Some(value) = field.read(caller) {
-                set(name.clone().into(), header_value(&value));
+            if let Some(value) = field.header_value(caller) {
+                set(name.clone().into(), value);
             }
         }
     }
@@ -194,13 +196,54 @@ impl IdentityField {
             Self::Subject => caller.subject.as_ref().map(shared),
             Self::Issuer => Some(shared(&caller.issuer)),
             Self::Kind => caller.kind.map(|kind| kind.name().into()),
-            Self::Claim(path) => match path.read(&caller.others)? {
-                Value::String(text) => Some(text.into()),
-                scalar @ (Value::Bool(_) | Value::Number(_)) => Some(scalar.to_string().into()),
-                Value::Null | Value::Array(_) | Value::Object(_) => None,
-            },
+            Self::Claim(_) => None,
         }
     }
+
+    fn header_value(&self, caller: &Claims) -> Option<String> {
+        let Self::Claim(path) = self else {
+            return self.read(caller).map(|text| header_value(&text));
+        };
+        match path.read(&caller.others)? {
+            Value::Null => None,
+            Value::Array(items) => Some(list_value(&items)),
+            Value::Object(members) => {
+                let json = Value::Object(members).to_string();
+                // A part of it would be no JSON.
+                (json.len() <= MAX_LIST_BYTES).then(|| item_value(&json))
+            }
+            scalar => Some(header_value(&text_of(&scalar))),
+        }
+    }
+}
+
+/// The members of an array, joined by commas: as many whole ones as fit.
+fn list_value(items: &[Value]) -> String {
+    let mut value = String::new();
+    for (index, item) in items.iter().enumerate() {
+        let item = item_value(&text_of(item));
+        if value.len() + item.len() >= MAX_LIST_BYTES {
+            break;
+        }
+        if index > 0 {
+            value.push(',');
+        }
+        value.push_str(&item);
+    }
+    value
+}
+
+/// A string's own text, or the JSON of any other value.
+fn text_of(value: &Value) -> Cow<'_, str> {
+    match value {
+        Value::String(text) => text.into(),
+        other => other.to_string().into(),
+    }
+}
+
+/// A text without commas: they part members.
+fn item_value(text: &str) -> String {
+    escaped(text.bytes(), |byte| byte != b',')
 }
 
 /// Percent-escapes everything a header value can't hold, and `%` itself: a claim must not be able
@@ -210,11 +253,15 @@ fn header_value(text: &str) -> String {
     if text.len() <= MAX_IDENTITY_BYTES && text.bytes().all(plain) {
         return text.to_owned();
     }
-    let mut value = String::with_capacity(text.len());
-    for byte in text.bytes().take(MAX_IDENTITY_BYTES) {
+    escaped(text.bytes().take(MAX_IDENTITY_BYTES), |_| true)
+}
+
+fn escaped(bytes: impl Iterator<Item = u8>, is_plain: impl Fn(u8) -> bool) -> String {
+    let mut value = String::new();
+    for byte in bytes {
         match byte {
-            b'%' | 0..=0x1f | 0x7f.. => value.push_str(&format!("%{byte:02X}")),
-            b' '..=b'~' => value.push(char::from(byte)),
+            b' '..=b'~' if byte != b'%' && is_plain(byte) => value.push(char::from(byte)),
+            _ => value.push_str(&format!("%{byte:02X}")),
         }
     }
     value

@@ -3,22 +3,11 @@
 
 mod support;
 
-use entragate::keys::jwk::Key;
 use entragate::request::Headers;
-use entragate::token::jws::Unverified;
-use entragate::token::signature::{CheckedBy, JwtSimple, SignatureCheck};
+use entragate::token::signature::{JwtSimple, SignatureCheck};
 use serde_json::json;
 use support::*;
 use testbed::mint::Token;
-
-/// For tokens whose signatures do hold.
-struct Trusting;
-
-impl SignatureCheck for Trusting {
-    fn check(&self, _: &Unverified<'_>, _: &Key) -> Option<CheckedBy> {
-        Some(CheckedBy::Host)
-    }
-}
 
 fn code(token: &Token, way: &dyn SignatureCheck) -> String {
     let mut bench = Bench::warm(&settings());

@@ -9,7 +9,7 @@ use entragate::config::{self, Config};
 use entragate::gate::Gate;
 use entragate::json::raw::Raw;
 use entragate::keys::jwk::Key;
-use entragate::keys::keyset::{KeySet, Lookup, MAX_KEYS};
+use entragate::keys::keyset::{Candidates, KeySet, Lookup, MAX_KEYS};
 use entragate::model::Model;
 use entragate::model::body::Body;
 use entragate::request::Headers;
@@ -111,7 +111,7 @@ pub fn token(data: &[u8]) {
         Some(Value::Array(all)) => all.iter().any(|audience| audience == "a"),
         only => only.is_some_and(|audience| audience == "a"),
     };
-    let Ok(authentic) = authenticate(parsed, issuer, &key, &Trusting) else {
+    let Ok(authentic) = authenticate(&parsed, issuer, Candidates::only(&key), &Trusting) else {
         return;
     };
     let now = Timestamp::from_secs(1_795_000_000);
@@ -131,10 +131,13 @@ pub fn key_set(data: &[u8]) {
     assert!((1..=MAX_KEYS).contains(&set.len()));
     assert!(set.is_kept_by(&set));
     for algorithm in Algorithm::ALL {
-        if let Lookup::Found(key) = set.find(None, algorithm) {
-            assert!(key.serves(algorithm));
-            if let Some(kid) = key.kid.as_deref() {
-                assert!(matches!(set.find(Some(kid), algorithm), Lookup::Found(_)));
+        if let Lookup::Found(keys) = set.find(None, algorithm) {
+            for key in keys.iter() {
+                assert!(key.serves(algorithm));
+                if let Some(kid) = key.kid.as_deref() {
+                    let named = set.find(Some(kid), algorithm);
+                    assert!(matches!(named, Lookup::Found(keys) if keys.are_named));
+                }
             }
         }
     }

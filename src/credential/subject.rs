@@ -2,7 +2,8 @@
 //! one claim of a verified token, a plain e-mail address, one of the configured domains.
 
 use crate::token::claim_path::ClaimPath;
-use crate::token::claims::{Claims, Kind};
+use crate::token::claims::Claims;
+use crate::token::kind::Kind;
 use serde_json::Value;
 use std::sync::Arc;
 

@@ -193,7 +193,15 @@ impl Denial {
                 401,
                 "token_lifetime",
                 InvalidToken,
-                format!("The token lives for {seconds} s, longer than the {limit} s accepted here"),
+                match seconds {
+                    Some(seconds) => format!(
+                        "The token is valid for {seconds} s, longer than the {limit} s accepted here"
+                    ),
+                    Option::None => format!(
+                        "The token has no iat, and only tokens valid for at most {limit} s are \
+                         accepted here"
+                    ),
+                },
             ),
             Self::TokenRevoked { .. } => facts(
                 401,

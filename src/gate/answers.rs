@@ -219,12 +219,20 @@ impl Gate {
                 return None;
             }
             ring::Progress::Late => return None,
-            ring::Progress::Renewed { keys, dropped } => {
+            ring::Progress::Renewed {
+                keys,
+                dropped,
+                duplicates,
+            } => {
                 if dropped {
                     self.cache.forget_issuer(index);
                 }
                 let change = if dropped { ", an old one is gone" } else { "" };
-                let text = format!("issuer {issuer}: {keys} usable keys{change}");
+                let shared = match duplicates {
+                    0 => String::new(),
+                    keys => format!(", {keys} of them with the kid of another"),
+                };
+                let text = format!("issuer {issuer}: {keys} usable keys{change}{shared}");
                 (true, origin.level(), text)
             }
             ring::Progress::Failed(error) => {

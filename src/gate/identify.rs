@@ -4,7 +4,7 @@ use super::Call;
 use super::judge::{Judge, Patience};
 use crate::cache::TokenDigest;
 use crate::decision::{Denial, KeysLack};
-use crate::keys::jwk::Key;
+use crate::keys::keyset::Candidates;
 use crate::keys::ring::{Fetch, Found, KeyRing};
 use crate::metrics;
 use crate::text::excerpt;
@@ -13,7 +13,6 @@ use crate::token::bearer::Bearer;
 use crate::token::issuer::Issuer;
 use crate::token::jws::Unverified;
 use crate::token::verify::{Authentic, authenticate, pick_issuer};
-use std::sync::Arc;
 
 /// What a look at a token has led to.
 #[derive(Debug)]
@@ -78,39 +77,40 @@ impl Judge<'_> {
         else {
             return Err(Denial::Internal("an issuer without keys"));
         };
-        let key = match find_key(ring, issuer, &token, self.surroundings.now)? {
-            KeyLookup::Found(key) => key,
+        match find_keys(ring, issuer, &token, self.surroundings.now)? {
+            KeyLookup::Found(keys) => match authenticate(&token, issuer, keys, self.signatures) {
+                // The key that the token names may be in a newer set.
+                Err(Denial::SignatureInvalid) if !keys.are_named => {}
+                authentic => return Ok(Identified::As(index, authentic?)),
+            },
             KeyLookup::Lacking(lack) => {
                 wait_for_keys(ring, issuer, lack, self.patience)?;
                 return Ok(Identified::Wait { ring: index });
             }
-            KeyLookup::Unknown => {
-                let fetch = wait_for_newer(ring, issuer, self.surroundings.now, self.patience)?;
-                self.calls
-                    .extend(fetch.map(|fetch| Call::for_keys(index, fetch)));
-                return Ok(Identified::Wait { ring: index });
-            }
-        };
-        let authentic = authenticate(token, issuer, key, self.signatures)?;
-        Ok(Identified::As(index, authentic))
+            KeyLookup::Unknown => {}
+        }
+        let fetch = wait_for_newer(ring, issuer, self.surroundings.now, self.patience)?;
+        self.calls
+            .extend(fetch.map(|fetch| Call::for_keys(index, fetch)));
+        Ok(Identified::Wait { ring: index })
     }
 }
 
 enum KeyLookup<'k> {
-    Found(&'k Arc<Key>),
+    Found(Candidates<'k>),
     /// We hold keys, but not that one: a newer set may have it.
     Unknown,
     Lacking(KeysLack),
 }
 
-fn find_key<'k>(
+fn find_keys<'k>(
     ring: &'k KeyRing,
     issuer: &Issuer,
     token: &Unverified<'_>,
     now: Timestamp,
 ) -> Result<KeyLookup<'k>, Denial> {
     match ring.find(token.kid.as_deref(), token.algorithm, now) {
-        Found::Key(key) => Ok(KeyLookup::Found(key)),
+        Found::Keys(keys) => Ok(KeyLookup::Found(keys)),
         Found::Unknown => Ok(KeyLookup::Unknown),
         Found::Lacking(lack) => Ok(KeyLookup::Lacking(lack)),
         Found::Ambiguous => Err(unknown(issuer)),

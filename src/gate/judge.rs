@@ -295,6 +295,9 @@ impl Judge<'_> {
         match (feed.standing(caller, self.surroundings.now), self.patience) {
             (Standing::Clear, _) => Ok(false),
             (Standing::Revoked(ground), _) => Err(Denial::TokenRevoked { ground }),
+            (Standing::Unreadable, _) => Err(Denial::TokenMalformed(
+                "its client, sid, uti or jti is not a string, so whether it is revoked is unknown",
+            )),
             (Standing::Unknown(_), Patience::Until(by)) if feed.may_answer_by(by) => Ok(true),
             (Standing::Unknown(_), _) if feed.is_lenient() => Ok(false),
             (Standing::Unknown(reason), _) => Err(Denial::RevocationUnavailable { reason }),

@@ -3,8 +3,9 @@
 
 use crate::callout::{Answer, Callout, CalloutError, Target};
 use crate::json;
-use crate::token::claims::{Claims, Kind};
+use crate::token::claims::Claims;
 use crate::token::issuer::is_guid;
+use crate::token::kind::Kind;
 use serde_json::{Value, json};
 use std::fmt;
 use std::time::Duration;

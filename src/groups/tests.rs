@@ -1,7 +1,8 @@
 use super::*;
 use crate::secret::Secret;
+use crate::token::claims::Groups;
 use crate::token::claims::tests::{anyone, kept};
-use crate::token::claims::{Groups, Kind};
+use crate::token::kind::Kind;
 use proptest::prelude::*;
 use serde_json::json;
 

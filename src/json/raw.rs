@@ -120,8 +120,10 @@ impl<'t> Object<'t> {
         (is_all && are_unique(&reader.members)).then_some(Self(reader.members))
     }
 
+    /// A member's value. One that is null counts as absent.
     pub fn get(&self, name: &str) -> Option<Raw<'t>> {
-        find(&self.0, name).map(|member| member.value)
+        let value = find(&self.0, name).map(|member| member.value);
+        value.filter(|value| !value.is_null())
     }
 
     pub fn has(&self, name: &str) -> bool {

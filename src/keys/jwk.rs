@@ -153,7 +153,7 @@ fn check_purpose(jwk: &Map<String, Value>) -> Result<(), Unusable> {
         return Err(Unusable::Purpose);
     }
     match jwk.get("key_ops") {
-        None => Ok(()),
+        None | Some(Value::Null) => Ok(()),
         Some(Value::Array(operations)) if operations.iter().any(|op| op == "verify") => Ok(()),
         Some(Value::Array(_)) => Err(Unusable::Purpose),
         Some(_) => Err(Unusable::Member("key_ops")),

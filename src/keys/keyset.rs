@@ -62,10 +62,52 @@ impl fmt::Display for KeySetError {
     }
 }
 
+/// Most keys that are tried for one token: each may cost a verification.
+const MAX_CANDIDATES: usize = 4;
+
+/// The keys that may have signed a token, in the order of the set; at least one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidates<'a> {
+    keys: [Option<&'a Arc<Key>>; MAX_CANDIDATES],
+    /// They have the token's `kid`. Otherwise they have none, and a newer set may hold the key that
+    /// the token names.
+    pub are_named: bool,
+}
+
+impl<'a> Candidates<'a> {
+    fn of(keys: impl Iterator<Item = &'a Arc<Key>>, are_named: bool) -> Option<Self> {
+        let mut found = [None; MAX_CANDIDATES];
+        for (place, key) in found.iter_mut().zip(keys) {
+            *place = Some(key);
+        }
+        let is_any = found.iter().any(Option::is_some);
+        is_any.then_some(Self {
+            keys: found,
+            are_named,
+        })
+    }
+
+    /// One key, whatever its id.
+    pub fn only(key: &'a Arc<Key>) -> Self {
+        let mut keys = [None; MAX_CANDIDATES];
+        if let Some(first) = keys.first_mut() {
+            *first = Some(key);
+        }
+        Self {
+            keys,
+            are_named: true,
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &'a Arc<Key>> {
+        self.keys.into_iter().flatten()
+    }
+}
+
 /// What a token's `kid` leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lookup<'a> {
-    Found(&'a Arc<Key>),
+    Found(Candidates<'a>),
     /// No key of that id (or, without an id, none for the algorithm).
     Unknown,
     /// The key is there but does not serve the algorithm.
@@ -102,7 +144,12 @@ impl KeySet {
         let mut keys = Vec::new();
         for jwk in jwks {
             match Key::from_jwk(jwk) {
-                Ok(key) => keys.push(Arc::new(key)),
+                Ok(key) => {
+                    let key = Arc::new(key);
+                    if !keys.contains(&key) {
+                        keys.push(key);
+                    }
+                }
                 Err(reason) => first = first.or(Some(reason)),
             }
         }
@@ -116,19 +163,43 @@ impl KeySet {
     }
 
     pub fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Lookup<'_> {
-        let mut serving = self.keys.iter().filter(|key| key.serves(algorithm));
-        match kid {
-            Some(kid) => match serving.find(|key| key.kid.as_deref() == Some(kid)) {
-                Some(key) => Lookup::Found(key),
-                None if self.contains(kid) => Lookup::WrongAlgorithm,
-                None => Lookup::Unknown,
-            },
-            None => match (serving.next(), serving.next()) {
-                (Some(key), None) => Lookup::Found(key),
+        let serving = || self.keys.iter().filter(|key| key.serves(algorithm));
+        let with = |kid: Option<&str>| {
+            let keys = serving().filter(|key| key.kid.as_deref() == kid);
+            Candidates::of(keys, kid.is_some())
+        };
+        let Some(kid) = kid else {
+            let mut serving = serving();
+            return match (serving.next(), serving.next()) {
+                (Some(key), None) => Lookup::Found(Candidates::only(key)),
                 (Some(_), Some(_)) => Lookup::Ambiguous,
                 (None, _) => Lookup::Unknown,
-            },
+            };
+        };
+        if let Some(named) = with(Some(kid)) {
+            return Lookup::Found(named);
         }
+        if self.contains(kid) {
+            return Lookup::WrongAlgorithm;
+        }
+        // A key without an id fits any token of its type.
+        with(None).map_or(Lookup::Unknown, Lookup::Found)
+    }
+
+    /// How many keys share the id of an earlier one that serves the same algorithms. Only some of
+    /// those are tried.
+    pub fn duplicates(&self) -> usize {
+        let same = |key: &Arc<Key>, other: &Arc<Key>| {
+            key.kid.is_some()
+                && key.kid == other.kid
+                && (Algorithm::ALL.into_iter()).any(|own| key.serves(own) && other.serves(own))
+        };
+        let repeats = |index: &usize| {
+            let key = self.keys.get(*index);
+            let mut earlier = self.keys.iter().take(*index);
+            key.is_some_and(|key| earlier.any(|other| same(key, other)))
+        };
+        (0..self.keys.len()).filter(repeats).count()
     }
 
     /// Whether every key of this set stands unchanged in the other: else what was verified with

@@ -1,8 +1,7 @@
 //! The keys of one issuer over time: which fetch is due, what an answer changes, which key a token
 //! means. Still without I/O: calls go out as values, answers come in as values.
 
-use super::jwk::Key;
-use super::keyset::{KeySet, KeySetError, Lookup};
+use super::keyset::{Candidates, KeySet, KeySetError, Lookup};
 use super::refresh::{Attempt, Demand, Freshness, Refresh, Setback};
 use super::source::KeySource;
 use crate::callout::{Answer, Callout, CalloutError, Target, UriError};
@@ -11,7 +10,6 @@ use crate::json;
 use crate::time::Timestamp;
 use crate::token::algorithm::Algorithm;
 use std::fmt;
-use std::sync::Arc;
 
 /// One issuer's keys and where they come from.
 #[derive(Debug)]
@@ -40,7 +38,7 @@ pub enum Stage {
 /// What a token's key reference leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found<'a> {
-    Key(&'a Arc<Key>),
+    Keys(Candidates<'a>),
     /// No such key; a newer set may have it.
     Unknown,
     /// The key is there but must not be used with the token's algorithm.
@@ -57,7 +55,12 @@ pub enum Progress {
     /// One more call is needed.
     Next(Fetch),
     /// A new set is in use. `dropped`: a key of the old one is gone or changed.
-    Renewed { keys: usize, dropped: bool },
+    Renewed {
+        keys: usize,
+        dropped: bool,
+        /// Keys that share the id of another.
+        duplicates: usize,
+    },
     /// The answer was no good; what we had stays.
     Failed(FetchError),
     /// It came too late to matter.
@@ -113,7 +116,7 @@ impl KeyRing {
 
     pub fn find(&self, kid: Option<&str>, algorithm: Algorithm, now: Timestamp) -> Found<'_> {
         match self.usable(now).map(|keys| keys.find(kid, algorithm)) {
-            Ok(Lookup::Found(key)) => Found::Key(key),
+            Ok(Lookup::Found(keys)) => Found::Keys(keys),
             Ok(Lookup::Unknown) => Found::Unknown,
             Ok(Lookup::WrongAlgorithm) => Found::WrongAlgorithm,
             Ok(Lookup::Ambiguous) => Found::Ambiguous,
@@ -239,13 +242,17 @@ impl KeyRing {
                 })
             }
             Ok(Read::Keys(new)) if refresh.succeeded(attempt, now) => {
-                let keys = new.len();
+                let (keys, duplicates) = (new.len(), new.duplicates());
                 let dropped = self.keys.as_ref().is_some_and(|old| !old.is_kept_by(&new));
                 self.keys = Some(match &self.keys {
                     Some(old) => new.sharing_with(old),
                     None => new,
                 });
-                Progress::Renewed { keys, dropped }
+                Progress::Renewed {
+                    keys,
+                    dropped,
+                    duplicates,
+                }
             }
             Err(error) if refresh.failed(attempt, now) => Progress::Failed(error),
             Ok(_) | Err(_) => Progress::Late,

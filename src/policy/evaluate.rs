@@ -1,10 +1,10 @@
 //! Whether a caller meets a requirement, in three values (Kleene's strong logic).
 
 use super::membership::is_member;
-use super::rule::{ClaimTest, Requirement};
+use super::rule::Requirement;
 use super::surroundings::{Peer, Surroundings};
-use crate::token::claims::Claims;
-use crate::token::issuer::is_guid;
+use crate::token::claims::{Claims, Fact};
+use crate::token::issuer::same_id as same;
 use serde_json::Value;
 
 /// The claim that tells how the caller has signed in (RFC 8176).
@@ -61,35 +61,41 @@ impl<'a> Facts<'a> {
 pub fn evaluate(requirement: &Requirement, facts: Facts<'_>) -> Truth {
     let caller = facts.caller;
     match requirement {
-        Requirement::Role(role) => Truth::known(contains(&caller.roles, role)),
+        Requirement::Role(role) => known_of(caller, Fact::Roles, contains(&caller.roles, role)),
         Requirement::Group(group) => match caller.groups.listed.iter().any(|g| same(g, group)) {
             true => Truth::Satisfied,
             false if caller.groups.overage => is_member(&facts.surroundings.directory, group),
-            false => Truth::Unsatisfied,
+            false => known_of(caller, Fact::Groups, false),
         },
-        Requirement::Scope(scope) => Truth::known(contains(&caller.scopes, scope)),
+        Requirement::Scope(scope) => {
+            known_of(caller, Fact::Scopes, contains(&caller.scopes, scope))
+        }
         Requirement::DirectoryRole(role) => {
-            Truth::known(caller.directory_roles.iter().any(|own| same(own, role)))
+            let holds = caller.directory_roles.iter().any(|own| same(own, role));
+            known_of(caller, Fact::DirectoryRoles, holds)
         }
         Requirement::Client(client) => {
-            Truth::known(caller.client.as_ref().is_some_and(|own| same(own, client)))
+            let is_it = caller.client.as_ref().is_some_and(|own| same(own, client));
+            known_of(caller, Fact::Client, is_it)
         }
         Requirement::Object(object) => Truth::known(same(&caller.object, object)),
         Requirement::Tenant(tenant) => {
-            Truth::known(caller.tenant.as_ref().is_some_and(|own| same(own, tenant)))
+            let is_it = caller.tenant.as_ref().is_some_and(|own| same(own, tenant));
+            known_of(caller, Fact::Tenant, is_it)
         }
         Requirement::Issuer(issuer) => Truth::known(*caller.issuer == **issuer),
         Requirement::Kind(kind) => match caller.kind {
             Some(own) => Truth::known(own == *kind),
             None => Truth::Indeterminate,
         },
-        Requirement::ManagedIdentity(identity) => Truth::known(is_identity(caller, identity)),
-        Requirement::Mfa => any_of(caller.others.get(METHODS).as_ref(), |method| {
-            matches!(method, "mfa" | "ngcmfa")
-        }),
+        Requirement::ManagedIdentity(identity) => {
+            let is_it = is_identity(caller, identity);
+            known_of(caller, Fact::ManagedIdentity, is_it)
+        }
+        Requirement::Mfa => any_of(caller, METHODS, |method| matches!(method, "mfa" | "ngcmfa")),
         Requirement::AuthContext(context) => match facts.assumed.contains(&context.as_str()) {
             true => Truth::Satisfied,
-            false => any_of(caller.others.get(CONTEXTS).as_ref(), |held| held == context),
+            false => any_of(caller, CONTEXTS, |held| held == context),
         },
         Requirement::Source(ranges) => match facts.surroundings.source {
             Some(source) => Truth::known(ranges.iter().any(|range| range.contains(source))),
@@ -102,7 +108,14 @@ pub fn evaluate(requirement: &Requirement, facts: Facts<'_>) -> Truth {
             Peer::Unknown => Truth::Indeterminate,
         },
         Requirement::Claim { path, test } => {
-            Truth::known(test_claim(path.read(&caller.others).as_ref(), test))
+            let is_elsewhere = path.first().is_some_and(|name| is_elsewhere(caller, name));
+            let value = path.read(&caller.others);
+            match (value, is_elsewhere) {
+                (None, true) => Truth::Indeterminate,
+                (value, _) => test
+                    .passes(value.as_ref())
+                    .map_or(Truth::Indeterminate, Truth::known),
+            }
         }
         Requirement::All(all) => {
             all.iter()
@@ -129,9 +142,18 @@ fn contains(own: &[Box<str>], wanted: &str) -> bool {
     own.iter().any(|own| **own == *wanted)
 }
 
-/// Ids are compared exactly, GUIDs without case.
-fn same(own: &str, wanted: &str) -> bool {
-    own == wanted || (is_guid(own) && own.eq_ignore_ascii_case(wanted))
+/// What a claim tells where it has been read in full, and satisfies where it does at all. One that
+/// can't be read, or is elsewhere, may yet satisfy.
+fn known_of(caller: &Claims, fact: Fact, satisfies: bool) -> Truth {
+    match satisfies || !caller.unclear.has(fact) {
+        true => Truth::known(satisfies),
+        false => Truth::Indeterminate,
+    }
+}
+
+/// Whether the token says that a further claim is elsewhere.
+fn is_elsewhere(caller: &Claims, name: &str) -> bool {
+    caller.elsewhere.iter().any(|own| **own == *name)
 }
 
 /// An ARM id is compared without case, as Azure does.
@@ -143,10 +165,11 @@ fn is_identity(caller: &Claims, wanted: &str) -> bool {
 }
 
 /// Whether one of a claim's texts is it. A claim of any other form does not tell.
-fn any_of(claim: Option<&Value>, test: impl Fn(&str) -> bool) -> Truth {
-    match claim {
+fn any_of(caller: &Claims, name: &str, test: impl Fn(&str) -> bool) -> Truth {
+    match caller.others.get(name) {
+        None if is_elsewhere(caller, name) => Truth::Indeterminate,
         None | Some(Value::Null) => Truth::Unsatisfied,
-        Some(Value::String(text)) => Truth::known(test(text)),
+        Some(Value::String(text)) => Truth::known(test(&text)),
         Some(Value::Array(items)) => {
             let texts: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
             texts.map_or(Truth::Indeterminate, |texts| {
@@ -154,17 +177,5 @@ fn any_of(claim: Option<&Value>, test: impl Fn(&str) -> bool) -> Truth {
             })
         }
         Some(_) => Truth::Indeterminate,
-    }
-}
-
-fn test_claim(value: Option<&Value>, test: &ClaimTest) -> bool {
-    let value = value.filter(|value| !value.is_null());
-    match test {
-        ClaimTest::Present(wanted) => value.is_some() == *wanted,
-        ClaimTest::Equals(wanted) => value == Some(wanted),
-        ClaimTest::OneOf(wanted) => value.is_some_and(|value| wanted.contains(value)),
-        ClaimTest::Contains(wanted) => value
-            .and_then(Value::as_array)
-            .is_some_and(|items| items.contains(wanted)),
     }
 }

@@ -213,7 +213,8 @@ impl Callers {
 
     /// Of the rules found, leaves those that the caller may meet; the others it certainly does not.
     pub fn narrow(&self, found: &mut Bits, caller: &Claims) {
-        if found.count() <= FEW {
+        // A claim that can't be read may hold what any of them asks for.
+        if found.count() <= FEW || !caller.unclear.is_empty() {
             return;
         }
         let mut met = self.any.clone();

@@ -129,7 +129,9 @@ impl Policy {
 /// Whether a rule asks for a group that nobody can tell about.
 pub(super) fn lacks_groups(rule: &Rule, facts: Facts<'_>) -> bool {
     let is_open = |part: &Requirement| {
-        matches!(part, Requirement::Group(_)) && evaluate(part, facts) == Truth::Indeterminate
+        matches!(part, Requirement::Group(_))
+            && facts.caller.groups.overage
+            && evaluate(part, facts) == Truth::Indeterminate
     };
     rule.require.holds_any(&is_open)
 }

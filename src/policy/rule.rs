@@ -7,8 +7,8 @@ use super::window::Window;
 use crate::model::Model;
 use crate::request::Request;
 use crate::token::claim_path::ClaimPath;
-use crate::token::claims::Kind;
-use serde_json::Value;
+pub use crate::token::claim_test::ClaimTest;
+use crate::token::kind::Kind;
 use std::sync::Arc;
 
 /// All rules, in the order of the configuration. Made whole: the index is about just these.
@@ -210,16 +210,4 @@ impl Requirement {
                 _ => false,
             }
     }
-}
-
-/// How a claim is looked at.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ClaimTest {
-    /// A scalar with this value.
-    Equals(Value),
-    /// A scalar with one of these values.
-    OneOf(Vec<Value>),
-    /// An array that has this value.
-    Contains(Value),
-    Present(bool),
 }

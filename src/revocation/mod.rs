@@ -8,7 +8,7 @@ use crate::callout::{Answer, Callout, CalloutError, Target};
 use crate::credential::auth::Auth;
 use crate::keys::refresh::{Attempt, Freshness, Refresh, Schedule, Setback};
 use crate::time::Timestamp;
-use crate::token::claims::Claims;
+use crate::token::claims::{Claims, Fact};
 pub use list::{Ground, List, ListError, TOKEN_ID};
 use std::fmt;
 
@@ -47,6 +47,8 @@ pub struct Revocation {
 pub enum Standing {
     Clear,
     Revoked(Ground),
+    /// An id of the token's that the feed could name is in a form that can't be read.
+    Unreadable,
     /// There is no feed to trust.
     Unknown(FeedLack),
 }
@@ -104,6 +106,10 @@ impl Revocation {
     pub fn standing(&self, caller: &Claims, now: Timestamp) -> Standing {
         if let Some(ground) = self.list.revokes(caller) {
             return Standing::Revoked(ground);
+        }
+        let ids = [Fact::Client, Fact::Session, Fact::TokenId];
+        if ids.into_iter().any(|fact| caller.unclear.has(fact)) {
+            return Standing::Unreadable;
         }
         match self.lack(now) {
             None => Standing::Clear,

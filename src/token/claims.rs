@@ -5,31 +5,21 @@
 //! claims") for Entra, RFC 9068's for others.
 
 mod forms;
+mod unclear;
 
-use self::forms::Forms;
+pub use self::forms::Fact;
+pub use self::unclear::Unclear;
+
+use self::forms::{Forms, each_text};
+use super::claim_path::ClaimPath;
 use super::claim_set::ClaimSet;
-use super::issuer::{Authority, Entra, Issuer, Version, is_guid};
+use super::issuer::{Authority, Entra, Issuer, Version, is_guid, same_id};
+use super::kind::{Kind, Signs};
 use crate::decision::Denial;
 use crate::json::raw::{Object, Raw};
 use crate::text::excerpt;
 use crate::time::Timestamp;
 use std::sync::Arc;
-
-/// Whether a person or an application calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    User,
-    App,
-}
-
-impl Kind {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::App => "app",
-        }
-    }
-}
 
 /// Texts of a claim: no more than they need, since tokens are remembered by the thousands.
 pub type Texts = Box<[Box<str>]>;
@@ -38,7 +28,8 @@ pub type Texts = Box<[Box<str>]>;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Groups {
     pub listed: Texts,
-    /// Entra left groups out because there are too many ("groups overage").
+    /// The token says that its groups are elsewhere: Entra's groups overage, or OpenID Connect's
+    /// aggregated and distributed claims (Core §5.6.2).
     pub overage: bool,
 }
 
@@ -93,6 +84,10 @@ pub struct Claims {
     pub issued_at: Option<Timestamp>,
     /// Why they are not those of an access token meant for us.
     pub misfit: Option<Box<Denial>>,
+    /// Claims that the token has, but not in a form that can be read, or not here.
+    pub unclear: Unclear,
+    /// Names of further claims that the token says are elsewhere.
+    pub elsewhere: Texts,
     /// Whatever else can be asked for: see [`Issuer::kept`].
     pub others: ClaimSet,
 }
@@ -102,28 +97,29 @@ impl Claims {
     /// form.
     ///
     /// # Errors
-    /// [`Denial::TokenMalformed`] when a claim has a form that nobody could read with certainty.
+    /// [`Denial::TokenMalformed`] when a claim that every token needs is missing or has a wrong form.
     pub fn read(issuer: &Issuer, all: &Object<'_>) -> Result<Self, Denial> {
         let names = &issuer.claims;
         let mut forms = Forms::default();
         let scopes = read_scopes(issuer, all, &mut forms);
-        let client = forms.text(client(issuer, all), "its client id is not a string");
+        let client = forms.text(client(issuer, all), Fact::Client);
         let object = names.object.find(all);
-        let object = forms.text(object, "its object id is not a string");
+        let object = forms.required_text(object, "its object id is not a string");
         if object.as_deref().is_none_or(str::is_empty) {
             forms.refuse("it names no subject");
         }
-        let subject = forms.text(all.get("sub"), "its sub is not a string");
-        let uti = forms.text(all.get("uti"), "its uti is not a string");
+        let subject = forms.text(all.get("sub"), Fact::Subject);
+        let uti = forms.text(all.get("uti"), Fact::TokenId);
         let is_for_us = read_audience(issuer, all, &mut forms);
         let tenant = read_tenant(issuer, all, &mut forms);
-        let roles = forms.texts(names.roles.find(all), "its roles are not strings");
-        let groups = read_groups(issuer, all, &mut forms);
-        let directory_roles = forms.texts(all.get("wids"), "its wids are not strings");
-        let identity = all.get("xms_mirid");
-        let managed_identity = forms.text(identity, "its xms_mirid is not a string");
-        let jti = forms.text(all.get("jti"), "its jti is not a string");
-        let session = forms.text(all.get("sid"), "its sid is not a string");
+        let roles = forms.list(names.roles.path.find(all), &names.roles, Fact::Roles);
+        let mut groups = read_groups(issuer, all, &mut forms);
+        let directory_roles = forms.texts(all.get("wids"), Fact::DirectoryRoles);
+        let managed_identity = forms.text(all.get("xms_mirid"), Fact::ManagedIdentity);
+        let jti = forms.text(all.get("jti"), Fact::TokenId);
+        let session = forms.text(all.get("sid"), Fact::Session);
+        let elsewhere = read_elsewhere(issuer, all, &mut forms);
+        groups.overage |= elsewhere.groups;
         let expires = forms.time(all.get("exp"), "its exp is not a time");
         if expires.is_none() {
             forms.refuse("it has no exp");
@@ -137,10 +133,15 @@ impl Claims {
             let malformed = forms.refused.map(Denial::TokenMalformed);
             return Err(malformed.unwrap_or(Denial::Internal("claims without end")));
         };
-        let kind = match &issuer.authority {
-            Authority::Entra(_) => entra_kind(all, &scopes, &object, subject.as_deref()),
-            Authority::Oidc { .. } => oidc_kind(subject.as_deref(), client.as_deref()),
+        let signs = Signs {
+            claims: all,
+            has_scopes: !scopes.is_empty(),
+            are_scopes_unclear: forms.unclear.has(Fact::Scopes),
+            object: &object,
+            subject: subject.as_deref(),
+            client: client.as_deref(),
         };
+        let kind = signs.kind(&issuer.authority, &names.kind);
         let grants_nothing = roles.is_empty() && scopes.is_empty();
         let is_for_client = !grants_nothing && client.is_some();
         let misfit = check(issuer, all, is_for_us, is_for_client)
@@ -166,6 +167,8 @@ impl Claims {
             not_before,
             issued_at,
             misfit,
+            unclear: forms.unclear,
+            elsewhere: elsewhere.others,
             others,
         })
     }
@@ -185,6 +188,7 @@ impl Claims {
             &self.groups.listed,
             &self.scopes,
             &self.directory_roles,
+            &self.elsewhere,
         ];
         let item = |text: usize| size_of::<Box<str>>() + block(text);
         let list =
@@ -241,11 +245,7 @@ fn check_tenant(entra: &Entra, all: &Object<'_>) -> Result<(), Denial> {
         .filter(|tid| is_guid(tid))
         .ok_or(Denial::TokenMalformed("its tid is not a GUID"))?;
     let iss = all.get("iss").and_then(Raw::text).unwrap_or_default();
-    let version = match iss.ends_with("/v2.0") {
-        true => Version::V2,
-        false => Version::V1,
-    };
-    if !entra.is_issuer(&iss, version, &tenant) {
+    if !entra.is_issuer(&iss, version(all), &tenant) {
         return Err(Denial::TokenMalformed("its iss and tid disagree"));
     }
     match entra.tenants.allow(&tenant) {
@@ -259,15 +259,37 @@ fn check_tenant(entra: &Entra, all: &Object<'_>) -> Result<(), Denial> {
 fn client<'t>(issuer: &Issuer, all: &Object<'t>) -> Option<Raw<'t>> {
     match &issuer.claims.client {
         Some(path) => path.find(all),
-        None => ["azp", "appid", "client_id"]
-            .into_iter()
-            .find_map(|name| all.get(name)),
+        None => default_client(issuer, all),
+    }
+}
+
+/// Entra names the client in `appid` in v1 tokens and in `azp` in v2 tokens. An issuer may write
+/// anything into the other, so it counts for nothing.
+fn default_client<'t>(issuer: &Issuer, all: &Object<'t>) -> Option<Raw<'t>> {
+    let names: &[&str] = match (&issuer.authority, version(all)) {
+        (Authority::Entra(_), Version::V1) => &["appid"],
+        (Authority::Entra(_), Version::V2) => &["azp"],
+        (Authority::Oidc { .. }, _) => &["azp", "appid", "client_id"],
+    };
+    names.iter().find_map(|name| all.get(name))
+}
+
+fn version(all: &Object<'_>) -> Version {
+    let iss = all.get("iss").and_then(Raw::text).unwrap_or_default();
+    match iss.ends_with("/v2.0") {
+        true => Version::V2,
+        false => Version::V1,
     }
 }
 
 fn check_client(issuer: &Issuer, client: Option<&str>) -> Result<(), Denial> {
     let allowed = issuer.clients.is_empty()
-        || client.is_some_and(|client| issuer.clients.iter().any(|allowed| allowed == client));
+        || client.is_some_and(|client| {
+            issuer
+                .clients
+                .iter()
+                .any(|allowed| same_id(client, allowed))
+        });
     match allowed {
         true => Ok(()),
         false => Err(Denial::ClientNotAllowed {
@@ -278,11 +300,13 @@ fn check_client(issuer: &Issuer, client: Option<&str>) -> Result<(), Denial> {
 
 /// Whether one of its audiences is ours.
 fn read_audience(issuer: &Issuer, all: &Object<'_>, forms: &mut Forms) -> bool {
-    const OTHERWISE: &str = "its aud is not a string or an array of strings";
     let mut is_for_us = false;
-    forms.each_text(all.get("aud"), OTHERWISE, &mut |audience| {
-        is_for_us |= issuer.audiences.iter().any(|ours| ours == audience);
+    let are_texts = each_text(all.get("aud"), &mut |audience| {
+        is_for_us |= issuer.audiences.iter().any(|ours| same_id(audience, ours));
     });
+    if !are_texts {
+        forms.refuse("its aud is not a string or an array of strings");
+    }
     is_for_us
 }
 
@@ -293,7 +317,7 @@ fn read_tenant(issuer: &Issuer, all: &Object<'_>, forms: &mut Forms) -> Option<A
         (Authority::Entra(entra), Some(tenant)) => entra.tenants.listed(&tenant).cloned(),
         (Authority::Entra(_), None) | (Authority::Oidc { .. }, _) => None,
     };
-    listed.or_else(|| forms.text(tenant, "its tenant is not a string"))
+    listed.or_else(|| forms.text(tenant, Fact::Tenant))
 }
 
 fn read_scopes(issuer: &Issuer, all: &Object<'_>, forms: &mut Forms) -> Texts {
@@ -302,50 +326,80 @@ fn read_scopes(issuer: &Issuer, all: &Object<'_>, forms: &mut Forms) -> Texts {
         None => all.get("scope").or_else(|| all.get("scp")),
     };
     let mut scopes = Vec::new();
-    forms.each_text(value, "its scopes are not strings", &mut |text| {
+    let are_texts = each_text(value, &mut |text| {
         // Entra writes "/" into some tokens that have none.
         let words = text.split_ascii_whitespace().filter(|word| *word != "/");
         // Of the size that is needed: they are kept.
         scopes.reserve_exact(words.clone().count());
         words.for_each(|word| scopes.push(word.into()));
     });
+    if !are_texts {
+        forms.unclear.add(Fact::Scopes);
+    }
     scopes.into()
 }
 
 fn read_groups(issuer: &Issuer, all: &Object<'_>, forms: &mut Forms) -> Groups {
-    let groups = issuer.claims.groups.find(all);
-    let listed = forms.texts(groups, "its groups are not strings");
-    let pointed_at = all
-        .get("_claim_names")
-        .and_then(Raw::object)
-        .is_some_and(|names| names.has("groups"));
-    let has_groups = all.get("hasgroups").is_some_and(|has| !has.is_false());
-    let overage = matches!(issuer.authority, Authority::Entra(_)) && (pointed_at || has_groups);
+    let groups = &issuer.claims.groups;
+    let listed = forms.list(groups.path.find(all), groups, Fact::Groups);
+    let overage = all.get("hasgroups").is_some_and(|has| !has.is_false());
     Groups { listed, overage }
 }
 
-fn entra_kind(
-    all: &Object<'_>,
-    scopes: &[Box<str>],
-    object: &str,
-    subject: Option<&str>,
-) -> Option<Kind> {
-    match all.get("idtyp") {
-        Some(kind) if kind.is("app") => Some(Kind::App),
-        Some(kind) if kind.is("user") => Some(Kind::User),
-        Some(_) => None,
-        None if !scopes.is_empty() => Some(Kind::User),
-        None if subject == Some(object) => Some(Kind::App),
-        None => None,
+/// The claims that the token says are elsewhere, by `_claim_names`: of those that have a place of
+/// their own it is noted, the names of others that can be asked for are kept.
+fn read_elsewhere(issuer: &Issuer, all: &Object<'_>, forms: &mut Forms) -> Elsewhere {
+    let Some(names) = all.get("_claim_names") else {
+        return Elsewhere::default();
+    };
+    let claims = &issuer.claims;
+    let default_scopes = ["scope", "scp"].map(Some);
+    let default_clients = ["azp", "appid", "client_id"].map(Some);
+    let object = names.object();
+    let is_elsewhere = |name: Option<&str>| match &object {
+        Some(names) => name.is_some_and(|name| names.has(name)),
+        // It says so of some, and not of which.
+        None => true,
+    };
+    let any = |own: Option<Option<&str>>, or: &[Option<&str>]| match own {
+        Some(name) => is_elsewhere(name),
+        None => or.iter().any(|name| is_elsewhere(*name)),
+    };
+    let mut note = |fact, is_elsewhere: bool| {
+        if is_elsewhere {
+            forms.unclear.add(fact);
+        }
+    };
+    note(Fact::Roles, is_elsewhere(claims.roles.path.first()));
+    note(
+        Fact::Scopes,
+        any(claims.scope.as_ref().map(ClaimPath::first), &default_scopes),
+    );
+    note(
+        Fact::Client,
+        any(
+            claims.client.as_ref().map(ClaimPath::first),
+            &default_clients,
+        ),
+    );
+    note(Fact::Tenant, is_elsewhere(claims.tenant.first()));
+    note(Fact::DirectoryRoles, is_elsewhere(Some("wids")));
+    note(Fact::ManagedIdentity, is_elsewhere(Some("xms_mirid")));
+    note(Fact::Session, is_elsewhere(Some("sid")));
+    let is_token_id = is_elsewhere(Some("uti")) || is_elsewhere(Some("jti"));
+    note(Fact::TokenId, is_token_id);
+    let others = issuer.kept.names().filter(|name| is_elsewhere(Some(name)));
+    Elsewhere {
+        groups: is_elsewhere(claims.groups.path.first()),
+        others: others.map(Box::from).collect(),
     }
 }
 
-/// RFC 9068 §2.2: without a resource owner, `sub` is the client's own id.
-fn oidc_kind(subject: Option<&str>, client: Option<&str>) -> Option<Kind> {
-    match subject? == client? {
-        true => Some(Kind::App),
-        false => Some(Kind::User),
-    }
+/// What `_claim_names` says.
+#[derive(Default)]
+struct Elsewhere {
+    groups: bool,
+    others: Texts,
 }
 
 /// An app can't sign in more strongly: nobody is there to be asked. `tenant`: the one that is known

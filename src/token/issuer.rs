@@ -1,8 +1,10 @@
 //! Who may sign tokens for us, and what their tokens must say: the compiled form of `issuers`.
 
 use super::algorithm::Algorithm;
+use super::claim_list::ClaimList;
 use super::claim_path::ClaimPath;
 use super::claim_set::Kept;
+use super::kind::KindRule;
 use crate::text::consists_of;
 use std::sync::Arc;
 
@@ -12,7 +14,7 @@ pub struct Issuer {
     /// The configured name, as rules, audit and metrics use it.
     pub name: Arc<str>,
     pub authority: Authority,
-    /// `aud` must hold one of these, exactly.
+    /// `aud` must hold one of these: a GUID in any case, any other text exactly.
     pub audiences: Vec<String>,
     /// Allowed client ids; empty allows all.
     pub clients: Vec<String>,
@@ -162,14 +164,20 @@ impl Entra {
 /// Which claims hold what rules ask for.
 #[derive(Clone, Debug)]
 pub struct ClaimNames {
-    pub roles: ClaimPath,
-    pub groups: ClaimPath,
+    pub roles: ClaimList,
+    pub groups: ClaimList,
     /// `None`: `scope`, else `scp`.
     pub scope: Option<ClaimPath>,
-    /// `None`: `azp`, else `appid`, else `client_id`.
+    /// `None`: Entra's `appid` (v1) or `azp` (v2); of others `azp`, else `appid`, else `client_id`.
     pub client: Option<ClaimPath>,
     pub object: ClaimPath,
     pub tenant: ClaimPath,
+    pub kind: KindRule,
+}
+
+/// Whether two ids are the same: GUIDs in any case, others exactly.
+pub fn same_id(own: &str, wanted: &str) -> bool {
+    own == wanted || (is_guid(own) && own.eq_ignore_ascii_case(wanted))
 }
 
 /// Whether the text is a GUID in its hyphenated form.

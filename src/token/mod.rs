@@ -3,12 +3,15 @@
 
 pub mod algorithm;
 pub mod bearer;
+pub mod claim_list;
 pub mod claim_path;
 pub mod claim_set;
+pub mod claim_test;
 pub mod claims;
 pub mod foreign;
 pub mod issuer;
 pub mod jws;
+pub mod kind;
 pub mod self_test;
 pub mod signature;
 pub mod verify;

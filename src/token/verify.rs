@@ -11,6 +11,7 @@ use super::signature::{CheckedBy, SignatureCheck};
 use crate::config::TokenRules;
 use crate::decision::Denial;
 use crate::keys::jwk::Key;
+use crate::keys::keyset::Candidates;
 use crate::text::{consists_of, excerpt};
 use crate::time::Timestamp;
 use std::ops::Deref;
@@ -70,31 +71,34 @@ pub fn pick_issuer(token: &Unverified<'_>, issuers: &[Issuer]) -> Result<usize, 
     }
 }
 
-/// Checks that the key may sign for the issuer and that it did. The claims' form is read first: what
-/// nobody can read has one code, whichever way the signature would be checked.
+/// Checks that one of the keys may sign for the issuer and that it did. The claims' form is read first:
+/// claims that can't be read have one code, whichever way the signature would be checked.
 ///
 /// # Errors
 /// The first check that fails.
 pub fn authenticate(
-    token: Unverified<'_>,
+    token: &Unverified<'_>,
     issuer: &Issuer,
-    key: &Arc<Key>,
+    keys: Candidates<'_>,
     signatures: &dyn SignatureCheck,
 ) -> Result<Authentic, Denial> {
-    if let Authority::Entra(entra) = &issuer.authority
-        && !may_sign(entra, key, &token)
-    {
+    let may_sign = |key: &&Arc<Key>| match &issuer.authority {
+        Authority::Entra(entra) => may_sign(entra, key, token),
+        Authority::Oidc { .. } => true,
+    };
+    let mut allowed = keys.iter().filter(may_sign).peekable();
+    if allowed.peek().is_none() {
         return Err(Denial::KeyNotForIssuer {
             issuer: issuer.name.clone(),
         });
     }
     let claims = Claims::read(issuer, &token.claims)?;
-    let checked_by = signatures
-        .check(&token, key)
+    let (key, checked_by) = allowed
+        .find_map(|key| Some((key, signatures.check(token, key)?)))
         .ok_or(Denial::SignatureInvalid)?;
     Ok(Authentic {
         claims: Arc::new(claims),
-        key: key.clone(),
+        key: Arc::clone(key),
         checked_by,
     })
 }
@@ -139,12 +143,11 @@ impl Authentic {
             }
         }
         if let Some(limit) = rules.max_lifetime {
-            let start = claims.issued_at.or(claims.not_before);
-            let start = start.ok_or(Denial::TokenMalformed("it has no iat"))?;
-            let lifetime = claims.expires.since(start);
-            if lifetime > limit {
+            // Without `iat` nothing says how long it has been valid.
+            let lifetime = claims.issued_at.map(|start| claims.expires.since(start));
+            if lifetime.is_none_or(|lifetime| lifetime > limit) {
                 return Err(Denial::TokenLifetime {
-                    seconds: lifetime.as_secs(),
+                    seconds: lifetime.map(|lifetime| lifetime.as_secs()),
                     limit: limit.as_secs(),
                 });
             }

@@ -42,7 +42,7 @@ fn s3_6_a_compressed_payload_is_never_inflated() {
 #[test]
 fn s3_6_a_token_that_says_it_is_compressed_is_refused() {
     // Even where the payload is plain: another reader might inflate it.
-    for value in [json!("DEF"), json!(true), json!(null)] {
+    for value in [json!("DEF"), json!(true), json!(0)] {
         let found = code(&ada().header("zip", value.clone()).build());
         assert_eq!(found, "token_malformed", "{value}");
     }
@@ -232,7 +232,7 @@ fn an_unencoded_payload_is_refused() {
         let token = ada().header("b64", false).header("crit", names()).build();
         assert_eq!(code(&token), "token_malformed");
     }
-    for value in [json!(false), json!(true), json!("false"), json!(null)] {
+    for value in [json!(false), json!(true), json!("false"), json!(0)] {
         assert_eq!(code(&ada().header("b64", value).build()), "token_malformed");
     }
 }
@@ -245,7 +245,6 @@ fn critical_extensions_are_refused_whatever_they_are() {
         json!(["http://example.com/UNDEFINED"]),
         json!([]),
         json!(""),
-        json!(null),
         json!({}),
     ] {
         assert_eq!(

@@ -62,13 +62,7 @@ fn s3_10_a_kid_just_below_the_header_bound_is_refused_in_peace() {
 
 #[test]
 fn s3_10_a_kid_of_no_text_is_refused() {
-    for kid in [
-        json!(null),
-        json!(0),
-        json!(["a"]),
-        json!({"a": 1}),
-        json!(true),
-    ] {
+    for kid in [json!(0), json!(["a"]), json!({"a": 1}), json!(true)] {
         assert_eq!(code(&ada().header("kid", kid).build()), "token_malformed");
     }
 }

@@ -6,10 +6,12 @@ pub mod case;
 use entragate::callout::Answer;
 use entragate::config::{self, Config};
 use entragate::gate::{Call, Gate, Notice, Ruling, Step, StreamId, Ticket};
+use entragate::keys::jwk::Key;
 use entragate::reply::Reply;
 use entragate::request::Headers;
 use entragate::time::Timestamp;
-use entragate::token::signature::JwtSimple;
+use entragate::token::jws::Unverified;
+use entragate::token::signature::{CheckedBy, JwtSimple, SignatureCheck};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use testbed::keys::{self, SigningKey};
@@ -55,6 +57,15 @@ pub fn with_rules(rules: Value) -> Value {
 pub fn load(settings: &Value) -> Config {
     let env = |name: &str| (name == "HF_OAUTH_SECRET").then(|| "oauth-secret".to_owned());
     config::load(settings.to_string().as_bytes(), &env).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+/// For tokens whose signatures do hold.
+pub struct Trusting;
+
+impl SignatureCheck for Trusting {
+    fn check(&self, _: &Unverified<'_>, _: &Key) -> Option<CheckedBy> {
+        Some(CheckedBy::Host)
+    }
 }
 
 /// A gate, its clock, and what it has asked for so far.
@@ -148,6 +159,34 @@ impl Bench {
             (":authority", "gateway.contoso.com"),
             ("authorization", &authorization),
         ])
+    }
+
+    /// The same, with another way to check its signature.
+    pub fn chat_by(&mut self, token: &str, signatures: &dyn SignatureCheck) -> (StreamId, Ruling) {
+        let authorization = format!("Bearer {token}");
+        let headers = Headers::from_iter([
+            (":method", "POST"),
+            (":path", "/v1/chat/completions"),
+            (":authority", "gateway.contoso.com"),
+            ("authorization", &authorization),
+        ]);
+        let (id, connection) = (self.next, Default::default());
+        self.next += 1;
+        (
+            id,
+            self.gate
+                .begin(id, headers, connection, self.now, signatures),
+        )
+    }
+
+    /// The lines of the log since last asked, but for audit records.
+    pub fn logs(&mut self) -> Vec<String> {
+        let notices = self.gate.take_notices().into_iter();
+        let logs = notices.filter_map(|notice| match notice {
+            Notice::Log(_, text) => Some(text),
+            Notice::Audit(..) | Notice::Count(_) | Notice::Add(..) => None,
+        });
+        logs.collect()
     }
 
     /// The outcome's code: `permitted`, `anonymous`, `waiting`, or the denial's.

@@ -4,12 +4,11 @@ use super::super::error::{Findings, Reported};
 use super::super::path;
 use super::super::problem::Problem;
 use super::super::wire::issuer as wire;
-use super::{each, jwks, names, optional, overlap, text};
+use super::{claims, each, jwks, names, overlap, text};
 use crate::keys::source::KeySource;
 use crate::token::algorithm::Algorithm;
-use crate::token::claim_path::ClaimPath;
 use crate::token::claim_set::Kept;
-use crate::token::issuer::{Authority, ClaimNames, Cloud, Entra, Issuer, Tenants, is_guid};
+use crate::token::issuer::{Authority, Cloud, Entra, Issuer, Tenants, is_guid};
 use std::sync::Arc;
 
 const AT: &str = "issuers";
@@ -60,7 +59,7 @@ fn issuer(
         |client, at, f| text::filled(client, at, f),
     );
     let algorithms = algorithms(wire, &path::member(at, "algorithms"), findings);
-    let claims = claims(wire, &path::member(at, "claims"), findings);
+    let claims = claims::compile(wire, &path::member(at, "claims"), findings);
     let app_id = wire
         .entra
         .as_ref()
@@ -229,29 +228,4 @@ fn algorithm(name: &str, at: &str, findings: &mut Findings) -> Result<Algorithm,
         }
     };
     Err(findings.add(at, problem))
-}
-
-fn claims(wire: &wire::Issuer, at: &str, findings: &mut Findings) -> Result<ClaimNames, Reported> {
-    let object = if wire.entra.is_some() { "oid" } else { "sub" };
-    let wire = &wire.claims;
-    let mut path = |given: &Option<String>, name: &str| {
-        optional(given.as_deref(), |given| {
-            text::claim_path(given, &path::member(at, name), findings)
-        })
-    };
-    let roles = path(&wire.roles, "roles");
-    let groups = path(&wire.groups, "groups");
-    let scope = path(&wire.scopes, "scopes");
-    let client = path(&wire.client, "client");
-    let given_object = path(&wire.object, "object");
-    let tenant = path(&wire.tenant, "tenant");
-    let or = |given: Option<ClaimPath>, name| given.unwrap_or_else(|| ClaimPath::member(name));
-    Ok(ClaimNames {
-        roles: or(roles?, "roles"),
-        groups: or(groups?, "groups"),
-        scope: scope?,
-        client: client?,
-        object: or(given_object?, object),
-        tenant: or(tenant?, "tid"),
-    })
 }

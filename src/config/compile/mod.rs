@@ -4,6 +4,7 @@
 mod around;
 mod audit;
 mod auth;
+mod claims;
 mod credentials;
 mod endpoints;
 mod exchange;

@@ -7,8 +7,9 @@ use super::super::wire::rule as wire;
 use super::names::Names;
 use super::{around, each, issuers, text};
 use crate::policy::rule::{ClaimTest, Requirement};
-use crate::token::claims::Kind;
+use crate::token::claim_path::ClaimPath;
 use crate::token::issuer::is_guid;
+use crate::token::kind::Kind;
 use serde_json::Value;
 
 /// Azure compares resource ids without case.
@@ -61,7 +62,10 @@ pub(super) fn compile(
         Wire::Source(ranges) => around::source(ranges, &inside("source"), findings),
         Wire::Time(window) => around::time(window, &inside("time"), findings),
         Wire::Peer(pattern) => around::peer(pattern, &inside("peer"), findings),
-        Wire::Claim(test) => claim(test, &inside("claim"), findings),
+        Wire::Claim(test) => {
+            let (path, test) = claim(test, &inside("claim"), findings)?;
+            Ok(Requirement::Claim { path, test })
+        }
         Wire::All(parts) => {
             let otherwise = "name what is required: nothing at all would be satisfied by anyone";
             several(parts, known_issuers, &inside("all"), otherwise, findings).map(Requirement::All)
@@ -104,7 +108,11 @@ fn filled(
 /// What a claim is tested by: exactly one of these.
 pub(in crate::config) const TESTS: &[&str] = &["equals", "one_of", "contains", "present"];
 
-fn claim(wire: &wire::Claim, at: &str, findings: &mut Findings) -> Result<Requirement, Reported> {
+pub(super) fn claim(
+    wire: &wire::Claim,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<(ClaimPath, ClaimTest), Reported> {
     let path = text::claim_path(&wire.path, &path::member(at, "path"), findings);
     let test = match (&wire.equals, &wire.one_of, &wire.contains, wire.present) {
         (Some(value), None, None, None) => {
@@ -129,10 +137,7 @@ fn claim(wire: &wire::Claim, at: &str, findings: &mut Findings) -> Result<Requir
             Err(findings.choose(at, TESTS, found))
         }
     };
-    Ok(Requirement::Claim {
-        path: path?,
-        test: test?,
-    })
+    Ok((path?, test?))
 }
 
 fn one_of(values: &[Value], at: &str, findings: &mut Findings) -> Result<Vec<Value>, Reported> {

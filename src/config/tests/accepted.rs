@@ -32,8 +32,8 @@ fn defaults_are_the_contract_s() {
         (entra.claims.object.as_str(), oidc.claims.object.as_str()),
         ("oid", "sub")
     );
-    assert_eq!(entra.claims.roles.as_str(), "roles");
-    assert_eq!(entra.claims.groups.as_str(), "groups");
+    assert_eq!(entra.claims.roles.path.as_str(), "roles");
+    assert_eq!(entra.claims.groups.path.as_str(), "groups");
     assert_eq!(entra.claims.tenant.as_str(), "tid");
     assert!(entra.claims.scope.is_none() && entra.claims.client.is_none());
     let KeySource::Uri { schedule, .. } = &config.sources[1] else {
@@ -196,7 +196,7 @@ fn the_rest() {
         [Algorithm::EdDsa, Algorithm::Ps384]
     );
     assert_eq!(
-        config.issuers[1].claims.roles.as_str(),
+        config.issuers[1].claims.roles.path.as_str(),
         "/realm_access/roles"
     );
     assert_eq!(config.token.carriers[0].header, "x-api-key");

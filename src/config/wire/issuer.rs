@@ -1,6 +1,7 @@
 //! Shapes of `issuers`.
 
-use super::super::node::{choice, object};
+use super::super::node::{Node, Shape, choice, object};
+use super::rule::Requirement;
 use super::service::Auth;
 use super::span::Span;
 use serde_json::Value;
@@ -16,9 +17,9 @@ pub(in crate::config) struct Issuer {
     pub entra: Option<Entra>,
     /// Any other OpenID Connect provider.
     pub oidc: Option<Oidc>,
-    /// `aud` must hold one of these, exactly.
+    /// `aud` must hold one of these: a GUID in any case, any other text exactly.
     pub audiences: Vec<String>,
-    /// Allowed client ids (`azp`, `appid`). Default: all.
+    /// Allowed client ids (`azp`, `appid`); GUIDs in any case. Default: all.
     #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub clients: Vec<String>,
     /// What happens when a token names too many groups to hold them. Default: deny.
@@ -154,17 +155,21 @@ object!(Graph {
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Claims {
     /// App roles. Default: roles.
-    pub roles: Option<String>,
+    pub roles: Option<List>,
     /// Groups. Default: groups.
-    pub groups: Option<String>,
+    pub groups: Option<List>,
     /// A text of words, or a list. Default: scope, else scp.
     pub scopes: Option<String>,
-    /// The client that asked for the token. Default: azp, else appid, else client_id.
+    /// The client that asked for the token. Default: for `entra` appid in v1 tokens and azp in v2 tokens; for `oidc` azp,
+    /// else appid, else client_id.
     pub client: Option<String>,
     /// The caller's id. Default: oid for `entra`, sub for `oidc`.
     pub object: Option<String>,
     /// The tenant's id. Default: tid.
     pub tenant: Option<String>,
+    /// How an `oidc` provider tells people from applications. Default: RFC 9068 (`sub` equal to the client: an
+    /// application), and the marks of Keycloak and Auth0.
+    pub kind: Option<Kind>,
 }
 
 object!(Claims {
@@ -174,6 +179,99 @@ object!(Claims {
     client: optional,
     object: optional,
     tenant: optional,
+    kind: optional,
+});
+
+/// Where a list of names is: a claim's path, or an object that also says how the names are written.
+#[derive(Debug)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_family = "wasm"), schemars(untagged))]
+pub(in crate::config) enum List {
+    /// A string or an array of strings: a member's name, or a JSON Pointer when it begins with `/`.
+    Path(String),
+    /// Objects that hold the names.
+    Objects(Objects),
+}
+
+impl Shape for List {
+    fn read(node: Node<'_>) -> Option<Self> {
+        match node.text() {
+            Some(path) => Some(Self::Path(path.to_owned())),
+            None => Objects::read(node).map(Self::Objects),
+        }
+    }
+
+    fn empty() -> Self {
+        Self::Path(String::new())
+    }
+}
+
+/// Names in objects: `member` or `keys`.
+#[derive(Debug)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
+pub(in crate::config) struct Objects {
+    /// A member's name, or a JSON Pointer when it begins with `/`.
+    pub path: String,
+    /// The claim is an array of objects; this member of each is a name: `name` for `[{"name": "admin"}]`.
+    pub member: Option<String>,
+    /// `true`: the claim is an object; the names of its members are the names, as in ZITADEL's `{"admin": {…}}`.
+    pub keys: Option<bool>,
+}
+
+object!(Objects {
+    path: required,
+    member: optional,
+    keys: optional,
+});
+
+/// A `preset`, or requirements on claims. A token that satisfies neither or both is of unknown kind.
+#[derive(Debug)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
+pub(in crate::config) struct Kind {
+    /// A provider whose access tokens are known.
+    pub preset: Option<Preset>,
+    /// What tokens of applications satisfy: `claim`, combined by `all`, `any` and `not`.
+    pub app: Option<Requirement>,
+    /// What tokens of people satisfy.
+    pub user: Option<Requirement>,
+}
+
+object!(Kind {
+    preset: optional,
+    app: optional,
+    user: optional,
+});
+
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
+pub(in crate::config) enum Preset {
+    /// Service accounts are applications; tokens with a session are a person's.
+    Keycloak,
+    /// `gty: client-credentials` is an application; `sub` with a `|` is a person.
+    Auth0,
+    /// `uid` is a person; `sub` equal to `cid` is an application.
+    Okta,
+    /// `username` is a person; `sub` equal to `client_id` is an application.
+    Cognito,
+    /// An `email` below gserviceaccount.com is an application, any other is a person.
+    Google,
+    /// Workflows are applications.
+    GithubActions,
+    /// Service accounts are applications.
+    Kubernetes,
+}
+
+choice!(Preset {
+    Keycloak = "keycloak",
+    Auth0 = "auth0",
+    Okta = "okta",
+    Cognito = "cognito",
+    Google = "google",
+    GithubActions = "github_actions",
+    Kubernetes = "kubernetes",
 });
 
 /// One of `uri`, `discovery` and `inline`; for `entra` the address may be left out.

@@ -47,7 +47,10 @@ fn same(raw: Raw<'_>, value: &Value) -> Result<(), TestCaseError> {
     );
     for (name, value) in value.as_object().into_iter().flatten() {
         let own = object.as_ref().and_then(|object| object.get(name));
-        same(own.unwrap(), value)?;
+        match own {
+            Some(own) => same(own, value)?,
+            None => prop_assert!(value.is_null(), "{name}"),
+        }
         prop_assert!(
             object
                 .as_ref()

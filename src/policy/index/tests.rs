@@ -3,8 +3,9 @@
 use super::super::rule::Models;
 use super::*;
 use crate::model::Model;
+use crate::token::claims::Groups;
 use crate::token::claims::tests::anyone;
-use crate::token::claims::{Groups, Kind};
+use crate::token::kind::Kind;
 
 /// So many rules about something else that rules are looked up, and a set of them takes two words.
 const OTHERS: usize = 70;

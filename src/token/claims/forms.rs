@@ -1,15 +1,34 @@
-//! The forms that claims have: a text, a list of texts, a time.
+//! The forms that claims have: a text, a list of texts, a time. A claim that nothing refers to never
+//! refuses a token: one of another form is unclear, and requirements that refer to it are indeterminate.
 
-use super::Texts;
+use super::{Texts, Unclear};
 use crate::json::raw::Raw;
 use crate::time::Timestamp;
+use crate::token::claim_list::{ClaimList, Members};
 use std::sync::Arc;
 
-/// Reads claims, and remembers the first that has a form nobody could read with certainty. What it
-/// gives for such a one counts for nothing.
+/// A claim that rules, records and feeds can refer to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+pub enum Fact {
+    Roles = 1,
+    Groups = 1 << 1,
+    Scopes = 1 << 2,
+    DirectoryRoles = 1 << 3,
+    Client = 1 << 4,
+    Tenant = 1 << 5,
+    Subject = 1 << 6,
+    ManagedIdentity = 1 << 7,
+    TokenId = 1 << 8,
+    Session = 1 << 9,
+}
+
+/// Reads claims. What it gives for one of a wrong form counts for nothing.
 #[derive(Default)]
 pub(super) struct Forms {
+    /// Why the token can't be used at all.
     pub refused: Option<&'static str>,
+    pub unclear: Unclear,
 }
 
 impl Forms {
@@ -17,49 +36,77 @@ impl Forms {
         self.refused = self.refused.or(Some(why));
     }
 
-    pub fn text(&mut self, value: Option<Raw<'_>>, otherwise: &'static str) -> Option<Arc<str>> {
-        let value = value.filter(|value| !value.is_null())?;
-        let text = value.text();
+    pub fn text(&mut self, value: Option<Raw<'_>>, fact: Fact) -> Option<Arc<str>> {
+        let text = value?.text();
+        if text.is_none() {
+            self.unclear.add(fact);
+        }
+        text.map(|text| Arc::from(&*text))
+    }
+
+    /// A text that the token can't do without.
+    pub fn required_text(
+        &mut self,
+        value: Option<Raw<'_>>,
+        otherwise: &'static str,
+    ) -> Option<Arc<str>> {
+        let text = value?.text();
         if text.is_none() {
             self.refuse(otherwise);
         }
         text.map(|text| Arc::from(&*text))
     }
 
-    pub fn texts(&mut self, value: Option<Raw<'_>>, otherwise: &'static str) -> Texts {
+    /// The texts of a list, as the issuer writes it.
+    pub fn list(&mut self, value: Option<Raw<'_>>, list: &ClaimList, fact: Fact) -> Texts {
+        match &list.members {
+            Members::Texts => self.texts(value, fact),
+            Members::Named(name) => self.named(value, name, fact),
+            Members::Keys => self.keys(value, fact),
+        }
+    }
+
+    pub fn texts(&mut self, value: Option<Raw<'_>>, fact: Fact) -> Texts {
         let mut texts = Vec::new();
         // Of the size that is needed: they are kept.
         texts.reserve_exact(match value {
             Some(value) => value.items().map_or(1, Iterator::count),
             None => 0,
         });
-        self.each_text(value, otherwise, &mut |text| texts.push(text.into()));
+        if !each_text(value, &mut |text| texts.push(text.into())) {
+            self.unclear.add(fact);
+        }
         texts.into()
     }
 
-    /// A string counts as an array of one. Anything else than strings is refused, not skipped: a deny
-    /// rule must not miss a role for its odd spelling.
-    pub fn each_text(
-        &mut self,
-        value: Option<Raw<'_>>,
-        otherwise: &'static str,
-        take: &mut dyn FnMut(&str),
-    ) {
-        let Some(value) = value.filter(|value| !value.is_null()) else {
-            return;
+    /// A member of each object of an array.
+    fn named(&mut self, value: Option<Raw<'_>>, name: &str, fact: Fact) -> Texts {
+        let Some(value) = value else {
+            return Texts::default();
         };
-        let mut items = value.items();
-        let mut next = match &mut items {
-            Some(items) => items.next(),
-            None => Some(value),
+        let Some(items) = value.items() else {
+            self.unclear.add(fact);
+            return Texts::default();
         };
-        while let Some(item) = next {
-            match item.text() {
-                Some(text) => take(&text),
-                None => self.refuse(otherwise),
-            }
-            next = items.as_mut().and_then(Iterator::next);
+        let text = |item: Raw<'_>| Some(Box::from(&*item.object()?.get(name)?.text()?));
+        let all: Vec<Option<Box<str>>> = items.map(text).collect();
+        if all.iter().any(Option::is_none) {
+            self.unclear.add(fact);
         }
+        all.into_iter().flatten().collect()
+    }
+
+    /// The names of an object's members. One whose value is null is absent.
+    fn keys(&mut self, value: Option<Raw<'_>>, fact: Fact) -> Texts {
+        let Some(value) = value else {
+            return Texts::default();
+        };
+        let Some(object) = value.object() else {
+            self.unclear.add(fact);
+            return Texts::default();
+        };
+        let there = object.iter().filter(|(_, value)| !value.is_null());
+        there.map(|(name, _)| name.into()).collect()
     }
 
     /// A NumericDate (RFC 7519 §2): seconds, perhaps with a fraction.
@@ -73,4 +120,26 @@ impl Forms {
         self.refuse(otherwise);
         None
     }
+}
+
+/// Takes each text of a list; a string counts as an array of one. False: something else than strings
+/// is in it, so a text may be missing.
+pub(super) fn each_text(value: Option<Raw<'_>>, take: &mut dyn FnMut(&str)) -> bool {
+    let Some(value) = value else {
+        return true;
+    };
+    let mut items = value.items();
+    let mut next = match &mut items {
+        Some(items) => items.next(),
+        None => Some(value),
+    };
+    let mut are_texts = true;
+    while let Some(item) = next {
+        match item.text() {
+            Some(text) => take(&text),
+            None => are_texts = false,
+        }
+        next = items.as_mut().and_then(Iterator::next);
+    }
+    are_texts
 }

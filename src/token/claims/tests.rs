@@ -32,6 +32,8 @@ pub(crate) fn anyone() -> Claims {
         not_before: None,
         issued_at: None,
         misfit: None,
+        unclear: Unclear::default(),
+        elsewhere: Texts::default(),
         others: kept("{}", "acrs"),
     }
 }
@@ -78,7 +80,7 @@ fn each_part_counts_with_what_the_heap_adds_to_it() {
         others: ClaimSet::default(),
         ..anyone()
     };
-    let empty = size_of::<Claims>() + SHARED + 4 * BLOCK + BLOCK;
+    let empty = size_of::<Claims>() + SHARED + 5 * BLOCK + BLOCK;
     assert_eq!(bare().bytes(), empty);
     let long = || "x".repeat(1000);
     let one = || [long().into()].into();
