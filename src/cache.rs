@@ -170,7 +170,7 @@ mod tests {
     use crate::config;
     use crate::keys::jwk::Key;
     use crate::token::jws::Unverified;
-    use crate::token::signature::{CheckedBy, JwtSimple};
+    use crate::token::signature::{CheckedBy, Portable};
     use crate::token::verify::authenticate;
     use serde_json::json;
     use testbed::keys;
@@ -189,7 +189,7 @@ mod tests {
         let mut room = Vec::new();
         let token = Unverified::parse(&text, &["jwt".into()], &mut room).unwrap();
         let key = Key::from_jwk(&keys::rsa().to_jwk()).unwrap().into();
-        authenticate(token, &config.issuers[0], &key, &JwtSimple).unwrap()
+        authenticate(token, &config.issuers[0], &key, &Portable).unwrap()
     }
 
     fn cache(entries: usize) -> TokenCache {

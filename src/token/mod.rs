@@ -9,6 +9,7 @@ pub mod claims;
 pub mod foreign;
 pub mod issuer;
 pub mod jws;
+pub mod rsa;
 pub mod self_test;
 pub mod signature;
 pub mod verify;

@@ -9,7 +9,7 @@ use entragate::gate::{Call, Gate, Notice, Ruling, Step, StreamId, Ticket};
 use entragate::reply::Reply;
 use entragate::request::Headers;
 use entragate::time::Timestamp;
-use entragate::token::signature::JwtSimple;
+use entragate::token::signature::Portable;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use testbed::keys::{self, SigningKey};
@@ -134,7 +134,7 @@ impl Bench {
         let connection = self.gate.wanted().read(&property);
         let ruling = self
             .gate
-            .begin(id, headers, connection, self.now, &JwtSimple);
+            .begin(id, headers, connection, self.now, &Portable);
         self.calls.extend(self.gate.take_calls());
         (id, ruling)
     }
@@ -163,7 +163,7 @@ impl Bench {
         let woken = self.gate.take_wakeups();
         let resumed = woken
             .into_iter()
-            .filter_map(|id| Some((id, self.gate.resume(id, self.now, &JwtSimple)?)))
+            .filter_map(|id| Some((id, self.gate.resume(id, self.now, &Portable)?)))
             .map(|(id, ruling)| (id, code_of(&ruling)))
             .collect();
         self.calls.extend(self.gate.take_calls());
