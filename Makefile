@@ -46,10 +46,11 @@ bench: build envoy ## compare with Envoy's native filters, into bench/RESULTS.md
 	@cargo build --release --locked -p empty-filter --target $(TARGET)
 	@cargo run --profile bench --locked -p bench
 
+# RUSTFLAGS in the environment would replace those of .cargo/config.toml, so what ships is built without them.
 build: ## build the filter: target/wasm32-wasip1/release/entragate.wasm
 	@tools/wasm-target.sh $(TARGET)
 	@echo "==> build: the filter, for $(TARGET)"
-	@WRAPPED_RUSTC_WRAPPER="$${RUSTC_WRAPPER:-}" RUSTC_WRAPPER="$(CURDIR)/tools/rustc-remapped.sh" cargo build --release --locked --lib --target $(TARGET)
+	@WRAPPED_RUSTC_WRAPPER="$${RUSTC_WRAPPER:-}" RUSTC_WRAPPER="$(CURDIR)/tools/rustc-remapped.sh" env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS cargo build --release --locked --lib --target $(TARGET)
 	@echo "==> build: what requests call, side by side"
 	@cargo run --locked -q -p layout -- $(WASM)
 	@echo "    $(WASM): $$(wc -c < $(WASM)) bytes"

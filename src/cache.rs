@@ -171,7 +171,7 @@ mod tests {
     use crate::keys::jwk::Key;
     use crate::keys::keyset::Candidates;
     use crate::token::jws::Unverified;
-    use crate::token::signature::{CheckedBy, JwtSimple};
+    use crate::token::signature::{CheckedBy, Portable};
     use crate::token::verify::authenticate;
     use serde_json::json;
     use testbed::keys;
@@ -194,7 +194,7 @@ mod tests {
             &token,
             &config.issuers[0],
             Candidates::only(&key),
-            &JwtSimple,
+            &Portable,
         )
         .unwrap()
     }

@@ -4,7 +4,7 @@ mod support;
 
 use entragate::callout::{Answer, CalloutError};
 use entragate::gate::{HostLimits, Ticket};
-use entragate::token::signature::JwtSimple;
+use entragate::token::signature::Portable;
 use serde_json::json;
 use std::time::Duration;
 use support::*;
@@ -86,10 +86,10 @@ fn a_bad_copy_spoils_nothing() {
 #[test]
 fn who_has_nothing_to_wait_for_is_decided_at_once() {
     let (mut bench, id, _) = waiting();
-    let ruling = bench.gate.give_up(id, bench.now, &JwtSimple);
+    let ruling = bench.gate.give_up(id, bench.now, &Portable);
     assert_eq!(code_of(&ruling.unwrap()), "keys_unavailable");
     assert!(!bench.gate.is_permitted(id));
-    assert_eq!(bench.gate.give_up(id, bench.now, &JwtSimple), None);
+    assert_eq!(bench.gate.give_up(id, bench.now, &Portable), None);
 }
 
 #[test]

@@ -218,7 +218,7 @@ fn stale(on_stale: &str, secs: u64) -> (Bench, String) {
     if code_of(&ruling) == "waiting" {
         bench.advance(2);
         bench.gate.take_wakeups();
-        let signatures = entragate::token::signature::JwtSimple;
+        let signatures = entragate::token::signature::Portable;
         ruling = bench.gate.resume(id, bench.now, &signatures).unwrap();
     }
     let code = code_of(&ruling);

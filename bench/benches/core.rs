@@ -10,7 +10,7 @@ use entragate::{
     gate::{Connection, Gate, StreamId},
     request::Headers,
     time::Timestamp,
-    token::signature::JwtSimple,
+    token::signature::Portable,
 };
 use serde_json::{Value, json};
 use testbed::{
@@ -81,7 +81,7 @@ impl Warm {
         let connection = Connection::default();
         let ruling = self
             .gate
-            .begin(id, headers, connection, self.now, &JwtSimple);
+            .begin(id, headers, connection, self.now, &Portable);
         divan::black_box((disarmed, ruling));
         let later = self.now.plus(Duration::from_millis(20));
         self.gate.finish(id, Some(200), later);

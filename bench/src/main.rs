@@ -67,6 +67,11 @@ async fn run() -> Result<bool, Box<dyn Error>> {
         return Ok(true);
     }
     let mut listeners = rows::listeners();
+    if let Ok(wasm) = env::var("BENCH_BASELINE") {
+        let baseline = Other::baseline(&wasm);
+        listeners.extend(baseline.listeners());
+        rows.extend(baseline.rows(&rows));
+    }
     let takes_latencies = matches!(only.as_deref(), None | Some("latency"));
     if let Some(names) = &only {
         let is_named = |row: &Row| match takes_latencies {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use crate::{
     latency::Latencies,
     measure::{Memory, Sample},
-    rows::Row,
+    rows::{BASELINE, PORTABLE, Row},
 };
 
 /// What is told besides, and not required.
@@ -155,7 +155,11 @@ impl Results {
             cpu("ours, warm", "native, cold", 0.85),
             cpu("ours, 1000 roles", "ours, 10 roles", 1.10),
             cpu("ours, 1000 paths", "ours, 10 paths", 1.10),
+            cpu(PORTABLE, "native, cold", 2.00),
         ];
+        if self.samples.0.contains_key(BASELINE) {
+            all.push(cpu(PORTABLE, BASELINE, 0.35));
+        }
         all.extend(TAILS.map(p99));
         all.push(memory);
         all

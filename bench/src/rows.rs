@@ -23,7 +23,7 @@ pub enum Check {
     None,
     /// By Envoy's `verify_signature`, asked by our filter.
     Host,
-    /// By jwt-simple in our filter.
+    /// By our filter itself.
     Wasm,
     /// Remembered by our filter.
     Cache,
@@ -83,12 +83,13 @@ pub fn listeners() -> Vec<Listener> {
             Filters::Ours(rules_by_path(1000)),
             Record::Line,
         ),
-        listener(
-            "ours-wasm",
-            Filters::Ours(json!({"crypto": "wasm", "cache": {"ttl": "0s"}})),
-            Record::Line,
-        ),
+        listener("ours-wasm", Filters::Ours(portable()), Record::Line),
     ]
+}
+
+/// No host's cryptography, and no token remembered.
+fn portable() -> Value {
+    json!({"crypto": "wasm", "cache": {"ttl": "0s"}})
 }
 
 /// A cache of so many tokens, which stay.
@@ -100,50 +101,76 @@ fn few() -> Value {
     remembering(FEW / 2)
 }
 
-/// Another build of the filter, and the listeners of its rows.
+/// The row of the portable signature, and the same by the build that `BENCH_BASELINE` names.
+pub const PORTABLE: &str = "ours, wasm";
+pub const BASELINE: &str = "ours, wasm, baseline";
+
+/// Another build of the filter, and its rows.
 pub struct Other {
     wasm: PathBuf,
-    warm: &'static str,
-    cold: &'static str,
+    counterparts: Vec<Counterpart>,
+}
+
+/// A row by another build.
+struct Counterpart {
+    of: &'static str,
+    name: &'static str,
+    policy: Value,
 }
 
 impl Other {
-    /// Named by its file.
+    /// Counterparts of *ours, warm*, *ours, cold* and *ours, wasm*, named by the build's file.
     pub fn new(wasm: &str) -> Other {
         // For as long as the run, as all names of rows are.
-        let name = |row: &str| &*format!("{wasm}, {row}").leak();
+        let like = |of, what: &str, policy| Counterpart {
+            of,
+            name: format!("{wasm}, {what}").leak(),
+            policy,
+        };
         Other {
             wasm: wasm.into(),
-            warm: name("warm"),
-            cold: name("cold"),
+            counterparts: vec![
+                like("ours, warm", "warm", json!({})),
+                like("ours, cold", "cold", few()),
+                like(PORTABLE, "wasm", portable()),
+            ],
         }
     }
 
-    /// As the listeners of *ours, warm* and *ours, cold*.
-    pub fn listeners(&self) -> [Listener; 2] {
-        [(self.warm, json!({})), (self.cold, few())].map(|(name, policy)| Listener {
-            name,
+    /// The counterpart of *ours, wasm* by an earlier build.
+    pub fn baseline(wasm: &str) -> Other {
+        Other {
+            wasm: wasm.into(),
+            counterparts: vec![Counterpart {
+                of: PORTABLE,
+                name: BASELINE,
+                policy: portable(),
+            }],
+        }
+    }
+
+    pub fn listeners(&self) -> impl Iterator<Item = Listener> {
+        self.counterparts.iter().map(|own| Listener {
+            name: own.name,
             filters: Filters::Other {
                 wasm: self.wasm.clone(),
-                policy,
+                policy: own.policy.clone(),
             },
             record: Record::Line,
         })
     }
 
-    /// As *ours, warm* and *ours, cold*, where these are among the rows.
+    /// The counterparts of those rows that are among `rows`.
     pub fn rows(&self, rows: &[Row]) -> Vec<Row> {
-        let like = |name: &str, own| {
-            rows.iter().find(|row| row.name == name).map(|row| Row {
-                name: own,
-                listener: own,
+        let rows = self.counterparts.iter().filter_map(|own| {
+            let row = rows.iter().find(|row| row.name == own.of)?;
+            Some(Row {
+                name: own.name,
+                listener: own.name,
                 ..row.clone()
             })
-        };
-        [like("ours, warm", self.warm), like("ours, cold", self.cold)]
-            .into_iter()
-            .flatten()
-            .collect()
+        });
+        rows.collect()
     }
 }
 
@@ -328,7 +355,7 @@ pub fn rows(entra: &Entra) -> Vec<Row> {
     rows.push(Row {
         count: 400,
         ..row(
-            "ours, wasm",
+            PORTABLE,
             "`crypto: wasm`, `cache.ttl: 0s`: every token checked in the filter",
             "ours-wasm",
             &many,

@@ -7,7 +7,7 @@ use crate::keys::jwk::Key;
 use crate::token::foreign;
 use crate::token::jws::Unverified;
 use crate::token::self_test;
-use crate::token::signature::{CheckedBy, JwtSimple, SignatureCheck};
+use crate::token::signature::{CheckedBy, Portable, SignatureCheck};
 use log::Level;
 
 /// Who checks signatures for a plugin.
@@ -28,7 +28,7 @@ impl SignatureCheck for Signatures {
                 let answer = abi::call_foreign(foreign::FUNCTION, &question)?;
                 foreign::is_yes(&answer).then_some(CheckedBy::Host)
             }
-            (Self::Host, None) | (Self::Wasm, _) => JwtSimple.check(token, key),
+            (Self::Host, None) | (Self::Wasm, _) => Portable.check(token, key),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One JWK (RFC 7517) → a usable verification key, or why it is not one.
 
+use super::rsa::{self, RsaKey};
 use super::spki;
 use crate::text::excerpt;
 use crate::token::algorithm::Algorithm;
@@ -8,11 +9,6 @@ use serde_json::{Map, Value};
 use std::fmt;
 use std::sync::Arc;
 
-/// RSA modulus lengths we accept, in bits (RFC 7518 §3.3 asks for 2048; the upper bound keeps one
-/// verification affordable). jwt-simple has the same bounds.
-const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
-/// 65537, the one RSA exponent in honest use; jwt-simple takes no other.
-const RSA_EXPONENT: [u8; 3] = [1, 0, 1];
 const MAX_KID_BYTES: usize = 256;
 
 /// A public key for signatures.
@@ -34,11 +30,7 @@ pub struct Key {
 /// The numbers of a key, big-endian.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Material {
-    /// Without leading zeros.
-    Rsa {
-        modulus: Vec<u8>,
-        exponent: Vec<u8>,
-    },
+    Rsa(RsaKey),
     /// Affine coordinates, 32 bytes each.
     P256 {
         x: [u8; 32],
@@ -59,7 +51,7 @@ impl Material {
     pub const fn fits(&self, algorithm: Algorithm) -> bool {
         use Algorithm::*;
         match self {
-            Self::Rsa { .. } => {
+            Self::Rsa(_) => {
                 matches!(algorithm, Rs256 | Rs384 | Rs512 | Ps256 | Ps384 | Ps512)
             }
             Self::P256 { .. } => matches!(algorithm, Es256),
@@ -100,8 +92,8 @@ impl fmt::Display for Unusable {
             Self::Size(bits) => write!(
                 f,
                 "an RSA modulus of {bits} bits is outside {} to {}",
-                RSA_BITS.start(),
-                RSA_BITS.end()
+                rsa::BITS.start(),
+                rsa::BITS.end()
             ),
             Self::Exponent => f.write_str("the RSA exponent is not 65537"),
         }
@@ -187,20 +179,15 @@ fn read_material(jwk: &Map<String, Value>) -> Result<Material, Unusable> {
 fn read_rsa(jwk: &Map<String, Value>) -> Result<Material, Unusable> {
     let modulus = number(jwk, "n")?;
     let exponent = number(jwk, "e")?;
-    let bits = match modulus.first() {
-        Some(first) => modulus.len() * 8 - first.leading_zeros() as usize,
-        None => 0,
-    };
-    if !RSA_BITS.contains(&bits) {
+    let bits = rsa::bits(&modulus);
+    if !rsa::BITS.contains(&bits) {
         return Err(Unusable::Size(bits));
     }
-    if modulus.last().is_none_or(|last| last % 2 == 0) {
-        return Err(Unusable::Member("n"));
-    }
-    if exponent != RSA_EXPONENT {
+    let key = RsaKey::new(&modulus).ok_or(Unusable::Member("n"))?;
+    if exponent != rsa::EXPONENT {
         return Err(Unusable::Exponent);
     }
-    Ok(Material::Rsa { modulus, exponent })
+    Ok(Material::Rsa(key))
 }
 
 /// A base64urlUInt without its leading zeros: some issuers pad, though RFC 7518 §2 forbids it.

@@ -5,5 +5,6 @@ pub mod jwk;
 pub mod keyset;
 pub mod refresh;
 pub mod ring;
+pub mod rsa;
 pub mod source;
 mod spki;

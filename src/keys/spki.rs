@@ -3,6 +3,7 @@
 
 use super::der::{BIT_STRING, SEQUENCE, element, integer};
 use super::jwk::Material;
+use super::rsa::EXPONENT;
 
 /// `rsaEncryption` with its NULL parameters.
 const RSA: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
@@ -17,8 +18,8 @@ const UNCOMPRESSED: &[u8] = &[4];
 
 pub fn of(material: &Material) -> Vec<u8> {
     match material {
-        Material::Rsa { modulus, exponent } => {
-            let key = element(SEQUENCE, &[&integer(modulus), &integer(exponent)]);
+        Material::Rsa(key) => {
+            let key = element(SEQUENCE, &[&integer(key.modulus()), &integer(&EXPONENT)]);
             info(RSA, &[&key])
         }
         Material::P256 { x, y } => info(P256, &[UNCOMPRESSED, x, y]),

@@ -12,6 +12,7 @@ pub mod foreign;
 pub mod issuer;
 pub mod jws;
 pub mod kind;
+pub mod rsa;
 pub mod self_test;
 pub mod signature;
 pub mod verify;

@@ -64,7 +64,7 @@ fn try_one(sample: &Sample, way: &dyn SignatureCheck) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::token::signature::{CheckedBy, JwtSimple};
+    use crate::token::signature::{CheckedBy, Portable};
 
     struct Always(Option<CheckedBy>);
 
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn passes_who_can_tell_and_fails_who_cannot() {
-        assert!(passes(&JwtSimple));
+        assert!(passes(&Portable));
         assert!(!passes(&Always(None)));
         assert!(!passes(&Always(Some(CheckedBy::Host))));
     }

@@ -1,8 +1,10 @@
-//! One seam for signatures: who checks them does not matter to `verify`, as long as it says yes or
-//! no. Here is the way inside wasm, by jwt-simple; the host's way is in `host` and [`super::foreign`].
+//! The seam between token verification and the ways to check a signature. Here is the portable way,
+//! which runs inside wasm: RSA by [`super::rsa`], ECDSA and EdDSA by jwt-simple. The host's way is in
+//! `host` and [`super::foreign`].
 
 use super::algorithm::Algorithm;
 use super::jws::Unverified;
+use super::rsa;
 use crate::keys::jwk::{Key, Material};
 use jwt_simple::prelude::*;
 
@@ -17,7 +19,7 @@ pub trait SignatureCheck {
 pub enum CheckedBy {
     /// The host's own cryptography.
     Host,
-    /// jwt-simple inside wasm.
+    /// The filter itself.
     Wasm,
     /// One of the others, a short while ago, for the very same token.
     Cache,
@@ -33,52 +35,78 @@ impl CheckedBy {
     }
 }
 
-/// The portable way. It asks jwt-simple about the signature only: times, issuer and audience are
-/// checked by rules of our own, since jwt-simple's are laxer.
+/// The filter's own way, which needs nothing from the host.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct JwtSimple;
+pub struct Portable;
 
-impl SignatureCheck for JwtSimple {
+impl SignatureCheck for Portable {
     fn check(&self, token: &Unverified<'_>, key: &Key) -> Option<CheckedBy> {
-        let held = key.serves(token.algorithm) && verify(token, &key.material).is_some();
-        held.then_some(CheckedBy::Wasm)
+        let text = token.signing_input.as_bytes();
+        let is_valid = key.serves(token.algorithm)
+            && match &key.material {
+                Material::Rsa(key) => rsa::verify(token.algorithm, key, text, token.signature),
+                other => verify_on_curve(token, other).is_some(),
+            };
+        is_valid.then_some(CheckedBy::Wasm)
     }
 }
 
-fn verify(token: &Unverified<'_>, material: &Material) -> Option<()> {
-    macro_rules! check {
-        ($key:expr) => {
-            $key.ok()?
-                .verify_token::<NoCustomClaims>(token.token, Some(options(token)))
-                .ok()
-        };
+/// Every algorithm by jwt-simple, to compare the portable way with. Its RSA takes several times as long
+/// in wasm, so it is not compiled into the filter.
+#[cfg(not(target_family = "wasm"))]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct JwtSimple;
+
+#[cfg(not(target_family = "wasm"))]
+impl SignatureCheck for JwtSimple {
+    fn check(&self, token: &Unverified<'_>, key: &Key) -> Option<CheckedBy> {
+        let is_valid = key.serves(token.algorithm)
+            && match &key.material {
+                Material::Rsa(key) => verify_rsa(token, key).is_some(),
+                other => verify_on_curve(token, other).is_some(),
+            };
+        is_valid.then_some(CheckedBy::Wasm)
     }
-    let claims = match (material, token.algorithm) {
-        (
-            Material::Rsa {
-                modulus: n,
-                exponent: e,
-            },
-            algorithm,
-        ) => match algorithm {
-            Algorithm::Rs256 => check!(RS256PublicKey::from_components(n, e)),
-            Algorithm::Rs384 => check!(RS384PublicKey::from_components(n, e)),
-            Algorithm::Rs512 => check!(RS512PublicKey::from_components(n, e)),
-            Algorithm::Ps256 => check!(PS256PublicKey::from_components(n, e)),
-            Algorithm::Ps384 => check!(PS384PublicKey::from_components(n, e)),
-            Algorithm::Ps512 => check!(PS512PublicKey::from_components(n, e)),
-            Algorithm::Es256 | Algorithm::Es384 | Algorithm::EdDsa => None,
-        },
+}
+
+/// Asks jwt-simple about the signature only: times, issuer and audience are checked by the filter's own
+/// rules, because jwt-simple's are laxer.
+macro_rules! check {
+    ($key:expr, $token:expr) => {
+        $key.ok()?
+            .verify_token::<NoCustomClaims>($token.token, Some(options($token)))
+            .ok()
+            .map(|_| ())
+    };
+}
+
+#[cfg(not(target_family = "wasm"))]
+fn verify_rsa(token: &Unverified<'_>, key: &crate::keys::rsa::RsaKey) -> Option<()> {
+    let (n, e) = (key.modulus(), &crate::keys::rsa::EXPONENT[..]);
+    match token.algorithm {
+        Algorithm::Rs256 => check!(RS256PublicKey::from_components(n, e), token),
+        Algorithm::Rs384 => check!(RS384PublicKey::from_components(n, e), token),
+        Algorithm::Rs512 => check!(RS512PublicKey::from_components(n, e), token),
+        Algorithm::Ps256 => check!(PS256PublicKey::from_components(n, e), token),
+        Algorithm::Ps384 => check!(PS384PublicKey::from_components(n, e), token),
+        Algorithm::Ps512 => check!(PS512PublicKey::from_components(n, e), token),
+        Algorithm::Es256 | Algorithm::Es384 | Algorithm::EdDsa => None,
+    }
+}
+
+fn verify_on_curve(token: &Unverified<'_>, material: &Material) -> Option<()> {
+    match (material, token.algorithm) {
         (Material::P256 { x, y }, Algorithm::Es256) => {
-            check!(ES256PublicKey::from_bytes(&uncompressed(x, y)))
+            check!(ES256PublicKey::from_bytes(&uncompressed(x, y)), token)
         }
         (Material::P384 { x, y }, Algorithm::Es384) => {
-            check!(ES384PublicKey::from_bytes(&uncompressed(x, y)))
+            check!(ES384PublicKey::from_bytes(&uncompressed(x, y)), token)
         }
-        (Material::Ed25519 { x }, Algorithm::EdDsa) => check!(Ed25519PublicKey::from_bytes(x)),
+        (Material::Ed25519 { x }, Algorithm::EdDsa) => {
+            check!(Ed25519PublicKey::from_bytes(x), token)
+        }
         _ => None,
-    };
-    claims.map(|_| ())
+    }
 }
 
 /// A point in SEC 1's uncompressed form (§2.3.3).

@@ -80,7 +80,7 @@ fn live(bench: &mut Bench, asked: &Asked, token: Option<&str>) -> String {
     let (id, mut ruling) = bench.send_headers(headers);
     if ruling.step == Step::Inspect {
         let body = asked.body.map(str::as_bytes);
-        let signatures = &entragate::token::signature::JwtSimple;
+        let signatures = &entragate::token::signature::Portable;
         ruling = bench
             .gate
             .body(id, body, true, bench.now, signatures)

@@ -80,7 +80,7 @@ fn denied(bench: &mut Bench) -> (String, String) {
     let (id, mut ruling) = bench.chat(&olga().build());
     if code_of(&ruling) == "waiting" {
         bench.advance(2);
-        let signatures = entragate::token::signature::JwtSimple;
+        let signatures = entragate::token::signature::Portable;
         ruling = bench.gate.resume(id, bench.now, &signatures).unwrap();
         bench.gate.take_wakeups();
     }

@@ -226,7 +226,7 @@ fn the_model_and_the_groups_are_found_out_one_after_the_other() {
     headers.is_all = false;
     let (id, ruling) = bench.send_headers(headers);
     assert_eq!(code_of(&ruling), "inspecting");
-    let signatures = entragate::token::signature::JwtSimple;
+    let signatures = entragate::token::signature::Portable;
     let body = br#"{"model":"meta/llama"}"#;
     let ruling = bench
         .gate

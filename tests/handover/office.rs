@@ -5,7 +5,7 @@ use crate::support::{jwks, settings};
 use entragate::callout::{Answer, CalloutError};
 use entragate::gate::{Call, Connection, Notice, Ticket};
 use entragate::request::Headers;
-use entragate::token::signature::JwtSimple;
+use entragate::token::signature::Portable;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use testbed::keys;
@@ -67,7 +67,7 @@ impl Office {
             ("x-request-id", name.as_str()),
         ]);
         let (gate, now) = (&mut self.host.vms[index].gate, self.host.now);
-        gate.begin(id, headers, Connection::default(), now, &JwtSimple);
+        gate.begin(id, headers, Connection::default(), now, &Portable);
         gate.finish(id, Some(200), now);
         number
     }

@@ -22,7 +22,7 @@ fn keys_and_body_come_in_either_order() {
         assert_eq!(
             bench
                 .gate
-                .body(id, Some(first), false, bench.now, &JwtSimple),
+                .body(id, Some(first), false, bench.now, &Portable),
             None
         );
         bench.answer(jwks(&[&keys::rsa()]));
@@ -34,7 +34,7 @@ fn keys_and_body_come_in_either_order() {
         assert_eq!(ruling.step, Step::Inspect);
         let ruling = bench
             .gate
-            .body(id, Some(body.as_bytes()), true, bench.now, &JwtSimple);
+            .body(id, Some(body.as_bytes()), true, bench.now, &Portable);
         assert_eq!(ruling.unwrap().step, Step::Wait);
         bench.answer(jwks(&[&keys::rsa()]));
         assert_eq!(bench.resume_woken(), [(id, code.to_owned())]);
@@ -60,19 +60,13 @@ fn a_token_that_expires_while_its_body_comes_is_refused() {
     let (id, ruling) = request.begin(&mut bench);
     assert_eq!(ruling.step, Step::Inspect);
     assert_eq!(
-        bench
-            .gate
-            .body(id, Some(b"{"), false, bench.now, &JwtSimple),
+        bench.gate.body(id, Some(b"{"), false, bench.now, &Portable),
         None
     );
     bench.advance(200);
-    let ruling = bench.gate.body(
-        id,
-        Some(&llama.as_bytes()[1..]),
-        true,
-        bench.now,
-        &JwtSimple,
-    );
+    let ruling = bench
+        .gate
+        .body(id, Some(&llama.as_bytes()[1..]), true, bench.now, &Portable);
     assert_eq!(code_of(&ruling.unwrap()), "token_expired");
 }
 
@@ -83,7 +77,7 @@ fn halfway(bench: &mut Bench, llama: &str) -> StreamId {
     let first = &llama.as_bytes()[..20];
     let ruling = bench
         .gate
-        .body(id, Some(first), false, bench.now, &JwtSimple);
+        .body(id, Some(first), false, bench.now, &Portable);
     assert_eq!(ruling, None);
     id
 }
@@ -179,7 +173,7 @@ fn a_host_that_keeps_the_body_back_is_found_out() {
     assert_eq!(
         bench
             .gate
-            .body(first, Some(b""), false, bench.now, &JwtSimple),
+            .body(first, Some(b""), false, bench.now, &Portable),
         None
     );
     bench.advance(600);
@@ -227,9 +221,7 @@ fn whoever_leaves_while_the_body_comes_is_counted_and_forgotten() {
     bench.gate.finish(id, None, bench.now);
     assert!(bench.audit().is_empty());
     assert_eq!(
-        bench
-            .gate
-            .body(id, Some(b"{}"), true, bench.now, &JwtSimple),
+        bench.gate.body(id, Some(b"{}"), true, bench.now, &Portable),
         None
     );
     // The host's own limit was hit before ours.
@@ -238,7 +230,7 @@ fn whoever_leaves_while_the_body_comes_is_counted_and_forgotten() {
     assert_eq!(bench.audit()[0]["code"], "body_too_large");
     // A piece that can't be read denies.
     let (id, _) = sent("/v1/x", "{}").begin(&mut bench);
-    let ruling = bench.gate.body(id, None, false, bench.now, &JwtSimple);
+    let ruling = bench.gate.body(id, None, false, bench.now, &Portable);
     assert_eq!(code_of(&ruling.unwrap()), "internal");
 }
 

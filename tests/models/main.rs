@@ -6,7 +6,7 @@ mod inspected;
 mod support;
 
 use entragate::gate::{Notice, Ruling, Step, StreamId};
-use entragate::token::signature::JwtSimple;
+use entragate::token::signature::Portable;
 use serde_json::{Value, json};
 use support::*;
 use testbed::keys;
@@ -97,7 +97,7 @@ fn feed(bench: &mut Bench, id: StreamId, body: &[u8], size: usize) -> Option<Rul
     for piece in body.chunks(size) {
         let ruling = bench
             .gate
-            .body(id, Some(piece), false, bench.now, &JwtSimple);
+            .body(id, Some(piece), false, bench.now, &Portable);
         if let Some(ruling) = ruling {
             assert!(
                 matches!(ruling.step, Step::Reply(_)),
@@ -107,7 +107,7 @@ fn feed(bench: &mut Bench, id: StreamId, body: &[u8], size: usize) -> Option<Rul
         }
         assert_eq!(bench.gate.is_permitted(id), before);
     }
-    bench.gate.body(id, Some(b""), true, bench.now, &JwtSimple)
+    bench.gate.body(id, Some(b""), true, bench.now, &Portable)
 }
 
 fn body(model: &str) -> String {

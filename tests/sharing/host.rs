@@ -7,7 +7,7 @@ use entragate::gate::{Call, Connection, Gate, Notice, StreamId};
 use entragate::request::Headers;
 use entragate::sharing::{Entry, SharedData, Unavailable};
 use entragate::time::Timestamp;
-use entragate::token::signature::JwtSimple;
+use entragate::token::signature::Portable;
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -212,7 +212,7 @@ impl Host {
             ("authorization", authorization.as_str()),
         ]);
         let connection = Connection::default();
-        let ruling = vm.gate.begin(id, headers, connection, self.now, &JwtSimple);
+        let ruling = vm.gate.begin(id, headers, connection, self.now, &Portable);
         (id, code_of(&ruling))
     }
 
@@ -220,7 +220,7 @@ impl Host {
     pub fn resumed(&mut self, index: usize) -> Vec<(StreamId, String)> {
         let (vm, now) = (&mut self.vms[index], self.now);
         let woken = vm.gate.take_wakeups().into_iter();
-        let resume = |id| Some((id, vm.gate.resume(id, now, &JwtSimple)?));
+        let resume = |id| Some((id, vm.gate.resume(id, now, &Portable)?));
         let resumed: Vec<_> = woken.filter_map(resume).collect();
         let codes = resumed.iter().map(|(id, ruling)| (*id, code_of(ruling)));
         codes.collect()

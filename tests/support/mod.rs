@@ -11,7 +11,7 @@ use entragate::reply::Reply;
 use entragate::request::Headers;
 use entragate::time::Timestamp;
 use entragate::token::jws::Unverified;
-use entragate::token::signature::{CheckedBy, JwtSimple, SignatureCheck};
+use entragate::token::signature::{CheckedBy, Portable, SignatureCheck};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use testbed::keys::{self, SigningKey};
@@ -145,7 +145,7 @@ impl Bench {
         let connection = self.gate.wanted().read(&property);
         let ruling = self
             .gate
-            .begin(id, headers, connection, self.now, &JwtSimple);
+            .begin(id, headers, connection, self.now, &Portable);
         self.calls.extend(self.gate.take_calls());
         (id, ruling)
     }
@@ -202,7 +202,7 @@ impl Bench {
         let woken = self.gate.take_wakeups();
         let resumed = woken
             .into_iter()
-            .filter_map(|id| Some((id, self.gate.resume(id, self.now, &JwtSimple)?)))
+            .filter_map(|id| Some((id, self.gate.resume(id, self.now, &Portable)?)))
             .map(|(id, ruling)| (id, code_of(&ruling)))
             .collect();
         self.calls.extend(self.gate.take_calls());

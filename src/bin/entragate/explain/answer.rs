@@ -8,7 +8,7 @@ use entragate::gate::{Gate, Notice, Step, Ticket};
 use entragate::policy::evaluate::Truth;
 use entragate::policy::rule::Mode;
 use entragate::policy::trace::{ClauseTrace, RuleKind, RuleTrace};
-use entragate::token::signature::{JwtSimple, SignatureCheck};
+use entragate::token::signature::{Portable, SignatureCheck};
 use serde_json::{Map, Value, json};
 
 pub struct Answer {
@@ -27,7 +27,7 @@ pub fn of(config: Config, mut question: Question, unverified: bool) -> Option<An
     const ID: u32 = 1;
     let signatures: &dyn SignatureCheck = match unverified {
         true => &AnySignature,
-        false => &JwtSimple,
+        false => &Portable,
     };
     let now = question.now;
     let mut gate = Gate::new(config, now);
