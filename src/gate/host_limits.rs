@@ -22,6 +22,8 @@ pub struct HostLimits {
     pub log_line: Option<usize>,
     /// The lowest level that its log shows by default.
     pub shows: Option<Level>,
+    /// A worker that ends is not told so, and makes no more callouts.
+    pub ends_unannounced: bool,
 }
 
 impl Gate {
@@ -47,6 +49,11 @@ impl Gate {
                 level.as_str().to_ascii_lowercase()
             );
             self.notices.push(Notice::Log(Level::Warn, text));
+        }
+        if limits.ends_unannounced && self.exporter.is_some() && log != AuditLog::All {
+            let text = "audit records that wait for their export are lost when this host reloads; set \
+                        audit.log: all, so that the log has them";
+            self.notices.push(Notice::Log(Level::Warn, text.to_owned()));
         }
     }
 

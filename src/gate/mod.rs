@@ -54,6 +54,8 @@ use response::Response;
 use shared::Sharing;
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use streams::ByStream;
 use waiting::{Asked, WaitingRoom};
@@ -138,6 +140,8 @@ pub struct Gate {
     notices: Vec<Notice>,
     trace: Option<Vec<RuleTrace>>,
     traces: Traces,
+    /// Tells the ids of one VM's requests from those of another: hosts number them alike.
+    vm: u32,
 }
 
 /// What is known of a request from its headers to the end of its response.
@@ -188,6 +192,7 @@ impl Gate {
             notices: Vec::new(),
             trace: None,
             traces: Traces::default(),
+            vm: RandomState::new().build_hasher().finish() as u32,
         }
     }
 
@@ -220,7 +225,7 @@ impl Gate {
 
     fn exchange(&self, id: StreamId, headers: &Headers, now: Timestamp) -> Exchange {
         let mut record = audit::open(now, &self.config.digest);
-        record.request_id = request_id(headers, id, now).into();
+        record.request_id = self.request_id(headers, id, now).into();
         record.trace_id = forward::continued_trace(headers);
         let asker = Asker {
             request_id: record.request_id.clone(),
@@ -323,6 +328,19 @@ impl Gate {
         std::mem::take(&mut self.notices)
     }
 
+    /// The request's own id if it is fit to be repeated, else one of ours.
+    fn request_id<'h>(&self, headers: &'h Headers, id: StreamId, now: Timestamp) -> Cow<'h, str> {
+        const LONGEST: usize = 128;
+        let fit = |id: &&str| {
+            let is_visible = id.bytes().all(|byte| byte.is_ascii_graphic());
+            !id.is_empty() && id.len() <= LONGEST && is_visible
+        };
+        match headers.text("x-request-id").filter(fit) {
+            Some(id) => id.into(),
+            None => format!("entragate-{:x}-{:x}-{id:x}", now.as_millis(), self.vm).into(),
+        }
+    }
+
     /// Turns a judgement into a step, a record and a count.
     fn rule(&mut self, id: StreamId, judgement: Judgement) -> Ruling {
         let Some(exchange) = self.exchanges.get_mut(&id) else {
@@ -390,16 +408,4 @@ fn marks(record: &Record, are_wanted: bool) -> Vec<(&'static str, Arc<str>)> {
         optional("entragate.client", &record.caller.client),
     ];
     marks.into_iter().flatten().filter(|_| are_wanted).collect()
-}
-
-/// The request's own id if it is fit to be repeated, else one of ours.
-fn request_id(headers: &Headers, id: StreamId, now: Timestamp) -> Cow<'_, str> {
-    const LONGEST: usize = 128;
-    let fit = |id: &&str| {
-        !id.is_empty() && id.len() <= LONGEST && id.bytes().all(|byte| byte.is_ascii_graphic())
-    };
-    match headers.text("x-request-id").filter(fit) {
-        Some(id) => id.into(),
-        None => format!("entragate-{:x}-{id:x}", now.as_millis()).into(),
-    }
 }

@@ -88,7 +88,7 @@ pub fn answer(reply: &Reply) {
 pub fn strip(names: &[String]) -> bool {
     names.iter().all(|name| match kind() {
         Kind::Envoy => abi::remove_header(Map::Request, name),
-        // nginx's proxy still sends a header that the filter has removed, but not an empty one.
+        // nginx's proxy still sends a header that the filter has removed, with its value.
         Kind::Nginx => abi::set_header(Map::Request, name, ""),
     })
 }

@@ -15,7 +15,7 @@ use proxy_wasm::types::Action;
 use std::time::Duration;
 
 /// Without a tick for so long, none is expected any more. They come every 50 ms.
-const LONGEST_SILENCE: Duration = Duration::from_secs(5);
+const LONGEST_SILENCE: Duration = Duration::from_secs(1);
 
 pub struct Http {
     pub(super) id: u32,

@@ -103,6 +103,10 @@ impl Gauges {
                 tell(told, gauge.value, over_vms);
             } else if let Some(id) = define(Metric::Gauge, &gauge.name) {
                 let mut told = Meter { id, value: 0 };
+                if kind() == Kind::Nginx {
+                    // Its metrics outlive a reload, and may show the value of a worker that has ended.
+                    abi::record_metric(id, 0);
+                }
                 tell(&mut told, gauge.value, over_vms);
                 self.0.insert(gauge.name, (over_vms, told));
             }

@@ -32,6 +32,7 @@ const NGINX: HostLimits = HostLimits {
     keeps_repeated_headers: true,
     log_line: Some(1800),
     shows: Some(log::Level::Warn),
+    ends_unannounced: true,
 };
 /// Largest configuration we read.
 const MAX_CONFIGURATION_BYTES: usize = 4 * 1024 * 1024;

@@ -102,7 +102,6 @@ fn unused_claims_of_any_form_refuse_no_token() {
         ("wids", json!([1])),
         ("azp", json!(["a"])),
         ("xms_mirid", json!(true)),
-        ("nonce", json!(7)),
         ("xms_cc", json!("cp1")),
     ] {
         let mut claims = json!({"scope": "chat"});

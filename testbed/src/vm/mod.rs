@@ -277,6 +277,12 @@ impl Host {
         found.map(|own| own.value)
     }
 
+    /// Whether the filter has set or moved a metric, to whatever value.
+    pub fn was_recorded(&self, name: &str) -> bool {
+        let mut metrics = self.state().metrics.iter();
+        metrics.any(|own| own.name == name && own.is_recorded)
+    }
+
     /// How much the filter has executed so far, in the interpreter's fuel: by the instruction, and by
     /// the 64 bytes that are copied or cleared at once. Much the same however busy the machine is.
     pub fn executed(&self) -> u64 {

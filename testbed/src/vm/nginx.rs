@@ -129,11 +129,8 @@ impl Removed {
         fields.insert(at.unwrap_or(fields.len()), field);
     }
 
-    /// What nginx's proxy sends upstream: an empty field is not sent.
+    /// What nginx's proxy sends upstream. A field that was set to the empty value is sent empty.
     pub fn sent_with(&self, fields: &Fields) -> Fields {
-        let all = fields.iter().chain(&self.0);
-        all.filter(|(_, value)| !value.is_empty())
-            .cloned()
-            .collect()
+        fields.iter().chain(&self.0).cloned().collect()
     }
 }

@@ -66,6 +66,8 @@ pub(super) struct Metric {
     pub name: String,
     pub kind: MetricKind,
     pub value: i64,
+    /// The filter has set it.
+    pub is_recorded: bool,
 }
 
 impl State {
@@ -308,6 +310,7 @@ impl State {
             name,
             kind,
             value: 0,
+            is_recorded: false,
         });
         Ok(Ok(self.metrics.len() as u32 - 1))
     }
@@ -340,6 +343,7 @@ impl State {
                     is_allowed_on_nginx(metric.kind)?;
                 }
                 change(&mut metric.value);
+                metric.is_recorded = true;
                 Ok(Ok(()))
             }
         }

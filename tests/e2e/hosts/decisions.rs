@@ -63,7 +63,8 @@ in_both_hosts! {
             panic!("{:?}", gateway.host.fate(id))
         };
         for (name, _) in sent {
-            assert_eq!(field(headers, name), None);
+            // nginx sends them empty.
+            assert_eq!(field(headers, name).unwrap_or_default(), "", "{name}");
         }
     }
 
@@ -119,7 +120,7 @@ in_both_hosts! {
         headers.push(("authorization".into(), b"Bearer hf_hidden".to_vec()));
         let id = gateway.host.open(headers, true);
         match gateway.host.fate(id) {
-            Fate::Forwarded(headers) => assert_eq!(field(headers, "authorization"), None),
+            Fate::Forwarded(headers) => assert_eq!(field(headers, "authorization").unwrap_or_default(), ""),
             Fate::Replied(reply) => assert_eq!(reply.status, 400),
             Fate::Held => panic!("held"),
         }

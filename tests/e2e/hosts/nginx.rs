@@ -169,9 +169,50 @@ fn records_that_a_worker_can_not_export_any_more_are_logged_and_counted() {
     gateway.host.tick();
     assert_eq!(gateway.audit(), [] as [Value; 0]);
     // The gateway is reloaded: this worker has no more ticks, and one request that is still served.
-    gateway.host.pass(30 * SECOND);
+    gateway.host.pass(3 * SECOND);
     gateway.host.end(last);
     assert_eq!(gateway.audit().len(), 2);
     assert_eq!(gateway.host.metric("entragate.export.accepted"), Some(2));
     assert_eq!(gateway.host.metric("entragate.export.lost.reload"), Some(2));
+}
+
+#[test]
+fn gauges_of_a_new_worker_begin_with_its_own_values() {
+    let mut gateway = Gateway::warm(Rules::Nginx, &settings());
+    for _ in 0..40 {
+        gateway.host.advance(SECOND / 20);
+    }
+    // The engine keeps metrics over a reload, so that a value of zero must be written too.
+    assert!(gateway.host.was_recorded("entragate.keys.contoso.unusable"));
+    assert!(gateway.host.was_recorded("entragate.parked"));
+}
+
+#[test]
+fn request_ids_of_two_workers_differ() {
+    let policy = settings();
+    let settings = Settings::new(Rules::Nginx, &policy);
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let mut worker = Gateway::start(settings.clone());
+        let id = worker.get("hf.contoso.com", "/v1/models", &[]);
+        worker.host.end(id);
+        ids.push(worker.audit()[0]["request_id"].clone());
+    }
+    assert_ne!(ids[0], ids[1]);
+}
+
+#[test]
+fn log_asks_for_all_records_where_an_export_can_be_lost() {
+    let mut policy = settings();
+    policy["audit"] = json!({"log": "denied", "level": "warn",
+        "export": {"cluster": OPS, "uri": "https://ops.contoso.com/in"}});
+    let asks = |policy: &Value| {
+        let logs = Gateway::cold(Rules::Nginx, policy).host.logs();
+        logs.iter()
+            .filter(|line| line.contains("audit.log: all"))
+            .count()
+    };
+    assert_eq!(asks(&policy), 1);
+    policy["audit"]["log"] = json!("all");
+    assert_eq!(asks(&policy), 0);
 }
