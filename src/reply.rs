@@ -3,6 +3,8 @@
 //! Which client shows what stands in facts/huggingface.md ("How clients show errors"): the OpenAI
 //! object under `/v1/`, else `{"error": "text"}`; never a 503, which huggingface.js hammers.
 
+mod grpc_web;
+
 use crate::decision::{Challenge, Denial};
 use crate::json::write::Writer;
 use crate::request::Headers;
@@ -10,6 +12,7 @@ use crate::resource::ProtectedResource;
 use crate::text::fitted;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+pub use grpc_web::GrpcWeb;
 use serde_json::json;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -48,6 +51,8 @@ pub enum Dialect {
     Text,
     /// `grpc-status` and `grpc-message`, made by the host from status and body.
     Grpc,
+    /// The same for gRPC-Web, which hosts do not make.
+    GrpcWeb(GrpcWeb),
 }
 
 /// A response of our own.
@@ -64,12 +69,13 @@ pub struct Reply {
 
 impl Dialect {
     pub fn of(headers: &Headers) -> Self {
-        let begins = |name, prefix| {
-            headers
-                .text(name)
-                .is_some_and(|value: &str| value.starts_with(prefix))
+        let begins = |name, prefix: &str| {
+            let value = headers.text(name).unwrap_or_default();
+            value.starts_with(prefix)
         };
-        if begins("content-type", "application/grpc") {
+        if let Some(encoding) = GrpcWeb::of(headers) {
+            Self::GrpcWeb(encoding)
+        } else if begins("content-type", "application/grpc") {
             Self::Grpc
         } else if begins(":path", "/v1/") && !begins("user-agent", "@huggingface/inference") {
             Self::OpenAi
@@ -91,6 +97,11 @@ pub fn reply(denial: &Denial, style: &ReplyStyle, asker: &Asker) -> Reply {
     let text = printable(text);
     let message = [&*text, " (", code, ")"].concat();
     let body = body(asker.dialect, facts.status, code, &message);
+    let grpc_status = grpc_status(facts.status);
+    let (status, trailers) = match asker.dialect {
+        Dialect::GrpcWeb(_) => (200, grpc_web::trailers(grpc_status, &message)),
+        Dialect::OpenAi | Dialect::Text | Dialect::Grpc => (facts.status, Vec::new()),
+    };
     let mut headers = vec![
         ("content-type", content_type(asker.dialect).into()),
         ("cache-control", "no-store".into()),
@@ -98,6 +109,7 @@ pub fn reply(denial: &Denial, style: &ReplyStyle, asker: &Asker) -> Reply {
         ("x-error-code", code.into()),
         ("x-error-message", message.into()),
     ];
+    headers.extend(trailers);
     headers.push(match denial.retry_after(facts.status) {
         Some(seconds) => ("retry-after", seconds.to_string().into()),
         None => ("x-should-retry", "false".into()),
@@ -106,11 +118,11 @@ pub fn reply(denial: &Denial, style: &ReplyStyle, asker: &Asker) -> Reply {
         headers.push(("www-authenticate", challenge.into()));
     }
     Reply {
-        status: facts.status,
+        status,
         headers,
         body,
         details: ["entragate.", facts.code].concat(),
-        grpc_status: grpc_status(facts.status),
+        grpc_status,
     }
 }
 
@@ -118,6 +130,7 @@ fn content_type(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::OpenAi | Dialect::Text => "application/json",
         Dialect::Grpc => "application/grpc",
+        Dialect::GrpcWeb(encoding) => encoding.content_type(),
     }
 }
 
@@ -133,6 +146,7 @@ fn body(dialect: Dialect, status: u16, code: &str, message: &str) -> String {
         }),
         Dialect::Text => body.text("error", message),
         Dialect::Grpc => return message.to_owned(),
+        Dialect::GrpcWeb(_) => return String::new(),
     }
     body.finish()
 }
