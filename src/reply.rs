@@ -69,10 +69,7 @@ pub struct Reply {
 
 impl Dialect {
     pub fn of(headers: &Headers) -> Self {
-        let begins = |name, prefix: &str| {
-            let value = headers.text(name).unwrap_or_default();
-            value.starts_with(prefix)
-        };
+        let begins = |name, with: &str| headers.text(name).unwrap_or_default().starts_with(with);
         if let Some(encoding) = GrpcWeb::of(headers) {
             Self::GrpcWeb(encoding)
         } else if begins("content-type", "application/grpc") {
