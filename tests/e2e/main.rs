@@ -26,6 +26,7 @@ mod memory;
 mod metrics;
 mod models;
 mod oci;
+mod preflights;
 mod records;
 mod revocation;
 mod sharing;
