@@ -112,3 +112,38 @@ async fn http_2_request_that_ends_with_an_empty_frame_is_judged_by_rules_without
     }
     assert!(gateway.hf.requests().is_empty());
 }
+
+/// The upstream does not switch protocols, so it would take what follows for the next request.
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_after_an_upgrade_do_not_reach_an_upstream_that_stays_with_http() {
+    let gateway = Gateway::with(model_rule_before_path_rule).await;
+    let hidden = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n";
+    let token = gateway.token(Persona::Ada);
+    let length = hidden.len();
+    let mut forwarded = 0;
+    for (framing, body) in [
+        (String::new(), hidden.to_owned()),
+        (
+            "transfer-encoding: chunked\r\n".to_owned(),
+            format!("{length:x}\r\n{hidden}\r\n0\r\n\r\n"),
+        ),
+        (
+            "transfer-encoding: chunked\r\n".to_owned(),
+            hidden.to_owned(),
+        ),
+        ("content-length: 0\r\n".to_owned(), hidden.to_owned()),
+    ] {
+        let request = format!(
+            "GET /v1/realtime HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\
+             connection: upgrade\r\nupgrade: websocket\r\n{framing}\r\n{body}"
+        );
+        let answer = raw_http(gateway.envoy.addr(), request.as_bytes(), SOON / 10).await;
+        drop(answer);
+        for seen in gateway.hf.take_requests() {
+            assert_eq!(seen.path, "/v1/realtime", "{framing}{body}");
+            assert_eq!(seen.body.len(), 0, "{framing}{body}");
+            forwarded += 1;
+        }
+    }
+    assert!(forwarded > 0, "the upgrades themselves are permitted");
+}
