@@ -116,19 +116,24 @@ impl Drop for Callout {
     }
 }
 
+/// Prefers JSON and excludes nothing: answers are read by their content, and some servers answer 406 to
+/// a callout that does not accept the media type they offer (kube-apiserver's keys are
+/// `application/jwk-set+json`).
+const ACCEPT: &str = "application/json, */*;q=0.1";
+
 impl Callout {
-    /// A plain GET that asks for JSON.
+    /// A GET that accepts any media type and prefers JSON.
     pub fn get(target: Target, timeout: Duration) -> Self {
         Self {
             target,
             method: "GET",
-            headers: vec![("accept".into(), "application/json".into())],
+            headers: vec![("accept".into(), ACCEPT.into())],
             body: Vec::new(),
             timeout,
         }
     }
 
-    /// A POST of that body, which asks for JSON.
+    /// A POST of that body, which accepts any media type and prefers JSON.
     pub fn post(target: Target, content_type: &str, body: Vec<u8>, timeout: Duration) -> Self {
         let mut callout = Self::get(target, timeout).header("content-type", content_type);
         callout.method = "POST";
@@ -280,6 +285,22 @@ mod tests {
             ("https://h/#f", Character),
         ] {
             assert_eq!(Target::parse("c", uri), Err(error), "{uri}");
+        }
+    }
+
+    #[test]
+    fn callouts_exclude_no_media_type() {
+        let target = Target::parse("c", "https://h/").unwrap();
+        let timeout = Duration::from_secs(1);
+        for callout in [
+            Callout::get(target.clone(), timeout),
+            Callout::post(target.clone(), "application/json", Vec::new(), timeout),
+            Callout::form(target, &[], timeout),
+        ] {
+            let accept = callout.headers.iter().find(|(name, _)| name == "accept");
+            let (_, accept) = accept.expect("it has an accept header");
+            let ranges: Vec<&str> = accept.split(',').map(str::trim).collect();
+            assert_eq!(ranges, ["application/json", "*/*;q=0.1"]);
         }
     }
 

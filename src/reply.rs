@@ -3,6 +3,8 @@
 //! Which client shows what stands in facts/huggingface.md ("How clients show errors"): the OpenAI
 //! object under `/v1/`, else `{"error": "text"}`; never a 503, which huggingface.js hammers.
 
+mod grpc_web;
+
 use crate::decision::{Challenge, Denial};
 use crate::json::write::Writer;
 use crate::request::Headers;
@@ -10,6 +12,7 @@ use crate::resource::ProtectedResource;
 use crate::text::fitted;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+pub use grpc_web::GrpcWeb;
 use serde_json::json;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -48,6 +51,8 @@ pub enum Dialect {
     Text,
     /// `grpc-status` and `grpc-message`, made by the host from status and body.
     Grpc,
+    /// The same for gRPC-Web, which hosts do not make.
+    GrpcWeb(GrpcWeb),
 }
 
 /// A response of our own.
@@ -55,7 +60,9 @@ pub enum Dialect {
 pub struct Reply {
     pub status: u16,
     pub headers: Vec<(&'static str, Cow<'static, str>)>,
+    /// Its body, or the trailers of `frame`.
     pub body: String,
+    pub frame: Option<GrpcWeb>,
     /// For `%RESPONSE_CODE_DETAILS%`.
     pub details: String,
     /// For gRPC requests; -1 is none.
@@ -64,17 +71,25 @@ pub struct Reply {
 
 impl Dialect {
     pub fn of(headers: &Headers) -> Self {
-        let begins = |name, prefix| {
-            headers
-                .text(name)
-                .is_some_and(|value: &str| value.starts_with(prefix))
-        };
-        if begins("content-type", "application/grpc") {
+        let begins = |name, with: &str| headers.text(name).unwrap_or_default().starts_with(with);
+        if let Some(encoding) = GrpcWeb::of(headers) {
+            Self::GrpcWeb(encoding)
+        } else if begins("content-type", "application/grpc") {
             Self::Grpc
         } else if begins(":path", "/v1/") && !begins("user-agent", "@huggingface/inference") {
             Self::OpenAi
         } else {
             Self::Text
+        }
+    }
+}
+
+impl Reply {
+    /// The bytes of its body.
+    pub fn content(&self) -> Cow<'_, [u8]> {
+        match self.frame {
+            Some(form) => form.frame(&self.body).into(),
+            None => self.body.as_bytes().into(),
         }
     }
 }
@@ -90,7 +105,15 @@ pub fn reply(denial: &Denial, style: &ReplyStyle, asker: &Asker) -> Reply {
     };
     let text = printable(text);
     let message = [&*text, " (", code, ")"].concat();
-    let body = body(asker.dialect, facts.status, code, &message);
+    let grpc_status = grpc_status(facts.status);
+    let (status, body, frame) = match asker.dialect {
+        Dialect::GrpcWeb(form) => (200, grpc_web::trailers(grpc_status, &message), Some(form)),
+        dialect => (
+            facts.status,
+            body(dialect, facts.status, code, &message),
+            None,
+        ),
+    };
     let mut headers = vec![
         ("content-type", content_type(asker.dialect).into()),
         ("cache-control", "no-store".into()),
@@ -106,11 +129,12 @@ pub fn reply(denial: &Denial, style: &ReplyStyle, asker: &Asker) -> Reply {
         headers.push(("www-authenticate", challenge.into()));
     }
     Reply {
-        status: facts.status,
+        status,
         headers,
         body,
+        frame,
         details: ["entragate.", facts.code].concat(),
-        grpc_status: grpc_status(facts.status),
+        grpc_status,
     }
 }
 
@@ -118,6 +142,7 @@ fn content_type(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::OpenAi | Dialect::Text => "application/json",
         Dialect::Grpc => "application/grpc",
+        Dialect::GrpcWeb(encoding) => encoding.content_type(),
     }
 }
 
@@ -132,7 +157,7 @@ fn body(dialect: Dialect, status: u16, code: &str, message: &str) -> String {
             error.text("type", error_type(status));
         }),
         Dialect::Text => body.text("error", message),
-        Dialect::Grpc => return message.to_owned(),
+        Dialect::Grpc | Dialect::GrpcWeb(_) => return message.to_owned(),
     }
     body.finish()
 }
@@ -211,178 +236,4 @@ fn grpc_status(status: u16) -> i32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::decision::KeysLack;
-    use serde_json::Value;
-
-    fn style(detail: Detail) -> ReplyStyle {
-        ReplyStyle {
-            realm: "hf".into(),
-            detail,
-            protected_resource: None,
-        }
-    }
-
-    fn asker(dialect: Dialect) -> Asker {
-        Asker {
-            request_id: "id-1".into(),
-            dialect,
-        }
-    }
-
-    fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
-        reply
-            .headers
-            .iter()
-            .find(|(own, _)| *own == name)
-            .map(|(_, value)| &**value)
-    }
-
-    #[test]
-    fn a_request_without_token_gets_a_bare_challenge() {
-        let reply = reply(
-            &Denial::TokenMissing,
-            &style(Detail::Full),
-            &asker(Dialect::OpenAi),
-        );
-        assert_eq!(reply.status, 401);
-        assert_eq!(
-            header(&reply, "www-authenticate"),
-            Some("Bearer realm=\"hf\"")
-        );
-        assert_eq!(header(&reply, "x-request-id"), Some("id-1"));
-        assert_eq!(header(&reply, "x-should-retry"), Some("false"));
-        assert_eq!(reply.details, "entragate.token_missing");
-        let body: Value = serde_json::from_str(&reply.body).unwrap();
-        assert_eq!(body["error"]["type"], "authentication_error");
-        assert_eq!(body["error"]["code"], "token_missing");
-        assert!(
-            body["error"]["message"]
-                .as_str()
-                .unwrap()
-                .ends_with("(token_missing)")
-        );
-    }
-
-    #[test]
-    fn hostile_names_can_break_neither_header_nor_body() {
-        let denial = Denial::RuleUnsatisfied {
-            rule: "r".into(),
-            lacks: "role 'a\"\r\nset-cookie: x\\é'".into(),
-        };
-        let reply = reply(&denial, &style(Detail::Full), &asker(Dialect::Text));
-        let challenge = header(&reply, "www-authenticate").unwrap();
-        assert!(challenge.contains("error=\"insufficient_scope\""));
-        assert_eq!(challenge.matches('"').count(), 6);
-        for (name, value) in &reply.headers {
-            assert!(
-                value.bytes().all(|byte| (b' '..=b'~').contains(&byte)),
-                "{name}: {value}"
-            );
-        }
-        let body: Value = serde_json::from_str(&reply.body).unwrap();
-        assert!(
-            body["error"]
-                .as_str()
-                .unwrap()
-                .ends_with("(rule_unsatisfied)")
-        );
-    }
-
-    #[test]
-    fn minimal_detail_makes_all_bad_tokens_alike() {
-        let bad = [
-            Denial::TokenMalformed("x"),
-            Denial::SignatureInvalid,
-            Denial::HuggingFaceToken,
-            Denial::TokenExpired {
-                expired: crate::time::Timestamp::from_secs(1),
-            },
-        ];
-        let replies: Vec<Reply> = bad
-            .iter()
-            .map(|denial| reply(denial, &style(Detail::Minimal), &asker(Dialect::OpenAi)))
-            .map(|reply| Reply {
-                details: String::new(),
-                ..reply
-            })
-            .collect();
-        assert!(replies.windows(2).all(|pair| pair[0] == pair[1]));
-        assert!(replies[0].body.contains("(unauthorized)"));
-        assert_eq!(
-            header(&replies[0], "www-authenticate"),
-            Some("Bearer realm=\"hf\", error=\"invalid_token\"")
-        );
-    }
-
-    #[test]
-    fn challenges_point_to_the_document() {
-        let resource = ProtectedResource::new("https://h", "", &[], &["a".into(), "b".into()]);
-        let style = ReplyStyle {
-            protected_resource: Some(Arc::new(resource)),
-            ..style(Detail::Minimal)
-        };
-        let metadata = "resource_metadata=\"https://h/.well-known/oauth-protected-resource\"";
-        let step_up = Denial::StepUpRequired {
-            rule: "r".into(),
-            context: "c1".into(),
-            authorization_uri: "https://l/a".into(),
-        };
-        let claims = "eyJhY2Nlc3NfdG9rZW4iOnsiYWNycyI6eyJlc3NlbnRpYWwiOnRydWUsInZhbHVlIjoiYzEifX19";
-        for (denial, challenge) in [
-            (Denial::TokenMissing, "realm=\"hf\"".to_owned()),
-            (
-                Denial::SignatureInvalid,
-                "realm=\"hf\", error=\"invalid_token\"".to_owned(),
-            ),
-            (
-                Denial::NoRule,
-                "realm=\"hf\", error=\"insufficient_scope\", scope=\"a b\"".to_owned(),
-            ),
-            (
-                step_up,
-                format!(
-                    "realm=\"\", authorization_uri=\"https://l/a\", error=\"insufficient_claims\", claims=\"{claims}\""
-                ),
-            ),
-        ] {
-            let reply = reply(&denial, &style, &asker(Dialect::Text));
-            let expected = format!("Bearer {challenge}, {metadata}");
-            assert_eq!(header(&reply, "www-authenticate"), Some(expected.as_str()));
-        }
-    }
-
-    #[test]
-    fn an_outage_is_no_authentication_failure() {
-        let denial = Denial::KeysUnavailable {
-            issuer: "contoso".into(),
-            reason: KeysLack::NeverFetched,
-        };
-        let reply = reply(&denial, &style(Detail::Full), &asker(Dialect::OpenAi));
-        assert_eq!((reply.status, reply.grpc_status), (502, 14));
-        assert_eq!(header(&reply, "www-authenticate"), None);
-        assert_eq!(header(&reply, "retry-after"), Some("2"));
-        assert_eq!(header(&reply, "x-should-retry"), None);
-        assert!(!reply.body.contains("contoso"));
-    }
-
-    #[test]
-    fn each_client_gets_its_dialect() {
-        let of = |fields: &[(&'static str, &'static str)]| {
-            Dialect::of(&Headers::from_iter(fields.iter().copied()))
-        };
-        assert_eq!(of(&[(":path", "/v1/models")]), Dialect::OpenAi);
-        assert_eq!(of(&[(":path", "/generate")]), Dialect::Text);
-        let js = [
-            (":path", "/v1/x"),
-            ("user-agent", "@huggingface/inference/4.13.0"),
-        ];
-        assert_eq!(of(&js), Dialect::Text);
-        let grpc = [
-            (":path", "/v1/x"),
-            ("content-type", "application/grpc+proto"),
-        ];
-        assert_eq!(of(&grpc), Dialect::Grpc);
-    }
-}
+mod tests;

@@ -14,7 +14,7 @@ pub type Field = (Range<usize>, Range<usize>);
 pub struct Headers {
     bytes: Vec<u8>,
     fields: Vec<Field>,
-    /// No body and no trailers follow.
+    /// No content and no trailers follow.
     pub is_all: bool,
 }
 
@@ -74,6 +74,29 @@ impl Headers {
     /// The first value, if it is UTF-8.
     pub fn text(&self, name: &str) -> Option<&str> {
         std::str::from_utf8(self.first(name)?).ok()
+    }
+}
+
+/// What the header fields of a request say about its framing.
+impl Headers {
+    /// Whether what follows belongs to another protocol: a GET with `upgrade` has no content (RFC 9110
+    /// §7.8) unless its headers frame some.
+    pub fn begin_upgrade(&self) -> bool {
+        let is_upgrade = |value: &[u8]| {
+            let mut options = value.split(|byte| *byte == b',');
+            options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
+        };
+        self.text(":method") == Some("GET")
+            && self.has("upgrade")
+            && self.all("connection").any(is_upgrade)
+            && !self.has("transfer-encoding")
+            && self.all("content-length").all(|value| value == b"0")
+    }
+
+    /// Whether they say that there is no content.
+    pub fn declare_no_content(&self) -> bool {
+        let mut lengths = self.all("content-length");
+        lengths.next() == Some(b"0") && lengths.next().is_none() && !self.has("transfer-encoding")
     }
 }
 
@@ -272,6 +295,44 @@ mod tests {
         );
         assert_eq!(request.host, "h");
         assert!(Request::read(&Headers::default(), &Endpoints::default()).is_err());
+    }
+
+    #[test]
+    fn upgrade_without_framed_content_has_no_content() {
+        let get = [(":method", "GET"), ("connection", "keep-alive, Upgrade")];
+        let websocket = ("upgrade", "websocket");
+        let check =
+            |fields: &[(&str, &str)]| Headers::from_iter(fields.iter().copied()).begin_upgrade();
+        assert!(check(&[get[0], get[1], websocket]));
+        assert!(check(&[get[0], get[1], websocket, ("content-length", "0")]));
+        for fields in [
+            &[get[0], get[1]][..],
+            &[get[0], websocket],
+            &[get[0], ("connection", "upgraded"), websocket],
+            &[(":method", "POST"), get[1], websocket],
+            &[get[0], get[1], websocket, ("content-length", "5")],
+            &[get[0], get[1], websocket, ("transfer-encoding", "chunked")],
+        ] {
+            assert!(!check(fields), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn only_one_content_length_of_zero_declares_no_content() {
+        let zero = ("content-length", "0");
+        let check = |fields: &[(&str, &str)]| {
+            Headers::from_iter(fields.iter().copied()).declare_no_content()
+        };
+        assert!(check(&[zero]));
+        for fields in [
+            &[][..],
+            &[zero, zero],
+            &[("content-length", "00")],
+            &[("content-length", "5")],
+            &[zero, ("transfer-encoding", "chunked")],
+        ] {
+            assert!(!check(fields), "{fields:?}");
+        }
     }
 
     #[test]

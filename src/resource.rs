@@ -63,6 +63,7 @@ impl ProtectedResource {
                 ("x-request-id", asker.request_id.to_string().into()),
             ],
             body: self.document.clone(),
+            frame: None,
             details: format!("entragate.{}", Grant::Metadata.code()),
             grpc_status: NO_GRPC,
         }

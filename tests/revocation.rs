@@ -177,7 +177,8 @@ fn garbage_never_replaces_a_good_feed() {
         "{} {}",
         r#"{"oids":[],"oids":[]}"#,
         r#"{"users":[]}"#,
-        r#"{"oids":null}"#,
+        r#"{"oids":[null]}"#,
+        r#"{"not_before":{"a":null}}"#,
         r#"{"oids":"a"}"#,
         r#"{"oids":[1]}"#,
         r#"{"not_before":[]}"#,
@@ -202,6 +203,18 @@ fn garbage_never_replaces_a_good_feed() {
         let nora = Token::of(Persona::Nora).build();
         assert_eq!(bench.code(&nora), "rule_unsatisfied", "{garbage:.40}");
     }
+}
+
+#[test]
+fn null_member_of_a_feed_counts_as_absent() {
+    let oid = token().claims_value()["oid"].clone();
+    let mut bench = fed(
+        json!({"oids": [oid], "clients": null, "sessions": null, "tokens": null,
+        "not_before": null, "next": null}),
+    );
+    assert_eq!(bench.code(&token().build()), "token_revoked");
+    let mut bench = fed(json!({"oids": null, "sessions": ["Session-2"]}));
+    assert_eq!(bench.code(&token().build()), "permitted");
 }
 
 /// The code of a request `secs` after the last good feed.

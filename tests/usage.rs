@@ -181,6 +181,8 @@ fn corpus() -> Vec<Case> {
         (SSE, tgi, counts(12, 34)),
         (SSE, in_band, failed("overloaded", named(not_told.clone()))),
         (SSE, in_band_tgi, failed("overloaded", not_told.clone())),
+        (SSE, "event: error\ndata: {\"message\":\"x\"}\n\n".into(), failed("error", not_told.clone())),
+        (JSON, r#"{"model":"org/m","usage":{"prompt_tokens":1.0,"completion_tokens":2e0}}"#.into(), named(counts(1, 2))),
         (SSE, in_band_messages, failed("overloaded_error", not_told.clone())),
         (SSE, "data: {\"usage\":{\"prompt_tokens\":1}\n\ndata: [DONE]\n\n".into(), not_told.clone()),
         (SSE, "database: {\"usage\":{\"prompt_tokens\":1}}\n\n".into(), not_told.clone()),
@@ -201,6 +203,84 @@ fn each_api_is_read_whole_and_byte_by_byte() {
         meter.feed(Some(body.as_bytes()), true);
         assert_eq!(meter.finish(), expected, "{body}");
     }
+}
+
+#[test]
+fn integral_float_counts_as_an_integer() {
+    for (number, count) in [
+        ("1.0", Some(1)),
+        ("12.000", Some(12)),
+        ("0.0", Some(0)),
+        ("1.2e3", Some(1200)),
+        ("9007199254740991.0", Some(9_007_199_254_740_991)),
+        ("18446744073709551615", Some(u64::MAX)),
+        ("9007199254740994.0", None),
+        ("18446744073709551616", None),
+        ("1e400", None),
+        ("1.5", None),
+        ("-1.0", None),
+        ("-0.0", None),
+        ("inf", None),
+        ("nan", None),
+        ("true", None),
+        (r#""1.0""#, None),
+    ] {
+        let body = format!(r#"{{"usage":{{"prompt_tokens":{number}}}}}"#);
+        let usage = read(JSON, &[body.as_bytes()], true);
+        assert_eq!(usage.prompt_tokens, count, "{number}");
+        let stream = format!("data: {body}\n\n");
+        let usage = read(SSE, &[stream.as_bytes()], true);
+        assert_eq!(usage.prompt_tokens, count, "{number}");
+    }
+}
+
+#[test]
+fn event_named_error_marks_the_answer_as_failed() {
+    let message = r#"{"message":"Model is overloaded"}"#;
+    for (stream, failed) in [
+        (format!("event: error\ndata: {message}\n\n"), Some("error")),
+        (format!("event:error\ndata:{message}\n\n"), Some("error")),
+        (format!("data: {message}\nevent: error\n\n"), Some("error")),
+        (
+            format!("event: x\nevent: error\ndata: {message}\n\n"),
+            Some("error"),
+        ),
+        (format!("event: error\ndata: {message}"), Some("error")),
+        ("event: error\ndata: overloaded\n\n".into(), Some("error")),
+        (
+            "event: error\ndata: {\"message\":\"x\",\"type\":\"overloaded\"}\n\n".into(),
+            Some("overloaded"),
+        ),
+        (
+            "event: error\ndata: {\"message\":\"x\",\"code\":\"rate_limit\"}\n\n".into(),
+            Some("rate_limit"),
+        ),
+        (format!("event: error\nevent\ndata: {message}\n\n"), None),
+        (format!("event: error\nevent: x\ndata: {message}\n\n"), None),
+        (format!("event: error\n\ndata: {message}\n\n"), None),
+        (format!("event: errors\ndata: {message}\n\n"), None),
+        (format!("event:  error\ndata: {message}\n\n"), None),
+        (format!("events: error\ndata: {message}\n\n"), None),
+        (format!("data: {message}\n\n"), None),
+        ("event: error\n\n".into(), None),
+    ] {
+        let bytes: Vec<&[u8]> = stream.as_bytes().chunks(1).collect();
+        for pieces in [&[stream.as_bytes()][..], &bytes] {
+            let usage = read(SSE, pieces, true);
+            assert_eq!(usage.failed.as_deref(), failed, "{stream:?}");
+        }
+    }
+}
+
+#[test]
+fn counts_told_before_an_error_event_are_kept() {
+    let stream = "data: {\"usage\":{\"prompt_tokens\":1.0,\"completion_tokens\":2}}\n\n\
+                  event: error\ndata: {\"message\":\"x\"}\n\n";
+    let expected = Usage {
+        failed: Some("error".into()),
+        ..counts(1, 2)
+    };
+    assert_eq!(read(SSE, &[stream.as_bytes()], true), expected);
 }
 
 #[test]
@@ -347,7 +427,10 @@ proptest! {
             false => document.to_string(),
         };
         let read = read(JSON, &pieces(body.as_bytes(), &cuts), true);
-        prop_assert_eq!(read.prompt_tokens, usage["prompt_tokens"].as_u64());
+        let count = &usage["prompt_tokens"];
+        let is_count = |float: &f64| float.is_sign_positive() && float.fract() == 0.0 && *float < 2_f64.powi(53);
+        let float = || count.as_f64().filter(is_count).map(|float| float as u64);
+        prop_assert_eq!(read.prompt_tokens, count.as_u64().or_else(float));
         let model = rest.as_str().map(str::to_owned);
         prop_assert_eq!(read.model, model);
         prop_assert_ne!(read.unknown, Some(Unknown::NotJson));

@@ -81,12 +81,20 @@ fn parsed(is_stream: bool, body: &[u8]) -> Option<Counts> {
         let document = Value::Object(json::parse_object(document.as_bytes()).ok()?);
         let names = ["prompt_tokens", "completion_tokens", "total_tokens"];
         for (slot, name) in found.iter_mut().zip(names) {
-            *slot = document["usage"][name].as_u64().or(*slot);
+            *slot = count(&document["usage"][name]).or(*slot);
         }
     }
     let [prompt, completion, total] = found;
     let sum = || prompt?.checked_add(completion?);
     Some([prompt, completion, total.or_else(sum)])
+}
+
+/// An integer, or a float without fraction that is exact.
+fn count(value: &Value) -> Option<u64> {
+    let exact = |float: &f64| float.is_sign_positive() && *float < 9_007_199_254_740_992.0;
+    let float = || value.as_f64().filter(exact);
+    let whole = || float().filter(|float| float.trunc() == *float);
+    value.as_u64().or_else(|| whole().map(|float| float as u64))
 }
 
 /// The data of each event, by the letter of WHATWG HTML §9.2.6, but that the last may lack its empty line.

@@ -110,7 +110,8 @@ pub fn read(answer: Answer, asked: Timestamp) -> Result<Grant, GrantError> {
         kind.as_str()
             .is_some_and(|k| k.eq_ignore_ascii_case("bearer"))
     };
-    if !members.get("token_type").is_none_or(is_bearer) {
+    let kind = members.get("token_type").filter(|kind| !kind.is_null());
+    if !kind.is_none_or(is_bearer) {
         return Err(GrantError::NotBearer);
     }
     let life = life(&members, asked).ok_or(GrantError::NoLife)?;
@@ -178,6 +179,13 @@ mod tests {
             let expected = secs.map(Duration::from_secs).ok_or(GrantError::NoLife);
             assert_eq!(read.map(|grant| grant.life), expected, "{body}");
         }
+    }
+
+    #[test]
+    fn null_token_type_counts_as_absent() {
+        let body = json!({"access_token": "t", "expires_in": 60, "token_type": null});
+        let grant = read(answer(&body), ASKED).unwrap();
+        assert_eq!(grant.token.expose(), "t");
     }
 
     #[test]

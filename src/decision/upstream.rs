@@ -27,7 +27,9 @@ impl Unavailable {
     pub(super) const fn operator_detail(self) -> &'static str {
         match self {
             Self::Asleep => "the upstream answered 503: scaled to zero, or starting",
-            Self::Paused => "the upstream answered 400 Invalid state: the endpoint is paused",
+            Self::Paused => {
+                "the upstream answered 400 Bad Request: Invalid state: the endpoint is paused"
+            }
             Self::Unreachable => {
                 "the proxy answered 503 in the upstream's place: its access log says why"
             }

@@ -237,7 +237,7 @@ pub fn set_filter_state(name: &str, value: &str) {
 pub fn reply(
     status: u16,
     headers: &[(&str, &str)],
-    body: &str,
+    body: &[u8],
     details: &str,
     grpc_status: i32,
 ) -> bool {

@@ -46,7 +46,7 @@ pub fn refuse(details: &str) {
         ("content-type", "application/json"),
         ("x-error-code", "internal"),
     ];
-    let _ = abi::reply(500, &headers, body, shown(details), 13);
+    let _ = abi::reply(500, &headers, body.as_bytes(), shown(details), 13);
 }
 
 pub fn tell(notices: Vec<Notice>) {
@@ -69,12 +69,12 @@ pub fn answer(reply: &Reply) {
         .collect();
     let Reply {
         status,
-        body,
         details,
         grpc_status,
         ..
     } = reply;
-    if !abi::reply(*status, &headers, body, shown(details), *grpc_status) {
+    let content = reply.content();
+    if !abi::reply(*status, &headers, &content, shown(details), *grpc_status) {
         // The stream can't be answered any more; paused as it is, it can't go on either.
         abi::log(
             log::Level::Warn,

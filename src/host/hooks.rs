@@ -34,6 +34,6 @@ pub fn meet(headers: &Headers) -> Option<Action> {
 }
 
 fn answer(text: &str) -> Option<Action> {
-    let _ = abi::reply(200, &[], text, "entragate.test", -1);
+    let _ = abi::reply(200, &[], text.as_bytes(), "entragate.test", -1);
     Some(Action::Pause)
 }

@@ -34,11 +34,12 @@ pub fn headers(announced: usize, is_all: bool) -> Result<Headers, Unread> {
     let mut headers = abi::headers(Map::Request).ok_or(Unread::Incomplete)?;
     let count = match kind() {
         Kind::Envoy => {
-            headers.is_all = is_all;
+            headers.is_all = is_all || headers.begin_upgrade();
             headers.iter().count()
         }
         Kind::Nginx => {
             headers = as_sent(&headers);
+            headers.is_all = headers.declare_no_content();
             // Pseudo-headers are its own invention and were not announced.
             let is_field = |(name, _): &(&[u8], &[u8])| !name.starts_with(b":");
             headers.iter().filter(is_field).count()
@@ -62,7 +63,7 @@ pub fn brief() -> Headers {
 }
 
 /// nginx's `:authority` is the name of its server; what the caller asked for is in `host`. Whether a
-/// body follows it can't say, so one may.
+/// body follows it does not report, so one may unless the headers say otherwise.
 fn as_sent(headers: &Headers) -> Headers {
     let mut sent = Headers::default();
     let kept = headers.iter().filter(|(name, _)| *name != b":authority");

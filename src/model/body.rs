@@ -16,10 +16,14 @@ pub enum Body {
 }
 
 impl Body {
-    /// A body to be read, if its headers say that it can be.
+    /// A body to be read, if its headers say that it can be. One that can't be read is waited for as
+    /// long as it may turn out to be empty: a request without content names no model.
     pub fn expect(headers: &Headers, limit: usize) -> Self {
         match readable(headers, limit) {
             Ok(()) => Self::Coming(Box::new(Scanner::new(limit))),
+            Err(lack) if may_be_empty(headers) => {
+                Self::Coming(Box::new(Scanner::expecting_none(lack)))
+            }
             Err(lack) => Self::Read(Model::Lacking(lack)),
         }
     }
@@ -57,6 +61,12 @@ impl Body {
             Self::Read(model) => model.clone(),
         }
     }
+}
+
+/// Whether the headers leave open that no content follows.
+fn may_be_empty(headers: &Headers) -> bool {
+    let is_zero = |value: &[u8]| value.iter().all(|byte| *byte == b'0');
+    headers.all("content-length").all(is_zero)
 }
 
 /// Whether the headers promise plain JSON of an acceptable size.

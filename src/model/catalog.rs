@@ -57,6 +57,8 @@ pub fn filter(body: &[u8], shows: impl Fn(&str) -> bool) -> Result<String, &'sta
             Some(Value::Array(entries)) => {
                 Ok(json!({"object": "list", "data": shown(entries)}).to_string())
             }
+            // Servers in Go write an empty list so.
+            Some(Value::Null) => Ok(json!({"object": "list", "data": []}).to_string()),
             _ => Err("it has no array data"),
         },
         _ => Err("it is no list"),
@@ -105,6 +107,10 @@ mod tests {
         assert_eq!(
             filter(br#"[{"id":"a"},{"id":"b"}]"#, |id| id == "b").unwrap(),
             r#"[{"id":"b"}]"#
+        );
+        assert_eq!(
+            filter(br#"{"object":"list","data":null}"#, |_| true).unwrap(),
+            r#"{"data":[],"object":"list"}"#
         );
         for odd in [
             &b""[..],

@@ -29,6 +29,8 @@ pub struct Scanner {
     /// The value that follows is the model's.
     is_model: bool,
     failed: Option<Lack>,
+    /// Why content can't be read, if there is any.
+    unreadable: Option<Lack>,
 }
 
 #[derive(Debug)]
@@ -66,6 +68,15 @@ impl Scanner {
             model: None,
             is_model: false,
             failed: None,
+            unreadable: None,
+        }
+    }
+
+    /// Reads no content: the body is either empty or fails with `lack`.
+    pub fn expecting_none(lack: Lack) -> Self {
+        Self {
+            unreadable: Some(lack),
+            ..Self::new(0)
         }
     }
 
@@ -75,6 +86,10 @@ impl Scanner {
     /// The first thing that makes the model untellable, the same for any division into pieces.
     pub fn feed(&mut self, piece: &[u8]) -> Result<(), Lack> {
         if let Some(lack) = self.failed {
+            return Err(lack);
+        }
+        if let (Some(lack), false) = (self.unreadable, piece.is_empty()) {
+            self.failed = Some(lack);
             return Err(lack);
         }
         let room = self.limit.saturating_sub(self.seen);

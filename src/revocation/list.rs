@@ -113,7 +113,8 @@ impl List {
             column: error.column(),
         })?;
         let mut list = Self::default();
-        for (name, value) in &members {
+        // A member that is null counts as absent.
+        for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
             match name.as_str() {
                 "oids" => list.objects = texts(value, "oids")?,
                 "clients" => list.clients = texts(value, "clients")?,

@@ -5,7 +5,8 @@
 //!   event of messages) or in `x_groq`;
 //! - `details` of TGI, also in its array of one;
 //! - `model`, likewise;
-//! - `error`, `error_type` and `status: failed`: a failure under a successful status.
+//! - `error`, `error_type` and `status: failed`, or an event named `error`: a failure under a successful
+//!   status.
 
 use super::reader::Scalar;
 use super::{Usage, clip};
@@ -107,6 +108,13 @@ impl Document {
             [.., last] => matches!(last, Model | Status | Type | Code | ErrorType),
             [] => false,
         }
+    }
+
+    /// It is the data of an event that is named `error`.
+    pub(super) fn fail(&mut self) {
+        self.failed = true;
+        let kind = self.kind.take().filter(|kind| kind != "error");
+        self.error = self.error.take().or(kind);
     }
 
     /// An object begins there.

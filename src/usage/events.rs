@@ -6,6 +6,8 @@ use super::reader::Reader;
 
 /// The longest field name there is, and one byte to tell it from longer ones.
 const MAX_FIELD: usize = 6;
+/// The event whose data is an error, whatever its members.
+const ERROR: &[u8] = b"error";
 
 #[derive(Debug, Default)]
 pub(super) struct Events {
@@ -16,6 +18,8 @@ pub(super) struct Events {
     begun: bool,
     reader: Reader,
     document: Document,
+    /// The event being read is named [`ERROR`]: the last `event` field counts.
+    is_error: bool,
 }
 
 #[derive(Debug)]
@@ -26,6 +30,8 @@ enum Line {
     Data {
         blank: bool,
     },
+    /// The value of `event`, as far as it can be [`ERROR`].
+    Event(Vec<u8>),
     Other,
 }
 
@@ -70,6 +76,7 @@ impl Events {
         while let (Line::Name(name), Some((byte, tail))) = (&mut self.line, text.split_first()) {
             match byte {
                 b':' if name == b"data" => self.line = Line::Data { blank: true },
+                b':' if name == b"event" => self.line = Line::Event(Vec::new()),
                 b':' => self.line = Line::Other,
                 _ if name.len() >= MAX_FIELD => self.line = Line::Other,
                 byte => name.push(*byte),
@@ -85,6 +92,11 @@ impl Events {
             }
             text = tail;
         }
+        if let Line::Event(value) = &mut self.line {
+            // One byte more than a blank and the name tells them from longer values.
+            let room = (ERROR.len() + 2).saturating_sub(value.len());
+            value.extend(text.iter().take(room));
+        }
         if let Line::Data { blank } = &mut self.line
             && !text.is_empty()
         {
@@ -99,6 +111,11 @@ impl Events {
         self.begun = true;
         match std::mem::take(&mut self.line) {
             Line::Name(name) if name.is_empty() => self.dispatch(usage),
+            // A field without colon has an empty value.
+            Line::Name(name) if name == b"event" => self.is_error = false,
+            Line::Event(value) => {
+                self.is_error = value.strip_prefix(b" ").unwrap_or(&value) == ERROR;
+            }
             // The lines of one event's data are parted by line feeds.
             Line::Data { .. } if !self.reader.is_fresh() => {
                 self.reader.feed(b"\n", &mut self.document);
@@ -107,10 +124,19 @@ impl Events {
         }
     }
 
-    /// An event is whole. What is no JSON, as `[DONE]`, tells nothing.
+    /// An event is whole. Data that is not JSON, as `[DONE]`, counts only in an event that is an error;
+    /// an event without data is none.
     fn dispatch(&mut self, usage: &mut Usage) {
-        let document = std::mem::take(&mut self.document);
-        if std::mem::take(&mut self.reader).is_complete() {
+        let mut document = std::mem::take(&mut self.document);
+        let reader = std::mem::take(&mut self.reader);
+        let is_error = std::mem::take(&mut self.is_error) && !reader.is_fresh();
+        if !reader.is_complete() {
+            document = Document::default();
+        }
+        if is_error {
+            document.fail();
+        }
+        if is_error || reader.is_complete() {
             usage.take(document);
         }
     }

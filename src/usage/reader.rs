@@ -23,10 +23,17 @@ pub(super) enum Scalar<'t> {
     Bare(&'t [u8]),
 }
 
+/// The largest integer below which a float represents every one.
+const MAX_EXACT: f64 = 9_007_199_254_740_991.0;
+
 impl<'t> Scalar<'t> {
+    /// A count: an integer, also one that is written as a float (`12.0`).
     pub(super) fn number(self) -> Option<u64> {
         match self {
-            Self::Bare(text) => std::str::from_utf8(text).ok()?.parse().ok(),
+            Self::Bare(text) => {
+                let text = std::str::from_utf8(text).ok()?;
+                text.parse().ok().or_else(|| integral_float(text))
+            }
             Self::Text(_) => None,
         }
     }
@@ -42,6 +49,16 @@ impl<'t> Scalar<'t> {
             }
         }
     }
+}
+
+fn integral_float(text: &str) -> Option<u64> {
+    if !text.starts_with(|first: char| first.is_ascii_digit()) {
+        // `inf` and `nan` are floats to Rust.
+        return None;
+    }
+    let float: f64 = text.parse().ok()?;
+    let is_count = (0.0..=MAX_EXACT).contains(&float) && float.fract() == 0.0;
+    is_count.then_some(float as u64)
 }
 
 #[derive(Debug, Default)]

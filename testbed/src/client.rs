@@ -55,3 +55,9 @@ pub async fn raw_http(addr: SocketAddr, bytes: &[u8], deadline: Duration) -> io:
         Err(_) => Ok(answer),
     }
 }
+
+/// A body of unknown length in these pieces; of none, HTTP/2 sends an empty DATA frame.
+pub fn streamed(pieces: Vec<&'static str>) -> reqwest::Body {
+    let pieces = pieces.into_iter().map(Ok::<_, io::Error>);
+    reqwest::Body::wrap_stream(futures_util::stream::iter(pieces))
+}

@@ -7,7 +7,8 @@ use testbed::entra::Entra;
 use testbed::envoy::EnvoyConfig;
 use testbed::fault::Fault;
 use testbed::mint::Token;
-use testbed::persona::{Persona, REALM_AUDIENCE, REALM_ISSUER};
+use testbed::persona::{Persona, REALM_AUDIENCE, REALM_ISSUER, TENANT, issuer_v2};
+use testbed::stub::{Answer, Stub};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
@@ -219,4 +220,38 @@ async fn another_provider_beside_entra_is_found_by_discovery() {
     assert_eq!(response.status(), 200);
     let response = gateway.chat(&gateway.token(Persona::Ada)).await;
     assert_eq!(response.status(), 200);
+}
+
+/// As kube-apiserver serves its keys: in one media type, and 406 to a client that does not accept it.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_offered_only_as_a_jwk_set_are_fetched() {
+    const PATH: &str = "/openid/v1/jwks";
+    let entra = Entra::start().await.unwrap();
+    let issuer = issuer_v2(TENANT);
+    let keys = entra.published_keys();
+    let keys = keys
+        .iter()
+        .map(|key| key.to_entra_jwk("microsoftonline.com", Some(&issuer)));
+    let keys = json!({"keys": keys.collect::<Vec<_>>()});
+    let server = Stub::start(&["localhost"]).await.unwrap();
+    server.answer(PATH, move |request| {
+        let accept = request.header("accept").unwrap_or("*/*");
+        let mut ranges = accept
+            .split(',')
+            .filter_map(|range| range.split(';').next());
+        match ranges.any(|range| ["*/*", "application/jwk-set+json"].contains(&range.trim())) {
+            true => Answer::bytes(200, keys.to_string())
+                .header("content-type", "application/jwk-set+json"),
+            false => Answer::bytes(406, "406: Not Acceptable"),
+        }
+    });
+    let gateway = Gateway::cold(entra, |config| {
+        let uri = format!("https://localhost{PATH}");
+        let config = jwks(config, json!({"cluster": "kubernetes", "uri": uri}));
+        config.upstream("kubernetes", server.addr(), server.is_tls())
+    })
+    .await;
+    let response = gateway.chat(&gateway.token(Persona::Ada)).await;
+    assert_eq!(response.status(), 200);
+    assert!(!server.requests().is_empty(), "the keys came from there");
 }

@@ -9,6 +9,7 @@ use testbed::persona::Persona;
 use testbed::reqwest::{Method, Response};
 
 const USER: &str = "contoso-gateway";
+const PAUSED: &str = "Bad Request: Invalid state";
 
 fn fixed(status: u16, headers: &[(&str, &str)], body: &str) -> Mode {
     let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
@@ -235,6 +236,33 @@ async fn what_is_not_ours_passes_unchanged() {
     assert_eq!(response.text().await.unwrap(), "theirs");
 }
 
+/// The words of a paused endpoint's error also occur in answers that repeat the caller's input.
+#[tokio::test(flavor = "multi_thread")]
+async fn upstream_400_that_repeats_the_callers_input_passes_unchanged() {
+    let gateway = Gateway::start().await;
+    let token = gateway.token(Persona::Ada);
+    let input = PAUSED;
+    for body in [
+        json!({"error": format!("unknown role: {input}")}).to_string(),
+        json!({"error": {"message": format!("{input} is not a role"), "code": 400}}).to_string(),
+        json!({"detail": [{"msg": "not a role", "input": input}]}).to_string(),
+        format!("{input} is not a role"),
+    ] {
+        gateway
+            .hf
+            .set_mode(fixed(400, &[("x-upstream", "1")], &body));
+        let response = gateway.chat(&token).await;
+        assert_eq!(response.status(), 400, "{body}");
+        assert_eq!(header(&response, "x-upstream"), "1");
+        assert_eq!(response.text().await.unwrap(), body);
+    }
+    gateway
+        .hf
+        .set_mode(Mode::json(400, &json!({"error": input})));
+    let response = gateway.chat(&token).await;
+    assert_eq!(header(&response, "x-error-code"), "endpoint_unavailable");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn both_remaps_can_be_switched_off() {
     let gateway = Gateway::with(|config| {
@@ -247,9 +275,7 @@ async fn both_remaps_can_be_switched_off() {
     let token = gateway.token(Persona::Ada);
     for status in [400, 401, 403, 503] {
         let headers = [("www-authenticate", "Bearer"), ("set-cookie", "a=b")];
-        gateway
-            .hf
-            .set_mode(fixed(status, &headers, "Invalid state"));
+        gateway.hf.set_mode(fixed(status, &headers, PAUSED));
         let request = gateway
             .chat_builder(&token)
             .header("x-scale-up-timeout", "9999");
@@ -258,7 +284,7 @@ async fn both_remaps_can_be_switched_off() {
         for (name, _) in headers {
             assert_eq!(header(&response, name), "");
         }
-        assert_eq!(response.text().await.unwrap(), "Invalid state");
+        assert_eq!(response.text().await.unwrap(), PAUSED);
     }
     for seen in gateway.hf.requests() {
         assert_eq!(seen.headers_named("x-scale-up-timeout"), ["600"]);
@@ -286,13 +312,13 @@ async fn a_host_that_keeps_bodies_back_is_not_waited_for_twice() {
     for _ in 0..2 {
         gateway
             .hf
-            .set_mode(fixed(400, &[("x-upstream", "1")], "Invalid state"));
+            .set_mode(fixed(400, &[("x-upstream", "1")], PAUSED));
         let response = gateway.chat(&token).await;
         assert_eq!(
             (response.status().as_u16(), header(&response, "x-upstream")),
             (400, "1")
         );
-        assert_eq!(response.text().await.unwrap(), "Invalid state");
+        assert_eq!(response.text().await.unwrap(), PAUSED);
         gateway.hf.set_mode(Mode::Normal);
         let response = list().await;
         assert_eq!(header(&response, "x-error-code"), "models_unreadable");

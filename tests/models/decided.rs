@@ -129,10 +129,10 @@ fn a_body_that_can_t_tell_the_model_is_refused_with_a_reason() {
         (
             Sent {
                 content_type: "multipart/form-data; boundary=x",
-                ..sent(chat, "")
+                ..sent(chat, "--x--")
             },
             "body_unreadable",
-            false,
+            true,
         ),
         // No body: rules that name models are not about it.
         (

@@ -4,6 +4,7 @@ mod decided;
 mod inspected;
 #[path = "../support/mod.rs"]
 mod support;
+mod without_content;
 
 use entragate::gate::{Notice, Ruling, Step, StreamId};
 use entragate::token::signature::Portable;

@@ -105,7 +105,7 @@ fn client_credentials(
     let client = path::member(at, "client_id");
     let client = issuers::guid(&wire.client_id, "client id", &client, findings);
     let secret = path::member(&path::member(at, "client_secret"), "env");
-    let secret = credentials::variable(&wire.client_secret.env, env, &secret, findings);
+    let secret = credentials::client_secret(&wire.client_secret.env, env, &secret, findings);
     let is_scope = text::is_visible(&wire.scope) && wire.scope.ends_with(DEFAULT);
     let rule = "is no scope of client credentials; write the resource and /.default, such as \
                 https://graph.microsoft.com/.default";

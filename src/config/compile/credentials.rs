@@ -79,20 +79,45 @@ fn source(
     }
 }
 
-/// The secret that stands in that variable.
+/// The secret in that variable, for use in a header.
 pub(super) fn variable(
     name: &str,
     env: Environment<'_>,
     at: &str,
     findings: &mut Findings,
 ) -> Result<Secret, Reported> {
+    let (name, value) = read_variable(name, env, at, findings)?;
+    secret(value, Some(name), at, findings)
+}
+
+/// The client secret in that variable: any text, since token requests encode it.
+pub(super) fn client_secret(
+    name: &str,
+    env: Environment<'_>,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<Secret, Reported> {
+    read_variable(name, env, at, findings).map(|(_, value)| Secret::new(value))
+}
+
+/// Name and value of that variable. Line ends at the end of the value are removed: they come from the
+/// file that it was read from.
+fn read_variable(
+    name: &str,
+    env: Environment<'_>,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<(String, String), Reported> {
     let is_name = !name.is_empty() && !name.contains(['=', '\0']);
     let rule = "is no environment variable's name; write one such as HF_TOKEN";
     let name = text::ruled(name, is_name, rule, at, findings)?;
-    match env(&name) {
-        None => Err(findings.add(at, Problem::MissingVariable { name })),
-        Some(value) if value.is_empty() => Err(findings.add(at, Problem::EmptyVariable { name })),
-        Some(value) => secret(value, Some(name), at, findings),
+    let Some(mut value) = env(&name) else {
+        return Err(findings.add(at, Problem::MissingVariable { name }));
+    };
+    value.truncate(value.trim_end_matches(['\r', '\n']).len());
+    match value.is_empty() {
+        true => Err(findings.add(at, Problem::EmptyVariable { name })),
+        false => Ok((name, value)),
     }
 }
 

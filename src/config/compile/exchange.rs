@@ -28,7 +28,7 @@ pub(super) fn compile(
         .map_err(|error| findings.add(inside("uri"), Problem::BadUri(error)));
     let client_id = text::filled(&wire.client_id, &inside("client_id"), findings);
     let secret_at = path::member(&inside("client_secret"), "env");
-    let secret = credentials::variable(&wire.client_secret.env, env, &secret_at, findings);
+    let secret = credentials::client_secret(&wire.client_secret.env, env, &secret_at, findings);
     let subject = subject(wire, at, findings);
     let scope = scope(wire, &inside("scopes"), findings);
     let timeout = MILLISECOND..=HOUR;

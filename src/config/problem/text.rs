@@ -215,7 +215,7 @@ impl fmt::Display for Problem {
                 }
                 f.write_str(
                     " can't stand in a header: it must be visible ASCII without blanks; give the \
-                     token alone, without \"Bearer\" and line end",
+                     token alone, without \"Bearer\"",
                 )
             }
 

@@ -6,6 +6,7 @@ mod issuers;
 mod reach;
 mod refused;
 mod schema;
+mod secrets;
 mod together;
 
 use super::{Config, ConfigErrors, load_value};
@@ -93,7 +94,10 @@ fn environment(name: &str) -> Option<String> {
             Some("hf_environmentsecret".into())
         }
         "EMPTY" => Some(String::new()),
-        "BROKEN" => Some("hf_environmentsecret\n".into()),
+        "BROKEN" => Some("hf_environment secret".into()),
+        "LINE_ENDS" => Some("hf_environmentsecret\r\n\n".into()),
+        "ONLY_LINE_ENDS" => Some("\n".into()),
+        "ODD_SECRET" => Some("a b&c=\"d\"%:\u{e9}\n".into()),
         _ => None,
     }
 }

@@ -10,7 +10,7 @@ use super::span::Span;
 pub(in crate::config) struct Credential {
     /// Used in rules, audit and metrics: `[a-z0-9-]`.
     pub name: String,
-    /// The environment variable that holds it.
+    /// The environment variable that holds it. Line ends at the end of its value are removed.
     pub env: Option<String>,
     /// The value itself; `entragate check` warns.
     pub value: Option<String>,
@@ -84,7 +84,7 @@ pub(in crate::config) struct TokenExchange {
     pub uri: String,
     /// Our OAuth app.
     pub client_id: String,
-    /// Its secret.
+    /// Its secret, which may hold any character.
     pub client_secret: SecretRef,
     /// The claim that names the person to Hugging Face.
     pub subject_claim: String,

@@ -243,7 +243,7 @@ pub(in crate::config) struct ClientCredentials {
     pub cloud: Option<Cloud>,
     /// Our app registration.
     pub client_id: String,
-    /// Its secret.
+    /// Its secret, which may hold any character.
     pub client_secret: SecretRef,
     /// What the token is for: a resource and `/.default`.
     pub scope: String,
@@ -263,7 +263,7 @@ object!(ClientCredentials {
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct SecretRef {
-    /// The variable's name.
+    /// The variable's name. Line ends at the end of its value are removed.
     pub env: String,
 }
 

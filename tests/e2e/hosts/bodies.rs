@@ -97,3 +97,29 @@ fn nginx_bodies_get_round_no_deny_rule() {
     let id = open(&mut gateway);
     assert_eq!(gateway.code(id), "internal");
 }
+
+/// nginx does not report whether content follows.
+#[test]
+fn nginx_request_of_length_zero_is_judged_by_rules_without_models() {
+    let mut settings = by_model();
+    let path_rule = json!({"name": "info", "match": {"paths": ["/v1/info"]},
+        "require": {"role": "Model.Query"}, "credential": "hf-read"});
+    settings["rules"].as_array_mut().unwrap().push(path_rule);
+    let bearer = format!("Bearer {}", ada().build());
+    for (length, code) in [("0", "forwarded"), ("1", "internal")] {
+        let mut gateway = Gateway::warm(Rules::Nginx, &settings);
+        let fields = [
+            ("authorization", bearer.as_str()),
+            ("content-length", length),
+        ];
+        let fields = headers(
+            gateway.rules(),
+            "POST",
+            "hf.contoso.com",
+            "/v1/info",
+            &fields,
+        );
+        let id = gateway.host.open(fields, false);
+        assert_eq!(gateway.code(id), code, "{length}");
+    }
+}
