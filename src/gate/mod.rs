@@ -4,6 +4,7 @@
 
 mod alone;
 mod answers;
+mod body_limits;
 mod connection;
 mod credentials;
 mod export;
@@ -46,6 +47,7 @@ use crate::token::signature::SignatureCheck;
 use crate::tracing::Traces;
 use crate::usage::labels::Labels;
 pub use answers::Ticket;
+use body_limits::HeldBodies;
 use handover::Phase;
 use inspect::{Inspections, Received};
 use judge::{Judgement, Patience, Signed};
@@ -54,7 +56,7 @@ use shared::Sharing;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
-use streams::ByStream;
+use streams::{ByStream, request_id};
 use waiting::{Asked, WaitingRoom};
 
 pub use connection::{Connection, Property, Wanted};
@@ -128,6 +130,7 @@ pub struct Gate {
     exchanges: HashMap<StreamId, Exchange, ByStream>,
     waiting: WaitingRoom,
     inspections: Inspections,
+    bodies: HeldBodies,
     cache: TokenCache,
     sharing: Sharing,
     calls: Vec<Call>,
@@ -162,6 +165,7 @@ impl Gate {
             .map(|source| KeyRing::new(source.clone(), now))
             .collect();
         let feed = config.revocation.clone();
+        let limits = config.limits;
         Self {
             revocation: feed.map(|source| Revocation::new(source, now)),
             wallet: Wallet::new(&config.credentials, now),
@@ -178,6 +182,7 @@ impl Gate {
             rings,
             exchanges: HashMap::default(),
             inspections: Inspections::default(),
+            bodies: HeldBodies::new(limits),
             sharing: Sharing::default(),
             calls: Vec::new(),
             wakeups: Vec::new(),
@@ -265,6 +270,7 @@ impl Gate {
     pub fn finish(&mut self, id: StreamId, status: Option<u16>, now: Timestamp) {
         let waited = self.waiting.leave(id).is_some();
         let inspected = self.inspections.leave(id).is_some();
+        self.bodies.release(id);
         let Some(mut exchange) = self.exchanges.remove(&id) else {
             return;
         };
@@ -287,6 +293,7 @@ impl Gate {
     pub fn forget(&mut self, id: StreamId) {
         self.waiting.leave(id);
         self.inspections.leave(id);
+        self.bodies.release(id);
         self.exchanges.remove(&id);
     }
 
@@ -359,6 +366,7 @@ impl Gate {
             Step::Reply(reply(&denial, &self.config.replies, asker))
         });
         self.notices.push(count(record));
+        self.bodies.release(id);
         Ruling {
             step,
             marks: marks(record, self.config.audit.filter_state),
@@ -381,16 +389,4 @@ fn marks(record: &Record, are_wanted: bool) -> Vec<(&'static str, Arc<str>)> {
         optional("entragate.client", &record.caller.client),
     ];
     marks.into_iter().flatten().filter(|_| are_wanted).collect()
-}
-
-/// The request's own id if it is fit to be repeated, else one of ours.
-fn request_id(headers: &Headers, id: StreamId, now: Timestamp) -> Cow<'_, str> {
-    const LONGEST: usize = 128;
-    let fit = |id: &&str| {
-        !id.is_empty() && id.len() <= LONGEST && id.bytes().all(|byte| byte.is_ascii_graphic())
-    };
-    match headers.text("x-request-id").filter(fit) {
-        Some(id) => id.into(),
-        None => format!("entragate-{:x}-{id:x}", now.as_millis()).into(),
-    }
 }

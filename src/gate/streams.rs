@@ -2,6 +2,9 @@
 //! it, nobody else: the hash that keeps callers from choosing where things stand would be in vain.
 
 use super::StreamId;
+use crate::request::Headers;
+use crate::time::Timestamp;
+use std::borrow::Cow;
 use std::hash::{BuildHasherDefault, Hasher};
 
 pub type ByStream = BuildHasherDefault<Spread>;
@@ -22,5 +25,17 @@ impl Hasher for Spread {
 
     fn finish(&self) -> u64 {
         self.0
+    }
+}
+
+/// The request's own id if it is fit to be repeated, else one of ours.
+pub fn request_id(headers: &Headers, id: StreamId, now: Timestamp) -> Cow<'_, str> {
+    const LONGEST: usize = 128;
+    let fit = |id: &&str| {
+        !id.is_empty() && id.len() <= LONGEST && id.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    match headers.text("x-request-id").filter(fit) {
+        Some(id) => id.into(),
+        None => format!("entragate-{:x}-{id:x}", now.as_millis()).into(),
     }
 }

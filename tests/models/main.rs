@@ -2,6 +2,7 @@
 
 mod decided;
 mod inspected;
+mod limits;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -31,7 +32,8 @@ fn by_model() -> Value {
          "require": {"role": "Model.Query"}, "credential": "hf-read"},
         {"name": "admins", "match": {"paths": ["/v1/**"]}, "require": {"role": "Admin"}, "credential": "hf-read"},
     ]);
-    settings["limits"] = json!({"body_inspected": 1000});
+    // Most tests are about slow bodies; limits of time are tested in `limits`.
+    settings["limits"] = json!({"body_inspected": 1000, "inspection_timeout": "1h"});
     settings
 }
 
