@@ -16,6 +16,7 @@ mod forwarding;
 mod gateway;
 mod groups;
 mod handover;
+mod held;
 mod hostile;
 mod hosts;
 mod keys;

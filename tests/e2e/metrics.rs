@@ -307,7 +307,7 @@ async fn wait_for_line(gateway: &Gateway, begin: &str) {
 }
 
 /// A sample's value; NaN where there is none.
-async fn value(gateway: &Gateway, sample: &str) -> f64 {
+pub async fn value(gateway: &Gateway, sample: &str) -> f64 {
     let lines = lines(gateway).await;
     let found = lines
         .iter()
