@@ -6,6 +6,7 @@ mod clients;
 mod configuration;
 mod credentials;
 mod decisions;
+mod deployed;
 #[path = "../support/docs.rs"]
 mod docs;
 mod documented;
