@@ -171,7 +171,8 @@ pub(in crate::config) struct Forward {
     pub remap_upstream_unavailable: Option<bool>,
     /// How long a sleeping endpoint may hold a request (`x-scale-up-timeout`). Default: 0s, not sent.
     pub scale_up_timeout: Option<Span>,
-    /// Whether `GET /v1/models` lists only what the caller may use. Default: true.
+    /// Whether `GET /v1/models` lists only what the caller may use. Other paths that name models are not
+    /// filtered. Default: true.
     pub filter_models: Option<bool>,
 }
 
