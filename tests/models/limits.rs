@@ -5,7 +5,7 @@ use super::*;
 use entragate::metrics::Gauge;
 use entragate::request::Headers;
 
-fn limited(limits: Value) -> Value {
+pub fn limited(limits: Value) -> Value {
     let mut settings = by_model();
     settings["limits"] = limits;
     settings
@@ -25,7 +25,7 @@ fn gauge(bench: &Bench, name: &str) -> u64 {
     value
 }
 
-fn held(bench: &Bench) -> (u64, u64) {
+pub fn held(bench: &Bench) -> (u64, u64) {
     let (bodies, bytes) = ("entragate.held.bodies", "entragate.held.bytes");
     (gauge(bench, bodies), gauge(bench, bytes))
 }

@@ -1,5 +1,6 @@
 //! Rules by model: where the model is told, who must wait for the body, and what comes of it.
 
+mod any_order;
 mod decided;
 mod inspected;
 mod limits;
