@@ -108,7 +108,8 @@ oci: build ## pack the filter into dist/: OCI image layouts in both forms, and a
 
 push: oci registry ## push the image: make push IMAGE=registry.example/entragate:0.1.0
 	@test -n "$(IMAGE)" || { echo "error: say where: make push IMAGE=registry.example/entragate:0.1.0" >&2; exit 1; }
-	@tools/skopeo.sh --insecure-policy copy --preserve-digests $(SKOPEO_FLAGS) oci:$(DIST)/$(FORM) docker://$(IMAGE)
+	@tools/skopeo.sh --insecure-policy copy --preserve-digests --digestfile $(DIST)/$(FORM).digest $(SKOPEO_FLAGS) oci:$(DIST)/$(FORM) docker://$(IMAGE)
+	@echo "    $(IMAGE): pin it by its digest, $$(cat $(DIST)/$(FORM).digest)"
 
 reproducible: ## build the committed sources twice, in two directories, and compare
 	@tools/reproducible.sh

@@ -17,6 +17,7 @@ use crate::policy::membership::GroupsLack;
 use crate::revocation::{FeedLack, Ground};
 use crate::time::Timestamp;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Why a request is refused; each variant carries what an operator needs to understand it, and
 /// never a token or a credential.
@@ -32,6 +33,12 @@ pub enum Denial {
     BodyTooLarge {
         limit: usize,
     },
+    /// A rule needs the model, and the body has not arrived within `limits.inspection_timeout`.
+    BodyTimeout {
+        limit: Duration,
+    },
+    /// As many bodies are held already as `limits` allows.
+    InspectionUnavailable(HeldLimit),
 
     /// No token, or a scheme that carries none.
     TokenMissing,
@@ -146,6 +153,15 @@ pub enum Denial {
     ModelsUnreadable(&'static str),
     /// Something that cannot happen did.
     Internal(&'static str),
+}
+
+/// The limit that a held body has reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeldLimit {
+    /// `limits.inspections`.
+    Bodies,
+    /// `limits.inspected_bytes`.
+    Bytes,
 }
 
 /// Why there are no keys to verify with.

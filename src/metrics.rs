@@ -1,6 +1,7 @@
 //! Names of counters, gauges and histograms. No name ever holds what a caller chose: they never
 //! expire. `envoy.yaml` has the patterns (`stats_tags`) that make Prometheus labels of their parts.
 
+use crate::decision::HeldLimit;
 use crate::text::fitted;
 use crate::token::signature::CheckedBy;
 use std::borrow::Cow;
@@ -35,6 +36,17 @@ pub const ABANDONED: &str = "entragate.abandoned";
 
 /// Counts requests that had to wait, for keys or for a feed.
 pub const WAITED: &str = "entragate.waited";
+
+/// Counts bodies that were not held, or no longer, by the limit that was reached.
+pub const fn held_exceeded(limit: HeldLimit) -> &'static str {
+    match limit {
+        HeldLimit::Bodies => "entragate.held.exceeded.inspections",
+        HeldLimit::Bytes => "entragate.held.exceeded.inspected_bytes",
+    }
+}
+
+/// The same for `limits.inspection_timeout`.
+pub const HELD_TOO_LONG: &str = "entragate.held.exceeded.inspection_timeout";
 
 /// Counts signatures that held, by the way they were checked; `cache` counts the cache's hits.
 pub const fn verified_by(way: CheckedBy) -> &'static str {
@@ -170,6 +182,16 @@ impl Gauge {
     /// Requests that wait: for keys, for a feed, or for the body that names their model.
     pub fn parked(requests: usize) -> Self {
         Self::sum("entragate.parked", requests)
+    }
+
+    /// Bodies that are held while they are read: of requests for their model, of lists of models.
+    pub fn held_bodies(bodies: usize) -> Self {
+        Self::sum("entragate.held.bodies", bodies)
+    }
+
+    /// Bytes of bodies that are held until a decision is made.
+    pub fn held_bytes(bytes: usize) -> Self {
+        Self::sum("entragate.held.bytes", bytes)
     }
 
     /// Verified tokens that are remembered.

@@ -4,13 +4,14 @@
 # usage: tools/deny.sh [required]   required: fail where the database cannot be had
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source tools/output-matches.sh
 
 version=0.20.2
 advisories=${1:-optional}
 
 cargo_deny() { .tools/bin/cargo-deny --locked --workspace "$@"; }
 
-if ! .tools/bin/cargo-deny --version 2>/dev/null | grep -qFx "cargo-deny $version"; then
+if ! output_matches -Fx "cargo-deny $version" .tools/bin/cargo-deny --version; then
     echo "==> lint: installing cargo-deny $version under .tools/ (once; two to three minutes)"
     # Its own target folder: an interrupted build goes on where it stopped, and nothing of it stays with ours.
     CARGO_TARGET_DIR=$PWD/.tools/cargo-deny-build cargo install --quiet --locked --root .tools cargo-deny --version "=$version" || {

@@ -3,6 +3,7 @@
 # unless that version is there already, or on the PATH.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source tools/output-matches.sh
 
 version=1.40.0
 series=${version%.*}
@@ -23,7 +24,7 @@ fail() {
 }
 
 # `envoy --version` prints "envoy  version: <commit>/1.40.0/<state>/<build>/<tls>".
-is_right_version() { "$1" --version 2>/dev/null | grep -q "/${series//./\\.}\.[0-9]"; }
+is_right_version() { output_matches -G "/${series//./\\.}\.[0-9]" "$1" --version; }
 
 if [ -x "$destination" ] && is_right_version "$destination"; then
     exit 0

@@ -7,7 +7,7 @@ fail() { printf 'error: %s\n' "$@" >&2; exit 1; }
 
 version=$(tools/version.sh)
 [ -z "$(git status --porcelain)" ] ||
-    fail "the tree is not clean, so nobody could build this release again; commit or stash:" "$(git status --short | head)"
+    fail "the tree is not clean, so nobody could build this release again; commit or stash:" "$(git status --short)"
 grep -q "^## \[$version\]" CHANGELOG.md ||
     fail "CHANGELOG.md has no section [$version]: give Unreleased that name and a date, or set the version in Cargo.toml"
 
@@ -23,5 +23,5 @@ cp target/release/entragate "dist/entragate-$(rustc -vV | sed -n 's/^host: //p')
 awk -v heading="## [$version]" 'index($0, "## [") == 1 { shown = index($0, heading) == 1; next } shown' CHANGELOG.md > dist/CHANGES.md
 cargo run --locked -q -p pack -- sums dist > SHA256SUMS.new
 mv SHA256SUMS.new dist/SHA256SUMS
-[ -z "$(git status --porcelain)" ] || fail "the tests or the build changed the tree:" "$(git status --short | head)"
+[ -z "$(git status --porcelain)" ] || fail "the tests or the build changed the tree:" "$(git status --short)"
 echo "==> release: entragate $version, commit $(git rev-parse --short HEAD), in dist/"

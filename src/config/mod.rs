@@ -165,11 +165,17 @@ pub enum Crypto {
     Wasm,
 }
 
-/// Bounds of what is read.
+/// Bounds of the bodies that are read, and that the host holds meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Longest body that is read for its model, in bytes.
     pub body_inspected: usize,
+    /// Most bodies that one VM holds at once.
+    pub inspections: usize,
+    /// Most bytes of bodies that one VM holds at once.
+    pub inspected_bytes: usize,
+    /// Longest time from a request's headers to the end of its body.
+    pub inspection_timeout: Duration,
 }
 
 /// How the client's address is found.

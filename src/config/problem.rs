@@ -107,6 +107,10 @@ pub enum Problem {
         refresh: Duration,
         max_stale: Duration,
     },
+    /// `limits.inspected_bytes` has no room for one body of `limits.body_inspected` bytes.
+    BelowBodyInspected {
+        body_inspected: usize,
+    },
     BadKeySet(KeySetError),
     BadClaimPath,
     NotScalar,

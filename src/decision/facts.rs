@@ -67,6 +67,23 @@ impl Denial {
                      that are read for it"
                 ),
             ),
+            Self::BodyTimeout { limit } => facts(
+                408,
+                "body_timeout",
+                None,
+                format!(
+                    "The request's body, which names its model, did not arrive within {} ms; send it \
+                     without pauses, or try again on a faster connection",
+                    limit.as_millis()
+                ),
+            ),
+            Self::InspectionUnavailable(_) => facts(
+                502,
+                "inspection_unavailable",
+                None,
+                "The gateway is reading as many bodies as it may hold; your request may be fine: try \
+                 again shortly",
+            ),
 
             Self::TokenMissing => facts(
                 401,

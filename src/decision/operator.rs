@@ -1,6 +1,6 @@
 //! What of a denial is for the audit record alone.
 
-use super::{CredentialLack, Denial, KeysLack};
+use super::{CredentialLack, Denial, HeldLimit, KeysLack};
 use crate::policy::membership::GroupsLack;
 use crate::revocation::FeedLack;
 
@@ -16,6 +16,7 @@ impl Denial {
                 };
                 Some(format!("issuer {issuer}: {reason}"))
             }
+            Self::InspectionUnavailable(limit) => Some(limit.text().to_owned()),
             Self::CredentialUnavailable { reason, .. } => Some(reason.text().to_owned()),
             Self::GroupsOverage { lack, .. } => {
                 let reason = match (*lack)? {
@@ -41,6 +42,15 @@ impl Denial {
             Self::EndpointUnavailable(why) => Some(why.operator_detail().to_owned()),
             Self::ModelsUnreadable(reason) | Self::Internal(reason) => Some((*reason).to_owned()),
             _ => None,
+        }
+    }
+}
+
+impl HeldLimit {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Bodies => "limits.inspections bodies are held already",
+            Self::Bytes => "limits.inspected_bytes bytes of bodies are held already",
         }
     }
 }

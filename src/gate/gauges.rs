@@ -10,6 +10,8 @@ impl Gate {
         let parked = self.waiting.len() + self.inspections.len();
         let mut gauges = vec![
             Gauge::parked(parked),
+            Gauge::held_bodies(self.held_bodies()),
+            Gauge::held_bytes(self.bodies.bytes()),
             Gauge::cache_entries(self.cache.len()),
         ];
         if let Some(exporter) = &self.exporter {

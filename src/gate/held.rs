@@ -1,11 +1,15 @@
 //! A response that is held until its body has been seen, or enough of it.
 
-use crate::decision::{Denial, Unavailable};
+use super::response::Returned;
+use super::{Gate, Notice, StreamId};
+use crate::decision::{Denial, HeldLimit, Unavailable};
 use crate::json;
+use crate::metrics;
 use crate::model::catalog;
 use crate::policy::view::View;
 use crate::time::Timestamp;
 use serde_json::Value;
+use std::time::Duration;
 
 /// Longest 400 that is read for what it says, in bytes.
 pub const MAX_COMPLAINT: usize = 4096;
@@ -18,7 +22,7 @@ pub struct Held {
     pub body: Vec<u8>,
     pub limit: usize,
     /// Set by the first tick that finds it held: responses do not tell the time.
-    pub first_piece_by: Option<Timestamp>,
+    pub since: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,11 +48,19 @@ impl Purpose {
             Self::Complaint => Outcome::Pass,
         }
     }
+
+    /// What becomes of it when no more may be held.
+    pub fn give_up_at(self, limit: HeldLimit) -> Outcome {
+        match self {
+            Self::List => Outcome::Failed(Denial::InspectionUnavailable(limit)),
+            Self::Complaint => Outcome::Pass,
+        }
+    }
 }
 
 impl Held {
-    pub fn is_overdue(&self, now: Timestamp) -> bool {
-        self.first_piece_by.is_some_and(|by| now >= by)
+    fn has_been_held_for(&self, time: Duration, now: Timestamp) -> bool {
+        self.since.is_some_and(|since| now >= since.plus(time))
     }
 
     /// What its whole body makes of it.
@@ -64,6 +76,57 @@ impl Held {
                 Err(reason) => self.purpose.give_up(reason),
             },
         }
+    }
+}
+
+impl Gate {
+    /// Ends the wait for a body that is overdue, or that the host keeps back. `None`: the response is
+    /// no longer held, or not overdue.
+    pub fn resume_response(&mut self, id: StreamId, now: Timestamp) -> Option<Returned> {
+        let held = self.exchanges.get(&id)?.response.held.as_ref()?;
+        let reason = if held.has_been_held_for(self.config.limits.inspection_timeout, now) {
+            self.notices
+                .push(Notice::Count(metrics::HELD_TOO_LONG.into()));
+            "it did not arrive within limits.inspection_timeout"
+        } else if held.has_been_held_for(self.config.wait.timeout, now)
+            && !self.inspections.are_handed_out()
+        {
+            if self.inspections.doubt_responses() {
+                let text = "a response was held for its body, but the host handed out none within \
+                            wait.timeout: on Envoy set allow_on_headers_stop_iteration: true beside \
+                            this filter's vm_config; until then lists of models are refused, unless \
+                            forward.filter_models is false";
+                self.notices
+                    .push(Notice::Log(log::Level::Error, text.to_owned()));
+            }
+            "the host did not hand it out"
+        } else {
+            return None;
+        };
+        let outcome = held.purpose.give_up(reason);
+        Some(self.release(id, outcome))
+    }
+
+    /// Responses whose first piece or whose whole body is overdue. The time begins here for those
+    /// that are new.
+    pub(super) fn overdue_responses(&mut self, now: Timestamp) -> Vec<StreamId> {
+        let (first, whole) = (
+            self.config.wait.timeout,
+            self.config.limits.inspection_timeout,
+        );
+        let time = match self.inspections.are_handed_out() {
+            true => whole,
+            false => whole.min(first),
+        };
+        let mut overdue = Vec::new();
+        for id in self.bodies.responses() {
+            let exchange = self.exchanges.get_mut(id);
+            if let Some(held) = exchange.and_then(|own| own.response.held.as_mut()) {
+                held.since.get_or_insert(now);
+                overdue.extend(held.has_been_held_for(time, now).then_some(*id));
+            }
+        }
+        overdue
     }
 }
 

@@ -6,12 +6,16 @@
 //! from this host once, the first piece of each is due within `wait.timeout`. If bytes of the
 //! request have come by then and we were handed none, or if the host does not tell, the rules that
 //! need the model deny; where the bytes prove it, they deny all that follow at once. If no bytes
-//! have come the caller is only slow, and the host's own idle timeouts end it.
+//! have come the caller is only slow.
+//!
+//! The whole body is due within `limits.inspection_timeout` of the request's headers, and the number
+//! and bytes of bodies that are held at once are limited ([`body_limits`](super::body_limits)).
 
 use super::judge::Judgement;
 use super::waiting::Asked;
 use super::{Exchange, Gate, Notice, Patience, Ruling, StreamId};
 use crate::decision::Denial;
+use crate::metrics;
 use crate::model::body::Body;
 use crate::model::{Lack, Model};
 use crate::time::Timestamp;
@@ -42,17 +46,11 @@ pub struct Received {
 pub struct Inspection {
     asked: Asked,
     first_piece_by: Timestamp,
+    /// When the whole body is due.
+    deadline: Timestamp,
 }
 
 impl Inspections {
-    pub fn enter(&mut self, id: StreamId, asked: Asked, first_piece_by: Timestamp) {
-        let inspection = Inspection {
-            asked,
-            first_piece_by,
-        };
-        self.open.insert(id, inspection);
-    }
-
     /// What a new request's body is to us: where the host is known to keep it back, nothing.
     pub fn expected_body(&self) -> Body {
         match self.withheld && !self.proven {
@@ -96,9 +94,11 @@ impl Inspections {
         (self.responses_withheld || self.withheld) && !self.proven
     }
 
-    /// Those whose first piece is overdue.
+    /// Requests whose first piece or whose whole body is overdue.
     pub fn overdue(&self, now: Timestamp) -> Vec<StreamId> {
-        let overdue = |inspection: &Inspection| !self.proven && now >= inspection.first_piece_by;
+        let overdue = |inspection: &Inspection| {
+            now >= inspection.deadline || (!self.proven && now >= inspection.first_piece_by)
+        };
         self.open
             .iter()
             .filter(|(_, inspection)| overdue(inspection))
@@ -108,6 +108,16 @@ impl Inspections {
 }
 
 impl Gate {
+    pub(super) fn begin_inspection(&mut self, id: StreamId, asked: Asked, now: Timestamp) {
+        let started = self.exchanges.get(&id).map_or(now, |own| own.started);
+        let inspection = Inspection {
+            asked,
+            first_piece_by: now.plus(self.config.wait.timeout),
+            deadline: started.plus(self.config.limits.inspection_timeout),
+        };
+        self.inspections.open.insert(id, inspection);
+    }
+
     /// Whether the body of a request is to be handed to [`Gate::body`].
     pub fn wants_body(&self, id: StreamId) -> bool {
         self.exchanges
@@ -145,6 +155,10 @@ impl Gate {
     ) -> Option<Ruling> {
         let exchange = self.exchanges.get_mut(&id)?;
         self.inspections.proven |= !exchange.permitted;
+        let is_held = self.inspections.holds(id) || self.waiting.guest(id).is_some();
+        if is_held && let Err(limit) = self.bodies.grow(id, piece.map_or(0, <[u8]>::len)) {
+            return self.refuse_held(id, limit);
+        }
         let is_read = match piece {
             Some(piece) => exchange.body.feed(piece, is_last),
             None => exchange.body.give_up(Lack::Withheld),
@@ -164,8 +178,8 @@ impl Gate {
         Some(self.rule(id, judgement))
     }
 
-    /// Decides without the body that the host keeps back, which denies where a rule needs it; gives a
-    /// slow caller more time.
+    /// Denies a request whose body is overdue. Decides without a body that the host keeps back, which
+    /// denies where a rule needs it; gives a slow caller more time until its deadline.
     pub(super) fn give_up_inspection(
         &mut self,
         id: StreamId,
@@ -174,6 +188,14 @@ impl Gate {
     ) -> Option<Judgement> {
         let inspections = &mut self.inspections;
         let inspection = inspections.open.get_mut(&id)?;
+        if now >= inspection.deadline {
+            inspections.leave(id);
+            self.forget_body(id);
+            self.notices
+                .push(Notice::Count(metrics::HELD_TOO_LONG.into()));
+            let limit = self.config.limits.inspection_timeout;
+            return Some(Judgement::Deny(Denial::BodyTimeout { limit }));
+        }
         if inspections.proven || now < inspection.first_piece_by {
             return None;
         }

@@ -75,13 +75,13 @@ impl Gate {
                 }
                 None => Judgement::Deny(Denial::Internal("nobody to wait")),
             },
-            Judgement::Inspect(signed) => match asked(signed) {
-                Some(asked) => {
-                    let first_piece_by = now.plus(self.config.wait.timeout);
-                    self.inspections.enter(id, asked, first_piece_by);
+            Judgement::Inspect(signed) => match (asked(signed), self.deny_without_room(id)) {
+                (_, Some(denial)) => Judgement::Deny(denial),
+                (Some(asked), None) => {
+                    self.begin_inspection(id, asked, now);
                     Judgement::Inspect(None)
                 }
-                None => Judgement::Deny(Denial::Internal("nobody to inspect")),
+                (None, None) => Judgement::Deny(Denial::Internal("nobody to inspect")),
             },
             Judgement::Metadata(_) | Judgement::Permit { .. } | Judgement::Deny(_) => judgement,
         }

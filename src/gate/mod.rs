@@ -4,6 +4,7 @@
 
 mod alone;
 mod answers;
+mod body_limits;
 mod connection;
 mod credentials;
 mod export;
@@ -47,6 +48,7 @@ use crate::token::signature::SignatureCheck;
 use crate::tracing::Traces;
 use crate::usage::labels::Labels;
 pub use answers::Ticket;
+use body_limits::HeldBodies;
 use handover::Phase;
 use inspect::{Inspections, Received};
 use judge::{Judgement, Patience, Signed};
@@ -54,10 +56,8 @@ use response::Response;
 use shared::Sharing;
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
-use streams::ByStream;
+use streams::{ByStream, RequestIds};
 use waiting::{Asked, WaitingRoom};
 
 pub use connection::{Connection, Property, Wanted};
@@ -133,6 +133,7 @@ pub struct Gate {
     waiting: WaitingRoom,
     inspections: Inspections,
     host: HostLimits,
+    bodies: HeldBodies,
     cache: TokenCache,
     sharing: Sharing,
     calls: Vec<Call>,
@@ -140,8 +141,7 @@ pub struct Gate {
     notices: Vec<Notice>,
     trace: Option<Vec<RuleTrace>>,
     traces: Traces,
-    /// Tells the ids of one VM's requests from those of another: hosts number them alike.
-    vm: u32,
+    request_ids: RequestIds,
 }
 
 /// What is known of a request from its headers to the end of its response.
@@ -169,6 +169,7 @@ impl Gate {
             .map(|source| KeyRing::new(source.clone(), now))
             .collect();
         let feed = config.revocation.clone();
+        let limits = config.limits;
         Self {
             revocation: feed.map(|source| Revocation::new(source, now)),
             wallet: Wallet::new(&config.credentials, now),
@@ -186,13 +187,14 @@ impl Gate {
             exchanges: HashMap::default(),
             inspections: Inspections::default(),
             host: HostLimits::default(),
+            bodies: HeldBodies::new(limits),
             sharing: Sharing::default(),
             calls: Vec::new(),
             wakeups: Vec::new(),
             notices: Vec::new(),
             trace: None,
             traces: Traces::default(),
-            vm: RandomState::new().build_hasher().finish() as u32,
+            request_ids: RequestIds::default(),
         }
     }
 
@@ -225,7 +227,7 @@ impl Gate {
 
     fn exchange(&self, id: StreamId, headers: &Headers, now: Timestamp) -> Exchange {
         let mut record = audit::open(now, &self.config.digest);
-        record.request_id = self.request_id(headers, id, now).into();
+        record.request_id = self.request_ids.of(headers, id, now).into();
         record.trace_id = forward::continued_trace(headers);
         let asker = Asker {
             request_id: record.request_id.clone(),
@@ -279,6 +281,7 @@ impl Gate {
     pub fn finish(&mut self, id: StreamId, status: Option<u16>, now: Timestamp) {
         let waited = self.waiting.leave(id).is_some();
         let inspected = self.inspections.leave(id).is_some();
+        self.bodies.release(id);
         let Some(mut exchange) = self.exchanges.remove(&id) else {
             return;
         };
@@ -301,6 +304,7 @@ impl Gate {
     pub fn forget(&mut self, id: StreamId) {
         self.waiting.leave(id);
         self.inspections.leave(id);
+        self.bodies.release(id);
         self.exchanges.remove(&id);
     }
 
@@ -326,19 +330,6 @@ impl Gate {
 
     pub fn take_notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices)
-    }
-
-    /// The request's own id if it is fit to be repeated, else one of ours.
-    fn request_id<'h>(&self, headers: &'h Headers, id: StreamId, now: Timestamp) -> Cow<'h, str> {
-        const LONGEST: usize = 128;
-        let fit = |id: &&str| {
-            let is_visible = id.bytes().all(|byte| byte.is_ascii_graphic());
-            !id.is_empty() && id.len() <= LONGEST && is_visible
-        };
-        match headers.text("x-request-id").filter(fit) {
-            Some(id) => id.into(),
-            None => format!("entragate-{:x}-{:x}-{id:x}", now.as_millis(), self.vm).into(),
-        }
     }
 
     /// Turns a judgement into a step, a record and a count.
@@ -386,6 +377,7 @@ impl Gate {
             Step::Reply(reply(&denial, &self.config.replies, asker))
         });
         self.notices.push(count(record));
+        self.bodies.release(id);
         Ruling {
             step,
             marks: marks(record, self.config.audit.filter_state),

@@ -4,7 +4,8 @@
 //! A host that does not hand out a body while it holds the headers (Envoy without
 //! `allow_on_headers_stop_iteration`) would leave a held response hanging. Until one has been seen
 //! to do it, the first piece is due within `wait.timeout`; then a list of models is refused, and
-//! anything else let go.
+//! anything else let go. How long a response is held at all is limited by `limits.inspection_timeout`
+//! ([`held`](super::held)), how many and how much of them by [`body_limits`](super::body_limits).
 
 use super::held::{Held, MAX_COMPLAINT, Outcome, Purpose};
 use super::{Exchange, Gate, Notice, StreamId};
@@ -75,7 +76,7 @@ pub struct Response {
     pub view: Option<View>,
     /// Its headers have been seen.
     pub begun: bool,
-    held: Option<Held>,
+    pub(super) held: Option<Held>,
     meter: Option<Meter>,
 }
 
@@ -190,50 +191,22 @@ impl Gate {
             Some(piece) if held.body.len() + piece.len() > held.limit => held
                 .purpose
                 .give_up("it is longer than limits.body_inspected"),
-            Some(piece) => {
-                held.body.extend_from_slice(piece);
-                if !is_last {
-                    return None;
+            Some(piece) => match self.bodies.grow(id, piece.len()) {
+                Err(limit) => {
+                    let outcome = held.purpose.give_up_at(limit);
+                    self.note_exceeded(limit);
+                    outcome
                 }
-                held.judge(exchange.response.view.as_ref())
-            }
+                Ok(()) => {
+                    held.body.extend_from_slice(piece);
+                    if !is_last {
+                        return None;
+                    }
+                    held.judge(exchange.response.view.as_ref())
+                }
+            },
         };
         Some(self.release(id, outcome))
-    }
-
-    /// Ends the wait of those whose host keeps the body back. `None`: it is held no more, or not
-    /// overdue.
-    pub fn resume_response(&mut self, id: StreamId, now: Timestamp) -> Option<Returned> {
-        let held = self.exchanges.get(&id)?.response.held.as_ref()?;
-        if !held.is_overdue(now) || self.inspections.are_handed_out() {
-            return None;
-        }
-        if self.inspections.doubt_responses() {
-            let text = "a response was held for its body, but the host handed out none within \
-                        wait.timeout: on Envoy set allow_on_headers_stop_iteration: true beside \
-                        this filter's vm_config; until then lists of models are refused, unless \
-                        forward.filter_models is false";
-            self.notices
-                .push(Notice::Log(log::Level::Error, text.to_owned()));
-        }
-        let outcome = held.purpose.give_up("the host did not hand it out");
-        Some(self.release(id, outcome))
-    }
-
-    /// Those whose first piece is overdue; of new ones it is expected in time.
-    pub(super) fn overdue_responses(&mut self, now: Timestamp) -> Vec<StreamId> {
-        if self.inspections.are_handed_out() {
-            return Vec::new();
-        }
-        let by = now.plus(self.config.wait.timeout);
-        let mut overdue = Vec::new();
-        for (id, exchange) in &mut self.exchanges {
-            if let Some(held) = &mut exchange.response.held {
-                held.first_piece_by.get_or_insert(by);
-                overdue.extend(held.is_overdue(now).then_some(*id));
-            }
-        }
-        overdue
     }
 
     /// What the status alone tells to be a failure that is not the caller's.
@@ -310,11 +283,18 @@ impl Gate {
             }
             (Purpose::Complaint, MAX_COMPLAINT)
         };
+        if let Err(full) = self.bodies.hold_response(id, self.inspections.len()) {
+            self.note_exceeded(full);
+            return match purpose.give_up_at(full) {
+                Outcome::Failed(denial) => Err(denial),
+                Outcome::Pass | Outcome::List(_) => Ok(false),
+            };
+        }
         exchange.response.held = Some(Held {
             purpose,
             body: Vec::new(),
             limit,
-            first_piece_by: None,
+            since: None,
         });
         Ok(true)
     }
@@ -339,7 +319,8 @@ impl Gate {
         asked && status.is_none_or(|status| status < 300)
     }
 
-    fn release(&mut self, id: StreamId, outcome: Outcome) -> Returned {
+    pub(super) fn release(&mut self, id: StreamId, outcome: Outcome) -> Returned {
+        self.bodies.release(id);
         if let Some(exchange) = self.exchanges.get_mut(&id) {
             exchange.response.held = None;
         }

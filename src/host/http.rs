@@ -96,6 +96,23 @@ impl Http {
         }
     }
 
+    /// Tells the gate how much of the body of a waiting request the host holds; denies the request
+    /// where that is too much.
+    fn count_held(&self, size: usize) {
+        let told = self
+            .gate
+            .borrow_mut()
+            .as_mut()
+            .map(|gate| (gate.body_held(self.id, size), gate.take_notices()));
+        if let Some((ruling, notices)) = told {
+            effects::tell(notices);
+            // A denial: the request stays paused in any case.
+            if let Some(ruling) = ruling {
+                effects::take(ruling);
+            }
+        }
+    }
+
     /// Body and trailers stay until the decision is a permit: with
     /// `allow_on_headers_stop_iteration` they would otherwise take the headers along.
     fn pass(&self) -> Action {
@@ -180,7 +197,12 @@ impl HttpContext for Http {
     }
 
     fn on_http_request_body(&mut self, size: usize, is_last: bool) -> Action {
-        self.inspect(size, is_last).unwrap_or_else(|| self.pass())
+        self.inspect(size, is_last).unwrap_or_else(|| {
+            if !self.is_permitted() {
+                self.count_held(size);
+            }
+            self.pass()
+        })
     }
 
     fn on_http_request_trailers(&mut self, _: usize) -> Action {

@@ -134,7 +134,7 @@ impl Root {
             .borrow_mut()
             .as_mut()
             .and_then(|gate| gate.resume_response(stream, now));
-        // Nothing of the body has come, or it would not be resumed from here.
+        // From here a response is given up, not rewritten, so that no part of its body is replaced.
         if returned.is_some_and(|returned| response::take(returned, 0)) {
             abi::resume_response();
         }

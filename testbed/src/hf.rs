@@ -60,6 +60,8 @@ pub enum Mode {
         status: u16,
         headers: Vec<(String, String)>,
     },
+    /// That status and the beginning of a body whose rest never comes.
+    Stalled { status: u16, body: String },
     /// As the real thing, late.
     Delay(Duration),
     /// As the real thing, with this much time between two events of a stream.

@@ -6,6 +6,7 @@ mod clients;
 mod configuration;
 mod credentials;
 mod decisions;
+mod deployed;
 #[path = "../support/docs.rs"]
 mod docs;
 mod documented;
@@ -17,6 +18,7 @@ mod gateway;
 mod groups;
 mod grpc_web;
 mod handover;
+mod held;
 mod hostile;
 mod hosts;
 mod keys;

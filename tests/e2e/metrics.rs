@@ -1,10 +1,11 @@
 //! What an operator sees in Prometheus: labels, levels, and that dashboard and alerts ask for what is
 //! there.
 
-use super::gateway::{Gateway, wait_until};
+use super::gateway::{Gateway, SOON, wait_until};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use testbed::client::raw_http;
 use testbed::entra::BATCH_SECRET;
 use testbed::envoy::{EnvoyConfig, workspace_root};
 use testbed::persona::{BATCH_CLIENT, Persona, SCIENTISTS_GROUP, TENANT};
@@ -36,7 +37,7 @@ async fn busy(ops: &Stub) -> Gateway {
 }
 
 /// A gateway that uses all that has metrics, and to which has happened what alerts are for: the
-/// credential is refused, Graph is down, and exported records are refused.
+/// credential is refused, Graph is down, exported records are refused, and a body does not arrive.
 async fn troubled(ops: &Stub) -> Gateway {
     let (addr, tls) = (ops.addr(), ops.is_tls());
     ops.on("/revoked.json", Answer::json(200, &json!({})));
@@ -61,12 +62,15 @@ async fn troubled(ops: &Stub) -> Gateway {
                 "auth": {"client_credentials": {"cluster": "entra", "tenant": TENANT,
                     "client_id": BATCH_CLIENT, "client_secret": {"env": "GRAPH_SECRET"},
                     "scope": "https://graph.microsoft.com/.default"}}}});
-                policy["rules"]
-                    .as_array_mut()
-                    .unwrap()
-                    .push(json!({"name": "members",
+                policy["limits"] = json!({"inspection_timeout": "100ms"});
+                let rules = policy["rules"].as_array_mut().unwrap();
+                rules.push(json!({"name": "members",
                 "match": {"paths": ["/v1/**"]}, "require": {"group": SCIENTISTS_GROUP},
                 "credential": "hf-read"}));
+                rules.push(
+                    json!({"name": "by-model", "match": {"paths": ["/read"], "models": ["org/*"]},
+                "anonymous": true}),
+                );
             })
     })
     .await;
@@ -78,7 +82,12 @@ async fn troubled(ops: &Stub) -> Gateway {
     assert_eq!(gateway.chat(&olga).await.status(), 403);
     gateway.hf.set_accepted(["value-2"]);
     assert_eq!(gateway.chat(&ada).await.status(), 502);
+    let unfinished = b"POST /read HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+                       connection: close\r\ncontent-length: 9\r\n\r\n";
+    let refused = raw_http(gateway.envoy.addr(), unfinished, SOON);
+    assert!(refused.await.unwrap().starts_with(b"HTTP/1.1 408"));
     for line in [
+        r#"entragate_held_exceeded{reason="inspection_timeout"} 1"#,
         r#"entragate_upstream{code="credential_rejected",credential="hf-read"} 1"#,
         r#"entragate_credential_fetches{credential="hf-read",outcome="good"} "#,
         r#"entragate_credentials_unusable{credential="hf-read"} 0"#,
@@ -307,7 +316,7 @@ async fn wait_for_line(gateway: &Gateway, begin: &str) {
 }
 
 /// A sample's value; NaN where there is none.
-async fn value(gateway: &Gateway, sample: &str) -> f64 {
+pub async fn value(gateway: &Gateway, sample: &str) -> f64 {
     let lines = lines(gateway).await;
     let found = lines
         .iter()

@@ -136,6 +136,9 @@ async fn an_image_comes_back_from_a_registry_as_it_went_and_runs() {
         let blob = |digest: &str| layout.join("blobs").join(digest.replace(':', "/"));
         let index = json(&fs::read(layout.join("index.json")).unwrap());
         let digest = index["manifests"][0]["digest"].as_str().unwrap();
+        // What `make push` prints for deploy/ to be pinned by.
+        let told = fs::read_to_string(dist.join(format!("{form}.digest"))).unwrap();
+        assert_eq!(told.trim(), digest);
         let manifest = registry.get(&format!("manifests/{digest}")).await;
         assert!(
             manifest == fs::read(blob(digest)).unwrap(),

@@ -122,6 +122,35 @@ async fn no_token_and_no_credential_is_ever_logged() {
     );
 }
 
+/// What docs/operating.md warns of: it is Envoy that prints them, not the filter.
+#[tokio::test(flavor = "multi_thread")]
+async fn envoy_prints_token_and_credential_at_debug_and_the_filter_does_not() {
+    let gateway = Gateway::with(|config| config.log_level("debug")).await;
+    let token = gateway.token(Persona::Ada);
+    assert_eq!(gateway.chat(&token).await.status(), 200);
+    let credential = gateway.hf.token();
+    // Loggers by what their lines hold; a line that continues another belongs to its logger.
+    let loggers = |secret: &str| {
+        let mut logger = String::new();
+        let mut found = std::collections::BTreeSet::new();
+        for line in gateway.envoy.log_lines() {
+            let named = line.split(']').nth(3).filter(|_| line.starts_with("[20"));
+            if let Some(name) = named.and_then(|part| part.strip_prefix('[')) {
+                logger = name.to_owned();
+            }
+            if line.contains(secret) {
+                found.insert(logger.clone());
+            }
+        }
+        found
+    };
+    let printed =
+        || async { loggers(&token).contains("http") && loggers(&credential).contains("router") };
+    super::gateway::wait_until("Envoy has printed both", printed).await;
+    assert!(!loggers(&token).contains("wasm"));
+    assert!(!loggers(&credential).contains("wasm"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hugging_face_token_of_the_caller_s_goes_nowhere() {
     const SECRET: &str = "OfTheCallerOfTheCallerOfTheCaller0";

@@ -1,7 +1,9 @@
 //! Rules by model: where the model is told, who must wait for the body, and what comes of it.
 
+mod any_order;
 mod decided;
 mod inspected;
+mod limits;
 #[path = "../support/mod.rs"]
 mod support;
 mod without_content;
@@ -32,7 +34,8 @@ fn by_model() -> Value {
          "require": {"role": "Model.Query"}, "credential": "hf-read"},
         {"name": "admins", "match": {"paths": ["/v1/**"]}, "require": {"role": "Admin"}, "credential": "hf-read"},
     ]);
-    settings["limits"] = json!({"body_inspected": 1000});
+    // Most tests are about slow bodies; limits of time are tested in `limits`.
+    settings["limits"] = json!({"body_inspected": 1000, "inspection_timeout": "1h"});
     settings
 }
 

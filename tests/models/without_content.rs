@@ -48,9 +48,9 @@ fn request_that_ends_without_content_is_judged_by_rules_without_models() {
         let mut bench = Bench::warm(&model_rule_before_path_rule());
         let (id, ruling) = begin(&mut bench, method, fields);
         assert_eq!(code_of(&ruling), "inspecting", "{method} {fields:?}");
-        let empty = bench.gate.body(id, Some(b""), false, bench.now, &JwtSimple);
+        let empty = bench.gate.body(id, Some(b""), false, bench.now, &Portable);
         assert_eq!(empty, None, "more may follow");
-        let end = bench.gate.body(id, Some(b""), true, bench.now, &JwtSimple);
+        let end = bench.gate.body(id, Some(b""), true, bench.now, &Portable);
         let ruling = end.expect("a ruling at the end");
         assert_eq!(code_of(&ruling), "permitted", "{method} {fields:?}");
         bench.gate.finish(id, Some(200), bench.now);
@@ -69,7 +69,7 @@ fn first_byte_of_unreadable_content_is_denied() {
         let (id, _) = begin(&mut bench, method, fields);
         let ruling = bench
             .gate
-            .body(id, Some(b"x"), false, bench.now, &JwtSimple);
+            .body(id, Some(b"x"), false, bench.now, &Portable);
         let ruling = ruling.expect("a ruling at the first byte");
         assert_eq!(code_of(&ruling), "body_unreadable", "{method} {fields:?}");
     }
@@ -90,7 +90,7 @@ fn request_without_content_satisfies_no_rule_that_names_models() {
     settings["rules"].as_array_mut().unwrap().pop();
     let mut bench = Bench::warm(&settings);
     let (id, _) = begin(&mut bench, "POST", &[]);
-    let ruling = bench.gate.body(id, Some(b""), true, bench.now, &JwtSimple);
+    let ruling = bench.gate.body(id, Some(b""), true, bench.now, &Portable);
     assert_eq!(code_of(&ruling.unwrap()), "no_rule");
 }
 

@@ -5,13 +5,20 @@ use super::super::problem::Problem;
 use super::super::wire::service::{Endpoint as Wire, ModelFrom};
 use super::super::{Limits, path, wire};
 use super::rules::entries;
-use super::{each, patterns, text};
+use super::text::{self, HOUR, MILLISECOND};
+use super::{each, patterns};
 use crate::model::endpoint::{Endpoint, Endpoints, Source};
 use crate::model::{Model, name};
+use std::time::Duration;
 
 const BODY_INSPECTED: usize = 1024 * 1024;
 /// The host holds the whole body meanwhile, for every request that is inspected.
 const MOST_INSPECTED: usize = 64 * 1024 * 1024;
+const INSPECTIONS: usize = 256;
+const MOST_INSPECTIONS: usize = 1_000_000;
+const INSPECTED_BYTES: usize = 64 * 1024 * 1024;
+const MOST_INSPECTED_BYTES: usize = 1024 * 1024 * 1024;
+const INSPECTION_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) fn compile(wire: &[Wire], findings: &mut Findings) -> Result<Endpoints, Reported> {
     each(wire, "endpoints", findings, endpoint).map(Endpoints)
@@ -21,8 +28,31 @@ pub(super) fn limits(wire: &wire::Limits, findings: &mut Findings) -> Result<Lim
     let at = ("limits", "body_inspected");
     let most = 1..=MOST_INSPECTED;
     let body = text::number(wire.body_inspected, BODY_INSPECTED, most, at, findings);
+    let at = ("limits", "inspections");
+    let most = 1..=MOST_INSPECTIONS;
+    let inspections = text::number(wire.inspections, INSPECTIONS, most, at, findings);
+    let at = ("limits", "inspected_bytes");
+    let most = 1..=MOST_INSPECTED_BYTES;
+    let bytes = text::number(wire.inspected_bytes, INSPECTED_BYTES, most, at, findings);
+    let at = ("limits", "inspection_timeout");
+    let bounds = MILLISECOND..=HOUR;
+    let timeout = text::duration(
+        wire.inspection_timeout,
+        INSPECTION_TIMEOUT,
+        bounds,
+        at,
+        findings,
+    );
+    let (body_inspected, inspected_bytes) = (body?, bytes?);
+    if inspected_bytes < body_inspected {
+        let problem = Problem::BelowBodyInspected { body_inspected };
+        return Err(findings.add("limits.inspected_bytes", problem));
+    }
     Ok(Limits {
-        body_inspected: body?,
+        body_inspected,
+        inspections: inspections?,
+        inspected_bytes,
+        inspection_timeout: timeout?,
     })
 }
 

@@ -149,6 +149,11 @@ impl fmt::Display for Problem {
                 Shown(*max_stale),
                 Shown(*refresh)
             ),
+            Self::BelowBodyInspected { body_inspected } => write!(
+                f,
+                "is less than limits.body_inspected ({body_inspected}), so a body of that length could \
+                 never be read; raise inspected_bytes or lower body_inspected"
+            ),
             Self::BadKeySet(error) => write!(
                 f,
                 "holds no key that could check a token: {error}; write the public keys of a JWKS"

@@ -175,6 +175,8 @@ fn refinements() -> Vec<(&'static str, Value)> {
         ("Revocation.cluster", filled()),
         ("Revocation.uri", pattern(URI)),
         ("Limits.body_inspected", json!({"minimum": 1})),
+        ("Limits.inspections", json!({"minimum": 1})),
+        ("Limits.inspected_bytes", json!({"minimum": 1})),
         ("Export.batch", json!({"minimum": 1, "maximum": 10_000})),
         (
             "ClientAddress.trusted_hops",

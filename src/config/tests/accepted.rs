@@ -1,7 +1,7 @@
 //! What is accepted, and what it becomes.
 
 use super::*;
-use crate::config::AuditLog;
+use crate::config::{AuditLog, Limits};
 use crate::credential;
 use crate::forward::IdentityField;
 use crate::keys::source::KeySource;
@@ -53,6 +53,13 @@ fn defaults_are_the_contract_s() {
     );
     assert_eq!(token.types, ["jwt", "at+jwt"]);
     assert_eq!((config.wait.timeout, config.wait.requests), (secs(2), 1024));
+    let limits = Limits {
+        body_inspected: 1_048_576,
+        inspections: 256,
+        inspected_bytes: 67_108_864,
+        inspection_timeout: secs(10),
+    };
+    assert_eq!(config.limits, limits);
     assert_eq!(
         (config.replies.realm.as_str(), config.replies.detail),
         ("hf", Detail::Full)
@@ -170,7 +177,10 @@ fn the_rest() {
         ),
         ("usage", json!(false)),
         ("crypto", json!("wasm")),
-        ("limits", json!({"body_inspected": 2048})),
+        (
+            "limits",
+            json!({"body_inspected": 2048, "inspections": 3, "inspected_bytes": 2048, "inspection_timeout": "500ms"}),
+        ),
         ("client_address", json!({"trusted_hops": 0})),
     ] {
         set(&mut config, &format!("/{field}"), value);
@@ -183,7 +193,13 @@ fn the_rest() {
         sources,
         [&Source::Fixed("a/b".into()), &Source::Body, &Source::Path]
     );
-    assert_eq!(config.limits.body_inspected, 2048);
+    let expected = Limits {
+        body_inspected: 2048,
+        inspections: 3,
+        inspected_bytes: 2048,
+        inspection_timeout: Duration::from_millis(500),
+    };
+    assert_eq!(config.limits, expected);
     // What is denied is denied in every case.
     let models = |rule: usize| config.policy.rules[rule].matches.models.patterns[0].as_str();
     assert_eq!((models(0), models(1)), ("hidden/*", "Meta/*"));

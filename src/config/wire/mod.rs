@@ -171,7 +171,8 @@ pub(in crate::config) struct Forward {
     pub remap_upstream_unavailable: Option<bool>,
     /// How long a sleeping endpoint may hold a request (`x-scale-up-timeout`). Default: 0s, not sent.
     pub scale_up_timeout: Option<Span>,
-    /// Whether `GET /v1/models` lists only what the caller may use. Default: true.
+    /// Whether `GET /v1/models` lists only what the caller may use. Other paths that name models are not
+    /// filtered. Default: true.
     pub filter_models: Option<bool>,
 }
 
@@ -260,10 +261,23 @@ choice!(Crypto {
 pub(in crate::config) struct Limits {
     /// How much of a body is read to find its model. Default: 1048576.
     pub body_inspected: Option<u64>,
+    /// How many bodies one worker holds at once while it reads them: requests' bodies whose model a rule
+    /// needs, and lists of models that are filtered. Further requests are denied with
+    /// `inspection_unavailable`. Default: 256.
+    pub inspections: Option<u64>,
+    /// How many bytes of bodies one worker holds at once; at least `body_inspected`. The body of a
+    /// request that waits for keys or a credential counts too. Default: 67108864.
+    pub inspected_bytes: Option<u64>,
+    /// How long a body may take from the request's headers to its last byte. A slower request is
+    /// denied with `body_timeout`. Default: 10s.
+    pub inspection_timeout: Option<Span>,
 }
 
 object!(Limits {
     body_inspected: optional,
+    inspections: optional,
+    inspected_bytes: optional,
+    inspection_timeout: optional,
 });
 
 #[derive(Debug, Default)]

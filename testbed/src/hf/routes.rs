@@ -38,6 +38,7 @@ async fn handle(Extract(state): Extract<Arc<State>>, request: Request) -> Respon
             body,
         } => fixed(status, headers, Body::from(body)),
         Mode::Endless { status, headers } => fixed(status, headers, stream::endless()),
+        Mode::Stalled { status, body } => fixed(status, Vec::new(), stream::stalled(body)),
         Mode::Delay(delay) => {
             tokio::time::sleep(delay).await;
             answer(&state, &recorded, &parts.method, Duration::ZERO)

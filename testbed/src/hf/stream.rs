@@ -144,6 +144,12 @@ pub(super) fn endless() -> Body {
     }))
 }
 
+/// The beginning of a body that never ends.
+pub(super) fn stalled(beginning: String) -> Body {
+    let beginning = stream::once(async { Ok::<_, io::Error>(Bytes::from(beginning)) });
+    Body::from_stream(beginning.chain(stream::pending()))
+}
+
 /// The events, `gap` apart.
 pub(super) fn respond(events: Vec<Bytes>, gap: Duration) -> Response {
     sse(events.into_iter().map(Ok).collect(), gap)

@@ -123,3 +123,41 @@ fn nginx_request_of_length_zero_is_judged_by_rules_without_models() {
         assert_eq!(gateway.code(id), code, "{length}");
     }
 }
+
+#[test]
+fn envoy_is_told_to_refuse_bodies_that_reach_a_limit() {
+    let mut settings = by_model();
+    settings["limits"] = json!({"body_inspected": 100, "inspections": 2, "inspected_bytes": 100,
+        "inspection_timeout": "10s"});
+    let mut gateway = Gateway::warm(Rules::Envoy, &settings);
+    let held = [open(&mut gateway), open(&mut gateway)];
+    let third = open(&mut gateway);
+    assert_eq!(gateway.code(third), "inspection_unavailable");
+    let spaces = [b' '; 60];
+    gateway.host.body(held[0], &spaces, false);
+    gateway.host.body(held[1], &spaces, false);
+    assert_eq!(gateway.code(held[0]), "held");
+    assert_eq!(gateway.code(held[1]), "inspection_unavailable");
+    // The clock alone ends the wait.
+    gateway.host.advance(9 * SECOND);
+    assert_eq!(gateway.code(held[0]), "held");
+    gateway.host.advance(2 * SECOND);
+    assert_eq!(gateway.code(held[0]), "body_timeout");
+    for limit in ["inspections", "inspected_bytes", "inspection_timeout"] {
+        let name = format!("entragate.held.exceeded.{limit}");
+        assert_eq!(gateway.host.metric(&name), Some(1), "{limit}");
+    }
+}
+
+#[test]
+fn envoy_is_told_to_refuse_a_waiting_body_that_is_not_read() {
+    let mut settings = settings();
+    settings["limits"] = json!({"body_inspected": 100, "inspected_bytes": 100});
+    let mut gateway = Gateway::cold(Rules::Envoy, &settings);
+    gateway.host.tick();
+    let id = open(&mut gateway);
+    gateway.host.body(id, &[b' '; 60], false);
+    assert_eq!(gateway.code(id), "held");
+    gateway.host.body(id, &[b' '; 60], false);
+    assert_eq!(gateway.code(id), "inspection_unavailable");
+}

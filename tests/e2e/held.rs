@@ -1,0 +1,249 @@
+//! Bodies that are held until a decision cost no more than their limits, whatever callers and
+//! upstreams do; and so do connections.
+
+use super::gateway::{Gateway, SOON, chat, header, wait_until};
+use super::metrics::value;
+use serde_json::{Value, json};
+use std::time::Duration;
+use testbed::envoy::EnvoyConfig;
+use testbed::hf::Mode;
+use testbed::persona::Persona;
+use testbed::reqwest::Method;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+
+/// Each worker has a VM of its own.
+const WORKERS: f64 = 2.0;
+const BODIES: &str = "entragate_held_bodies{}";
+const BYTES: &str = "entragate_held_bytes{}";
+
+/// Every request needs its model.
+async fn gateway(limits: Value) -> Gateway {
+    Gateway::with(|config: EnvoyConfig| {
+        config.change_policy(|policy| {
+            policy["limits"] = limits;
+            policy["rules"] = json!([
+                {"name": "org", "match": {"models": ["org/*"]}, "require": {"role": "Model.Query"},
+                 "credential": "hf-read"},
+                {"name": "list", "match": {"methods": ["GET"]}, "require": {"role": "Model.Query"},
+                 "credential": "hf-read"},
+            ]);
+        })
+    })
+    .await
+}
+
+/// How many bodies were given up for that limit.
+async fn exceeded(gateway: &Gateway, limit: &str) -> f64 {
+    let sample = format!(r#"entragate_held_exceeded{{reason="{limit}"}}"#);
+    Some(value(gateway, &sample).await)
+        .filter(|count| !count.is_nan())
+        .unwrap_or_default()
+}
+
+fn head(token: &str) -> String {
+    format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\
+         content-type: application/json\r\ncontent-length: 1000000\r\n\r\n"
+    )
+}
+
+/// Begins a body of 1 MB, and waits for an answer.
+fn unfinished(gateway: &Gateway, bytes: usize) -> JoinHandle<Vec<u8>> {
+    let (addr, token) = (gateway.envoy.addr(), gateway.token(Persona::Ada));
+    tokio::spawn(async move {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        let begun = format!("{}{{\"messages\": \"{}", head(&token), "x".repeat(bytes));
+        // One that is refused midway may be closed before all of it is written.
+        let _ = stream.write_all(begun.as_bytes()).await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        answer
+    })
+}
+
+async fn is_served(gateway: &Gateway) {
+    let response = gateway.chat(&gateway.token(Persona::Ada)).await;
+    assert_eq!(response.status(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_unfinished_bodies_hold_no_more_bytes_than_the_limit() {
+    const CALLERS: usize = 200;
+    const LIMIT: f64 = 4_194_304.0;
+    let limits = json!({"inspected_bytes": 4_194_304, "inspection_timeout": "10m"});
+    let gateway = gateway(limits).await;
+    let callers: Vec<_> = (0..CALLERS)
+        .map(|_| unfinished(&gateway, 900_000))
+        .collect();
+    let all_have_arrived = || async {
+        let refused = exceeded(&gateway, "inspected_bytes").await;
+        let held = value(&gateway, BODIES).await;
+        let bytes = value(&gateway, BYTES).await;
+        assert!(bytes <= WORKERS * LIMIT, "{bytes} bytes are held");
+        // 900,000 bytes and a little of each that is still held.
+        refused + held == CALLERS as f64 && bytes > held * 900_000.0
+    };
+    wait_until("each body is held or refused", all_have_arrived).await;
+    let held = value(&gateway, BODIES).await;
+    assert!((1.0..=8.0).contains(&held), "{held} bodies are held");
+    let of_refusal = |record: &Value| record["code"] == "inspection_unavailable";
+    let record = gateway.envoy.wait_for_audit(of_refusal, SOON).await;
+    let reason = record.unwrap()["reason"].to_string();
+    assert!(reason.contains("limits.inspected_bytes"), "{reason}");
+    callers.iter().for_each(JoinHandle::abort);
+    let all_is_free =
+        || async { value(&gateway, BYTES).await == 0.0 && value(&gateway, BODIES).await == 0.0 };
+    wait_until("nothing is held", all_is_free).await;
+    is_served(&gateway).await;
+    assert_eq!(gateway.hf.requests().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_bodies_are_open_than_the_limit() {
+    const CALLERS: usize = 60;
+    let limits = json!({"inspections": 4, "inspection_timeout": "10m"});
+    let gateway = gateway(limits).await;
+    let callers: Vec<_> = (0..CALLERS).map(|_| unfinished(&gateway, 10)).collect();
+    let all_have_arrived = || async {
+        let refused = exceeded(&gateway, "inspections").await;
+        refused + value(&gateway, BODIES).await == CALLERS as f64
+    };
+    wait_until("each body is held or refused", all_have_arrived).await;
+    let held = value(&gateway, BODIES).await;
+    assert!(
+        (4.0..=WORKERS * 4.0).contains(&held),
+        "{held} bodies are held"
+    );
+    let answered = || async {
+        let answered = callers.iter().filter(|caller| caller.is_finished());
+        answered.count() as f64 == CALLERS as f64 - held
+    };
+    wait_until("all others are answered", answered).await;
+    for caller in callers {
+        if !caller.is_finished() {
+            caller.abort();
+            continue;
+        }
+        let answer = String::from_utf8(caller.await.unwrap()).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 502"), "{answer}");
+        assert!(answer.contains("x-error-code: inspection_unavailable"));
+        assert!(answer.contains("retry-after: 2"), "{answer}");
+    }
+    let all_is_free = || async { value(&gateway, BODIES).await == 0.0 };
+    wait_until("nothing is held", all_is_free).await;
+    is_served(&gateway).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_body_is_refused_at_the_deadline() {
+    let gateway = gateway(json!({"inspection_timeout": "1s"})).await;
+    let token = gateway.token(Persona::Ada);
+    // A byte now and then; one piece; nothing at all.
+    for pieces in [1000, 1, 0] {
+        let stream = TcpStream::connect(gateway.envoy.addr()).await.unwrap();
+        let (mut read, mut write) = stream.into_split();
+        write.write_all(head(&token).as_bytes()).await.unwrap();
+        let sending = tokio::spawn(async move {
+            for _ in 0..pieces {
+                if write.write_all(b" ").await.is_err() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            // Not closed: the caller goes on to wait.
+            write
+        });
+        let mut answer = vec![0; 4096];
+        let reading = tokio::time::timeout(SOON, read.read(&mut answer));
+        let length = reading.await.expect("an answer").unwrap();
+        let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
+        assert!(answer.starts_with("HTTP/1.1 408"), "{pieces}: {answer}");
+        assert!(answer.contains("x-error-code: body_timeout"), "{answer}");
+        sending.abort();
+    }
+    let of_refusal = |record: &Value| record["code"] == "body_timeout";
+    gateway
+        .envoy
+        .wait_for_audit(of_refusal, SOON)
+        .await
+        .unwrap();
+    let counted = || async { exceeded(&gateway, "inspection_timeout").await == 3.0 };
+    wait_until("each is counted", counted).await;
+    let all_is_free = || async { value(&gateway, BODIES).await == 0.0 };
+    wait_until("nothing is held", all_is_free).await;
+    assert!(gateway.hf.requests().is_empty());
+    is_served(&gateway).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn responses_that_stall_are_held_no_longer_than_the_deadline() {
+    let gateway = gateway(json!({"inspection_timeout": "1s"})).await;
+    let token = gateway.token(Persona::Ada);
+    let body = r#"{"data": [{"id": "org/secret"#.to_owned();
+    gateway.hf.set_mode(Mode::Stalled { status: 200, body });
+    let list = gateway.request(Method::GET, "/v1/models");
+    let response = list.bearer_auth(&token).send().await.unwrap();
+    assert_eq!(response.status(), 502);
+    assert_eq!(header(&response, "x-error-code"), "models_unreadable");
+    assert!(!response.text().await.unwrap().contains("secret"));
+    // What the upstream refuses passes as it comes.
+    let body = r#"{"error": "#.to_owned();
+    gateway.hf.set_mode(Mode::Stalled { status: 400, body });
+    let mut response = gateway.chat(&token).await;
+    assert_eq!(response.status(), 400);
+    let chunk = response.chunk().await.unwrap().unwrap();
+    assert_eq!(&chunk[..], br#"{"error": "#);
+    let counted = || async { exceeded(&gateway, "inspection_timeout").await == 2.0 };
+    wait_until("both are counted", counted).await;
+    let all_is_free = || async { value(&gateway, BODIES).await == 0.0 };
+    wait_until("nothing is held", all_is_free).await;
+}
+
+/// The overload section of `envoy.yaml`, with a smaller number.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_beyond_the_limit_are_closed() {
+    const MOST: u64 = 4;
+    let gateway = Gateway::with(|config: EnvoyConfig| {
+        config.document(|document| {
+            let monitors = &mut document["overload_manager"]["resource_monitors"];
+            let monitor = monitors.as_array_mut().unwrap().iter_mut();
+            let own = |monitor: &&mut Value| {
+                monitor["name"] == "envoy.resource_monitors.global_downstream_max_connections"
+            };
+            let limit = &mut monitor.into_iter().find(own).unwrap()["typed_config"];
+            limit["max_active_downstream_connections"] = json!(MOST);
+        })
+    })
+    .await;
+    let mut open = Vec::new();
+    for _ in 0..MOST {
+        let mut stream = TcpStream::connect(gateway.envoy.addr()).await.unwrap();
+        let health = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n";
+        stream.write_all(health).await.unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        open.push(stream);
+    }
+    let mut further = TcpStream::connect(gateway.envoy.addr()).await.unwrap();
+    let mut answer = Vec::new();
+    let closed = tokio::time::timeout(SOON, further.read_to_end(&mut answer)).await;
+    closed.expect("it is closed").ok();
+    assert!(answer.is_empty());
+    // The admin interface counts for nothing: metrics are still there.
+    gateway.envoy.prometheus().await.unwrap();
+    drop(open);
+    let served = || async {
+        let request = gateway.request(Method::POST, "/v1/chat/completions");
+        let request = request
+            .bearer_auth(gateway.token(Persona::Ada))
+            .json(&chat());
+        request
+            .send()
+            .await
+            .is_ok_and(|answer| answer.status() == 200)
+    };
+    wait_until("there is room again", served).await;
+}
