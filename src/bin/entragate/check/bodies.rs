@@ -19,7 +19,9 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
     match scene.filter.host {
         Host::Kong => {}
         Host::Unknown => {
-            let message = format!("needs `{FLAG}: true` on Envoy: without it, {denied}");
+            let message = format!(
+                "needs `{FLAG}: true` on Envoy: without it, {denied}; set it beside root_id"
+            );
             findings.add_inside(
                 &ids::BODY_MAY_NOT_BE_AVAILABLE,
                 place(),

@@ -36,7 +36,7 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
     if scene.filter.host == Host::Kong && calls {
         let message = "whether Kong verifies the servers that the filter calls is set in kong.conf; set \
                        nginx_wasm_tls_verify_cert, nginx_wasm_tls_verify_host and nginx_wasm_tls_trusted_certificate";
-        let name = scene.filter.plugin.text("name");
+        let name = Some(scene.filter.name());
         let place = scene.filter.plugin.place();
         findings.add(&ids::KONG_TLS_NOT_VISIBLE, place, name, message);
     }
@@ -49,7 +49,7 @@ fn gather<'g>(value: &'g Value, at: &str, purpose: Purpose, found: &mut Vec<Call
             let sends = ["auth", "headers"]
                 .iter()
                 .any(|name| value.get(name).is_some_and(|member| !member.is_null()));
-            let purpose = if purpose == Purpose::Feed && sends && at != "token" {
+            let purpose = if purpose == Purpose::Feed && sends {
                 Purpose::Secret
             } else {
                 purpose
@@ -93,7 +93,14 @@ fn cluster(scene: &Scene<'_>, callout: &Callout<'_>, known: &Known, findings: &m
     let name = callout.cluster;
     match known {
         Known::Defined { trust, place } => {
-            trust::judge(*trust, callout.purpose, name, place, findings);
+            trust::judge(
+                scene.filter.host,
+                *trust,
+                callout.purpose,
+                name,
+                place,
+                findings,
+            );
         }
         Known::Missing { known } => {
             let message = format!(

@@ -13,7 +13,7 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
     if !of_envoy {
         return;
     }
-    let name = plugin.text("name");
+    let name = Some(scene.filter.name());
     if plugin.get("failure_policy").is_none() && plugin.get("fail_open").is_none() {
         let message = "failure_policy is not set, so a worker whose VM has crashed denies all requests until \
                        Envoy restarts; set FAIL_RELOAD (Envoy 1.33 and later)";
@@ -48,7 +48,7 @@ fn fail_open(scene: &Scene<'_>, findings: &mut Findings) {
             findings.add(
                 &ids::FAIL_OPEN,
                 setting.place(),
-                plugin.text("name"),
+                Some(scene.filter.name()),
                 message,
             );
         }

@@ -17,7 +17,7 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
     if is_off || is_exported || !at_info {
         return;
     }
-    let name = scene.filter.plugin.text("name");
+    let name = Some(scene.filter.name());
     let mut report = |place: Place, message: &str| {
         findings.add(&ids::RECORDS_NOT_VISIBLE, place, name, message);
     };

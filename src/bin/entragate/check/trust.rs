@@ -3,6 +3,7 @@
 use super::finding::Findings;
 use super::ids;
 use crate::deployment::Place;
+use crate::deployment::filters::Host;
 use crate::deployment::tls::Trust;
 
 /// What a connection is used for.
@@ -22,28 +23,20 @@ pub enum Purpose {
 
 /// Reports a cluster whose server is not verified.
 pub fn judge(
+    host: Host,
     trust: Trust,
     purpose: Purpose,
     cluster: &str,
     place: &Place,
     findings: &mut Findings,
 ) {
-    let (kind, wrong, cure) = match trust {
+    let (kind, wrong) = match trust {
         Trust::Verified | Trust::Unseen => return,
-        Trust::Plain => (
-            &ids::CLUSTER_WITHOUT_TLS,
-            "has no TLS",
-            "add a TLS transport socket with a CA and a SAN match",
-        ),
-        Trust::AnyCertificate => (
-            &ids::CLUSTER_WITHOUT_CA,
-            "accepts any certificate",
-            "add a trusted CA",
-        ),
+        Trust::Plain => (&ids::CLUSTER_WITHOUT_TLS, "has no TLS"),
+        Trust::AnyCertificate => (&ids::CLUSTER_WITHOUT_CA, "accepts any certificate"),
         Trust::AnyName => (
             &ids::CLUSTER_WITHOUT_SAN,
             "accepts the certificate of any host",
-            "add match_typed_subject_alt_names, or auto_sni with auto_san_validation",
         ),
         Trust::ByVersion(missing) => {
             let message = format!(
@@ -71,6 +64,28 @@ pub fn judge(
             "anyone on the network can read and change what is sent",
         ),
     };
-    let message = format!("the cluster {wrong}, so {lost}; {cure}");
+    let cure = cure(host, trust);
+    let message = format!("the connection {wrong}, so {lost}; {cure}");
     findings.add(kind, place.clone(), Some(cluster), message);
+}
+
+fn cure(host: Host, trust: Trust) -> &'static str {
+    match (host, trust) {
+        (Host::Kong, Trust::Plain) => "use https, and set `tls_verify: true`",
+        (Host::Kong, _) => "set `tls_verify: true`, and the CAs in `ca_certificates` or kong.conf",
+        (Host::Istio | Host::EnvoyFilter, Trust::Plain) => {
+            "add a DestinationRule with `tls: {mode: SIMPLE, caCertificates: …, subjectAltNames: […]}`"
+        }
+        (Host::Istio | Host::EnvoyFilter, _) => {
+            "remove insecureSkipVerify, and set caCertificates and subjectAltNames"
+        }
+        (Host::EnvoyGateway, _) => {
+            "set `tls` with CAs in the Backend, or a TLS transport socket with a CA and a SAN match in the patch"
+        }
+        (_, Trust::Plain) => "add a TLS transport socket with a CA and a SAN match",
+        (_, Trust::AnyName) => {
+            "add match_typed_subject_alt_names, or auto_sni with auto_san_validation"
+        }
+        _ => "add trusted_ca to its validation_context",
+    }
 }

@@ -58,7 +58,14 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
                 let name = service.text("name").unwrap_or("service");
                 let trust = kong::trust(&service);
                 let place = service.place();
-                trust::judge(trust, Purpose::Upstream, name, &place, findings);
+                trust::judge(
+                    scene.filter.host,
+                    trust,
+                    Purpose::Upstream,
+                    name,
+                    &place,
+                    findings,
+                );
             }
         }
         Host::Unknown => {}
@@ -71,7 +78,14 @@ fn report(scene: &Scene<'_>, name: &str, named: &Node<'_>, known: &Known, findin
     }
     match known {
         Known::Defined { trust, place } => {
-            trust::judge(*trust, Purpose::Upstream, name, place, findings);
+            trust::judge(
+                scene.filter.host,
+                *trust,
+                Purpose::Upstream,
+                name,
+                place,
+                findings,
+            );
         }
         Known::Missing { .. } => {
             let message = format!(

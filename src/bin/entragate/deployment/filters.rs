@@ -82,6 +82,13 @@ impl<'d> Filter<'d> {
         nearest.find(|node| node.get(member).is_some()).cloned()
     }
 
+    /// How messages call the plugin.
+    pub fn name(&self) -> &'d str {
+        let names = ["name", "pluginName", "root_id", "rootID"];
+        let mut names = names.iter().filter_map(|name| self.plugin.text(name));
+        names.find(|name| !name.is_empty()).unwrap_or("entragate")
+    }
+
     pub fn document(&self) -> &'d Document {
         self.plugin.document
     }

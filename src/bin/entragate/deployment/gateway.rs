@@ -49,7 +49,10 @@ fn look_up(name: &str, deployment: &Deployment) -> Known {
     };
     Known::Defined {
         trust: trust(backend, name, deployment),
-        place: backend.place(),
+        place: backend
+            .at(&["spec", "tls"])
+            .or_else(|| backend.at(&["spec", "endpoints"]))
+            .map_or_else(|| backend.place(), |node| node.place()),
     }
 }
 

@@ -30,7 +30,12 @@ pub fn of_service(host: &str, port: u64, deployment: &Deployment) -> Known {
     let entry = entries.iter().find(named);
     let rules = deployment.resources("DestinationRule");
     let rule = rule_of(&rules, host);
-    let Some(place) = rule.as_ref().or(entry).map(Node::place) else {
+    let of_rule = rule.as_ref().map(|rule| {
+        let tls = rule.at(&["spec", "trafficPolicy", "tls"]);
+        tls.map_or_else(|| rule.place(), |tls| tls.place())
+    });
+    let of_entry = || entry.and_then(|entry| Some(entry.at(&["spec", "hosts"])?.place()));
+    let Some(place) = of_rule.or_else(of_entry) else {
         let inside = !host.contains('.') || host.ends_with(".svc") || host.ends_with(".local");
         if entries.is_empty() || inside {
             return Known::Unseen;

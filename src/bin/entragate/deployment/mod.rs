@@ -122,16 +122,26 @@ impl Document {
         let (Origin::After(before), Some(lines)) = (self.origin, &self.lines) else {
             return Origin::On(self.line(inner).unwrap_or_default());
         };
-        let line = before + lines.find_value(&path::steps(inner));
-        let index = usize::try_from(line).unwrap_or_default().saturating_sub(1);
-        let header = self.source.text.lines().nth(index).unwrap_or_default();
-        let header = header.split(" #").next().unwrap_or_default();
-        let indicator = header.split_whitespace().last().unwrap_or_default();
-        if indicator.starts_with('|') && indicator.len() <= 3 {
-            Origin::After(line)
-        } else {
-            Origin::On(self.line(inner).unwrap_or(line))
+        let steps = path::steps(inner);
+        // The header `|` of a block scalar is beside the member's name or on a line of its own.
+        let value = lines.find_value(&steps);
+        let candidates = [lines.find(&steps), value, value.saturating_sub(1)];
+        let header = candidates
+            .into_iter()
+            .find(|line| self.has_block_header(before + line));
+        match header {
+            Some(line) => Origin::After(before + line),
+            None => Origin::On(before + lines.find(&steps)),
         }
+    }
+
+    /// Whether a literal block scalar begins after that line.
+    fn has_block_header(&self, line: u64) -> bool {
+        let index = usize::try_from(line).unwrap_or_default().saturating_sub(1);
+        let text = self.source.text.lines().nth(index).unwrap_or_default();
+        let text = text.split(" #").next().unwrap_or_default();
+        let last = text.split_whitespace().last().unwrap_or_default();
+        last.starts_with('|') && last.len() <= 3
     }
 }
 
