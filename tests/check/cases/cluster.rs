@@ -216,12 +216,39 @@ pub const CASES: &[Case] = &[
         id: "uri_without_tls",
         name: Some("vault"),
         base: ENVOY,
-        bad: &[
+        bad: &[("https://vault/v1/hf", "http://vault/v1/hf")],
+        // A sidecar on the same machine.
+        good: &[
             ("https://vault/v1/hf", "http://vault/v1/hf"),
-            (VAULT_TLS, "- name: vault"),
+            (VAULT_TLS, LOCAL_VAULT),
         ],
-        good: &[("https://vault/v1/hf", "http://vault/v1/hf")],
         line: "http://vault/v1/hf",
+    },
+    Case {
+        id: "uri_without_tls",
+        name: Some("outbound|443||login.microsoftonline.com"),
+        base: ISTIO,
+        bad: &[(
+            "jwks: {cluster: \"outbound|443||login.microsoftonline.com\"}",
+            "jwks: {cluster: \"outbound|443||login.microsoftonline.com\", uri: \"http://login.microsoftonline.com/keys\"}",
+        )],
+        // A service of the mesh.
+        good: &[(
+            "jwks: {cluster: \"outbound|443||login.microsoftonline.com\"}",
+            "jwks: {cluster: \"outbound|80||kc.idp.svc.cluster.local\", uri: \"http://kc.idp.svc.cluster.local/keys\"}",
+        )],
+        line: "http://login.microsoftonline.com/keys",
+    },
+    Case {
+        id: "uri_without_tls",
+        name: Some("login.microsoftonline.com:443"),
+        base: KONG,
+        bad: &[(
+            "jwks: {cluster: \"login.microsoftonline.com:443\"}",
+            "jwks: {cluster: \"login.microsoftonline.com:443\", uri: \"http://login.microsoftonline.com/keys\"}",
+        )],
+        good: &[],
+        line: "http://login.microsoftonline.com/keys",
     },
     Case {
         id: "feed_uri_without_tls",

@@ -44,6 +44,20 @@ pub const CASES: &[Case] = &[
         line: "normalize_path",
     },
     Case {
+        id: "path_not_normalized",
+        name: Some("MeshConfig"),
+        base: ISTIO,
+        bad: &[(
+            "apiVersion: apps/v1",
+            "kind: ConfigMap\nmetadata: {name: istio}\ndata:\n  mesh: |\n    pathNormalization:\n      normalization: NONE\n---\napiVersion: apps/v1",
+        )],
+        good: &[(
+            "apiVersion: apps/v1",
+            "kind: ConfigMap\nmetadata: {name: istio}\ndata:\n  mesh: |\n    pathNormalization:\n      normalization: MERGE_SLASHES\n---\napiVersion: apps/v1",
+        )],
+        line: "normalization: NONE",
+    },
+    Case {
         id: "host_not_normalized",
         name: Some("team"),
         base: ENVOY,

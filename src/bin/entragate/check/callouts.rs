@@ -6,6 +6,7 @@ use super::scene::Scene;
 use super::trust::{self, Purpose};
 use crate::deployment::clusters::{self, Known};
 use crate::deployment::filters::Host;
+use crate::deployment::istio;
 use crate::deployment::tls::{Trust, is_local_host};
 use crate::document::path;
 use serde_json::Value;
@@ -124,17 +125,19 @@ fn cluster(scene: &Scene<'_>, callout: &Callout<'_>, known: &Known, findings: &m
     }
 }
 
-/// On Kong the scheme decides about TLS. Elsewhere the cluster does, so where it is seen and
-/// verified, the URI does no harm.
+/// A cluster may have TLS whatever the URI says, but only the URI is sure to be read by whoever
+/// changes the cluster; on Kong the URI alone decides.
 fn uris(scene: &Scene<'_>, callout: &Callout<'_>, known: &Known, findings: &mut Findings) {
-    let verified = matches!(
+    let local = matches!(
         known,
         Known::Defined {
-            trust: Trust::Verified,
+            trust: Trust::Local,
             ..
         }
     );
-    if callout.purpose == Purpose::Local || verified {
+    // The mesh encrypts what is sent to its own services.
+    let in_mesh = matches!(known, Known::Unseen) && istio::service_of(callout.cluster).is_some();
+    if callout.purpose == Purpose::Local || local || in_mesh {
         return;
     }
     for member in ["uri", "discovery"] {
@@ -151,20 +154,13 @@ fn uris(scene: &Scene<'_>, callout: &Callout<'_>, known: &Known, findings: &mut 
             continue;
         }
         let (kind, lost) = match callout.purpose {
-            Purpose::Keys => (
-                &ids::URI_WITHOUT_TLS,
-                "anyone on the network can replace the keys",
-            ),
-            Purpose::Feed => (
-                &ids::FEED_URI_WITHOUT_TLS,
-                "anyone on the network can read and change what is sent",
-            ),
-            _ => (
-                &ids::URI_WITHOUT_TLS,
-                "anyone on the network can read the secret",
-            ),
+            Purpose::Keys => (&ids::URI_WITHOUT_TLS, "replace the keys"),
+            Purpose::Feed => (&ids::FEED_URI_WITHOUT_TLS, "read and change what is sent"),
+            _ => (&ids::URI_WITHOUT_TLS, "read the secret"),
         };
-        let message = format!("is not https, so {lost}; write https://, and give the cluster TLS");
+        let message = format!(
+            "is not https, and without TLS anyone on the network can {lost}; write https://, and give the cluster TLS"
+        );
         let place = scene.at(&path::member(&callout.parent, member));
         findings.add_inside(kind, place, Some(callout.cluster), message);
     }

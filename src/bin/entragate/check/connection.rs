@@ -37,8 +37,21 @@ fn path(manager: &Node<'_>, wrong: &str, findings: &mut Findings) {
     );
 }
 
-/// Patches of the connection managers that Istio and Envoy Gateway make.
+/// Patches of the connection managers that Istio and Envoy Gateway make, and Istio's MeshConfig.
 fn patched(scene: &Scene<'_>, findings: &mut Findings) {
+    if matches!(scene.filter.host, Host::Istio | Host::EnvoyFilter) {
+        for root in scene.deployment.roots() {
+            root.walk(&mut |node| {
+                let setting = node.at(&["pathNormalization", "normalization"]);
+                if let Some(setting) = setting.filter(|setting| *setting.value == "NONE") {
+                    let message = "pathNormalization is NONE, so routes and the upstream may read another path than \
+                                   the rules; use BASE or more";
+                    let place = setting.place();
+                    findings.add(&ids::PATH_NOT_NORMALIZED, place, Some("MeshConfig"), message);
+                }
+            });
+        }
+    }
     for kind in ["EnvoyFilter", "EnvoyPatchPolicy"] {
         for resource in scene.deployment.resources(kind) {
             resource.walk(&mut |node| {

@@ -9,8 +9,7 @@ use serde_json::Value;
 pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
     fail_open(scene, findings);
     let plugin = &scene.filter.plugin;
-    let of_envoy = matches!(scene.filter.host, Host::Envoy | Host::EnvoyFilter);
-    if !of_envoy {
+    if !scene.filter.is_plugin_config {
         return;
     }
     let name = Some(scene.filter.name());

@@ -31,7 +31,7 @@ pub fn judge(
     findings: &mut Findings,
 ) {
     let (kind, wrong) = match trust {
-        Trust::Verified | Trust::Unseen => return,
+        Trust::Verified | Trust::Local | Trust::Unseen => return,
         Trust::Plain => (&ids::CLUSTER_WITHOUT_TLS, "has no TLS"),
         Trust::AnyCertificate => (&ids::CLUSTER_WITHOUT_CA, "accepts any certificate"),
         Trust::AnyName => (

@@ -95,7 +95,7 @@ fn gather(value: &Value, at: &str, found: &mut Vec<(String, String)>) {
 fn passed(scene: &Scene<'_>, names: &[(String, String)], findings: &mut Findings) {
     let plugin = &scene.filter.plugin;
     let (setting, known): (&str, Vec<&str>) = match scene.filter.host {
-        Host::Envoy | Host::EnvoyFilter => {
+        _ if scene.filter.is_plugin_config => {
             let given = plugin.at(&["vm_config", "environment_variables"]);
             let keys = given.iter().flat_map(|given| given.list("host_env_keys"));
             let keys = keys.filter_map(|key| key.value.as_str());
@@ -110,13 +110,13 @@ fn passed(scene: &Scene<'_>, names: &[(String, String)], findings: &mut Findings
             let known = given.filter_map(|variable| variable.text("name")).collect();
             ("vmConfig.env", known)
         }
-        Host::EnvoyGateway if plugin.get("vm_config").is_none() => {
+        Host::EnvoyGateway => {
             let given = plugin.get("env").map(|env| env.list("hostKeys"));
             let given = given.into_iter().flatten();
             let known = given.filter_map(|key| key.value.as_str()).collect();
             ("env.hostKeys", known)
         }
-        Host::EnvoyGateway | Host::Kong | Host::Unknown => return,
+        Host::Envoy | Host::EnvoyFilter | Host::Kong | Host::Unknown => return,
     };
     for (at, name) in names {
         if !known.contains(&name.as_str()) {

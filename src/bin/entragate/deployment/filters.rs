@@ -11,6 +11,8 @@ pub struct Filter<'d> {
     pub place: String,
     pub configuration: Configuration,
     pub host: Host,
+    /// Whether the plugin's settings are Envoy's `PluginConfig`, which patches contain, too.
+    pub is_plugin_config: bool,
     /// The host's own settings of the plugin; for a plugin configuration alone, that itself.
     pub plugin: Node<'d>,
     /// What leads from the document to the plugin, the document first.
@@ -139,6 +141,7 @@ fn alone(root: Node<'_>) -> Filter<'_> {
         place: String::new(),
         configuration: Configuration::Value(root.value.clone()),
         host: Host::Unknown,
+        is_plugin_config: false,
         plugin: root.clone(),
         way: Vec::new(),
         locator: Locator::Inside(root),
@@ -210,6 +213,7 @@ fn plugin<'d>(way: &[Node<'d>], node: &Node<'d>) -> Option<Plugin<'d>> {
         place: place.path,
         configuration,
         host: host(way, member),
+        is_plugin_config: member == "configuration",
         plugin: node.clone(),
         way: way.to_vec(),
         locator,

@@ -32,7 +32,7 @@ pub fn trust(service: &Node<'_>) -> Trust {
         .map(|(_, rest)| host_of(rest))
         .or_else(|| service.text("host"));
     if host.is_some_and(is_local_host) {
-        return Trust::Verified;
+        return Trust::Local;
     }
     if !matches!(protocol, "https" | "grpcs" | "tls" | "wss") {
         return Trust::Plain;
@@ -56,7 +56,7 @@ fn host_of(rest: &str) -> &str {
 /// A callout's `host:port`: the scheme of its URI decides about TLS, kong.conf about verification.
 pub fn of_authority(authority: &str) -> Known {
     let trust = if is_local_host(host_of(authority)) {
-        Trust::Verified
+        Trust::Local
     } else {
         Trust::Unseen
     };

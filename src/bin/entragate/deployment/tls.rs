@@ -6,8 +6,10 @@ use super::node::Node;
 /// What is known of the connections to a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// The peer's certificate and name are verified, or the connection does not leave the machine.
+    /// The peer's certificate and name are verified.
     Verified,
+    /// The connection does not leave the machine, or the Kubernetes cluster.
+    Local,
     /// The connection is not encrypted.
     Plain,
     /// Any certificate is accepted.
@@ -23,7 +25,7 @@ pub enum Trust {
 /// The connections to a cluster of Envoy's configuration.
 pub fn of_cluster(cluster: &Node<'_>, deployment: &Deployment) -> Trust {
     if is_local(cluster) {
-        return Trust::Verified;
+        return Trust::Local;
     }
     let auto_san = auto_san(cluster);
     let Some(socket) = cluster.get("transport_socket") else {
@@ -41,7 +43,7 @@ pub fn of_cluster(cluster: &Node<'_>, deployment: &Deployment) -> Trust {
 
 fn severity(trust: Trust) -> u8 {
     match trust {
-        Trust::Verified => 0,
+        Trust::Verified | Trust::Local => 0,
         Trust::Unseen | Trust::ByVersion(_) => 1,
         Trust::AnyName => 2,
         Trust::AnyCertificate => 3,
