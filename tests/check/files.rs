@@ -189,3 +189,26 @@ fn unusable_files_are_findings_too() {
         (2, BTreeSet::from(["file_unusable"]))
     );
 }
+
+#[test]
+fn filter_from_a_discovery_file_runs_in_the_manager_that_discovers_it() {
+    let (before, rest) = ENVOY.split_once("            typed_config:\n              \"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm").unwrap();
+    let (filter, after) = rest
+        .split_once("          - name: envoy.filters.http.router")
+        .unwrap();
+    let bootstrap = format!(
+        "{before}            config_discovery: {{config_source: {{path_config_source: {{path: ecds.yaml}}}}}}\n          - name: envoy.filters.http.router{after}"
+    );
+    let ecds = format!(
+        "resources:\n          - name: gate\n            typed_config:\n              \"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm{filter}"
+    );
+    let unsafe_path = bootstrap.replace("normalize_path: true", "normalize_path: false");
+    for (bootstrap, expected) in [
+        (&bootstrap, BTreeSet::new()),
+        (&unsafe_path, BTreeSet::from(["path_not_normalized"])),
+    ] {
+        let folder = folder(&[("envoy.yaml", bootstrap), ("ecds.yaml", &ecds)]);
+        let (_, findings) = check_paths(&[folder.path()]);
+        assert_eq!(ids(&findings), expected, "{findings:#?}");
+    }
+}

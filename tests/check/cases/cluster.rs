@@ -75,6 +75,21 @@ pub const CASES: &[Case] = &[
     },
     Case {
         id: "cluster_without_tls",
+        name: Some("outbound|443||hf.example"),
+        base: ISTIO,
+        bad: &[("  host: hf.example", "  host: other.example")],
+        // The mesh's own TLS takes care of its services.
+        good: &[
+            ("  host: hf.example", "  host: other.example"),
+            (
+                "hosts: [hf.example]",
+                "location: MESH_INTERNAL, hosts: [hf.example]",
+            ),
+        ],
+        line: "hosts: [hf.example]",
+    },
+    Case {
+        id: "cluster_without_tls",
         name: Some("hf"),
         base: GATEWAY,
         bad: &[(BACKEND_TLS, "appProtocols: []")],

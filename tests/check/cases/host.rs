@@ -192,7 +192,10 @@ pub const CASES: &[Case] = &[
         id: "records_not_visible",
         name: Some("entragate"),
         base: ENVOY,
-        bad: &[("admin:\n", with_arguments!("[-l, warning]"))],
+        bad: &[(
+            "admin:\n",
+            with_arguments!("[sh, -c, \"exec envoy -l warning\"]"),
+        )],
         good: &[(
             "admin:\n",
             with_arguments!("[\"--log-level=warning\", --component-log-level, \"wasm:info\"]"),
@@ -211,6 +214,20 @@ pub const CASES: &[Case] = &[
                 "audit: {export: {cluster: \"outbound|443||hf.example\", uri: \"https://hf.example\"}}\n    credentials:",
             ),
         ],
+        line: "pluginConfig",
+    },
+    Case {
+        id: "records_not_visible",
+        name: Some("entragate"),
+        base: ISTIO,
+        bad: &[(
+            "kind: Deployment\nmetadata: {name: ingress}\nspec: {template: {metadata: {annotations: {sidecar.istio.io/componentLogLevel: \"wasm:info\"}}}}",
+            "kind: IstioOperator\nspec: {values: {global: {proxy: {logLevel: warning}}}}",
+        )],
+        good: &[(
+            "kind: Deployment\nmetadata: {name: ingress}\nspec: {template: {metadata: {annotations: {sidecar.istio.io/componentLogLevel: \"wasm:info\"}}}}",
+            "kind: IstioOperator\nspec: {values: {global: {proxy: {logLevel: info}}}}",
+        )],
         line: "pluginConfig",
     },
     Case {

@@ -10,7 +10,7 @@ use entragate::config::ClientAddress;
 use entragate::policy::rule::Requirement;
 
 pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
-    if let Some(manager) = envoy::connection_manager(scene.filter) {
+    if let Some(manager) = envoy::connection_manager(scene.filter, scene.deployment) {
         if !manager.is_true("normalize_path") {
             path(&manager, "normalize_path is not true", findings);
         }

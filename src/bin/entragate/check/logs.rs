@@ -26,7 +26,8 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
 fn roots<'d>(scene: &Scene<'d>) -> Vec<Node<'d>> {
     match scene.filter.host {
         Host::Envoy => {
-            let manager = crate::deployment::envoy::connection_manager(scene.filter);
+            let manager =
+                crate::deployment::envoy::connection_manager(scene.filter, scene.deployment);
             let listener = scene.filter.around("filter_chains");
             let listener = listener.and_then(|listener| listener.get("access_log"));
             let tables = crate::deployment::envoy::route_tables(scene.filter, scene.deployment);

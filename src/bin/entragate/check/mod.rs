@@ -256,10 +256,5 @@ fn named_item(scene: &Scene<'_>, path: &str) -> Option<String> {
     let (index, _) = rest.split_once(']')?;
     let items = scene.items(list);
     let (_, item) = items.get(index.parse::<usize>().ok()?)?;
-    let name = scene::text(item, "name")?;
-    let plain = name
-        .bytes()
-        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    // Anything else is not a valid name, and might be a secret.
-    plain.then(|| name.to_owned())
+    scene::name(item).map(str::to_owned)
 }

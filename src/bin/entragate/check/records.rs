@@ -65,6 +65,7 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
     }
 }
 
+/// Whether an annotation of pods, or the mesh's own values, have Istio's proxies log at info.
 fn istio_logs_info(deployment: &Deployment) -> bool {
     let mut found = false;
     for root in deployment.roots() {
@@ -78,6 +79,11 @@ fn istio_logs_info(deployment: &Deployment) -> bool {
             };
             let general = value("sidecar.istio.io/logLevel");
             let component = value("sidecar.istio.io/componentLogLevel").and_then(wasm_level);
+            // Values of Istio's chart.
+            let proxy = node.get("proxy");
+            let text = |name: &str| proxy.as_ref().and_then(|proxy| proxy.text(name));
+            let component = component.or_else(|| text("componentLogLevel").and_then(wasm_level));
+            let general = general.or_else(|| text("logLevel"));
             found |= component.or(general).is_some_and(is_info);
         });
     }

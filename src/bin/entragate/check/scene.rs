@@ -70,3 +70,10 @@ fn first_rule(policy: &Policy, wanted: impl Fn(&Match) -> bool) -> Option<&str> 
 pub fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
     value.get(name).and_then(Value::as_str)
 }
+
+/// The name of a rule, a credential or an issuer. Anything that is not a valid name might be a
+/// secret, so it is not shown.
+pub fn name(value: &Value) -> Option<&str> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    text(value, "name").filter(|name| !name.is_empty() && name.bytes().all(plain))
+}

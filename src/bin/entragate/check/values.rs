@@ -3,7 +3,7 @@
 use super::finding::Findings;
 use super::ids;
 use super::samples::is_sample;
-use super::scene::{Scene, text};
+use super::scene::{Scene, name, text};
 use entragate::token::issuer::is_guid;
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ fn credentials(scene: &Scene<'_>, findings: &mut Findings) {
         if credential.get("value").is_some() {
             let message = "the secret is part of the configuration; use `env`";
             let place = scene.at(&format!("{path}.value"));
-            let name = text(credential, "name");
+            let name = name(credential);
             findings.add_inside(&ids::SECRET_IN_CONFIGURATION, place, name, message);
         }
     }
@@ -30,7 +30,7 @@ fn credentials(scene: &Scene<'_>, findings: &mut Findings) {
 
 fn issuers(scene: &Scene<'_>, findings: &mut Findings) {
     for (path, issuer) in scene.items("issuers") {
-        let name = text(issuer, "name");
+        let name = name(issuer);
         let entra = issuer.get("entra");
         let tenants = entra
             .map(|entra| texts(entra, "tenants"))
@@ -101,7 +101,7 @@ fn groups(scene: &Scene<'_>, findings: &mut Findings) {
                 let message = "is not a GUID, but Entra's tokens contain the object ids of groups; \
                                write the group's object id";
                 let place = scene.at(at);
-                findings.add_inside(&ids::GROUP_NOT_GUID, place, text(rule, "name"), message);
+                findings.add_inside(&ids::GROUP_NOT_GUID, place, name(rule), message);
             }
         });
     }

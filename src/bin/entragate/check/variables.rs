@@ -2,7 +2,7 @@
 
 use super::finding::Findings;
 use super::ids;
-use super::scene::{Scene, text};
+use super::scene::{Scene, name};
 use crate::deployment::filters::Host;
 use crate::deployment::workload;
 use crate::document::path;
@@ -11,11 +11,28 @@ use std::collections::BTreeSet;
 
 /// How secrets of Hugging Face and JSON Web Tokens begin. Variables have names in upper case.
 const SECRETS: [&str; 3] = ["hf_", "api_org_", "eyJ"];
+/// From this length on, letters and digits without a word's end are a secret rather than a name.
+const SECRET_LENGTH: usize = 20;
 
 /// Whether the name of a variable is a secret in truth. Then no message may show it.
 pub fn is_secret(name: &str) -> bool {
-    let name = name.trim().trim_start_matches("Bearer ");
-    SECRETS.iter().any(|start| name.starts_with(start))
+    let begins = |start: &&str| {
+        name.trim()
+            .trim_start_matches("Bearer ")
+            .starts_with(*start)
+    };
+    let has = |wanted: fn(&u8) -> bool| name.bytes().any(|byte| wanted(&byte));
+    let random = name.len() >= SECRET_LENGTH
+        && !name.contains('_')
+        && has(u8::is_ascii_lowercase)
+        && has(u8::is_ascii_digit);
+    SECRETS.iter().any(|start| begins(&start)) || random
+}
+
+/// Whether a text can be a variable's name. The filter refuses any other.
+fn is_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    !text.is_empty() && text.bytes().all(plain)
 }
 
 /// `missing`: the variables that the configuration reads and this machine lacks.
@@ -47,7 +64,7 @@ pub fn check(scene: &Scene<'_>, missing: &BTreeSet<String>, findings: &mut Findi
     }
     let names: Vec<(String, String)> = read
         .into_iter()
-        .filter(|(_, name)| !is_secret(name))
+        .filter(|(_, name)| is_name(name) && !is_secret(name))
         .collect();
     passed(scene, &names, findings);
     contained(scene, &names, findings);
@@ -59,7 +76,7 @@ fn subject<'s>(scene: &'s Scene<'_>, at: &str) -> Option<&'s str> {
     let list = item.split('[').next()?;
     let items = scene.items(list);
     let (_, value) = items.into_iter().find(|(path, _)| *path == item)?;
-    text(value, "name")
+    name(value)
 }
 
 /// Every `env` of the configuration, and its path.
@@ -167,5 +184,33 @@ fn contained(scene: &Scene<'_>, names: &[(String, String)], findings: &mut Findi
             let place = container.place_of("env");
             findings.add(&ids::VARIABLE_NOT_IN_CONTAINER, place, Some(named), message);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_distinguished_from_names() {
+        for secret in [
+            "hf_x",
+            "hf_abcdefghijklmnopqrstuvwxyz",
+            "api_org_abc",
+            "eyJhbGciOiJub25lIn0",
+            "Bearer hf_x",
+            "s3cretAbcdefghijklmno",
+        ] {
+            assert!(is_secret(secret), "{secret}");
+        }
+        for name in [
+            "HF_TOKEN",
+            "HF_TOKEN_READ_2",
+            "HFTOKEN",
+            "TokenForHuggingFace",
+        ] {
+            assert!(is_name(name) && !is_secret(name), "{name}");
+        }
+        assert!(!is_name("s.abcdef") && !is_name(""));
     }
 }

@@ -4,10 +4,29 @@ use super::Deployment;
 use super::filters::{Filter, Host};
 use super::node::Node;
 
-/// The connection manager that runs the filter, if it is in the same document.
-pub fn connection_manager<'d>(filter: &Filter<'d>) -> Option<Node<'d>> {
-    let manager = filter.around("http_filters");
-    manager.filter(|_| filter.host == Host::Envoy)
+/// The connection manager that runs the filter: around it, or the one that discovers it by name.
+pub fn connection_manager<'d>(filter: &Filter<'d>, deployment: &'d Deployment) -> Option<Node<'d>> {
+    if filter.host != Host::Envoy {
+        return None;
+    }
+    filter.around("http_filters").or_else(|| {
+        let entry = http_filter(filter)?;
+        let name = entry.text("name")?;
+        let mut found = None;
+        for root in deployment.roots() {
+            root.walk(&mut |node| {
+                let filters = node.list("http_filters");
+                let mut filters = filters.iter();
+                let discovers = filters.any(|entry| {
+                    entry.text("name") == Some(name) && entry.get("config_discovery").is_some()
+                });
+                if discovers {
+                    found = Some(node.clone());
+                }
+            });
+        }
+        found
+    })
 }
 
 /// The entry of `http_filters` that holds the filter.
@@ -19,17 +38,22 @@ pub fn http_filter<'d>(filter: &Filter<'d>) -> Option<Node<'d>> {
 
 /// The route tables of the filter's connection manager.
 pub fn route_tables<'d>(filter: &Filter<'d>, deployment: &'d Deployment) -> Vec<Node<'d>> {
-    let Some(manager) = connection_manager(filter) else {
+    let Some(manager) = connection_manager(filter, deployment) else {
         return Vec::new();
     };
-    let mut tables: Vec<Node<'d>> = manager.get("route_config").into_iter().collect();
-    let name = manager
-        .get("rds")
-        .and_then(|rds| rds.text("route_config_name"));
-    if let Some(name) = name {
-        let discovered = deployment.discovered("RouteConfiguration").into_iter();
-        tables.extend(discovered.filter(|table| table.text("name") == Some(name)));
-    }
+    let mut tables = Vec::new();
+    let mut names = Vec::new();
+    manager.walk(&mut |node| {
+        if node.get("virtual_hosts").is_some() {
+            tables.push(node.clone());
+        }
+        names.extend(node.text("route_config_name"));
+        names.extend(node.text("route_configuration_name"));
+    });
+    let discovered = deployment.discovered("RouteConfiguration").into_iter();
+    tables.extend(
+        discovered.filter(|table| table.text("name").is_some_and(|name| names.contains(&name))),
+    );
     tables
 }
 

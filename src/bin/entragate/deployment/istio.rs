@@ -49,6 +49,11 @@ pub fn of_service(host: &str, port: u64, deployment: &Deployment) -> Known {
             known: names.collect(),
         };
     };
+    let location = entry.and_then(|entry| entry.at(&["spec", "location"]));
+    let in_mesh = location.is_some_and(|location| *location.value == "MESH_INTERNAL");
+    if in_mesh && rule.is_none() {
+        return Known::Unseen;
+    }
     Known::Defined {
         trust: trust(rule.as_ref(), entry, port),
         place,

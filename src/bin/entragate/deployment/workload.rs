@@ -87,14 +87,13 @@ pub fn level_of_arguments(deployment: &Deployment) -> Option<(Node<'_>, LogLevel
         })
 }
 
+/// The words of a list of arguments, or of a line for a shell.
 fn words<'d>(arguments: &Node<'d>) -> Vec<&'d str> {
-    match arguments.value.as_str() {
-        Some(line) => line.split_whitespace().collect(),
-        None => {
-            let items = arguments.value.as_array().into_iter().flatten();
-            items.filter_map(|item| item.as_str()).collect()
-        }
-    }
+    let items = arguments.value.as_array().into_iter().flatten();
+    let texts = items
+        .chain([arguments.value])
+        .filter_map(|item| item.as_str());
+    texts.flat_map(str::split_whitespace).collect()
 }
 
 /// What Envoy's arguments say of the level of its wasm logger.
