@@ -316,6 +316,51 @@ pub const CASES: &[Case] = &[
         line: "outbound|443||kc.example",
     },
     Case {
+        id: "cluster_missing",
+        name: Some("hf-read"),
+        base: ENVOY,
+        bad: &[("env: HF_READ}", "env: HF_READ, clusters: [hugging-face]}")],
+        good: &[(
+            "env: HF_READ}",
+            "env: HF_READ, clusters: [huggingface, \"hf-*\"]}",
+        )],
+        line: "hugging-face",
+    },
+    Case {
+        id: "cluster_missing",
+        name: Some("vault"),
+        base: ENVOY,
+        bad: &[(
+            "match: {paths: [/info]}",
+            "match: {paths: [/info], clusters: [hugging-face]}",
+        )],
+        good: &[(
+            "match: {paths: [/info]}",
+            "match: {paths: [/info], clusters: [huggingface]}",
+        )],
+        line: "hugging-face",
+    },
+    // A credential that names its clusters is not sent to any other.
+    Case {
+        id: "cluster_without_tls",
+        name: Some("plain"),
+        base: ENVOY,
+        bad: &[
+            ("route: {cluster: huggingface}", "route: {cluster: plain}"),
+            ("  - name: vault\n", "  - name: plain\n  - name: vault\n"),
+        ],
+        good: &[
+            ("route: {cluster: huggingface}", "route: {cluster: plain}"),
+            ("  - name: vault\n", "  - name: plain\n  - name: vault\n"),
+            ("env: HF_READ}", "env: HF_READ, clusters: [\"hugging*\"]}"),
+            (
+                "- name: hf-vault\n",
+                "- name: hf-vault\n                      clusters: [huggingface]\n",
+            ),
+        ],
+        line: "- name: plain",
+    },
+    Case {
         id: "cluster_not_visible",
         name: Some("other"),
         base: GATEWAY,

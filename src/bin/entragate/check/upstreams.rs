@@ -2,7 +2,7 @@
 
 use super::finding::Findings;
 use super::ids;
-use super::scene::Scene;
+use super::scene::{Scene, name};
 use super::trust::{self, Purpose};
 use crate::deployment::clusters::{self, Known};
 use crate::deployment::filters::Host;
@@ -11,6 +11,7 @@ use crate::deployment::{envoy, gateway, istio, kong};
 use serde_json::Value;
 
 pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
+    patterns(scene, findings);
     if scene.items("credentials").is_empty() {
         return;
     }
@@ -69,6 +70,33 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
             }
         }
         Host::Unknown => {}
+    }
+}
+
+/// A name among `clusters` that no cluster has: nothing ever matches it.
+fn patterns(scene: &Scene<'_>, findings: &mut Findings) {
+    for (list, member) in [
+        ("credentials", "/clusters"),
+        ("endpoints", "/clusters"),
+        ("rules", "/match/clusters"),
+    ] {
+        for (path, item) in scene.items(list) {
+            let clusters = item.pointer(member).and_then(Value::as_array);
+            for (index, pattern) in clusters.into_iter().flatten().enumerate() {
+                let pattern = pattern.as_str().filter(|pattern| !pattern.contains('*'));
+                let Some(pattern) = pattern else { continue };
+                let known = clusters::look_up(pattern, scene.filter, scene.deployment);
+                if let Known::Missing { known } = known {
+                    let message = format!(
+                        "no cluster is named {pattern:?} in these files, so nothing matches it; name one of {}",
+                        known.join(", ")
+                    );
+                    let at = format!("{path}{}[{index}]", member.replace('/', "."));
+                    let place = scene.at(&at);
+                    findings.add_inside(&ids::CLUSTER_MISSING, place, name(item), message);
+                }
+            }
+        }
     }
 }
 
