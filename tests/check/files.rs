@@ -158,6 +158,14 @@ fn lines_of_embedded_texts_are_lines_of_the_file() {
         .unwrap()
         + 1;
     assert_eq!(findings[0]["line"], line, "{findings:#?}");
+    let secret = text
+        .replace("kind: ConfigMap", "kind: Secret")
+        .replace("\ndata:", "\nstringData:");
+    let (_, again) = check(&secret, &[]);
+    assert_eq!(
+        (&again[0]["id"], &again[0]["line"]),
+        (&findings[0]["id"], &line.into())
+    );
     let path = findings[0]["path"].as_str().unwrap();
     assert!(
         path.starts_with("data[\"envoy.yaml\"].static_resources."),

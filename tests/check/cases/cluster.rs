@@ -164,6 +164,55 @@ pub const CASES: &[Case] = &[
         good: &[],
         line: "- name: hf",
     },
+    // The authorities come from a static secret; those of another secret are not in these files.
+    Case {
+        id: "cluster_without_ca",
+        name: Some("huggingface"),
+        base: ENVOY,
+        bad: &[
+            (
+                HF_CONTEXT,
+                "validation_context_sds_secret_config: {name: authorities}",
+            ),
+            (
+                "static_resources:\n",
+                "static_resources:\n  secrets: [{name: authorities, validation_context: {trusted_ca: {filename: a.pem}, trust_chain_verification: ACCEPT_UNTRUSTED}}]\n",
+            ),
+        ],
+        good: &[(
+            HF_CONTEXT,
+            "validation_context_sds_secret_config: {name: authorities}",
+        )],
+        line: "- name: huggingface",
+    },
+    Case {
+        id: "cluster_without_tls",
+        name: Some("vault"),
+        base: ENVOY,
+        bad: &[(
+            VAULT_TLS,
+            "- name: vault\n    transport_socket: {typed_config: {\"@type\": x/envoy.v3.Tap, transport_socket: {name: raw_buffer}}}",
+        )],
+        good: &[(
+            VAULT_TLS,
+            "- name: vault\n    transport_socket: {typed_config: {\"@type\": x/envoy.v3.Tap, transport_socket: *tls}}",
+        )],
+        line: "- name: vault",
+    },
+    Case {
+        id: "cluster_without_tls",
+        name: Some("vault"),
+        base: ENVOY,
+        bad: &[(
+            VAULT_TLS,
+            "- name: vault\n    transport_socket_matches: [{name: a, transport_socket: *tls}, {name: b, transport_socket: {name: raw_buffer}}]",
+        )],
+        good: &[(
+            VAULT_TLS,
+            "- name: vault\n    transport_socket_matches: [{name: a, transport_socket: *tls}]",
+        )],
+        line: "- name: vault",
+    },
     Case {
         id: "cluster_without_san",
         name: Some("huggingface"),

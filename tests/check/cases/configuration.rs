@@ -31,6 +31,31 @@ pub const CASES: &[Case] = &[
         line: "value: x",
     },
     Case {
+        id: "secret_in_configuration",
+        name: Some("hf-read"),
+        base: ENVOY,
+        bad: &[(
+            "{host_env_keys: [HF_READ, VAULT_TOKEN]}",
+            "{host_env_keys: [VAULT_TOKEN], key_values: {HF_READ: x}}",
+        )],
+        good: &[(
+            "{host_env_keys: [HF_READ, VAULT_TOKEN]}",
+            "{host_env_keys: [HF_READ, VAULT_TOKEN], key_values: {OTHER: x}}",
+        )],
+        line: "key_values",
+    },
+    Case {
+        id: "secret_in_configuration",
+        name: Some("hf-read"),
+        base: ISTIO,
+        bad: &[(
+            "{name: HF_READ, valueFrom: HOST}",
+            "{name: HF_READ, value: x}",
+        )],
+        good: &[],
+        line: "vmConfig",
+    },
+    Case {
         id: "sample_value",
         name: Some("contoso"),
         base: ALONE,

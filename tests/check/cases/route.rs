@@ -125,6 +125,17 @@ pub const CASES: &[Case] = &[
         id: "route_matches_filter_header",
         name: Some("all"),
         base: ENVOY,
+        bad: &[(
+            PREFIX,
+            "match: {prefix: /, headers: [{name: x_api_key, present_match: true}]}",
+        )],
+        good: &[],
+        line: "x_api_key",
+    },
+    Case {
+        id: "route_matches_filter_header",
+        name: Some("all"),
+        base: ENVOY,
         bad: &[(ROUTE, "route: {cluster_header: x-hf-bill-to}")],
         good: &[(ROUTE, "route: {cluster_header: x-cluster}")],
         line: "cluster_header",

@@ -193,10 +193,14 @@ fn headers(scene: &Scene<'_>) -> BTreeSet<String> {
         .pointer("/token/headers")
         .and_then(Value::as_array);
     let token = token.into_iter().flatten();
-    names.extend(token.filter_map(|header| Some(text(header, "name")?.to_ascii_lowercase())));
+    names.extend(
+        token.filter_map(|header| {
+            Some(text(header, "name")?.to_ascii_lowercase().replace('_', "-"))
+        }),
+    );
     let identity = scene.given.pointer("/forward/identity_headers");
     let identity = identity.and_then(Value::as_object).into_iter().flatten();
-    names.extend(identity.map(|(name, _)| name.to_ascii_lowercase()));
+    names.extend(identity.map(|(name, _)| name.to_ascii_lowercase().replace('_', "-")));
     names
 }
 
@@ -208,7 +212,8 @@ fn report_header(
     findings: &mut Findings,
 ) {
     let header = header.to_ascii_lowercase();
-    if set.contains(&header) {
+    // Hosts may take an underscore for a hyphen.
+    if set.contains(&header.replace('_', "-")) {
         let message = format!(
             "the route depends on the header {header:?}, which the filter sets or removes; Envoy chooses the route \
              again after that, and the request may go to another upstream than was decided; match on something else"

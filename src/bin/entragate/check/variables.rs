@@ -67,6 +67,7 @@ pub fn check(scene: &Scene<'_>, missing: &BTreeSet<String>, findings: &mut Findi
         .filter(|(_, name)| is_name(name) && !is_secret(name))
         .collect();
     passed(scene, &names, findings);
+    inline(scene, &names, findings);
     contained(scene, &names, findings);
 }
 
@@ -144,6 +145,32 @@ fn passed(scene: &Scene<'_>, names: &[(String, String)], findings: &mut Findings
             let place = scene.at(at);
             findings.add_inside(
                 &ids::VARIABLE_NOT_PASSED,
+                place,
+                subject(scene, at),
+                message,
+            );
+        }
+    }
+}
+
+/// A value beside a variable's name is part of the host's configuration.
+fn inline(scene: &Scene<'_>, names: &[(String, String)], findings: &mut Findings) {
+    let plugin = &scene.filter.plugin;
+    let fixed = plugin.at(&["vm_config", "environment_variables", "key_values"]);
+    let fixed = fixed.iter().flat_map(|values| values.members());
+    let variables = plugin.get("vmConfig").map(|vm| vm.list("env"));
+    let variables = variables.into_iter().flatten();
+    let with_value =
+        variables.filter_map(|variable| Some((variable.text("name")?, variable.get("value")?)));
+    for (name, value) in fixed.chain(with_value) {
+        if let Some((at, _)) = names.iter().find(|(_, read)| read == name) {
+            let message = format!(
+                "the value of the environment variable {name:?} is part of the host's configuration; take it from \
+                 the proxy's own environment"
+            );
+            let place = value.place();
+            findings.add(
+                &ids::SECRET_IN_CONFIGURATION,
                 place,
                 subject(scene, at),
                 message,

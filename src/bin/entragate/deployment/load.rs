@@ -109,7 +109,7 @@ fn documents(file: &str) -> Result<Vec<Document>, Unusable> {
         .map(|located| Document::of_file(Rc::clone(&source), located));
     let mut documents = Vec::new();
     for document in own {
-        documents.extend(in_config_map(&document));
+        documents.extend(in_resource(&document));
         documents.push(document);
     }
     Ok(documents)
@@ -122,15 +122,17 @@ fn line_in(message: &str) -> Option<u64> {
     digits.parse().ok()
 }
 
-/// A ConfigMap holds files as texts; an `envoy.yaml` may be one of them. A text that is not valid
-/// YAML, or not an object, is some other file.
-fn in_config_map(document: &Document) -> Vec<Document> {
+/// A ConfigMap or a Secret holds files as texts; an `envoy.yaml` may be one of them. A text that is
+/// not valid YAML, or not an object, is some other file.
+fn in_resource(document: &Document) -> Vec<Document> {
     let root = document.root();
-    if root.text("kind") != Some("ConfigMap") {
-        return Vec::new();
-    }
+    let member = match root.text("kind") {
+        Some("ConfigMap") => "data",
+        Some("Secret") => "stringData",
+        _ => return Vec::new(),
+    };
     let named = super::name_of(&root).to_owned();
-    let files = root.get("data").map(|data| data.members());
+    let files = root.get(member).map(|data| data.members());
     let mut found = Vec::new();
     for (_, file) in files.into_iter().flatten() {
         let Some(text) = file.value.as_str() else {

@@ -25,10 +25,15 @@ fn mounts(resource: &Node<'_>, config_map: &str) -> bool {
         .at(&["spec", "template", "spec"])
         .or_else(|| resource.get("spec"));
     let volumes = pod.map(|pod| pod.list("volumes")).unwrap_or_default();
-    volumes
-        .iter()
-        .filter_map(|volume| volume.get("configMap"))
-        .any(|map| map.text("name") == Some(config_map))
+    volumes.iter().any(|volume| {
+        let map = volume.get("configMap");
+        let secret = volume.get("secret");
+        let names = [
+            map.and_then(|map| map.text("name")),
+            secret.and_then(|secret| secret.text("secretName")),
+        ];
+        names.contains(&Some(config_map))
+    })
 }
 
 /// The containers that read that ConfigMap.
