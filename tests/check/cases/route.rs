@@ -46,6 +46,28 @@ pub const CASES: &[Case] = &[
         ],
         line: "typedPerFilterConfig",
     },
+    // On a shared gateway, the routes of others may do without the filter.
+    Case {
+        id: "filter_disabled",
+        name: Some("others"),
+        base: ENVOY,
+        bad: &[(
+            "- name: all",
+            "- {name: others, match: {path: /o}, route: {cluster: feed}, typed_per_filter_config: {gate: {\"@type\": x/envoy.config.route.v3.FilterConfig, disabled: true}}}\n              - name: all",
+        )],
+        good: &[
+            (
+                "- name: all",
+                "- {name: others, match: {path: /o}, route: {cluster: feed}, typed_per_filter_config: {gate: {\"@type\": x/envoy.config.route.v3.FilterConfig, disabled: true}}}\n              - name: all",
+            ),
+            ("env: HF_READ}", "env: HF_READ, clusters: [huggingface]}"),
+            (
+                "- name: hf-vault\n",
+                "- name: hf-vault\n                      clusters: [huggingface]\n",
+            ),
+        ],
+        line: "name: others",
+    },
     Case {
         id: "filter_disabled",
         name: Some("gate"),
@@ -182,3 +204,26 @@ pub const CASES: &[Case] = &[
         line: "Authorization",
     },
 ];
+
+/// The headers that the filter never forwards, as src/forward.rs lists them.
+fn never_forwarded() -> Vec<String> {
+    let source = docs::read("src/forward.rs");
+    let (_, list) = source.split_once("const NEVER_FORWARDED").unwrap();
+    let (list, _) = list.split_once("];").unwrap();
+    let names = list.split('"').skip(1).step_by(2).map(str::to_owned);
+    names.collect()
+}
+
+#[test]
+fn every_header_that_is_never_forwarded_must_not_choose_a_route() {
+    let names = never_forwarded();
+    assert!(names.len() >= 5, "{names:?}");
+    for name in names {
+        let to = format!("match: {{prefix: /, headers: [{{name: {name}, present_match: true}}]}}");
+        let (_, findings) = check(&ENVOY.replacen(PREFIX, &to, 1), &[]);
+        assert!(
+            ids(&findings).contains("route_matches_filter_header"),
+            "{name}"
+        );
+    }
+}

@@ -6,6 +6,7 @@ mod bodies;
 mod callouts;
 mod connection;
 mod finding;
+mod headers;
 mod ids;
 mod logs;
 mod output;
@@ -232,6 +233,7 @@ fn look(
     }
     plugin::check(&scene, &mut findings);
     routes::check(&scene, &mut findings);
+    headers::check(&scene, &mut findings);
     connection::check(&scene, &mut findings);
     bodies::check(&scene, &mut findings);
     logs::check(&scene, &mut findings);

@@ -10,6 +10,13 @@ use crate::deployment::node::Node;
 use crate::deployment::{envoy, gateway, istio, kong};
 use serde_json::Value;
 
+/// Where the configuration names the clusters of requests.
+const CLUSTERS: [(&str, &str); 3] = [
+    ("credentials", "/clusters"),
+    ("endpoints", "/clusters"),
+    ("rules", "/match/clusters"),
+];
+
 pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
     patterns(scene, findings);
     if scene.items("credentials").is_empty() {
@@ -75,11 +82,7 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
 
 /// A name among `clusters` that no cluster has: nothing ever matches it.
 fn patterns(scene: &Scene<'_>, findings: &mut Findings) {
-    for (list, member) in [
-        ("credentials", "/clusters"),
-        ("endpoints", "/clusters"),
-        ("rules", "/match/clusters"),
-    ] {
+    for (list, member) in CLUSTERS {
         for (path, item) in scene.items(list) {
             let clusters = item.pointer(member).and_then(Value::as_array);
             for (index, pattern) in clusters.into_iter().flatten().enumerate() {
@@ -134,6 +137,24 @@ fn report(scene: &Scene<'_>, name: &str, named: &Node<'_>, known: &Known, findin
             );
         }
     }
+}
+
+/// Whether the configuration is about a cluster: about all of them, unless it says which.
+pub fn is_protected(scene: &Scene<'_>, cluster: &str) -> bool {
+    let mut named = false;
+    for (list, member) in CLUSTERS {
+        for (_, item) in scene.items(list) {
+            let patterns = item.pointer(member).and_then(Value::as_array);
+            named |= patterns.is_some();
+            let mut patterns = patterns.into_iter().flatten().filter_map(Value::as_str);
+            if patterns.any(|pattern| matches(pattern, cluster)) {
+                return true;
+            }
+        }
+    }
+    let credentials = scene.items("credentials");
+    let free = |(_, credential): &(String, &Value)| credential.get("clusters").is_none();
+    !named || credentials.iter().any(free)
 }
 
 /// A credential that names its clusters goes to no other.

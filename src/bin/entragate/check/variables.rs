@@ -26,7 +26,7 @@ pub fn is_secret(name: &str) -> bool {
         && !name.contains('_')
         && has(u8::is_ascii_lowercase)
         && has(u8::is_ascii_digit);
-    SECRETS.iter().any(|start| begins(&start)) || random
+    SECRETS.iter().any(begins) || random
 }
 
 /// Whether a text can be a variable's name. The filter refuses any other.
