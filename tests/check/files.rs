@@ -110,7 +110,7 @@ fn clusters_and_routes_of_discovery_files_belong_to_the_bootstrap() {
 }
 
 #[test]
-fn foreign_plugin_is_not_judged_and_our_own_are_told_apart() {
+fn foreign_plugin_is_not_judged_and_our_own_are_distinguished() {
     let foreign = "          http_filters:\n          - name: waf\n            typed_config: {config: {name: waf, fail_open: true, vm_config: {}, configuration: {rules: []}}}\n";
     let text = ENVOY.replacen("          http_filters:\n", foreign, 1);
     let (_, findings) = check(&text, &[]);

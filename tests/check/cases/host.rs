@@ -242,6 +242,17 @@ pub const CASES: &[Case] = &[
         line: "    config:",
     },
     Case {
+        id: "records_not_visible",
+        name: Some("entragate"),
+        base: ISTIO,
+        bad: &[("wasm:info", "http:info")],
+        good: &[
+            ("wasm:info", "http:info"),
+            ("credentials:", "audit: {level: warn}\n    credentials:"),
+        ],
+        line: "pluginConfig",
+    },
+    Case {
         id: "records_may_not_be_visible",
         name: Some("entragate"),
         base: KONG,

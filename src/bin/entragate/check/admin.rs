@@ -23,7 +23,7 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
             findings.add(&ids::ADMIN_SHOWS_SECRET, place, Some("admin"), message);
         } else {
             let message = format!(
-                "the admin interface listens on {host}: whoever reaches it can stop Envoy, read its configuration, \
+                "the admin interface listens on {host}: anyone who reaches it can stop Envoy, read its configuration, \
                  and have tokens logged; bind it to 127.0.0.1"
             );
             findings.add(&ids::ADMIN_EXPOSED, place, Some("admin"), message);

@@ -125,8 +125,8 @@ fn cluster(scene: &Scene<'_>, callout: &Callout<'_>, known: &Known, findings: &m
     }
 }
 
-/// A cluster may have TLS whatever the URI says, but only the URI is sure to be read by whoever
-/// changes the cluster; on Kong the URI alone decides.
+/// On Kong the URI decides about TLS, elsewhere the cluster; an http:// URI is reported on every host,
+/// since it hides that the cluster must have TLS.
 fn uris(scene: &Scene<'_>, callout: &Callout<'_>, known: &Known, findings: &mut Findings) {
     let local = matches!(
         known,

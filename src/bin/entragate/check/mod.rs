@@ -196,7 +196,7 @@ fn refuse_without_filter(arguments: &Arguments) -> ExitCode {
     ExitCode::from(UNREADABLE)
 }
 
-/// All that there is to say of one filter.
+/// Loads the configuration of one filter and gathers all findings about it.
 fn look(
     filter: &Filter<'_>,
     deployment: &Deployment,
@@ -205,7 +205,7 @@ fn look(
     let missing = RefCell::new(BTreeSet::new());
     let lookup = |name: &str| {
         let value = std::env::var(name).ok();
-        // The name of a variable that is a secret in truth must not become part of a message.
+        // The name of a variable that is actually a secret must not become part of a message.
         if value.is_none() && (!env || variables::is_secret(name)) {
             missing.borrow_mut().insert(name.to_owned());
             return Some("unset".to_owned());

@@ -14,7 +14,7 @@ const SECRETS: [&str; 3] = ["hf_", "api_org_", "eyJ"];
 /// From this length on, letters and digits without a word's end are a secret rather than a name.
 const SECRET_LENGTH: usize = 20;
 
-/// Whether the name of a variable is a secret in truth. Then no message may show it.
+/// Whether the name of a variable is actually a secret. Then no message may show it.
 pub fn is_secret(name: &str) -> bool {
     let begins = |start: &&str| {
         name.trim()

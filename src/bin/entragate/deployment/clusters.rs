@@ -1,11 +1,11 @@
-//! Clusters by name, whatever host defines them.
+//! Clusters by name, in the form of every host.
 
 use super::filters::{Filter, Host};
 use super::node::Node;
 use super::tls::{self, Trust};
 use super::{Deployment, Place, istio, kong};
 
-/// What these files tell of a cluster.
+/// What these files say about a cluster.
 #[derive(Clone, Debug)]
 pub enum Known {
     Defined {
