@@ -84,6 +84,20 @@ fn answer(settings: &Value, row: &Row<'_>) -> String {
         .to_owned()
 }
 
+/// The settings as an operator writes them: the test's tenant and client id are the sample's.
+fn with_own_values(settings: &Value) -> String {
+    settings
+        .to_string()
+        .replace(
+            testbed::persona::TENANT,
+            "11112222-bbbb-3333-cccc-4444dddd5555",
+        )
+        .replace(
+            testbed::persona::AUDIENCE,
+            "22223333-cccc-4444-dddd-5555eeee6666",
+        )
+}
+
 #[test]
 fn each_recipe_gives_what_its_table_says() {
     let text = docs::read("docs/recipes.md");
@@ -104,7 +118,7 @@ fn each_recipe_gives_what_its_table_says() {
         }]);
         settings["credentials"] =
             json!([{"name": "hf-read", "env": "A"}, {"name": "hf-batch", "env": "B"}]);
-        let outcome = cli::entragate(&["check", "--strict", "-"], &settings.to_string());
+        let outcome = cli::entragate(&["check", "--strict", "-"], &with_own_values(&settings));
         assert_eq!(outcome.status, 0, "{title}: {}", outcome.err);
         let rows = rows(recipe);
         assert!(rows.len() >= 2, "{title} shows nothing");

@@ -1,13 +1,13 @@
 //! What a command reads: the files it is given, and the configurations in them.
 
-use crate::document;
-use crate::filters::{self, Configuration, Filter};
+use crate::deployment::filters::{self, Configuration};
+use crate::deployment::load;
 use entragate::config::{self, Config, ConfigErrors};
 use std::io::Read;
 
 /// Exit status: the configuration is not valid.
 pub const INVALID: u8 = 1;
-/// Exit status: wrong use, or a file that can't be used.
+/// Exit status: wrong use, or a file that cannot be used.
 pub const UNREADABLE: u8 = 2;
 
 /// How a file is called in messages.
@@ -29,27 +29,50 @@ pub fn read(file: &str) -> std::io::Result<String> {
     }
 }
 
+/// What is reported of files without a filter.
+pub const NO_FILTER: &str = "no entragate filter is configured here; name the plugin or its root_id \"entragate\", \
+                             or give the plugin configuration alone";
+
+/// A configuration of the filter, and its path in the file.
+#[derive(Debug)]
+pub struct Found {
+    pub place: String,
+    pub configuration: Configuration,
+}
+
 /// All uses of the filter in a file, at least one.
 ///
 /// # Errors
 /// An exit status and why there are none.
-pub fn find(file: &str) -> Result<Vec<Filter>, (u8, String)> {
-    let text = read(file).map_err(|error| (UNREADABLE, error.to_string()))?;
-    let documents = document::read(&text).map_err(|error| (INVALID, error))?;
-    match filters::find(&documents) {
-        filters if filters.is_empty() => Err((
-            UNREADABLE,
-            "no entragate filter in it; name the plugin or its root_id \"entragate\", or give the \
-             plugin configuration alone"
-                .to_owned(),
-        )),
-        filters => Ok(filters),
+pub fn find(file: &str) -> Result<Vec<Found>, (u8, String)> {
+    let deployment = load::load(&[file.to_owned()]).map_err(|unusable| {
+        let first = unusable.into_iter().next();
+        first.map_or((UNREADABLE, String::new()), |file| {
+            (file.status, file.message)
+        })
+    })?;
+    let found: Vec<Found> = filters::find(&deployment)
+        .into_iter()
+        .map(|filter| Found {
+            place: filter.place,
+            configuration: filter.configuration,
+        })
+        .collect();
+    if found.is_empty() {
+        return Err((UNREADABLE, NO_FILTER.to_owned()));
     }
+    Ok(found)
 }
 
 /// Loads a configuration as the filter does.
-pub fn load(filter: &Filter, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, ConfigErrors> {
-    match &filter.configuration {
+///
+/// # Errors
+/// All errors of the configuration.
+pub fn load(
+    configuration: &Configuration,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Config, ConfigErrors> {
+    match configuration {
         Configuration::Text(text) => config::load(text.as_bytes(), env),
         Configuration::Value(value) => config::load_value(value, env),
     }

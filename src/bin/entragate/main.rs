@@ -4,14 +4,13 @@
 
 mod audit;
 mod check;
+mod deployment;
 mod document;
 mod explain;
-mod filters;
 mod input;
 mod reach;
 mod report;
 mod schema;
-mod warnings;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

@@ -1,6 +1,6 @@
 //! What the command says: results on standard output, trouble on standard error.
 
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{IsTerminal, Write, stderr};
 
 pub struct Report {
     file: String,
@@ -21,33 +21,12 @@ impl Report {
         }
     }
 
-    pub fn ok(&self, place: &str, text: &str) {
-        let mark = paint("ok", Colour::Green, stdout().is_terminal());
-        let place = if place.is_empty() {
-            String::new()
-        } else {
-            format!(" ({place})")
-        };
-        // Nobody is left to tell when the reader is gone.
-        let _ = writeln!(stdout(), "{mark}: {text}{place}");
-    }
-
-    /// More of a result.
-    pub fn line(&self, text: &str) {
-        let _ = writeln!(stdout(), "  {text}");
-    }
-
     pub fn warning(&self, place: &str, text: &str) {
         self.trouble(
             &paint("warning", Colour::Yellow, stderr().is_terminal()),
             place,
             text,
         );
-    }
-
-    pub fn note(&self, place: &str, text: &str) {
-        let mark = paint("note", Colour::Cyan, stderr().is_terminal());
-        self.trouble(&mark, place, text);
     }
 
     pub fn error(&self, place: &str, text: &str) {

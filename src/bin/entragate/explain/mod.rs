@@ -8,8 +8,7 @@ mod keys;
 mod question;
 mod text;
 
-use crate::filters::Filter;
-use crate::input::{self, INVALID, UNREADABLE};
+use crate::input::{self, Found, INVALID, UNREADABLE};
 use crate::report::Report;
 use answer::Answer;
 use clap::Args;
@@ -210,10 +209,10 @@ fn load(file: &str) -> Result<Config, Failure> {
         return Err(Failure::of(UNREADABLE, about, text));
     };
     let env = |name: &str| std::env::var(name).ok().or(Some("unset".to_owned()));
-    input::load(filter, &env).map_err(|errors| invalid(about, filter, &errors))
+    input::load(&filter.configuration, &env).map_err(|errors| invalid(about, filter, &errors))
 }
 
-fn invalid(about: &str, filter: &Filter, errors: &entragate::config::ConfigErrors) -> Failure {
+fn invalid(about: &str, filter: &Found, errors: &entragate::config::ConfigErrors) -> Failure {
     let complaint = |error: &entragate::config::ConfigError| Complaint {
         about: about.to_owned(),
         place: filter.place.clone(),

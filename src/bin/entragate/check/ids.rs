@@ -1,0 +1,114 @@
+//! All findings that `entragate check` can report. docs/check.md shows this table.
+
+use super::finding::Level::{self, Error, Note, Warning};
+
+/// A kind of finding.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// Stable: scripts may depend on it.
+    pub id: &'static str,
+    pub level: Level,
+    pub meaning: &'static str,
+    pub cure: &'static str,
+}
+
+macro_rules! kinds {
+    ($($name:ident = $level:ident, $meaning:literal, $cure:literal;)*) => {
+        $(pub static $name: Kind = Kind {
+            id: ids!($name),
+            level: $level,
+            meaning: $meaning,
+            cure: $cure,
+        };)*
+        /// Every kind, in the order of the documentation.
+        pub static ALL: &[&Kind] = &[$(&$name),*];
+    };
+}
+
+/// An identifier in lower case.
+macro_rules! ids {
+    ($name:ident) => {{
+        const UPPER: &str = stringify!($name);
+        const LOWER: [u8; UPPER.len()] = lower_case(UPPER.as_bytes());
+        match std::str::from_utf8(&LOWER) {
+            Ok(text) => text,
+            Err(_) => "",
+        }
+    }};
+}
+
+const fn lower_case<const N: usize>(upper: &[u8]) -> [u8; N] {
+    let mut lower = [0; N];
+    let mut index = 0;
+    while index < N {
+        lower[index] = upper[index].to_ascii_lowercase();
+        index += 1;
+    }
+    lower
+}
+
+kinds! {
+    FILE_UNUSABLE = Error, "A file cannot be read, or is neither JSON nor YAML.", "Correct the file.";
+    FILTER_NOT_FOUND = Error, "The files configure no entragate filter.", "Name the plugin or its `root_id` `entragate`, or check the plugin configuration alone.";
+    CONFIGURATION_INVALID = Error, "The filter does not start with this configuration.", "Correct the value at the path in the message.";
+
+    ENV_IS_SECRET = Error, "`env` holds a secret instead of the name of an environment variable.", "Revoke the secret, put its successor into an environment variable, and write the variable's name.";
+    SECRET_IN_CONFIGURATION = Warning, "A credential, or the value of a variable that the filter reads, is part of the configuration, which hosts show in dumps and interfaces.", "Use `env`, and take its value from the proxy's own environment.";
+    SAMPLE_VALUE = Warning, "A tenant or an audience is that of the sample.", "Write your own tenant and your API's client id.";
+    ANY_TENANT = Warning, "Every tenant of Entra ID is accepted.", "List the tenants, or let rules require more than a tenant can grant itself.";
+    AUDIENCE_FINAL_SLASH = Warning, "An audience has a slash at its end, which Entra's tokens do not have.", "Remove the slash.";
+    AUDIENCE_IS_SCOPE = Warning, "An audience ends in `/.default`: it is a scope, which no token has as its audience.", "Remove `/.default`.";
+    GROUP_NOT_GUID = Warning, "A rule requires a group by its name; Entra's tokens contain object ids.", "Write the group's object id, a GUID.";
+    NO_RULES = Warning, "There are no rules, so every request is denied.", "Add rules.";
+    RULE_WITHOUT_EFFECT = Warning, "A rule never decides, because another one decides before it, or because its requirement cannot be satisfied.", "Remove, narrow or reorder the rules.";
+
+    VARIABLE_MISSING_HERE = Note, "The environment of this machine does not have a variable that the configuration reads.", "Set it where the proxy runs; `--env` makes this an error.";
+    VARIABLE_NOT_PASSED = Warning, "The host does not pass a variable to the filter, which does not start without it.", "Add it to `host_env_keys` (Istio: `vmConfig.env`; Envoy Gateway: `env.hostKeys`).";
+    VARIABLE_NOT_IN_CONTAINER = Warning, "The container of the proxy does not have a variable that the filter reads.", "Add it to the container's `env`, from a Secret.";
+    FAIL_OPEN = Warning, "After a crash of the filter, requests pass without a decision.", "Set `failure_policy: FAIL_RELOAD` (Istio: `failStrategy`; Envoy Gateway: `failOpen: false`).";
+    FAILURE_POLICY_NOT_SET = Warning, "After a crash of the filter, a worker denies all requests until Envoy restarts.", "Set `failure_policy: FAIL_RELOAD` (Envoy 1.33 and later).";
+    VM_ID_EMPTY = Warning, "Without a `vm_id`, each worker fetches keys and the revocation feed separately.", "Set a `vm_id` that no other plugin has.";
+    FILTER_DISABLED = Error, "A route disables the filter: requests reach its upstream without a decision and with the caller's own token.", "Remove the override; let an `anonymous` rule permit what needs no token.";
+    FILTER_CONFIG_PER_ROUTE = Error, "A route has its own configuration of the filter, which the filter does not support.", "Remove the override; use `match` in the rules.";
+
+    CLUSTER_WITHOUT_TLS = Error, "Keys, a secret or the credential travel to a cluster without TLS.", "Add a TLS transport socket with a CA and a SAN match (Istio: a DestinationRule; Kong: `https`).";
+    CLUSTER_WITHOUT_CA = Error, "A cluster accepts any certificate, so anyone on the network can be its server.", "Add `validation_context.trusted_ca` (Kong: `tls_verify: true`).";
+    CLUSTER_WITHOUT_SAN = Error, "A cluster accepts any host's certificate that a trusted CA has issued.", "Add `match_typed_subject_alt_names`, or `auto_sni` with `auto_san_validation`.";
+    FEED_NOT_VERIFIED = Warning, "The revocation feed or the audit export uses a cluster that is not verified.", "Add a TLS transport socket with a CA and a SAN match.";
+    ISTIO_TLS_BY_VERSION = Warning, "A DestinationRule lacks `caCertificates` or `subjectAltNames`; older versions of Istio do not verify the certificate without them (`caCertificates`: before 1.21).", "Add both.";
+    URI_WITHOUT_TLS = Error, "Keys or a secret are fetched by an `http://` URI.", "Write `https://`, and give the cluster TLS.";
+    FEED_URI_WITHOUT_TLS = Warning, "The revocation feed or the audit export has an `http://` URI.", "Write `https://`, and give the cluster TLS.";
+    CLUSTER_MISSING = Warning, "No cluster has the name that the configuration gives.", "Add the cluster, or correct the name.";
+    CLUSTER_NOT_VISIBLE = Note, "The TLS settings of a cluster are not in these files.", "Check the file that has them in the same call.";
+
+    ROUTE_MATCHES_FILTER_HEADER = Error, "A route is chosen by a header that the filter sets or removes; Envoy chooses the route again after that.", "Match on something else.";
+    PATH_NOT_NORMALIZED = Warning, "Envoy does not normalize paths, so its routes and the upstream may read another path than the rules.", "Set `normalize_path: true`.";
+    HOST_NOT_NORMALIZED = Warning, "Rules or `endpoints` depend on the host, but Envoy routes by the host as the caller spells it.", "Set `strip_any_host_port: true` and `strip_trailing_host_dot: true`.";
+    WEBSOCKET_WITH_MODELS = Warning, "WebSocket upgrades are enabled beside a rule on models; the model within a WebSocket is not seen.", "Disable the upgrade on these routes.";
+    BODY_NOT_AVAILABLE = Warning, "A rule names models, but the host does not pass bodies to the filter before the decision.", "Set `allow_on_headers_stop_iteration: true`, or let `endpoints` name the model.";
+    BODY_MAY_NOT_BE_AVAILABLE = Note, "A rule names models, which needs a setting of the host.", "Set `allow_on_headers_stop_iteration: true` on Envoy.";
+    BUFFER_TOO_SMALL = Warning, "The listener's buffer limit is not above `limits.body_inspected`.", "Raise `per_connection_buffer_limit_bytes`.";
+    SOURCE_NOT_TRUSTED = Warning, "A rule requires `source`, but callers can write their own address.", "Set `use_remote_address: true`, or `client_address.trusted_hops`.";
+    PEER_NOT_VERIFIED = Warning, "A rule requires `peer`, but client certificates are not verified.", "Terminate TLS in this filter chain, with a `validation_context`.";
+
+    TOKEN_IN_LOG = Error, "An access log, a trace or a header contains the credential or a caller's token.", "Remove the reference to the header.";
+    ADMIN_EXPOSED = Warning, "The admin interface listens on an address that other machines can reach.", "Bind it to 127.0.0.1.";
+    ADMIN_SHOWS_SECRET = Error, "The admin interface listens on an address that other machines can reach, and its dumps contain a secret.", "Bind it to 127.0.0.1, and read the secret from the environment.";
+    RECORDS_NOT_VISIBLE = Warning, "Audit records are logged at info, which the proxy does not log.", "Set `audit.level: warn`, or raise the level of the wasm logger.";
+    RECORDS_MAY_NOT_BE_VISIBLE = Note, "Kong does not log audit records at its default level.", "Set `log_level = info` in kong.conf, or `audit.level: warn`.";
+    KONG_TLS_NOT_VISIBLE = Note, "Whether Kong verifies the servers that the filter calls is set in kong.conf.", "Set `nginx_wasm_tls_verify_cert`, `nginx_wasm_tls_verify_host` and `nginx_wasm_tls_trusted_certificate`.";
+}
+
+/// The table as Markdown.
+pub fn table() -> String {
+    let mut text =
+        String::from("| id | level | meaning | what to do |\n| --- | --- | --- | --- |\n");
+    for kind in ALL {
+        let Kind {
+            id, meaning, cure, ..
+        } = kind;
+        let level = kind.level.name();
+        text.push_str(&format!("| `{id}` | {level} | {meaning} | {cure} |\n"));
+    }
+    text
+}

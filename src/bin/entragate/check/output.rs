@@ -1,0 +1,69 @@
+//! How findings and results are printed.
+
+use super::finding::{Finding, Level};
+use crate::deployment::filters::Filter;
+use crate::reach;
+use crate::report::{Colour, paint};
+use entragate::config::Config;
+use serde_json::Value;
+use std::io::{IsTerminal, Write, stderr, stdout};
+
+/// Prints `FILE:LINE: level: message` on standard error.
+pub fn text(finding: &Finding) {
+    let (name, colour) = match finding.kind.level {
+        Level::Error => ("error", Colour::Red),
+        Level::Warning => ("warning", Colour::Yellow),
+        Level::Note => ("note", Colour::Cyan),
+    };
+    let level = paint(name, colour, stderr().is_terminal());
+    let file = &finding.place.file;
+    let line = finding.place.line.map(|line| format!(":{line}"));
+    let line = line.unwrap_or_default();
+    let _ = writeln!(stderr(), "{file}{line}: {level}: {finding}");
+}
+
+/// Prints all findings on standard output.
+pub fn json(findings: &[Finding]) {
+    let list: Value = findings.iter().map(Finding::json).collect();
+    let _ = writeln!(stdout(), "{list:#}");
+}
+
+pub fn print(text: &str) {
+    // The reader may be gone, which is not an error.
+    let _ = write!(stdout(), "{text}");
+}
+
+/// Prints what a configuration without errors consists of, and who can use which credential.
+pub fn ok(filter: &Filter<'_>, config: &Config, several_files: bool) {
+    let mark = paint("ok", Colour::Green, stdout().is_terminal());
+    let file = filter.document().source.name.as_str();
+    let place = match (several_files, filter.place.as_str()) {
+        (false, "") => String::new(),
+        (false, place) => format!(" ({place})"),
+        (true, "") => format!(" ({file})"),
+        (true, place) => format!(" ({file}: {place})"),
+    };
+    let _ = writeln!(stdout(), "{mark}: {}{place}", summary(config));
+    for line in reach::of(config) {
+        let _ = writeln!(stdout(), "  {line}");
+    }
+}
+
+fn summary(config: &Config) -> String {
+    let rules = config.policy.anonymous.len() + config.policy.rules.len();
+    format!(
+        "{}, {}, {}, policy {}",
+        count(config.issuers.len(), "issuer"),
+        count(rules, "rule"),
+        count(config.credentials.len(), "credential"),
+        config.digest
+    )
+}
+
+fn count(number: usize, what: &str) -> String {
+    if number == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{number} {what}s")
+    }
+}

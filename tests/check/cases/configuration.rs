@@ -1,0 +1,165 @@
+//! Findings about the plugin configuration.
+
+use super::*;
+
+const TENANT: &str = "tenants: [11112222-bbbb-3333-cccc-4444dddd5555]";
+const AUDIENCES: &str = "audiences: [\"api://models\"]";
+
+pub const CASES: &[Case] = &[
+    Case {
+        id: "configuration_invalid",
+        name: Some("team"),
+        base: ALONE,
+        bad: &[("credential: hf-read}", "credential: hf-write}")],
+        good: &[],
+        line: "name: team",
+    },
+    Case {
+        id: "env_is_secret",
+        name: Some("hf-read"),
+        base: ALONE,
+        bad: &[("env: HF_READ", "env: hf_x")],
+        good: &[("env: HF_READ", "env: HF_X")],
+        line: "env: hf_x",
+    },
+    Case {
+        id: "secret_in_configuration",
+        name: Some("hf-read"),
+        base: ALONE,
+        bad: &[("env: HF_READ", "value: x")],
+        good: &[],
+        line: "value: x",
+    },
+    Case {
+        id: "secret_in_configuration",
+        name: Some("hf-read"),
+        base: ENVOY,
+        bad: &[(
+            "{host_env_keys: [HF_READ, VAULT_TOKEN]}",
+            "{host_env_keys: [VAULT_TOKEN], key_values: {HF_READ: x}}",
+        )],
+        good: &[(
+            "{host_env_keys: [HF_READ, VAULT_TOKEN]}",
+            "{host_env_keys: [HF_READ, VAULT_TOKEN], key_values: {OTHER: x}}",
+        )],
+        line: "key_values",
+    },
+    Case {
+        id: "secret_in_configuration",
+        name: Some("hf-read"),
+        base: ISTIO,
+        bad: &[(
+            "{name: HF_READ, valueFrom: HOST}",
+            "{name: HF_READ, value: x}",
+        )],
+        good: &[],
+        line: "vmConfig",
+    },
+    Case {
+        id: "sample_value",
+        name: Some("contoso"),
+        base: ALONE,
+        bad: &[(TENANT, "tenants: [72f988bf-86f1-41af-91ab-2d7cd011db47]")],
+        good: &[],
+        line: "tenants: ",
+    },
+    Case {
+        id: "sample_value",
+        name: Some("contoso"),
+        base: ALONE,
+        bad: &[(
+            AUDIENCES,
+            "audiences: [\"api://6e74172b-be56-4843-9ff4-e66a39bb12e3\"]",
+        )],
+        good: &[(AUDIENCES, "audiences: [\"api://hf\"]")],
+        line: "6e74172b",
+    },
+    Case {
+        id: "sample_value",
+        name: Some("contoso"),
+        base: ALONE,
+        bad: &[(TENANT, "tenants: [AAAABBBB-0000-cccc-1111-dddd2222eeee]")],
+        good: &[],
+        line: "tenants: ",
+    },
+    Case {
+        id: "any_tenant",
+        name: Some("contoso"),
+        base: ALONE,
+        bad: &[(TENANT, "tenants: [\"*\"]")],
+        good: &[],
+        line: "tenants: ",
+    },
+    Case {
+        id: "audience_final_slash",
+        name: Some("contoso"),
+        base: ALONE,
+        bad: &[(AUDIENCES, "audiences: [\"api://models/\"]")],
+        // Other providers have audiences with a final slash.
+        good: &[("audiences: [models]", "audiences: [\"https://models/\"]")],
+        line: "api://models/",
+    },
+    Case {
+        id: "audience_is_scope",
+        name: Some("contoso"),
+        base: ALONE,
+        bad: &[(AUDIENCES, "audiences: [\"api://models/.default\"]")],
+        good: &[],
+        line: ".default",
+    },
+    Case {
+        id: "group_not_guid",
+        name: Some("team"),
+        base: ALONE,
+        bad: &[(
+            "{group: 22223333-cccc-4444-dddd-5555eeee6666}",
+            "{any: [{not: {group: Data Scientists}}]}",
+        )],
+        good: &[],
+        line: "name: team",
+    },
+    Case {
+        id: "no_rules",
+        name: None,
+        base: "issuers:\n- {name: a, oidc: {issuer: \"https://a\"}, audiences: [a], jwks: {cluster: a, uri: \"https://a\"}}\nrules: []\n",
+        bad: &[],
+        good: &[(
+            "rules: []",
+            "rules: [{name: a, match: {paths: [/a]}, anonymous: true}]",
+        )],
+        line: "rules: []",
+    },
+    Case {
+        id: "rule_without_effect",
+        name: Some("others"),
+        base: ALONE,
+        bad: &[(
+            "issuers: [keycloak]}, require: {group: Data Scientists}",
+            "issuers: [keycloak]}, require: {issuer: contoso}",
+        )],
+        good: &[(
+            "issuers: [keycloak]}, require: {group: Data Scientists}",
+            "issuers: [keycloak]}, require: {issuer: keycloak}",
+        )],
+        line: "name: others",
+    },
+    Case {
+        id: "variable_missing_here",
+        name: Some("hf-read"),
+        base: ALONE,
+        bad: &[("env: HF_READ", "env: HF_ELSEWHERE")],
+        good: &[],
+        line: "HF_ELSEWHERE",
+    },
+    Case {
+        id: "body_may_not_be_available",
+        name: Some("team"),
+        base: ALONE,
+        bad: &[(
+            "match: {issuers: [contoso]}",
+            "match: {issuers: [contoso], models: [\"org/*\"]}",
+        )],
+        good: &[],
+        line: "name: team",
+    },
+];

@@ -1,0 +1,141 @@
+//! One configuration with each finding, and a twin without it.
+
+mod cluster;
+mod configuration;
+mod connection;
+mod host;
+mod route;
+
+use super::*;
+
+/// A finding, and what causes it.
+pub struct Case {
+    id: &'static str,
+    /// The rule, cluster, route or plugin that the finding names.
+    name: Option<&'static str>,
+    base: &'static str,
+    bad: Changes,
+    /// What differs from `bad` in the cause alone.
+    good: Changes,
+    /// A text on the line that the finding names.
+    line: &'static str,
+}
+
+fn all() -> Vec<&'static Case> {
+    let groups = [
+        configuration::CASES,
+        host::CASES,
+        cluster::CASES,
+        route::CASES,
+        connection::CASES,
+    ];
+    groups.into_iter().flatten().collect()
+}
+
+/// What is wrong with the finding that a case should have.
+fn fault(case: &Case) -> Option<String> {
+    let text = changed(case.base, case.bad);
+    let (_, findings) = check(&text, &[]);
+    let mut ours = findings.iter().filter(|finding| finding["id"] == case.id);
+    let (Some(finding), None) = (ours.next(), ours.next()) else {
+        return Some(format!("not exactly one: {findings:#?}"));
+    };
+    let line = text.lines().position(|line| line.contains(case.line));
+    let line = line.map(|line| line as u64 + 1);
+    let message = finding["message"].as_str().unwrap();
+    let found = (
+        finding["name"].as_str(),
+        finding["line"].as_u64(),
+        message.contains("; "),
+    );
+    let expected = (case.name, line, true);
+    (line.is_none() || found != expected)
+        .then(|| format!("found {found:?}, expected {expected:?}: {finding:#}"))
+}
+
+#[test]
+fn each_finding_is_reported_where_its_cause_is() {
+    let faults = all().into_iter().filter_map(|case| {
+        let fault = fault(case)?;
+        Some(format!("{} {:?}: {fault}", case.id, case.bad))
+    });
+    let faults: Vec<String> = faults.collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n\n"));
+}
+
+#[test]
+fn twin_without_the_cause_has_no_such_finding() {
+    for case in all() {
+        let text = changed(case.base, case.good);
+        let (_, findings) = check(&text, &[]);
+        assert!(
+            !ids(&findings).contains(case.id),
+            "{} {:?}: {findings:#?}",
+            case.id,
+            case.good
+        );
+    }
+}
+
+#[test]
+fn levels_decide_the_exit_status() {
+    let levels: std::collections::BTreeMap<String, String> = listed().into_iter().collect();
+    for case in all() {
+        let text = changed(case.base, case.bad);
+        let (status, findings) = check(&text, &[]);
+        let (strict, _) = check(&text, &["--strict"]);
+        let has = |level: &str| findings.iter().any(|finding| finding["level"] == level);
+        assert_eq!(
+            status,
+            i32::from(has("error")),
+            "{}: {findings:#?}",
+            case.id
+        );
+        assert_eq!(
+            strict,
+            i32::from(has("error") || has("warning")),
+            "{}",
+            case.id
+        );
+        let own = findings
+            .iter()
+            .find(|finding| finding["id"] == case.id)
+            .unwrap();
+        assert_eq!(own["level"], levels[case.id].as_str(), "{}", case.id);
+    }
+}
+
+#[test]
+fn every_finding_has_a_case() {
+    let tested: BTreeSet<&str> = all().iter().map(|case| case.id).collect();
+    // Those without a plugin configuration have tests in files.rs, as has the container's environment.
+    let elsewhere = [
+        "file_unusable",
+        "filter_not_found",
+        "variable_not_in_container",
+    ];
+    let tested: BTreeSet<&str> = tested.into_iter().chain(elsewhere).collect();
+    let listed = listed();
+    let listed: BTreeSet<&str> = listed.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(tested, listed);
+}
+
+#[test]
+fn container_without_the_variable_is_reported() {
+    let base = kubernetes();
+    let bad = base.replacen("{name: HF_READ, value: x}, ", "", 1);
+    let (status, findings) = check(&bad, &[]);
+    let [finding] = &findings[..] else {
+        panic!("{findings:#?}")
+    };
+    assert_eq!(
+        (status, &finding["id"]),
+        (0, &"variable_not_in_container".into())
+    );
+    assert_eq!(
+        (&finding["name"], &finding["line"]),
+        (&"envoy".into(), &11.into())
+    );
+    let unknown = bad.replacen("env: [", "envFrom: []\n        env: [", 1);
+    assert_eq!(check(&unknown, &[]).1, Vec::<Value>::new());
+}
