@@ -40,7 +40,8 @@ test: build hooks envoy clients registry ## run every test: native, and end to e
 	@cargo test --workspace --locked
 
 # BENCH_ROUNDS=3 for a quick look; BENCH_ONLY=memory for memory alone, BENCH_ONLY='ours, warm;native, warm' for the CPU of these
-# rows, with nothing written; BENCH_LOG=FILE keeps Envoy's log, audit lines included.
+# rows, with nothing written; BENCH_BASELINE=FILE compares the portable signature with that of an earlier build; BENCH_LOG=FILE keeps
+# Envoy's log, audit lines included.
 bench: build envoy ## compare with Envoy's native filters, into bench/RESULTS.md (a quiet machine, ten minutes)
 	@echo "==> bench: an empty filter, and the comparison"
 	@cargo build --release --locked -p empty-filter --target $(TARGET)

@@ -2,10 +2,14 @@
 //! nothing that ships has: `make hooks` builds a filter of its own for the tests.
 
 use super::abi;
+use crate::json;
+use crate::keys::jwk::{Key, Material};
 use crate::request::Headers;
-use crate::token::foreign;
+use crate::token::algorithm::Algorithm;
+use crate::token::{foreign, rsa};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use proxy_wasm::types::Action;
+use serde_json::Value;
 
 /// Ends this worker's VM, as a panic would.
 const TRAP: &str = "x-entragate-test-trap";
@@ -13,6 +17,10 @@ const TRAP: &str = "x-entragate-test-trap";
 const MEMORY: &str = "x-entragate-test-memory";
 /// A question of [`foreign::ask`] in base64url, put to the host as it is.
 const ASK: &str = "x-entragate-test-ask";
+
+/// An RSA signature for the filter itself: algorithm, JWK, text and signature, each in base64url,
+/// separated by dots.
+const VERIFY: &str = "x-entragate-test-verify";
 
 /// Meets a request that is for the tests; `None` for all others.
 pub fn meet(headers: &Headers) -> Option<Action> {
@@ -24,6 +32,13 @@ pub fn meet(headers: &Headers) -> Option<Action> {
         let bytes = core::arch::wasm32::memory_size(0) * PAGE;
         return answer(&bytes.to_string());
     }
+    if let Some(question) = headers.text(VERIFY) {
+        return answer(match verify(question) {
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => "refused",
+        });
+    }
     let question = URL_SAFE_NO_PAD.decode(headers.text(ASK)?).ok()?;
     let told = abi::call_foreign(foreign::FUNCTION, &question);
     answer(match told.as_deref().map(foreign::is_yes) {
@@ -31,6 +46,23 @@ pub fn meet(headers: &Headers) -> Option<Action> {
         Some(false) => "no",
         None => "refused",
     })
+}
+
+/// What the filter says of a vector; `None` if the vector cannot be read.
+fn verify(question: &str) -> Option<bool> {
+    let mut parts = question.split('.').map(|part| URL_SAFE_NO_PAD.decode(part));
+    let mut next = || parts.next()?.ok();
+    let (name, jwk, text, signature) = (next()?, next()?, next()?, next()?);
+    let algorithm = Algorithm::from_name(str::from_utf8(&name).ok()?)?;
+    let jwk = json::parse_object(&jwk).ok()?;
+    match Key::from_jwk(&Value::Object(jwk)) {
+        Ok(Key {
+            material: Material::Rsa(key),
+            ..
+        }) => Some(rsa::verify(algorithm, &key, &text, &signature)),
+        Ok(_) => None,
+        Err(_) => Some(false),
+    }
 }
 
 fn answer(text: &str) -> Option<Action> {
