@@ -40,7 +40,7 @@ impl Denial {
                 400,
                 "request_ambiguous",
                 None,
-                format!("The request is refused because {reason}; send a plain path"),
+                format!("The request is refused because {reason}; send it in one plain form"),
             ),
             Self::ModelMissing => facts(
                 400,
@@ -258,6 +258,14 @@ impl Denial {
                 None,
                 "The issuer's keys can't be had right now, so no token can be verified; your token \
                  may be fine: try again shortly",
+            ),
+            Self::UpstreamNotAllowed { .. } => facts(
+                403,
+                "upstream_not_allowed",
+                None,
+                "You are permitted, but this address leads to a service that the gateway's credential \
+                 is not meant for; check the host and path, or report the request id to the gateway's \
+                 operator",
             ),
             Self::NotAMember { reason, .. } => facts(
                 403,

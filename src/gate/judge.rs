@@ -6,6 +6,7 @@ use super::waiting::Awaited;
 use super::{Call, Notice};
 use crate::audit::{Caller, Record};
 use crate::cache::TokenCache;
+use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::credential::wallet::{Held, Opened, Wallet};
 use crate::decision::{CredentialLack, Denial};
@@ -13,7 +14,7 @@ use crate::groups::Lookups;
 use crate::keys::ring::KeyRing;
 use crate::metrics;
 use crate::model::Model;
-use crate::model::body::Body;
+use crate::model::body::{Body, may_name_model};
 use crate::model::catalog::Listing;
 use crate::policy::decide::Permit;
 use crate::policy::surroundings::Surroundings;
@@ -36,7 +37,7 @@ pub enum Judgement {
     Permit {
         permit: Permit,
         caller: Option<Verified<Claims>>,
-        /// What the permit opened; absent where an anonymous rule names none.
+        /// What the permit opened; absent where the rule sends none.
         credential: Option<Held>,
     },
     Deny(Denial),
@@ -87,6 +88,8 @@ pub struct Judge<'g> {
     pub record: &'g mut Record,
     pub notices: &'g mut Vec<Notice>,
     pub body: &'g mut Body,
+    /// The cluster that the host has chosen for the request.
+    pub cluster: &'g Cluster,
     /// A permitted request whose body still comes, for shadow rules that name models.
     pub observed: &'g mut Option<Box<Signed>>,
     /// Of a permitted request for a list of models, what its caller may see.
@@ -128,7 +131,7 @@ impl Judge<'_> {
         }
         if let Some(permit) = self.config.policy.permit_anonymous(&request) {
             self.limit_view(&request, None)?;
-            return match self.open(&permit, None)? {
+            return match self.open(&permit, &request.cluster, None)? {
                 Door::Open(credential) => Ok(Judgement::Permit {
                     permit,
                     caller: None,
@@ -207,7 +210,7 @@ impl Judge<'_> {
         self.record.note_shadow(&decision.shadow);
         let permit = decision.outcome?;
         self.limit_view(request, Some(&caller))?;
-        let credential = match self.open(&permit, Some(&caller))? {
+        let credential = match self.open(&permit, &request.cluster, Some(&caller))? {
             Door::Open(credential) => credential,
             Door::Wait(awaited) => {
                 let signed = Some(Box::new(signed));
@@ -226,7 +229,12 @@ impl Judge<'_> {
 
     /// Has the wallet opened by a permit. Where the credential is on its way the request waits, and
     /// is judged anew, in full, when it has come.
-    fn open(&mut self, permit: &Permit, caller: Option<&Verified<Claims>>) -> Result<Door, Denial> {
+    fn open(
+        &mut self,
+        permit: &Permit,
+        to: &Cluster,
+        caller: Option<&Verified<Claims>>,
+    ) -> Result<Door, Denial> {
         let now = self.surroundings.now;
         let by = match self.patience {
             Patience::Until(deadline) => deadline,
@@ -237,7 +245,10 @@ impl Judge<'_> {
             let rule = permit.rule().clone();
             Err(Denial::CredentialUnavailable { rule, reason })
         };
-        match (self.wallet.open(permit, caller, by, now)?, self.patience) {
+        match (
+            self.wallet.open(permit, to, caller, by, now)?,
+            self.patience,
+        ) {
             (None, _) => Ok(Door::Open(None)),
             (Some(Opened::Ready(held)), _) => Ok(Door::Open(Some(held))),
             (Some(Opened::Lacking { lack, coming }), patience) => match (coming, patience) {
@@ -312,7 +323,7 @@ impl Judge<'_> {
     }
 
     fn read_request(&mut self, headers: &Headers) -> Result<Request, Denial> {
-        let mut request = match Request::read(headers, &self.config.endpoints) {
+        let mut request = match Request::read(headers, self.cluster, &self.config.endpoints) {
             Ok(request) => request,
             Err(denial) => {
                 let text = |name| headers.text(name).unwrap_or_default();
@@ -325,13 +336,25 @@ impl Judge<'_> {
         self.record
             .describe_request(&request.method, &request.host, &request.path);
         if request.model == Model::Unread {
-            let asked = self.config.policy.may_ask_for_model(&request);
-            if asked && matches!(self.body, Body::Unasked) {
-                *self.body = Body::expect(headers, self.config.limits.body_inspected);
-            }
-            request.model = self.body.model();
+            request.model = self.read_model(&request, headers);
         }
         self.record.note_model(&request.model);
         Ok(request)
+    }
+
+    /// The model of a request whose body may name it: what is known of the body by now, if a rule asks
+    /// for the model.
+    fn read_model(&mut self, request: &Request, headers: &Headers) -> Model {
+        let in_path = self.config.endpoints.in_path(request.target());
+        if !self.config.policy.may_ask_for_model(request) {
+            return in_path.without_body().unwrap_or_else(|| self.body.model());
+        }
+        if in_path.stands_alone() && !may_name_model(headers) {
+            return in_path.with_body(Model::None);
+        }
+        if matches!(self.body, Body::Unasked) {
+            *self.body = Body::expect(headers, self.config.limits.body_inspected, in_path);
+        }
+        self.body.model()
     }
 }

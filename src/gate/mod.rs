@@ -20,11 +20,13 @@ mod shared;
 mod streams;
 mod tokens;
 mod trace;
+mod upstream;
 mod waiting;
 
 use crate::audit::{self, Record};
 use crate::cache::TokenCache;
 use crate::callout::Callout;
+use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::credential::auth::Leases;
 use crate::credential::wallet::{Carried, Wallet};
@@ -147,10 +149,14 @@ struct Exchange {
     permitted: bool,
     /// What of our own it was sent with.
     carried: Option<Carried>,
+    /// The cluster that the host had chosen when the request came.
+    cluster: Cluster,
     body: Body,
     received: Option<Received>,
     /// Permitted, while the rest of its body is read for shadow rules.
     observed: Option<Box<Signed>>,
+    /// Which cluster it went to has been recorded.
+    upstream_noted: bool,
     response: Response,
 }
 
@@ -210,6 +216,8 @@ impl Gate {
         let mut record = audit::open(now, &self.config.digest);
         record.request_id = request_id(&headers, id, now).into();
         record.trace_id = forward::continued_trace(&headers);
+        let cluster = connection.cluster();
+        record.note_cluster(&cluster);
         let asker = Asker {
             request_id: record.request_id.clone(),
             dialect: Dialect::of(&headers),
@@ -221,9 +229,11 @@ impl Gate {
             started: now,
             permitted: false,
             carried: None,
+            cluster,
             body: self.inspections.expected_body(),
             received: None,
             observed: None,
+            upstream_noted: false,
             response: Response::default(),
         };
         self.exchanges.insert(id, exchange);

@@ -11,10 +11,11 @@ use crate::request::Request;
 use crate::token::claims::Claims;
 use crate::token::verify::Verified;
 
-/// What one caller may use on one host.
+/// What one caller may use on one host and cluster.
 #[derive(Clone, Debug)]
 pub struct View {
-    /// Where the host decides the model, that one, whatever its list calls it.
+    /// Where the host or the cluster decides the model, that one, whatever its list calls it; and
+    /// where it is unknown.
     fixed: Option<Model>,
     uses: Vec<Use>,
 }
@@ -54,7 +55,10 @@ impl Policy {
         });
         let named = caller.map(|(caller, surroundings)| self.uses(request, caller, surroundings));
         View {
-            fixed: request.model.name().map(|_| request.model.clone()),
+            fixed: match &request.model {
+                model @ (Model::Named(_) | Model::Unknown) => Some(model.clone()),
+                Model::None | Model::Unread | Model::Lacking(_) => None,
+            },
             uses: anonymous.chain(named.unwrap_or_default()).collect(),
         }
     }
@@ -94,6 +98,7 @@ impl Policy {
 fn may_be_use(matches: &Match, request: &Request, issuer: Option<&str>) -> bool {
     any_or_empty(&matches.methods, |method| method == "POST")
         && any_or_empty(&matches.hosts, |host| host.matches(&request.host))
+        && matches.clusters.cover(&request.cluster)
         && matches.allows_issuer(issuer)
 }
 

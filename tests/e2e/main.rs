@@ -25,8 +25,14 @@ mod memory;
 mod metrics;
 mod models;
 mod oci;
+#[path = "../support/random.rs"]
+mod random;
 mod records;
 mod revocation;
+mod routes;
+mod routing;
+#[path = "../support/routing.rs"]
+mod routing_model;
 mod sharing;
 mod signatures;
 mod smuggling;

@@ -34,7 +34,9 @@ fn ways(config: &Config, credential: usize) -> Vec<String> {
         .filter(|rule| rule.credential == Some(credential))
         .map(|rule| format!("  rule {}: anyone, without a token", rule.name));
     let opens = |rule: &&Rule| {
-        let effect = Effect::Allow { credential };
+        let effect = Effect::Allow {
+            credential: Some(credential),
+        };
         rule.mode == Mode::Enforce && rule.effect == effect
     };
     let rules = policy.rules.iter().filter(opens).map(|rule| {

@@ -57,6 +57,10 @@ pub struct Arguments {
     #[arg(long, default_value = "localhost")]
     host: String,
 
+    /// The Envoy cluster that the request goes to; without, the host reports none
+    #[arg(long, value_name = "NAME")]
+    cluster: Option<String>,
+
     /// The body, as JSON unless a content-type is given
     #[arg(long)]
     body: Option<String>,
