@@ -39,6 +39,12 @@ enum Life {
     Exchanged(Box<Exchanged>),
 }
 
+impl Slot {
+    fn is_meant_for(&self, cluster: &Cluster) -> bool {
+        self.clusters.is_empty() || cluster.is_among(&self.clusters)
+    }
+}
+
 /// What a permit has opened.
 #[derive(Clone, Debug)]
 pub struct Held {
@@ -162,6 +168,16 @@ impl Wallet {
         Some(&slot.name)
     }
 
+    /// Whether a request to that cluster can be sent with that credential; without any, it can.
+    pub fn may_send(&self, credential: Option<usize>, to: &Cluster) -> bool {
+        let is_meant = |index: usize| {
+            self.slots
+                .get(index)
+                .is_some_and(|slot| slot.is_meant_for(to))
+        };
+        credential.is_none_or(is_meant)
+    }
+
     /// Those that a secret store keeps, by name.
     pub fn polled(&self) -> impl Iterator<Item = (&str, &Polled)> {
         self.slots.iter().filter_map(|slot| match &slot.life {
@@ -194,7 +210,7 @@ impl Wallet {
             .get_mut(index)
             .ok_or(Denial::Internal("a permit without credential"))?;
         let name = &slot.name;
-        if !slot.clusters.is_empty() && !to.is_among(&slot.clusters) {
+        if !slot.is_meant_for(to) {
             return Err(Denial::UpstreamNotAllowed {
                 rule: permit.rule().clone(),
                 credential: name.clone(),

@@ -274,7 +274,9 @@ impl Judge<'_> {
             return Ok(());
         };
         let caller = caller.map(|caller| (caller, &self.surroundings));
-        let view = self.config.policy.view(request, caller);
+        let wallet = &*self.wallet;
+        let is_sent = |credential| wallet.may_send(credential, &request.cluster);
+        let view = self.config.policy.view(request, caller, &is_sent);
         match listing {
             Listing::All if self.lists_withheld => {
                 let reason = "the host does not hand it out";
