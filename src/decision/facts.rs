@@ -262,7 +262,7 @@ impl Denial {
             Self::UpstreamNotAllowed { .. } => facts(
                 403,
                 "upstream_not_allowed",
-                None,
+                InsufficientScope,
                 "You are permitted, but this address leads to a service that the gateway's credential \
                  is not meant for; check the host and path, or report the request id to the gateway's \
                  operator",
