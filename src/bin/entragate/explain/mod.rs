@@ -16,6 +16,7 @@ use clap::Args;
 use entragate::config::{AuditLog, Config};
 use entragate::credential::Source;
 use entragate::credential::auth::Auth;
+use entragate::gate::Wanted;
 use entragate::secret::Secret;
 use std::io::Write;
 use std::process::ExitCode;
@@ -167,6 +168,11 @@ fn explain(arguments: &Arguments) -> Result<Answer, Failure> {
         }
     }
     stand_in_for_graph(arguments, &mut config);
+    if arguments.cluster.is_none() && Wanted::by(&config).cluster() {
+        let text = "the configuration refers to clusters, and no cluster is known here; say with \
+                    --cluster which one Envoy chooses for the request";
+        Report::new(input::name_of(&arguments.file)).warning("clusters", text);
+    }
     let question = question::ask(arguments, &config)?;
     keys::provide(arguments, &question, &mut config)?;
     answer::of(config, question, arguments.unverified).ok_or_else(|| {
