@@ -35,7 +35,7 @@ Exit status:
   2  wrong use, an unreadable file, or keys that nobody gave
 
 Examples:
-  entragate explain envoy.yaml --unverified --token-file token --request 'POST /v1/chat/completions'
+  entragate explain envoy.yaml --unverified --token-file token --cluster huggingface --request 'POST /v1/chat/completions'
   entragate explain envoy.yaml --unverified --token-file - --request 'POST /v1/chat/completions' \\
     --body '{\"model\":\"meta-llama/Llama-3.1-8B-Instruct\"}' --source 10.1.2.3 --time 2026-11-23T07:30:00Z")]
 pub struct Arguments {
