@@ -5,6 +5,7 @@
 mod line;
 mod shorten;
 
+use crate::cluster::Cluster;
 use crate::decision::{Denial, Grant};
 use crate::model::Model;
 use crate::policy::decide::{Shadow, Would};
@@ -57,6 +58,9 @@ pub struct Record {
     pub host: String,
     /// Without query.
     pub path: String,
+    /// The upstream cluster that the decision was made for; only where the configuration refers to
+    /// clusters.
+    pub cluster: Option<Arc<str>>,
     /// The credential's name.
     pub credential: Option<Arc<str>>,
     /// The key that signed the token.
@@ -67,6 +71,8 @@ pub struct Record {
     pub policy: Arc<str>,
     /// The upstream's own, whatever the caller was answered; absent where it did not answer.
     pub upstream_status: Option<u16>,
+    /// The cluster that served the request; only where the configuration refers to clusters.
+    pub upstream_cluster: Option<Arc<str>>,
     /// From the request's headers to the end of its response.
     pub duration_ms: Option<u64>,
     /// What the model's response took; absent where nothing was asked of a model, or in vain.
@@ -131,6 +137,14 @@ impl Record {
         self.describe_request(text(":method"), host, path);
     }
 
+    pub fn note_cluster(&mut self, cluster: &Cluster) {
+        self.cluster = cluster.name().map(clip_shared);
+    }
+
+    pub fn note_upstream_cluster(&mut self, cluster: &Cluster) {
+        self.upstream_cluster = cluster.name().map(clip_shared);
+    }
+
     pub fn note_model(&mut self, model: &Model) {
         self.model = model.name().map(clip);
     }
@@ -146,6 +160,7 @@ impl Record {
             | Denial::DeniedByRule { rule }
             | Denial::GroupsOverage { rule, .. }
             | Denial::CredentialUnavailable { rule, .. }
+            | Denial::UpstreamNotAllowed { rule, .. }
             | Denial::NotAMember { rule, .. }
             | Denial::StepUpRequired { rule, .. } => Some(rule.clone()),
             _ => None,

@@ -124,6 +124,13 @@ pub enum Denial {
         issuer: Arc<str>,
         reason: KeysLack,
     },
+    /// The rule permits, but its credential is not meant for the cluster that the request goes to.
+    UpstreamNotAllowed {
+        rule: Arc<str>,
+        credential: Arc<str>,
+        /// `None`: the host does not report it.
+        cluster: Option<Arc<str>>,
+    },
     /// The rule permits, but its credential is for people that Hugging Face knows.
     NotAMember {
         rule: Arc<str>,

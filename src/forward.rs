@@ -95,37 +95,54 @@ pub struct Onward {
     pub traceparent: Option<String>,
 }
 
-/// The names of the caller's headers that must come off before anything else happens.
-pub fn disarm<'c>(
-    headers: &Headers,
-    carriers: &'c [Carrier],
-    forwarding: &'c Forwarding,
-) -> Vec<&'c str> {
+/// The names of the caller's headers that must come off before anything else happens, as the caller
+/// has spelled them: servers that pass headers as variables (CGI, WSGI) read `x_api_key` as `x-api-key`.
+pub fn disarm<'h>(
+    headers: &'h Headers,
+    carriers: &[Carrier],
+    forwarding: &Forwarding,
+) -> Vec<&'h str> {
     let carriers = carriers.iter().map(|carrier| carrier.header.as_str());
     let identity = forwarding
         .identity_headers
         .iter()
         .map(|(name, _)| name.as_str());
-    let mut present: Vec<&str> = NEVER_FORWARDED
+    let never: Vec<&str> = NEVER_FORWARDED
         .into_iter()
         .chain(carriers)
         .chain(identity)
-        .filter(|name| headers.has(name))
         .collect();
-    let mut partial = NEVER_WITH_LISTS
-        .into_iter()
-        .filter(|name| headers.has(name))
-        .peekable();
-    if forwarding.filter_models && partial.peek().is_some() && catalog::may_be_listing(headers) {
-        present.extend(partial);
+    let listed = |names: &[&str], own: &[u8]| names.iter().any(|name| is_same(own, name));
+    let breaks_trace = headers.has(TRACESTATE) && continued_trace(headers).is_none();
+    let mut present = Vec::new();
+    let mut partial = Vec::new();
+    for (own, _) in headers.iter() {
+        let list = if listed(&never, own) || (breaks_trace && is_same(own, TRACESTATE)) {
+            &mut present
+        } else if listed(&NEVER_WITH_LISTS, own) {
+            &mut partial
+        } else {
+            continue;
+        };
+        // A name that matches one of ours is ASCII.
+        list.extend(std::str::from_utf8(own));
     }
-    if headers.has(TRACESTATE) && continued_trace(headers).is_none() {
-        // It belongs to a trace that does not go on.
-        present.push(TRACESTATE);
+    if forwarding.filter_models && !partial.is_empty() && catalog::may_be_listing(headers) {
+        present.append(&mut partial);
     }
     present.sort_unstable();
     present.dedup();
     present
+}
+
+/// Whether two names of headers are the same to a server that does not tell `_` from `-`.
+fn is_same(own: &[u8], name: &str) -> bool {
+    let fold = |byte: u8| if byte == b'_' { b'-' } else { byte };
+    own.len() == name.len()
+        && own
+            .iter()
+            .zip(name.bytes())
+            .all(|(own, name)| fold(*own) == fold(name))
 }
 
 /// The id of the trace that a request belongs to.

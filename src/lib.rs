@@ -22,6 +22,7 @@
 pub mod audit;
 pub mod cache;
 pub mod callout;
+pub mod cluster;
 pub mod config;
 pub mod credential;
 pub mod decision;

@@ -31,6 +31,9 @@ pub fn upstream(code: &str, credential: Option<&str>) -> String {
     }
 }
 
+/// Counts requests that went to another upstream cluster than the one they were permitted for.
+pub const CLUSTER_CHANGED: &str = "entragate.cluster_changed";
+
 /// Counts requests whose client hung up before there was a decision.
 pub const ABANDONED: &str = "entragate.abandoned";
 

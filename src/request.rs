@@ -1,8 +1,11 @@
 //! A request as the core sees it: its header fields, and the few facts that rules ask about.
 
+mod authority;
+
+use crate::cluster::Cluster;
 use crate::decision::Denial;
 use crate::model::Model;
-use crate::model::endpoint::Endpoints;
+use crate::model::endpoint::{Endpoints, Target};
 use std::ops::Range;
 
 /// Where name and value of a field are in a buffer.
@@ -113,11 +116,14 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Headers {
 /// What rules match on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
+    /// Upper case.
     pub method: String,
     /// Lower case, without port.
     pub host: String,
     /// Without query, percent-decoded once, unambiguous.
     pub path: String,
+    /// The upstream cluster that the host has chosen.
+    pub cluster: Cluster,
     pub model: Model,
 }
 
@@ -127,30 +133,52 @@ impl Request {
     ///
     /// # Errors
     /// [`Denial::RequestAmbiguous`] when two servers could read the request differently.
-    pub fn read(headers: &Headers, endpoints: &Endpoints) -> Result<Self, Denial> {
-        let method = headers.text(":method").unwrap_or_default().to_owned();
-        let authority = headers.text(":authority").or_else(|| headers.text("host"));
+    pub fn read(
+        headers: &Headers,
+        cluster: &Cluster,
+        endpoints: &Endpoints,
+    ) -> Result<Self, Denial> {
+        let method = method(headers).map_err(Denial::RequestAmbiguous)?;
+        let host = authority::host(headers).map_err(Denial::RequestAmbiguous)?;
         let target = headers
             .text(":path")
             .ok_or(Denial::RequestAmbiguous("no readable path"))?;
-        let host = host(authority.unwrap_or_default());
         let path = normalize(target).map_err(Denial::RequestAmbiguous)?;
-        Ok(Self {
-            model: endpoints.model(&host, &path, !headers.is_all),
+        let mut request = Self {
+            model: Model::None,
             method,
             host,
             path,
-        })
+            cluster: cluster.clone(),
+        };
+        request.model = endpoints.model(request.target(), !headers.is_all);
+        Ok(request)
+    }
+
+    /// Where it goes.
+    pub fn target(&self) -> Target<'_> {
+        Target {
+            host: &self.host,
+            cluster: &self.cluster,
+            path: &self.path,
+        }
     }
 }
 
-/// The host of an authority: without port, without the root dot, lower case.
-fn host(authority: &str) -> String {
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
-    };
-    host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
+/// The method, if every server reads the same in it: methods are compared by case, but some servers
+/// fold them, and TRACE and TRACK echo the request with the credential in it.
+fn method(headers: &Headers) -> Result<String, &'static str> {
+    let method = headers.text(":method").ok_or("it has no readable method")?;
+    if !is_read(method) {
+        return Err("its method is not in upper case, or asks the server to echo the request");
+    }
+    Ok(method.to_owned())
+}
+
+/// Whether requests with that method are judged at all.
+pub fn is_read(method: &str) -> bool {
+    let is_upper = |byte: u8| byte.is_ascii_uppercase() || matches!(byte, b'-' | b'_');
+    !method.is_empty() && method.bytes().all(is_upper) && !matches!(method, "TRACE" | "TRACK")
 }
 
 /// The path of a request target as rules match it: without query and fragment, percent-decoded once.
@@ -268,33 +296,46 @@ mod tests {
         }
     }
 
-    #[test]
-    fn hosts_lose_port_case_and_root_dot() {
-        for (authority, expected) in [
-            ("Llama.Contoso.com:443", "llama.contoso.com"),
-            ("a.b.", "a.b"),
-            ("[::1]:80", "[::1]"),
-            ("[::1]", "[::1]"),
-            ("", ""),
-        ] {
-            assert_eq!(host(authority), expected);
-        }
+    fn read(fields: &[(&str, &str)]) -> Result<Request, Denial> {
+        let headers = Headers::from_iter(fields.iter().copied());
+        Request::read(&headers, &Cluster::default(), &Endpoints::default())
     }
 
     #[test]
     fn reads_a_request() {
-        let headers = Headers::from_iter([
+        let request = [
             (":method", "POST"),
             (":path", "/v1/x?y"),
             (":authority", "H:1"),
-        ]);
-        let request = Request::read(&headers, &Endpoints::default()).unwrap();
+        ];
+        let request = read(&request).unwrap();
         assert_eq!(
             (request.method.as_str(), request.path.as_str()),
             ("POST", "/v1/x")
         );
         assert_eq!(request.host, "h");
-        assert!(Request::read(&Headers::default(), &Endpoints::default()).is_err());
+        assert!(read(&[]).is_err());
+    }
+
+    #[test]
+    fn methods_in_upper_case_are_read_and_echoing_ones_are_refused() {
+        for (method, is_read) in [
+            ("GET", true),
+            ("POST", true),
+            ("M-SEARCH", true),
+            ("get", false),
+            ("Post", false),
+            ("TRACE", false),
+            ("TRACK", false),
+            ("trace", false),
+            ("", false),
+            ("GET ", false),
+            ("G\u{212a}T", false),
+        ] {
+            let fields = [(":method", method), (":path", "/"), (":authority", "h")];
+            assert_eq!(read(&fields).is_ok(), is_read, "{method:?}");
+        }
+        assert!(read(&[(":path", "/"), (":authority", "h")]).is_err());
     }
 
     #[test]

@@ -79,6 +79,7 @@ mod tests {
             method: method.into(),
             host: "x".into(),
             path: path.into(),
+            cluster: crate::cluster::Cluster::default(),
             model: crate::model::Model::Unread,
         }
     }

@@ -25,6 +25,11 @@ fn alike() -> Vec<Vec<(Denial, &'static [&'static str])>> {
         rule: "r".into(),
         lack: Some(lack),
     };
+    let upstream = |cluster: Option<&str>| Denial::UpstreamNotAllowed {
+        rule: "r".into(),
+        credential: "hf-read".into(),
+        cluster: cluster.map(Into::into),
+    };
     let revoked = |ground| Denial::TokenRevoked { ground };
     let feed = |reason| Denial::RevocationUnavailable { reason };
     let rejected = |credential: &str, status| Denial::CredentialRejected {
@@ -48,6 +53,10 @@ fn alike() -> Vec<Vec<(Denial, &'static [&'static str])>> {
                 credential(CredentialLack::TooManyWaiting),
                 &["wait.requests"],
             ),
+        ],
+        vec![
+            (upstream(Some("team-b")), &["hf-read", "team-b"]),
+            (upstream(None), &["hf-read", "does not report"]),
         ],
         vec![
             (groups(GroupsLack::TooSlow), &["wait.timeout"]),

@@ -5,6 +5,7 @@ mod support;
 use entragate::gate::{HostLimits, Return, Ruling, Step, StreamId};
 use entragate::request::Headers;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use support::{Bench, ada, code_of, with_rules};
 use testbed::mint::Token;
 use testbed::persona::Persona;
@@ -19,7 +20,17 @@ fn shown(rules: Value, token: Option<&Token>) -> Vec<String> {
 }
 
 fn shown_by(settings: &Value, token: Option<&Token>) -> Vec<String> {
+    shown_where(settings, token, BTreeMap::new())
+}
+
+/// `properties`: what the host says of the request.
+fn shown_where(
+    settings: &Value,
+    token: Option<&Token>,
+    properties: BTreeMap<String, Vec<u8>>,
+) -> Vec<String> {
     let mut bench = Bench::warm(settings);
+    bench.properties = properties;
     let (id, ruling) = get(&mut bench, "/v1/models", token);
     assert!(
         matches!(ruling.step, Step::Forward(_)),
@@ -280,4 +291,48 @@ fn a_host_that_hands_out_no_bodies_shows_no_list() {
     assert_eq!(asked("/v1/models"), "models_unreadable");
     assert_eq!(asked("/v1/models/meta-llama/one"), "permitted");
     assert_eq!(asked("/v1/other"), "permitted");
+}
+
+#[test]
+fn list_follows_the_cluster_and_an_unknown_model_shows_nothing() {
+    let base = || {
+        let rules = json!([
+            {"name": "here", "match": {"models": ["meta-llama/*"], "clusters": ["hf"]}, "require": {"role": "Model.Query"}},
+            {"name": "other", "match": {"models": ["other/*"]}, "require": {"role": "Model.Query"}, "credential": "team"},
+            {"name": "may-list", "match": {"methods": ["GET"]}, "require": {"issuer": "contoso"}, "credential": "none"},
+        ]);
+        let mut settings = with_rules(rules);
+        let credentials = settings["credentials"].as_array_mut().unwrap();
+        credentials.push(json!({"name": "team", "value": "hf_team", "clusters": ["team"]}));
+        settings
+    };
+    for (endpoints, cluster, expected) in [
+        (json!([]), "hf", vec![IDS[0]]),
+        (json!([]), "team", vec![IDS[2]]),
+        (json!([]), "elsewhere", vec![]),
+        // The cluster decides the model, whatever its list calls it.
+        (
+            json!([{"clusters": ["hf"], "model": "meta-llama/one"}]),
+            "hf",
+            IDS.to_vec(),
+        ),
+        (json!([{"clusters": ["hf"], "model": "x/y"}]), "hf", vec![]),
+        // No entry says which model answers there.
+        (
+            json!([{"clusters": ["router"], "model_from": "body"}]),
+            "hf",
+            vec![],
+        ),
+        (
+            json!([{"clusters": ["hf"], "model_from": "body"}]),
+            "hf",
+            vec![IDS[0]],
+        ),
+    ] {
+        let mut settings = base();
+        settings["endpoints"] = endpoints.clone();
+        let properties = [("xds.cluster_name".to_owned(), cluster.as_bytes().to_vec())];
+        let shown = shown_where(&settings, Some(&ada()), properties.into());
+        assert_eq!(shown, expected, "{endpoints} {cluster}");
+    }
 }

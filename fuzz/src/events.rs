@@ -5,7 +5,7 @@ use super::{TENANT, jwk, load};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use entragate::callout::{Answer, CalloutError};
 use entragate::config::Config;
-use entragate::gate::{Call, Gate, Ruling, Step, StreamId};
+use entragate::gate::{Call, Connection, Gate, Ruling, Step, StreamId};
 use entragate::keys::jwk::Key;
 use entragate::request::Headers;
 use entragate::time::Timestamp;
@@ -32,10 +32,10 @@ static SETTINGS: LazyLock<Config> = LazyLock::new(|| {
         }],
         "cache": {"entries": 2, "ttl": "30s"},
         "wait": {"requests": 3, "timeout": "2s"},
-        "credentials": [{"name": "c", "value": CREDENTIAL}],
+        "credentials": [{"name": "c", "value": CREDENTIAL, "clusters": ["hf"]}],
         "rules": [
             {"name": "health", "match": {"paths": ["/health"]}, "anonymous": true},
-            {"name": "chat", "match": {"paths": ["/chat"], "models": ["good/*"]}, "require": {"role": "R"}, "credential": "c"},
+            {"name": "chat", "match": {"paths": ["/v1/chat"], "models": ["good/*"]}, "require": {"role": "R"}, "credential": "c"},
             {"name": "plain", "match": {"paths": ["/plain"]}, "require": {"role": "R"}, "credential": "c"},
         ],
     }))
@@ -67,6 +67,8 @@ impl SignatureCheck for OnlyGenuine {
 struct Sent {
     genuine: bool,
     path: &'static str,
+    /// The cluster that the host has chosen.
+    cluster: &'static str,
     body: &'static [u8],
     /// How much of the body has come.
     came: usize,
@@ -137,7 +139,7 @@ impl World {
     fn begin(&mut self, how: u8) {
         self.last_id += 1;
         let id = self.last_id;
-        let path = ["/plain", "/chat", "/health", "/other"][usize::from(how >> 6)];
+        let path = ["/plain", "/v1/chat", "/health", "/other"][usize::from(how >> 6)];
         let bearer = match how & 7 {
             0..=2 => GENUINE.clone(),
             3 => token("unknown", "R", EXPIRES),
@@ -156,11 +158,13 @@ impl World {
         ]);
         headers.is_all = how & 8 != 0;
         let body = if how & 16 != 0 { GOOD_BODY } else { BAD_BODY };
+        let cluster = if how & 34 == 32 { "other" } else { "hf" };
         self.streams.insert(
             id,
             Sent {
                 genuine,
                 path,
+                cluster,
                 body,
                 came: 0,
             },
@@ -170,10 +174,18 @@ impl World {
                 .disarm(&headers)
                 .contains(&"authorization".to_owned())
         );
+        let connection = self.connection(cluster);
         let ruling = self
             .gate
-            .begin(id, headers, Default::default(), self.now, &OnlyGenuine);
+            .begin(id, headers, connection, self.now, &OnlyGenuine);
         self.check(id, &ruling);
+    }
+
+    fn connection(&self, cluster: &str) -> Connection {
+        let is_cluster = |path: &[&str]| path == ["xds", "cluster_name"];
+        self.gate
+            .wanted()
+            .read(&|path| is_cluster(path).then(|| cluster.as_bytes().to_vec()))
     }
 
     fn answer(&mut self, how: u8) {
@@ -264,6 +276,7 @@ impl World {
         }
         assert!(sent.genuine, "forwarded without the genuine token");
         assert_ne!(sent.path, "/other", "no rule allows it");
+        assert_eq!(sent.cluster, "hf", "the credential is meant for no other");
         assert!(
             self.now < Timestamp::from_secs(EXPIRES).plus(SKEW),
             "forwarded after it expired"
@@ -273,7 +286,7 @@ impl World {
                 .is_some_and(|then| self.now.since(then) <= MAX_STALE),
             "keys of long ago"
         );
-        if sent.path == "/chat" {
+        if sent.path == "/v1/chat" {
             assert!(
                 sent.body == GOOD_BODY && sent.came == sent.body.len(),
                 "the model decides"
@@ -298,9 +311,8 @@ impl World {
         ]);
         headers.is_all = true;
         let (id, now) = (self.last_id, self.now);
-        let ruling = self
-            .gate
-            .begin(id, headers, Default::default(), now, &OnlyGenuine);
+        let connection = self.connection("hf");
+        let ruling = self.gate.begin(id, headers, connection, now, &OnlyGenuine);
         assert!(
             matches!(ruling.step, Step::Forward(_)),
             "forwarded on a key that is gone"

@@ -10,8 +10,8 @@ use entragate::gate::Gate;
 use entragate::json::raw::Raw;
 use entragate::keys::jwk::Key;
 use entragate::keys::keyset::{Candidates, KeySet, Lookup, MAX_KEYS};
-use entragate::model::Model;
 use entragate::model::body::Body;
+use entragate::model::{InPath, Model};
 use entragate::request::Headers;
 use entragate::time::Timestamp;
 use entragate::token::algorithm::Algorithm;
@@ -192,7 +192,7 @@ pub fn body(data: &[u8]) {
 
 fn scan(pieces: &mut dyn Iterator<Item = &[u8]>, length: usize) -> Model {
     let headers = Headers::from_iter([("content-type", "application/json")]);
-    let mut body = Body::expect(&headers, 1 << 16);
+    let mut body = Body::expect(&headers, 1 << 16, InPath::Nothing);
     let mut fed = 0;
     for piece in pieces {
         fed += piece.len();

@@ -25,11 +25,13 @@ impl Record {
         line.text("method", &self.method);
         line.text("host", &self.host);
         line.text("path", &self.path);
+        line.text_or_null("cluster", self.cluster.as_deref());
         line.text_or_null("credential", self.credential.as_deref());
         line.text_or_null("kid", self.kid.as_deref());
         line.text_or_null("verified_by", self.verified_by);
         line.text("policy", &self.policy);
         line.number_or_null("upstream_status", self.upstream_status.map(u64::from));
+        line.text_or_null("upstream_cluster", self.upstream_cluster.as_deref());
         line.number_or_null("duration_ms", self.duration_ms);
         match &self.usage {
             Some(usage) => line.nested("usage", |line| usage.write(line)),
@@ -142,6 +144,8 @@ mod tests {
                 2
             ],
             model: Some("model".into()),
+            cluster: text(),
+            upstream_cluster: text(),
             credential: text(),
             kid: text(),
             verified_by: Some("host"),
@@ -177,8 +181,8 @@ mod tests {
     fn every_contracted_key_is_there_in_order() {
         let line = Record::default().line();
         let keys = "time request_id trace_id code decision issuer tid oid sub client kind uti sid \
-                    rule shadow model method host path credential kid verified_by policy \
-                    upstream_status duration_ms usage";
+                    rule shadow model method host path cluster credential kid verified_by policy \
+                    upstream_status upstream_cluster duration_ms usage";
         let mut from = 0;
         for key in keys.split_whitespace() {
             let quoted = format!("\"{key}\":");

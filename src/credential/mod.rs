@@ -12,6 +12,7 @@ pub mod subject;
 pub mod value;
 pub mod wallet;
 
+use crate::policy::pattern::Pattern;
 use crate::secret::Secret;
 use std::sync::Arc;
 
@@ -20,6 +21,8 @@ use std::sync::Arc;
 pub struct Credential {
     /// Stands in rules, audit and metrics; the value never does.
     pub name: Arc<str>,
+    /// Patterns of the clusters that it may be sent to; empty: to any.
+    pub clusters: Vec<Pattern>,
     pub source: Source,
 }
 

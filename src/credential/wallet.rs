@@ -8,9 +8,11 @@ use super::subject::Outsider;
 use super::value::ValueError;
 use super::{Credential, Source};
 use crate::callout::{Answer, Callout};
+use crate::cluster::Cluster;
 use crate::decision::{CredentialLack, Denial};
 use crate::keys::refresh::Attempt;
 use crate::policy::decide::Permit;
+use crate::policy::pattern::Pattern;
 use crate::secret::Secret;
 use crate::time::Timestamp;
 use crate::token::claims::Claims;
@@ -26,6 +28,7 @@ pub struct Wallet {
 #[derive(Debug)]
 struct Slot {
     name: Arc<str>,
+    clusters: Vec<Pattern>,
     life: Life,
 }
 
@@ -34,6 +37,12 @@ enum Life {
     Fixed(Secret),
     Polled(Box<Polled>),
     Exchanged(Box<Exchanged>),
+}
+
+impl Slot {
+    fn is_meant_for(&self, cluster: &Cluster) -> bool {
+        self.clusters.is_empty() || cluster.is_among(&self.clusters)
+    }
 }
 
 /// What a permit has opened.
@@ -136,6 +145,7 @@ impl Wallet {
     pub fn new(credentials: &[Credential], now: Timestamp) -> Self {
         let slot = |credential: &Credential| Slot {
             name: credential.name.clone(),
+            clusters: credential.clusters.clone(),
             life: match &credential.source {
                 Source::Fixed(value) => Life::Fixed(value.clone()),
                 Source::Polled(store) => {
@@ -152,10 +162,20 @@ impl Wallet {
         }
     }
 
-    /// The name of the permit's credential; `None` for an anonymous rule that names none.
+    /// The name of the permit's credential; `None` where its rule sends none.
     pub fn name(&self, permit: &Permit) -> Option<&Arc<str>> {
         let slot = self.slots.get(permit.credential()?)?;
         Some(&slot.name)
+    }
+
+    /// Whether a request to that cluster can be sent with that credential; without any, it can.
+    pub fn may_send(&self, credential: Option<usize>, to: &Cluster) -> bool {
+        let is_meant = |index: usize| {
+            self.slots
+                .get(index)
+                .is_some_and(|slot| slot.is_meant_for(to))
+        };
+        credential.is_none_or(is_meant)
     }
 
     /// Those that a secret store keeps, by name.
@@ -166,16 +186,18 @@ impl Wallet {
         })
     }
 
-    /// The permit's credential; `None` for an anonymous rule that names none. `caller`: whom the
-    /// permit is for; `by`: until when the request may wait.
+    /// The permit's credential; `None` where its rule sends none. `to`: the cluster that the request
+    /// goes to; `caller`: whom the permit is for; `by`: until when the request may wait.
     ///
     /// # Errors
+    /// [`Denial::UpstreamNotAllowed`] where the credential is not meant for that cluster.
     /// [`Denial::NotAMember`] where the credential is for people, and this caller is none that
     /// Hugging Face knows. [`Denial::Internal`] if the permit points outside the configuration it was
     /// made from.
     pub fn open(
         &mut self,
         permit: &Permit,
+        to: &Cluster,
         caller: Option<&Verified<Claims>>,
         by: Timestamp,
         now: Timestamp,
@@ -188,6 +210,13 @@ impl Wallet {
             .get_mut(index)
             .ok_or(Denial::Internal("a permit without credential"))?;
         let name = &slot.name;
+        if !slot.is_meant_for(to) {
+            return Err(Denial::UpstreamNotAllowed {
+                rule: permit.rule().clone(),
+                credential: name.clone(),
+                cluster: to.name().cloned(),
+            });
+        }
         let ready = |value: &Secret, generation, subject| {
             Opened::Ready(Held {
                 name: name.clone(),

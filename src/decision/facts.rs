@@ -284,6 +284,14 @@ impl Denial {
                 "The issuer's keys can't be had right now, so no token can be verified; your token \
                  may be fine: try again shortly",
             ),
+            Self::UpstreamNotAllowed { .. } => facts(
+                403,
+                "upstream_not_allowed",
+                InsufficientScope,
+                "You are permitted, but this address leads to a service that the gateway's credential \
+                 is not meant for; check the host and path, or report the request id to the gateway's \
+                 operator",
+            ),
             Self::NotAMember { reason, .. } => facts(
                 403,
                 "not_a_member",

@@ -3,6 +3,7 @@
 use super::{CredentialLack, Denial, HeldLimit, KeysLack};
 use crate::policy::membership::GroupsLack;
 use crate::revocation::FeedLack;
+use crate::text::excerpt;
 
 impl Denial {
     /// What only the operator may know, for the audit record, where the public text is silent.
@@ -17,6 +18,21 @@ impl Denial {
                 Some(format!("issuer {issuer}: {reason}"))
             }
             Self::InspectionUnavailable(limit) => Some(limit.text().to_owned()),
+            Self::UpstreamNotAllowed {
+                credential,
+                cluster,
+                ..
+            } => Some(match cluster {
+                Some(cluster) => format!(
+                    "credential {credential} is not meant for cluster {}; name the cluster in its \
+                     `clusters` if it is",
+                    excerpt(cluster)
+                ),
+                None => format!(
+                    "credential {credential} is limited to clusters, and the host does not report the \
+                     cluster of this request"
+                ),
+            }),
             Self::CredentialUnavailable { reason, .. } => Some(reason.text().to_owned()),
             Self::GroupsOverage { lack, .. } => {
                 let reason = match (*lack)? {

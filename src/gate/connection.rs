@@ -1,6 +1,9 @@
-//! What the host knows of a request's connection: read where some rule asks for it, and only then.
+//! What the host knows of a request's connection and of its route: read where the configuration refers
+//! to it, and only then.
 
+use crate::cluster::Cluster;
 use crate::config::{ClientAddress, Config};
+use crate::credential::Credential;
 use crate::policy::membership::Directory;
 use crate::policy::rule::Requirement;
 use crate::policy::surroundings::{Peer, Surroundings};
@@ -10,6 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 
 const SOURCE_ADDRESS: [&str; 2] = ["source", "address"];
 const PEER_URI: [&str; 2] = ["connection", "uri_san_peer_certificate"];
+const CLUSTER: [&str; 2] = ["xds", "cluster_name"];
 
 /// Reads one of the host's properties by its path.
 pub type Property<'a> = &'a dyn Fn(&[&str]) -> Option<Vec<u8>>;
@@ -19,6 +23,7 @@ pub type Property<'a> = &'a dyn Fn(&[&str]) -> Option<Vec<u8>>;
 pub struct Wanted {
     source: Option<ClientAddress>,
     peer: bool,
+    cluster: bool,
 }
 
 /// What the host has said of one request's connection.
@@ -26,6 +31,14 @@ pub struct Wanted {
 pub struct Connection {
     source_address: Option<Vec<u8>>,
     peer_uri: Option<Vec<u8>>,
+    cluster: Option<Vec<u8>>,
+}
+
+impl Connection {
+    /// The cluster that the host has chosen.
+    pub fn cluster(&self) -> Cluster {
+        Cluster::reported(self.cluster.as_deref())
+    }
 }
 
 impl Wanted {
@@ -35,7 +48,18 @@ impl Wanted {
         Self {
             source: source.then_some(config.client_address),
             peer: policy.asks_for(|part| matches!(part, Requirement::Peer(_))),
+            cluster: names_clusters(config),
         }
+    }
+
+    /// Whether the configuration refers to clusters.
+    pub fn cluster(self) -> bool {
+        self.cluster
+    }
+
+    /// The cluster of a request at this moment, if the configuration refers to clusters.
+    pub fn read_cluster(self, property: Property<'_>) -> Option<Vec<u8>> {
+        self.cluster.then(|| property(&CLUSTER)).flatten()
     }
 
     pub fn read(self, property: Property<'_>) -> Connection {
@@ -44,6 +68,7 @@ impl Wanted {
         Connection {
             source_address: asked(from_host, &SOURCE_ADDRESS),
             peer_uri: asked(self.peer, &PEER_URI),
+            cluster: self.read_cluster(property),
         }
     }
 
@@ -76,6 +101,13 @@ impl Wanted {
             directory: Directory::NotAsked,
         }
     }
+}
+
+fn names_clusters(config: &Config) -> bool {
+    let limited = |credential: &Credential| !credential.clusters.is_empty();
+    config.credentials.iter().any(limited)
+        || config.endpoints.name_clusters()
+        || config.policy.names_clusters()
 }
 
 /// The entry of `x-forwarded-for` at that place from the right. What stands further left anyone
@@ -157,11 +189,13 @@ mod tests {
         let nothing = Wanted {
             source: None,
             peer: false,
+            cluster: false,
         };
         nothing.read(&|path| panic!("{path:?}"));
         let forwarded = Wanted {
             source: Some(ClientAddress::Forwarded(1)),
             peer: false,
+            cluster: false,
         };
         forwarded.read(&|path| panic!("{path:?}"));
         let now = Timestamp::from_secs(0);

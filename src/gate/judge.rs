@@ -6,6 +6,7 @@ use super::waiting::Awaited;
 use super::{Call, Notice};
 use crate::audit::{Caller, Record};
 use crate::cache::TokenCache;
+use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::credential::wallet::{Held, Opened, Wallet};
 use crate::decision::{CredentialLack, Denial};
@@ -14,7 +15,7 @@ use crate::groups::Lookups;
 use crate::keys::ring::KeyRing;
 use crate::metrics;
 use crate::model::Model;
-use crate::model::body::Body;
+use crate::model::body::{Body, may_name_model};
 use crate::model::catalog::Listing;
 use crate::policy::decide::Permit;
 use crate::policy::surroundings::Surroundings;
@@ -39,7 +40,7 @@ pub enum Judgement {
     Permit {
         permit: Permit,
         caller: Option<Verified<Claims>>,
-        /// What the permit opened; absent where an anonymous rule names none.
+        /// What the permit opened; absent where the rule sends none.
         credential: Option<Held>,
     },
     Deny(Denial),
@@ -90,6 +91,8 @@ pub struct Judge<'g> {
     pub record: &'g mut Record,
     pub notices: &'g mut Vec<Notice>,
     pub body: &'g mut Body,
+    /// The cluster that the host has chosen for the request.
+    pub cluster: &'g Cluster,
     /// A permitted request whose body still comes, for shadow rules that name models.
     pub observed: &'g mut Option<Box<Signed>>,
     /// Of a permitted request for a list of models, what its caller may see.
@@ -136,7 +139,7 @@ impl Judge<'_> {
         }
         if let Some(permit) = self.config.policy.permit_anonymous(&request) {
             self.limit_view(&request, None)?;
-            return match self.open(&permit, None)? {
+            return match self.open(&permit, &request.cluster, None)? {
                 Door::Open(credential) => Ok(Judgement::Permit {
                     permit,
                     caller: None,
@@ -215,7 +218,7 @@ impl Judge<'_> {
         self.record.note_shadow(&decision.shadow);
         let permit = decision.outcome?;
         self.limit_view(request, Some(&caller))?;
-        let credential = match self.open(&permit, Some(&caller))? {
+        let credential = match self.open(&permit, &request.cluster, Some(&caller))? {
             Door::Open(credential) => credential,
             Door::Wait(awaited) => {
                 let signed = Some(Box::new(signed));
@@ -234,7 +237,12 @@ impl Judge<'_> {
 
     /// Has the wallet opened by a permit. Where the credential is on its way the request waits, and
     /// is judged anew, in full, when it has come.
-    fn open(&mut self, permit: &Permit, caller: Option<&Verified<Claims>>) -> Result<Door, Denial> {
+    fn open(
+        &mut self,
+        permit: &Permit,
+        to: &Cluster,
+        caller: Option<&Verified<Claims>>,
+    ) -> Result<Door, Denial> {
         let now = self.surroundings.now;
         let by = match self.patience {
             Patience::Until(deadline) => deadline,
@@ -245,7 +253,10 @@ impl Judge<'_> {
             let rule = permit.rule().clone();
             Err(Denial::CredentialUnavailable { rule, reason })
         };
-        match (self.wallet.open(permit, caller, by, now)?, self.patience) {
+        match (
+            self.wallet.open(permit, to, caller, by, now)?,
+            self.patience,
+        ) {
             (None, _) => Ok(Door::Open(None)),
             (Some(Opened::Ready(held)), _) => Ok(Door::Open(Some(held))),
             (Some(Opened::Lacking { lack, coming }), patience) => match (coming, patience) {
@@ -271,7 +282,9 @@ impl Judge<'_> {
             return Ok(());
         };
         let caller = caller.map(|caller| (caller, &self.surroundings));
-        let view = self.config.policy.view(request, caller);
+        let wallet = &*self.wallet;
+        let is_sent = |credential| wallet.may_send(credential, &request.cluster);
+        let view = self.config.policy.view(request, caller, &is_sent);
         match listing {
             Listing::All if self.lists_withheld => {
                 let reason = "the host does not hand it out";
@@ -334,7 +347,7 @@ impl Judge<'_> {
     }
 
     fn read_request(&mut self, headers: &Headers) -> Result<Request, Denial> {
-        let mut request = match Request::read(headers, &self.config.endpoints) {
+        let mut request = match Request::read(headers, self.cluster, &self.config.endpoints) {
             Ok(request) => request,
             Err(denial) => {
                 self.record.describe_unread(headers);
@@ -344,13 +357,25 @@ impl Judge<'_> {
         self.record
             .describe_request(&request.method, &request.host, &request.path);
         if request.model == Model::Unread {
-            let asked = self.config.policy.may_ask_for_model(&request);
-            if asked && matches!(self.body, Body::Unasked) {
-                *self.body = Body::expect(headers, self.config.limits.body_inspected);
-            }
-            request.model = self.body.model();
+            request.model = self.read_model(&request, headers);
         }
         self.record.note_model(&request.model);
         Ok(request)
+    }
+
+    /// The model of a request whose body may name it: what is known of the body by now, if a rule asks
+    /// for the model.
+    fn read_model(&mut self, request: &Request, headers: &Headers) -> Model {
+        let in_path = self.config.endpoints.in_path(request.target());
+        if !self.config.policy.may_ask_for_model(request) {
+            return in_path.without_body().unwrap_or_else(|| self.body.model());
+        }
+        if in_path.stands_alone() && !may_name_model(headers) {
+            return in_path.with_body(Model::None);
+        }
+        if matches!(self.body, Body::Unasked) {
+            *self.body = Body::expect(headers, self.config.limits.body_inspected, in_path);
+        }
+        self.body.model()
     }
 }

@@ -105,6 +105,7 @@ impl Gate {
             record: &mut exchange.record,
             notices: &mut self.notices,
             body: &mut exchange.body,
+            cluster: &exchange.cluster,
             observed: &mut exchange.observed,
             view: &mut exchange.response.view,
             lists_withheld: self.inspections.withholds_responses(),

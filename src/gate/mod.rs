@@ -22,11 +22,13 @@ mod shared;
 mod streams;
 mod tokens;
 mod trace;
+mod upstream;
 mod waiting;
 
 use crate::audit::{self, Record};
 use crate::cache::TokenCache;
 use crate::callout::Callout;
+use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::credential::auth::Leases;
 use crate::credential::wallet::{Carried, Wallet};
@@ -154,10 +156,14 @@ struct Exchange {
     permitted: bool,
     /// What of our own it was sent with.
     carried: Option<Carried>,
+    /// The cluster that the host had chosen when the request came.
+    cluster: Cluster,
     body: Body,
     received: Option<Received>,
     /// Permitted, while the rest of its body is read for shadow rules.
     observed: Option<Box<Signed>>,
+    /// Which cluster it went to has been recorded.
+    upstream_noted: bool,
     response: Response,
 }
 
@@ -220,6 +226,8 @@ impl Gate {
     ) -> Ruling {
         let mut exchange = self.exchange(id, &headers, now);
         exchange.surroundings = self.wanted.surroundings(now, &headers, &connection);
+        exchange.cluster = connection.cluster();
+        exchange.record.note_cluster(&exchange.cluster);
         self.exchanges.insert(id, exchange);
         let judgement = self.look(id, Asked::Anyone(headers), now, signatures);
         self.rule(id, judgement)
@@ -240,9 +248,11 @@ impl Gate {
             started: now,
             permitted: false,
             carried: None,
+            cluster: Cluster::default(),
             body: self.inspections.expected_body(),
             received: None,
             observed: None,
+            upstream_noted: false,
             response: Response::default(),
         }
     }

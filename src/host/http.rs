@@ -6,7 +6,7 @@ use super::crypto::Signatures;
 use super::effects::{self, Taken};
 use super::kind::{Kind, kind};
 use super::request::Unread;
-use super::response::Response;
+use super::response::{self, Response};
 use super::{Shared, meters, request, root};
 use crate::gate::{Gate, Ticket};
 use crate::time::Timestamp;
@@ -224,6 +224,7 @@ impl HttpContext for Http {
     }
 
     fn on_log(&mut self) {
+        response::note_upstream(&self.gate, self.id);
         let asked = |gate: &Gate| gate.asks_status(self.id);
         let asked = self.gate.borrow().as_ref().is_some_and(asked) || kind() == Kind::Nginx;
         let status = asked.then(request::answered_status).flatten();

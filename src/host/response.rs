@@ -34,6 +34,7 @@ impl Response {
         if kind() == Kind::Nginx || !self.ask(Gate::wants_response) {
             return Action::Continue;
         }
+        note_upstream(&self.gate, self.id);
         let mut headers = abi::headers(Map::Response).unwrap_or_default();
         headers.is_all = is_all;
         let details = || abi::property(&["response", "code_details"]);
@@ -107,6 +108,21 @@ impl Response {
     fn ask(&self, question: impl Fn(&Gate, StreamId) -> bool) -> bool {
         let gate = self.gate.borrow();
         gate.as_ref().is_some_and(|gate| question(gate, self.id))
+    }
+}
+
+/// Says which cluster a request went to, if the gate asks.
+pub fn note_upstream(gate: &Shared, id: StreamId) {
+    let wanted = gate.borrow().as_ref().and_then(|gate| {
+        let asked = gate.asks_upstream(id);
+        asked.then(|| gate.wanted())
+    });
+    let Some(wanted) = wanted else {
+        return;
+    };
+    let cluster = wanted.read_cluster(&abi::property);
+    if let Some(gate) = gate.borrow_mut().as_mut() {
+        gate.note_upstream(id, cluster.as_deref());
     }
 }
 

@@ -1,7 +1,7 @@
 //! A request's body as it comes, as far as its model is wanted.
 
 use super::scanner::Scanner;
-use super::{Lack, Model};
+use super::{InPath, Lack, Model};
 use crate::request::Headers;
 
 /// What is known of a body.
@@ -10,45 +10,57 @@ pub enum Body {
     /// Nobody asks.
     #[default]
     Unasked,
-    Coming(Box<Scanner>),
+    Coming(Box<Coming>),
     /// All that is needed has come; never [`Model::Unread`].
     Read(Model),
 }
 
+/// A body that is being read, and what it must not contradict.
+#[derive(Debug)]
+pub struct Coming {
+    scanner: Scanner,
+    in_path: InPath,
+}
+
 impl Body {
     /// A body to be read, if its headers say that it can be. One that can't be read is waited for as
-    /// long as it may turn out to be empty: a request without content names no model.
-    pub fn expect(headers: &Headers, limit: usize) -> Self {
+    /// long as it may turn out to be empty: a request without content names no model. `in_path`: what
+    /// the path of its request says.
+    pub fn expect(headers: &Headers, limit: usize, in_path: InPath) -> Self {
         match readable(headers, limit) {
-            Ok(()) => Self::Coming(Box::new(Scanner::new(limit))),
-            Err(lack) if may_be_empty(headers) => {
-                Self::Coming(Box::new(Scanner::expecting_none(lack)))
-            }
-            Err(lack) => Self::Read(Model::Lacking(lack)),
+            Ok(()) => Self::Coming(Box::new(Coming {
+                scanner: Scanner::new(limit),
+                in_path,
+            })),
+            Err(lack) if may_be_empty(headers) => Self::Coming(Box::new(Coming {
+                scanner: Scanner::expecting_none(lack),
+                in_path,
+            })),
+            Err(lack) => Self::Read(in_path.with_body(Model::Lacking(lack))),
         }
     }
 
     /// Takes the next piece. True when this was what was missing.
     pub fn feed(&mut self, piece: &[u8], is_last: bool) -> bool {
-        let Self::Coming(scanner) = self else {
+        let Self::Coming(coming) = self else {
             return false;
         };
-        let model = match scanner.feed(piece) {
+        let model = match coming.scanner.feed(piece) {
             Err(lack) => Model::Lacking(lack),
-            Ok(()) if is_last => scanner.finish(),
+            Ok(()) if is_last => coming.scanner.finish(),
             Ok(()) => return false,
         };
-        *self = Self::Read(model);
+        *self = Self::Read(coming.in_path.with_body(model));
         true
     }
 
     /// Nothing more can be had of it. True when something was missing.
     pub fn give_up(&mut self, lack: Lack) -> bool {
-        let was_coming = self.is_coming();
-        if was_coming {
-            *self = Self::Read(Model::Lacking(lack));
-        }
-        was_coming
+        let Self::Coming(coming) = self else {
+            return false;
+        };
+        *self = Self::Read(coming.in_path.with_body(Model::Lacking(lack)));
+        true
     }
 
     pub fn is_coming(&self) -> bool {
@@ -67,6 +79,25 @@ impl Body {
 fn may_be_empty(headers: &Headers) -> bool {
     let is_zero = |value: &[u8]| value.iter().all(|byte| *byte == b'0');
     headers.all("content-length").all(is_zero)
+}
+
+/// Whether a body with these headers can name a model: JSON does, and forms do in some APIs. Images,
+/// audio and bodies of no stated type do not.
+pub fn may_name_model(headers: &Headers) -> bool {
+    let mut types = headers.all("content-type");
+    match (types.next(), types.next()) {
+        (None, _) => false,
+        (Some(only), None) => {
+            let kind = only.split(|byte| matches!(byte, b';' | b',')).next();
+            let kind = kind.unwrap_or_default().trim_ascii().to_ascii_lowercase();
+            kind.ends_with(b"json")
+                || kind.starts_with(b"multipart/")
+                || kind.starts_with(b"text/")
+                || kind == b"application/x-www-form-urlencoded"
+                || only.contains(&b',')
+        }
+        (Some(_), Some(_)) => true,
+    }
 }
 
 /// Whether the headers promise plain JSON of an acceptable size.
@@ -107,6 +138,31 @@ fn is_json(value: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn forms_and_json_may_name_a_model_and_media_does_not() {
+        for (value, expected) in [
+            ("application/json", true),
+            ("Application/Problem+JSON; charset=utf-8", true),
+            ("application/x-ndjson", true),
+            ("multipart/form-data; boundary=x", true),
+            ("application/x-www-form-urlencoded", true),
+            ("text/plain", true),
+            ("audio/flac", false),
+            ("image/png", false),
+            ("application/octet-stream", false),
+            ("audio/flac, application/json", true),
+        ] {
+            let headers = Headers::from_iter([("content-type", value)]);
+            assert_eq!(may_name_model(&headers), expected, "{value}");
+        }
+        assert!(!may_name_model(&Headers::default()));
+        let twice = [
+            ("content-type", "audio/flac"),
+            ("content-type", "audio/flac"),
+        ];
+        assert!(may_name_model(&Headers::from_iter(twice)));
+    }
 
     #[test]
     fn only_plain_json_is_read() {

@@ -8,14 +8,19 @@
 //! differently: what is not JSON to the last byte, another spelling of the name's case, a character
 //! set other than UTF-8, a compressed body, a body that does not say it is JSON. Where no rule asks
 //! for the model the body is not looked at, whatever its size.
+//!
+//! A body is believed only where the upstream is known to take the model from it (`/v1/**`, or an
+//! entry of `endpoints`), and only if the path does not name another model.
 
 pub mod body;
 pub mod catalog;
 pub mod endpoint;
+mod in_path;
 pub mod name;
 pub mod scanner;
 
 use crate::decision::Denial;
+pub use in_path::InPath;
 
 /// What is known of a request's model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +29,9 @@ pub enum Model {
     Named(String),
     /// The request has no body that could name one: rules that name models are not about it.
     None,
+    /// The configuration does not say which model answers here: a rule that names models does not
+    /// permit the request, and one that denies does.
+    Unknown,
     /// The body names it, and has not been read yet.
     Unread,
     /// It can't be told; where a rule needs it, that denies.
@@ -35,6 +43,8 @@ pub enum Model {
 pub enum Lack {
     /// No model is named, or one that names none: `dummy`, `tgi`, an address.
     Missing,
+    /// Two servers could read different models; the reason says why.
+    Ambiguous(&'static str),
     /// The reason says why.
     Unreadable(&'static str),
     TooLarge {
@@ -48,14 +58,14 @@ impl Model {
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::Named(name) => Some(name),
-            Self::None | Self::Unread | Self::Lacking(_) => None,
+            Self::None | Self::Unknown | Self::Unread | Self::Lacking(_) => None,
         }
     }
 
     /// Why a rule that names models can't be told to be about the request. `None`: it can.
     pub fn lack(&self) -> Option<Lack> {
         match self {
-            Self::Named(_) | Self::None => None,
+            Self::Named(_) | Self::None | Self::Unknown => None,
             Self::Unread => Some(Lack::Missing),
             Self::Lacking(lack) => Some(*lack),
         }
@@ -66,6 +76,7 @@ impl Lack {
     pub fn denial(self) -> Denial {
         match self {
             Self::Missing => Denial::ModelMissing,
+            Self::Ambiguous(reason) => Denial::RequestAmbiguous(reason),
             Self::Unreadable(reason) => Denial::BodyUnreadable(reason),
             Self::TooLarge { limit } => Denial::BodyTooLarge { limit },
             Self::Withheld => Denial::Internal(

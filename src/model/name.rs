@@ -13,22 +13,36 @@ pub fn named(text: &str) -> Model {
     }
 }
 
-/// The model's id without its suffix (`:fastest`, a provider).
+/// The model's id without its suffix (`:fastest`, a provider). An id is any text that a server can
+/// read in one way only: `org/name`, a file's path, or any other name.
 fn clean(text: &str) -> Result<String, Lack> {
-    // A server that trims, or resolves dots as a path's, would serve another model than was judged.
-    if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err(Lack::Unreadable("its model holds blanks"));
-    }
-    if text.contains("://") {
+    let (id, suffix) = match text.split_once(':') {
+        Some((id, suffix)) => (id, suffix),
+        None => (text, ""),
+    };
+    if text.is_empty() || text.contains("://") {
         return Err(Lack::Missing);
     }
-    let id = text.split(':').next().unwrap_or_default();
+    // A server that trims blanks would serve another model than was judged.
+    let blank = |c: char| c.is_whitespace() && c != ' ';
+    if text.trim() != text || text.contains(|c: char| c.is_control() || blank(c)) {
+        return Err(Lack::Ambiguous(
+            "its model begins or ends with a blank, or holds a control character",
+        ));
+    }
     if id.is_empty() || PLACEHOLDERS.contains(&id) {
         return Err(Lack::Missing);
     }
+    // So would a server that resolves the model as a file's path.
+    let absolute = id.strip_prefix('/').unwrap_or(id);
     let odd = |segment: &str| matches!(segment, "" | "." | "..");
-    if id.contains('\\') || id.split('/').any(odd) {
-        return Err(Lack::Unreadable("its model is no plain name"));
+    if text.contains('\\') || suffix.contains('/') || absolute.split('/').any(odd) {
+        return Err(Lack::Ambiguous(
+            "its model holds a backslash, an empty segment or one of dots, or a slash in its suffix",
+        ));
+    }
+    if id.ends_with(' ') {
+        return Err(Lack::Ambiguous("its model has a blank before its suffix"));
     }
     Ok(id.to_owned())
 }
@@ -48,6 +62,13 @@ pub fn in_path(path: &str) -> Option<Model> {
         "pipeline" | "v1" if more => named(first),
         name => named(&format!("{first}/{name}")),
     })
+}
+
+/// The model that any part of a path may name, whatever route it takes to the upstream: what follows
+/// a segment `models`.
+pub fn within_path(path: &str) -> Option<Model> {
+    let at = path.find("/models/")?;
+    in_path(path.get(at..)?)
 }
 
 #[cfg(test)]
@@ -71,19 +92,57 @@ mod tests {
         ] {
             assert_eq!(clean(text).as_deref(), expected.as_ref().copied(), "{text}");
         }
+        for id in [
+            "/models/llama.gguf",
+            "/x",
+            "models/llama.gguf",
+            "llama.gguf",
+            "my model",
+            "org/na\u{e9}me",
+            "модель",
+            "name@main",
+            "a+b=c,d;e",
+            "..hidden",
+            "a/b/c/d",
+        ] {
+            assert_eq!(clean(id).as_deref(), Ok(id), "{id}");
+        }
         for odd in [
             " org/name",
             "org/name ",
+            "org/name :fastest",
             "org/na\u{a0}me",
+            "org/na\tme",
             "org/\0",
             "org/../x",
+            "/../x",
+            "../x",
             "org/./x",
             "org//x",
-            "/x",
+            "//x",
+            "/",
             "org/",
             "org\\x",
+            "org/x:../y",
+            "C:\\models\\x.gguf",
         ] {
-            assert!(matches!(clean(odd), Err(Lack::Unreadable(_))), "{odd:?}");
+            assert!(matches!(clean(odd), Err(Lack::Ambiguous(_))), "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn any_part_of_a_path_may_name_a_model() {
+        for (path, expected) in [
+            ("/v1/models/org/name", Some("org/name")),
+            ("/ai/models/org/name/v1/chat", Some("org/name")),
+            ("/models/org/name", Some("org/name")),
+            ("/v1/models/", None),
+            ("/v1/models", None),
+            ("/v1/submodels/x", None),
+            ("/v1/chat/completions", None),
+        ] {
+            let named = within_path(path);
+            assert_eq!(named.as_ref().and_then(Model::name), expected, "{path}");
         }
     }
 

@@ -1,7 +1,8 @@
 //! An incremental JSON reader (RFC 8259) that keeps nothing but the top-level `"model"`.
 //!
 //! It takes the body in pieces of any size and holds a few hundred bytes, however long the body is.
-//! It accepts exactly the well-formed objects in UTF-8, nested at most 128 deep.
+//! It accepts exactly the well-formed values in UTF-8, nested at most 128 deep; only the outermost
+//! object's `model` is one.
 
 mod number;
 #[cfg(test)]
@@ -35,7 +36,7 @@ pub struct Scanner {
 
 #[derive(Debug)]
 enum State {
-    /// Before the outermost `{`.
+    /// Before the outermost value.
     Start,
     /// Behind `{`: a key or `}`.
     FirstKey,
@@ -51,7 +52,7 @@ enum State {
     /// What is left of `true`, `false` or `null`.
     Literal(&'static [u8]),
     Number(Number),
-    /// Behind the outermost `}`.
+    /// Behind the outermost value.
     End,
 }
 
@@ -112,6 +113,10 @@ impl Scanner {
                 Some(text) => name::named(&text),
                 None => Model::Lacking(Lack::Missing),
             },
+            // Only its end tells that a number is over.
+            (State::Number(number), None) if self.depth == 0 && number.is_whole() => {
+                Model::Lacking(Lack::Missing)
+            }
             _ => Model::Lacking(Lack::Unreadable("its JSON breaks off")),
         }
     }
@@ -139,7 +144,8 @@ impl Scanner {
                 if text.push(byte)? == Progress::Open {
                     return Ok(());
                 }
-                return match std::mem::replace(&mut self.state, State::After) {
+                let after = self.after();
+                return match std::mem::replace(&mut self.state, after) {
                     State::Text(text) => self.end_text(text),
                     _ => Err(NOT_JSON),
                 };
@@ -150,7 +156,7 @@ impl Scanner {
                     _ => return Err(NOT_JSON),
                 };
                 if rest.is_empty() {
-                    self.state = State::After;
+                    self.state = self.after();
                 }
                 return Ok(());
             }
@@ -158,7 +164,7 @@ impl Scanner {
                 if number.takes(byte)? {
                     return Ok(());
                 }
-                self.state = State::After;
+                self.state = self.after();
             }
             _ => {}
         }
@@ -171,8 +177,7 @@ impl Scanner {
     /// A byte outside texts, literals, numbers and blanks.
     fn structure(&mut self, byte: u8) -> Result<(), Lack> {
         self.state = match (&self.state, byte) {
-            (State::Start, b'{') => return self.open(true),
-            (State::Start, _) => return Err(Lack::Unreadable("it is no JSON object")),
+            (State::Start, byte) => return self.value(byte),
             (State::FirstKey, b'}') => return self.close(),
             (State::FirstKey | State::Key, b'"') => State::Text(Text::new(match self.depth {
                 1 => Role::Key,
@@ -187,17 +192,15 @@ impl Scanner {
             },
             (State::After, b'}') if self.in_object() => return self.close(),
             (State::After, b']') if !self.in_object() => return self.close(),
-            (State::End, _) => return Err(Lack::Unreadable("something follows its JSON object")),
+            (State::End, _) => return Err(Lack::Unreadable("something follows its JSON")),
             _ => return Err(NOT_JSON),
         };
         Ok(())
     }
 
     fn value(&mut self, first: u8) -> Result<(), Lack> {
+        // A model that is not a text names none.
         let is_model = std::mem::take(&mut self.is_model);
-        if is_model && !matches!(first, b'"' | b'n') {
-            return Err(Lack::Unreadable("its model is no text"));
-        }
         self.state = match first {
             b'"' if is_model => State::Text(Text::new(Role::Model)),
             b'"' => State::Text(Text::new(Role::Other)),
@@ -222,7 +225,7 @@ impl Scanner {
                 self.model = Some(text.kept()?);
                 State::After
             }
-            Role::Other => State::After,
+            Role::Other => self.after(),
         };
         Ok(())
     }
@@ -233,8 +236,10 @@ impl Scanner {
             return Ok(false);
         }
         match std::mem::replace(&mut self.met, true) {
-            true => Err(Lack::Unreadable("its model stands twice")),
-            false if key != "model" => Err(Lack::Unreadable("its model is not in lower case")),
+            true => Err(Lack::Ambiguous("its model appears twice")),
+            false if key != "model" => {
+                Err(Lack::Ambiguous("its member model is not in lower case"))
+            }
             false => Ok(true),
         }
     }
@@ -255,11 +260,16 @@ impl Scanner {
     fn close(&mut self) -> Result<(), Lack> {
         self.depth = self.depth.saturating_sub(1);
         self.objects >>= 1;
-        self.state = match self.depth {
+        self.state = self.after();
+        Ok(())
+    }
+
+    /// Where a value leads to when it is over.
+    fn after(&self) -> State {
+        match self.depth {
             0 => State::End,
             _ => State::After,
-        };
-        Ok(())
+        }
     }
 
     fn in_object(&self) -> bool {

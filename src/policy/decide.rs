@@ -29,7 +29,7 @@ impl Permit {
         &self.rule
     }
 
-    /// Index of the rule's credential; `None` only for an anonymous rule.
+    /// Index of the rule's credential; `None` where the rule sends none.
     pub fn credential(&self) -> Option<usize> {
         self.credential
     }
@@ -205,10 +205,7 @@ pub(super) fn enforce(rules: &[&Rule], facts: Facts<'_>) -> Result<Permit, Denia
         match evaluate(&rule.require, facts) {
             Truth::Satisfied => {
                 let rule = rule.name.clone();
-                return Ok(Permit {
-                    rule,
-                    credential: Some(credential),
-                });
+                return Ok(Permit { rule, credential });
             }
             Truth::Indeterminate if lacks_groups(rule, facts) => {
                 refusal = Some(indeterminate(rule, facts));

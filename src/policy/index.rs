@@ -23,6 +23,7 @@ pub struct Matches {
     hosts: Field,
     paths: Field,
     models: Field,
+    clusters: Field,
     /// Those that name models.
     by_model: Bits,
 }
@@ -37,6 +38,7 @@ impl Matches {
             hosts: field('.'),
             paths: field('/'),
             models: field('/'),
+            clusters: field('/'),
             by_model: Bits::none(count),
         };
         for (rule, matches) in rules.enumerate() {
@@ -56,11 +58,13 @@ impl Matches {
             if !models.is_empty() {
                 index.by_model.add(rule);
             }
+            let clusters = &matches.clusters.patterns;
+            index.clusters.add(rule, clusters.iter().map(Pattern::key));
         }
         index
     }
 
-    /// The rules that can be about a request. Where its model can't be told, whatever it is.
+    /// The rules that can be about a request. If its model or cluster is unknown, whatever it is.
     pub fn about(&self, request: &Request) -> Bits {
         let mut found = Bits::all(self.rules);
         if self.rules <= FEW {
@@ -71,6 +75,7 @@ impl Matches {
             (&self.hosts, Some(request.host.as_str())),
             (&self.paths, Some(request.path.as_str())),
             (&self.models, request.model.name()),
+            (&self.clusters, request.cluster.name().map(|name| &**name)),
         ] {
             if let Some(text) = text {
                 field.narrow(&mut found, text);

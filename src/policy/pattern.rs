@@ -41,6 +41,11 @@ impl Pattern {
         Self::compile(text.to_ascii_lowercase(), '.')
     }
 
+    /// Compiles a pattern of cluster names, whose segments `/` separates; case matters.
+    pub fn cluster(text: &str) -> Self {
+        Self::compile(text.to_owned(), '/')
+    }
+
     fn compile(text: String, separator: char) -> Self {
         let mut parts = Vec::new();
         let mut rest = text.as_str();

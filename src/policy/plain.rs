@@ -3,8 +3,11 @@
 use super::decide::{Permit, Shadow, Would};
 use super::evaluate::{Facts, Truth, evaluate};
 use super::pattern::Pattern;
-use super::rule::{AnonymousRule, Effect, Match, Mode, Models, Policy, Requirement, Rule};
+use super::rule::{
+    AnonymousRule, Clusters, Effect, Match, Mode, Models, Policy, Requirement, Rule,
+};
 use super::surroundings::{Peer, Surroundings};
+use crate::cluster::Cluster;
 use crate::model::{Lack, Model};
 use crate::request::Request;
 use crate::time::Timestamp;
@@ -138,6 +141,7 @@ const PATHS: [&str; 9] = [
 ];
 const HOSTS: [&str; 4] = ["a.contoso.com", "*.contoso.com", "a.*", "**"];
 const MODELS: [&str; 6] = ["org/a", "org/*", "Org/A", "other/**", "*/a", "org/a*"];
+const CLUSTERS: [&str; 4] = ["hf", "hf-*", "other/*", "**"];
 const GROUPS: [&str; 3] = [
     "aaaaaaaa-0000-4000-8000-000000000001",
     "AAAAAAAA-0000-4000-8000-000000000001",
@@ -167,9 +171,10 @@ fn matches() -> impl Strategy<Value = Match> {
         some(&["GET", "POST"], str::to_owned),
         some(&PATHS, Pattern::path),
         weighted(0.3, some(&MODELS, str::to_owned)),
+        weighted(0.3, some(&CLUSTERS, Pattern::cluster)),
         some(&["contoso"], |name| name.into()),
     )
-        .prop_map(|(hosts, methods, paths, models, issuers)| Match {
+        .prop_map(|(hosts, methods, paths, models, clusters, issuers)| Match {
             hosts,
             methods,
             paths,
@@ -179,7 +184,11 @@ fn matches() -> impl Strategy<Value = Match> {
                     .flatten()
                     .map(|text| Pattern::path(&text))
                     .collect(),
-                any_case: false,
+                denies: false,
+            },
+            clusters: Clusters {
+                patterns: clusters.unwrap_or_default(),
+                denies: false,
             },
             issuers,
         })
@@ -190,7 +199,8 @@ fn denying(mut matches: Match) -> Match {
     let lower = |pattern: &Pattern| Pattern::path(&pattern.as_str().to_lowercase());
     let models = &mut matches.models;
     models.patterns = models.patterns.iter().map(lower).collect();
-    models.any_case = true;
+    models.denies = true;
+    matches.clusters.denies = true;
     matches
 }
 
@@ -232,7 +242,9 @@ fn policy() -> impl Strategy<Value = Policy> {
             effect: if deny {
                 Effect::Deny
             } else {
-                Effect::Allow { credential: index }
+                Effect::Allow {
+                    credential: Some(index).filter(|index| index % 5 > 0),
+                }
             },
             mode: if shadow { Mode::Shadow } else { Mode::Enforce },
         };
@@ -285,6 +297,7 @@ fn request() -> impl Strategy<Value = Request> {
         )
         .prop_map(|name| Model::Named(name.to_owned())),
         Just(Model::None),
+        Just(Model::Unknown),
         Just(Model::Unread),
         Just(Model::Lacking(Lack::Withheld)),
     ];
@@ -293,12 +306,14 @@ fn request() -> impl Strategy<Value = Request> {
         text(vec!["GET", "POST", "PUT"]),
         text(hosts.to_vec()),
         text(paths.to_vec()),
+        weighted(0.7, select(&["hf", "hf-eu", "other/hf", "x"][..])),
         model,
     )
-        .prop_map(|(method, host, path, model)| Request {
+        .prop_map(|(method, host, path, cluster, model)| Request {
             method,
             host,
             path,
+            cluster: Cluster::reported(cluster.map(str::as_bytes)),
             model,
         })
 }

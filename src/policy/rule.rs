@@ -4,6 +4,7 @@ use super::cidr::Cidr;
 use super::index::{Callers, Matches};
 use super::pattern::Pattern;
 use super::window::Window;
+use crate::cluster::Cluster;
 use crate::model::Model;
 use crate::request::Request;
 use crate::token::claim_path::ClaimPath;
@@ -63,9 +64,9 @@ pub struct Rule {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Permits, with the credential of that index.
+    /// Permits, with the credential of that index; `None` sends none.
     Allow {
-        credential: usize,
+        credential: Option<usize>,
     },
     Deny,
 }
@@ -86,6 +87,7 @@ pub struct Match {
     pub methods: Vec<String>,
     pub paths: Vec<Pattern>,
     pub models: Models,
+    pub clusters: Clusters,
     /// Names of issuers. Never given for an anonymous rule.
     pub issuers: Vec<Arc<str>>,
 }
@@ -94,19 +96,40 @@ pub struct Match {
 #[derive(Clone, Debug, Default)]
 pub struct Models {
     pub patterns: Vec<Pattern>,
-    /// Patterns are in lower case and match any case: Hugging Face has no two models that differ in
-    /// case only, so that a rule that denies one must deny it in every spelling.
-    pub any_case: bool,
+    /// The rule denies. It is then about requests of unknown models, too, and its patterns are in lower
+    /// case and match any case: Hugging Face has no two models that differ in case only, so that a rule
+    /// that denies one must deny it in every spelling.
+    pub denies: bool,
+}
+
+/// Which upstream clusters a rule is about; without patterns, all.
+#[derive(Clone, Debug, Default)]
+pub struct Clusters {
+    pub patterns: Vec<Pattern>,
+    /// The rule denies, and so is about requests of an unknown cluster, too.
+    pub denies: bool,
+}
+
+impl Clusters {
+    pub(super) fn cover(&self, cluster: &Cluster) -> bool {
+        match cluster.name() {
+            _ if self.patterns.is_empty() => true,
+            Some(_) => cluster.is_among(&self.patterns),
+            None => self.denies,
+        }
+    }
 }
 
 impl Models {
     pub(super) fn cover(&self, model: &Model) -> bool {
         let matches = |name: &str| self.patterns.iter().any(|pattern| pattern.matches(name));
-        self.patterns.is_empty()
-            || model.name().is_some_and(|name| match self.any_case {
-                true => matches(&name.to_lowercase()),
-                false => matches(name),
-            })
+        match model {
+            _ if self.patterns.is_empty() => true,
+            Model::Named(name) if self.denies => matches(&name.to_lowercase()),
+            Model::Named(name) => matches(name),
+            Model::Unknown => self.denies,
+            Model::None | Model::Unread | Model::Lacking(_) => false,
+        }
     }
 }
 
@@ -139,6 +162,7 @@ impl Match {
         any_or_empty(&self.methods, |method| *method == request.method)
             && any_or_empty(&self.paths, |path| path.matches(&request.path))
             && any_or_empty(&self.hosts, |host| host.matches(&request.host))
+            && self.clusters.cover(&request.cluster)
     }
 }
 
@@ -188,6 +212,13 @@ impl Policy {
         anonymous
             .chain(rules)
             .any(|matches| !matches.models.patterns.is_empty())
+    }
+
+    /// Whether any rule, in force or shadow, names clusters.
+    pub fn names_clusters(&self) -> bool {
+        let anonymous = self.anonymous.iter().map(|rule| &rule.matches);
+        let mut all = anonymous.chain(self.rules.iter().map(|rule| &rule.matches));
+        all.any(|matches| !matches.clusters.patterns.is_empty())
     }
 
     /// Whether any rule, in force or shadow, asks for such a thing, however deep.

@@ -11,10 +11,11 @@ use crate::request::Request;
 use crate::token::claims::Claims;
 use crate::token::verify::Verified;
 
-/// What one caller may use on one host.
+/// What one caller may use on one host and cluster.
 #[derive(Clone, Debug)]
 pub struct View {
-    /// Where the host decides the model, that one, whatever its list calls it.
+    /// Where the host or the cluster decides the model, that one, whatever its list calls it; and
+    /// where it is unknown.
     fixed: Option<Model>,
     uses: Vec<Use>,
 }
@@ -41,20 +42,28 @@ impl View {
 
 impl Policy {
     /// What a caller may use on the host of a request. Without a token, what anonymous rules permit;
-    /// they come before all others, so that no deny rule counts against them.
+    /// they come before all others, so that no deny rule counts against them. `is_sent`: whether a
+    /// rule's credential is meant for the cluster of the request.
     pub fn view(
         &self,
         request: &Request,
         caller: Option<(&Verified<Claims>, &Surroundings)>,
+        is_sent: &dyn Fn(Option<usize>) -> bool,
     ) -> View {
-        let is_usable = |rule: &&AnonymousRule| may_be_use(&rule.matches, request, None);
+        let is_usable = |rule: &&AnonymousRule| {
+            may_be_use(&rule.matches, request, None) && is_sent(rule.credential)
+        };
         let anonymous = self.anonymous.iter().filter(is_usable).map(|rule| Use {
             models: rule.matches.models.clone(),
             denied: Vec::new(),
         });
-        let named = caller.map(|(caller, surroundings)| self.uses(request, caller, surroundings));
+        let named =
+            caller.map(|(caller, surroundings)| self.uses(request, caller, surroundings, is_sent));
         View {
-            fixed: request.model.name().map(|_| request.model.clone()),
+            fixed: match &request.model {
+                model @ (Model::Named(_) | Model::Unknown) => Some(model.clone()),
+                Model::None | Model::Unread | Model::Lacking(_) => None,
+            },
             uses: anonymous.chain(named.unwrap_or_default()).collect(),
         }
     }
@@ -64,6 +73,7 @@ impl Policy {
         request: &Request,
         caller: &Verified<Claims>,
         surroundings: &Surroundings,
+        is_sent: &dyn Fn(Option<usize>) -> bool,
     ) -> Vec<Use> {
         let facts = Facts::of(caller, surroundings);
         let truth = |rule: &Rule| evaluate(&rule.require, facts);
@@ -74,7 +84,12 @@ impl Policy {
             (self.rules.iter().filter(about)).partition(|rule| rule.effect == Effect::Deny);
         let forbid = |rule: &&Rule| truth(rule) != Truth::Unsatisfied;
         let deny: Vec<_> = deny.into_iter().filter(forbid).collect();
-        let permit = |rule: &&Rule| truth(rule) == Truth::Satisfied;
+        let permit = |rule: &&Rule| {
+            let Effect::Allow { credential } = rule.effect else {
+                return false;
+            };
+            truth(rule) == Truth::Satisfied && is_sent(credential)
+        };
         let allow = allow.into_iter().filter(permit);
         allow
             .filter_map(|rule| {
@@ -94,6 +109,7 @@ impl Policy {
 fn may_be_use(matches: &Match, request: &Request, issuer: Option<&str>) -> bool {
     any_or_empty(&matches.methods, |method| method == "POST")
         && any_or_empty(&matches.hosts, |host| host.matches(&request.host))
+        && matches.clusters.cover(&request.cluster)
         && matches.allows_issuer(issuer)
 }
 

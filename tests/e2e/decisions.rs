@@ -14,6 +14,11 @@ fn policy(config: EnvoyConfig) -> EnvoyConfig {
     let config = config.connection_manager(|manager| {
         manager["path_with_escaped_slashes_action"] = json!("KEEP_UNCHANGED");
     });
+    let config = config.connection_manager(|manager| {
+        let routes = &mut manager["route_config"]["virtual_hosts"][0]["routes"];
+        let other = json!({"match": {"prefix": "/v1/other"}, "route": {"cluster": "entra"}});
+        routes.as_array_mut().unwrap().insert(0, other);
+    });
     config.change_policy(|policy| {
         policy["issuers"][0]["clients"] = json!([NOTEBOOK_CLIENT, BATCH_CLIENT, LURKER_CLIENT]);
         policy["token"] = json!({"max_lifetime": "12h", "max_bytes": 8192});
@@ -144,6 +149,14 @@ async fn every_refusal_has_its_code_and_a_readable_reply() {
             "no_rule",
         ),
         case("no role", of(Persona::Nora), 403, "rule_unsatisfied"),
+        case(
+            "another cluster",
+            gateway
+                .request(Method::POST, "/v1/other")
+                .bearer_auth(gateway.token(Persona::Ada)),
+            403,
+            "upstream_not_allowed",
+        ),
         case("contractor", of(Persona::Carl), 403, "denied_by_rule"),
         case(
             "overage",

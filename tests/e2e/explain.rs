@@ -64,7 +64,7 @@ async fn explain_and_envoy_agree() {
 
             let keys = keys.path().to_str().unwrap();
             let mut arguments = vec!["--request", request, "--token", &token, "--jwks", keys];
-            arguments.extend(["--source", "127.0.0.1"]);
+            arguments.extend(["--source", "127.0.0.1", "--cluster", "huggingface"]);
             arguments.extend(body.iter().flat_map(|body| ["--body", *body]));
             let (_, explained) = explain(&settings, &arguments);
             let code = match header(&live, "x-error-code") {

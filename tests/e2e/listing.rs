@@ -12,7 +12,10 @@ const SECRET: &str = "secret-lab/unreleased";
 /// Ada may use Llama but one, and nobody else anything; whoever has a token may list.
 fn policy(config: EnvoyConfig) -> EnvoyConfig {
     config.change_policy(|policy| {
-        policy["endpoints"] = json!([{"hosts": ["qwen.contoso.com"], "model": "Qwen/Qwen3-32B"}]);
+        policy["endpoints"] = json!([
+            {"hosts": ["qwen.contoso.com"], "model": "Qwen/Qwen3-32B"},
+            {"paths": ["/v1/**"], "model_from": "body"},
+        ]);
         policy["rules"] = json!([
             {"name": "public", "match": {"methods": ["GET"], "hosts": ["public.contoso.com"]},
              "anonymous": true, "credential": "hf-read"},

@@ -29,8 +29,14 @@ mod metrics;
 mod models;
 mod oci;
 mod preflights;
+#[path = "../support/random.rs"]
+mod random;
 mod records;
 mod revocation;
+mod routes;
+mod routing;
+#[path = "../support/routing.rs"]
+mod routing_model;
 mod sharing;
 mod signatures;
 mod smuggling;

@@ -18,7 +18,11 @@ const BGE: &str = "BAAI/bge-m3";
 /// Llama is for those with the role, BGE for nobody; one host has a model of its own.
 fn by_model(config: EnvoyConfig) -> EnvoyConfig {
     config.change_policy(|policy| {
-        policy["endpoints"] = json!([{"hosts": ["fixed.contoso.com"], "model": LLAMA}]);
+        policy["endpoints"] = json!([
+            {"hosts": ["fixed.contoso.com"], "model": LLAMA},
+            {"paths": ["/models/**", "/hf-inference/**"], "model_from": "path"},
+            {"paths": ["/v1/**"], "model_from": "body"},
+        ]);
         policy["rules"] = json!([
             {"name": "no-bge", "match": {"models": ["baai/*"]}, "effect": "deny"},
             {"name": "llama", "match": {"models": ["meta-llama/*"]},
@@ -145,29 +149,40 @@ async fn what_can_t_be_read_is_refused() {
         r#"{{"model":"{LLAMA}","x":"{}","model":"{BGE}"}}"#,
         "y".repeat(100_000)
     );
-    for (what, request) in [
+    let unreadable = "body_unreadable";
+    for (what, request, expected) in [
         (
             "gzip",
             json()
                 .header("content-encoding", "gzip")
                 .body(b"\x1f\x8b\x08\0".to_vec()),
+            unreadable,
         ),
-        ("form", post().form(&[("model", LLAMA)])),
+        ("form", post().form(&[("model", LLAMA)]), unreadable),
         (
             "multipart",
             post()
                 .header("content-type", "multipart/form-data; boundary=b")
                 .body("--b--"),
+            unreadable,
         ),
-        ("no type", post().body(asking(LLAMA, 1).to_string())),
-        ("two models", json().body(twice)),
-        ("cut off", json().body(format!(r#"{{"model":"{LLAMA}""#))),
+        (
+            "no type",
+            post().body(asking(LLAMA, 1).to_string()),
+            unreadable,
+        ),
+        ("two models", json().body(twice), "request_ambiguous"),
+        (
+            "cut off",
+            json().body(format!(r#"{{"model":"{LLAMA}""#)),
+            unreadable,
+        ),
     ] {
         let response = request.send().await.unwrap();
         let code = header(&response, "x-error-code").to_owned();
         assert_eq!(
             (response.status().as_u16(), code.as_str()),
-            (400, "body_unreadable"),
+            (400, expected),
             "{what}"
         );
     }
@@ -192,18 +207,40 @@ async fn a_body_that_no_rule_needs_streams_through() {
     let fixed = gateway
         .request(Method::POST, "/v1/chat/completions")
         .header("host", "fixed.contoso.com");
-    let in_path = gateway.request(Method::POST, &format!("/hf-inference/models/{LLAMA}"));
-    for request in [fixed, in_path] {
-        let request = request.bearer_auth(gateway.token(Persona::Ada)).json(&body);
-        let response = request.send().await.unwrap();
-        assert_eq!(response.status(), 200);
-        let seen = gateway.hf.take_requests();
-        assert_eq!(seen[0].json(), body);
+    let request = fixed.bearer_auth(gateway.token(Persona::Ada)).json(&body);
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    assert_eq!(gateway.hf.take_requests()[0].json(), body);
+    // The path names the model, and audio can't name another.
+    let audio = vec![7_u8; 10_000_000];
+    for (model, code) in [(LLAMA, ""), (BGE, "denied_by_rule")] {
+        let path = format!("/hf-inference/models/{model}");
+        let request = gateway.request(Method::POST, &path).body(audio.clone());
+        let request = request.header("content-type", "audio/flac");
+        let response = request.bearer_auth(gateway.token(Persona::Ada));
+        let response = response.send().await.unwrap();
+        assert_eq!(header(&response, "x-error-code"), code);
+        let bodies: Vec<_> = gateway.hf.take_requests();
+        assert!(bodies.iter().all(|seen| seen.body == audio));
+        assert_eq!(bodies.len(), usize::from(code.is_empty()));
     }
-    let denied = gateway.request(Method::POST, &format!("/hf-inference/models/{BGE}"));
-    let response = denied.bearer_auth(gateway.token(Persona::Ada)).json(&body);
-    let response = response.send().await.unwrap();
-    assert_eq!(header(&response, "x-error-code"), "denied_by_rule");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_must_not_name_another_model_than_its_path() {
+    let gateway = Gateway::with(by_model).await;
+    let path = format!("/hf-inference/models/{LLAMA}");
+    for (body, code) in [
+        (asking(LLAMA, 300_000), ""),
+        (json!({"inputs": "x"}), ""),
+        (asking(BGE, 10), "request_ambiguous"),
+        (asking(LLAMA, 1_100_000), "body_too_large"),
+    ] {
+        let request = gateway.request(Method::POST, &path).json(&body);
+        let request = request.bearer_auth(gateway.token(Persona::Ada));
+        let response = request.send().await.unwrap();
+        assert_eq!(header(&response, "x-error-code"), code);
+    }
+    assert_eq!(gateway.hf.requests().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -335,15 +372,17 @@ async fn a_missing_flag_denies_and_is_named() {
         .filter(|took| **took < Duration::from_millis(250));
     assert!(quick.count() >= 7, "{waited:?}");
     assert!(gateway.hf.requests().is_empty());
-    // What needs no body is served as ever.
+    // A request is served as ever if its body can't name a model.
     let path = format!("/models/{LLAMA}");
     let request = gateway
         .request(Method::POST, &path)
-        .json(&asking("tgi", 200_000));
+        .header("content-type", "audio/flac")
+        .body(vec![7_u8; 200_000]);
     let response = request
         .bearer_auth(gateway.token(Persona::Ada))
         .send()
         .await
         .unwrap();
-    assert_eq!(response.status(), 200);
+    assert_eq!(header(&response, "x-error-code"), "");
+    assert_eq!(gateway.hf.requests().len(), 1);
 }

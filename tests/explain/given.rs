@@ -184,3 +184,39 @@ fn wrong_use_says_what_to_do() {
     let help = entragate(&["explain", "--help"], "");
     assert!(help.out.contains("3  it is denied"), "{}", help.out);
 }
+
+/// The cluster that Envoy would choose is given; without it, a credential that is limited to clusters is
+/// not sent.
+#[test]
+fn cluster_is_given_and_an_unknown_one_is_warned_of() {
+    let mut settings = settings();
+    settings["credentials"][0]["clusters"] = json!(["hf-*"]);
+    let token = Token::of(Persona::Ada).build();
+    let given = [
+        "explain",
+        "-",
+        "--json",
+        "--unverified",
+        "--token",
+        &token,
+        "--request",
+        "POST /v1/chat/completions",
+    ];
+    for (cluster, code) in [
+        (Some("--cluster=hf-llama"), "permitted"),
+        (Some("--cluster=team-b"), "upstream_not_allowed"),
+        (None, "upstream_not_allowed"),
+    ] {
+        let all: Vec<&str> = given.into_iter().chain(cluster).collect();
+        let Outcome { out, err, .. } = entragate(&all, &settings.to_string());
+        let json: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(json["code"], code, "{cluster:?}");
+        let name = cluster.and_then(|cluster| cluster.strip_prefix("--cluster="));
+        assert_eq!(json["cluster"], json!(name));
+        assert_eq!(
+            err.contains("say with --cluster"),
+            cluster.is_none(),
+            "{err}"
+        );
+    }
+}

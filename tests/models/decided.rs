@@ -7,6 +7,7 @@ use super::*;
 fn the_model_decides_wherever_it_is_told() {
     let mut bench = Bench::warm(&by_model());
     let [llama, secret, other] = ["meta/llama:fastest", "SECRET/one", "mistral/x"].map(body);
+    let nameless = json!({"inputs": "x"}).to_string();
     let chat = "/v1/chat/completions";
     let at = |host, path, body| Sent {
         host,
@@ -42,40 +43,71 @@ fn the_model_decides_wherever_it_is_told() {
             false,
             "Secret/One",
         ),
-        // The path does, before the body.
+        // The path does, and a body must not contradict it.
+        (
+            at(gateway, "/models/meta/llama", &llama),
+            "permitted",
+            true,
+            "meta/llama",
+        ),
         (
             at(gateway, "/models/meta/llama", &secret),
-            "permitted",
-            false,
-            "meta/llama",
+            "request_ambiguous",
+            true,
+            "",
         ),
         (
             at(
                 gateway,
                 "/hf-inference/models/meta/llama/pipeline/x",
-                &secret,
+                &nameless,
             ),
             "permitted",
-            false,
+            true,
             "meta/llama",
         ),
         (
-            at(gateway, "/models/secret/one", &llama),
+            at(gateway, "/models/secret/one", &nameless),
             "denied_by_rule",
-            false,
+            true,
             "secret/one",
         ),
         (
-            at(gateway, "/models/gpt2", &llama),
+            at(gateway, "/models/secret/one", &llama),
+            "request_ambiguous",
+            true,
+            "",
+        ),
+        (
+            at(gateway, "/models/gpt2", &nameless),
             "no_rule",
-            false,
+            true,
             "gpt2",
         ),
         (
             at(gateway, "/models/body/x", &llama),
-            "permitted",
+            "request_ambiguous",
             true,
-            "meta/llama",
+            "",
+        ),
+        (
+            at(gateway, "/v1/models/secret/one", &llama),
+            "request_ambiguous",
+            true,
+            "",
+        ),
+        // No entry says which model answers here: neither body nor path is believed.
+        (
+            at(gateway, "/generate", &llama),
+            "denied_by_rule",
+            false,
+            "",
+        ),
+        (
+            at(gateway, "/x/models/meta/llama", &llama),
+            "denied_by_rule",
+            false,
+            "",
         ),
         (
             at(gateway, "/only/path/x", &llama),
@@ -115,7 +147,14 @@ fn a_body_that_can_t_tell_the_model_is_refused_with_a_reason() {
             "model_missing",
             true,
         ),
-        (sent(chat, twice), "body_unreadable", true),
+        (sent(chat, twice), "request_ambiguous", true),
+        (sent(chat, r#"{"model":5}"#), "model_missing", true),
+        (sent(chat, r#"["meta/llama"]"#), "model_missing", true),
+        (
+            sent(chat, r#"{"model":"../meta/llama"}"#),
+            "request_ambiguous",
+            true,
+        ),
         (sent(chat, "model=meta/llama"), "body_unreadable", true),
         (sent(chat, &long), "body_too_large", true),
         (

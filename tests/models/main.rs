@@ -24,6 +24,8 @@ fn by_model() -> Value {
         {"hosts": ["secret.contoso.com"], "model": "Secret/One"},
         {"paths": ["/only/path/**"], "model_from": "path"},
         {"paths": ["/models/body/**"], "model_from": "body"},
+        {"paths": ["/models/**", "/hf-inference/**"], "model_from": "path"},
+        {"paths": ["/v1/**", "/open", "/demo", "/only"], "model_from": "body"},
     ]);
     settings["rules"] = json!([
         {"name": "demo", "match": {"paths": ["/demo"], "models": ["tiny/*"]}, "anonymous": true},

@@ -67,9 +67,7 @@ fn first_byte_of_unreadable_content_is_denied() {
     for (method, fields) in FORMS {
         let mut bench = Bench::warm(&model_rule_before_path_rule());
         let (id, _) = begin(&mut bench, method, fields);
-        let ruling = bench
-            .gate
-            .body(id, Some(b"x"), false, bench.now, &Portable);
+        let ruling = bench.gate.body(id, Some(b"x"), false, bench.now, &Portable);
         let ruling = ruling.expect("a ruling at the first byte");
         assert_eq!(code_of(&ruling), "body_unreadable", "{method} {fields:?}");
     }

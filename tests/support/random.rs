@@ -15,6 +15,7 @@ impl Random {
         usize::try_from(self.next() >> 33).unwrap() % end.max(1)
     }
 
+    #[allow(dead_code, reason = "each test file uses its own part")]
     pub fn bytes(&mut self, most: usize) -> Vec<u8> {
         (0..self.below(most)).map(|_| self.next() as u8).collect()
     }

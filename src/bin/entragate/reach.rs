@@ -4,6 +4,7 @@
 use entragate::config::Config;
 use entragate::credential::Source;
 use entragate::policy::describe::describe;
+use entragate::policy::pattern::Pattern;
 use entragate::policy::rule::{Effect, Mode, Rule};
 
 /// One line for each credential, and one below it for each rule that opens it.
@@ -17,10 +18,15 @@ pub fn of(config: &Config) -> Vec<String> {
                 Source::Exchanged(_) => ", one token per person,",
             };
             let name = &credential.name;
+            let clusters: Vec<_> = credential.clusters.iter().map(Pattern::as_str).collect();
+            let sent = match clusters.is_empty() {
+                true => String::new(),
+                false => format!(", sent to {} only,", clusters.join(" or ")),
+            };
             let ways = ways(config, index);
             let head = match ways.is_empty() {
-                true => format!("credential {name}{kind} can be reached by nobody"),
-                false => format!("credential {name}{kind} can be reached by"),
+                true => format!("credential {name}{kind}{sent} can be reached by nobody"),
+                false => format!("credential {name}{kind}{sent} can be reached by"),
             };
             [head].into_iter().chain(ways)
         })
@@ -34,7 +40,9 @@ fn ways(config: &Config, credential: usize) -> Vec<String> {
         .filter(|rule| rule.credential == Some(credential))
         .map(|rule| format!("  rule {}: anyone, without a token", rule.name));
     let opens = |rule: &&Rule| {
-        let effect = Effect::Allow { credential };
+        let effect = Effect::Allow {
+            credential: Some(credential),
+        };
         rule.mode == Mode::Enforce && rule.effect == effect
     };
     let rules = policy.rules.iter().filter(opens).map(|rule| {

@@ -5,7 +5,8 @@ use super::super::path;
 use super::super::problem::Problem;
 use super::super::wire::credential as wire;
 use super::auth::Auths;
-use super::{Environment, each, exchange, names, polled, text};
+use super::rules::{NO_CREDENTIAL, entries};
+use super::{Environment, each, exchange, names, patterns, polled, text};
 use crate::credential::{Credential, Source};
 use crate::secret::Secret;
 
@@ -27,10 +28,18 @@ pub(super) fn compile(
         findings,
     );
     each(credentials, AT, findings, |wire, at, findings| {
-        let source = source(wire, env, auths, at, findings)?;
+        if wire.name == NO_CREDENTIAL {
+            let rule =
+                "is reserved: rules write `credential: none` to send none; choose another name";
+            findings.add(path::member(at, "name"), Problem::BadText { rule });
+        }
+        let clusters_at = path::member(at, "clusters");
+        let clusters = entries(&wire.clusters, &clusters_at, findings, patterns::cluster);
+        let source = source(wire, env, auths, at, findings);
         Ok(Credential {
             name: wire.name.as_str().into(),
-            source,
+            clusters: clusters?,
+            source: source?,
         })
     })
 }

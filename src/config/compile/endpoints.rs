@@ -59,6 +59,8 @@ pub(super) fn limits(wire: &wire::Limits, findings: &mut Findings) -> Result<Lim
 fn endpoint(wire: &Wire, at: &str, findings: &mut Findings) -> Result<Endpoint, Reported> {
     let hosts_at = path::member(at, "hosts");
     let hosts = entries(&wire.hosts, &hosts_at, findings, patterns::host);
+    let clusters_at = path::member(at, "clusters");
+    let clusters = entries(&wire.clusters, &clusters_at, findings, patterns::cluster);
     let paths_at = path::member(at, "paths");
     let paths = entries(&wire.paths, &paths_at, findings, patterns::path);
     let source = match (&wire.model, wire.model_from) {
@@ -70,6 +72,7 @@ fn endpoint(wire: &Wire, at: &str, findings: &mut Findings) -> Result<Endpoint, 
     };
     Ok(Endpoint {
         hosts: hosts?,
+        clusters: clusters?,
         paths: paths?,
         source: source?,
     })

@@ -5,6 +5,7 @@ use super::super::error::{Findings, Reported};
 use super::super::problem::Problem;
 use super::text;
 use crate::policy::pattern::Pattern;
+use crate::request;
 
 pub(super) fn host(pattern: &str, at: &str, findings: &mut Findings) -> Result<Pattern, Reported> {
     let rule = match pattern {
@@ -47,10 +48,26 @@ pub(super) fn path(pattern: &str, at: &str, findings: &mut Findings) -> Result<P
     Err(findings.add(at, Problem::BadPattern { rule }))
 }
 
-/// `any_case`: for rules that deny.
+/// A pattern of Envoy cluster names.
+pub(super) fn cluster(
+    pattern: &str,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<Pattern, Reported> {
+    let rule = match pattern {
+        "" => "is an empty pattern; write a cluster's name such as huggingface or hf-*",
+        _ if pattern.contains(|c: char| c.is_whitespace() || c.is_control()) => {
+            "holds a blank or control character; write the cluster's name as Envoy has it"
+        }
+        _ => return Ok(Pattern::cluster(pattern)),
+    };
+    Err(findings.add(at, Problem::BadPattern { rule }))
+}
+
+/// `denies`: for rules that deny.
 pub(super) fn model(
     pattern: &str,
-    any_case: bool,
+    denies: bool,
     at: &str,
     findings: &mut Findings,
 ) -> Result<Pattern, Reported> {
@@ -60,14 +77,23 @@ pub(super) fn model(
         _ if pattern.contains(':') => {
             "is matched without suffix (:fastest, a provider); remove what begins with the colon"
         }
-        _ if pattern.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') => {
-            "holds a blank or backslash: such models are refused, so it never matches; remove it"
+        _ if pattern.trim() != pattern
+            || pattern.contains(|c: char| c.is_control() || (c.is_whitespace() && c != ' '))
+            || pattern.contains('\\') =>
+        {
+            "begins or ends with a blank, or holds a control character or backslash: such models are \
+             refused, so it never matches; remove it"
         }
-        _ if pattern.split('/').any(odd) => {
+        _ if pattern
+            .strip_prefix('/')
+            .unwrap_or(pattern)
+            .split('/')
+            .any(odd) =>
+        {
             "holds an empty segment or one of dots: such models are refused, so it never matches; \
              remove it"
         }
-        _ if any_case => return Ok(Pattern::path(&pattern.to_lowercase())),
+        _ if denies => return Ok(Pattern::path(&pattern.to_lowercase())),
         _ => return Ok(Pattern::path(pattern)),
     };
     Err(findings.add(at, Problem::BadPattern { rule }))
@@ -80,6 +106,9 @@ pub(super) fn method(name: &str, at: &str, findings: &mut Findings) -> Result<St
                                     `methods`"
         }
         _ if !text::is_token(name) => "is no method; write one such as GET or POST",
+        _ if !request::is_read(&name.to_ascii_uppercase()) => {
+            "is a method whose requests are refused, so it never matches; remove it"
+        }
         _ => return Ok(name.to_ascii_uppercase()),
     };
     Err(findings.add(at, Problem::BadPattern { rule }))

@@ -39,7 +39,10 @@ pub(super) fn check(
         }
     }
     for rule in &policy.rules {
-        let Effect::Allow { credential } = rule.effect else {
+        let Effect::Allow {
+            credential: Some(credential),
+        } = rule.effect
+        else {
             continue;
         };
         let mut many = issuers.iter().filter(|issuer| has_many_tenants(issuer));

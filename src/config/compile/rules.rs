@@ -6,9 +6,13 @@ use super::super::wire::rule as wire;
 use super::super::{path, wire::Config};
 use super::names::{self, Names};
 use super::{each, optional, patterns, require};
-use crate::policy::rule::{AnonymousRule, Effect, Match, Mode, Models, Policy, Requirement, Rule};
+use crate::policy::rule::{
+    AnonymousRule, Clusters, Effect, Match, Mode, Models, Policy, Requirement, Rule,
+};
 
 const AT: &str = "rules";
+/// In place of a credential's name: none is sent.
+pub(super) const NO_CREDENTIAL: &str = "none";
 
 pub(super) fn compile(config: &Config, findings: &mut Findings) -> Result<Policy, Reported> {
     names::check(
@@ -81,12 +85,17 @@ fn anonymous(
         }
     }
     let m = &wire.matches;
-    let narrowed = m.hosts.is_some() || m.methods.is_some() || m.paths.is_some();
+    let narrowed =
+        m.hosts.is_some() || m.methods.is_some() || m.paths.is_some() || m.clusters.is_some();
     if !narrowed && m.models.is_none() && m.issuers.is_none() {
         refused = Some(findings.absent(at, "match", Problem::AnonymousEverywhere));
     }
     let matches = matches(m, false, known, &path::member(at, "match"), findings);
-    let credential = optional(wire.credential.as_deref(), |name| {
+    let named = wire
+        .credential
+        .as_deref()
+        .filter(|name| *name != NO_CREDENTIAL);
+    let credential = optional(named, |name| {
         known
             .credentials
             .find(name, &path::member(at, "credential"), findings)
@@ -158,9 +167,12 @@ fn effect(
         (wire::Effect::Allow, None) => {
             Err(asked(at, "credential", Problem::NoCredential, findings))
         }
+        (wire::Effect::Allow, Some(NO_CREDENTIAL)) => Ok(Effect::Allow { credential: None }),
         (wire::Effect::Allow, Some(name)) => {
             let credential = known.credentials.find(name, &credential_at, findings)?;
-            Ok(Effect::Allow { credential })
+            Ok(Effect::Allow {
+                credential: Some(credential),
+            })
         }
     }
 }
@@ -196,6 +208,12 @@ fn matches(
         findings,
         |pattern, at, f| patterns::model(pattern, denies, at, f),
     );
+    let clusters = entries(
+        &wire.clusters,
+        &path::member(at, "clusters"),
+        findings,
+        patterns::cluster,
+    );
     let issuers = entries(
         &wire.issuers,
         &path::member(at, "issuers"),
@@ -208,7 +226,11 @@ fn matches(
         paths: paths?,
         models: Models {
             patterns: models?,
-            any_case: denies,
+            denies,
+        },
+        clusters: Clusters {
+            patterns: clusters?,
+            denies,
         },
         issuers: issuers?,
     })

@@ -6,6 +6,7 @@ use crate::credential;
 use crate::forward::IdentityField;
 use crate::keys::source::KeySource;
 use crate::model::endpoint::Source;
+use crate::policy::pattern::Pattern;
 use crate::policy::rule::{ClaimTest, Effect, Mode, Requirement};
 use crate::reply::Detail;
 use crate::token::algorithm::Algorithm;
@@ -105,7 +106,12 @@ fn rules_become_policy() {
         Requirement::All(Vec::new()),
         "whoever calls"
     );
-    assert_eq!(scientists.effect, Effect::Allow { credential: 0 });
+    assert_eq!(
+        scientists.effect,
+        Effect::Allow {
+            credential: Some(0)
+        }
+    );
     assert_eq!(scientists.mode, Mode::Shadow);
     assert_eq!(scientists.matches.methods, ["POST"]);
     assert!(scientists.matches.hosts[0].matches("a.contoso.com"));
@@ -122,6 +128,55 @@ fn rules_become_policy() {
         *test,
         ClaimTest::OneOf(vec![json!("x"), json!(1), json!(true)])
     );
+}
+
+#[test]
+fn clusters_limit_credentials_rules_and_endpoints_and_none_sends_no_credential() {
+    let mut config = base();
+    set(
+        &mut config,
+        "/credentials/0/clusters",
+        json!(["huggingface", "hf-*"]),
+    );
+    set(&mut config, "/rules/0/match/clusters", json!(["vllm"]));
+    set(
+        &mut config,
+        "/rules/1/match",
+        json!({"clusters": ["other/**"]}),
+    );
+    set(&mut config, "/rules/2/credential", json!("none"));
+    set(
+        &mut config,
+        "/endpoints",
+        json!([{"clusters": ["llama"], "model": "/models/llama.gguf"}]),
+    );
+    let config = accepted(&config);
+    let texts = |patterns: &[Pattern]| -> Vec<String> {
+        patterns
+            .iter()
+            .map(|each| each.as_str().to_owned())
+            .collect()
+    };
+    assert_eq!(
+        texts(&config.credentials[0].clusters),
+        ["huggingface", "hf-*"]
+    );
+    assert!(config.credentials[1].clusters.is_empty());
+    let endpoint = &config.endpoints.0[0];
+    assert_eq!(texts(&endpoint.clusters), ["llama"]);
+    assert_eq!(endpoint.source, Source::Fixed("/models/llama.gguf".into()));
+    let policy = config.policy;
+    let anonymous = &policy.anonymous[0].matches.clusters;
+    assert_eq!(
+        (texts(&anonymous.patterns), anonymous.denies),
+        (vec!["vllm".to_owned()], false)
+    );
+    let denying = &policy.rules[0].matches.clusters;
+    assert_eq!(
+        (texts(&denying.patterns), denying.denies),
+        (vec!["other/**".to_owned()], true)
+    );
+    assert_eq!(policy.rules[1].effect, Effect::Allow { credential: None });
 }
 
 #[test]

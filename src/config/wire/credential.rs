@@ -18,6 +18,9 @@ pub(in crate::config) struct Credential {
     pub http: Option<Http>,
     /// Exchanged for the caller's token (RFC 8693): one short-lived token per person.
     pub token_exchange: Option<TokenExchange>,
+    /// Patterns of Envoy cluster names: the credential is sent to no other cluster, and to none that the
+    /// host does not report (403 `upstream_not_allowed`). Default: any.
+    pub clusters: Option<Vec<String>>,
 }
 
 object!(Credential {
@@ -26,6 +29,7 @@ object!(Credential {
     value: optional,
     http: optional,
     token_exchange: optional,
+    clusters: optional,
 });
 
 /// Without the value.

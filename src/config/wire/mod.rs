@@ -34,7 +34,7 @@ pub(in crate::config) struct Config {
     #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub credentials: Vec<credential::Credential>,
     /// Which model answers where. Without: from the path (`/hf-inference/models/{id}`,
-    /// `/models/{id}`), else from the JSON body's `model`.
+    /// `/models/{id}`), else on `/v1/**` from the JSON body's `model`; elsewhere it is unknown.
     #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub endpoints: Vec<service::Endpoint>,
     /// Who may do what. What no rule permits is denied.

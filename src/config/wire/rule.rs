@@ -20,7 +20,8 @@ pub(in crate::config) struct Rule {
     pub anonymous: bool,
     /// What follows where it holds. Default: allow.
     pub effect: Option<Effect>,
-    /// The credential that a permitted request gets.
+    /// The credential that a permitted request gets; `none` sends none, for an upstream that takes no
+    /// key. The caller's own token is removed either way.
     pub credential: Option<String>,
     /// Whether it decides. Default: enforce.
     pub mode: Option<Mode>,
@@ -80,6 +81,9 @@ pub(in crate::config) struct Match {
     pub paths: Option<Vec<String>>,
     /// Patterns of models without suffix; `endpoints` say where a request names its model.
     pub models: Option<Vec<String>>,
+    /// Patterns of Envoy cluster names: the cluster that Envoy has chosen for the request
+    /// (`xds.cluster_name`). `/` separates segments; case matters.
+    pub clusters: Option<Vec<String>>,
     /// Names of issuers.
     pub issuers: Option<Vec<String>>,
 }
@@ -89,6 +93,7 @@ object!(Match {
     methods: optional,
     paths: optional,
     models: optional,
+    clusters: optional,
     issuers: optional,
 });
 

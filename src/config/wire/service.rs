@@ -5,13 +5,17 @@ use super::super::node::{choice, object};
 use super::issuer::Cloud;
 use super::span::Span;
 
-/// Which model answers where: hosts or paths, and a model or where it is named.
+/// Which model answers where: hosts, clusters or paths, and a model or where it is named. Once any entry
+/// has hosts or clusters, a request that matches no entry has an unknown model: rules that name models do
+/// not permit it.
 #[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Endpoint {
     /// Patterns of hosts.
     pub hosts: Option<Vec<String>>,
+    /// Patterns of Envoy cluster names: the cluster that Envoy has chosen for the request.
+    pub clusters: Option<Vec<String>>,
     /// Patterns of paths.
     pub paths: Option<Vec<String>>,
     /// The one model that answers here; the body is not read.
@@ -22,6 +26,7 @@ pub(in crate::config) struct Endpoint {
 
 object!(Endpoint {
     hosts: optional,
+    clusters: optional,
     paths: optional,
     model: optional,
     model_from: optional,
@@ -33,7 +38,7 @@ object!(Endpoint {
 pub(in crate::config) enum ModelFrom {
     /// The JSON body's top-level `model`.
     Body,
-    /// The path: `/hf-inference/models/{id}`, `/models/{id}`.
+    /// The path: `/hf-inference/models/{id}`, `/models/{id}`. A JSON body must not name another model.
     Path,
 }
 

@@ -27,6 +27,14 @@ impl Number {
         }
     }
 
+    /// Whether it may end here.
+    pub(super) fn is_whole(self) -> bool {
+        matches!(
+            self,
+            Self::Zero | Self::Whole | Self::Fraction | Self::Exponent
+        )
+    }
+
     /// Whether the byte belongs to it; if not, the number is over.
     pub(super) fn takes(&mut self, byte: u8) -> Result<bool, Lack> {
         *self = match (*self, byte) {

@@ -61,6 +61,21 @@ fn says_what_is_missing() {
         r#"{"model":"tgi"}"#,
         r#"{"model":"https://x.example"}"#,
         r#"{"mod":"l"}"#,
+        // A model that is no text.
+        r#"{"model":1}"#,
+        r#"{"model":["a/b"]}"#,
+        r#"{"model":{"id":"a/b"}}"#,
+        r#"{"model":{"model":"a/b"}}"#,
+        r#"{"model":true}"#,
+        // JSON that is no object.
+        r#"["model","a/b"]"#,
+        r#"[{"model":"a/b"}]"#,
+        r#" "model" "#,
+        "null",
+        "true\n",
+        "-1.5e3",
+        "0",
+        "17 ",
     ] {
         assert_eq!(scan_every_way(body.as_bytes()), MISSING, "{body}");
     }
@@ -83,15 +98,22 @@ fn refuses_what_two_parsers_could_read_differently() {
         r#"{"model":"\ude00a/b"}"#,
         r#"{"model":"\ud83d\ud83d\ude00"}"#,
         r#"{"model":"\ud83d\n"}"#,
-        // No text.
-        r#"{"model":1}"#,
-        r#"{"model":["a/b"]}"#,
-        r#"{"model":{"id":"a/b"}}"#,
-        r#"{"model":true}"#,
-        r#"{"model":nul}"#,
+        // No name that two servers must read alike.
         r#"{"model":" a/b"}"#,
         r#"{"model":"a/../b"}"#,
-        // Not JSON, or more than JSON.
+    ] {
+        let model = scan_every_way(body.as_bytes());
+        assert!(
+            matches!(model, Model::Lacking(Lack::Ambiguous(_))),
+            "{body}: {model:?}"
+        );
+    }
+}
+
+#[test]
+fn refuses_what_is_not_json_to_the_last_byte() {
+    for body in [
+        r#"{"model":nul}"#,
         r#"{"model":"a/b"}x"#,
         r#"{"model":"a/b"}{"model":"c/d"}"#,
         r#"{"model":"a/b""#,
@@ -112,9 +134,17 @@ fn refuses_what_two_parsers_could_read_differently() {
         r#"{"model":"a/b" /* c */}"#,
         r#"{model:"a/b"}"#,
         r#"{,"model":"a/b"}"#,
-        r#"["model","a/b"]"#,
-        r#""model""#,
-        "null",
+        r#"["a/b""#,
+        r#"["a/b"],"#,
+        r#""model":"a/b""#,
+        r#""model"#,
+        "nul",
+        "nulls",
+        "-",
+        "1.",
+        "01",
+        "1,2",
+        "+1",
         " ",
         "model=a/b",
         "--x\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\na/b\r\n--x--",
@@ -184,7 +214,7 @@ fn is_bounded() {
     );
     assert!(matches!(
         scan(&[long(513).as_bytes()], 10_000),
-        Model::Lacking(Lack::Unreadable(_))
+        Model::Lacking(Lack::Ambiguous(_))
     ));
 }
 
@@ -239,34 +269,45 @@ impl Random {
 
 /// What serde_json makes of the same bytes.
 fn expected(body: &[u8]) -> Result<Model, ()> {
-    let members = crate::json::parse_object(body).map_err(|_| ())?;
+    let Value::Object(members) = crate::json::parse_strict(body).map_err(|_| ())? else {
+        return Ok(MISSING);
+    };
     let folded = members
         .keys()
         .filter(|key| key.eq_ignore_ascii_case("model"));
     match (folded.count(), members.get("model")) {
-        (0, None) | (1, Some(Value::Null)) => Ok(MISSING),
         (1, Some(Value::String(text))) => Ok(name::named(text)),
+        (0, None) | (1, Some(_)) => Ok(MISSING),
         _ => Err(()),
     }
 }
 
 #[test]
-fn agrees_with_serde_json_on_random_objects() {
+fn agrees_with_serde_json_on_random_values() {
     let mut random = Random(7);
     for _ in 0..4000 {
-        let mut value = random.object(4);
-        if random.below(2) == 0 {
-            value["model"] = random.text().into();
+        let mut value = match random.below(4) {
+            0 => random.value(4),
+            _ => random.object(4),
+        };
+        if let Some(members) = value.as_object_mut() {
+            match random.below(4) {
+                0 => drop(members.insert("model".to_owned(), random.value(2))),
+                1 | 2 => drop(members.insert("model".to_owned(), random.text().into())),
+                _ => {}
+            }
         }
         let body = value.to_string().into_bytes();
         let model = scan(&random.pieces(&body), 100_000);
         match expected(&body) {
             Ok(expected) => assert_eq!(model, expected, "{value}"),
             Err(()) => assert!(
-                matches!(model, Model::Lacking(Lack::Unreadable(_))),
+                matches!(model, Model::Lacking(Lack::Ambiguous(_))),
                 "{value}"
             ),
         }
+        let unreadable = matches!(model, Model::Lacking(Lack::Unreadable(_)));
+        assert!(!unreadable, "well-formed JSON: {value}");
     }
 }
 

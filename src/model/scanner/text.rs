@@ -102,7 +102,7 @@ impl Text {
     pub(super) fn kept(self) -> Result<String, Lack> {
         match (self.overflow, self.role) {
             (false, _) => String::from_utf8(self.bytes).map_err(|_| NOT_UTF8),
-            (true, Role::Model) => Err(Lack::Unreadable("its model is too long")),
+            (true, Role::Model) => Err(Lack::Ambiguous("its model is too long")),
             (true, _) => Ok(String::new()),
         }
     }
@@ -171,7 +171,7 @@ impl Text {
     fn lone(&self, is_lone: bool) -> Result<(), Lack> {
         match (is_lone, self.role) {
             (true, Role::Key | Role::Model) => {
-                Err(Lack::Unreadable("it holds half a surrogate pair"))
+                Err(Lack::Ambiguous("its body holds half a surrogate pair"))
             }
             _ => Ok(()),
         }

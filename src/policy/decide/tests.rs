@@ -4,6 +4,7 @@ use super::super::pattern::Pattern;
 use super::super::rule::{Match, Models, Requirement};
 use super::super::surroundings::Peer;
 use super::*;
+use crate::cluster::Cluster;
 use crate::model::Model;
 use crate::time::Timestamp;
 use crate::token::claims::tests::anyone;
@@ -15,6 +16,7 @@ fn request(path: &str) -> Request {
         method: "POST".to_owned(),
         host: "a.contoso.com".to_owned(),
         path: path.to_owned(),
+        cluster: Cluster::default(),
         model: Model::Unread,
     }
 }
@@ -28,7 +30,9 @@ fn asking(role: &str) -> Rule {
             ..Match::default()
         },
         require: Requirement::Role(role.to_owned()),
-        effect: Effect::Allow { credential: 0 },
+        effect: Effect::Allow {
+            credential: Some(0),
+        },
         mode: Mode::Enforce,
     }
 }
@@ -37,7 +41,7 @@ fn asking(role: &str) -> Rule {
 fn of_models(mut rule: Rule) -> Rule {
     rule.matches.models = Models {
         patterns: vec![Pattern::path("org/*")],
-        any_case: false,
+        denies: false,
     };
     rule
 }

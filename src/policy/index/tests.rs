@@ -1,7 +1,8 @@
 //! What an index leaves out of many rules, and what it must not.
 
-use super::super::rule::Models;
+use super::super::rule::{Clusters, Models};
 use super::*;
+use crate::cluster::Cluster;
 use crate::model::Model;
 use crate::token::claims::Groups;
 use crate::token::claims::tests::anyone;
@@ -15,6 +16,7 @@ fn request(model: Model) -> Request {
         method: "POST".to_owned(),
         host: "a.contoso.com".to_owned(),
         path: "/v1/chat/completions".to_owned(),
+        cluster: Cluster::reported(Some(b"hf-read")),
         model,
     }
 }
@@ -87,11 +89,29 @@ fn a_host_finds_its_rules() {
 }
 
 #[test]
+fn cluster_finds_its_rules_and_an_unknown_one_finds_all() {
+    let make = |texts: &[&str]| Match {
+        clusters: Clusters {
+            patterns: texts.iter().map(|text| Pattern::cluster(text)).collect(),
+            denies: false,
+        },
+        ..Match::default()
+    };
+    let texts: [&[&str]; 5] = [&["hf-read"], &["hf-*"], &[], &["hf-write"], &["b/**"]];
+    let index = rules("other-#", &texts, make);
+    let mut request = request(Model::None);
+    // `hf-*` begins with no whole segment, so it is looked at for any cluster.
+    assert_eq!(indices(&index.about(&request)), [0, 1, 2]);
+    request.cluster = Cluster::default();
+    assert_eq!(index.about(&request).count(), OTHERS + 5);
+}
+
+#[test]
 fn a_model_finds_its_rules_and_one_that_can_t_be_told_finds_all() {
     let make = |texts: &[&str]| Match {
         models: Models {
             patterns: texts.iter().map(|text| Pattern::path(text)).collect(),
-            any_case: false,
+            denies: false,
         },
         ..Match::default()
     };

@@ -82,6 +82,47 @@ in_both_hosts! {
         }
     }
 
+    fn cluster_of_the_host_decides_where_it_reports_one(rules: Rules) {
+        let mut policy = settings();
+        policy["credentials"][0]["clusters"] = json!(["hf-*"]);
+        for cluster in ["hf-llama", "team-b"] {
+            let mut settings = Settings::new(rules, &policy);
+            if rules == Rules::Envoy {
+                let property = ("xds.cluster_name".to_owned(), cluster.as_bytes().to_vec());
+                settings.properties.extend([property]);
+            }
+            let mut gateway = Gateway::start(settings);
+            gateway.host.tick();
+            gateway.publish(&[&key::rsa()]);
+            let id = gateway.chat(&ada().build());
+            let is_meant = rules == Rules::Envoy && cluster == "hf-llama";
+            let code = if is_meant { "forwarded" } else { "upstream_not_allowed" };
+            assert_eq!(gateway.code(id), code, "{cluster}");
+            if is_meant {
+                gateway.host.respond(id, 200, Vec::new(), b"{}");
+            }
+            gateway.host.end(id);
+            let [record] = gateway.audit().try_into().expect("one record");
+            let reported = match rules {
+                Rules::Envoy => json!(cluster),
+                Rules::Nginx => Value::Null,
+            };
+            assert_eq!(record["cluster"], reported);
+            assert_eq!(record["upstream_cluster"], json!(is_meant.then_some(cluster)));
+        }
+    }
+
+    fn underscored_twins_of_headers_come_off(rules: Rules) {
+        let mut gateway = Gateway::warm(rules, &settings());
+        let sent = [("x_api_key", "spoofed"), ("X_hf-bill_to", "spoofed"), ("x_other", "kept")];
+        let id = gateway.get("hf.contoso.com", "/health", &sent);
+        let Fate::Forwarded(headers) = gateway.host.fate(id) else {
+            panic!("{:?}", gateway.host.fate(id))
+        };
+        assert!(!headers.iter().any(|(_, value)| value == b"spoofed"), "{headers:?}");
+        assert_eq!(field(headers, "x_other"), Some("kept".to_owned()));
+    }
+
     fn a_second_authorization_is_refused(rules: Rules) {
         let mut gateway = Gateway::warm(rules, &settings());
         let bearer = format!("Bearer {}", ada().build());

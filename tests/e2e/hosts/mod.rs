@@ -33,7 +33,10 @@ fn settings() -> Value {
             "jwks": {"cluster": ENTRA},
         }],
         "credentials": [{"name": "hf-read", "value": CREDENTIAL}],
-        "endpoints": [{"hosts": ["llama.contoso.com"], "model": "meta-llama/Llama-3.1-8B-Instruct"}],
+        "endpoints": [
+            {"hosts": ["llama.contoso.com"], "model": "meta-llama/Llama-3.1-8B-Instruct"},
+            {"paths": ["/v1/**"], "model_from": "body"},
+        ],
         "rules": [
             {"name": "health", "match": {"methods": ["GET"], "paths": ["/health"]}, "anonymous": true},
             {"name": "by-host", "match": {"hosts": ["llama.contoso.com"], "models": ["meta-llama/*"]},

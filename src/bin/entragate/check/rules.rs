@@ -4,7 +4,7 @@ use super::finding::Findings;
 use super::ids;
 use super::scene::Scene;
 use entragate::policy::pattern::Pattern;
-use entragate::policy::rule::{Effect, Match, Mode, Models, Policy, Requirement, Rule};
+use entragate::policy::rule::{Clusters, Effect, Match, Mode, Models, Policy, Requirement, Rule};
 
 pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
     let Some(config) = scene.config else { return };
@@ -99,6 +99,7 @@ fn wider(wide: &Match, narrow: &Match) -> bool {
         })
         && covers(&wide.paths, &narrow.paths, pattern_covers)
         && models_cover(&wide.models, &narrow.models)
+        && clusters_cover(&wide.clusters, &narrow.clusters)
         && covers(&wide.issuers, &narrow.issuers, |wide, narrow| {
             wide == narrow
         })
@@ -111,10 +112,18 @@ fn covers<T>(wide: &[T], narrow: &[T], one: impl Fn(&T, &T) -> bool) -> bool {
 }
 
 fn models_cover(wide: &Models, narrow: &Models) -> bool {
-    match (wide.any_case, narrow.any_case) {
+    match (wide.denies, narrow.denies) {
         (true, false) => covers(&wide.patterns, &narrow.patterns, |wide, narrow| {
             pattern_covers(wide, &Pattern::path(&narrow.as_str().to_lowercase()))
         }),
+        (false, true) => wide.patterns.is_empty(),
+        _ => covers(&wide.patterns, &narrow.patterns, pattern_covers),
+    }
+}
+
+/// A deny rule is about requests of an unknown cluster, too.
+fn clusters_cover(wide: &Clusters, narrow: &Clusters) -> bool {
+    match (wide.denies, narrow.denies) {
         (false, true) => wide.patterns.is_empty(),
         _ => covers(&wide.patterns, &narrow.patterns, pattern_covers),
     }

@@ -113,6 +113,7 @@ impl Answer {
             "rule",
             "credential",
             "model",
+            "cluster",
             "shadow",
         ];
         let mut json: Map<String, Value> = members

@@ -15,6 +15,7 @@ use clap::Args;
 use entragate::config::{AuditLog, Config};
 use entragate::credential::Source;
 use entragate::credential::auth::Auth;
+use entragate::gate::Wanted;
 use entragate::secret::Secret;
 use std::io::Write;
 use std::process::ExitCode;
@@ -33,7 +34,7 @@ Exit status:
   2  wrong use, an unreadable file, or keys that nobody gave
 
 Examples:
-  entragate explain envoy.yaml --unverified --token-file token --request 'POST /v1/chat/completions'
+  entragate explain envoy.yaml --unverified --token-file token --cluster huggingface --request 'POST /v1/chat/completions'
   entragate explain envoy.yaml --unverified --token-file - --request 'POST /v1/chat/completions' \\
     --body '{\"model\":\"meta-llama/Llama-3.1-8B-Instruct\"}' --source 10.1.2.3 --time 2026-11-23T07:30:00Z")]
 pub struct Arguments {
@@ -55,6 +56,10 @@ pub struct Arguments {
     /// The host that is called
     #[arg(long, default_value = "localhost")]
     host: String,
+
+    /// The Envoy cluster that the request goes to; without, the host reports none
+    #[arg(long, value_name = "NAME")]
+    cluster: Option<String>,
 
     /// The body, as JSON unless a content-type is given
     #[arg(long)]
@@ -162,6 +167,11 @@ fn explain(arguments: &Arguments) -> Result<Answer, Failure> {
         }
     }
     stand_in_for_graph(arguments, &mut config);
+    if arguments.cluster.is_none() && Wanted::by(&config).cluster() {
+        let text = "the configuration refers to clusters, and no cluster is known here; say with \
+                    --cluster which one Envoy chooses for the request";
+        Report::new(input::name_of(&arguments.file)).warning("clusters", text);
+    }
     let question = question::ask(arguments, &config)?;
     keys::provide(arguments, &question, &mut config)?;
     answer::of(config, question, arguments.unverified).ok_or_else(|| {

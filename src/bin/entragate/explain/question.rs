@@ -17,6 +17,8 @@ pub struct Question {
     pub source: Option<IpAddr>,
     /// The URI in the client's certificate.
     pub peer: Option<String>,
+    /// The cluster that Envoy has chosen.
+    pub cluster: Option<String>,
     /// What Microsoft Graph would say of the caller's groups.
     pub groups: Groups,
     pub now: Timestamp,
@@ -62,6 +64,7 @@ pub fn ask(arguments: &Arguments, config: &Config) -> Result<Question, Failure> 
         body: arguments.body.clone().map(String::into_bytes),
         source: arguments.source,
         peer: arguments.peer.clone(),
+        cluster: arguments.cluster.clone(),
         groups: arguments.groups.clone().unwrap_or_default(),
         now: arguments.time.unwrap_or_else(now),
         token,
@@ -91,6 +94,7 @@ impl Question {
         let text = match path {
             ["source", "address"] => SocketAddr::new(self.source?, 0).to_string(),
             ["connection", "uri_san_peer_certificate"] => self.peer.clone()?,
+            ["xds", "cluster_name"] => self.cluster.clone()?,
             _ => return None,
         };
         Some(text.into_bytes())

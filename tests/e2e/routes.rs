@@ -1,0 +1,425 @@
+//! A decision is about the upstream that really gets the request.
+
+use super::gateway::{Gateway, SOON, header, http2};
+use serde_json::{Value, json};
+use testbed::client::raw_http;
+use testbed::envoy::EnvoyConfig;
+use testbed::hf::{ENDPOINT_HOST, HuggingFace, Mode};
+use testbed::persona::Persona;
+use testbed::reqwest::Method;
+
+const LLAMA: &str = "meta-llama/x";
+
+/// A gateway with a second upstream, another team's, in cluster `team-b`.
+struct Shared {
+    gateway: Gateway,
+    team: HuggingFace,
+}
+
+impl Shared {
+    async fn start(change: impl FnOnce(EnvoyConfig) -> EnvoyConfig) -> Self {
+        let team = HuggingFace::start_plain().await.unwrap();
+        team.set_mode(Mode::json(200, &json!({})));
+        let gateway = Gateway::with(|config| {
+            let config = config.upstream("team-b", team.addr(), false);
+            // A refused POST is not to linger.
+            let config = config.connection_manager(|manager| {
+                manager["delayed_close_timeout"] = json!("0.02s");
+            });
+            change(config)
+        })
+        .await;
+        gateway.hf.set_mode(Mode::json(200, &json!({})));
+        Self { gateway, team }
+    }
+
+    /// Sends a chat request as it stands on the wire; the answer's status and code.
+    async fn send(&self, target: &str, host: &str, fields: &str, body: &Value) -> (u16, String) {
+        let token = self.gateway.token(Persona::Ada);
+        let body = body.to_string();
+        let request = format!(
+            "{target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n{fields}\r\n{body}",
+            body.len()
+        );
+        let answer = raw_http(self.gateway.envoy.addr(), request.as_bytes(), SOON).await;
+        let answer = String::from_utf8_lossy(&answer.unwrap()).into_owned();
+        let status = answer.get(9..12).and_then(|status| status.parse().ok());
+        let code = answer
+            .lines()
+            .find_map(|line| line.strip_prefix("x-error-code: "));
+        let code = code.unwrap_or_default().to_owned();
+        (status.unwrap_or_else(|| panic!("{answer:?}")), code)
+    }
+
+    async fn chat(&self, host: &str, model: &str) -> (u16, String) {
+        let body = json!({"model": model, "messages": []});
+        self.send("POST /v1/chat/completions", host, "", &body)
+            .await
+    }
+
+    async fn record(&self, wanted: impl Fn(&Value) -> bool) -> Value {
+        let envoy = &self.gateway.envoy;
+        envoy.wait_for_audit(wanted, SOON).await.unwrap()
+    }
+
+    /// How many requests have reached either upstream since last asked.
+    fn arrived(&self) -> (usize, usize) {
+        let own = self.gateway.hf.take_requests().len();
+        (own, self.team.take_requests().len())
+    }
+}
+
+fn virtual_hosts(config: EnvoyConfig, hosts: Value) -> EnvoyConfig {
+    config.connection_manager(|manager| manager["route_config"]["virtual_hosts"] = hosts)
+}
+
+fn to(cluster: &str) -> Value {
+    json!([{"match": {"prefix": "/"}, "route": route(cluster)}])
+}
+
+/// The host that the endpoint's certificate names goes into SNI.
+fn route(cluster: &str) -> Value {
+    json!({"cluster": cluster, "host_rewrite_literal": ENDPOINT_HOST})
+}
+
+fn rewritten() -> Value {
+    let mut route = route("huggingface");
+    route["prefix_rewrite"] = json!("/hf-inference/");
+    route
+}
+
+/// Our endpoint under its own host, and every other host with another team.
+fn two_teams(config: EnvoyConfig) -> EnvoyConfig {
+    let hosts = json!([
+        {"name": "ours", "domains": ["llama.example.com"], "routes": to("huggingface")},
+        {"name": "theirs", "domains": ["*"], "routes": to("team-b")},
+    ]);
+    virtual_hosts(config, hosts)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_teams_service_never_receives_the_credential() {
+    let shared = Shared::start(|config| {
+        let hosts = json!([
+            {"name": "ours", "domains": ["llama.example.com"], "routes": to("huggingface")},
+            {"name": "theirs", "domains": ["*"], "routes": [
+                {"match": {"prefix": "/v1/", "headers": [{"name": "x-route", "string_match": {"exact": "header"}}]},
+                 "route": {"cluster_header": "x-cluster", "host_rewrite_literal": ENDPOINT_HOST}},
+                {"match": {"prefix": "/v1/", "headers": [{"name": "x-route", "string_match": {"exact": "weighted"}}]},
+                 "route": {"weighted_clusters": {"clusters": [{"name": "team-b", "weight": 100}, {"name": "huggingface", "weight": 0}]}}},
+                {"match": {"prefix": "/"}, "route": {"cluster": "team-b"}}]},
+        ]);
+        virtual_hosts(config, hosts)
+    })
+    .await;
+    let body = json!({"model": LLAMA});
+    let chat = "POST /v1/chat/completions";
+    for fields in [
+        "",
+        "x-route: header\r\nx-cluster: team-b\r\n",
+        "x-route: weighted\r\n",
+    ] {
+        let (status, code) = shared.send(chat, "team.example.com", fields, &body).await;
+        assert_eq!(
+            (status, code.as_str()),
+            (403, "upstream_not_allowed"),
+            "{fields}"
+        );
+    }
+    assert_eq!(shared.arrived(), (0, 0));
+    let record = shared
+        .record(|record| record["host"] == "team.example.com")
+        .await;
+    assert_eq!(record["cluster"], "team-b");
+    assert_eq!(record["rule"], "scientists");
+    assert_eq!(record["upstream_cluster"], Value::Null);
+    for (host, fields) in [
+        ("llama.example.com", ""),
+        ("llama.example.com:443", ""),
+        ("LLAMA.example.com.", ""),
+        (
+            "team.example.com",
+            "x-route: header\r\nx-cluster: huggingface\r\n",
+        ),
+    ] {
+        assert_eq!(
+            shared.send(chat, host, fields, &body).await.0,
+            200,
+            "{host}"
+        );
+        assert_eq!(shared.arrived(), (1, 0), "{host}");
+    }
+    let record = shared.record(|record| record["code"] == "permitted").await;
+    assert_eq!(record["cluster"], "huggingface");
+    assert_eq!(record["upstream_cluster"], "huggingface");
+    let changed = shared
+        .gateway
+        .envoy
+        .stat("wasmcustom.entragate.cluster_changed")
+        .await;
+    assert_eq!(changed.unwrap_or_default(), 0);
+}
+
+/// What Envoy does not strip is spelled differently for its routes and for ours.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_spelling_of_a_host_borrows_its_model() {
+    for strips in [true, false] {
+        let shared = Shared::start(|config| {
+            let config = two_teams(config).connection_manager(|manager| {
+                manager["strip_any_host_port"] = json!(strips);
+                manager["strip_trailing_host_dot"] = json!(strips);
+            });
+            config.change_policy(|policy| {
+                let by_cluster = json!([{"clusters": ["huggingface"], "model": LLAMA}]);
+                let by_host = json!([{"hosts": ["llama.example.com"], "model": LLAMA}]);
+                policy["endpoints"] = if strips { by_host } else { by_cluster };
+                policy["credentials"][0]["clusters"] = json!(["huggingface", "team-b"]);
+                policy["rules"] = json!([{"name": "llama", "match": {"models": ["meta-llama/*"]},
+                    "require": {"role": "Model.Query"}, "credential": "hf-read"}]);
+            })
+        })
+        .await;
+        assert_eq!(shared.chat("llama.example.com", LLAMA).await.0, 200);
+        assert_eq!(shared.arrived(), (1, 0));
+        let (status, code) = shared.chat("other.example.com", LLAMA).await;
+        assert_eq!(
+            (status, code.as_str()),
+            (403, "no_rule"),
+            "not in endpoints"
+        );
+        for host in [
+            "llama.example.com:",
+            "llama.example.com:1",
+            "llama.example.com.",
+            "llama.example.com.:1",
+            "llama.example.com..",
+            "llama.example.com:1x",
+            "x@llama.example.com",
+            "other.example.com@llama.example.com",
+        ] {
+            let (status, code) = shared.chat(host, LLAMA).await;
+            match shared.arrived() {
+                // The endpoint that the record names.
+                (1, 0) => assert_eq!(status, 200, "{host}"),
+                (0, 0) => assert!(matches!(status, 400 | 403), "{host}: {status} {code}"),
+                elsewhere => panic!("{host}: {elsewhere:?}"),
+            }
+        }
+        let records = shared.gateway.envoy.audit_lines();
+        for record in records
+            .iter()
+            .filter(|record| record["decision"] == "permit")
+        {
+            assert_eq!(record["model"], LLAMA, "{record}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn path_and_body_must_name_the_same_model_whatever_the_route_rewrites() {
+    let shared = Shared::start(|config| {
+        let routes = json!([
+            {"match": {"prefix": "/inference/"}, "route": rewritten()},
+            {"match": {"prefix": "/v1/"}, "route": rewritten()},
+            {"match": {"prefix": "/"}, "route": route("huggingface")}]);
+        let config = virtual_hosts(
+            config,
+            json!([{"name": "all", "domains": ["*"], "routes": routes}]),
+        );
+        config.change_policy(|policy| {
+            policy["rules"] = json!([{"name": "llama", "match": {"models": ["meta-llama/*"]},
+                "require": {"role": "Model.Query"}, "credential": "hf-read"}]);
+        })
+    })
+    .await;
+    let ambiguous = (400, "request_ambiguous");
+    for (path, model, expected) in [
+        ("/inference/models/secret/one", LLAMA, ambiguous),
+        ("/v1/models/secret/one", LLAMA, ambiguous),
+        ("/models/secret/one", LLAMA, ambiguous),
+        ("/models/meta-llama/x", "secret/one", ambiguous),
+        (
+            "/hf-inference/models/meta-llama/x/v1/chat/completions",
+            "secret/one",
+            ambiguous,
+        ),
+        // The body is not believed outside of the paths that are known to take it.
+        ("/inference/chat", LLAMA, (403, "no_rule")),
+        ("/generate", LLAMA, (403, "no_rule")),
+        ("/inference/models/meta-llama/x", LLAMA, (403, "no_rule")),
+        ("/models/meta-llama/x", LLAMA, (200, "")),
+        ("/hf-inference/models/meta-llama/x", "", (200, "")),
+        ("/v1/chat/completions", LLAMA, (200, "")),
+    ] {
+        let body = json!({"model": model, "inputs": "x"});
+        let (status, code) = shared.send(&format!("POST {path}"), "x", "", &body).await;
+        assert_eq!((status, code.as_str()), expected, "{path} {model}");
+        let arrived = usize::from(status == 200);
+        assert_eq!(shared.arrived(), (arrived, 0), "{path} {model}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn file_paths_are_names_and_well_formed_json_is_readable() {
+    let shared = Shared::start(|config| {
+        config.change_policy(|policy| {
+            policy["rules"] = json!([{"name": "files", "match": {"models": ["/models/*", "my model", "модель/*"]},
+                "require": {"role": "Model.Query"}, "credential": "hf-read"}]);
+        })
+    })
+    .await;
+    let chat = "POST /v1/chat/completions";
+    for model in ["/models/llama.gguf", "my model", "модель/x"] {
+        let answer = shared.send(chat, "x", "", &json!({"model": model})).await;
+        assert_eq!(answer.0, 200, "{model}");
+    }
+    for body in [
+        json!([1]),
+        json!("/models/llama.gguf"),
+        json!(null),
+        json!({"model": 5}),
+        json!({"model": ["/models/llama.gguf"]}),
+        json!({"model": "/models/../secret.gguf"}),
+        json!({"model": " /models/llama.gguf"}),
+        json!({"model": "C:\\models\\llama.gguf"}),
+    ] {
+        let (status, code) = shared.send(chat, "x", "", &body).await;
+        assert_eq!(status, 400, "{body}");
+        assert_ne!(code, "body_unreadable", "{body}");
+    }
+    assert_eq!(shared.arrived(), (3, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn methods_that_servers_may_fold_or_echo_are_refused() {
+    let shared = Shared::start(|config| {
+        config.change_policy(|policy| {
+            policy["rules"] = json!([{"name": "any", "match": {"paths": ["/**"]},
+                "require": {"role": "Model.Query"}, "credential": "hf-read"}]);
+        })
+    })
+    .await;
+    // Envoy refuses some of them itself in HTTP/1, and passes them on in HTTP/2.
+    let token = shared.gateway.token(Persona::Ada);
+    let client = http2();
+    for method in ["TRACE", "TRACK", "get", "Post", "pOST"] {
+        let target = format!("{method} /v1/models");
+        let (status, _) = shared.send(&target, "x", "", &json!({})).await;
+        assert_eq!(status, 400, "{method}");
+        let url = format!("{}/v1/models", shared.gateway.envoy.url());
+        let request = client.request(Method::from_bytes(method.as_bytes()).unwrap(), url);
+        let response = request.bearer_auth(&token).send().await.unwrap();
+        assert_eq!(
+            header(&response, "x-error-code"),
+            "request_ambiguous",
+            "{method}"
+        );
+    }
+    assert_eq!(shared.arrived(), (0, 0));
+    assert_eq!(shared.send("POST /v1/x", "x", "", &json!({})).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn underscores_do_not_smuggle_headers_that_must_not_pass() {
+    let shared = Shared::start(|config| {
+        config.connection_manager(|manager| {
+            // Envoy's default: such headers are passed on.
+            manager["common_http_protocol_options"]
+                .as_object_mut()
+                .unwrap()
+                .remove("headers_with_underscores_action");
+        })
+    })
+    .await;
+    let names = [
+        "x_entra_oid",
+        "x_entra-oid",
+        "X-Entra_App",
+        "x_hf_bill_to",
+        "x_api_key",
+        "api_key",
+        "proxy_authorization",
+        "x_scale_up_timeout",
+    ];
+    let fields: String = names.map(|name| format!("{name}: spoofed\r\n")).concat();
+    let fields = format!("{fields}x_other: kept\r\n");
+    let body = json!({"model": LLAMA});
+    let answer = shared
+        .send("POST /v1/chat/completions", "x", &fields, &body)
+        .await;
+    assert_eq!(answer.0, 200);
+    let seen = shared.gateway.hf.take_requests().remove(0);
+    assert!(!seen.contains("spoofed"), "{seen:?}");
+    assert_eq!(seen.header("x_other"), Some("kept"));
+    assert_eq!(seen.headers_named("x-entra-oid").len(), 1);
+}
+
+/// A route that matches on a header that the filter sets leads elsewhere after the decision: nothing can
+/// prevent that, but it does not go unnoticed.
+#[tokio::test(flavor = "multi_thread")]
+async fn request_that_leaves_the_permitted_cluster_is_logged_and_counted() {
+    let shared = Shared::start(|config| {
+        let header = json!([{"name": "x-entra-oid", "present_match": true}]);
+        let routes = json!([
+            {"match": {"prefix": "/", "headers": header}, "route": {"cluster": "team-b"}},
+            {"match": {"prefix": "/"}, "route": route("huggingface")}]);
+        virtual_hosts(
+            config,
+            json!([{"name": "all", "domains": ["*"], "routes": routes}]),
+        )
+    })
+    .await;
+    assert_eq!(shared.chat("x", LLAMA).await.0, 200);
+    assert_eq!(shared.arrived(), (0, 1), "Envoy has chosen the route anew");
+    let record = shared.record(|record| record["code"] == "permitted").await;
+    assert_eq!(record["cluster"], "huggingface");
+    assert_eq!(record["upstream_cluster"], "team-b");
+    let envoy = &shared.gateway.envoy;
+    let logged =
+        |line: &str| line.contains("permitted for \"huggingface\", but sent to \"team-b\"");
+    let line = envoy.wait_for_log(logged, SOON).await.unwrap();
+    assert!(line.contains("[error]"), "{line}");
+    let counted = || async {
+        let count = envoy.stat("wasmcustom.entragate.cluster_changed").await;
+        count.unwrap_or_default() == 1
+    };
+    super::gateway::wait_until("the request is counted", counted).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_without_credential_sends_none_and_not_the_callers_token_either() {
+    let shared = Shared::start(|config| {
+        two_teams(config).change_policy(|policy| {
+            policy["rules"] = json!([{"name": "vllm", "match": {"clusters": ["team-*"]},
+                "require": {"role": "Model.Query"}, "credential": "none"}]);
+        })
+    })
+    .await;
+    assert_eq!(
+        shared.chat("vllm.internal", "/models/llama.gguf").await.0,
+        200
+    );
+    let seen = shared.team.take_requests().remove(0);
+    assert_eq!(seen.header("authorization"), None);
+    assert_eq!(
+        seen.headers_named("x-entra-oid").len(),
+        1,
+        "who calls is told"
+    );
+    let record = shared.record(|record| record["code"] == "permitted").await;
+    assert_eq!(record["credential"], Value::Null);
+    assert_eq!(record["rule"], "vllm");
+    assert_eq!(record["upstream_cluster"], "team-b");
+    // Without a token nobody passes, and the rule is about no other cluster.
+    let url = "/v1/chat/completions";
+    let nobody = shared
+        .gateway
+        .request(Method::POST, url)
+        .header("host", "vllm.internal");
+    let response = nobody.json(&json!({})).send().await.unwrap();
+    assert_eq!(header(&response, "x-error-code"), "token_missing");
+    let (status, code) = shared.chat("llama.example.com", LLAMA).await;
+    assert_eq!((status, code.as_str()), (403, "no_rule"));
+    assert_eq!(shared.arrived(), (0, 0));
+}

@@ -1,0 +1,470 @@
+//! A model of how Envoy chooses the cluster of a request, random route tables and policies for it, and what
+//! must hold of every decision. Shared by the native test and the one in a real Envoy, which holds the
+//! model itself against Envoy.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use serde_json::{Value, json};
+
+/// An upstream, and the model that it serves; `None`: the one that the body names.
+pub struct Upstream {
+    pub cluster: &'static str,
+    pub serves: Option<&'static str>,
+}
+
+pub const UPSTREAMS: [Upstream; 5] = [
+    upstream("hf-llama", Some("meta-llama/x")),
+    upstream("hf-qwen", Some("Qwen/y")),
+    upstream("router", None),
+    upstream("team-b", Some("b/secret")),
+    upstream("other/svc", Some("c/z")),
+];
+
+const fn upstream(cluster: &'static str, serves: Option<&'static str>) -> Upstream {
+    Upstream { cluster, serves }
+}
+
+pub fn upstream_of(cluster: &str) -> &'static Upstream {
+    let found = UPSTREAMS
+        .iter()
+        .find(|upstream| upstream.cluster == cluster);
+    found.unwrap_or_else(|| panic!("no cluster {cluster}"))
+}
+
+/// Chooses: a number below the one given.
+pub type Dice<'d> = &'d mut dyn FnMut(usize) -> usize;
+
+fn pick<T: Copy>(dice: Dice<'_>, of: &[T]) -> T {
+    of[dice(of.len())]
+}
+
+fn some<T: Copy>(dice: Dice<'_>, of: &[T], most: usize) -> Vec<T> {
+    (0..=dice(most)).map(|_| pick(dice, of)).collect()
+}
+
+/// A request as the caller sends it.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub authority: String,
+    pub path: String,
+    /// `x-route` and `x-cluster`, which routes match on and the filter does not touch.
+    pub route: Option<&'static str>,
+    pub cluster: Option<&'static str>,
+    /// The model that its JSON body names; `None`: it has no body.
+    pub model: Option<&'static str>,
+}
+
+const MODELS: [&str; 6] = [
+    "meta-llama/x",
+    "Qwen/y",
+    "b/secret",
+    "B/Secret",
+    "c/z",
+    "d/none",
+];
+
+impl Call {
+    pub fn random(dice: Dice<'_>) -> Self {
+        const HOSTS: [&str; 7] = [
+            "llama.example.com",
+            "qwen.example.com",
+            "a.b.example.com",
+            "x.example.com",
+            "team.internal",
+            "nowhere.org",
+            "example.com",
+        ];
+        let mut authority = pick(dice, &HOSTS).to_owned();
+        if dice(3) == 0 {
+            authority = authority.replace("ex", "EX").replace("te", "Te");
+        }
+        let tails = [
+            "", "", "", "", ":80", ":1", ":65535", ":", ".", ".:80", "..", ":0", ":x",
+        ];
+        authority.push_str(pick(dice, &tails));
+        let paths = [
+            "/v1/chat/completions",
+            "/v1/chat/completions",
+            "/v1/embeddings?model=b/secret",
+            "/generate",
+            "/models/meta-llama/x",
+            "/models/b/secret",
+            "/v1/models/b/secret",
+            "/ai/models/b/secret",
+            "/team/x",
+        ];
+        let clusters = ["hf-llama", "team-b", "router", "not-there"];
+        Self {
+            authority,
+            path: pick(dice, &paths).to_owned(),
+            route: (dice(3) == 0).then(|| pick(dice, &["a", "b"])),
+            cluster: (dice(3) == 0).then(|| pick(dice, &clusters)),
+            model: (dice(6) > 0).then(|| pick(dice, &MODELS)),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Route {
+    prefix: &'static str,
+    route: Option<&'static str>,
+    /// `None`: the cluster that `x-cluster` names.
+    cluster: Option<&'static str>,
+    is_weighted: bool,
+}
+
+#[derive(Clone, Debug)]
+struct VirtualHost {
+    domains: Vec<&'static str>,
+    routes: Vec<Route>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Table {
+    hosts: Vec<VirtualHost>,
+    /// `strip_any_host_port` and `strip_trailing_host_dot`.
+    pub strips: bool,
+}
+
+impl Table {
+    fn random(dice: Dice<'_>) -> Self {
+        const DOMAINS: [&str; 8] = [
+            "llama.example.com",
+            "qwen.example.com",
+            "llama.example.com:80",
+            "*.example.com",
+            "*.b.example.com",
+            "team.*",
+            "a.*",
+            "*",
+        ];
+        let count = 1 + dice(3);
+        let mut hosts: Vec<VirtualHost> = (0..count)
+            .map(|_| VirtualHost {
+                domains: Vec::new(),
+                routes: (0..=dice(3)).map(|_| Route::random(dice)).collect(),
+            })
+            .collect();
+        for domain in DOMAINS {
+            if let Some(host) = hosts.get_mut(dice(count + 1)) {
+                host.domains.push(domain);
+            }
+        }
+        hosts.retain(|host| !host.domains.is_empty());
+        Self {
+            hosts,
+            strips: dice(2) == 0,
+        }
+    }
+
+    /// One host for each cluster, and another for what has none.
+    fn by_host(dice: Dice<'_>) -> (Self, Vec<(&'static str, &'static str)>) {
+        let mut named = vec![
+            ("llama.example.com", "hf-llama"),
+            ("qwen.example.com", "hf-qwen"),
+            ("a.b.example.com", "team-b"),
+        ];
+        if dice(2) == 0 {
+            named.swap_remove(dice(3));
+        }
+        let other = pick(dice, &["team-b", "other/svc", "hf-llama"]);
+        let host = |domain, cluster| VirtualHost {
+            domains: vec![domain],
+            routes: vec![Route {
+                prefix: "/",
+                route: None,
+                cluster: Some(cluster),
+                is_weighted: false,
+            }],
+        };
+        let mut hosts: Vec<_> = named
+            .iter()
+            .map(|(domain, to)| host(*domain, *to))
+            .collect();
+        hosts.push(host("*", other));
+        let strips = true;
+        (Self { hosts, strips }, named)
+    }
+
+    /// The authority as filters and routes see it.
+    pub fn seen(&self, authority: &str) -> String {
+        let mut host = authority.to_owned();
+        if !self.strips {
+            return host;
+        }
+        match host.rfind('.') {
+            Some(dot) if dot + 1 == host.len() || host[dot + 1..].starts_with(':') => {
+                host.remove(dot);
+            }
+            _ => {}
+        }
+        if let Some((name, port)) = host.rsplit_once(':')
+            && port.parse::<u32>().is_ok()
+        {
+            host.truncate(name.len());
+        }
+        host
+    }
+
+    /// The cluster that Envoy chooses for a request.
+    pub fn choose(&self, call: &Call) -> Option<&'static str> {
+        let host = self.seen(&call.authority).to_ascii_lowercase();
+        let path = call.path.split('?').next().unwrap_or_default();
+        let matches = |route: &&Route| {
+            let is_same = route.route.is_none() || route.route == call.route;
+            path.starts_with(route.prefix) && is_same
+        };
+        let route = self.virtual_host(&host)?.routes.iter().find(matches)?;
+        let cluster = route.cluster.or(call.cluster)?;
+        let is_known = |upstream: &&Upstream| upstream.cluster == cluster;
+        UPSTREAMS
+            .iter()
+            .find(is_known)
+            .map(|upstream| upstream.cluster)
+    }
+
+    /// Exact domains first, then the longest that begin with a wildcard, then the longest that end with one.
+    fn virtual_host(&self, host: &str) -> Option<&VirtualHost> {
+        let rank = |domain: &str| match (domain.strip_prefix('*'), domain.strip_suffix('*')) {
+            _ if domain == host => Some((4, 0)),
+            (Some(""), _) => Some((1, 0)),
+            (Some(tail), _) if host.ends_with(tail) && host.len() > tail.len() => {
+                Some((3, tail.len()))
+            }
+            (_, Some(front)) if host.starts_with(front) && host.len() > front.len() => {
+                Some((2, front.len()))
+            }
+            _ => None,
+        };
+        let ranked = self.hosts.iter().flat_map(|virtual_host| {
+            let ranks = virtual_host
+                .domains
+                .iter()
+                .filter_map(|domain| rank(domain));
+            ranks.map(move |rank| (rank, virtual_host))
+        });
+        ranked.max_by_key(|(rank, _)| *rank).map(|(_, host)| host)
+    }
+
+    /// Envoy's `virtual_hosts`.
+    pub fn as_envoy(&self) -> Value {
+        let hosts = self.hosts.iter().enumerate();
+        let hosts = hosts.map(|(index, host)| {
+            let routes: Vec<Value> = host.routes.iter().map(Route::as_envoy).collect();
+            json!({"name": format!("host-{index}"), "domains": host.domains, "routes": routes})
+        });
+        hosts.collect()
+    }
+}
+
+impl Route {
+    fn random(dice: Dice<'_>) -> Self {
+        let clusters = UPSTREAMS.map(|upstream| upstream.cluster);
+        Self {
+            prefix: pick(dice, &["/", "/", "/v1/", "/models/", "/team", "/v1/chat"]),
+            route: (dice(3) == 0).then(|| pick(dice, &["a", "b"])),
+            cluster: (dice(6) > 0).then(|| pick(dice, &clusters)),
+            is_weighted: dice(4) == 0,
+        }
+    }
+
+    fn as_envoy(&self) -> Value {
+        let mut matches = json!({"prefix": self.prefix});
+        if let Some(value) = self.route {
+            matches["headers"] = json!([{"name": "x-route", "string_match": {"exact": value}}]);
+        }
+        let route = match self.cluster {
+            None => json!({"cluster_header": "x-cluster"}),
+            Some(cluster) if self.is_weighted => {
+                json!({"weighted_clusters": {"clusters": [{"name": cluster, "weight": 7}]}})
+            }
+            Some(cluster) => json!({"cluster": cluster}),
+        };
+        json!({"match": matches, "route": route})
+    }
+}
+
+/// A credential's value and the clusters that it is meant for.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    pub value: String,
+    pub clusters: &'static [&'static str],
+}
+
+#[derive(Clone, Debug, Default)]
+struct Rule {
+    denies: bool,
+    models: Vec<&'static str>,
+    clusters: Vec<&'static str>,
+    paths: Vec<&'static str>,
+    /// `None`: `none`.
+    credential: Option<usize>,
+}
+
+/// Routes, and a policy in front of them.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub table: Table,
+    pub credentials: Vec<Credential>,
+    endpoints: Value,
+    rules: Vec<Rule>,
+}
+
+impl World {
+    pub fn random(dice: Dice<'_>) -> Self {
+        const MEANT: [&[&str]; 6] = [
+            &["hf-llama"],
+            &["hf-*"],
+            &["router", "hf-qwen"],
+            &["**"],
+            &["team-b"],
+            &["other/*"],
+        ];
+        let credential = |index: usize, dice: Dice<'_>| Credential {
+            value: format!("hf_credential_{index}"),
+            clusters: pick(dice, &MEANT),
+        };
+        let credentials: Vec<_> = (0..3).map(|index| credential(index, dice)).collect();
+        let (table, endpoints) = if dice(3) == 0 {
+            let (table, named) = Table::by_host(dice);
+            let entry = |(host, cluster): &(&str, &str)| json!({"hosts": [host], "model": upstream_of(cluster).serves});
+            (table, named.iter().map(entry).collect())
+        } else {
+            let entry = |upstream: &Upstream| match upstream.serves {
+                Some(model) => json!({"clusters": [upstream.cluster], "model": model}),
+                None => {
+                    json!({"clusters": [upstream.cluster], "paths": ["/v1/**"], "model_from": "body"})
+                }
+            };
+            let mut entries: Vec<Value> = UPSTREAMS.iter().map(entry).collect();
+            entries.remove(dice(entries.len()));
+            (Table::random(dice), entries.into())
+        };
+        let rules = (0..2 + dice(3)).map(|_| Rule::random(dice)).collect();
+        Self {
+            table,
+            credentials,
+            endpoints,
+            rules,
+        }
+    }
+
+    /// Puts its part into a policy.
+    pub fn configure(&self, policy: &mut Value) {
+        let credentials = self.credentials.iter().enumerate();
+        policy["credentials"] = credentials
+            .map(|(index, each)| json!({"name": format!("c{index}"), "value": each.value, "clusters": each.clusters}))
+            .collect();
+        policy["endpoints"] = self.endpoints.clone();
+        let rules = self.rules.iter().enumerate();
+        policy["rules"] = rules.map(|(index, rule)| rule.as_json(index)).collect();
+    }
+
+    /// What must hold of a request whose audit record this is, and which arrived at `cluster` with that
+    /// Authorization.
+    pub fn check(&self, call: &Call, cluster: &str, authorization: Option<&str>, record: &Value) {
+        let context = || format!("{call:?} at {cluster}: {record}\n{self:#?}");
+        let index = record["rule"]
+            .as_str()
+            .and_then(|name| name.strip_prefix('r')?.parse().ok());
+        let index: usize = index.unwrap_or_else(|| panic!("{}", context()));
+        let rule = &self.rules[index];
+        let credential = rule.credential.map(|index| &self.credentials[index]);
+        // The credential is meant for the cluster, and is the rule's.
+        let expected = credential.map(|credential| format!("Bearer {}", credential.value));
+        assert_eq!(authorization, expected.as_deref(), "{}", context());
+        if let Some(credential) = credential {
+            assert!(is_among(cluster, credential.clusters), "{}", context());
+        }
+        // The recorded model is the upstream's.
+        let upstream = upstream_of(cluster);
+        let is_v1 = call.path.starts_with("/v1/");
+        let truth = upstream.serves.or(call.model.filter(|_| is_v1));
+        if let Some(model) = record["model"].as_str() {
+            assert_eq!(Some(model), truth, "{}", context());
+        }
+        // The rule is about it, and no rule that denies is.
+        let is_about = |rule: &Rule| {
+            let model = truth.unwrap_or_default();
+            let model = if rule.denies {
+                model.to_lowercase()
+            } else {
+                model.to_owned()
+            };
+            let models: Vec<String> = rule
+                .models
+                .iter()
+                .map(|pattern| match rule.denies {
+                    true => pattern.to_lowercase(),
+                    false => (*pattern).to_owned(),
+                })
+                .collect();
+            let models: Vec<&str> = models.iter().map(String::as_str).collect();
+            (rule.models.is_empty() || is_among(&model, &models))
+                && (rule.clusters.is_empty() || is_among(cluster, &rule.clusters))
+                && (rule.paths.is_empty() || rule.paths.contains(&"/v1/**") && is_v1)
+        };
+        assert!(is_about(rule), "{}", context());
+        let denies = |rule: &&Rule| rule.denies && is_about(rule);
+        assert!(
+            !self.rules.iter().any(|rule| denies(&rule)),
+            "{}",
+            context()
+        );
+    }
+}
+
+impl Rule {
+    fn random(dice: Dice<'_>) -> Self {
+        let models = ["meta-llama/*", "Qwen/*", "b/secret", "c/*", "d/*"];
+        let clusters = ["hf-*", "team-b", "router", "other/*", "hf-llama"];
+        let denies = dice(4) == 0;
+        let mut rule = Self {
+            denies,
+            credential: Some(dice(4)).filter(|index| !denies && *index < 3),
+            ..Self::default()
+        };
+        if denies || dice(2) == 0 {
+            rule.models = some(dice, &models, 2);
+        }
+        if dice(3) == 0 {
+            rule.clusters = some(dice, &clusters, 2);
+        }
+        if dice(3) == 0 {
+            rule.paths = vec!["/v1/**"];
+        }
+        rule
+    }
+
+    fn as_json(&self, index: usize) -> Value {
+        let mut matches = json!({});
+        for (field, patterns) in [
+            ("models", &self.models),
+            ("clusters", &self.clusters),
+            ("paths", &self.paths),
+        ] {
+            if !patterns.is_empty() {
+                matches[field] = json!(patterns);
+            }
+        }
+        let mut rule = json!({"name": format!("r{index}"), "match": matches, "require": {"role": "Model.Query"}});
+        match (self.denies, self.credential) {
+            (true, _) => rule["effect"] = json!("deny"),
+            (false, Some(credential)) => rule["credential"] = json!(format!("c{credential}")),
+            (false, None) => rule["credential"] = json!("none"),
+        }
+        rule
+    }
+}
+
+/// Whether a text matches a pattern of these tests: literal, `prefix*` or `**`.
+fn is_among(text: &str, patterns: &[&str]) -> bool {
+    patterns
+        .iter()
+        .any(|pattern| match pattern.strip_suffix('*') {
+            Some("*") => true,
+            Some(prefix) => text
+                .strip_prefix(prefix)
+                .is_some_and(|rest| !rest.contains('/')),
+            None => text == *pattern,
+        })
+}
