@@ -118,3 +118,34 @@ async fn an_anonymous_route_forwards_without_any_credential() {
     assert_eq!(seen.header("authorization"), None);
     assert_eq!(seen.header("x-entra-oid"), None);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn underscores_do_not_smuggle_headers_that_must_not_pass() {
+    let gateway = Gateway::with(|config| {
+        config.connection_manager(|manager| {
+            // Envoy's default: such headers are passed on.
+            let options = manager["common_http_protocol_options"].as_object_mut();
+            options.unwrap().remove("headers_with_underscores_action");
+        })
+    })
+    .await;
+    let token = gateway.token(Persona::Ada);
+    let mut request = gateway.chat_builder(&token).header("x_other", "kept");
+    for name in [
+        "x_entra_oid",
+        "x_entra-oid",
+        "x-entra_app",
+        "x_hf_bill_to",
+        "x_api_key",
+        "api_key",
+        "proxy_authorization",
+        "x_scale_up_timeout",
+    ] {
+        request = request.header(name, "spoofed");
+    }
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    let seen = only(gateway.hf.requests());
+    assert!(!seen.contains("spoofed"), "{seen:?}");
+    assert_eq!(seen.header("x_other"), Some("kept"));
+    assert_eq!(seen.headers_named("x-entra-oid").len(), 1);
+}
