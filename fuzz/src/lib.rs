@@ -38,7 +38,7 @@ pub const TARGETS: [(&str, Target); 6] = [
     ("gate", gate),
 ];
 
-const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+const TENANT: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
 const MODULUS: &str = concat!(
     "uRTyhdKknmDcZaXfruCNnf0YeqcRE1MTrUZ2rxcCcjoyfEmgBlaJB580Zbxzoqw5zRzFFh3XzR0MqBPwTiinIHdUSIBMpdEI_Qat4PCazVf6bqpm",
     "SymkybF9uUQ4cVwa_VXHO_i1Y-PQIvhhSe_-ut9KCw5bzT3Zwk23fEZzi1Xj3vSP9-N6YicTrvK--1Dpc5cXwlErvwAbMGnefO2_b8m_MoMAc4Ay",

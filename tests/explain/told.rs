@@ -31,7 +31,7 @@ denied: groups_overage, status 403
   WWW-Authenticate: Bearer realm=\"hf\", error=\"insufficient_scope\", error_description=\"Rule llama asks for a group, but you are in too many for your token to list them; ask your administrator for an app role instead\", resource_metadata=\"https://hf.contoso.com/.well-known/oauth-protected-resource\"
 caller (nobody has checked the signature):
   issuer: contoso
-  tenant: 72f988bf-86f1-41af-91ab-2d7cd011db47
+  tenant: aaaabbbb-0000-cccc-1111-dddd2222eeee
   object id: 0d9c8b7a-6f5e-4d3c-8b2a-190807060504
   client: 2f3a7c1e-5b0d-4d57-9c1f-0c8e6f1b7a42
   kind: user

@@ -110,7 +110,7 @@ impl fmt::Display for Problem {
             Self::BadText { rule } => f.write_str(rule),
             Self::NotGuid { what, text } => write!(
                 f,
-                "{} is no {what}; write the GUID, as in 72f988bf-86f1-41af-91ab-2d7cd011db47",
+                "{} is no {what}; write the GUID, as in aaaabbbb-0000-cccc-1111-dddd2222eeee",
                 Excerpt(text)
             ),
             Self::WildcardNotAlone => f.write_str(

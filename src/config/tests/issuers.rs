@@ -144,7 +144,7 @@ fn tokens_of_our_own_are_asked_for_as_microsoft_says() {
         assert!(!format!("{config:?}").contains("hf_environment"));
         (lease.request.method, uri, body)
     };
-    let client = "6e74172b-be56-4843-9ff4-e66a39bb12e3";
+    let client = "00001111-aaaa-2222-bbbb-3333cccc4444";
     let identity = json!({"cluster": "imds", "resource": "https://graph.microsoft.com",
         "client_id": client});
     let uri = format!(

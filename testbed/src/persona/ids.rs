@@ -1,14 +1,14 @@
 //! The identifiers of Contoso: tenants, applications, groups.
 
 /// Contoso's tenant.
-pub const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+pub const TENANT: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
 /// Fabrikam's tenant, whose people are strangers here.
 pub const GUEST_TENANT: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
 /// The tenant of personal Microsoft accounts; its keys are in the common key set.
 pub const CONSUMER_TENANT: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
 /// The gateway's API: its client id is the audience of v2 tokens.
-pub const AUDIENCE: &str = "6e74172b-be56-4843-9ff4-e66a39bb12e3";
+pub const AUDIENCE: &str = "00001111-aaaa-2222-bbbb-3333cccc4444";
 /// The gateway's App ID URI: the audience of v1 tokens.
 pub const AUDIENCE_URI: &str = "api://hf";
 /// An unrelated API of the same tenant.
