@@ -111,7 +111,11 @@ fn mutated_key_sets_parse_or_do_not() {
     let mut random = Random(4);
     let keys: Vec<_> = testbed::keys::Algorithm::ALL
         .into_iter()
-        .map(|algorithm| keys::cached(algorithm).to_jwk())
+        .map(|algorithm| {
+            let mut jwk = keys::cached(algorithm).to_jwk();
+            jwk["alg"] = json!(algorithm.name());
+            jwk
+        })
         .collect();
     let text = json!({ "keys": keys }).to_string();
     assert_eq!(KeySet::from_json(text.as_bytes()).unwrap().len(), 9);

@@ -81,7 +81,11 @@ async fn many_unfinished_bodies_hold_no_more_bytes_than_the_limit() {
         let refused = exceeded(&gateway, "inspected_bytes").await;
         let held = value(&gateway, BODIES).await;
         let bytes = value(&gateway, BYTES).await;
-        assert!(bytes <= WORKERS * LIMIT, "{bytes} bytes are held");
+        // Gauges are shown once a second; the first may not be there yet.
+        assert!(
+            bytes.is_nan() || bytes <= WORKERS * LIMIT,
+            "{bytes} bytes are held"
+        );
         // 900,000 bytes and a little of each that is still held.
         refused + held == CALLERS as f64 && bytes > held * 900_000.0
     };

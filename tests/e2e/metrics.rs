@@ -68,7 +68,7 @@ async fn troubled(ops: &Stub) -> Gateway {
                 "match": {"paths": ["/v1/**"]}, "require": {"group": SCIENTISTS_GROUP},
                 "credential": "hf-read"}));
                 rules.push(
-                    json!({"name": "by-model", "match": {"paths": ["/read"], "models": ["org/*"]},
+                    json!({"name": "by-model", "match": {"paths": ["/v1/read"], "models": ["org/*"]},
                 "anonymous": true}),
                 );
             })
@@ -82,7 +82,7 @@ async fn troubled(ops: &Stub) -> Gateway {
     assert_eq!(gateway.chat(&olga).await.status(), 403);
     gateway.hf.set_accepted(["value-2"]);
     assert_eq!(gateway.chat(&ada).await.status(), 502);
-    let unfinished = b"POST /read HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+    let unfinished = b"POST /v1/read HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
                        connection: close\r\ncontent-length: 9\r\n\r\n";
     let refused = raw_http(gateway.envoy.addr(), unfinished, SOON);
     assert!(refused.await.unwrap().starts_with(b"HTTP/1.1 408"));

@@ -1,6 +1,6 @@
 //! The limits of held bodies under any order of events.
 
-use super::limits::{held, limited};
+use super::limits::{held, limited, picture};
 use super::support::*;
 use super::*;
 use proptest::prelude::*;
@@ -69,8 +69,8 @@ proptest! {
         for event in events {
             match event {
                 Event::Open { read } => {
-                    let path = if read { "/v1/x" } else { "/models/meta/x" };
-                    let request = Sent { token: Some(token.clone()), ..sent(path, "") };
+                    let request = if read { sent("/v1/x", "") } else { picture("/models/meta/x") };
+                    let request = Sent { token: Some(token.clone()), ..request };
                     let (id, ruling) = request.begin(&mut bench);
                     match ruling.step {
                         Step::Wait | Step::Inspect => {

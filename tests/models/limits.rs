@@ -17,6 +17,14 @@ fn open(bench: &mut Bench) -> (StreamId, String) {
     (id, code_of(&ruling))
 }
 
+/// A request whose body can't name a model, and so is not read.
+pub fn picture(path: &str) -> Sent<'_> {
+    Sent {
+        content_type: "image/png",
+        ..sent(path, "x")
+    }
+}
+
 /// The value of a gauge.
 fn gauge(bench: &Bench, name: &str) -> u64 {
     let gauges = bench.gate.gauges(bench.now);
@@ -80,7 +88,7 @@ fn no_more_bodies_are_held_than_inspections_allows() {
 fn requests_whose_body_is_not_read_need_no_room() {
     let mut bench = Bench::warm(&limited(json!({"inspections": 1})));
     open(&mut bench);
-    let code = sent("/models/meta/x", "{}").end(&mut bench).0;
+    let code = picture("/models/meta/x").end(&mut bench).0;
     assert_eq!(code, "permitted");
     let (_, ruling) = sent("/v1/x", "{}").begin(&mut bench);
     let reply = reply(ruling);
@@ -134,7 +142,7 @@ fn the_body_of_a_waiting_request_counts() {
     let (read, ruling) = sent("/v1/x", &llama).begin(&mut bench);
     assert_eq!(ruling.step, Step::Wait);
     assert_eq!(feed(&mut bench, read, llama.as_bytes(), 9), None);
-    let (unread, ruling) = sent("/models/meta/x", "x").begin(&mut bench);
+    let (unread, ruling) = picture("/models/meta/x").begin(&mut bench);
     assert_eq!(ruling.step, Step::Wait);
     assert!(!bench.gate.wants_body(unread));
     assert_eq!(bench.gate.body_held(unread, 20), None);

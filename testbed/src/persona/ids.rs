@@ -3,7 +3,7 @@
 /// Contoso's tenant.
 pub const TENANT: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
 /// Fabrikam's tenant, whose people are strangers here.
-pub const GUEST_TENANT: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
+pub const GUEST_TENANT: &str = "bbbbcccc-1111-dddd-2222-eeee3333ffff";
 /// The tenant of personal Microsoft accounts; its keys are in the common key set.
 pub const CONSUMER_TENANT: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
