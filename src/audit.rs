@@ -5,11 +5,11 @@
 mod line;
 mod shorten;
 
-use crate::cluster::Cluster;
 use crate::decision::{Denial, Grant};
+use crate::http::cluster::Cluster;
+use crate::http::headers::Headers;
 use crate::model::Model;
 use crate::policy::decide::{Shadow, Would};
-use crate::request::Headers;
 use crate::time::Timestamp;
 use crate::token::claim_path::ClaimPath;
 use crate::token::claims::Claims;
@@ -230,7 +230,7 @@ impl Caller {
 /// The record's JSON Schema (2020-12), derived from it.
 #[cfg(not(target_family = "wasm"))]
 pub fn schema() -> Value {
-    crate::config::schema::written::<Record>(
+    crate::json::schema::written::<Record>(
         &format!("urn:entragate:audit-record:{VERSION}"),
         &format!("entragate audit record, version {VERSION}"),
     )

@@ -6,17 +6,24 @@
 //! arithmetic and instructions for neither. The least recently used make room when there are too
 //! many, or when they take too much.
 
-mod by_use;
+mod lru;
 
-use crate::config::CacheLimits;
 use crate::time::Timestamp;
 use crate::token::verify::Authentic;
-use by_use::ByUse;
+use lru::Lru;
 use std::time::Duration;
 
 /// Most that all entries of one VM may take, by [`weight`]: several times what 4096 tokens of a usual
 /// size need, and a bound where tokens are as long as they may be.
 const MAX_WEIGHT: usize = 32 * 1024 * 1024;
+
+/// Bounds of the memory for verified tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheLimits {
+    pub entries: usize,
+    /// From a token's verification to its next; zero: none is remembered.
+    pub ttl: Duration,
+}
 
 /// Names a token by its contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +47,7 @@ pub struct TokenCache {
     ttl: Duration,
     max_entries: usize,
     max_weight: usize,
-    entries: ByUse<Entry>,
+    entries: Lru<Entry>,
     weight: usize,
 }
 
@@ -61,7 +68,7 @@ impl TokenCache {
             ttl: limits.ttl,
             max_entries: limits.entries,
             max_weight: MAX_WEIGHT,
-            entries: ByUse::new(),
+            entries: Lru::new(),
             weight: 0,
         }
     }
@@ -161,7 +168,7 @@ impl TokenCache {
 
 /// What an entry takes with claims of that many bytes.
 const fn weight(claims: usize) -> usize {
-    claims.saturating_add(ByUse::<Entry>::BYTES)
+    claims.saturating_add(Lru::<Entry>::BYTES)
 }
 
 #[cfg(test)]

@@ -6,15 +6,14 @@
 mod facts;
 mod grant;
 mod operator;
+mod reasons;
 mod upstream;
 
 pub use facts::{Challenge, Facts};
 pub use grant::Grant;
+pub use reasons::{FeedUnavailable, Ground, GroupsUnavailable, SubjectError};
 pub use upstream::Unavailable;
 
-use crate::credential::subject::Outsider;
-use crate::policy::membership::GroupsLack;
-use crate::revocation::{FeedLack, Ground};
 use crate::time::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,7 +107,7 @@ pub enum Denial {
     GroupsOverage {
         rule: Arc<str>,
         /// Why Microsoft Graph did not help, where it was asked.
-        lack: Option<GroupsLack>,
+        lack: Option<GroupsUnavailable>,
     },
     /// A rule would permit, had the caller signed in more strongly.
     StepUpRequired {
@@ -122,7 +121,7 @@ pub enum Denial {
     /// We hold no keys of that issuer that may still be used.
     KeysUnavailable {
         issuer: Arc<str>,
-        reason: KeysLack,
+        reason: KeysUnavailable,
     },
     /// The rule permits, but its credential is not meant for the cluster that the request goes to.
     UpstreamNotAllowed {
@@ -134,16 +133,16 @@ pub enum Denial {
     /// The rule permits, but its credential is for people that Hugging Face knows.
     NotAMember {
         rule: Arc<str>,
-        reason: Outsider,
+        reason: SubjectError,
     },
     /// The rule permits, but there is no value of its credential that may be used.
     CredentialUnavailable {
         rule: Arc<str>,
-        reason: CredentialLack,
+        reason: CredentialUnavailable,
     },
     /// There is no revocation feed to trust, and `on_stale` is `deny`.
     RevocationUnavailable {
-        reason: FeedLack,
+        reason: FeedUnavailable,
     },
     /// The upstream refused the credential that we sent.
     CredentialRejected {
@@ -173,7 +172,7 @@ pub enum HeldLimit {
 
 /// Why there are no keys to verify with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeysLack {
+pub enum KeysUnavailable {
     /// None have come yet.
     NeverFetched,
     /// The last good set is older than `max_stale`.
@@ -184,7 +183,7 @@ pub enum KeysLack {
 
 /// Why there is no credential to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CredentialLack {
+pub enum CredentialUnavailable {
     /// No good value has come yet.
     NeverFetched,
     /// The last good one is older than `max_stale`.

@@ -1,12 +1,12 @@
 //! What a permitted request carries to the upstream, and what no request ever does.
 
-use crate::credential::wallet::Held;
+use crate::credential::store::InjectedCredential;
+use crate::http::headers::Headers;
+use crate::http::trace_context;
 use crate::model::catalog;
-use crate::request::Headers;
-use crate::token::bearer::Carrier;
+use crate::token::bearer::TokenLocation;
 use crate::token::claim_path::ClaimPath;
 use crate::token::claims::Claims;
-use crate::tracing;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -99,7 +99,7 @@ pub struct Onward {
 /// has spelled them: servers that pass headers as variables (CGI, WSGI) read `x_api_key` as `x-api-key`.
 pub fn disarm<'h>(
     headers: &'h Headers,
-    carriers: &[Carrier],
+    carriers: &[TokenLocation],
     forwarding: &Forwarding,
 ) -> Vec<&'h str> {
     let carriers = carriers.iter().map(|carrier| carrier.header.as_str());
@@ -149,7 +149,7 @@ fn is_same(own: &[u8], name: &str) -> bool {
 pub fn continued_trace(headers: &Headers) -> Option<String> {
     let mut values = headers.all("traceparent");
     match (values.next(), values.next()) {
-        (Some(only), None) => tracing::trace_id(std::str::from_utf8(only).ok()?),
+        (Some(only), None) => trace_context::trace_id(std::str::from_utf8(only).ok()?),
         _ => None,
     }
 }
@@ -157,7 +157,7 @@ pub fn continued_trace(headers: &Headers) -> Option<String> {
 /// The headers of a permitted request. An anonymous caller has no identity to tell.
 pub fn edits(
     forwarding: &Forwarding,
-    credential: Option<&Held>,
+    credential: Option<&InjectedCredential>,
     caller: Option<&Claims>,
     onward: Onward,
 ) -> Vec<Edit> {

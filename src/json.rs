@@ -4,6 +4,8 @@
 //! configuration must mean one thing only.
 
 pub mod raw;
+#[cfg(not(target_family = "wasm"))]
+pub(crate) mod schema;
 pub mod write;
 
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};

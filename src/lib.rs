@@ -21,30 +21,29 @@
 
 pub mod audit;
 pub mod cache;
-pub mod callout;
-pub mod cluster;
 pub mod config;
 pub mod credential;
 pub mod decision;
 pub mod export;
+pub mod fetch;
 pub mod forward;
 pub mod gate;
 pub mod groups;
 #[cfg(target_family = "wasm")]
 mod host;
+pub mod http;
 pub mod json;
 pub mod keys;
 pub mod metrics;
 pub mod model;
+pub mod pattern;
 pub mod policy;
 pub mod reply;
-pub mod request;
-pub mod resource;
 pub mod revocation;
 pub mod secret;
+pub mod service_auth;
 pub mod sharing;
 pub mod text;
 pub mod time;
 pub mod token;
-pub mod tracing;
 pub mod usage;

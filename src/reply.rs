@@ -4,11 +4,12 @@
 //! object under `/v1/`, else `{"error": "text"}`; never a 503, which huggingface.js hammers.
 
 mod grpc_web;
+pub mod protected_resource;
 
 use crate::decision::{Challenge, Denial};
+use crate::http::headers::Headers;
 use crate::json::write::Writer;
-use crate::request::Headers;
-use crate::resource::ProtectedResource;
+use crate::reply::protected_resource::ProtectedResource;
 use crate::text::fitted;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -36,7 +37,7 @@ pub enum Detail {
 
 /// What of a request shapes the reply to it.
 #[derive(Clone, Debug, Default)]
-pub struct Asker {
+pub struct ReplyContext {
     pub request_id: Arc<str>,
     pub dialect: Dialect,
 }
@@ -95,7 +96,7 @@ impl Reply {
 }
 
 /// The reply to a denied request.
-pub fn reply(denial: &Denial, style: &ReplyStyle, asker: &Asker) -> Reply {
+pub fn reply(denial: &Denial, style: &ReplyStyle, asker: &ReplyContext) -> Reply {
     let facts = denial.facts();
     let (code, text) = match (style.detail, facts.status) {
         (Detail::Full, _) => (facts.code, facts.text),

@@ -3,7 +3,7 @@
 
 mod support;
 
-use entragate::request::Headers;
+use entragate::http::headers::Headers;
 use entragate::token::signature::{Portable, SignatureCheck};
 use serde_json::json;
 use support::*;

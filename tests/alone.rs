@@ -2,8 +2,8 @@
 
 mod support;
 
-use entragate::callout::{Answer, CalloutError};
-use entragate::gate::{HostLimits, Ticket};
+use entragate::fetch::callout::{Answer, CalloutError};
+use entragate::gate::{CallId, HostLimits};
 use entragate::token::signature::Portable;
 use serde_json::json;
 use std::time::Duration;
@@ -15,7 +15,7 @@ fn secs(secs: u64) -> Duration {
 }
 
 /// A cold gate, a request that waits for its keys, and the call for them.
-fn waiting() -> (Bench, u32, Ticket) {
+fn waiting() -> (Bench, u32, CallId) {
     let mut bench = Bench::cold(&settings());
     let (id, ruling) = bench.chat(&ada().build());
     assert_eq!(code_of(&ruling), "waiting");

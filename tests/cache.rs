@@ -2,7 +2,7 @@
 
 mod support;
 
-use entragate::callout::{Answer, CalloutError};
+use entragate::fetch::callout::{Answer, CalloutError};
 use entragate::gate::Notice;
 use serde_json::{Value, json};
 use support::*;

@@ -3,7 +3,7 @@
 
 mod support;
 
-use entragate::callout::Answer;
+use entragate::fetch::callout::Answer;
 use entragate::gate::Notice;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -189,7 +189,7 @@ fn a_bad_answer_never_replaces_a_good_one() {
         vault(""),
         vault("two words"),
         vault("line\r\nx-evil: 1"),
-        Answer::Failed(entragate::callout::CalloutError::NoHost),
+        Answer::Failed(entragate::fetch::callout::CalloutError::NoHost),
     ] {
         let mut bench = holding("first");
         bench.advance(60);

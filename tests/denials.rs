@@ -3,9 +3,9 @@
 mod support;
 
 use entragate::audit;
-use entragate::decision::{CredentialLack, Denial, KeysLack, Unavailable};
-use entragate::policy::membership::GroupsLack;
-use entragate::revocation::{FeedLack, Ground};
+use entragate::decision::GroupsUnavailable;
+use entragate::decision::{CredentialUnavailable, Denial, KeysUnavailable, Unavailable};
+use entragate::decision::{FeedUnavailable, Ground};
 use entragate::time::Timestamp;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -38,19 +38,28 @@ fn alike() -> Vec<Vec<(Denial, &'static [&'static str])>> {
     };
     vec![
         vec![
-            (keys(KeysLack::NeverFetched), &["contoso", "no keys"][..]),
-            (keys(KeysLack::Stale), &["contoso", "max_stale"]),
             (
-                keys(KeysLack::TooManyWaiting),
+                keys(KeysUnavailable::NeverFetched),
+                &["contoso", "no keys"][..],
+            ),
+            (keys(KeysUnavailable::Stale), &["contoso", "max_stale"]),
+            (
+                keys(KeysUnavailable::TooManyWaiting),
                 &["contoso", "wait.requests"],
             ),
         ],
         vec![
-            (credential(CredentialLack::NeverFetched), &["no good value"]),
-            (credential(CredentialLack::Stale), &["max_stale"]),
-            (credential(CredentialLack::ExchangeFailed), &["exchange"]),
             (
-                credential(CredentialLack::TooManyWaiting),
+                credential(CredentialUnavailable::NeverFetched),
+                &["no good value"],
+            ),
+            (credential(CredentialUnavailable::Stale), &["max_stale"]),
+            (
+                credential(CredentialUnavailable::ExchangeFailed),
+                &["exchange"],
+            ),
+            (
+                credential(CredentialUnavailable::TooManyWaiting),
                 &["wait.requests"],
             ),
         ],
@@ -59,10 +68,16 @@ fn alike() -> Vec<Vec<(Denial, &'static [&'static str])>> {
             (upstream(None), &["hf-read", "does not report"]),
         ],
         vec![
-            (groups(GroupsLack::TooSlow), &["wait.timeout"]),
-            (groups(GroupsLack::Failing), &["the log says why"]),
-            (groups(GroupsLack::UnknownCaller), &["know the caller"]),
-            (groups(GroupsLack::TooManyWaiting), &["wait.requests"]),
+            (groups(GroupsUnavailable::TooSlow), &["wait.timeout"]),
+            (groups(GroupsUnavailable::Failing), &["the log says why"]),
+            (
+                groups(GroupsUnavailable::UnknownCaller),
+                &["know the caller"],
+            ),
+            (
+                groups(GroupsUnavailable::TooManyWaiting),
+                &["wait.requests"],
+            ),
         ],
         vec![
             (revoked(Ground::Object), &["oids"]),
@@ -72,8 +87,8 @@ fn alike() -> Vec<Vec<(Denial, &'static [&'static str])>> {
             (revoked(Ground::NotBefore), &["not_before"]),
         ],
         vec![
-            (feed(FeedLack::NeverFetched), &["no revocation feed"]),
-            (feed(FeedLack::Stale), &["max_stale"]),
+            (feed(FeedUnavailable::NeverFetched), &["no revocation feed"]),
+            (feed(FeedUnavailable::Stale), &["max_stale"]),
         ],
         vec![
             (rejected("hf-read", 401), &["hf-read", "401"]),

@@ -2,7 +2,7 @@
 
 mod support;
 
-use entragate::callout::{Answer, Callout, CalloutError};
+use entragate::fetch::callout::{Answer, Callout, CalloutError};
 use entragate::gate::Notice;
 use serde_json::{Value, json};
 use support::*;

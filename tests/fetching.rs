@@ -2,11 +2,11 @@
 
 mod support;
 
-use entragate::callout::{Answer, CalloutError};
+use entragate::fetch::callout::{Answer, CalloutError};
+use entragate::keys::algorithm::Algorithm;
+use entragate::keys::issuer_keys::{Fetch, FetchError, Found, IssuerKeys, Progress, Stage};
 use entragate::keys::keyset::{KeySet, Lookup};
-use entragate::keys::ring::{Fetch, FetchError, Found, KeyRing, Progress, Stage};
 use entragate::time::Timestamp;
-use entragate::token::algorithm::Algorithm;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,13 +17,13 @@ use testbed::persona::*;
 const START: Timestamp = Timestamp::from_secs(1_795_000_000);
 
 /// A ring that goes by the discovery document of the realm.
-fn realm() -> KeyRing {
+fn realm() -> IssuerKeys {
     let mut settings = settings();
     settings["issuers"] = json!([{
         "name": "realm", "oidc": {"issuer": REALM_ISSUER}, "audiences": [REALM_AUDIENCE],
         "jwks": {"cluster": "kc", "discovery": "https://kc.example/d", "keys_cluster": "kc", "timeout": "2s"},
     }]);
-    KeyRing::new(load(&settings).sources[0].clone(), START)
+    IssuerKeys::new(load(&settings).sources[0].clone(), START)
 }
 
 fn document(issuer: &str, uri: &str) -> Answer {
@@ -39,7 +39,7 @@ fn good_keys() -> Answer {
 }
 
 /// The answer to that fetch.
-fn answered(ring: &mut KeyRing, fetch: &Fetch, answer: Answer, now: Timestamp) -> Progress {
+fn answered(ring: &mut IssuerKeys, fetch: &Fetch, answer: Answer, now: Timestamp) -> Progress {
     ring.answered(fetch.stage, fetch.attempt, answer, now)
 }
 
@@ -133,7 +133,7 @@ fn a_key_that_stays_is_kept_once() {
 #[test]
 fn keys_count_from_the_moment_they_came() {
     let mut ring = realm();
-    let find = |ring: &KeyRing, now| {
+    let find = |ring: &IssuerKeys, now| {
         matches!(
             ring.find(Some(keys::rsa().kid()), Algorithm::Rs256, now),
             Found::Keys(_)

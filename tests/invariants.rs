@@ -3,10 +3,10 @@
 
 mod support;
 
-use entragate::callout::{Answer, CalloutError};
 use entragate::config;
+use entragate::fetch::callout::{Answer, CalloutError};
+use entragate::fetch::refresh::{Demand, Freshness, Refresh, Schedule};
 use entragate::keys::keyset::KeySet;
-use entragate::keys::refresh::{Demand, Freshness, Refresh, Schedule};
 use entragate::time::Timestamp;
 use entragate::token::jws::Unverified;
 use proptest::collection::vec;
@@ -276,7 +276,7 @@ proptest! {
         prop_assert_eq!(set.len(), distinct.len());
         prop_assert!(set.is_kept_by(&set));
         use entragate::keys::keyset::Lookup;
-        for algorithm in entragate::token::algorithm::Algorithm::ALL {
+        for algorithm in entragate::keys::algorithm::Algorithm::ALL {
             for kid in 0..4_u8 {
                 let name = format!("kid-{kid}");
                 let serving = |(own, of): &&(usize, u8)| Algorithm::ALL[*own].name() == algorithm.name() && *of == kid;

@@ -3,9 +3,9 @@
 mod support;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
+use entragate::keys::algorithm::Algorithm;
 use entragate::keys::jwk::{Key, Unusable};
 use entragate::keys::keyset::{KeySet, KeySetError, Lookup};
-use entragate::token::algorithm::Algorithm;
 use serde_json::{Value, json};
 use support::*;
 use testbed::keys;

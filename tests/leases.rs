@@ -3,7 +3,7 @@
 
 mod support;
 
-use entragate::callout::{Answer, CalloutError};
+use entragate::fetch::callout::{Answer, CalloutError};
 use entragate::gate::Notice;
 use serde_json::{Value, json};
 use std::time::Duration;

@@ -3,7 +3,7 @@
 mod support;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use entragate::callout::{Answer, CalloutError};
+use entragate::fetch::callout::{Answer, CalloutError};
 use serde_json::json;
 use support::*;
 use testbed::keys;

@@ -3,7 +3,7 @@
 mod support;
 
 use entragate::gate::{HostLimits, Return, Ruling, Step, StreamId};
-use entragate::request::Headers;
+use entragate::http::headers::Headers;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use support::{Bench, ada, code_of, with_rules};

@@ -3,7 +3,7 @@
 mod support;
 
 use entragate::gate::Step;
-use entragate::request::Headers;
+use entragate::http::headers::Headers;
 use serde_json::{Value, json};
 use support::*;
 use testbed::mint::Token;

@@ -2,7 +2,7 @@
 
 mod support;
 
-use entragate::callout::Answer;
+use entragate::fetch::callout::Answer;
 use entragate::gate::Notice;
 use serde_json::{Value, json};
 use support::*;

@@ -4,10 +4,11 @@
 mod random;
 mod support;
 
-use entragate::callout::Answer;
+use entragate::fetch::callout::Answer;
 use entragate::gate::Step;
+use entragate::http::headers::Headers;
+use entragate::http::path::normalize;
 use entragate::keys::keyset::KeySet;
-use entragate::request::{Headers, normalize};
 use entragate::token::jws::Unverified;
 use random::Random;
 use serde_json::json;

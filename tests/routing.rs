@@ -8,7 +8,7 @@ mod routing;
 mod support;
 
 use entragate::gate::{Notice, Step};
-use entragate::request::Headers;
+use entragate::http::headers::Headers;
 use entragate::token::signature::Portable;
 use random::Random;
 use routing::{Call, World};

@@ -1,6 +1,6 @@
 //! Token usage is read from any form a response may have, however it is cut into pieces.
 
-use entragate::request::Headers;
+use entragate::http::headers::Headers;
 use entragate::usage::{Meter, Unknown, Usage};
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -5,10 +5,10 @@ use std::{cell::Cell, time::Duration};
 
 use divan::Bencher;
 use entragate::{
-    callout::Answer,
     config,
+    fetch::callout::Answer,
     gate::{Connection, Gate, StreamId},
-    request::Headers,
+    http::headers::Headers,
     time::Timestamp,
     token::signature::Portable,
 };

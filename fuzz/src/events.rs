@@ -3,11 +3,11 @@
 
 use super::{TENANT, jwk, load};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
-use entragate::callout::{Answer, CalloutError};
 use entragate::config::Config;
+use entragate::fetch::callout::{Answer, CalloutError};
 use entragate::gate::{Call, Connection, Gate, Ruling, Step, StreamId};
+use entragate::http::headers::Headers;
 use entragate::keys::jwk::Key;
-use entragate::request::Headers;
 use entragate::time::Timestamp;
 use entragate::token::jws::Unverified;
 use entragate::token::signature::{CheckedBy, SignatureCheck};

@@ -1,8 +1,8 @@
 //! The reader of usage: any pieces of a response tell the same, next to nothing of it is held, and a
 //! plain parse of its events finds the same counts.
 
+use entragate::http::headers::Headers;
 use entragate::json;
-use entragate::request::Headers;
 use entragate::usage::{Meter, Usage};
 use serde_json::Value;
 

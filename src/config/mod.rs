@@ -27,7 +27,8 @@ pub use proto::StructError;
 #[cfg(not(target_family = "wasm"))]
 pub use schema::schema;
 
-use crate::credential::{Credential, lease};
+use crate::cache::CacheLimits;
+use crate::credential::Credential;
 use crate::export;
 use crate::forward::Forwarding;
 use crate::groups;
@@ -36,12 +37,13 @@ use crate::model::endpoint::Endpoints;
 use crate::policy::rule::Policy;
 use crate::reply::ReplyStyle;
 use crate::revocation;
-use crate::sharing::seal::Seal;
-use crate::token::bearer::Carrier;
+use crate::service_auth::service_token;
+use crate::sharing::mac::Mac;
 use crate::token::claim_path::ClaimPath;
 use crate::token::issuer::Issuer;
+use crate::token::rules::TokenRules;
 use error::Findings;
-use sealer::Sealer;
+use sealer::MacKeys;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,7 +68,7 @@ pub fn load_value(
 ) -> Result<Config, ConfigErrors> {
     let mut findings = Findings::default();
     let wire = node::read(value, &mut findings);
-    let sealer = Sealer::over(value);
+    let sealer = MacKeys::over(value);
     let env = |name: &str| sealer.note(name, env(name));
     let of_it = || compile::Identity {
         digest: digest::of(value),
@@ -99,8 +101,8 @@ pub struct Config {
     pub forward: Forwarding,
     pub replies: ReplyStyle,
     pub revocation: Option<revocation::Source>,
-    /// Tokens for callouts of our own; an [`Auth`](crate::credential::auth::Auth) is an index.
-    pub leases: Vec<lease::Source>,
+    /// Tokens for callouts of our own; an [`Auth`](crate::service_auth::auth::Auth) is an index.
+    pub leases: Vec<service_token::Source>,
     pub audit: AuditSettings,
     /// Whether responses are read for the tokens they took.
     pub usage: bool,
@@ -109,9 +111,9 @@ pub struct Config {
     /// in an audit record which policy decided.
     pub digest: Arc<str>,
     /// Seals what the VMs of this configuration share, its secrets included.
-    pub seal: Seal,
+    pub seal: Mac,
     /// Seals records on their way to where they are exported; whoever exports there has it.
-    pub export_seal: Seal,
+    pub export_seal: Mac,
 }
 
 impl Config {
@@ -125,27 +127,6 @@ impl Config {
             self.digest
         )
     }
-}
-
-/// Where the caller's token is, and its bounds.
-#[derive(Clone, Debug)]
-pub struct TokenRules {
-    /// In order: the first header present wins.
-    pub carriers: Vec<Carrier>,
-    pub clock_skew: Duration,
-    pub max_bytes: usize,
-    /// Longest accepted `exp − iat`.
-    pub max_lifetime: Option<Duration>,
-    /// Accepted header `typ`, lower case, without `application/`.
-    pub types: Vec<String>,
-}
-
-/// Bounds of the memory for verified tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CacheLimits {
-    pub entries: usize,
-    /// From a token's verification to its next; zero: none is remembered.
-    pub ttl: Duration,
 }
 
 /// Bounds of the requests that wait for keys.

@@ -6,7 +6,7 @@
 mod text;
 
 use super::proto::StructError;
-use crate::callout::UriError;
+use crate::fetch::callout::UriError;
 use crate::keys::keyset::KeySetError;
 use std::time::Duration;
 

@@ -3,19 +3,19 @@
 //! key is of that service's settings only, and the secrets.
 
 use super::digest;
-use crate::sharing::seal::Seal;
+use crate::sharing::mac::Mac;
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use zeroize::Zeroizing;
 
-pub(super) struct Sealer {
+pub(super) struct MacKeys {
     whole: Zeroizing<Vec<u8>>,
     /// The service that records are exported to, and what is secret in the configuration itself.
     export: Zeroizing<Vec<u8>>,
     read: RefCell<Vec<Zeroizing<Vec<u8>>>>,
 }
 
-impl Sealer {
+impl MacKeys {
     pub fn over(value: &Value) -> Self {
         let text = |value: Value| Zeroizing::new(digest::canonical(value).into_bytes());
         let export = value.get("audit").and_then(|audit| audit.get("export"));
@@ -36,19 +36,19 @@ impl Sealer {
     }
 
     /// For what VMs of this very configuration share.
-    pub fn seal(&self) -> Seal {
+    pub fn seal(&self) -> Mac {
         self.over_secrets(&self.whole)
     }
 
     /// For records on their way to that service, whatever else is configured.
-    pub fn export_seal(&self) -> Seal {
+    pub fn export_seal(&self) -> Mac {
         self.over_secrets(&self.export)
     }
 
-    fn over_secrets(&self, part: &[u8]) -> Seal {
+    fn over_secrets(&self, part: &[u8]) -> Mac {
         let read = self.read.borrow();
         let read = read.iter().map(|part| part.as_slice());
-        Seal::of([part].into_iter().chain(read))
+        Mac::of([part].into_iter().chain(read))
     }
 }
 
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn every_setting_and_every_secret_counts() {
         let name = |value: &Value, secret: Option<&str>| {
-            let sealer = Sealer::over(value);
+            let sealer = MacKeys::over(value);
             sealer.note("HF_TOKEN", secret.map(str::to_owned));
             sealer.seal().name("keys/0/head")
         };
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn records_on_their_way_outlive_a_change_of_rules_but_of_no_secret() {
         let name = |rule: &str, uri: &str, inline: &str, secret: &str| {
-            let sealer = Sealer::over(&json!({"rules": [rule], "audit": {"export": {"uri": uri}},
+            let sealer = MacKeys::over(&json!({"rules": [rule], "audit": {"export": {"uri": uri}},
                 "credentials": [{"value": inline}]}));
             sealer.note("HF_TOKEN", Some(secret.to_owned()));
             sealer.export_seal().name("spool/0")

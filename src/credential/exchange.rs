@@ -2,7 +2,7 @@
 
 use super::subject::SubjectRule;
 use super::value::{self, ValueError};
-use crate::callout::{Answer, Callout, CalloutError, Target, form};
+use crate::fetch::callout::{Answer, Callout, CalloutError, Target, form};
 use crate::json;
 use crate::secret::Secret;
 use base64::Engine as _;

@@ -5,7 +5,7 @@
 
 use super::exchange::{self, ExchangeError, Token, TokenExchange};
 use super::polled::Generation;
-use crate::callout::{Answer, Callout};
+use crate::fetch::callout::{Answer, Callout};
 use crate::secret::Secret;
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, HashMap};

@@ -2,17 +2,14 @@
 //! life. And our own tokens for the services that we call ourselves. State machines without I/O:
 //! calls go out as values, answers come in as values.
 
-pub mod auth;
 pub mod exchange;
 pub mod exchanged;
-pub mod grant;
-pub mod lease;
 pub mod polled;
+pub mod store;
 pub mod subject;
 pub mod value;
-pub mod wallet;
 
-use crate::policy::pattern::Pattern;
+use crate::pattern::Pattern;
 use crate::secret::Secret;
 use std::sync::Arc;
 

@@ -1,11 +1,11 @@
 //! A credential that a secret store keeps: polled, so that it rotates without a restart. A new value
 //! takes over at once; the last good one serves until then, and up to `max_stale`.
 
-use super::auth::Auth;
 use super::value::{self, ValueError};
-use crate::callout::{Answer, Callout, Target};
-use crate::keys::refresh::{Attempt, Demand, Freshness, Refresh, Schedule};
+use crate::fetch::callout::{Answer, Callout, Target};
+use crate::fetch::refresh::{Attempt, Demand, Freshness, Refresh, Schedule};
 use crate::secret::Secret;
+use crate::service_auth::auth::Auth;
 use crate::time::Timestamp;
 
 /// Where the value comes from: the compiled form of `credentials[].http`.
@@ -37,7 +37,7 @@ pub type Generation = u64;
 
 /// Why there is no value that may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PolledLack {
+pub enum PolledUnavailable {
     /// None has come yet.
     NeverFetched,
     /// The last good one is older than `max_stale`.
@@ -70,11 +70,11 @@ impl Polled {
     ///
     /// # Errors
     /// Why it may not.
-    pub fn value(&self, now: Timestamp) -> Result<(&Secret, Generation), PolledLack> {
+    pub fn value(&self, now: Timestamp) -> Result<(&Secret, Generation), PolledUnavailable> {
         match (self.refresh.freshness(now), &self.value) {
             (Freshness::Usable { .. }, Some(value)) => Ok((value, self.generation)),
-            (Freshness::Stale { .. }, _) => Err(PolledLack::Stale),
-            (Freshness::Never, _) | (_, None) => Err(PolledLack::NeverFetched),
+            (Freshness::Stale { .. }, _) => Err(PolledUnavailable::Stale),
+            (Freshness::Never, _) | (_, None) => Err(PolledUnavailable::NeverFetched),
         }
     }
 
@@ -139,7 +139,7 @@ impl Polled {
 
     /// True once when the last good value has become too old. On every tick.
     pub fn has_lapsed(&mut self, now: Timestamp) -> bool {
-        let lapsed = self.value(now) == Err(PolledLack::Stale) && !self.told;
+        let lapsed = self.value(now) == Err(PolledUnavailable::Stale) && !self.told;
         self.told |= lapsed;
         if lapsed {
             // It may not be used again, so it need not be kept.

@@ -1,6 +1,7 @@
 //! Whom a token exchange is for. Hugging Face believes us about the person, so nothing is guessed:
 //! one claim of a verified token, a plain e-mail address, one of the configured domains.
 
+use crate::decision::SubjectError;
 use crate::token::claim_path::ClaimPath;
 use crate::token::claims::Claims;
 use crate::token::kind::Kind;
@@ -23,41 +24,6 @@ pub struct SubjectRule {
     pub app: Option<Arc<str>>,
 }
 
-/// Why Hugging Face is not asked for a token, or gives none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outsider {
-    /// An application calls, and nobody stands for those.
-    Application,
-    /// The token does not tell whether a person calls.
-    KindUnknown,
-    /// The claim is absent, or no text.
-    NoClaim,
-    NotAnAddress,
-    OtherDomain,
-    /// The issuer says itself that the address is not verified.
-    Unverified,
-    /// Hugging Face knows no such member (`invalid_grant`).
-    Unknown,
-}
-
-impl Outsider {
-    /// For the caller.
-    pub const fn text(self) -> &'static str {
-        match self {
-            Self::Application => "this credential is for people, and an application calls",
-            Self::KindUnknown => "the token does not tell whether a person calls",
-            Self::NoClaim => "the token lacks the claim that names you by e-mail address",
-            Self::NotAnAddress => "the claim that names you holds no plain e-mail address",
-            Self::OtherDomain => "your e-mail address is in none of the accepted domains",
-            Self::Unverified => "your e-mail address is not verified",
-            Self::Unknown => {
-                "your e-mail address belongs to no member of the organization; ask its \
-                 administrator to invite you"
-            }
-        }
-    }
-}
-
 impl SubjectRule {
     /// The claims it reads, by name.
     pub fn claims(&self) -> impl Iterator<Item = &str> {
@@ -69,31 +35,31 @@ impl SubjectRule {
     ///
     /// # Errors
     /// Why this caller has none.
-    pub fn subject(&self, caller: &Claims) -> Result<Arc<str>, Outsider> {
+    pub fn subject(&self, caller: &Claims) -> Result<Arc<str>, SubjectError> {
         match (caller.kind, &self.app) {
             (Some(Kind::User), _) => self.person(caller),
             (Some(Kind::App), Some(app)) => Ok(app.clone()),
-            (Some(Kind::App), None) => Err(Outsider::Application),
-            (None, _) => Err(Outsider::KindUnknown),
+            (Some(Kind::App), None) => Err(SubjectError::Application),
+            (None, _) => Err(SubjectError::KindUnknown),
         }
     }
 
-    fn person(&self, caller: &Claims) -> Result<Arc<str>, Outsider> {
+    fn person(&self, caller: &Claims) -> Result<Arc<str>, SubjectError> {
         let Some(Value::String(subject)) = self.claim.read(&caller.others) else {
-            return Err(Outsider::NoClaim);
+            return Err(SubjectError::NoClaim);
         };
         let is_unverified = || {
             let verified = caller.others.get(EMAIL_VERIFIED);
             verified.is_some_and(|value| value != Value::Bool(true))
         };
         if self.claim.as_str() == EMAIL && is_unverified() {
-            return Err(Outsider::Unverified);
+            return Err(SubjectError::Unverified);
         }
-        let domain = domain(&subject).ok_or(Outsider::NotAnAddress)?;
+        let domain = domain(&subject).ok_or(SubjectError::NotAnAddress)?;
         let accepts = |accepted: &String| accepted.eq_ignore_ascii_case(domain);
         match self.domains.iter().any(accepts) {
             true => Ok(subject.as_str().into()),
-            false => Err(Outsider::OtherDomain),
+            false => Err(SubjectError::OtherDomain),
         }
     }
 }

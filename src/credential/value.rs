@@ -1,6 +1,6 @@
 //! What a service has answered → a value fit for a header.
 
-use crate::callout::{Answer, CalloutError};
+use crate::fetch::callout::{Answer, CalloutError};
 use crate::json;
 use crate::secret::Secret;
 use std::fmt;

@@ -1,8 +1,8 @@
 //! What of a denial is for the audit record alone.
 
-use super::{CredentialLack, Denial, HeldLimit, KeysLack};
-use crate::policy::membership::GroupsLack;
-use crate::revocation::FeedLack;
+use super::{
+    CredentialUnavailable, Denial, FeedUnavailable, GroupsUnavailable, HeldLimit, KeysUnavailable,
+};
 use crate::text::excerpt;
 
 impl Denial {
@@ -11,9 +11,11 @@ impl Denial {
         match self {
             Self::KeysUnavailable { issuer, reason } => {
                 let reason = match reason {
-                    KeysLack::NeverFetched => "no keys have come yet",
-                    KeysLack::Stale => "the last good keys are older than max_stale",
-                    KeysLack::TooManyWaiting => "wait.requests requests wait for keys already",
+                    KeysUnavailable::NeverFetched => "no keys have come yet",
+                    KeysUnavailable::Stale => "the last good keys are older than max_stale",
+                    KeysUnavailable::TooManyWaiting => {
+                        "wait.requests requests wait for keys already"
+                    }
                 };
                 Some(format!("issuer {issuer}: {reason}"))
             }
@@ -36,10 +38,14 @@ impl Denial {
             Self::CredentialUnavailable { reason, .. } => Some(reason.text().to_owned()),
             Self::GroupsOverage { lack, .. } => {
                 let reason = match (*lack)? {
-                    GroupsLack::TooSlow => "Microsoft Graph has not answered within wait.timeout",
-                    GroupsLack::Failing => "Microsoft Graph can't be asked; the log says why",
-                    GroupsLack::UnknownCaller => "Microsoft Graph does not know the caller",
-                    GroupsLack::TooManyWaiting => "wait.requests requests wait already",
+                    GroupsUnavailable::TooSlow => {
+                        "Microsoft Graph has not answered within wait.timeout"
+                    }
+                    GroupsUnavailable::Failing => {
+                        "Microsoft Graph can't be asked; the log says why"
+                    }
+                    GroupsUnavailable::UnknownCaller => "Microsoft Graph does not know the caller",
+                    GroupsUnavailable::TooManyWaiting => "wait.requests requests wait already",
                 };
                 Some(reason.to_owned())
             }
@@ -47,8 +53,8 @@ impl Denial {
                 Some(format!("by {} of the revocation feed", ground.name()))
             }
             Self::RevocationUnavailable { reason } => Some(match reason {
-                FeedLack::NeverFetched => "no revocation feed has come yet".to_owned(),
-                FeedLack::Stale => {
+                FeedUnavailable::NeverFetched => "no revocation feed has come yet".to_owned(),
+                FeedUnavailable::Stale => {
                     "the last good revocation feed is older than max_stale".to_owned()
                 }
             }),
@@ -71,7 +77,7 @@ impl HeldLimit {
     }
 }
 
-impl CredentialLack {
+impl CredentialUnavailable {
     const fn text(self) -> &'static str {
         match self {
             Self::NeverFetched => "no good value has come yet",

@@ -3,7 +3,7 @@
 
 use super::queue::Entry;
 use super::{Exporter, parcel};
-use crate::sharing::spool::SLOT_BYTES;
+use crate::sharing::mailbox::SLOT_BYTES;
 use crate::time::Timestamp;
 
 /// Most parcels that are handed over at one go.

@@ -12,8 +12,8 @@ mod handover;
 mod parcel;
 mod queue;
 
-use crate::callout::{Answer, Callout, Target};
-use crate::credential::auth::Auth;
+use crate::fetch::callout::{Answer, Callout, Target};
+use crate::service_auth::auth::Auth;
 use crate::time::Timestamp;
 use backlog::Backlog;
 pub use encode::Format;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::callout::CalloutError;
+use crate::fetch::callout::CalloutError;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

@@ -2,68 +2,51 @@
 //! a response. What to do comes out: a step for the request, and calls, wake-ups and notices to be
 //! taken. It decides everything and touches nothing; the host shell does the reverse.
 
-mod alone;
-mod answers;
-mod body_limits;
-mod connection;
-mod credentials;
-mod export;
-mod gauges;
-mod groups;
-mod handover;
-mod held;
-mod host_limits;
-mod identify;
-mod inspect;
-mod judge;
-mod look;
+mod audit;
+mod fetch;
+mod request;
 mod response;
-mod shared;
-mod streams;
-mod tokens;
-mod trace;
-mod upstream;
-mod waiting;
+mod stream_id;
 
-use crate::audit::{self, Record};
+use crate::audit::{self as records, Record};
 use crate::cache::TokenCache;
-use crate::callout::Callout;
-use crate::cluster::Cluster;
 use crate::config::Config;
-use crate::credential::auth::Leases;
-use crate::credential::wallet::{Carried, Wallet};
+use crate::credential::store::{Carried, CredentialStore};
 use crate::decision::{Denial, Grant};
 use crate::export::Exporter;
+use crate::fetch::callout::Callout;
 use crate::forward::{self, Edit, Onward};
 use crate::groups::Lookups;
-use crate::keys::ring::KeyRing;
+use crate::http::cluster::Cluster;
+use crate::http::headers::Headers;
+use crate::http::trace_context::Traces;
+use crate::keys::issuer_keys::IssuerKeys;
 use crate::metrics;
 use crate::model::body::Body;
-use crate::policy::surroundings::Surroundings;
+use crate::policy::context::RequestContext;
 use crate::policy::trace::RuleTrace;
-use crate::reply::{Asker, Dialect, Reply, reply};
-use crate::request::Headers;
+use crate::reply::{Dialect, Reply, ReplyContext, reply};
 use crate::revocation::Revocation;
-use crate::sharing::Spool;
+use crate::service_auth::auth::ServiceTokens;
+use crate::sharing::Mailbox;
 use crate::time::Timestamp;
 use crate::token::signature::SignatureCheck;
-use crate::tracing::Traces;
 use crate::usage::labels::Labels;
-pub use answers::Ticket;
-use body_limits::HeldBodies;
-use handover::Phase;
-use inspect::{Inspections, Received};
-use judge::{Judgement, Patience, Signed};
+use audit::handover::Phase;
+pub use fetch::answers::CallId;
+use fetch::fetch_sharing::Sharing;
+use request::authorizer::{Outcome, Signed, WaitBudget};
+use request::body_limits::HeldBodies;
+use request::inspect::{Inspections, Received};
+use request::pending::{PendingRequests, Resume};
 use response::Response;
-use shared::Sharing;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
-use streams::{ByStream, RequestIds};
-use waiting::{Asked, WaitingRoom};
+use stream_id::{ByStream, RequestIds};
 
-pub use connection::{Connection, Property, Wanted};
-pub use host_limits::HostLimits;
+pub use request::connection::{Connection, Property, Wanted};
+pub use request::host_limits::HostLimits;
 pub use response::{Origin, Return, Returned};
 
 /// Names a request while it lives; the host chooses it.
@@ -99,7 +82,7 @@ impl Ruling {
 /// A callout to make from the root; its answer comes back with the ticket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    pub ticket: Ticket,
+    pub ticket: CallId,
     pub callout: Callout,
 }
 
@@ -120,19 +103,19 @@ pub enum Notice {
 pub struct Gate {
     config: Config,
     wanted: Wanted,
-    rings: Vec<KeyRing>,
-    leases: Leases,
+    rings: Vec<IssuerKeys>,
+    leases: ServiceTokens,
     revocation: Option<Revocation>,
-    wallet: Wallet,
+    wallet: CredentialStore,
     labels: Labels,
     exporter: Option<Exporter>,
     /// By which one VM exports for all.
-    spool: Option<Spool>,
+    spool: Option<Mailbox>,
     phase: Phase,
     /// One for each issuer, where its callers are looked up.
     lookups: Vec<Option<Lookups>>,
     exchanges: HashMap<StreamId, Exchange, ByStream>,
-    waiting: WaitingRoom,
+    waiting: PendingRequests,
     inspections: Inspections,
     host: HostLimits,
     bodies: HeldBodies,
@@ -150,8 +133,8 @@ pub struct Gate {
 #[derive(Debug)]
 struct Exchange {
     record: Record,
-    asker: Asker,
-    surroundings: Surroundings,
+    asker: ReplyContext,
+    surroundings: RequestContext,
     started: Timestamp,
     permitted: bool,
     /// What of our own it was sent with.
@@ -172,22 +155,22 @@ impl Gate {
         let rings = config
             .sources
             .iter()
-            .map(|source| KeyRing::new(source.clone(), now))
+            .map(|source| IssuerKeys::new(source.clone(), now))
             .collect();
         let feed = config.revocation.clone();
         let limits = config.limits;
         Self {
             revocation: feed.map(|source| Revocation::new(source, now)),
-            wallet: Wallet::new(&config.credentials, now),
+            wallet: CredentialStore::new(&config.credentials, now),
             labels: Labels::of(&config.endpoints, &config.policy),
             exporter: config.audit.export.clone().map(Exporter::new),
             spool: None,
             phase: Phase::Open,
-            waiting: WaitingRoom::new(config.wait.requests),
+            waiting: PendingRequests::new(config.wait.requests),
             cache: TokenCache::new(config.cache),
             wanted: Wanted::by(&config),
-            leases: Leases::new(&config.leases, now),
-            lookups: groups::lookups(&config, now),
+            leases: ServiceTokens::new(&config.leases, now),
+            lookups: request::groups::lookups(&config, now),
             config,
             rings,
             exchanges: HashMap::default(),
@@ -229,22 +212,22 @@ impl Gate {
         exchange.cluster = connection.cluster();
         exchange.record.note_cluster(&exchange.cluster);
         self.exchanges.insert(id, exchange);
-        let judgement = self.look(id, Asked::Anyone(headers), now, signatures);
+        let judgement = self.look(id, Resume::Anyone(headers), now, signatures);
         self.rule(id, judgement)
     }
 
     fn exchange(&self, id: StreamId, headers: &Headers, now: Timestamp) -> Exchange {
-        let mut record = audit::open(now, &self.config.digest);
+        let mut record = records::open(now, &self.config.digest);
         record.request_id = self.request_ids.of(headers, id, now).into();
         record.trace_id = forward::continued_trace(headers);
-        let asker = Asker {
+        let asker = ReplyContext {
             request_id: record.request_id.clone(),
             dialect: Dialect::of(headers),
         };
         Exchange {
             record,
             asker,
-            surroundings: Surroundings::unknown(now),
+            surroundings: RequestContext::unknown(now),
             started: now,
             permitted: false,
             carried: None,
@@ -343,22 +326,26 @@ impl Gate {
     }
 
     /// Turns a judgement into a step, a record and a count.
-    fn rule(&mut self, id: StreamId, judgement: Judgement) -> Ruling {
+    fn rule(&mut self, id: StreamId, judgement: Outcome) -> Ruling {
         let Some(exchange) = self.exchanges.get_mut(&id) else {
             let denial = Denial::Internal("a judgement without a request");
-            let step = Step::Reply(reply(&denial, &self.config.replies, &Asker::default()));
+            let step = Step::Reply(reply(
+                &denial,
+                &self.config.replies,
+                &ReplyContext::default(),
+            ));
             return Ruling::undecided(step);
         };
         let Exchange { record, asker, .. } = exchange;
         let outcome = match judgement {
-            Judgement::Wait { .. } => return Ruling::undecided(Step::Wait),
-            Judgement::Inspect(_) => return Ruling::undecided(Step::Inspect),
-            Judgement::Deny(denial) => Err(denial),
-            Judgement::Metadata(resource) => {
+            Outcome::Wait { .. } => return Ruling::undecided(Step::Wait),
+            Outcome::Inspect(_) => return Ruling::undecided(Step::Inspect),
+            Outcome::Deny(denial) => Err(denial),
+            Outcome::Metadata(resource) => {
                 record.grant(Grant::Metadata, None);
                 Ok(Step::Reply(resource.reply(asker)))
             }
-            Judgement::Permit {
+            Outcome::Permit {
                 permit,
                 caller,
                 credential,

@@ -1,7 +1,7 @@
 //! Microsoft Graph's `checkMemberGroups`: of some groups, which a user or an application is in,
 //! through other groups too.
 
-use crate::callout::{Answer, Callout, CalloutError, Target};
+use crate::fetch::callout::{Answer, Callout, CalloutError, Target};
 use crate::json;
 use crate::token::claims::Claims;
 use crate::token::issuer::is_guid;

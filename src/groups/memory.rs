@@ -1,6 +1,7 @@
 //! What was found out of callers' groups: bounded in number and time.
 
-use crate::policy::membership::{GroupsLack, Membership};
+use crate::decision::GroupsUnavailable;
+use crate::policy::membership::Membership;
 use crate::time::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::time::Duration;
 /// Callers with more than 200 groups are few; one takes some 200 bytes.
 const MOST_CALLERS: usize = 4096;
 
-pub type Known = Result<Arc<Membership>, GroupsLack>;
+pub type Known = Result<Arc<Membership>, GroupsUnavailable>;
 
 /// By the caller's object id.
 #[derive(Debug, Default)]
@@ -54,7 +55,7 @@ mod tests {
     fn who_is_known_longest_makes_room() {
         let mut memory = Memory::default();
         let at = Timestamp::from_secs;
-        let known = || Err(GroupsLack::UnknownCaller);
+        let known = || Err(GroupsUnavailable::UnknownCaller);
         let minute = Duration::from_secs(60);
         for index in 0..MOST_CALLERS {
             let now = at(100 + index as u64 / 100);

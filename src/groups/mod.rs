@@ -8,9 +8,10 @@
 pub mod graph;
 mod memory;
 
-use crate::callout::{Answer, Callout, CalloutError, Target};
-use crate::credential::auth::Auth;
-use crate::policy::membership::{GroupsLack, Membership};
+use crate::decision::GroupsUnavailable;
+use crate::fetch::callout::{Answer, Callout, CalloutError, Target};
+use crate::policy::membership::Membership;
+use crate::service_auth::auth::Auth;
 use crate::time::Timestamp;
 use crate::token::claims::Claims;
 use graph::{GraphError, Subject};
@@ -93,7 +94,7 @@ pub enum Standing {
     Known(Arc<Membership>),
     /// The answer is on its way, or will be in time.
     Coming(LookupId),
-    Lacking(GroupsLack),
+    Lacking(GroupsUnavailable),
 }
 
 /// What an answer changed.
@@ -142,7 +143,7 @@ impl Lookups {
     /// The same, and has the caller looked up if an answer can be hoped for by then.
     pub fn ask(&mut self, caller: &Claims, by: Timestamp, now: Timestamp) -> Standing {
         let Some(subject) = Subject::of(caller) else {
-            return Standing::Lacking(GroupsLack::UnknownCaller);
+            return Standing::Lacking(GroupsUnavailable::UnknownCaller);
         };
         match self.memory.find(&subject.object, now) {
             Some(Ok(membership)) => return Standing::Known(membership),
@@ -158,9 +159,11 @@ impl Lookups {
                     flight: Some(_), ..
                 },
             )) => Standing::Coming(*id),
-            _ if by < self.not_before => Standing::Lacking(GroupsLack::Failing),
+            _ if by < self.not_before => Standing::Lacking(GroupsUnavailable::Failing),
             Some((id, _)) => Standing::Coming(*id),
-            None if self.open.len() >= MOST_QUEUED => Standing::Lacking(GroupsLack::TooManyWaiting),
+            None if self.open.len() >= MOST_QUEUED => {
+                Standing::Lacking(GroupsUnavailable::TooManyWaiting)
+            }
             None => {
                 let id = self.next;
                 self.next = LookupId(id.0.wrapping_add(1));
@@ -228,7 +231,7 @@ impl Lookups {
             Err(GraphError::UnknownCaller) => {
                 self.failures = 0;
                 if let Some(lookup) = self.open.remove(&id) {
-                    let known = Err(GroupsLack::UnknownCaller);
+                    let known = Err(GroupsUnavailable::UnknownCaller);
                     self.memory
                         .keep(lookup.subject.object, known, UNKNOWN_FOR, now);
                 }

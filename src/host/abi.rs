@@ -4,7 +4,7 @@
 //! UTF-8, which a caller can break. Source: the proxy-wasm ABI 0.2.1 specification.
 #![allow(unsafe_code)]
 
-use crate::request::{Field, Headers};
+use crate::http::headers::{Field, Headers};
 use crate::time::Timestamp;
 use std::ptr::null_mut;
 

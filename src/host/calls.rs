@@ -2,8 +2,8 @@
 
 use super::abi::{self, Buffer, Map};
 use super::kind::{Kind, kind};
-use crate::callout::{Answer, Callout, CalloutError};
-use crate::gate::{Call, Ticket};
+use crate::fetch::callout::{Answer, Callout, CalloutError};
+use crate::gate::{Call, CallId};
 use crate::time::Timestamp;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::Status;
@@ -40,12 +40,12 @@ impl Calls {
         self.open.insert(token, call);
     }
 
-    pub fn ended(&mut self, token: u32) -> Option<Ticket> {
+    pub fn ended(&mut self, token: u32) -> Option<CallId> {
         self.open.remove(&token).map(|call| call.ticket)
     }
 
     /// A call that is under way or about to be.
-    pub fn find(&self, is_wanted: impl Fn(Ticket) -> bool) -> Option<&Call> {
+    pub fn find(&self, is_wanted: impl Fn(CallId) -> bool) -> Option<&Call> {
         let mut all = self.open.values().chain(&self.queued);
         all.find(|call| is_wanted(call.ticket))
     }

@@ -4,10 +4,10 @@ use super::abi;
 use super::kind::{Kind, kind};
 use crate::config::Crypto;
 use crate::keys::jwk::Key;
-use crate::token::foreign;
+use crate::token::host_verify;
 use crate::token::jws::Unverified;
-use crate::token::self_test;
 use crate::token::signature::{CheckedBy, Portable, SignatureCheck};
+use crate::token::startup_check;
 use log::Level;
 
 /// Who checks signatures for a plugin.
@@ -22,11 +22,11 @@ pub enum Signatures {
 /// The algorithm alone picks the way: a no of the host's is final.
 impl SignatureCheck for Signatures {
     fn check(&self, token: &Unverified<'_>, key: &Key) -> Option<CheckedBy> {
-        match (self, foreign::hash(token.algorithm)) {
+        match (self, host_verify::hash(token.algorithm)) {
             (Self::Host, Some(_)) => {
-                let question = foreign::question(token, key)?;
-                let answer = abi::call_foreign(foreign::FUNCTION, &question)?;
-                foreign::is_yes(&answer).then_some(CheckedBy::Host)
+                let question = host_verify::question(token, key)?;
+                let answer = abi::call_foreign(host_verify::FUNCTION, &question)?;
+                host_verify::is_yes(&answer).then_some(CheckedBy::Host)
             }
             (Self::Host, None) | (Self::Wasm, _) => Portable.check(token, key),
         }
@@ -65,7 +65,7 @@ fn what_the_host_lacks() -> Result<(), &'static str> {
     if !is_envoy() {
         return Err("it is not Envoy");
     }
-    match self_test::passes(&Signatures::Host) {
+    match startup_check::passes(&Signatures::Host) {
         true => Ok(()),
         false => Err("its verify_signature is missing (before Envoy 1.30) or failed its test"),
     }

@@ -2,10 +2,10 @@
 //! nothing that ships has: `make hooks` builds a filter of its own for the tests.
 
 use super::abi;
+use crate::http::headers::Headers;
 use crate::json;
+use crate::keys::algorithm::Algorithm;
 use crate::keys::jwk::{Key, Material};
-use crate::request::Headers;
-use crate::token::algorithm::Algorithm;
 use crate::token::{foreign, rsa};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use proxy_wasm::types::Action;
@@ -15,7 +15,7 @@ use serde_json::Value;
 const TRAP: &str = "x-entragate-test-trap";
 /// How many bytes this VM's linear memory has.
 const MEMORY: &str = "x-entragate-test-memory";
-/// A question of [`foreign::ask`] in base64url, put to the host as it is.
+/// A question of [`host_verify::ask`] in base64url, put to the host as it is.
 const ASK: &str = "x-entragate-test-ask";
 
 /// An RSA signature for the filter itself: algorithm, JWK, text and signature, each in base64url,
@@ -40,8 +40,8 @@ pub fn meet(headers: &Headers) -> Option<Action> {
         });
     }
     let question = URL_SAFE_NO_PAD.decode(headers.text(ASK)?).ok()?;
-    let told = abi::call_foreign(foreign::FUNCTION, &question);
-    answer(match told.as_deref().map(foreign::is_yes) {
+    let told = abi::call_foreign(host_verify::FUNCTION, &question);
+    answer(match told.as_deref().map(host_verify::is_yes) {
         Some(true) => "yes",
         Some(false) => "no",
         None => "refused",

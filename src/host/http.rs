@@ -8,7 +8,7 @@ use super::kind::{Kind, kind};
 use super::request::Unread;
 use super::response::{self, Response};
 use super::{Shared, meters, request, root};
-use crate::gate::{Gate, Ticket};
+use crate::gate::{CallId, Gate};
 use crate::time::Timestamp;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
@@ -23,7 +23,7 @@ pub struct Http {
     pub(super) calls: SharedCalls,
     pub(super) signatures: Signatures,
     /// The call of its own that it waits for, by the host's token.
-    pub(super) own_call: Option<(u32, Ticket)>,
+    pub(super) own_call: Option<(u32, CallId)>,
     /// How many calls of its own ended without a good answer.
     pub(super) own_failures: u32,
     /// How much of the body the gate has been handed while the request is held.

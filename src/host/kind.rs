@@ -16,7 +16,7 @@ thread_local! {
     static KIND: OnceCell<Kind> = const { OnceCell::new() };
 }
 
-/// Asked once per VM. Only ngx_wasm_module knows this property in a request; in the root it fails,
+/// Resume once per VM. Only ngx_wasm_module knows this property in a request; in the root it fails,
 /// where others say that there is no such thing.
 pub fn kind() -> Kind {
     KIND.with(|kind| {

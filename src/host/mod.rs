@@ -3,11 +3,10 @@
 //!
 //! `abi` makes the host calls, `root`, `http` and `response` receive the callbacks, `request` reads what
 //! came, `calls` makes callouts, `effects` carries out, `meters` keeps the host's metrics, `crypto` asks the
-//! host about signatures. `kind` says which host it is, and `alone` is how requests wait on nginx.
+//! host about signatures. `kind` says which host it is, and `nginx` is how requests wait on nginx.
 //! `shared` is what workers share. `memory` wipes what is freed.
 
 mod abi;
-mod alone;
 mod calls;
 mod crypto;
 mod effects;
@@ -17,6 +16,7 @@ mod http;
 mod kind;
 mod memory;
 mod meters;
+mod nginx;
 mod request;
 mod response;
 mod root;

@@ -2,7 +2,7 @@
 
 use super::abi::{self, Map};
 use super::kind::{Kind, kind};
-use crate::request::Headers;
+use crate::http::headers::Headers;
 
 /// Most header fields of a request that are read on ngx_wasm_module. A map of more than 100, pseudo-
 /// headers included, overruns the memory that the engine has asked the filter for.

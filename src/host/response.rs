@@ -11,7 +11,7 @@ use super::abi::{self, Buffer, Map};
 use super::effects;
 use super::kind::{Kind, kind};
 use crate::gate::{Gate, Origin, Return, Returned, StreamId};
-use crate::request::Headers;
+use crate::http::headers::Headers;
 use proxy_wasm::types::Action;
 
 /// Longest part of a body that is copied at once, in bytes.

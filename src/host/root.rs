@@ -13,9 +13,9 @@ use super::kind::{Kind, kind};
 use super::meters::{self, Gauges};
 use super::response;
 use super::shared::HostData;
-use crate::callout::Answer;
 use crate::config;
-use crate::gate::{Gate, HostLimits, StreamId, Ticket};
+use crate::fetch::callout::Answer;
+use crate::gate::{CallId, Gate, HostLimits, StreamId};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 use std::rc::Rc;
@@ -97,7 +97,7 @@ impl Root {
         self.gate.borrow().as_ref().is_none_or(Gate::is_closed)
     }
 
-    fn answered(&mut self, ticket: Ticket, answer: Answer) {
+    fn answered(&mut self, ticket: CallId, answer: Answer) {
         let now = abi::now();
         if let Some(gate) = self.gate.borrow_mut().as_mut() {
             gate.answered(ticket, answer, now);

@@ -2,8 +2,8 @@
 
 use super::rsa::{self, RsaKey};
 use super::spki;
+use crate::keys::algorithm::Algorithm;
 use crate::text::excerpt;
-use crate::token::algorithm::Algorithm;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 use std::fmt;

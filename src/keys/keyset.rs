@@ -2,7 +2,7 @@
 
 use super::jwk::{Key, Unusable};
 use crate::json;
-use crate::token::algorithm::Algorithm;
+use crate::keys::algorithm::Algorithm;
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;

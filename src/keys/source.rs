@@ -1,8 +1,8 @@
 //! Where an issuer's keys come from: the compiled form of `jwks`.
 
 use super::keyset::KeySet;
-use super::refresh::Schedule;
-use crate::callout::Target;
+use crate::fetch::callout::Target;
+use crate::fetch::refresh::Schedule;
 
 #[derive(Clone, Debug)]
 pub enum KeySource {

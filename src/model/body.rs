@@ -1,8 +1,8 @@
 //! A request's body as it comes, as far as its model is wanted.
 
 use super::scanner::Scanner;
-use super::{InPath, Lack, Model};
-use crate::request::Headers;
+use super::{InPath, Model, ModelUnavailable};
+use crate::http::headers::Headers;
 
 /// What is known of a body.
 #[derive(Debug, Default)]
@@ -55,7 +55,7 @@ impl Body {
     }
 
     /// Nothing more can be had of it. True when something was missing.
-    pub fn give_up(&mut self, lack: Lack) -> bool {
+    pub fn give_up(&mut self, lack: ModelUnavailable) -> bool {
         let Self::Coming(coming) = self else {
             return false;
         };
@@ -101,19 +101,23 @@ pub fn may_name_model(headers: &Headers) -> bool {
 }
 
 /// Whether the headers promise plain JSON of an acceptable size.
-fn readable(headers: &Headers, limit: usize) -> Result<(), Lack> {
+fn readable(headers: &Headers, limit: usize) -> Result<(), ModelUnavailable> {
     let plain = |value: &[u8]| value.is_empty() || value.eq_ignore_ascii_case(b"identity");
     if !headers.all("content-encoding").all(plain) {
-        return Err(Lack::Unreadable("it is compressed"));
+        return Err(ModelUnavailable::Unreadable("it is compressed"));
     }
     let mut types = headers.all("content-type");
     match (types.next(), types.next()) {
         (Some(own), None) if is_json(own) => {}
-        _ => return Err(Lack::Unreadable("its content-type is not application/json")),
+        _ => {
+            return Err(ModelUnavailable::Unreadable(
+                "its content-type is not application/json",
+            ));
+        }
     }
     let length = headers.text("content-length").map(str::parse::<u64>);
     match length {
-        Some(Ok(length)) if length > limit as u64 => Err(Lack::TooLarge { limit }),
+        Some(Ok(length)) if length > limit as u64 => Err(ModelUnavailable::TooLarge { limit }),
         _ => Ok(()),
     }
 }
@@ -168,7 +172,7 @@ mod tests {
     fn only_plain_json_is_read() {
         let check = |fields: &[(&str, &str)]| {
             readable(&Headers::from_iter(fields.iter().copied()), 100).map_err(|lack| match lack {
-                Lack::Unreadable(_) => "unreadable",
+                ModelUnavailable::Unreadable(_) => "unreadable",
                 _ => "too large",
             })
         };

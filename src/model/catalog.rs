@@ -1,7 +1,9 @@
 //! Lists of models, as OpenAI's `GET /v1/models` and `GET /v1/models/{id}` give them.
 
+use crate::http::headers::Headers;
+use crate::http::path::normalize;
 use crate::json;
-use crate::request::{Headers, Request, normalize};
+use crate::model::request::Request;
 use serde_json::{Value, json};
 
 const LIST: &str = "/v1/models";

@@ -1,8 +1,8 @@
 //! Which model answers where.
 
-use super::{InPath, Lack, Model, name};
-use crate::cluster::Cluster;
-use crate::policy::pattern::Pattern;
+use super::{InPath, Model, ModelUnavailable, name};
+use crate::http::cluster::Cluster;
+use crate::pattern::Pattern;
 
 /// Below this path the body's `model` is believed where no entry says otherwise.
 const BODY_DECIDES: &str = "/v1/";
@@ -69,7 +69,7 @@ impl Endpoints {
         let hint = || name::within_path(path);
         match self.find(target) {
             Some(Source::Path) => {
-                let missing = Model::Lacking(Lack::Missing);
+                let missing = Model::Lacking(ModelUnavailable::Missing);
                 InPath::Decides(name::in_path(path).unwrap_or(missing))
             }
             Some(Source::Body | Source::Fixed(_)) => hint().map_or(InPath::Nothing, InPath::Hint),

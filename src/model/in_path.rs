@@ -1,6 +1,6 @@
 //! The model that a path names, and the body that must not contradict it.
 
-use super::{Lack, Model};
+use super::{Model, ModelUnavailable};
 
 /// What a path says about the model of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,10 +33,12 @@ impl InPath {
             // It names none: nothing contradicts the path.
             (
                 Self::Decides(model),
-                Model::None | Model::Named(_) | Model::Lacking(Lack::Missing),
+                Model::None | Model::Named(_) | Model::Lacking(ModelUnavailable::Missing),
             ) => model.clone(),
             (Self::Decides(_), body) => body,
-            (Self::Untrusted(_), Model::Lacking(lack @ Lack::Ambiguous(_))) => Model::Lacking(lack),
+            (Self::Untrusted(_), Model::Lacking(lack @ ModelUnavailable::Ambiguous(_))) => {
+                Model::Lacking(lack)
+            }
             (Self::Untrusted(_), Model::Unread) => Model::Unread,
             (Self::Untrusted(_), _) => Model::Unknown,
         }
@@ -56,7 +58,8 @@ impl InPath {
     }
 }
 
-const DISAGREE: Lack = Lack::Ambiguous("its path and its body name different models");
+const DISAGREE: ModelUnavailable =
+    ModelUnavailable::Ambiguous("its path and its body name different models");
 
 #[cfg(test)]
 mod tests {
@@ -65,8 +68,8 @@ mod tests {
     #[test]
     fn path_and_body_must_agree() {
         let named = |name: &str| Model::Named(name.into());
-        let missing = Model::Lacking(Lack::Missing);
-        let broken = Model::Lacking(Lack::Unreadable("broken"));
+        let missing = Model::Lacking(ModelUnavailable::Missing);
+        let broken = Model::Lacking(ModelUnavailable::Unreadable("broken"));
         let disagree = Model::Lacking(DISAGREE);
         let decides = InPath::Decides(named("a/b"));
         let hint = InPath::Hint(named("a/b"));

@@ -17,6 +17,7 @@ pub mod catalog;
 pub mod endpoint;
 mod in_path;
 pub mod name;
+pub mod request;
 pub mod scanner;
 
 use crate::decision::Denial;
@@ -35,12 +36,12 @@ pub enum Model {
     /// The body names it, and has not been read yet.
     Unread,
     /// It can't be told; where a rule needs it, that denies.
-    Lacking(Lack),
+    Lacking(ModelUnavailable),
 }
 
 /// Why a model can't be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lack {
+pub enum ModelUnavailable {
     /// No model is named, or one that names none: `dummy`, `tgi`, an address.
     Missing,
     /// Two servers could read different models; the reason says why.
@@ -63,16 +64,16 @@ impl Model {
     }
 
     /// Why a rule that names models can't be told to be about the request. `None`: it can.
-    pub fn lack(&self) -> Option<Lack> {
+    pub fn lack(&self) -> Option<ModelUnavailable> {
         match self {
             Self::Named(_) | Self::None | Self::Unknown => None,
-            Self::Unread => Some(Lack::Missing),
+            Self::Unread => Some(ModelUnavailable::Missing),
             Self::Lacking(lack) => Some(*lack),
         }
     }
 }
 
-impl Lack {
+impl ModelUnavailable {
     pub fn denial(self) -> Denial {
         match self {
             Self::Missing => Denial::ModelMissing,

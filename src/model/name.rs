@@ -1,6 +1,6 @@
 //! Names of models as rules match them.
 
-use super::{Lack, Model};
+use super::{Model, ModelUnavailable};
 
 /// What clients send where they do not know a name; a dedicated endpoint takes it for its own model.
 const PLACEHOLDERS: [&str; 2] = ["dummy", "tgi"];
@@ -15,34 +15,36 @@ pub fn named(text: &str) -> Model {
 
 /// The model's id without its suffix (`:fastest`, a provider). An id is any text that a server can
 /// read in one way only: `org/name`, a file's path, or any other name.
-fn clean(text: &str) -> Result<String, Lack> {
+fn clean(text: &str) -> Result<String, ModelUnavailable> {
     let (id, suffix) = match text.split_once(':') {
         Some((id, suffix)) => (id, suffix),
         None => (text, ""),
     };
     if text.is_empty() || text.contains("://") {
-        return Err(Lack::Missing);
+        return Err(ModelUnavailable::Missing);
     }
     // A server that trims blanks would serve another model than was judged.
     let blank = |c: char| c.is_whitespace() && c != ' ';
     if text.trim() != text || text.contains(|c: char| c.is_control() || blank(c)) {
-        return Err(Lack::Ambiguous(
+        return Err(ModelUnavailable::Ambiguous(
             "its model begins or ends with a blank, or holds a control character",
         ));
     }
     if id.is_empty() || PLACEHOLDERS.contains(&id) {
-        return Err(Lack::Missing);
+        return Err(ModelUnavailable::Missing);
     }
     // So would a server that resolves the model as a file's path.
     let absolute = id.strip_prefix('/').unwrap_or(id);
     let odd = |segment: &str| matches!(segment, "" | "." | "..");
     if text.contains('\\') || suffix.contains('/') || absolute.split('/').any(odd) {
-        return Err(Lack::Ambiguous(
+        return Err(ModelUnavailable::Ambiguous(
             "its model holds a backslash, an empty segment or one of dots, or a slash in its suffix",
         ));
     }
     if id.ends_with(' ') {
-        return Err(Lack::Ambiguous("its model has a blank before its suffix"));
+        return Err(ModelUnavailable::Ambiguous(
+            "its model has a blank before its suffix",
+        ));
     }
     Ok(id.to_owned())
 }
@@ -83,12 +85,15 @@ mod tests {
             ("org/name:hf-inference", Ok("org/name")),
             ("gpt2", Ok("gpt2")),
             ("a/b:c:d", Ok("a/b")),
-            ("dummy", Err(Lack::Missing)),
-            ("tgi", Err(Lack::Missing)),
-            ("tgi:fastest", Err(Lack::Missing)),
-            ("", Err(Lack::Missing)),
-            (":fastest", Err(Lack::Missing)),
-            ("https://x.endpoints.huggingface.cloud/", Err(Lack::Missing)),
+            ("dummy", Err(ModelUnavailable::Missing)),
+            ("tgi", Err(ModelUnavailable::Missing)),
+            ("tgi:fastest", Err(ModelUnavailable::Missing)),
+            ("", Err(ModelUnavailable::Missing)),
+            (":fastest", Err(ModelUnavailable::Missing)),
+            (
+                "https://x.endpoints.huggingface.cloud/",
+                Err(ModelUnavailable::Missing),
+            ),
         ] {
             assert_eq!(clean(text).as_deref(), expected.as_ref().copied(), "{text}");
         }
@@ -126,7 +131,10 @@ mod tests {
             "org/x:../y",
             "C:\\models\\x.gguf",
         ] {
-            assert!(matches!(clean(odd), Err(Lack::Ambiguous(_))), "{odd:?}");
+            assert!(
+                matches!(clean(odd), Err(ModelUnavailable::Ambiguous(_))),
+                "{odd:?}"
+            );
         }
     }
 
@@ -170,6 +178,9 @@ mod tests {
             let named = in_path(path);
             assert_eq!(named.as_ref().and_then(Model::name), expected, "{path}");
         }
-        assert_eq!(in_path("/models/tgi"), Some(Model::Lacking(Lack::Missing)));
+        assert_eq!(
+            in_path("/models/tgi"),
+            Some(Model::Lacking(ModelUnavailable::Missing))
+        );
     }
 }

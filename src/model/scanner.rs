@@ -9,7 +9,7 @@ mod number;
 mod tests;
 mod text;
 
-use super::{Lack, Model, name};
+use super::{Model, ModelUnavailable, name};
 use number::Number;
 use text::{Progress, Role, Text};
 
@@ -29,9 +29,9 @@ pub struct Scanner {
     model: Option<String>,
     /// The value that follows is the model's.
     is_model: bool,
-    failed: Option<Lack>,
+    failed: Option<ModelUnavailable>,
     /// Why content can't be read, if there is any.
-    unreadable: Option<Lack>,
+    unreadable: Option<ModelUnavailable>,
 }
 
 #[derive(Debug)]
@@ -74,7 +74,7 @@ impl Scanner {
     }
 
     /// Reads no content: the body is either empty or fails with `lack`.
-    pub fn expecting_none(lack: Lack) -> Self {
+    pub fn expecting_none(lack: ModelUnavailable) -> Self {
         Self {
             unreadable: Some(lack),
             ..Self::new(0)
@@ -85,7 +85,7 @@ impl Scanner {
     ///
     /// # Errors
     /// The first thing that makes the model untellable, the same for any division into pieces.
-    pub fn feed(&mut self, piece: &[u8]) -> Result<(), Lack> {
+    pub fn feed(&mut self, piece: &[u8]) -> Result<(), ModelUnavailable> {
         if let Some(lack) = self.failed {
             return Err(lack);
         }
@@ -97,7 +97,7 @@ impl Scanner {
         self.seen = self.seen.saturating_add(piece.len());
         let within = piece.get(..room.min(piece.len())).unwrap_or_default();
         let outcome = self.read(within).and(match piece.len() > room {
-            true => Err(Lack::TooLarge { limit: self.limit }),
+            true => Err(ModelUnavailable::TooLarge { limit: self.limit }),
             false => Ok(()),
         });
         self.failed = outcome.err();
@@ -111,17 +111,17 @@ impl Scanner {
             (State::Start, None) if self.seen == 0 => Model::None,
             (State::End, None) => match self.model.take() {
                 Some(text) => name::named(&text),
-                None => Model::Lacking(Lack::Missing),
+                None => Model::Lacking(ModelUnavailable::Missing),
             },
             // Only its end tells that a number is over.
             (State::Number(number), None) if self.depth == 0 && number.is_whole() => {
-                Model::Lacking(Lack::Missing)
+                Model::Lacking(ModelUnavailable::Missing)
             }
-            _ => Model::Lacking(Lack::Unreadable("its JSON breaks off")),
+            _ => Model::Lacking(ModelUnavailable::Unreadable("its JSON breaks off")),
         }
     }
 
-    fn read(&mut self, piece: &[u8]) -> Result<(), Lack> {
+    fn read(&mut self, piece: &[u8]) -> Result<(), ModelUnavailable> {
         let mut rest = piece;
         while let Some((byte, tail)) = rest.split_first() {
             let skipped = match &self.state {
@@ -138,7 +138,7 @@ impl Scanner {
         Ok(())
     }
 
-    fn step(&mut self, byte: u8) -> Result<(), Lack> {
+    fn step(&mut self, byte: u8) -> Result<(), ModelUnavailable> {
         match &mut self.state {
             State::Text(text) => {
                 if text.push(byte)? == Progress::Open {
@@ -175,7 +175,7 @@ impl Scanner {
     }
 
     /// A byte outside texts, literals, numbers and blanks.
-    fn structure(&mut self, byte: u8) -> Result<(), Lack> {
+    fn structure(&mut self, byte: u8) -> Result<(), ModelUnavailable> {
         self.state = match (&self.state, byte) {
             (State::Start, byte) => return self.value(byte),
             (State::FirstKey, b'}') => return self.close(),
@@ -192,13 +192,15 @@ impl Scanner {
             },
             (State::After, b'}') if self.in_object() => return self.close(),
             (State::After, b']') if !self.in_object() => return self.close(),
-            (State::End, _) => return Err(Lack::Unreadable("something follows its JSON")),
+            (State::End, _) => {
+                return Err(ModelUnavailable::Unreadable("something follows its JSON"));
+            }
             _ => return Err(NOT_JSON),
         };
         Ok(())
     }
 
-    fn value(&mut self, first: u8) -> Result<(), Lack> {
+    fn value(&mut self, first: u8) -> Result<(), ModelUnavailable> {
         // A model that is not a text names none.
         let is_model = std::mem::take(&mut self.is_model);
         self.state = match first {
@@ -214,7 +216,7 @@ impl Scanner {
         Ok(())
     }
 
-    fn end_text(&mut self, text: Text) -> Result<(), Lack> {
+    fn end_text(&mut self, text: Text) -> Result<(), ModelUnavailable> {
         self.state = match text.role {
             Role::Key => {
                 self.is_model = self.is_model_key(&text.kept()?)?;
@@ -231,22 +233,22 @@ impl Scanner {
     }
 
     /// Whether a top-level member is the model. Go's servers read names without case, others do not.
-    fn is_model_key(&mut self, key: &str) -> Result<bool, Lack> {
+    fn is_model_key(&mut self, key: &str) -> Result<bool, ModelUnavailable> {
         if !key.eq_ignore_ascii_case("model") {
             return Ok(false);
         }
         match std::mem::replace(&mut self.met, true) {
-            true => Err(Lack::Ambiguous("its model appears twice")),
-            false if key != "model" => {
-                Err(Lack::Ambiguous("its member model is not in lower case"))
-            }
+            true => Err(ModelUnavailable::Ambiguous("its model appears twice")),
+            false if key != "model" => Err(ModelUnavailable::Ambiguous(
+                "its member model is not in lower case",
+            )),
             false => Ok(true),
         }
     }
 
-    fn open(&mut self, is_object: bool) -> Result<(), Lack> {
+    fn open(&mut self, is_object: bool) -> Result<(), ModelUnavailable> {
         if self.depth >= MAX_DEPTH {
-            return Err(Lack::Unreadable("its JSON is nested too deep"));
+            return Err(ModelUnavailable::Unreadable("its JSON is nested too deep"));
         }
         self.depth += 1;
         self.objects = self.objects << 1 | u128::from(is_object);
@@ -257,7 +259,7 @@ impl Scanner {
         Ok(())
     }
 
-    fn close(&mut self) -> Result<(), Lack> {
+    fn close(&mut self) -> Result<(), ModelUnavailable> {
         self.depth = self.depth.saturating_sub(1);
         self.objects >>= 1;
         self.state = self.after();
@@ -277,4 +279,4 @@ impl Scanner {
     }
 }
 
-const NOT_JSON: Lack = Lack::Unreadable("it is not well-formed JSON");
+const NOT_JSON: ModelUnavailable = ModelUnavailable::Unreadable("it is not well-formed JSON");

@@ -9,9 +9,9 @@ use super::evaluate::{Facts, Truth, evaluate};
 use super::membership::{Directory, lacks_groups};
 use super::rule::{AnonymousRule, Effect, Mode, Policy, Rule};
 use super::step_up::step_up;
-use super::surroundings::Surroundings;
 use crate::decision::Denial;
-use crate::request::Request;
+use crate::model::request::Request;
+use crate::policy::context::RequestContext;
 use crate::token::claims::Claims;
 use crate::token::verify::Verified;
 use std::sync::Arc;
@@ -99,7 +99,7 @@ impl Policy {
         &self,
         request: &Request,
         caller: &Verified<Claims>,
-        surroundings: &Surroundings,
+        surroundings: &RequestContext,
     ) -> Decision {
         self.decide_on(request, Facts::of(caller, surroundings))
     }

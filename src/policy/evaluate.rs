@@ -2,7 +2,7 @@
 
 use super::membership::is_member;
 use super::rule::Requirement;
-use super::surroundings::{Peer, Surroundings};
+use crate::policy::context::{Peer, RequestContext};
 use crate::token::claims::{Claims, Fact};
 use crate::token::issuer::same_id as same;
 use serde_json::Value;
@@ -41,7 +41,7 @@ impl Truth {
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
     pub caller: &'a Claims,
-    pub surroundings: &'a Surroundings,
+    pub surroundings: &'a RequestContext,
     /// Authentication contexts that are taken to be held beside the caller's own. Never with any
     /// in it where a permit depends on the outcome.
     pub assumed: &'a [&'a str],
@@ -49,7 +49,7 @@ pub struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     /// What is, with nothing assumed.
-    pub fn of(caller: &'a Claims, surroundings: &'a Surroundings) -> Self {
+    pub fn of(caller: &'a Claims, surroundings: &'a RequestContext) -> Self {
         Self {
             caller,
             surroundings,

@@ -5,10 +5,10 @@
 //! outcome is that of looking at all of them (`plain` holds the two against each other).
 
 use super::bits::Bits;
-use super::pattern::{Key, Pattern};
 use super::postings::Postings;
 use super::rule::{Match, Requirement};
-use crate::request::Request;
+use crate::model::request::Request;
+use crate::pattern::{Key, Pattern};
 use crate::token::claims::Claims;
 use std::collections::BTreeMap;
 

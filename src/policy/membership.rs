@@ -3,8 +3,9 @@
 
 use super::evaluate::{Facts, Truth, evaluate};
 use super::rule::{Effect, Mode, Policy, Requirement, Rule};
-use super::surroundings::Surroundings;
-use crate::request::Request;
+use crate::decision::GroupsUnavailable;
+use crate::model::request::Request;
+use crate::policy::context::RequestContext;
 use crate::token::claims::Claims;
 use crate::token::issuer::is_guid;
 use crate::token::verify::Verified;
@@ -17,21 +18,8 @@ pub enum Directory {
     #[default]
     NotAsked,
     /// It was asked and says nothing, or nothing yet.
-    Silent(GroupsLack),
+    Silent(GroupsUnavailable),
     Says(Arc<Membership>),
-}
-
-/// Why the directory says nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GroupsLack {
-    /// It has not answered in time.
-    TooSlow,
-    /// It can't be asked: it refuses, fails, or asks to be left alone.
-    Failing,
-    /// It does not know the caller.
-    UnknownCaller,
-    /// As many requests wait already as may.
-    TooManyWaiting,
 }
 
 /// A complete answer about one caller: of the groups asked for, those the caller is in.
@@ -96,7 +84,7 @@ impl Policy {
         &self,
         request: &Request,
         caller: &Verified<Claims>,
-        surroundings: &Surroundings,
+        surroundings: &RequestContext,
     ) -> Option<Need> {
         if !caller.groups.overage || surroundings.directory != Directory::NotAsked {
             return None;

@@ -2,14 +2,14 @@
 
 use super::decide::{Permit, Shadow, Would};
 use super::evaluate::{Facts, Truth, evaluate};
-use super::pattern::Pattern;
 use super::rule::{
     AnonymousRule, Clusters, Effect, Match, Mode, Models, Policy, Requirement, Rule,
 };
-use super::surroundings::{Peer, Surroundings};
-use crate::cluster::Cluster;
-use crate::model::{Lack, Model};
-use crate::request::Request;
+use crate::http::cluster::Cluster;
+use crate::model::request::Request;
+use crate::model::{Model, ModelUnavailable};
+use crate::pattern::Pattern;
+use crate::policy::context::{Peer, RequestContext};
 use crate::time::Timestamp;
 use crate::token::claims::tests::anyone;
 use crate::token::claims::{Claims, Groups, SignIn};
@@ -299,7 +299,7 @@ fn request() -> impl Strategy<Value = Request> {
         Just(Model::None),
         Just(Model::Unknown),
         Just(Model::Unread),
-        Just(Model::Lacking(Lack::Withheld)),
+        Just(Model::Lacking(ModelUnavailable::Withheld)),
     ];
     let text = |of: Vec<&'static str>| select(of).prop_map(str::to_owned);
     (
@@ -361,7 +361,7 @@ proptest! {
     fn an_index_changes_no_outcome(
         policy in policy(), calls in vec((request(), caller()), 24),
     ) {
-        let surroundings = Surroundings {
+        let surroundings = RequestContext {
             now: Timestamp::from_secs(0),
             source: None,
             peer: Peer::Unknown,

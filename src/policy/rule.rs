@@ -2,11 +2,11 @@
 
 use super::cidr::Cidr;
 use super::index::{Callers, Matches};
-use super::pattern::Pattern;
 use super::window::Window;
-use crate::cluster::Cluster;
+use crate::http::cluster::Cluster;
 use crate::model::Model;
-use crate::request::Request;
+use crate::model::request::Request;
+use crate::pattern::Pattern;
 use crate::token::claim_path::ClaimPath;
 pub use crate::token::claim_test::ClaimTest;
 use crate::token::kind::Kind;

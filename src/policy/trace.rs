@@ -4,8 +4,8 @@
 use super::describe::describe;
 use super::evaluate::{Facts, Truth, evaluate};
 use super::rule::{Effect, Match, Mode, Policy, Requirement};
-use super::surroundings::Surroundings;
-use crate::request::Request;
+use crate::model::request::Request;
+use crate::policy::context::RequestContext;
 use crate::token::claims::Claims;
 use crate::token::verify::Verified;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ impl Policy {
         &self,
         request: &Request,
         caller: Option<&Verified<Claims>>,
-        surroundings: &Surroundings,
+        surroundings: &RequestContext,
     ) -> Vec<RuleTrace> {
         let facts = caller.map(|caller| Facts::of(caller, surroundings));
         let issuer = caller.map(|caller| &*caller.issuer);

@@ -5,9 +5,9 @@
 
 use super::evaluate::{Facts, Truth, evaluate};
 use super::rule::{AnonymousRule, Effect, Match, Mode, Models, Policy, Rule, any_or_empty};
-use super::surroundings::Surroundings;
+use crate::model::request::Request;
 use crate::model::{Model, name};
-use crate::request::Request;
+use crate::policy::context::RequestContext;
 use crate::token::claims::Claims;
 use crate::token::verify::Verified;
 
@@ -47,7 +47,7 @@ impl Policy {
     pub fn view(
         &self,
         request: &Request,
-        caller: Option<(&Verified<Claims>, &Surroundings)>,
+        caller: Option<(&Verified<Claims>, &RequestContext)>,
         is_sent: &dyn Fn(Option<usize>) -> bool,
     ) -> View {
         let is_usable = |rule: &&AnonymousRule| {
@@ -72,7 +72,7 @@ impl Policy {
         &self,
         request: &Request,
         caller: &Verified<Claims>,
-        surroundings: &Surroundings,
+        surroundings: &RequestContext,
         is_sent: &dyn Fn(Option<usize>) -> bool,
     ) -> Vec<Use> {
         let facts = Facts::of(caller, surroundings);

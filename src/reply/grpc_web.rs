@@ -5,7 +5,7 @@
 //! too, they would arrive without a content type, which Envoy removes, and scripts of another origin
 //! could not read them.
 
-use crate::request::Headers;
+use crate::http::headers::Headers;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
@@ -63,7 +63,7 @@ pub(super) fn trailers(status: i32, message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Asker, Detail, Dialect, ReplyStyle, reply};
+    use super::super::{Detail, Dialect, ReplyContext, ReplyStyle, reply};
     use super::*;
     use crate::decision::Denial;
 
@@ -110,7 +110,7 @@ mod tests {
             (GrpcWeb::Binary, "application/grpc-web+proto"),
             (GrpcWeb::Text, "application/grpc-web-text+proto"),
         ] {
-            let asker = Asker {
+            let asker = ReplyContext {
                 request_id: "id-1".into(),
                 dialect: Dialect::GrpcWeb(encoding),
             };

@@ -1,5 +1,5 @@
 use super::*;
-use crate::decision::KeysLack;
+use crate::decision::KeysUnavailable;
 use serde_json::Value;
 
 fn style(detail: Detail) -> ReplyStyle {
@@ -10,8 +10,8 @@ fn style(detail: Detail) -> ReplyStyle {
     }
 }
 
-fn asker(dialect: Dialect) -> Asker {
-    Asker {
+fn asker(dialect: Dialect) -> ReplyContext {
+    ReplyContext {
         request_id: "id-1".into(),
         dialect,
     }
@@ -143,7 +143,7 @@ fn challenges_point_to_the_document() {
 fn an_outage_is_no_authentication_failure() {
     let denial = Denial::KeysUnavailable {
         issuer: "contoso".into(),
-        reason: KeysLack::NeverFetched,
+        reason: KeysUnavailable::NeverFetched,
     };
     let reply = reply(&denial, &style(Detail::Full), &asker(Dialect::OpenAi));
     assert_eq!((reply.status, reply.grpc_status), (502, 14));

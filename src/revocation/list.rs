@@ -1,6 +1,7 @@
 //! What a revocation feed says: ids of callers, clients, sessions and tokens, and since when a
 //! caller's tokens count.
 
+use crate::decision::Ground;
 use crate::json;
 use crate::time::Timestamp;
 use crate::token::claims::Claims;
@@ -31,29 +32,6 @@ pub struct List {
 impl fmt::Debug for List {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "List({} entries)", self.len())
-    }
-}
-
-/// By which of its members a feed revokes a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ground {
-    Object,
-    Client,
-    Session,
-    Token,
-    NotBefore,
-}
-
-impl Ground {
-    /// The member's name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Object => "oids",
-            Self::Client => "clients",
-            Self::Session => "sessions",
-            Self::Token => "tokens",
-            Self::NotBefore => "not_before",
-        }
     }
 }
 

@@ -4,12 +4,13 @@
 
 mod list;
 
-use crate::callout::{Answer, Callout, CalloutError, Target};
-use crate::credential::auth::Auth;
-use crate::keys::refresh::{Attempt, Freshness, Refresh, Schedule, Setback};
+use crate::decision::{FeedUnavailable, Ground};
+use crate::fetch::callout::{Answer, Callout, CalloutError, Target};
+use crate::fetch::refresh::{Attempt, Backoff, Freshness, Refresh, Schedule};
+use crate::service_auth::auth::Auth;
 use crate::time::Timestamp;
 use crate::token::claims::{Claims, Fact};
-pub use list::{Ground, List, ListError, TOKEN_ID};
+pub use list::{List, ListError, TOKEN_ID};
 use std::fmt;
 
 /// Where the feed comes from: the compiled form of `revocation`.
@@ -50,16 +51,7 @@ pub enum Standing {
     /// An id of the token's that the feed could name is in a form that can't be read.
     Unreadable,
     /// There is no feed to trust.
-    Unknown(FeedLack),
-}
-
-/// Why there is no feed to trust.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FeedLack {
-    /// None has come yet.
-    NeverFetched,
-    /// The last good one is older than `max_stale`.
-    Stale,
+    Unknown(FeedUnavailable),
 }
 
 /// What an answer changed.
@@ -155,7 +147,7 @@ impl Revocation {
     }
 
     /// That fetch is not made, since another was in vain just now. False: it is not under way.
-    pub fn stand_down(&mut self, attempt: Attempt, other: Setback, now: Timestamp) -> bool {
+    pub fn stand_down(&mut self, attempt: Attempt, other: Backoff, now: Timestamp) -> bool {
         let stands_down = self.refresh.stand_down(attempt, other, now);
         self.tried |= stands_down;
         stands_down
@@ -202,29 +194,29 @@ impl Revocation {
         let lack = self.lack(now).filter(|_| self.tried && !self.told)?;
         self.told = true;
         Some(match (self.source.on_stale, lack) {
-            (OnStale::Deny, FeedLack::NeverFetched) => {
+            (OnStale::Deny, FeedUnavailable::NeverFetched) => {
                 "the revocation feed has never come: requests with a token are denied \
                  (on_stale: deny)"
             }
-            (OnStale::Deny, FeedLack::Stale) => {
+            (OnStale::Deny, FeedUnavailable::Stale) => {
                 "the revocation feed is older than max_stale: requests with a token are denied \
                  (on_stale: deny)"
             }
-            (OnStale::Allow, FeedLack::NeverFetched) => {
+            (OnStale::Allow, FeedUnavailable::NeverFetched) => {
                 "the revocation feed has never come: revoked callers pass (on_stale: allow)"
             }
-            (OnStale::Allow, FeedLack::Stale) => {
+            (OnStale::Allow, FeedUnavailable::Stale) => {
                 "the revocation feed is older than max_stale: callers revoked since then pass \
                  (on_stale: allow)"
             }
         })
     }
 
-    fn lack(&self, now: Timestamp) -> Option<FeedLack> {
+    fn lack(&self, now: Timestamp) -> Option<FeedUnavailable> {
         match self.refresh.freshness(now) {
             Freshness::Usable { .. } => None,
-            Freshness::Never => Some(FeedLack::NeverFetched),
-            Freshness::Stale { .. } => Some(FeedLack::Stale),
+            Freshness::Never => Some(FeedUnavailable::NeverFetched),
+            Freshness::Stale { .. } => Some(FeedUnavailable::Stale),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The small entry: how the fetches of a thing go, and who holds the lease.
 
 use super::lease::{Lease, SLACK};
-use crate::keys::refresh::Setback;
+use crate::fetch::refresh::Backoff;
 use crate::time::Timestamp;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub struct Head {
     /// When the last good answer came.
     pub fetched: Option<Timestamp>,
     /// What has gone wrong since, and when it may be tried again.
-    pub setback: Setback,
+    pub setback: Backoff,
     /// The right to fetch.
     pub lease: Option<Lease>,
 }
@@ -37,7 +37,7 @@ impl Head {
         };
         Some(Self {
             fetched: time(fetched, SLACK),
-            setback: Setback {
+            setback: Backoff {
                 failures: u32::try_from(failures).ok()?,
                 retry_at: time(retry_at, LONGEST_PAUSE),
                 cooldown_until: time(cooldown_until, LONGEST_PAUSE),
@@ -48,7 +48,7 @@ impl Head {
 
     pub fn write(&self) -> Vec<u8> {
         let time = |time: Option<Timestamp>| time.map_or(0, Timestamp::as_millis);
-        let Setback {
+        let Backoff {
             failures,
             retry_at,
             cooldown_until,
@@ -96,7 +96,7 @@ mod tests {
     fn reads_what_it_has_written_and_no_times_from_after_a_step_of_the_clock() {
         let head = Head {
             fetched: Some(at(0)),
-            setback: Setback {
+            setback: Backoff {
                 failures: 3,
                 retry_at: Some(at(4)),
                 cooldown_until: Some(at(30)),

@@ -1,5 +1,5 @@
-//! One of a host's VMs does it for all: fetches, whose answer the others take over ([`Topic`]), and
-//! deliveries of what they hand over ([`Spool`]). State machines without I/O: the host's shared data
+//! One of a host's VMs does it for all: fetches, whose answer the others take over ([`FetchCoordinator`]), and
+//! deliveries of what they hand over ([`Mailbox`]). State machines without I/O: the host's shared data
 //! comes in as a trait.
 //!
 //! Of each thing that is fetched two entries stand there: a small `head` (how fetches go, and who holds the
@@ -10,14 +10,14 @@
 
 mod head;
 mod lease;
+pub mod mac;
+pub mod mailbox;
 mod published;
-pub mod seal;
-pub mod spool;
 mod topic;
 
+pub use mailbox::Mailbox;
 pub use published::Published;
-pub use spool::Spool;
-pub use topic::{Outcome, Topic, Verdict};
+pub use topic::{FetchCoordinator, Outcome, Verdict};
 
 /// What all VMs of one `vm_id` can read and write: a map of names to bytes outside of them all.
 pub trait SharedData {

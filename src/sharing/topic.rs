@@ -4,9 +4,9 @@
 use super::head::Head;
 use super::lease::{Lease, MOST_TRIES, RENEWAL, SLACK};
 use super::published::Published;
-use super::seal::Seal;
 use super::{Entry, SharedData, Unavailable};
-use crate::keys::refresh::Setback;
+use crate::fetch::refresh::Backoff;
+use crate::sharing::mac::Mac;
 use crate::time::Timestamp;
 use std::time::Duration;
 
@@ -18,26 +18,26 @@ const MOST_MISSED: u32 = 20;
 /// What became of wanting to fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Fetch; [`Topic::end`] is to follow.
+    /// Fetch; [`FetchCoordinator::end`] is to follow.
     Fetch,
     /// Another fetches; ask again at the next tick.
     Wait,
     /// Another has fetched it.
     TakeOver(Published),
     /// Another has just tried, and it is too soon to try again.
-    StandDown(Setback),
+    StandDown(Backoff),
 }
 
 /// How our own fetch has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    Good(Published, Setback),
-    Failed(Setback),
+    Good(Published, Backoff),
+    Failed(Backoff),
 }
 
 #[derive(Debug)]
-pub struct Topic {
-    seal: Seal,
+pub struct FetchCoordinator {
+    seal: Mac,
     head: String,
     body: String,
     me: u64,
@@ -56,7 +56,7 @@ struct Leading {
     holds_lease: bool,
 }
 
-impl Topic {
+impl FetchCoordinator {
     /// `me`: tells this VM from all others.
     ///
     /// # Errors
@@ -64,7 +64,7 @@ impl Topic {
     pub fn join(
         of: &str,
         me: u64,
-        seal: &Seal,
+        seal: &Mac,
         now: Timestamp,
         data: &dyn SharedData,
     ) -> Result<Self, Unavailable> {

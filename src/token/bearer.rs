@@ -2,11 +2,11 @@
 
 use super::jws::Unverified;
 use crate::decision::Denial;
-use crate::request::Headers;
+use crate::http::headers::Headers;
 
 /// A header that may carry the caller's token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Carrier {
+pub struct TokenLocation {
     /// Lower case.
     pub header: String,
     /// The scheme in front of the token; `None`: the value is the token.
@@ -28,7 +28,7 @@ pub struct Bearer<'h>(&'h [u8]);
 /// A denial when there is none, more than one, or one that is empty or too long.
 pub fn extract<'h>(
     headers: &'h Headers,
-    carriers: &'h [Carrier],
+    carriers: &'h [TokenLocation],
     max_bytes: usize,
 ) -> Result<Bearer<'h>, Denial> {
     for carrier in carriers {
@@ -136,8 +136,8 @@ impl<'h> Bearer<'h> {
 mod tests {
     use super::*;
 
-    fn bearer() -> Vec<Carrier> {
-        vec![Carrier {
+    fn bearer() -> Vec<TokenLocation> {
+        vec![TokenLocation {
             header: "authorization".into(),
             scheme: Some("Bearer".into()),
         }]
@@ -149,7 +149,7 @@ mod tests {
             headers.push(name.as_bytes(), value);
         }
         let mut carriers = bearer();
-        carriers.push(Carrier {
+        carriers.push(TokenLocation {
             header: "x-api-key".into(),
             scheme: None,
         });

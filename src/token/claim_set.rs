@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 /// The names of the claims that are kept, sorted: all that a configuration can ask for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Kept(Arc<[String]>);
+pub struct RetainedClaims(Arc<[String]>);
 
-impl<'a> FromIterator<&'a str> for Kept {
+impl<'a> FromIterator<&'a str> for RetainedClaims {
     fn from_iter<I: IntoIterator<Item = &'a str>>(names: I) -> Self {
         let mut kept: Vec<&str> = names.into_iter().collect();
         kept.sort_unstable();
@@ -18,7 +18,7 @@ impl<'a> FromIterator<&'a str> for Kept {
     }
 }
 
-impl Kept {
+impl RetainedClaims {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
@@ -27,7 +27,7 @@ impl Kept {
 /// The kept members of a JSON object, each as it was written; it is read when it is asked for.
 #[derive(Clone, Debug, Default)]
 pub struct ClaimSet {
-    kept: Kept,
+    kept: RetainedClaims,
     /// The values, in the order of the names.
     text: Box<str>,
     /// Where each ends; one that was not there is empty.
@@ -36,7 +36,7 @@ pub struct ClaimSet {
 
 impl ClaimSet {
     /// `None`: they take more than 4 GiB.
-    pub fn of(claims: &Object<'_>, kept: &Kept) -> Option<Self> {
+    pub fn of(claims: &Object<'_>, kept: &RetainedClaims) -> Option<Self> {
         let values = || kept.0.iter().map(|name| claims.get(name));
         let (mut end, mut ends) = (0, Vec::with_capacity(kept.0.len()));
         for value in values() {

@@ -1,10 +1,10 @@
 //! Who may sign tokens for us, and what their tokens must say: the compiled form of `issuers`.
 
-use super::algorithm::Algorithm;
 use super::claim_list::ClaimList;
 use super::claim_path::ClaimPath;
-use super::claim_set::Kept;
+use super::claim_set::RetainedClaims;
 use super::kind::KindRule;
+use crate::keys::algorithm::Algorithm;
 use crate::text::consists_of;
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub struct Issuer {
     pub algorithms: Vec<Algorithm>,
     pub claims: ClaimNames,
     /// The claims that are kept besides: whatever the configuration can ask for. The same for all.
-    pub kept: Kept,
+    pub kept: RetainedClaims,
 }
 
 /// What decides whether an `iss` is this issuer's.

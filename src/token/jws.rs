@@ -1,9 +1,9 @@
 //! A compact JWS (RFC 7515 §7.1), taken apart and believed in nothing: split, decoded, its header
 //! checked. What comes out is [`Unverified`].
 
-use super::algorithm::Algorithm;
 use crate::decision::Denial;
 use crate::json::raw::{Object, Raw};
+use crate::keys::algorithm::Algorithm;
 use crate::text::excerpt;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use std::borrow::Cow;

@@ -1,7 +1,7 @@
 //! RSA signatures (RFC 8017): the two encodings that RFC 7518 uses, compared as a whole. Everything
 //! here is public, so no comparison has to take constant time.
 
-use super::algorithm::Algorithm;
+use crate::keys::algorithm::Algorithm;
 use crate::keys::rsa::RsaKey;
 use sha2::digest::Output;
 use sha2::{Digest, Sha256, Sha384, Sha512};

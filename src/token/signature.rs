@@ -1,10 +1,10 @@
 //! The seam between token verification and the ways to check a signature. Here is the portable way,
 //! which runs inside wasm: RSA by [`super::rsa`], ECDSA and EdDSA by jwt-simple. The host's way is in
-//! `host` and [`super::foreign`].
+//! `host` and [`crate::token::host_verify`].
 
-use super::algorithm::Algorithm;
 use super::jws::Unverified;
 use super::rsa;
+use crate::keys::algorithm::Algorithm;
 use crate::keys::jwk::{Key, Material};
 use jwt_simple::algorithms::{Edwards25519PublicKey, P256PublicKey, P384PublicKey};
 #[cfg(not(target_family = "wasm"))]

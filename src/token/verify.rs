@@ -8,12 +8,12 @@ use super::claims::Claims;
 use super::issuer::{Authority, Entra, Issuer, Selected, Version, select};
 use super::jws::Unverified;
 use super::signature::{CheckedBy, SignatureCheck};
-use crate::config::TokenRules;
 use crate::decision::Denial;
 use crate::keys::jwk::Key;
 use crate::keys::keyset::Candidates;
 use crate::text::{consists_of, excerpt};
 use crate::time::Timestamp;
+use crate::token::rules::TokenRules;
 use std::ops::Deref;
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 //! counter lives for good, and a caller can make up any number of models.
 
 use crate::model::endpoint::{Endpoints, Source};
-use crate::policy::pattern::{Key, Pattern};
+use crate::pattern::{Key, Pattern};
 use crate::policy::rule::{Effect, Policy};
 use std::collections::HashSet;
 

@@ -10,8 +10,8 @@ mod events;
 pub mod labels;
 mod reader;
 
+use crate::http::headers::Headers;
 use crate::json::write::Writer;
-use crate::request::Headers;
 use document::Document;
 use events::Events;
 use reader::Reader;

@@ -1,7 +1,7 @@
 //! Mistakes seen in this filter's peers (facts/peers.md), beyond those that have tests elsewhere.
 
 use super::support::*;
-use entragate::callout::{Answer, CalloutError};
+use entragate::fetch::callout::{Answer, CalloutError};
 use serde_json::json;
 use testbed::keys;
 use testbed::mint::Token;

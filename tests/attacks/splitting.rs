@@ -3,7 +3,7 @@
 
 use super::support::*;
 use entragate::gate::{Notice, Step};
-use entragate::request::Headers;
+use entragate::http::headers::Headers;
 use serde_json::{Value, json};
 use testbed::persona::*;
 

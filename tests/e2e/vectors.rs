@@ -8,7 +8,7 @@ mod suites;
 use super::gateway::Gateway;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use entragate::keys::jwk::Key;
-use entragate::token::foreign;
+use entragate::token::host_verify;
 use suites::Vector;
 use testbed::envoy::hooks_path;
 use testbed::reqwest::Method;
@@ -16,7 +16,7 @@ use testbed::reqwest::Method;
 /// What the host is asked; `None` where the filter knows the answer without asking.
 fn question(vector: &Vector) -> Option<Vec<u8>> {
     let key = Key::from_jwk(&vector.jwk).ok()?;
-    foreign::ask(vector.algorithm, &key, &vector.signature, &vector.text)
+    host_verify::ask(vector.algorithm, &key, &vector.signature, &vector.text)
 }
 
 /// What the filter with test hooks answers to a question in this header.
@@ -33,7 +33,7 @@ async fn wycheproof_by_the_host() {
     let vectors = suites::all();
     let by_host = vectors
         .iter()
-        .filter(|vector| foreign::hash(vector.algorithm).is_some());
+        .filter(|vector| host_verify::hash(vector.algorithm).is_some());
     let mut answers = Vec::new();
     for vector in by_host {
         let accepted = match question(vector) {

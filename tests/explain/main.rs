@@ -8,7 +8,7 @@ mod support;
 mod told;
 
 use cli::{explain, file};
-use entragate::callout::Answer;
+use entragate::fetch::callout::Answer;
 use entragate::gate::Step;
 use serde_json::{Value, json};
 use support::*;
@@ -75,7 +75,7 @@ fn live(bench: &mut Bench, asked: &Asked, token: Option<&str>) -> String {
             .iter()
             .map(|_| ("content-type", "application/json")),
     );
-    let mut headers = entragate::request::Headers::from_iter(fields);
+    let mut headers = entragate::http::headers::Headers::from_iter(fields);
     headers.is_all = asked.body.is_none();
     let (id, mut ruling) = bench.send_headers(headers);
     if ruling.step == Step::Inspect {

@@ -216,7 +216,7 @@ fn the_model_and_the_groups_are_found_out_one_after_the_other() {
     let mut bench =
         bench(json!([{"name": "r", "require": {"group": GROUP}, "match": {"models": ["meta/*"]}}]));
     let authorization = format!("Bearer {}", olga().build());
-    let mut headers = entragate::request::Headers::from_iter([
+    let mut headers = entragate::http::headers::Headers::from_iter([
         (":method", "POST"),
         (":path", "/v1/chat/completions"),
         (":authority", "x"),

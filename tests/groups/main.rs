@@ -5,7 +5,7 @@ mod asked;
 #[path = "../support/mod.rs"]
 mod support;
 
-use entragate::callout::Answer;
+use entragate::fetch::callout::Answer;
 use serde_json::{Value, json};
 use support::*;
 use testbed::mint::Token;

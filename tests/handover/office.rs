@@ -2,9 +2,9 @@
 
 use crate::host::Host;
 use crate::support::{jwks, settings};
-use entragate::callout::{Answer, CalloutError};
-use entragate::gate::{Call, Connection, Notice, Ticket};
-use entragate::request::Headers;
+use entragate::fetch::callout::{Answer, CalloutError};
+use entragate::gate::{Call, CallId, Connection, Notice};
+use entragate::http::headers::Headers;
 use entragate::token::signature::Portable;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -105,7 +105,7 @@ impl Office {
 
     /// Those for keys.
     pub fn answer_keys(&mut self) {
-        let is_keys = |call: &Call| !matches!(call.ticket, Ticket::Export(_));
+        let is_keys = |call: &Call| !matches!(call.ticket, CallId::Export(_));
         for index in 0..self.host.vms.len() {
             while let Some(at) = self.host.vms[index].calls.iter().position(is_keys) {
                 self.host.vms[index].calls.swap(0, at);
@@ -119,7 +119,7 @@ impl Office {
         let Some(call) = self.host.vms[index].calls.first() else {
             return;
         };
-        if !matches!(call.ticket, Ticket::Export(_)) {
+        if !matches!(call.ticket, CallId::Export(_)) {
             self.host.answer_one(index, |_| jwks(&[&keys::rsa()]));
             return;
         }
@@ -155,7 +155,7 @@ impl Office {
 
     /// Which VM has a call of the export open.
     pub fn caller(&self) -> Option<usize> {
-        let is_export = |call: &Call| matches!(call.ticket, Ticket::Export(_));
+        let is_export = |call: &Call| matches!(call.ticket, CallId::Export(_));
         let calls = |index: &usize| self.host.vms[*index].calls.iter().any(is_export);
         (0..self.host.vms.len()).find(calls)
     }

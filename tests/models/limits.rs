@@ -2,8 +2,8 @@
 
 use super::support::*;
 use super::*;
+use entragate::http::headers::Headers;
 use entragate::metrics::Gauge;
-use entragate::request::Headers;
 
 pub fn limited(limits: Value) -> Value {
     let mut settings = by_model();

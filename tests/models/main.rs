@@ -63,7 +63,7 @@ fn sent<'a>(path: &'a str, body: &'a str) -> Sent<'a> {
 impl Sent<'_> {
     fn begin(&self, bench: &mut Bench) -> (StreamId, Ruling) {
         let authorization = self.token.as_ref().map(|token| format!("Bearer {token}"));
-        let mut headers = entragate::request::Headers::from_iter([
+        let mut headers = entragate::http::headers::Headers::from_iter([
             (":method", "POST"),
             (":path", self.path),
             (":authority", self.host),

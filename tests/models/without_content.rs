@@ -3,7 +3,7 @@
 
 use super::support::*;
 use super::*;
-use entragate::request::Headers;
+use entragate::http::headers::Headers;
 
 /// A rule on models for all of `/v1`, then one on paths that need no model.
 fn model_rule_before_path_rule() -> Value {

@@ -276,7 +276,7 @@ fn revocation_feed_is_not_evaded_by_an_id_of_another_form() {
     let mut settings = oidc(json!({}), anyone());
     settings["revocation"] = json!({"cluster": "ops", "uri": "https://ops/revoked.json"});
     let mut bench = Bench::cold(&settings);
-    bench.answer(entragate::callout::Answer::Response {
+    bench.answer(entragate::fetch::callout::Answer::Response {
         status: 200,
         body: b"{}".to_vec(),
     });

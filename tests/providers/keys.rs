@@ -41,7 +41,7 @@ fn log_tells_of_keys_that_share_a_kid() {
     let mut bench = Bench::cold(&settings);
     let set = json!({"keys": [jwk(&one, Some("same")), jwk(&other, Some("same")), jwk(&one, Some("own"))]});
     let body = set.to_string().into_bytes();
-    bench.answer(entragate::callout::Answer::Response { status: 200, body });
+    bench.answer(entragate::fetch::callout::Answer::Response { status: 200, body });
     let logs = bench.logs();
     assert!(
         logs.iter()
@@ -75,7 +75,7 @@ fn token_that_a_key_without_kid_did_not_sign_has_a_newer_set_fetched() {
     let mut settings = oidc(json!({}), anyone());
     settings["issuers"][0]["jwks"] = json!({"cluster": "idp", "uri": "https://idp.example/keys"});
     let mut bench = Bench::cold(&settings);
-    let set = |key: &SigningKey| entragate::callout::Answer::Response {
+    let set = |key: &SigningKey| entragate::fetch::callout::Answer::Response {
         status: 200,
         body: json!({"keys": [jwk(key, None)]}).to_string().into_bytes(),
     };

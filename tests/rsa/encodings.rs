@@ -3,7 +3,7 @@
 
 use super::pair::{self, Pair};
 use super::{TEXT, ask};
-use entragate::token::algorithm::Algorithm;
+use entragate::keys::algorithm::Algorithm;
 use entragate::token::rsa::verify;
 use rsa::sha2::{Digest, Sha256};
 

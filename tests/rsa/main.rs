@@ -5,7 +5,7 @@ mod arithmetic;
 mod encodings;
 mod pair;
 
-use entragate::token::algorithm::Algorithm;
+use entragate::keys::algorithm::Algorithm;
 use entragate::token::rsa::verify;
 use pair::{ALGORITHMS, Pair, SIZES, pairs};
 use proptest::prelude::*;

@@ -2,9 +2,9 @@
 
 use super::TEXT;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
+use entragate::keys::algorithm::Algorithm;
 use entragate::keys::jwk::{Key, Material};
 use entragate::keys::rsa::RsaKey;
-use entragate::token::algorithm::Algorithm;
 use jwt_simple::prelude::*;
 use ring::signature as ring;
 use rsa::rand_core::OsRng;

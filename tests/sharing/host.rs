@@ -2,9 +2,9 @@
 //! test says so, and VMs that die.
 
 use super::support::{code_of, load};
-use entragate::callout::Answer;
+use entragate::fetch::callout::Answer;
 use entragate::gate::{Call, Connection, Gate, Notice, StreamId};
-use entragate::request::Headers;
+use entragate::http::headers::Headers;
 use entragate::sharing::{Entry, SharedData, Unavailable};
 use entragate::time::Timestamp;
 use entragate::token::signature::Portable;

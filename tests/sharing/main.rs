@@ -5,8 +5,8 @@ mod host;
 mod support;
 mod trouble;
 
-use entragate::callout::Answer;
-use entragate::gate::{Call, Notice, Ticket};
+use entragate::fetch::callout::Answer;
+use entragate::gate::{Call, CallId, Notice};
 use host::Host;
 use serde_json::{Value, json};
 use support::*;
@@ -170,7 +170,7 @@ fn the_revocation_feed_is_shared_as_well() {
     let mut settings = settings();
     settings["revocation"] =
         json!({"cluster": "ops", "uri": "https://ops/revoked.json", "refresh": "60s"});
-    let is_feed = |call: &Call| matches!(call.ticket, Ticket::Revocation(_));
+    let is_feed = |call: &Call| matches!(call.ticket, CallId::Revocation(_));
     let answer = |revoked: Value| {
         move |call: &Call| match is_feed(call) {
             true => ok(json!({"oids": revoked.clone()})),
@@ -200,7 +200,7 @@ fn secrets_are_not_shared() {
         json!({"name": "hf-read", "http": {"cluster": "vault", "uri": "https://vault/token"}});
     let secret = "hf_polled_secret";
     let answer = |call: &Call| match call.ticket {
-        Ticket::Credential(_) => Answer::Response {
+        CallId::Credential(_) => Answer::Response {
             status: 200,
             body: secret.into(),
         },

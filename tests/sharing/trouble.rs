@@ -3,7 +3,7 @@
 use super::host::Host;
 use super::{VMS, ada_now, published, rotated, warm};
 use crate::support::*;
-use entragate::callout::Answer;
+use entragate::fetch::callout::Answer;
 use entragate::gate::{Call, Notice};
 use entragate::time::Timestamp;
 use proptest::collection::vec;

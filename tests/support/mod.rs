@@ -3,12 +3,12 @@
 
 pub mod case;
 
-use entragate::callout::Answer;
 use entragate::config::{self, Config};
-use entragate::gate::{Call, Gate, Notice, Ruling, Step, StreamId, Ticket};
+use entragate::fetch::callout::Answer;
+use entragate::gate::{Call, CallId, Gate, Notice, Ruling, Step, StreamId};
+use entragate::http::headers::Headers;
 use entragate::keys::jwk::Key;
 use entragate::reply::Reply;
-use entragate::request::Headers;
 use entragate::time::Timestamp;
 use entragate::token::jws::Unverified;
 use entragate::token::signature::{CheckedBy, Portable, SignatureCheck};
@@ -102,7 +102,7 @@ impl Bench {
     /// A gate whose one issuer publishes the usual keys.
     pub fn warm(settings: &Value) -> Self {
         let mut bench = Self::cold(settings);
-        let is_keys = |call: &Call| matches!(call.ticket, Ticket::Keys { .. });
+        let is_keys = |call: &Call| matches!(call.ticket, CallId::Keys { .. });
         let position = bench.calls.iter().position(is_keys).unwrap();
         bench.calls[..=position].rotate_right(1);
         bench.answer(jwks(&[&keys::rsa()]));

@@ -4,8 +4,8 @@
 mod published;
 mod suites;
 
+use entragate::keys::algorithm::Algorithm;
 use entragate::keys::jwk::{Key, Material};
-use entragate::token::algorithm::Algorithm;
 use entragate::token::rsa;
 use jwt_simple::prelude::*;
 use suites::Vector;

@@ -3,9 +3,9 @@
 use super::verify;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use entragate::json::raw::Raw;
+use entragate::keys::algorithm::Algorithm;
 use entragate::keys::jwk::Key;
 use entragate::keys::keyset::KeySet;
-use entragate::token::algorithm::Algorithm;
 use entragate::token::jws::Unverified;
 use entragate::token::signature::{Portable, SignatureCheck};
 use serde_json::{Value, json};

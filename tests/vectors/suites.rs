@@ -2,7 +2,7 @@
 //! exceptions that are written down.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
-use entragate::token::algorithm::Algorithm;
+use entragate::keys::algorithm::Algorithm;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,8 +3,8 @@
 
 use entragate::config::Config;
 use entragate::credential::Source;
+use entragate::pattern::Pattern;
 use entragate::policy::describe::describe;
-use entragate::policy::pattern::Pattern;
 use entragate::policy::rule::{Effect, Mode, Rule};
 
 /// One line for each credential, and one below it for each rule that opens it.

@@ -8,8 +8,8 @@ use super::super::{AuditLog, AuditSettings};
 use super::auth::Auths;
 use super::text::{self, HOUR, MILLISECOND};
 use super::{each, optional};
-use crate::callout::Target;
 use crate::export::{Format, Settings};
+use crate::fetch::callout::Target;
 use std::time::Duration;
 
 const EXPORT: &str = "audit.export";

@@ -5,9 +5,9 @@ use super::super::path;
 use super::super::problem::Problem;
 use super::super::wire::service as wire;
 use super::{Environment, credentials, issuers, optional, text};
-use crate::callout::{Callout, Target, UriError, form};
-use crate::credential::auth::{Auth, LeaseId};
-use crate::credential::lease::Source;
+use crate::fetch::callout::{Callout, Target, UriError, form};
+use crate::service_auth::auth::{Auth, ServiceTokenId};
+use crate::service_auth::service_token::Source;
 use crate::token::issuer::is_guid;
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ impl<'e> Auths<'e> {
             self.leases.push(source);
             self.leases.len() - 1
         });
-        Ok(Auth::Leased(LeaseId(index)))
+        Ok(Auth::Leased(ServiceTokenId(index)))
     }
 }
 

@@ -6,9 +6,9 @@ use super::super::problem::Problem;
 use super::super::wire::credential as wire;
 use super::text::{self, HOUR, MILLISECOND};
 use super::{Environment, credentials, each, optional};
-use crate::callout::Target;
 use crate::credential::exchange::{TokenExchange, basic};
 use crate::credential::subject::{self, SubjectRule};
+use crate::fetch::callout::Target;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -88,7 +88,7 @@ fn identity_header(
     findings: &mut Findings,
 ) -> Result<String, Reported> {
     let header = text::header_name(name, at, findings)?;
-    let carries_token = |carrier: &wire::Carrier| carrier.name.eq_ignore_ascii_case(&header);
+    let carries_token = |carrier: &wire::TokenLocation| carrier.name.eq_ignore_ascii_case(&header);
     let why = match header.as_str() {
         "authorization" => "the Hugging Face credential goes there",
         "x-hf-bill-to" => "`forward.bill_to` sets it",

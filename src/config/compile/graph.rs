@@ -8,7 +8,7 @@ use super::super::wire::service::Auth;
 use super::auth::Auths;
 use super::text::{self, HOUR, MILLISECOND};
 use super::{each, issuers};
-use crate::callout::Target;
+use crate::fetch::callout::Target;
 use crate::groups::{self, Source};
 use crate::policy::rule::Policy;
 use crate::token::issuer::is_guid;

@@ -5,9 +5,9 @@ use super::super::path;
 use super::super::problem::Problem;
 use super::super::wire::issuer as wire;
 use super::{claims, each, jwks, names, overlap, text};
+use crate::keys::algorithm::Algorithm;
 use crate::keys::source::KeySource;
-use crate::token::algorithm::Algorithm;
-use crate::token::claim_set::Kept;
+use crate::token::claim_set::RetainedClaims;
 use crate::token::issuer::{Authority, Cloud, Entra, Issuer, Tenants, is_guid};
 use std::sync::Arc;
 
@@ -73,7 +73,7 @@ fn issuer(
         algorithms: algorithms?,
         claims: claims?,
         authority: authority?.clone(),
-        kept: Kept::default(),
+        kept: RetainedClaims::default(),
     };
     Ok((issuer, source?))
 }

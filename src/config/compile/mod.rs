@@ -1,10 +1,10 @@
 //! Wire shapes → the types that the other rooms own. Every error is found and carries its path;
 //! what the reading of the shapes has lost is not complained about twice.
 
-mod around;
 mod audit;
 mod auth;
 mod claims;
+mod context;
 mod credentials;
 mod endpoints;
 mod exchange;
@@ -12,7 +12,6 @@ mod forward;
 mod graph;
 mod issuers;
 mod jwks;
-mod kept;
 mod names;
 mod overlap;
 mod patterns;
@@ -21,6 +20,7 @@ mod reach;
 mod replies;
 mod require;
 mod resource;
+mod retained;
 mod revocation;
 mod rules;
 mod schedule;
@@ -29,7 +29,7 @@ mod token;
 
 #[cfg(not(target_family = "wasm"))]
 pub(super) use {
-    around::MOST_HOPS, credentials::SOURCES as CREDENTIAL_SOURCES,
+    context::MOST_HOPS, credentials::SOURCES as CREDENTIAL_SOURCES,
     endpoints::CHOICES as MODEL_SOURCES, exchange::MOST_ENTRIES, jwks::SOURCES as KEY_SOURCES,
     require::TESTS as CLAIM_TESTS, token::MOST_BYTES,
 };
@@ -37,7 +37,7 @@ pub(super) use {
 use super::error::{Findings, Reported};
 use super::wire;
 use super::{Config, path};
-use crate::sharing::seal::Seal;
+use crate::sharing::mac::Mac;
 
 /// The environment of the VM.
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -45,8 +45,8 @@ pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// What a configuration is known by.
 pub(super) struct Identity {
     pub digest: String,
-    pub seal: Seal,
-    pub export_seal: Seal,
+    pub seal: Mac,
+    pub export_seal: Mac,
 }
 
 /// Compiles the whole configuration. What comes back counts only if nothing was found.
@@ -70,7 +70,7 @@ pub(super) fn compile(
         graph::limit(&wire.issuers, policy, findings);
     }
     let forward = forward::compile(&wire.forward, &wire.token, findings);
-    let client_address = around::client_address(&wire.client_address, findings);
+    let client_address = context::client_address(&wire.client_address, findings);
     let replies = {
         let issuers = issuers.as_ref().map_or(&[][..], Vec::as_slice);
         replies::compile(&wire.replies, issuers, findings)
@@ -109,7 +109,7 @@ pub(super) fn compile(
         seal,
         export_seal,
     };
-    let kept = kept::kept(&config);
+    let kept = retained::kept(&config);
     for issuer in &mut config.issuers {
         issuer.kept = kept.clone();
     }

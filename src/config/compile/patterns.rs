@@ -4,8 +4,8 @@
 use super::super::error::{Findings, Reported};
 use super::super::problem::Problem;
 use super::text;
-use crate::policy::pattern::Pattern;
-use crate::request;
+use crate::http::method;
+use crate::pattern::Pattern;
 
 pub(super) fn host(pattern: &str, at: &str, findings: &mut Findings) -> Result<Pattern, Reported> {
     let rule = match pattern {
@@ -106,7 +106,7 @@ pub(super) fn method(name: &str, at: &str, findings: &mut Findings) -> Result<St
                                     `methods`"
         }
         _ if !text::is_token(name) => "is no method; write one such as GET or POST",
-        _ if !request::is_read(&name.to_ascii_uppercase()) => {
+        _ if !method::is_read(&name.to_ascii_uppercase()) => {
             "is a method whose requests are refused, so it never matches; remove it"
         }
         _ => return Ok(name.to_ascii_uppercase()),

@@ -9,9 +9,9 @@ use super::auth::Auths;
 use super::schedule::{self, Spans};
 use super::text::{self, HOUR};
 use super::{Environment, credentials, optional};
-use crate::callout::Target;
 use crate::credential::polled::Store;
-use crate::keys::refresh::Schedule;
+use crate::fetch::callout::Target;
+use crate::fetch::refresh::Schedule;
 use crate::secret::Secret;
 use std::time::Duration;
 

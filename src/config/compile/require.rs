@@ -5,7 +5,7 @@ use super::super::path;
 use super::super::problem::Problem;
 use super::super::wire::rule as wire;
 use super::names::Names;
-use super::{around, each, issuers, text};
+use super::{context, each, issuers, text};
 use crate::policy::rule::{ClaimTest, Requirement};
 use crate::token::claim_path::ClaimPath;
 use crate::token::issuer::is_guid;
@@ -58,10 +58,10 @@ pub(super) fn compile(
             let rule = "says nothing when false; write {mfa: true}, or {not: {mfa: true}}";
             Err(findings.add(inside("mfa"), Problem::BadText { rule }))
         }
-        Wire::AuthContext(context) => around::context(context, &inside("auth_context"), findings),
-        Wire::Source(ranges) => around::source(ranges, &inside("source"), findings),
-        Wire::Time(window) => around::time(window, &inside("time"), findings),
-        Wire::Peer(pattern) => around::peer(pattern, &inside("peer"), findings),
+        Wire::AuthContext(context) => context::context(context, &inside("auth_context"), findings),
+        Wire::Source(ranges) => context::source(ranges, &inside("source"), findings),
+        Wire::Time(window) => context::time(window, &inside("time"), findings),
+        Wire::Peer(pattern) => context::peer(pattern, &inside("peer"), findings),
         Wire::Claim(test) => {
             let (path, test) = claim(test, &inside("claim"), findings)?;
             Ok(Requirement::Claim { path, test })

@@ -4,8 +4,8 @@ use super::super::error::{Findings, Reported};
 use super::super::problem::Problem;
 use super::super::wire;
 use super::{each, text};
-use crate::request::normalize;
-use crate::resource::ProtectedResource;
+use crate::http::path::normalize;
+use crate::reply::protected_resource::ProtectedResource;
 use crate::token::issuer::{Authority, Entra, Issuer, Tenants};
 
 const AT: &str = "replies.protected_resource";

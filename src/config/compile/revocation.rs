@@ -7,7 +7,7 @@ use super::super::wire::service as wire;
 use super::schedule::{self, Spans};
 use super::text;
 use super::{auth::Auths, optional};
-use crate::callout::Target;
+use crate::fetch::callout::Target;
 use crate::revocation::{OnStale, Source};
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ use super::super::path;
 use super::super::problem::Problem;
 use super::super::wire::span::Span;
 use super::text::{self, HOUR, MILLISECOND, SECOND, YEAR};
-use crate::keys::refresh::Schedule;
+use crate::fetch::refresh::Schedule;
 use std::time::Duration;
 
 /// A span as it is written, if it is, and what it is otherwise.

@@ -5,7 +5,7 @@ use super::super::problem::Problem;
 use super::super::{CacheLimits, Crypto, TokenRules, WaitLimits, path, wire};
 use super::text::{self, HOUR, MILLISECOND, YEAR};
 use super::{each, optional};
-use crate::token::bearer::Carrier;
+use crate::token::bearer::TokenLocation;
 use std::time::Duration;
 
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
@@ -85,12 +85,12 @@ pub(super) fn wait(wait: &wire::Wait, findings: &mut Findings) -> Result<WaitLim
 }
 
 fn carriers(
-    given: Option<&[wire::Carrier]>,
+    given: Option<&[wire::TokenLocation]>,
     findings: &mut Findings,
-) -> Result<Vec<Carrier>, Reported> {
+) -> Result<Vec<TokenLocation>, Reported> {
     const AT: &str = "token.headers";
     let Some(given) = given else {
-        return Ok(vec![Carrier {
+        return Ok(vec![TokenLocation {
             header: "authorization".to_owned(),
             scheme: Some("Bearer".to_owned()),
         }]);
@@ -114,7 +114,7 @@ fn carriers(
             return Err(findings.add(name_at, Problem::DuplicateHeader { first }));
         }
         seen.push(lower);
-        Ok(Carrier {
+        Ok(TokenLocation {
             header: header?,
             scheme: scheme?,
         })

@@ -7,9 +7,10 @@
 mod refine;
 
 use super::wire;
+use crate::json::schema::without_format;
+use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
-use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
 /// The schema of a plugin configuration, in JSON Schema 2020-12.
@@ -22,17 +23,6 @@ pub fn schema() -> Value {
     let mut schema = schema.to_value();
     refine::refine(&mut schema);
     schema
-}
-
-/// The schema of a type that is written, not read, in JSON Schema 2020-12.
-pub(crate) fn written<T: JsonSchema>(id: &str, title: &str) -> Value {
-    let settings = SchemaSettings::draft2020_12()
-        .for_serialize()
-        .with_transform(RecursiveTransform(without_format));
-    let mut schema = settings.into_generator().into_root_schema_for::<T>();
-    schema.insert("$id".to_owned(), id.into());
-    schema.insert("title".to_owned(), title.into());
-    schema.to_value()
 }
 
 /// A field may be left out, but not be null.
@@ -54,11 +44,6 @@ fn without_null(schema: &mut Schema) {
             schema.ensure_object().extend(members);
         }
     }
-}
-
-/// `uint64` is a word of Rust's, which validators complain about.
-fn without_format(schema: &mut Schema) {
-    schema.remove("format");
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! may not be empty, fields that exclude each other.
 
 use super::super::compile::{self, MOST_BYTES, MOST_ENTRIES};
-use crate::token::algorithm::Algorithm;
+use crate::keys::algorithm::Algorithm;
 use serde_json::{Map, Value, json};
 
 const NAME: &str = "^[a-z0-9-]{1,63}$";
@@ -97,7 +97,7 @@ fn refinements() -> Vec<(&'static str, Value)> {
             json!({"minimum": 1, "maximum": MOST_BYTES}),
         ),
         ("Token.types", some()),
-        ("Carrier.name", filled()),
+        ("TokenLocation.name", filled()),
         // Credentials.
         ("Credential", exactly_one(compile::CREDENTIAL_SOURCES)),
         ("Credential.name", pattern(NAME)),

@@ -4,12 +4,12 @@ use super::*;
 use crate::config::{AuditLog, Limits};
 use crate::credential;
 use crate::forward::IdentityField;
+use crate::keys::algorithm::Algorithm;
 use crate::keys::source::KeySource;
 use crate::model::endpoint::Source;
-use crate::policy::pattern::Pattern;
+use crate::pattern::Pattern;
 use crate::policy::rule::{ClaimTest, Effect, Mode, Requirement};
 use crate::reply::Detail;
-use crate::token::algorithm::Algorithm;
 use crate::token::issuer::{Authority, Tenants};
 
 #[test]

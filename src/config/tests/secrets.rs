@@ -1,8 +1,9 @@
 //! Secrets from the environment.
 
 use super::*;
-use crate::callout::form;
-use crate::credential::{self, auth::Auth};
+use crate::credential;
+use crate::fetch::callout::form;
+use crate::service_auth::auth::Auth;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 

@@ -87,7 +87,7 @@ object!(Config {
 pub(in crate::config) struct Token {
     /// The headers that may carry it; the first present wins. Default: `authorization` with scheme
     /// `Bearer`.
-    pub headers: Option<Vec<Carrier>>,
+    pub headers: Option<Vec<TokenLocation>>,
     /// How far clocks may disagree. Default: 60s.
     pub clock_skew: Option<Span>,
     /// Longest accepted token. Default: 24576.
@@ -110,14 +110,14 @@ object!(Token {
 #[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
-pub(in crate::config) struct Carrier {
+pub(in crate::config) struct TokenLocation {
     /// The header's name.
     pub name: String,
     /// The scheme in front of the token. Without: the value is the token.
     pub scheme: Option<String>,
 }
 
-object!(Carrier {
+object!(TokenLocation {
     name: required,
     scheme: optional,
 });

@@ -1,9 +1,9 @@
 //! One exchanged credential by itself: when it asks, what it serves, what it forgets.
 
 use super::*;
-use crate::callout::{CalloutError, Target};
 use crate::credential::exchange::basic;
 use crate::credential::subject::SubjectRule;
+use crate::fetch::callout::{CalloutError, Target};
 use crate::token::claim_path::ClaimPath;
 use serde_json::json;
 

@@ -40,7 +40,7 @@ fn first_entry_that_matches_counts_and_no_entry_means_unknown() {
     for (host, path, expected) in [
         ("llama.x", "/v1/chat", named("meta/llama")),
         ("other.x", "/models/a/b", Model::Unread),
-        ("other.x", "/p/x", Model::Lacking(Lack::Missing)),
+        ("other.x", "/p/x", Model::Lacking(ModelUnavailable::Missing)),
         ("llama.x", "/embed", named("never")),
         ("else", "/models/a/b", Model::Unknown),
         ("else", "/v1/chat", Model::Unknown),
@@ -97,8 +97,8 @@ fn body_is_believed_below_v1_only() {
             ("/models/a/b", Model::Unread, named("a/b")),
             (
                 "/models/tgi",
-                Model::Lacking(Lack::Missing),
-                Model::Lacking(Lack::Missing),
+                Model::Lacking(ModelUnavailable::Missing),
+                Model::Lacking(ModelUnavailable::Missing),
             ),
             // The path is not known to decide, but the body must not contradict it.
             ("/x/models/a/b", Model::Unread, Model::None),

@@ -1,6 +1,6 @@
 //! A JSON number, byte by byte (RFC 8259 §6).
 
-use super::{Lack, NOT_JSON};
+use super::{ModelUnavailable, NOT_JSON};
 
 /// What has been read of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Number {
     }
 
     /// Whether the byte belongs to it; if not, the number is over.
-    pub(super) fn takes(&mut self, byte: u8) -> Result<bool, Lack> {
+    pub(super) fn takes(&mut self, byte: u8) -> Result<bool, ModelUnavailable> {
         *self = match (*self, byte) {
             (Self::Minus, b'0') => Self::Zero,
             (Self::Minus, b'1'..=b'9') | (Self::Whole, b'0'..=b'9') => Self::Whole,

@@ -28,7 +28,7 @@ fn named(name: &str) -> Model {
     Model::Named(name.into())
 }
 
-const MISSING: Model = Model::Lacking(Lack::Missing);
+const MISSING: Model = Model::Lacking(ModelUnavailable::Missing);
 
 #[test]
 fn finds_the_model_wherever_it_stands() {
@@ -104,7 +104,7 @@ fn refuses_what_two_parsers_could_read_differently() {
     ] {
         let model = scan_every_way(body.as_bytes());
         assert!(
-            matches!(model, Model::Lacking(Lack::Ambiguous(_))),
+            matches!(model, Model::Lacking(ModelUnavailable::Ambiguous(_))),
             "{body}: {model:?}"
         );
     }
@@ -154,7 +154,7 @@ fn refuses_what_is_not_json_to_the_last_byte() {
     ] {
         let model = scan_every_way(body.as_bytes());
         assert!(
-            matches!(model, Model::Lacking(Lack::Unreadable(_))),
+            matches!(model, Model::Lacking(ModelUnavailable::Unreadable(_))),
             "{body}: {model:?}"
         );
     }
@@ -169,7 +169,7 @@ fn refuses_what_is_not_json_to_the_last_byte() {
     ] {
         let model = scan_every_way(bytes);
         assert!(
-            matches!(model, Model::Lacking(Lack::Unreadable(_))),
+            matches!(model, Model::Lacking(ModelUnavailable::Unreadable(_))),
             "{bytes:?}: {model:?}"
         );
     }
@@ -180,7 +180,7 @@ fn is_bounded() {
     let body = br#"{"model":"a/b"}"#;
     assert_eq!(scan(&[body], body.len()), named("a/b"));
     let limit = body.len() - 1;
-    let too_large = Model::Lacking(Lack::TooLarge { limit });
+    let too_large = Model::Lacking(ModelUnavailable::TooLarge { limit });
     assert_eq!(scan(&[body], limit), too_large);
     for at in 0..body.len() {
         let (left, right) = body.split_at(at);
@@ -189,11 +189,11 @@ fn is_bounded() {
     // What is wrong before the bound is told first, whatever the pieces.
     assert!(matches!(
         scan(&[b"x", body], 10),
-        Model::Lacking(Lack::Unreadable(_))
+        Model::Lacking(ModelUnavailable::Unreadable(_))
     ));
     assert!(matches!(
         scan(&[b"x................"], 10),
-        Model::Lacking(Lack::Unreadable(_))
+        Model::Lacking(ModelUnavailable::Unreadable(_))
     ));
     let nested = |depth: usize| {
         let (open, close) = ("[".repeat(depth), "]".repeat(depth));
@@ -205,7 +205,7 @@ fn is_bounded() {
     assert_eq!(nested(127), named("a/b"));
     assert_eq!(
         nested(128),
-        Model::Lacking(Lack::Unreadable("its JSON is nested too deep"))
+        Model::Lacking(ModelUnavailable::Unreadable("its JSON is nested too deep"))
     );
     let long = |length| json!({ "model": "m".repeat(length) }).to_string();
     assert_eq!(
@@ -214,7 +214,7 @@ fn is_bounded() {
     );
     assert!(matches!(
         scan(&[long(513).as_bytes()], 10_000),
-        Model::Lacking(Lack::Ambiguous(_))
+        Model::Lacking(ModelUnavailable::Ambiguous(_))
     ));
 }
 
@@ -302,11 +302,11 @@ fn agrees_with_serde_json_on_random_values() {
         match expected(&body) {
             Ok(expected) => assert_eq!(model, expected, "{value}"),
             Err(()) => assert!(
-                matches!(model, Model::Lacking(Lack::Ambiguous(_))),
+                matches!(model, Model::Lacking(ModelUnavailable::Ambiguous(_))),
                 "{value}"
             ),
         }
-        let unreadable = matches!(model, Model::Lacking(Lack::Unreadable(_)));
+        let unreadable = matches!(model, Model::Lacking(ModelUnavailable::Unreadable(_)));
         assert!(!unreadable, "well-formed JSON: {value}");
     }
 }

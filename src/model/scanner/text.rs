@@ -1,6 +1,6 @@
 //! A JSON text, byte by byte behind its opening quote (RFC 8259 §7).
 
-use super::{Lack, NOT_JSON};
+use super::{ModelUnavailable, NOT_JSON};
 
 /// Longest model that is kept, in bytes.
 const MAX_MODEL: usize = 512;
@@ -76,7 +76,7 @@ impl Text {
         }
     }
 
-    pub(super) fn push(&mut self, byte: u8) -> Result<Progress, Lack> {
+    pub(super) fn push(&mut self, byte: u8) -> Result<Progress, ModelUnavailable> {
         match self.escape {
             Escape::None => return self.plain(byte),
             Escape::Begun => self.escaped(byte)?,
@@ -99,15 +99,15 @@ impl Text {
     }
 
     /// The decoded text; empty when it is longer than could matter.
-    pub(super) fn kept(self) -> Result<String, Lack> {
+    pub(super) fn kept(self) -> Result<String, ModelUnavailable> {
         match (self.overflow, self.role) {
             (false, _) => String::from_utf8(self.bytes).map_err(|_| NOT_UTF8),
-            (true, Role::Model) => Err(Lack::Ambiguous("its model is too long")),
+            (true, Role::Model) => Err(ModelUnavailable::Ambiguous("its model is too long")),
             (true, _) => Ok(String::new()),
         }
     }
 
-    fn plain(&mut self, byte: u8) -> Result<Progress, Lack> {
+    fn plain(&mut self, byte: u8) -> Result<Progress, ModelUnavailable> {
         if byte != b'\\' {
             self.end_pair()?;
         }
@@ -121,7 +121,7 @@ impl Text {
         Ok(Progress::Open)
     }
 
-    fn escaped(&mut self, byte: u8) -> Result<(), Lack> {
+    fn escaped(&mut self, byte: u8) -> Result<(), ModelUnavailable> {
         self.escape = Escape::None;
         let decoded = match byte {
             b'u' => {
@@ -142,7 +142,7 @@ impl Text {
     }
 
     /// A UTF-16 unit from a `\u` escape.
-    fn unit(&mut self, unit: u32) -> Result<(), Lack> {
+    fn unit(&mut self, unit: u32) -> Result<(), ModelUnavailable> {
         let code = match (self.high.take(), unit) {
             (Some(high), 0xdc00..=0xdfff) => 0x1_0000 + ((high - 0xd800) << 10) + (unit - 0xdc00),
             (high, 0xd800..=0xdbff) => {
@@ -161,18 +161,18 @@ impl Text {
         Ok(())
     }
 
-    fn end_pair(&mut self) -> Result<(), Lack> {
+    fn end_pair(&mut self) -> Result<(), ModelUnavailable> {
         let open = self.high.take().is_some();
         self.lone(open)
     }
 
     /// Half a surrogate pair is no character. Some servers drop it, which could complete a key; in
     /// what nobody judges it may stand.
-    fn lone(&self, is_lone: bool) -> Result<(), Lack> {
+    fn lone(&self, is_lone: bool) -> Result<(), ModelUnavailable> {
         match (is_lone, self.role) {
-            (true, Role::Key | Role::Model) => {
-                Err(Lack::Ambiguous("its body holds half a surrogate pair"))
-            }
+            (true, Role::Key | Role::Model) => Err(ModelUnavailable::Ambiguous(
+                "its body holds half a surrogate pair",
+            )),
             _ => Ok(()),
         }
     }
@@ -190,7 +190,7 @@ impl Text {
     }
 }
 
-const NOT_UTF8: Lack = Lack::Unreadable("it is not UTF-8");
+const NOT_UTF8: ModelUnavailable = ModelUnavailable::Unreadable("it is not UTF-8");
 
 /// A UTF-8 sequence under way (RFC 3629 §4): how many bytes are missing, and the next one's bounds.
 #[derive(Clone, Copy, Debug, Default)]
@@ -205,7 +205,7 @@ impl Sequence {
         self.missing > 0
     }
 
-    fn push(&mut self, byte: u8) -> Result<(), Lack> {
+    fn push(&mut self, byte: u8) -> Result<(), ModelUnavailable> {
         let (missing, low, high) = match (self.missing, byte) {
             (0, 0..=0x7f) => (0, 0, 0),
             (0, 0xc2..=0xdf) => (1, 0x80, 0xbf),

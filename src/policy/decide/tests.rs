@@ -1,11 +1,11 @@
 //! What a decision hangs on, and which rule a refusal names.
 
-use super::super::pattern::Pattern;
 use super::super::rule::{Match, Models, Requirement};
-use super::super::surroundings::Peer;
 use super::*;
-use crate::cluster::Cluster;
+use crate::http::cluster::Cluster;
 use crate::model::Model;
+use crate::pattern::Pattern;
+use crate::policy::context::Peer;
 use crate::time::Timestamp;
 use crate::token::claims::tests::anyone;
 
@@ -52,7 +52,7 @@ fn decide(rules: Vec<Rule>) -> Decision {
         roles: ["Held".into()].into(),
         ..anyone()
     };
-    let surroundings = Surroundings {
+    let surroundings = RequestContext {
         now: Timestamp::from_secs(0),
         source: None,
         peer: Peer::Unknown,

@@ -2,7 +2,7 @@
 
 use super::super::rule::{Clusters, Models};
 use super::*;
-use crate::cluster::Cluster;
+use crate::http::cluster::Cluster;
 use crate::model::Model;
 use crate::token::claims::Groups;
 use crate::token::claims::tests::anyone;

@@ -3,7 +3,7 @@
 use super::finding::Findings;
 use super::ids;
 use super::scene::Scene;
-use entragate::policy::pattern::Pattern;
+use entragate::pattern::Pattern;
 use entragate::policy::rule::{Clusters, Effect, Match, Mode, Models, Policy, Requirement, Rule};
 
 pub fn check(scene: &Scene<'_>, findings: &mut Findings) {

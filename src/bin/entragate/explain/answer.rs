@@ -2,9 +2,9 @@
 
 use super::keys::AnySignature;
 use super::question::Question;
-use entragate::callout;
 use entragate::config::Config;
-use entragate::gate::{Gate, Notice, Step, Ticket};
+use entragate::fetch::callout;
+use entragate::gate::{CallId, Gate, Notice, Step};
 use entragate::policy::evaluate::Truth;
 use entragate::policy::rule::Mode;
 use entragate::policy::trace::{ClauseTrace, RuleKind, RuleTrace};
@@ -80,12 +80,12 @@ fn answer_for_others(gate: &mut Gate, question: &Question) -> bool {
     let mut is_asked = false;
     for call in gate.take_calls() {
         let body = match call.ticket {
-            Ticket::Groups { .. } => json!({"value": question.groups.0}),
-            Ticket::Credential(_) => json!({"access_token": "unset", "token_type": "bearer"}),
-            Ticket::Keys { .. }
-            | Ticket::Revocation(_)
-            | Ticket::Lease { .. }
-            | Ticket::Export(_) => continue,
+            CallId::Groups { .. } => json!({"value": question.groups.0}),
+            CallId::Credential(_) => json!({"access_token": "unset", "token_type": "bearer"}),
+            CallId::Keys { .. }
+            | CallId::Revocation(_)
+            | CallId::Lease { .. }
+            | CallId::Export(_) => continue,
         };
         let answer = callout::Answer::of(200, None, body.to_string().into_bytes());
         gate.answered(call.ticket, answer, question.now);

@@ -14,9 +14,9 @@ use answer::Answer;
 use clap::Args;
 use entragate::config::{AuditLog, Config};
 use entragate::credential::Source;
-use entragate::credential::auth::Auth;
 use entragate::gate::Wanted;
 use entragate::secret::Secret;
+use entragate::service_auth::auth::Auth;
 use std::io::Write;
 use std::process::ExitCode;
 

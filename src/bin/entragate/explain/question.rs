@@ -3,7 +3,7 @@
 use super::{Arguments, Failure};
 use crate::input::{self, UNREADABLE};
 use entragate::config::{ClientAddress, Config};
-use entragate::request::Headers;
+use entragate::http::headers::Headers;
 use entragate::time::Timestamp;
 use entragate::token::issuer::is_guid;
 use std::net::{IpAddr, SocketAddr};

@@ -1,0 +1,29 @@
+//! Which claims are kept of a token: whatever one of the rooms can ask for after its verification.
+
+use crate::config::Config;
+use crate::credential::Source;
+use crate::groups::graph;
+use crate::revocation;
+use crate::token::claim_set::RetainedClaims;
+
+/// Of a configuration that is complete but for this.
+pub(super) fn kept(config: &Config) -> RetainedClaims {
+    let exchanged = config
+        .credentials
+        .iter()
+        .filter_map(|credential| match &credential.source {
+            Source::Exchanged(exchange) => Some(exchange.subject.claims()),
+            Source::Fixed(_) | Source::Polled(_) => None,
+        });
+    let has_directory = config.directories.iter().any(Option::is_some);
+    config
+        .policy
+        .claims()
+        .into_iter()
+        .chain(config.forward.claims())
+        .chain(config.audit.claims.iter().filter_map(|path| path.first()))
+        .chain(exchanged.flatten())
+        .chain(has_directory.then_some(graph::OBJECT))
+        .chain(config.revocation.is_some().then_some(revocation::TOKEN_ID))
+        .collect()
+}

@@ -1,0 +1,394 @@
+//! All credentials of one VM over time, and the one door to them: a [`Permit`] opens it.
+
+use crate::credential::exchange::ExchangeError;
+use crate::credential::exchanged::{Begun, ExchangeId, ExchangeProgress, Exchanged, Found};
+use crate::credential::polled::{Generation, PollProgress, Polled, PolledUnavailable};
+use crate::credential::value::ValueError;
+use crate::credential::{Credential, Source};
+use crate::decision::SubjectError;
+use crate::decision::{CredentialUnavailable, Denial};
+use crate::fetch::callout::{Answer, Callout};
+use crate::fetch::refresh::Attempt;
+use crate::http::cluster::Cluster;
+use crate::pattern::Pattern;
+use crate::policy::decide::Permit;
+use crate::secret::Secret;
+use crate::service_auth::auth::Auth;
+use crate::time::Timestamp;
+use crate::token::claims::Claims;
+use crate::token::verify::Verified;
+use std::sync::Arc;
+
+#[derive(Debug)]
+pub struct CredentialStore {
+    slots: Vec<Slot>,
+    calls: Vec<(CredentialCall, Callout)>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    name: Arc<str>,
+    clusters: Vec<Pattern>,
+    life: Life,
+}
+
+#[derive(Debug)]
+enum Life {
+    Fixed(Secret),
+    Polled(Box<Polled>),
+    Exchanged(Box<Exchanged>),
+}
+
+impl Slot {
+    fn is_meant_for(&self, cluster: &Cluster) -> bool {
+        self.clusters.is_empty() || cluster.is_among(&self.clusters)
+    }
+}
+
+/// What a permit has opened.
+#[derive(Clone, Debug)]
+pub struct InjectedCredential {
+    pub name: Arc<str>,
+    pub value: Secret,
+    pub carried: Carried,
+}
+
+/// Which value of which credential a request carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Carried {
+    credential: usize,
+    generation: Generation,
+    /// Whose token it is, where it is somebody's.
+    subject: Option<Arc<str>>,
+}
+
+/// What opening has led to.
+#[derive(Clone, Debug)]
+pub enum CredentialAccess {
+    Ready(InjectedCredential),
+    /// It is not there. `coming`: it may be in time.
+    Lacking {
+        lack: CredentialUnavailable,
+        coming: Option<Coming>,
+    },
+}
+
+/// What a request for a credential waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coming {
+    /// Any good value of that credential.
+    Poll(usize),
+    /// The end of that exchange.
+    Exchange(usize, ExchangeId),
+}
+
+/// What an answer belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CredentialCall {
+    credential: usize,
+    kind: CredentialCallKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CredentialCallKind {
+    Poll(Attempt),
+    Exchange(ExchangeId),
+}
+
+impl CredentialCall {
+    /// Who waits for its answer.
+    pub fn coming(self) -> Coming {
+        match self.kind {
+            CredentialCallKind::Poll(_) => Coming::Poll(self.credential),
+            CredentialCallKind::Exchange(id) => Coming::Exchange(self.credential, id),
+        }
+    }
+}
+
+/// What an answer has changed.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub name: Arc<str>,
+    pub progress: Progress,
+    /// Who waits for that is to be woken.
+    pub coming: Coming,
+}
+
+#[derive(Clone, Debug)]
+pub enum Progress {
+    /// A good value has come; `changed`: another than the one before.
+    Renewed {
+        changed: bool,
+    },
+    Failed(ValueError),
+    /// Somebody has a token.
+    Exchanged,
+    /// Somebody is no member.
+    NotAMember,
+    /// `is_first`: the exchange before did not fail.
+    ExchangeFailed {
+        error: ExchangeError,
+        is_first: bool,
+    },
+}
+
+/// What time has brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The last good value has just become too old.
+    Lapsed,
+    /// A person's token had to make room for another's.
+    Evicted,
+}
+
+impl CredentialStore {
+    pub fn new(credentials: &[Credential], now: Timestamp) -> Self {
+        let slot = |credential: &Credential| Slot {
+            name: credential.name.clone(),
+            clusters: credential.clusters.clone(),
+            life: match &credential.source {
+                Source::Fixed(value) => Life::Fixed(value.clone()),
+                Source::Polled(store) => {
+                    Life::Polled(Box::new(Polled::new((**store).clone(), now)))
+                }
+                Source::Exchanged(settings) => {
+                    Life::Exchanged(Box::new(Exchanged::new((**settings).clone(), now)))
+                }
+            },
+        };
+        Self {
+            slots: credentials.iter().map(slot).collect(),
+            calls: Vec::new(),
+        }
+    }
+
+    /// The name of the permit's credential; `None` where its rule sends none.
+    pub fn name(&self, permit: &Permit) -> Option<&Arc<str>> {
+        let slot = self.slots.get(permit.credential()?)?;
+        Some(&slot.name)
+    }
+
+    /// Whether a request to that cluster can be sent with that credential; without any, it can.
+    pub fn may_send(&self, credential: Option<usize>, to: &Cluster) -> bool {
+        let is_meant = |index: usize| {
+            self.slots
+                .get(index)
+                .is_some_and(|slot| slot.is_meant_for(to))
+        };
+        credential.is_none_or(is_meant)
+    }
+
+    /// Those that a secret store keeps, by name.
+    pub fn polled(&self) -> impl Iterator<Item = (&str, &Polled)> {
+        self.slots.iter().filter_map(|slot| match &slot.life {
+            Life::Polled(polled) => Some((&*slot.name, &**polled)),
+            Life::Fixed(_) | Life::Exchanged(_) => None,
+        })
+    }
+
+    /// The permit's credential; `None` where its rule sends none. `to`: the cluster that the request
+    /// goes to; `caller`: whom the permit is for; `by`: until when the request may wait.
+    ///
+    /// # Errors
+    /// [`Denial::UpstreamNotAllowed`] where the credential is not meant for that cluster.
+    /// [`Denial::NotAMember`] where the credential is for people, and this caller is none that
+    /// Hugging Face knows. [`Denial::Internal`] if the permit points outside the configuration it was
+    /// made from.
+    pub fn open(
+        &mut self,
+        permit: &Permit,
+        to: &Cluster,
+        caller: Option<&Verified<Claims>>,
+        by: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<CredentialAccess>, Denial> {
+        let Some(index) = permit.credential() else {
+            return Ok(None);
+        };
+        let slot = self
+            .slots
+            .get_mut(index)
+            .ok_or(Denial::Internal("a permit without credential"))?;
+        let name = &slot.name;
+        if !slot.is_meant_for(to) {
+            return Err(Denial::UpstreamNotAllowed {
+                rule: permit.rule().clone(),
+                credential: name.clone(),
+                cluster: to.name().cloned(),
+            });
+        }
+        let ready = |value: &Secret, generation, subject| {
+            CredentialAccess::Ready(InjectedCredential {
+                name: name.clone(),
+                value: value.clone(),
+                carried: Carried {
+                    credential: index,
+                    generation,
+                    subject,
+                },
+            })
+        };
+        let lacking = |lack, coming| CredentialAccess::Lacking { lack, coming };
+        Ok(Some(match &mut slot.life {
+            Life::Fixed(value) => ready(value, 0, None),
+            Life::Polled(polled) => match polled.value(now) {
+                Ok((value, generation)) => ready(value, generation, None),
+                Err(lack) => {
+                    let coming = polled.may_answer_by(by).then_some(Coming::Poll(index));
+                    lacking(lack.into(), coming)
+                }
+            },
+            Life::Exchanged(exchanged) => {
+                let stranger = |reason| Denial::NotAMember {
+                    rule: permit.rule().clone(),
+                    reason,
+                };
+                let caller = caller.ok_or(Denial::Internal("an exchange for nobody"))?;
+                let subject = exchanged.settings().subject.subject(caller);
+                let subject = subject.map_err(stranger)?;
+                let (found, begun) = exchanged.find(&subject, now);
+                self.calls
+                    .extend(begun.map(|begun| CredentialCall::exchange(index, begun)));
+                match found {
+                    Found::Token(value, generation) => ready(&value, generation, Some(subject)),
+                    Found::Coming(exchange) => {
+                        let coming = Some(Coming::Exchange(index, exchange));
+                        lacking(CredentialUnavailable::NeverFetched, coming)
+                    }
+                    Found::NotAMember => return Err(stranger(SubjectError::Unknown)),
+                    Found::Failed => lacking(CredentialUnavailable::ExchangeFailed, None),
+                    Found::Full => lacking(CredentialUnavailable::TooManyWaiting, None),
+                }
+            }
+        }))
+    }
+
+    /// Begins what is due, but what waits for its own token (`is_coming`). Tells what has changed.
+    pub fn tick(
+        &mut self,
+        now: Timestamp,
+        is_coming: impl Fn(Option<&Auth>) -> bool,
+    ) -> Vec<(Arc<str>, Change)> {
+        let mut changes = Vec::new();
+        for (credential, slot) in self.slots.iter_mut().enumerate() {
+            match &mut slot.life {
+                Life::Fixed(_) => {}
+                Life::Polled(polled) => {
+                    let waits = is_coming(polled.auth());
+                    let poll = (!waits).then(|| polled.due(now)).flatten();
+                    self.calls
+                        .extend(poll.map(|poll| CredentialCall::poll(credential, poll)));
+                    let lapsed = polled.has_lapsed(now);
+                    changes.extend(lapsed.then(|| (slot.name.clone(), Change::Lapsed)));
+                }
+                Life::Exchanged(exchanged) => {
+                    exchanged.sweep(now);
+                    for _ in 0..exchanged.take_evicted() {
+                        changes.push((slot.name.clone(), Change::Evicted));
+                    }
+                }
+            }
+        }
+        changes
+    }
+
+    /// What the last polls failed for may be there now.
+    pub fn hurry(&mut self, now: Timestamp) {
+        for slot in &mut self.slots {
+            if let Life::Polled(polled) = &mut slot.life {
+                polled.hurry(now);
+            }
+        }
+    }
+
+    /// How such a call authenticates.
+    pub fn auth_of(&self, errand: CredentialCall) -> Option<&Auth> {
+        match &self.slots.get(errand.credential)?.life {
+            Life::Polled(polled) => polled.auth(),
+            Life::Fixed(_) | Life::Exchanged(_) => None,
+        }
+    }
+
+    /// The upstream has refused the value that a request carried.
+    pub fn rejected(&mut self, carried: &Carried, now: Timestamp) {
+        let credential = carried.credential;
+        match self.slots.get_mut(credential).map(|slot| &mut slot.life) {
+            Some(Life::Polled(polled)) => {
+                let poll = polled.rejected(carried.generation, now);
+                self.calls
+                    .extend(poll.map(|poll| CredentialCall::poll(credential, poll)));
+            }
+            Some(Life::Exchanged(exchanged)) => {
+                if let Some(subject) = &carried.subject {
+                    exchanged.rejected(subject, carried.generation, now);
+                }
+            }
+            Some(Life::Fixed(_)) | None => {}
+        }
+    }
+
+    /// Takes in the answer to a call. `None`: it came too late to matter.
+    pub fn answered(
+        &mut self,
+        errand: CredentialCall,
+        answer: &Answer,
+        now: Timestamp,
+    ) -> Option<Report> {
+        let slot = self.slots.get_mut(errand.credential)?;
+        let (progress, coming) = match (&mut slot.life, errand.kind) {
+            (Life::Polled(polled), CredentialCallKind::Poll(attempt)) => {
+                let progress = match polled.answered(attempt, answer, now) {
+                    PollProgress::Renewed { changed } => Progress::Renewed { changed },
+                    PollProgress::Failed(error) => Progress::Failed(error),
+                    PollProgress::Late => return None,
+                };
+                (progress, Coming::Poll(errand.credential))
+            }
+            (Life::Exchanged(exchanged), CredentialCallKind::Exchange(exchange)) => {
+                let progress = match exchanged.answered(exchange, answer, now) {
+                    ExchangeProgress::Renewed => Progress::Exchanged,
+                    ExchangeProgress::NotAMember => Progress::NotAMember,
+                    ExchangeProgress::Failed { error, is_first } => {
+                        Progress::ExchangeFailed { error, is_first }
+                    }
+                    ExchangeProgress::Late => return None,
+                };
+                (progress, Coming::Exchange(errand.credential, exchange))
+            }
+            (Life::Fixed(_), _)
+            | (Life::Polled(_), CredentialCallKind::Exchange(_))
+            | (Life::Exchanged(_), CredentialCallKind::Poll(_)) => return None,
+        };
+        Some(Report {
+            name: slot.name.clone(),
+            progress,
+            coming,
+        })
+    }
+
+    /// Calls to make.
+    pub fn take_calls(&mut self) -> Vec<(CredentialCall, Callout)> {
+        std::mem::take(&mut self.calls)
+    }
+}
+
+impl CredentialCall {
+    fn poll(credential: usize, (attempt, callout): (Attempt, Callout)) -> (Self, Callout) {
+        let kind = CredentialCallKind::Poll(attempt);
+        (Self { credential, kind }, callout)
+    }
+
+    fn exchange(credential: usize, (exchange, callout): Begun) -> (Self, Callout) {
+        let kind = CredentialCallKind::Exchange(exchange);
+        (Self { credential, kind }, callout)
+    }
+}
+
+impl From<PolledUnavailable> for CredentialUnavailable {
+    fn from(lack: PolledUnavailable) -> Self {
+        match lack {
+            PolledUnavailable::NeverFetched => Self::NeverFetched,
+            PolledUnavailable::Stale => Self::Stale,
+        }
+    }
+}

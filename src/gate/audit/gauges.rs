@@ -1,0 +1,37 @@
+//! The levels that an operator watches: how old keys, credentials and feed are, and how full what is bounded is.
+
+use crate::gate::Gate;
+use crate::metrics::Gauge;
+use crate::time::Timestamp;
+
+impl Gate {
+    /// All gauges as they stand; to be told to the host now and then.
+    pub fn gauges(&self, now: Timestamp) -> Vec<Gauge> {
+        let parked = self.waiting.len() + self.inspections.len();
+        let mut gauges = vec![
+            Gauge::parked(parked),
+            Gauge::held_bodies(self.held_bodies()),
+            Gauge::held_bytes(self.bodies.bytes()),
+            Gauge::cache_entries(self.cache.len()),
+        ];
+        if let Some(exporter) = &self.exporter {
+            gauges.push(Gauge::export_queued(exporter.len()));
+        }
+        for (issuer, ring) in self.config.issuers.iter().zip(&self.rings) {
+            gauges.push(Gauge::keys_unusable(&issuer.name, !ring.is_usable(now)));
+            let fetched = ring.fetched();
+            gauges.extend(fetched.map(|at| Gauge::keys_fetched(&issuer.name, at.as_secs())));
+        }
+        for (name, polled) in self.wallet.polled() {
+            gauges.push(Gauge::credential_unusable(name, polled.value(now).is_err()));
+            let fetched = polled.fetched();
+            gauges.extend(fetched.map(|at| Gauge::credential_fetched(name, at.as_secs())));
+        }
+        if let Some(feed) = &self.revocation {
+            gauges.push(Gauge::revocation_unusable(!feed.is_usable(now)));
+            let fetched = feed.fetched();
+            gauges.extend(fetched.map(|at| Gauge::revocation_fetched(at.as_secs())));
+        }
+        gauges
+    }
+}

@@ -1,0 +1,335 @@
+//! What goes out to other services, and what their answers change: each belongs to something by its
+//! ticket.
+
+use crate::credential::store::CredentialCall;
+use crate::export;
+use crate::fetch::callout::{Answer, Callout};
+use crate::fetch::refresh::Attempt;
+use crate::gate::fetch::fetch_sharing::SharedResource;
+use crate::gate::request::pending::Dependency;
+use crate::gate::{Call, Gate, Notice};
+use crate::groups::{LookupId, Lookups};
+use crate::keys::issuer_keys::{self, Fetch, Stage};
+use crate::metrics::{self, FetchOutcome};
+use crate::revocation;
+use crate::service_auth::auth::{Auth, Fetch as TokenFetch, ServiceTokenId};
+use crate::service_auth::service_token;
+use crate::time::Timestamp;
+use log::Level;
+
+/// What an answer belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallId {
+    /// A fetch of that ring's keys.
+    Keys {
+        ring: usize,
+        stage: Stage,
+        attempt: Attempt,
+    },
+    /// A fetch of the revocation feed.
+    Revocation(Attempt),
+    /// A batch of audit records.
+    Export(export::Attempt),
+    /// A fetch of a token of our own.
+    Lease {
+        id: ServiceTokenId,
+        attempt: Attempt,
+    },
+    /// A call for a credential's value.
+    Credential(CredentialCall),
+    /// A call of a look-up of groups.
+    Groups {
+        issuer: usize,
+        id: LookupId,
+        part: usize,
+    },
+}
+
+/// Who has made a fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) enum Origin {
+    Own,
+    /// Another VM, whose answer we have taken over.
+    Shared,
+}
+
+impl Origin {
+    /// How a fetch has ended, for its counter.
+    fn outcome(self, good: bool) -> FetchOutcome {
+        match (self, good) {
+            (_, false) => FetchOutcome::Failed,
+            (Self::Own, true) => FetchOutcome::Good,
+            (Self::Shared, true) => FetchOutcome::Shared,
+        }
+    }
+
+    /// News are told by whoever has them first.
+    fn level(self) -> Level {
+        match self {
+            Self::Own => Level::Info,
+            Self::Shared => Level::Debug,
+        }
+    }
+}
+
+impl Call {
+    pub(in crate::gate) fn for_keys(ring: usize, fetch: Fetch) -> Self {
+        let Fetch {
+            stage,
+            attempt,
+            callout,
+        } = fetch;
+        let ticket = CallId::Keys {
+            ring,
+            stage,
+            attempt,
+        };
+        Self { ticket, callout }
+    }
+
+    fn for_lease((id, attempt, callout): TokenFetch) -> Self {
+        let ticket = CallId::Lease { id, attempt };
+        Self { ticket, callout }
+    }
+}
+
+impl Gate {
+    /// Begins what is due by now.
+    pub(in crate::gate) fn begin_due(&mut self, now: Timestamp) {
+        let fetches = self.leases.due(now);
+        self.calls.extend(fetches.into_iter().map(Call::for_lease));
+        for (index, ring) in self.rings.iter_mut().enumerate() {
+            let fetch = ring.due(now);
+            self.calls
+                .extend(fetch.map(|fetch| Call::for_keys(index, fetch)));
+        }
+        if let Some(revocation) = &mut self.revocation {
+            let waits = self.leases.is_coming(revocation.auth(), now);
+            let fetch = (!waits).then(|| revocation.due(now)).flatten();
+            let complaint = revocation.complaint(now);
+            self.notices
+                .extend(complaint.map(|text| Notice::Log(Level::Error, text.to_owned())));
+            if let Some((attempt, callout)) = fetch {
+                self.call(CallId::Revocation(attempt), callout, now);
+            }
+        }
+        self.begin_due_credentials(now);
+        self.begin_export(now);
+        self.begin_lookups(now);
+    }
+
+    /// Makes a call with its token; without one it has failed before it began.
+    pub(in crate::gate) fn call(&mut self, ticket: CallId, callout: Callout, now: Timestamp) {
+        match self.leases.authorize(callout, self.auth_of(ticket), now) {
+            Ok(callout) => self.calls.push(Call { ticket, callout }),
+            Err(error) => self.answered(ticket, Answer::Failed(error), now),
+        }
+    }
+
+    /// How such a call authenticates.
+    fn auth_of(&self, ticket: CallId) -> Option<&Auth> {
+        match ticket {
+            CallId::Keys { .. } | CallId::Lease { .. } => None,
+            CallId::Revocation(_) => self.revocation.as_ref()?.auth(),
+            CallId::Credential(errand) => self.wallet.auth_of(errand),
+            CallId::Export(_) => self.exporter.as_ref()?.auth(),
+            CallId::Groups { issuer, .. } => {
+                let lookups = self.lookups.get(issuer)?.as_ref();
+                lookups.map(Lookups::auth)
+            }
+        }
+    }
+
+    /// A callout has ended.
+    pub fn answered(&mut self, ticket: CallId, answer: Answer, now: Timestamp) {
+        if answer.status() == Some(401) {
+            let auth = self.auth_of(ticket).cloned();
+            let fetch = self.leases.refused(auth.as_ref(), now);
+            self.calls.extend(fetch.map(Call::for_lease));
+        }
+        let awaited = match ticket {
+            CallId::Keys {
+                ring,
+                stage,
+                attempt,
+            } => {
+                let awaited = self.keys_answered(ring, stage, attempt, answer, now);
+                awaited.into_iter().collect()
+            }
+            CallId::Revocation(attempt) => {
+                let awaited = self.feed_answered(attempt, answer, now);
+                awaited.into_iter().collect()
+            }
+            CallId::Export(attempt) => {
+                self.export_answered(attempt, &answer, now);
+                Vec::new()
+            }
+            CallId::Lease { id, attempt } => {
+                self.token_answered(id, attempt, answer, now);
+                Vec::new()
+            }
+            CallId::Groups { issuer, id, part } => {
+                self.groups_answered(issuer, (id, part), answer, now)
+            }
+            CallId::Credential(errand) => {
+                let awaited = self.credential_answered(errand, &answer, now);
+                awaited.into_iter().collect()
+            }
+        };
+        self.wake(awaited);
+    }
+
+    /// Those who wait for that are to be judged anew.
+    pub(in crate::gate) fn wake(&mut self, awaited: impl IntoIterator<Item = Dependency>) {
+        for awaited in awaited {
+            self.wakeups.extend(self.waiting.waiting_for(awaited));
+        }
+    }
+
+    /// Who waits for that is to be woken.
+    fn keys_answered(
+        &mut self,
+        index: usize,
+        stage: Stage,
+        attempt: Attempt,
+        answer: Answer,
+        now: Timestamp,
+    ) -> Option<Dependency> {
+        let thing = SharedResource::Keys(index);
+        self.sharing.keep(thing, attempt, &answer);
+        let ring = self.rings.get_mut(index)?;
+        let progress = ring.answered(stage, attempt, answer, now);
+        match &progress {
+            issuer_keys::Progress::Next(_) | issuer_keys::Progress::Late => {}
+            issuer_keys::Progress::Renewed { .. } => self.sharing.ended(thing, attempt, true, now),
+            issuer_keys::Progress::Failed(_) => self.sharing.ended(thing, attempt, false, now),
+        }
+        self.keys_progressed(index, progress, Origin::Own)
+    }
+
+    /// Who waits for that is to be woken.
+    pub(in crate::gate) fn keys_progressed(
+        &mut self,
+        index: usize,
+        progress: issuer_keys::Progress,
+        origin: Origin,
+    ) -> Option<Dependency> {
+        let issuer = self.config.issuers.get(index);
+        let issuer = issuer.map_or("", |issuer| &issuer.name);
+        let (good, level, text) = match progress {
+            issuer_keys::Progress::Next(fetch) => {
+                self.calls.push(Call::for_keys(index, fetch));
+                return None;
+            }
+            issuer_keys::Progress::Late => return None,
+            issuer_keys::Progress::Renewed {
+                keys,
+                dropped,
+                duplicates,
+            } => {
+                if dropped {
+                    self.cache.forget_issuer(index);
+                }
+                let change = if dropped { ", an old one is gone" } else { "" };
+                let shared = match duplicates {
+                    0 => String::new(),
+                    keys => format!(", {keys} of them with the kid of another"),
+                };
+                let text = format!("issuer {issuer}: {keys} usable keys{change}{shared}");
+                (true, origin.level(), text)
+            }
+            issuer_keys::Progress::Failed(error) => {
+                let text = format!(
+                    "issuer {issuer}: its keys could not be fetched: {error}; the last good ones \
+                     serve until max_stale"
+                );
+                (false, Level::Warn, text)
+            }
+        };
+        let count = metrics::key_fetch(issuer, origin.outcome(good));
+        self.notices.push(Notice::Count(count.into()));
+        self.notices.push(Notice::Log(level, text));
+        Some(Dependency::Keys(index))
+    }
+
+    fn feed_answered(
+        &mut self,
+        attempt: Attempt,
+        answer: Answer,
+        now: Timestamp,
+    ) -> Option<Dependency> {
+        self.sharing.keep(SharedResource::Feed, attempt, &answer);
+        let progress = self.revocation.as_mut()?.answered(attempt, answer, now);
+        match progress {
+            revocation::Progress::Late => {}
+            revocation::Progress::Renewed { .. } => {
+                self.sharing.ended(SharedResource::Feed, attempt, true, now);
+            }
+            revocation::Progress::Failed(_) => {
+                self.sharing
+                    .ended(SharedResource::Feed, attempt, false, now);
+            }
+        }
+        self.feed_progressed(progress, Origin::Own)
+    }
+
+    pub(in crate::gate) fn feed_progressed(
+        &mut self,
+        progress: revocation::Progress,
+        origin: Origin,
+    ) -> Option<Dependency> {
+        let (good, log) = match progress {
+            revocation::Progress::Late => return None,
+            revocation::Progress::Renewed { entries, changed } => {
+                let text = format!("the revocation feed has {entries} entries");
+                (true, changed.then_some(Notice::Log(origin.level(), text)))
+            }
+            revocation::Progress::Failed(error) => {
+                let text = format!(
+                    "the revocation feed could not be fetched: {error}; the last good one serves \
+                     until max_stale"
+                );
+                (false, Some(Notice::Log(Level::Warn, text)))
+            }
+        };
+        let count = Notice::Count(metrics::revocation_fetch(origin.outcome(good)).into());
+        self.notices.extend([count].into_iter().chain(log));
+        Some(Dependency::Revocation)
+    }
+
+    /// Whoever needs the token calls with it from the next tick on.
+    fn token_answered(
+        &mut self,
+        id: ServiceTokenId,
+        attempt: Attempt,
+        answer: Answer,
+        now: Timestamp,
+    ) {
+        let Some((progress, name)) = self.leases.answered(id, attempt, answer, now) else {
+            return;
+        };
+        let (good, level, text) = match progress {
+            service_token::Progress::Late => return,
+            service_token::Progress::Renewed { life, returned } => {
+                if returned {
+                    self.wallet.hurry(now);
+                    if let Some(revocation) = &mut self.revocation {
+                        revocation.hurry(now);
+                    }
+                    if let Some(exporter) = &mut self.exporter {
+                        exporter.hurry();
+                    }
+                }
+                let text = format!("a token of the {name} is there, for {} s", life.as_secs());
+                (true, Level::Info, text)
+            }
+            service_token::Progress::Failed(error) => {
+                let text = format!("a token of the {name} could not be fetched: {error}");
+                (false, Level::Warn, text)
+            }
+        };
+        self.notices
+            .push(Notice::Count(metrics::lease_fetch(good).into()));
+        self.notices.push(Notice::Log(level, text));
+    }
+}

@@ -1,0 +1,85 @@
+//! Credentials that come from elsewhere: what is asked for, what has come, and what the upstream
+//! thinks of it.
+
+use crate::credential::store::{Change, CredentialCall, Progress};
+use crate::fetch::callout::Answer;
+use crate::gate::fetch::answers::CallId;
+use crate::gate::request::pending::Dependency;
+use crate::gate::{Gate, Notice, StreamId};
+use crate::metrics;
+use crate::time::Timestamp;
+use log::Level;
+
+impl Gate {
+    /// The upstream has refused the credential that a request carried (401). A polled one is asked
+    /// for anew, if the request carried the value in use now and not one that has been replaced
+    /// since; the gate has noted which when it let the request go. A person's token is exchanged anew
+    /// when it is next needed. Calls go out at the next [`Gate::take_calls`].
+    pub fn credential_rejected(&mut self, id: StreamId, now: Timestamp) {
+        let exchange = self.exchanges.get(&id);
+        if let Some(carried) = exchange.and_then(|exchange| exchange.carried.as_ref()) {
+            self.wallet.rejected(carried, now);
+        }
+        self.call_for_credentials(now);
+    }
+
+    /// Begins what is due by now.
+    pub(in crate::gate) fn begin_due_credentials(&mut self, now: Timestamp) {
+        let leases = &self.leases;
+        let changes = self.wallet.tick(now, |auth| leases.is_coming(auth, now));
+        self.notices
+            .extend(changes.iter().map(|(name, change)| match change {
+                Change::Lapsed => {
+                    let text = format!(
+                        "credential {name}: the last good value is older than max_stale; requests \
+                         that need it are denied"
+                    );
+                    Notice::Log(Level::Error, text)
+                }
+                Change::Evicted => Notice::Count(metrics::exchange(name, "evicted").into()),
+            }));
+        self.call_for_credentials(now);
+    }
+
+    /// Makes the calls that the wallet has found necessary.
+    pub(in crate::gate) fn call_for_credentials(&mut self, now: Timestamp) {
+        for (errand, callout) in self.wallet.take_calls() {
+            self.call(CallId::Credential(errand), callout, now);
+        }
+    }
+
+    pub(in crate::gate) fn credential_answered(
+        &mut self,
+        errand: CredentialCall,
+        answer: &Answer,
+        now: Timestamp,
+    ) -> Option<Dependency> {
+        let report = self.wallet.answered(errand, answer, now)?;
+        let name = &report.name;
+        let fetched = |good| metrics::credential_fetch(name, good);
+        let exchanged = |outcome| metrics::exchange(name, outcome);
+        let (count, log) = match report.progress {
+            Progress::Renewed { changed } => {
+                let text = format!("credential {name}: a new value is in use");
+                (fetched(true), changed.then_some((Level::Info, text)))
+            }
+            Progress::Failed(error) => {
+                let text = format!(
+                    "credential {name}: it could not be fetched: {error}; the last good value \
+                     serves until max_stale"
+                );
+                (fetched(false), Some((Level::Warn, text)))
+            }
+            Progress::Exchanged => (exchanged("good"), None),
+            Progress::NotAMember => (exchanged("refused"), None),
+            Progress::ExchangeFailed { error, is_first } => {
+                let text = format!("credential {name}: a token exchange has failed: {error}");
+                (exchanged("failed"), is_first.then_some((Level::Warn, text)))
+            }
+        };
+        self.notices.push(Notice::Count(count.into()));
+        let log = log.map(|(level, text)| Notice::Log(level, text));
+        self.notices.extend(log);
+        Some(Dependency::Credential(report.coming))
+    }
+}

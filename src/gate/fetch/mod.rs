@@ -1,0 +1,5 @@
+//! What the gate fetches: calls and their answers, and how VMs share them.
+
+pub(in crate::gate) mod answers;
+pub(in crate::gate) mod credentials;
+pub(in crate::gate) mod fetch_sharing;

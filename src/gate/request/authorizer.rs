@@ -1,0 +1,388 @@
+//! One request, one direction: headers → token → who signed it → verified claims → decision.
+
+use crate::audit::{Caller, Record};
+use crate::cache::TokenCache;
+use crate::config::Config;
+use crate::credential::store::{CredentialAccess, CredentialStore, InjectedCredential};
+use crate::decision::{CredentialUnavailable, Denial};
+use crate::forward;
+use crate::gate::request::groups::LookUp;
+use crate::gate::request::identify::Identified;
+use crate::gate::request::pending::Dependency;
+use crate::gate::{Call, Notice};
+use crate::groups::Lookups;
+use crate::http::cluster::Cluster;
+use crate::http::headers::Headers;
+use crate::keys::issuer_keys::IssuerKeys;
+use crate::metrics;
+use crate::model::Model;
+use crate::model::body::{Body, may_name_model};
+use crate::model::catalog::Listing;
+use crate::model::request::Request;
+use crate::policy::context::RequestContext;
+use crate::policy::decide::Permit;
+use crate::policy::trace::RuleTrace;
+use crate::policy::view::View;
+use crate::reply::protected_resource::ProtectedResource;
+use crate::revocation::{Revocation, Standing};
+use crate::time::Timestamp;
+use crate::token::bearer;
+use crate::token::claims::Claims;
+use crate::token::signature::SignatureCheck;
+use crate::token::verify::{Authentic, Verified};
+use std::sync::Arc;
+
+const REPEATED: &str = "a header that must not go upstream occurs more than once";
+
+/// What became of a request when it was last looked at.
+#[derive(Debug)]
+pub enum Outcome {
+    /// `caller` is absent where a rule asks for no token.
+    Permit {
+        permit: Permit,
+        caller: Option<Verified<Claims>>,
+        /// What the permit opened; absent where the rule sends none.
+        credential: Option<InjectedCredential>,
+    },
+    Deny(Denial),
+    /// It asks for the document about this resource.
+    Metadata(Arc<ProtectedResource>),
+    /// That is on its way. `signed`: what was found out until then, if the signature holds.
+    Wait {
+        awaited: Dependency,
+        signed: Option<Box<Signed>>,
+    },
+    /// A rule needs the model, and the body that names it is still to come. What was found out
+    /// until then; nothing, where a rule that asks for no token needs it.
+    Inspect(Option<Box<Signed>>),
+}
+
+/// A request whose token's signature holds. Whether the token and the key it was verified with may
+/// still be used is asked again when the decision is made: a body can take its time.
+#[derive(Debug)]
+pub struct Signed {
+    pub request: Request,
+    issuer: usize,
+    authentic: Authentic,
+}
+
+/// Whether a request may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitBudget {
+    Until(Timestamp),
+    TimeIsUp,
+    RoomIsFull,
+}
+
+/// What stands behind a permit.
+enum PermittedAccess {
+    Open(Option<InjectedCredential>),
+    Wait(Dependency),
+}
+
+/// Looks at one request once. Nothing is remembered between two looks but the record and what the
+/// body has told.
+pub struct Authorizer<'g> {
+    pub config: &'g Config,
+    pub rings: &'g mut [IssuerKeys],
+    pub revocation: Option<&'g Revocation>,
+    pub wallet: &'g mut CredentialStore,
+    pub lookups: &'g mut [Option<Lookups>],
+    pub cache: &'g mut TokenCache,
+    pub record: &'g mut Record,
+    pub notices: &'g mut Vec<Notice>,
+    pub body: &'g mut Body,
+    /// The cluster that the host has chosen for the request.
+    pub cluster: &'g Cluster,
+    /// A permitted request whose body still comes, for shadow rules that name models.
+    pub observed: &'g mut Option<Box<Signed>>,
+    /// Of a permitted request for a list of models, what its caller may see.
+    pub view: &'g mut Option<View>,
+    /// The host is known to hand out no list that could be filtered.
+    pub lists_withheld: bool,
+    /// The host would send a header upstream that was taken off, if it came more than once.
+    pub keeps_repeated_headers: bool,
+    /// Calls that a look has found necessary.
+    pub calls: &'g mut Vec<Call>,
+    pub surroundings: RequestContext,
+    /// Where how the rules met the request is written down.
+    pub trace: Option<&'g mut Vec<RuleTrace>>,
+    pub patience: WaitBudget,
+    pub signatures: &'g dyn SignatureCheck,
+}
+
+impl Authorizer<'_> {
+    pub fn judge(&mut self, headers: &Headers) -> Outcome {
+        self.look(headers).unwrap_or_else(Outcome::Deny)
+    }
+
+    /// Goes on with a request whose token's signature holds, and whose model may be known by now.
+    pub fn judge_signed(&mut self, mut signed: Signed) -> Outcome {
+        if signed.request.model == Model::Unread {
+            signed.request.model = self.body.model();
+        }
+        self.conclude_later(signed).unwrap_or_else(Outcome::Deny)
+    }
+
+    fn look(&mut self, headers: &Headers) -> Result<Outcome, Denial> {
+        let request = self.read_request(headers)?;
+        if self.keeps_repeated_headers {
+            self.refuse_repeated(headers)?;
+        }
+        let resource = self.config.replies.protected_resource.as_ref();
+        if let Some(resource) = resource.filter(|resource| resource.is_asked_by(&request)) {
+            return Ok(Outcome::Metadata(resource.clone()));
+        }
+        self.note_trace(&request, None);
+        let in_doubt = self.config.policy.anonymous_needs_model(&request);
+        if in_doubt && request.model == Model::Unread {
+            return Ok(Outcome::Inspect(None));
+        }
+        if let Some(permit) = self.config.policy.permit_anonymous(&request) {
+            self.limit_view(&request, None)?;
+            return match self.open(&permit, &request.cluster, None)? {
+                PermittedAccess::Open(credential) => Ok(Outcome::Permit {
+                    permit,
+                    caller: None,
+                    credential,
+                }),
+                PermittedAccess::Wait(awaited) => {
+                    let signed = None;
+                    Ok(Outcome::Wait { awaited, signed })
+                }
+            };
+        }
+        let rules = &self.config.token;
+        let token =
+            bearer::extract(headers, &rules.carriers, rules.max_bytes).map_err(|denial| {
+                match (denial, request.model.lack()) {
+                    // Without a token, it was the anonymous rule that was meant.
+                    (Denial::TokenMissing, Some(lack)) if in_doubt => lack.denial(),
+                    (denial, _) => denial,
+                }
+            })?;
+        let (issuer, authentic) = match self.identify(token)? {
+            Identified::As(issuer, authentic) => (issuer, authentic),
+            Identified::Wait { ring } => {
+                let (awaited, signed) = (Dependency::Keys(ring), None);
+                return Ok(Outcome::Wait { awaited, signed });
+            }
+        };
+        self.count(metrics::verified_by(authentic.checked_by));
+        self.record.kid = authentic.key.kid.clone();
+        self.record.verified_by = Some(authentic.checked_by.name());
+        self.record.caller = Caller::of(authentic.claims(), &self.config.audit.claims);
+        self.conclude(Signed {
+            request,
+            issuer,
+            authentic,
+        })
+    }
+
+    /// Decides for a request whose token was verified a while ago.
+    fn conclude_later(&mut self, signed: Signed) -> Result<Outcome, Denial> {
+        self.record.note_model(&signed.request.model);
+        self.record.credential = None;
+        match self.must_wait_for_keys(signed.issuer, &signed.authentic)? {
+            true => Ok(Outcome::Wait {
+                awaited: Dependency::Keys(signed.issuer),
+                signed: Some(Box::new(signed)),
+            }),
+            false => self.conclude(signed),
+        }
+    }
+
+    /// Decides once all that the decision needs is there.
+    fn conclude(&mut self, signed: Signed) -> Result<Outcome, Denial> {
+        let (config, request) = (self.config, &signed.request);
+        let caller = signed
+            .authentic
+            .verify(&config.token, self.surroundings.now)?;
+        if self.must_wait_for_feed(&caller)? {
+            let (awaited, signed) = (Dependency::Revocation, Some(Box::new(signed)));
+            return Ok(Outcome::Wait { awaited, signed });
+        }
+        self.recall_groups(signed.issuer, &caller);
+        let mut decision = config.policy.decide(request, &caller, &self.surroundings);
+        if decision.hangs_on_model && request.model == Model::Unread {
+            return Ok(Outcome::Inspect(Some(Box::new(signed))));
+        }
+        match self.look_up_groups(request, signed.issuer, &caller) {
+            LookUp::NoNews => {}
+            LookUp::News => decision = config.policy.decide(request, &caller, &self.surroundings),
+            LookUp::Wait(awaited) => {
+                let signed = Some(Box::new(signed));
+                return Ok(Outcome::Wait { awaited, signed });
+            }
+        }
+        self.note_trace(request, Some(&caller));
+        self.record.note_shadow(&decision.shadow);
+        let permit = decision.outcome?;
+        self.limit_view(request, Some(&caller))?;
+        let credential = match self.open(&permit, &request.cluster, Some(&caller))? {
+            PermittedAccess::Open(credential) => credential,
+            PermittedAccess::Wait(awaited) => {
+                let signed = Some(Box::new(signed));
+                return Ok(Outcome::Wait { awaited, signed });
+            }
+        };
+        if self.body.is_coming() {
+            *self.observed = Some(Box::new(signed));
+        }
+        Ok(Outcome::Permit {
+            permit,
+            caller: Some(caller),
+            credential,
+        })
+    }
+
+    /// Has the wallet opened by a permit. Where the credential is on its way the request waits, and
+    /// is judged anew, in full, when it has come.
+    fn open(
+        &mut self,
+        permit: &Permit,
+        to: &Cluster,
+        caller: Option<&Verified<Claims>>,
+    ) -> Result<PermittedAccess, Denial> {
+        let now = self.surroundings.now;
+        let by = match self.patience {
+            WaitBudget::Until(deadline) => deadline,
+            WaitBudget::TimeIsUp | WaitBudget::RoomIsFull => now,
+        };
+        self.record.credential = self.wallet.name(permit).cloned();
+        let unavailable = |reason| {
+            let rule = permit.rule().clone();
+            Err(Denial::CredentialUnavailable { rule, reason })
+        };
+        match (
+            self.wallet.open(permit, to, caller, by, now)?,
+            self.patience,
+        ) {
+            (None, _) => Ok(PermittedAccess::Open(None)),
+            (Some(CredentialAccess::Ready(held)), _) => Ok(PermittedAccess::Open(Some(held))),
+            (Some(CredentialAccess::Lacking { lack, coming }), patience) => {
+                match (coming, patience) {
+                    (Some(coming), WaitBudget::Until(_)) => {
+                        Ok(PermittedAccess::Wait(Dependency::Credential(coming)))
+                    }
+                    (Some(_), WaitBudget::RoomIsFull) => {
+                        unavailable(CredentialUnavailable::TooManyWaiting)
+                    }
+                    (Some(_), WaitBudget::TimeIsUp) | (None, _) => unavailable(lack),
+                }
+            }
+        }
+    }
+
+    /// Of a permitted request for models, finds out which of them are the caller's to know. Resume for
+    /// one by its name, the answer is the same whether it does not exist or is not theirs.
+    fn limit_view(
+        &mut self,
+        request: &Request,
+        caller: Option<&Verified<Claims>>,
+    ) -> Result<(), Denial> {
+        let asked = match self.config.forward.filter_models {
+            true => Listing::asked_by(request),
+            false => None,
+        };
+        let Some(listing) = asked else {
+            return Ok(());
+        };
+        let caller = caller.map(|caller| (caller, &self.surroundings));
+        let wallet = &*self.wallet;
+        let is_sent = |credential| wallet.may_send(credential, &request.cluster);
+        let view = self.config.policy.view(request, caller, &is_sent);
+        match listing {
+            Listing::All if self.lists_withheld => {
+                let reason = "the host does not hand it out";
+                return Err(Denial::ModelsUnreadable(reason));
+            }
+            Listing::All => *self.view = Some(view),
+            Listing::One(id) if view.shows(id) => {}
+            Listing::One(id) => {
+                let model = id.to_owned();
+                return Err(Denial::ModelNotFound { model });
+            }
+        }
+        Ok(())
+    }
+
+    /// Resume whenever a decision is made, wherever the token's claims come from.
+    fn must_wait_for_feed(&self, caller: &Claims) -> Result<bool, Denial> {
+        let Some(feed) = self.revocation else {
+            return Ok(false);
+        };
+        match (feed.standing(caller, self.surroundings.now), self.patience) {
+            (Standing::Clear, _) => Ok(false),
+            (Standing::Revoked(ground), _) => Err(Denial::TokenRevoked { ground }),
+            (Standing::Unreadable, _) => Err(Denial::TokenMalformed(
+                "its client, sid, uti or jti is not a string, so whether it is revoked is unknown",
+            )),
+            (Standing::Unknown(_), WaitBudget::Until(by)) if feed.may_answer_by(by) => Ok(true),
+            (Standing::Unknown(_), _) if feed.is_lenient() => Ok(false),
+            (Standing::Unknown(reason), _) => Err(Denial::RevocationUnavailable { reason }),
+        }
+    }
+
+    /// What shadow rules would have done, now that the model of a permitted request is known.
+    pub fn observe(&mut self, signed: &Signed) {
+        self.record.note_model(&signed.request.model);
+        let now = self.surroundings.now;
+        if let Ok(caller) = signed.authentic.verify(&self.config.token, now) {
+            self.recall_groups(signed.issuer, &caller);
+            let decision = self
+                .config
+                .policy
+                .decide(&signed.request, &caller, &self.surroundings);
+            self.record.note_shadow(&decision.shadow);
+        }
+    }
+
+    pub fn count(&mut self, name: &'static str) {
+        self.notices.push(Notice::Count(name.into()));
+    }
+
+    /// Where the host can take off only one header of a name.
+    fn refuse_repeated(&self, headers: &Headers) -> Result<(), Denial> {
+        let (carriers, forward) = (&self.config.token.carriers, &self.config.forward);
+        let names = forward::disarm(headers, carriers, forward);
+        let is_repeated = |name: &&str| headers.all(name).nth(1).is_some();
+        match names.iter().any(is_repeated) {
+            true => Err(Denial::RequestAmbiguous(REPEATED)),
+            false => Ok(()),
+        }
+    }
+
+    fn read_request(&mut self, headers: &Headers) -> Result<Request, Denial> {
+        let mut request = match Request::read(headers, self.cluster, &self.config.endpoints) {
+            Ok(request) => request,
+            Err(denial) => {
+                self.record.describe_unread(headers);
+                return Err(denial);
+            }
+        };
+        self.record
+            .describe_request(&request.method, &request.host, &request.path);
+        if request.model == Model::Unread {
+            request.model = self.read_model(&request, headers);
+        }
+        self.record.note_model(&request.model);
+        Ok(request)
+    }
+
+    /// The model of a request whose body may name it: what is known of the body by now, if a rule asks
+    /// for the model.
+    fn read_model(&mut self, request: &Request, headers: &Headers) -> Model {
+        let in_path = self.config.endpoints.in_path(request.target());
+        if !self.config.policy.may_ask_for_model(request) {
+            return in_path.without_body().unwrap_or_else(|| self.body.model());
+        }
+        if in_path.stands_alone() && !may_name_model(headers) {
+            return in_path.with_body(Model::None);
+        }
+        if matches!(self.body, Body::Unasked) {
+            *self.body = Body::expect(headers, self.config.limits.body_inspected, in_path);
+        }
+        self.body.model()
+    }
+}

@@ -1,0 +1,213 @@
+//! What the host knows of a request's connection and of its route: read where the configuration refers
+//! to it, and only then.
+
+use crate::config::{ClientAddress, Config};
+use crate::credential::Credential;
+use crate::http::cluster::Cluster;
+use crate::http::headers::Headers;
+use crate::policy::context::{Peer, RequestContext};
+use crate::policy::membership::Directory;
+use crate::policy::rule::Requirement;
+use crate::time::Timestamp;
+use std::net::{IpAddr, SocketAddr};
+
+const SOURCE_ADDRESS: [&str; 2] = ["source", "address"];
+const PEER_URI: [&str; 2] = ["connection", "uri_san_peer_certificate"];
+const CLUSTER: [&str; 2] = ["xds", "cluster_name"];
+
+/// Reads one of the host's properties by its path.
+pub type Property<'a> = &'a dyn Fn(&[&str]) -> Option<Vec<u8>>;
+
+/// What of its surroundings some rule asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    source: Option<ClientAddress>,
+    peer: bool,
+    cluster: bool,
+}
+
+/// What the host has said of one request's connection.
+#[derive(Clone, Debug, Default)]
+pub struct Connection {
+    source_address: Option<Vec<u8>>,
+    peer_uri: Option<Vec<u8>>,
+    cluster: Option<Vec<u8>>,
+}
+
+impl Connection {
+    /// The cluster that the host has chosen.
+    pub fn cluster(&self) -> Cluster {
+        Cluster::reported(self.cluster.as_deref())
+    }
+}
+
+impl Wanted {
+    pub fn by(config: &Config) -> Self {
+        let policy = &config.policy;
+        let source = policy.asks_for(|part| matches!(part, Requirement::Source(_)));
+        Self {
+            source: source.then_some(config.client_address),
+            peer: policy.asks_for(|part| matches!(part, Requirement::Peer(_))),
+            cluster: names_clusters(config),
+        }
+    }
+
+    /// Whether the configuration refers to clusters.
+    pub fn cluster(self) -> bool {
+        self.cluster
+    }
+
+    /// The cluster of a request at this moment, if the configuration refers to clusters.
+    pub fn read_cluster(self, property: Property<'_>) -> Option<Vec<u8>> {
+        self.cluster.then(|| property(&CLUSTER)).flatten()
+    }
+
+    pub fn read(self, property: Property<'_>) -> Connection {
+        let asked = |wanted: bool, path| wanted.then(|| property(path)).flatten();
+        let from_host = self.source == Some(ClientAddress::Connection);
+        Connection {
+            source_address: asked(from_host, &SOURCE_ADDRESS),
+            peer_uri: asked(self.peer, &PEER_URI),
+            cluster: self.read_cluster(property),
+        }
+    }
+
+    /// What rules can ask of a request with these headers on this connection.
+    pub fn surroundings(
+        self,
+        now: Timestamp,
+        headers: &Headers,
+        connection: &Connection,
+    ) -> RequestContext {
+        let source = self.source.and_then(|client_address| match client_address {
+            ClientAddress::Connection => {
+                let text = std::str::from_utf8(connection.source_address.as_deref()?).ok()?;
+                address(text)
+            }
+            ClientAddress::Forwarded(hop) => forwarded(headers, hop),
+        });
+        let peer = match (self.peer, connection.peer_uri.as_deref()) {
+            (false, _) => Peer::Unknown,
+            (true, None | Some([])) => Peer::Absent,
+            (true, Some(uri)) => match std::str::from_utf8(uri) {
+                Ok(uri) => Peer::Uri(uri.to_owned()),
+                Err(_) => Peer::Unknown,
+            },
+        };
+        RequestContext {
+            now,
+            source,
+            peer,
+            directory: Directory::NotAsked,
+        }
+    }
+}
+
+fn names_clusters(config: &Config) -> bool {
+    let limited = |credential: &Credential| !credential.clusters.is_empty();
+    config.credentials.iter().any(limited)
+        || config.endpoints.name_clusters()
+        || config.policy.names_clusters()
+}
+
+/// The entry of `x-forwarded-for` at that place from the right. What stands further left anyone
+/// could have written.
+fn forwarded(headers: &Headers, hop: usize) -> Option<IpAddr> {
+    let values: Vec<&[u8]> = headers.all("x-forwarded-for").collect();
+    let entries = values
+        .iter()
+        .rev()
+        .flat_map(|value| value.rsplit(|byte| *byte == b','));
+    let entry = entries.into_iter().nth(hop.checked_sub(1)?)?;
+    address(std::str::from_utf8(entry).ok()?.trim_matches([' ', '\t']))
+}
+
+/// An address with or without a port: hosts and proxies write both.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = || text.parse().ok();
+    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    let with_port = text.parse::<SocketAddr>().ok();
+    with_port
+        .map(|address| address.ip())
+        .or_else(bare)
+        .or_else(bracketed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_as_hosts_and_proxies_write_them() {
+        for (text, expected) in [
+            ("10.0.0.1:4711", Some("10.0.0.1")),
+            ("10.0.0.1", Some("10.0.0.1")),
+            ("[2001:db8::1]:4711", Some("2001:db8::1")),
+            ("[2001:db8::1]", Some("2001:db8::1")),
+            ("2001:db8::1", Some("2001:db8::1")),
+            ("::ffff:10.0.0.1", Some("::ffff:10.0.0.1")),
+            ("", None),
+            ("@/run/socket", None),
+            ("unknown", None),
+            ("10.0.0.1:x", None),
+            ("10.0.0.1, 10.0.0.2", None),
+            ("010.0.0.1", None),
+        ] {
+            assert_eq!(
+                address(text),
+                expected.map(|text| text.parse().unwrap()),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn forwarded_entries_count_from_the_right_over_all_fields() {
+        let headers = Headers::from_iter([
+            ("x-forwarded-for", "6.6.6.6, 5.5.5.5"),
+            ("x-other", "9.9.9.9"),
+            ("X-Forwarded-For", "4.4.4.4,unknown ,2.2.2.2:80,\t1.1.1.1 "),
+        ]);
+        for (hop, expected) in [
+            (0, None),
+            (1, Some("1.1.1.1")),
+            (2, Some("2.2.2.2")),
+            (3, None),
+            (4, Some("4.4.4.4")),
+            (5, Some("5.5.5.5")),
+            (6, Some("6.6.6.6")),
+            (7, None),
+        ] {
+            let expected = expected.map(|text| text.parse().unwrap());
+            assert_eq!(forwarded(&headers, hop), expected, "{hop}");
+        }
+        assert_eq!(forwarded(&Headers::default(), 1), None);
+    }
+
+    #[test]
+    fn nothing_is_read_that_no_rule_asks_for() {
+        let nothing = Wanted {
+            source: None,
+            peer: false,
+            cluster: false,
+        };
+        nothing.read(&|path| panic!("{path:?}"));
+        let forwarded = Wanted {
+            source: Some(ClientAddress::Forwarded(1)),
+            peer: false,
+            cluster: false,
+        };
+        forwarded.read(&|path| panic!("{path:?}"));
+        let now = Timestamp::from_secs(0);
+        let known = nothing.surroundings(now, &Headers::default(), &Connection::default());
+        assert_eq!(
+            known,
+            RequestContext {
+                now,
+                source: None,
+                peer: Peer::Unknown,
+                directory: Directory::NotAsked,
+            }
+        );
+    }
+}

@@ -1,0 +1,151 @@
+//! Requests whose decision hangs on groups that their tokens leave out.
+
+use crate::config::Config;
+use crate::decision::GroupsUnavailable;
+use crate::fetch::callout::Answer;
+use crate::gate::request::authorizer::{Authorizer, WaitBudget};
+use crate::gate::request::pending::Dependency;
+use crate::gate::{Call, CallId, Gate, Notice};
+use crate::groups::{LookupId, Lookups, Progress, Standing};
+use crate::metrics;
+use crate::model::request::Request;
+use crate::policy::membership::{Directory, Need};
+use crate::time::Timestamp;
+use crate::token::claims::Claims;
+use crate::token::verify::Verified;
+use log::Level;
+
+/// Where each issuer's callers are looked up, if anywhere.
+pub fn lookups(config: &Config, now: Timestamp) -> Vec<Option<Lookups>> {
+    let issuers = config.issuers.iter().zip(&config.directories);
+    let lookups = issuers.map(|(issuer, source)| {
+        let groups = config.policy.groups_asked(&issuer.name);
+        let source = source.clone().filter(|_| !groups.is_empty())?;
+        Some(Lookups::new(source, groups, now))
+    });
+    lookups.collect()
+}
+
+/// What came of asking for a caller's groups.
+pub(in crate::gate) enum LookUp {
+    /// What the decision went by still holds.
+    NoNews,
+    /// The surroundings tell more than before, so there is to be decided anew.
+    News,
+    Wait(Dependency),
+}
+
+impl Authorizer<'_> {
+    /// What is known of a caller's groups by now counts from here on.
+    pub(in crate::gate) fn recall_groups(&mut self, issuer: usize, caller: &Claims) {
+        let lookups = self.lookups.get(issuer).and_then(Option::as_ref);
+        if let Some(lookups) = lookups.filter(|_| caller.groups.overage)
+            && let Some(membership) = lookups.recall(caller, self.surroundings.now)
+        {
+            self.surroundings.directory = Directory::Says(membership);
+        }
+    }
+
+    /// Has the caller looked up where the decision hangs on it. Shadow rules keep nobody waiting.
+    pub(in crate::gate) fn look_up_groups(
+        &mut self,
+        request: &Request,
+        issuer: usize,
+        caller: &Verified<Claims>,
+    ) -> LookUp {
+        let Some(lookups) = self.lookups.get_mut(issuer).and_then(Option::as_mut) else {
+            return LookUp::NoNews;
+        };
+        let policy = &self.config.policy;
+        let Some(need) = policy.needs_groups(request, caller, &self.surroundings) else {
+            return LookUp::NoNews;
+        };
+        let now = self.surroundings.now;
+        let by = match self.patience {
+            WaitBudget::Until(deadline) => deadline,
+            WaitBudget::TimeIsUp | WaitBudget::RoomIsFull => now,
+        };
+        let directory = match (lookups.ask(caller, by, now), need, self.patience) {
+            (Standing::Known(membership), _, _) => Directory::Says(membership),
+            (Standing::Coming(_), Need::Shadow, _) => return LookUp::NoNews,
+            (Standing::Coming(id), Need::Decision, WaitBudget::Until(_)) => {
+                return LookUp::Wait(Dependency::Groups { issuer, id });
+            }
+            (Standing::Coming(_), _, WaitBudget::RoomIsFull) => {
+                Directory::Silent(GroupsUnavailable::TooManyWaiting)
+            }
+            (Standing::Coming(_), _, WaitBudget::TimeIsUp) => {
+                Directory::Silent(GroupsUnavailable::TooSlow)
+            }
+            (Standing::Lacking(lack), _, _) => Directory::Silent(lack),
+        };
+        self.surroundings.directory = directory;
+        LookUp::News
+    }
+}
+
+impl Gate {
+    /// Begins the look-ups that are due; those whose token is still to come wait for it.
+    pub(in crate::gate) fn begin_lookups(&mut self, now: Timestamp) {
+        let mut calls = Vec::new();
+        for (issuer, lookups) in self.lookups.iter_mut().enumerate() {
+            let Some(lookups) = lookups else { continue };
+            if self.leases.is_coming(Some(lookups.auth()), now) {
+                continue;
+            }
+            calls.extend(lookups.due(now).into_iter().map(|question| Call {
+                ticket: CallId::Groups {
+                    issuer,
+                    id: question.id,
+                    part: question.part,
+                },
+                callout: question.callout,
+            }));
+        }
+        for Call { ticket, callout } in calls {
+            self.call(ticket, callout, now);
+        }
+    }
+
+    /// Who waits for those is to be woken.
+    pub(in crate::gate) fn groups_answered(
+        &mut self,
+        issuer: usize,
+        (id, part): (LookupId, usize),
+        answer: Answer,
+        now: Timestamp,
+    ) -> Vec<Dependency> {
+        let lookups = self.lookups.get_mut(issuer).and_then(Option::as_mut);
+        let Some(lookups) = lookups else {
+            return Vec::new();
+        };
+        let progress = lookups.answered(id, part, answer, now);
+        let name = self.config.issuers.get(issuer);
+        let name = name.map_or("", |issuer| &issuer.name);
+        let mut woken = vec![id];
+        let outcome = match progress {
+            Progress::Partly | Progress::Late => return Vec::new(),
+            Progress::Found { evicted } => {
+                if evicted {
+                    let count = metrics::GROUP_EVICTIONS.into();
+                    self.notices.push(Notice::Count(count));
+                }
+                "good"
+            }
+            Progress::Unknown => "unknown",
+            Progress::Failed { error, given_up } => {
+                woken.extend(given_up);
+                let text = format!(
+                    "issuer {name}: Microsoft Graph does not tell a caller's groups: {error}; \
+                     rules that ask for a group deny callers in too many"
+                );
+                self.notices.push(Notice::Log(Level::Warn, text));
+                "failed"
+            }
+        };
+        let count = metrics::group_lookup(name, outcome);
+        self.notices.push(Notice::Count(count.into()));
+        let awaited = |id| Dependency::Groups { issuer, id };
+        woken.into_iter().map(awaited).collect()
+    }
+}

@@ -1,0 +1,378 @@
+//! What becomes of the response to a forwarded request: it passes, is held until its body can be
+//! judged, or is answered by us instead.
+//!
+//! A host that does not hand out a body while it holds the headers (Envoy without
+//! `allow_on_headers_stop_iteration`) would leave a held response hanging. Until one has been seen
+//! to do it, the first piece is due within `wait.timeout`; then a list of models is refused, and
+//! anything else let go. How long a response is held at all is limited by `limits.inspection_timeout`
+//! ([`held`](super::held)), how many and how much of them by [`body_limits`](super::body_limits).
+
+pub(in crate::gate) mod model_usage;
+pub(in crate::gate) mod response_buffer;
+pub(in crate::gate) mod upstream;
+
+use crate::decision::{Denial, Unavailable};
+use crate::forward::Edit;
+use crate::gate::response::response_buffer::{Held, MAX_COMPLAINT, Outcome, Purpose};
+use crate::gate::{Exchange, Gate, Notice, StreamId};
+use crate::http::headers::Headers;
+use crate::metrics;
+use crate::policy::view::View;
+use crate::reply::{Reply, reply};
+use crate::time::Timestamp;
+use crate::usage::{Meter, Usage};
+use std::sync::Arc;
+
+/// What `%RESPONSE_CODE_DETAILS%` says of an answer that is the upstream's own.
+const VIA_UPSTREAM: &[u8] = b"via_upstream";
+/// What no response takes along.
+const NEVER_RETURNED: [&str; 1] = ["set-cookie"];
+/// Asks the caller to authenticate with the upstream, which is our affair.
+const CHALLENGE: &str = "www-authenticate";
+/// What describes the body that a list had before it was filtered.
+const OF_THE_WHOLE: [&str; 7] = [
+    "accept-ranges",
+    "content-digest",
+    "content-length",
+    "content-md5",
+    "digest",
+    "etag",
+    "last-modified",
+];
+
+/// What to do with a response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Return {
+    Pass,
+    /// Hold headers and body, and hand the body to [`Gate::response_body`] until that says more.
+    Hold,
+    /// Set these headers and let it go with this body in place of its own.
+    Rewrite {
+        edits: Vec<Edit>,
+        body: String,
+    },
+    /// End it and answer this.
+    Replace(Reply),
+}
+
+/// The same with what else is to be done, before anything is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Returned {
+    pub step: Return,
+    /// Headers to take off.
+    pub remove: Vec<&'static str>,
+    /// Filter state: name and value.
+    pub marks: Vec<(&'static str, Arc<str>)>,
+}
+
+/// Who made a response that tells of something wrong, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'h> {
+    /// How the host explains its status, where it does.
+    pub details: Option<&'h [u8]>,
+    pub now: Timestamp,
+}
+
+/// What is known of a response.
+#[derive(Debug, Default)]
+pub struct Response {
+    /// Of a list of models, what the caller may see.
+    pub view: Option<View>,
+    /// Its headers have been seen.
+    pub begun: bool,
+    pub(in crate::gate) held: Option<Held>,
+    meter: Option<Meter>,
+}
+
+impl Response {
+    /// What it took, now that it is over.
+    pub fn finish(&mut self) -> Option<Usage> {
+        self.meter.take().map(Meter::finish)
+    }
+}
+
+impl From<Return> for Returned {
+    fn from(step: Return) -> Self {
+        Self {
+            step,
+            remove: Vec::new(),
+            marks: Vec::new(),
+        }
+    }
+}
+
+impl Gate {
+    /// Whether the response of a request is to be handed to [`Gate::response`]: those that we did
+    /// not answer ourselves.
+    pub fn wants_response(&self, id: StreamId) -> bool {
+        let forwarded = |exchange: &Exchange| exchange.permitted && !exchange.response.begun;
+        self.exchanges.get(&id).is_some_and(forwarded)
+    }
+
+    /// Whether it matters who made a response: the upstream, or the proxy in its place.
+    pub fn asks_origin(headers: &Headers) -> bool {
+        status(headers).is_none_or(|status| status >= 400)
+    }
+
+    /// A response has begun. `origin` where [`Gate::asks_origin`] says so.
+    pub fn response(
+        &mut self,
+        id: StreamId,
+        headers: &Headers,
+        origin: Option<Origin<'_>>,
+    ) -> Returned {
+        let Some(exchange) = self.exchanges.get_mut(&id) else {
+            return Return::Pass.into();
+        };
+        exchange.response.begun = true;
+        let details = origin.and_then(|origin| origin.details);
+        let is_upstreams = details.is_none_or(|details| details == VIA_UPSTREAM);
+        let status = status(headers);
+        exchange.record.upstream_status = status.filter(|_| is_upstreams);
+        if let (Some(401), true, Some(origin)) = (status, is_upstreams, origin) {
+            self.credential_rejected(id, origin.now);
+        }
+        if let Some(denial) = self.told_by_status(id, status, is_upstreams) {
+            return self.fail(id, &denial);
+        }
+        let mut remove = self.never_returned(id, headers);
+        let held = match is_upstreams {
+            true => self.hold(id, status, headers),
+            false => Ok(false),
+        };
+        let step = match held {
+            Err(denial) => return self.fail(id, &denial),
+            Ok(true) => Return::Hold,
+            Ok(false) => Return::Pass,
+        };
+        if step == Return::Pass && is_upstreams && self.config.usage {
+            self.meter(id, status, headers);
+        }
+        if step == Return::Pass && self.is_list(id, status) {
+            // To HEAD: how long the whole list is would be told.
+            remove.extend(OF_THE_WHOLE.into_iter().filter(|name| headers.has(name)));
+        }
+        Returned {
+            step,
+            remove,
+            marks: Vec::new(),
+        }
+    }
+
+    /// Whether a response's body is to be handed to [`Gate::response_body`].
+    pub fn wants_response_body(&self, id: StreamId) -> bool {
+        let exchange = self.exchanges.get(&id);
+        exchange.is_some_and(|exchange| {
+            let meter = exchange.response.meter.as_ref();
+            exchange.response.held.is_some() || meter.is_some_and(Meter::is_reading)
+        })
+    }
+
+    /// Whether a response stays where it is.
+    pub fn holds_response(&self, id: StreamId) -> bool {
+        let exchange = self.exchanges.get(&id);
+        exchange.is_some_and(|exchange| exchange.response.held.is_some())
+    }
+
+    /// The next piece of a response's body; `None` where the host could not read it. One that passes
+    /// is read on the way.
+    pub fn response_body(
+        &mut self,
+        id: StreamId,
+        piece: Option<&[u8]>,
+        is_last: bool,
+    ) -> Option<Returned> {
+        let exchange = self.exchanges.get_mut(&id)?;
+        let Some(held) = &mut exchange.response.held else {
+            if let Some(meter) = &mut exchange.response.meter {
+                meter.feed(piece, is_last);
+            }
+            return None;
+        };
+        self.inspections.hands_out_bodies();
+        let outcome = match piece {
+            None => held.purpose.give_up("the host could not read it"),
+            Some(piece) if held.body.len() + piece.len() > held.limit => held
+                .purpose
+                .give_up("it is longer than limits.body_inspected"),
+            Some(piece) => match self.bodies.grow(id, piece.len()) {
+                Err(limit) => {
+                    let outcome = held.purpose.give_up_at(limit);
+                    self.note_exceeded(limit);
+                    outcome
+                }
+                Ok(()) => {
+                    held.body.extend_from_slice(piece);
+                    if !is_last {
+                        return None;
+                    }
+                    held.judge(exchange.response.view.as_ref())
+                }
+            },
+        };
+        Some(self.release(id, outcome))
+    }
+
+    /// What the status alone tells to be a failure that is not the caller's.
+    fn told_by_status(
+        &self,
+        id: StreamId,
+        status: Option<u16>,
+        is_upstreams: bool,
+    ) -> Option<Denial> {
+        let forward = &self.config.forward;
+        let credential = self.exchanges.get(&id)?.record.credential.as_ref();
+        match (status?, credential) {
+            (status @ (401 | 403), Some(name)) if forward.remap_auth && is_upstreams => {
+                Some(Denial::CredentialRejected {
+                    credential: name.clone(),
+                    status,
+                })
+            }
+            (503, _) if forward.remap_unavailable => {
+                Some(Denial::EndpointUnavailable(match is_upstreams {
+                    true => Unavailable::Asleep,
+                    false => Unavailable::Unreachable,
+                }))
+            }
+            _ => None,
+        }
+    }
+
+    fn never_returned(&self, id: StreamId, headers: &Headers) -> Vec<&'static str> {
+        let exchange = self.exchanges.get(&id);
+        let ours = exchange.is_some_and(|exchange| exchange.record.credential.is_some());
+        let challenge = ours.then_some(CHALLENGE);
+        let names = NEVER_RETURNED.into_iter().chain(challenge);
+        names.filter(|name| headers.has(name)).collect()
+    }
+
+    /// Whether the body must be seen before anything of a response is sent.
+    fn hold(
+        &mut self,
+        id: StreamId,
+        status: Option<u16>,
+        headers: &Headers,
+    ) -> Result<bool, Denial> {
+        let is_list = self.is_list(id, status);
+        let Some(exchange) = self.exchanges.get_mut(&id) else {
+            return Ok(false);
+        };
+        if is_list && exchange.record.method == "HEAD" {
+            return Ok(false);
+        }
+        let length: Option<usize> = headers
+            .text("content-length")
+            .and_then(|text| text.parse().ok());
+        let withheld = self.inspections.withholds_responses();
+        let (purpose, limit) = if is_list {
+            let limit = self.config.limits.body_inspected;
+            let unreadable = match length {
+                _ if withheld => Some("the host does not hand it out"),
+                Some(length) if length > limit => Some("it is longer than limits.body_inspected"),
+                _ if headers.is_all => Some("it has no body"),
+                _ if !is_plain(headers) => Some("it is compressed"),
+                _ => None,
+            };
+            if let Some(reason) = unreadable {
+                return Err(Denial::ModelsUnreadable(reason));
+            }
+            (Purpose::List, limit)
+        } else {
+            let ours =
+                exchange.record.credential.is_some() && self.config.forward.remap_unavailable;
+            let short = length.is_none_or(|length| length <= MAX_COMPLAINT) && !headers.is_all;
+            if status != Some(400) || !ours || !short || withheld {
+                return Ok(false);
+            }
+            (Purpose::Complaint, MAX_COMPLAINT)
+        };
+        if let Err(full) = self.bodies.hold_response(id, self.inspections.len()) {
+            self.note_exceeded(full);
+            return match purpose.give_up_at(full) {
+                Outcome::Failed(denial) => Err(denial),
+                Outcome::Pass | Outcome::List(_) => Ok(false),
+            };
+        }
+        exchange.response.held = Some(Held {
+            purpose,
+            body: Vec::new(),
+            limit,
+            since: None,
+        });
+        Ok(true)
+    }
+
+    /// Reads what a model's response took as it passes.
+    fn meter(&mut self, id: StreamId, status: Option<u16>, headers: &Headers) {
+        if let Some(Exchange {
+            record, response, ..
+        }) = self.exchanges.get_mut(&id)
+        {
+            let asks = !matches!(record.method.as_str(), "GET" | "HEAD" | "OPTIONS");
+            let is_good = matches!(status, Some(200..=299));
+            response.meter = (asks && is_good).then(|| Meter::new(headers));
+        }
+    }
+
+    /// Whether a response may be a list of models to be filtered. One that says what went wrong is
+    /// none.
+    fn is_list(&self, id: StreamId, status: Option<u16>) -> bool {
+        let exchange = self.exchanges.get(&id);
+        let asked = exchange.is_some_and(|exchange| exchange.response.view.is_some());
+        asked && status.is_none_or(|status| status < 300)
+    }
+
+    pub(in crate::gate) fn release(&mut self, id: StreamId, outcome: Outcome) -> Returned {
+        self.bodies.release(id);
+        if let Some(exchange) = self.exchanges.get_mut(&id) {
+            exchange.response.held = None;
+        }
+        match outcome {
+            Outcome::Pass => Return::Pass.into(),
+            Outcome::Failed(denial) => self.fail(id, &denial),
+            Outcome::List(body) => {
+                let edit = |name: &'static str, value: String| Edit {
+                    name: name.into(),
+                    value,
+                };
+                // No cache may show one caller's list to another.
+                let edits = vec![
+                    edit("cache-control", "no-store".to_owned()),
+                    edit("content-type", "application/json".to_owned()),
+                    edit("content-length", body.len().to_string()),
+                ];
+                Returned {
+                    step: Return::Rewrite { edits, body },
+                    remove: OF_THE_WHOLE.to_vec(),
+                    marks: Vec::new(),
+                }
+            }
+        }
+    }
+
+    /// Answers in the upstream's place.
+    fn fail(&mut self, id: StreamId, denial: &Denial) -> Returned {
+        let Some(Exchange { record, asker, .. }) = self.exchanges.get_mut(&id) else {
+            return Return::Pass.into();
+        };
+        record.fail(denial);
+        let count = metrics::upstream(record.code, record.credential.as_deref());
+        self.notices.push(Notice::Count(count.into()));
+        let mark = ("entragate.code", record.code.into());
+        Returned {
+            step: Return::Replace(reply(denial, &self.config.replies, asker)),
+            remove: Vec::new(),
+            marks: Vec::from_iter(self.config.audit.filter_state.then_some(mark)),
+        }
+    }
+}
+
+fn status(headers: &Headers) -> Option<u16> {
+    headers.text(":status")?.parse().ok()
+}
+
+fn is_plain(headers: &Headers) -> bool {
+    let plain = |value: &[u8]| value.is_empty() || value.eq_ignore_ascii_case(b"identity");
+    headers.all("content-encoding").all(plain)
+}

@@ -1,0 +1,44 @@
+//! Which upstream a permitted request went to in the end. A change of its headers, ours included, makes
+//! Envoy choose the route anew, and a route that matches on such a header may lead to another cluster
+//! than the one that was permitted. Only the response tells.
+
+use crate::gate::{Gate, Notice, StreamId};
+use crate::http::cluster::Cluster;
+use crate::metrics;
+
+impl Gate {
+    /// Whether [`Gate::note_upstream`] is to be called once the upstream of a request is certain: at its
+    /// response's headers, or at its end.
+    pub fn asks_upstream(&self, id: StreamId) -> bool {
+        let exchange = self.exchanges.get(&id);
+        self.wanted.cluster()
+            && exchange.is_some_and(|exchange| exchange.permitted && !exchange.upstream_noted)
+    }
+
+    /// The cluster that a request was sent to, as the host reports it; read by [`Wanted::read_cluster`].
+    ///
+    /// [`Wanted::read_cluster`]: super::Wanted::read_cluster
+    pub fn note_upstream(&mut self, id: StreamId, name: Option<&[u8]>) {
+        let Some(exchange) = self.exchanges.get_mut(&id) else {
+            return;
+        };
+        let actual = Cluster::reported(name);
+        exchange.upstream_noted = true;
+        exchange.record.note_upstream_cluster(&actual);
+        if actual.name().is_none() || actual == exchange.cluster {
+            return;
+        }
+        let name = |cluster: Option<&str>| cluster.unwrap_or("an unknown cluster").to_owned();
+        let text = format!(
+            "request {}: permitted for {:?}, but sent to {:?} with credential {}: a route matches on a \
+             header that this filter sets or removes; remove that route",
+            exchange.record.request_id,
+            name(exchange.record.cluster.as_deref()),
+            name(exchange.record.upstream_cluster.as_deref()),
+            exchange.record.credential.as_deref().unwrap_or("none"),
+        );
+        self.notices
+            .push(Notice::Count(metrics::CLUSTER_CHANGED.into()));
+        self.notices.push(Notice::Log(log::Level::Error, text));
+    }
+}

@@ -1,0 +1,169 @@
+//! Header fields of a request or a response.
+
+use std::ops::Range;
+
+/// Where name and value of a field are in a buffer.
+pub type Field = (Range<usize>, Range<usize>);
+
+/// Header fields in their order, in one buffer. Values are bytes: nothing says they are UTF-8. The
+/// caller's token is among them: the module's heap wipes what is freed.
+#[derive(Clone, Debug, Default)]
+pub struct Headers {
+    bytes: Vec<u8>,
+    fields: Vec<Field>,
+    /// No content and no trailers follow.
+    pub is_all: bool,
+}
+
+impl Headers {
+    /// Takes over a buffer that holds these fields; it is not copied, since the caller's token is in it.
+    pub fn over(mut bytes: Vec<u8>, fields: Vec<Field>) -> Self {
+        for (name, _) in &fields {
+            if let Some(name) = bytes.get_mut(name.clone()) {
+                name.make_ascii_lowercase();
+            }
+        }
+        Self {
+            bytes,
+            fields,
+            is_all: false,
+        }
+    }
+
+    pub fn push(&mut self, name: &[u8], value: &[u8]) {
+        let start = self.bytes.len();
+        self.bytes.extend(name.iter().map(u8::to_ascii_lowercase));
+        let middle = self.bytes.len();
+        self.bytes.extend_from_slice(value);
+        self.fields.push((start..middle, middle..self.bytes.len()));
+    }
+
+    /// Every field, names in lower case.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.fields.iter().map(|(name, value)| {
+            let slice = |range: &Range<usize>| self.bytes.get(range.clone()).unwrap_or_default();
+            (slice(name), slice(value))
+        })
+    }
+
+    /// All values of a field. `name` in lower case.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.iter()
+            .filter(move |(own, _)| *own == name.as_bytes())
+            .map(|(_, value)| value)
+    }
+
+    /// The first value.
+    pub fn first(&self, name: &str) -> Option<&[u8]> {
+        for (own, value) in &self.fields {
+            // Most are told apart by their length.
+            if own.len() == name.len() && self.bytes.get(own.clone()) == Some(name.as_bytes()) {
+                return self.bytes.get(value.clone());
+            }
+        }
+        None
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.first(name).is_some()
+    }
+
+    /// The first value, if it is UTF-8.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        std::str::from_utf8(self.first(name)?).ok()
+    }
+}
+
+/// What the header fields of a request say about its framing.
+impl Headers {
+    /// Whether what follows belongs to another protocol: a GET with `upgrade` has no content (RFC 9110
+    /// §7.8) unless its headers frame some.
+    pub fn begin_upgrade(&self) -> bool {
+        let is_upgrade = |value: &[u8]| {
+            let mut options = value.split(|byte| *byte == b',');
+            options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
+        };
+        self.text(":method") == Some("GET")
+            && self.has("upgrade")
+            && self.all("connection").any(is_upgrade)
+            && !self.has("transfer-encoding")
+            && self.all("content-length").all(|value| value == b"0")
+    }
+
+    /// Whether they say that there is no content.
+    pub fn declare_no_content(&self) -> bool {
+        let mut lengths = self.all("content-length");
+        lengths.next() == Some(b"0") && lengths.next().is_none() && !self.has("transfer-encoding")
+    }
+}
+
+impl<'a> FromIterator<(&'a str, &'a str)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (&'a str, &'a str)>>(fields: I) -> Self {
+        let mut headers = Self::default();
+        for (name, value) in fields {
+            headers.push(name.as_bytes(), value.as_bytes());
+        }
+        headers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn upgrade_without_framed_content_has_no_content() {
+        let get = [(":method", "GET"), ("connection", "keep-alive, Upgrade")];
+        let websocket = ("upgrade", "websocket");
+        let check =
+            |fields: &[(&str, &str)]| Headers::from_iter(fields.iter().copied()).begin_upgrade();
+        assert!(check(&[get[0], get[1], websocket]));
+        assert!(check(&[get[0], get[1], websocket, ("content-length", "0")]));
+        for fields in [
+            &[get[0], get[1]][..],
+            &[get[0], websocket],
+            &[get[0], ("connection", "upgraded"), websocket],
+            &[(":method", "POST"), get[1], websocket],
+            &[get[0], get[1], websocket, ("content-length", "5")],
+            &[get[0], get[1], websocket, ("transfer-encoding", "chunked")],
+        ] {
+            assert!(!check(fields), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn only_one_content_length_of_zero_declares_no_content() {
+        let zero = ("content-length", "0");
+        let check = |fields: &[(&str, &str)]| {
+            Headers::from_iter(fields.iter().copied()).declare_no_content()
+        };
+        assert!(check(&[zero]));
+        for fields in [
+            &[][..],
+            &[zero, zero],
+            &[("content-length", "00")],
+            &[("content-length", "5")],
+            &[zero, ("transfer-encoding", "chunked")],
+        ] {
+            assert!(!check(fields), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn headers_take_over_a_buffer() {
+        let bytes = b"..X-A\0One\0x-b\0\xff".to_vec();
+        let headers = Headers::over(bytes, vec![(2..5, 6..9), (10..13, 14..15), (20..30, 0..2)]);
+        let fields: Vec<(&[u8], &[u8])> = headers.iter().collect();
+        let expected: [(&[u8], &[u8]); 3] = [(b"x-a", b"One"), (b"x-b", b"\xff"), (b"", b"..")];
+        assert_eq!(fields, expected);
+    }
+
+    #[test]
+    fn headers_keep_duplicates_and_bytes() {
+        let mut headers = Headers::from_iter([("X-A", "1"), ("x-a", "2")]);
+        headers.push(b"x-b", b"\xff");
+        assert_eq!(headers.all("x-a").collect::<Vec<_>>(), [b"1", b"2"]);
+        assert_eq!(headers.text("x-b"), None);
+        assert!(headers.has("x-b") && !headers.has("x-c"));
+    }
+}

@@ -1,0 +1,117 @@
+//! The path of a request, read in one way only.
+
+/// The path of a request target as rules match it: without query and fragment, percent-decoded once.
+///
+/// # Errors
+/// What makes it ambiguous: a path that our pattern and the upstream's router could read
+/// differently is refused, not repaired.
+pub fn normalize(target: &str) -> Result<String, &'static str> {
+    if target == "*" {
+        return Ok(target.to_owned());
+    }
+    if !target.starts_with('/') {
+        return Err("the path does not begin with a slash");
+    }
+    if target.contains('#') {
+        return Err("the path holds a fragment");
+    }
+    let path = target.split('?').next().unwrap_or_default();
+    if path.contains('\\') {
+        return Err("the path holds a backslash");
+    }
+    let decoded = decode_once(path)?;
+    if decoded.as_bytes().windows(2).any(|pair| pair == b"//") {
+        return Err("the path holds an empty segment");
+    }
+    for segment in decoded.split('/') {
+        match segment {
+            "." | ".." => return Err("the path holds a dot segment"),
+            _ if segment.starts_with("..;") || segment.starts_with(".;") => {
+                return Err("the path holds a dot segment with parameters");
+            }
+            _ => {}
+        }
+    }
+    Ok(decoded)
+}
+
+fn decode_once(path: &str) -> Result<String, &'static str> {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.bytes();
+    while let Some(byte) = rest.next() {
+        let decoded = match byte {
+            b'%' => {
+                let digit = |byte: Option<u8>| (byte? as char).to_digit(16);
+                let (high, low) = (digit(rest.next()), digit(rest.next()));
+                let (Some(high), Some(low)) = (high, low) else {
+                    return Err("the path holds a bad percent escape");
+                };
+                match (high * 16 + low) as u8 {
+                    b'/' | b'\\' => return Err("the path holds an encoded slash"),
+                    decoded => decoded,
+                }
+            }
+            byte => byte,
+        };
+        if decoded.is_ascii_control() {
+            return Err("the path holds a control character");
+        }
+        bytes.push(decoded);
+    }
+    String::from_utf8(bytes).map_err(|_| "the path is not UTF-8")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_paths_pass_and_lose_their_query() {
+        for (target, path) in [
+            ("/v1/models", "/v1/models"),
+            ("/v1/models?x=/../", "/v1/models"),
+            ("/v1/mo%64els", "/v1/models"),
+            ("/hf-inference/models/a/b..c", "/hf-inference/models/a/b..c"),
+            ("/%E2%82%AC", "/€"),
+            ("/a%20b", "/a b"),
+            ("/a%252fb", "/a%2fb"),
+            ("/", "/"),
+            ("*", "*"),
+        ] {
+            assert_eq!(normalize(target).as_deref(), Ok(path), "{target}");
+        }
+    }
+
+    #[test]
+    fn whatever_could_be_read_twice_is_refused() {
+        for target in [
+            "",
+            "v1",
+            "/../x",
+            "/a/..",
+            "/a/./b",
+            "/a//b",
+            "//a",
+            "/a%2fb",
+            "/a%2Fb",
+            "/a%5cb",
+            "/a\\b",
+            "/a%00",
+            "/a%0d%0a",
+            "/a%7f",
+            "/a/..;x=1/b",
+            "/a%2e%2e/../b",
+            "/%2e%2e/b",
+            "/%2e",
+            "/a%",
+            "/a%4",
+            "/a%zz",
+            "/%ff",
+            "/a#b",
+            "/.;/a",
+            "/a\tb",
+        ] {
+            assert!(normalize(target).is_err(), "{target:?}");
+        }
+    }
+}

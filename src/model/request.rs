@@ -1,0 +1,109 @@
+//! A request as rules match it: method, host, path, cluster and model.
+
+use super::Model;
+use super::endpoint::{Endpoints, Target};
+use crate::decision::Denial;
+use crate::http::authority;
+use crate::http::cluster::Cluster;
+use crate::http::headers::Headers;
+use crate::http::method::method;
+use crate::http::path::normalize;
+
+/// What rules match on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Upper case.
+    pub method: String,
+    /// Lower case, without port.
+    pub host: String,
+    /// Without query, percent-decoded once, unambiguous.
+    pub path: String,
+    /// The upstream cluster that the host has chosen.
+    pub cluster: Cluster,
+    pub model: Model,
+}
+
+impl Request {
+    /// Reads method, host and path from the pseudo-headers (or `host`), and as much of the model as
+    /// they tell.
+    ///
+    /// # Errors
+    /// [`Denial::RequestAmbiguous`] when two servers could read the request differently.
+    pub fn read(
+        headers: &Headers,
+        cluster: &Cluster,
+        endpoints: &Endpoints,
+    ) -> Result<Self, Denial> {
+        let method = method(headers).map_err(Denial::RequestAmbiguous)?;
+        let host = authority::host(headers).map_err(Denial::RequestAmbiguous)?;
+        let target = headers
+            .text(":path")
+            .ok_or(Denial::RequestAmbiguous("no readable path"))?;
+        let path = normalize(target).map_err(Denial::RequestAmbiguous)?;
+        let mut request = Self {
+            model: Model::None,
+            method,
+            host,
+            path,
+            cluster: cluster.clone(),
+        };
+        request.model = endpoints.model(request.target(), !headers.is_all);
+        Ok(request)
+    }
+
+    /// Where it goes.
+    pub fn target(&self) -> Target<'_> {
+        Target {
+            host: &self.host,
+            cluster: &self.cluster,
+            path: &self.path,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(fields: &[(&str, &str)]) -> Result<Request, Denial> {
+        let headers = Headers::from_iter(fields.iter().copied());
+        Request::read(&headers, &Cluster::default(), &Endpoints::default())
+    }
+
+    #[test]
+    fn reads_a_request() {
+        let request = [
+            (":method", "POST"),
+            (":path", "/v1/x?y"),
+            (":authority", "H:1"),
+        ];
+        let request = read(&request).unwrap();
+        assert_eq!(
+            (request.method.as_str(), request.path.as_str()),
+            ("POST", "/v1/x")
+        );
+        assert_eq!(request.host, "h");
+        assert!(read(&[]).is_err());
+    }
+
+    #[test]
+    fn methods_in_upper_case_are_read_and_echoing_ones_are_refused() {
+        for (method, is_read) in [
+            ("GET", true),
+            ("POST", true),
+            ("M-SEARCH", true),
+            ("get", false),
+            ("Post", false),
+            ("TRACE", false),
+            ("TRACK", false),
+            ("trace", false),
+            ("", false),
+            ("GET ", false),
+            ("G\u{212a}T", false),
+        ] {
+            let fields = [(":method", method), (":path", "/"), (":authority", "h")];
+            assert_eq!(read(&fields).is_ok(), is_read, "{method:?}");
+        }
+        assert!(read(&[(":path", "/"), (":authority", "h")]).is_err());
+    }
+}

@@ -1,0 +1,113 @@
+//! What makes shared data ours. Shared data is anyone's who has the same `vm_id`, whatever their code;
+//! so names are not to be guessed, and values not to be forged, without the whole configuration and
+//! its secrets. Keyed BLAKE2b (RFC 7693 §2.9) does both.
+
+use blake2b_simd::{Hash, Params};
+use std::fmt;
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// Bytes of a seal, at the end of a value.
+const TAG: usize = 32;
+
+/// The key of one configuration, its secrets included: the same in each of its VMs, and in no others.
+#[derive(Clone)]
+pub struct Mac(Arc<Zeroizing<[u8; TAG]>>);
+
+impl fmt::Debug for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Mac(redacted)")
+    }
+}
+
+impl Mac {
+    pub fn of<'p>(parts: impl IntoIterator<Item = &'p [u8]>) -> Self {
+        let mut state = Params::new()
+            .hash_length(TAG)
+            .personal(b"entragate seal")
+            .to_state();
+        for part in parts {
+            state.update(&size_of_part(part)).update(part);
+        }
+        let mut key = Zeroizing::new([0; TAG]);
+        key.iter_mut()
+            .zip(state.finalize().as_bytes())
+            .for_each(|(to, from)| *to = *from);
+        Self(Arc::new(key))
+    }
+
+    /// Under which name something stands in shared data.
+    pub fn name(&self, of: &str) -> String {
+        let hash = self.hash(b"entragate name", &[of.as_bytes()]);
+        format!("entragate/{}", hash.to_hex())
+    }
+
+    /// The value that holds a content, for that name only.
+    pub fn close(&self, name: &str, mut content: Vec<u8>) -> Vec<u8> {
+        let tag = self.tag(name, &content);
+        content.extend_from_slice(tag.as_bytes());
+        content
+    }
+
+    /// The content of a value that we have closed under that name.
+    pub fn open<'v>(&self, name: &str, value: &'v [u8]) -> Option<&'v [u8]> {
+        let (content, tag) = value.split_at_checked(value.len().checked_sub(TAG)?)?;
+        // The comparison takes the same time wherever they differ.
+        (self.tag(name, content) == *tag).then_some(content)
+    }
+
+    fn tag(&self, name: &str, content: &[u8]) -> Hash {
+        self.hash(b"entragate value", &[name.as_bytes(), content])
+    }
+
+    fn hash(&self, purpose: &[u8], parts: &[&[u8]]) -> Hash {
+        let mut state = Params::new()
+            .hash_length(TAG)
+            .personal(purpose)
+            .key(&self.0[..])
+            .to_state();
+        for part in parts {
+            state.update(&size_of_part(part)).update(part);
+        }
+        state.finalize()
+    }
+}
+
+fn size_of_part(part: &[u8]) -> [u8; 8] {
+    (part.len() as u64).to_le_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seal(secret: &str) -> Mac {
+        Mac::of([b"configuration".as_slice(), secret.as_bytes()])
+    }
+
+    #[test]
+    fn opens_what_it_has_closed_under_that_name_and_nothing_else() {
+        let own = seal("one");
+        let value = own.close("head", b"content".to_vec());
+        assert_eq!(own.open("head", &value), Some(b"content".as_slice()));
+        assert_eq!(own.open("body", &value), None, "another name");
+        assert_eq!(seal("two").open("head", &value), None, "another secret");
+        for at in 0..value.len() {
+            let mut forged = value.clone();
+            forged[at] ^= 1;
+            assert_eq!(own.open("head", &forged), None, "byte {at}");
+            assert_eq!(own.open("head", &value[..at]), None, "cut at {at}");
+        }
+        let empty = own.close("head", Vec::new());
+        assert_eq!(own.open("head", &empty), Some([].as_slice()));
+    }
+
+    #[test]
+    fn names_are_those_of_the_configuration() {
+        assert_eq!(seal("one").name("keys"), seal("one").name("keys"));
+        assert_ne!(seal("one").name("keys"), seal("two").name("keys"));
+        assert_ne!(seal("one").name("keys"), seal("one").name("feed"));
+        let parted = |parts: [&'static [u8]; 2]| Mac::of(parts).name("keys");
+        assert_ne!(parted([b"ab", b"c"]), parted([b"a", b"bc"]));
+    }
+}
