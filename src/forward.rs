@@ -97,19 +97,19 @@ pub struct Onward {
 
 /// The names of the caller's headers that must come off before anything else happens, as the caller
 /// has spelled them: servers that pass headers as variables (CGI, WSGI) read `x_api_key` as `x-api-key`.
-pub fn disarm<'h>(
+pub fn strip_credentials<'h>(
     headers: &'h Headers,
-    carriers: &[TokenLocation],
+    locations: &[TokenLocation],
     forwarding: &Forwarding,
 ) -> Vec<&'h str> {
-    let carriers = carriers.iter().map(|carrier| carrier.header.as_str());
+    let locations = locations.iter().map(|carrier| carrier.header.as_str());
     let identity = forwarding
         .identity_headers
         .iter()
         .map(|(name, _)| name.as_str());
     let never: Vec<&str> = NEVER_FORWARDED
         .into_iter()
-        .chain(carriers)
+        .chain(locations)
         .chain(identity)
         .collect();
     let listed = |names: &[&str], own: &[u8]| names.iter().any(|name| is_same(own, name));

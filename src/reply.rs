@@ -96,7 +96,7 @@ impl Reply {
 }
 
 /// The reply to a denied request.
-pub fn reply(denial: &Denial, style: &ReplyStyle, asker: &ReplyContext) -> Reply {
+pub fn reply(denial: &Denial, style: &ReplyStyle, reply_context: &ReplyContext) -> Reply {
     let facts = denial.facts();
     let (code, text) = match (style.detail, facts.status) {
         (Detail::Full, _) => (facts.code, facts.text),
@@ -107,7 +107,7 @@ pub fn reply(denial: &Denial, style: &ReplyStyle, asker: &ReplyContext) -> Reply
     let text = printable(text);
     let message = [&*text, " (", code, ")"].concat();
     let grpc_status = grpc_status(facts.status);
-    let (status, body, frame) = match asker.dialect {
+    let (status, body, frame) = match reply_context.dialect {
         Dialect::GrpcWeb(form) => (200, grpc_web::trailers(grpc_status, &message), Some(form)),
         dialect => (
             facts.status,
@@ -116,9 +116,9 @@ pub fn reply(denial: &Denial, style: &ReplyStyle, asker: &ReplyContext) -> Reply
         ),
     };
     let mut headers = vec![
-        ("content-type", content_type(asker.dialect).into()),
+        ("content-type", content_type(reply_context.dialect).into()),
         ("cache-control", "no-store".into()),
-        ("x-request-id", asker.request_id.to_string().into()),
+        ("x-request-id", reply_context.request_id.to_string().into()),
         ("x-error-code", code.into()),
         ("x-error-message", message.into()),
     ];

@@ -171,7 +171,7 @@ impl World {
         );
         assert!(
             self.gate
-                .disarm(&headers)
+                .strip_credentials(&headers)
                 .contains(&"authorization".to_owned())
         );
         let connection = self.connection(cluster);

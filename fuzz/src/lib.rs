@@ -85,7 +85,7 @@ pub fn token(data: &[u8]) {
     let mut headers = Headers::default();
     headers.push(b"authorization", data);
     let rules = &ISSUERS.token;
-    let Ok(bearer) = bearer::extract(&headers, &rules.carriers, rules.max_bytes) else {
+    let Ok(bearer) = bearer::extract(&headers, &rules.locations, rules.max_bytes) else {
         return;
     };
     let mut room = Vec::new();

@@ -77,7 +77,7 @@ mod tests {
             let sealer = MacKeys::over(&json!({"rules": [rule], "audit": {"export": {"uri": uri}},
                 "credentials": [{"value": inline}]}));
             sealer.note("HF_TOKEN", Some(secret.to_owned()));
-            sealer.export_seal().name("spool/0")
+            sealer.export_seal().name("mailbox/0")
         };
         let one = name("a", "https://a", "hf_a", "hf_b");
         assert_eq!(name("b", "https://a", "hf_a", "hf_b"), one);

@@ -250,10 +250,10 @@ impl Exchanged {
         let Some(person) = self.people.get_mut(subject) else {
             return;
         };
-        let patience = self.settings.timeout.saturating_add(GRACE);
+        let budget = self.settings.timeout.saturating_add(GRACE);
         let lost = person.under_way.filter(|exchange| {
             let under_way = self.under_way.get(exchange);
-            under_way.is_none_or(|under_way| now.since(under_way.started) > patience)
+            under_way.is_none_or(|under_way| now.since(under_way.started) > budget)
         });
         if let Some(exchange) = lost {
             self.under_way.remove(&exchange);

@@ -302,8 +302,8 @@ impl CredentialStore {
     }
 
     /// How such a call authenticates.
-    pub fn auth_of(&self, errand: CredentialCall) -> Option<&Auth> {
-        match &self.slots.get(errand.credential)?.life {
+    pub fn auth_of(&self, credential_call: CredentialCall) -> Option<&Auth> {
+        match &self.slots.get(credential_call.credential)?.life {
             Life::Polled(polled) => polled.auth(),
             Life::Fixed(_) | Life::Exchanged(_) => None,
         }
@@ -330,19 +330,19 @@ impl CredentialStore {
     /// Takes in the answer to a call. `None`: it came too late to matter.
     pub fn answered(
         &mut self,
-        errand: CredentialCall,
+        credential_call: CredentialCall,
         answer: &Answer,
         now: Timestamp,
     ) -> Option<Report> {
-        let slot = self.slots.get_mut(errand.credential)?;
-        let (progress, coming) = match (&mut slot.life, errand.kind) {
+        let slot = self.slots.get_mut(credential_call.credential)?;
+        let (progress, coming) = match (&mut slot.life, credential_call.kind) {
             (Life::Polled(polled), CredentialCallKind::Poll(attempt)) => {
                 let progress = match polled.answered(attempt, answer, now) {
                     PollProgress::Renewed { changed } => Progress::Renewed { changed },
                     PollProgress::Failed(error) => Progress::Failed(error),
                     PollProgress::Late => return None,
                 };
-                (progress, Coming::Poll(errand.credential))
+                (progress, Coming::Poll(credential_call.credential))
             }
             (Life::Exchanged(exchanged), CredentialCallKind::Exchange(exchange)) => {
                 let progress = match exchanged.answered(exchange, answer, now) {
@@ -353,7 +353,10 @@ impl CredentialStore {
                     }
                     ExchangeProgress::Late => return None,
                 };
-                (progress, Coming::Exchange(errand.credential, exchange))
+                (
+                    progress,
+                    Coming::Exchange(credential_call.credential, exchange),
+                )
             }
             (Life::Fixed(_), _)
             | (Life::Polled(_), CredentialCallKind::Exchange(_))

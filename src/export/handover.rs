@@ -1,4 +1,4 @@
-//! One exporter for all VMs of a host: each hands its records over to it by the slots of a spool. A
+//! One exporter for all VMs of a host: each hands its records over to it by the slots of a mailbox. A
 //! record stays in its slot until it is delivered, so that the death of who delivers loses nothing.
 
 use super::queue::Entry;

@@ -51,7 +51,7 @@ pub struct Settings {
 pub struct Exporter {
     settings: Settings,
     backlog: Backlog,
-    /// Slots of the spool of which a record was delivered since last asked.
+    /// Slots of the mailbox of which a record was delivered since last asked.
     touched: BTreeSet<usize>,
     in_flight: Option<InFlight>,
     attempts: u64,
@@ -254,8 +254,8 @@ impl Exporter {
     }
 
     fn give_up_lost(&mut self, now: Timestamp) {
-        let patience = self.settings.timeout.saturating_add(GRACE);
-        let is_lost = |own: &InFlight| now.since(own.started) > patience;
+        let budget = self.settings.timeout.saturating_add(GRACE);
+        let is_lost = |own: &InFlight| now.since(own.started) > budget;
         if self.in_flight.as_ref().is_some_and(is_lost) {
             self.failed(String::new(), Duration::ZERO, now);
         }

@@ -16,7 +16,7 @@ pub struct Entry {
     pub line: String,
     /// When it came.
     pub since: Timestamp,
-    /// In which slot of the spool it stands too, if another VM has handed it over.
+    /// In which slot of the mailbox it stands too, if another VM has handed it over.
     pub slot: Option<usize>,
 }
 

@@ -213,7 +213,7 @@ impl Refresh {
     }
 
     /// What others should know who would fetch the same.
-    pub fn setback(&self) -> Backoff {
+    pub fn backoff(&self) -> Backoff {
         Backoff {
             failures: self.failures,
             retry_at: (self.failures > 0).then_some(self.next_fetch),
@@ -264,13 +264,13 @@ impl Refresh {
     }
 
     fn give_up_lost(&mut self, now: Timestamp) {
-        let patience = self
+        let budget = self
             .schedule
             .timeout
             .saturating_mul(MOST_CALLS)
             .saturating_add(GRACE);
         if let Some(current) = self.in_flight
-            && now.since(current.started) > patience
+            && now.since(current.started) > budget
         {
             self.failed(current.attempt, now);
         }

@@ -103,14 +103,14 @@ pub enum Notice {
 pub struct Gate {
     config: Config,
     wanted: Wanted,
-    rings: Vec<IssuerKeys>,
+    issuer_keys: Vec<IssuerKeys>,
     leases: ServiceTokens,
     revocation: Option<Revocation>,
-    wallet: CredentialStore,
+    credential_store: CredentialStore,
     labels: Labels,
     exporter: Option<Exporter>,
     /// By which one VM exports for all.
-    spool: Option<Mailbox>,
+    mailbox: Option<Mailbox>,
     phase: Phase,
     /// One for each issuer, where its callers are looked up.
     lookups: Vec<Option<Lookups>>,
@@ -133,7 +133,7 @@ pub struct Gate {
 #[derive(Debug)]
 struct Exchange {
     record: Record,
-    asker: ReplyContext,
+    reply_context: ReplyContext,
     surroundings: RequestContext,
     started: Timestamp,
     permitted: bool,
@@ -152,7 +152,7 @@ struct Exchange {
 
 impl Gate {
     pub fn new(config: Config, now: Timestamp) -> Self {
-        let rings = config
+        let issuer_keys = config
             .sources
             .iter()
             .map(|source| IssuerKeys::new(source.clone(), now))
@@ -161,10 +161,10 @@ impl Gate {
         let limits = config.limits;
         Self {
             revocation: feed.map(|source| Revocation::new(source, now)),
-            wallet: CredentialStore::new(&config.credentials, now),
+            credential_store: CredentialStore::new(&config.credentials, now),
             labels: Labels::of(&config.endpoints, &config.policy),
             exporter: config.audit.export.clone().map(Exporter::new),
-            spool: None,
+            mailbox: None,
             phase: Phase::Open,
             waiting: PendingRequests::new(config.wait.requests),
             cache: TokenCache::new(config.cache),
@@ -172,7 +172,7 @@ impl Gate {
             leases: ServiceTokens::new(&config.leases, now),
             lookups: request::groups::lookups(&config, now),
             config,
-            rings,
+            issuer_keys,
             exchanges: HashMap::default(),
             inspections: Inspections::default(),
             host: HostLimits::default(),
@@ -188,8 +188,9 @@ impl Gate {
     }
 
     /// Names of the headers that must leave the request before [`Gate::begin`] is even asked.
-    pub fn disarm(&self, headers: &Headers) -> Vec<String> {
-        let names = forward::disarm(headers, &self.config.token.carriers, &self.config.forward);
+    pub fn strip_credentials(&self, headers: &Headers) -> Vec<String> {
+        let names =
+            forward::strip_credentials(headers, &self.config.token.locations, &self.config.forward);
         names.into_iter().map(str::to_owned).collect()
     }
 
@@ -212,21 +213,21 @@ impl Gate {
         exchange.cluster = connection.cluster();
         exchange.record.note_cluster(&exchange.cluster);
         self.exchanges.insert(id, exchange);
-        let judgement = self.look(id, Resume::Anyone(headers), now, signatures);
-        self.rule(id, judgement)
+        let outcome = self.look(id, Resume::Anyone(headers), now, signatures);
+        self.rule(id, outcome)
     }
 
     fn exchange(&self, id: StreamId, headers: &Headers, now: Timestamp) -> Exchange {
         let mut record = records::open(now, &self.config.digest);
         record.request_id = self.request_ids.of(headers, id, now).into();
         record.trace_id = forward::continued_trace(headers);
-        let asker = ReplyContext {
+        let reply_context = ReplyContext {
             request_id: record.request_id.clone(),
             dialect: Dialect::of(headers),
         };
         Exchange {
             record,
-            asker,
+            reply_context,
             surroundings: RequestContext::unknown(now),
             started: now,
             permitted: false,
@@ -248,12 +249,12 @@ impl Gate {
         now: Timestamp,
         signatures: &dyn SignatureCheck,
     ) -> Option<Ruling> {
-        if let Some(judgement) = self.give_up_inspection(id, now, signatures) {
-            return Some(self.rule(id, judgement));
+        if let Some(outcome) = self.give_up_inspection(id, now, signatures) {
+            return Some(self.rule(id, outcome));
         }
         let (asked, deadline) = self.waiting.leave(id)?;
-        let judgement = self.look_again(id, asked, deadline, now, signatures);
-        Some(self.rule(id, judgement))
+        let outcome = self.look_again(id, asked, deadline, now, signatures);
+        Some(self.rule(id, outcome))
     }
 
     /// Whether body and trailers of a request may go on: only after a permit.
@@ -325,10 +326,10 @@ impl Gate {
         std::mem::take(&mut self.notices)
     }
 
-    /// Turns a judgement into a step, a record and a count.
-    fn rule(&mut self, id: StreamId, judgement: Outcome) -> Ruling {
+    /// Turns a outcome into a step, a record and a count.
+    fn rule(&mut self, id: StreamId, outcome: Outcome) -> Ruling {
         let Some(exchange) = self.exchanges.get_mut(&id) else {
-            let denial = Denial::Internal("a judgement without a request");
+            let denial = Denial::Internal("a outcome without a request");
             let step = Step::Reply(reply(
                 &denial,
                 &self.config.replies,
@@ -336,14 +337,18 @@ impl Gate {
             ));
             return Ruling::undecided(step);
         };
-        let Exchange { record, asker, .. } = exchange;
-        let outcome = match judgement {
+        let Exchange {
+            record,
+            reply_context,
+            ..
+        } = exchange;
+        let outcome = match outcome {
             Outcome::Wait { .. } => return Ruling::undecided(Step::Wait),
             Outcome::Inspect(_) => return Ruling::undecided(Step::Inspect),
             Outcome::Deny(denial) => Err(denial),
             Outcome::Metadata(resource) => {
                 record.grant(Grant::Metadata, None);
-                Ok(Step::Reply(resource.reply(asker)))
+                Ok(Step::Reply(resource.reply(reply_context)))
             }
             Outcome::Permit {
                 permit,
@@ -371,7 +376,7 @@ impl Gate {
         };
         let step = outcome.unwrap_or_else(|denial| {
             record.deny(&denial);
-            Step::Reply(reply(&denial, &self.config.replies, asker))
+            Step::Reply(reply(&denial, &self.config.replies, reply_context))
         });
         self.notices.push(count(record));
         self.bodies.release(id);

@@ -286,10 +286,10 @@ impl Lookups {
 
     /// Who waited for a lost answer has given up long ago.
     fn give_up_lost(&mut self, now: Timestamp) {
-        let patience = self.source.timeout.saturating_add(GRACE);
+        let budget = self.source.timeout.saturating_add(GRACE);
         self.open.retain(|_, lookup| {
             let started = lookup.flight.as_ref().map(|flight| flight.started);
-            started.is_none_or(|started| now.since(started) <= patience)
+            started.is_none_or(|started| now.since(started) <= budget)
         });
     }
 }

@@ -1,4 +1,4 @@
-//! One request: its headers come in, are disarmed, and wait for the gate's word.
+//! One request: its headers come in, are stripped, and wait for the gate's word.
 
 use super::abi::{self, Buffer};
 use super::calls::SharedCalls;
@@ -141,7 +141,7 @@ impl Http {
             .gate
             .borrow()
             .as_ref()
-            .map(|gate| gate.disarm(&headers));
+            .map(|gate| gate.strip_credentials(&headers));
         if !effects::strip(&stripped.unwrap_or_default()) {
             effects::refuse("entragate.internal");
             return Action::Pause;

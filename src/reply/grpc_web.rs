@@ -110,11 +110,11 @@ mod tests {
             (GrpcWeb::Binary, "application/grpc-web+proto"),
             (GrpcWeb::Text, "application/grpc-web-text+proto"),
         ] {
-            let asker = ReplyContext {
+            let reply_context = ReplyContext {
                 request_id: "id-1".into(),
                 dialect: Dialect::GrpcWeb(encoding),
             };
-            let reply = reply(&denial, &style, &asker);
+            let reply = reply(&denial, &style, &reply_context);
             assert_eq!(reply.status, 200);
             let header = |name| {
                 let mut named = reply.headers.iter().filter(|(own, _)| *own == name);

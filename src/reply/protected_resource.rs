@@ -53,14 +53,14 @@ impl ProtectedResource {
         here && matches!(request.method.as_str(), "GET" | "HEAD")
     }
 
-    pub fn reply(&self, asker: &ReplyContext) -> Reply {
+    pub fn reply(&self, reply_context: &ReplyContext) -> Reply {
         const NO_GRPC: i32 = -1;
         Reply {
             status: 200,
             headers: vec![
                 ("content-type", "application/json".into()),
                 ("cache-control", MAX_AGE.into()),
-                ("x-request-id", asker.request_id.to_string().into()),
+                ("x-request-id", reply_context.request_id.to_string().into()),
             ],
             body: self.document.clone(),
             frame: None,

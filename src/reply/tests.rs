@@ -10,7 +10,7 @@ fn style(detail: Detail) -> ReplyStyle {
     }
 }
 
-fn asker(dialect: Dialect) -> ReplyContext {
+fn reply_context(dialect: Dialect) -> ReplyContext {
     ReplyContext {
         request_id: "id-1".into(),
         dialect,
@@ -30,7 +30,7 @@ fn a_request_without_token_gets_a_bare_challenge() {
     let reply = reply(
         &Denial::TokenMissing,
         &style(Detail::Full),
-        &asker(Dialect::OpenAi),
+        &reply_context(Dialect::OpenAi),
     );
     assert_eq!(reply.status, 401);
     assert_eq!(
@@ -57,7 +57,7 @@ fn hostile_names_can_break_neither_header_nor_body() {
         rule: "r".into(),
         lacks: "role 'a\"\r\nset-cookie: x\\é'".into(),
     };
-    let reply = reply(&denial, &style(Detail::Full), &asker(Dialect::Text));
+    let reply = reply(&denial, &style(Detail::Full), &reply_context(Dialect::Text));
     let challenge = header(&reply, "www-authenticate").unwrap();
     assert!(challenge.contains("error=\"insufficient_scope\""));
     assert_eq!(challenge.matches('"').count(), 6);
@@ -88,7 +88,13 @@ fn minimal_detail_makes_all_bad_tokens_alike() {
     ];
     let replies: Vec<Reply> = bad
         .iter()
-        .map(|denial| reply(denial, &style(Detail::Minimal), &asker(Dialect::OpenAi)))
+        .map(|denial| {
+            reply(
+                denial,
+                &style(Detail::Minimal),
+                &reply_context(Dialect::OpenAi),
+            )
+        })
         .map(|reply| Reply {
             details: String::new(),
             ..reply
@@ -133,7 +139,7 @@ fn challenges_point_to_the_document() {
             ),
         ),
     ] {
-        let reply = reply(&denial, &style, &asker(Dialect::Text));
+        let reply = reply(&denial, &style, &reply_context(Dialect::Text));
         let expected = format!("Bearer {challenge}, {metadata}");
         assert_eq!(header(&reply, "www-authenticate"), Some(expected.as_str()));
     }
@@ -145,7 +151,11 @@ fn an_outage_is_no_authentication_failure() {
         issuer: "contoso".into(),
         reason: KeysUnavailable::NeverFetched,
     };
-    let reply = reply(&denial, &style(Detail::Full), &asker(Dialect::OpenAi));
+    let reply = reply(
+        &denial,
+        &style(Detail::Full),
+        &reply_context(Dialect::OpenAi),
+    );
     assert_eq!((reply.status, reply.grpc_status), (502, 14));
     assert_eq!(header(&reply, "www-authenticate"), None);
     assert_eq!(header(&reply, "retry-after"), Some("2"));

@@ -15,7 +15,7 @@ pub struct Head {
     /// When the last good answer came.
     pub fetched: Option<Timestamp>,
     /// What has gone wrong since, and when it may be tried again.
-    pub setback: Backoff,
+    pub backoff: Backoff,
     /// The right to fetch.
     pub lease: Option<Lease>,
 }
@@ -37,7 +37,7 @@ impl Head {
         };
         Some(Self {
             fetched: time(fetched, SLACK),
-            setback: Backoff {
+            backoff: Backoff {
                 failures: u32::try_from(failures).ok()?,
                 retry_at: time(retry_at, LONGEST_PAUSE),
                 cooldown_until: time(cooldown_until, LONGEST_PAUSE),
@@ -52,7 +52,7 @@ impl Head {
             failures,
             retry_at,
             cooldown_until,
-        } = self.setback;
+        } = self.backoff;
         let [holder, until] = Lease::words(self.lease);
         let words: [u64; WORDS] = [
             time(self.fetched),
@@ -77,8 +77,8 @@ impl Head {
     /// Whether a fetch would come too soon after another's.
     pub fn is_set_back(&self, demanded: bool, now: Timestamp) -> bool {
         let until = match demanded {
-            true => self.setback.cooldown_until,
-            false => self.setback.retry_at,
+            true => self.backoff.cooldown_until,
+            false => self.backoff.retry_at,
         };
         until.is_some_and(|until| now < until)
     }
@@ -96,7 +96,7 @@ mod tests {
     fn reads_what_it_has_written_and_no_times_from_after_a_step_of_the_clock() {
         let head = Head {
             fetched: Some(at(0)),
-            setback: Backoff {
+            backoff: Backoff {
                 failures: 3,
                 retry_at: Some(at(4)),
                 cooldown_until: Some(at(30)),
@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(Head::read(&none.write(), at(0)), Some(none));
         let stepped = Head::read(&head.write(), Timestamp::from_secs(1)).unwrap();
         assert_eq!((stepped.fetched, stepped.lease), (None, None));
-        assert_eq!(stepped.setback.retry_at, None);
+        assert_eq!(stepped.backoff.retry_at, None);
         for size in [0, 1, WORDS * WORD - 1, WORDS * WORD + 1] {
             assert_eq!(Head::read(&vec![0; size], at(0)), None, "{size} bytes");
         }

@@ -68,11 +68,11 @@ impl Mailbox {
     /// The host has no shared data.
     pub fn join(me: u64, seal: &Mac, data: &dyn SharedData) -> Result<Self, Unavailable> {
         let slot = |index| Slot {
-            name: seal.name(&format!("spool/{index}")),
+            name: seal.name(&format!("mailbox/{index}")),
             taken: None,
         };
-        let spool = Self {
-            lease: seal.name("spool/lease"),
+        let mailbox = Self {
+            lease: seal.name("mailbox/lease"),
             slots: (0..SLOTS).map(slot).collect(),
             seal: seal.clone(),
             me,
@@ -86,15 +86,15 @@ impl Mailbox {
         };
         // A write on what is not there can't be made to fail if another comes first. The host makes its
         // first VM before all others, so that they find it there.
-        if data.get(&spool.lease)?.is_none() {
-            for Slot { name, .. } in &spool.slots {
+        if data.get(&mailbox.lease)?.is_none() {
+            for Slot { name, .. } in &mailbox.slots {
                 if data.get(name)?.is_none() {
                     data.set(name, &[], 0)?;
                 }
             }
-            spool.write_lease(None, 0, data)?;
+            mailbox.write_lease(None, 0, data)?;
         }
-        Ok(spool)
+        Ok(mailbox)
     }
 
     /// Who delivers now; to be asked at every tick, since it keeps the lease, or takes one that is free.

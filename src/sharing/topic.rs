@@ -99,7 +99,7 @@ impl FetchCoordinator {
                 return Verdict::Wait;
             }
             if head.is_set_back(demanded, now) {
-                return Verdict::StandDown(head.setback);
+                return Verdict::StandDown(head.backoff);
             }
             head.lease = Some(Lease::of(self.me, now));
             match self.write(&head, cas, data) {
@@ -152,28 +152,28 @@ impl FetchCoordinator {
     /// Our fetch has ended: the others learn how.
     pub fn end(&mut self, outcome: Outcome, now: Timestamp, data: &dyn SharedData) {
         self.leading = None;
-        let (good, setback) = match outcome {
-            Outcome::Good(published, setback) => {
+        let (good, backoff) = match outcome {
+            Outcome::Good(published, backoff) => {
                 self.seen = self.seen.max(Some(published.at));
                 let body = published.write();
                 let body = body.map(|content| self.seal.close(&self.body, content));
                 let is_there = body.is_some_and(|body| data.set(&self.body, &body, 0) == Ok(true));
-                (is_there.then_some(published.at), setback)
+                (is_there.then_some(published.at), backoff)
             }
-            Outcome::Failed(setback) => (None, setback),
+            Outcome::Failed(backoff) => (None, backoff),
         };
         let seen = self.seen;
         self.update(now, data, |own, head| {
             if head.is_held_by(own.me) {
                 head.lease = None;
             }
-            head.setback.cooldown_until = head.setback.cooldown_until.max(setback.cooldown_until);
+            head.backoff.cooldown_until = head.backoff.cooldown_until.max(backoff.cooldown_until);
             // Another has done better meanwhile.
             let is_old = good.is_none() && head.fetched > seen;
             if !is_old {
                 head.fetched = head.fetched.max(good);
-                head.setback.failures = setback.failures;
-                head.setback.retry_at = setback.retry_at;
+                head.backoff.failures = backoff.failures;
+                head.backoff.retry_at = backoff.retry_at;
             }
             true
         });

@@ -28,10 +28,10 @@ pub struct Bearer<'h>(&'h [u8]);
 /// A denial when there is none, more than one, or one that is empty or too long.
 pub fn extract<'h>(
     headers: &'h Headers,
-    carriers: &'h [TokenLocation],
+    locations: &'h [TokenLocation],
     max_bytes: usize,
 ) -> Result<Bearer<'h>, Denial> {
-    for carrier in carriers {
+    for carrier in locations {
         let mut values = headers.all(&carrier.header);
         let Some(value) = values.next() else {
             continue;
@@ -148,12 +148,12 @@ mod tests {
         for (name, value) in fields {
             headers.push(name.as_bytes(), value);
         }
-        let mut carriers = bearer();
-        carriers.push(TokenLocation {
+        let mut locations = bearer();
+        locations.push(TokenLocation {
             header: "x-api-key".into(),
             scheme: None,
         });
-        extract(&headers, &carriers, 64)
+        extract(&headers, &locations, 64)
             .and_then(Bearer::token)
             .map(str::to_owned)
             .map_err(|denial| denial.code())

@@ -7,7 +7,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct TokenRules {
     /// In order: the first header present wins.
-    pub carriers: Vec<TokenLocation>,
+    pub locations: Vec<TokenLocation>,
     pub clock_skew: Duration,
     pub max_bytes: usize,
     /// Longest accepted `exp − iat`.

@@ -2,7 +2,7 @@
 //! it (the same question, the same foreign function, the same reading of its answer), and against the
 //! filter's RSA as it is compiled for wasm, whose limbs are not those of native tests.
 
-#[path = "../vectors/suites.rs"]
+#[path = "../it/vectors/suites.rs"]
 mod suites;
 
 use super::gateway::Gateway;

@@ -26,7 +26,7 @@ pub(super) fn compile(
     token: &wire::Token,
     findings: &mut Findings,
 ) -> Result<TokenRules, Reported> {
-    let carriers = carriers(token.headers.as_deref(), findings);
+    let locations = locations(token.headers.as_deref(), findings);
     let skew = Duration::ZERO..=HOUR;
     let skew = text::duration(
         token.clock_skew,
@@ -47,7 +47,7 @@ pub(super) fn compile(
     );
     let types = types(token.types.as_deref(), findings);
     Ok(TokenRules {
-        carriers: carriers?,
+        locations: locations?,
         clock_skew: skew?,
         max_bytes: max_bytes?,
         max_lifetime: Some(max_lifetime?).filter(|lifetime| !lifetime.is_zero()),
@@ -84,7 +84,7 @@ pub(super) fn wait(wait: &wire::Wait, findings: &mut Findings) -> Result<WaitLim
     })
 }
 
-fn carriers(
+fn locations(
     given: Option<&[wire::TokenLocation]>,
     findings: &mut Findings,
 ) -> Result<Vec<TokenLocation>, Reported> {

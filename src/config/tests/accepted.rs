@@ -46,8 +46,8 @@ fn defaults_are_the_contract_s() {
     );
     assert_eq!((schedule.cooldown, schedule.timeout), (secs(30), secs(5)));
     let token = &config.token;
-    assert_eq!(token.carriers[0].header, "authorization");
-    assert_eq!(token.carriers[0].scheme.as_deref(), Some("Bearer"));
+    assert_eq!(token.locations[0].header, "authorization");
+    assert_eq!(token.locations[0].scheme.as_deref(), Some("Bearer"));
     assert_eq!(
         (token.clock_skew, token.max_bytes, token.max_lifetime),
         (secs(60), 24_576, None)
@@ -270,8 +270,8 @@ fn the_rest() {
         config.issuers[1].claims.roles.path.as_str(),
         "/realm_access/roles"
     );
-    assert_eq!(config.token.carriers[0].header, "x-api-key");
-    assert_eq!(config.token.carriers[0].scheme, None);
+    assert_eq!(config.token.locations[0].header, "x-api-key");
+    assert_eq!(config.token.locations[0].scheme, None);
     assert_eq!(config.token.max_lifetime, Some(secs(24 * 3600)));
     assert_eq!(config.token.types, ["at+jwt"]);
     let headers = &config.forward.identity_headers;

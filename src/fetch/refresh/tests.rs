@@ -159,7 +159,7 @@ fn another_s_answer_is_taken_over_unless_one_of_ours_is_under_way() {
 #[test]
 fn what_stands_in_the_way_of_one_does_so_for_others() {
     let mut one = fetched();
-    assert_eq!(one.setback(), Backoff::default());
+    assert_eq!(one.backoff(), Backoff::default());
     let attempt = one.due(at(3600)).unwrap();
     one.failed(attempt, at(3602));
     let failed = Backoff {
@@ -167,14 +167,14 @@ fn what_stands_in_the_way_of_one_does_so_for_others() {
         retry_at: Some(at(3603)),
         cooldown_until: None,
     };
-    assert_eq!(one.setback(), failed);
+    assert_eq!(one.backoff(), failed);
 
     let mut other = fetched();
     let attempt = other.due(at(3602)).unwrap();
     assert!(other.stand_down(attempt, failed, at(3602)));
     assert!(!other.stand_down(attempt, failed, at(3602)), "it is over");
     assert!(!other.succeeded(attempt, at(3602)));
-    assert_eq!(other.setback(), failed);
+    assert_eq!(other.backoff(), failed);
     assert_eq!(other.due(at(3602)), None);
     assert!(other.due(at(3603)).is_some());
 
@@ -184,7 +184,7 @@ fn what_stands_in_the_way_of_one_does_so_for_others() {
         cooldown_until: Some(at(3632)),
         ..Backoff::default()
     };
-    assert_eq!(one.setback(), cooling);
+    assert_eq!(one.backoff(), cooling);
 }
 
 #[test]

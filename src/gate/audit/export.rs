@@ -50,7 +50,7 @@ impl Gate {
         if let Some(losses) = exporter.take_losses(now) {
             self.notices.extend(complaints(losses));
         }
-        let delivers = self.spool.as_ref().is_none_or(|own| own.delivers(now));
+        let delivers = self.mailbox.as_ref().is_none_or(|own| own.delivers(now));
         let is_ours = self.phase == Phase::Open && (delivers || exporter.is_pressed());
         if !is_ours || self.leases.is_coming(exporter.auth(), now) {
             return;

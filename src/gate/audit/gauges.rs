@@ -17,12 +17,12 @@ impl Gate {
         if let Some(exporter) = &self.exporter {
             gauges.push(Gauge::export_queued(exporter.len()));
         }
-        for (issuer, ring) in self.config.issuers.iter().zip(&self.rings) {
+        for (issuer, ring) in self.config.issuers.iter().zip(&self.issuer_keys) {
             gauges.push(Gauge::keys_unusable(&issuer.name, !ring.is_usable(now)));
             let fetched = ring.fetched();
             gauges.extend(fetched.map(|at| Gauge::keys_fetched(&issuer.name, at.as_secs())));
         }
-        for (name, polled) in self.wallet.polled() {
+        for (name, polled) in self.credential_store.polled() {
             gauges.push(Gauge::credential_unusable(name, polled.value(now).is_err()));
             let fetched = polled.fetched();
             gauges.extend(fetched.map(|at| Gauge::credential_fetched(name, at.as_secs())));

@@ -28,38 +28,38 @@ impl Gate {
         data: &dyn SharedData,
     ) -> Result<(), Unavailable> {
         if self.exporter.is_some() {
-            self.spool = Some(Mailbox::join(me, &self.config.export_seal, data)?);
+            self.mailbox = Some(Mailbox::join(me, &self.config.export_seal, data)?);
         }
         Ok(())
     }
 
     /// Takes what others have handed over, or hands over.
     pub(in crate::gate) fn share_export(&mut self, now: Timestamp, data: &dyn SharedData) {
-        let (Some(spool), Some(exporter)) = (&mut self.spool, &mut self.exporter) else {
+        let (Some(mailbox), Some(exporter)) = (&mut self.mailbox, &mut self.exporter) else {
             return;
         };
         if self.phase == Phase::Closed {
             return;
         }
         for (slot, rest) in exporter.take_progress() {
-            spool.keep(slot, rest, data);
+            mailbox.keep(slot, rest, data);
         }
         let is_last = self.phase != Phase::Open && !exporter.is_calling();
         if is_last {
-            spool.hurry();
+            mailbox.hurry();
         }
-        let role = spool.turn(now, data);
+        let role = mailbox.turn(now, data);
         if role != Role::Lead {
             exporter.pass_on();
         }
         // Who delivers too: its own outlive it as well.
-        if role != Role::Alone && self.phase == Phase::Open && spool.accepts(now) {
-            exporter.hand_over(now, |parcel| spool.put(parcel, now, data));
+        if role != Role::Alone && self.phase == Phase::Open && mailbox.accepts(now) {
+            exporter.hand_over(now, |parcel| mailbox.put(parcel, now, data));
         }
         if role == Role::Lead {
-            for (slot, content) in spool.take(now, data) {
+            for (slot, content) in mailbox.take(now, data) {
                 if !exporter.collect(slot, &content, now) {
-                    spool.keep(slot, Vec::new(), data);
+                    mailbox.keep(slot, Vec::new(), data);
                 }
             }
         }
@@ -74,7 +74,7 @@ impl Gate {
         self.phase = Phase::Closing {
             rounds: LAST_ROUNDS,
         };
-        if self.spool.is_none() {
+        if self.mailbox.is_none() {
             self.empty_export(now);
             return;
         }
@@ -98,15 +98,15 @@ impl Gate {
             *rounds -= 1;
             self.empty_export(now);
         }
-        let (Some(spool), Some(exporter)) = (&mut self.spool, &mut self.exporter) else {
+        let (Some(mailbox), Some(exporter)) = (&mut self.mailbox, &mut self.exporter) else {
             return;
         };
         if exporter.is_calling() {
             return;
         }
         exporter.pass_on();
-        exporter.hand_over_all(|parcel| spool.put(parcel, now, data));
-        spool.leave(now, data);
+        exporter.hand_over_all(|parcel| mailbox.put(parcel, now, data));
+        mailbox.leave(now, data);
         self.phase = Phase::Closed;
     }
 }

@@ -98,7 +98,7 @@ impl Gate {
     pub(in crate::gate) fn begin_due(&mut self, now: Timestamp) {
         let fetches = self.leases.due(now);
         self.calls.extend(fetches.into_iter().map(Call::for_lease));
-        for (index, ring) in self.rings.iter_mut().enumerate() {
+        for (index, ring) in self.issuer_keys.iter_mut().enumerate() {
             let fetch = ring.due(now);
             self.calls
                 .extend(fetch.map(|fetch| Call::for_keys(index, fetch)));
@@ -131,7 +131,7 @@ impl Gate {
         match ticket {
             CallId::Keys { .. } | CallId::Lease { .. } => None,
             CallId::Revocation(_) => self.revocation.as_ref()?.auth(),
-            CallId::Credential(errand) => self.wallet.auth_of(errand),
+            CallId::Credential(credential_call) => self.credential_store.auth_of(credential_call),
             CallId::Export(_) => self.exporter.as_ref()?.auth(),
             CallId::Groups { issuer, .. } => {
                 let lookups = self.lookups.get(issuer)?.as_ref();
@@ -147,18 +147,18 @@ impl Gate {
             let fetch = self.leases.refused(auth.as_ref(), now);
             self.calls.extend(fetch.map(Call::for_lease));
         }
-        let awaited = match ticket {
+        let dependency = match ticket {
             CallId::Keys {
                 ring,
                 stage,
                 attempt,
             } => {
-                let awaited = self.keys_answered(ring, stage, attempt, answer, now);
-                awaited.into_iter().collect()
+                let dependency = self.keys_answered(ring, stage, attempt, answer, now);
+                dependency.into_iter().collect()
             }
             CallId::Revocation(attempt) => {
-                let awaited = self.feed_answered(attempt, answer, now);
-                awaited.into_iter().collect()
+                let dependency = self.feed_answered(attempt, answer, now);
+                dependency.into_iter().collect()
             }
             CallId::Export(attempt) => {
                 self.export_answered(attempt, &answer, now);
@@ -171,18 +171,18 @@ impl Gate {
             CallId::Groups { issuer, id, part } => {
                 self.groups_answered(issuer, (id, part), answer, now)
             }
-            CallId::Credential(errand) => {
-                let awaited = self.credential_answered(errand, &answer, now);
-                awaited.into_iter().collect()
+            CallId::Credential(credential_call) => {
+                let dependency = self.credential_answered(credential_call, &answer, now);
+                dependency.into_iter().collect()
             }
         };
-        self.wake(awaited);
+        self.wake(dependency);
     }
 
     /// Those who wait for that are to be judged anew.
-    pub(in crate::gate) fn wake(&mut self, awaited: impl IntoIterator<Item = Dependency>) {
-        for awaited in awaited {
-            self.wakeups.extend(self.waiting.waiting_for(awaited));
+    pub(in crate::gate) fn wake(&mut self, dependency: impl IntoIterator<Item = Dependency>) {
+        for dependency in dependency {
+            self.wakeups.extend(self.waiting.waiting_for(dependency));
         }
     }
 
@@ -197,7 +197,7 @@ impl Gate {
     ) -> Option<Dependency> {
         let thing = SharedResource::Keys(index);
         self.sharing.keep(thing, attempt, &answer);
-        let ring = self.rings.get_mut(index)?;
+        let ring = self.issuer_keys.get_mut(index)?;
         let progress = ring.answered(stage, attempt, answer, now);
         match &progress {
             issuer_keys::Progress::Next(_) | issuer_keys::Progress::Late => {}
@@ -312,7 +312,7 @@ impl Gate {
             service_token::Progress::Late => return,
             service_token::Progress::Renewed { life, returned } => {
                 if returned {
-                    self.wallet.hurry(now);
+                    self.credential_store.hurry(now);
                     if let Some(revocation) = &mut self.revocation {
                         revocation.hurry(now);
                     }

@@ -18,7 +18,7 @@ impl Gate {
     pub fn credential_rejected(&mut self, id: StreamId, now: Timestamp) {
         let exchange = self.exchanges.get(&id);
         if let Some(carried) = exchange.and_then(|exchange| exchange.carried.as_ref()) {
-            self.wallet.rejected(carried, now);
+            self.credential_store.rejected(carried, now);
         }
         self.call_for_credentials(now);
     }
@@ -26,7 +26,9 @@ impl Gate {
     /// Begins what is due by now.
     pub(in crate::gate) fn begin_due_credentials(&mut self, now: Timestamp) {
         let leases = &self.leases;
-        let changes = self.wallet.tick(now, |auth| leases.is_coming(auth, now));
+        let changes = self
+            .credential_store
+            .tick(now, |auth| leases.is_coming(auth, now));
         self.notices
             .extend(changes.iter().map(|(name, change)| match change {
                 Change::Lapsed => {
@@ -41,20 +43,22 @@ impl Gate {
         self.call_for_credentials(now);
     }
 
-    /// Makes the calls that the wallet has found necessary.
+    /// Makes the calls that the credential_store has found necessary.
     pub(in crate::gate) fn call_for_credentials(&mut self, now: Timestamp) {
-        for (errand, callout) in self.wallet.take_calls() {
-            self.call(CallId::Credential(errand), callout, now);
+        for (credential_call, callout) in self.credential_store.take_calls() {
+            self.call(CallId::Credential(credential_call), callout, now);
         }
     }
 
     pub(in crate::gate) fn credential_answered(
         &mut self,
-        errand: CredentialCall,
+        credential_call: CredentialCall,
         answer: &Answer,
         now: Timestamp,
     ) -> Option<Dependency> {
-        let report = self.wallet.answered(errand, answer, now)?;
+        let report = self
+            .credential_store
+            .answered(credential_call, answer, now)?;
         let name = &report.name;
         let fetched = |good| metrics::credential_fetch(name, good);
         let exchanged = |outcome| metrics::exchange(name, outcome);

@@ -65,7 +65,7 @@ impl SharedResource {
         }
     }
 
-    fn awaited(self) -> Dependency {
+    fn dependency(self) -> Dependency {
         match self {
             Self::Keys(ring) => Dependency::Keys(ring),
             Self::Feed => Dependency::Revocation,
@@ -139,7 +139,7 @@ impl Gate {
         let fetched = |(index, ring): (usize, &IssuerKeys)| {
             ring.refresh().map(|_| SharedResource::Keys(index))
         };
-        let keys = self.rings.iter().enumerate().filter_map(fetched);
+        let keys = self.issuer_keys.iter().enumerate().filter_map(fetched);
         let feed = self.revocation.as_ref().map(|_| SharedResource::Feed);
         keys.chain(feed).collect()
     }
@@ -202,18 +202,18 @@ impl Gate {
         let Some(refresh) = self.refresh(shared.thing) else {
             return;
         };
-        let setback = refresh.setback();
+        let backoff = refresh.backoff();
         let outcome = match led.ended {
             Some((true, at)) => {
                 let bodies = std::mem::take(&mut led.bodies);
-                Outcome::Good(Published { at, bodies }, setback)
+                Outcome::Good(Published { at, bodies }, backoff)
             }
             None if refresh.is_under_way(led.attempt) => {
                 shared.topic.renew(now, data);
                 return;
             }
             // Without an end it was given up.
-            Some((false, _)) | None => Outcome::Failed(setback),
+            Some((false, _)) | None => Outcome::Failed(backoff),
         };
         shared.topic.end(outcome, now, data);
         shared.led = None;
@@ -249,13 +249,13 @@ impl Gate {
             }
             Verdict::Wait => shared.held = Some(call),
             Verdict::TakeOver(published) => self.take_over(thing, attempt, published, now),
-            Verdict::StandDown(setback) => self.stand_down(thing, attempt, setback, now),
+            Verdict::StandDown(backoff) => self.stand_down(thing, attempt, backoff, now),
         }
     }
 
     fn refresh(&self, thing: SharedResource) -> Option<&Refresh> {
         match thing {
-            SharedResource::Keys(ring) => self.rings.get(ring)?.refresh(),
+            SharedResource::Keys(ring) => self.issuer_keys.get(ring)?.refresh(),
             SharedResource::Feed => Some(self.revocation.as_ref()?.refresh()),
         }
     }
@@ -263,7 +263,7 @@ impl Gate {
     fn sent(&mut self, thing: SharedResource, attempt: Attempt, now: Timestamp) {
         match (thing, &mut self.revocation) {
             (SharedResource::Keys(ring), _) => {
-                let ring = self.rings.get_mut(ring);
+                let ring = self.issuer_keys.get_mut(ring);
                 ring.into_iter().for_each(|ring| ring.sent(attempt, now));
             }
             (SharedResource::Feed, feed) => {
@@ -274,7 +274,7 @@ impl Gate {
 
     fn begin_take_over(&mut self, thing: SharedResource, now: Timestamp) -> Option<Attempt> {
         match thing {
-            SharedResource::Keys(ring) => self.rings.get_mut(ring)?.take_over(now),
+            SharedResource::Keys(ring) => self.issuer_keys.get_mut(ring)?.take_over(now),
             SharedResource::Feed => self.revocation.as_mut()?.take_over(now),
         }
     }
@@ -288,9 +288,9 @@ impl Gate {
         now: Timestamp,
     ) {
         let (at, bodies) = (found.at.min(now), found.bodies);
-        let awaited = match thing {
+        let dependency = match thing {
             SharedResource::Keys(index) => {
-                let Some(ring) = self.rings.get_mut(index) else {
+                let Some(ring) = self.issuer_keys.get_mut(index) else {
                     return;
                 };
                 let progress = ring.taken_over(attempt, bodies, at);
@@ -306,7 +306,7 @@ impl Gate {
                 self.feed_progressed(progress, Origin::Shared)
             }
         };
-        self.wake(awaited);
+        self.wake(dependency);
     }
 
     fn stand_down(
@@ -318,7 +318,7 @@ impl Gate {
     ) {
         let stands_down = match thing {
             SharedResource::Keys(ring) => {
-                let ring = self.rings.get_mut(ring);
+                let ring = self.issuer_keys.get_mut(ring);
                 ring.is_some_and(|ring| ring.stand_down(attempt, other, now))
             }
             SharedResource::Feed => {
@@ -326,6 +326,6 @@ impl Gate {
                 feed.is_some_and(|feed| feed.stand_down(attempt, other, now))
             }
         };
-        self.wake(stands_down.then(|| thing.awaited()));
+        self.wake(stands_down.then(|| thing.dependency()));
     }
 }

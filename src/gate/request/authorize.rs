@@ -18,15 +18,15 @@ impl Gate {
         signatures: &dyn SignatureCheck,
     ) -> Outcome {
         let deadline = now.plus(self.config.wait.timeout);
-        let patience = match self.waiting.is_full() {
+        let budget = match self.waiting.is_full() {
             true => WaitBudget::RoomIsFull,
             false => WaitBudget::Until(deadline),
         };
-        let judgement = self.judge(id, asked, (now, patience, deadline), signatures);
-        if let Outcome::Wait { .. } = judgement {
+        let outcome = self.judge(id, asked, (now, budget, deadline), signatures);
+        if let Outcome::Wait { .. } = outcome {
             self.notices.push(Notice::Count(metrics::WAITED.into()));
         }
-        judgement
+        outcome
     }
 
     /// Looks again at a request that has waited until `deadline` at most.
@@ -38,11 +38,11 @@ impl Gate {
         now: Timestamp,
         signatures: &dyn SignatureCheck,
     ) -> Outcome {
-        let patience = match now < deadline {
+        let budget = match now < deadline {
             true => WaitBudget::Until(deadline),
             false => WaitBudget::TimeIsUp,
         };
-        self.judge(id, asked, (now, patience, deadline), signatures)
+        self.judge(id, asked, (now, budget, deadline), signatures)
     }
 
     /// Judges a request, and gives it its place to wait if it can't be decided yet.
@@ -50,13 +50,13 @@ impl Gate {
         &mut self,
         id: StreamId,
         asked: Resume,
-        (now, patience, deadline): (Timestamp, WaitBudget, Timestamp),
+        (now, budget, deadline): (Timestamp, WaitBudget, Timestamp),
         signatures: &dyn SignatureCheck,
     ) -> Outcome {
-        let Some(mut judge) = self.judge_of(id, now, patience, signatures) else {
+        let Some(mut judge) = self.judge_of(id, now, budget, signatures) else {
             return Outcome::Deny(Denial::Internal("a request that never began"));
         };
-        let (judgement, headers) = match asked {
+        let (outcome, headers) = match asked {
             Resume::Anyone(headers) => (judge.judge(&headers), Some(headers)),
             Resume::Caller(signed) => (judge.judge_signed(*signed), None),
         };
@@ -66,12 +66,12 @@ impl Gate {
             let anyone = headers.map(Resume::Anyone);
             signed.map(Resume::Caller).or(anyone)
         };
-        match judgement {
-            Outcome::Wait { awaited, signed } => match asked(signed) {
+        match outcome {
+            Outcome::Wait { dependency, signed } => match asked(signed) {
                 Some(asked) => {
-                    self.waiting.enter(id, awaited, deadline, asked);
+                    self.waiting.enter(id, dependency, deadline, asked);
                     let signed = None;
-                    Outcome::Wait { awaited, signed }
+                    Outcome::Wait { dependency, signed }
                 }
                 None => Outcome::Deny(Denial::Internal("nobody to wait")),
             },
@@ -83,7 +83,7 @@ impl Gate {
                 }
                 (None, None) => Outcome::Deny(Denial::Internal("nobody to inspect")),
             },
-            Outcome::Metadata(_) | Outcome::Permit { .. } | Outcome::Deny(_) => judgement,
+            Outcome::Metadata(_) | Outcome::Permit { .. } | Outcome::Deny(_) => outcome,
         }
     }
 
@@ -91,15 +91,15 @@ impl Gate {
         &'g mut self,
         id: StreamId,
         now: Timestamp,
-        patience: WaitBudget,
+        budget: WaitBudget,
         signatures: &'g dyn SignatureCheck,
     ) -> Option<Authorizer<'g>> {
         let exchange = self.exchanges.get_mut(&id)?;
         Some(Authorizer {
             config: &self.config,
-            rings: &mut self.rings,
+            issuer_keys: &mut self.issuer_keys,
             revocation: self.revocation.as_ref(),
-            wallet: &mut self.wallet,
+            credential_store: &mut self.credential_store,
             lookups: &mut self.lookups,
             cache: &mut self.cache,
             record: &mut exchange.record,
@@ -113,7 +113,7 @@ impl Gate {
             calls: &mut self.calls,
             surroundings: exchange.surroundings.at(now),
             trace: self.trace.as_mut(),
-            patience,
+            budget,
             signatures,
         })
     }

@@ -49,7 +49,7 @@ pub enum Outcome {
     Metadata(Arc<ProtectedResource>),
     /// That is on its way. `signed`: what was found out until then, if the signature holds.
     Wait {
-        awaited: Dependency,
+        dependency: Dependency,
         signed: Option<Box<Signed>>,
     },
     /// A rule needs the model, and the body that names it is still to come. What was found out
@@ -84,9 +84,9 @@ enum PermittedAccess {
 /// body has told.
 pub struct Authorizer<'g> {
     pub config: &'g Config,
-    pub rings: &'g mut [IssuerKeys],
+    pub issuer_keys: &'g mut [IssuerKeys],
     pub revocation: Option<&'g Revocation>,
-    pub wallet: &'g mut CredentialStore,
+    pub credential_store: &'g mut CredentialStore,
     pub lookups: &'g mut [Option<Lookups>],
     pub cache: &'g mut TokenCache,
     pub record: &'g mut Record,
@@ -107,7 +107,7 @@ pub struct Authorizer<'g> {
     pub surroundings: RequestContext,
     /// Where how the rules met the request is written down.
     pub trace: Option<&'g mut Vec<RuleTrace>>,
-    pub patience: WaitBudget,
+    pub budget: WaitBudget,
     pub signatures: &'g dyn SignatureCheck,
 }
 
@@ -146,15 +146,15 @@ impl Authorizer<'_> {
                     caller: None,
                     credential,
                 }),
-                PermittedAccess::Wait(awaited) => {
+                PermittedAccess::Wait(dependency) => {
                     let signed = None;
-                    Ok(Outcome::Wait { awaited, signed })
+                    Ok(Outcome::Wait { dependency, signed })
                 }
             };
         }
         let rules = &self.config.token;
         let token =
-            bearer::extract(headers, &rules.carriers, rules.max_bytes).map_err(|denial| {
+            bearer::extract(headers, &rules.locations, rules.max_bytes).map_err(|denial| {
                 match (denial, request.model.lack()) {
                     // Without a token, it was the anonymous rule that was meant.
                     (Denial::TokenMissing, Some(lack)) if in_doubt => lack.denial(),
@@ -164,8 +164,8 @@ impl Authorizer<'_> {
         let (issuer, authentic) = match self.identify(token)? {
             Identified::As(issuer, authentic) => (issuer, authentic),
             Identified::Wait { ring } => {
-                let (awaited, signed) = (Dependency::Keys(ring), None);
-                return Ok(Outcome::Wait { awaited, signed });
+                let (dependency, signed) = (Dependency::Keys(ring), None);
+                return Ok(Outcome::Wait { dependency, signed });
             }
         };
         self.count(metrics::verified_by(authentic.checked_by));
@@ -185,7 +185,7 @@ impl Authorizer<'_> {
         self.record.credential = None;
         match self.must_wait_for_keys(signed.issuer, &signed.authentic)? {
             true => Ok(Outcome::Wait {
-                awaited: Dependency::Keys(signed.issuer),
+                dependency: Dependency::Keys(signed.issuer),
                 signed: Some(Box::new(signed)),
             }),
             false => self.conclude(signed),
@@ -199,8 +199,8 @@ impl Authorizer<'_> {
             .authentic
             .verify(&config.token, self.surroundings.now)?;
         if self.must_wait_for_feed(&caller)? {
-            let (awaited, signed) = (Dependency::Revocation, Some(Box::new(signed)));
-            return Ok(Outcome::Wait { awaited, signed });
+            let (dependency, signed) = (Dependency::Revocation, Some(Box::new(signed)));
+            return Ok(Outcome::Wait { dependency, signed });
         }
         self.recall_groups(signed.issuer, &caller);
         let mut decision = config.policy.decide(request, &caller, &self.surroundings);
@@ -210,9 +210,9 @@ impl Authorizer<'_> {
         match self.look_up_groups(request, signed.issuer, &caller) {
             LookUp::NoNews => {}
             LookUp::News => decision = config.policy.decide(request, &caller, &self.surroundings),
-            LookUp::Wait(awaited) => {
+            LookUp::Wait(dependency) => {
                 let signed = Some(Box::new(signed));
-                return Ok(Outcome::Wait { awaited, signed });
+                return Ok(Outcome::Wait { dependency, signed });
             }
         }
         self.note_trace(request, Some(&caller));
@@ -221,9 +221,9 @@ impl Authorizer<'_> {
         self.limit_view(request, Some(&caller))?;
         let credential = match self.open(&permit, &request.cluster, Some(&caller))? {
             PermittedAccess::Open(credential) => credential,
-            PermittedAccess::Wait(awaited) => {
+            PermittedAccess::Wait(dependency) => {
                 let signed = Some(Box::new(signed));
-                return Ok(Outcome::Wait { awaited, signed });
+                return Ok(Outcome::Wait { dependency, signed });
             }
         };
         if self.body.is_coming() {
@@ -236,7 +236,7 @@ impl Authorizer<'_> {
         })
     }
 
-    /// Has the wallet opened by a permit. Where the credential is on its way the request waits, and
+    /// Has the credential_store opened by a permit. Where the credential is on its way the request waits, and
     /// is judged anew, in full, when it has come.
     fn open(
         &mut self,
@@ -245,32 +245,30 @@ impl Authorizer<'_> {
         caller: Option<&Verified<Claims>>,
     ) -> Result<PermittedAccess, Denial> {
         let now = self.surroundings.now;
-        let by = match self.patience {
+        let by = match self.budget {
             WaitBudget::Until(deadline) => deadline,
             WaitBudget::TimeIsUp | WaitBudget::RoomIsFull => now,
         };
-        self.record.credential = self.wallet.name(permit).cloned();
+        self.record.credential = self.credential_store.name(permit).cloned();
         let unavailable = |reason| {
             let rule = permit.rule().clone();
             Err(Denial::CredentialUnavailable { rule, reason })
         };
         match (
-            self.wallet.open(permit, to, caller, by, now)?,
-            self.patience,
+            self.credential_store.open(permit, to, caller, by, now)?,
+            self.budget,
         ) {
             (None, _) => Ok(PermittedAccess::Open(None)),
             (Some(CredentialAccess::Ready(held)), _) => Ok(PermittedAccess::Open(Some(held))),
-            (Some(CredentialAccess::Lacking { lack, coming }), patience) => {
-                match (coming, patience) {
-                    (Some(coming), WaitBudget::Until(_)) => {
-                        Ok(PermittedAccess::Wait(Dependency::Credential(coming)))
-                    }
-                    (Some(_), WaitBudget::RoomIsFull) => {
-                        unavailable(CredentialUnavailable::TooManyWaiting)
-                    }
-                    (Some(_), WaitBudget::TimeIsUp) | (None, _) => unavailable(lack),
+            (Some(CredentialAccess::Lacking { lack, coming }), budget) => match (coming, budget) {
+                (Some(coming), WaitBudget::Until(_)) => {
+                    Ok(PermittedAccess::Wait(Dependency::Credential(coming)))
                 }
-            }
+                (Some(_), WaitBudget::RoomIsFull) => {
+                    unavailable(CredentialUnavailable::TooManyWaiting)
+                }
+                (Some(_), WaitBudget::TimeIsUp) | (None, _) => unavailable(lack),
+            },
         }
     }
 
@@ -289,8 +287,8 @@ impl Authorizer<'_> {
             return Ok(());
         };
         let caller = caller.map(|caller| (caller, &self.surroundings));
-        let wallet = &*self.wallet;
-        let is_sent = |credential| wallet.may_send(credential, &request.cluster);
+        let credential_store = &*self.credential_store;
+        let is_sent = |credential| credential_store.may_send(credential, &request.cluster);
         let view = self.config.policy.view(request, caller, &is_sent);
         match listing {
             Listing::All if self.lists_withheld => {
@@ -312,7 +310,7 @@ impl Authorizer<'_> {
         let Some(feed) = self.revocation else {
             return Ok(false);
         };
-        match (feed.standing(caller, self.surroundings.now), self.patience) {
+        match (feed.standing(caller, self.surroundings.now), self.budget) {
             (Standing::Clear, _) => Ok(false),
             (Standing::Revoked(ground), _) => Err(Denial::TokenRevoked { ground }),
             (Standing::Unreadable, _) => Err(Denial::TokenMalformed(
@@ -344,8 +342,8 @@ impl Authorizer<'_> {
 
     /// Where the host can take off only one header of a name.
     fn refuse_repeated(&self, headers: &Headers) -> Result<(), Denial> {
-        let (carriers, forward) = (&self.config.token.carriers, &self.config.forward);
-        let names = forward::disarm(headers, carriers, forward);
+        let (locations, forward) = (&self.config.token.locations, &self.config.forward);
+        let names = forward::strip_credentials(headers, locations, forward);
         let is_repeated = |name: &&str| headers.all(name).nth(1).is_some();
         match names.iter().any(is_repeated) {
             true => Err(Denial::RequestAmbiguous(REPEATED)),

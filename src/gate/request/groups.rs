@@ -61,11 +61,11 @@ impl Authorizer<'_> {
             return LookUp::NoNews;
         };
         let now = self.surroundings.now;
-        let by = match self.patience {
+        let by = match self.budget {
             WaitBudget::Until(deadline) => deadline,
             WaitBudget::TimeIsUp | WaitBudget::RoomIsFull => now,
         };
-        let directory = match (lookups.ask(caller, by, now), need, self.patience) {
+        let directory = match (lookups.ask(caller, by, now), need, self.budget) {
             (Standing::Known(membership), _, _) => Directory::Says(membership),
             (Standing::Coming(_), Need::Shadow, _) => return LookUp::NoNews,
             (Standing::Coming(id), Need::Decision, WaitBudget::Until(_)) => {
@@ -145,7 +145,7 @@ impl Gate {
         };
         let count = metrics::group_lookup(name, outcome);
         self.notices.push(Notice::Count(count.into()));
-        let awaited = |id| Dependency::Groups { issuer, id };
-        woken.into_iter().map(awaited).collect()
+        let dependency = |id| Dependency::Groups { issuer, id };
+        woken.into_iter().map(dependency).collect()
     }
 }

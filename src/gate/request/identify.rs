@@ -46,7 +46,7 @@ impl Authorizer<'_> {
 
     /// What stale keys once verified counts no more than they do.
     fn may_use_keys(&self, issuer: usize) -> bool {
-        let ring = self.rings.get(issuer);
+        let ring = self.issuer_keys.get(issuer);
         ring.is_some_and(|ring| ring.is_usable(self.surroundings.now))
     }
 
@@ -57,14 +57,15 @@ impl Authorizer<'_> {
         index: usize,
         authentic: &Authentic,
     ) -> Result<bool, Denial> {
-        let (Some(issuer), Some(ring)) = (self.config.issuers.get(index), self.rings.get(index))
+        let (Some(issuer), Some(ring)) =
+            (self.config.issuers.get(index), self.issuer_keys.get(index))
         else {
             return Err(Denial::Internal("an issuer without keys"));
         };
         match ring.usable(self.surroundings.now) {
             Ok(keys) if keys.holds(&authentic.key) => Ok(false),
             Ok(_) => Err(unknown(issuer)),
-            Err(lack) => wait_for_keys(ring, issuer, lack, self.patience).map(|()| true),
+            Err(lack) => wait_for_keys(ring, issuer, lack, self.budget).map(|()| true),
         }
     }
 
@@ -72,9 +73,10 @@ impl Authorizer<'_> {
         let mut room = Vec::new();
         let token = bearer.unverified(&self.config.token.types, &mut room)?;
         let index = pick_issuer(&token, &self.config.issuers)?;
-        let (Some(issuer), Some(ring)) =
-            (self.config.issuers.get(index), self.rings.get_mut(index))
-        else {
+        let (Some(issuer), Some(ring)) = (
+            self.config.issuers.get(index),
+            self.issuer_keys.get_mut(index),
+        ) else {
             return Err(Denial::Internal("an issuer without keys"));
         };
         match find_keys(ring, issuer, &token, self.surroundings.now)? {
@@ -84,12 +86,12 @@ impl Authorizer<'_> {
                 authentic => return Ok(Identified::As(index, authentic?)),
             },
             KeyLookup::Lacking(lack) => {
-                wait_for_keys(ring, issuer, lack, self.patience)?;
+                wait_for_keys(ring, issuer, lack, self.budget)?;
                 return Ok(Identified::Wait { ring: index });
             }
             KeyLookup::Unknown => {}
         }
-        let fetch = wait_for_newer(ring, issuer, self.surroundings.now, self.patience)?;
+        let fetch = wait_for_newer(ring, issuer, self.surroundings.now, self.budget)?;
         self.calls
             .extend(fetch.map(|fetch| Call::for_keys(index, fetch)));
         Ok(Identified::Wait { ring: index })
@@ -125,9 +127,9 @@ fn wait_for_keys(
     ring: &IssuerKeys,
     issuer: &Issuer,
     lack: KeysUnavailable,
-    patience: WaitBudget,
+    budget: WaitBudget,
 ) -> Result<(), Denial> {
-    match patience {
+    match budget {
         WaitBudget::Until(deadline) if ring.may_answer_by(deadline) => Ok(()),
         WaitBudget::RoomIsFull => Err(unavailable(issuer, KeysUnavailable::TooManyWaiting)),
         WaitBudget::Until(_) | WaitBudget::TimeIsUp => Err(unavailable(issuer, lack)),
@@ -139,9 +141,9 @@ fn wait_for_newer(
     ring: &mut IssuerKeys,
     issuer: &Issuer,
     now: Timestamp,
-    patience: WaitBudget,
+    budget: WaitBudget,
 ) -> Result<Option<Fetch>, Denial> {
-    match patience {
+    match budget {
         WaitBudget::TimeIsUp => Err(unknown(issuer)),
         WaitBudget::RoomIsFull => Err(unavailable(issuer, KeysUnavailable::TooManyWaiting)),
         WaitBudget::Until(_) => match ring.demand(now) {

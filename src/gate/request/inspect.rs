@@ -179,8 +179,8 @@ impl Gate {
         }
         // Who is not here waits for keys, and will be judged with the model when they have come.
         let inspection = self.inspections.leave(id)?;
-        let judgement = self.look(id, inspection.asked, now, signatures);
-        Some(self.rule(id, judgement))
+        let outcome = self.look(id, inspection.asked, now, signatures);
+        Some(self.rule(id, outcome))
     }
 
     /// Denies a request whose body is overdue. Decides without a body that the host keeps back, which

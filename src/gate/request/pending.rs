@@ -35,12 +35,12 @@ pub enum Resume {
 pub struct PendingRequests {
     limit: usize,
     /// Ids grow with time, so the order is that of arrival.
-    guests: BTreeMap<StreamId, PendingRequest>,
+    requests: BTreeMap<StreamId, PendingRequest>,
 }
 
 #[derive(Debug)]
 struct PendingRequest {
-    awaited: Dependency,
+    dependency: Dependency,
     deadline: Timestamp,
     asked: Resume,
 }
@@ -49,35 +49,41 @@ impl PendingRequests {
     pub fn new(limit: usize) -> Self {
         Self {
             limit,
-            guests: BTreeMap::new(),
+            requests: BTreeMap::new(),
         }
     }
 
     pub fn len(&self) -> usize {
-        self.guests.len()
+        self.requests.len()
     }
 
     pub fn is_full(&self) -> bool {
-        self.guests.len() >= self.limit
+        self.requests.len() >= self.limit
     }
 
-    pub fn enter(&mut self, id: StreamId, awaited: Dependency, deadline: Timestamp, asked: Resume) {
+    pub fn enter(
+        &mut self,
+        id: StreamId,
+        dependency: Dependency,
+        deadline: Timestamp,
+        asked: Resume,
+    ) {
         let guest = PendingRequest {
-            awaited,
+            dependency,
             deadline,
             asked,
         };
-        self.guests.insert(id, guest);
+        self.requests.insert(id, guest);
     }
 
     /// What a request waits for, and until when.
     pub fn guest(&self, id: StreamId) -> Option<(Dependency, Timestamp)> {
-        let guest = self.guests.get(&id)?;
-        Some((guest.awaited, guest.deadline))
+        let guest = self.requests.get(&id)?;
+        Some((guest.dependency, guest.deadline))
     }
 
     pub fn leave(&mut self, id: StreamId) -> Option<(Resume, Timestamp)> {
-        self.guests
+        self.requests
             .remove(&id)
             .map(|guest| (guest.asked, guest.deadline))
     }
@@ -88,12 +94,12 @@ impl PendingRequests {
     }
 
     /// Those who wait for that.
-    pub fn waiting_for(&self, awaited: Dependency) -> Vec<StreamId> {
-        self.select(|guest| guest.awaited == awaited)
+    pub fn waiting_for(&self, dependency: Dependency) -> Vec<StreamId> {
+        self.select(|guest| guest.dependency == dependency)
     }
 
     fn select(&self, wanted: impl Fn(&PendingRequest) -> bool) -> Vec<StreamId> {
-        self.guests
+        self.requests
             .iter()
             .filter(|(_, guest)| wanted(guest))
             .map(|(id, _)| *id)

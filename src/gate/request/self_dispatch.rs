@@ -12,12 +12,12 @@ impl Gate {
     /// How much longer a request waits for what the answer to that call brings. `None`: it does not
     /// wait for it, or no longer.
     pub fn waits_for(&self, id: StreamId, ticket: CallId, now: Timestamp) -> Option<Duration> {
-        let (awaited, deadline) = self.waiting.guest(id)?;
-        let serves = match (awaited, ticket) {
+        let (dependency, deadline) = self.waiting.guest(id)?;
+        let serves = match (dependency, ticket) {
             (Dependency::Keys(wanted), CallId::Keys { ring, .. }) => ring == wanted,
             (Dependency::Revocation, CallId::Revocation(_)) => true,
-            (Dependency::Credential(wanted), CallId::Credential(errand)) => {
-                errand.coming() == wanted
+            (Dependency::Credential(wanted), CallId::Credential(credential_call)) => {
+                credential_call.coming() == wanted
             }
             (
                 Dependency::Groups { issuer, id },
@@ -51,7 +51,7 @@ impl Gate {
         signatures: &dyn SignatureCheck,
     ) -> Option<Ruling> {
         let (asked, _) = self.waiting.leave(id)?;
-        let judgement = self.look_again(id, asked, now, now, signatures);
-        Some(self.rule(id, judgement))
+        let outcome = self.look_again(id, asked, now, now, signatures);
+        Some(self.rule(id, outcome))
     }
 }

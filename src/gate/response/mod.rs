@@ -353,7 +353,12 @@ impl Gate {
 
     /// Answers in the upstream's place.
     fn fail(&mut self, id: StreamId, denial: &Denial) -> Returned {
-        let Some(Exchange { record, asker, .. }) = self.exchanges.get_mut(&id) else {
+        let Some(Exchange {
+            record,
+            reply_context,
+            ..
+        }) = self.exchanges.get_mut(&id)
+        else {
             return Return::Pass.into();
         };
         record.fail(denial);
@@ -361,7 +366,7 @@ impl Gate {
         self.notices.push(Notice::Count(count.into()));
         let mark = ("entragate.code", record.code.into());
         Returned {
-            step: Return::Replace(reply(denial, &self.config.replies, asker)),
+            step: Return::Replace(reply(denial, &self.config.replies, reply_context)),
             remove: Vec::new(),
             marks: Vec::from_iter(self.config.audit.filter_state.then_some(mark)),
         }

@@ -32,13 +32,13 @@ fn a_fetch_that_is_held_back_counts_from_when_it_goes_out() {
 fn a_fetch_that_another_made_in_vain_is_not_made() {
     let mut ring = ring();
     let fetch = ring.due(at(0)).unwrap();
-    let setback = Backoff {
+    let backoff = Backoff {
         failures: 1,
         retry_at: Some(at(5)),
         cooldown_until: None,
     };
-    assert!(ring.stand_down(fetch.attempt, setback, at(0)));
-    assert!(!ring.stand_down(fetch.attempt, setback, at(0)));
+    assert!(ring.stand_down(fetch.attempt, backoff, at(0)));
+    assert!(!ring.stand_down(fetch.attempt, backoff, at(0)));
     assert_eq!(ring.due(at(4)), None);
     assert!(ring.due(at(5)).is_some());
 }

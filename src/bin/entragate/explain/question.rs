@@ -39,7 +39,7 @@ pub fn ask(arguments: &Arguments, config: &Config) -> Result<Question, Failure> 
         (":authority".to_owned(), arguments.host.clone()),
     ];
     fields.extend(arguments.header.iter().cloned());
-    if let (Some(token), Some(carrier)) = (&token, config.token.carriers.first()) {
+    if let (Some(token), Some(carrier)) = (&token, config.token.locations.first()) {
         let value = match &carrier.scheme {
             Some(scheme) => format!("{scheme} {token}"),
             None => token.clone(),

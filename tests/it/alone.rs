@@ -1,0 +1,113 @@
+//! Requests that no other callback can wake: each waits by a copy of the call it waits for.
+
+use crate::support;
+
+use entragate::fetch::callout::{Answer, CalloutError};
+use entragate::gate::{CallId, HostLimits};
+use entragate::token::signature::Portable;
+use serde_json::json;
+use std::time::Duration;
+use support::*;
+use testbed::keys;
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+/// A cold gate, a request that waits for its keys, and the call for them.
+fn waiting() -> (Bench, u32, CallId) {
+    let mut bench = Bench::cold(&settings());
+    let (id, ruling) = bench.chat(&ada().build());
+    assert_eq!(code_of(&ruling), "waiting");
+    let ticket = bench.calls[0].ticket;
+    (bench, id, ticket)
+}
+
+#[test]
+fn a_request_waits_for_one_call_and_so_long() {
+    let (mut bench, id, ticket) = waiting();
+    let left = |bench: &Bench| bench.gate.waits_for(id, ticket, bench.now);
+    assert_eq!(left(&bench), Some(secs(2)));
+    assert_eq!(bench.gate.waits_for(id + 1, ticket, bench.now), None);
+    bench.now = bench.now.plus(secs(1));
+    assert_eq!(left(&bench), Some(secs(1)));
+    bench.now = bench.now.plus(secs(1));
+    assert_eq!(left(&bench), None);
+}
+
+#[test]
+fn another_issuers_keys_are_not_waited_for() {
+    let mut settings = settings();
+    settings["issuers"].as_array_mut().unwrap().insert(
+        0,
+        json!({"name": "realm", "oidc": {"issuer": "https://kc.example/realm"}, "audiences": ["hf"],
+               "jwks": {"cluster": "kc", "uri": "https://kc.example/certs"}}),
+    );
+    settings["revocation"] = json!({"cluster": "ops", "uri": "https://ops.example/revoked.json"});
+    let mut bench = Bench::cold(&settings);
+    let (id, _) = bench.chat(&ada().build());
+    let waits = |cluster: &str| {
+        let mut calls = bench.calls.iter();
+        let call = calls.find(|call| call.callout.target.cluster == cluster);
+        let ticket = call.expect("a call").ticket;
+        bench.gate.waits_for(id, ticket, bench.now).is_some()
+    };
+    assert_eq!(
+        [waits("kc"), waits("ops"), waits("entra")],
+        [false, false, true]
+    );
+}
+
+#[test]
+fn a_good_copy_serves_all_who_wait() {
+    let (mut bench, id, ticket) = waiting();
+    bench
+        .gate
+        .overheard(ticket, jwks(&[&keys::rsa()]), bench.now);
+    assert_eq!(bench.resume_woken(), [(id, "permitted".into())]);
+    assert_eq!(bench.code(&ada().build()), "permitted");
+}
+
+#[test]
+fn a_bad_copy_spoils_nothing() {
+    let (mut bench, id, ticket) = waiting();
+    let busy = Answer::Response {
+        status: 503,
+        body: Vec::new(),
+    };
+    for answer in [busy, Answer::Failed(CalloutError::Interrupted)] {
+        bench.gate.overheard(ticket, answer, bench.now);
+        assert!(bench.resume_woken().is_empty());
+    }
+    bench.answer(jwks(&[&keys::rsa()]));
+    assert_eq!(bench.resume_woken(), [(id, "permitted".into())]);
+}
+
+#[test]
+fn who_has_nothing_to_wait_for_is_decided_at_once() {
+    let (mut bench, id, _) = waiting();
+    let ruling = bench.gate.give_up(id, bench.now, &Portable);
+    assert_eq!(code_of(&ruling.unwrap()), "keys_unavailable");
+    assert!(!bench.gate.is_permitted(id));
+    assert_eq!(bench.gate.give_up(id, bench.now, &Portable), None);
+}
+
+#[test]
+fn where_no_body_is_handed_out_rules_that_need_its_model_deny() {
+    let rules = json!([{"name": "llama", "match": {"paths": ["/v1/**"], "models": ["meta-llama/*"]},
+                        "require": {"role": "Model.Query"}}]);
+    let mut bench = Bench::warm(&with_rules(rules));
+    bench.gate.limit(HostLimits {
+        withholds_bodies: true,
+        ..HostLimits::default()
+    });
+    let bearer = format!("Bearer {}", ada().build());
+    let (_, ruling) = bench.send(&[
+        (":method", "POST"),
+        (":path", "/v1/chat/completions"),
+        (":authority", "gateway.contoso.com"),
+        ("content-type", "application/json"),
+        ("authorization", &bearer),
+    ]);
+    assert_eq!(code_of(&ruling), "internal");
+}

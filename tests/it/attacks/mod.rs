@@ -1,0 +1,27 @@
+//! Attacks on the gate, by clause: RFC 8725 (JWT best current practices), and what went wrong with
+//! this filter's peers. [`catalogue`] says which test answers which clause, those in other files
+//! included. What depends on Envoy's own parsing is in `tests/e2e/smuggling.rs`.
+
+mod catalogue;
+mod claims;
+mod encoding;
+mod key_reference;
+mod keys;
+mod peers;
+mod signature;
+mod splitting;
+use crate::support;
+
+use serde_json::Value;
+use support::{Bench, settings};
+
+/// The code that a warm gate of the usual settings answers that token with.
+fn code(token: &str) -> String {
+    Bench::warm(&settings()).code(token)
+}
+
+/// A JSON object in base64url, as a segment of a token.
+fn segment(value: &Value) -> String {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    URL_SAFE_NO_PAD.encode(value.to_string())
+}

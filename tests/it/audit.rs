@@ -1,0 +1,196 @@
+//! `entragate audit`, as its users run it.
+
+use crate::command_line as cli;
+
+use cli::{Outcome, entragate};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+fn record(n: usize, change: Value) -> String {
+    let mut record = json!({
+        "time": format!("2026-11-23T01:{:02}:00.000Z", n % 60), "request_id": format!("r{n}"), "trace_id": null,
+        "code": "permitted", "decision": "permit", "reason": null, "issuer": "contoso",
+        "oid": format!("oid-{}", n % 3), "client": "app", "rule": "scientists", "shadow": [],
+        "model": format!("org/m{}", n % 2), "method": "POST", "host": "h", "path": "/v1/chat",
+        "policy": "p", "upstream_status": 200, "duration_ms": n,
+    });
+    for (name, value) in change.as_object().unwrap() {
+        record[name] = value.clone();
+    }
+    let prefix =
+        "[2026-11-23 01:00:00.000][12][info][wasm] [source/extensions/common/wasm/context.cc:1195]";
+    format!("{prefix} wasm log entragate entragate entragate: {record}\n")
+}
+
+fn denial(n: usize) -> String {
+    record(
+        n,
+        json!({"code": "no_rule", "decision": "deny", "reason": "no rule", "rule": null,
+                     "upstream_status": null}),
+    )
+}
+
+/// 40 permits and 3 denials, with other lines in between.
+fn log() -> String {
+    let mut log = String::from("[2026-11-23][info][main] starting main dispatch loop\n");
+    for n in 0..40 {
+        log += &record(
+            n,
+            json!({"usage": match n {
+                0..28 => json!({"prompt_tokens": 3, "completion_tokens": 7, "total_tokens": 10}),
+                28..30 => json!({"prompt_tokens": 10, "unknown": "cut_short"}),
+                30..36 => json!({"unknown": "not_told"}),
+                _ => Value::Null,
+            }}),
+        );
+        log += "{\"time\":\"x\",\"code\":\"permitted\",\"path\":\"/\"}\n";
+    }
+    (40..43).for_each(|n| log += &denial(n));
+    log
+}
+
+fn audit(arguments: &[&str]) -> Outcome {
+    let file = cli::file(".log", &log());
+    let all = [&["audit", file.path().to_str().unwrap()], arguments].concat();
+    let outcome = entragate(&all, "");
+    assert_eq!(outcome.status, 0, "{}", outcome.err);
+    outcome
+}
+
+fn json_lines(outcome: &Outcome) -> Vec<Value> {
+    outcome
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn the_last_records_are_shown_in_order() {
+    let outcome = audit(&[]);
+    let rows: Vec<&str> = outcome.out.lines().collect();
+    assert_eq!(rows.len(), 21);
+    assert!(rows[0].starts_with("TIME (UTC)"), "{}", rows[0]);
+    assert!(rows[1].contains("01:23:00"), "{}", rows[1]);
+    assert!(rows[20].contains("no_rule") && rows[20].ends_with("POST /v1/chat  (no rule)"));
+    assert!(!outcome.out.contains('\u{1b}'), "no colours in a pipe");
+    assert_eq!(audit(&["--last", "3"]).out.lines().count(), 4);
+}
+
+#[test]
+fn denials_and_times_are_told_apart() {
+    let denied = json_lines(&audit(&["--denied", "--json"]));
+    assert_eq!(denied.len(), 3);
+    assert!(denied.iter().all(|record| record["code"] == "no_rule"));
+    let since = ["--since", "2026-11-23T01:41:00Z", "--json"];
+    let ids: Vec<Value> = json_lines(&audit(&since))
+        .iter()
+        .map(|own| own["request_id"].clone())
+        .collect();
+    assert_eq!(ids, ["r41", "r42"]);
+    assert_eq!(audit(&["--since", "1s", "--json"]).out, "");
+}
+
+#[test]
+fn records_are_added_up() {
+    let groups = json_lines(&audit(&["--by", "model", "--json"]));
+    let expected = [
+        json!({"model": "org/m0", "permitted": 20, "denied": 2, "tokens": 150, "usage_unknown": 4}),
+        json!({"model": "org/m1", "permitted": 20, "denied": 1, "tokens": 150, "usage_unknown": 4}),
+    ];
+    assert_eq!(groups, expected);
+    let groups = json_lines(&audit(&["--by", "rule", "--json"]));
+    assert_eq!(
+        (&groups[0]["rule"], &groups[0]["permitted"]),
+        (&json!("scientists"), &json!(40))
+    );
+    assert_eq!(
+        (&groups[1]["rule"], &groups[1]["denied"]),
+        (&Value::Null, &json!(3))
+    );
+    let table = audit(&["--by", "oid", "--denied"]).out;
+    let rows: Vec<&str> = table.lines().collect();
+    assert!(rows[0].ends_with("OID") && rows.len() == 4, "{table}");
+}
+
+/// The members are those of the filter's own record.
+#[test]
+fn token_sums_read_what_the_filter_writes() {
+    let mut written = entragate::audit::Record::default();
+    written.usage = Some(entragate::usage::Usage {
+        prompt_tokens: Some(3),
+        completion_tokens: Some(7),
+        total_tokens: Some(10),
+        model: Some("org/served".into()),
+        ..Default::default()
+    });
+    let mut written: Value = serde_json::from_str(&written.line()).unwrap();
+    for member in ["request_id", "code", "decision", "policy", "time"] {
+        written[member] = json!("permit");
+    }
+    let log = format!("{}{written}\n", record(0, json!({})));
+    let file = cli::file(".log", &log);
+    let outcome = entragate(
+        &[
+            "audit",
+            file.path().to_str().unwrap(),
+            "--by",
+            "model",
+            "--json",
+        ],
+        "",
+    );
+    let expected = [
+        json!({"model": "org/m0", "permitted": 1, "denied": 0, "tokens": 0, "usage_unknown": 0}),
+        json!({"model": "org/served", "permitted": 1, "denied": 0, "tokens": 10, "usage_unknown": 0}),
+    ];
+    assert_eq!(json_lines(&outcome), expected);
+}
+
+#[test]
+fn ecs_names_are_flat_and_hold_the_same() {
+    let lines = json_lines(&audit(&["--denied", "--last", "1", "--ecs"]));
+    let expected = json!({
+        "@timestamp": "2026-11-23T01:42:00.000Z", "ecs.version": "8.17.0", "event.id": "r42",
+        "event.action": "no_rule", "event.outcome": "failure", "event.reason": "no rule",
+        "event.kind": "event", "event.category": ["iam"], "event.dataset": "entragate.audit",
+        "entragate.issuer": "contoso", "user.id": "oid-0", "entragate.client": "app",
+        "gen_ai.request.model": "org/m0", "http.request.method": "POST", "url.domain": "h",
+        "url.path": "/v1/chat", "entragate.policy": "p", "event.duration": 42_000_000_u64,
+    });
+    assert_eq!(lines, [expected]);
+}
+
+#[test]
+fn standard_input_is_followed_as_it_comes() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_entragate"))
+        .args(["audit", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut rows = BufReader::new(child.stdout.take().unwrap()).lines();
+    for n in 0..3 {
+        input.write_all(record(n, json!({})).as_bytes()).unwrap();
+        if n == 0 {
+            assert!(rows.next().unwrap().unwrap().starts_with("TIME"));
+        }
+        // It is there before anything else is written.
+        assert!(rows.next().unwrap().unwrap().contains(&format!("oid-{n}")));
+    }
+    drop(input);
+    assert!(rows.next().is_none());
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn wrong_use_is_told() {
+    let missing = entragate(&["audit", "/nowhere/at/all"], "");
+    assert_eq!(missing.status, 2);
+    assert!(missing.err.contains("/nowhere/at/all"), "{}", missing.err);
+    let since = entragate(&["audit", "-", "--since", "yesterday"], "");
+    assert_eq!(since.status, 2);
+    assert!(since.err.contains("15m"), "{}", since.err);
+}

@@ -1,0 +1,205 @@
+//! What the cache of verified tokens may save, and what it must not.
+
+use crate::support;
+
+use entragate::fetch::callout::{Answer, CalloutError};
+use entragate::gate::Notice;
+use serde_json::{Value, json};
+use support::*;
+use testbed::keys;
+use testbed::mint::Token;
+use testbed::persona::Persona;
+
+fn caching(ttl: &str) -> Value {
+    let mut settings = settings();
+    settings["cache"] = json!({"ttl": ttl});
+    settings
+}
+
+impl Bench {
+    /// The codes and ways of the decisions since last asked.
+    fn ways(&mut self) -> Vec<(String, Value)> {
+        let decision = |record: Value| {
+            let code = record["code"].as_str().unwrap().to_owned();
+            (code, record["verified_by"].clone())
+        };
+        self.audit().into_iter().map(decision).collect()
+    }
+
+    fn counted(&mut self) -> Vec<String> {
+        let name = |notice| match notice {
+            Notice::Count(name) => Some(name.into_owned()),
+            Notice::Audit(..) | Notice::Add(..) | Notice::Log(..) => None,
+        };
+        self.gate
+            .take_notices()
+            .into_iter()
+            .filter_map(name)
+            .collect()
+    }
+
+    /// Sends a token; the code of the decision and the way its signature was checked.
+    fn ask(&mut self, token: &str) -> (String, Value) {
+        self.gate.take_notices();
+        self.code(token);
+        self.ways().remove(0)
+    }
+}
+
+fn decided(code: &str, way: impl Into<Value>) -> (String, Value) {
+    (code.to_owned(), way.into())
+}
+
+#[test]
+fn a_signature_is_checked_once_within_the_ttl() {
+    let mut bench = Bench::warm(&caching("10s"));
+    let token = ada().build();
+    assert_eq!(bench.ask(&token), decided("permitted", "wasm"));
+    assert_eq!(bench.ask(&token), decided("permitted", "cache"));
+    bench.advance(9);
+    assert_eq!(bench.ask(&token), decided("permitted", "cache"));
+    bench.advance(1);
+    assert_eq!(bench.ask(&token), decided("permitted", "wasm"));
+}
+
+#[test]
+fn it_can_be_off() {
+    let mut bench = Bench::warm(&caching("0s"));
+    let token = ada().build();
+    for _ in 0..3 {
+        assert_eq!(bench.ask(&token), decided("permitted", "wasm"));
+    }
+    let counted = bench.counted();
+    assert!(!counted.iter().any(|name| name.contains("cache")));
+}
+
+#[test]
+fn by_default_it_forgets_within_the_second() {
+    let mut bench = Bench::warm(&settings());
+    let token = ada().build();
+    assert_eq!(bench.ask(&token), decided("permitted", "wasm"));
+    assert_eq!(bench.ask(&token), decided("permitted", "cache"));
+    bench.advance(1);
+    assert_eq!(bench.ask(&token), decided("permitted", "wasm"));
+}
+
+#[test]
+fn whether_a_token_may_be_used_is_asked_every_time() {
+    let mut bench = Bench::warm(&caching("1h"));
+    let now = bench.now.as_secs();
+    let short = ada().claim("exp", now + 5).build();
+    assert_eq!(bench.ask(&short), decided("permitted", "wasm"));
+    bench.advance(64);
+    assert_eq!(bench.ask(&short), decided("permitted", "cache"));
+    bench.advance(1);
+    assert_eq!(bench.ask(&short), decided("token_expired", "cache"));
+    for (persona, code) in [
+        (Persona::WrongAudience, "audience_mismatch"),
+        (Persona::Nora, "rule_unsatisfied"),
+    ] {
+        let token = Token::of(persona).build();
+        assert_eq!(bench.ask(&token), decided(code, "wasm"));
+        assert_eq!(bench.ask(&token), decided(code, "cache"));
+    }
+    // Another request with the same token may be another decision.
+    let token = ada().build();
+    bench.ask(&token);
+    let authorization = format!("Bearer {token}");
+    let (_, ruling) = bench.send(&[
+        (":method", "GET"),
+        (":path", "/elsewhere"),
+        (":authority", "gateway"),
+        ("authorization", &authorization),
+    ]);
+    assert_eq!(code_of(&ruling), "no_rule");
+}
+
+#[test]
+fn nothing_forged_is_remembered_or_rides_on_what_is() {
+    let mut bench = Bench::warm(&caching("1h"));
+    let genuine = ada().build();
+    bench.ask(&genuine);
+    let (signed, signature) = genuine.rsplit_once('.').unwrap();
+    let (header, payload) = signed.split_once('.').unwrap();
+    let other = Token::of(Persona::Nora).build();
+    let mut others = other.split('.');
+    let (other_header, other_payload) = (others.next().unwrap(), others.next().unwrap());
+    let upper = signature.to_ascii_uppercase();
+    for forged in [
+        format!("{header}.{other_payload}.{signature}"),
+        format!("{other_header}.{payload}.{upper}"),
+        ada().corrupt_signature().build(),
+        ada().forged_by(&keys::other_rsa()).build(),
+    ] {
+        for _ in 0..2 {
+            let (code, way) = bench.ask(&forged);
+            assert!(code.starts_with("signature_") || code == "token_malformed");
+            assert_eq!(way, Value::Null);
+        }
+    }
+    assert_eq!(bench.ask(&genuine), decided("permitted", "cache"));
+}
+
+#[test]
+fn a_key_that_leaves_the_set_takes_its_tokens_along() {
+    let mut settings = caching("1h");
+    settings["issuers"][0]["jwks"] = json!({"cluster": "entra", "refresh": "10s"});
+    let mut bench = Bench::warm(&settings);
+    let token = ada().build();
+    bench.ask(&token);
+    // A second key comes: nothing is lost.
+    bench.advance(10);
+    bench.answer(jwks(&[&keys::rsa(), &keys::other_rsa()]));
+    assert_eq!(bench.ask(&token), decided("permitted", "cache"));
+    // The first one goes.
+    bench.advance(10);
+    bench.answer(jwks(&[&keys::other_rsa()]));
+    let (id, ruling) = bench.chat(&token);
+    assert_eq!(code_of(&ruling), "waiting", "for newer keys");
+    bench.answer(jwks(&[&keys::other_rsa()]));
+    bench.advance(2);
+    assert_eq!(bench.resume_woken(), [(id, "key_unknown".into())]);
+}
+
+#[test]
+fn stale_keys_vouch_for_nothing_remembered_either() {
+    let mut settings = caching("1h");
+    settings["issuers"][0]["jwks"] =
+        json!({"cluster": "entra", "refresh": "1m", "max_stale": "2m"});
+    let mut bench = Bench::warm(&settings);
+    let token = ada().build();
+    bench.ask(&token);
+    bench.advance(120);
+    assert_eq!(bench.ask(&token), decided("permitted", "cache"));
+    for _ in 0..8 {
+        while !bench.calls.is_empty() {
+            bench.answer(Answer::Failed(CalloutError::Interrupted));
+        }
+        bench.advance(20);
+    }
+    let (id, ruling) = bench.chat(&token);
+    if code_of(&ruling) == "waiting" {
+        bench.advance(2);
+        assert_eq!(bench.resume_woken(), [(id, "keys_unavailable".into())]);
+    } else {
+        assert_eq!(code_of(&ruling), "keys_unavailable");
+    }
+}
+
+#[test]
+fn hits_misses_and_evictions_are_counted() {
+    let mut settings = caching("1h");
+    settings["cache"]["entries"] = json!(2);
+    let mut bench = Bench::warm(&settings);
+    bench.counted();
+    let [one, two, three] = [1, 2, 3].map(|n| ada().claim("uti", n.to_string()).build());
+    for token in [&one, &two, &one, &three, &one, &two] {
+        bench.code(token);
+    }
+    let counted = bench.counted();
+    let count = |name: &str| counted.iter().filter(|own| *own == name).count();
+    assert_eq!(count("entragate.verified_by.wasm"), 4);
+    assert_eq!(count("entragate.verified_by.cache"), 2);
+    assert_eq!(count("entragate.cache.misses"), 4);
+    assert_eq!(count("entragate.cache.evictions"), 2);
+}

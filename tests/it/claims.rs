@@ -1,0 +1,173 @@
+//! What a token says of itself, to the edge: where a claim's absence, form or neighbour decides.
+
+use crate::support;
+
+use serde_json::{Value, json};
+use support::*;
+use testbed::keys;
+use testbed::mint::Token;
+use testbed::persona::*;
+
+/// The code, and the reason in the record.
+fn outcome(settings: &Value, token: &Token) -> (String, String) {
+    let mut bench = Bench::warm(settings);
+    let code = bench.code(&token.build());
+    let reason = bench.audit()[0]["reason"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    (code, reason)
+}
+
+fn code(token: &Token) -> String {
+    outcome(&settings(), token).0
+}
+
+/// The realm beside Contoso; `first` or second in the configuration.
+fn with_realm(first: bool) -> Value {
+    let realm = json!({
+        "name": "realm", "oidc": {"issuer": REALM_ISSUER}, "audiences": [REALM_AUDIENCE],
+        "claims": {"roles": "/realm_access/roles"},
+        "jwks": {"inline": {"keys": [keys::cached(keys::Algorithm::Es256).to_jwk()]}},
+    });
+    let mut settings = settings();
+    let issuers = settings["issuers"].as_array_mut().unwrap();
+    issuers.insert(if first { 0 } else { 1 }, realm);
+    settings
+}
+
+#[test]
+fn a_nonce_makes_an_id_token_only_of_what_grants_nothing_or_names_no_client() {
+    let nonce = ada().claim("nonce", "n");
+    let by_role = nonce.clone().without("scp");
+    let by_scope = nonce.clone().without("roles");
+    assert_eq!(code(&nonce), "permitted");
+    assert_eq!(code(&by_role), "permitted");
+    assert_eq!(code(&by_scope), "rule_unsatisfied");
+    for id_token in [
+        by_role.without("roles"),
+        nonce.clone().without("azp"),
+        by_scope.without("scp"),
+    ] {
+        assert_eq!(code(&id_token), "token_for_another_api");
+    }
+    assert_eq!(code(&ada().without("azp")), "permitted");
+    for form in [json!(7), json!(["n"]), json!(null)] {
+        assert_eq!(code(&ada().claim("nonce", form)), "permitted");
+    }
+}
+
+#[test]
+fn a_tenant_is_told_by_tid_alone() {
+    for (token, reason) in [
+        (ada().without("tid").claim("TID", TENANT), "not a GUID"),
+        (ada().claim("Tid", TENANT), "two tenants"),
+        (ada().claim("tid", "contoso"), "not a GUID"),
+        (ada().claim("tid", GUEST_TENANT), "disagree"),
+    ] {
+        // A key that says for whom it signs would refuse some of these first.
+        let mut bench = Bench::cold(&settings());
+        bench.answer(ok(json!({"keys": [keys::rsa().to_jwk()]})));
+        assert_eq!(bench.code(&token.build()), "token_malformed");
+        let said = bench.audit()[0]["reason"].to_string();
+        assert!(said.contains(reason), "{said}: not {reason}");
+    }
+}
+
+#[test]
+fn an_issuer_is_read_only_in_its_own_forms_and_the_versions_that_are_taken() {
+    let v1 = |host: &str| format!("https://{host}/{TENANT}/");
+    let v2 = |host: &str| format!("https://{host}/{TENANT}/v2.0");
+    let (login, sts) = ("login.microsoftonline.com", "sts.windows.net");
+    for (versions, iss, expected) in [
+        (json!(["v1", "v2"]), v2(login), "permitted"),
+        (json!(["v1", "v2"]), v1("evil.example"), "issuer_unknown"),
+        (json!(["v1", "v2"]), v2("evil.example"), "issuer_unknown"),
+        (json!(["v1", "v2"]), v1(login), "issuer_unknown"),
+        (json!(["v1", "v2"]), v2(sts), "issuer_unknown"),
+        (json!(["v1"]), v2(login), "issuer_unknown"),
+        (json!(["v2"]), v1(sts), "issuer_unknown"),
+        (json!(["v2"]), v2(login), "permitted"),
+    ] {
+        let mut settings = settings();
+        settings["issuers"][0]["entra"]["versions"] = versions.clone();
+        let (code, _) = outcome(&settings, &ada().claim("iss", iss.as_str()));
+        assert_eq!(code, expected, "{versions}: {iss}");
+    }
+}
+
+#[test]
+fn issuers_are_told_apart_in_any_order() {
+    for first in [true, false] {
+        let settings = with_realm(first);
+        let kim = Token::of(Persona::Kim).claim("realm_access", json!({"roles": ["Model.Query"]}));
+        let mut bench = Bench::warm(&settings);
+        assert_eq!(bench.code(&ada().build()), "permitted", "{first}");
+        assert_eq!(bench.code(&kim.build()), "permitted", "{first}");
+        let stranger = kim.claim("iss", "https://evil.example/realms/ml");
+        assert_eq!(bench.code(&stranger.build()), "issuer_unknown", "{first}");
+    }
+}
+
+/// These settings, for callers of that kind.
+fn of_kind(mut settings: Value, kind: &str) -> Value {
+    settings["rules"] =
+        json!([{"name": "r", "match": {}, "require": {"kind": kind}, "credential": "hf-read"}]);
+    settings
+}
+
+#[test]
+fn entra_s_idtyp_tells_apps_from_people() {
+    for (kind, idtyp, expected) in [
+        ("app", "app", "permitted"),
+        ("user", "app", "rule_unsatisfied"),
+        ("app", "user", "rule_unsatisfied"),
+        ("user", "user", "permitted"),
+        ("app", "device", "rule_unsatisfied"),
+        ("user", "device", "rule_unsatisfied"),
+    ] {
+        let settings = of_kind(settings(), kind);
+        let token = ada().claim("idtyp", idtyp);
+        assert_eq!(outcome(&settings, &token).0, expected, "{kind} {idtyp}");
+    }
+}
+
+#[test]
+fn of_another_provider_s_tokens_the_subject_tells_apps_from_people() {
+    for (kind, subject, expected) in [
+        ("app", "batch", "permitted"),
+        ("user", "batch", "rule_unsatisfied"),
+        ("app", "kim", "rule_unsatisfied"),
+        ("user", "kim", "permitted"),
+    ] {
+        let settings = of_kind(with_realm(false), kind);
+        let token = Token::of(Persona::Kim)
+            .claim("azp", "batch")
+            .claim("sub", subject);
+        assert_eq!(outcome(&settings, &token).0, expected, "{kind} {subject}");
+    }
+}
+
+#[test]
+fn a_header_has_a_longest_length() {
+    let header = |length: usize| {
+        let empty = ada().header("x", "").header_value().to_string().len();
+        ada().header("x", "x".repeat(length - empty))
+    };
+    // 3 bytes are 4 characters of base64url: 4096 of these may be.
+    assert_eq!(code(&header(3072)), "permitted");
+    assert_eq!(code(&header(3073)), "token_malformed");
+}
+
+#[test]
+fn types_and_lengths_are_what_the_configuration_says() {
+    let mut settings = settings();
+    settings["token"] = json!({"types": ["jose"], "max_bytes": 1_048_576});
+    let jose = ada().header("typ", "JOSE");
+    assert_eq!(outcome(&settings, &jose).0, "permitted");
+    assert_eq!(outcome(&settings, &ada()).0, "token_for_another_api");
+    // More than a million bytes, jwt-simple's own limit.
+    let long = jose.claim("x", "x".repeat(751_000));
+    assert!(long.build().len() > 1_000_000);
+    assert_eq!(outcome(&settings, &long).0, "permitted");
+}

@@ -1,0 +1,188 @@
+//! Rules about what surrounds a caller: time, place, client certificate, strength of sign-in.
+
+use crate::support;
+
+use serde_json::{Value, json};
+use support::case::Case;
+use support::*;
+
+const HOUR: u64 = 3600;
+/// The latest Monday, at midnight UTC.
+fn monday() -> u64 {
+    let days = testbed::mint::now() / (24 * HOUR);
+    // 1970-01-01 was a Thursday.
+    (days - (days + 3) % 7) * 24 * HOUR
+}
+
+/// What a clause makes of a case: `true` and `false`, and `None` where it can't be told.
+fn truth(clause: &Value, case: &Case) -> Option<bool> {
+    let allow = |require: Value| {
+        let code = case.code(json!([{"name": "only", "require": require}]));
+        code == "permitted"
+    };
+    let holds = allow(clause.clone());
+    let fails = allow(json!({ "not": clause }));
+    assert!(!(holds && fails), "{clause}");
+    let denied = case.code(json!([
+        {"name": "all", "require": {"issuer": "contoso"}},
+        {"name": "ban", "require": clause, "effect": "deny"},
+    ]));
+    let expected = if fails { "permitted" } else { "denied_by_rule" };
+    assert_eq!(denied, expected, "a deny rule with {clause}");
+    (holds || fails).then_some(holds)
+}
+
+#[test]
+fn each_clause_holds_where_it_should() {
+    let (yes, no, unknown) = (Some(true), Some(false), None);
+    let office = || {
+        json!({"time": {"days": ["mon", "tue", "wed", "thu", "fri"],
+                                    "from": "08:00", "to": "18:00", "utc_offset": "+01:00"}})
+    };
+    let night = || json!({"time": {"days": ["sun"], "from": "22:00", "to": "06:00"}});
+    let ten = || json!({"source": ["10.0.0.0/8", "2001:db8::/32"]});
+    let spiffe = || json!({"peer": "spiffe://contoso.com/ns/*/sa/nightly"});
+    let mfa = || json!({"mfa": true});
+    let c1 = || json!({"auth_context": "c1"});
+    let amr = |amr: Value| Case::of(ada().claim("amr", amr));
+    let acrs = |acrs: Value| Case::of(ada().claim("acrs", acrs));
+    for (clause, case, expected) in [
+        (office(), Case::at(monday() + 7 * HOUR), yes),
+        (office(), Case::at(monday() + 7 * HOUR - 1), no),
+        (office(), Case::at(monday() + 17 * HOUR), no),
+        (office(), Case::at(monday() - 12 * HOUR), no),
+        (night(), Case::at(monday() + 5 * HOUR), yes),
+        (night(), Case::at(monday() + 6 * HOUR), no),
+        (ten(), Case::from("10.1.2.3:4711"), yes),
+        (ten(), Case::from("[::ffff:10.1.2.3]:4711"), yes),
+        (ten(), Case::from("[2001:db8::7]:4711"), yes),
+        (ten(), Case::from("11.1.2.3:4711"), no),
+        (ten(), Case::from("[2001:db9::7]:4711"), no),
+        (ten(), Case::from("/run/socket"), unknown),
+        (ten(), Case::ada(), unknown),
+        // Without trusted hops nothing that a caller writes is believed.
+        (
+            ten(),
+            Case {
+                hops: 0,
+                ..Case::forwarded(1, &["11.0.0.1"])
+            },
+            yes,
+        ),
+        (ten(), Case::forwarded(1, &["6.6.6.6, 10.9.9.9"]), yes),
+        (ten(), Case::forwarded(1, &["10.9.9.9, 6.6.6.6"]), no),
+        (ten(), Case::forwarded(2, &["10.9.9.9, 6.6.6.6"]), yes),
+        (ten(), Case::forwarded(2, &["10.9.9.9", "6.6.6.6"]), yes),
+        (ten(), Case::forwarded(3, &["10.9.9.9, 6.6.6.6"]), unknown),
+        (ten(), Case::forwarded(1, &[]), unknown),
+        (ten(), Case::forwarded(1, &["10.9.9.9, "]), unknown),
+        (ten(), Case::forwarded(1, &["10.9.9.9, unknown"]), unknown),
+        (
+            spiffe(),
+            Case::with_certificate("spiffe://contoso.com/ns/ml/sa/nightly"),
+            yes,
+        ),
+        (
+            spiffe(),
+            Case::with_certificate("spiffe://contoso.com/ns/a/b/sa/nightly"),
+            no,
+        ),
+        (
+            spiffe(),
+            Case::with_certificate("spiffe://evil.com/ns/ml/sa/nightly"),
+            no,
+        ),
+        (spiffe(), Case::ada(), no),
+        (mfa(), amr(json!(["pwd", "mfa"])), yes),
+        (mfa(), amr(json!(["ngcmfa"])), yes),
+        (mfa(), amr(json!("mfa")), yes),
+        (mfa(), amr(json!(["pwd"])), no),
+        (mfa(), Case::ada(), no),
+        (mfa(), amr(json!(["mfa", 1])), unknown),
+        (mfa(), amr(json!({"mfa": true})), unknown),
+        (c1(), acrs(json!(["p1", "c1"])), yes),
+        (c1(), acrs(json!(["c10", "C1"])), no),
+        (c1(), Case::of(ada().without("xms_cc")), no),
+        (
+            c1(),
+            Case::of(ada().without("xms_cc").claim("acrs", 1)),
+            unknown,
+        ),
+    ] {
+        assert_eq!(
+            truth(&clause, &case),
+            expected,
+            "{clause} {case:?}",
+            case = case.describe()
+        );
+    }
+}
+
+#[test]
+fn a_refusal_says_when_and_where() {
+    let settings = with_rules(json!([{"name": "r", "require": {"all": [
+        {"time": {"days": ["sat"], "from": "22:00", "to": "06:00", "utc_offset": "-03:30"}},
+        {"source": ["10.0.0.0/8", "::1"]}, {"peer": "spiffe://a/*"}, {"mfa": true}, {"auth_context": "c7"},
+    ]}}]));
+    let (_, _, record) = Case::at(monday()).run(&settings);
+    assert_eq!(
+        record["reason"],
+        "You are authenticated, but rule r asks for the time sat 22:00 to 06:00 UTC-03:30 and a \
+         client address in 10.0.0.0/8, ::1/128 and a client certificate of 'spiffe://a/*' and a \
+         sign-in with several factors and authentication context 'c7'"
+    );
+}
+
+#[test]
+fn the_facts_of_a_request_wait_with_it() {
+    let settings = with_rules(json!([{"name": "only", "require": {"source": ["10.0.0.0/8"]}}]));
+    let mut bench = Bench::cold(&settings);
+    let source = |bench: &mut Bench, address: &str| {
+        bench
+            .properties
+            .insert("source.address".into(), address.into());
+        bench.chat(&ada().build()).0
+    };
+    let (inside, outside) = (
+        source(&mut bench, "10.0.0.1:1"),
+        source(&mut bench, "9.9.9.9:1"),
+    );
+    bench.answer(jwks(&[&testbed::keys::rsa()]));
+    let expected = [
+        (inside, "permitted".to_owned()),
+        (outside, "rule_unsatisfied".to_owned()),
+    ];
+    assert_eq!(bench.resume_woken(), expected);
+}
+
+/// Too many groups are the reason only where a group is asked for.
+#[test]
+fn an_unknown_address_is_not_blamed_on_groups() {
+    let abroad = json!({"not": {"source": ["10.0.0.0/8"]}});
+    let settings = with_rules(json!([
+        {"name": "abroad", "require": abroad, "effect": "deny"},
+        {"name": "all", "require": {"issuer": "contoso"}},
+    ]));
+    let olga = testbed::mint::Token::of(testbed::persona::Persona::Olga);
+    assert_eq!(Bench::warm(&settings).code(&olga.build()), "denied_by_rule");
+}
+
+#[test]
+fn of_a_connection_the_host_is_asked_only_what_a_rule_asks() {
+    let asked = |require: Value| {
+        let bench = Bench::warm(&with_rules(json!([{"name": "only", "require": require}])));
+        let paths = std::cell::RefCell::new(Vec::new());
+        bench.gate.wanted().read(&|path| {
+            paths.borrow_mut().push(path.join("."));
+            None
+        });
+        paths.into_inner()
+    };
+    let source = json!({"source": ["10.0.0.0/8"]});
+    let peer = json!({"peer": "spiffe://contoso/*"});
+    assert!(asked(json!({"issuer": "contoso"})).is_empty());
+    assert_eq!(asked(json!({ "not": source })), ["source.address"]);
+    let both = json!({"any": [{"role": "x"}, {"all": [source, peer]}]});
+    let paths = ["source.address", "connection.uri_san_peer_certificate"];
+    assert_eq!(asked(both), paths);
+}

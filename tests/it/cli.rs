@@ -1,0 +1,177 @@
+//! The command line as its users meet it.
+
+use crate::command_line as cli;
+
+use cli::Outcome;
+use std::process::Command;
+
+const VALID: &str = r#"
+issuers:
+- name: contoso
+  entra: {tenants: [11112222-bbbb-3333-cccc-4444dddd5555]}
+  audiences: ["api://hf"]
+  jwks: {cluster: entra}
+credentials:
+- {name: hf-read, env: ENTRAGATE_TEST_TOKEN}
+rules:
+- {name: all, require: {issuer: contoso}, credential: hf-read}
+"#;
+
+fn run(arguments: &[&str], input: &str, token: Option<&str>) -> Outcome {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_entragate"));
+    command.args(arguments).env_remove("ENTRAGATE_TEST_TOKEN");
+    command.envs(token.map(|token| ("ENTRAGATE_TEST_TOKEN", token)));
+    cli::run(&mut command, input)
+}
+
+fn check(input: &str) -> Outcome {
+    run(&["check", "-"], input, None)
+}
+
+#[test]
+fn a_valid_configuration() {
+    let outcome = run(&["check", "-"], VALID, Some("hf_x"));
+    assert_eq!(outcome.status, 0, "{}", outcome.err);
+    let expected = "ok: 1 issuer, 1 rule, 1 credential, policy ";
+    assert!(outcome.out.starts_with(expected), "{}", outcome.out);
+    assert_eq!(outcome.err, "");
+}
+
+#[test]
+fn missing_variables_are_noted_unless_asked_for() {
+    let outcome = check(VALID);
+    assert_eq!(outcome.status, 0);
+    let note = "standard input:8: note: [hf-read] credentials[0].env: this machine has no environment \
+                variable \"ENTRAGATE_TEST_TOKEN\"";
+    assert!(outcome.err.starts_with(note), "{}", outcome.err);
+    let outcome = run(&["check", "--env", "-"], VALID, None);
+    assert_eq!(outcome.status, 1);
+    let error = "standard input:8: error: [hf-read] credentials[0].env: ";
+    assert!(outcome.err.contains(error), "{}", outcome.err);
+}
+
+#[test]
+fn all_errors_with_paths_and_no_secret() {
+    let outcome = check("issuers: []\ncredentials: [{name: A, value: hf_abc def}]\nrulez: []\n");
+    assert_eq!((outcome.status, outcome.out.as_str()), (1, ""));
+    for (line, path) in [
+        (1, "issuers: "),
+        (2, "credentials[0].name: "),
+        (2, "credentials[0].value: "),
+        (3, "rulez: "),
+    ] {
+        let error = format!("standard input:{line}: error: {path}");
+        assert!(outcome.err.contains(&error), "{}", outcome.err);
+    }
+    assert!(!outcome.err.contains("hf_abc"), "{}", outcome.err);
+}
+
+#[test]
+fn warns_of_what_is_valid_but_unwise() {
+    let text = VALID
+        .replace("[11112222-bbbb-3333-cccc-4444dddd5555]", "[\"*\"]")
+        .replace("env: ENTRAGATE_TEST_TOKEN", "value: hf_abc");
+    let outcome = check(&text);
+    assert_eq!(outcome.status, 0);
+    assert!(
+        outcome
+            .err
+            .contains("credentials[0].value: the secret is part of"),
+        "{}",
+        outcome.err
+    );
+    assert!(
+        outcome
+            .err
+            .contains("issuers[0].entra.tenants: every tenant"),
+        "{}",
+        outcome.err
+    );
+}
+
+#[test]
+fn strict_takes_warnings_for_errors_but_not_notes() {
+    let strict = |text: &str| run(&["check", "--strict", "-"], text, None).status;
+    assert_eq!(strict(VALID), 0);
+    assert_eq!(
+        strict(&VALID.replace("env: ENTRAGATE_TEST_TOKEN", "value: hf_abc")),
+        1
+    );
+}
+
+#[test]
+fn finds_the_filter_in_a_deployment() {
+    let indented = VALID.replace('\n', "\n    ");
+    let plugin = format!(
+        "kind: Namespace\n---\napiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\n\
+         spec:\n  url: oci://x/entragate\n  failStrategy: FAIL_OPEN\n  pluginConfig:{indented}\n"
+    );
+    let outcome = check(&plugin);
+    assert_eq!(outcome.status, 0, "{}", outcome.err);
+    assert!(
+        outcome.out.contains("(spec.pluginConfig)"),
+        "{}",
+        outcome.out
+    );
+    assert!(outcome.err.contains("FAIL_OPEN"), "{}", outcome.err);
+    let outcome = check("static_resources: {}\n");
+    assert_eq!(outcome.status, 2);
+    assert!(
+        outcome
+            .err
+            .contains("no entragate filter is configured here"),
+        "{}",
+        outcome.err
+    );
+}
+
+#[test]
+fn wrong_use() {
+    assert_eq!(run(&[], "", None).status, 2);
+    assert_eq!(run(&["chekc"], "", None).status, 2);
+    assert_eq!(run(&["check"], "", None).status, 2);
+    let outcome = run(&["check", "/nowhere/at/all.yaml"], "", None);
+    assert_eq!(outcome.status, 2);
+    let error = "/nowhere/at/all.yaml: error: No such file";
+    assert!(outcome.err.starts_with(error), "{}", outcome.err);
+    assert_eq!(check("a: [1\n").status, 1);
+    let help = run(&["check", "--help"], "", None);
+    assert_eq!(help.status, 0);
+    assert!(help.out.contains("Exit status:"), "{}", help.out);
+    assert!(!help.out.contains('\x1b'), "no colours but on a terminal");
+}
+
+#[test]
+fn which_identities_reach_which_credential() {
+    let input = r#"
+issuers:
+- name: contoso
+  entra: {tenants: [11112222-bbbb-3333-cccc-4444dddd5555]}
+  audiences: [api://hf]
+  jwks: {cluster: entra}
+credentials:
+- {name: hf-read, env: HF_READ}
+- {name: hf-vault, http: {cluster: vault, uri: "https://vault/hf"}}
+- name: hf-people
+  token_exchange: {cluster: hf, uri: "https://huggingface.co/oauth/token", client_id: id, client_secret: {env: HF_APP}, subject_claim: preferred_username, subject_domains: [contoso.com]}
+rules:
+- {name: health, match: {paths: [/health]}, anonymous: true, credential: hf-read}
+- {name: scientists, require: {any: [{role: Model.Query}, {group: g}]}, credential: hf-read}
+- {name: people, match: {issuers: [contoso]}, require: {kind: user}, credential: hf-people}
+- {name: later, require: {kind: user}, credential: hf-vault, mode: shadow}
+"#;
+    let outcome = check(input);
+    assert_eq!(outcome.status, 0, "{}", outcome.err);
+    let lines: Vec<&str> = outcome.out.lines().skip(1).collect();
+    assert_eq!(
+        lines,
+        [
+            "  credential hf-read can be reached by",
+            "    rule health: anyone, without a token",
+            "    rule scientists: role 'Model.Query' or group 'g'",
+            "  credential hf-vault, polled from a secret store, can be reached by nobody",
+            "  credential hf-people, one token per person, can be reached by",
+            "    rule people: a caller of kind 'user', with a token of contoso",
+        ]
+    );
+}

@@ -1,0 +1,231 @@
+//! Of one denial with several causes, the operator is told the cause and the caller is not.
+
+use crate::support;
+
+use entragate::audit;
+use entragate::decision::GroupsUnavailable;
+use entragate::decision::{CredentialUnavailable, Denial, KeysUnavailable, Unavailable};
+use entragate::decision::{FeedUnavailable, Ground};
+use entragate::time::Timestamp;
+use serde_json::json;
+use std::collections::BTreeSet;
+use support::*;
+
+/// Denials that look alike from outside, each with the words by which an operator knows its cause.
+fn alike() -> Vec<Vec<(Denial, &'static [&'static str])>> {
+    let keys = |reason| Denial::KeysUnavailable {
+        issuer: "contoso".into(),
+        reason,
+    };
+    let credential = |reason| Denial::CredentialUnavailable {
+        rule: "r".into(),
+        reason,
+    };
+    let groups = |lack| Denial::GroupsOverage {
+        rule: "r".into(),
+        lack: Some(lack),
+    };
+    let upstream = |cluster: Option<&str>| Denial::UpstreamNotAllowed {
+        rule: "r".into(),
+        credential: "hf-read".into(),
+        cluster: cluster.map(Into::into),
+    };
+    let revoked = |ground| Denial::TokenRevoked { ground };
+    let feed = |reason| Denial::RevocationUnavailable { reason };
+    let rejected = |credential: &str, status| Denial::CredentialRejected {
+        credential: credential.into(),
+        status,
+    };
+    vec![
+        vec![
+            (
+                keys(KeysUnavailable::NeverFetched),
+                &["contoso", "no keys"][..],
+            ),
+            (keys(KeysUnavailable::Stale), &["contoso", "max_stale"]),
+            (
+                keys(KeysUnavailable::TooManyWaiting),
+                &["contoso", "wait.requests"],
+            ),
+        ],
+        vec![
+            (
+                credential(CredentialUnavailable::NeverFetched),
+                &["no good value"],
+            ),
+            (credential(CredentialUnavailable::Stale), &["max_stale"]),
+            (
+                credential(CredentialUnavailable::ExchangeFailed),
+                &["exchange"],
+            ),
+            (
+                credential(CredentialUnavailable::TooManyWaiting),
+                &["wait.requests"],
+            ),
+        ],
+        vec![
+            (upstream(Some("team-b")), &["hf-read", "team-b"]),
+            (upstream(None), &["hf-read", "does not report"]),
+        ],
+        vec![
+            (groups(GroupsUnavailable::TooSlow), &["wait.timeout"]),
+            (groups(GroupsUnavailable::Failing), &["the log says why"]),
+            (
+                groups(GroupsUnavailable::UnknownCaller),
+                &["know the caller"],
+            ),
+            (
+                groups(GroupsUnavailable::TooManyWaiting),
+                &["wait.requests"],
+            ),
+        ],
+        vec![
+            (revoked(Ground::Object), &["oids"]),
+            (revoked(Ground::Client), &["clients"]),
+            (revoked(Ground::Session), &["sessions"]),
+            (revoked(Ground::Token), &["tokens"]),
+            (revoked(Ground::NotBefore), &["not_before"]),
+        ],
+        vec![
+            (feed(FeedUnavailable::NeverFetched), &["no revocation feed"]),
+            (feed(FeedUnavailable::Stale), &["max_stale"]),
+        ],
+        vec![
+            (rejected("hf-read", 401), &["hf-read", "401"]),
+            (rejected("hf-read", 403), &["hf-read", "403"]),
+        ],
+        vec![
+            (Denial::ModelsUnreadable("too deep"), &["too deep"]),
+            (Denial::ModelsUnreadable("no list"), &["no list"]),
+        ],
+        vec![(Denial::Internal("one"), &["one"])],
+    ]
+}
+
+/// The reason in the audit record.
+fn recorded(denial: &Denial) -> String {
+    let mut record = audit::open(Timestamp::from_secs(1), &"digest".into());
+    record.deny(denial);
+    record.reason.unwrap_or_default()
+}
+
+#[test]
+fn the_operator_is_told_the_cause_and_the_caller_is_not() {
+    for denials in alike() {
+        let public: BTreeSet<_> = denials.iter().map(|(one, _)| one.facts().text).collect();
+        assert_eq!(
+            public.len(),
+            1,
+            "the caller can tell them apart: {public:?}"
+        );
+        let told: BTreeSet<_> = denials.iter().map(|(one, _)| recorded(one)).collect();
+        assert_eq!(told.len(), denials.len(), "the operator can't: {told:?}");
+        for (denial, words) in denials {
+            let reason = recorded(&denial);
+            assert_eq!(denial.operator_detail().as_ref(), Some(&reason));
+            for word in words {
+                assert!(reason.contains(word), "{denial:?}: {reason}");
+            }
+        }
+    }
+}
+
+#[test]
+fn where_the_caller_is_told_all_so_is_the_record() {
+    for denial in [
+        Denial::NoRule,
+        Denial::TokenMissing,
+        Denial::GroupsOverage {
+            rule: "r".into(),
+            lack: None,
+        },
+    ] {
+        assert_eq!(denial.operator_detail(), None);
+        assert_eq!(recorded(&denial), denial.facts().text);
+    }
+}
+
+#[test]
+fn an_endpoint_that_does_not_serve_says_what_to_do_and_when() {
+    for (why, public, operator, retry) in [
+        (Unavailable::Asleep, "asleep", "503", Some(30)),
+        (Unavailable::Paused, "paused", "Invalid state", None),
+        (Unavailable::Unreachable, "reached", "access log", Some(2)),
+    ] {
+        let denial = Denial::EndpointUnavailable(why);
+        assert!(denial.facts().text.contains(public), "{denial:?}");
+        assert!(recorded(&denial).contains(operator), "{denial:?}");
+        assert_eq!(
+            denial.retry_after(denial.facts().status),
+            retry,
+            "{denial:?}"
+        );
+    }
+}
+
+#[test]
+fn a_retry_is_offered_where_the_fault_is_ours_and_passes() {
+    for denial in alike().into_iter().flatten().map(|(denial, _)| denial) {
+        let lasting = matches!(
+            denial,
+            Denial::CredentialRejected { .. } | Denial::ModelsUnreadable(_)
+        );
+        let ours = denial.facts().status == 502;
+        let expected = (ours && !lasting).then_some(2);
+        assert_eq!(
+            denial.retry_after(denial.facts().status),
+            expected,
+            "{denial:?}"
+        );
+    }
+}
+
+#[test]
+fn what_a_stranger_wrote_is_quoted_short_and_clean() {
+    let longest = "x".repeat(100);
+    for (written, shown) in [
+        ("HS256", "'HS256'".to_owned()),
+        ("", "''".to_owned()),
+        ("a\"b\\c\r\nd\u{e9}\0", "'a'b'c??d??'".to_owned()),
+        (&longest, format!("'{longest}'")),
+        (&format!("{longest}y"), format!("'{longest}...'")),
+    ] {
+        let mut bench = Bench::warm(&settings());
+        let code = bench.code(&ada().header("alg", written).build());
+        assert_eq!(code, "algorithm_not_allowed");
+        let reason = bench.audit()[0]["reason"].as_str().unwrap().to_owned();
+        assert!(reason.contains(&format!(" {shown} ")), "{reason}");
+    }
+}
+
+#[test]
+fn a_refusal_says_what_a_rule_asks_for_without_doubt() {
+    let (a, b, c) = (
+        json!({"role": "A"}),
+        json!({"role": "B"}),
+        json!({"role": "C"}),
+    );
+    for (require, said) in [
+        (
+            json!({"all": [{"any": [a, b]}, c]}),
+            "(role 'A' or role 'B') and role 'C'",
+        ),
+        (
+            json!({"any": [{"all": [a, b]}, c]}),
+            "(role 'A' and role 'B') or role 'C'",
+        ),
+        (json!({"all": [{"any": [a]}, c]}), "role 'A' and role 'C'"),
+        (
+            json!({"all": [{"not": {"any": [a, b]}}, c]}),
+            "not (role 'A' or role 'B') and role 'C'",
+        ),
+    ] {
+        let mut bench = Bench::warm(&with_rules(json!([{"name": "r", "require": require}])));
+        assert_eq!(bench.code(&ada().build()), "rule_unsatisfied");
+        let reason = bench.audit()[0]["reason"].as_str().unwrap().to_owned();
+        assert!(
+            reason.ends_with(&format!("rule r asks for {said}")),
+            "{reason}"
+        );
+    }
+}

@@ -1,0 +1,218 @@
+//! The documentation holds: its examples are accepted, its links lead somewhere, its lists are whole.
+
+use crate::command_line as cli;
+use crate::pages as docs;
+
+use docs::{blocks, fenced, read};
+use entragate::config;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Everything that people read.
+fn pages() -> Vec<String> {
+    let top = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(str::to_owned);
+    let deeper = ["docs", "deploy"]
+        .iter()
+        .flat_map(|folder| docs::files(folder, "md"));
+    top.into_iter().chain(deeper).collect()
+}
+
+/// Ours are those of the pages; recipes have a test of their own.
+fn blocks_of(information: &str) -> Vec<(String, String)> {
+    let pages = pages().into_iter().filter(|page| page != "docs/recipes.md");
+    pages
+        .flat_map(|page| {
+            let blocks = blocks(&read(&page), information);
+            blocks.into_iter().map(move |block| (page.clone(), block))
+        })
+        .collect()
+}
+
+fn load(page: &str, value: &Value) {
+    let env = |_: &str| Some("hf_example".to_owned());
+    config::load_value(value, &env).unwrap_or_else(|errors| panic!("{page}: {errors}"));
+}
+
+#[test]
+fn configurations_are_accepted() {
+    let whole = blocks_of("yaml");
+    assert!(!whole.is_empty());
+    for (page, block) in whole {
+        load(&page, &docs::yaml(&block));
+    }
+    for (page, block) in blocks_of("yaml part") {
+        let mut config = docs::yaml(&blocks(&read("README.md"), "yaml")[0]);
+        let Value::Object(part) = docs::yaml(&block) else {
+            panic!("{page}: {block}")
+        };
+        config.as_object_mut().unwrap().extend(part);
+        load(&page, &config);
+    }
+}
+
+#[test]
+fn every_block_is_of_a_kind_that_is_looked_at() {
+    const KINDS: [&str; 11] = [
+        "yaml",
+        "yaml part",
+        "json",
+        "python",
+        "js",
+        "text",
+        "mermaid",
+        "sh run",
+        "sh make",
+        "sh manual",
+        "",
+    ];
+    for page in pages() {
+        for (information, block) in fenced(&read(&page)) {
+            assert!(
+                KINDS.contains(&information.as_str()),
+                "{page}: ```{information}\n{block}"
+            );
+        }
+    }
+}
+
+#[test]
+fn json_parses() {
+    for (page, block) in blocks_of("json") {
+        serde_json::from_str::<Value>(&block).unwrap_or_else(|error| panic!("{page}: {error}"));
+    }
+}
+
+#[test]
+fn python_is_python() {
+    for (page, block) in blocks_of("python") {
+        let mut python = Command::new("python3")
+            .args(["-c", "import ast, sys; ast.parse(sys.stdin.read())"])
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        python
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(block.as_bytes())
+            .unwrap();
+        assert!(python.wait().unwrap().success(), "{page}: {block}");
+    }
+}
+
+#[test]
+fn commands_run() {
+    let mut ran = 0;
+    for (page, block) in blocks_of("sh run") {
+        for line in block.lines() {
+            let line = line
+                .strip_prefix("cargo run --bin entragate -- ")
+                .or(line.strip_prefix("entragate "));
+            let line = line.unwrap_or_else(|| panic!("{page}: only entragate is run: {block}"));
+            let arguments: Vec<&str> = line.split_whitespace().collect();
+            let outcome = cli::entragate(&arguments, "");
+            assert_eq!(outcome.status, 0, "{page}: {line}: {}", outcome.err);
+            ran += 1;
+        }
+    }
+    assert!(ran >= 2);
+    let makefile = read("Makefile");
+    for (page, block) in blocks_of("sh make") {
+        for line in block.lines() {
+            let target = line
+                .strip_prefix("make ")
+                .and_then(|line| line.split_whitespace().next());
+            let target = target.unwrap_or_else(|| panic!("{page}: {line}"));
+            assert!(
+                makefile.contains(&format!("\n{target}: ")),
+                "{page}: no target {target}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_readmes_audit_record_has_the_fields_of_ours() {
+    let block = blocks(&read("README.md"), "json").remove(0);
+    let shown: Map<_, _> = serde_json::from_str(&block).unwrap();
+    let ours: Map<_, _> =
+        serde_json::from_str(&entragate::audit::Record::default().line()).unwrap();
+    let keys = |map: &Map<String, Value>| map.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&shown), keys(&ours));
+}
+
+/// Codes and their status, as the table of decisions has them.
+fn codes() -> BTreeMap<String, String> {
+    let source = read("src/decision/facts.rs");
+    let lines: Vec<&str> = source.lines().map(str::trim).collect();
+    let pairs = lines.windows(2).filter_map(|pair| {
+        let status = pair[0].strip_suffix(',')?;
+        let code = pair[1].strip_prefix('"')?.strip_suffix("\",")?;
+        status.parse::<u16>().ok()?;
+        Some((code.to_owned(), status.to_owned()))
+    });
+    // Those whose text is short stand in one line.
+    let inline = lines.iter().filter_map(|line| {
+        let (status, rest) = line.split_once("facts(")?.1.split_once(", \"")?;
+        status.parse::<u16>().ok()?;
+        Some((rest.split_once('"')?.0.to_owned(), status.to_owned()))
+    });
+    pairs.chain(inline).collect()
+}
+
+#[test]
+fn every_code_is_explained_and_no_other() {
+    let page = read("docs/troubleshooting.md");
+    let explained = page.lines().filter_map(|line| {
+        let (code, status) = line.strip_prefix("### `")?.split_once("` (")?;
+        Some((code.to_owned(), status.trim_end_matches(')').to_owned()))
+    });
+    let (explained, codes) = (explained.collect::<BTreeMap<_, _>>(), codes());
+    assert!(codes.len() > 20, "found only {} codes", codes.len());
+    assert_eq!(
+        explained, codes,
+        "docs/troubleshooting.md and src/decision/facts.rs differ"
+    );
+}
+
+#[test]
+fn links_within_the_repository_resolve() {
+    for page in pages() {
+        let text = read(&page);
+        let targets = text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next());
+        for target in targets.filter(|target| !target.starts_with("http")) {
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let folder = Path::new(&page).parent().unwrap();
+            let path = match file {
+                "" => Path::new(&page).to_owned(),
+                file => folder.join(file),
+            };
+            assert!(docs::root().join(&path).exists(), "{page}: {target}");
+            if !anchor.is_empty() {
+                let found = read(path.to_str().unwrap())
+                    .lines()
+                    .any(|line| slug(line).as_deref() == Some(anchor));
+                assert!(found, "{page}: {target} has no such heading");
+            }
+        }
+    }
+}
+
+/// The anchor of a heading, as GitHub makes it.
+fn slug(line: &str) -> Option<String> {
+    let title = line
+        .strip_prefix('#')?
+        .trim_start_matches('#')
+        .trim()
+        .to_lowercase();
+    let kept = title
+        .chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    Some(kept.collect::<String>().replace(' ', "-"))
+}

@@ -1,0 +1,325 @@
+//! Token exchanges: one short-lived token per person, for people who are named beyond doubt.
+
+use crate::support;
+
+use entragate::fetch::callout::{Answer, Callout, CalloutError};
+use entragate::gate::Notice;
+use serde_json::{Value, json};
+use support::*;
+use testbed::mint::Token;
+use testbed::persona::Persona;
+
+/// The usual settings with one exchanged credential.
+fn exchanging(change: Value) -> Value {
+    let mut settings = settings();
+    let mut exchange = json!({
+        "cluster": "huggingface", "uri": "https://huggingface.co/oauth/token",
+        "client_id": "client-1", "client_secret": {"env": "HF_OAUTH_SECRET"},
+        "subject_claim": "preferred_username", "subject_domains": ["contoso.com"],
+        "scopes": ["read-endpoints"],
+    });
+    for (name, value) in change.as_object().unwrap() {
+        exchange[name] = value.clone();
+    }
+    settings["credentials"] = json!([{"name": "hf-per-user", "token_exchange": exchange}]);
+    settings["rules"][1]["credential"] = json!("hf-per-user");
+    settings
+}
+
+fn bench() -> Bench {
+    Bench::warm(&exchanging(json!({})))
+}
+
+fn token(value: &str) -> Answer {
+    ok(json!({"access_token": value, "token_type": "bearer", "expires_in": 28_800}))
+}
+
+fn error(status: u16, code: &str) -> Answer {
+    let body = json!({"error": code}).to_string().into_bytes();
+    Answer::Response { status, body }
+}
+
+/// The person that an exchange is for.
+fn subject(callout: &Callout) -> String {
+    let body = String::from_utf8(callout.body.clone()).unwrap();
+    let mut fields = body.split('&').filter_map(|field| field.split_once('='));
+    let (_, subject) = fields.find(|(name, _)| *name == "subject_token").unwrap();
+    subject.replace("%40", "@")
+}
+
+/// The Authorization of a permitted request; `None`: it waits.
+fn sent(bench: &mut Bench, persona: Persona) -> Option<String> {
+    let (id, ruling) = bench.chat(&Token::of(persona).build());
+    bench.gate.finish(id, Some(200), bench.now);
+    let edits = (code_of(&ruling) == "permitted").then(|| edits_of(&ruling))?;
+    let authorization = edits.into_iter().find(|(name, _)| name == "authorization");
+    Some(authorization.unwrap().1)
+}
+
+#[test]
+fn each_person_has_a_token_and_it_is_reused() {
+    let people = [
+        (Persona::Ada, "ada@contoso.com"),
+        (Persona::Cora, "cora@contoso.com"),
+    ];
+    let mut bench = bench();
+    for (persona, mail) in people {
+        assert_eq!(sent(&mut bench, persona), None);
+        assert_eq!(subject(&bench.calls[0].callout), mail);
+        bench.answer(token(&format!("token-of-{mail}")));
+    }
+    for secs in [0, 1, 600] {
+        bench.advance(secs);
+        for (persona, mail) in people {
+            let expected = format!("Bearer token-of-{mail}");
+            assert_eq!(sent(&mut bench, persona), Some(expected));
+        }
+    }
+    assert!(bench.calls.is_empty(), "no further exchange");
+}
+
+#[test]
+fn requests_of_one_person_share_an_exchange_and_nobody_else_s() {
+    let mut bench = bench();
+    let ada = Token::of(Persona::Ada).build();
+    let (first, ruling) = bench.chat(&ada);
+    assert_eq!(code_of(&ruling), "waiting");
+    let (second, _) = bench.chat(&ada);
+    let (cora, _) = bench.chat(&Token::of(Persona::Cora).build());
+    let subjects: Vec<_> = bench
+        .calls
+        .iter()
+        .map(|call| subject(&call.callout))
+        .collect();
+    assert_eq!(subjects, ["ada@contoso.com", "cora@contoso.com"]);
+    bench.answer(token("token-of-ada"));
+    let permitted = || "permitted".to_owned();
+    assert_eq!(
+        bench.resume_woken(),
+        [(first, permitted()), (second, permitted())]
+    );
+    assert!(!bench.gate.is_permitted(cora));
+    bench.answer(token("token-of-cora"));
+    assert_eq!(bench.resume_woken(), [(cora, permitted())]);
+}
+
+#[test]
+fn only_people_who_are_named_beyond_doubt_are_exchanged_for() {
+    let ada = || Token::of(Persona::Ada);
+    let named = |name: &str| ada().claim("preferred_username", name);
+    for (token, change, expected) in [
+        (named("ada@CONTOSO.com"), json!({}), Ok("ada@CONTOSO.com")),
+        (
+            named("ada@contoso.com"),
+            json!({"subject_domains": ["x.example", "Contoso.COM"]}),
+            Ok("ada@contoso.com"),
+        ),
+        (
+            named("ada@fabrikam.com"),
+            json!({}),
+            Err("in none of the accepted domains"),
+        ),
+        (
+            named("ada@sub.contoso.com"),
+            json!({}),
+            Err("in none of the accepted domains"),
+        ),
+        (
+            named("ada@evilcontoso.com"),
+            json!({}),
+            Err("in none of the accepted domains"),
+        ),
+        (
+            named("ada@contoso.com.evil.example"),
+            json!({}),
+            Err("in none of the accepted domains"),
+        ),
+        (
+            named("eve@evil.example@contoso.com"),
+            json!({}),
+            Err("no plain e-mail address"),
+        ),
+        (
+            named("ada_fabrikam.com#EXT#@contoso.com "),
+            json!({}),
+            Err("no plain e-mail address"),
+        ),
+        (named("ada"), json!({}), Err("no plain e-mail address")),
+        (named(""), json!({}), Err("no plain e-mail address")),
+        (
+            ada().claim("preferred_username", json!(["ada@contoso.com"])),
+            json!({}),
+            Err("lacks the claim"),
+        ),
+        (
+            ada().without("preferred_username"),
+            json!({}),
+            Err("lacks the claim"),
+        ),
+        (
+            ada().claim("email", "ada@contoso.com"),
+            json!({"subject_claim": "email"}),
+            Ok("ada@contoso.com"),
+        ),
+        (
+            ada()
+                .claim("email", "ada@contoso.com")
+                .claim("email_verified", false),
+            json!({"subject_claim": "email"}),
+            Err("not verified"),
+        ),
+        (
+            ada()
+                .claim("email", "ada@contoso.com")
+                .claim("email_verified", "true"),
+            json!({"subject_claim": "email"}),
+            Err("not verified"),
+        ),
+        (
+            Token::of(Persona::Batch),
+            json!({}),
+            Err("an application calls"),
+        ),
+        (
+            Token::of(Persona::Batch).claim("preferred_username", "ada@contoso.com"),
+            json!({}),
+            Err("an application calls"),
+        ),
+        (
+            Token::of(Persona::Batch),
+            json!({"app_subject": "jobs@contoso.com"}),
+            Ok("jobs@contoso.com"),
+        ),
+        (
+            ada(),
+            json!({"app_subject": "jobs@contoso.com"}),
+            Ok("ada@contoso.com"),
+        ),
+        (
+            ada().without("scp"),
+            json!({"app_subject": "jobs@contoso.com"}),
+            Err("does not tell whether a person calls"),
+        ),
+    ] {
+        let mut bench = Bench::warm(&exchanging(change));
+        let (id, ruling) = bench.chat(&token.build());
+        match expected {
+            Ok(mail) => {
+                assert_eq!(code_of(&ruling), "waiting", "{mail}");
+                assert_eq!(subject(&bench.calls[0].callout), mail);
+            }
+            Err(reason) => {
+                let reply = reply_of(&ruling);
+                assert_eq!(reply.status, 403, "{}", reply.body);
+                assert_eq!(header_of(&ruling, "x-error-code").unwrap(), "not_a_member");
+                assert!(reply.body.contains(reason), "{reason}: {}", reply.body);
+                assert!(bench.calls.is_empty());
+                bench.gate.finish(id, Some(403), bench.now);
+                let record = &bench.audit()[0];
+                assert_eq!(record["credential"], "hf-per-user");
+                assert_eq!(record["rule"], "scientists");
+            }
+        }
+    }
+}
+
+#[test]
+fn whom_hugging_face_does_not_know_is_told_so_and_not_asked_for_again_at_once() {
+    let mut bench = bench();
+    let ada = Token::of(Persona::Ada).build();
+    let (id, _) = bench.chat(&ada);
+    bench.answer(error(400, "invalid_grant"));
+    assert_eq!(bench.resume_woken(), [(id, "not_a_member".into())]);
+    let (_, ruling) = bench.chat(&ada);
+    let reply = reply_of(&ruling);
+    assert_eq!(reply.status, 403);
+    assert!(reply.body.contains("ask its administrator to invite you"));
+    assert!(bench.calls.is_empty());
+    bench.advance(30);
+    assert_eq!(bench.code(&ada), "waiting");
+    bench.answer(token("invited"));
+    assert_eq!(
+        sent(&mut bench, Persona::Ada).as_deref(),
+        Some("Bearer invited")
+    );
+}
+
+#[test]
+fn any_other_failure_is_ours_and_the_operator_hears_of_it_once() {
+    for failure in [
+        error(401, "invalid_client"),
+        error(400, "invalid_scope"),
+        error(500, "invalid_grant"),
+        ok(json!({"token_type": "bearer"})),
+        Answer::Failed(CalloutError::Interrupted),
+    ] {
+        let mut bench = bench();
+        for persona in [Persona::Ada, Persona::Cora] {
+            let (id, _) = bench.chat(&Token::of(persona).build());
+            bench.answer(failure.clone());
+            assert_eq!(
+                bench.resume_woken(),
+                [(id, "credential_unavailable".into())]
+            );
+        }
+        let ada = Token::of(Persona::Ada).build();
+        assert_eq!(bench.code(&ada), "credential_unavailable");
+        assert!(bench.calls.is_empty(), "not at once again");
+        let notices = bench.gate.take_notices();
+        let told = |notice: &&Notice| matches!(notice, Notice::Log(log::Level::Warn, text) if text.contains("hf-per-user"));
+        assert_eq!(notices.iter().filter(told).count(), 1, "{notices:?}");
+        bench.advance(5);
+        assert_eq!(bench.code(&ada), "waiting");
+    }
+}
+
+#[test]
+fn a_request_gives_up_waiting_and_the_next_one_finds_the_token() {
+    let mut bench = bench();
+    let (id, _) = bench.chat(&Token::of(Persona::Ada).build());
+    bench.advance(2);
+    assert_eq!(
+        bench.resume_woken(),
+        [(id, "credential_unavailable".into())]
+    );
+    bench.answer(token("late"));
+    assert_eq!(
+        sent(&mut bench, Persona::Ada).as_deref(),
+        Some("Bearer late")
+    );
+}
+
+#[test]
+fn a_token_that_the_upstream_refuses_is_exchanged_anew() {
+    let mut bench = bench();
+    bench.chat(&Token::of(Persona::Ada).build());
+    bench.answer(token("first"));
+    bench.advance(60);
+    let (id, _) = bench.chat(&Token::of(Persona::Ada).build());
+    bench.gate.credential_rejected(id, bench.now);
+    assert_eq!(sent(&mut bench, Persona::Ada), None);
+    bench.answer(token("second"));
+    bench.gate.credential_rejected(id, bench.now);
+    assert_eq!(
+        sent(&mut bench, Persona::Ada).as_deref(),
+        Some("Bearer second"),
+        "the refusal of the first is old news"
+    );
+}
+
+#[test]
+fn nothing_that_is_printed_logged_or_recorded_holds_people_s_addresses_or_tokens() {
+    let mut bench = bench();
+    let (id, _) = bench.chat(&Token::of(Persona::Ada).build());
+    let calls = format!("{:?}", bench.calls);
+    bench.answer(token("secret-token"));
+    bench.resume_woken();
+    bench.gate.finish(id, Some(200), bench.now);
+    let notices = bench.gate.take_notices();
+    let printed = format!("{calls} {notices:?}");
+    let gate = format!("{:?}", bench.gate);
+    for secret in ["secret-token", "oauth-secret", "client-1"] {
+        assert!(!printed.contains(secret) && !gate.contains(secret));
+    }
+    assert!(!printed.contains("ada@contoso.com"), "{printed}");
+}

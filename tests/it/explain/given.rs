@@ -1,0 +1,221 @@
+//! What it is told instead of finding it out, and what it makes of what it can't use.
+
+use super::cli::{Outcome, entragate};
+use super::*;
+
+#[test]
+fn graph_s_answer_is_given_and_else_there_is_none() {
+    let mut settings = policy();
+    let auth =
+        json!({"managed_identity": {"cluster": "imds", "resource": "https://graph.microsoft.com"}});
+    settings["issuers"][0]["groups_overage"] = json!({"graph": {"cluster": "graph", "auth": auth}});
+    let token = Token::of(Persona::Olga).build();
+    let given = [
+        "explain",
+        "-",
+        "--json",
+        "--unverified",
+        "--token",
+        &token,
+        "--request",
+        "POST /v1/chat/completions",
+        "--body",
+        r#"{"model":"meta-llama/x"}"#,
+    ];
+    let both = format!(
+        "{}, bbbbbbbb-0000-4000-8000-000000000001",
+        SCIENTISTS_GROUP.to_uppercase()
+    );
+    for (groups, code, warning) in [
+        (
+            None,
+            "groups_overage",
+            "say with --groups what it would answer",
+        ),
+        (Some(""), "rule_unsatisfied", ""),
+        (Some(SCIENTISTS_GROUP), "permitted", ""),
+        (Some(&both), "permitted", ""),
+    ] {
+        let groups = groups.map(|groups| format!("--groups={groups}"));
+        let all: Vec<&str> = given.into_iter().chain(groups.as_deref()).collect();
+        let Outcome { out, err, .. } = entragate(&all, &settings.to_string());
+        let json: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(json["code"], code, "{groups:?}");
+        assert!(
+            err.contains(warning) && (err.is_empty() == warning.is_empty()),
+            "{err}"
+        );
+    }
+    let all = [&given[..], &["--groups=sales"]].concat();
+    let Outcome { status, err, .. } = entragate(&all, &settings.to_string());
+    assert_eq!(status, 2);
+    assert!(err.contains("sales is no group"), "{err}");
+    let all = [&given[..], &["--groups="]].concat();
+    let Outcome { err, .. } = entragate(&all, &policy().to_string());
+    assert!(err.contains("--groups tells nothing"), "{err}");
+}
+
+/// Whatever signs for an issuer, a rule can be tried without its keys.
+#[test]
+fn unverified_takes_every_algorithm_and_still_checks_the_rest() {
+    let mut settings = settings();
+    settings["issuers"][0] = json!({
+        "name": "idp", "oidc": {"issuer": "https://idp"}, "audiences": ["hf"],
+        "algorithms": ["RS256", "PS384", "ES256", "ES384", "EdDSA"],
+        "jwks": {"cluster": "idp", "uri": "https://idp/keys"},
+    });
+    settings["rules"] =
+        json!([{"name": "all", "require": {"issuer": "idp"}, "credential": "hf-read"}]);
+    let claims = |aud: &str| json!({"iss": "https://idp", "aud": aud, "sub": "s", "exp": testbed::mint::now() + 60});
+    let code = |token: &str| {
+        let arguments = ["--unverified", "--token", token, "--request", "GET /"];
+        explain(&settings, &arguments).1["code"].clone()
+    };
+    for algorithm in ["RS256", "PS384", "ES256", "ES384", "EdDSA"] {
+        let key = keys::cached(algorithm.parse().unwrap());
+        let token = Token::with_claims(claims("hf"))
+            .signed_by(&key)
+            .header("alg", algorithm);
+        assert_eq!(code(&token.build()), "permitted", "{algorithm}");
+        assert_eq!(
+            code(
+                &token
+                    .clone()
+                    .without_header("kid")
+                    .corrupt_signature()
+                    .build()
+            ),
+            "permitted"
+        );
+        assert_eq!(
+            code(&token.claim("aud", "other").build()),
+            "audience_mismatch"
+        );
+    }
+}
+
+#[test]
+fn forwarded_addresses_are_as_the_filter_finds_them() {
+    let mut settings = policy();
+    settings["client_address"] = json!({"trusted_hops": 2});
+    let token = ada().build();
+    let code = |further: &[&str]| {
+        let arguments = [
+            "--unverified",
+            "--token",
+            &token,
+            "--request",
+            "POST /generate",
+        ];
+        explain(&settings, &[&arguments[..], further].concat()).1["code"].clone()
+    };
+    assert_eq!(code(&["--source", "10.1.1.1"]), "permitted");
+    assert_eq!(
+        code(&["--header", "X-Forwarded-For: 10.1.1.1, 1.2.3.4"]),
+        "permitted"
+    );
+    assert_eq!(
+        code(&["--header", "X-Forwarded-For: 1.2.3.4, 10.1.1.1"]),
+        "rule_unsatisfied"
+    );
+    assert_eq!(code(&[]), "rule_unsatisfied");
+}
+
+#[test]
+fn wrong_use_says_what_to_do() {
+    let settings = settings().to_string();
+    let token = ada().build();
+    let get = ["explain", "-", "--request", "GET /v1/models"];
+    for (arguments, input, status, text) in [
+        (vec!["explain", "-"], settings.as_str(), 2, "--request"),
+        (
+            vec!["explain", "-", "--request", "GET"],
+            &settings,
+            2,
+            "write method and path",
+        ),
+        (
+            [&get[..], &["--time", "noon"]].concat(),
+            &settings,
+            2,
+            "2026-11-23T07:30:00Z",
+        ),
+        (
+            [&get[..], &["--source", "home"]].concat(),
+            &settings,
+            2,
+            "--source",
+        ),
+        (
+            [&get[..], &["--token", &token]].concat(),
+            &settings,
+            2,
+            "--unverified",
+        ),
+        (
+            [&get[..], &["--token-file", "/nowhere"]].concat(),
+            &settings,
+            2,
+            "/nowhere: No such file",
+        ),
+        (
+            [&get[..], &["--jwks", "/dev/null"]].concat(),
+            &settings,
+            2,
+            "/dev/null",
+        ),
+        (
+            [&get[..], &["--token", "a", "--token-file", "b"]].concat(),
+            &settings,
+            2,
+            "cannot be used with",
+        ),
+        (get.to_vec(), "issuers: []", 1, "issuers: is an empty list"),
+        (get.to_vec(), "a: [", 1, "neither JSON nor YAML"),
+        (get.to_vec(), "kind: Service", 2, "no entragate filter"),
+    ] {
+        let outcome = entragate(&arguments, input);
+        assert_eq!(outcome.status, status, "{arguments:?}: {}", outcome.err);
+        assert!(outcome.err.contains(text), "{arguments:?}: {}", outcome.err);
+        assert_eq!(outcome.out, "");
+        assert!(!outcome.err.contains(&token), "{}", outcome.err);
+    }
+    let help = entragate(&["explain", "--help"], "");
+    assert!(help.out.contains("3  it is denied"), "{}", help.out);
+}
+
+/// The cluster that Envoy would choose is given; without it, a credential that is limited to clusters is
+/// not sent.
+#[test]
+fn cluster_is_given_and_an_unknown_one_is_warned_of() {
+    let mut settings = settings();
+    settings["credentials"][0]["clusters"] = json!(["hf-*"]);
+    let token = Token::of(Persona::Ada).build();
+    let given = [
+        "explain",
+        "-",
+        "--json",
+        "--unverified",
+        "--token",
+        &token,
+        "--request",
+        "POST /v1/chat/completions",
+    ];
+    for (cluster, code) in [
+        (Some("--cluster=hf-llama"), "permitted"),
+        (Some("--cluster=team-b"), "upstream_not_allowed"),
+        (None, "upstream_not_allowed"),
+    ] {
+        let all: Vec<&str> = given.into_iter().chain(cluster).collect();
+        let Outcome { out, err, .. } = entragate(&all, &settings.to_string());
+        let json: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(json["code"], code, "{cluster:?}");
+        let name = cluster.and_then(|cluster| cluster.strip_prefix("--cluster="));
+        assert_eq!(json["cluster"], json!(name));
+        assert_eq!(
+            err.contains("say with --cluster"),
+            cluster.is_none(),
+            "{err}"
+        );
+    }
+}

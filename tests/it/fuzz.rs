@@ -1,0 +1,103 @@
+//! The fuzz targets without a fuzzer: on their corpora, on changed copies of those, and on random
+//! bytes, the same ones in every run. `make fuzz` looks further.
+
+use crate::random;
+#[path = "../../fuzz/src/lib.rs"]
+mod targets;
+
+use random::Random;
+use std::fs;
+use std::path::PathBuf;
+
+impl Random {
+    /// Changes a few bytes, or takes a piece of another input.
+    fn change(&mut self, original: &[u8], other: &[u8]) -> Vec<u8> {
+        let mut bytes = original.to_vec();
+        for _ in 0..=self.below(4) {
+            let at = self.below(bytes.len() + 1);
+            match self.below(6) {
+                0 if at < bytes.len() => bytes[at] = self.next() as u8,
+                1 => bytes.insert(at, b"\".,{}[]:=\\u0\0\xff"[self.below(14)]),
+                2 if at < bytes.len() => drop(bytes.remove(at)),
+                3 => bytes.truncate(at),
+                4 => {
+                    let from = self.below(other.len());
+                    let to = (from + self.below(60)).min(other.len());
+                    bytes.splice(at..at, other[from..to].iter().copied());
+                }
+                _ => {
+                    let end = (at + self.below(40)).min(bytes.len());
+                    let piece = bytes[at..end].to_vec();
+                    bytes.splice(at..at, piece);
+                }
+            }
+        }
+        bytes
+    }
+}
+
+fn run(name: &str, changed: usize) {
+    let (_, target) = targets::TARGETS
+        .into_iter()
+        .find(|(own, _)| *own == name)
+        .unwrap();
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/corpus")
+        .join(name);
+    let mut corpus: Vec<PathBuf> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    corpus.sort();
+    let corpus: Vec<Vec<u8>> = corpus.iter().map(|path| fs::read(path).unwrap()).collect();
+    assert!(corpus.len() >= 3, "a corpus of {}", corpus.len());
+    corpus.iter().for_each(|input| target(input));
+    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    for _ in 0..changed {
+        let (one, other) = (random.below(corpus.len()), random.below(corpus.len()));
+        target(&random.change(&corpus[one], &corpus[other]));
+        target(&random.bytes(300));
+    }
+    println!("fuzz: {name}: {} inputs", corpus.len() + 2 * changed);
+}
+
+#[test]
+fn tokens() {
+    run("token", 20_000);
+}
+
+#[test]
+fn key_sets() {
+    run("key_set", 4_000);
+}
+
+#[test]
+fn configurations() {
+    run("configuration", 3_000);
+}
+
+#[test]
+fn bodies() {
+    run("body", 40_000);
+}
+
+#[test]
+fn usages() {
+    run("usage", 20_000);
+}
+
+#[test]
+fn orders_of_events() {
+    run("gate", 1_500);
+}
+
+#[test]
+fn every_target_has_its_program_and_corpus() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    for (name, _) in targets::TARGETS {
+        let program = fs::read_to_string(root.join(format!("fuzz_targets/{name}.rs"))).unwrap();
+        assert!(program.contains(&format!("entragate_fuzz::{name}(data)")));
+        assert!(manifest.contains(&format!("name = \"{name}\"")));
+    }
+}

@@ -1,0 +1,242 @@
+//! Who is asked for, and what comes of the answer.
+
+use super::*;
+use entragate::gate::Notice;
+use testbed::persona::{GUEST_TENANT, TENANT};
+
+#[test]
+fn graph_decides_where_the_token_does_not_tell() {
+    let upper = GROUP.to_uppercase();
+    let deny = json!([
+        {"name": "all", "require": {"issuer": "contoso"}},
+        {"name": "ban", "require": {"group": GROUP}, "effect": "deny"},
+    ]);
+    let not = json!([{"name": "others", "require": {"not": {"group": GROUP}}}]);
+    for (rules, held, code) in [
+        (for_group(), vec![upper.as_str()], "permitted"),
+        (for_group(), vec![], "rule_unsatisfied"),
+        (for_group(), vec![OTHER], "rule_unsatisfied"),
+        (deny.clone(), vec![GROUP], "denied_by_rule"),
+        (deny, vec![], "permitted"),
+        (not.clone(), vec![GROUP], "rule_unsatisfied"),
+        (not, vec![], "permitted"),
+    ] {
+        for token in [olga(), Token::of(Persona::Omar)] {
+            let mut bench = bench(rules.clone());
+            let (_, ruling) = bench.chat(&token.build());
+            assert_eq!(code_of(&ruling), "waiting");
+            bench.tick();
+            let path = format!("/v1.0/users/{}/checkMemberGroups", oid(&token));
+            let asked = vec![GROUP.to_ascii_lowercase()];
+            assert_eq!(
+                question(&bench),
+                (path, asked),
+                "never what the token names"
+            );
+            bench.answer(member_of(&held));
+            assert_eq!(bench.resume_woken()[0].1, code, "{rules} {held:?}");
+        }
+    }
+}
+
+#[test]
+fn nobody_is_asked_for_where_the_decision_does_not_hang_on_it() {
+    let group = json!({"group": GROUP});
+    let held = ada().claim("groups", json!([GROUP.to_lowercase()]));
+    for (rules, token, code) in [
+        (for_group(), ada(), "rule_unsatisfied"),
+        (
+            json!([{"name": "r", "require": {"issuer": "contoso"}}]),
+            olga(),
+            "permitted",
+        ),
+        (
+            json!([{"name": "r", "require": {"issuer": "contoso"}}, {"name": "g", "require": group}]),
+            olga(),
+            "permitted",
+        ),
+        (
+            json!([{"name": "g", "require": group, "match": {"paths": ["/other"]}},
+                {"name": "r", "require": {"role": "x"}}]),
+            olga(),
+            "rule_unsatisfied",
+        ),
+        (
+            json!([{"name": "g", "require": {"all": [{"role": "x"}, group]}}]),
+            olga(),
+            "rule_unsatisfied",
+        ),
+        (
+            json!([{"name": "ban", "require": {"tenant": TENANT}, "effect": "deny"},
+                {"name": "g", "require": group}]),
+            olga(),
+            "denied_by_rule",
+        ),
+        (
+            json!([{"name": "g", "require": {"group": "sales"}}]),
+            olga(),
+            "groups_overage",
+        ),
+        // What is not known is the kind of caller, and no group tells that.
+        (
+            json!([{"name": "r", "require": {"all": [group, {"kind": "app"}]}}]),
+            held.without("scp"),
+            "rule_unsatisfied",
+        ),
+        (
+            json!([{"name": "r", "require": {"kind": "app"}},
+                {"name": "g", "require": group, "match": {"paths": ["/other"]}}]),
+            olga().without("scp"),
+            "rule_unsatisfied",
+        ),
+    ] {
+        let settings = with_graph(rules.clone());
+        let mut bench = Bench::warm(&settings);
+        bench.calls.clear();
+        assert_eq!(bench.code(&token.build()), code, "{rules}");
+        bench.tick();
+        assert!(bench.calls.is_empty(), "{rules}: {:?}", bench.calls);
+    }
+}
+
+#[test]
+fn only_groups_of_rules_about_the_issuer_are_asked_for_and_only_by_id() {
+    let mut settings = with_graph(json!([
+        {"name": "ours", "require": {"any": [{"group": GROUP}, {"group": "sales"}]}},
+        {"name": "theirs", "match": {"issuers": ["fabrikam"]}, "require": {"group": OTHER}},
+    ]));
+    let fabrikam = json!({"name": "fabrikam", "entra": {"tenants": [GUEST_TENANT]},
+        "audiences": ["api://hf"], "jwks": {"inline": {"keys": [testbed::keys::rsa().to_jwk()]}}});
+    settings["issuers"].as_array_mut().unwrap().push(fabrikam);
+    let mut bench = bench_of(&settings);
+    bench.chat(&olga().build());
+    bench.tick();
+    assert_eq!(question(&bench).1, [GROUP.to_lowercase()]);
+}
+
+#[test]
+fn a_rule_that_comes_first_counts_first() {
+    let mut settings = with_graph(json!([
+        {"name": "special", "require": {"group": GROUP}},
+        {"name": "everyone", "require": {"issuer": "contoso"}},
+    ]));
+    settings["credentials"] = json!([{"name": "hf-read", "value": CREDENTIAL}]);
+    for (answer, rule) in [
+        (member_of(&[GROUP]), "special"),
+        (member_of(&[]), "everyone"),
+        (failed(500), "everyone"),
+    ] {
+        let mut bench = bench_of(&settings);
+        bench.now = bench.now.plus(std::time::Duration::from_millis(1));
+        let (id, _) = bench.chat(&olga().build());
+        bench.tick();
+        bench.answer(answer.clone());
+        let mut resumed = bench.resume_woken();
+        if resumed[0].1 == "waiting" {
+            bench.advance(1);
+            bench.answer(answer);
+            bench.advance(1);
+            resumed = bench.resume_woken();
+        }
+        assert_eq!(resumed, [(id, "permitted".into())]);
+        bench.gate.finish(id, Some(200), bench.now);
+        assert_eq!(bench.audit()[0]["rule"], rule);
+    }
+}
+
+#[test]
+fn applications_are_asked_for_as_such() {
+    let overage = json!({"groups": "src1"});
+    let robot = Token::of(Persona::Robot).claim("_claim_names", overage.clone());
+    let unknown = olga().without("scp");
+    for (token, collection) in [(robot, "servicePrincipals"), (unknown, "directoryObjects")] {
+        let mut bench = bench(for_group());
+        bench.chat(&token.build());
+        bench.tick();
+        let path = format!("/v1.0/{collection}/{}/checkMemberGroups", oid(&token));
+        assert_eq!(question(&bench).0, path);
+    }
+}
+
+#[test]
+fn shadow_rules_look_up_without_keeping_anyone_waiting() {
+    let rules = json!([
+        {"name": "all", "require": {"issuer": "contoso"}},
+        {"name": "later", "mode": "shadow", "effect": "deny", "require": {"not": {"group": GROUP}}},
+    ]);
+    let mut bench = bench(rules.clone());
+    assert_eq!(bench.code(&olga().build()), "permitted");
+    assert_eq!(
+        bench.audit()[0]["shadow"][0],
+        json!({"rule": "later", "would": "deny"})
+    );
+    bench.tick();
+    bench.answer(member_of(&[GROUP]));
+    assert_eq!(bench.code(&olga().build()), "permitted");
+    assert_eq!(bench.audit()[0]["shadow"], json!([]), "known by now");
+
+    let mut down = bench_of(&with_graph(rules));
+    for _ in 0..5 {
+        assert_eq!(down.code(&olga().build()), "permitted");
+        down.tick();
+        while !down.calls.is_empty() {
+            down.answer(failed(500));
+        }
+    }
+}
+
+#[test]
+fn nobody_is_asked_for_before_signature_and_feed() {
+    let mut settings = with_graph(for_group());
+    settings["revocation"] = json!({"cluster": "ops", "uri": "https://ops/revoked.json"});
+    let mut bench = Bench::warm(&settings);
+    bench.answer(ok(
+        json!({"access_token": "graph-token", "expires_in": 3600}),
+    ));
+    bench.answer(ok(json!({"oids": [oid(&olga())]})));
+    assert_eq!(bench.code(&olga().build()), "token_revoked");
+    let forged = Token::of(Persona::Omar).corrupt_signature().build();
+    assert_eq!(bench.code(&forged), "signature_invalid");
+    bench.tick();
+    assert!(bench.calls.is_empty());
+}
+
+#[test]
+fn an_oid_that_is_none_is_never_put_in_an_address() {
+    let hostile = olga().claim("oid", "../../groups/x");
+    let mut bench = bench(for_group());
+    assert_eq!(bench.code(&hostile.build()), "groups_overage");
+    bench.tick();
+    assert!(bench.calls.is_empty());
+}
+
+#[test]
+fn the_model_and_the_groups_are_found_out_one_after_the_other() {
+    let mut bench =
+        bench(json!([{"name": "r", "require": {"group": GROUP}, "match": {"models": ["meta/*"]}}]));
+    let authorization = format!("Bearer {}", olga().build());
+    let mut headers = entragate::http::headers::Headers::from_iter([
+        (":method", "POST"),
+        (":path", "/v1/chat/completions"),
+        (":authority", "x"),
+        ("content-type", "application/json"),
+        ("authorization", authorization.as_str()),
+    ]);
+    headers.is_all = false;
+    let (id, ruling) = bench.send_headers(headers);
+    assert_eq!(code_of(&ruling), "inspecting");
+    let signatures = entragate::token::signature::Portable;
+    let body = br#"{"model":"meta/llama"}"#;
+    let ruling = bench
+        .gate
+        .body(id, Some(body), true, bench.now, &signatures)
+        .unwrap();
+    assert_eq!(code_of(&ruling), "waiting");
+    assert!(!bench.gate.is_permitted(id));
+    bench.tick();
+    bench.answer(member_of(&[GROUP]));
+    assert_eq!(bench.resume_woken(), [(id, "permitted".into())]);
+    let counts = bench.gate.take_notices();
+    let good = Notice::Count("entragate.group_lookups.contoso.good".into());
+    assert!(counts.contains(&good));
+}

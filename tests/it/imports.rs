@@ -1,0 +1,102 @@
+//! Imports point one way: a room uses the rooms above it in the list of CONTRIBUTING, never one below, so
+//! there is no circle between rooms.
+
+use crate::pages as docs;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The rooms in their order, as CONTRIBUTING lists them.
+fn order() -> Vec<String> {
+    let page = docs::read("CONTRIBUTING.md");
+    let start = page.find("<!-- rooms -->").expect("the list of rooms");
+    let end = page.find("<!-- /rooms -->").expect("its end");
+    let list = page[start..end]
+        .lines()
+        .filter(|line| line.starts_with("| `"));
+    let rooms = list.flat_map(|line| {
+        let cell = line
+            .trim_start_matches("| ")
+            .split(" | ")
+            .next()
+            .unwrap_or_default();
+        let names = cell.split('`').skip(1).step_by(2).map(str::to_owned);
+        names.collect::<Vec<_>>()
+    });
+    rooms.collect()
+}
+
+/// Every source file of the library, with its room.
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The rooms that a text uses by `crate::…`, but for those that its tests use.
+fn used(text: &str) -> Vec<&str> {
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines = code
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    lines
+        .flat_map(|line| line.split("crate::").skip(1))
+        .map(|rest| {
+            let end = rest.find(|c: char| !(c.is_ascii_lowercase() || c == '_'));
+            &rest[..end.unwrap_or(rest.len())]
+        })
+        .filter(|room| !room.is_empty())
+        .collect()
+}
+
+#[test]
+fn every_import_points_to_a_room_above() {
+    let order = order();
+    let place: BTreeMap<&str, usize> = order.iter().map(String::as_str).zip(0..).collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let mut wrong = Vec::new();
+    let mut edges = 0;
+    for file in files {
+        let own = file
+            .strip_prefix(&root)
+            .unwrap()
+            .to_string_lossy()
+            .replace('\\', "/");
+        let room = own.split('/').next().unwrap().trim_end_matches(".rs");
+        let is_test = own.contains("tests") || own == "policy/plain.rs";
+        if matches!(room, "bin" | "lib") || is_test {
+            continue;
+        }
+        let Some(here) = place.get(room) else {
+            wrong.push(format!(
+                "{own}: the room {room} is not listed in CONTRIBUTING"
+            ));
+            continue;
+        };
+        let text = std::fs::read_to_string(&file).unwrap();
+        for other in used(&text).into_iter().filter(|other| *other != room) {
+            edges += 1;
+            match place.get(other) {
+                None => wrong.push(format!("{own}: crate::{other} is not a listed room")),
+                Some(there) if there >= here => {
+                    wrong.push(format!("{own} uses {other}, which is below {room}"))
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(edges > 100, "the imports were read: {edges}");
+}
+
+#[test]
+fn imports_of_code_are_told_from_those_of_tests_and_comments() {
+    let text = "use crate::a::B;\n//! crate::c\nfn f() { crate::d_e::f(crate::g) }\n#[cfg(test)]\nmod tests { use crate::h; }";
+    assert_eq!(used(text), ["a", "d_e", "g"]);
+}

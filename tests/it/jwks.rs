@@ -1,0 +1,215 @@
+//! Which keys of a published set are used, to the edge of each bound, and what is said of the others.
+
+use crate::support;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
+use entragate::keys::algorithm::Algorithm;
+use entragate::keys::jwk::{Key, Unusable};
+use entragate::keys::keyset::{KeySet, KeySetError, Lookup};
+use serde_json::{Value, json};
+use support::*;
+use testbed::keys;
+
+fn rsa() -> Value {
+    keys::rsa().to_jwk()
+}
+
+/// The RSA key with that member.
+fn with(name: &str, value: impl Into<Value>) -> Value {
+    let mut jwk = rsa();
+    jwk[name] = value.into();
+    jwk
+}
+
+/// An RSA key whose modulus has so many bits; nobody has its private half.
+fn of_bits(bits: usize) -> Value {
+    let mut modulus = vec![0xff; bits.div_ceil(8)];
+    modulus[0] = 0xff >> (modulus.len() * 8 - bits);
+    with("n", BASE64URL.encode(modulus))
+}
+
+fn refused(jwk: &Value) -> Unusable {
+    Key::from_jwk(jwk).expect_err("it is refused")
+}
+
+#[test]
+fn a_key_is_for_verifying_signatures_or_not_used() {
+    for jwk in [
+        with("use", "sig"),
+        with("use", Value::Null),
+        with("key_ops", json!(["verify"])),
+        with("key_ops", json!(["encrypt", "verify"])),
+    ] {
+        assert!(Key::from_jwk(&jwk).is_ok(), "{jwk}");
+    }
+    for jwk in [
+        with("use", "enc"),
+        with("use", ""),
+        with("key_ops", json!([])),
+        with("key_ops", json!(["sign"])),
+        with("key_ops", json!(["encrypt", "wrapKey"])),
+    ] {
+        assert_eq!(refused(&jwk), Unusable::Purpose, "{jwk}");
+    }
+    let misshapen = with("key_ops", "verify");
+    assert_eq!(refused(&misshapen), Unusable::Member("key_ops"));
+    assert_eq!(
+        refused(&with("use", json!(["sig"]))),
+        Unusable::Member("use")
+    );
+}
+
+#[test]
+fn a_key_meant_for_encryption_verifies_no_token() {
+    for (name, value) in [("use", json!("enc")), ("key_ops", json!(["encrypt"]))] {
+        let mut bench = Bench::cold(&settings());
+        // A good key beside it, so that the set is taken.
+        let other = keys::other_rsa().to_jwk();
+        bench.answer(ok(json!({"keys": [with(name, value), other]})));
+        assert_ne!(bench.code(&ada().build()), "permitted", "{name}");
+        let token = ada().signed_by(&keys::other_rsa());
+        assert_eq!(bench.code(&token.build()), "permitted", "{name}");
+    }
+}
+
+#[test]
+fn an_rsa_key_has_2048_to_4096_bits_exactly() {
+    for bits in [2048, 2049, 3072, 4095, 4096] {
+        assert!(Key::from_jwk(&of_bits(bits)).is_ok(), "{bits}");
+    }
+    for bits in [8, 1024, 2040, 2041, 2047, 4097, 4104] {
+        assert_eq!(refused(&of_bits(bits)), Unusable::Size(bits));
+    }
+    assert_eq!(refused(&with("n", "")), Unusable::Size(0));
+    // Zeros before a number do not make it longer.
+    let padded = [
+        &[0; 3][..],
+        &BASE64URL.decode(rsa()["n"].as_str().unwrap()).unwrap(),
+    ]
+    .concat();
+    let padded = Key::from_jwk(&with("n", BASE64URL.encode(padded)));
+    assert_eq!(padded, Key::from_jwk(&rsa()));
+    let even = BASE64URL.encode([0xfe; 256]);
+    assert_eq!(refused(&with("n", even)), Unusable::Member("n"));
+    for exponent in ["Aw", "AQAC", "AQABAA", ""] {
+        assert_eq!(refused(&with("e", exponent)), Unusable::Exponent);
+    }
+}
+
+#[test]
+fn a_key_serves_the_algorithms_of_its_type_and_only_its_own_where_it_names_one() {
+    let fits = |own: keys::Algorithm, other: Algorithm| {
+        let rsa = |name: &str| name.starts_with("RS") || name.starts_with("PS");
+        own.name() == other.name() || (rsa(own.name()) && rsa(other.name()))
+    };
+    for own in keys::Algorithm::ALL {
+        let mut jwk = keys::cached(own).to_jwk();
+        jwk.as_object_mut().unwrap().remove("alg");
+        let any = Key::from_jwk(&jwk).unwrap();
+        for other in Algorithm::ALL {
+            assert_eq!(any.serves(other), fits(own, other), "{own} {other:?}");
+            jwk["alg"] = json!(other.name());
+            match Key::from_jwk(&jwk) {
+                Ok(named) => {
+                    assert!(fits(own, other));
+                    for third in Algorithm::ALL {
+                        assert_eq!(named.serves(third), third == other);
+                    }
+                }
+                Err(error) => {
+                    assert!(!fits(own, other), "{own} {other:?}");
+                    let name = format!("'{}'", other.name());
+                    assert_eq!(error, Unusable::Algorithm(name));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_said_of_a_key_that_is_not_used() {
+    for (jwk, said) in [
+        (json!("x"), "not a JSON object"),
+        (with("kty", "oct"), "kind 'oct' is not supported"),
+        (
+            json!({"kty": "EC", "crv": "P-521"}),
+            "kind 'P-521' is not supported",
+        ),
+        (
+            json!({"kty": "OKP", "crv": "Ed448"}),
+            "kind 'Ed448' is not supported",
+        ),
+        (with("use", "enc"), "not meant for verifying signatures"),
+        (with("alg", "HS256"), "algorithm 'HS256' is not supported"),
+        (with("kid", 7), "member \"kid\" is missing or malformed"),
+        (of_bits(1024), "1024 bits is outside 2048 to 4096"),
+        (with("e", "Aw"), "the RSA exponent is not 65537"),
+    ] {
+        let error = refused(&jwk).to_string();
+        assert!(error.contains(said), "{error}");
+        let set = KeySet::from_jwks(&[jwk]).expect_err("no key").to_string();
+        assert!(
+            set.contains("none of the 1 keys") && set.contains(said),
+            "{set}"
+        );
+    }
+    for (text, said) in [
+        ("[]", "not a JSON object"),
+        ("{}", "no array \"keys\""),
+        (r#"{"keys":{}}"#, "no array \"keys\""),
+        (r#"{"keys":[]}"#, "the key set is empty"),
+    ] {
+        let error = KeySet::from_json(text.as_bytes())
+            .expect_err("no set")
+            .to_string();
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn names_sets_and_texts_have_a_longest_length() {
+    assert!(Key::from_jwk(&with("kid", "k".repeat(256))).is_ok());
+    assert_eq!(
+        refused(&with("kid", "k".repeat(257))),
+        Unusable::Member("kid")
+    );
+    assert!(KeySet::from_jwks(&vec![rsa(); 100]).is_ok());
+    let error = KeySet::from_jwks(&vec![rsa(); 101]).expect_err("too many");
+    assert_eq!(error, KeySetError::TooManyKeys { keys: 101 });
+    assert_eq!(error.to_string(), "101 keys exceed the limit of 100");
+    let text = |length: usize| {
+        let text = json!({"keys": [rsa()]}).to_string();
+        text.clone() + &" ".repeat(length - text.len())
+    };
+    assert!(KeySet::from_json(text(524_288).as_bytes()).is_ok());
+    let error = KeySet::from_json(text(524_289).as_bytes()).expect_err("too large");
+    assert_eq!(error, KeySetError::TooLarge { bytes: 524_289 });
+    assert!(
+        error
+            .to_string()
+            .contains("524289 bytes exceeds the limit of 524288")
+    );
+}
+
+#[test]
+fn a_lookup_without_a_kid_needs_the_only_key_that_serves() {
+    let elliptic = keys::cached(keys::Algorithm::Es256).to_jwk();
+    let one = KeySet::from_jwks(&[rsa(), elliptic]).unwrap();
+    assert!(
+        matches!(one.find(None, Algorithm::Rs256), Lookup::Found(keys) if keys.iter().all(|key| key.serves(Algorithm::Rs256)))
+    );
+    assert!(
+        matches!(one.find(None, Algorithm::Es256), Lookup::Found(keys) if keys.iter().all(|key| key.serves(Algorithm::Es256)))
+    );
+    assert_eq!(one.find(None, Algorithm::EdDsa), Lookup::Unknown);
+    let kid = keys::rsa().kid().to_owned();
+    assert_eq!(
+        one.find(Some(&kid), Algorithm::Es256),
+        Lookup::WrongAlgorithm
+    );
+    assert_eq!(one.find(Some("x"), Algorithm::Es256), Lookup::Unknown);
+    assert_eq!((one.len(), one.is_empty()), (2, false));
+    let two = KeySet::from_jwks(&[rsa(), keys::other_rsa().to_jwk()]).unwrap();
+    assert_eq!(two.find(None, Algorithm::Rs256), Lookup::Ambiguous);
+    assert!(one.is_kept_by(&one) && !one.is_kept_by(&two) && !two.is_kept_by(&one));
+}

@@ -1,0 +1,338 @@
+//! Which models a list shows to whom.
+
+use crate::support;
+
+use entragate::gate::{HostLimits, Return, Ruling, Step, StreamId};
+use entragate::http::headers::Headers;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use support::{Bench, ada, code_of, with_rules};
+use testbed::mint::Token;
+use testbed::persona::Persona;
+
+const IDS: [&str; 4] = ["meta-llama/one", "Meta-Llama/Two", "other/three", "tgi"];
+
+/// The ids that a list shows; what remains of [`IDS`] for that caller under these rules.
+fn shown(rules: Value, token: Option<&Token>) -> Vec<String> {
+    let mut rules = rules.as_array().unwrap().clone();
+    rules.push(json!({"name": "may-list", "match": {"methods": ["GET"]}, "require": {"issuer": "contoso"}}));
+    shown_by(&with_rules(Value::Array(rules)), token)
+}
+
+fn shown_by(settings: &Value, token: Option<&Token>) -> Vec<String> {
+    shown_where(settings, token, BTreeMap::new())
+}
+
+/// `properties`: what the host says of the request.
+fn shown_where(
+    settings: &Value,
+    token: Option<&Token>,
+    properties: BTreeMap<String, Vec<u8>>,
+) -> Vec<String> {
+    let mut bench = Bench::warm(settings);
+    bench.properties = properties;
+    let (id, ruling) = get(&mut bench, "/v1/models", token);
+    assert!(
+        matches!(ruling.step, Step::Forward(_)),
+        "{}",
+        code_of(&ruling)
+    );
+    let headers = Headers::from_iter([(":status", "200"), ("etag", "x"), ("set-cookie", "x")]);
+    let returned = bench.gate.response(id, &headers, None);
+    assert_eq!(
+        (returned.step, returned.remove),
+        (Return::Hold, vec!["set-cookie"])
+    );
+    let data: Vec<Value> = IDS.iter().map(|id| json!({"id": id})).collect();
+    let body = json!({"object": "list", "data": data}).to_string();
+    let (first, second) = body.as_bytes().split_at(20);
+    assert_eq!(bench.gate.response_body(id, Some(first), false), None);
+    let returned = bench.gate.response_body(id, Some(second), true).unwrap();
+    let Return::Rewrite { edits, body } = returned.step else {
+        panic!("{returned:?}")
+    };
+    assert!(returned.remove.contains(&"etag"));
+    let length = edits
+        .iter()
+        .find(|edit| edit.name == "content-length")
+        .unwrap();
+    assert_eq!(length.value, body.len().to_string());
+    let list: Value = serde_json::from_str(&body).unwrap();
+    let ids = list["data"].as_array().unwrap().iter();
+    ids.map(|entry| entry["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn get(bench: &mut Bench, path: &str, token: Option<&Token>) -> (StreamId, Ruling) {
+    let authorization = token.map(|token| format!("Bearer {}", token.build()));
+    let mut fields = vec![
+        (":method", "GET"),
+        (":path", path),
+        (":authority", "h.example"),
+    ];
+    fields.extend(
+        authorization
+            .as_deref()
+            .map(|value| ("authorization", value)),
+    );
+    let mut headers = Headers::from_iter(fields);
+    headers.is_all = true;
+    bench.send_headers(headers)
+}
+
+#[test]
+fn a_model_is_shown_where_a_rule_permits_its_use_and_none_forbids_it() {
+    let role = json!({"role": "Model.Query"});
+    let anyone = json!({"issuer": "contoso"});
+    let deny = |matches: Value, require: Value| json!({"name": "deny", "match": matches, "require": require, "effect": "deny"});
+    let allow = |matches: Value, require: Value| json!({"name": "allow", "match": matches, "require": require});
+    let all = [0, 1, 2, 3];
+    for (rules, expected) in [
+        (json!([]), &[][..]),
+        (json!([allow(json!({}), role.clone())]), &all),
+        (json!([allow(json!({}), json!({"role": "Other"}))]), &[]),
+        (
+            json!([allow(json!({"models": ["meta-llama/*"]}), role.clone())]),
+            &[0],
+        ),
+        (
+            json!([allow(
+                json!({"models": ["other/*", "tgi"], "paths": ["/x"]}),
+                role.clone()
+            )]),
+            &[2],
+        ),
+        // Rules that no use of a model could meet.
+        (
+            json!([allow(json!({"methods": ["GET", "HEAD"]}), role.clone())]),
+            &[],
+        ),
+        (
+            json!([allow(json!({"hosts": ["other.example"]}), role.clone())]),
+            &[],
+        ),
+        (
+            json!([allow(
+                json!({"hosts": ["*.example"], "issuers": ["contoso"]}),
+                role.clone()
+            )]),
+            &all,
+        ),
+        // What a token does not tell never permits, and denies.
+        (
+            json!([allow(json!({}), json!({"source": ["10.0.0.0/8"]}))]),
+            &[],
+        ),
+        (
+            json!([
+                allow(json!({}), role.clone()),
+                deny(
+                    json!({"models": ["other/*"]}),
+                    json!({"source": ["10.0.0.0/8"]})
+                )
+            ]),
+            &[0, 1],
+        ),
+        // A deny rule that names models denies them in any case, and what has no name.
+        (
+            json!([
+                allow(json!({}), role.clone()),
+                deny(json!({"models": ["META-llama/*"]}), anyone.clone())
+            ]),
+            &[2],
+        ),
+        (
+            json!([
+                allow(json!({}), role.clone()),
+                deny(json!({"models": ["other/*"]}), json!({"role": "Other"}))
+            ]),
+            &all,
+        ),
+        (
+            json!([
+                allow(json!({}), role.clone()),
+                deny(
+                    json!({"models": ["other/*"], "paths": ["/x"]}),
+                    anyone.clone()
+                )
+            ]),
+            &[0, 1],
+        ),
+        // One without models, where it leaves nothing of what is allowed.
+        (
+            json!([
+                allow(json!({}), role.clone()),
+                deny(json!({"paths": ["/admin/**"]}), anyone.clone())
+            ]),
+            &all,
+        ),
+        (
+            json!([
+                allow(json!({}), role.clone()),
+                deny(json!({"methods": ["POST"]}), anyone.clone())
+            ]),
+            &[],
+        ),
+        (
+            json!([
+                allow(json!({"paths": ["/v1/chat/*"]}), role.clone()),
+                deny(
+                    json!({"methods": ["POST"], "paths": ["/v1/**"]}),
+                    anyone.clone()
+                )
+            ]),
+            &[],
+        ),
+        (
+            json!([
+                allow(json!({"paths": ["/v1/**", "/x"]}), role.clone()),
+                deny(
+                    json!({"methods": ["POST"], "paths": ["/v1/**"]}),
+                    anyone.clone()
+                )
+            ]),
+            &all,
+        ),
+        (
+            json!([
+                allow(json!({}), role.clone()),
+                deny(json!({"methods": ["DELETE"]}), anyone.clone())
+            ]),
+            &all,
+        ),
+    ] {
+        let text = rules.to_string();
+        let expected: Vec<&str> = expected.iter().map(|index| IDS[*index]).collect();
+        assert_eq!(shown(rules, Some(&ada())), expected, "{text}");
+    }
+}
+
+#[test]
+fn shadow_rules_show_and_hide_nothing() {
+    let rules = json!([
+        {"name": "a", "match": {"models": ["meta-llama/*"]}, "require": {"role": "Model.Query"}},
+        {"name": "b", "match": {"models": ["other/*"]}, "require": {"role": "Model.Query"}, "mode": "shadow"},
+        {"name": "c", "match": {"models": ["meta-llama/*"]}, "require": {"role": "Model.Query"},
+         "effect": "deny", "mode": "shadow"},
+    ]);
+    assert_eq!(shown(rules, Some(&ada())), ["meta-llama/one"]);
+}
+
+#[test]
+fn anonymous_rules_show_what_they_let_anyone_use() {
+    let rules = json!([
+        {"name": "open", "match": {"models": ["other/*"]}, "anonymous": true},
+        {"name": "open-list", "match": {"methods": ["GET"], "hosts": ["h.example"]}, "anonymous": true},
+        {"name": "a", "match": {"models": ["meta-llama/*"]}, "require": {"role": "Model.Query"}},
+        {"name": "deny", "match": {"models": ["other/*"]}, "require": {"issuer": "contoso"}, "effect": "deny"},
+    ]);
+    // Whoever lists without being asked for a token is nobody, whatever token came along.
+    for token in [None, Some(&ada())] {
+        assert_eq!(shown(rules.clone(), token), ["other/three"]);
+    }
+    let mut asked = rules;
+    asked.as_array_mut().unwrap().remove(1);
+    assert_eq!(
+        shown(asked, Some(&ada())),
+        ["meta-llama/one", "other/three"]
+    );
+}
+
+#[test]
+fn a_host_with_one_model_has_it_under_any_name() {
+    for (model, expected) in [("meta-llama/one", 4), ("other/three", 0)] {
+        let mut settings = with_rules(json!([
+            {"name": "a", "match": {"models": ["meta-llama/*"]}, "require": {"role": "Model.Query"}},
+            {"name": "may-list", "match": {"methods": ["GET"]}, "require": {"issuer": "contoso"}},
+        ]));
+        settings["endpoints"] = json!([{"hosts": ["h.example"], "model": model}]);
+        assert_eq!(shown_by(&settings, Some(&ada())).len(), expected, "{model}");
+    }
+}
+
+#[test]
+fn those_whose_groups_are_left_out_see_what_needs_none() {
+    let rules = json!([
+        {"name": "a", "match": {"models": ["other/*"]}, "require": {"group": "11111111-1111-1111-1111-111111111111"}},
+        {"name": "b", "match": {"models": ["meta-llama/*"]}, "require": {"issuer": "contoso"}},
+    ]);
+    let many = Token::of(Persona::Olga);
+    assert_eq!(shown(rules, Some(&many)), ["meta-llama/one"]);
+}
+
+/// The code of Ada's request for that path.
+fn asked(bench: &mut Bench, path: &str) -> String {
+    code_of(&get(bench, path, Some(&ada())).1)
+}
+
+fn some_models() -> Value {
+    with_rules(json!([
+        {"name": "meta", "match": {"models": ["meta-llama/*"]}, "require": {"role": "Model.Query"}},
+        {"name": "may-list", "match": {"methods": ["GET"]}, "require": {"issuer": "contoso"}},
+    ]))
+}
+
+#[test]
+fn a_model_asked_for_by_name_is_found_where_it_is_shown() {
+    let mut bench = Bench::warm(&some_models());
+    let mut asked = |path| asked(&mut bench, path);
+    assert_eq!(asked("/v1/models/meta-llama/one"), "permitted");
+    assert_eq!(asked("/v1/models/other/three"), "model_not_found");
+}
+
+#[test]
+fn a_host_that_hands_out_no_bodies_shows_no_list() {
+    let mut bench = Bench::warm(&some_models());
+    bench.gate.limit(HostLimits {
+        withholds_bodies: true,
+        ..HostLimits::default()
+    });
+    let mut asked = |path| asked(&mut bench, path);
+    assert_eq!(asked("/v1/models"), "models_unreadable");
+    assert_eq!(asked("/v1/models/meta-llama/one"), "permitted");
+    assert_eq!(asked("/v1/other"), "permitted");
+}
+
+#[test]
+fn list_follows_the_cluster_and_an_unknown_model_shows_nothing() {
+    let base = || {
+        let rules = json!([
+            {"name": "here", "match": {"models": ["meta-llama/*"], "clusters": ["hf"]}, "require": {"role": "Model.Query"}},
+            {"name": "other", "match": {"models": ["other/*"]}, "require": {"role": "Model.Query"}, "credential": "team"},
+            {"name": "may-list", "match": {"methods": ["GET"]}, "require": {"issuer": "contoso"}, "credential": "none"},
+        ]);
+        let mut settings = with_rules(rules);
+        let credentials = settings["credentials"].as_array_mut().unwrap();
+        credentials.push(json!({"name": "team", "value": "hf_team", "clusters": ["team"]}));
+        settings
+    };
+    for (endpoints, cluster, expected) in [
+        (json!([]), "hf", vec![IDS[0]]),
+        (json!([]), "team", vec![IDS[2]]),
+        (json!([]), "elsewhere", vec![]),
+        // The cluster decides the model, whatever its list calls it.
+        (
+            json!([{"clusters": ["hf"], "model": "meta-llama/one"}]),
+            "hf",
+            IDS.to_vec(),
+        ),
+        (json!([{"clusters": ["hf"], "model": "x/y"}]), "hf", vec![]),
+        // No entry says which model answers there.
+        (
+            json!([{"clusters": ["router"], "model_from": "body"}]),
+            "hf",
+            vec![],
+        ),
+        (
+            json!([{"clusters": ["hf"], "model_from": "body"}]),
+            "hf",
+            vec![IDS[0]],
+        ),
+    ] {
+        let mut settings = base();
+        settings["endpoints"] = endpoints.clone();
+        let properties = [("xds.cluster_name".to_owned(), cluster.as_bytes().to_vec())];
+        let shown = shown_where(&settings, Some(&ada()), properties.into());
+        assert_eq!(shown, expected, "{endpoints} {cluster}");
+    }
+}

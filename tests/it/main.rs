@@ -1,0 +1,59 @@
+//! Every native test, in folders as in src. A behaviour's test is found by its room.
+
+#[path = "../support/cli.rs"]
+mod command_line;
+#[path = "../support/docs.rs"]
+mod pages;
+#[path = "../support/random.rs"]
+mod random;
+#[path = "../support/routing.rs"]
+mod routing_model;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod agreement;
+mod alone;
+mod attacks;
+mod audit;
+mod cache;
+mod check;
+mod claims;
+mod clauses;
+mod cli;
+mod credentials;
+mod denials;
+mod deploy;
+mod differential;
+mod docs;
+mod exchange;
+mod explain;
+mod fetching;
+mod fuzz;
+mod groups;
+mod handover;
+mod imports;
+mod invariants;
+mod jwks;
+mod kept;
+mod leases;
+mod lifecycle;
+mod listing;
+mod models;
+mod policies;
+mod properties;
+mod providers;
+mod recipes;
+mod resource;
+mod revocation;
+mod robustness;
+mod routing;
+mod rsa;
+mod schema;
+mod sharing;
+mod step_up;
+mod tenants;
+mod tokens;
+mod tools;
+mod usage;
+mod vectors;
+mod wrong_token;

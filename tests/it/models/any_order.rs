@@ -1,0 +1,135 @@
+//! The limits of held bodies under any order of events.
+
+use super::limits::{held, limited, picture};
+use super::*;
+use proptest::prelude::*;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// What may happen to requests whose bodies are held.
+#[derive(Clone, Debug)]
+enum Event {
+    /// A request whose body is read for its model, or only held while the keys are fetched.
+    Open {
+        read: bool,
+    },
+    Piece {
+        request: usize,
+        bytes: usize,
+    },
+    End {
+        request: usize,
+    },
+    HangUp {
+        request: usize,
+    },
+    Advance {
+        millis: u64,
+    },
+    Keys,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let request = 0..12_usize;
+    prop_oneof![
+        4 => any::<bool>().prop_map(|read| Event::Open { read }),
+        6 => (request.clone(), 0..60_usize).prop_map(|(request, bytes)| Event::Piece { request, bytes }),
+        1 => request.clone().prop_map(|request| Event::End { request }),
+        1 => request.prop_map(|request| Event::HangUp { request }),
+        2 => (1..4000_u64).prop_map(|millis| Event::Advance { millis }),
+        1 => Just(Event::Keys),
+    ]
+}
+
+/// A request that the host holds, how much of its body has come, and when it came itself.
+struct Open {
+    id: StreamId,
+    read: bool,
+    bytes: usize,
+    began: entragate::time::Timestamp,
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// Whatever happens in whatever order: the limits are kept, what is held is what is open, and no
+    /// request is held beyond the sum of both timeouts.
+    #[test]
+    fn no_order_of_events_exceeds_a_limit(events in proptest::collection::vec(event(), 1..120)) {
+        static TOKEN: OnceLock<String> = OnceLock::new();
+        let token = TOKEN.get_or_init(|| ada().build());
+        let mut settings = limited(json!({"body_inspected": 150, "inspections": 4,
+            "inspected_bytes": 200, "inspection_timeout": "5s"}));
+        settings["wait"] = json!({"timeout": "2s"});
+        let mut bench = Bench::cold(&settings);
+        let mut open: Vec<Open> = Vec::new();
+        // Decided, and not over yet: their bodies are no longer held for us.
+        let mut decided: Vec<StreamId> = Vec::new();
+        for event in events {
+            match event {
+                Event::Open { read } => {
+                    let request = if read { sent("/v1/x", "") } else { picture("/models/meta/x") };
+                    let request = Sent { token: Some(token.clone()), ..request };
+                    let (id, ruling) = request.begin(&mut bench);
+                    match ruling.step {
+                        Step::Wait | Step::Inspect => {
+                            open.push(Open { id, read, bytes: 0, began: bench.now });
+                        }
+                        _ => decided.push(id),
+                    }
+                }
+                Event::Piece { request, bytes } if request < open.len() => {
+                    let Open { id, read, bytes: held, .. } = &mut open[request];
+                    *held += bytes;
+                    let piece = vec![b' '; bytes];
+                    let ruling = if *read && bench.gate.wants_body(*id) {
+                        bench.gate.body(*id, Some(&piece), false, bench.now, &Portable)
+                    } else {
+                        bench.gate.body_held(*id, *held)
+                    };
+                    if ruling.is_some_and(|ruling| ruling.step != Step::Wait) {
+                        decided.push(open.remove(request).id);
+                    }
+                }
+                Event::End { request } if request < open.len() => {
+                    let id = open[request].id;
+                    let ruling = bench.gate.body(id, Some(b""), true, bench.now, &Portable);
+                    if ruling.is_some_and(|ruling| ruling.step != Step::Wait) {
+                        decided.push(open.remove(request).id);
+                    }
+                }
+                Event::HangUp { request } if request < open.len() => {
+                    bench.gate.finish(open.remove(request).id, None, bench.now);
+                }
+                Event::Advance { millis } => {
+                    bench.now = bench.now.plus(Duration::from_millis(millis));
+                    bench.tick();
+                }
+                Event::Keys if !bench.calls.is_empty() => bench.answer(jwks(&[&keys::rsa()])),
+                _ => {}
+            }
+            for (id, code) in bench.resume_woken() {
+                if code != "waiting" && code != "inspecting" {
+                    open.retain(|own| own.id != id);
+                    decided.push(id);
+                }
+            }
+            let (bodies, bytes) = held(&bench);
+            prop_assert!(bodies <= 4 && bytes <= 200, "{bodies} bodies, {bytes} bytes");
+            let sum: usize = open.iter().map(|own| own.bytes).sum();
+            prop_assert_eq!(bytes, sum as u64);
+            for own in &open {
+                let age = bench.now.since(own.began);
+                prop_assert!(age < Duration::from_secs(7), "held for {age:?}");
+            }
+        }
+        for own in open {
+            bench.gate.finish(own.id, None, bench.now);
+        }
+        prop_assert_eq!(held(&bench), (0, 0));
+        for id in decided {
+            bench.gate.finish(id, Some(200), bench.now);
+        }
+        prop_assert_eq!(held(&bench), (0, 0));
+    }
+}

@@ -1,0 +1,270 @@
+//! Bodies on their way: late keys, slow callers, hosts that keep them back, shadow rules.
+
+use super::*;
+
+#[test]
+fn keys_and_body_come_in_either_order() {
+    let llama = body("meta/llama");
+    let secret = body("secret/one");
+    for (body, code) in [(&llama, "permitted"), (&secret, "denied_by_rule")] {
+        // All of the body first.
+        let mut bench = Bench::cold(&by_model());
+        let (id, ruling) = sent("/v1/x", body).begin(&mut bench);
+        assert_eq!(ruling.step, Step::Wait);
+        assert_eq!(feed(&mut bench, id, body.as_bytes(), 5), None);
+        bench.answer(jwks(&[&keys::rsa()]));
+        assert_eq!(bench.resume_woken(), [(id, code.to_owned())]);
+        // Half of it first.
+        let mut bench = Bench::cold(&by_model());
+        let (id, _) = sent("/v1/x", body).begin(&mut bench);
+        let (first, rest) = body.as_bytes().split_at(20);
+        assert_eq!(
+            bench
+                .gate
+                .body(id, Some(first), false, bench.now, &Portable),
+            None
+        );
+        bench.answer(jwks(&[&keys::rsa()]));
+        assert_eq!(bench.resume_woken(), [(id, "inspecting".to_owned())]);
+        assert_eq!(code_of(&feed(&mut bench, id, rest, 3).unwrap()), code);
+        // The keys last, for a body that an anonymous rule asked for.
+        let mut bench = Bench::cold(&by_model());
+        let (id, ruling) = sent("/demo", body).begin(&mut bench);
+        assert_eq!(ruling.step, Step::Inspect);
+        let ruling = bench
+            .gate
+            .body(id, Some(body.as_bytes()), true, bench.now, &Portable);
+        assert_eq!(ruling.unwrap().step, Step::Wait);
+        bench.answer(jwks(&[&keys::rsa()]));
+        assert_eq!(bench.resume_woken(), [(id, code.to_owned())]);
+    }
+}
+
+#[test]
+fn a_token_that_expires_while_its_body_comes_is_refused() {
+    let mut bench = Bench::warm(&by_model());
+    let token = ada().claim(
+        "exp",
+        bench
+            .now
+            .plus(std::time::Duration::from_secs(30))
+            .as_millis()
+            / 1000,
+    );
+    let llama = body("meta/llama");
+    let request = Sent {
+        token: Some(token.build()),
+        ..sent("/v1/x", &llama)
+    };
+    let (id, ruling) = request.begin(&mut bench);
+    assert_eq!(ruling.step, Step::Inspect);
+    assert_eq!(
+        bench.gate.body(id, Some(b"{"), false, bench.now, &Portable),
+        None
+    );
+    bench.advance(200);
+    let ruling = bench
+        .gate
+        .body(id, Some(&llama.as_bytes()[1..]), true, bench.now, &Portable);
+    assert_eq!(code_of(&ruling.unwrap()), "token_expired");
+}
+
+/// A caller whose token was verified before the first half of the body, with the second half to come.
+fn halfway(bench: &mut Bench, llama: &str) -> StreamId {
+    let (id, ruling) = sent("/v1/x", llama).begin(bench);
+    assert_eq!(ruling.step, Step::Inspect);
+    let first = &llama.as_bytes()[..20];
+    let ruling = bench
+        .gate
+        .body(id, Some(first), false, bench.now, &Portable);
+    assert_eq!(ruling, None);
+    id
+}
+
+fn by_model_with_keys_of_ten_minutes() -> Value {
+    let mut settings = by_model();
+    settings["issuers"][0]["jwks"] =
+        json!({"cluster": "entra", "refresh": "1m", "max_stale": "10m"});
+    settings
+}
+
+#[test]
+fn keys_that_go_stale_while_a_body_comes_vouch_for_nobody() {
+    let llama = body("meta/llama");
+    let rest = &llama.as_bytes()[20..];
+    let renewed: [(&[&keys::SigningKey], &str); 3] = [
+        (&[&keys::rsa()], "permitted"),
+        (&[&keys::other_rsa(), &keys::rsa()], "permitted"),
+        (&[&keys::other_rsa()], "key_unknown"),
+    ];
+    for (published, code) in renewed {
+        // From memory and freshly verified.
+        for times in [1, 2] {
+            let mut bench = Bench::warm(&by_model_with_keys_of_ten_minutes());
+            let mut id = 0;
+            (0..times).for_each(|_| id = halfway(&mut bench, &llama));
+            bench.advance(601);
+            let ruling = feed(&mut bench, id, rest, 9).expect("the body is there");
+            assert_eq!(ruling.step, Step::Wait, "new keys are on their way");
+            bench.answer(jwks(published));
+            assert_eq!(bench.resume_woken(), [(id, code.to_owned())]);
+        }
+    }
+    // None come.
+    let mut bench = Bench::warm(&by_model_with_keys_of_ten_minutes());
+    let id = halfway(&mut bench, &llama);
+    bench.advance(601);
+    feed(&mut bench, id, rest, 9).expect("the body is there");
+    bench.advance(3);
+    assert_eq!(bench.resume_woken(), [(id, "keys_unavailable".to_owned())]);
+}
+
+#[test]
+fn a_key_that_is_withdrawn_while_a_body_comes_vouches_for_nobody() {
+    let llama = body("meta/llama");
+    let rest = &llama.as_bytes()[20..];
+    let renewed: [(&[&keys::SigningKey], &str); 2] = [
+        (&[&keys::other_rsa(), &keys::rsa()], "permitted"),
+        (&[&keys::other_rsa()], "key_unknown"),
+    ];
+    for (published, code) in renewed {
+        let mut bench = Bench::warm(&by_model_with_keys_of_ten_minutes());
+        let id = halfway(&mut bench, &llama);
+        bench.advance(61);
+        bench.answer(jwks(published));
+        let ruling = feed(&mut bench, id, rest, 9).expect("the body is there");
+        assert_eq!(code_of(&ruling), code);
+    }
+}
+
+#[test]
+fn a_host_that_keeps_the_body_back_is_found_out() {
+    let mut bench = Bench::warm(&by_model());
+    let (id, _) = sent("/v1/x", "{}").begin(&mut bench);
+    bench.advance(1);
+    assert_eq!(bench.resume_woken(), []);
+    bench.advance(2);
+    assert_eq!(bench.resume_woken(), [(id, "internal".to_owned())]);
+    assert!(!bench.gate.is_permitted(id));
+    let told = bench
+        .gate
+        .take_notices()
+        .into_iter()
+        .any(|notice| match notice {
+            Notice::Log(log::Level::Error, text) => {
+                text.contains("allow_on_headers_stop_iteration")
+            }
+            _ => false,
+        });
+    assert!(told);
+    bench.gate.finish(id, Some(500), bench.now);
+    let record = bench.audit().remove(0);
+    assert!(
+        record["reason"]
+            .as_str()
+            .unwrap()
+            .contains("allow_on_headers_stop_iteration")
+    );
+    // Once a body has come, a slow caller is only slow.
+    let llama = body("meta/llama");
+    let (first, _) = sent("/v1/x", &llama).begin(&mut bench);
+    let (second, _) = sent("/v1/x", &llama).begin(&mut bench);
+    assert_eq!(
+        bench
+            .gate
+            .body(first, Some(b""), false, bench.now, &Portable),
+        None
+    );
+    bench.advance(600);
+    assert_eq!(bench.resume_woken(), []);
+    for id in [first, second] {
+        assert_eq!(
+            code_of(&feed(&mut bench, id, llama.as_bytes(), 9).unwrap()),
+            "permitted"
+        );
+    }
+}
+
+#[test]
+fn a_slow_caller_is_told_from_a_host_that_keeps_the_body_back() {
+    let mut bench = Bench::warm(&by_model());
+    let llama = body("meta/llama");
+    let (id, _) = sent("/v1/x", &llama).begin(&mut bench);
+    bench.gate.note_received(id, 900);
+    for _ in 0..3 {
+        bench.advance(5);
+        bench.gate.note_received(id, 900);
+        assert_eq!(
+            bench.resume_woken(),
+            [],
+            "nothing came, so nothing was kept back"
+        );
+    }
+    // Bytes came, but not to us.
+    bench.advance(5);
+    bench.gate.note_received(id, 950);
+    assert_eq!(bench.resume_woken(), [(id, "internal".to_owned())]);
+    let (_, ruling) = sent("/v1/x", &llama).begin(&mut bench);
+    assert_eq!(
+        code_of(&ruling),
+        "internal",
+        "at once, now that it is proven"
+    );
+    // The path names the model, but a JSON body may name another; audio can't.
+    assert_eq!(sent("/models/meta/x", "{}").end(&mut bench).0, "internal");
+    let audio = Sent {
+        content_type: "audio/flac",
+        ..sent("/models/meta/x", "fLaC")
+    };
+    assert_eq!(audio.end(&mut bench).0, "permitted");
+}
+
+#[test]
+fn whoever_leaves_while_the_body_comes_is_counted_and_forgotten() {
+    let mut bench = Bench::warm(&by_model());
+    let (id, _) = sent("/v1/x", "{}").begin(&mut bench);
+    bench.gate.finish(id, None, bench.now);
+    assert!(bench.audit().is_empty());
+    assert_eq!(
+        bench.gate.body(id, Some(b"{}"), true, bench.now, &Portable),
+        None
+    );
+    // The host's own limit was hit before ours.
+    let (id, _) = sent("/v1/x", "{}").begin(&mut bench);
+    bench.gate.finish(id, Some(413), bench.now);
+    assert_eq!(bench.audit()[0]["code"], "body_too_large");
+    // A piece that can't be read denies.
+    let (id, _) = sent("/v1/x", "{}").begin(&mut bench);
+    let ruling = bench.gate.body(id, None, false, bench.now, &Portable);
+    assert_eq!(code_of(&ruling.unwrap()), "internal");
+}
+
+#[test]
+fn shadow_rules_see_the_model_without_holding_the_body() {
+    let mut settings = by_model();
+    settings["rules"] = json!([
+        {"name": "trial", "match": {"models": ["meta/*"]}, "require": {"role": "Model.Query"},
+         "effect": "deny", "mode": "shadow"},
+        {"name": "open", "require": {"role": "Model.Query"}, "credential": "hf-read"},
+    ]);
+    let mut bench = Bench::warm(&settings);
+    for (body, shadow, model) in [
+        (
+            body("meta/llama"),
+            json!([{"rule": "trial", "would": "deny"}]),
+            json!("meta/llama"),
+        ),
+        (body("other"), json!([]), json!("other")),
+        ("[".to_owned(), json!([]), Value::Null),
+    ] {
+        let (id, ruling) = sent("/v1/x", &body).begin(&mut bench);
+        assert_eq!(code_of(&ruling), "permitted", "at once");
+        assert!(bench.gate.wants_body(id));
+        assert_eq!(feed(&mut bench, id, body.as_bytes(), 4), None);
+        assert!(!bench.gate.wants_body(id));
+        bench.gate.finish(id, Some(200), bench.now);
+        let record = bench.audit().remove(0);
+        assert_eq!((&record["shadow"], &record["model"]), (&shadow, &model));
+        assert_eq!(record["code"], "permitted");
+    }
+}

@@ -1,0 +1,210 @@
+//! What must hold of every policy, whatever its rules: deny rules only take away, doubt never
+//! gives, order within `any` and `all` means nothing.
+
+use crate::support;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::sync::LazyLock;
+use support::*;
+use testbed::mint::Token;
+use testbed::persona::*;
+
+/// Tokens of callers who differ in what rules below ask; signed once.
+static TOKENS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let personas = [
+        Persona::Ada,
+        Persona::Ben,
+        Persona::Carl,
+        Persona::Cora,
+        Persona::Olga,
+        Persona::Batch,
+    ];
+    let unclear = Token::of(Persona::Nora)
+        .without("scp")
+        .claim("amr", 1)
+        .claim("acrs", 1);
+    let personas = personas.into_iter().map(Token::of);
+    personas
+        .chain([unclear])
+        .map(|token| token.build())
+        .collect()
+});
+
+/// Who calls, and from where: `None` is not known.
+#[derive(Clone, Copy, Debug)]
+struct Call {
+    caller: usize,
+    source: Option<&'static str>,
+}
+
+const INSIDE: &str = "10.0.0.1:1";
+const OUTSIDE: &str = "192.0.2.1:1";
+
+fn call() -> impl Strategy<Value = Call> {
+    let source = prop_oneof![Just(None), Just(Some(INSIDE)), Just(Some(OUTSIDE))];
+    (0..TOKENS.len(), source).prop_map(|(caller, source)| Call { caller, source })
+}
+
+fn requirement() -> impl Strategy<Value = Value> {
+    let leaf = prop::sample::select(vec![
+        json!({"role": "Model.Query"}),
+        json!({"role": "Contractor"}),
+        json!({"group": SCIENTISTS_GROUP}),
+        json!({"kind": "user"}),
+        json!({"kind": "app"}),
+        json!({"mfa": true}),
+        json!({"auth_context": "c1"}),
+        json!({"source": ["10.0.0.0/8"]}),
+        json!({"peer": "spiffe://a/*"}),
+        json!({"time": {"from": "00:00", "to": "24:00"}}),
+        json!({"issuer": "contoso"}),
+    ]);
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 1..4).prop_map(|parts| json!({ "all": parts })),
+            vec(inner.clone(), 1..4).prop_map(|parts| json!({ "any": parts })),
+            inner.prop_map(|part| json!({ "not": part })),
+        ]
+    })
+}
+
+/// Rules with unlike names, in the shape of the configuration.
+fn rules() -> impl Strategy<Value = Vec<Value>> {
+    let rule = (
+        requirement(),
+        prop::bool::weighted(0.25),
+        prop::bool::weighted(0.2),
+    );
+    vec(rule, 1..5).prop_map(|rules| {
+        let named = rules.into_iter().enumerate();
+        let rule = |(index, (require, deny, shadow)): (usize, (Value, bool, bool))| {
+            let effect = if deny { "deny" } else { "allow" };
+            let mut rule =
+                json!({"name": format!("r{index}"), "require": require, "effect": effect});
+            if !deny {
+                rule["credential"] = json!("hf-read");
+            }
+            if shadow {
+                rule["mode"] = json!("shadow");
+            }
+            rule
+        };
+        named.map(rule).collect()
+    })
+}
+
+/// The code, and the rule that decided.
+fn decide(rules: &[Value], call: Call) -> (String, Value) {
+    decide_about(rules, &TOKENS[call.caller], call.source)
+}
+
+fn decide_about(rules: &[Value], token: &str, source: Option<&str>) -> (String, Value) {
+    let mut bench = Bench::warm(&with_rules(json!(rules)));
+    if let Some(source) = source {
+        bench
+            .properties
+            .insert("source.address".into(), source.into());
+    }
+    let code = bench.code(token);
+    (code, bench.audit().remove(0)["rule"].clone())
+}
+
+/// Of whom nothing can be told: groups, kind, and whence it comes.
+fn puzzling() -> Token {
+    let token = Token::of(Persona::Olga).without("scp");
+    token.claim("roles", json!(["Model.Query"]))
+}
+
+/// All that the puzzling caller can turn out to be: token and address.
+static WORLDS: LazyLock<Vec<(String, &str)>> = LazyLock::new(|| {
+    let groups = [json!([]), json!([SCIENTISTS_GROUP])];
+    let mut worlds = Vec::new();
+    for (groups, kind) in groups
+        .iter()
+        .flat_map(|groups| [(groups, "user"), (groups, "app")])
+    {
+        let token = puzzling()
+            .without("_claim_names")
+            .claim("groups", groups.clone());
+        let token = token.claim("idtyp", kind).build();
+        worlds.extend([INSIDE, OUTSIDE].map(|address| (token.clone(), address)));
+    }
+    worlds
+});
+
+/// The same with all lists of `any` and `all` turned round.
+fn reversed(require: &Value) -> Value {
+    let Some((name, inner)) = require.as_object().and_then(|one| one.iter().next()) else {
+        return require.clone();
+    };
+    let inner = match (name.as_str(), inner) {
+        ("all" | "any", Value::Array(parts)) => parts.iter().rev().map(reversed).collect(),
+        ("not", part) => reversed(part),
+        (_, inner) => inner.clone(),
+    };
+    json!({ name: inner })
+}
+
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        cases: 192,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn a_deny_rule_more_never_permits_more(
+        rules in rules(), ban in requirement(), place in any::<prop::sample::Index>(), call in call(),
+    ) {
+        let mut stricter = rules.clone();
+        let ban = json!({"name": "ban", "require": ban, "effect": "deny"});
+        stricter.insert(place.index(rules.len() + 1), ban);
+        let after = decide(&stricter, call);
+        if after.0 == "permitted" {
+            prop_assert_eq!(decide(&rules, call), after);
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_never_permits(rules in rules(), call in call()) {
+        let decide = |source| decide(&rules, Call { source, ..call });
+        if decide(None).0 == "permitted" {
+            // Then it does not depend on it.
+            prop_assert_eq!(decide(Some(INSIDE)).0, "permitted");
+            prop_assert_eq!(decide(Some(OUTSIDE)).0, "permitted");
+        }
+    }
+
+    #[test]
+    fn a_permit_stands_whatever_turns_out_to_be_the_case(rules in rules()) {
+        if decide_about(&rules, &puzzling().build(), None).0 == "permitted" {
+            for (token, address) in WORLDS.iter() {
+                let found = decide_about(&rules, token, Some(address)).0;
+                prop_assert_eq!(found, "permitted");
+            }
+        }
+    }
+
+    #[test]
+    fn order_within_any_and_all_means_nothing(rules in rules(), call in call()) {
+        let turned = rules.iter().map(|rule| {
+            let mut rule = rule.clone();
+            rule["require"] = reversed(&rule["require"]);
+            rule
+        });
+        let turned: Vec<Value> = turned.collect();
+        prop_assert_eq!(decide(&rules, call), decide(&turned, call));
+    }
+
+    #[test]
+    fn shadow_rules_change_nothing(rules in rules(), call in call()) {
+        let enforced: Vec<Value> = rules.iter().filter(|rule| rule["mode"].is_null()).cloned().collect();
+        prop_assert_eq!(decide(&rules, call), decide(&enforced, call));
+    }
+}

@@ -1,0 +1,136 @@
+//! The recipes of docs/recipes.md give what their tables say.
+
+use crate::command_line as cli;
+use crate::pages as docs;
+
+use serde_json::{Value, json};
+use testbed::mint::Token;
+use testbed::persona::Persona;
+
+/// One row of a table.
+struct Row<'d> {
+    caller: &'d str,
+    request: &'d str,
+    answer: &'d str,
+}
+
+fn rows(recipe: &str) -> Vec<Row<'_>> {
+    let lines = recipe.lines().filter(|line| line.starts_with("| "));
+    let cells = |line| str::split(line, " | ").collect::<Vec<_>>();
+    let row = |line| match cells(line)[..] {
+        [caller, request, answer] => Row {
+            caller: caller.trim_start_matches("| "),
+            request,
+            answer: answer.trim_end_matches(" |").trim_matches('`'),
+        },
+        _ => panic!("{line}"),
+    };
+    lines.skip(2).map(row).collect()
+}
+
+/// Ada's token, with the claims of that cell in place of her own; null takes one away.
+fn token(claims: &str, now: u64) -> String {
+    let claims: Value = serde_json::from_str(claims.trim_matches('`')).unwrap();
+    let token = Token::at(Persona::Ada, now).without("groups");
+    let claims = claims.as_object().unwrap().iter();
+    let token = claims.fold(token, |token, (name, value)| match value {
+        Value::Null => token.without(name),
+        value => token.claim(name, value.clone()),
+    });
+    token.build()
+}
+
+/// What `explain` says of one row.
+fn answer(settings: &Value, row: &Row<'_>) -> String {
+    let mut parts = row.request.split(", ");
+    let request = parts.next().unwrap().trim_matches('`').to_owned();
+    let mut arguments = vec!["--request".to_owned(), request, "--unverified".to_owned()];
+    let mut at = entragate::time::Timestamp::from_secs(1_795_435_200).to_rfc3339();
+    let mut give = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
+    for part in parts {
+        let (what, value) = part.split_once(' ').unwrap();
+        let value = value.trim_matches('`').to_owned();
+        match what {
+            "model" => give(
+                "--body",
+                json!({"messages": [], "model": value}).to_string(),
+            ),
+            "host" => give("--host", value),
+            "cluster" => give("--cluster", value),
+            "from" => give("--source", value),
+            "at" => at = value,
+            _ => panic!("{part}"),
+        }
+    }
+    let posts_body = row.request.starts_with("`POST /v1/");
+    if posts_body && !row.request.contains(", model ") {
+        give("--body", "{}".to_owned());
+    }
+    let seconds = humantime::parse_rfc3339(&at).unwrap();
+    let seconds = seconds
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    give("--time", at);
+    if row.caller != "nobody" {
+        give("--token", token(row.caller, seconds));
+    }
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (_, told) = cli::explain(settings, &arguments);
+    told["code"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{told:#}"))
+        .to_owned()
+}
+
+/// The settings as an operator writes them: the test's tenant and client id are the sample's.
+fn with_own_values(settings: &Value) -> String {
+    settings
+        .to_string()
+        .replace(
+            testbed::persona::TENANT,
+            "11112222-bbbb-3333-cccc-4444dddd5555",
+        )
+        .replace(
+            testbed::persona::AUDIENCE,
+            "22223333-cccc-4444-dddd-5555eeee6666",
+        )
+}
+
+#[test]
+fn each_recipe_gives_what_its_table_says() {
+    let text = docs::read("docs/recipes.md");
+    let recipes: Vec<&str> = text.split("\n## ").skip(1).collect();
+    assert_eq!(recipes.len(), 15);
+    for recipe in recipes {
+        let title = recipe.lines().next().unwrap();
+        let blocks = docs::blocks(recipe, "yaml");
+        let [block] = &blocks[..] else {
+            panic!("{title}: {} configurations", blocks.len())
+        };
+        let mut settings = docs::yaml(block);
+        settings["issuers"] = json!([{
+            "name": "contoso",
+            "entra": {"tenants": [testbed::persona::TENANT]},
+            "audiences": [testbed::persona::AUDIENCE, testbed::persona::AUDIENCE_URI],
+            "jwks": {"cluster": "entra"},
+        }]);
+        if settings["credentials"].is_null() {
+            settings["credentials"] =
+                json!([{"name": "hf-read", "env": "A"}, {"name": "hf-batch", "env": "B"}]);
+        }
+        let outcome = cli::entragate(&["check", "--strict", "-"], &with_own_values(&settings));
+        assert_eq!(outcome.status, 0, "{title}: {}", outcome.err);
+        let rows = rows(recipe);
+        assert!(rows.len() >= 2, "{title} shows nothing");
+        for row in rows {
+            assert_eq!(
+                answer(&settings, &row),
+                row.answer,
+                "{title}: {} {}",
+                row.caller,
+                row.request
+            );
+        }
+    }
+}

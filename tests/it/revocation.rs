@@ -1,0 +1,336 @@
+//! The revocation feed over time: what it revokes, and what a feed that is late, stale or garbled does.
+
+use crate::support;
+
+use entragate::fetch::callout::Answer;
+use entragate::gate::Notice;
+use serde_json::{Value, json};
+use support::*;
+use testbed::keys;
+use testbed::mint::Token;
+use testbed::persona::Persona;
+
+fn with_feed(change: Value) -> Value {
+    let mut settings = settings();
+    settings["revocation"] =
+        json!({"cluster": "ops", "uri": "https://ops/revoked.json", "timeout": "1s"});
+    for (name, value) in change.as_object().unwrap() {
+        settings["revocation"][name] = value.clone();
+    }
+    settings
+}
+
+/// A bench with keys, whose one open call asks for the feed.
+fn bench(change: Value) -> Bench {
+    let bench = Bench::warm(&with_feed(change));
+    assert_eq!(bench.calls.len(), 1);
+    bench
+}
+
+/// A bench with that feed.
+fn fed(feed: Value) -> Bench {
+    let mut bench = bench(json!({}));
+    bench.answer(ok(feed));
+    bench
+}
+
+fn failed() -> Answer {
+    let (status, body) = (500, Vec::new());
+    Answer::Response { status, body }
+}
+
+fn token() -> Token {
+    ada()
+        .claim("sid", "Session-1")
+        .claim("uti", "Uti-1")
+        .claim("jti", "Jti-1")
+}
+
+#[test]
+fn every_member_revokes() {
+    let token = token();
+    let claims = token.claims_value();
+    let token = token.build();
+    let oid = claims["oid"].as_str().unwrap().to_owned();
+    let client = claims["azp"].as_str().unwrap().to_owned();
+    let issued = claims["iat"].as_u64().unwrap();
+    for (feed, code) in [
+        (json!({}), "permitted"),
+        (
+            json!({"oids": [], "clients": [], "sessions": [], "tokens": [], "not_before": {}}),
+            "permitted",
+        ),
+        (json!({"oids": [&oid]}), "token_revoked"),
+        (json!({"oids": [oid.to_uppercase()]}), "token_revoked"),
+        (json!({"oids": ["other", &oid]}), "token_revoked"),
+        (json!({"clients": [&client]}), "token_revoked"),
+        (json!({"clients": [&oid], "oids": [&client]}), "permitted"),
+        (json!({"sessions": ["Session-1"]}), "token_revoked"),
+        (json!({"sessions": ["session-1"]}), "permitted"),
+        (json!({"tokens": ["Uti-1"]}), "token_revoked"),
+        (json!({"tokens": ["Jti-1"]}), "token_revoked"),
+        (json!({"tokens": ["uti-1"]}), "permitted"),
+        (json!({"not_before": {&oid: issued}}), "permitted"),
+        (json!({"not_before": {&oid: issued + 1}}), "token_revoked"),
+        (
+            json!({"not_before": {oid.to_uppercase(): issued + 1, &oid: 1}}),
+            "token_revoked",
+        ),
+        (json!({"not_before": {"other": issued + 1}}), "permitted"),
+    ] {
+        assert_eq!(fed(feed.clone()).code(&token), code, "{feed}");
+    }
+    let mut bench = fed(json!({"not_before": {&oid: 1}}));
+    assert_eq!(bench.code(&ada().without("iat").build()), "token_revoked");
+}
+
+#[test]
+fn a_revocation_is_recorded_and_names_no_list_to_the_caller() {
+    let oid = token().claims_value()["oid"].clone();
+    let mut bench = fed(json!({"oids": [oid]}));
+    let (id, ruling) = bench.chat(&token().build());
+    let reply = reply_of(&ruling);
+    assert_eq!(reply.status, 401);
+    assert!(!reply.body.contains("oids"));
+    bench.gate.finish(id, Some(401), bench.now);
+    let record = &bench.audit()[0];
+    assert_eq!(record["code"], "token_revoked");
+    assert_eq!(record["oid"], oid);
+    assert!(
+        record["reason"].as_str().unwrap().contains("oids"),
+        "{record}"
+    );
+}
+
+#[test]
+fn forgeries_learn_nothing_of_the_feed() {
+    let oid = token().claims_value()["oid"].clone();
+    let mut bench = fed(json!({"oids": [oid]}));
+    let forged = bench.code(&token().corrupt_signature().build());
+    assert_eq!(forged, "signature_invalid");
+    let (_, health) = bench.send(&[
+        (":method", "GET"),
+        (":path", "/health"),
+        (":authority", "g"),
+    ]);
+    assert_eq!(code_of(&health), "anonymous");
+}
+
+#[test]
+fn a_cold_start_waits_for_keys_and_feed() {
+    let mut bench = Bench::cold(&with_feed(json!({})));
+    let (id, ruling) = bench.chat(&token().build());
+    assert_eq!(code_of(&ruling), "waiting");
+    bench.answer(jwks(&[&keys::rsa()]));
+    assert_eq!(bench.resume_woken(), [(id, "waiting".into())]);
+    assert!(!bench.gate.is_permitted(id));
+    bench.answer(ok(json!({})));
+    assert_eq!(bench.resume_woken(), [(id, "permitted".into())]);
+    assert!(bench.gate.is_permitted(id));
+}
+
+#[test]
+fn waiting_for_the_feed_is_bounded() {
+    let mut bench = bench(json!({}));
+    let (id, _) = bench.chat(&token().build());
+    bench.advance(2);
+    assert_eq!(
+        bench.resume_woken(),
+        [(id, "revocation_unavailable".into())]
+    );
+
+    let mut settings = with_feed(json!({}));
+    settings["wait"] = json!({"requests": 1});
+    let mut bench = Bench::warm(&settings);
+    bench.chat(&token().build());
+    assert_eq!(bench.code(&token().build()), "revocation_unavailable");
+}
+
+#[test]
+fn it_takes_effect_within_refresh_and_ends_likewise() {
+    let oid = token().claims_value()["oid"].clone();
+    let mut bench = fed(json!({}));
+    assert_eq!(bench.code(&token().build()), "permitted");
+    bench.advance(9);
+    assert!(bench.calls.is_empty());
+    bench.advance(1);
+    assert_eq!(bench.calls[0].callout.target.authority, "ops");
+    // The signature is remembered from here on; the revocation counts all the same.
+    assert_eq!(bench.code(&token().build()), "permitted");
+    bench.answer(ok(json!({"oids": [oid]})));
+    assert_eq!(bench.code(&token().build()), "token_revoked");
+    bench.advance(10);
+    bench.answer(ok(json!({})));
+    assert_eq!(bench.code(&token().build()), "permitted");
+}
+
+#[test]
+fn garbage_never_replaces_a_good_feed() {
+    let oid = token().claims_value()["oid"].clone();
+    let big = json!({"oids": ["x".repeat(1024 * 1024)]}).to_string();
+    let good = json!({"oids": [oid]});
+    for garbage in [
+        "",
+        "[]",
+        "{",
+        "null",
+        "{} {}",
+        r#"{"oids":[],"oids":[]}"#,
+        r#"{"users":[]}"#,
+        r#"{"oids":[null]}"#,
+        r#"{"not_before":{"a":null}}"#,
+        r#"{"oids":"a"}"#,
+        r#"{"oids":[1]}"#,
+        r#"{"not_before":[]}"#,
+        r#"{"not_before":{"a":"1"}}"#,
+        r#"{"not_before":{"a":-1}}"#,
+        r#"{"not_before":{"a":1e300}}"#,
+        &big,
+    ] {
+        let mut bench = fed(good.clone());
+        bench.gate.take_notices();
+        bench.advance(10);
+        let (status, body) = (200, garbage.as_bytes().to_vec());
+        bench.answer(Answer::Response { status, body });
+        let notices = bench.gate.take_notices();
+        let count = Notice::Count("entragate.revocation_fetches.failed".into());
+        assert!(notices.contains(&count), "{garbage:.40}: {notices:?}");
+        assert_eq!(
+            bench.code(&token().build()),
+            "token_revoked",
+            "{garbage:.40}"
+        );
+        let nora = Token::of(Persona::Nora).build();
+        assert_eq!(bench.code(&nora), "rule_unsatisfied", "{garbage:.40}");
+    }
+}
+
+#[test]
+fn null_member_of_a_feed_counts_as_absent() {
+    let oid = token().claims_value()["oid"].clone();
+    let mut bench = fed(
+        json!({"oids": [oid], "clients": null, "sessions": null, "tokens": null,
+        "not_before": null, "next": null}),
+    );
+    assert_eq!(bench.code(&token().build()), "token_revoked");
+    let mut bench = fed(json!({"oids": null, "sessions": ["Session-2"]}));
+    assert_eq!(bench.code(&token().build()), "permitted");
+}
+
+/// The code of a request `secs` after the last good feed.
+fn stale(on_stale: &str, secs: u64) -> (Bench, String) {
+    let mut bench = bench(json!({"on_stale": on_stale, "max_stale": "60s"}));
+    bench.answer(ok(json!({"sessions": ["s-revoked"]})));
+    for _ in 0..secs {
+        bench.advance(1);
+        while !bench.calls.is_empty() {
+            bench.answer(failed());
+        }
+    }
+    let (id, mut ruling) = bench.chat(&token().build());
+    if code_of(&ruling) == "waiting" {
+        bench.advance(2);
+        bench.gate.take_wakeups();
+        let signatures = entragate::token::signature::Portable;
+        ruling = bench.gate.resume(id, bench.now, &signatures).unwrap();
+    }
+    let code = code_of(&ruling);
+    (bench, code)
+}
+
+fn complaints(bench: &mut Bench) -> Vec<String> {
+    let notices = bench.gate.take_notices().into_iter();
+    notices
+        .filter_map(|notice| match notice {
+            Notice::Log(log::Level::Error, text) => Some(text),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_stale_feed_denies_or_allows_and_says_so_once() {
+    for on_stale in ["deny", "allow"] {
+        let (mut bench, code) = stale(on_stale, 59);
+        assert_eq!(code, "permitted");
+        assert_eq!(complaints(&mut bench), Vec::<String>::new());
+    }
+    let (mut bench, code) = stale("deny", 90);
+    assert_eq!(code, "revocation_unavailable");
+    assert_eq!(complaints(&mut bench).len(), 1);
+    let (mut bench, code) = stale("allow", 90);
+    assert_eq!(code, "permitted");
+    let told = complaints(&mut bench);
+    assert!(
+        told.len() == 1 && told[0].contains("on_stale: allow"),
+        "{told:?}"
+    );
+    let revoked = ada().claim("sid", "s-revoked").build();
+    assert_eq!(
+        bench.code(&revoked),
+        "token_revoked",
+        "who was revoked stays so"
+    );
+}
+
+#[test]
+fn a_first_feed_that_takes_too_long_denies_or_allows() {
+    for (on_stale, code) in [("deny", "revocation_unavailable"), ("allow", "permitted")] {
+        let mut bench = bench(json!({"on_stale": on_stale}));
+        let (id, ruling) = bench.chat(&token().build());
+        assert_eq!(code_of(&ruling), "waiting");
+        bench.advance(2);
+        assert_eq!(bench.resume_woken(), [(id, code.to_owned())]);
+    }
+}
+
+#[test]
+fn nobody_waits_for_a_feed_that_is_not_about_to_come() {
+    let mut bench = bench(json!({}));
+    for _ in 0..30 {
+        bench.answer_all(failed);
+        bench.advance(1);
+    }
+    bench.answer_all(failed);
+    assert_eq!(bench.code(&token().build()), "revocation_unavailable");
+}
+
+#[test]
+fn a_feed_that_never_came_denies_or_allows() {
+    let mut deny = bench(json!({}));
+    deny.answer(failed());
+    let (id, _) = deny.chat(&token().build());
+    deny.advance(2);
+    deny.resume_woken();
+    assert!(!deny.gate.is_permitted(id));
+
+    let mut allow = bench(json!({"on_stale": "allow"}));
+    let (id, ruling) = allow.chat(&token().build());
+    assert_eq!(
+        code_of(&ruling),
+        "waiting",
+        "the first fetch is worth waiting for"
+    );
+    allow.answer(failed());
+    assert_eq!(allow.resume_woken()[0].0, id);
+    allow.advance(1);
+    assert_eq!(allow.code(&token().build()), "permitted");
+    assert_eq!(complaints(&mut allow).len(), 1);
+}
+
+#[test]
+fn nothing_that_is_printed_or_logged_holds_ids_or_the_bearer_token() {
+    let mut settings = with_feed(json!({"auth": {"env": "OPS_TOKEN"}}));
+    settings["issuers"][0]["name"] = json!("contoso");
+    let env = |_: &str| Some("ops-secret".to_owned());
+    let (mut gate, now) = begun(&settings, &env);
+    let calls = gate.take_calls();
+    let call = calls.last().unwrap();
+    let header = ("authorization".to_owned(), "Bearer ops-secret".to_owned());
+    assert!(call.callout.headers.contains(&header));
+    let feed = json!({"oids": ["id-of-a-person"]});
+    gate.answered(call.ticket, ok(feed), now);
+    let printed = format!("{calls:?} {:?} {gate:?}", gate.take_notices());
+    assert!(!printed.contains("ops-secret"));
+    assert!(!printed.contains("id-of-a-person"));
+}

@@ -1,0 +1,165 @@
+//! What a caller is told who could sign in more strongly.
+
+use crate::support;
+
+use serde_json::{Value, json};
+use support::case::Case;
+use support::*;
+use testbed::mint::Token;
+use testbed::persona::*;
+
+/// `{"access_token":{"acrs":{"essential":true,"value":"c1"}}}`
+const CLAIMS_C1: &str =
+    "eyJhY2Nlc3NfdG9rZW4iOnsiYWNycyI6eyJlc3NlbnRpYWwiOnRydWUsInZhbHVlIjoiYzEifX19";
+
+/// The usual settings with one allowing rule.
+fn asking(require: Value) -> Value {
+    with_rules(json!([{"name": "careful", "require": require}]))
+}
+
+#[test]
+fn step_up_is_told_as_entras_clients_expect() {
+    let settings = asking(json!({"all": [{"role": "Model.Query"}, {"auth_context": "c1"}]}));
+    let (code, challenge, record) = Case::ada().run(&settings);
+    assert_eq!(code, "step_up_required");
+    let expected = format!(
+        "Bearer realm=\"\", authorization_uri=\"https://login.microsoftonline.com/{TENANT}/oauth2/v2.0/authorize\", \
+         error=\"insufficient_claims\", claims=\"{CLAIMS_C1}\""
+    );
+    assert_eq!(challenge, Some(expected.clone()));
+    assert_eq!(
+        (&record["rule"], &record["code"]),
+        (&json!("careful"), &json!("step_up_required"))
+    );
+    // Who is told no reasons is told this all the same, or no client could ever step up.
+    let mut minimal = settings.clone();
+    minimal["replies"] = json!({"detail": "minimal"});
+    let (code, challenge, _) = Case::ada().run(&minimal);
+    assert_eq!(
+        (code.as_str(), challenge),
+        ("step_up_required", Some(expected))
+    );
+    // With the context there is nothing left to ask.
+    assert_eq!(
+        Case::of(Token::of(Persona::Cora)).run(&settings).0,
+        "permitted"
+    );
+}
+
+#[test]
+fn step_up_is_answered_only_where_it_helps() {
+    let c = |n: u8| json!({"auth_context": format!("c{n}")});
+    let role = |name: &str| json!({"role": name});
+    let stepped = |n: u8| (format!("\"value\":\"c{n}\""), "step_up_required");
+    let refused = || (String::new(), "rule_unsatisfied");
+    let app = Token::of(Persona::Batch).claim("xms_cc", json!(["cp1"]));
+    let ben = Token::of(Persona::Ben).claim("xms_cc", json!(["CP1"]));
+    for (require, token, (value, code)) in [
+        (c(1), ada(), stepped(1)),
+        (c(1), ben, stepped(1)),
+        (c(1), ada().without("xms_cc"), refused()),
+        (c(1), ada().claim("xms_cc", json!(["cp2"])), refused()),
+        (c(1), ada().claim("xms_cc", json!("cp1 ")), refused()),
+        (c(1), app, refused()),
+        (json!({"all": [c(1), role("x")]}), ada(), refused()),
+        (
+            json!({"all": [c(1), {"source": ["10.0.0.0/8"]}]}),
+            ada(),
+            refused(),
+        ),
+        (
+            json!({"not": c(1)}),
+            ada().claim("acrs", json!(["c1"])),
+            refused(),
+        ),
+        (
+            json!({"any": [{"all": [c(2), role("x")]}, c(3)]}),
+            ada(),
+            stepped(3),
+        ),
+        (json!({"any": [c(4), c(3)]}), ada(), stepped(4)),
+        (json!({"all": [c(1), c(2)]}), ada(), stepped(1)),
+        (
+            json!({"all": [c(1), c(2)]}),
+            ada().claim("acrs", json!(["c1"])),
+            stepped(2),
+        ),
+        (json!({"all": [c(1), {"not": c(2)}]}), ada(), stepped(1)),
+        (
+            json!({"all": [c(1), {"not": c(2)}]}),
+            ada().claim("acrs", json!(["c2"])),
+            refused(),
+        ),
+        (json!({"not": {"not": c(5)}}), ada(), stepped(5)),
+    ] {
+        let (found, challenge, _) = Case::of(token).run(&asking(require.clone()));
+        assert_eq!(found, code, "{require}");
+        let claims = claims_of(&challenge.unwrap());
+        assert!(claims.contains(&value), "{require}: {claims}");
+    }
+}
+
+/// The claims of a challenge, decoded; empty when it has none.
+fn claims_of(challenge: &str) -> String {
+    use base64::{Engine as _, prelude::BASE64_STANDARD};
+    let encoded = challenge.split("claims=\"").nth(1).unwrap_or_default();
+    let encoded = encoded.trim_end_matches('"');
+    String::from_utf8(BASE64_STANDARD.decode(encoded).unwrap()).unwrap()
+}
+
+#[test]
+fn step_up_among_other_rules() {
+    let careful = json!({"name": "careful", "require": {"auth_context": "c1"}});
+    let rules = |other: Value| json!([other, careful]);
+    for (other, code) in [
+        (
+            json!({"name": "o", "require": {"role": "Model.Query"}}),
+            "permitted",
+        ),
+        (
+            json!({"name": "o", "require": {"role": "x"}}),
+            "step_up_required",
+        ),
+        (
+            json!({"name": "o", "require": {"role": "Model.Query"}, "effect": "deny"}),
+            "denied_by_rule",
+        ),
+        // A deny rule that a step-up would lift is no invitation.
+        (
+            json!({"name": "o", "require": {"not": {"auth_context": "c1"}}, "effect": "deny"}),
+            "denied_by_rule",
+        ),
+        (
+            json!({"name": "o", "require": {"role": "x"}, "mode": "shadow"}),
+            "step_up_required",
+        ),
+    ] {
+        assert_eq!(Case::ada().code(rules(other.clone())), code, "{other}");
+    }
+    let shadow = json!([{"name": "s", "require": {"auth_context": "c1"}, "mode": "shadow"}]);
+    assert_eq!(Case::ada().code(shadow), "no_rule");
+}
+
+#[test]
+fn other_clouds_and_other_providers() {
+    let mut settings = asking(json!({"auth_context": "c1"}));
+    settings["issuers"][0]["entra"]["cloud"] = json!("china");
+    let issuer = format!("https://login.partner.microsoftonline.cn/{TENANT}/v2.0");
+    let mut bench = Bench::cold(&settings);
+    let key = testbed::keys::rsa().to_entra_jwk("partner.microsoftonline.cn", Some(&issuer));
+    bench.answer(ok(json!({"keys": [key]})));
+    let (_, ruling) = bench.chat(&ada().claim("iss", issuer).build());
+    let challenge = header_of(&ruling, "www-authenticate").unwrap();
+    assert!(
+        challenge.contains(&format!(
+            "\"https://login.partner.microsoftonline.cn/{TENANT}/"
+        )),
+        "{challenge}"
+    );
+
+    let mut settings = asking(json!({"auth_context": "c1"}));
+    settings["issuers"] = json!([{"name": "contoso", "oidc": {"issuer": "https://kc.example"}, "audiences": [AUDIENCE],
+                                  "jwks": {"cluster": "kc", "uri": "https://kc.example/keys"}}]);
+    let elsewhere = ada().claim("iss", "https://kc.example");
+    assert_eq!(Case::of(elsewhere).run(&settings).0, "rule_unsatisfied");
+}

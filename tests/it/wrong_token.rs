@@ -1,0 +1,53 @@
+//! A Hugging Face token where an Entra token belongs: its sender is told what to send, and it goes no
+//! further, neither upstream nor into anything that is written.
+
+use crate::support;
+
+use entragate::gate::Notice;
+use serde_json::{Value, json};
+use support::*;
+
+/// All kinds of Hugging Face's tokens: a person's, an organization's, an app's, a session's.
+const PREFIXES: [&str; 4] = ["hf_", "api_org_", "hf_oauth_", "hf_jwt_"];
+const SECRET: &str = "e30.OfTheCaller.OfTheCaller";
+
+fn with_two_carriers() -> Value {
+    let mut settings = settings();
+    settings["token"]["headers"] =
+        json!([{"name": "Authorization", "scheme": "Bearer"}, {"name": "x-api-key"}]);
+    settings
+}
+
+#[test]
+fn its_sender_is_told_what_to_send_and_nobody_else_sees_it() {
+    let mut bench = Bench::warm(&with_two_carriers());
+    bench.gate.take_notices();
+    for prefix in PREFIXES {
+        for (header, scheme) in [
+            ("authorization", "Bearer "),
+            ("authorization", "bearer  "),
+            ("x-api-key", ""),
+        ] {
+            let sent = format!("{scheme}{prefix}{SECRET}");
+            let (id, ruling) = bench.send(&[
+                (":method", "POST"),
+                (":path", "/v1/chat/completions"),
+                (":authority", "gateway.contoso.com"),
+                (header, &sent),
+            ]);
+            assert_eq!(code_of(&ruling), "hugging_face_token", "{header}: {prefix}");
+            let reply = reply_of(&ruling);
+            assert_eq!(reply.status, 401);
+            let told = "Send a Microsoft Entra ID access token instead";
+            assert!(reply.body.contains(told), "{}", reply.body);
+            assert!(header_of(&ruling, "x-error-message").is_some_and(|text| text.contains(told)));
+            bench.gate.finish(id, None, bench.now);
+            let notices: Vec<Notice> = bench.gate.take_notices();
+            let is_record = |notice: &Notice| matches!(notice, Notice::Audit(..));
+            assert_eq!(notices.iter().filter(|notice| is_record(notice)).count(), 1);
+            let written = format!("{ruling:?} {notices:?} {:?}", bench.gate);
+            assert!(!written.contains("OfTheCaller"), "{written}");
+        }
+    }
+    assert!(bench.calls.is_empty(), "no key is looked for");
+}
