@@ -37,18 +37,27 @@ async fn busy(ops: &Stub) -> Gateway {
 }
 
 /// A gateway that uses all that has metrics, and to which has happened what alerts are for: the
-/// credential is refused, Graph is down, exported records are refused, and a body does not arrive.
+/// credential is refused, Graph is down, exported records are refused, a body does not arrive, and a route
+/// leads elsewhere after the decision.
 async fn troubled(ops: &Stub) -> Gateway {
     let (addr, tls) = (ops.addr(), ops.is_tls());
     ops.on("/revoked.json", Answer::json(200, &json!({})));
     ops.on("/token", Answer::bytes(200, "value-1"));
     ops.on("/in", Answer::bytes(400, ""));
+    ops.on("/v1/moved", Answer::bytes(204, ""));
     let claims = Persona::Olga.claims(testbed::mint::now());
     let olga = claims["oid"].as_str().unwrap();
     let groups = format!("/v1.0/users/{olga}/checkMemberGroups");
     ops.on(&groups, Answer::bytes(503, ""));
     let gateway = Gateway::with(|config: EnvoyConfig| {
         let config = config.upstream("ops", addr, tls);
+        let config = config.connection_manager(|manager| {
+            let routes = &mut manager["route_config"]["virtual_hosts"][0]["routes"];
+            let header = json!([{"name": "x-entra-oid", "present_match": true}]);
+            let matches = json!({"path": "/v1/moved", "headers": header});
+            let moved = json!({"match": matches, "route": {"cluster": "ops"}});
+            routes.as_array_mut().unwrap().insert(0, moved);
+        });
         config
             .vm_env("GRAPH_SECRET", BATCH_SECRET)
             .change_policy(|policy| {
@@ -80,6 +89,8 @@ async fn troubled(ops: &Stub) -> Gateway {
     assert_eq!(served.status(), 200);
     served.bytes().await.unwrap();
     assert_eq!(gateway.chat(&olga).await.status(), 403);
+    let moved = gateway.request(Method::GET, "/v1/moved").bearer_auth(&ada);
+    assert_eq!(moved.send().await.unwrap().status(), 204);
     gateway.hf.set_accepted(["value-2"]);
     assert_eq!(gateway.chat(&ada).await.status(), 502);
     let unfinished = b"POST /v1/read HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
@@ -88,6 +99,7 @@ async fn troubled(ops: &Stub) -> Gateway {
     assert!(refused.await.unwrap().starts_with(b"HTTP/1.1 408"));
     for line in [
         r#"entragate_held_exceeded{reason="inspection_timeout"} 1"#,
+        r#"entragate_cluster_changed{} 1"#,
         r#"entragate_upstream{code="credential_rejected",credential="hf-read"} 1"#,
         r#"entragate_credential_fetches{credential="hf-read",outcome="good"} "#,
         r#"entragate_credentials_unusable{credential="hf-read"} 0"#,
