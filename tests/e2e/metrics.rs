@@ -66,6 +66,7 @@ async fn troubled(ops: &Stub) -> Gateway {
                 policy["audit"]["export"] =
                     json!({"cluster": "ops", "uri": "https://localhost/in", "every": "100ms"});
                 policy["credentials"] = json!([{"name": "hf-read",
+                "clusters": ["huggingface"],
                 "http": {"cluster": "ops", "uri": "https://localhost/token"}}]);
                 policy["issuers"][0]["groups_overage"] = json!({"graph": {"cluster": "ops",
                 "auth": {"client_credentials": {"cluster": "entra", "tenant": TENANT,
