@@ -1,11 +1,7 @@
 //! One exporter for all VMs of a host: what it costs the service, and what it must survive.
 
-#[path = "../sharing/host.rs"]
-#[allow(dead_code, reason = "each test uses its own part")]
-mod host;
 mod office;
 mod order;
-use crate::support;
 
 use office::{End, Office, exporting};
 use serde_json::json;

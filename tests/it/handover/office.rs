@@ -1,6 +1,6 @@
 //! VMs that export, and the service that takes their records: what has arrived, and how often.
 
-use super::host::Host;
+use crate::sharing::host::Host;
 use crate::support::{jwks, settings};
 use entragate::fetch::callout::{Answer, CalloutError};
 use entragate::gate::{Call, CallId, Connection, Notice};

@@ -1,7 +1,7 @@
 //! A host with several VMs of one filter: shared data as Envoy keeps it, calls that are answered when a
 //! test says so, and VMs that die.
 
-use super::support::{code_of, load};
+use crate::support::{code_of, load};
 use entragate::fetch::callout::Answer;
 use entragate::gate::{Call, Connection, Gate, Notice, StreamId};
 use entragate::http::headers::Headers;

@@ -1,6 +1,6 @@
 //! One fetch for all VMs of a host: what it costs the issuer, and what it must survive.
 
-mod host;
+pub mod host;
 use crate::support;
 mod trouble;
 
