@@ -1,7 +1,8 @@
-//! The decision: a request and a verified caller in, a permit or a denial out.
+//! The decision: takes a request and a verified caller, returns a permit or a denial.
 //!
-//! Deny rules first, then the first allow rule that holds; nothing holds: denied. Every requirement
-//! has three values, and what is indeterminate never permits.
+//! Deny rules are evaluated first, then allow rules in their order; the first satisfied rule
+//! decides. If no rule is satisfied, the request is denied. Requirements have three values, and an
+//! indeterminate one never permits.
 
 use super::bits::Bits;
 use super::describe::describe;
@@ -16,7 +17,8 @@ use crate::token::claims::Claims;
 use crate::token::verify::Verified;
 use std::sync::Arc;
 
-/// Proof that a rule permits a request. Only this room makes one; a credential can't be had without.
+/// Proof that a rule permits a request. Only this module creates one, and the credential store
+/// requires one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Permit {
     rule: Arc<str>,
@@ -24,24 +26,24 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// The rule that permits.
+    /// Returns the rule that permits.
     pub fn rule(&self) -> &Arc<str> {
         &self.rule
     }
 
-    /// Index of the rule's credential; `None` where the rule sends none.
+    /// Returns the index of the rule's credential; `None` if the rule sends no credential.
     pub fn credential(&self) -> Option<usize> {
         self.credential
     }
 }
 
-/// A decision and what led to it.
+/// A decision with the results of shadow rules.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
     pub outcome: Result<Permit, Denial>,
     /// What shadow rules would have done.
     pub shadow: Vec<Shadow>,
-    /// Another model could change it, and which one is asked can't be told (yet).
+    /// The decision depends on the model, and the model is unknown or not read yet.
     pub hangs_on_model: bool,
 }
 
@@ -59,8 +61,8 @@ pub enum Would {
 }
 
 impl Policy {
-    /// The permit of an anonymous rule, which asks for no token. A rule whose model can't be told
-    /// permits nothing.
+    /// Returns the permit of the first anonymous rule that matches; these rules require no token. A
+    /// rule that names models does not match while the model is unknown.
     pub fn permit_anonymous(&self, request: &Request) -> Option<Permit> {
         let about = self.index.anonymous.about(request);
         pick(&self.anonymous, &about)
@@ -71,7 +73,8 @@ impl Policy {
             })
     }
 
-    /// Whether which anonymous rule permits, if any, hangs on a model that can't be told (yet).
+    /// Returns whether the choice of the anonymous rule depends on a model that is unknown or not
+    /// read yet.
     pub fn anonymous_needs_model(&self, request: &Request) -> bool {
         let open = |rule: &AnonymousRule| rule.matches.waits_for_model(request, None);
         let about = self.index.anonymous.about(request);
@@ -80,8 +83,8 @@ impl Policy {
         first.is_some_and(open)
     }
 
-    /// Whether any rule may come to ask for the model that is not known, whoever calls; a shadow rule
-    /// only to observe.
+    /// Returns whether any rule, for any caller, may depend on the model while it is unknown.
+    /// Shadow rules count too.
     pub fn may_ask_for_model(&self, request: &Request) -> bool {
         if request.model.lack().is_none() {
             return false;
@@ -94,14 +97,15 @@ impl Policy {
             .any(|matches| matches.may_wait_for_model(request))
     }
 
-    /// Decides about an authenticated caller. A model that is needed and can't be told denies.
+    /// Decides a request of an authenticated caller. If the decision depends on an unknown model,
+    /// the request is denied.
     pub fn decide(
         &self,
         request: &Request,
         caller: &Verified<Claims>,
-        surroundings: &RequestContext,
+        context: &RequestContext,
     ) -> Decision {
-        self.decide_on(request, Facts::of(caller, surroundings))
+        self.decide_on(request, Facts::of(caller, context))
     }
 
     pub(super) fn decide_on(&self, request: &Request, facts: Facts<'_>) -> Decision {
@@ -129,9 +133,9 @@ impl Policy {
         }
     }
 
-    /// Whether the decision hangs on a model that can't be told (yet): a deny rule that names models
-    /// could hold, or an allow rule that does comes before any that permits. Where the decision is
-    /// the same for every model this is false.
+    /// Returns whether the decision depends on a model that is unknown or not read yet: a deny rule
+    /// that names models could be satisfied, or an allow rule that names models precedes every rule
+    /// that permits. Returns false if the decision is the same for every model.
     fn hangs_on_model(&self, request: &Request, facts: Facts<'_>, about: &Bits) -> bool {
         let by_model = self.index.matches.by_model(about);
         if by_model.is_empty() {
@@ -143,8 +147,8 @@ impl Policy {
         let truth = |rule: &Rule| evaluate(&rule.require, facts);
         let mut relevant = about.clone();
         self.index.callers.narrow(&mut relevant, facts.caller);
-        // Whether its caller meets an allow rule does not matter while that is open.
-        relevant.join(&by_model);
+        // Allow rules by model count even if the caller does not satisfy them.
+        relevant.union_with(&by_model);
         let (deny, allow): (Vec<_>, Vec<_>) = pick(&self.rules, &relevant)
             .filter(|rule| rule.mode == Mode::Enforce)
             .partition(|rule| rule.effect == Effect::Deny);
@@ -163,8 +167,8 @@ impl Policy {
         first.is_some_and(|rule| open(rule))
     }
 
-    /// The rules about a request that its caller may meet; and the first that would allow it, met or
-    /// not: a refusal names it.
+    /// Returns the matching rules that the caller could satisfy, and the first matching allow rule
+    /// even if the caller cannot satisfy it, because a denial names it.
     fn covering(&self, request: &Request, caller: &Claims, about: Bits) -> Vec<&Rule> {
         let covers = |rule: &Rule| rule.matches.covers(request, Some(&caller.issuer));
         let refuses =
@@ -180,7 +184,7 @@ impl Policy {
     }
 }
 
-/// Those rules, in their order.
+/// Returns the rules with these indices, in order.
 fn pick<'p, T>(rules: &'p [T], found: &Bits) -> impl Iterator<Item = &'p T> {
     found.iter().filter_map(|index| rules.get(index))
 }
@@ -224,11 +228,12 @@ pub(super) fn enforce(rules: &[&Rule], facts: Facts<'_>) -> Result<Permit, Denia
     Err(stronger.or(refusal).unwrap_or(Denial::NoRule))
 }
 
-/// A rule that can't be told to hold or not: a deny rule then denies, an allow rule does not permit.
+/// Returns the denial for a rule whose requirement is indeterminate. An indeterminate deny rule
+/// denies; an indeterminate allow rule does not permit.
 fn indeterminate(rule: &Rule, facts: Facts<'_>) -> Denial {
     let for_groups = lacks_groups(rule, facts);
     let rule = rule.name.clone();
-    match (for_groups, &facts.surroundings.directory) {
+    match (for_groups, &facts.context.directory) {
         (false, _) => Denial::DeniedByRule { rule },
         (true, Directory::Silent(lack)) => {
             let lack = Some(*lack);

@@ -1,8 +1,8 @@
-//! A requirement in words, for the caller who lacks it.
+//! Requirements in words, for a caller that does not satisfy them.
 
 use super::rule::{ClaimTest, Requirement};
 
-/// As in `role 'Model.Query' or group '…'`.
+/// Describes a requirement, as in `role 'Model.Query' or group '…'`.
 pub fn describe(requirement: &Requirement) -> String {
     let named = |kind: &str, name: &str| [kind, " '", name, "'"].concat();
     match requirement {

@@ -1,6 +1,5 @@
 //! The rules: which authenticated caller may make which request.
 
-mod asked;
 mod bits;
 pub mod cidr;
 pub mod context;
@@ -10,7 +9,7 @@ pub mod evaluate;
 mod index;
 pub mod membership;
 #[cfg(test)]
-mod plain;
+mod reference;
 mod postings;
 pub mod rule;
 mod step_up;
