@@ -1,4 +1,4 @@
-//! What was found out of callers' groups: bounded in number and time.
+//! Cache of callers' group memberships, bounded in number and time.
 
 use crate::decision::GroupsUnavailable;
 use crate::policy::membership::Membership;
@@ -7,12 +7,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Callers with more than 200 groups are few; one takes some 200 bytes.
+/// Most cached callers. Few callers have more than 200 groups; an entry takes about 200 bytes.
 const MOST_CALLERS: usize = 4096;
 
 pub type Known = Result<Arc<Membership>, GroupsUnavailable>;
 
-/// By the caller's object id.
+/// Entries by the caller's object id.
 #[derive(Debug, Default)]
 pub struct Memory(HashMap<String, Entry>);
 
@@ -28,7 +28,7 @@ impl Memory {
         (now < entry.until).then(|| entry.known.clone())
     }
 
-    /// True: what was known of another caller had to make room.
+    /// Adds an entry. Returns true if the entry of another caller was evicted.
     pub fn keep(&mut self, object: String, known: Known, span: Duration, now: Timestamp) -> bool {
         let mut evicted = false;
         if self.0.len() >= MOST_CALLERS && !self.0.contains_key(&object) {
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_is_known_longest_makes_room() {
+    fn full_memory_evicts_the_oldest_entry() {
         let mut memory = Memory::default();
         let at = Timestamp::from_secs;
         let known = || Err(GroupsUnavailable::UnknownCaller);
@@ -64,7 +64,7 @@ mod tests {
         assert!(memory.keep("one more".into(), known(), minute, at(141)));
         assert_eq!(memory.0.len(), MOST_CALLERS);
         assert!(memory.find("one more", at(141)).is_some());
-        // Whoever's time is over goes first, and nobody else then.
+        // Expired entries are evicted first; other entries are kept.
         assert!(!memory.keep("later".into(), known(), minute, at(160)));
         assert!(memory.find("00099", at(159)).is_none());
         assert!(memory.find("00100", at(160)).is_some());

@@ -8,9 +8,9 @@ pub mod describe;
 pub mod evaluate;
 mod index;
 pub mod membership;
+mod postings;
 #[cfg(test)]
 mod reference;
-mod postings;
 pub mod rule;
 mod step_up;
 pub mod trace;

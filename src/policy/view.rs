@@ -58,8 +58,7 @@ impl Policy {
             models: rule.matches.models.clone(),
             denied: Vec::new(),
         });
-        let named =
-            caller.map(|(caller, context)| self.uses(request, caller, context, is_sent));
+        let named = caller.map(|(caller, context)| self.uses(request, caller, context, is_sent));
         View {
             fixed: match &request.model {
                 model @ (Model::Named(_) | Model::Unknown) => Some(model.clone()),
@@ -79,8 +78,9 @@ impl Policy {
         let facts = Facts::of(caller, context);
         let truth = |rule: &Rule| evaluate(&rule.require, facts);
         let issuer = Some(&*caller.issuer);
-        let about =
-            |rule: &&Rule| rule.mode == Mode::Enforce && may_match_use(&rule.matches, request, issuer);
+        let about = |rule: &&Rule| {
+            rule.mode == Mode::Enforce && may_match_use(&rule.matches, request, issuer)
+        };
         let (deny, allow): (Vec<_>, Vec<_>) =
             (self.rules.iter().filter(about)).partition(|rule| rule.effect == Effect::Deny);
         let forbid = |rule: &&Rule| truth(rule) != Truth::Unsatisfied;

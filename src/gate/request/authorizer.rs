@@ -375,7 +375,7 @@ impl Authorizer<'_> {
         if !self.config.policy.may_ask_for_model(request) {
             return in_path.without_body().unwrap_or_else(|| self.body.model());
         }
-        if in_path.stands_alone() && !may_name_model(headers) {
+        if in_path.decides_without_body() && !may_name_model(headers) {
             return in_path.with_body(Model::None);
         }
         if matches!(self.body, Body::Unasked) {

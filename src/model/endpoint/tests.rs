@@ -1,4 +1,4 @@
-//! Which entry counts, and what is believed where none does.
+//! Tests of which entry applies, and of what is trusted without a matching entry.
 
 use super::*;
 
@@ -30,7 +30,7 @@ fn model(endpoints: &Endpoints, host: &str, cluster: &str, path: &str, has_body:
 }
 
 #[test]
-fn first_entry_that_matches_counts_and_no_entry_means_unknown() {
+fn first_matching_entry_applies_and_no_match_is_unknown() {
     let endpoints = Endpoints(vec![
         endpoint("llama.x", "/v1/**", fixed("meta/llama")),
         endpoint("*.x", "/models/**", Source::Body),
@@ -60,7 +60,7 @@ fn first_entry_that_matches_counts_and_no_entry_means_unknown() {
 }
 
 #[test]
-fn cluster_decides_and_an_unreported_one_matches_no_entry() {
+fn unreported_cluster_matches_no_entry() {
     let at = |cluster: &str, source| Endpoint {
         clusters: vec![Pattern::cluster(cluster)],
         source,
@@ -82,7 +82,7 @@ fn cluster_decides_and_an_unreported_one_matches_no_entry() {
 }
 
 #[test]
-fn body_is_believed_below_v1_only() {
+fn body_is_trusted_only_below_v1() {
     let by_path = Endpoints(vec![Endpoint {
         paths: vec![Pattern::path("/*/v1/**")],
         ..Endpoint::default()
@@ -100,7 +100,7 @@ fn body_is_believed_below_v1_only() {
                 Model::Lacking(ModelUnavailable::Missing),
                 Model::Lacking(ModelUnavailable::Missing),
             ),
-            // The path is not known to decide, but the body must not contradict it.
+            // The path may not decide, but the body must not contradict it.
             ("/x/models/a/b", Model::Unread, Model::None),
         ] {
             assert_eq!(model(endpoints, "h", "", path, true), expected, "{path}");

@@ -85,7 +85,13 @@ fn permit_before_a_model_rule_does_not_depend_on_the_model() {
 
 #[test]
 fn model_is_needed_only_if_a_matching_rule_names_models() {
-    let policy = Policy::new(Vec::new(), vec![rule_requiring("Held"), limited_to_models(rule_requiring("Other"))]);
+    let policy = Policy::new(
+        Vec::new(),
+        vec![
+            rule_requiring("Held"),
+            limited_to_models(rule_requiring("Other")),
+        ],
+    );
     assert!(policy.may_ask_for_model(&request(PATH)));
     assert!(!policy.may_ask_for_model(&request("/other")));
     let policy = Policy::new(Vec::new(), vec![rule_requiring("Held")]);

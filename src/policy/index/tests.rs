@@ -38,7 +38,11 @@ fn rules(other: &str, texts: &[&[&str]], make: fn(&[&str]) -> Match) -> Matches 
 fn indices(found: &Bits) -> Vec<usize> {
     found
         .iter()
-        .map(|index| index.checked_sub(OTHERS).expect("a rule for something else"))
+        .map(|index| {
+            index
+                .checked_sub(OTHERS)
+                .expect("a rule for something else")
+        })
         .collect()
 }
 
