@@ -101,7 +101,6 @@ impl fmt::Display for GraphError {
 /// Returns the groups of an answer, in lower case.
 ///
 /// # Errors
-///
 /// [`GraphError`] if the answer cannot be used. It must not be taken as "in none of the groups".
 pub fn read(answer: Answer) -> Result<Vec<String>, GraphError> {
     let (status, body) = match answer {

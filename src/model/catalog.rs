@@ -45,7 +45,6 @@ pub fn may_be_listing(headers: &Headers) -> bool {
 /// because they could name models too.
 ///
 /// # Errors
-///
 /// The reason why the list cannot be read.
 pub fn filter(body: &[u8], shows: impl Fn(&str) -> bool) -> Result<String, &'static str> {
     let shown = |entries: Vec<Value>| {

@@ -28,7 +28,6 @@ impl Request {
     /// these determine it.
     ///
     /// # Errors
-    ///
     /// [`Denial::RequestAmbiguous`] if two servers could read the request differently.
     pub fn read(
         headers: &Headers,

@@ -84,7 +84,6 @@ impl Scanner {
     /// Reads the next piece. An error is final.
     ///
     /// # Errors
-    ///
     /// The first reason why the model cannot be determined. It is the same for any division into
     /// pieces.
     pub fn feed(&mut self, piece: &[u8]) -> Result<(), ModelUnavailable> {

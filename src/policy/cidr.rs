@@ -30,7 +30,6 @@ impl Cidr {
     /// Parses `10.0.0.0/8`, `2001:db8::/32` or a single address.
     ///
     /// # Errors
-    ///
     /// [`CidrError`] if the text is not a valid range.
     pub fn parse(text: &str) -> Result<Self, CidrError> {
         let (address, length) = match text.split_once('/') {

@@ -82,7 +82,6 @@ impl List {
     /// meant to revoke someone.
     ///
     /// # Errors
-    ///
     /// The first error in the feed.
     pub fn from_json(text: &[u8]) -> Result<Self, ListError> {
         if text.len() > MAX_BYTES {

@@ -1,21 +1,22 @@
-//! The large entry: the last good answer as it came, with its time.
+//! The large shared entry: the last valid answer as received, with its time.
 
 use crate::time::Timestamp;
 
-/// A fetch is one call, or two where discovery comes first; each answer is at most 1 MiB.
+/// Most bodies of one fetch: one call, or two with discovery. Each answer is at most 1 MiB.
 const MOST_BODIES: usize = 2;
 const LONGEST_BODY: usize = 1024 * 1024;
 
-/// The bodies of the calls of one good fetch, in their order.
+/// The bodies of the calls of one successful fetch, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
-    /// When the last of them came.
+    /// The time of the last answer.
     pub at: Timestamp,
     pub bodies: Vec<Vec<u8>>,
 }
 
 impl Published {
-    /// Time, then each body behind its length. `None`: it contradicts itself, or its bounds.
+    /// Reads the time, then each body after its length. Returns `None` if the content is malformed
+    /// or exceeds a bound.
     pub fn read(content: &[u8]) -> Option<Self> {
         let (at, mut rest) = content.split_first_chunk()?;
         let at = Timestamp::from_millis(u64::from_le_bytes(*at));
@@ -33,7 +34,7 @@ impl Published {
         Some(Self { at, bodies })
     }
 
-    /// `None`: it is too much to be shared.
+    /// Returns `None` if the bodies are too large to be shared.
     pub fn write(&self) -> Option<Vec<u8>> {
         let mut content = self.at.as_millis().to_le_bytes().to_vec();
         if self.bodies.len() > MOST_BODIES {
@@ -55,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_it_has_written_and_nothing_cut_or_beyond_bounds() {
+    fn written_answer_is_read_and_malformed_one_is_rejected() {
         let with = |bodies: &[&[u8]]| Published {
             at: Timestamp::from_secs(5),
             bodies: bodies.iter().map(|body| body.to_vec()).collect(),
@@ -65,7 +66,7 @@ mod tests {
             assert_eq!(Published::read(&content), Some(published));
         }
         let content = with(&[b"one", b"two"]).write().unwrap();
-        // Cut behind a whole body it is a shorter one; the seal tells.
+        // A cut after a complete body leaves a valid shorter content; the MAC detects it.
         for cut in (0..content.len()).filter(|cut| ![8, 15].contains(cut)) {
             assert_eq!(Published::read(&content[..cut]), None, "cut at {cut}");
         }
