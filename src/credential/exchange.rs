@@ -115,9 +115,10 @@ pub fn read(answer: &Answer) -> Result<Token, ExchangeError> {
         Answer::Response { status, body } => (*status, body),
         Answer::Failed(error) => return Err(ExchangeError::Callout(*error)),
     };
-    let members = match body.len() <= MAX_ANSWER {
-        true => json::parse_object(body).ok(),
-        false => None,
+    let members = if body.len() <= MAX_ANSWER {
+        json::parse_object(body).ok()
+    } else {
+        None
     };
     match (status, members) {
         (200, Some(members)) => read_token(&members),

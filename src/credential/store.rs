@@ -29,11 +29,11 @@ pub struct CredentialStore {
 struct Slot {
     name: Arc<str>,
     clusters: Vec<Pattern>,
-    life: Life,
+    lifecycle: Lifecycle,
 }
 
 #[derive(Debug)]
-enum Life {
+enum Lifecycle {
     Fixed(Secret),
     Polled(Box<Polled>),
     Exchanged(Box<Exchanged>),
@@ -67,8 +67,8 @@ pub struct Carried {
 pub enum CredentialAccess {
     Ready(InjectedCredential),
     /// The credential is unavailable. `coming`: what may make it available in time.
-    Lacking {
-        lack: CredentialUnavailable,
+    Unavailable {
+        reason: CredentialUnavailable,
         coming: Option<Coming>,
     },
 }
@@ -146,13 +146,13 @@ impl CredentialStore {
         let slot = |credential: &Credential| Slot {
             name: credential.name.clone(),
             clusters: credential.clusters.clone(),
-            life: match &credential.source {
-                Source::Fixed(value) => Life::Fixed(value.clone()),
+            lifecycle: match &credential.source {
+                Source::Fixed(value) => Lifecycle::Fixed(value.clone()),
                 Source::Polled(store) => {
-                    Life::Polled(Box::new(Polled::new((**store).clone(), now)))
+                    Lifecycle::Polled(Box::new(Polled::new((**store).clone(), now)))
                 }
                 Source::Exchanged(settings) => {
-                    Life::Exchanged(Box::new(Exchanged::new((**settings).clone(), now)))
+                    Lifecycle::Exchanged(Box::new(Exchanged::new((**settings).clone(), now)))
                 }
             },
         };
@@ -181,9 +181,9 @@ impl CredentialStore {
 
     /// Returns the polled credentials by name.
     pub fn polled(&self) -> impl Iterator<Item = (&str, &Polled)> {
-        self.slots.iter().filter_map(|slot| match &slot.life {
-            Life::Polled(polled) => Some((&*slot.name, &**polled)),
-            Life::Fixed(_) | Life::Exchanged(_) => None,
+        self.slots.iter().filter_map(|slot| match &slot.lifecycle {
+            Lifecycle::Polled(polled) => Some((&*slot.name, &**polled)),
+            Lifecycle::Fixed(_) | Lifecycle::Exchanged(_) => None,
         })
     }
 
@@ -229,17 +229,17 @@ impl CredentialStore {
                 },
             })
         };
-        let lacking = |lack, coming| CredentialAccess::Lacking { lack, coming };
-        Ok(Some(match &mut slot.life {
-            Life::Fixed(value) => ready(value, 0, None),
-            Life::Polled(polled) => match polled.value(now) {
+        let unavailable = |reason, coming| CredentialAccess::Unavailable { reason, coming };
+        Ok(Some(match &mut slot.lifecycle {
+            Lifecycle::Fixed(value) => ready(value, 0, None),
+            Lifecycle::Polled(polled) => match polled.value(now) {
                 Ok((value, generation)) => ready(value, generation, None),
-                Err(lack) => {
+                Err(reason) => {
                     let coming = polled.may_answer_by(by).then_some(Coming::Poll(index));
-                    lacking(lack.into(), coming)
+                    unavailable(reason.into(), coming)
                 }
             },
-            Life::Exchanged(exchanged) => {
+            Lifecycle::Exchanged(exchanged) => {
                 let stranger = |reason| Denial::NotAMember {
                     rule: permit.rule().clone(),
                     reason,
@@ -254,11 +254,11 @@ impl CredentialStore {
                     Found::Token(value, generation) => ready(&value, generation, Some(subject)),
                     Found::Coming(exchange) => {
                         let coming = Some(Coming::Exchange(index, exchange));
-                        lacking(CredentialUnavailable::NeverFetched, coming)
+                        unavailable(CredentialUnavailable::NeverFetched, coming)
                     }
                     Found::NotAMember => return Err(stranger(SubjectError::Unknown)),
-                    Found::Failed => lacking(CredentialUnavailable::ExchangeFailed, None),
-                    Found::Full => lacking(CredentialUnavailable::TooManyWaiting, None),
+                    Found::Failed => unavailable(CredentialUnavailable::ExchangeFailed, None),
+                    Found::Full => unavailable(CredentialUnavailable::TooManyWaiting, None),
                 }
             }
         }))
@@ -273,9 +273,9 @@ impl CredentialStore {
     ) -> Vec<(Arc<str>, Change)> {
         let mut changes = Vec::new();
         for (credential, slot) in self.slots.iter_mut().enumerate() {
-            match &mut slot.life {
-                Life::Fixed(_) => {}
-                Life::Polled(polled) => {
+            match &mut slot.lifecycle {
+                Lifecycle::Fixed(_) => {}
+                Lifecycle::Polled(polled) => {
                     let waits = is_coming(polled.auth());
                     let poll = (!waits).then(|| polled.due(now)).flatten();
                     self.calls
@@ -283,7 +283,7 @@ impl CredentialStore {
                     let lapsed = polled.has_lapsed(now);
                     changes.extend(lapsed.then(|| (slot.name.clone(), Change::Lapsed)));
                 }
-                Life::Exchanged(exchanged) => {
+                Lifecycle::Exchanged(exchanged) => {
                     exchanged.sweep(now);
                     for _ in 0..exchanged.take_evicted() {
                         changes.push((slot.name.clone(), Change::Evicted));
@@ -297,7 +297,7 @@ impl CredentialStore {
     /// Retries failed polls soon, because the cause of the failure may be gone.
     pub fn hurry(&mut self, now: Timestamp) {
         for slot in &mut self.slots {
-            if let Life::Polled(polled) = &mut slot.life {
+            if let Lifecycle::Polled(polled) = &mut slot.lifecycle {
                 polled.hurry(now);
             }
         }
@@ -305,27 +305,31 @@ impl CredentialStore {
 
     /// Returns how the call authenticates.
     pub fn auth_of(&self, credential_call: CredentialCall) -> Option<&Auth> {
-        match &self.slots.get(credential_call.credential)?.life {
-            Life::Polled(polled) => polled.auth(),
-            Life::Fixed(_) | Life::Exchanged(_) => None,
+        match &self.slots.get(credential_call.credential)?.lifecycle {
+            Lifecycle::Polled(polled) => polled.auth(),
+            Lifecycle::Fixed(_) | Lifecycle::Exchanged(_) => None,
         }
     }
 
     /// Handles a credential that the upstream rejected.
     pub fn rejected(&mut self, carried: &Carried, now: Timestamp) {
         let credential = carried.credential;
-        match self.slots.get_mut(credential).map(|slot| &mut slot.life) {
-            Some(Life::Polled(polled)) => {
+        match self
+            .slots
+            .get_mut(credential)
+            .map(|slot| &mut slot.lifecycle)
+        {
+            Some(Lifecycle::Polled(polled)) => {
                 let poll = polled.rejected(carried.generation, now);
                 self.calls
                     .extend(poll.map(|poll| CredentialCall::poll(credential, poll)));
             }
-            Some(Life::Exchanged(exchanged)) => {
+            Some(Lifecycle::Exchanged(exchanged)) => {
                 if let Some(subject) = &carried.subject {
                     exchanged.rejected(subject, carried.generation, now);
                 }
             }
-            Some(Life::Fixed(_)) | None => {}
+            Some(Lifecycle::Fixed(_)) | None => {}
         }
     }
 
@@ -337,8 +341,8 @@ impl CredentialStore {
         now: Timestamp,
     ) -> Option<Report> {
         let slot = self.slots.get_mut(credential_call.credential)?;
-        let (progress, coming) = match (&mut slot.life, credential_call.kind) {
-            (Life::Polled(polled), CredentialCallKind::Poll(attempt)) => {
+        let (progress, coming) = match (&mut slot.lifecycle, credential_call.kind) {
+            (Lifecycle::Polled(polled), CredentialCallKind::Poll(attempt)) => {
                 let progress = match polled.answered(attempt, answer, now) {
                     PollProgress::Renewed { changed } => Progress::Renewed { changed },
                     PollProgress::Failed(error) => Progress::Failed(error),
@@ -346,7 +350,7 @@ impl CredentialStore {
                 };
                 (progress, Coming::Poll(credential_call.credential))
             }
-            (Life::Exchanged(exchanged), CredentialCallKind::Exchange(exchange)) => {
+            (Lifecycle::Exchanged(exchanged), CredentialCallKind::Exchange(exchange)) => {
                 let progress = match exchanged.answered(exchange, answer, now) {
                     ExchangeProgress::Renewed => Progress::Exchanged,
                     ExchangeProgress::NotAMember => Progress::NotAMember,
@@ -360,9 +364,9 @@ impl CredentialStore {
                     Coming::Exchange(credential_call.credential, exchange),
                 )
             }
-            (Life::Fixed(_), _)
-            | (Life::Polled(_), CredentialCallKind::Exchange(_))
-            | (Life::Exchanged(_), CredentialCallKind::Poll(_)) => return None,
+            (Lifecycle::Fixed(_), _)
+            | (Lifecycle::Polled(_), CredentialCallKind::Exchange(_))
+            | (Lifecycle::Exchanged(_), CredentialCallKind::Poll(_)) => return None,
         };
         Some(Report {
             name: slot.name.clone(),
@@ -390,8 +394,8 @@ impl CredentialCall {
 }
 
 impl From<PolledUnavailable> for CredentialUnavailable {
-    fn from(lack: PolledUnavailable) -> Self {
-        match lack {
+    fn from(reason: PolledUnavailable) -> Self {
+        match reason {
             PolledUnavailable::NeverFetched => Self::NeverFetched,
             PolledUnavailable::Stale => Self::Stale,
         }

@@ -59,9 +59,10 @@ impl SubjectRule {
         }
         let domain = domain(&subject).ok_or(SubjectError::NotAnAddress)?;
         let accepts = |accepted: &String| accepted.eq_ignore_ascii_case(domain);
-        match self.domains.iter().any(accepts) {
-            true => Ok(subject.as_str().into()),
-            false => Err(SubjectError::OtherDomain),
+        if self.domains.iter().any(accepts) {
+            Ok(subject.as_str().into())
+        } else {
+            Err(SubjectError::OtherDomain)
         }
     }
 }

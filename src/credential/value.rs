@@ -85,9 +85,10 @@ pub fn read(answer: &Answer, pointer: Option<&str>) -> Result<Secret, ValueError
 /// Returns the text as a secret, if a header can carry it unchanged.
 pub fn usable(text: &str) -> Result<Secret, ValueError> {
     let fits = (1..=MAX_VALUE).contains(&text.len());
-    match fits && text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        true => Ok(Secret::new(text.to_owned())),
-        false => Err(ValueError::Unusable),
+    if fits && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(Secret::new(text.to_owned()))
+    } else {
+        Err(ValueError::Unusable)
     }
 }
 

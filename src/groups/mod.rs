@@ -94,8 +94,8 @@ pub struct LookupCall {
 pub enum Standing {
     Known(Arc<Membership>),
     /// A lookup is queued or running and can finish in time.
-    Coming(LookupId),
-    Lacking(GroupsUnavailable),
+    Pending(LookupId),
+    Unavailable(GroupsUnavailable),
 }
 
 /// The effect of an answer.
@@ -144,11 +144,11 @@ impl Lookups {
     /// Returns what is known of a caller, and starts a lookup if it can finish before `by`.
     pub fn ask(&mut self, caller: &Claims, by: Timestamp, now: Timestamp) -> Standing {
         let Some(subject) = Subject::of(caller) else {
-            return Standing::Lacking(GroupsUnavailable::UnknownCaller);
+            return Standing::Unavailable(GroupsUnavailable::UnknownCaller);
         };
         match self.memory.find(&subject.object, now) {
             Some(Ok(membership)) => return Standing::Known(membership),
-            Some(Err(lack)) => return Standing::Lacking(lack),
+            Some(Err(reason)) => return Standing::Unavailable(reason),
             None => {}
         }
         let is_it = |lookup: &Lookup| lookup.subject.object == subject.object;
@@ -159,18 +159,18 @@ impl Lookups {
                 Lookup {
                     flight: Some(_), ..
                 },
-            )) => Standing::Coming(*id),
-            _ if by < self.not_before => Standing::Lacking(GroupsUnavailable::Failing),
-            Some((id, _)) => Standing::Coming(*id),
+            )) => Standing::Pending(*id),
+            _ if by < self.not_before => Standing::Unavailable(GroupsUnavailable::Failing),
+            Some((id, _)) => Standing::Pending(*id),
             None if self.open.len() >= MOST_QUEUED => {
-                Standing::Lacking(GroupsUnavailable::TooManyWaiting)
+                Standing::Unavailable(GroupsUnavailable::TooManyWaiting)
             }
             None => {
                 let id = self.next;
                 self.next = LookupId(id.0.wrapping_add(1));
                 let flight = None;
                 self.open.insert(id, Lookup { subject, flight });
-                Standing::Coming(id)
+                Standing::Pending(id)
             }
         }
     }
@@ -225,9 +225,10 @@ impl Lookups {
             Ok(held) => {
                 flight.held.extend(held);
                 flight.missing.retain(|missing| *missing != part);
-                match flight.missing.is_empty() {
-                    true => self.found(id, now),
-                    false => Progress::Partly,
+                if flight.missing.is_empty() {
+                    self.found(id, now)
+                } else {
+                    Progress::Partly
                 }
             }
             Err(GraphError::UnknownCaller) => {

@@ -53,7 +53,7 @@ fn lost_answer_frees_its_slot_and_is_ignored_when_late() {
     lookups.ask(&caller(0), at(2000), at(0));
     let lost = lookups.due(at(0)).remove(0);
     assert!(lookups.due(at(10_000)).is_empty());
-    let Standing::Coming(id) = lookups.ask(&caller(0), at(11_000), at(10_000)) else {
+    let Standing::Pending(id) = lookups.ask(&caller(0), at(11_000), at(10_000)) else {
         panic!("the lookup must be running")
     };
     assert_eq!(id, lost.id, "one lookup per caller");
@@ -157,8 +157,8 @@ proptest! {
                                 prop_assert!(index < GROUPS && named[&object].contains(&index));
                             }
                         }
-                        Standing::Coming(_) => prop_assert!(now + 2000 >= left_alone_until || !open.is_empty()),
-                        Standing::Lacking(_) => {}
+                        Standing::Pending(_) => prop_assert!(now + 2000 >= left_alone_until || !open.is_empty()),
+                        Standing::Unavailable(_) => {}
                     }
                 }
                 Event::Answer { .. } | Event::Busy { .. } if open.is_empty() => {}
@@ -197,5 +197,5 @@ proptest! {
 }
 
 fn is_member(membership: &Arc<Membership>, group: &str) -> bool {
-    membership.says(group) == Some(true)
+    membership.contains(group) == Some(true)
 }

@@ -32,11 +32,11 @@ impl Body {
                 scanner: Scanner::new(limit),
                 in_path,
             })),
-            Err(lack) if may_be_empty(headers) => Self::Coming(Box::new(Coming {
-                scanner: Scanner::expecting_none(lack),
+            Err(reason) if may_be_empty(headers) => Self::Coming(Box::new(Coming {
+                scanner: Scanner::expecting_none(reason),
                 in_path,
             })),
-            Err(lack) => Self::Read(in_path.with_body(Model::Lacking(lack))),
+            Err(reason) => Self::Read(in_path.with_body(Model::Unavailable(reason))),
         }
     }
 
@@ -46,7 +46,7 @@ impl Body {
             return false;
         };
         let model = match coming.scanner.feed(piece) {
-            Err(lack) => Model::Lacking(lack),
+            Err(reason) => Model::Unavailable(reason),
             Ok(()) if is_last => coming.scanner.finish(),
             Ok(()) => return false,
         };
@@ -55,11 +55,11 @@ impl Body {
     }
 
     /// Ends reading without a result. Returns true if the body was still being read.
-    pub fn give_up(&mut self, lack: ModelUnavailable) -> bool {
+    pub fn give_up(&mut self, reason: ModelUnavailable) -> bool {
         let Self::Coming(coming) = self else {
             return false;
         };
-        *self = Self::Read(coming.in_path.with_body(Model::Lacking(lack)));
+        *self = Self::Read(coming.in_path.with_body(Model::Unavailable(reason)));
         true
     }
 
@@ -171,10 +171,12 @@ mod tests {
     #[test]
     fn only_uncompressed_json_is_read() {
         let check = |fields: &[(&str, &str)]| {
-            readable(&Headers::from_iter(fields.iter().copied()), 100).map_err(|lack| match lack {
-                ModelUnavailable::Unreadable(_) => "unreadable",
-                _ => "too large",
-            })
+            readable(&Headers::from_iter(fields.iter().copied()), 100).map_err(
+                |reason| match reason {
+                    ModelUnavailable::Unreadable(_) => "unreadable",
+                    _ => "too large",
+                },
+            )
         };
         let json = ("content-type", "application/json");
         for fields in [

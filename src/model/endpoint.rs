@@ -70,7 +70,7 @@ impl Endpoints {
         let hint = || name::within_path(path);
         match self.find(target) {
             Some(Source::Path) => {
-                let missing = Model::Lacking(ModelUnavailable::Missing);
+                let missing = Model::Unavailable(ModelUnavailable::Missing);
                 InPath::Decides(name::in_path(path).unwrap_or(missing))
             }
             Some(Source::Body | Source::Fixed(_)) => hint().map_or(InPath::Nothing, InPath::Hint),

@@ -27,18 +27,18 @@ impl InPath {
         if let (Some(path), Model::Named(own)) = (path, &body)
             && path != own
         {
-            return Model::Lacking(DISAGREE);
+            return Model::Unavailable(DISAGREE);
         }
         match (self, body) {
             (Self::Nothing | Self::Hint(_), body) => body,
             // The body names no model, so it does not contradict the path.
             (
                 Self::Decides(model),
-                Model::None | Model::Named(_) | Model::Lacking(ModelUnavailable::Missing),
+                Model::None | Model::Named(_) | Model::Unavailable(ModelUnavailable::Missing),
             ) => model.clone(),
             (Self::Decides(_), body) => body,
-            (Self::Untrusted(_), Model::Lacking(lack @ ModelUnavailable::Ambiguous(_))) => {
-                Model::Lacking(lack)
+            (Self::Untrusted(_), Model::Unavailable(reason @ ModelUnavailable::Ambiguous(_))) => {
+                Model::Unavailable(reason)
             }
             (Self::Untrusted(_), Model::Unread) => Model::Unread,
             (Self::Untrusted(_), _) => Model::Unknown,
@@ -69,9 +69,9 @@ mod tests {
     #[test]
     fn body_that_contradicts_the_path_is_ambiguous() {
         let named = |name: &str| Model::Named(name.into());
-        let missing = Model::Lacking(ModelUnavailable::Missing);
-        let broken = Model::Lacking(ModelUnavailable::Unreadable("broken"));
-        let disagree = Model::Lacking(DISAGREE);
+        let missing = Model::Unavailable(ModelUnavailable::Missing);
+        let broken = Model::Unavailable(ModelUnavailable::Unreadable("broken"));
+        let disagree = Model::Unavailable(DISAGREE);
         let decides = InPath::Decides(named("a/b"));
         let hint = InPath::Hint(named("a/b"));
         let untrusted = InPath::Untrusted(Some(named("a/b")));

@@ -37,7 +37,7 @@ pub enum Model {
     /// The body names the model and has not been read yet.
     Unread,
     /// The model cannot be determined. If a rule depends on it, the request is denied.
-    Lacking(ModelUnavailable),
+    Unavailable(ModelUnavailable),
 }
 
 /// Why a model cannot be determined.
@@ -60,17 +60,17 @@ impl Model {
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::Named(name) => Some(name),
-            Self::None | Self::Unknown | Self::Unread | Self::Lacking(_) => None,
+            Self::None | Self::Unknown | Self::Unread | Self::Unavailable(_) => None,
         }
     }
 
     /// Returns why the filter cannot tell whether a rule that names models matches; `None` if it
     /// can.
-    pub fn lack(&self) -> Option<ModelUnavailable> {
+    pub fn unavailable(&self) -> Option<ModelUnavailable> {
         match self {
             Self::Named(_) | Self::None | Self::Unknown => None,
             Self::Unread => Some(ModelUnavailable::Missing),
-            Self::Lacking(lack) => Some(*lack),
+            Self::Unavailable(reason) => Some(*reason),
         }
     }
 }

@@ -10,7 +10,7 @@ const PLACEHOLDERS: [&str; 2] = ["dummy", "tgi"];
 pub fn named(text: &str) -> Model {
     match clean(text) {
         Ok(name) => Model::Named(name),
-        Err(lack) => Model::Lacking(lack),
+        Err(reason) => Model::Unavailable(reason),
     }
 }
 
@@ -182,7 +182,7 @@ mod tests {
         }
         assert_eq!(
             in_path("/models/tgi"),
-            Some(Model::Lacking(ModelUnavailable::Missing))
+            Some(Model::Unavailable(ModelUnavailable::Missing))
         );
     }
 }

@@ -74,9 +74,9 @@ impl Scanner {
     }
 
     /// Returns a scanner that accepts only an empty body, and otherwise fails with this reason.
-    pub fn expecting_none(lack: ModelUnavailable) -> Self {
+    pub fn expecting_none(reason: ModelUnavailable) -> Self {
         Self {
-            unreadable: Some(lack),
+            unreadable: Some(reason),
             ..Self::new(0)
         }
     }
@@ -87,19 +87,20 @@ impl Scanner {
     /// The first reason why the model cannot be determined. It is the same for any division into
     /// pieces.
     pub fn feed(&mut self, piece: &[u8]) -> Result<(), ModelUnavailable> {
-        if let Some(lack) = self.failed {
-            return Err(lack);
+        if let Some(reason) = self.failed {
+            return Err(reason);
         }
-        if let (Some(lack), false) = (self.unreadable, piece.is_empty()) {
-            self.failed = Some(lack);
-            return Err(lack);
+        if let (Some(reason), false) = (self.unreadable, piece.is_empty()) {
+            self.failed = Some(reason);
+            return Err(reason);
         }
         let room = self.limit.saturating_sub(self.seen);
         self.seen = self.seen.saturating_add(piece.len());
         let within = piece.get(..room.min(piece.len())).unwrap_or_default();
-        let outcome = self.read(within).and(match piece.len() > room {
-            true => Err(ModelUnavailable::TooLarge { limit: self.limit }),
-            false => Ok(()),
+        let outcome = self.read(within).and(if piece.len() > room {
+            Err(ModelUnavailable::TooLarge { limit: self.limit })
+        } else {
+            Ok(())
         });
         self.failed = outcome.err();
         outcome
@@ -108,17 +109,17 @@ impl Scanner {
     /// Ends the body and returns its model.
     pub fn finish(&mut self) -> Model {
         match (&self.state, self.failed) {
-            (_, Some(lack)) => Model::Lacking(lack),
+            (_, Some(reason)) => Model::Unavailable(reason),
             (State::Start, None) if self.seen == 0 => Model::None,
             (State::End, None) => match self.model.take() {
                 Some(text) => name::named(&text),
-                None => Model::Lacking(ModelUnavailable::Missing),
+                None => Model::Unavailable(ModelUnavailable::Missing),
             },
             // A number at the top level ends only with the body.
             (State::Number(number), None) if self.depth == 0 && number.is_whole() => {
-                Model::Lacking(ModelUnavailable::Missing)
+                Model::Unavailable(ModelUnavailable::Missing)
             }
-            _ => Model::Lacking(ModelUnavailable::Unreadable("its JSON is incomplete")),
+            _ => Model::Unavailable(ModelUnavailable::Unreadable("its JSON is incomplete")),
         }
     }
 
@@ -187,10 +188,13 @@ impl Scanner {
             (State::Colon, b':') => State::Value,
             (State::FirstItem, b']') => return self.close(),
             (State::FirstItem | State::Value, byte) => return self.value(byte),
-            (State::After, b',') => match self.in_object() {
-                true => State::Key,
-                false => State::Value,
-            },
+            (State::After, b',') => {
+                if self.in_object() {
+                    State::Key
+                } else {
+                    State::Value
+                }
+            }
             (State::After, b'}') if self.in_object() => return self.close(),
             (State::After, b']') if !self.in_object() => return self.close(),
             (State::End, _) => {
@@ -241,13 +245,15 @@ impl Scanner {
         if !key.eq_ignore_ascii_case("model") {
             return Ok(false);
         }
-        match std::mem::replace(&mut self.has_model, true) {
-            true => Err(ModelUnavailable::Ambiguous("its model appears twice")),
-            false if key != "model" => Err(ModelUnavailable::Ambiguous(
-                "its member `model` is not in lower case",
-            )),
-            false => Ok(true),
+        if std::mem::replace(&mut self.has_model, true) {
+            return Err(ModelUnavailable::Ambiguous("its model appears twice"));
         }
+        if key != "model" {
+            return Err(ModelUnavailable::Ambiguous(
+                "its member `model` is not in lower case",
+            ));
+        }
+        Ok(true)
     }
 
     fn open(&mut self, is_object: bool) -> Result<(), ModelUnavailable> {
@@ -258,9 +264,10 @@ impl Scanner {
         }
         self.depth += 1;
         self.objects = self.objects << 1 | u128::from(is_object);
-        self.state = match is_object {
-            true => State::FirstKey,
-            false => State::FirstItem,
+        self.state = if is_object {
+            State::FirstKey
+        } else {
+            State::FirstItem
         };
         Ok(())
     }

@@ -51,14 +51,15 @@ impl Cidr {
         };
         let mask = u128::MAX.checked_shl(128 - width - length).unwrap_or(0);
         let network = to_number(address);
-        match network & mask == network {
-            true => Ok(Self {
+        if network & mask == network {
+            Ok(Self {
                 network,
                 mask,
                 address,
                 length,
-            }),
-            false => Err(CidrError::HostBits),
+            })
+        } else {
+            Err(CidrError::HostBits)
         }
     }
 

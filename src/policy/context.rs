@@ -23,7 +23,7 @@ impl RequestContext {
             now,
             source: None,
             peer: Peer::Unknown,
-            directory: Directory::NotAsked,
+            directory: Directory::NotQueried,
         }
     }
 

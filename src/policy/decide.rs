@@ -44,7 +44,7 @@ pub struct Decision {
     /// What shadow rules would have done.
     pub shadow: Vec<Shadow>,
     /// The decision depends on the model, and the model is unknown or not read yet.
-    pub hangs_on_model: bool,
+    pub depends_on_model: bool,
 }
 
 /// What a rule in shadow mode would have done.
@@ -85,8 +85,8 @@ impl Policy {
 
     /// Returns whether any rule, for any caller, may depend on the model while it is unknown.
     /// Shadow rules count too.
-    pub fn may_ask_for_model(&self, request: &Request) -> bool {
-        if request.model.lack().is_none() {
+    pub fn may_need_model(&self, request: &Request) -> bool {
+        if request.model.unavailable().is_none() {
             return false;
         }
         let anonymous = self.index.anonymous.about_by_model(request);
@@ -110,13 +110,13 @@ impl Policy {
 
     pub(super) fn decide_on(&self, request: &Request, facts: Facts<'_>) -> Decision {
         let about = self.index.matches.about(request);
-        if let Some(lack) = request.model.lack()
-            && self.hangs_on_model(request, facts, &about)
+        if let Some(reason) = request.model.unavailable()
+            && self.depends_on_model(request, facts, &about)
         {
             return Decision {
-                outcome: Err(lack.denial()),
+                outcome: Err(reason.denial()),
                 shadow: Vec::new(),
-                hangs_on_model: true,
+                depends_on_model: true,
             };
         }
         let (shadow, enforced): (Vec<_>, Vec<_>) = self
@@ -129,14 +129,14 @@ impl Policy {
                 .into_iter()
                 .filter_map(|rule| observe(rule, facts))
                 .collect(),
-            hangs_on_model: false,
+            depends_on_model: false,
         }
     }
 
     /// Returns whether the decision depends on a model that is unknown or not read yet: a deny rule
     /// that names models could be satisfied, or an allow rule that names models precedes every rule
     /// that permits. Returns false if the decision is the same for every model.
-    fn hangs_on_model(&self, request: &Request, facts: Facts<'_>, about: &Bits) -> bool {
+    fn depends_on_model(&self, request: &Request, facts: Facts<'_>, about: &Bits) -> bool {
         let by_model = self.index.matches.by_model(about);
         if by_model.is_empty() {
             return false;
@@ -235,11 +235,11 @@ fn indeterminate(rule: &Rule, facts: Facts<'_>) -> Denial {
     let rule = rule.name.clone();
     match (for_groups, &facts.context.directory) {
         (false, _) => Denial::DeniedByRule { rule },
-        (true, Directory::Silent(lack)) => {
+        (true, Directory::Unavailable(lack)) => {
             let lack = Some(*lack);
             Denial::GroupsOverage { rule, lack }
         }
-        (true, Directory::NotAsked | Directory::Says(_)) => {
+        (true, Directory::NotQueried | Directory::Known(_)) => {
             let lack = None;
             Denial::GroupsOverage { rule, lack }
         }

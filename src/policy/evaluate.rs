@@ -21,10 +21,11 @@ pub enum Truth {
 }
 
 impl Truth {
-    fn known(holds: bool) -> Self {
-        match holds {
-            true => Self::Satisfied,
-            false => Self::Unsatisfied,
+    fn known(is_satisfied: bool) -> Self {
+        if is_satisfied {
+            Self::Satisfied
+        } else {
+            Self::Unsatisfied
         }
     }
 
@@ -62,11 +63,15 @@ pub fn evaluate(requirement: &Requirement, facts: Facts<'_>) -> Truth {
     let caller = facts.caller;
     match requirement {
         Requirement::Role(role) => known_of(caller, Fact::Roles, contains(&caller.roles, role)),
-        Requirement::Group(group) => match caller.groups.listed.iter().any(|g| same(g, group)) {
-            true => Truth::Satisfied,
-            false if caller.groups.overage => is_member(&facts.context.directory, group),
-            false => known_of(caller, Fact::Groups, false),
-        },
+        Requirement::Group(group) => {
+            if caller.groups.listed.iter().any(|own| same(own, group)) {
+                Truth::Satisfied
+            } else if caller.groups.overage {
+                is_member(&facts.context.directory, group)
+            } else {
+                known_of(caller, Fact::Groups, false)
+            }
+        }
         Requirement::Scope(scope) => {
             known_of(caller, Fact::Scopes, contains(&caller.scopes, scope))
         }
@@ -93,10 +98,13 @@ pub fn evaluate(requirement: &Requirement, facts: Facts<'_>) -> Truth {
             known_of(caller, Fact::ManagedIdentity, is_it)
         }
         Requirement::Mfa => any_of(caller, METHODS, |method| matches!(method, "mfa" | "ngcmfa")),
-        Requirement::AuthContext(context) => match facts.assumed.contains(&context.as_str()) {
-            true => Truth::Satisfied,
-            false => any_of(caller, CONTEXTS, |held| held == context),
-        },
+        Requirement::AuthContext(context) => {
+            if facts.assumed.contains(&context.as_str()) {
+                Truth::Satisfied
+            } else {
+                any_of(caller, CONTEXTS, |held| held == context)
+            }
+        }
         Requirement::Source(ranges) => match facts.context.source {
             Some(source) => Truth::known(ranges.iter().any(|range| range.contains(source))),
             None => Truth::Indeterminate,
@@ -145,9 +153,10 @@ fn contains(own: &[Box<str>], wanted: &str) -> bool {
 /// Returns the truth of a comparison with a claim. If the comparison fails and the claim cannot be
 /// read, or is elsewhere, the result is indeterminate.
 fn known_of(caller: &Claims, fact: Fact, satisfies: bool) -> Truth {
-    match satisfies || !caller.unclear.has(fact) {
-        true => Truth::known(satisfies),
-        false => Truth::Indeterminate,
+    if satisfies || !caller.unclear.has(fact) {
+        Truth::known(satisfies)
+    } else {
+        Truth::Indeterminate
     }
 }
 

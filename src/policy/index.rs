@@ -86,9 +86,10 @@ impl Matches {
 
     /// Returns the rules that can match a request and name models.
     pub fn about_by_model(&self, request: &Request) -> Bits {
-        match self.by_model.is_empty() {
-            true => self.by_model.clone(),
-            false => self.by_model(&self.about(request)),
+        if self.by_model.is_empty() {
+            self.by_model.clone()
+        } else {
+            self.by_model(&self.about(request))
         }
     }
 

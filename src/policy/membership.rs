@@ -16,10 +16,10 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Directory {
     #[default]
-    NotAsked,
+    NotQueried,
     /// The lookup failed or has not finished yet.
-    Silent(GroupsUnavailable),
-    Says(Arc<Membership>),
+    Unavailable(GroupsUnavailable),
+    Known(Arc<Membership>),
 }
 
 /// A complete answer for one caller: the requested groups that the caller is in.
@@ -38,7 +38,7 @@ impl Membership {
     }
 
     /// Returns whether the caller is in the group; `None` if the group was not requested.
-    pub fn says(&self, group: &str) -> Option<bool> {
+    pub fn contains(&self, group: &str) -> Option<bool> {
         let is_it = |own: &String| own.eq_ignore_ascii_case(group);
         let requested = self.requested.iter().any(is_it);
         requested.then(|| self.held.iter().any(is_it))
@@ -48,12 +48,12 @@ impl Membership {
 /// Evaluates membership from the directory, for a caller whose token omits groups.
 pub(super) fn is_member(directory: &Directory, group: &str) -> Truth {
     match directory {
-        Directory::Says(membership) => match membership.says(group) {
+        Directory::Known(membership) => match membership.contains(group) {
             Some(true) => Truth::Satisfied,
             Some(false) => Truth::Unsatisfied,
             None => Truth::Indeterminate,
         },
-        Directory::NotAsked | Directory::Silent(_) => Truth::Indeterminate,
+        Directory::NotQueried | Directory::Unavailable(_) => Truth::Indeterminate,
     }
 }
 
@@ -93,7 +93,7 @@ impl Policy {
         caller: &Verified<Claims>,
         context: &RequestContext,
     ) -> Option<Need> {
-        if !caller.groups.overage || context.directory != Directory::NotAsked {
+        if !caller.groups.overage || context.directory != Directory::NotQueried {
             return None;
         }
         let facts = Facts::of(caller, context);

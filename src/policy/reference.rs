@@ -26,7 +26,7 @@ use std::sync::Arc;
 struct Results {
     anonymous: Option<Arc<str>>,
     anonymous_needs_model: bool,
-    may_ask_for_model: bool,
+    may_need_model: bool,
     needs_model: bool,
     /// The rule that permits and its credential, or the denial.
     outcome: Result<(Arc<str>, Option<usize>), String>,
@@ -42,10 +42,10 @@ fn reference(policy: &Policy, request: &Request, facts: Facts<'_>) -> Results {
     let mut all = anonymous.chain(policy.rules.iter().map(|rule| &rule.matches));
     let needs_model = request
         .model
-        .lack()
+        .unavailable()
         .filter(|_| needs_model(policy, request, facts));
     let (outcome, shadow) = match needs_model {
-        Some(lack) => (Err(format!("{:?}", lack.denial())), Vec::new()),
+        Some(reason) => (Err(format!("{:?}", reason.denial())), Vec::new()),
         None => decide(policy, request, facts),
     };
     Results {
@@ -55,7 +55,7 @@ fn reference(policy: &Policy, request: &Request, facts: Facts<'_>) -> Results {
             .find(open_to)
             .map(|rule| rule.name.clone()),
         anonymous_needs_model: first.is_some_and(waits),
-        may_ask_for_model: request.model.lack().is_some()
+        may_need_model: request.model.unavailable().is_some()
             && all.any(|matches| matches.may_wait_for_model(request)),
         needs_model: needs_model.is_some(),
         outcome,
@@ -122,8 +122,8 @@ fn indexed(policy: &Policy, request: &Request, facts: Facts<'_>) -> Results {
             .permit_anonymous(request)
             .map(|permit| permit.rule().clone()),
         anonymous_needs_model: policy.anonymous_needs_model(request),
-        may_ask_for_model: policy.may_ask_for_model(request),
-        needs_model: decision.hangs_on_model,
+        may_need_model: policy.may_need_model(request),
+        needs_model: decision.depends_on_model,
         outcome: comparable(decision.outcome),
         shadow: decision.shadow,
     }
@@ -300,7 +300,7 @@ fn request() -> impl Strategy<Value = Request> {
         Just(Model::None),
         Just(Model::Unknown),
         Just(Model::Unread),
-        Just(Model::Lacking(ModelUnavailable::Withheld)),
+        Just(Model::Unavailable(ModelUnavailable::Withheld)),
     ];
     let text = |of: Vec<&'static str>| select(of).prop_map(str::to_owned);
     (

@@ -130,7 +130,7 @@ impl Models {
             Model::Named(name) if self.denies => matches(&name.to_lowercase()),
             Model::Named(name) => matches(name),
             Model::Unknown => self.denies,
-            Model::None | Model::Unread | Model::Lacking(_) => false,
+            Model::None | Model::Unread | Model::Unavailable(_) => false,
         }
     }
 }
@@ -151,7 +151,7 @@ impl Match {
 
     /// Returns whether the match depends on a model that is unknown or not read yet.
     pub fn waits_for_model(&self, request: &Request, issuer: Option<&str>) -> bool {
-        request.model.lack().is_some()
+        request.model.unavailable().is_some()
             && self.may_wait_for_model(request)
             && self.allows_issuer(issuer)
     }

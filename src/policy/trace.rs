@@ -75,9 +75,10 @@ impl Policy {
 }
 
 fn about(matches: &Match, request: &Request, issuer: Option<&str>) -> Option<bool> {
-    match matches.waits_for_model(request, issuer) {
-        true => None,
-        false => Some(matches.covers(request, issuer)),
+    if matches.waits_for_model(request, issuer) {
+        None
+    } else {
+        Some(matches.covers(request, issuer))
     }
 }
 

@@ -33,7 +33,7 @@ impl View {
         let named = || name::named(id);
         let model = self.fixed.clone().unwrap_or_else(named);
         // A model without a name may be denied by any rule that denies some models.
-        let denied = |models: &Models| model.lack().is_some() || models.cover(&model);
+        let denied = |models: &Models| model.unavailable().is_some() || models.cover(&model);
         self.uses
             .iter()
             .any(|each| each.models.cover(&model) && !each.denied.iter().any(denied))
@@ -62,7 +62,7 @@ impl Policy {
         View {
             fixed: match &request.model {
                 model @ (Model::Named(_) | Model::Unknown) => Some(model.clone()),
-                Model::None | Model::Unread | Model::Lacking(_) => None,
+                Model::None | Model::Unread | Model::Unavailable(_) => None,
             },
             uses: anonymous.chain(named.unwrap_or_default()).collect(),
         }

@@ -90,12 +90,11 @@ impl Window {
         // 1970-01-01 was a Thursday.
         let weekday = day + 3;
         let (from, to) = (self.from.0, self.to.0);
-        match from < to {
-            true => self.days.has(weekday) && (from..to).contains(&minute),
-            false => {
-                (self.days.has(weekday) && minute >= from)
-                    || (self.days.has(weekday - 1) && minute < to)
-            }
+        if from < to {
+            self.days.has(weekday) && (from..to).contains(&minute)
+        } else {
+            (self.days.has(weekday) && minute >= from)
+                || (self.days.has(weekday - 1) && minute < to)
         }
     }
 }

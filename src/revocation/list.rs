@@ -161,9 +161,10 @@ impl List {
 
 /// Lower-cases GUIDs, which have no case. All other ids are case-sensitive.
 fn normal(id: &str) -> String {
-    match is_guid(id) {
-        true => id.to_ascii_lowercase(),
-        false => id.to_owned(),
+    if is_guid(id) {
+        id.to_ascii_lowercase()
+    } else {
+        id.to_owned()
     }
 }
 

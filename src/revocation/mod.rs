@@ -40,7 +40,7 @@ pub struct Revocation {
     /// At least one fetch has ended, successfully or not.
     tried: bool,
     /// The unavailability of the feed was reported to the operator.
-    told: bool,
+    reported: bool,
 }
 
 /// What the feed says about a caller.
@@ -90,7 +90,7 @@ impl Revocation {
             source,
             list: List::default(),
             tried: false,
-            told: false,
+            reported: false,
         }
     }
 
@@ -104,11 +104,11 @@ impl Revocation {
         if ids.into_iter().any(|fact| caller.unclear.has(fact)) {
             return Standing::Unreadable;
         }
-        match self.lack(now) {
+        match self.unavailable(now) {
             None => Standing::Clear,
             // Requests wait for the first fetch only. After it, an outage must not delay requests.
             Some(_) if self.is_lenient() && self.tried => Standing::Clear,
-            Some(lack) => Standing::Unknown(lack),
+            Some(reason) => Standing::Unknown(reason),
         }
     }
 
@@ -124,7 +124,7 @@ impl Revocation {
 
     /// Returns whether a valid feed is available.
     pub fn is_usable(&self, now: Timestamp) -> bool {
-        self.lack(now).is_none()
+        self.unavailable(now).is_none()
     }
 
     /// Returns the time of the last successful fetch.
@@ -180,7 +180,7 @@ impl Revocation {
                 let entries = list.len();
                 self.list = list;
                 self.tried = true;
-                self.told = false;
+                self.reported = false;
                 Progress::Renewed { entries, changed }
             }
             Err(error) if self.refresh.failed(attempt, now) => {
@@ -193,12 +193,14 @@ impl Revocation {
 
     /// Returns a warning that the feed is unavailable, once until a valid feed arrives. Must be
     /// called on every tick.
-    pub fn complaint(&mut self, now: Timestamp) -> Option<&'static str> {
-        let lack = self.lack(now).filter(|_| self.tried && !self.told)?;
-        self.told = true;
-        Some(match (self.source.on_stale, lack) {
+    pub fn take_warning(&mut self, now: Timestamp) -> Option<&'static str> {
+        let reason = self
+            .unavailable(now)
+            .filter(|_| self.tried && !self.reported)?;
+        self.reported = true;
+        Some(match (self.source.on_stale, reason) {
             (OnStale::Deny, FeedUnavailable::NeverFetched) => {
-                "the revocation feed has never come: requests with a token are denied \
+                "no revocation feed has arrived yet: requests with a token are denied \
                  (on_stale: deny)"
             }
             (OnStale::Deny, FeedUnavailable::Stale) => {
@@ -206,16 +208,16 @@ impl Revocation {
                  (on_stale: deny)"
             }
             (OnStale::Allow, FeedUnavailable::NeverFetched) => {
-                "the revocation feed has never come: revoked callers pass (on_stale: allow)"
+                "no revocation feed has arrived yet: revoked callers are allowed (on_stale: allow)"
             }
             (OnStale::Allow, FeedUnavailable::Stale) => {
-                "the revocation feed is older than max_stale: callers revoked since then pass \
+                "the revocation feed is older than max_stale: callers revoked since then are allowed \
                  (on_stale: allow)"
             }
         })
     }
 
-    fn lack(&self, now: Timestamp) -> Option<FeedUnavailable> {
+    fn unavailable(&self, now: Timestamp) -> Option<FeedUnavailable> {
         match self.refresh.freshness(now) {
             Freshness::Usable { .. } => None,
             Freshness::Never => Some(FeedUnavailable::NeverFetched),

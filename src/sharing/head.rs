@@ -77,9 +77,10 @@ impl Head {
 
     /// Returns whether a fetch would be too soon after another VM's fetch.
     pub fn is_set_back(&self, demanded: bool, now: Timestamp) -> bool {
-        let until = match demanded {
-            true => self.backoff.cooldown_until,
-            false => self.backoff.retry_at,
+        let until = if demanded {
+            self.backoff.cooldown_until
+        } else {
+            self.backoff.retry_at
         };
         until.is_some_and(|until| now < until)
     }

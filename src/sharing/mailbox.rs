@@ -194,9 +194,10 @@ impl Mailbox {
         };
         let Some(cas) = slot.taken.take() else { return };
         let is_done = rest.is_empty();
-        let value = match is_done {
-            true => Vec::new(),
-            false => self.mac.close(&slot.name, rest),
+        let value = if is_done {
+            Vec::new()
+        } else {
+            self.mac.close(&slot.name, rest)
         };
         // Only the lead writes full slots, so the `cas` is still that of its own write.
         if data.set(&slot.name, &value, cas) == Ok(true)
@@ -242,9 +243,10 @@ impl Mailbox {
             }
         }
         self.missed = self.missed.saturating_add(1);
-        match self.missed < MOST_MISSED {
-            true => Role::Follow,
-            false => Role::Independent,
+        if self.missed < MOST_MISSED {
+            Role::Follow
+        } else {
+            Role::Independent
         }
     }
 

@@ -109,9 +109,10 @@ impl FetchCoordinator {
             }
         }
         self.missed += 1;
-        match self.missed < MOST_MISSED {
-            true => Verdict::Wait,
-            false => self.lead(false, now),
+        if self.missed < MOST_MISSED {
+            Verdict::Wait
+        } else {
+            self.lead(false, now)
         }
     }
 

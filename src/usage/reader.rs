@@ -41,12 +41,11 @@ impl<'t> Scalar<'t> {
     pub(super) fn text(self) -> Option<Cow<'t, str>> {
         let Self::Text(raw) = self else { return None };
         let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
-        match raw.iter().all(is_plain) {
-            true => std::str::from_utf8(raw).ok().map(Cow::Borrowed),
-            false => {
-                let quoted = [b"\"", raw, b"\""].concat();
-                serde_json::from_slice(&quoted).ok().map(Cow::Owned)
-            }
+        if raw.iter().all(is_plain) {
+            std::str::from_utf8(raw).ok().map(Cow::Borrowed)
+        } else {
+            let quoted = [b"\"", raw, b"\""].concat();
+            serde_json::from_slice(&quoted).ok().map(Cow::Owned)
         }
     }
 }
@@ -239,12 +238,11 @@ impl Reader {
     fn open(&mut self, is_object: bool) -> State {
         self.depth += 1;
         self.objects = self.objects << 1 | u128::from(is_object);
-        match is_object {
-            true => State::FirstKey,
-            false => {
-                self.enter(Member::Item);
-                State::FirstItem
-            }
+        if is_object {
+            State::FirstKey
+        } else {
+            self.enter(Member::Item);
+            State::FirstItem
         }
     }
 

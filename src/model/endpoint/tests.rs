@@ -40,7 +40,11 @@ fn first_matching_entry_applies_and_no_match_is_unknown() {
     for (host, path, expected) in [
         ("llama.x", "/v1/chat", named("meta/llama")),
         ("other.x", "/models/a/b", Model::Unread),
-        ("other.x", "/p/x", Model::Lacking(ModelUnavailable::Missing)),
+        (
+            "other.x",
+            "/p/x",
+            Model::Unavailable(ModelUnavailable::Missing),
+        ),
         ("llama.x", "/embed", named("never")),
         ("else", "/models/a/b", Model::Unknown),
         ("else", "/v1/chat", Model::Unknown),
@@ -97,8 +101,8 @@ fn body_is_trusted_only_below_v1() {
             ("/models/a/b", Model::Unread, named("a/b")),
             (
                 "/models/tgi",
-                Model::Lacking(ModelUnavailable::Missing),
-                Model::Lacking(ModelUnavailable::Missing),
+                Model::Unavailable(ModelUnavailable::Missing),
+                Model::Unavailable(ModelUnavailable::Missing),
             ),
             // The path may not decide, but the body must not contradict it.
             ("/x/models/a/b", Model::Unread, Model::None),

@@ -184,9 +184,10 @@ impl Text {
             Role::Model => MAX_MODEL,
             Role::InnerKey | Role::Other => return,
         };
-        match self.bytes.len() + decoded.len() <= most {
-            true => self.bytes.extend_from_slice(decoded),
-            false => self.overflow = true,
+        if self.bytes.len() + decoded.len() <= most {
+            self.bytes.extend_from_slice(decoded)
+        } else {
+            self.overflow = true
         }
     }
 }

@@ -56,7 +56,7 @@ fn decide(rules: Vec<Rule>) -> Decision {
         now: Timestamp::from_secs(0),
         source: None,
         peer: Peer::Unknown,
-        directory: Directory::NotAsked,
+        directory: Directory::NotQueried,
     };
     let facts = Facts::of(&caller, &context);
     Policy::new(Vec::new(), rules).decide_on(&request(PATH), facts)
@@ -78,7 +78,7 @@ fn permit_before_a_model_rule_does_not_depend_on_the_model() {
         (elsewhere(), true),
     ] {
         let decision = decide(vec![first.clone(), open()]);
-        assert_eq!(decision.hangs_on_model, hangs, "{first:?}");
+        assert_eq!(decision.depends_on_model, hangs, "{first:?}");
         assert_eq!(decision.outcome.is_ok(), !hangs, "{first:?}");
     }
 }
@@ -92,10 +92,10 @@ fn model_is_needed_only_if_a_matching_rule_names_models() {
             limited_to_models(rule_requiring("Other")),
         ],
     );
-    assert!(policy.may_ask_for_model(&request(PATH)));
-    assert!(!policy.may_ask_for_model(&request("/other")));
+    assert!(policy.may_need_model(&request(PATH)));
+    assert!(!policy.may_need_model(&request("/other")));
     let policy = Policy::new(Vec::new(), vec![rule_requiring("Held")]);
-    assert!(!policy.may_ask_for_model(&request(PATH)));
+    assert!(!policy.may_need_model(&request(PATH)));
 }
 
 #[test]
