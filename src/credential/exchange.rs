@@ -33,7 +33,7 @@ pub struct TokenExchange {
     /// Space-separated scopes; `None` requests none.
     pub scope: Option<String>,
     pub timeout: Duration,
-    /// Most people whose tokens are kept.
+    /// Maximum number of people whose tokens are kept.
     pub entries: usize,
 }
 

@@ -13,25 +13,25 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Most bytes of all entries of one credential, by [`weight`].
+/// Maximum number of bytes of all entries of one credential, by [`weight`].
 const MAX_WEIGHT: usize = 16 * 1024 * 1024;
 /// Approximate size of an entry without its strings, in bytes.
 const ENTRY_WEIGHT: usize = 512;
 /// Time before the expiry at which a token is renewed. A shorter-lived token is renewed after three
 /// quarters of its lifetime.
-const RENEW_AHEAD: Duration = Duration::from_secs(300);
+const RENEW_BEFORE_EXPIRY: Duration = Duration::from_secs(300);
 /// Time before the expiry from which a token is no longer sent. A shorter-lived token is not sent
 /// in the last tenth of its lifetime.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(10);
 /// Pause between a failed exchange and the next one for the same person. Also the minimum age of a
 /// token to be dropped when the upstream rejects it.
-const PAUSE: Duration = Duration::from_secs(5);
+const RETRY_PAUSE: Duration = Duration::from_secs(5);
 /// How long a person whom Hugging Face does not know is denied without another exchange. Short, so
 /// that a new member is soon admitted.
-const REFUSED_FOR: Duration = Duration::from_secs(30);
+const NOT_A_MEMBER_FOR: Duration = Duration::from_secs(30);
 /// Time after its timeout until an exchange without an answer is given up as lost.
 const GRACE: Duration = Duration::from_secs(5);
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
 /// An exchanged credential with its tokens.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ struct Running {
 struct Person {
     held: Option<Held>,
     under_way: Option<ExchangeId>,
-    refused_until: Option<Timestamp>,
+    not_a_member_until: Option<Timestamp>,
     /// Set after a failure.
     pause_until: Option<Timestamp>,
     used: u64,
@@ -95,7 +95,7 @@ pub enum Found {
 }
 
 /// An exchange to start.
-pub type Begun = (ExchangeId, Callout);
+pub type NewExchange = (ExchangeId, Callout);
 
 /// The result of an exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,7 +123,7 @@ impl Exchanged {
             weight: 0,
             evicted: 0,
             failing: false,
-            next_sweep: now.plus(SWEEP_EVERY),
+            next_sweep: now.plus(SWEEP_INTERVAL),
         }
     }
 
@@ -132,12 +132,12 @@ impl Exchanged {
     }
 
     /// Returns the state of a person's token, and an exchange to start for it.
-    pub fn find(&mut self, subject: &Arc<str>, now: Timestamp) -> (Found, Option<Begun>) {
+    pub fn find(&mut self, subject: &Arc<str>, now: Timestamp) -> (Found, Option<NewExchange>) {
         if !self.people.contains_key(subject) && !self.make_room() {
             return (Found::Full, None);
         }
         self.touch(subject);
-        self.give_up_lost(subject, now);
+        self.drop_lost_exchange(subject, now);
         let Some(person) = self.people.get_mut(subject) else {
             return (Found::Full, None);
         };
@@ -151,11 +151,11 @@ impl Exchanged {
                 (found, due.then(|| self.begin(subject, now)))
             }
             (None, Some(exchange)) => (Found::Coming(exchange), None),
-            (None, None) if in_time(person.refused_until) => (Found::NotAMember, None),
+            (None, None) if in_time(person.not_a_member_until) => (Found::NotAMember, None),
             (None, None) if !may_begin => (Found::Failed, None),
             (None, None) => {
-                let begun = self.begin(subject, now);
-                (Found::Coming(begun.0), Some(begun))
+                let new = self.begin(subject, now);
+                (Found::Coming(new.0), Some(new))
             }
         }
     }
@@ -166,7 +166,7 @@ impl Exchanged {
         if let Some(person) = self.people.get_mut(subject) {
             person
                 .held
-                .take_if(|held| held.generation == used && now.since(held.issued) >= PAUSE);
+                .take_if(|held| held.generation == used && now.since(held.issued) >= RETRY_PAUSE);
         }
     }
 
@@ -188,7 +188,7 @@ impl Exchanged {
         let was_failing = std::mem::replace(&mut self.failing, false);
         match read {
             Ok(token) => {
-                person.refused_until = None;
+                person.not_a_member_until = None;
                 person.held = Some(Held::new(token, exchange.0, started));
                 self.weigh(&subject);
                 while self.weight > MAX_WEIGHT && self.evict() {}
@@ -197,11 +197,11 @@ impl Exchanged {
             Err(ExchangeError::NotAMember) => {
                 // The person is no longer a member, so an earlier token must not be used either.
                 person.held = None;
-                person.refused_until = Some(now.plus(REFUSED_FOR));
+                person.not_a_member_until = Some(now.plus(NOT_A_MEMBER_FOR));
                 ExchangeProgress::NotAMember
             }
             Err(error) => {
-                person.pause_until = Some(now.plus(PAUSE.max(error.pause())));
+                person.pause_until = Some(now.plus(RETRY_PAUSE.max(error.pause())));
                 self.failing = true;
                 let is_first = !was_failing;
                 ExchangeProgress::Failed { error, is_first }
@@ -215,14 +215,14 @@ impl Exchanged {
         if now < self.next_sweep {
             return;
         }
-        self.next_sweep = now.plus(SWEEP_EVERY);
+        self.next_sweep = now.plus(SWEEP_INTERVAL);
         let subjects: Vec<Arc<str>> = self.people.keys().cloned().collect();
         for subject in subjects {
-            self.give_up_lost(&subject, now);
+            self.drop_lost_exchange(&subject, now);
             let idle = self.people.get(&subject).is_some_and(|person| {
                 let over = |moment: Option<Timestamp>| moment.is_none_or(|moment| now >= moment);
                 let held = person.held.as_ref().map(|held| held.ends);
-                let times = [held, person.refused_until, person.pause_until];
+                let times = [held, person.not_a_member_until, person.pause_until];
                 person.under_way.is_none() && times.into_iter().all(over)
             });
             if idle {
@@ -236,7 +236,7 @@ impl Exchanged {
         std::mem::take(&mut self.evicted)
     }
 
-    fn begin(&mut self, subject: &Arc<str>, now: Timestamp) -> Begun {
+    fn begin(&mut self, subject: &Arc<str>, now: Timestamp) -> NewExchange {
         self.exchanges += 1;
         let exchange = ExchangeId(self.exchanges);
         let under_way = Running {
@@ -250,7 +250,7 @@ impl Exchanged {
         (exchange, self.settings.callout(subject))
     }
 
-    fn give_up_lost(&mut self, subject: &str, now: Timestamp) {
+    fn drop_lost_exchange(&mut self, subject: &str, now: Timestamp) {
         let Some(person) = self.people.get_mut(subject) else {
             return;
         };
@@ -262,11 +262,11 @@ impl Exchanged {
         if let Some(exchange) = lost {
             self.under_way.remove(&exchange);
             person.under_way = None;
-            person.pause_until = Some(now.plus(PAUSE));
+            person.pause_until = Some(now.plus(RETRY_PAUSE));
         }
     }
 
-    /// Makes room for one more person. Returns false if requests wait for everyone present.
+    /// Makes room for one more person. Returns false if an exchange is running for each person.
     fn make_room(&mut self) -> bool {
         while self.people.len() >= self.settings.entries || self.weight > MAX_WEIGHT {
             if !self.evict() {
@@ -328,7 +328,7 @@ impl Held {
             value,
             generation,
             issued: requested,
-            renew: until(RENEW_AHEAD.min(lifetime / 4)),
+            renew: until(RENEW_BEFORE_EXPIRY.min(lifetime / 4)),
             ends: until(EXPIRY_MARGIN.min(lifetime / 10)),
         }
     }

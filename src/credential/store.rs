@@ -1,7 +1,7 @@
 //! All credentials of one VM. A credential is available only to the holder of a [`Permit`].
 
 use crate::credential::exchange::ExchangeError;
-use crate::credential::exchanged::{Begun, ExchangeId, ExchangeProgress, Exchanged, Found};
+use crate::credential::exchanged::{ExchangeId, ExchangeProgress, Exchanged, Found, NewExchange};
 use crate::credential::polled::{Generation, PollProgress, Polled, PolledUnavailable};
 use crate::credential::value::ValueError;
 use crate::credential::{Credential, Source};
@@ -247,9 +247,9 @@ impl CredentialStore {
                 let caller = caller.ok_or(Denial::Internal("an exchange without a caller"))?;
                 let subject = exchanged.settings().subject.subject(caller);
                 let subject = subject.map_err(stranger)?;
-                let (found, begun) = exchanged.find(&subject, now);
+                let (found, new) = exchanged.find(&subject, now);
                 self.calls
-                    .extend(begun.map(|begun| CredentialCall::exchange(index, begun)));
+                    .extend(new.map(|new| CredentialCall::exchange(index, new)));
                 match found {
                     Found::Token(value, generation) => ready(&value, generation, Some(subject)),
                     Found::Coming(exchange) => {
@@ -387,7 +387,7 @@ impl CredentialCall {
         (Self { credential, kind }, callout)
     }
 
-    fn exchange(credential: usize, (exchange, callout): Begun) -> (Self, Callout) {
+    fn exchange(credential: usize, (exchange, callout): NewExchange) -> (Self, Callout) {
         let kind = CredentialCallKind::Exchange(exchange);
         (Self { credential, kind }, callout)
     }

@@ -7,22 +7,22 @@ use super::{Exporter, parcel};
 use crate::sharing::mailbox::SLOT_BYTES;
 use crate::time::Timestamp;
 
-/// Most parcels that are handed over at a time.
-const MOST_PARCELS: usize = 8;
-/// Records are handed over after this fraction of their longest wait (one eighth), so that few miss
+/// Maximum number of parcels that are handed over at a time.
+const MAX_PARCELS: usize = 8;
+/// Records are handed over after their longest wait divided by this number, so that few miss
 /// the next call.
-const PART_OF_WAIT: u32 = 8;
+const WAIT_DIVISOR: u32 = 8;
 
 impl Exporter {
     /// Hands over records that have waited long enough. `put` returns whether there was room for
     /// the parcel.
     pub fn hand_over(&mut self, now: Timestamp, put: impl FnMut(&[u8]) -> bool) {
         let own = &self.backlog.own;
-        let wait = self.settings.every / PART_OF_WAIT;
+        let wait = self.settings.every / WAIT_DIVISOR;
         let waits_long = |entry: &Entry| now.since(entry.since) >= wait;
         let is_much = own.len() >= self.settings.batch || own.bytes() >= SLOT_BYTES;
         if is_much || own.front().is_some_and(waits_long) {
-            self.hand_over_up_to(MOST_PARCELS, put);
+            self.hand_over_up_to(MAX_PARCELS, put);
         }
     }
 

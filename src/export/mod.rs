@@ -31,14 +31,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Time after its timeout until a call without an answer is given up as lost.
 const GRACE: Duration = Duration::from_secs(5);
 /// Minimum time between two reports of lost records.
-const REPORT_EVERY: Duration = Duration::from_secs(10);
+const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The destination of the records: the compiled form of `audit.export`.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub target: Target,
     pub format: Format,
-    /// Most records of one call. A full batch is sent immediately.
+    /// Maximum number of records of one call. A full batch is sent immediately.
     pub batch: usize,
     /// Longest wait before an incomplete batch is sent.
     pub every: Duration,
@@ -56,7 +56,8 @@ pub struct Exporter {
     touched: BTreeSet<usize>,
     in_flight: Option<InFlight>,
     attempts: u64,
-    /// Most records of the next call. Smaller than a batch after a call that was too large.
+    /// Maximum number of records of the next call. Smaller than a batch after a call that was too
+    /// large.
     limit: usize,
     failures: u32,
     not_before: Option<Timestamp>,
@@ -130,12 +131,12 @@ impl Exporter {
             since: now,
             slot: None,
         };
-        self.lost.no_room += self.backlog.own.push(entry, self.under_way());
+        self.lost.no_room += self.backlog.own.push(entry, self.records_in_flight());
     }
 
     /// Returns the number of undelivered records.
     pub fn len(&self) -> usize {
-        self.backlog.len() + self.under_way()
+        self.backlog.len() + self.records_in_flight()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -168,7 +169,7 @@ impl Exporter {
     /// Returns a call to start now, without its authorization: if a batch is complete, or a record
     /// has waited long enough. At most one call runs at a time.
     pub fn due(&mut self, now: Timestamp) -> Option<(Attempt, Callout)> {
-        self.give_up_lost(now);
+        self.drop_lost_call(now);
         let ripe = self.backlog.len() >= self.limit
             || (self.backlog.oldest()).is_some_and(|since| now.since(since) >= self.settings.every);
         let free = self.not_before.is_none_or(|moment| now >= moment);
@@ -183,8 +184,8 @@ impl Exporter {
         }
         match answer {
             Answer::Response { status, .. } if (200..300).contains(status) => self.delivered(),
-            Answer::Response { status: 413, .. } if self.under_way() > 1 => {
-                self.limit = (self.under_way() / 2).max(1);
+            Answer::Response { status: 413, .. } if self.records_in_flight() > 1 => {
+                self.limit = (self.records_in_flight() / 2).max(1);
                 self.take_back();
                 let failure =
                     ExportFailure("the answer has status 413; the next batches are smaller".into());
@@ -192,7 +193,7 @@ impl Exporter {
                 Progress::Failed { failure, first }
             }
             Answer::Response { status, .. } if is_final(*status) => {
-                self.lost.refused += self.settled();
+                self.lost.refused += self.take_finished();
                 Progress::Refused { status: *status }
             }
             Answer::Response { status, .. } => {
@@ -203,11 +204,11 @@ impl Exporter {
         }
     }
 
-    /// Returns the losses since the last report, at most once per [`REPORT_EVERY`].
+    /// Returns the losses since the last report, at most once per [`REPORT_INTERVAL`].
     pub fn take_losses(&mut self, now: Timestamp) -> Option<Losses> {
         let quiet = self
             .reported
-            .is_some_and(|last| now.since(last) < REPORT_EVERY);
+            .is_some_and(|last| now.since(last) < REPORT_INTERVAL);
         if quiet || self.lost == Losses::default() {
             return None;
         }
@@ -235,7 +236,7 @@ impl Exporter {
     }
 
     fn delivered(&mut self) -> Progress {
-        let records = self.settled();
+        let records = self.take_finished();
         let recovered = self.failures > 0;
         self.failures = 0;
         self.not_before = None;
@@ -243,7 +244,7 @@ impl Exporter {
         Progress::Delivered { records, recovered }
     }
 
-    fn failed(&mut self, failure: String, asked_to_wait: Duration, now: Timestamp) -> Progress {
+    fn failed(&mut self, failure: String, requested_pause: Duration, now: Timestamp) -> Progress {
         self.take_back();
         let first = self.failures == 0;
         let doublings = self.failures.min(16);
@@ -251,12 +252,12 @@ impl Exporter {
         let pause = FIRST_PAUSE
             .saturating_mul(1 << doublings)
             .min(LONGEST_PAUSE);
-        self.not_before = Some(now.plus(pause.max(asked_to_wait)));
+        self.not_before = Some(now.plus(pause.max(requested_pause)));
         let failure = ExportFailure(failure);
         Progress::Failed { failure, first }
     }
 
-    fn give_up_lost(&mut self, now: Timestamp) {
+    fn drop_lost_call(&mut self, now: Timestamp) {
         let budget = self.settings.timeout.saturating_add(GRACE);
         let is_lost = |own: &InFlight| now.since(own.started) > budget;
         if self.in_flight.as_ref().is_some_and(is_lost) {
@@ -272,7 +273,7 @@ impl Exporter {
     }
 
     /// Removes the records of the running call, which need no retry, and returns their number.
-    fn settled(&mut self) -> u64 {
+    fn take_finished(&mut self) -> u64 {
         let Some(own) = self.in_flight.take() else {
             return 0;
         };
@@ -281,7 +282,7 @@ impl Exporter {
         own.records.len() as u64
     }
 
-    fn under_way(&self) -> usize {
+    fn records_in_flight(&self) -> usize {
         self.in_flight.as_ref().map_or(0, |own| own.records.len())
     }
 }

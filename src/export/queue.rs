@@ -3,12 +3,12 @@
 use crate::time::Timestamp;
 use std::collections::VecDeque;
 
-/// Most undelivered records of one VM.
+/// Maximum number of undelivered records of one VM.
 const MAX_RECORDS: usize = 10_000;
-/// Most bytes of their lines.
+/// Maximum number of bytes of their lines.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// The queue is under pressure once a tenth of either bound is used.
-const PRESSED: usize = 10;
+const PRESSURE_DIVISOR: usize = 10;
 
 /// A record as its line of JSON.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Queue {
 
     /// Returns whether a significant part of the room is used.
     pub fn is_pressed(&self) -> bool {
-        self.len() >= MAX_RECORDS / PRESSED || self.bytes >= MAX_BYTES / PRESSED
+        self.len() >= MAX_RECORDS / PRESSURE_DIVISOR || self.bytes >= MAX_BYTES / PRESSURE_DIVISOR
     }
 
     /// Iterates from the oldest record.
@@ -50,13 +50,13 @@ impl Queue {
     pub fn push(&mut self, entry: Entry, elsewhere: usize) -> u64 {
         self.bytes += entry.line.len();
         self.entries.push_back(entry);
-        let mut gone = 0;
+        let mut dropped = 0;
         while (self.len() + elsewhere > MAX_RECORDS || self.bytes > MAX_BYTES)
             && self.pop().is_some()
         {
-            gone += 1;
+            dropped += 1;
         }
-        gone
+        dropped
     }
 
     pub fn front(&self) -> Option<&Entry> {

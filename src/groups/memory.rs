@@ -7,8 +7,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Most cached callers. Few callers have more than 200 groups; an entry takes about 200 bytes.
-const MOST_CALLERS: usize = 4096;
+/// Maximum number of cached callers. Few callers have more than 200 groups; an entry takes about
+/// 200 bytes.
+const MAX_CALLERS: usize = 4096;
 
 pub type Known = Result<Arc<Membership>, GroupsUnavailable>;
 
@@ -31,9 +32,9 @@ impl Memory {
     /// Adds an entry. Returns true if the entry of another caller was evicted.
     pub fn keep(&mut self, object: String, known: Known, span: Duration, now: Timestamp) -> bool {
         let mut evicted = false;
-        if self.0.len() >= MOST_CALLERS && !self.0.contains_key(&object) {
+        if self.0.len() >= MAX_CALLERS && !self.0.contains_key(&object) {
             self.0.retain(|_, entry| now < entry.until);
-            if self.0.len() >= MOST_CALLERS {
+            if self.0.len() >= MAX_CALLERS {
                 let oldest = self.0.iter().min_by_key(|(_, entry)| entry.until);
                 if let Some(object) = oldest.map(|(object, _)| object.clone()) {
                     self.0.remove(&object);
@@ -57,12 +58,12 @@ mod tests {
         let at = Timestamp::from_secs;
         let known = || Err(GroupsUnavailable::UnknownCaller);
         let minute = Duration::from_secs(60);
-        for index in 0..MOST_CALLERS {
+        for index in 0..MAX_CALLERS {
             let now = at(100 + index as u64 / 100);
             assert!(!memory.keep(format!("{index:05}"), known(), minute, now));
         }
         assert!(memory.keep("one more".into(), known(), minute, at(141)));
-        assert_eq!(memory.0.len(), MOST_CALLERS);
+        assert_eq!(memory.0.len(), MAX_CALLERS);
         assert!(memory.find("one more", at(141)).is_some());
         // Expired entries are evicted first; other entries are kept.
         assert!(!memory.keep("later".into(), known(), minute, at(160)));

@@ -33,17 +33,17 @@ pub struct Source {
     pub auth: Auth,
 }
 
-/// Most groups that rules may name: twenty calls per caller.
+/// Maximum number of groups that rules may name: twenty calls per caller.
 pub const MOST_GROUPS: usize = 20 * graph::MOST_GROUPS;
-/// Most concurrent lookups.
-const MOST_AT_ONCE: usize = 16;
-/// Most lookups in the queue.
-const MOST_QUEUED: usize = 1024;
+/// Maximum number of concurrent lookups.
+const MAX_CONCURRENT: usize = 16;
+/// Maximum number of lookups in the queue.
+const MAX_QUEUED: usize = 1024;
 /// The first pause after Graph fails. It doubles up to the longest pause.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How long a caller that Graph does not know is not looked up again.
-const UNKNOWN_FOR: Duration = Duration::from_secs(30);
+const UNKNOWN_CALLER_FOR: Duration = Duration::from_secs(30);
 /// Time after `timeout` until a call without an answer is given up as lost.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -162,7 +162,7 @@ impl Lookups {
             )) => Standing::Pending(*id),
             _ if by < self.not_before => Standing::Unavailable(GroupsUnavailable::Failing),
             Some((id, _)) => Standing::Pending(*id),
-            None if self.open.len() >= MOST_QUEUED => {
+            None if self.open.len() >= MAX_QUEUED => {
                 Standing::Unavailable(GroupsUnavailable::TooManyWaiting)
             }
             None => {
@@ -177,13 +177,13 @@ impl Lookups {
 
     /// Returns the calls to start now. Must be called on every tick.
     pub fn due(&mut self, now: Timestamp) -> Vec<LookupCall> {
-        self.give_up_lost(now);
+        self.drop_lost_lookups(now);
         if now < self.not_before {
             return Vec::new();
         }
         let mut calls = Vec::new();
         let under_way = self.open.values().filter(|lookup| lookup.flight.is_some());
-        let free = MOST_AT_ONCE.saturating_sub(under_way.count());
+        let free = MAX_CONCURRENT.saturating_sub(under_way.count());
         let waiting = self
             .open
             .iter_mut()
@@ -236,7 +236,7 @@ impl Lookups {
                 if let Some(lookup) = self.open.remove(&id) {
                     let known = Err(GroupsUnavailable::UnknownCaller);
                     self.memory
-                        .keep(lookup.subject.object, known, UNKNOWN_FOR, now);
+                        .keep(lookup.subject.object, known, UNKNOWN_CALLER_FOR, now);
                 }
                 Progress::Unknown
             }
@@ -261,34 +261,35 @@ impl Lookups {
         Progress::Found { evicted }
     }
 
-    /// Pauses calls to Graph. Returns the queued lookups, whose callers must retry or give up.
+    /// Pauses calls to Graph. Returns the queued lookups, which are dropped; requests that wait for
+    /// them must retry or give up.
     fn pause(&mut self, error: &GraphError, now: Timestamp) -> Vec<LookupId> {
         let pause = match error {
             // The call was not sent to Graph.
             GraphError::Callout(CalloutError::NoToken) => FIRST_PAUSE,
             error => {
-                let asked_for = match error {
+                let requested = match error {
                     GraphError::Callout(error) => error.pause(),
                     _ => Duration::ZERO,
                 };
                 let doublings = self.failures.min(16);
                 self.failures = self.failures.saturating_add(1);
                 let own = FIRST_PAUSE.saturating_mul(1 << doublings);
-                own.min(LONGEST_PAUSE).max(asked_for)
+                own.min(LONGEST_PAUSE).max(requested)
             }
         };
         self.not_before = self.not_before.max(now.plus(pause));
-        let waiting = self
+        let queued = self
             .open
             .iter()
             .filter(|(_, lookup)| lookup.flight.is_none());
-        let waiting: Vec<LookupId> = waiting.map(|(id, _)| *id).collect();
+        let queued: Vec<LookupId> = queued.map(|(id, _)| *id).collect();
         self.open.retain(|_, lookup| lookup.flight.is_some());
-        waiting
+        queued
     }
 
-    /// Requests that waited for a lost answer have timed out before.
-    fn give_up_lost(&mut self, now: Timestamp) {
+    /// Drops lookups whose answers are lost. The requests that waited for them have already timed out.
+    fn drop_lost_lookups(&mut self, now: Timestamp) {
         let budget = self.source.timeout.saturating_add(GRACE);
         self.open.retain(|_, lookup| {
             let started = lookup.flight.as_ref().map(|flight| flight.started);

@@ -141,7 +141,7 @@ proptest! {
                         open.push((call.id, call.part, object, now));
                     }
                     let at_once: std::collections::BTreeSet<_> = open.iter().map(|(id, ..)| id.0).collect();
-                    prop_assert!(at_once.len() <= MOST_AT_ONCE);
+                    prop_assert!(at_once.len() <= MAX_CONCURRENT);
                 }
                 Event::Ask(index) => {
                     let caller = caller(index);

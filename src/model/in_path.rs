@@ -12,7 +12,7 @@ pub enum InPath {
     /// The path names this model and decides.
     Decides(Model),
     /// The path may name this model, and the configuration does not say whether path or body
-    /// decides.
+    /// decides: the model is unknown.
     Untrusted(Option<Model>),
 }
 
@@ -53,7 +53,7 @@ impl InPath {
         }
     }
 
-    /// Returns whether the model is known without a body that cannot name a model.
+    /// Returns whether a body that cannot name a model makes no difference.
     pub fn decides_without_body(&self) -> bool {
         matches!(self, Self::Decides(_) | Self::Untrusted(_))
     }

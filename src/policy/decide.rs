@@ -64,8 +64,8 @@ impl Policy {
     /// Returns the permit of the first anonymous rule that matches; these rules require no token. A
     /// rule that names models does not match while the model is unknown.
     pub fn permit_anonymous(&self, request: &Request) -> Option<Permit> {
-        let about = self.index.anonymous.about(request);
-        pick(&self.anonymous, &about)
+        let candidates = self.index.anonymous.candidates(request);
+        pick(&self.anonymous, &candidates)
             .find(|rule| rule.matches.covers(request, None))
             .map(|rule| Permit {
                 rule: rule.name.clone(),
@@ -77,8 +77,8 @@ impl Policy {
     /// read yet.
     pub fn anonymous_needs_model(&self, request: &Request) -> bool {
         let open = |rule: &AnonymousRule| rule.matches.waits_for_model(request, None);
-        let about = self.index.anonymous.about(request);
-        let mut rules = pick(&self.anonymous, &about);
+        let candidates = self.index.anonymous.candidates(request);
+        let mut rules = pick(&self.anonymous, &candidates);
         let first = rules.find(|rule| open(rule) || rule.matches.covers(request, None));
         first.is_some_and(open)
     }
@@ -89,8 +89,8 @@ impl Policy {
         if request.model.unavailable().is_none() {
             return false;
         }
-        let anonymous = self.index.anonymous.about_by_model(request);
-        let rules = self.index.matches.about_by_model(request);
+        let anonymous = self.index.anonymous.candidates_by_model(request);
+        let rules = self.index.matches.candidates_by_model(request);
         pick(&self.anonymous, &anonymous)
             .map(|rule| &rule.matches)
             .chain(pick(&self.rules, &rules).map(|rule| &rule.matches))
@@ -109,9 +109,9 @@ impl Policy {
     }
 
     pub(super) fn decide_on(&self, request: &Request, facts: Facts<'_>) -> Decision {
-        let about = self.index.matches.about(request);
+        let candidates = self.index.matches.candidates(request);
         if let Some(reason) = request.model.unavailable()
-            && self.depends_on_model(request, facts, &about)
+            && self.depends_on_model(request, facts, &candidates)
         {
             return Decision {
                 outcome: Err(reason.denial()),
@@ -120,7 +120,7 @@ impl Policy {
             };
         }
         let (shadow, enforced): (Vec<_>, Vec<_>) = self
-            .covering(request, facts.caller, about)
+            .covering(request, facts.caller, candidates)
             .into_iter()
             .partition(|rule| rule.mode == Mode::Shadow);
         Decision {
@@ -136,8 +136,8 @@ impl Policy {
     /// Returns whether the decision depends on a model that is unknown or not read yet: a deny rule
     /// that names models could be satisfied, or an allow rule that names models precedes every rule
     /// that permits. Returns false if the decision is the same for every model.
-    fn depends_on_model(&self, request: &Request, facts: Facts<'_>, about: &Bits) -> bool {
-        let by_model = self.index.matches.by_model(about);
+    fn depends_on_model(&self, request: &Request, facts: Facts<'_>, candidates: &Bits) -> bool {
+        let by_model = self.index.matches.by_model(candidates);
         if by_model.is_empty() {
             return false;
         }
@@ -145,7 +145,7 @@ impl Policy {
         let open = |rule: &Rule| rule.matches.waits_for_model(request, issuer);
         let covers = |rule: &Rule| rule.matches.covers(request, issuer);
         let truth = |rule: &Rule| evaluate(&rule.require, facts);
-        let mut relevant = about.clone();
+        let mut relevant = candidates.clone();
         self.index.callers.narrow(&mut relevant, facts.caller);
         // Allow rules by model count even if the caller does not satisfy them.
         relevant.union_with(&by_model);
@@ -169,13 +169,15 @@ impl Policy {
 
     /// Returns the matching rules that the caller could satisfy, and the first matching allow rule
     /// even if the caller cannot satisfy it, because a denial names it.
-    fn covering(&self, request: &Request, caller: &Claims, about: Bits) -> Vec<&Rule> {
+    fn covering(&self, request: &Request, caller: &Claims, candidates: Bits) -> Vec<&Rule> {
         let covers = |rule: &Rule| rule.matches.covers(request, Some(&caller.issuer));
         let refuses =
             |rule: &Rule| rule.mode == Mode::Enforce && rule.effect != Effect::Deny && covers(rule);
         let rule = |index: &usize| self.rules.get(*index);
-        let first = about.iter().find(|index| rule(index).is_some_and(refuses));
-        let mut found = about;
+        let first = candidates
+            .iter()
+            .find(|index| rule(index).is_some_and(refuses));
+        let mut found = candidates;
         self.index.callers.narrow(&mut found, caller);
         first.into_iter().for_each(|index| found.add(index));
         pick(&self.rules, &found)

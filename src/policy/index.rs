@@ -13,7 +13,7 @@ use crate::token::claims::Claims;
 use std::collections::BTreeMap;
 
 /// Up to this number of rules, evaluating all is faster than a lookup.
-const FEW: usize = 16;
+const MAX_SCANNED: usize = 16;
 
 /// The rules of a list by the literal parts of their `match`.
 #[derive(Clone, Debug, Default)]
@@ -65,9 +65,9 @@ impl Matches {
     }
 
     /// Returns the rules that can match a request. An unknown model or cluster excludes no rule.
-    pub fn about(&self, request: &Request) -> Bits {
+    pub fn candidates(&self, request: &Request) -> Bits {
         let mut found = Bits::all(self.rules);
-        if self.rules <= FEW {
+        if self.rules <= MAX_SCANNED {
             return found;
         }
         for (field, text) in [
@@ -85,11 +85,11 @@ impl Matches {
     }
 
     /// Returns the rules that can match a request and name models.
-    pub fn about_by_model(&self, request: &Request) -> Bits {
+    pub fn candidates_by_model(&self, request: &Request) -> Bits {
         if self.by_model.is_empty() {
             self.by_model.clone()
         } else {
-            self.by_model(&self.about(request))
+            self.by_model(&self.candidates(request))
         }
     }
 
@@ -189,7 +189,7 @@ impl Callers {
             ..Self::default()
         };
         for (rule, requirement) in rules.enumerate() {
-            match one_of(requirement) {
+            match any_needed(requirement) {
                 Some(needed) => needed
                     .into_iter()
                     .for_each(|needed| index.add(rule, needed)),
@@ -220,13 +220,13 @@ impl Callers {
     /// Keeps the rules that the caller may satisfy.
     pub fn narrow(&self, found: &mut Bits, caller: &Claims) {
         // An unclear claim may satisfy any rule.
-        if found.count() <= FEW || !caller.unclear.is_empty() {
+        if found.count() <= MAX_SCANNED || !caller.unclear.is_empty() {
             return;
         }
-        let mut met = self.any.clone();
+        let mut satisfiable = self.any.clone();
         let mut add = |map: &BTreeMap<String, Postings>, text: &str| {
             if let Some(listed) = map.get(text) {
-                listed.add_to(&mut met);
+                listed.add_to(&mut satisfiable);
             }
         };
         let in_lower_case = |text: &str| text.to_ascii_lowercase();
@@ -248,15 +248,15 @@ impl Callers {
             groups.for_each(|group| add(&self.groups, &group));
         }
         if caller.groups.overage {
-            met.union_with(&self.grouped);
+            satisfiable.union_with(&self.grouped);
         }
-        found.intersect_with(&met);
+        found.intersect_with(&satisfiable);
     }
 }
 
-/// Returns requirements of which at least one must not be unsatisfied for the whole to be
-/// satisfied. `None` if the whole can be satisfied without any requirement that can be looked up.
-fn one_of(requirement: &Requirement) -> Option<Vec<&Requirement>> {
+/// Returns requirements of which the whole needs at least one: if all of them are unsatisfied, so
+/// is the whole. `None` if it needs none that can be looked up.
+fn any_needed(requirement: &Requirement) -> Option<Vec<&Requirement>> {
     match requirement {
         Requirement::Role(_)
         | Requirement::Scope(_)
@@ -264,10 +264,10 @@ fn one_of(requirement: &Requirement) -> Option<Vec<&Requirement>> {
         | Requirement::Client(_)
         | Requirement::Object(_) => Some(vec![requirement]),
         Requirement::Any(parts) => {
-            let parts: Option<Vec<_>> = parts.iter().map(one_of).collect();
+            let parts: Option<Vec<_>> = parts.iter().map(any_needed).collect();
             parts.map(|parts| parts.into_iter().flatten().collect())
         }
-        Requirement::All(parts) => parts.iter().filter_map(one_of).min_by_key(Vec::len),
+        Requirement::All(parts) => parts.iter().filter_map(any_needed).min_by_key(Vec::len),
         _ => None,
     }
 }

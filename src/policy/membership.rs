@@ -100,10 +100,10 @@ impl Policy {
         let truth = |rule: &Rule| evaluate(&rule.require, facts);
         let open = |rule: &Rule| truth(rule) == Truth::Indeterminate && names_groups(&rule.require);
         let of = |mode: Mode| {
-            let about = move |rule: &&Rule| {
+            let matches_request = move |rule: &&Rule| {
                 rule.mode == mode && rule.matches.covers(request, Some(&caller.issuer))
             };
-            self.rules.iter().filter(about)
+            self.rules.iter().filter(matches_request)
         };
         let denies = |rule: &&Rule| rule.effect == Effect::Deny;
         let denied = |rule: &Rule| truth(rule) != Truth::Unsatisfied && !open(rule);

@@ -66,7 +66,7 @@ fn reference(policy: &Policy, request: &Request, facts: Facts<'_>) -> Results {
 fn needs_model(policy: &Policy, request: &Request, facts: Facts<'_>) -> bool {
     let issuer = Some(&*facts.caller.issuer);
     let open = |rule: &Rule| rule.matches.waits_for_model(request, issuer);
-    let about = |rule: &Rule| rule.matches.covers(request, issuer);
+    let matches_request = |rule: &Rule| rule.matches.covers(request, issuer);
     let truth = |rule: &Rule| evaluate(&rule.require, facts);
     let enforced = policy
         .rules
@@ -74,13 +74,13 @@ fn needs_model(policy: &Policy, request: &Request, facts: Facts<'_>) -> bool {
         .filter(|rule| rule.mode == Mode::Enforce);
     let (deny, allow): (Vec<_>, Vec<_>) = enforced.partition(|rule| rule.effect == Effect::Deny);
     let denies = |rule: &&&Rule| truth(rule) != Truth::Unsatisfied;
-    if deny.iter().filter(denies).any(|rule| about(rule)) {
+    if deny.iter().filter(denies).any(|rule| matches_request(rule)) {
         return false;
     }
     if deny.iter().filter(denies).any(|rule| open(rule)) {
         return true;
     }
-    let permits = |rule: &Rule| about(rule) && truth(rule) == Truth::Satisfied;
+    let permits = |rule: &Rule| matches_request(rule) && truth(rule) == Truth::Satisfied;
     let first = allow.iter().find(|rule| open(rule) || permits(rule));
     first.is_some_and(|rule| open(rule))
 }
@@ -90,9 +90,9 @@ type Outcome = (Result<(Arc<str>, Option<usize>), String>, Vec<Shadow>);
 /// Evaluates all rules as documented: deny rules, then the first allow rule that is satisfied. A
 /// denial names the first matching allow rule, unless a rule lacks groups.
 fn decide(policy: &Policy, request: &Request, facts: Facts<'_>) -> Outcome {
-    let about = |rule: &&Rule| rule.matches.covers(request, Some(&facts.caller.issuer));
+    let matches_request = |rule: &&Rule| rule.matches.covers(request, Some(&facts.caller.issuer));
     let (shadow, enforced): (Vec<&Rule>, Vec<&Rule>) = (policy.rules.iter())
-        .filter(about)
+        .filter(matches_request)
         .partition(|rule| rule.mode == Mode::Shadow);
     let shadow = shadow.into_iter().filter_map(|rule| {
         let would = match (rule.effect, evaluate(&rule.require, facts)) {

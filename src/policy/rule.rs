@@ -254,8 +254,8 @@ impl Requirement {
         found
     }
 
-    /// Calls the visitor with the requirement and each of its parts, at any depth, and with the part's
-    /// polarity: false under an odd number of `not`.
+    /// Calls the visitor with the requirement and each of its parts, at any depth, and with the
+    /// part's polarity: false under an odd number of `not`.
     pub(super) fn visit<'r>(&'r self, visitor: &mut dyn FnMut(&'r Self, bool)) {
         self.visit_as(true, visitor);
     }

@@ -52,7 +52,7 @@ impl Policy {
             rule: rule.name.clone(),
             kind: RuleKind::Anonymous,
             mode: Mode::Enforce,
-            matches: about(&rule.matches, request, None),
+            matches: matches_request(&rule.matches, request, None),
             require: None,
         });
         let mut ordinary: Vec<RuleTrace> = self
@@ -65,7 +65,7 @@ impl Policy {
                     Effect::Deny => RuleKind::Deny,
                 },
                 mode: rule.mode,
-                matches: about(&rule.matches, request, issuer),
+                matches: matches_request(&rule.matches, request, issuer),
                 require: facts.map(|facts| clause(&rule.require, facts)),
             })
             .collect();
@@ -74,7 +74,7 @@ impl Policy {
     }
 }
 
-fn about(matches: &Match, request: &Request, issuer: Option<&str>) -> Option<bool> {
+fn matches_request(matches: &Match, request: &Request, issuer: Option<&str>) -> Option<bool> {
     if matches.waits_for_model(request, issuer) {
         None
     } else {

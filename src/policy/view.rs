@@ -78,11 +78,11 @@ impl Policy {
         let facts = Facts::of(caller, context);
         let truth = |rule: &Rule| evaluate(&rule.require, facts);
         let issuer = Some(&*caller.issuer);
-        let about = |rule: &&Rule| {
+        let matches_request = |rule: &&Rule| {
             rule.mode == Mode::Enforce && may_match_use(&rule.matches, request, issuer)
         };
-        let (deny, allow): (Vec<_>, Vec<_>) =
-            (self.rules.iter().filter(about)).partition(|rule| rule.effect == Effect::Deny);
+        let (deny, allow): (Vec<_>, Vec<_>) = (self.rules.iter().filter(matches_request))
+            .partition(|rule| rule.effect == Effect::Deny);
         let forbid = |rule: &&Rule| truth(rule) != Truth::Unsatisfied;
         let deny: Vec<_> = deny.into_iter().filter(forbid).collect();
         let permit = |rule: &&Rule| {

@@ -1,6 +1,6 @@
 //! The small shared entry of a resource: the state of its fetches and the lease.
 
-use super::lease::{Lease, SLACK};
+use super::lease::{CLOCK_SKEW, Lease};
 use crate::fetch::refresh::Backoff;
 use crate::time::Timestamp;
 use std::time::Duration;
@@ -37,7 +37,7 @@ impl Head {
             (millis > 0 && time <= now.plus(most)).then_some(time)
         };
         Some(Self {
-            fetched: time(fetched, SLACK),
+            fetched: time(fetched, CLOCK_SKEW),
             backoff: Backoff {
                 failures: u32::try_from(failures).ok()?,
                 retry_at: time(retry_at, LONGEST_PAUSE),

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 /// How long a lease is valid without renewal, and thus how long the death of its holder is
 /// unnoticed.
-pub const LEASE: Duration = Duration::from_secs(2);
+pub const LEASE_DURATION: Duration = Duration::from_secs(2);
 /// Time between two renewals. Several renewals fit into the duration of a lease.
-pub const RENEWAL: Duration = Duration::from_millis(500);
+pub const RENEWAL_INTERVAL: Duration = Duration::from_millis(500);
 /// How far another thread's clock may be ahead of this one's.
-pub const SLACK: Duration = Duration::from_secs(1);
-/// Most attempts of a write that competes with other VMs' writes, at a time.
-pub const MOST_TRIES: usize = 4;
+pub const CLOCK_SKEW: Duration = Duration::from_secs(1);
+/// Maximum number of attempts of a write that competes with writes of other VMs.
+pub const MAX_TRIES: usize = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
@@ -22,7 +22,7 @@ pub struct Lease {
 impl Lease {
     /// Returns a lease that begins now.
     pub fn of(holder: u64, now: Timestamp) -> Self {
-        let until = now.plus(LEASE);
+        let until = now.plus(LEASE_DURATION);
         Self { holder, until }
     }
 
@@ -30,7 +30,8 @@ impl Lease {
     /// if it ends too far in the future, because the clock was set back since.
     pub fn read([holder, until]: [u64; 2], now: Timestamp) -> Option<Self> {
         let until = Timestamp::from_millis(until);
-        let is_some = until.as_millis() > 0 && until <= now.plus(LEASE.saturating_add(SLACK));
+        let is_some =
+            until.as_millis() > 0 && until <= now.plus(LEASE_DURATION.saturating_add(CLOCK_SKEW));
         is_some.then_some(Self { holder, until })
     }
 

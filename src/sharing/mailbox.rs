@@ -7,7 +7,7 @@
 //! needs to be counted. (The host's shared queues have no bound and no length, and reading an item
 //! removes it.)
 
-use crate::sharing::lease::{LEASE, Lease, MOST_TRIES, RENEWAL};
+use crate::sharing::lease::{LEASE_DURATION, Lease, MAX_TRIES, RENEWAL_INTERVAL};
 use crate::sharing::mac::Mac;
 use crate::sharing::{Entry, SharedData, Unavailable};
 use crate::time::Timestamp;
@@ -22,14 +22,14 @@ const OVERHEAD: usize = 64;
 /// lease once it has ended.
 const MARGIN: Duration = Duration::from_millis(500);
 /// Time between two reads of the slots.
-const LOOK: Duration = Duration::from_millis(250);
-/// Most slots that are tried for an empty one, and the pause if there is none. The pause matters
-/// because the check copies a full slot.
+const CHECK_INTERVAL: Duration = Duration::from_millis(250);
+/// Maximum number of slots that are tried for an empty one.
 const PROBES: usize = 8;
+/// Pause after no empty slot was found. Without it, each try copies full slots.
 const PAUSE: Duration = Duration::from_millis(250);
 /// After this many failed attempts to take a free lease, half a second apart, the VM delivers
 /// without the mailbox.
-const MOST_MISSED: u32 = 6;
+const MAX_MISSED: u32 = 6;
 
 /// The role of this VM in delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,8 +104,8 @@ impl Mailbox {
     /// Returns this VM's role. Must be called on every tick, because it renews the lease or takes a
     /// free one.
     pub fn turn(&mut self, now: Timestamp, data: &dyn SharedData) -> Role {
-        if !is_ahead(self.next_turn, RENEWAL, now) {
-            self.next_turn = Some(now.plus(RENEWAL));
+        if !is_ahead(self.next_turn, RENEWAL_INTERVAL, now) {
+            self.next_turn = Some(now.plus(RENEWAL_INTERVAL));
             self.role = self.contend(now, data);
         }
         let role = match self.role {
@@ -120,7 +120,7 @@ impl Mailbox {
 
     /// Returns whether this VM may start to deliver content of the slots.
     pub fn leads(&self, now: Timestamp) -> bool {
-        self.role == Role::Lead && is_ahead(Some(self.leads_until), LEASE, now)
+        self.role == Role::Lead && is_ahead(Some(self.leads_until), LEASE_DURATION, now)
     }
 
     /// Returns whether this VM delivers its own data.
@@ -162,10 +162,10 @@ impl Mailbox {
     /// Returns new content of the slots with the slot's index. Only the lead calls it. The content
     /// stays in its slot until [`Mailbox::keep`]. Slots are read only at intervals.
     pub fn take(&mut self, now: Timestamp, data: &dyn SharedData) -> Vec<(usize, Vec<u8>)> {
-        if is_ahead(self.next_look, LOOK, now) {
+        if is_ahead(self.next_look, CHECK_INTERVAL, now) {
             return Vec::new();
         }
-        self.next_look = Some(now.plus(LOOK));
+        self.next_look = Some(now.plus(CHECK_INTERVAL));
         let mut found = Vec::new();
         let open = self.slots.iter_mut().enumerate();
         for (index, slot) in open.filter(|(_, slot)| slot.taken.is_none()) {
@@ -211,7 +211,7 @@ impl Mailbox {
     /// Stops delivering. The content of the slots stays for the next lead.
     pub fn leave(&mut self, now: Timestamp, data: &dyn SharedData) {
         self.role = Role::Follow;
-        for _ in 0..MOST_TRIES {
+        for _ in 0..MAX_TRIES {
             let Ok((Some(lease), cas)) = self.read_lease(now, data) else {
                 return;
             };
@@ -223,7 +223,7 @@ impl Mailbox {
 
     /// Takes or renews the lease, unless another VM holds it.
     fn contend(&mut self, now: Timestamp, data: &dyn SharedData) -> Role {
-        for _ in 0..MOST_TRIES {
+        for _ in 0..MAX_TRIES {
             let Ok((lease, cas)) = self.read_lease(now, data) else {
                 return Role::Independent;
             };
@@ -243,7 +243,7 @@ impl Mailbox {
             }
         }
         self.missed = self.missed.saturating_add(1);
-        if self.missed < MOST_MISSED {
+        if self.missed < MAX_MISSED {
             Role::Follow
         } else {
             Role::Independent

@@ -8,16 +8,16 @@
 //! written by a VM with the same configuration counts as absent. A shared body is trusted no more
 //! than an answer: it is parsed and checked in the same way, and its age counts from the fetch.
 
+mod coordinator;
 mod head;
 mod lease;
 pub mod mac;
 pub mod mailbox;
 mod published;
-mod topic;
 
+pub use coordinator::{FetchCoordinator, Outcome, Verdict};
 pub use mailbox::Mailbox;
 pub use published::Published;
-pub use topic::{FetchCoordinator, Outcome, Verdict};
 
 /// The map of names to bytes that all VMs with the same `vm_id` can read and write.
 pub trait SharedData {

@@ -2,9 +2,10 @@
 
 use crate::time::Timestamp;
 
-/// Most bodies of one fetch: one call, or two with discovery. Each answer is at most 1 MiB.
-const MOST_BODIES: usize = 2;
-const LONGEST_BODY: usize = 1024 * 1024;
+/// Maximum number of bodies of one fetch: one call, or two with discovery. Each answer is at most
+/// 1 MiB.
+const MAX_BODIES: usize = 2;
+const MAX_BODY: usize = 1024 * 1024;
 
 /// The bodies of the calls of one successful fetch, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ impl Published {
             let (size, more) = rest.split_first_chunk()?;
             let size = usize::try_from(u32::from_le_bytes(*size)).ok()?;
             let (body, more) = more.split_at_checked(size)?;
-            if size > LONGEST_BODY || bodies.len() >= MOST_BODIES {
+            if size > MAX_BODY || bodies.len() >= MAX_BODIES {
                 return None;
             }
             bodies.push(body.to_vec());
@@ -37,11 +38,11 @@ impl Published {
     /// Returns `None` if the bodies are too large to be shared.
     pub fn write(&self) -> Option<Vec<u8>> {
         let mut content = self.at.as_millis().to_le_bytes().to_vec();
-        if self.bodies.len() > MOST_BODIES {
+        if self.bodies.len() > MAX_BODIES {
             return None;
         }
         for body in &self.bodies {
-            if body.len() > LONGEST_BODY {
+            if body.len() > MAX_BODY {
                 return None;
             }
             content.extend(u32::try_from(body.len()).ok()?.to_le_bytes());
@@ -70,7 +71,7 @@ mod tests {
         for cut in (0..content.len()).filter(|cut| ![8, 15].contains(cut)) {
             assert_eq!(Published::read(&content[..cut]), None, "cut at {cut}");
         }
-        let large = vec![0; LONGEST_BODY + 1];
+        let large = vec![0; MAX_BODY + 1];
         assert_eq!(with(&[&large]).write(), None);
         assert_eq!(with(&[b"", b"", b""]).write(), None);
         assert!(with(&[&large[1..]]).write().is_some());

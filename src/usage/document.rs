@@ -1,15 +1,12 @@
 //! Reads the usage from one JSON document, which is a body or an event. These members are read:
 //!
 //! - `usage` of chat, completions and embeddings (`prompt_tokens`, …) and of responses and messages
-//! (`input_tokens`, …): at the top level, in `response` (events of responses), in `message` (the
-//! first event of messages) or in `x_groq`;
-//!
+//!   (`input_tokens`, …): at the top level, in `response` (events of responses), in `message` (the
+//!   first event of messages) or in `x_groq`;
 //! - `details` of TGI, also in its array of one item;
-//!
 //! - `model`, in the same places;
-//!
 //! - `error`, `error_type` and `status: failed`, or an event named `error`: a failure despite a
-//! successful status.
+//!   successful status.
 
 use super::reader::Scalar;
 use super::{Usage, clip};
@@ -183,7 +180,7 @@ impl Document {
     }
 
     /// Returns the usage, once the document is complete.
-    pub(super) fn told(self) -> Usage {
+    pub(super) fn into_usage(self) -> Usage {
         let mut usage = self.usage;
         if let (Some(input), false) = (usage.prompt_tokens, usage.cached_tokens.is_some()) {
             let cached = self

@@ -15,7 +15,7 @@ pub(super) struct Events {
     /// The last line ended with CR, so a following LF belongs to it.
     after_cr: bool,
     /// The check for a byte order mark is done.
-    begun: bool,
+    bom_checked: bool,
     reader: Reader,
     document: Document,
     /// The current event is named [`ERROR`]. The last `event` field applies.
@@ -82,10 +82,10 @@ impl Events {
                 byte => name.push(*byte),
             }
             if let Line::Name(name) = &mut self.line
-                && !self.begun
+                && !self.bom_checked
                 && name.len() == 3
             {
-                self.begun = true;
+                self.bom_checked = true;
                 if name == b"\xef\xbb\xbf" {
                     name.clear();
                 }
@@ -100,15 +100,14 @@ impl Events {
         if let Line::Data { blank } = &mut self.line
             && !text.is_empty()
         {
-            let unblanked = text.strip_prefix(b" ").filter(|_| *blank);
+            let value = text.strip_prefix(b" ").filter(|_| *blank);
             *blank = false;
-            self.reader
-                .feed(unblanked.unwrap_or(text), &mut self.document);
+            self.reader.feed(value.unwrap_or(text), &mut self.document);
         }
     }
 
     fn end_line(&mut self, usage: &mut Usage) {
-        self.begun = true;
+        self.bom_checked = true;
         match std::mem::take(&mut self.line) {
             Line::Name(name) if name.is_empty() => self.dispatch(usage),
             // A field without a colon has an empty value.

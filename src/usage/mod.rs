@@ -233,15 +233,15 @@ impl Usage {
 
     /// Replaces the usage of an earlier document, because counts are running totals.
     fn take(&mut self, document: Document) {
-        let told = document.told();
+        let latest = document.into_usage();
         let newer = |new: Option<u64>, old: &mut Option<u64>| *old = new.or(*old);
-        newer(told.prompt_tokens, &mut self.prompt_tokens);
-        newer(told.completion_tokens, &mut self.completion_tokens);
-        newer(told.total_tokens, &mut self.total_tokens);
-        newer(told.cached_tokens, &mut self.cached_tokens);
-        newer(told.reasoning_tokens, &mut self.reasoning_tokens);
-        self.model = told.model.or(self.model.take());
-        self.failed = told.failed.or(self.failed.take());
+        newer(latest.prompt_tokens, &mut self.prompt_tokens);
+        newer(latest.completion_tokens, &mut self.completion_tokens);
+        newer(latest.total_tokens, &mut self.total_tokens);
+        newer(latest.cached_tokens, &mut self.cached_tokens);
+        newer(latest.reasoning_tokens, &mut self.reasoning_tokens);
+        self.model = latest.model.or(self.model.take());
+        self.failed = latest.failed.or(self.failed.take());
     }
 }
 

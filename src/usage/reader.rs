@@ -100,7 +100,7 @@ impl Reader {
         self.state == State::Broken
     }
 
-    /// Returns whether exactly one document has been read.
+    /// Returns whether one whole document has been read, and nothing after it.
     pub(super) fn is_complete(&self) -> bool {
         self.state == State::End
     }

@@ -54,12 +54,12 @@ fn look(
     name: &str,
     now: Timestamp,
 ) -> (Option<String>, Option<ExchangeId>) {
-    let (found, begun) = exchanged.find(&person(name), now);
+    let (found, new) = exchanged.find(&person(name), now);
     let served = match found {
         Found::Token(value, _) => Some(value.expose().to_owned()),
         _ => None,
     };
-    (served, begun.map(|(exchange, _)| exchange))
+    (served, new.map(|(exchange, _)| exchange))
 }
 
 /// Returns an exchanged credential with a token for that person.
@@ -74,8 +74,8 @@ fn holding(name: &str, lifetime: u64) -> Exchanged {
 #[test]
 fn person_has_one_exchange_at_a_time() {
     let mut exchanged = exchanged(10);
-    let (found, begun) = exchanged.find(&person("ada"), at(0));
-    let ada = begun.unwrap().0;
+    let (found, new) = exchanged.find(&person("ada"), at(0));
+    let ada = new.unwrap().0;
     assert_eq!(found, Found::Coming(ada));
     assert_eq!(
         exchanged.find(&person("ada"), at(1)),
@@ -198,8 +198,8 @@ fn rejected_token_is_dropped_unless_new_or_replaced() {
     exchanged.rejected("ben@contoso.com", generation, at(60));
     assert_eq!(look(&mut exchanged, "ada", at(60)), (first, None));
     exchanged.rejected("ada@contoso.com", generation, at(60));
-    let (served, begun) = look(&mut exchanged, "ada", at(60));
-    assert!(served.is_none() && begun.is_some());
+    let (served, new) = look(&mut exchanged, "ada", at(60));
+    assert!(served.is_none() && new.is_some());
 }
 
 #[test]

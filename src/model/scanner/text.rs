@@ -185,7 +185,7 @@ impl Text {
             Role::InnerKey | Role::Other => return,
         };
         if self.bytes.len() + decoded.len() <= most {
-            self.bytes.extend_from_slice(decoded)
+            self.bytes.extend_from_slice(decoded);
         } else {
             self.overflow = true
         }

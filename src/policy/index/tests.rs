@@ -64,7 +64,7 @@ fn path_selects_its_rules() {
         &["/V1/**"],
     ];
     for other in ["/other-#/**", "/other-#"] {
-        let found = rules(other, &texts, make).about(&request(Model::None));
+        let found = rules(other, &texts, make).candidates(&request(Model::None));
         // The last pattern also matches other paths; the decision checks each selected rule again.
         assert_eq!(indices(&found), [0, 1, 4, 5, 6, 7, 8], "{other}");
     }
@@ -77,7 +77,7 @@ fn method_selects_its_rules() {
         ..Match::default()
     };
     let texts: [&[&str]; 4] = [&["POST"], &["GET"], &[], &["GET", "POST"]];
-    let found = rules("OTHER#", &texts, make).about(&request(Model::None));
+    let found = rules("OTHER#", &texts, make).candidates(&request(Model::None));
     assert_eq!(indices(&found), [0, 2, 3]);
 }
 
@@ -88,7 +88,7 @@ fn host_selects_its_rules() {
         ..Match::default()
     };
     let texts: [&[&str]; 4] = [&["A.contoso.com"], &["*.contoso.com"], &["a.*"], &["b.*"]];
-    let found = rules("#.example", &texts, make).about(&request(Model::None));
+    let found = rules("#.example", &texts, make).candidates(&request(Model::None));
     assert_eq!(indices(&found), [0, 1, 2]);
 }
 
@@ -105,9 +105,9 @@ fn unknown_cluster_selects_all_rules() {
     let index = rules("other-#", &texts, make);
     let mut request = request(Model::None);
     // `hf-*` has no literal first segment, so it is selected for every cluster.
-    assert_eq!(indices(&index.about(&request)), [0, 1, 2]);
+    assert_eq!(indices(&index.candidates(&request)), [0, 1, 2]);
     request.cluster = Cluster::default();
-    assert_eq!(index.about(&request).count(), OTHERS + 5);
+    assert_eq!(index.candidates(&request).count(), OTHERS + 5);
 }
 
 #[test]
@@ -120,19 +120,22 @@ fn unknown_model_selects_all_rules() {
         ..Match::default()
     };
     let index = rules("other/#", &[&["org/a"], &["org/*"], &["x/*"], &[]], make);
-    let told = request(named("org/a"));
-    assert_eq!(indices(&index.about(&told)), [0, 1, 3]);
-    assert_eq!(indices(&index.about_by_model(&told)), [0, 1]);
-    let untold = request(Model::Unread);
-    assert_eq!(index.about(&untold).count(), OTHERS + 4);
-    assert_eq!(index.about_by_model(&untold).count(), OTHERS + 3);
+    let known_model = request(named("org/a"));
+    assert_eq!(indices(&index.candidates(&known_model)), [0, 1, 3]);
+    assert_eq!(indices(&index.candidates_by_model(&known_model)), [0, 1]);
+    let unknown_model = request(Model::Unread);
+    assert_eq!(index.candidates(&unknown_model).count(), OTHERS + 4);
+    assert_eq!(
+        index.candidates_by_model(&unknown_model).count(),
+        OTHERS + 3
+    );
 }
 
 const GROUP: &str = "aaaaaaaa-0000-4000-8000-000000000001";
 
 /// Returns the requirements that the caller may satisfy; no rule that requires another role may be
 /// found.
-fn met(requirements: &[Requirement], caller: &Claims) -> Vec<usize> {
+fn satisfiable(requirements: &[Requirement], caller: &Claims) -> Vec<usize> {
     let others = (0..OTHERS).map(|index| Requirement::Role(format!("Other-{index}")));
     let rules: Vec<_> = others.chain(requirements.iter().cloned()).collect();
     let mut found = Bits::all(rules.len());
@@ -165,9 +168,16 @@ fn caller_selects_the_rules_it_may_satisfy() {
         (Requirement::Group, &GROUP.to_uppercase(), "sales"),
     ];
     for (ask, own, other) in asks {
-        let asked = [own, other, own].map(|text| ask(text.to_owned()));
-        assert_eq!(met(&asked, &ada()), [0, 2], "{asked:?}");
-        assert!(met(&asked, &anyone()).is_empty(), "{asked:?}");
+        let requirements_of_rule = [own, other, own].map(|text| ask(text.to_owned()));
+        assert_eq!(
+            satisfiable(&requirements_of_rule, &ada()),
+            [0, 2],
+            "{requirements_of_rule:?}"
+        );
+        assert!(
+            satisfiable(&requirements_of_rule, &anyone()).is_empty(),
+            "{requirements_of_rule:?}"
+        );
     }
 }
 
@@ -175,12 +185,12 @@ fn caller_selects_the_rules_it_may_satisfy() {
 fn unknown_groups_select_all_group_rules() {
     let mut olga = anyone();
     olga.groups.overage = true;
-    let asked = [
+    let requirements_of_rule = [
         Requirement::Group(GROUP.to_owned()),
         Requirement::Role("Query".to_owned()),
         Requirement::Group("sales".to_owned()),
     ];
-    assert_eq!(met(&asked, &olga), [0, 2]);
+    assert_eq!(satisfiable(&requirements_of_rule, &olga), [0, 2]);
 }
 
 #[test]
@@ -207,7 +217,11 @@ fn rule_is_excluded_only_if_it_cannot_be_satisfied() {
         (any(vec![role("x"), all(vec![user(), role("Query")])]), true),
     ] {
         let expected: &[usize] = if may_hold { &[0] } else { &[] };
-        let asked = std::slice::from_ref(&requirement);
-        assert_eq!(met(asked, &ada()), expected, "{requirement:?}");
+        let requirements_of_rule = std::slice::from_ref(&requirement);
+        assert_eq!(
+            satisfiable(requirements_of_rule, &ada()),
+            expected,
+            "{requirement:?}"
+        );
     }
 }

@@ -2,7 +2,7 @@
 //! another VM's fetch, or takes over another VM's answer.
 
 use super::head::Head;
-use super::lease::{Lease, MOST_TRIES, RENEWAL, SLACK};
+use super::lease::{CLOCK_SKEW, Lease, MAX_TRIES, RENEWAL_INTERVAL};
 use super::published::Published;
 use super::{Entry, SharedData, Unavailable};
 use crate::fetch::refresh::Backoff;
@@ -11,9 +11,9 @@ use crate::time::Timestamp;
 use std::time::Duration;
 
 /// Time between two checks for other VMs' answers, while none is needed.
-const LOOK: Duration = Duration::from_millis(500);
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 /// After this many consecutive ticks without a successful write, this VM fetches without a lease.
-const MOST_MISSED: u32 = 20;
+const MAX_MISSED: u32 = 20;
 
 /// The response to a request to fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl FetchCoordinator {
         now: Timestamp,
         data: &dyn SharedData,
     ) -> Result<Self, Unavailable> {
-        let topic = Self {
+        let coordinator = Self {
             head: mac.name(&format!("{of}/head")),
             body: mac.name(&format!("{of}/body")),
             mac: mac.clone(),
@@ -80,15 +80,15 @@ impl FetchCoordinator {
         };
         // A write to a missing entry cannot be made to fail if another VM writes first. The host
         // creates its first VM before all others, so they find the entry.
-        if data.get(&topic.head)?.is_none() {
-            topic.write(&Head::default(), 0, data)?;
+        if data.get(&coordinator.head)?.is_none() {
+            coordinator.write(&Head::default(), 0, data)?;
         }
-        Ok(topic)
+        Ok(coordinator)
     }
 
     /// Requests to fetch. `demanded`: a key is missing, so the fetch is out of schedule.
     pub fn ask(&mut self, demanded: bool, now: Timestamp, data: &dyn SharedData) -> Verdict {
-        for _ in 0..MOST_TRIES {
+        for _ in 0..MAX_TRIES {
             let Ok((mut head, cas)) = self.read(now, data) else {
                 return self.lead(false, now);
             };
@@ -109,7 +109,7 @@ impl FetchCoordinator {
             }
         }
         self.missed += 1;
-        if self.missed < MOST_MISSED {
+        if self.missed < MAX_MISSED {
             Verdict::Wait
         } else {
             self.lead(false, now)
@@ -118,7 +118,7 @@ impl FetchCoordinator {
 
     /// Returns an answer of another VM that is newer than this VM's. Checks only at intervals.
     pub fn look(&mut self, now: Timestamp, data: &dyn SharedData) -> Option<Published> {
-        let next = now.plus(LOOK);
+        let next = now.plus(CHECK_INTERVAL);
         // A clock that was set back must not prevent the check.
         if now < self.next_look && self.next_look <= next {
             return None;
@@ -143,7 +143,7 @@ impl FetchCoordinator {
             }
             is_ours
         });
-        let renew_at = now.plus(RENEWAL);
+        let renew_at = now.plus(RENEWAL_INTERVAL);
         self.leading = Some(Leading {
             renew_at,
             holds_lease,
@@ -199,7 +199,7 @@ impl FetchCoordinator {
 
     fn lead(&mut self, holds_lease: bool, now: Timestamp) -> Verdict {
         self.missed = 0;
-        let renew_at = now.plus(RENEWAL);
+        let renew_at = now.plus(RENEWAL_INTERVAL);
         self.leading = Some(Leading {
             renew_at,
             holds_lease,
@@ -208,14 +208,14 @@ impl FetchCoordinator {
     }
 
     fn newer(&mut self, head: &Head, now: Timestamp, data: &dyn SharedData) -> Option<Published> {
-        let is_past = |time: &Timestamp| *time <= now.plus(SLACK);
+        let is_past = |time: &Timestamp| *time <= now.plus(CLOCK_SKEW);
         self.seen = self.seen.filter(is_past);
-        let (told, before) = (head.fetched?, self.seen);
-        if Some(told) <= before {
+        let (fetched, before) = (head.fetched?, self.seen);
+        if Some(fetched) <= before {
             return None;
         }
         // An answer that cannot be read is tried once only, because it will not become readable.
-        self.seen = Some(told);
+        self.seen = Some(fetched);
         let Entry { value, .. } = data.get(&self.body).ok()??;
         let published = Published::read(self.mac.open(&self.body, &value)?)?;
         let is_newer = Some(published.at) > before && is_past(&published.at);
@@ -245,7 +245,7 @@ impl FetchCoordinator {
         data: &dyn SharedData,
         change: impl Fn(&Self, &mut Head) -> bool,
     ) -> bool {
-        for _ in 0..MOST_TRIES {
+        for _ in 0..MAX_TRIES {
             let Ok((mut head, cas)) = self.read(now, data) else {
                 return false;
             };
