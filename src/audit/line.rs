@@ -157,7 +157,7 @@ mod tests {
             assert_eq!(record.line(), derived(record));
         }
         for unknown in [
-            Unknown::NotTold,
+            Unknown::NotReported,
             Unknown::CutShort,
             Unknown::Compressed,
             Unknown::NotJson,

@@ -1,4 +1,4 @@
-//! What to ask Hugging Face for one person's token, and how to read its answer (RFC 8693).
+//! The token exchange request to Hugging Face for one person, and its response (RFC 8693).
 
 use super::subject::SubjectRule;
 use super::value::{self, ValueError};
@@ -12,32 +12,33 @@ use std::fmt;
 use std::time::Duration;
 
 const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
-/// Hugging Face's own: the subject is an e-mail address that it believes us about.
+/// Hugging Face's own token type: the subject is an e-mail address, which it accepts from this
+/// client without proof.
 const SUBJECT_TYPE: &str = "urn:huggingface:token-type:user-email";
 const ACCESS_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:access_token";
-/// Largest answer we read, in bytes.
+/// Largest response, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
-/// `expires_in` is only recommended (RFC 6749 §5.1).
-const UNTOLD_LIFETIME: Duration = Duration::from_secs(300);
-/// No token is kept longer, whatever is said of it.
+/// Lifetime without `expires_in`, which RFC 6749 §5.1 only recommends.
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
+/// Longest time that a token is kept, regardless of the response.
 const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 /// The compiled form of `credentials[].token_exchange`.
 #[derive(Clone, Debug)]
 pub struct TokenExchange {
     pub target: Target,
-    /// Our OAuth app: [`basic`].
+    /// The authorization of the OAuth app: [`basic`].
     pub authorization: Secret,
     pub subject: SubjectRule,
-    /// Blank-separated; `None` asks for none.
+    /// Space-separated scopes; `None` requests none.
     pub scope: Option<String>,
     pub timeout: Duration,
-    /// How many people's tokens are kept.
+    /// Maximum number of people whose tokens are kept.
     pub entries: usize,
 }
 
-/// The value of an Authorization header that says who we are (RFC 6749 §2.3.1: both are
-/// form-encoded before they are joined).
+/// Returns the value of an Authorization header with client credentials (RFC 6749 §2.3.1: both
+/// parts are form-encoded before they are joined).
 pub fn basic(client_id: &str, client_secret: &Secret) -> Secret {
     let secret = form::escape(client_secret.expose());
     let pair = format!("{}:{secret}", form::escape(client_id));
@@ -57,31 +58,31 @@ impl TokenExchange {
     }
 }
 
-/// One person's token, and for how long it opens doors.
+/// One person's token and its lifetime.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
     pub value: Secret,
     pub lifetime: Duration,
 }
 
-/// Why an answer holds no token. Never says more of it than its OAuth error code.
+/// Why a response contains no token. Contains no more of the response than its OAuth error code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExchangeError {
-    /// `invalid_grant`: there is no such member.
+    /// `invalid_grant`: the person is not a member.
     NotAMember,
     Callout(CalloutError),
-    /// Any other error of the token endpoint's; `code` as in RFC 6749 §5.2.
+    /// Another error of the token endpoint; `code` as in RFC 6749 §5.2.
     Refused {
         status: u16,
         code: Option<String>,
     },
-    /// A 200 that is no token response.
+    /// A response with status 200 that is not a valid token response.
     NoToken(&'static str),
     Value(ValueError),
 }
 
 impl ExchangeError {
-    /// How long the token endpoint asks not to be called.
+    /// Returns how long the token endpoint asks the client to wait.
     pub fn pause(&self) -> Duration {
         match self {
             Self::Callout(error) => error.pause(),
@@ -93,7 +94,7 @@ impl ExchangeError {
 impl fmt::Display for ExchangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAMember => f.write_str("the organization has no such member"),
+            Self::NotAMember => f.write_str("the person is not a member of the organization"),
             Self::Callout(error) => error.fmt(f),
             Self::Refused {
                 status,
@@ -108,19 +109,22 @@ impl fmt::Display for ExchangeError {
     }
 }
 
-/// Reads the token endpoint's answer.
+/// Reads a response of the token endpoint.
 pub fn read(answer: &Answer) -> Result<Token, ExchangeError> {
     let (status, body) = match answer {
         Answer::Response { status, body } => (*status, body),
         Answer::Failed(error) => return Err(ExchangeError::Callout(*error)),
     };
-    let members = match body.len() <= MAX_ANSWER {
-        true => json::parse_object(body).ok(),
-        false => None,
+    let members = if body.len() <= MAX_ANSWER {
+        json::parse_object(body).ok()
+    } else {
+        None
     };
     match (status, members) {
         (200, Some(members)) => read_token(&members),
-        (200, None) => Err(ExchangeError::NoToken("is no JSON object of a sane size")),
+        (200, None) => Err(ExchangeError::NoToken(
+            "is not a JSON object, or exceeds 64 KiB",
+        )),
         (status, members) => Err(refusal(status, &members.unwrap_or_default())),
     }
 }
@@ -129,16 +133,16 @@ fn read_token(members: &Map<String, Value>) -> Result<Token, ExchangeError> {
     let text = |name| members.get(name).and_then(Value::as_str);
     let value = text("access_token").ok_or(ExchangeError::NoToken("has no access_token"))?;
     if !text("token_type").is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")) {
-        return Err(ExchangeError::NoToken("has another token_type than bearer"));
+        return Err(ExchangeError::NoToken("has a token_type other than bearer"));
     }
     if text("issued_token_type").is_some_and(|kind| kind != ACCESS_TOKEN_TYPE) {
         return Err(ExchangeError::NoToken("has no access token"));
     }
     let lifetime = match members.get("expires_in") {
-        None | Some(Value::Null) => UNTOLD_LIFETIME,
+        None | Some(Value::Null) => DEFAULT_LIFETIME,
         Some(seconds) => match seconds.as_u64().filter(|seconds| *seconds > 0) {
             Some(seconds) => Duration::from_secs(seconds).min(MAX_LIFETIME),
-            None => return Err(ExchangeError::NoToken("has no sane expires_in")),
+            None => return Err(ExchangeError::NoToken("has an invalid expires_in")),
         },
     };
     let value = value::usable(value).map_err(ExchangeError::Value)?;
@@ -183,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn asks_as_hugging_face_documents_it() {
+    fn exchange_request_has_the_documented_form() {
         let callout = exchange().callout("ada+x@contoso.com");
         assert_eq!(callout.method, "POST");
         assert_eq!(
@@ -210,14 +214,14 @@ mod tests {
     }
 
     #[test]
-    fn reads_token_responses() {
+    fn token_response_is_read() {
         let good = json!({"access_token": "t", "token_type": "bearer", "expires_in": 28800,
             "scope": "read-endpoints", "issued_token_type": ACCESS_TOKEN_TYPE});
         let token = answer(200, good.clone()).unwrap();
         assert_eq!(token.value.expose(), "t");
         assert_eq!(token.lifetime, Duration::from_secs(28_800));
         for (name, value, lifetime) in [
-            ("expires_in", json!(null), Ok(UNTOLD_LIFETIME)),
+            ("expires_in", json!(null), Ok(DEFAULT_LIFETIME)),
             ("expires_in", json!(10_000_000), Ok(MAX_LIFETIME)),
             ("expires_in", json!(0), Err(())),
             ("expires_in", json!(-1), Err(())),
@@ -237,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_token_endpoint_s_invalid_grant_says_that_there_is_no_member() {
+    fn only_invalid_grant_means_not_a_member() {
         let refused = |status, code: Option<&str>| ExchangeError::Refused {
             status,
             code: code.map(str::to_owned),

@@ -1,7 +1,8 @@
-//! One short-lived token per person, over time: exchanged when it is first needed, one exchange at a
-//! time for each person, renewed ahead of its end while the old one serves, bounded as a whole.
+//! The short-lived tokens of one exchanged credential, one per person. A token is exchanged on
+//! first use, with at most one exchange at a time per person, and renewed before it expires while
+//! the old token is still used. The memory for all tokens is bounded.
 //!
-//! Tokens are renewed on use, not by the clock: who is gone is not asked for again.
+//! Tokens are renewed on use, not by a timer, so that inactive people cause no exchanges.
 
 use super::exchange::{self, ExchangeError, Token, TokenExchange};
 use super::polled::Generation;
@@ -12,31 +13,33 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Most that all entries of one credential may take, by [`weight`].
+/// Maximum number of bytes of all entries of one credential, by [`weight`].
 const MAX_WEIGHT: usize = 16 * 1024 * 1024;
-/// What an entry takes beside its texts, roughly.
+/// Approximate size of an entry without its strings, in bytes.
 const ENTRY_WEIGHT: usize = 512;
-/// A token is renewed so long before its end, or after three quarters of a shorter life.
-const RENEW_AHEAD: Duration = Duration::from_secs(300);
-/// It is not sent any more so long before its end, or in the last tenth of a shorter life.
-const LAST_MOMENTS: Duration = Duration::from_secs(10);
-/// From a failed exchange to the next for the same person, and from a token's issue to the moment when
-/// it is given up because the upstream refuses it.
-const PAUSE: Duration = Duration::from_secs(5);
-/// How long a person stays refused whom Hugging Face does not know: whoever has just been invited is
-/// let in soon.
-const REFUSED_FOR: Duration = Duration::from_secs(30);
-/// How much longer than its timeout an exchange may take before it is given up as lost.
+/// Time before the expiry at which a token is renewed. A shorter-lived token is renewed after three
+/// quarters of its lifetime.
+const RENEW_BEFORE_EXPIRY: Duration = Duration::from_secs(300);
+/// Time before the expiry from which a token is no longer sent. A shorter-lived token is not sent
+/// in the last tenth of its lifetime.
+const EXPIRY_MARGIN: Duration = Duration::from_secs(10);
+/// Pause between a failed exchange and the next one for the same person. Also the minimum age of a
+/// token to be dropped when the upstream rejects it.
+const RETRY_PAUSE: Duration = Duration::from_secs(5);
+/// How long a person whom Hugging Face does not know is denied without another exchange. Short, so
+/// that a new member is soon admitted.
+const NOT_A_MEMBER_FOR: Duration = Duration::from_secs(30);
+/// Time after its timeout until an exchange without an answer is given up as lost.
 const GRACE: Duration = Duration::from_secs(5);
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
-/// An exchanged credential over time.
+/// An exchanged credential with its tokens.
 #[derive(Debug)]
 pub struct Exchanged {
     settings: TokenExchange,
     people: HashMap<Arc<str>, Person>,
-    under_way: BTreeMap<ExchangeId, UnderWay>,
-    /// From the least recent use to the most recent.
+    under_way: BTreeMap<ExchangeId, Running>,
+    /// People from the least to the most recently used.
     by_use: BTreeMap<u64, Arc<str>>,
     uses: u64,
     exchanges: u64,
@@ -47,12 +50,12 @@ pub struct Exchanged {
     next_sweep: Timestamp,
 }
 
-/// Names one exchange, so that a late answer to an earlier one changes nothing.
+/// Identifies an exchange, so that a late answer to an earlier exchange is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ExchangeId(u64);
 
 #[derive(Debug)]
-struct UnderWay {
+struct Running {
     subject: Arc<str>,
     started: Timestamp,
 }
@@ -61,8 +64,8 @@ struct UnderWay {
 struct Person {
     held: Option<Held>,
     under_way: Option<ExchangeId>,
-    refused_until: Option<Timestamp>,
-    /// After a failure.
+    not_a_member_until: Option<Timestamp>,
+    /// Set after a failure.
     pause_until: Option<Timestamp>,
     used: u64,
     weight: usize,
@@ -77,34 +80,34 @@ struct Held {
     ends: Timestamp,
 }
 
-/// What there is for a person.
+/// The result of a lookup for a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
     Token(Secret, Generation),
-    /// That exchange will tell.
+    /// An exchange is running.
     Coming(ExchangeId),
-    /// Hugging Face has just said that there is no such member.
+    /// Hugging Face has recently answered that the person is not a member.
     NotAMember,
-    /// The last exchange failed, a moment ago.
+    /// The last exchange failed recently.
     Failed,
-    /// As many exchanges are under way as tokens may be kept.
+    /// The number of running exchanges has reached the limit of tokens.
     Full,
 }
 
-/// An exchange to begin.
-pub type Begun = (ExchangeId, Callout);
+/// An exchange to start.
+pub type NewExchange = (ExchangeId, Callout);
 
-/// How an exchange ended.
+/// The result of an exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExchangeProgress {
     Renewed,
     NotAMember,
-    /// `is_first`: the one before, for whomever, did not.
+    /// `is_first`: the previous exchange, for any person, succeeded.
     Failed {
         error: ExchangeError,
         is_first: bool,
     },
-    /// It came too late to matter.
+    /// The answer is too late and is ignored.
     Late,
 }
 
@@ -120,7 +123,7 @@ impl Exchanged {
             weight: 0,
             evicted: 0,
             failing: false,
-            next_sweep: now.plus(SWEEP_EVERY),
+            next_sweep: now.plus(SWEEP_INTERVAL),
         }
     }
 
@@ -128,13 +131,13 @@ impl Exchanged {
         &self.settings
     }
 
-    /// What there is for that person, and an exchange to begin for it.
-    pub fn find(&mut self, subject: &Arc<str>, now: Timestamp) -> (Found, Option<Begun>) {
+    /// Returns the state of a person's token, and an exchange to start for it.
+    pub fn find(&mut self, subject: &Arc<str>, now: Timestamp) -> (Found, Option<NewExchange>) {
         if !self.people.contains_key(subject) && !self.make_room() {
             return (Found::Full, None);
         }
         self.touch(subject);
-        self.give_up_lost(subject, now);
+        self.drop_lost_exchange(subject, now);
         let Some(person) = self.people.get_mut(subject) else {
             return (Found::Full, None);
         };
@@ -148,33 +151,33 @@ impl Exchanged {
                 (found, due.then(|| self.begin(subject, now)))
             }
             (None, Some(exchange)) => (Found::Coming(exchange), None),
-            (None, None) if in_time(person.refused_until) => (Found::NotAMember, None),
+            (None, None) if in_time(person.not_a_member_until) => (Found::NotAMember, None),
             (None, None) if !may_begin => (Found::Failed, None),
             (None, None) => {
-                let begun = self.begin(subject, now);
-                (Found::Coming(begun.0), Some(begun))
+                let new = self.begin(subject, now);
+                (Found::Coming(new.0), Some(new))
             }
         }
     }
 
-    /// The upstream has refused that token of the person's: it is not sent again, unless it has only
-    /// just been issued, when another one would fare no better.
+    /// Handles a token that the upstream rejected: it is not sent again, unless it was just issued,
+    /// because a new token would most likely be rejected too.
     pub fn rejected(&mut self, subject: &str, used: Generation, now: Timestamp) {
         if let Some(person) = self.people.get_mut(subject) {
             person
                 .held
-                .take_if(|held| held.generation == used && now.since(held.issued) >= PAUSE);
+                .take_if(|held| held.generation == used && now.since(held.issued) >= RETRY_PAUSE);
         }
     }
 
-    /// Takes in the answer to an exchange.
+    /// Processes the answer to an exchange.
     pub fn answered(
         &mut self,
         exchange: ExchangeId,
         answer: &Answer,
         now: Timestamp,
     ) -> ExchangeProgress {
-        let Some(UnderWay { subject, started }) = self.under_way.remove(&exchange) else {
+        let Some(Running { subject, started }) = self.under_way.remove(&exchange) else {
             return ExchangeProgress::Late;
         };
         let read = exchange::read(answer);
@@ -185,20 +188,20 @@ impl Exchanged {
         let was_failing = std::mem::replace(&mut self.failing, false);
         match read {
             Ok(token) => {
-                person.refused_until = None;
+                person.not_a_member_until = None;
                 person.held = Some(Held::new(token, exchange.0, started));
                 self.weigh(&subject);
                 while self.weight > MAX_WEIGHT && self.evict() {}
                 ExchangeProgress::Renewed
             }
             Err(ExchangeError::NotAMember) => {
-                // Not a member any more: what was issued before must not outlive that.
+                // The person is no longer a member, so an earlier token must not be used either.
                 person.held = None;
-                person.refused_until = Some(now.plus(REFUSED_FOR));
+                person.not_a_member_until = Some(now.plus(NOT_A_MEMBER_FOR));
                 ExchangeProgress::NotAMember
             }
             Err(error) => {
-                person.pause_until = Some(now.plus(PAUSE.max(error.pause())));
+                person.pause_until = Some(now.plus(RETRY_PAUSE.max(error.pause())));
                 self.failing = true;
                 let is_first = !was_failing;
                 ExchangeProgress::Failed { error, is_first }
@@ -206,19 +209,20 @@ impl Exchanged {
         }
     }
 
-    /// Forgets who has nothing that still counts. On every tick; it does so once in a while.
+    /// Removes people without a valid token, a pause or a running exchange. Must be called on every
+    /// tick; it runs only from time to time.
     pub fn sweep(&mut self, now: Timestamp) {
         if now < self.next_sweep {
             return;
         }
-        self.next_sweep = now.plus(SWEEP_EVERY);
+        self.next_sweep = now.plus(SWEEP_INTERVAL);
         let subjects: Vec<Arc<str>> = self.people.keys().cloned().collect();
         for subject in subjects {
-            self.give_up_lost(&subject, now);
+            self.drop_lost_exchange(&subject, now);
             let idle = self.people.get(&subject).is_some_and(|person| {
                 let over = |moment: Option<Timestamp>| moment.is_none_or(|moment| now >= moment);
                 let held = person.held.as_ref().map(|held| held.ends);
-                let times = [held, person.refused_until, person.pause_until];
+                let times = [held, person.not_a_member_until, person.pause_until];
                 person.under_way.is_none() && times.into_iter().all(over)
             });
             if idle {
@@ -227,15 +231,15 @@ impl Exchanged {
         }
     }
 
-    /// How many had to make room for others since last asked.
+    /// Returns the number of evicted people since the last call.
     pub fn take_evicted(&mut self) -> usize {
         std::mem::take(&mut self.evicted)
     }
 
-    fn begin(&mut self, subject: &Arc<str>, now: Timestamp) -> Begun {
+    fn begin(&mut self, subject: &Arc<str>, now: Timestamp) -> NewExchange {
         self.exchanges += 1;
         let exchange = ExchangeId(self.exchanges);
-        let under_way = UnderWay {
+        let under_way = Running {
             subject: subject.clone(),
             started: now,
         };
@@ -246,7 +250,7 @@ impl Exchanged {
         (exchange, self.settings.callout(subject))
     }
 
-    fn give_up_lost(&mut self, subject: &str, now: Timestamp) {
+    fn drop_lost_exchange(&mut self, subject: &str, now: Timestamp) {
         let Some(person) = self.people.get_mut(subject) else {
             return;
         };
@@ -258,11 +262,11 @@ impl Exchanged {
         if let Some(exchange) = lost {
             self.under_way.remove(&exchange);
             person.under_way = None;
-            person.pause_until = Some(now.plus(PAUSE));
+            person.pause_until = Some(now.plus(RETRY_PAUSE));
         }
     }
 
-    /// Makes room for one more. False: all who are here are being waited for.
+    /// Makes room for one more person. Returns false if an exchange is running for each person.
     fn make_room(&mut self) -> bool {
         while self.people.len() >= self.settings.entries || self.weight > MAX_WEIGHT {
             if !self.evict() {
@@ -292,7 +296,7 @@ impl Exchanged {
         }
     }
 
-    /// Notes a use, of whom was not here before too.
+    /// Records a use, and adds the person if absent.
     fn touch(&mut self, subject: &Arc<str>) {
         self.uses += 1;
         let is_new = !self.people.contains_key(subject);
@@ -316,16 +320,16 @@ impl Exchanged {
 }
 
 impl Held {
-    /// Times count from the question, not from the answer.
-    fn new(token: Token, generation: Generation, asked: Timestamp) -> Self {
+    /// The lifetime counts from the request, not from the answer.
+    fn new(token: Token, generation: Generation, requested: Timestamp) -> Self {
         let Token { value, lifetime } = token;
-        let until = |before: Duration| asked.plus(lifetime.saturating_sub(before));
+        let until = |before: Duration| requested.plus(lifetime.saturating_sub(before));
         Self {
             value,
             generation,
-            issued: asked,
-            renew: until(RENEW_AHEAD.min(lifetime / 4)),
-            ends: until(LAST_MOMENTS.min(lifetime / 10)),
+            issued: requested,
+            renew: until(RENEW_BEFORE_EXPIRY.min(lifetime / 4)),
+            ends: until(EXPIRY_MARGIN.min(lifetime / 10)),
         }
     }
 }

@@ -1,6 +1,5 @@
-//! Hugging Face credentials: what replaces the caller's Authorization, where it comes from, and its
-//! life. And our own tokens for the services that we call ourselves. State machines without I/O:
-//! calls go out as values, answers come in as values.
+//! Hugging Face credentials, which replace the caller's Authorization: their sources and their
+//! lifecycle. State machines without I/O: calls go out as values, answers come in as values.
 
 pub mod exchange;
 pub mod exchanged;
@@ -16,19 +15,20 @@ use std::sync::Arc;
 /// A configured credential.
 #[derive(Clone, Debug)]
 pub struct Credential {
-    /// Stands in rules, audit and metrics; the value never does.
+    /// Appears in rules, audit records and metrics; the value never does.
     pub name: Arc<str>,
-    /// Patterns of the clusters that it may be sent to; empty: to any.
+    /// Patterns of the clusters that the credential may be sent to. If empty, it may be sent to any
+    /// cluster.
     pub clusters: Vec<Pattern>,
     pub source: Source,
 }
 
-/// Where a credential's value comes from.
+/// The source of a credential's value.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// The environment, or the configuration itself: the same until the next start.
+    /// The environment or the configuration: constant until the next start.
     Fixed(Secret),
-    /// A secret store, asked again and again.
+    /// A secret store that is polled.
     Polled(Box<polled::Store>),
     /// Hugging Face's token endpoint: one short-lived token per person (RFC 8693).
     Exchanged(Box<exchange::TokenExchange>),

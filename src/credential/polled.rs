@@ -1,5 +1,6 @@
-//! A credential that a secret store keeps: polled, so that it rotates without a restart. A new value
-//! takes over at once; the last good one serves until then, and up to `max_stale`.
+//! A credential from a secret store. It is polled, so that it rotates without a restart. A new
+//! value is used immediately. The last valid value remains in use until then, for up to
+//! `max_stale`.
 
 use super::value::{self, ValueError};
 use crate::fetch::callout::{Answer, Callout, Target};
@@ -8,50 +9,50 @@ use crate::secret::Secret;
 use crate::service_auth::auth::Auth;
 use crate::time::Timestamp;
 
-/// Where the value comes from: the compiled form of `credentials[].http`.
+/// The source of the value: the compiled form of `credentials[].http`.
 #[derive(Clone, Debug)]
 pub struct Store {
     pub target: Target,
-    /// Names in lower case.
+    /// Header names are in lower case.
     pub headers: Vec<(String, Secret)>,
-    /// Who we are to the store.
+    /// How the filter authenticates to the store.
     pub auth: Option<Auth>,
-    /// Where in a JSON answer the value stands (RFC 6901); `None`: the answer is the value.
+    /// JSON Pointer of the value in the answer (RFC 6901). `None`: the answer is the value.
     pub pointer: Option<String>,
     pub schedule: Schedule,
 }
 
-/// A stored credential over time.
+/// A polled credential with its refresh schedule.
 #[derive(Debug)]
 pub struct Polled {
     store: Store,
     refresh: Refresh,
     value: Option<Secret>,
     generation: Generation,
-    /// The operator knows that it is lacking.
-    told: bool,
+    /// The expiry of the value was reported to the operator.
+    reported: bool,
 }
 
-/// Tells one value of a credential from the next.
+/// A number that identifies one value of a credential.
 pub type Generation = u64;
 
-/// Why there is no value that may be used.
+/// Why no value is available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PolledUnavailable {
-    /// None has come yet.
+    /// No value has arrived yet.
     NeverFetched,
-    /// The last good one is older than `max_stale`.
+    /// The last valid value is older than `max_stale`.
     Stale,
 }
 
-/// What an answer changed.
+/// The effect of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PollProgress {
-    /// A good value is in use; `changed`: another than before.
+    /// A valid value is in use. `changed`: it differs from the previous value.
     Renewed { changed: bool },
-    /// The answer was no good; what we had stays.
+    /// The answer was invalid; the previous value remains in use.
     Failed(ValueError),
-    /// It came too late to matter.
+    /// The answer is too late and is ignored.
     Late,
 }
 
@@ -62,14 +63,14 @@ impl Polled {
             store,
             value: None,
             generation: 0,
-            told: false,
+            reported: false,
         }
     }
 
-    /// The value, if it may be used, and which of its values it is.
+    /// Returns the value and its generation.
     ///
     /// # Errors
-    /// Why it may not.
+    /// The reason why no value may be used.
     pub fn value(&self, now: Timestamp) -> Result<(&Secret, Generation), PolledUnavailable> {
         match (self.refresh.freshness(now), &self.value) {
             (Freshness::Usable { .. }, Some(value)) => Ok((value, self.generation)),
@@ -78,36 +79,36 @@ impl Polled {
         }
     }
 
-    /// When it was last fetched well.
+    /// Returns the time of the last successful poll.
     pub fn fetched(&self) -> Option<Timestamp> {
         self.refresh.last_good()
     }
 
-    /// Whether an answer can be hoped for by then.
+    /// Returns whether an answer may arrive before the deadline.
     pub fn may_answer_by(&self, deadline: Timestamp) -> bool {
         self.refresh.may_answer_by(deadline)
     }
 
-    /// How its polls authenticate.
+    /// Returns how the polls authenticate.
     pub fn auth(&self) -> Option<&Auth> {
         self.store.auth.as_ref()
     }
 
-    /// What the last poll failed for may be there now.
+    /// Retries soon, because the cause of the last failure may be gone.
     pub fn hurry(&mut self, now: Timestamp) {
         if self.store.auth.is_some() {
             self.refresh.hurry(now);
         }
     }
 
-    /// A poll to begin now, still to be authorized.
+    /// Returns a poll to start now, without its authorization.
     pub fn due(&mut self, now: Timestamp) -> Option<(Attempt, Callout)> {
         let attempt = self.refresh.due(now)?;
         Some((attempt, self.callout()))
     }
 
-    /// The upstream has refused that value. If it is the one in use, a newer one is asked for: at
-    /// once, but not again within the cooldown.
+    /// Handles a value that the upstream rejected. If the value is in use, a newer one is polled
+    /// immediately, at most once per cooldown.
     pub fn rejected(&mut self, used: Generation, now: Timestamp) -> Option<(Attempt, Callout)> {
         if used != self.generation {
             return None;
@@ -118,7 +119,7 @@ impl Polled {
         }
     }
 
-    /// Takes in the answer to a poll. A bad one never replaces a good one.
+    /// Processes the answer to a poll. An invalid answer never replaces a valid value.
     pub fn answered(&mut self, attempt: Attempt, answer: &Answer, now: Timestamp) -> PollProgress {
         match value::read(answer, self.store.pointer.as_deref()) {
             Ok(new) if self.refresh.succeeded(attempt, now) => {
@@ -127,7 +128,7 @@ impl Polled {
                     self.value = Some(new);
                     self.generation += 1;
                 }
-                self.told = false;
+                self.reported = false;
                 PollProgress::Renewed { changed }
             }
             Err(error) if self.refresh.failed_for(attempt, now, error.pause()) => {
@@ -137,12 +138,13 @@ impl Polled {
         }
     }
 
-    /// True once when the last good value has become too old. On every tick.
+    /// Returns true once when the last valid value has become too old. Must be called on every
+    /// tick.
     pub fn has_lapsed(&mut self, now: Timestamp) -> bool {
-        let lapsed = self.value(now) == Err(PolledUnavailable::Stale) && !self.told;
-        self.told |= lapsed;
+        let lapsed = self.value(now) == Err(PolledUnavailable::Stale) && !self.reported;
+        self.reported |= lapsed;
         if lapsed {
-            // It may not be used again, so it need not be kept.
+            // The value may not be used again, so it is not kept.
             self.value = None;
         }
         lapsed

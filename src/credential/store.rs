@@ -1,7 +1,7 @@
-//! All credentials of one VM over time, and the one door to them: a [`Permit`] opens it.
+//! All credentials of one VM. A credential is available only to the holder of a [`Permit`].
 
 use crate::credential::exchange::ExchangeError;
-use crate::credential::exchanged::{Begun, ExchangeId, ExchangeProgress, Exchanged, Found};
+use crate::credential::exchanged::{ExchangeId, ExchangeProgress, Exchanged, Found, NewExchange};
 use crate::credential::polled::{Generation, PollProgress, Polled, PolledUnavailable};
 use crate::credential::value::ValueError;
 use crate::credential::{Credential, Source};
@@ -29,11 +29,11 @@ pub struct CredentialStore {
 struct Slot {
     name: Arc<str>,
     clusters: Vec<Pattern>,
-    life: Life,
+    lifecycle: Lifecycle,
 }
 
 #[derive(Debug)]
-enum Life {
+enum Lifecycle {
     Fixed(Secret),
     Polled(Box<Polled>),
     Exchanged(Box<Exchanged>),
@@ -45,7 +45,7 @@ impl Slot {
     }
 }
 
-/// What a permit has opened.
+/// A credential for a permitted request.
 #[derive(Clone, Debug)]
 pub struct InjectedCredential {
     pub name: Arc<str>,
@@ -53,22 +53,22 @@ pub struct InjectedCredential {
     pub carried: Carried,
 }
 
-/// Which value of which credential a request carries.
+/// Identifies the value of the credential that a request carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Carried {
     credential: usize,
     generation: Generation,
-    /// Whose token it is, where it is somebody's.
+    /// The person whose token it is, if it is a person's.
     subject: Option<Arc<str>>,
 }
 
-/// What opening has led to.
+/// The result of opening the store.
 #[derive(Clone, Debug)]
 pub enum CredentialAccess {
     Ready(InjectedCredential),
-    /// It is not there. `coming`: it may be in time.
-    Lacking {
-        lack: CredentialUnavailable,
+    /// The credential is unavailable. `coming`: what may make it available in time.
+    Unavailable {
+        reason: CredentialUnavailable,
         coming: Option<Coming>,
     },
 }
@@ -76,13 +76,13 @@ pub enum CredentialAccess {
 /// What a request for a credential waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coming {
-    /// Any good value of that credential.
+    /// Any valid value of that credential.
     Poll(usize),
     /// The end of that exchange.
     Exchange(usize, ExchangeId),
 }
 
-/// What an answer belongs to.
+/// Identifies the call that an answer belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CredentialCall {
     credential: usize,
@@ -96,7 +96,7 @@ enum CredentialCallKind {
 }
 
 impl CredentialCall {
-    /// Who waits for its answer.
+    /// Returns what the waiting requests wait for.
     pub fn coming(self) -> Coming {
         match self.kind {
             CredentialCallKind::Poll(_) => Coming::Poll(self.credential),
@@ -105,39 +105,39 @@ impl CredentialCall {
     }
 }
 
-/// What an answer has changed.
+/// The effect of an answer.
 #[derive(Clone, Debug)]
 pub struct Report {
     pub name: Arc<str>,
     pub progress: Progress,
-    /// Who waits for that is to be woken.
+    /// Requests that wait for this must resume.
     pub coming: Coming,
 }
 
 #[derive(Clone, Debug)]
 pub enum Progress {
-    /// A good value has come; `changed`: another than the one before.
+    /// A valid value arrived. `changed`: it differs from the previous value.
     Renewed {
         changed: bool,
     },
     Failed(ValueError),
-    /// Somebody has a token.
+    /// A person's token arrived.
     Exchanged,
-    /// Somebody is no member.
+    /// A person is not a member.
     NotAMember,
-    /// `is_first`: the exchange before did not fail.
+    /// `is_first`: the previous exchange succeeded.
     ExchangeFailed {
         error: ExchangeError,
         is_first: bool,
     },
 }
 
-/// What time has brought.
+/// A change over time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// The last good value has just become too old.
+    /// The last valid value has just become too old.
     Lapsed,
-    /// A person's token had to make room for another's.
+    /// A person's token was evicted.
     Evicted,
 }
 
@@ -146,13 +146,13 @@ impl CredentialStore {
         let slot = |credential: &Credential| Slot {
             name: credential.name.clone(),
             clusters: credential.clusters.clone(),
-            life: match &credential.source {
-                Source::Fixed(value) => Life::Fixed(value.clone()),
+            lifecycle: match &credential.source {
+                Source::Fixed(value) => Lifecycle::Fixed(value.clone()),
                 Source::Polled(store) => {
-                    Life::Polled(Box::new(Polled::new((**store).clone(), now)))
+                    Lifecycle::Polled(Box::new(Polled::new((**store).clone(), now)))
                 }
                 Source::Exchanged(settings) => {
-                    Life::Exchanged(Box::new(Exchanged::new((**settings).clone(), now)))
+                    Lifecycle::Exchanged(Box::new(Exchanged::new((**settings).clone(), now)))
                 }
             },
         };
@@ -162,13 +162,14 @@ impl CredentialStore {
         }
     }
 
-    /// The name of the permit's credential; `None` where its rule sends none.
+    /// Returns the name of the permit's credential; `None` if the rule sends none.
     pub fn name(&self, permit: &Permit) -> Option<&Arc<str>> {
         let slot = self.slots.get(permit.credential()?)?;
         Some(&slot.name)
     }
 
-    /// Whether a request to that cluster can be sent with that credential; without any, it can.
+    /// Returns whether a request to the cluster may carry the credential. Always true without a
+    /// credential.
     pub fn may_send(&self, credential: Option<usize>, to: &Cluster) -> bool {
         let is_meant = |index: usize| {
             self.slots
@@ -178,22 +179,22 @@ impl CredentialStore {
         credential.is_none_or(is_meant)
     }
 
-    /// Those that a secret store keeps, by name.
+    /// Returns the polled credentials by name.
     pub fn polled(&self) -> impl Iterator<Item = (&str, &Polled)> {
-        self.slots.iter().filter_map(|slot| match &slot.life {
-            Life::Polled(polled) => Some((&*slot.name, &**polled)),
-            Life::Fixed(_) | Life::Exchanged(_) => None,
+        self.slots.iter().filter_map(|slot| match &slot.lifecycle {
+            Lifecycle::Polled(polled) => Some((&*slot.name, &**polled)),
+            Lifecycle::Fixed(_) | Lifecycle::Exchanged(_) => None,
         })
     }
 
-    /// The permit's credential; `None` where its rule sends none. `to`: the cluster that the request
-    /// goes to; `caller`: whom the permit is for; `by`: until when the request may wait.
+    /// Returns the permit's credential; `None` if the rule sends none. `to` is the cluster that the
+    /// request goes to, `caller` the permitted caller, and `by` the time until which the request
+    /// may wait.
     ///
     /// # Errors
-    /// [`Denial::UpstreamNotAllowed`] where the credential is not meant for that cluster.
-    /// [`Denial::NotAMember`] where the credential is for people, and this caller is none that
-    /// Hugging Face knows. [`Denial::Internal`] if the permit points outside the configuration it was
-    /// made from.
+    /// [`Denial::UpstreamNotAllowed`] if the credential may not be sent to that cluster.
+    /// [`Denial::NotAMember`] if the credential is exchanged per person and Hugging Face does not
+    /// know the caller. [`Denial::Internal`] if the permit refers to another configuration.
     pub fn open(
         &mut self,
         permit: &Permit,
@@ -208,7 +209,7 @@ impl CredentialStore {
         let slot = self
             .slots
             .get_mut(index)
-            .ok_or(Denial::Internal("a permit without credential"))?;
+            .ok_or(Denial::Internal("a permit refers to a missing credential"))?;
         let name = &slot.name;
         if !slot.is_meant_for(to) {
             return Err(Denial::UpstreamNotAllowed {
@@ -228,42 +229,43 @@ impl CredentialStore {
                 },
             })
         };
-        let lacking = |lack, coming| CredentialAccess::Lacking { lack, coming };
-        Ok(Some(match &mut slot.life {
-            Life::Fixed(value) => ready(value, 0, None),
-            Life::Polled(polled) => match polled.value(now) {
+        let unavailable = |reason, coming| CredentialAccess::Unavailable { reason, coming };
+        Ok(Some(match &mut slot.lifecycle {
+            Lifecycle::Fixed(value) => ready(value, 0, None),
+            Lifecycle::Polled(polled) => match polled.value(now) {
                 Ok((value, generation)) => ready(value, generation, None),
-                Err(lack) => {
+                Err(reason) => {
                     let coming = polled.may_answer_by(by).then_some(Coming::Poll(index));
-                    lacking(lack.into(), coming)
+                    unavailable(reason.into(), coming)
                 }
             },
-            Life::Exchanged(exchanged) => {
+            Lifecycle::Exchanged(exchanged) => {
                 let stranger = |reason| Denial::NotAMember {
                     rule: permit.rule().clone(),
                     reason,
                 };
-                let caller = caller.ok_or(Denial::Internal("an exchange for nobody"))?;
+                let caller = caller.ok_or(Denial::Internal("an exchange without a caller"))?;
                 let subject = exchanged.settings().subject.subject(caller);
                 let subject = subject.map_err(stranger)?;
-                let (found, begun) = exchanged.find(&subject, now);
+                let (found, new) = exchanged.find(&subject, now);
                 self.calls
-                    .extend(begun.map(|begun| CredentialCall::exchange(index, begun)));
+                    .extend(new.map(|new| CredentialCall::exchange(index, new)));
                 match found {
                     Found::Token(value, generation) => ready(&value, generation, Some(subject)),
                     Found::Coming(exchange) => {
                         let coming = Some(Coming::Exchange(index, exchange));
-                        lacking(CredentialUnavailable::NeverFetched, coming)
+                        unavailable(CredentialUnavailable::NeverFetched, coming)
                     }
                     Found::NotAMember => return Err(stranger(SubjectError::Unknown)),
-                    Found::Failed => lacking(CredentialUnavailable::ExchangeFailed, None),
-                    Found::Full => lacking(CredentialUnavailable::TooManyWaiting, None),
+                    Found::Failed => unavailable(CredentialUnavailable::ExchangeFailed, None),
+                    Found::Full => unavailable(CredentialUnavailable::TooManyWaiting, None),
                 }
             }
         }))
     }
 
-    /// Begins what is due, but what waits for its own token (`is_coming`). Tells what has changed.
+    /// Starts due calls, except those that wait for their own token (`is_coming`). Returns what has
+    /// changed.
     pub fn tick(
         &mut self,
         now: Timestamp,
@@ -271,9 +273,9 @@ impl CredentialStore {
     ) -> Vec<(Arc<str>, Change)> {
         let mut changes = Vec::new();
         for (credential, slot) in self.slots.iter_mut().enumerate() {
-            match &mut slot.life {
-                Life::Fixed(_) => {}
-                Life::Polled(polled) => {
+            match &mut slot.lifecycle {
+                Lifecycle::Fixed(_) => {}
+                Lifecycle::Polled(polled) => {
                     let waits = is_coming(polled.auth());
                     let poll = (!waits).then(|| polled.due(now)).flatten();
                     self.calls
@@ -281,7 +283,7 @@ impl CredentialStore {
                     let lapsed = polled.has_lapsed(now);
                     changes.extend(lapsed.then(|| (slot.name.clone(), Change::Lapsed)));
                 }
-                Life::Exchanged(exchanged) => {
+                Lifecycle::Exchanged(exchanged) => {
                     exchanged.sweep(now);
                     for _ in 0..exchanged.take_evicted() {
                         changes.push((slot.name.clone(), Change::Evicted));
@@ -292,42 +294,46 @@ impl CredentialStore {
         changes
     }
 
-    /// What the last polls failed for may be there now.
+    /// Retries failed polls soon, because the cause of the failure may be gone.
     pub fn hurry(&mut self, now: Timestamp) {
         for slot in &mut self.slots {
-            if let Life::Polled(polled) = &mut slot.life {
+            if let Lifecycle::Polled(polled) = &mut slot.lifecycle {
                 polled.hurry(now);
             }
         }
     }
 
-    /// How such a call authenticates.
+    /// Returns how the call authenticates.
     pub fn auth_of(&self, credential_call: CredentialCall) -> Option<&Auth> {
-        match &self.slots.get(credential_call.credential)?.life {
-            Life::Polled(polled) => polled.auth(),
-            Life::Fixed(_) | Life::Exchanged(_) => None,
+        match &self.slots.get(credential_call.credential)?.lifecycle {
+            Lifecycle::Polled(polled) => polled.auth(),
+            Lifecycle::Fixed(_) | Lifecycle::Exchanged(_) => None,
         }
     }
 
-    /// The upstream has refused the value that a request carried.
+    /// Handles a credential that the upstream rejected.
     pub fn rejected(&mut self, carried: &Carried, now: Timestamp) {
         let credential = carried.credential;
-        match self.slots.get_mut(credential).map(|slot| &mut slot.life) {
-            Some(Life::Polled(polled)) => {
+        match self
+            .slots
+            .get_mut(credential)
+            .map(|slot| &mut slot.lifecycle)
+        {
+            Some(Lifecycle::Polled(polled)) => {
                 let poll = polled.rejected(carried.generation, now);
                 self.calls
                     .extend(poll.map(|poll| CredentialCall::poll(credential, poll)));
             }
-            Some(Life::Exchanged(exchanged)) => {
+            Some(Lifecycle::Exchanged(exchanged)) => {
                 if let Some(subject) = &carried.subject {
                     exchanged.rejected(subject, carried.generation, now);
                 }
             }
-            Some(Life::Fixed(_)) | None => {}
+            Some(Lifecycle::Fixed(_)) | None => {}
         }
     }
 
-    /// Takes in the answer to a call. `None`: it came too late to matter.
+    /// Processes the answer to a call. Returns `None` if the answer is too late.
     pub fn answered(
         &mut self,
         credential_call: CredentialCall,
@@ -335,8 +341,8 @@ impl CredentialStore {
         now: Timestamp,
     ) -> Option<Report> {
         let slot = self.slots.get_mut(credential_call.credential)?;
-        let (progress, coming) = match (&mut slot.life, credential_call.kind) {
-            (Life::Polled(polled), CredentialCallKind::Poll(attempt)) => {
+        let (progress, coming) = match (&mut slot.lifecycle, credential_call.kind) {
+            (Lifecycle::Polled(polled), CredentialCallKind::Poll(attempt)) => {
                 let progress = match polled.answered(attempt, answer, now) {
                     PollProgress::Renewed { changed } => Progress::Renewed { changed },
                     PollProgress::Failed(error) => Progress::Failed(error),
@@ -344,7 +350,7 @@ impl CredentialStore {
                 };
                 (progress, Coming::Poll(credential_call.credential))
             }
-            (Life::Exchanged(exchanged), CredentialCallKind::Exchange(exchange)) => {
+            (Lifecycle::Exchanged(exchanged), CredentialCallKind::Exchange(exchange)) => {
                 let progress = match exchanged.answered(exchange, answer, now) {
                     ExchangeProgress::Renewed => Progress::Exchanged,
                     ExchangeProgress::NotAMember => Progress::NotAMember,
@@ -358,9 +364,9 @@ impl CredentialStore {
                     Coming::Exchange(credential_call.credential, exchange),
                 )
             }
-            (Life::Fixed(_), _)
-            | (Life::Polled(_), CredentialCallKind::Exchange(_))
-            | (Life::Exchanged(_), CredentialCallKind::Poll(_)) => return None,
+            (Lifecycle::Fixed(_), _)
+            | (Lifecycle::Polled(_), CredentialCallKind::Exchange(_))
+            | (Lifecycle::Exchanged(_), CredentialCallKind::Poll(_)) => return None,
         };
         Some(Report {
             name: slot.name.clone(),
@@ -369,7 +375,7 @@ impl CredentialStore {
         })
     }
 
-    /// Calls to make.
+    /// Returns the calls to make.
     pub fn take_calls(&mut self) -> Vec<(CredentialCall, Callout)> {
         std::mem::take(&mut self.calls)
     }
@@ -381,15 +387,15 @@ impl CredentialCall {
         (Self { credential, kind }, callout)
     }
 
-    fn exchange(credential: usize, (exchange, callout): Begun) -> (Self, Callout) {
+    fn exchange(credential: usize, (exchange, callout): NewExchange) -> (Self, Callout) {
         let kind = CredentialCallKind::Exchange(exchange);
         (Self { credential, kind }, callout)
     }
 }
 
 impl From<PolledUnavailable> for CredentialUnavailable {
-    fn from(lack: PolledUnavailable) -> Self {
-        match lack {
+    fn from(reason: PolledUnavailable) -> Self {
+        match reason {
             PolledUnavailable::NeverFetched => Self::NeverFetched,
             PolledUnavailable::Stale => Self::Stale,
         }

@@ -1,5 +1,6 @@
-//! Whom a token exchange is for. Hugging Face believes us about the person, so nothing is guessed:
-//! one claim of a verified token, a plain e-mail address, one of the configured domains.
+//! The subject of a token exchange. Hugging Face accepts the subject without proof, so nothing is
+//! guessed: it is one claim of a verified token, a plain e-mail address, and in one of the
+//! configured domains.
 
 use crate::decision::SubjectError;
 use crate::token::claim_path::ClaimPath;
@@ -10,31 +11,32 @@ use std::sync::Arc;
 
 /// Longest e-mail address (RFC 5321 §4.5.3.1.3).
 const MAX_BYTES: usize = 254;
-/// OpenID Connect Core §5.1: whether `email` is known to be the person's.
+/// The claim that `email_verified` refers to (OpenID Connect Core §5.1).
 const EMAIL: &str = "email";
 const EMAIL_VERIFIED: &str = "email_verified";
 
-/// Who may be named: the compiled form of `subject_claim`, `subject_domains` and `app_subject`.
+/// The permitted subjects: the compiled form of `subject_claim`, `subject_domains` and
+/// `app_subject`.
 #[derive(Clone, Debug)]
 pub struct SubjectRule {
     pub claim: ClaimPath,
     /// Lower case; at least one.
     pub domains: Vec<String>,
-    /// Who stands for callers that are applications; without, they get no token.
+    /// The subject for callers that are applications. Without it, they get no token.
     pub app: Option<Arc<str>>,
 }
 
 impl SubjectRule {
-    /// The claims it reads, by name.
+    /// Returns the names of the claims that the rule reads.
     pub fn claims(&self) -> impl Iterator<Item = &str> {
         let verified = (self.claim.as_str() == EMAIL).then_some(EMAIL_VERIFIED);
         self.claim.first().into_iter().chain(verified)
     }
 
-    /// The e-mail address to name to Hugging Face, as the token writes it.
+    /// Returns the e-mail address for Hugging Face, as written in the token.
     ///
     /// # Errors
-    /// Why this caller has none.
+    /// The reason why the caller has no subject.
     pub fn subject(&self, caller: &Claims) -> Result<Arc<str>, SubjectError> {
         match (caller.kind, &self.app) {
             (Some(Kind::User), _) => self.person(caller),
@@ -57,15 +59,17 @@ impl SubjectRule {
         }
         let domain = domain(&subject).ok_or(SubjectError::NotAnAddress)?;
         let accepts = |accepted: &String| accepted.eq_ignore_ascii_case(domain);
-        match self.domains.iter().any(accepts) {
-            true => Ok(subject.as_str().into()),
-            false => Err(SubjectError::OtherDomain),
+        if self.domains.iter().any(accepts) {
+            Ok(subject.as_str().into())
+        } else {
+            Err(SubjectError::OtherDomain)
         }
     }
 }
 
-/// What follows the one `@` of a plain address: visible ASCII without what quotes, comments or lists
-/// of addresses are made of (RFC 5322 §3.2.3), so that nobody can read it in two ways.
+/// Returns the domain of a plain address: the text after its only `@`. The address must be visible
+/// ASCII without the characters of quotes, comments and address lists (RFC 5322 §3.2.3), so that it
+/// has only one reading.
 pub fn domain(address: &str) -> Option<&str> {
     let (local, domain) = address.split_once('@')?;
     let plain = |byte: u8| byte.is_ascii_graphic() && !b"()<>[]:;@\\,\"".contains(&byte);
@@ -79,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_addresses_only() {
+    fn only_plain_address_has_a_domain() {
         for (address, expected) in [
             ("ada@contoso.com", Some("contoso.com")),
             ("a.b+c=d@Contoso.COM", Some("Contoso.COM")),

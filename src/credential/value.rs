@@ -1,4 +1,4 @@
-//! What a service has answered → a value fit for a header.
+//! Reads a service's answer into a value that is valid in a header.
 
 use crate::fetch::callout::{Answer, CalloutError};
 use crate::json;
@@ -6,12 +6,12 @@ use crate::secret::Secret;
 use std::fmt;
 use std::time::Duration;
 
-/// Longest answer we read, in bytes: stores say more than the secret, but not much.
+/// Largest answer, in bytes. Stores return little besides the secret.
 const MAX_ANSWER: usize = 64 * 1024;
-/// Longest value we take, in bytes: tokens that are JWTs have a few thousand.
+/// Longest value, in bytes. Tokens that are JWTs have a few thousand bytes.
 const MAX_VALUE: usize = 8 * 1024;
 
-/// Why an answer holds no credential. Never says what stands in it.
+/// Why an answer contains no credential. Contains nothing of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueError {
     Callout(CalloutError),
@@ -19,16 +19,17 @@ pub enum ValueError {
     TooLarge {
         size: usize,
     },
-    /// The configuration's pointer asks for JSON.
+    /// The configuration has a pointer, and the answer is not JSON.
     NotJson,
-    /// The pointer leads to no text.
-    NothingThere,
-    /// Empty, too long, or with a blank or anything else that is not visible ASCII.
+    /// The pointer does not lead to a string.
+    NoString,
+    /// The value is empty, too long, or contains white space or other characters that are not
+    /// visible ASCII.
     Unusable,
 }
 
 impl ValueError {
-    /// How long the store asks not to be called.
+    /// Returns how long the store asks the client to wait.
     pub fn pause(&self) -> Duration {
         match self {
             Self::Callout(error) => error.pause(),
@@ -46,8 +47,8 @@ impl fmt::Display for ValueError {
                 f,
                 "the answer of {size} bytes exceeds the limit of {MAX_ANSWER}"
             ),
-            Self::NotJson => f.write_str("the answer is no JSON"),
-            Self::NothingThere => f.write_str("no text stands where the pointer leads"),
+            Self::NotJson => f.write_str("the answer is not JSON"),
+            Self::NoString => f.write_str("the pointer does not lead to a string"),
             Self::Unusable => write!(
                 f,
                 "what came can't be a header's value: it must be 1 to {MAX_VALUE} visible ASCII \
@@ -57,8 +58,8 @@ impl fmt::Display for ValueError {
     }
 }
 
-/// The value in an answer: the text at that JSON Pointer (RFC 6901), or the whole body without the
-/// blanks around it.
+/// Returns the value in an answer: the string at the JSON Pointer (RFC 6901), or the whole body
+/// without surrounding white space.
 pub fn read(answer: &Answer, pointer: Option<&str>) -> Result<Secret, ValueError> {
     let body = match answer {
         Answer::Response { status: 200, body } => body,
@@ -76,17 +77,18 @@ pub fn read(answer: &Answer, pointer: Option<&str>) -> Result<Secret, ValueError
         Some(pointer) => {
             let document = json::parse_strict(body).map_err(|_| ValueError::NotJson)?;
             let text = document.pointer(pointer).and_then(|value| value.as_str());
-            usable(text.ok_or(ValueError::NothingThere)?)
+            usable(text.ok_or(ValueError::NoString)?)
         }
     }
 }
 
-/// The text as a secret, if a header can carry it as it is.
+/// Returns the text as a secret, if a header can carry it unchanged.
 pub fn usable(text: &str) -> Result<Secret, ValueError> {
     let fits = (1..=MAX_VALUE).contains(&text.len());
-    match fits && text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        true => Ok(Secret::new(text.to_owned())),
-        false => Err(ValueError::Unusable),
+    if fits && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(Secret::new(text.to_owned()))
+    } else {
+        Err(ValueError::Unusable)
     }
 }
 
@@ -101,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_stores_answer() {
+    fn value_is_read_from_an_answer() {
         let vault =
             r#"{"request_id":"x","data":{"data":{"token":"secret-1"},"metadata":{"version":3}}}"#;
         let key_vault =
@@ -117,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_no_header_should_carry() {
+    fn value_unfit_for_a_header_is_rejected() {
         use ValueError::*;
         let long = "x".repeat(MAX_VALUE + 1);
         let huge = " ".repeat(MAX_ANSWER + 1);
@@ -134,9 +136,9 @@ mod tests {
             (200, r#"{"v":""}"#, Some("/v"), Unusable),
             (200, r#"{"v":" x"}"#, Some("/v"), Unusable),
             (200, r#"{"v":"x\r\ny: z"}"#, Some("/v"), Unusable),
-            (200, r#"{"v":7}"#, Some("/v"), NothingThere),
-            (200, r#"{"v":null}"#, Some("/v"), NothingThere),
-            (200, r#"{"v":"x"}"#, Some("/w"), NothingThere),
+            (200, r#"{"v":7}"#, Some("/v"), NoString),
+            (200, r#"{"v":null}"#, Some("/v"), NoString),
+            (200, r#"{"v":"x"}"#, Some("/w"), NoString),
             (200, r#"{"v":"x","v":"y"}"#, Some("/v"), NotJson),
             (200, "<html>", Some("/v"), NotJson),
             (204, "secret", None, Status(204)),

@@ -1,5 +1,5 @@
-//! What is still to be delivered: our own records, and those that other VMs have handed over. The
-//! older goes first, whosever it is.
+//! Records to be delivered: those of this VM, and those that other VMs handed over. Older records
+//! go first, whichever VM they come from.
 
 use super::parcel;
 use super::queue::{Entry, Queue};
@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 #[derive(Debug, Default)]
 pub struct Backlog {
     pub own: Queue,
-    /// By age. Bounded by the slots they stand in.
+    /// Ordered by age. Bounded by the mailbox slots that contain them.
     others: VecDeque<Entry>,
 }
 
@@ -18,7 +18,7 @@ impl Backlog {
         self.own.len() + self.others.len()
     }
 
-    /// When the oldest came.
+    /// Returns the arrival time of the oldest record.
     pub fn oldest(&self) -> Option<Timestamp> {
         self.front().map(|entry| entry.since)
     }
@@ -37,14 +37,14 @@ impl Backlog {
         }
     }
 
-    /// Takes what others have handed over.
+    /// Adds records that other VMs handed over.
     pub fn collect(&mut self, entries: Vec<Entry>) {
         self.others.extend(entries);
         let others = self.others.make_contiguous();
         others.sort_by_key(|entry| entry.since);
     }
 
-    /// Puts records back to where they were taken from.
+    /// Returns records to the place that they were taken from.
     pub fn put_back(&mut self, entries: Vec<Entry>) {
         let (others, own) = entries.into_iter().partition(|entry| entry.slot.is_some());
         self.own.put_back(own);
@@ -64,7 +64,8 @@ impl Backlog {
         self.others.clear();
     }
 
-    /// How many of our own, from the oldest, fit into so many bytes of a parcel.
+    /// Returns how many of this VM's records, from the oldest, fit into a parcel of this many
+    /// bytes.
     pub fn fitting(&self, bytes: usize) -> usize {
         let mut room = bytes;
         let fits = |entry: &&Entry| {

@@ -1,4 +1,4 @@
-//! What a call's body looks like.
+//! Encodes records into the body of a call.
 
 use super::MAX_CALL_BYTES;
 use super::backlog::Backlog;
@@ -6,20 +6,21 @@ use super::queue::Entry;
 use serde_json::{Map, Value, json};
 use std::time::UNIX_EPOCH;
 
-/// Who takes the records.
+/// The format of a call's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// An array of the records.
+    /// A JSON array of the records.
     Json,
-    /// The same for Azure Monitor's Logs Ingestion: each record has `TimeGenerated` too.
+    /// The same for the Logs Ingestion API of Azure Monitor, with `TimeGenerated` added to each
+    /// record.
     AzureMonitor,
-    /// OTLP/HTTP with JSON: each record is a log record, its members are attributes.
+    /// OTLP/HTTP with JSON: each record is a log record, and its members are attributes.
     Otlp,
 }
 
 impl Format {
-    /// Takes up to `limit` records off the backlog, and as many as fit into one call, at least one. With
-    /// them the call's body. `None` if there are none.
+    /// Takes records off the backlog: up to `limit`, and as many as fit into one call, but at least
+    /// one. Returns them with the call's body, or `None` if the backlog is empty.
     pub(super) fn batch(
         self,
         backlog: &mut Backlog,
@@ -71,7 +72,7 @@ impl Format {
     }
 }
 
-/// Azure Monitor wants the time under a name of its own, in ISO 8601.
+/// Adds the time under the name and in the ISO 8601 form that Azure Monitor requires.
 fn with_time_generated(line: &str) -> String {
     let mut record = parse(line);
     let time = record.get("time").cloned().unwrap_or_default();
@@ -79,8 +80,8 @@ fn with_time_generated(line: &str) -> String {
     Value::Object(record).to_string()
 }
 
-/// A log record of OpenTelemetry's protocol, in its JSON form: 64-bit numbers are texts, trace ids
-/// hexadecimal.
+/// Encodes a log record in the JSON form of OpenTelemetry's protocol: 64-bit numbers are strings,
+/// and trace ids are hexadecimal.
 fn otlp(line: &str) -> String {
     let record = parse(line);
     let text = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -107,7 +108,7 @@ fn otlp(line: &str) -> String {
     log.to_string()
 }
 
-/// The members that are there, as OTLP's key and value.
+/// Encodes the members that are present as OTLP key-value pairs.
 fn members(object: &Map<String, Value>) -> Vec<Value> {
     let given = object.iter().filter(|(_, value)| !value.is_null());
     given
@@ -130,7 +131,7 @@ fn any_value(value: &Value) -> Value {
     }
 }
 
-/// Our own line is always an object.
+/// Parses the filter's own line, which is always an object.
 fn parse(line: &str) -> Map<String, Value> {
     serde_json::from_str(line).unwrap_or_default()
 }
@@ -156,14 +157,14 @@ mod tests {
     }
 
     #[test]
-    fn json_is_an_array_of_the_records_as_they_are() {
+    fn json_body_is_an_array_of_unchanged_records() {
         let (count, _, value) = body(Format::Json, &[LINE, LINE, LINE], 2);
         let record: Value = serde_json::from_str(LINE).unwrap();
         assert_eq!((count, value), (2, json!([record, record])));
     }
 
     #[test]
-    fn azure_monitor_gets_the_time_it_asks_for() {
+    fn azure_monitor_record_has_time_generated() {
         let (_, _, value) = body(Format::AzureMonitor, &[LINE], 9);
         let mut record: Value = serde_json::from_str(LINE).unwrap();
         record["TimeGenerated"] = "2026-11-23T01:00:00.007Z".into();
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn otlp_has_time_severity_trace_and_attributes() {
+    fn otlp_record_has_time_severity_trace_and_attributes() {
         let (_, _, value) = body(Format::Otlp, &[LINE, LINE], 9);
         let resource = &value["resourceLogs"][0];
         let service = json!({"key": "service.name", "value": {"stringValue": "entragate"}});
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_is_never_larger_than_a_megabyte() {
+    fn call_body_is_at_most_one_megabyte() {
         let line = json!({"time": "2026-11-23T01:00:00Z", "path": "x".repeat(9000)}).to_string();
         for format in [Format::Json, Format::AzureMonitor, Format::Otlp] {
             let (count, size, _) = body(format, &vec![line.as_str(); 500], 500);

@@ -1,30 +1,32 @@
-//! One exporter for all VMs of a host: each hands its records over to it by the slots of a mailbox. A
-//! record stays in its slot until it is delivered, so that the death of who delivers loses nothing.
+//! Handover of records to the one VM of a host that exports for all, through the slots of a
+//! mailbox. A record stays in its slot until it is delivered, so that nothing is lost if the
+//! exporting VM dies.
 
 use super::queue::Entry;
 use super::{Exporter, parcel};
 use crate::sharing::mailbox::SLOT_BYTES;
 use crate::time::Timestamp;
 
-/// Most parcels that are handed over at one go.
-const MOST_PARCELS: usize = 8;
-/// Records are handed over after that part of their longest wait, so that few come too late for the
-/// call that they could be part of.
-const PART_OF_WAIT: u32 = 8;
+/// Maximum number of parcels that are handed over at a time.
+const MAX_PARCELS: usize = 8;
+/// Records are handed over after their longest wait divided by this number, so that few miss
+/// the next call.
+const WAIT_DIVISOR: u32 = 8;
 
 impl Exporter {
-    /// Hands over what is ripe; `put` says whether there is room for a parcel.
+    /// Hands over records that have waited long enough. `put` returns whether there was room for
+    /// the parcel.
     pub fn hand_over(&mut self, now: Timestamp, put: impl FnMut(&[u8]) -> bool) {
         let own = &self.backlog.own;
-        let wait = self.settings.every / PART_OF_WAIT;
+        let wait = self.settings.every / WAIT_DIVISOR;
         let waits_long = |entry: &Entry| now.since(entry.since) >= wait;
         let is_much = own.len() >= self.settings.batch || own.bytes() >= SLOT_BYTES;
         if is_much || own.front().is_some_and(waits_long) {
-            self.hand_over_up_to(MOST_PARCELS, put);
+            self.hand_over_up_to(MAX_PARCELS, put);
         }
     }
 
-    /// Hands over as much as there is room for.
+    /// Hands over as many records as there is room for.
     pub fn hand_over_all(&mut self, put: impl FnMut(&[u8]) -> bool) {
         self.hand_over_up_to(usize::MAX, put);
     }
@@ -40,21 +42,21 @@ impl Exporter {
         }
     }
 
-    /// Whether records are not handed over as fast as they come, or one can't be: then we deliver our
-    /// own beside the one who does for all.
+    /// Returns whether records arrive faster than they are handed over, or one cannot be handed
+    /// over. Then this VM delivers its own records beside the exporting VM.
     pub fn is_pressed(&self) -> bool {
         let has_records = self.backlog.own.len() > 0;
         self.backlog.own.is_pressed() || (has_records && self.backlog.fitting(SLOT_BYTES) == 0)
     }
 
-    /// Takes what others have handed over in that slot. False: it is unreadable.
+    /// Takes the records that another VM put into the slot. Returns false if they are unreadable.
     #[must_use]
     pub fn collect(&mut self, slot: usize, content: &[u8], now: Timestamp) -> bool {
         let entries = parcel::read(content, slot, now);
         entries.map(|own| self.backlog.collect(own)).is_some()
     }
 
-    /// The slots of which something was delivered since last asked, each with what is left of it.
+    /// Returns the slots with deliveries since the last call, each with its remaining content.
     pub fn take_progress(&mut self) -> Vec<(usize, Vec<u8>)> {
         let touched = std::mem::take(&mut self.touched);
         let rest = |slot| {
@@ -66,7 +68,7 @@ impl Exporter {
         touched.into_iter().map(rest).collect()
     }
 
-    /// Another VM delivers from now on what stands in the slots.
+    /// Stops delivering the content of the slots, because another VM does from now on.
     pub fn pass_on(&mut self) {
         self.backlog.forget_others();
         self.touched.clear();

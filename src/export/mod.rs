@@ -1,10 +1,11 @@
-//! Audit records on their way to another service: queued, batched, sent, retried. A state machine
+//! Export of audit records to another service: queues, batches, sends and retries. A state machine
 //! without I/O: calls go out as values, answers come in as values.
 //!
-//! Nothing here slows a request down. What can't be delivered waits, within bounds; beyond them the
-//! oldest records go, counted and logged. A record may arrive twice, where an answer was lost.
+//! The export never delays a request. Records that cannot be delivered are kept within bounds;
+//! beyond the bounds the oldest records are dropped, counted and logged. A record may be delivered
+//! twice if an answer is lost.
 //!
-//! Where VMs can share, one of them delivers what all of them have (`handover`).
+//! Where VMs can share data, one of them delivers the records of all (`handover`).
 
 mod backlog;
 mod encode;
@@ -22,40 +23,41 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-/// Most bytes of one call's body. Azure Monitor's Logs Ingestion takes 1 MB.
+/// Largest body of one call, in bytes. Azure Monitor's Logs Ingestion accepts 1 MB.
 pub const MAX_CALL_BYTES: usize = 1_000_000;
-/// The first pause after a failure; it doubles up to the longest.
+/// The first pause after a failure. It doubles up to the longest pause.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// How much longer than its timeout a call may take before it is given up as lost.
+/// Time after its timeout until a call without an answer is given up as lost.
 const GRACE: Duration = Duration::from_secs(5);
-/// Lost records are reported at most that often.
-const REPORT_EVERY: Duration = Duration::from_secs(10);
+/// Minimum time between two reports of lost records.
+const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Where records go: the compiled form of `audit.export`.
+/// The destination of the records: the compiled form of `audit.export`.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub target: Target,
     pub format: Format,
-    /// Most records of one call; as many begin one at once.
+    /// Maximum number of records of one call. A full batch is sent immediately.
     pub batch: usize,
-    /// Longest wait before fewer are sent.
+    /// Longest wait before an incomplete batch is sent.
     pub every: Duration,
-    /// How long one call may take.
+    /// Timeout of one call.
     pub timeout: Duration,
     pub auth: Option<Auth>,
 }
 
-/// The records that one VM still has to deliver, or to hand over.
+/// The records that one VM still has to deliver or hand over.
 #[derive(Debug)]
 pub struct Exporter {
     settings: Settings,
     backlog: Backlog,
-    /// Slots of the mailbox of which a record was delivered since last asked.
+    /// Mailbox slots with deliveries since the last call of `take_progress`.
     touched: BTreeSet<usize>,
     in_flight: Option<InFlight>,
     attempts: u64,
-    /// Most records of the next call: fewer than a batch after one was too large.
+    /// Maximum number of records of the next call. Smaller than a batch after a call that was too
+    /// large.
     limit: usize,
     failures: u32,
     not_before: Option<Timestamp>,
@@ -70,37 +72,37 @@ struct InFlight {
     records: Vec<Entry>,
 }
 
-/// Names one call, so that a late answer to an earlier one changes nothing.
+/// Identifies a call, so that a late answer to an earlier call is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attempt(u64);
 
-/// Records that will never arrive, since they were last asked for.
+/// Numbers of records that will never be delivered, since the last report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Losses {
-    /// They made room for newer ones.
+    /// Dropped to make room for newer records.
     pub no_room: u64,
-    /// The service has refused them for good.
+    /// Rejected by the service permanently.
     pub refused: u64,
 }
 
-/// What an answer changed.
+/// The effect of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// So many records have arrived. `recovered`: calls had failed before.
+    /// This many records were delivered. `recovered`: earlier calls had failed.
     Delivered { records: u64, recovered: bool },
-    /// They are kept for later. `first`: the calls before had not failed.
-    Failed { trouble: Trouble, first: bool },
-    /// The service will never take them; they are gone.
+    /// The records are kept for a retry. `first`: the previous call had not failed.
+    Failed { failure: ExportFailure, first: bool },
+    /// The service rejected the records permanently; they are dropped.
     Refused { status: u16 },
-    /// The answer came too late to matter.
+    /// The answer is too late and is ignored.
     Late,
 }
 
 /// Why a call has not delivered its records.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble(String);
+pub struct ExportFailure(String);
 
-impl fmt::Display for Trouble {
+impl fmt::Display for ExportFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -122,19 +124,19 @@ impl Exporter {
         }
     }
 
-    /// Takes a record, as its line of JSON.
+    /// Adds a record as its line of JSON.
     pub fn push(&mut self, line: String, now: Timestamp) {
         let entry = Entry {
             line,
             since: now,
             slot: None,
         };
-        self.lost.no_room += self.backlog.own.push(entry, self.under_way());
+        self.lost.no_room += self.backlog.own.push(entry, self.records_in_flight());
     }
 
-    /// Records that have not arrived yet.
+    /// Returns the number of undelivered records.
     pub fn len(&self) -> usize {
-        self.backlog.len() + self.under_way()
+        self.backlog.len() + self.records_in_flight()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -145,12 +147,13 @@ impl Exporter {
         self.in_flight.is_some()
     }
 
-    /// What the last call failed for may be there now.
+    /// Retries soon, because the cause of the last failure may be gone.
     pub fn hurry(&mut self) {
         self.not_before = None;
     }
 
-    /// Takes back all own records that have not arrived, as their lines: nothing delivers them any more.
+    /// Removes and returns the lines of all own undelivered records, because they will not be
+    /// exported any more.
     pub fn give_up(&mut self) -> Vec<String> {
         self.take_back();
         std::iter::from_fn(|| self.backlog.own.pop())
@@ -158,22 +161,22 @@ impl Exporter {
             .collect()
     }
 
-    /// How its calls authenticate.
+    /// Returns how the calls authenticate.
     pub fn auth(&self) -> Option<&Auth> {
         self.settings.auth.as_ref()
     }
 
-    /// A call to begin now, still to be authorized: when a batch is there, or a record has waited
-    /// long enough. One call at a time.
+    /// Returns a call to start now, without its authorization: if a batch is complete, or a record
+    /// has waited long enough. At most one call runs at a time.
     pub fn due(&mut self, now: Timestamp) -> Option<(Attempt, Callout)> {
-        self.give_up_lost(now);
+        self.drop_lost_call(now);
         let ripe = self.backlog.len() >= self.limit
             || (self.backlog.oldest()).is_some_and(|since| now.since(since) >= self.settings.every);
         let free = self.not_before.is_none_or(|moment| now >= moment);
         (ripe && free).then(|| self.begin(now)).flatten()
     }
 
-    /// A call has ended.
+    /// Processes the answer to a call.
     pub fn answered(&mut self, attempt: Attempt, answer: &Answer, now: Timestamp) -> Progress {
         let is_current = |own: &InFlight| own.attempt == attempt;
         if !self.in_flight.as_ref().is_some_and(is_current) {
@@ -181,30 +184,31 @@ impl Exporter {
         }
         match answer {
             Answer::Response { status, .. } if (200..300).contains(status) => self.delivered(),
-            Answer::Response { status: 413, .. } if self.under_way() > 1 => {
-                self.limit = (self.under_way() / 2).max(1);
+            Answer::Response { status: 413, .. } if self.records_in_flight() > 1 => {
+                self.limit = (self.records_in_flight() / 2).max(1);
                 self.take_back();
-                let trouble = Trouble("the answer has status 413; smaller batches follow".into());
+                let failure =
+                    ExportFailure("the answer has status 413; the next batches are smaller".into());
                 let first = false;
-                Progress::Failed { trouble, first }
+                Progress::Failed { failure, first }
             }
             Answer::Response { status, .. } if is_final(*status) => {
-                self.lost.refused += self.settled();
+                self.lost.refused += self.take_finished();
                 Progress::Refused { status: *status }
             }
             Answer::Response { status, .. } => {
-                let trouble = format!("the answer has status {status}");
-                self.failed(trouble, Duration::ZERO, now)
+                let failure = format!("the answer has status {status}");
+                self.failed(failure, Duration::ZERO, now)
             }
             Answer::Failed(error) => self.failed(error.to_string(), error.pause(), now),
         }
     }
 
-    /// What has been lost since last asked; at most now and then.
+    /// Returns the losses since the last report, at most once per [`REPORT_INTERVAL`].
     pub fn take_losses(&mut self, now: Timestamp) -> Option<Losses> {
         let quiet = self
             .reported
-            .is_some_and(|last| now.since(last) < REPORT_EVERY);
+            .is_some_and(|last| now.since(last) < REPORT_INTERVAL);
         if quiet || self.lost == Losses::default() {
             return None;
         }
@@ -212,8 +216,8 @@ impl Exporter {
         Some(std::mem::take(&mut self.lost))
     }
 
-    /// A call with what there is, as far as one takes it, whatever is due. `None`, too, while one is under
-    /// way: it will still be answered.
+    /// Returns a call with as many records as fit, whether due or not. Returns `None` while a call
+    /// is running, because it will still be answered.
     pub fn begin(&mut self, now: Timestamp) -> Option<(Attempt, Callout)> {
         if self.in_flight.is_some() {
             return None;
@@ -232,7 +236,7 @@ impl Exporter {
     }
 
     fn delivered(&mut self) -> Progress {
-        let records = self.settled();
+        let records = self.take_finished();
         let recovered = self.failures > 0;
         self.failures = 0;
         self.not_before = None;
@@ -240,7 +244,7 @@ impl Exporter {
         Progress::Delivered { records, recovered }
     }
 
-    fn failed(&mut self, trouble: String, asked_to_wait: Duration, now: Timestamp) -> Progress {
+    fn failed(&mut self, failure: String, requested_pause: Duration, now: Timestamp) -> Progress {
         self.take_back();
         let first = self.failures == 0;
         let doublings = self.failures.min(16);
@@ -248,12 +252,12 @@ impl Exporter {
         let pause = FIRST_PAUSE
             .saturating_mul(1 << doublings)
             .min(LONGEST_PAUSE);
-        self.not_before = Some(now.plus(pause.max(asked_to_wait)));
-        let trouble = Trouble(trouble);
-        Progress::Failed { trouble, first }
+        self.not_before = Some(now.plus(pause.max(requested_pause)));
+        let failure = ExportFailure(failure);
+        Progress::Failed { failure, first }
     }
 
-    fn give_up_lost(&mut self, now: Timestamp) {
+    fn drop_lost_call(&mut self, now: Timestamp) {
         let budget = self.settings.timeout.saturating_add(GRACE);
         let is_lost = |own: &InFlight| now.since(own.started) > budget;
         if self.in_flight.as_ref().is_some_and(is_lost) {
@@ -261,15 +265,15 @@ impl Exporter {
         }
     }
 
-    /// The records under way are to be sent again.
+    /// Returns the records of the running call to the backlog.
     fn take_back(&mut self) {
         if let Some(InFlight { records, .. }) = self.in_flight.take() {
             self.backlog.put_back(records);
         }
     }
 
-    /// Nothing more is to be done for the records under way. How many they were.
-    fn settled(&mut self) -> u64 {
+    /// Removes the records of the running call, which need no retry, and returns their number.
+    fn take_finished(&mut self) -> u64 {
         let Some(own) = self.in_flight.take() else {
             return 0;
         };
@@ -278,13 +282,14 @@ impl Exporter {
         own.records.len() as u64
     }
 
-    fn under_way(&self) -> usize {
+    fn records_in_flight(&self) -> usize {
         self.in_flight.as_ref().map_or(0, |own| own.records.len())
     }
 }
 
-/// What is wrong with the records themselves no retry heals. All else is about the way, or about who
-/// we are, and may be put right: a role that is assigned takes Azure minutes to know.
+/// Returns whether a retry is pointless because the records themselves are invalid. Any other
+/// error, such as missing authorization, may be corrected: Azure takes minutes to apply a role
+/// assignment.
 const fn is_final(status: u16) -> bool {
     matches!(status, 400 | 413 | 415 | 422)
 }

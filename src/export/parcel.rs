@@ -1,10 +1,11 @@
-//! Records on their way from one VM to another: each its time, the size of its line, and the line.
+//! The encoding of records that one VM hands to another: the time, the length of the line, and the
+//! line of each record.
 
 use super::queue::Entry;
 use crate::time::Timestamp;
 
-/// The records of a parcel that stands in that slot. `None`: it contradicts itself. None of them is from
-/// the future, whatever another thread's clock says.
+/// Reads the records of the parcel in a slot. Returns `None` if the parcel is malformed. Times in
+/// the future, from another thread's clock, are replaced by `now`.
 pub fn read(content: &[u8], slot: usize, now: Timestamp) -> Option<Vec<Entry>> {
     let mut entries = Vec::new();
     let mut rest = content;
@@ -26,7 +27,7 @@ pub fn read(content: &[u8], slot: usize, now: Timestamp) -> Option<Vec<Entry>> {
 pub fn write<'e>(entries: impl IntoIterator<Item = &'e Entry>) -> Vec<u8> {
     let mut content = Vec::new();
     for Entry { line, since, .. } in entries {
-        // No line is near four gigabytes.
+        // No line is close to four gigabytes.
         let size = u32::try_from(line.len()).unwrap_or_default();
         content.extend(since.as_millis().to_le_bytes());
         content.extend(size.to_le_bytes());
@@ -35,7 +36,7 @@ pub fn write<'e>(entries: impl IntoIterator<Item = &'e Entry>) -> Vec<u8> {
     content
 }
 
-/// How many bytes a record takes in a parcel.
+/// Returns the size of a record in a parcel, in bytes.
 pub fn bytes_of(entry: &Entry) -> usize {
     size_of::<u64>() + size_of::<u32>() + entry.line.len()
 }
@@ -58,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_it_has_written_and_nothing_cut_or_beyond_texts() {
+    fn written_parcel_is_read_and_malformed_one_is_rejected() {
         let given = entries(&[("{}", 7), ("", 8), ("{\"a\":\"é\"}", 99)]);
         let content = write(&given);
         assert_eq!(content.len(), given.iter().map(bytes_of).sum::<usize>());
@@ -74,7 +75,7 @@ mod tests {
                 (line(2), at(50), Some(3)),
             ]
         );
-        // Cut behind a whole record it is a shorter one; the seal tells.
+        // A cut after a complete record leaves a valid shorter parcel; the MAC detects it.
         for cut in (0..content.len()).filter(|cut| ![0, 14, 26].contains(cut)) {
             assert!(read(&content[..cut], 3, at(50)).is_none(), "cut at {cut}");
         }

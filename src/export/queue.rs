@@ -1,22 +1,22 @@
-//! Records in the order in which they came, bounded in number and bytes.
+//! A queue of records, bounded in number and bytes.
 
 use crate::time::Timestamp;
 use std::collections::VecDeque;
 
-/// Most records of one VM that are still to be delivered.
+/// Maximum number of undelivered records of one VM.
 const MAX_RECORDS: usize = 10_000;
-/// Most bytes of their lines.
+/// Maximum number of bytes of their lines.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
-/// From this part of either bound on it is pressed.
-const PRESSED: usize = 10;
+/// The queue is under pressure once a tenth of either bound is used.
+const PRESSURE_DIVISOR: usize = 10;
 
 /// A record as its line of JSON.
 #[derive(Debug)]
 pub struct Entry {
     pub line: String,
-    /// When it came.
+    /// The arrival time.
     pub since: Timestamp,
-    /// In which slot of the mailbox it stands too, if another VM has handed it over.
+    /// The mailbox slot that also contains the record, if another VM handed it over.
     pub slot: Option<usize>,
 }
 
@@ -35,27 +35,28 @@ impl Queue {
         self.bytes
     }
 
-    /// Whether much of its room is taken.
+    /// Returns whether a significant part of the room is used.
     pub fn is_pressed(&self) -> bool {
-        self.len() >= MAX_RECORDS / PRESSED || self.bytes >= MAX_BYTES / PRESSED
+        self.len() >= MAX_RECORDS / PRESSURE_DIVISOR || self.bytes >= MAX_BYTES / PRESSURE_DIVISOR
     }
 
-    /// From the oldest on.
+    /// Iterates from the oldest record.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter()
     }
 
-    /// Takes a record beside those `elsewhere` that count too. Returns how many old ones had to go.
+    /// Adds a record. The records in `elsewhere` count against the bounds too. Returns how many old
+    /// records were dropped.
     pub fn push(&mut self, entry: Entry, elsewhere: usize) -> u64 {
         self.bytes += entry.line.len();
         self.entries.push_back(entry);
-        let mut gone = 0;
+        let mut dropped = 0;
         while (self.len() + elsewhere > MAX_RECORDS || self.bytes > MAX_BYTES)
             && self.pop().is_some()
         {
-            gone += 1;
+            dropped += 1;
         }
-        gone
+        dropped
     }
 
     pub fn front(&self) -> Option<&Entry> {
@@ -68,8 +69,9 @@ impl Queue {
         Some(entry)
     }
 
-    /// Puts records back to where they were taken from. They are within the bound of number, since
-    /// they counted all the time; a batch beyond the bytes goes with the next push.
+    /// Returns records to the place that they were taken from. They are within the bound of the
+    /// number, because they counted all the time. If they exceed the bound in bytes, the next push
+    /// drops records.
     pub fn put_back(&mut self, entries: Vec<Entry>) {
         for entry in entries.into_iter().rev() {
             self.bytes += entry.line.len();

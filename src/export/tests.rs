@@ -45,7 +45,7 @@ fn ok() -> Answer {
 }
 
 #[test]
-fn a_full_batch_goes_at_once_and_the_rest_after_a_while() {
+fn full_batch_is_sent_immediately_and_the_rest_later() {
     let mut exporter = exporter();
     push(&mut exporter, 0..4, 0);
     let (attempt, callout) = exporter.due(at(0)).unwrap();
@@ -61,7 +61,7 @@ fn a_full_batch_goes_at_once_and_the_rest_after_a_while() {
 }
 
 #[test]
-fn failures_pause_longer_each_time_and_lose_nothing() {
+fn failure_doubles_the_pause_and_loses_nothing() {
     let mut exporter = exporter();
     push(&mut exporter, 0..3, 0);
     let (mut now, mut pauses, mut firsts) = (0, Vec::new(), 0);
@@ -88,7 +88,7 @@ fn failures_pause_longer_each_time_and_lose_nothing() {
 }
 
 #[test]
-fn who_is_busy_is_left_alone_for_as_long_as_it_asks() {
+fn retry_after_is_respected() {
     let mut exporter = exporter();
     push(&mut exporter, 0..3, 0);
     let (attempt, _) = exporter.due(at(0)).unwrap();
@@ -99,7 +99,7 @@ fn who_is_busy_is_left_alone_for_as_long_as_it_asks() {
 }
 
 #[test]
-fn what_is_too_large_is_split_until_one_alone_is() {
+fn too_large_batch_is_split() {
     let mut exporter = exporter();
     push(&mut exporter, 0..3, 0);
     let mut seen = Vec::new();
@@ -110,14 +110,14 @@ fn what_is_too_large_is_split_until_one_alone_is() {
         seen.push(ids(&callout));
         exporter.answered(attempt, &answer(status), at(6_000));
     }
-    // One alone is refused for good; then batches grow again.
+    // A single record that is too large is rejected permanently; then batches grow again.
     assert_eq!(seen, [vec![0, 1, 2], vec![0], vec![1], vec![2]]);
     assert_eq!(exporter.take_losses(at(6_000)).unwrap().refused, 1);
     assert!(exporter.is_empty());
 }
 
 #[test]
-fn what_is_refused_for_good_is_dropped_and_told() {
+fn permanently_rejected_record_is_dropped_and_reported() {
     for status in [400, 413, 415, 422] {
         let mut exporter = exporter();
         push(&mut exporter, 0..1, 0);
@@ -132,7 +132,7 @@ fn what_is_refused_for_good_is_dropped_and_told() {
 }
 
 #[test]
-fn the_oldest_make_room_and_the_newest_stay() {
+fn full_queue_drops_the_oldest_records() {
     let mut exporter = exporter();
     push(&mut exporter, 0..3, 0);
     let (attempt, _) = exporter.due(at(0)).unwrap();
@@ -141,15 +141,19 @@ fn the_oldest_make_room_and_the_newest_stay() {
     let losses = exporter.take_losses(at(1)).unwrap();
     assert_eq!((losses.no_room, losses.refused), (5, 0));
     push(&mut exporter, 10_005..10_006, 2);
-    assert_eq!(exporter.take_losses(at(2)), None, "not all the time");
+    assert_eq!(
+        exporter.take_losses(at(2)),
+        None,
+        "losses are reported at intervals"
+    );
     assert!(exporter.take_losses(at(10_001)).is_some());
     exporter.answered(attempt, &ok(), at(2));
     let (_, callout) = exporter.due(at(2)).unwrap();
-    assert_eq!(ids(&callout), [9, 10, 11], "3 to 8 are gone");
+    assert_eq!(ids(&callout), [9, 10, 11], "records 3 to 8 are dropped");
 }
 
 #[test]
-fn bytes_are_bounded_too() {
+fn queue_is_bounded_in_bytes() {
     let mut exporter = exporter();
     for _ in 0..9_000 {
         exporter.push("x".repeat(2048), at(0));
@@ -158,12 +162,15 @@ fn bytes_are_bounded_too() {
 }
 
 #[test]
-fn a_lost_answer_blocks_nothing_and_counts_for_nothing_when_late() {
+fn lost_answer_is_given_up_and_ignored_when_late() {
     let mut exporter = exporter();
     push(&mut exporter, 0..3, 0);
     let (lost, _) = exporter.due(at(0)).unwrap();
     assert!(exporter.due(at(7_000)).is_none());
-    assert!(exporter.due(at(7_001)).is_none(), "given up, then a pause");
+    assert!(
+        exporter.due(at(7_001)).is_none(),
+        "the call is given up, then a pause follows"
+    );
     let (_, callout) = exporter.due(at(8_001)).unwrap();
     assert_eq!(ids(&callout), [0, 1, 2]);
     assert_eq!(exporter.answered(lost, &ok(), at(8_002)), Progress::Late);
@@ -171,7 +178,7 @@ fn a_lost_answer_blocks_nothing_and_counts_for_nothing_when_late() {
 }
 
 #[test]
-fn the_last_call_takes_what_is_left_once_none_is_under_way() {
+fn final_call_waits_for_the_running_call_and_takes_the_rest() {
     let mut exporter = Exporter::new(Settings {
         batch: 100,
         ..settings()
@@ -192,7 +199,7 @@ enum Event {
     Answer(u16),
     Busy(u64),
     Broken,
-    /// It arrives, but we never hear of it.
+    /// The call arrives, but its answer is lost.
     Lost,
 }
 
@@ -209,14 +216,14 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
-    /// Whatever the service does: within the bound, each record arrives, and no call is larger than a
-    /// batch.
+    /// Whatever the service does, each record within the bound is delivered, and no call is larger
+    /// than a batch.
     #[test]
-    fn nothing_is_lost_within_the_bound(events in prop::collection::vec(event(), 0..200)) {
+    fn no_record_is_lost_within_the_bound(events in prop::collection::vec(event(), 0..200)) {
         let mut exporter = exporter();
         let (mut now, mut records, mut open) = (0, 0, None);
         let mut arrived = BTreeSet::new();
-        // In the end the service is well.
+        // Finally, the service is healthy.
         let healthy = (0..400).flat_map(|_| [Event::Answer(204), Event::Wait(1_000)]);
         for event in events.into_iter().chain(healthy) {
             if open.is_none() {

@@ -1,5 +1,5 @@
-//! Microsoft Graph's `checkMemberGroups`: of some groups, which a user or an application is in,
-//! through other groups too.
+//! Microsoft Graph's `checkMemberGroups`: which of the given groups a user or an application is in,
+//! directly or through nested groups.
 
 use crate::fetch::callout::{Answer, Callout, CalloutError, Target};
 use crate::json;
@@ -10,31 +10,33 @@ use serde_json::{Value, json};
 use std::fmt;
 use std::time::Duration;
 
-/// Graph takes no more in one call.
+/// The most groups that Graph accepts in one call.
 pub const MOST_GROUPS: usize = 20;
-/// Twenty GUIDs and what is around them are 1 KB.
+/// Response size limit. Twenty GUIDs with their JSON take about 1 KB.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// The claim that names the caller to the directory.
+/// The claim with the caller's object id in the directory.
 pub const OBJECT: &str = "oid";
 
-/// Whose groups are asked for.
+/// The directory object whose groups are looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
-    /// The object's id in the directory: a GUID in lower case.
+    /// The object id: a GUID in lower case.
     pub object: String,
     collection: &'static str,
 }
 
 impl Subject {
-    /// The caller as the directory knows it: by Entra's `oid`, whatever else rules call its object.
+    /// Returns the caller as the directory knows it: by Entra's `oid`, even if rules match another
+    /// claim as the object.
     pub fn of(caller: &Claims) -> Option<Self> {
         let object = caller.others.get(OBJECT)?;
         let object = object.as_str()?;
         let collection = match caller.kind {
             Some(Kind::User) => "users",
             Some(Kind::App) => "servicePrincipals",
-            // Holds every kind of object; to read it asks for more rights (Directory.Read.All).
+            // This path accepts every kind of object, but reading it requires more permissions
+            // (Directory.Read.All).
             None => "directoryObjects",
         };
         is_guid(object).then(|| Self {
@@ -44,13 +46,9 @@ impl Subject {
     }
 }
 
-/// The call for at most [`MOST_GROUPS`] groups; `graph` is Graph's address with its version.
-pub fn question(
-    graph: &Target,
-    subject: &Subject,
-    groups: &[String],
-    timeout: Duration,
-) -> Callout {
+/// Builds the call for at most [`MOST_GROUPS`] groups. `graph` is the address of Graph, including
+/// the version.
+pub fn request(graph: &Target, subject: &Subject, groups: &[String], timeout: Duration) -> Callout {
     let Subject { object, collection } = subject;
     let mut target = graph.clone();
     target.path = format!("{}{collection}/{object}/checkMemberGroups", graph.path);
@@ -58,18 +56,18 @@ pub fn question(
     Callout::post(target, "application/json", body.into_bytes(), timeout)
 }
 
-/// Why an answer tells nothing.
+/// Why an answer cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GraphError {
     Callout(CalloutError),
-    /// There is no such object.
+    /// The object does not exist.
     UnknownCaller,
-    /// Another error, with Graph's own code if it is there.
+    /// Another error, with Graph's error code if the answer has one.
     Status(u16, Option<String>),
     TooLarge {
         bytes: usize,
     },
-    /// No JSON object whose `value` is a list of GUIDs.
+    /// Not a JSON object whose `value` is a list of GUIDs.
     NoList,
 }
 
@@ -77,7 +75,7 @@ impl fmt::Display for GraphError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Callout(error) => error.fmt(f),
-            Self::UnknownCaller => f.write_str("there is no such object"),
+            Self::UnknownCaller => f.write_str("the object does not exist"),
             Self::Status(status, code) => {
                 write!(f, "the answer has status {status}")?;
                 if let Some(code) = code {
@@ -95,15 +93,15 @@ impl fmt::Display for GraphError {
                 f,
                 "the answer of {bytes} bytes exceeds the limit of {MAX_BYTES}"
             ),
-            Self::NoList => f.write_str("the answer holds no list of groups"),
+            Self::NoList => f.write_str("the answer is not a list of groups"),
         }
     }
 }
 
-/// The groups of an answer, in lower case.
+/// Returns the groups of an answer, in lower case.
 ///
 /// # Errors
-/// [`GraphError`]: then it tells nothing, not even that the caller is in none.
+/// [`GraphError`] if the answer cannot be used. It must not be taken as "in none of the groups".
 pub fn read(answer: Answer) -> Result<Vec<String>, GraphError> {
     let (status, body) = match answer {
         Answer::Response { status, body } => (status, body),
@@ -129,7 +127,7 @@ fn list(body: &[u8]) -> Option<Vec<String>> {
     groups.map(group).collect()
 }
 
-/// `error.code`, such as `Authorization_RequestDenied`, if it may stand in a log line.
+/// Returns `error.code`, such as `Authorization_RequestDenied`, if it is safe to log.
 fn error_code(body: &[u8]) -> Option<String> {
     let members = json::parse_object(body).ok()?;
     let code = members.get("error")?.get("code")?.as_str()?;
@@ -143,15 +141,18 @@ mod tests {
 
     const GROUP: &str = "11111111-1111-1111-1111-11111111AAAA";
 
-    fn said(status: u16, body: &str) -> Result<Vec<String>, GraphError> {
+    fn read_answer(status: u16, body: &str) -> Result<Vec<String>, GraphError> {
         read(Answer::of(status, None, body.as_bytes().to_vec()))
     }
 
     #[test]
-    fn a_list_is_read_as_a_whole_or_not_at_all() {
+    fn malformed_list_is_rejected_as_a_whole() {
         let whole = json!({"@odata.context": "…", "value": [GROUP]}).to_string();
-        assert_eq!(said(200, &whole), Ok(vec![GROUP.to_ascii_lowercase()]));
-        assert_eq!(said(200, r#"{"value":[]}"#), Ok(Vec::new()));
+        assert_eq!(
+            read_answer(200, &whole),
+            Ok(vec![GROUP.to_ascii_lowercase()])
+        );
+        assert_eq!(read_answer(200, r#"{"value":[]}"#), Ok(Vec::new()));
         for garbage in [
             "",
             "[]",
@@ -163,23 +164,30 @@ mod tests {
             r#"{"value":[],"value":["11111111-1111-1111-1111-111111111111"]}"#,
             r#"{"value":[]} {}"#,
         ] {
-            assert_eq!(said(200, garbage), Err(GraphError::NoList), "{garbage}");
+            assert_eq!(
+                read_answer(200, garbage),
+                Err(GraphError::NoList),
+                "{garbage}"
+            );
         }
     }
 
     #[test]
-    fn errors_say_graph_s_code_and_nothing_else() {
+    fn error_contains_only_graphs_code() {
         let denied = r#"{"error":{"code":"Authorization_RequestDenied","message":"Insufficient"}}"#;
-        let text = said(403, denied).unwrap_err().to_string();
+        let text = read_answer(403, denied).unwrap_err().to_string();
         assert!(
             text.starts_with("the answer has status 403, Authorization_RequestDenied; our app")
         );
         let hostile = r#"{"error":{"code":"\n<b>"}}"#;
-        assert_eq!(said(500, hostile), Err(GraphError::Status(500, None)));
-        assert_eq!(said(404, ""), Err(GraphError::UnknownCaller));
+        assert_eq!(
+            read_answer(500, hostile),
+            Err(GraphError::Status(500, None))
+        );
+        assert_eq!(read_answer(404, ""), Err(GraphError::UnknownCaller));
         let bytes = 70_000;
         assert_eq!(
-            said(200, &"x".repeat(bytes)),
+            read_answer(200, &"x".repeat(bytes)),
             Err(GraphError::TooLarge { bytes })
         );
     }

@@ -1,9 +1,10 @@
-//! Groups of callers whose tokens leave them out because there are too many ("groups overage"):
-//! looked up in Microsoft Graph, never at the address that the token names. Without I/O, like the
-//! keys: calls go out as values, answers come in as values.
+//! Group lookups in Microsoft Graph for callers whose tokens omit their groups because there are
+//! too many ("groups overage"). The address in the token is never used. Without I/O, like the keys:
+//! calls go out as values, answers come in as values.
 //!
-//! One look-up a caller at a time, a bounded number at once; what was found serves for `ttl`. While
-//! Graph fails or asks to be left alone nobody is looked up, with growing pauses.
+//! Each caller has at most one lookup at a time, and the number of concurrent lookups is bounded. A
+//! result is used for `ttl`. While Graph fails or asks for a pause, no lookup starts; the pauses
+//! grow.
 
 pub mod graph;
 mod memory;
@@ -20,70 +21,70 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Where an issuer's callers are looked up: the compiled form of `groups_overage.graph`.
+/// How an issuer's callers are looked up: the compiled form of `groups_overage.graph`.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// Graph's address with its version.
+    /// The address of Graph, including the version.
     pub graph: Target,
-    /// How long an answer serves.
+    /// How long an answer is used.
     pub ttl: Duration,
-    /// How long one call may take.
+    /// Timeout of one call.
     pub timeout: Duration,
     pub auth: Auth,
 }
 
-/// Most groups that rules may name: twenty calls a caller.
+/// Maximum number of groups that rules may name: twenty calls per caller.
 pub const MOST_GROUPS: usize = 20 * graph::MOST_GROUPS;
-/// Look-ups under way at once.
-const MOST_AT_ONCE: usize = 16;
-/// Look-ups that wait for their turn.
-const MOST_QUEUED: usize = 1024;
-/// The first pause when Graph fails; it doubles up to the longest.
+/// Maximum number of concurrent lookups.
+const MAX_CONCURRENT: usize = 16;
+/// Maximum number of lookups in the queue.
+const MAX_QUEUED: usize = 1024;
+/// The first pause after Graph fails. It doubles up to the longest pause.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// How long a caller whom Graph does not know is not asked for again.
-const UNKNOWN_FOR: Duration = Duration::from_secs(30);
-/// How much longer than `timeout` a call may take before it is given up as lost.
+/// How long a caller that Graph does not know is not looked up again.
+const UNKNOWN_CALLER_FOR: Duration = Duration::from_secs(30);
+/// Time after `timeout` until a call without an answer is given up as lost.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// The look-ups of one issuer.
+/// The lookups of one issuer.
 #[derive(Debug)]
 pub struct Lookups {
     source: Source,
     groups: Arc<[String]>,
     memory: Memory,
-    /// In order of arrival.
+    /// Queued and running lookups, in order of arrival.
     open: BTreeMap<LookupId, Lookup>,
     next: LookupId,
     failures: u32,
-    /// Nothing is asked before.
+    /// No lookup starts before this time.
     not_before: Timestamp,
 }
 
-/// Names a look-up while it is open.
+/// Identifies a lookup while it is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LookupId(u64);
 
 #[derive(Debug)]
 struct Lookup {
     subject: Subject,
-    /// `None` while it waits for its turn.
+    /// `None` while the lookup is queued.
     flight: Option<Flight>,
 }
 
 #[derive(Debug)]
 struct Flight {
     started: Timestamp,
-    /// Calls whose answers are still to come, by their number.
+    /// Numbers of the calls whose answers are missing.
     missing: Vec<usize>,
     held: Vec<String>,
 }
 
-/// A call of a look-up, still to be authorized.
+/// A call of a lookup, without its authorization.
 #[derive(Debug)]
-pub struct Question {
+pub struct LookupCall {
     pub id: LookupId,
-    /// Which of its calls.
+    /// Number of the call within its lookup.
     pub part: usize,
     pub callout: Callout,
 }
@@ -92,31 +93,31 @@ pub struct Question {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     Known(Arc<Membership>),
-    /// The answer is on its way, or will be in time.
-    Coming(LookupId),
-    Lacking(GroupsUnavailable),
+    /// A lookup is queued or running and can finish in time.
+    Pending(LookupId),
+    Unavailable(GroupsUnavailable),
 }
 
-/// What an answer changed.
+/// The effect of an answer.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// One of a look-up's answers; others are missing.
+    /// One answer of a lookup arrived; other answers are missing.
     Partly,
-    /// That caller's groups are known; `evicted`: another's had to make room.
+    /// The caller's groups are known. `evicted`: the entry of another caller was evicted.
     Found { evicted: bool },
-    /// That caller is unknown to Graph.
+    /// Graph does not know the caller.
     Unknown,
-    /// Graph fails. Those look-ups, not yet begun, are given up too.
+    /// Graph fails. `given_up`: the queued lookups, which are given up too.
     Failed {
         error: GraphError,
         given_up: Vec<LookupId>,
     },
-    /// It came too late to matter.
+    /// The answer is too late and is ignored.
     Late,
 }
 
 impl Lookups {
-    /// `groups`: those that rules name, as GUIDs in lower case.
+    /// `groups` are the groups that rules name, as GUIDs in lower case.
     pub fn new(source: Source, groups: Vec<String>, now: Timestamp) -> Self {
         Self {
             source,
@@ -129,25 +130,25 @@ impl Lookups {
         }
     }
 
-    /// How its calls authenticate.
+    /// Returns how the calls authenticate.
     pub fn auth(&self) -> &Auth {
         &self.source.auth
     }
 
-    /// What is known of a caller, without asking for more.
+    /// Returns what is known of a caller without starting a lookup.
     pub fn recall(&self, caller: &Claims, now: Timestamp) -> Option<Arc<Membership>> {
         let subject = Subject::of(caller)?;
         self.memory.find(&subject.object, now)?.ok()
     }
 
-    /// The same, and has the caller looked up if an answer can be hoped for by then.
+    /// Returns what is known of a caller, and starts a lookup if it can finish before `by`.
     pub fn ask(&mut self, caller: &Claims, by: Timestamp, now: Timestamp) -> Standing {
         let Some(subject) = Subject::of(caller) else {
-            return Standing::Lacking(GroupsUnavailable::UnknownCaller);
+            return Standing::Unavailable(GroupsUnavailable::UnknownCaller);
         };
         match self.memory.find(&subject.object, now) {
             Some(Ok(membership)) => return Standing::Known(membership),
-            Some(Err(lack)) => return Standing::Lacking(lack),
+            Some(Err(reason)) => return Standing::Unavailable(reason),
             None => {}
         }
         let is_it = |lookup: &Lookup| lookup.subject.object == subject.object;
@@ -158,31 +159,31 @@ impl Lookups {
                 Lookup {
                     flight: Some(_), ..
                 },
-            )) => Standing::Coming(*id),
-            _ if by < self.not_before => Standing::Lacking(GroupsUnavailable::Failing),
-            Some((id, _)) => Standing::Coming(*id),
-            None if self.open.len() >= MOST_QUEUED => {
-                Standing::Lacking(GroupsUnavailable::TooManyWaiting)
+            )) => Standing::Pending(*id),
+            _ if by < self.not_before => Standing::Unavailable(GroupsUnavailable::Failing),
+            Some((id, _)) => Standing::Pending(*id),
+            None if self.open.len() >= MAX_QUEUED => {
+                Standing::Unavailable(GroupsUnavailable::TooManyWaiting)
             }
             None => {
                 let id = self.next;
                 self.next = LookupId(id.0.wrapping_add(1));
                 let flight = None;
                 self.open.insert(id, Lookup { subject, flight });
-                Standing::Coming(id)
+                Standing::Pending(id)
             }
         }
     }
 
-    /// To be asked on every tick: the calls to begin now.
-    pub fn due(&mut self, now: Timestamp) -> Vec<Question> {
-        self.give_up_lost(now);
+    /// Returns the calls to start now. Must be called on every tick.
+    pub fn due(&mut self, now: Timestamp) -> Vec<LookupCall> {
+        self.drop_lost_lookups(now);
         if now < self.not_before {
             return Vec::new();
         }
-        let mut questions = Vec::new();
+        let mut calls = Vec::new();
         let under_way = self.open.values().filter(|lookup| lookup.flight.is_some());
-        let free = MOST_AT_ONCE.saturating_sub(under_way.count());
+        let free = MAX_CONCURRENT.saturating_sub(under_way.count());
         let waiting = self
             .open
             .iter_mut()
@@ -190,10 +191,10 @@ impl Lookups {
         for (id, lookup) in waiting.take(free) {
             let Source { graph, timeout, .. } = &self.source;
             let parts = self.groups.chunks(graph::MOST_GROUPS).enumerate();
-            questions.extend(parts.map(|(part, groups)| Question {
+            calls.extend(parts.map(|(part, groups)| LookupCall {
                 id: *id,
                 part,
-                callout: graph::question(graph, &lookup.subject, groups, *timeout),
+                callout: graph::request(graph, &lookup.subject, groups, *timeout),
             }));
             lookup.flight = Some(Flight {
                 started: now,
@@ -201,10 +202,11 @@ impl Lookups {
                 held: Vec::new(),
             });
         }
-        questions
+        calls
     }
 
-    /// Takes in the answer to a call. A look-up whose answers are not all good tells nothing.
+    /// Processes the answer to a call. If any answer of a lookup is invalid, the lookup has no
+    /// result.
     pub fn answered(
         &mut self,
         id: LookupId,
@@ -223,9 +225,10 @@ impl Lookups {
             Ok(held) => {
                 flight.held.extend(held);
                 flight.missing.retain(|missing| *missing != part);
-                match flight.missing.is_empty() {
-                    true => self.found(id, now),
-                    false => Progress::Partly,
+                if flight.missing.is_empty() {
+                    self.found(id, now)
+                } else {
+                    Progress::Partly
                 }
             }
             Err(GraphError::UnknownCaller) => {
@@ -233,7 +236,7 @@ impl Lookups {
                 if let Some(lookup) = self.open.remove(&id) {
                     let known = Err(GroupsUnavailable::UnknownCaller);
                     self.memory
-                        .keep(lookup.subject.object, known, UNKNOWN_FOR, now);
+                        .keep(lookup.subject.object, known, UNKNOWN_CALLER_FOR, now);
                 }
                 Progress::Unknown
             }
@@ -258,34 +261,35 @@ impl Lookups {
         Progress::Found { evicted }
     }
 
-    /// Leaves Graph alone for a while. Who waits for a turn is to ask again, or to give up.
+    /// Pauses calls to Graph. Returns the queued lookups, which are dropped; requests that wait for
+    /// them must retry or give up.
     fn pause(&mut self, error: &GraphError, now: Timestamp) -> Vec<LookupId> {
         let pause = match error {
-            // Graph itself was not asked.
+            // The call was not sent to Graph.
             GraphError::Callout(CalloutError::NoToken) => FIRST_PAUSE,
             error => {
-                let asked_for = match error {
+                let requested = match error {
                     GraphError::Callout(error) => error.pause(),
                     _ => Duration::ZERO,
                 };
                 let doublings = self.failures.min(16);
                 self.failures = self.failures.saturating_add(1);
                 let own = FIRST_PAUSE.saturating_mul(1 << doublings);
-                own.min(LONGEST_PAUSE).max(asked_for)
+                own.min(LONGEST_PAUSE).max(requested)
             }
         };
         self.not_before = self.not_before.max(now.plus(pause));
-        let waiting = self
+        let queued = self
             .open
             .iter()
             .filter(|(_, lookup)| lookup.flight.is_none());
-        let waiting: Vec<LookupId> = waiting.map(|(id, _)| *id).collect();
+        let queued: Vec<LookupId> = queued.map(|(id, _)| *id).collect();
         self.open.retain(|_, lookup| lookup.flight.is_some());
-        waiting
+        queued
     }
 
-    /// Who waited for a lost answer has given up long ago.
-    fn give_up_lost(&mut self, now: Timestamp) {
+    /// Drops lookups whose answers are lost. The requests that waited for them have already timed out.
+    fn drop_lost_lookups(&mut self, now: Timestamp) {
         let budget = self.source.timeout.saturating_add(GRACE);
         self.open.retain(|_, lookup| {
             let started = lookup.flight.as_ref().map(|flight| flight.started);

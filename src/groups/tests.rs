@@ -27,7 +27,7 @@ fn lookups(groups: usize) -> Lookups {
 fn caller(index: usize) -> Claims {
     let oid = json!(format!("cccccccc-0000-4000-8000-{index:012}"));
     Claims {
-        object: "not the oid".into(),
+        object: "another claim".into(),
         kind: Some(Kind::User),
         groups: Groups {
             listed: Default::default(),
@@ -48,15 +48,15 @@ fn held(groups: &[usize]) -> Answer {
 }
 
 #[test]
-fn a_lost_answer_frees_its_place_and_counts_for_nothing_when_late() {
+fn lost_answer_frees_its_slot_and_is_ignored_when_late() {
     let mut lookups = lookups(1);
     lookups.ask(&caller(0), at(2000), at(0));
     let lost = lookups.due(at(0)).remove(0);
     assert!(lookups.due(at(10_000)).is_empty());
-    let Standing::Coming(id) = lookups.ask(&caller(0), at(11_000), at(10_000)) else {
-        panic!("it is under way")
+    let Standing::Pending(id) = lookups.ask(&caller(0), at(11_000), at(10_000)) else {
+        panic!("the lookup must be running")
     };
-    assert_eq!(id, lost.id, "one question a caller");
+    assert_eq!(id, lost.id, "one lookup per caller");
     lookups.due(at(10_001));
     let late = lookups.answered(lost.id, lost.part, held(&[0]), at(10_002));
     assert_eq!(late, Progress::Late);
@@ -66,7 +66,7 @@ fn a_lost_answer_frees_its_place_and_counts_for_nothing_when_late() {
 }
 
 #[test]
-fn an_answer_counts_once() {
+fn repeated_answer_is_ignored() {
     let mut lookups = lookups(21);
     lookups.ask(&caller(0), at(2000), at(0));
     let calls = lookups.due(at(0));
@@ -76,7 +76,7 @@ fn an_answer_counts_once() {
     assert_eq!(
         answer(0),
         Progress::Late,
-        "twice the same part is not the whole"
+        "a repeated part does not complete the lookup"
     );
     assert_eq!(answer(7), Progress::Late);
     assert_eq!(answer(1), Progress::Found { evicted: false });
@@ -113,11 +113,11 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 }
 
 proptest! {
-    /// No order of events makes it ask for a caller twice at once, ask more at once than it may, ask
-    /// while Graph is to be left alone, believe groups that it has not asked for or that no good
-    /// answer named, or remember longer than `ttl`.
+    /// In any order of events: a caller has at most one lookup at a time, the number of concurrent
+    /// lookups is bounded, no call starts during a pause, only groups that were requested and
+    /// answered are accepted, and nothing is remembered longer than `ttl`.
     #[test]
-    fn no_order_of_events_breaks_the_bounds(events in events()) {
+    fn bounds_hold_in_any_order_of_events(events in events()) {
         const GROUPS: usize = 45;
         let mut lookups = lookups(GROUPS);
         let mut now = 0u64;
@@ -136,12 +136,12 @@ proptest! {
                     for call in calls {
                         let object = object(&call.callout);
                         let twice = open.iter().any(|(id, _, other, _)| *other == object && *id != call.id);
-                        prop_assert!(!twice, "{object} is asked for twice");
+                        prop_assert!(!twice, "{object} is looked up twice");
                         named.entry(object.clone()).or_default();
                         open.push((call.id, call.part, object, now));
                     }
                     let at_once: std::collections::BTreeSet<_> = open.iter().map(|(id, ..)| id.0).collect();
-                    prop_assert!(at_once.len() <= MOST_AT_ONCE);
+                    prop_assert!(at_once.len() <= MAX_CONCURRENT);
                 }
                 Event::Ask(index) => {
                     let caller = caller(index);
@@ -157,8 +157,8 @@ proptest! {
                                 prop_assert!(index < GROUPS && named[&object].contains(&index));
                             }
                         }
-                        Standing::Coming(_) => prop_assert!(now + 2000 >= left_alone_until || !open.is_empty()),
-                        Standing::Lacking(_) => {}
+                        Standing::Pending(_) => prop_assert!(now + 2000 >= left_alone_until || !open.is_empty()),
+                        Standing::Unavailable(_) => {}
                     }
                 }
                 Event::Answer { .. } | Event::Busy { .. } if open.is_empty() => {}
@@ -197,5 +197,5 @@ proptest! {
 }
 
 fn is_member(membership: &Arc<Membership>, group: &str) -> bool {
-    membership.says(group) == Some(true)
+    membership.contains(group) == Some(true)
 }

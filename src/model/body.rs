@@ -1,21 +1,21 @@
-//! A request's body as it comes, as far as its model is wanted.
+//! Reads a request's body in pieces until its model is known.
 
 use super::scanner::Scanner;
 use super::{InPath, Model, ModelUnavailable};
 use crate::http::headers::Headers;
 
-/// What is known of a body.
+/// The state of a body.
 #[derive(Debug, Default)]
 pub enum Body {
-    /// Nobody asks.
+    /// The body is not read.
     #[default]
     Unasked,
     Coming(Box<Coming>),
-    /// All that is needed has come; never [`Model::Unread`].
+    /// Everything needed has been read. Never [`Model::Unread`].
     Read(Model),
 }
 
-/// A body that is being read, and what it must not contradict.
+/// A body that is being read, and the model in the path that it must not contradict.
 #[derive(Debug)]
 pub struct Coming {
     scanner: Scanner,
@@ -23,30 +23,30 @@ pub struct Coming {
 }
 
 impl Body {
-    /// A body to be read, if its headers say that it can be. One that can't be read is waited for as
-    /// long as it may turn out to be empty: a request without content names no model. `in_path`: what
-    /// the path of its request says.
+    /// Starts reading a body, if its headers say that it is readable. An unreadable body may still
+    /// turn out to be empty, so the filter waits for its first byte: an empty body names no model.
+    /// `in_path` is what the path says about the model.
     pub fn expect(headers: &Headers, limit: usize, in_path: InPath) -> Self {
         match readable(headers, limit) {
             Ok(()) => Self::Coming(Box::new(Coming {
                 scanner: Scanner::new(limit),
                 in_path,
             })),
-            Err(lack) if may_be_empty(headers) => Self::Coming(Box::new(Coming {
-                scanner: Scanner::expecting_none(lack),
+            Err(reason) if may_be_empty(headers) => Self::Coming(Box::new(Coming {
+                scanner: Scanner::expecting_none(reason),
                 in_path,
             })),
-            Err(lack) => Self::Read(in_path.with_body(Model::Lacking(lack))),
+            Err(reason) => Self::Read(in_path.with_body(Model::Unavailable(reason))),
         }
     }
 
-    /// Takes the next piece. True when this was what was missing.
+    /// Processes the next piece. Returns true if the model is now known.
     pub fn feed(&mut self, piece: &[u8], is_last: bool) -> bool {
         let Self::Coming(coming) = self else {
             return false;
         };
         let model = match coming.scanner.feed(piece) {
-            Err(lack) => Model::Lacking(lack),
+            Err(reason) => Model::Unavailable(reason),
             Ok(()) if is_last => coming.scanner.finish(),
             Ok(()) => return false,
         };
@@ -54,12 +54,12 @@ impl Body {
         true
     }
 
-    /// Nothing more can be had of it. True when something was missing.
-    pub fn give_up(&mut self, lack: ModelUnavailable) -> bool {
+    /// Ends reading without a result. Returns true if the body was still being read.
+    pub fn give_up(&mut self, reason: ModelUnavailable) -> bool {
         let Self::Coming(coming) = self else {
             return false;
         };
-        *self = Self::Read(coming.in_path.with_body(Model::Lacking(lack)));
+        *self = Self::Read(coming.in_path.with_body(Model::Unavailable(reason)));
         true
     }
 
@@ -75,14 +75,14 @@ impl Body {
     }
 }
 
-/// Whether the headers leave open that no content follows.
+/// Returns whether the headers allow an empty body.
 fn may_be_empty(headers: &Headers) -> bool {
     let is_zero = |value: &[u8]| value.iter().all(|byte| *byte == b'0');
     headers.all("content-length").all(is_zero)
 }
 
-/// Whether a body with these headers can name a model: JSON does, and forms do in some APIs. Images,
-/// audio and bodies of no stated type do not.
+/// Returns whether a body with these headers can name a model. JSON can, and forms can in some
+/// APIs. Images, audio and bodies without a content type cannot.
 pub fn may_name_model(headers: &Headers) -> bool {
     let mut types = headers.all("content-type");
     match (types.next(), types.next()) {
@@ -100,7 +100,7 @@ pub fn may_name_model(headers: &Headers) -> bool {
     }
 }
 
-/// Whether the headers promise plain JSON of an acceptable size.
+/// Checks that the headers announce uncompressed JSON within the size limit.
 fn readable(headers: &Headers, limit: usize) -> Result<(), ModelUnavailable> {
     let plain = |value: &[u8]| value.is_empty() || value.eq_ignore_ascii_case(b"identity");
     if !headers.all("content-encoding").all(plain) {
@@ -122,7 +122,7 @@ fn readable(headers: &Headers, limit: usize) -> Result<(), ModelUnavailable> {
     }
 }
 
-/// `application/json` or `…+json`, in UTF-8.
+/// Returns whether the type is `application/json` or `…+json`, in UTF-8.
 fn is_json(value: &[u8]) -> bool {
     let Ok(value) = std::str::from_utf8(value) else {
         return false;
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn forms_and_json_may_name_a_model_and_media_does_not() {
+    fn only_json_and_forms_may_name_a_model() {
         for (value, expected) in [
             ("application/json", true),
             ("Application/Problem+JSON; charset=utf-8", true),
@@ -169,12 +169,14 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_json_is_read() {
+    fn only_uncompressed_json_is_read() {
         let check = |fields: &[(&str, &str)]| {
-            readable(&Headers::from_iter(fields.iter().copied()), 100).map_err(|lack| match lack {
-                ModelUnavailable::Unreadable(_) => "unreadable",
-                _ => "too large",
-            })
+            readable(&Headers::from_iter(fields.iter().copied()), 100).map_err(
+                |reason| match reason {
+                    ModelUnavailable::Unreadable(_) => "unreadable",
+                    _ => "too large",
+                },
+            )
         };
         let json = ("content-type", "application/json");
         for fields in [

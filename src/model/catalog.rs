@@ -1,4 +1,4 @@
-//! Lists of models, as OpenAI's `GET /v1/models` and `GET /v1/models/{id}` give them.
+//! Lists of models in the format of OpenAI's `GET /v1/models` and `GET /v1/models/{id}`.
 
 use crate::http::headers::Headers;
 use crate::http::path::normalize;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 const LIST: &str = "/v1/models";
 
-/// Which models a request asks about.
+/// The models that a request lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listing<'r> {
     All,
@@ -23,7 +23,7 @@ impl<'r> Listing<'r> {
         }
     }
 
-    /// `path` is normalized.
+    /// Returns the listing at a normalized path.
     fn at(path: &'r str) -> Option<Self> {
         let rest = path.strip_prefix(LIST)?;
         match rest.strip_prefix('/') {
@@ -35,35 +35,35 @@ impl<'r> Listing<'r> {
     }
 }
 
-/// Whether a request may turn out to be about lists of models.
+/// Returns whether a request may list models.
 pub fn may_be_listing(headers: &Headers) -> bool {
     let path = headers.text(":path").map(normalize);
     path.is_some_and(|path| path.is_ok_and(|path| Listing::at(&path).is_some()))
 }
 
-/// The list with those entries alone whose id is shown, and nothing else of it: what else an answer
-/// holds could name models too.
+/// Returns the list with only those entries whose id may be shown. All other members are dropped,
+/// because they could name models too.
 ///
 /// # Errors
-/// Why it can't be read.
+/// The reason why the list cannot be read.
 pub fn filter(body: &[u8], shows: impl Fn(&str) -> bool) -> Result<String, &'static str> {
     let shown = |entries: Vec<Value>| {
         let mine = |entry: &Value| entry["id"].as_str().is_some_and(&shows);
         entries.into_iter().filter(mine).collect::<Vec<_>>()
     };
-    let list = json::parse_strict(body).map_err(|_| "it is no well-formed JSON")?;
+    let list = json::parse_strict(body).map_err(|_| "it is not well-formed JSON")?;
     match list {
-        // Together and others answer without an object around it.
+        // Together and other providers answer with a bare array.
         Value::Array(entries) => Ok(Value::Array(shown(entries)).to_string()),
         Value::Object(mut members) => match members.remove("data") {
             Some(Value::Array(entries)) => {
                 Ok(json!({"object": "list", "data": shown(entries)}).to_string())
             }
-            // Servers in Go write an empty list so.
+            // Servers written in Go encode an empty list as null.
             Some(Value::Null) => Ok(json!({"object": "list", "data": []}).to_string()),
-            _ => Err("it has no array data"),
+            _ => Err("its data is not an array"),
         },
-        _ => Err("it is no list"),
+        _ => Err("it is not a list"),
     }
 }
 
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_are_told_by_their_paths() {
+    fn listing_is_recognized_by_its_path() {
         for (path, expected) in [
             ("/v1/models", Some(Listing::All)),
             ("/v1/models/", Some(Listing::All)),
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions_are_looked_at_under_any_spelling_of_the_path() {
+    fn listing_is_recognized_in_any_spelling_of_the_path() {
         let listing = |path| may_be_listing(&Headers::from_iter([(":path", path)]));
         assert!(listing("/v1/mo%64els?limit=1"));
         assert!(!listing("/v1/chat/completions"));
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_shown_remains() {
+    fn filter_keeps_only_shown_entries() {
         let body =
             br#"{"models":[{"name":"secret"}],"first_id":"secret","has_more":false,"object":"list",
             "data":[{"id":"a","x":[1]},{"id":"secret"},{"name":"secret"},"secret",{"id":5}]}"#;

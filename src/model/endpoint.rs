@@ -1,17 +1,18 @@
-//! Which model answers where.
+//! Determines which model answers at a destination.
 
 use super::{InPath, Model, ModelUnavailable, name};
 use crate::http::cluster::Cluster;
 use crate::pattern::Pattern;
 
-/// Below this path the body's `model` is believed where no entry says otherwise.
+/// Below this path, the body's `model` is trusted unless an entry says otherwise.
 const BODY_DECIDES: &str = "/v1/";
 
-/// The compiled form of `endpoints`: the first that matches counts.
+/// The compiled form of `endpoints`. The first matching entry applies.
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints(pub Vec<Endpoint>);
 
-/// Hosts, clusters and paths that have their model from one source. An empty list matches everything.
+/// Hosts, clusters and paths whose model comes from the same source. An empty list matches
+/// everything.
 #[derive(Clone, Debug, Default)]
 pub struct Endpoint {
     pub hosts: Vec<Pattern>,
@@ -22,14 +23,14 @@ pub struct Endpoint {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Source {
-    /// This model, whatever the request says.
+    /// This model, regardless of the request.
     Fixed(String),
     Path,
     #[default]
     Body,
 }
 
-/// Where a request goes, as far as it decides which model answers.
+/// The parts of a request's destination that determine the model.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'r> {
     /// Lower case, without port.
@@ -40,12 +41,12 @@ pub struct Target<'r> {
 }
 
 impl Endpoints {
-    /// Whether an entry refers to clusters.
+    /// Returns whether any entry names clusters.
     pub fn name_clusters(&self) -> bool {
         self.0.iter().any(|endpoint| !endpoint.clusters.is_empty())
     }
 
-    /// The model as far as it is known before the body is read.
+    /// Returns the model, as far as it is known before the body is read.
     pub fn model(&self, target: Target<'_>, has_body: bool) -> Model {
         if let Some(Source::Fixed(model)) = self.find(target) {
             return Model::Named(model.clone());
@@ -53,7 +54,7 @@ impl Endpoints {
         match self.in_path(target) {
             InPath::Nothing | InPath::Hint(_) if has_body => Model::Unread,
             InPath::Nothing | InPath::Hint(_) => Model::None,
-            // What the body says can't make up for a model that the path names badly.
+            // A valid model in the body does not make up for an invalid one in the path.
             InPath::Decides(Model::Named(_)) | InPath::Untrusted(Some(_)) if has_body => {
                 Model::Unread
             }
@@ -63,13 +64,13 @@ impl Endpoints {
         }
     }
 
-    /// What the path says about the model of a request whose body may name one too.
+    /// Returns what the path says about the model of a request whose body may name one too.
     pub fn in_path(&self, target: Target<'_>) -> InPath {
         let path = target.path;
         let hint = || name::within_path(path);
         match self.find(target) {
             Some(Source::Path) => {
-                let missing = Model::Lacking(ModelUnavailable::Missing);
+                let missing = Model::Unavailable(ModelUnavailable::Missing);
                 InPath::Decides(name::in_path(path).unwrap_or(missing))
             }
             Some(Source::Body | Source::Fixed(_)) => hint().map_or(InPath::Nothing, InPath::Hint),
@@ -84,8 +85,8 @@ impl Endpoints {
         }
     }
 
-    /// Whether the entries say where each model is: a request that matches none then has an unknown
-    /// model.
+    /// Returns whether the entries are a complete list. A request that matches none of them then
+    /// has an unknown model.
     fn is_closed(&self) -> bool {
         let places =
             |endpoint: &Endpoint| !endpoint.hosts.is_empty() || !endpoint.clusters.is_empty();

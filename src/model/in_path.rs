@@ -1,23 +1,24 @@
-//! The model that a path names, and the body that must not contradict it.
+//! The model in a path, and its agreement with the body.
 
 use super::{Model, ModelUnavailable};
 
 /// What a path says about the model of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InPath {
-    /// Nothing: the body decides.
+    /// The path names no model; the body decides.
     Nothing,
-    /// It names this model, but the body decides.
+    /// The path names this model, but the body decides.
     Hint(Model),
-    /// It names this model and decides.
+    /// The path names this model and decides.
     Decides(Model),
-    /// It may name this model, and the configuration does not say what decides here.
+    /// The path may name this model, and the configuration does not say whether path or body
+    /// decides: the model is unknown.
     Untrusted(Option<Model>),
 }
 
 impl InPath {
-    /// The model of the request, now that its body is read. A body that names another model than the
-    /// path is ambiguous: the upstream may take either.
+    /// Returns the model of the request once its body is read. A body that names another model than
+    /// the path is ambiguous, because the upstream may use either.
     pub fn with_body(&self, body: Model) -> Model {
         let path = match self {
             Self::Nothing | Self::Untrusted(None) => None,
@@ -26,25 +27,25 @@ impl InPath {
         if let (Some(path), Model::Named(own)) = (path, &body)
             && path != own
         {
-            return Model::Lacking(DISAGREE);
+            return Model::Unavailable(DISAGREE);
         }
         match (self, body) {
             (Self::Nothing | Self::Hint(_), body) => body,
-            // It names none: nothing contradicts the path.
+            // The body names no model, so it does not contradict the path.
             (
                 Self::Decides(model),
-                Model::None | Model::Named(_) | Model::Lacking(ModelUnavailable::Missing),
+                Model::None | Model::Named(_) | Model::Unavailable(ModelUnavailable::Missing),
             ) => model.clone(),
             (Self::Decides(_), body) => body,
-            (Self::Untrusted(_), Model::Lacking(lack @ ModelUnavailable::Ambiguous(_))) => {
-                Model::Lacking(lack)
+            (Self::Untrusted(_), Model::Unavailable(reason @ ModelUnavailable::Ambiguous(_))) => {
+                Model::Unavailable(reason)
             }
             (Self::Untrusted(_), Model::Unread) => Model::Unread,
             (Self::Untrusted(_), _) => Model::Unknown,
         }
     }
 
-    /// The model where the body is not read, because no rule asks for the model.
+    /// Returns the model if the body is not read because no rule requires the model.
     pub fn without_body(self) -> Option<Model> {
         match self {
             Self::Decides(model) => Some(model),
@@ -52,8 +53,8 @@ impl InPath {
         }
     }
 
-    /// Whether the request can be judged without a body that can't name a model.
-    pub fn stands_alone(&self) -> bool {
+    /// Returns whether a body that cannot name a model makes no difference.
+    pub fn decides_without_body(&self) -> bool {
         matches!(self, Self::Decides(_) | Self::Untrusted(_))
     }
 }
@@ -66,11 +67,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn path_and_body_must_agree() {
+    fn body_that_contradicts_the_path_is_ambiguous() {
         let named = |name: &str| Model::Named(name.into());
-        let missing = Model::Lacking(ModelUnavailable::Missing);
-        let broken = Model::Lacking(ModelUnavailable::Unreadable("broken"));
-        let disagree = Model::Lacking(DISAGREE);
+        let missing = Model::Unavailable(ModelUnavailable::Missing);
+        let broken = Model::Unavailable(ModelUnavailable::Unreadable("broken"));
+        let disagree = Model::Unavailable(DISAGREE);
         let decides = InPath::Decides(named("a/b"));
         let hint = InPath::Hint(named("a/b"));
         let untrusted = InPath::Untrusted(Some(named("a/b")));

@@ -1,16 +1,17 @@
-//! Which model a request asks for: told by where it goes ([`endpoint`]), by its path, or by the
-//! top-level `"model"` of its JSON body ([`body`], [`scanner`]).
+//! The model that a request uses. It is determined by the destination ([`endpoint`]), by the path,
+//! or by the top-level `"model"` of the JSON body ([`body`], [`scanner`]).
 //!
-//! The whole body is read before a rule that needs its model decides, not only the bytes up to the
-//! first `"model"`. Servers differ on which of two members of one name counts; whoever may use
-//! `a/b` could write `{"model":"a/b", …, "model":"c/d"}` and be judged by the one and served the
-//! other. So a second one is refused, wherever it stands, and so is all that two parsers could read
-//! differently: what is not JSON to the last byte, another spelling of the name's case, a character
-//! set other than UTF-8, a compressed body, a body that does not say it is JSON. Where no rule asks
-//! for the model the body is not looked at, whatever its size.
+//! If a rule depends on the model, the whole body is read before the decision, not only the bytes
+//! up to the first `"model"`. Servers differ on which of two members of the same name they use. A
+//! caller that may use only `a/b` could send `{"model":"a/b", …, "model":"c/d"}`, so that the
+//! filter decides on one model and the server uses the other. Therefore a second `"model"` is
+//! rejected at any position, and so is everything that two parsers could read differently: text
+//! that is not JSON to the last byte, another spelling of the member's case, an encoding other than
+//! UTF-8, a compressed body, and a body whose content type is not JSON. If no rule depends on the
+//! model, the body is not read, and its size is not limited.
 //!
-//! A body is believed only where the upstream is known to take the model from it (`/v1/**`, or an
-//! entry of `endpoints`), and only if the path does not name another model.
+//! A body is trusted only if the upstream is known to take the model from it (`/v1/**`, or an entry
+//! of `endpoints`), and only if the path does not name another model.
 
 pub mod body;
 pub mod catalog;
@@ -26,32 +27,32 @@ pub use in_path::InPath;
 /// What is known of a request's model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Model {
-    /// Without suffix.
+    /// The name, without its suffix.
     Named(String),
-    /// The request has no body that could name one: rules that name models are not about it.
+    /// The request has no body that could name a model. Rules that name models do not match it.
     None,
-    /// The configuration does not say which model answers here: a rule that names models does not
-    /// permit the request, and one that denies does.
+    /// The configuration does not say which model answers. An allow rule that names models does not
+    /// match the request; a deny rule that names models does.
     Unknown,
-    /// The body names it, and has not been read yet.
+    /// The body names the model and has not been read yet.
     Unread,
-    /// It can't be told; where a rule needs it, that denies.
-    Lacking(ModelUnavailable),
+    /// The model cannot be determined. If a rule depends on it, the request is denied.
+    Unavailable(ModelUnavailable),
 }
 
-/// Why a model can't be told.
+/// Why a model cannot be determined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModelUnavailable {
-    /// No model is named, or one that names none: `dummy`, `tgi`, an address.
+    /// No model is named, or only a placeholder: `dummy`, `tgi`, or a URL.
     Missing,
-    /// Two servers could read different models; the reason says why.
+    /// Two servers could read different models; the text says why.
     Ambiguous(&'static str),
-    /// The reason says why.
+    /// The body cannot be read; the text says why.
     Unreadable(&'static str),
     TooLarge {
         limit: usize,
     },
-    /// The host did not hand out the body.
+    /// The host did not provide the body.
     Withheld,
 }
 
@@ -59,16 +60,17 @@ impl Model {
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::Named(name) => Some(name),
-            Self::None | Self::Unknown | Self::Unread | Self::Lacking(_) => None,
+            Self::None | Self::Unknown | Self::Unread | Self::Unavailable(_) => None,
         }
     }
 
-    /// Why a rule that names models can't be told to be about the request. `None`: it can.
-    pub fn lack(&self) -> Option<ModelUnavailable> {
+    /// Returns why the filter cannot tell whether a rule that names models matches; `None` if it
+    /// can.
+    pub fn unavailable(&self) -> Option<ModelUnavailable> {
         match self {
             Self::Named(_) | Self::None | Self::Unknown => None,
             Self::Unread => Some(ModelUnavailable::Missing),
-            Self::Lacking(lack) => Some(*lack),
+            Self::Unavailable(reason) => Some(*reason),
         }
     }
 }

@@ -1,20 +1,21 @@
-//! Names of models as rules match them.
+//! Model names as rules match them.
 
 use super::{Model, ModelUnavailable};
 
-/// What clients send where they do not know a name; a dedicated endpoint takes it for its own model.
+/// Placeholders that clients send if they do not know the name. A dedicated endpoint accepts them
+/// for its own model.
 const PLACEHOLDERS: [&str; 2] = ["dummy", "tgi"];
 
-/// The model that a body names.
+/// Returns the model for a name in a body.
 pub fn named(text: &str) -> Model {
     match clean(text) {
         Ok(name) => Model::Named(name),
-        Err(lack) => Model::Lacking(lack),
+        Err(reason) => Model::Unavailable(reason),
     }
 }
 
-/// The model's id without its suffix (`:fastest`, a provider). An id is any text that a server can
-/// read in one way only: `org/name`, a file's path, or any other name.
+/// Returns the model's id without its suffix (`:fastest`, or a provider). Any text is an id if all
+/// servers read it the same way: `org/name`, a file path, or another name.
 fn clean(text: &str) -> Result<String, ModelUnavailable> {
     let (id, suffix) = match text.split_once(':') {
         Some((id, suffix)) => (id, suffix),
@@ -23,34 +24,35 @@ fn clean(text: &str) -> Result<String, ModelUnavailable> {
     if text.is_empty() || text.contains("://") {
         return Err(ModelUnavailable::Missing);
     }
-    // A server that trims blanks would serve another model than was judged.
+    // A server that trims white space would use another model than the rules matched.
     let blank = |c: char| c.is_whitespace() && c != ' ';
     if text.trim() != text || text.contains(|c: char| c.is_control() || blank(c)) {
         return Err(ModelUnavailable::Ambiguous(
-            "its model begins or ends with a blank, or holds a control character",
+            "its model begins or ends with white space, or contains a control character",
         ));
     }
     if id.is_empty() || PLACEHOLDERS.contains(&id) {
         return Err(ModelUnavailable::Missing);
     }
-    // So would a server that resolves the model as a file's path.
+    // So would a server that resolves the model as a file path.
     let absolute = id.strip_prefix('/').unwrap_or(id);
     let odd = |segment: &str| matches!(segment, "" | "." | "..");
     if text.contains('\\') || suffix.contains('/') || absolute.split('/').any(odd) {
         return Err(ModelUnavailable::Ambiguous(
-            "its model holds a backslash, an empty segment or one of dots, or a slash in its suffix",
+            "its model contains a backslash, an empty, `.` or `..` segment, or a slash in its suffix",
         ));
     }
     if id.ends_with(' ') {
         return Err(ModelUnavailable::Ambiguous(
-            "its model has a blank before its suffix",
+            "its model has a space before its suffix",
         ));
     }
     Ok(id.to_owned())
 }
 
-/// The model that a path names: `/hf-inference/models/{id}` or `/models/{id}`, and what follows. An
-/// id is `org/name`, or one segment where nothing or the task follows it. `path` is normalized.
+/// Returns the model that a path names: `/hf-inference/models/{id}` or `/models/{id}`, possibly
+/// with more segments. An id is `org/name`, or one segment if it is the last one or is followed by
+/// the task. `path` is normalized.
 pub fn in_path(path: &str) -> Option<Model> {
     let path = path.strip_prefix("/hf-inference").unwrap_or(path);
     let mut segments = path.strip_prefix("/models/")?.split('/');
@@ -66,8 +68,8 @@ pub fn in_path(path: &str) -> Option<Model> {
     })
 }
 
-/// The model that any part of a path may name, whatever route it takes to the upstream: what follows
-/// a segment `models`.
+/// Returns the model that any part of a path may name, for any route to the upstream: the segments
+/// after a segment `models`.
 pub fn within_path(path: &str) -> Option<Model> {
     let at = path.find("/models/")?;
     in_path(path.get(at..)?)
@@ -78,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_lose_their_suffix_and_placeholders_name_nothing() {
+    fn suffix_is_removed_and_placeholder_is_missing() {
         for (text, expected) in [
             ("org/name", Ok("org/name")),
             ("org/name:fastest", Ok("org/name")),
@@ -139,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn any_part_of_a_path_may_name_a_model() {
+    fn model_is_found_in_any_part_of_a_path() {
         for (path, expected) in [
             ("/v1/models/org/name", Some("org/name")),
             ("/ai/models/org/name/v1/chat", Some("org/name")),
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_name_models() {
+    fn model_is_read_from_a_path() {
         for (path, expected) in [
             ("/models/org/name", Some("org/name")),
             ("/hf-inference/models/org/name", Some("org/name")),
@@ -180,7 +182,7 @@ mod tests {
         }
         assert_eq!(
             in_path("/models/tgi"),
-            Some(Model::Lacking(ModelUnavailable::Missing))
+            Some(Model::Unavailable(ModelUnavailable::Missing))
         );
     }
 }

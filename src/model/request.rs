@@ -1,4 +1,4 @@
-//! A request as rules match it: method, host, path, cluster and model.
+//! The properties of a request that rules match: method, host, path, cluster and model.
 
 use super::Model;
 use super::endpoint::{Endpoints, Target};
@@ -9,26 +9,26 @@ use crate::http::headers::Headers;
 use crate::http::method::method;
 use crate::http::path::normalize;
 
-/// What rules match on.
+/// A request as rules see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// Upper case.
     pub method: String,
     /// Lower case, without port.
     pub host: String,
-    /// Without query, percent-decoded once, unambiguous.
+    /// Without query, percent-decoded once, normalized.
     pub path: String,
-    /// The upstream cluster that the host has chosen.
+    /// The upstream cluster that the host selected.
     pub cluster: Cluster,
     pub model: Model,
 }
 
 impl Request {
-    /// Reads method, host and path from the pseudo-headers (or `host`), and as much of the model as
-    /// they tell.
+    /// Reads method, host and path from the pseudo-headers (or `host`), and the model as far as
+    /// these determine it.
     ///
     /// # Errors
-    /// [`Denial::RequestAmbiguous`] when two servers could read the request differently.
+    /// [`Denial::RequestAmbiguous`] if two servers could read the request differently.
     pub fn read(
         headers: &Headers,
         cluster: &Cluster,
@@ -51,7 +51,7 @@ impl Request {
         Ok(request)
     }
 
-    /// Where it goes.
+    /// Returns the destination.
     pub fn target(&self) -> Target<'_> {
         Target {
             host: &self.host,
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_a_request() {
+    fn request_is_read_from_its_headers() {
         let request = [
             (":method", "POST"),
             (":path", "/v1/x?y"),
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn methods_in_upper_case_are_read_and_echoing_ones_are_refused() {
+    fn lower_case_and_echoing_methods_are_rejected() {
         for (method, is_read) in [
             ("GET", true),
             ("POST", true),

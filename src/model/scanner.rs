@@ -1,8 +1,8 @@
-//! An incremental JSON reader (RFC 8259) that keeps nothing but the top-level `"model"`.
+//! An incremental JSON reader (RFC 8259) that keeps only the top-level `"model"`.
 //!
-//! It takes the body in pieces of any size and holds a few hundred bytes, however long the body is.
-//! It accepts exactly the well-formed values in UTF-8, nested at most 128 deep; only the outermost
-//! object's `model` is one.
+//! It takes the body in pieces of any size and needs a few hundred bytes of memory for any body. It
+//! accepts exactly the well-formed UTF-8 values that are nested at most 128 deep. Only a `model`
+//! member of the outermost object counts.
 
 mod number;
 #[cfg(test)]
@@ -13,7 +13,7 @@ use super::{Model, ModelUnavailable, name};
 use number::Number;
 use text::{Progress, Role, Text};
 
-/// Deepest nesting, the outermost object included; serde_json's limit too.
+/// Deepest nesting, including the outermost object. serde_json has the same limit.
 const MAX_DEPTH: u32 = 128;
 
 #[derive(Debug)]
@@ -21,16 +21,16 @@ pub struct Scanner {
     limit: usize,
     seen: usize,
     state: State,
-    /// How deep we are, and for each level, from the lowest bit, whether it is an object.
+    /// The depth; `objects` has a bit for each level, from the lowest, which is set for an object.
     depth: u32,
     objects: u128,
-    /// The top-level `model` has been met; `Some` once it was a text.
-    met: bool,
+    /// The top-level `model` was read. `Some` if its value was a string.
+    has_model: bool,
     model: Option<String>,
-    /// The value that follows is the model's.
+    /// The next value is the model's.
     is_model: bool,
     failed: Option<ModelUnavailable>,
-    /// Why content can't be read, if there is any.
+    /// Why content cannot be read, if it cannot.
     unreadable: Option<ModelUnavailable>,
 }
 
@@ -38,26 +38,26 @@ pub struct Scanner {
 enum State {
     /// Before the outermost value.
     Start,
-    /// Behind `{`: a key or `}`.
+    /// After `{`: a key or `}`.
     FirstKey,
-    /// Behind `,` in an object.
+    /// After `,` in an object.
     Key,
     Colon,
-    /// Behind `[`: a value or `]`.
+    /// After `[`: a value or `]`.
     FirstItem,
     Value,
-    /// Behind a value: `,` or the end of what holds it.
+    /// After a value: `,` or the end of its container.
     After,
     Text(Text),
-    /// What is left of `true`, `false` or `null`.
+    /// The rest of `true`, `false` or `null`.
     Literal(&'static [u8]),
     Number(Number),
-    /// Behind the outermost value.
+    /// After the outermost value.
     End,
 }
 
 impl Scanner {
-    /// `limit`: the longest body that is read, in bytes.
+    /// `limit` is the largest body that is read, in bytes.
     pub fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -65,7 +65,7 @@ impl Scanner {
             state: State::Start,
             depth: 0,
             objects: 0,
-            met: false,
+            has_model: false,
             model: None,
             is_model: false,
             failed: None,
@@ -73,51 +73,53 @@ impl Scanner {
         }
     }
 
-    /// Reads no content: the body is either empty or fails with `lack`.
-    pub fn expecting_none(lack: ModelUnavailable) -> Self {
+    /// Returns a scanner that accepts only an empty body, and otherwise fails with this reason.
+    pub fn expecting_none(reason: ModelUnavailable) -> Self {
         Self {
-            unreadable: Some(lack),
+            unreadable: Some(reason),
             ..Self::new(0)
         }
     }
 
-    /// Reads the next piece. What is wrong stays wrong.
+    /// Reads the next piece. An error is final.
     ///
     /// # Errors
-    /// The first thing that makes the model untellable, the same for any division into pieces.
+    /// The first reason why the model cannot be determined. It is the same for any division into
+    /// pieces.
     pub fn feed(&mut self, piece: &[u8]) -> Result<(), ModelUnavailable> {
-        if let Some(lack) = self.failed {
-            return Err(lack);
+        if let Some(reason) = self.failed {
+            return Err(reason);
         }
-        if let (Some(lack), false) = (self.unreadable, piece.is_empty()) {
-            self.failed = Some(lack);
-            return Err(lack);
+        if let (Some(reason), false) = (self.unreadable, piece.is_empty()) {
+            self.failed = Some(reason);
+            return Err(reason);
         }
         let room = self.limit.saturating_sub(self.seen);
         self.seen = self.seen.saturating_add(piece.len());
         let within = piece.get(..room.min(piece.len())).unwrap_or_default();
-        let outcome = self.read(within).and(match piece.len() > room {
-            true => Err(ModelUnavailable::TooLarge { limit: self.limit }),
-            false => Ok(()),
+        let outcome = self.read(within).and(if piece.len() > room {
+            Err(ModelUnavailable::TooLarge { limit: self.limit })
+        } else {
+            Ok(())
         });
         self.failed = outcome.err();
         outcome
     }
 
-    /// The body is over: what it says of the model.
+    /// Ends the body and returns its model.
     pub fn finish(&mut self) -> Model {
         match (&self.state, self.failed) {
-            (_, Some(lack)) => Model::Lacking(lack),
+            (_, Some(reason)) => Model::Unavailable(reason),
             (State::Start, None) if self.seen == 0 => Model::None,
             (State::End, None) => match self.model.take() {
                 Some(text) => name::named(&text),
-                None => Model::Lacking(ModelUnavailable::Missing),
+                None => Model::Unavailable(ModelUnavailable::Missing),
             },
-            // Only its end tells that a number is over.
+            // A number at the top level ends only with the body.
             (State::Number(number), None) if self.depth == 0 && number.is_whole() => {
-                Model::Lacking(ModelUnavailable::Missing)
+                Model::Unavailable(ModelUnavailable::Missing)
             }
-            _ => Model::Lacking(ModelUnavailable::Unreadable("its JSON breaks off")),
+            _ => Model::Unavailable(ModelUnavailable::Unreadable("its JSON is incomplete")),
         }
     }
 
@@ -174,7 +176,7 @@ impl Scanner {
         }
     }
 
-    /// A byte outside texts, literals, numbers and blanks.
+    /// Reads a byte outside strings, literals, numbers and white space.
     fn structure(&mut self, byte: u8) -> Result<(), ModelUnavailable> {
         self.state = match (&self.state, byte) {
             (State::Start, byte) => return self.value(byte),
@@ -186,14 +188,19 @@ impl Scanner {
             (State::Colon, b':') => State::Value,
             (State::FirstItem, b']') => return self.close(),
             (State::FirstItem | State::Value, byte) => return self.value(byte),
-            (State::After, b',') => match self.in_object() {
-                true => State::Key,
-                false => State::Value,
-            },
+            (State::After, b',') => {
+                if self.in_object() {
+                    State::Key
+                } else {
+                    State::Value
+                }
+            }
             (State::After, b'}') if self.in_object() => return self.close(),
             (State::After, b']') if !self.in_object() => return self.close(),
             (State::End, _) => {
-                return Err(ModelUnavailable::Unreadable("something follows its JSON"));
+                return Err(ModelUnavailable::Unreadable(
+                    "it has content after its JSON",
+                ));
             }
             _ => return Err(NOT_JSON),
         };
@@ -201,7 +208,7 @@ impl Scanner {
     }
 
     fn value(&mut self, first: u8) -> Result<(), ModelUnavailable> {
-        // A model that is not a text names none.
+        // A model that is not a string names no model.
         let is_model = std::mem::take(&mut self.is_model);
         self.state = match first {
             b'"' if is_model => State::Text(Text::new(Role::Model)),
@@ -232,29 +239,35 @@ impl Scanner {
         Ok(())
     }
 
-    /// Whether a top-level member is the model. Go's servers read names without case, others do not.
+    /// Returns whether a top-level member is the model. Servers written in Go match names without
+    /// case; other servers do not.
     fn is_model_key(&mut self, key: &str) -> Result<bool, ModelUnavailable> {
         if !key.eq_ignore_ascii_case("model") {
             return Ok(false);
         }
-        match std::mem::replace(&mut self.met, true) {
-            true => Err(ModelUnavailable::Ambiguous("its model appears twice")),
-            false if key != "model" => Err(ModelUnavailable::Ambiguous(
-                "its member model is not in lower case",
-            )),
-            false => Ok(true),
+        if std::mem::replace(&mut self.has_model, true) {
+            return Err(ModelUnavailable::Ambiguous("its model appears twice"));
         }
+        if key != "model" {
+            return Err(ModelUnavailable::Ambiguous(
+                "its member `model` is not in lower case",
+            ));
+        }
+        Ok(true)
     }
 
     fn open(&mut self, is_object: bool) -> Result<(), ModelUnavailable> {
         if self.depth >= MAX_DEPTH {
-            return Err(ModelUnavailable::Unreadable("its JSON is nested too deep"));
+            return Err(ModelUnavailable::Unreadable(
+                "its JSON is nested too deeply",
+            ));
         }
         self.depth += 1;
         self.objects = self.objects << 1 | u128::from(is_object);
-        self.state = match is_object {
-            true => State::FirstKey,
-            false => State::FirstItem,
+        self.state = if is_object {
+            State::FirstKey
+        } else {
+            State::FirstItem
         };
         Ok(())
     }
@@ -266,7 +279,7 @@ impl Scanner {
         Ok(())
     }
 
-    /// Where a value leads to when it is over.
+    /// Returns the state after a value.
     fn after(&self) -> State {
         match self.depth {
             0 => State::End,

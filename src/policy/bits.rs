@@ -1,6 +1,7 @@
-//! Sets of rules by their index.
+//! Sets of rule indices.
 
-/// A set of numbers below a limit given when it was made. Up to 64 take no memory of their own.
+/// A set of numbers below a limit that is fixed at construction. A limit of up to 64 needs no heap
+/// allocation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bits {
     first: u64,
@@ -15,7 +16,7 @@ impl Bits {
         }
     }
 
-    /// How many words a set has.
+    /// Returns the number of 64-bit words in a set with this limit.
     pub fn words_below(limit: usize) -> usize {
         limit.saturating_sub(1) / 64 + 1
     }
@@ -31,20 +32,20 @@ impl Bits {
         all
     }
 
-    /// A number from the limit on is not added.
+    /// Adds a number. A number beyond the last word is ignored.
     pub fn add(&mut self, number: usize) {
         if let Some(word) = self.words_mut().nth(number / 64) {
             *word |= 1 << (number % 64);
         }
     }
 
-    pub fn keep(&mut self, other: &Self) {
+    pub fn intersect_with(&mut self, other: &Self) {
         for (own, other) in self.words_mut().zip(other.words()) {
             *own &= other;
         }
     }
 
-    pub fn join(&mut self, other: &Self) {
+    pub fn union_with(&mut self, other: &Self) {
         for (own, other) in self.words_mut().zip(other.words()) {
             *own |= other;
         }
@@ -52,7 +53,7 @@ impl Bits {
 
     pub fn and(&self, other: &Self) -> Self {
         let mut both = self.clone();
-        both.keep(other);
+        both.intersect_with(other);
         both
     }
 
@@ -64,7 +65,7 @@ impl Bits {
         self.words().map(|word| word.count_ones() as usize).sum()
     }
 
-    /// In ascending order.
+    /// Iterates in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = usize> {
         self.words().enumerate().flat_map(|(at, word)| {
             let mut rest = word;
@@ -90,12 +91,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn holds_what_was_added() {
+    fn set_contains_the_added_numbers() {
         let mut bits = Bits::none(130);
         for number in [129, 0, 63, 64, 130, 200, 500] {
             bits.add(number);
         }
-        // What lies within the last word is kept, beyond it nothing.
+        // Numbers within the last word are kept; numbers beyond it are ignored.
         assert!(bits.iter().all(|number| number < 192));
         let held: Vec<usize> = bits.iter().filter(|number| *number < 130).collect();
         assert_eq!(held, [0, 63, 64, 129]);
@@ -108,7 +109,7 @@ mod tests {
         assert!(Bits::none(130).is_empty() && !bits.is_empty());
         let mut joined = Bits::none(130);
         joined.add(5);
-        joined.join(&bits);
+        joined.union_with(&bits);
         let joined: Vec<usize> = joined.iter().filter(|number| *number < 130).collect();
         assert_eq!(joined, [0, 5, 63, 64, 129]);
     }

@@ -1,36 +1,36 @@
-//! Ranges of addresses, IPv4 and IPv6, as in `10.0.0.0/8`.
+//! IPv4 and IPv6 address ranges such as `10.0.0.0/8`.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// A range of addresses. IPv4 counts as its IPv6 form (`::ffff:a.b.c.d`), so that one address has
-/// one meaning however the host writes it.
+/// An address range. An IPv4 address is stored in its IPv6 form (`::ffff:a.b.c.d`), so that both
+/// spellings of an address compare equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cidr {
     network: u128,
     mask: u128,
-    /// As it was written.
+    /// The address as written.
     address: IpAddr,
     length: u32,
 }
 
-/// Why a text is no range.
+/// Why a text is not a valid range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CidrError {
     NotAddress,
     BadLength,
-    /// Bits beyond the prefix are set: the author meant another range, or one address.
+    /// Bits after the prefix are set: the author probably meant another range, or a single address.
     HostBits,
 }
 
-/// What an IPv4 address has in front in its IPv6 form.
+/// Length of the prefix `::ffff:` before an IPv4 address in its IPv6 form.
 const MAPPED_BITS: u32 = 96;
 
 impl Cidr {
-    /// Reads `10.0.0.0/8`, `2001:db8::/32`, or one address alone.
+    /// Parses `10.0.0.0/8`, `2001:db8::/32` or a single address.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// [`CidrError`] if the text is not a valid range.
     pub fn parse(text: &str) -> Result<Self, CidrError> {
         let (address, length) = match text.split_once('/') {
             Some((address, length)) => (address, Some(length)),
@@ -50,24 +50,25 @@ impl Cidr {
                 .ok_or(CidrError::BadLength)?,
         };
         let mask = u128::MAX.checked_shl(128 - width - length).unwrap_or(0);
-        let network = number(address);
-        match network & mask == network {
-            true => Ok(Self {
+        let network = to_number(address);
+        if network & mask == network {
+            Ok(Self {
                 network,
                 mask,
                 address,
                 length,
-            }),
-            false => Err(CidrError::HostBits),
+            })
+        } else {
+            Err(CidrError::HostBits)
         }
     }
 
-    /// A range of IPv6 addresses as wide as `::/0` holds no IPv4 address, whatever its IPv6 form:
-    /// its author was not thinking of them.
+    /// Returns whether the range contains the address. An IPv6 range wider than `::ffff:0:0/96`,
+    /// such as `::/0`, contains no IPv4 address, because its author most likely did not mean IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         let is_v4 = address.to_canonical().is_ipv4();
         let may_be_v4 = self.mask.leading_ones() >= MAPPED_BITS;
-        number(address) & self.mask == self.network && (!is_v4 || may_be_v4)
+        to_number(address) & self.mask == self.network && (!is_v4 || may_be_v4)
     }
 }
 
@@ -77,7 +78,7 @@ impl fmt::Display for Cidr {
     }
 }
 
-fn number(address: IpAddr) -> u128 {
+fn to_number(address: IpAddr) -> u128 {
     let v6: Ipv6Addr = match address {
         IpAddr::V4(v4) => v4.to_ipv6_mapped(),
         IpAddr::V6(v6) => v6,
@@ -90,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_holds_what_it_should() {
+    fn range_contains_exactly_its_addresses() {
         for (range, address, expected) in [
             ("10.0.0.0/8", "10.255.0.1", true),
             ("10.0.0.0/8", "11.0.0.0", false),
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_range_is_refused() {
+    fn invalid_range_is_rejected() {
         for (text, error) in [
             ("", CidrError::NotAddress),
             ("10.0.0/8", CidrError::NotAddress),

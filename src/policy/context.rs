@@ -1,33 +1,33 @@
-//! What surrounds a request and is no part of it: when, from where, over whose connection.
+//! The context of a request: the time, the client's address and the client certificate.
 
 use crate::policy::membership::Directory;
 use crate::time::Timestamp;
 use std::net::IpAddr;
 
-/// Facts that rules ask about beside caller and request. The gate gathers only those that some
-/// rule asks for; what was not gathered is not known, and so permits nothing.
+/// Facts that rules match besides the caller and the request. The gate collects only the facts that
+/// some rule requires. A fact that was not collected is unknown, and so permits nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestContext {
     pub now: Timestamp,
-    /// The client's address. `None`: it can't be told.
+    /// The client's address. `None` if it is unknown.
     pub source: Option<IpAddr>,
     pub peer: Peer,
-    /// What was found out of the caller's groups beside the token.
+    /// What is known of the caller's groups beyond the token.
     pub directory: Directory,
 }
 
 impl RequestContext {
-    /// Nothing but the time is known.
+    /// Returns a context in which only the time is known.
     pub fn unknown(now: Timestamp) -> Self {
         Self {
             now,
             source: None,
             peer: Peer::Unknown,
-            directory: Directory::NotAsked,
+            directory: Directory::NotQueried,
         }
     }
 
-    /// The same at another moment.
+    /// Returns the same context at another time.
     pub fn at(&self, now: Timestamp) -> Self {
         Self {
             now,
@@ -36,7 +36,7 @@ impl RequestContext {
     }
 }
 
-/// Who holds the client certificate of the connection.
+/// The client certificate of the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Peer {
     /// The URI in the certificate's subject alternative name.

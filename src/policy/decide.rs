@@ -1,7 +1,8 @@
-//! The decision: a request and a verified caller in, a permit or a denial out.
+//! The decision: takes a request and a verified caller, returns a permit or a denial.
 //!
-//! Deny rules first, then the first allow rule that holds; nothing holds: denied. Every requirement
-//! has three values, and what is indeterminate never permits.
+//! Deny rules are evaluated first, then allow rules in their order; the first satisfied rule
+//! decides. If no rule is satisfied, the request is denied. Requirements have three values, and an
+//! indeterminate one never permits.
 
 use super::bits::Bits;
 use super::describe::describe;
@@ -16,7 +17,8 @@ use crate::token::claims::Claims;
 use crate::token::verify::Verified;
 use std::sync::Arc;
 
-/// Proof that a rule permits a request. Only this room makes one; a credential can't be had without.
+/// Proof that a rule permits a request. Only this module creates one, and the credential store
+/// requires one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Permit {
     rule: Arc<str>,
@@ -24,25 +26,25 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// The rule that permits.
+    /// Returns the rule that permits.
     pub fn rule(&self) -> &Arc<str> {
         &self.rule
     }
 
-    /// Index of the rule's credential; `None` where the rule sends none.
+    /// Returns the index of the rule's credential; `None` if the rule sends no credential.
     pub fn credential(&self) -> Option<usize> {
         self.credential
     }
 }
 
-/// A decision and what led to it.
+/// A decision with the results of shadow rules.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
     pub outcome: Result<Permit, Denial>,
     /// What shadow rules would have done.
     pub shadow: Vec<Shadow>,
-    /// Another model could change it, and which one is asked can't be told (yet).
-    pub hangs_on_model: bool,
+    /// The decision depends on the model, and the model is unknown or not read yet.
+    pub depends_on_model: bool,
 }
 
 /// What a rule in shadow mode would have done.
@@ -59,11 +61,11 @@ pub enum Would {
 }
 
 impl Policy {
-    /// The permit of an anonymous rule, which asks for no token. A rule whose model can't be told
-    /// permits nothing.
+    /// Returns the permit of the first anonymous rule that matches; these rules require no token. A
+    /// rule that names models does not match while the model is unknown.
     pub fn permit_anonymous(&self, request: &Request) -> Option<Permit> {
-        let about = self.index.anonymous.about(request);
-        pick(&self.anonymous, &about)
+        let candidates = self.index.anonymous.candidates(request);
+        pick(&self.anonymous, &candidates)
             .find(|rule| rule.matches.covers(request, None))
             .map(|rule| Permit {
                 rule: rule.name.clone(),
@@ -71,52 +73,54 @@ impl Policy {
             })
     }
 
-    /// Whether which anonymous rule permits, if any, hangs on a model that can't be told (yet).
+    /// Returns whether the choice of the anonymous rule depends on a model that is unknown or not
+    /// read yet.
     pub fn anonymous_needs_model(&self, request: &Request) -> bool {
         let open = |rule: &AnonymousRule| rule.matches.waits_for_model(request, None);
-        let about = self.index.anonymous.about(request);
-        let mut rules = pick(&self.anonymous, &about);
+        let candidates = self.index.anonymous.candidates(request);
+        let mut rules = pick(&self.anonymous, &candidates);
         let first = rules.find(|rule| open(rule) || rule.matches.covers(request, None));
         first.is_some_and(open)
     }
 
-    /// Whether any rule may come to ask for the model that is not known, whoever calls; a shadow rule
-    /// only to observe.
-    pub fn may_ask_for_model(&self, request: &Request) -> bool {
-        if request.model.lack().is_none() {
+    /// Returns whether any rule, for any caller, may depend on the model while it is unknown.
+    /// Shadow rules count too.
+    pub fn may_need_model(&self, request: &Request) -> bool {
+        if request.model.unavailable().is_none() {
             return false;
         }
-        let anonymous = self.index.anonymous.about_by_model(request);
-        let rules = self.index.matches.about_by_model(request);
+        let anonymous = self.index.anonymous.candidates_by_model(request);
+        let rules = self.index.matches.candidates_by_model(request);
         pick(&self.anonymous, &anonymous)
             .map(|rule| &rule.matches)
             .chain(pick(&self.rules, &rules).map(|rule| &rule.matches))
             .any(|matches| matches.may_wait_for_model(request))
     }
 
-    /// Decides about an authenticated caller. A model that is needed and can't be told denies.
+    /// Decides a request of an authenticated caller. If the decision depends on an unknown model,
+    /// the request is denied.
     pub fn decide(
         &self,
         request: &Request,
         caller: &Verified<Claims>,
-        surroundings: &RequestContext,
+        context: &RequestContext,
     ) -> Decision {
-        self.decide_on(request, Facts::of(caller, surroundings))
+        self.decide_on(request, Facts::of(caller, context))
     }
 
     pub(super) fn decide_on(&self, request: &Request, facts: Facts<'_>) -> Decision {
-        let about = self.index.matches.about(request);
-        if let Some(lack) = request.model.lack()
-            && self.hangs_on_model(request, facts, &about)
+        let candidates = self.index.matches.candidates(request);
+        if let Some(reason) = request.model.unavailable()
+            && self.depends_on_model(request, facts, &candidates)
         {
             return Decision {
-                outcome: Err(lack.denial()),
+                outcome: Err(reason.denial()),
                 shadow: Vec::new(),
-                hangs_on_model: true,
+                depends_on_model: true,
             };
         }
         let (shadow, enforced): (Vec<_>, Vec<_>) = self
-            .covering(request, facts.caller, about)
+            .covering(request, facts.caller, candidates)
             .into_iter()
             .partition(|rule| rule.mode == Mode::Shadow);
         Decision {
@@ -125,15 +129,15 @@ impl Policy {
                 .into_iter()
                 .filter_map(|rule| observe(rule, facts))
                 .collect(),
-            hangs_on_model: false,
+            depends_on_model: false,
         }
     }
 
-    /// Whether the decision hangs on a model that can't be told (yet): a deny rule that names models
-    /// could hold, or an allow rule that does comes before any that permits. Where the decision is
-    /// the same for every model this is false.
-    fn hangs_on_model(&self, request: &Request, facts: Facts<'_>, about: &Bits) -> bool {
-        let by_model = self.index.matches.by_model(about);
+    /// Returns whether the decision depends on a model that is unknown or not read yet: a deny rule
+    /// that names models could be satisfied, or an allow rule that names models precedes every rule
+    /// that permits. Returns false if the decision is the same for every model.
+    fn depends_on_model(&self, request: &Request, facts: Facts<'_>, candidates: &Bits) -> bool {
+        let by_model = self.index.matches.by_model(candidates);
         if by_model.is_empty() {
             return false;
         }
@@ -141,10 +145,10 @@ impl Policy {
         let open = |rule: &Rule| rule.matches.waits_for_model(request, issuer);
         let covers = |rule: &Rule| rule.matches.covers(request, issuer);
         let truth = |rule: &Rule| evaluate(&rule.require, facts);
-        let mut relevant = about.clone();
+        let mut relevant = candidates.clone();
         self.index.callers.narrow(&mut relevant, facts.caller);
-        // Whether its caller meets an allow rule does not matter while that is open.
-        relevant.join(&by_model);
+        // Allow rules by model count even if the caller does not satisfy them.
+        relevant.union_with(&by_model);
         let (deny, allow): (Vec<_>, Vec<_>) = pick(&self.rules, &relevant)
             .filter(|rule| rule.mode == Mode::Enforce)
             .partition(|rule| rule.effect == Effect::Deny);
@@ -163,15 +167,17 @@ impl Policy {
         first.is_some_and(|rule| open(rule))
     }
 
-    /// The rules about a request that its caller may meet; and the first that would allow it, met or
-    /// not: a refusal names it.
-    fn covering(&self, request: &Request, caller: &Claims, about: Bits) -> Vec<&Rule> {
+    /// Returns the matching rules that the caller could satisfy, and the first matching allow rule
+    /// even if the caller cannot satisfy it, because a denial names it.
+    fn covering(&self, request: &Request, caller: &Claims, candidates: Bits) -> Vec<&Rule> {
         let covers = |rule: &Rule| rule.matches.covers(request, Some(&caller.issuer));
         let refuses =
             |rule: &Rule| rule.mode == Mode::Enforce && rule.effect != Effect::Deny && covers(rule);
         let rule = |index: &usize| self.rules.get(*index);
-        let first = about.iter().find(|index| rule(index).is_some_and(refuses));
-        let mut found = about;
+        let first = candidates
+            .iter()
+            .find(|index| rule(index).is_some_and(refuses));
+        let mut found = candidates;
         self.index.callers.narrow(&mut found, caller);
         first.into_iter().for_each(|index| found.add(index));
         pick(&self.rules, &found)
@@ -180,7 +186,7 @@ impl Policy {
     }
 }
 
-/// Those rules, in their order.
+/// Returns the rules with these indices, in order.
 fn pick<'p, T>(rules: &'p [T], found: &Bits) -> impl Iterator<Item = &'p T> {
     found.iter().filter_map(|index| rules.get(index))
 }
@@ -224,17 +230,18 @@ pub(super) fn enforce(rules: &[&Rule], facts: Facts<'_>) -> Result<Permit, Denia
     Err(stronger.or(refusal).unwrap_or(Denial::NoRule))
 }
 
-/// A rule that can't be told to hold or not: a deny rule then denies, an allow rule does not permit.
+/// Returns the denial for a rule whose requirement is indeterminate. An indeterminate deny rule
+/// denies; an indeterminate allow rule does not permit.
 fn indeterminate(rule: &Rule, facts: Facts<'_>) -> Denial {
     let for_groups = lacks_groups(rule, facts);
     let rule = rule.name.clone();
-    match (for_groups, &facts.surroundings.directory) {
+    match (for_groups, &facts.context.directory) {
         (false, _) => Denial::DeniedByRule { rule },
-        (true, Directory::Silent(lack)) => {
+        (true, Directory::Unavailable(lack)) => {
             let lack = Some(*lack);
             Denial::GroupsOverage { rule, lack }
         }
-        (true, Directory::NotAsked | Directory::Says(_)) => {
+        (true, Directory::NotQueried | Directory::Known(_)) => {
             let lack = None;
             Denial::GroupsOverage { rule, lack }
         }

@@ -1,8 +1,8 @@
-//! A requirement in words, for the caller who lacks it.
+//! Requirements in words, for a caller that does not satisfy them.
 
 use super::rule::{ClaimTest, Requirement};
 
-/// As in `role 'Model.Query' or group '…'`.
+/// Describes a requirement, as in `role 'Model.Query' or group '…'`.
 pub fn describe(requirement: &Requirement) -> String {
     let named = |kind: &str, name: &str| [kind, " '", name, "'"].concat();
     match requirement {
@@ -16,21 +16,23 @@ pub fn describe(requirement: &Requirement) -> String {
         Requirement::Issuer(issuer) => named("issuer", issuer),
         Requirement::Kind(kind) => named("a caller of kind", kind.name()),
         Requirement::ManagedIdentity(identity) => named("managed identity", identity),
-        Requirement::Mfa => "a sign-in with several factors".to_owned(),
+        Requirement::Mfa => "multifactor authentication".to_owned(),
         Requirement::AuthContext(context) => format!("authentication context '{context}'"),
         Requirement::Source(ranges) => {
             let ranges: Vec<_> = ranges.iter().map(ToString::to_string).collect();
             format!("a client address in {}", ranges.join(", "))
         }
         Requirement::Time(window) => format!("the time {window}"),
-        Requirement::Peer(pattern) => format!("a client certificate of '{}'", pattern.as_str()),
+        Requirement::Peer(pattern) => {
+            format!("a client certificate with URI '{}'", pattern.as_str())
+        }
         Requirement::Claim { path, test } => {
             let name = path.as_str();
             match test {
                 ClaimTest::Equals(value) => format!("claim '{name}' equal to {value}"),
                 ClaimTest::OneOf(values) => {
                     let values: Vec<_> = values.iter().map(ToString::to_string).collect();
-                    format!("claim '{name}' among {}", values.join(", "))
+                    format!("claim '{name}' equal to one of {}", values.join(", "))
                 }
                 ClaimTest::Contains(value) => format!("claim '{name}' containing {value}"),
                 ClaimTest::Present(true) => format!("claim '{name}'"),

@@ -1,4 +1,4 @@
-//! Whether a caller meets a requirement, in three values (Kleene's strong logic).
+//! Evaluates requirements in three values (Kleene's strong logic).
 
 use super::membership::is_member;
 use super::rule::Requirement;
@@ -7,24 +7,25 @@ use crate::token::claims::{Claims, Fact};
 use crate::token::issuer::same_id as same;
 use serde_json::Value;
 
-/// The claim that tells how the caller has signed in (RFC 8176).
+/// The claim with the authentication methods of the sign-in (RFC 8176).
 pub(super) const METHODS: &str = "amr";
-/// The claim that tells the authentication contexts met, as Entra writes it.
+/// Entra's claim with the satisfied authentication contexts.
 pub(super) const CONTEXTS: &str = "acrs";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Truth {
     Satisfied,
     Unsatisfied,
-    /// Nothing tells: groups left out, kind of caller unclear, address unknown.
+    /// The facts are missing: groups omitted, kind of caller unclear, address unknown.
     Indeterminate,
 }
 
 impl Truth {
-    fn known(holds: bool) -> Self {
-        match holds {
-            true => Self::Satisfied,
-            false => Self::Unsatisfied,
+    fn known(is_satisfied: bool) -> Self {
+        if is_satisfied {
+            Self::Satisfied
+        } else {
+            Self::Unsatisfied
         }
     }
 
@@ -37,22 +38,22 @@ impl Truth {
     }
 }
 
-/// What requirements are held against.
+/// The facts that requirements are evaluated against.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
     pub caller: &'a Claims,
-    pub surroundings: &'a RequestContext,
-    /// Authentication contexts that are taken to be held beside the caller's own. Never with any
-    /// in it where a permit depends on the outcome.
+    pub context: &'a RequestContext,
+    /// Authentication contexts assumed in addition to the caller's own. Must be empty if a permit
+    /// depends on the result.
     pub assumed: &'a [&'a str],
 }
 
 impl<'a> Facts<'a> {
-    /// What is, with nothing assumed.
-    pub fn of(caller: &'a Claims, surroundings: &'a RequestContext) -> Self {
+    /// Returns the actual facts, without assumptions.
+    pub fn of(caller: &'a Claims, context: &'a RequestContext) -> Self {
         Self {
             caller,
-            surroundings,
+            context,
             assumed: &[],
         }
     }
@@ -62,11 +63,15 @@ pub fn evaluate(requirement: &Requirement, facts: Facts<'_>) -> Truth {
     let caller = facts.caller;
     match requirement {
         Requirement::Role(role) => known_of(caller, Fact::Roles, contains(&caller.roles, role)),
-        Requirement::Group(group) => match caller.groups.listed.iter().any(|g| same(g, group)) {
-            true => Truth::Satisfied,
-            false if caller.groups.overage => is_member(&facts.surroundings.directory, group),
-            false => known_of(caller, Fact::Groups, false),
-        },
+        Requirement::Group(group) => {
+            if caller.groups.listed.iter().any(|own| same(own, group)) {
+                Truth::Satisfied
+            } else if caller.groups.overage {
+                is_member(&facts.context.directory, group)
+            } else {
+                known_of(caller, Fact::Groups, false)
+            }
+        }
         Requirement::Scope(scope) => {
             known_of(caller, Fact::Scopes, contains(&caller.scopes, scope))
         }
@@ -93,16 +98,19 @@ pub fn evaluate(requirement: &Requirement, facts: Facts<'_>) -> Truth {
             known_of(caller, Fact::ManagedIdentity, is_it)
         }
         Requirement::Mfa => any_of(caller, METHODS, |method| matches!(method, "mfa" | "ngcmfa")),
-        Requirement::AuthContext(context) => match facts.assumed.contains(&context.as_str()) {
-            true => Truth::Satisfied,
-            false => any_of(caller, CONTEXTS, |held| held == context),
-        },
-        Requirement::Source(ranges) => match facts.surroundings.source {
+        Requirement::AuthContext(context) => {
+            if facts.assumed.contains(&context.as_str()) {
+                Truth::Satisfied
+            } else {
+                any_of(caller, CONTEXTS, |held| held == context)
+            }
+        }
+        Requirement::Source(ranges) => match facts.context.source {
             Some(source) => Truth::known(ranges.iter().any(|range| range.contains(source))),
             None => Truth::Indeterminate,
         },
-        Requirement::Time(window) => Truth::known(window.holds(facts.surroundings.now)),
-        Requirement::Peer(pattern) => match &facts.surroundings.peer {
+        Requirement::Time(window) => Truth::known(window.holds(facts.context.now)),
+        Requirement::Peer(pattern) => match &facts.context.peer {
             Peer::Uri(uri) => Truth::known(pattern.matches(uri)),
             Peer::Absent => Truth::Unsatisfied,
             Peer::Unknown => Truth::Indeterminate,
@@ -142,21 +150,22 @@ fn contains(own: &[Box<str>], wanted: &str) -> bool {
     own.iter().any(|own| **own == *wanted)
 }
 
-/// What a claim tells where it has been read in full, and satisfies where it does at all. One that
-/// can't be read, or is elsewhere, may yet satisfy.
+/// Returns the truth of a comparison with a claim. If the comparison fails and the claim cannot be
+/// read, or is elsewhere, the result is indeterminate.
 fn known_of(caller: &Claims, fact: Fact, satisfies: bool) -> Truth {
-    match satisfies || !caller.unclear.has(fact) {
-        true => Truth::known(satisfies),
-        false => Truth::Indeterminate,
+    if satisfies || !caller.unclear.has(fact) {
+        Truth::known(satisfies)
+    } else {
+        Truth::Indeterminate
     }
 }
 
-/// Whether the token says that a further claim is elsewhere.
+/// Returns whether the token says that the claim is in another place.
 fn is_elsewhere(caller: &Claims, name: &str) -> bool {
     caller.elsewhere.iter().any(|own| **own == *name)
 }
 
-/// An ARM id is compared without case, as Azure does.
+/// Compares ARM ids without case, as Azure does.
 fn is_identity(caller: &Claims, wanted: &str) -> bool {
     match &caller.managed_identity {
         Some(resource) => resource.eq_ignore_ascii_case(wanted) || same(&caller.object, wanted),
@@ -164,7 +173,8 @@ fn is_identity(caller: &Claims, wanted: &str) -> bool {
     }
 }
 
-/// Whether one of a claim's texts is it. A claim of any other form does not tell.
+/// Tests whether any text of a claim passes. A claim that is not a text or a list of texts is
+/// indeterminate.
 fn any_of(caller: &Claims, name: &str, test: impl Fn(&str) -> bool) -> Truth {
     match caller.others.get(name) {
         None if is_elsewhere(caller, name) => Truth::Indeterminate,

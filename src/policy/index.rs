@@ -1,8 +1,8 @@
-//! Finds the few rules of many that can matter to a request, so that 1,000 rules cost about what 10 do.
+//! Selects the rules that can affect a request, so that 1,000 rules cost about as much as 10.
 //!
-//! An index only leaves out: what it finds holds every rule that is about the request and that its
-//! caller could meet, and perhaps others. Whoever asks still looks at each rule, in its order; the
-//! outcome is that of looking at all of them (`plain` holds the two against each other).
+//! The index only excludes rules: its result includes every rule that matches the request and that
+//! the caller could satisfy, and possibly others. The decision still evaluates each selected rule
+//! in order, and is the same as without the index (the tests in `reference` compare the two).
 
 use super::bits::Bits;
 use super::postings::Postings;
@@ -12,10 +12,10 @@ use crate::pattern::{Key, Pattern};
 use crate::token::claims::Claims;
 use std::collections::BTreeMap;
 
-/// So few rules are looked at sooner than they are looked up.
-const FEW: usize = 16;
+/// Up to this number of rules, evaluating all is faster than a lookup.
+const MAX_SCANNED: usize = 16;
 
-/// What a list of rules is about: found by the literal parts of their `match`.
+/// The rules of a list by the literal parts of their `match`.
 #[derive(Clone, Debug, Default)]
 pub struct Matches {
     rules: usize,
@@ -24,7 +24,7 @@ pub struct Matches {
     paths: Field,
     models: Field,
     clusters: Field,
-    /// Those that name models.
+    /// Rules that name models.
     by_model: Bits,
 }
 
@@ -64,10 +64,10 @@ impl Matches {
         index
     }
 
-    /// The rules that can be about a request. If its model or cluster is unknown, whatever it is.
-    pub fn about(&self, request: &Request) -> Bits {
+    /// Returns the rules that can match a request. An unknown model or cluster excludes no rule.
+    pub fn candidates(&self, request: &Request) -> Bits {
         let mut found = Bits::all(self.rules);
-        if self.rules <= FEW {
+        if self.rules <= MAX_SCANNED {
             return found;
         }
         for (field, text) in [
@@ -84,26 +84,27 @@ impl Matches {
         found
     }
 
-    /// Of those, the rules that name models.
-    pub fn about_by_model(&self, request: &Request) -> Bits {
-        match self.by_model.is_empty() {
-            true => self.by_model.clone(),
-            false => self.by_model(&self.about(request)),
+    /// Returns the rules that can match a request and name models.
+    pub fn candidates_by_model(&self, request: &Request) -> Bits {
+        if self.by_model.is_empty() {
+            self.by_model.clone()
+        } else {
+            self.by_model(&self.candidates(request))
         }
     }
 
-    /// Of these rules, those that name models.
+    /// Returns those of the given rules that name models.
     pub fn by_model(&self, found: &Bits) -> Bits {
         found.and(&self.by_model)
     }
 }
 
-/// Rules by what one field of their `match` begins with. Case does not tell them apart here.
+/// Rules by the literal beginning of one field of their `match`, compared without case.
 #[derive(Clone, Debug, Default)]
 struct Field {
     rules: usize,
     separator: char,
-    /// Those that can match any text: they give no pattern, or one that begins with a wildcard.
+    /// Rules that can match any text: they have no pattern, or one that begins with a wildcard.
     any: Bits,
     whole: BTreeMap<String, Postings>,
     prefix: BTreeMap<String, Postings>,
@@ -137,7 +138,7 @@ impl Field {
         }
     }
 
-    /// Leaves those whose field can match the text.
+    /// Keeps the rules whose field can match the text.
     fn narrow(&self, found: &mut Bits, text: &str) {
         if self.whole.is_empty() && self.prefix.is_empty() {
             return;
@@ -158,21 +159,21 @@ impl Field {
                     .and_then(|prefix| self.prefix.get(prefix)));
             }
         }
-        found.keep(&matching);
+        found.intersect_with(&matching);
     }
 }
 
-/// Whom a list of rules can be met by: found by what they ask for at least.
+/// The rules of a list by what they require of the caller.
 #[derive(Clone, Debug, Default)]
 pub struct Callers {
     rules: usize,
-    /// Those that ask for nothing of the kinds below, or for something else in their stead.
+    /// Rules that cannot be looked up by one of the kinds below.
     any: Bits,
-    /// Those found by a group: whoever's groups are not known can be in any.
+    /// Rules that are looked up by a group. A caller with unknown groups may satisfy any of them.
     grouped: Bits,
     roles: BTreeMap<String, Postings>,
     scopes: BTreeMap<String, Postings>,
-    /// These three in lower case: ids are told apart without case.
+    /// Group, client and object ids, in lower case because they are compared without case.
     groups: BTreeMap<String, Postings>,
     clients: BTreeMap<String, Postings>,
     objects: BTreeMap<String, Postings>,
@@ -188,7 +189,7 @@ impl Callers {
             ..Self::default()
         };
         for (rule, requirement) in rules.enumerate() {
-            match one_of(requirement) {
+            match any_needed(requirement) {
                 Some(needed) => needed
                     .into_iter()
                     .for_each(|needed| index.add(rule, needed)),
@@ -216,16 +217,16 @@ impl Callers {
         map.entry(text).or_default().add(rule, self.rules);
     }
 
-    /// Of the rules found, leaves those that the caller may meet; the others it certainly does not.
+    /// Keeps the rules that the caller may satisfy.
     pub fn narrow(&self, found: &mut Bits, caller: &Claims) {
-        // A claim that can't be read may hold what any of them asks for.
-        if found.count() <= FEW || !caller.unclear.is_empty() {
+        // An unclear claim may satisfy any rule.
+        if found.count() <= MAX_SCANNED || !caller.unclear.is_empty() {
             return;
         }
-        let mut met = self.any.clone();
+        let mut satisfiable = self.any.clone();
         let mut add = |map: &BTreeMap<String, Postings>, text: &str| {
             if let Some(listed) = map.get(text) {
-                listed.add_to(&mut met);
+                listed.add_to(&mut satisfiable);
             }
         };
         let in_lower_case = |text: &str| text.to_ascii_lowercase();
@@ -247,15 +248,15 @@ impl Callers {
             groups.for_each(|group| add(&self.groups, &group));
         }
         if caller.groups.overage {
-            met.join(&self.grouped);
+            satisfiable.union_with(&self.grouped);
         }
-        found.keep(&met);
+        found.intersect_with(&satisfiable);
     }
 }
 
-/// Requirements of which at least one must not be unsatisfied, lest the whole is. `None`: the whole
-/// can hold without any that could be looked up.
-fn one_of(requirement: &Requirement) -> Option<Vec<&Requirement>> {
+/// Returns requirements of which the whole needs at least one: if all of them are unsatisfied, so
+/// is the whole. `None` if it needs none that can be looked up.
+fn any_needed(requirement: &Requirement) -> Option<Vec<&Requirement>> {
     match requirement {
         Requirement::Role(_)
         | Requirement::Scope(_)
@@ -263,10 +264,10 @@ fn one_of(requirement: &Requirement) -> Option<Vec<&Requirement>> {
         | Requirement::Client(_)
         | Requirement::Object(_) => Some(vec![requirement]),
         Requirement::Any(parts) => {
-            let parts: Option<Vec<_>> = parts.iter().map(one_of).collect();
+            let parts: Option<Vec<_>> = parts.iter().map(any_needed).collect();
             parts.map(|parts| parts.into_iter().flatten().collect())
         }
-        Requirement::All(parts) => parts.iter().filter_map(one_of).min_by_key(Vec::len),
+        Requirement::All(parts) => parts.iter().filter_map(any_needed).min_by_key(Vec::len),
         _ => None,
     }
 }

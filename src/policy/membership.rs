@@ -1,5 +1,5 @@
-//! Which groups a caller is in, where the token leaves them out because there are too many: what the
-//! directory says of them, and when it is worth asking.
+//! Group membership of callers whose tokens omit their groups because there are too many: the
+//! directory's answer, and whether a lookup could change the decision.
 
 use super::evaluate::{Facts, Truth, evaluate};
 use super::rule::{Effect, Mode, Policy, Requirement, Rule};
@@ -12,91 +12,98 @@ use crate::token::verify::Verified;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// What the directory says of a caller's groups.
+/// What is known from the directory about a caller's groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Directory {
     #[default]
-    NotAsked,
-    /// It was asked and says nothing, or nothing yet.
-    Silent(GroupsUnavailable),
-    Says(Arc<Membership>),
+    NotQueried,
+    /// The lookup failed or has not finished yet.
+    Unavailable(GroupsUnavailable),
+    Known(Arc<Membership>),
 }
 
-/// A complete answer about one caller: of the groups asked for, those the caller is in.
+/// A complete answer for one caller: the requested groups that the caller is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Membership {
-    asked: Arc<[String]>,
+    requested: Arc<[String]>,
     held: Vec<String>,
 }
 
 impl Membership {
-    /// Both as GUIDs in lower case. What was not asked for is not believed.
-    pub fn new(asked: Arc<[String]>, held: impl IntoIterator<Item = String>) -> Self {
-        let held = held.into_iter().filter(|group| asked.contains(group));
+    /// Both lists are GUIDs in lower case. Groups that were not requested are ignored.
+    pub fn new(requested: Arc<[String]>, held: impl IntoIterator<Item = String>) -> Self {
+        let held = held.into_iter().filter(|group| requested.contains(group));
         let held = held.collect();
-        Self { asked, held }
+        Self { requested, held }
     }
 
-    /// `None`: that group was not asked for.
-    pub fn says(&self, group: &str) -> Option<bool> {
+    /// Returns whether the caller is in the group; `None` if the group was not requested.
+    pub fn contains(&self, group: &str) -> Option<bool> {
         let is_it = |own: &String| own.eq_ignore_ascii_case(group);
-        let asked = self.asked.iter().any(is_it);
-        asked.then(|| self.held.iter().any(is_it))
+        let requested = self.requested.iter().any(is_it);
+        requested.then(|| self.held.iter().any(is_it))
     }
 }
 
-/// Whether a caller whose token lists too few groups to tell is in that one.
+/// Evaluates membership from the directory, for a caller whose token omits groups.
 pub(super) fn is_member(directory: &Directory, group: &str) -> Truth {
     match directory {
-        Directory::Says(membership) => match membership.says(group) {
+        Directory::Known(membership) => match membership.contains(group) {
             Some(true) => Truth::Satisfied,
             Some(false) => Truth::Unsatisfied,
             None => Truth::Indeterminate,
         },
-        Directory::NotAsked | Directory::Silent(_) => Truth::Indeterminate,
+        Directory::NotQueried | Directory::Unavailable(_) => Truth::Indeterminate,
     }
 }
 
-/// What an answer of the directory would change.
+/// What a lookup in the directory could change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
     /// The decision.
     Decision,
-    /// Only what is said of shadow rules.
+    /// Only the results of shadow rules.
     Shadow,
 }
 
 impl Policy {
-    /// The groups that rules ask of callers of that issuer, as GUIDs in lower case. Groups of other
-    /// names no directory knows.
+    /// Returns the groups that rules require of callers of an issuer, as GUIDs in lower case.
+    /// Groups that are not GUIDs are left out, because the directory does not know them.
     pub fn groups_asked(&self, issuer: &str) -> Vec<String> {
         let mut groups = BTreeSet::new();
         for rule in &self.rules {
             if rule.matches.allows_issuer(Some(issuer)) {
-                collect(&rule.require, &mut groups);
+                rule.require.visit(&mut |part, _| {
+                    if let Requirement::Group(group) = part
+                        && is_guid(group)
+                    {
+                        groups.insert(group.to_ascii_lowercase());
+                    }
+                });
             }
         }
         groups.into_iter().collect()
     }
 
-    /// Whether the decision hangs on groups that the token leaves out and nobody was asked for.
+    /// Returns whether the decision depends on groups that the token omits and that were not looked
+    /// up yet.
     pub fn needs_groups(
         &self,
         request: &Request,
         caller: &Verified<Claims>,
-        surroundings: &RequestContext,
+        context: &RequestContext,
     ) -> Option<Need> {
-        if !caller.groups.overage || surroundings.directory != Directory::NotAsked {
+        if !caller.groups.overage || context.directory != Directory::NotQueried {
             return None;
         }
-        let facts = Facts::of(caller, surroundings);
+        let facts = Facts::of(caller, context);
         let truth = |rule: &Rule| evaluate(&rule.require, facts);
-        let open = |rule: &Rule| truth(rule) == Truth::Indeterminate && asks(&rule.require);
+        let open = |rule: &Rule| truth(rule) == Truth::Indeterminate && names_groups(&rule.require);
         let of = |mode: Mode| {
-            let about = move |rule: &&Rule| {
+            let matches_request = move |rule: &&Rule| {
                 rule.mode == mode && rule.matches.covers(request, Some(&caller.issuer))
             };
-            self.rules.iter().filter(about)
+            self.rules.iter().filter(matches_request)
         };
         let denies = |rule: &&Rule| rule.effect == Effect::Deny;
         let denied = |rule: &Rule| truth(rule) != Truth::Unsatisfied && !open(rule);
@@ -114,30 +121,17 @@ impl Policy {
     }
 }
 
-/// Whether a rule asks for a group that nobody can tell about.
+/// Returns whether a rule requires a group and the caller's membership in it is unknown.
 pub(super) fn lacks_groups(rule: &Rule, facts: Facts<'_>) -> bool {
     let is_open = |part: &Requirement| {
         matches!(part, Requirement::Group(_))
             && facts.caller.groups.overage
             && evaluate(part, facts) == Truth::Indeterminate
     };
-    rule.require.holds_any(&is_open)
+    rule.require.contains_any(is_open)
 }
 
-fn asks(requirement: &Requirement) -> bool {
+fn names_groups(requirement: &Requirement) -> bool {
     let is_known = |part: &Requirement| matches!(part, Requirement::Group(group) if is_guid(group));
-    requirement.holds_any(&is_known)
-}
-
-fn collect(requirement: &Requirement, groups: &mut BTreeSet<String>) {
-    match requirement {
-        Requirement::Group(group) if is_guid(group) => {
-            groups.insert(group.to_ascii_lowercase());
-        }
-        Requirement::All(parts) | Requirement::Any(parts) => {
-            parts.iter().for_each(|part| collect(part, groups));
-        }
-        Requirement::Not(part) => collect(part, groups),
-        _ => {}
-    }
+    requirement.contains_any(is_known)
 }

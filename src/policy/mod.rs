@@ -1,6 +1,5 @@
 //! The rules: which authenticated caller may make which request.
 
-mod asked;
 mod bits;
 pub mod cidr;
 pub mod context;
@@ -9,9 +8,9 @@ pub mod describe;
 pub mod evaluate;
 mod index;
 pub mod membership;
-#[cfg(test)]
-mod plain;
 mod postings;
+#[cfg(test)]
+mod reference;
 pub mod rule;
 mod step_up;
 pub mod trace;

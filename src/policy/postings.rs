@@ -1,4 +1,4 @@
-//! What an index lists under one text: numbers while they are few, a set once that is sooner gone through.
+//! The list of an index entry: numbers while there are few, then a set, which is faster to merge.
 
 use super::bits::Bits;
 
@@ -15,7 +15,7 @@ impl Default for Postings {
 }
 
 impl Postings {
-    /// `limit`: of the numbers, the same each time.
+    /// Adds a number. `limit` is the limit of all numbers and must be the same in every call.
     pub fn add(&mut self, number: usize, limit: usize) {
         match self {
             Self::Few(numbers) => {
@@ -33,7 +33,7 @@ impl Postings {
     pub fn add_to(&self, found: &mut Bits) {
         match self {
             Self::Few(numbers) => numbers.iter().for_each(|number| found.add(*number)),
-            Self::Many(many) => found.join(many),
+            Self::Many(many) => found.union_with(many),
         }
     }
 }
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn few_and_many_are_the_same_set() {
+    fn list_and_set_hold_the_same_numbers() {
         let mut postings = Postings::default();
         let mut expected = Bits::none(200);
         for number in [0, 63, 64, 5, 199, 130, 7] {

@@ -1,6 +1,7 @@
-//! Compiled rules, each with its name. Only the configuration makes them, only `decide` reads them.
+//! Compiled rules. Only the configuration creates them, and only this room's decision reads them.
 
 use super::cidr::Cidr;
+use super::evaluate::{CONTEXTS, METHODS};
 use super::index::{Callers, Matches};
 use super::window::Window;
 use crate::http::cluster::Cluster;
@@ -12,17 +13,18 @@ pub use crate::token::claim_test::ClaimTest;
 use crate::token::kind::Kind;
 use std::sync::Arc;
 
-/// All rules, in the order of the configuration. Made whole: the index is about just these.
+/// All rules, in the order of the configuration. Immutable, because the index covers exactly these
+/// rules.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
-    /// Need no token; asked first.
+    /// Rules that require no token. They are evaluated first.
     pub anonymous: Vec<AnonymousRule>,
-    /// Ask about an authenticated caller.
+    /// Rules for authenticated callers.
     pub rules: Vec<Rule>,
     pub(super) index: Index,
 }
 
-/// Where to look among many rules.
+/// The indices over the rules.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
     pub anonymous: Matches,
@@ -49,7 +51,7 @@ impl Policy {
 pub struct AnonymousRule {
     pub name: Arc<str>,
     pub matches: Match,
-    /// Index into the configured credentials; `None` forwards without any.
+    /// Index of the configured credential; `None` forwards the request without a credential.
     pub credential: Option<usize>,
 }
 
@@ -64,7 +66,7 @@ pub struct Rule {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Permits, with the credential of that index; `None` sends none.
+    /// Permits with the credential of this index; `None` sends no credential.
     Allow {
         credential: Option<usize>,
     },
@@ -74,12 +76,12 @@ pub enum Effect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     Enforce,
-    /// Evaluated and recorded, without effect.
+    /// Evaluated and recorded, but not enforced.
     Shadow,
 }
 
-/// Which requests a rule is about: all given fields must match, any entry of each.
-/// An empty field matches everything.
+/// Which requests a rule matches: every field must match, by any of its entries. An empty field
+/// matches everything.
 #[derive(Clone, Debug, Default)]
 pub struct Match {
     pub hosts: Vec<Pattern>,
@@ -88,25 +90,25 @@ pub struct Match {
     pub paths: Vec<Pattern>,
     pub models: Models,
     pub clusters: Clusters,
-    /// Names of issuers. Never given for an anonymous rule.
+    /// Issuer names. Always empty for an anonymous rule.
     pub issuers: Vec<Arc<str>>,
 }
 
-/// Which models a rule is about; without patterns, all.
+/// Which models a rule matches; all models if there are no patterns.
 #[derive(Clone, Debug, Default)]
 pub struct Models {
     pub patterns: Vec<Pattern>,
-    /// The rule denies. It is then about requests of unknown models, too, and its patterns are in lower
-    /// case and match any case: Hugging Face has no two models that differ in case only, so that a rule
-    /// that denies one must deny it in every spelling.
+    /// The rule denies. It then also matches requests with an unknown model, and its patterns are
+    /// in lower case and ignore case: no two Hugging Face models differ in case only, so a rule
+    /// that denies a model must deny every spelling of it.
     pub denies: bool,
 }
 
-/// Which upstream clusters a rule is about; without patterns, all.
+/// Which upstream clusters a rule matches; all clusters if there are no patterns.
 #[derive(Clone, Debug, Default)]
 pub struct Clusters {
     pub patterns: Vec<Pattern>,
-    /// The rule denies, and so is about requests of an unknown cluster, too.
+    /// The rule denies, and therefore also matches requests with an unknown cluster.
     pub denies: bool,
 }
 
@@ -128,32 +130,33 @@ impl Models {
             Model::Named(name) if self.denies => matches(&name.to_lowercase()),
             Model::Named(name) => matches(name),
             Model::Unknown => self.denies,
-            Model::None | Model::Unread | Model::Lacking(_) => false,
+            Model::None | Model::Unread | Model::Unavailable(_) => false,
         }
     }
 }
 
 impl Match {
-    /// `issuer`: the name of the verified token's issuer, if there is a token.
+    /// Returns whether the rule matches. `issuer` is the name of the verified token's issuer, or
+    /// `None` without a token.
     pub fn covers(&self, request: &Request, issuer: Option<&str>) -> bool {
         self.covers_any_model(request)
             && self.allows_issuer(issuer)
             && self.models.cover(&request.model)
     }
 
-    /// Whether it can be about callers of that issuer; `None`: about those without a token.
+    /// Returns whether the rule can match callers of this issuer, or without a token if `None`.
     pub(super) fn allows_issuer(&self, issuer: Option<&str>) -> bool {
         any_or_empty(&self.issuers, |name| issuer == Some(name.as_ref()))
     }
 
-    /// Whether it is open if the rule is about the request, because the model can't be told (yet).
+    /// Returns whether the match depends on a model that is unknown or not read yet.
     pub fn waits_for_model(&self, request: &Request, issuer: Option<&str>) -> bool {
-        request.model.lack().is_some()
+        request.model.unavailable().is_some()
             && self.may_wait_for_model(request)
             && self.allows_issuer(issuer)
     }
 
-    /// The same as far as it can be told before the caller is known.
+    /// Returns the same before the caller is known, for any issuer.
     pub fn may_wait_for_model(&self, request: &Request) -> bool {
         !self.models.patterns.is_empty() && self.covers_any_model(request)
     }
@@ -170,7 +173,7 @@ pub(super) fn any_or_empty<T>(items: &[T], test: impl Fn(&T) -> bool) -> bool {
     items.is_empty() || items.iter().any(test)
 }
 
-/// What a rule asks of the caller.
+/// A requirement on the caller or the context.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Requirement {
     Role(String),
@@ -179,16 +182,16 @@ pub enum Requirement {
     /// `wids`: a directory role's template id.
     DirectoryRole(String),
     Client(String),
-    /// `oid`, or what the issuer's `object` is mapped to.
+    /// `oid`, or the claim that the issuer's `object` is mapped to.
     Object(String),
     Tenant(String),
     Issuer(String),
     Kind(Kind),
     /// An ARM id (`xms_mirid`, without case) or the identity's `oid`.
     ManagedIdentity(String),
-    /// `amr` tells of several factors.
+    /// `amr` reports several factors.
     Mfa,
-    /// `acrs` holds this authentication context.
+    /// `acrs` contains this authentication context.
     AuthContext(String),
     /// The client's address is in one of these ranges.
     Source(Vec<Cidr>),
@@ -205,7 +208,7 @@ pub enum Requirement {
 }
 
 impl Policy {
-    /// Whether any rule names models.
+    /// Returns whether any rule names models.
     pub fn names_models(&self) -> bool {
         let anonymous = self.anonymous.iter().map(|rule| &rule.matches);
         let rules = self.rules.iter().map(|rule| &rule.matches);
@@ -214,31 +217,74 @@ impl Policy {
             .any(|matches| !matches.models.patterns.is_empty())
     }
 
-    /// Whether any rule, in force or shadow, names clusters.
+    /// Returns whether any rule, enforced or shadow, names clusters.
     pub fn names_clusters(&self) -> bool {
         let anonymous = self.anonymous.iter().map(|rule| &rule.matches);
         let mut all = anonymous.chain(self.rules.iter().map(|rule| &rule.matches));
         all.any(|matches| !matches.clusters.patterns.is_empty())
     }
 
-    /// Whether any rule, in force or shadow, asks for such a thing, however deep.
+    /// Returns the names of the claims that rules, enforced or shadow, read beyond the usual ones.
+    pub fn claims(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        for rule in &self.rules {
+            rule.require.visit(&mut |part, _| match part {
+                Requirement::Mfa => names.push(METHODS),
+                Requirement::AuthContext(_) => names.push(CONTEXTS),
+                Requirement::Claim { path, .. } => names.extend(path.first()),
+                _ => {}
+            });
+        }
+        names
+    }
+
+    /// Returns whether any rule, enforced or shadow, contains such a requirement at any depth.
     pub fn asks_for(&self, wanted: impl Fn(&Requirement) -> bool) -> bool {
         self.rules
             .iter()
-            .any(|rule| rule.require.holds_any(&wanted))
+            .any(|rule| rule.require.contains_any(&wanted))
     }
 }
 
 impl Requirement {
-    /// Whether any part of it is one of those.
-    pub(super) fn holds_any(&self, wanted: &dyn Fn(&Self) -> bool) -> bool {
-        wanted(self)
-            || match self {
-                Self::All(parts) | Self::Any(parts) => {
-                    parts.iter().any(|part| part.holds_any(wanted))
+    /// Returns whether the requirement or any part of it passes the test.
+    pub(super) fn contains_any(&self, wanted: impl Fn(&Self) -> bool) -> bool {
+        let mut found = false;
+        self.visit(&mut |part, _| found |= wanted(part));
+        found
+    }
+
+    /// Calls the visitor with the requirement and each of its parts, at any depth, and with the
+    /// part's polarity: false under an odd number of `not`.
+    pub(super) fn visit<'r>(&'r self, visitor: &mut dyn FnMut(&'r Self, bool)) {
+        self.visit_as(true, visitor);
+    }
+
+    fn visit_as<'r>(&'r self, polarity: bool, visitor: &mut dyn FnMut(&'r Self, bool)) {
+        visitor(self, polarity);
+        match self {
+            Self::All(parts) | Self::Any(parts) => {
+                for part in parts {
+                    part.visit_as(polarity, visitor);
                 }
-                Self::Not(part) => part.holds_any(wanted),
-                _ => false,
             }
+            Self::Not(part) => part.visit_as(!polarity, visitor),
+            Self::Role(_)
+            | Self::Group(_)
+            | Self::Scope(_)
+            | Self::DirectoryRole(_)
+            | Self::Client(_)
+            | Self::Object(_)
+            | Self::Tenant(_)
+            | Self::Issuer(_)
+            | Self::Kind(_)
+            | Self::ManagedIdentity(_)
+            | Self::Mfa
+            | Self::AuthContext(_)
+            | Self::Source(_)
+            | Self::Time(_)
+            | Self::Peer(_)
+            | Self::Claim { .. } => {}
+        }
     }
 }

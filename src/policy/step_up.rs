@@ -1,11 +1,12 @@
-//! Step-up: a rule that would permit, had the caller signed in more strongly.
+//! Step-up: detects that a rule would permit after a stronger sign-in.
 
 use super::evaluate::{Facts, Truth, evaluate};
 use super::rule::{Effect, Requirement, Rule};
 use crate::decision::Denial;
 
-/// The denial that tells an allow rule's caller to sign in again; `None` when that would not help,
-/// or when the caller's client would not understand. Decides how a refusal is told, never whether.
+/// Returns the denial that asks the caller of an allow rule to sign in again. Returns `None` if a
+/// new sign-in would not help, or if the caller's client does not support the challenge. The result
+/// only changes how a denial is reported, never whether the request is denied.
 pub fn step_up(rule: &Rule, facts: Facts<'_>) -> Option<Denial> {
     let sign_in = facts.caller.step_up_at.as_ref()?;
     if rule.effect == Effect::Deny {
@@ -19,17 +20,21 @@ pub fn step_up(rule: &Rule, facts: Facts<'_>) -> Option<Denial> {
     })
 }
 
-/// The first authentication context without which the requirement is not met, where contexts are
-/// all that is missing. A challenge can name one; a second one is asked for when this one is held.
+/// Returns the first missing authentication context, if the requirement is satisfied once contexts
+/// are added. A challenge can name only one context; the next challenge names the next one.
 fn missing_context<'r>(requirement: &'r Requirement, facts: Facts<'_>) -> Option<&'r str> {
-    let mut needed = Vec::new();
-    collect(requirement, true, &mut needed);
+    let mut needed: Vec<&str> = Vec::new();
+    // A context under a `not` cannot help.
+    requirement.visit(&mut |part, polarity| match part {
+        Requirement::AuthContext(context) if polarity => needed.push(context.as_str()),
+        _ => {}
+    });
     let suffice = |assumed: &[&str]| {
         let caller = facts.caller;
-        let surroundings = facts.surroundings;
+        let context = facts.context;
         let facts = Facts {
             caller,
-            surroundings,
+            context,
             assumed,
         };
         evaluate(requirement, facts) == Truth::Satisfied
@@ -37,7 +42,7 @@ fn missing_context<'r>(requirement: &'r Requirement, facts: Facts<'_>) -> Option
     if suffice(&[]) || !suffice(&needed) {
         return None;
     }
-    // Those that can be done without go, the last named first.
+    // Remove the contexts that are not needed, from the last to the first.
     for index in (0..needed.len()).rev() {
         let mut fewer = needed.clone();
         fewer.remove(index);
@@ -46,18 +51,4 @@ fn missing_context<'r>(requirement: &'r Requirement, facts: Facts<'_>) -> Option
         }
     }
     needed.first().copied()
-}
-
-/// The contexts whose presence could help: not those under a `not`.
-fn collect<'r>(requirement: &'r Requirement, wanted: bool, needed: &mut Vec<&'r str>) {
-    match requirement {
-        Requirement::AuthContext(context) if wanted => needed.push(context),
-        Requirement::All(parts) | Requirement::Any(parts) => {
-            for part in parts {
-                collect(part, wanted, needed);
-            }
-        }
-        Requirement::Not(part) => collect(part, !wanted, needed),
-        _ => {}
-    }
 }

@@ -1,5 +1,5 @@
-//! Why a decision came out as it did: each rule, whether it is about the request, and which of its
-//! clauses held. Every value is the evaluation's own; nothing is decided here.
+//! Explains a decision: lists each rule, whether it matches the request, and which of its clauses
+//! are satisfied. All values come from the evaluation; nothing is decided here.
 
 use super::describe::describe;
 use super::evaluate::{Facts, Truth, evaluate};
@@ -10,15 +10,15 @@ use crate::token::claims::Claims;
 use crate::token::verify::Verified;
 use std::sync::Arc;
 
-/// One rule, as it met a request.
+/// One rule and how it applies to a request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuleTrace {
     pub rule: Arc<str>,
     pub kind: RuleKind,
     pub mode: Mode,
-    /// Whether the rule is about the request at all; `None` where the model can't be told.
+    /// Whether the rule matches the request; `None` if that depends on an unknown model.
     pub matches: Option<bool>,
-    /// What it asks of the caller; absent where it asks for no token.
+    /// The requirement on the caller; absent if the rule requires no token.
     pub require: Option<ClauseTrace>,
 }
 
@@ -29,30 +29,30 @@ pub enum RuleKind {
     Deny,
 }
 
-/// One clause and what it is put together from.
+/// One clause with its parts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClauseTrace {
-    /// A clause in words; of a combination, how it combines its parts.
+    /// The clause in words; for a combination, how its parts are combined.
     pub text: String,
     pub truth: Truth,
     pub parts: Vec<ClauseTrace>,
 }
 
 impl Policy {
-    /// All rules in the order in which they are asked: anonymous, deny, allow.
+    /// Returns all rules in evaluation order: anonymous, deny, allow.
     pub fn trace(
         &self,
         request: &Request,
         caller: Option<&Verified<Claims>>,
-        surroundings: &RequestContext,
+        context: &RequestContext,
     ) -> Vec<RuleTrace> {
-        let facts = caller.map(|caller| Facts::of(caller, surroundings));
+        let facts = caller.map(|caller| Facts::of(caller, context));
         let issuer = caller.map(|caller| &*caller.issuer);
         let anonymous = self.anonymous.iter().map(|rule| RuleTrace {
             rule: rule.name.clone(),
             kind: RuleKind::Anonymous,
             mode: Mode::Enforce,
-            matches: about(&rule.matches, request, None),
+            matches: matches_request(&rule.matches, request, None),
             require: None,
         });
         let mut ordinary: Vec<RuleTrace> = self
@@ -65,7 +65,7 @@ impl Policy {
                     Effect::Deny => RuleKind::Deny,
                 },
                 mode: rule.mode,
-                matches: about(&rule.matches, request, issuer),
+                matches: matches_request(&rule.matches, request, issuer),
                 require: facts.map(|facts| clause(&rule.require, facts)),
             })
             .collect();
@@ -74,10 +74,11 @@ impl Policy {
     }
 }
 
-fn about(matches: &Match, request: &Request, issuer: Option<&str>) -> Option<bool> {
-    match matches.waits_for_model(request, issuer) {
-        true => None,
-        false => Some(matches.covers(request, issuer)),
+fn matches_request(matches: &Match, request: &Request, issuer: Option<&str>) -> Option<bool> {
+    if matches.waits_for_model(request, issuer) {
+        None
+    } else {
+        Some(matches.covers(request, issuer))
     }
 }
 

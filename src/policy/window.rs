@@ -1,4 +1,4 @@
-//! Windows of the week, as in "Monday to Friday, 08:00 to 18:00, at UTC+01:00".
+//! Weekly time windows, as in "Monday to Friday, 08:00 to 18:00, at UTC+01:00".
 
 use crate::time::Timestamp;
 use std::cmp::Ordering;
@@ -7,24 +7,24 @@ use std::fmt;
 const MINUTES_OF_DAY: i64 = 24 * 60;
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
-/// A time of day, in minutes since midnight; 24:00 is the end of the day.
+/// A time of day in minutes since midnight. 24:00 is the end of the day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TimeOfDay(i64);
 
 impl TimeOfDay {
-    /// Reads `HH:MM`, from 00:00 to 24:00.
+    /// Parses `HH:MM`, from 00:00 to 24:00.
     pub fn parse(text: &str) -> Option<Self> {
         let minutes = hours_and_minutes(text)?;
         (minutes <= MINUTES_OF_DAY).then_some(Self(minutes))
     }
 }
 
-/// Minutes that local time is ahead of UTC.
+/// The offset of local time from UTC, in minutes; positive if local time is ahead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UtcOffset(i64);
 
 impl UtcOffset {
-    /// Reads `+HH:MM`, `-HH:MM` or `Z`; nowhere on earth is more than 14 hours off.
+    /// Parses `+HH:MM`, `-HH:MM` or `Z`. The largest offset on earth is 14 hours.
     pub fn parse(text: &str) -> Option<Self> {
         const MOST: i64 = 14 * 60;
         let (sign, rest) = match text.split_at_checked(1)? {
@@ -38,7 +38,7 @@ impl UtcOffset {
     }
 }
 
-/// `HH:MM`, two digits each.
+/// Parses `HH:MM`, two digits each.
 fn hours_and_minutes(text: &str) -> Option<i64> {
     let (hours, minutes) = text.split_once(':')?;
     let number = |digits: &str| {
@@ -57,7 +57,7 @@ impl Days {
     pub const ALL: Self = Self(0b111_1111);
     pub const NONE: Self = Self(0);
 
-    /// `day`: 0 is Monday.
+    /// Adds a day; 0 is Monday.
     pub const fn with(self, day: u8) -> Self {
         Self(self.0 | 1 << (day % 7))
     }
@@ -67,21 +67,21 @@ impl Days {
     }
 }
 
-/// A window of the week. One that ends before it begins goes across midnight, and belongs to the
-/// day it begins on.
+/// A weekly window. A window that ends before it begins crosses midnight and belongs to the day on
+/// which it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     pub days: Days,
-    /// The first minute that is in.
+    /// The first minute inside the window.
     pub from: TimeOfDay,
-    /// The first minute that is out.
+    /// The first minute after the window.
     pub to: TimeOfDay,
     pub offset: UtcOffset,
 }
 
 impl Window {
     pub fn holds(&self, now: Timestamp) -> bool {
-        // A u64 of seconds / 60 always fits.
+        // The minutes of any u64 of seconds fit into an i64.
         let minutes = i64::try_from(now.as_secs() / 60).unwrap_or_default() + self.offset.0;
         let (day, minute) = (
             minutes.div_euclid(MINUTES_OF_DAY),
@@ -90,12 +90,11 @@ impl Window {
         // 1970-01-01 was a Thursday.
         let weekday = day + 3;
         let (from, to) = (self.from.0, self.to.0);
-        match from < to {
-            true => self.days.has(weekday) && (from..to).contains(&minute),
-            false => {
-                (self.days.has(weekday) && minute >= from)
-                    || (self.days.has(weekday - 1) && minute < to)
-            }
+        if from < to {
+            self.days.has(weekday) && (from..to).contains(&minute)
+        } else {
+            (self.days.has(weekday) && minute >= from)
+                || (self.days.has(weekday - 1) && minute < to)
         }
     }
 }
@@ -135,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_hold_when_they_should() {
+    fn window_contains_exactly_its_minutes() {
         let weekdays = [0, 1, 2, 3, 4];
         let office = window(&weekdays, "08:00", "18:00", "Z");
         let berlin = window(&weekdays, "08:00", "18:00", "+01:00");
@@ -179,14 +178,14 @@ mod tests {
     }
 
     #[test]
-    fn the_first_night_of_all_and_the_last() {
+    fn window_at_the_limits_of_time_is_evaluated() {
         let west = window(&[2], "20:00", "24:00", "-04:00");
         assert!(west.holds(Timestamp::from_secs(60)), "Wednesday, in 1969");
         let _ = west.holds(Timestamp::from_millis(u64::MAX));
     }
 
     #[test]
-    fn odd_spellings_are_refused() {
+    fn invalid_spelling_is_rejected() {
         for text in [
             "", "8:00", "08:0", "08:60", "24:01", "25:00", "+8:00", "08.00", "08:00:00", "ab:cd",
             "é:00",
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn in_words() {
+    fn window_is_displayed_in_words() {
         let shown = window(&[0, 4], "22:00", "06:00", "-03:30").to_string();
         assert_eq!(shown, "mon, fri 22:00 to 06:00 UTC-03:30");
         let berlin = window(&[0, 0], "08:00", "18:00", "+01:00").to_string();

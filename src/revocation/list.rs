@@ -1,5 +1,5 @@
-//! What a revocation feed says: ids of callers, clients, sessions and tokens, and since when a
-//! caller's tokens count.
+//! The content of a revocation feed: ids of callers, clients, sessions and tokens, and the time
+//! from which a caller's tokens are valid.
 
 use crate::decision::Ground;
 use crate::json;
@@ -10,15 +10,15 @@ use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-/// The claim that names a token, where `uti` does not (RFC 7519 §4.1.7).
+/// The claim with the token's id, besides `uti` (RFC 7519 §4.1.7).
 pub const TOKEN_ID: &str = "jti";
 
-/// Longest feed we read, in bytes.
+/// Largest feed, in bytes.
 const MAX_BYTES: usize = 1024 * 1024;
-/// The year 9999.
+/// The end of the year 9999.
 const LATEST: f64 = 253_402_300_799.0;
 
-/// One good feed.
+/// A valid feed.
 #[derive(Clone, Default, PartialEq)]
 pub struct List {
     objects: HashSet<String>,
@@ -28,28 +28,28 @@ pub struct List {
     not_before: HashMap<String, Timestamp>,
 }
 
-/// Without the ids.
+/// Omits the ids.
 impl fmt::Debug for List {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "List({} entries)", self.len())
     }
 }
 
-/// Why a text is no feed.
+/// Why a text is not a valid feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListError {
     TooLarge {
         bytes: usize,
     },
-    /// No JSON, no object, or a member that stands twice.
+    /// Not JSON, not an object, or a duplicate member.
     NotAnObject {
         line: usize,
         column: usize,
     },
     UnknownMember,
-    /// That member is no list of texts.
-    NotTexts(&'static str),
-    /// `not_before` is no object of times.
+    /// This member is not a list of strings.
+    NotStrings(&'static str),
+    /// `not_before` is not an object of times.
     NotTimes,
 }
 
@@ -64,24 +64,25 @@ impl fmt::Display for ListError {
             }
             Self::NotAnObject { line, column } => write!(
                 f,
-                "the feed is no JSON object, or names a member twice (line {line}, column {column})"
+                "the feed is not a JSON object, or has a duplicate member (line {line}, column {column})"
             ),
             Self::UnknownMember => f.write_str(
                 "the feed has a member other than oids, clients, sessions, tokens and not_before",
             ),
-            Self::NotTexts(member) => write!(f, "the feed's {member} is no list of texts"),
+            Self::NotStrings(member) => write!(f, "the feed's {member} is not a list of strings"),
             Self::NotTimes => {
-                f.write_str("the feed's not_before is no object of times in seconds since 1970")
+                f.write_str("the feed's not_before is not an object of times in seconds since 1970")
             }
         }
     }
 }
 
 impl List {
-    /// Reads a feed. What is not understood is an error, never skipped: it may have meant someone.
+    /// Reads a feed. Anything unknown is an error and is never skipped, because it may have been
+    /// meant to revoke someone.
     ///
     /// # Errors
-    /// The first thing that is wrong with it.
+    /// The first error in the feed.
     pub fn from_json(text: &[u8]) -> Result<Self, ListError> {
         if text.len() > MAX_BYTES {
             return Err(ListError::TooLarge { bytes: text.len() });
@@ -94,10 +95,10 @@ impl List {
         // A member that is null counts as absent.
         for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
             match name.as_str() {
-                "oids" => list.objects = texts(value, "oids")?,
-                "clients" => list.clients = texts(value, "clients")?,
-                "sessions" => list.sessions = texts(value, "sessions")?,
-                "tokens" => list.tokens = texts(value, "tokens")?,
+                "oids" => list.objects = strings(value, "oids")?,
+                "clients" => list.clients = strings(value, "clients")?,
+                "sessions" => list.sessions = strings(value, "sessions")?,
+                "tokens" => list.tokens = strings(value, "tokens")?,
                 "not_before" => list.not_before = times(value)?,
                 _ => return Err(ListError::UnknownMember),
             }
@@ -105,7 +106,7 @@ impl List {
         Ok(list)
     }
 
-    /// How much it lists.
+    /// Returns the number of entries.
     pub fn len(&self) -> usize {
         [&self.objects, &self.clients, &self.sessions, &self.tokens]
             .map(HashSet::len)
@@ -118,7 +119,7 @@ impl List {
         self.len() == 0
     }
 
-    /// Whether it revokes a caller's token, and by which member.
+    /// Returns whether the feed revokes the caller's token, and by which member.
     pub fn revokes(&self, caller: &Claims) -> Option<Ground> {
         let lists = |ids: &HashSet<String>, id: Option<&str>| {
             !ids.is_empty() && id.is_some_and(|id| ids.contains(&normal(id)))
@@ -138,7 +139,7 @@ impl List {
         }
     }
 
-    /// Entra's tokens have a `uti`; a list may name either.
+    /// Entra's tokens have a `uti` and may have a `jti`; a list may contain either.
     fn lists_jti(&self, caller: &Claims) -> bool {
         if self.tokens.is_empty() {
             return false;
@@ -148,7 +149,7 @@ impl List {
         jti.is_some_and(|jti| self.tokens.contains(&normal(jti)))
     }
 
-    /// A token that does not tell when it was issued may have been issued any time.
+    /// A token without an issue time may have been issued at any time, so it counts as too old.
     fn is_too_old(&self, caller: &Claims) -> bool {
         if self.not_before.is_empty() {
             return false;
@@ -158,20 +159,21 @@ impl List {
     }
 }
 
-/// GUIDs have no case, all other ids do.
+/// Lower-cases GUIDs, which have no case. All other ids are case-sensitive.
 fn normal(id: &str) -> String {
-    match is_guid(id) {
-        true => id.to_ascii_lowercase(),
-        false => id.to_owned(),
+    if is_guid(id) {
+        id.to_ascii_lowercase()
+    } else {
+        id.to_owned()
     }
 }
 
-fn texts(value: &Value, member: &'static str) -> Result<HashSet<String>, ListError> {
-    let items = value.as_array().ok_or(ListError::NotTexts(member))?;
-    let texts = items.iter().map(|item| item.as_str().map(normal));
-    texts
+fn strings(value: &Value, member: &'static str) -> Result<HashSet<String>, ListError> {
+    let items = value.as_array().ok_or(ListError::NotStrings(member))?;
+    let strings = items.iter().map(|item| item.as_str().map(normal));
+    strings
         .collect::<Option<_>>()
-        .ok_or(ListError::NotTexts(member))
+        .ok_or(ListError::NotStrings(member))
 }
 
 fn times(value: &Value) -> Result<HashMap<String, Timestamp>, ListError> {
@@ -180,7 +182,7 @@ fn times(value: &Value) -> Result<HashMap<String, Timestamp>, ListError> {
     for (id, time) in members {
         let secs = time.as_f64().filter(|secs| (0.0..=LATEST).contains(secs));
         let time = Timestamp::from_millis((secs.ok_or(ListError::NotTimes)? * 1000.0) as u64);
-        // One GUID in two spellings: the later time revokes more.
+        // If a GUID appears in two spellings, the later time applies, because it revokes more.
         let latest = times.entry(normal(id)).or_insert(time);
         *latest = time.max(*latest);
     }

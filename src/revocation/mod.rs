@@ -1,6 +1,6 @@
-//! Who may no longer call, whatever their tokens say: a feed that is polled in the background, so that
-//! it takes effect within `refresh`. Without I/O, like the keys: calls go out as values, answers come
-//! in as values.
+//! The revocation feed, which lists callers, clients, sessions and tokens that are denied although
+//! their tokens are valid. It is polled in the background, so that a revocation takes effect within
+//! `refresh`. Without I/O, like the keys: calls go out as values, answers come in as values.
 
 mod list;
 
@@ -13,59 +13,59 @@ use crate::token::claims::{Claims, Fact};
 pub use list::{List, ListError, TOKEN_ID};
 use std::fmt;
 
-/// Where the feed comes from: the compiled form of `revocation`.
+/// The source of the feed: the compiled form of `revocation`.
 #[derive(Clone, Debug)]
 pub struct Source {
     pub target: Target,
     pub schedule: Schedule,
     pub on_stale: OnStale,
-    /// Who we are to that service.
+    /// How the filter authenticates to the service.
     pub auth: Option<Auth>,
 }
 
-/// What happens when the last good feed is too old, or none ever came.
+/// What happens if the last valid feed is too old, or no feed has arrived yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnStale {
     Deny,
-    /// Whom the last good feed does not revoke may pass.
+    /// Callers that the last valid feed does not revoke are allowed.
     Allow,
 }
 
-/// The feed over time.
+/// The feed and its refresh schedule.
 #[derive(Debug)]
 pub struct Revocation {
     source: Source,
     refresh: Refresh,
     list: List,
-    /// A fetch has ended, well or badly.
+    /// At least one fetch has ended, successfully or not.
     tried: bool,
-    /// The operator knows that the feed is lacking.
-    told: bool,
+    /// The unavailability of the feed was reported to the operator.
+    reported: bool,
 }
 
-/// What the feed says of a caller.
+/// What the feed says about a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     Clear,
     Revoked(Ground),
-    /// An id of the token's that the feed could name is in a form that can't be read.
+    /// A claim with an id that the feed could list is in a form that cannot be read.
     Unreadable,
-    /// There is no feed to trust.
+    /// No valid feed is available.
     Unknown(FeedUnavailable),
 }
 
-/// What an answer changed.
+/// The effect of an answer.
 #[derive(Debug)]
 pub enum Progress {
-    /// A good feed is in use; `changed`: it says something else than the one before.
+    /// A valid feed is in use. `changed`: its content differs from the previous feed.
     Renewed { entries: usize, changed: bool },
-    /// The answer was no good; what we had stays.
+    /// The answer was invalid; the previous feed remains in use.
     Failed(FeedError),
-    /// It came too late to matter.
+    /// The answer is too late and is ignored.
     Late,
 }
 
-/// Why an answer was no good. Says nothing of what stands in it: those are people's ids.
+/// Why an answer is invalid. Contains nothing of the feed, because its ids identify people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FeedError {
     Callout(CalloutError),
@@ -90,11 +90,12 @@ impl Revocation {
             source,
             list: List::default(),
             tried: false,
-            told: false,
+            reported: false,
         }
     }
 
-    /// What the feed says of a caller. Whom the last good one revokes stays revoked, however old it is.
+    /// Returns what the feed says about a caller. A caller that the last valid feed revokes stays
+    /// revoked, even if the feed is stale.
     pub fn standing(&self, caller: &Claims, now: Timestamp) -> Standing {
         if let Some(ground) = self.list.revokes(caller) {
             return Standing::Revoked(ground);
@@ -103,74 +104,75 @@ impl Revocation {
         if ids.into_iter().any(|fact| caller.unclear.has(fact)) {
             return Standing::Unreadable;
         }
-        match self.lack(now) {
+        match self.unavailable(now) {
             None => Standing::Clear,
-            // The first fetch is worth waiting for; after that, an outage must not slow anyone down.
+            // Requests wait for the first fetch only. After it, an outage must not delay requests.
             Some(_) if self.is_lenient() && self.tried => Standing::Clear,
-            Some(lack) => Standing::Unknown(lack),
+            Some(reason) => Standing::Unknown(reason),
         }
     }
 
-    /// Whether callers pass whom no feed speaks of.
+    /// Returns whether callers are allowed while no valid feed is available.
     pub fn is_lenient(&self) -> bool {
         self.source.on_stale == OnStale::Allow
     }
 
-    /// Whether an answer can be hoped for by then.
+    /// Returns whether an answer may arrive before the deadline.
     pub fn may_answer_by(&self, deadline: Timestamp) -> bool {
         self.refresh.may_answer_by(deadline)
     }
 
-    /// Whether there is a feed to trust.
+    /// Returns whether a valid feed is available.
     pub fn is_usable(&self, now: Timestamp) -> bool {
-        self.lack(now).is_none()
+        self.unavailable(now).is_none()
     }
 
-    /// When it was last fetched well.
+    /// Returns the time of the last successful fetch.
     pub fn fetched(&self) -> Option<Timestamp> {
         self.refresh.last_good()
     }
 
-    /// When it is fetched.
+    /// Returns the refresh schedule.
     pub fn refresh(&self) -> &Refresh {
         &self.refresh
     }
 
-    /// That fetch was held back, and goes out only now.
+    /// Records that a deferred fetch is sent only now.
     pub fn sent(&mut self, attempt: Attempt, now: Timestamp) {
         self.refresh.sent(attempt, now);
     }
 
-    /// Begins a fetch whose answer another has.
+    /// Starts a fetch whose answer another VM already has.
     pub fn take_over(&mut self, now: Timestamp) -> Option<Attempt> {
         self.refresh.take_over(now)
     }
 
-    /// That fetch is not made, since another was in vain just now. False: it is not under way.
+    /// Cancels the fetch, because another VM's fetch has just failed. Returns false if the fetch is
+    /// not running.
     pub fn stand_down(&mut self, attempt: Attempt, other: Backoff, now: Timestamp) -> bool {
         let stands_down = self.refresh.stand_down(attempt, other, now);
         self.tried |= stands_down;
         stands_down
     }
 
-    /// How its fetches authenticate.
+    /// Returns how the fetches authenticate.
     pub fn auth(&self) -> Option<&Auth> {
         self.source.auth.as_ref()
     }
 
-    /// A fetch to begin now, still to be authorized.
+    /// Returns a fetch to start now, without its authorization.
     pub fn due(&mut self, now: Timestamp) -> Option<(Attempt, Callout)> {
         let attempt = self.refresh.due(now)?;
         let callout = Callout::get(self.source.target.clone(), self.source.schedule.timeout);
         Some((attempt, callout))
     }
 
-    /// What the last fetch failed for may be there now.
+    /// Retries soon, because the cause of the last failure may be gone.
     pub fn hurry(&mut self, now: Timestamp) {
         self.refresh.hurry(now);
     }
 
-    /// Takes in the answer to a fetch. A bad one never replaces a good one.
+    /// Processes the answer to a fetch. An invalid answer never replaces a valid feed.
     pub fn answered(&mut self, attempt: Attempt, answer: Answer, now: Timestamp) -> Progress {
         match read(answer) {
             Ok(list) if self.refresh.succeeded(attempt, now) => {
@@ -178,7 +180,7 @@ impl Revocation {
                 let entries = list.len();
                 self.list = list;
                 self.tried = true;
-                self.told = false;
+                self.reported = false;
                 Progress::Renewed { entries, changed }
             }
             Err(error) if self.refresh.failed(attempt, now) => {
@@ -189,13 +191,16 @@ impl Revocation {
         }
     }
 
-    /// That the feed is lacking: told once until a good one comes. On every tick.
-    pub fn complaint(&mut self, now: Timestamp) -> Option<&'static str> {
-        let lack = self.lack(now).filter(|_| self.tried && !self.told)?;
-        self.told = true;
-        Some(match (self.source.on_stale, lack) {
+    /// Returns a warning that the feed is unavailable, once until a valid feed arrives. Must be
+    /// called on every tick.
+    pub fn take_warning(&mut self, now: Timestamp) -> Option<&'static str> {
+        let reason = self
+            .unavailable(now)
+            .filter(|_| self.tried && !self.reported)?;
+        self.reported = true;
+        Some(match (self.source.on_stale, reason) {
             (OnStale::Deny, FeedUnavailable::NeverFetched) => {
-                "the revocation feed has never come: requests with a token are denied \
+                "no revocation feed has arrived yet: requests with a token are denied \
                  (on_stale: deny)"
             }
             (OnStale::Deny, FeedUnavailable::Stale) => {
@@ -203,16 +208,16 @@ impl Revocation {
                  (on_stale: deny)"
             }
             (OnStale::Allow, FeedUnavailable::NeverFetched) => {
-                "the revocation feed has never come: revoked callers pass (on_stale: allow)"
+                "no revocation feed has arrived yet: revoked callers are allowed (on_stale: allow)"
             }
             (OnStale::Allow, FeedUnavailable::Stale) => {
-                "the revocation feed is older than max_stale: callers revoked since then pass \
+                "the revocation feed is older than max_stale: callers revoked since then are allowed \
                  (on_stale: allow)"
             }
         })
     }
 
-    fn lack(&self, now: Timestamp) -> Option<FeedUnavailable> {
+    fn unavailable(&self, now: Timestamp) -> Option<FeedUnavailable> {
         match self.refresh.freshness(now) {
             Freshness::Usable { .. } => None,
             Freshness::Never => Some(FeedUnavailable::NeverFetched),

@@ -1,27 +1,28 @@
-//! The small entry: how the fetches of a thing go, and who holds the lease.
+//! The small shared entry of a resource: the state of its fetches and the lease.
 
-use super::lease::{Lease, SLACK};
+use super::lease::{CLOCK_SKEW, Lease};
 use crate::fetch::refresh::Backoff;
 use crate::time::Timestamp;
 use std::time::Duration;
 
-/// No pause after a failure is longer (`cooldown`, or what a service asks for).
+/// Longest pause after a failure (`cooldown`, or the pause that a service asks for).
 const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 3600);
 const WORDS: usize = 6;
 const WORD: usize = size_of::<u64>();
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Head {
-    /// When the last good answer came.
+    /// The time of the last valid answer.
     pub fetched: Option<Timestamp>,
-    /// What has gone wrong since, and when it may be tried again.
+    /// The failures since, and the time of the next try.
     pub backoff: Backoff,
     /// The right to fetch.
     pub lease: Option<Lease>,
 }
 
 impl Head {
-    /// Times that lie too far ahead are none: the clock was set back since.
+    /// Reads an entry. Times too far in the future are ignored, because the clock was set back
+    /// since.
     pub fn read(content: &[u8], now: Timestamp) -> Option<Self> {
         let mut words = [0; WORDS];
         if content.len() != WORDS * WORD {
@@ -36,7 +37,7 @@ impl Head {
             (millis > 0 && time <= now.plus(most)).then_some(time)
         };
         Some(Self {
-            fetched: time(fetched, SLACK),
+            fetched: time(fetched, CLOCK_SKEW),
             backoff: Backoff {
                 failures: u32::try_from(failures).ok()?,
                 retry_at: time(retry_at, LONGEST_PAUSE),
@@ -74,11 +75,12 @@ impl Head {
         self.lease.is_some_and(|lease| lease.holder == holder)
     }
 
-    /// Whether a fetch would come too soon after another's.
+    /// Returns whether a fetch would be too soon after another VM's fetch.
     pub fn is_set_back(&self, demanded: bool, now: Timestamp) -> bool {
-        let until = match demanded {
-            true => self.backoff.cooldown_until,
-            false => self.backoff.retry_at,
+        let until = if demanded {
+            self.backoff.cooldown_until
+        } else {
+            self.backoff.retry_at
         };
         until.is_some_and(|until| now < until)
     }
@@ -93,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_it_has_written_and_no_times_from_after_a_step_of_the_clock() {
+    fn written_head_is_read_without_times_in_the_future() {
         let head = Head {
             fetched: Some(at(0)),
             backoff: Backoff {

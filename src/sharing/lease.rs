@@ -1,16 +1,17 @@
-//! The right to do something for all VMs, for a short time.
+//! A lease: the right to act for all VMs for a short time.
 
 use crate::time::Timestamp;
 use std::time::Duration;
 
-/// How long a lease holds that is not renewed: so long does the death of its holder go unnoticed.
-pub const LEASE: Duration = Duration::from_secs(2);
-/// Between two renewals of a lease: several fit into its time.
-pub const RENEWAL: Duration = Duration::from_millis(500);
-/// How far ahead of our own clock reading another thread's may be.
-pub const SLACK: Duration = Duration::from_secs(1);
-/// How often a write is tried against others' writes, at one go.
-pub const MOST_TRIES: usize = 4;
+/// How long a lease is valid without renewal, and thus how long the death of its holder is
+/// unnoticed.
+pub const LEASE_DURATION: Duration = Duration::from_secs(2);
+/// Time between two renewals. Several renewals fit into the duration of a lease.
+pub const RENEWAL_INTERVAL: Duration = Duration::from_millis(500);
+/// How far another thread's clock may be ahead of this one's.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(1);
+/// Maximum number of attempts of a write that competes with writes of other VMs.
+pub const MAX_TRIES: usize = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
@@ -19,17 +20,18 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// One that begins now.
+    /// Returns a lease that begins now.
     pub fn of(holder: u64, now: Timestamp) -> Self {
-        let until = now.plus(LEASE);
+        let until = now.plus(LEASE_DURATION);
         Self { holder, until }
     }
 
-    /// Of the numbers of [`Lease::words`]. `None`: there is none, or it ends too far ahead, since the
-    /// clock was set back meanwhile.
+    /// Reads a lease from the numbers of [`Lease::words`]. Returns `None` if there is no lease, or
+    /// if it ends too far in the future, because the clock was set back since.
     pub fn read([holder, until]: [u64; 2], now: Timestamp) -> Option<Self> {
         let until = Timestamp::from_millis(until);
-        let is_some = until.as_millis() > 0 && until <= now.plus(LEASE.saturating_add(SLACK));
+        let is_some =
+            until.as_millis() > 0 && until <= now.plus(LEASE_DURATION.saturating_add(CLOCK_SKEW));
         is_some.then_some(Self { holder, until })
     }
 

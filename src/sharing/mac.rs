@@ -1,16 +1,17 @@
-//! What makes shared data ours. Shared data is anyone's who has the same `vm_id`, whatever their code;
-//! so names are not to be guessed, and values not to be forged, without the whole configuration and
-//! its secrets. Keyed BLAKE2b (RFC 7693 §2.9) does both.
+//! Authentication of shared data. Any code with the same `vm_id` can read and write shared data.
+//! Therefore names must be impossible to guess and values impossible to forge without the whole
+//! configuration and its secrets. Keyed BLAKE2b (RFC 7693 §2.9) provides both.
 
 use blake2b_simd::{Hash, Params};
 use std::fmt;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// Bytes of a seal, at the end of a value.
+/// Length of the tag at the end of a value, in bytes.
 const TAG: usize = 32;
 
-/// The key of one configuration, its secrets included: the same in each of its VMs, and in no others.
+/// The key of one configuration, including its secrets. Equal in all VMs of the configuration, and
+/// only there.
 #[derive(Clone)]
 pub struct Mac(Arc<Zeroizing<[u8; TAG]>>);
 
@@ -36,23 +37,23 @@ impl Mac {
         Self(Arc::new(key))
     }
 
-    /// Under which name something stands in shared data.
+    /// Returns the name of an entry in shared data.
     pub fn name(&self, of: &str) -> String {
         let hash = self.hash(b"entragate name", &[of.as_bytes()]);
         format!("entragate/{}", hash.to_hex())
     }
 
-    /// The value that holds a content, for that name only.
+    /// Appends the tag to a content, for this name only.
     pub fn close(&self, name: &str, mut content: Vec<u8>) -> Vec<u8> {
         let tag = self.tag(name, &content);
         content.extend_from_slice(tag.as_bytes());
         content
     }
 
-    /// The content of a value that we have closed under that name.
+    /// Returns the content of a value with a valid tag for this name.
     pub fn open<'v>(&self, name: &str, value: &'v [u8]) -> Option<&'v [u8]> {
         let (content, tag) = value.split_at_checked(value.len().checked_sub(TAG)?)?;
-        // The comparison takes the same time wherever they differ.
+        // The comparison takes constant time.
         (self.tag(name, content) == *tag).then_some(content)
     }
 
@@ -81,17 +82,17 @@ fn size_of_part(part: &[u8]) -> [u8; 8] {
 mod tests {
     use super::*;
 
-    fn seal(secret: &str) -> Mac {
+    fn mac(secret: &str) -> Mac {
         Mac::of([b"configuration".as_slice(), secret.as_bytes()])
     }
 
     #[test]
-    fn opens_what_it_has_closed_under_that_name_and_nothing_else() {
-        let own = seal("one");
+    fn only_an_untouched_value_of_the_same_name_and_key_opens() {
+        let own = mac("one");
         let value = own.close("head", b"content".to_vec());
         assert_eq!(own.open("head", &value), Some(b"content".as_slice()));
         assert_eq!(own.open("body", &value), None, "another name");
-        assert_eq!(seal("two").open("head", &value), None, "another secret");
+        assert_eq!(mac("two").open("head", &value), None, "another secret");
         for at in 0..value.len() {
             let mut forged = value.clone();
             forged[at] ^= 1;
@@ -103,10 +104,10 @@ mod tests {
     }
 
     #[test]
-    fn names_are_those_of_the_configuration() {
-        assert_eq!(seal("one").name("keys"), seal("one").name("keys"));
-        assert_ne!(seal("one").name("keys"), seal("two").name("keys"));
-        assert_ne!(seal("one").name("keys"), seal("one").name("feed"));
+    fn name_depends_on_the_configuration() {
+        assert_eq!(mac("one").name("keys"), mac("one").name("keys"));
+        assert_ne!(mac("one").name("keys"), mac("two").name("keys"));
+        assert_ne!(mac("one").name("keys"), mac("one").name("feed"));
         let parted = |parts: [&'static [u8]; 2]| Mac::of(parts).name("keys");
         assert_ne!(parted([b"ab", b"c"]), parted([b"a", b"bc"]));
     }

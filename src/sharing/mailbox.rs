@@ -1,46 +1,50 @@
-//! What the VMs of a host hand over to one of them, which delivers it for all: a fixed number of slots
-//! in shared data, each empty or full, and a lease that says who takes what is in them.
+//! A mailbox in shared data, through which the VMs of a host hand data to the one VM that delivers
+//! it. It has a fixed number of slots, each empty or full, and a lease that determines the
+//! delivering VM.
 //!
-//! What is taken stays in its slot until it is delivered, so the death of who took it loses nothing:
-//! the next holder of the lease finds it there. The slots are the bound, and nobody has to count.
-//! (The host's shared queues have neither: no bound, no length, and what is taken is gone.)
+//! Content stays in its slot until it is delivered, so nothing is lost if the delivering VM dies:
+//! the next holder of the lease finds the content. The number of slots is the bound, so nothing
+//! needs to be counted. (The host's shared queues have no bound and no length, and reading an item
+//! removes it.)
 
-use crate::sharing::lease::{LEASE, Lease, MOST_TRIES, RENEWAL};
+use crate::sharing::lease::{LEASE_DURATION, Lease, MAX_TRIES, RENEWAL_INTERVAL};
 use crate::sharing::mac::Mac;
 use crate::sharing::{Entry, SharedData, Unavailable};
 use crate::time::Timestamp;
 use std::time::Duration;
 
 const SLOTS: usize = 64;
-/// Most bytes of one slot's content.
+/// Largest content of one slot, in bytes.
 pub const SLOT_BYTES: usize = 32 * 1024;
-/// What seals add to a content, and more.
+/// Upper bound of the bytes that a MAC adds to a content.
 const OVERHEAD: usize = 64;
-/// So long before a lease's end its holder begins nothing new: another takes it once it has ended.
+/// Time before a lease ends in which its holder starts nothing new, because another VM takes the
+/// lease once it has ended.
 const MARGIN: Duration = Duration::from_millis(500);
-/// Between two looks at the slots.
-const LOOK: Duration = Duration::from_millis(250);
-/// How many slots are tried for an empty one, and how long it is let be when there is none: a full one
-/// is copied to find out.
+/// Time between two reads of the slots.
+const CHECK_INTERVAL: Duration = Duration::from_millis(250);
+/// Maximum number of slots that are tried for an empty one.
 const PROBES: usize = 8;
+/// Pause after no empty slot was found. Without it, each try copies full slots.
 const PAUSE: Duration = Duration::from_millis(250);
-/// So often in a row, half a second apart, a free lease is not to be had; then we do without.
-const MOST_MISSED: u32 = 6;
+/// After this many failed attempts to take a free lease, half a second apart, the VM delivers
+/// without the mailbox.
+const MAX_MISSED: u32 = 6;
 
-/// Who delivers.
+/// The role of this VM in delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// We do, for all.
+    /// This VM delivers for all.
     Lead,
-    /// Another does.
+    /// Another VM delivers.
     Follow,
-    /// Each for itself: shared data is out of order.
-    Alone,
+    /// Each VM delivers its own data, because shared data does not work.
+    Independent,
 }
 
 #[derive(Debug)]
 pub struct Mailbox {
-    seal: Mac,
+    mac: Mac,
     lease: String,
     slots: Vec<Slot>,
     me: u64,
@@ -49,7 +53,7 @@ pub struct Mailbox {
     next_turn: Option<Timestamp>,
     next_look: Option<Timestamp>,
     next_put: Option<Timestamp>,
-    /// Where an empty slot is looked for first.
+    /// The slot where the search for an empty slot starts.
     first: usize,
     missed: u32,
 }
@@ -57,24 +61,24 @@ pub struct Mailbox {
 #[derive(Debug)]
 struct Slot {
     name: String,
-    /// Its `cas` since we have taken its content.
+    /// The slot's `cas` value when its content was taken.
     taken: Option<u32>,
 }
 
 impl Mailbox {
-    /// `me`: tells this VM from all others.
+    /// Opens the mailbox. `me` is unique to this VM.
     ///
     /// # Errors
-    /// The host has no shared data.
-    pub fn join(me: u64, seal: &Mac, data: &dyn SharedData) -> Result<Self, Unavailable> {
+    /// [`Unavailable`] if the host has no shared data.
+    pub fn join(me: u64, mac: &Mac, data: &dyn SharedData) -> Result<Self, Unavailable> {
         let slot = |index| Slot {
-            name: seal.name(&format!("mailbox/{index}")),
+            name: mac.name(&format!("mailbox/{index}")),
             taken: None,
         };
         let mailbox = Self {
-            lease: seal.name("mailbox/lease"),
+            lease: mac.name("mailbox/lease"),
             slots: (0..SLOTS).map(slot).collect(),
-            seal: seal.clone(),
+            mac: mac.clone(),
             me,
             role: Role::Follow,
             leads_until: Timestamp::from_millis(0),
@@ -84,8 +88,8 @@ impl Mailbox {
             first: usize::try_from(me % SLOTS as u64).unwrap_or_default(),
             missed: 0,
         };
-        // A write on what is not there can't be made to fail if another comes first. The host makes its
-        // first VM before all others, so that they find it there.
+        // A write to a missing entry cannot be made to fail if another VM writes first. The host
+        // creates its first VM before all others, so they find the entry.
         if data.get(&mailbox.lease)?.is_none() {
             for Slot { name, .. } in &mailbox.slots {
                 if data.get(name)?.is_none() {
@@ -97,10 +101,11 @@ impl Mailbox {
         Ok(mailbox)
     }
 
-    /// Who delivers now; to be asked at every tick, since it keeps the lease, or takes one that is free.
+    /// Returns this VM's role. Must be called on every tick, because it renews the lease or takes a
+    /// free one.
     pub fn turn(&mut self, now: Timestamp, data: &dyn SharedData) -> Role {
-        if !is_ahead(self.next_turn, RENEWAL, now) {
-            self.next_turn = Some(now.plus(RENEWAL));
+        if !is_ahead(self.next_turn, RENEWAL_INTERVAL, now) {
+            self.next_turn = Some(now.plus(RENEWAL_INTERVAL));
             self.role = self.contend(now, data);
         }
         let role = match self.role {
@@ -113,27 +118,27 @@ impl Mailbox {
         role
     }
 
-    /// Whether we may begin to deliver what was taken from the slots.
+    /// Returns whether this VM may start to deliver content of the slots.
     pub fn leads(&self, now: Timestamp) -> bool {
-        self.role == Role::Lead && is_ahead(Some(self.leads_until), LEASE, now)
+        self.role == Role::Lead && is_ahead(Some(self.leads_until), LEASE_DURATION, now)
     }
 
-    /// Whether we deliver our own ourselves.
+    /// Returns whether this VM delivers its own data.
     pub fn delivers(&self, now: Timestamp) -> bool {
-        self.role == Role::Alone || self.leads(now)
+        self.role == Role::Independent || self.leads(now)
     }
 
-    /// Turn and look are due at once.
+    /// Makes the lease and the slots due for a check immediately.
     pub fn hurry(&mut self) {
         (self.next_turn, self.next_look) = (None, None);
     }
 
-    /// Whether it is worth trying to hand over: there was room a moment ago.
+    /// Returns whether a handover is likely to succeed: there was room recently.
     pub fn accepts(&self, now: Timestamp) -> bool {
         !is_ahead(self.next_put, PAUSE, now)
     }
 
-    /// Hands over. False: there is no room.
+    /// Puts content into an empty slot. Returns false if there is no room.
     pub fn put(&mut self, content: &[u8], now: Timestamp, data: &dyn SharedData) -> bool {
         for index in (self.first..self.first.saturating_add(PROBES)).map(|at| at % SLOTS) {
             let name = self.slots.get(index).map(|slot| slot.name.as_str());
@@ -143,7 +148,7 @@ impl Mailbox {
             if !entry.value.is_empty() {
                 continue;
             }
-            let value = self.seal.close(name, content.to_vec());
+            let value = self.mac.close(name, content.to_vec());
             if data.set(name, &value, entry.cas) == Ok(true) {
                 self.first = index.saturating_add(1);
                 return true;
@@ -154,13 +159,13 @@ impl Mailbox {
         false
     }
 
-    /// Takes what is new in the slots, each content with its slot; for who leads. It stays there until
-    /// [`Mailbox::keep`]. Looks now and then only.
+    /// Returns new content of the slots with the slot's index. Only the lead calls it. The content
+    /// stays in its slot until [`Mailbox::keep`]. Slots are read only at intervals.
     pub fn take(&mut self, now: Timestamp, data: &dyn SharedData) -> Vec<(usize, Vec<u8>)> {
-        if is_ahead(self.next_look, LOOK, now) {
+        if is_ahead(self.next_look, CHECK_INTERVAL, now) {
             return Vec::new();
         }
-        self.next_look = Some(now.plus(LOOK));
+        self.next_look = Some(now.plus(CHECK_INTERVAL));
         let mut found = Vec::new();
         let open = self.slots.iter_mut().enumerate();
         for (index, slot) in open.filter(|(_, slot)| slot.taken.is_none()) {
@@ -168,32 +173,33 @@ impl Mailbox {
                 continue;
             };
             let is_sane = value.len() <= SLOT_BYTES.saturating_add(OVERHEAD);
-            match self.seal.open(&slot.name, &value).filter(|_| is_sane) {
+            match self.mac.open(&slot.name, &value).filter(|_| is_sane) {
                 Some(content) => {
                     slot.taken = Some(cas);
                     found.push((index, content.to_vec()));
                 }
                 None if value.is_empty() => {}
-                // Not ours: the slot is.
+                // The content is not authentic, but the slot is ours: empty it.
                 None => drop(data.set(&slot.name, &[], cas)),
             }
         }
         found
     }
 
-    /// Of what was taken from a slot only that is still to be delivered; empty: all is done, and the
-    /// slot is free again.
+    /// Reduces a slot's content to the part that is still to be delivered. If the part is empty,
+    /// the slot is free again.
     pub fn keep(&mut self, index: usize, rest: Vec<u8>, data: &dyn SharedData) {
         let Some(slot) = self.slots.get_mut(index) else {
             return;
         };
         let Some(cas) = slot.taken.take() else { return };
         let is_done = rest.is_empty();
-        let value = match is_done {
-            true => Vec::new(),
-            false => self.seal.close(&slot.name, rest),
+        let value = if is_done {
+            Vec::new()
+        } else {
+            self.mac.close(&slot.name, rest)
         };
-        // Full slots are written by who leads only, so it has the `cas` of our own write then.
+        // Only the lead writes full slots, so the `cas` is still that of its own write.
         if data.set(&slot.name, &value, cas) == Ok(true)
             && !is_done
             && let Ok(Some(Entry { cas, .. })) = data.get(&slot.name)
@@ -202,10 +208,10 @@ impl Mailbox {
         }
     }
 
-    /// We deliver no longer. What is in the slots stays for the next.
+    /// Stops delivering. The content of the slots stays for the next lead.
     pub fn leave(&mut self, now: Timestamp, data: &dyn SharedData) {
         self.role = Role::Follow;
-        for _ in 0..MOST_TRIES {
+        for _ in 0..MAX_TRIES {
             let Ok((Some(lease), cas)) = self.read_lease(now, data) else {
                 return;
             };
@@ -215,11 +221,11 @@ impl Mailbox {
         }
     }
 
-    /// Takes or renews the lease, unless it is another's.
+    /// Takes or renews the lease, unless another VM holds it.
     fn contend(&mut self, now: Timestamp, data: &dyn SharedData) -> Role {
-        for _ in 0..MOST_TRIES {
+        for _ in 0..MAX_TRIES {
             let Ok((lease, cas)) = self.read_lease(now, data) else {
-                return Role::Alone;
+                return Role::Independent;
             };
             if lease.is_some_and(|lease| lease.is_of_another(self.me, now)) {
                 self.missed = 0;
@@ -233,17 +239,18 @@ impl Mailbox {
                     return Role::Lead;
                 }
                 Ok(false) => {}
-                Err(Unavailable) => return Role::Alone,
+                Err(Unavailable) => return Role::Independent,
             }
         }
         self.missed = self.missed.saturating_add(1);
-        match self.missed < MOST_MISSED {
-            true => Role::Follow,
-            false => Role::Alone,
+        if self.missed < MAX_MISSED {
+            Role::Follow
+        } else {
+            Role::Independent
         }
     }
 
-    /// The lease and its `cas`; what is not ours counts as none.
+    /// Returns the lease and its `cas`. A lease that is not authentic counts as none.
     fn read_lease(
         &self,
         now: Timestamp,
@@ -252,7 +259,7 @@ impl Mailbox {
         let Some(Entry { value, cas }) = data.get(&self.lease)? else {
             return Ok((None, 0));
         };
-        let words = self.seal.open(&self.lease, &value).and_then(words);
+        let words = self.mac.open(&self.lease, &value).and_then(words);
         Ok((words.and_then(|words| Lease::read(words, now)), cas))
     }
 
@@ -263,7 +270,7 @@ impl Mailbox {
         data: &dyn SharedData,
     ) -> Result<bool, Unavailable> {
         let content = Lease::words(lease).into_iter().flat_map(u64::to_le_bytes);
-        let value = self.seal.close(&self.lease, content.collect());
+        let value = self.mac.close(&self.lease, content.collect());
         data.set(&self.lease, &value, cas)
     }
 }
@@ -274,8 +281,8 @@ fn words(content: &[u8]) -> Option<[u64; 2]> {
     Some([word(holder), word(until.try_into().ok()?)])
 }
 
-/// Whether a moment at most `span` away is still to come. One farther away is none: the clock was set
-/// back since.
+/// Returns whether a moment at most `span` away is in the future. A moment farther away does not
+/// count, because the clock was set back since.
 fn is_ahead(moment: Option<Timestamp>, span: Duration, now: Timestamp) -> bool {
     moment.is_some_and(|moment| now < moment && moment <= now.plus(span))
 }

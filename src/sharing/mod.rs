@@ -1,34 +1,34 @@
-//! One of a host's VMs does it for all: fetches, whose answer the others take over ([`FetchCoordinator`]), and
-//! deliveries of what they hand over ([`Mailbox`]). State machines without I/O: the host's shared data
-//! comes in as a trait.
+//! Sharing between the VMs of a host: one VM fetches and the other VMs take over its answers
+//! ([`FetchCoordinator`]), and one VM delivers what the others hand over ([`Mailbox`]). State
+//! machines without I/O: the host's shared data comes in as a trait.
 //!
-//! Of each thing that is fetched two entries stand there: a small `head` (how fetches go, and who holds the
-//! lease) that is read often, and a `body` (the last good answer as it came) that is read when the
-//! head names a newer one than ours. Both are sealed ([`seal`]): what was not written by a VM of this
-//! very configuration counts as absent. Nothing a VM reads there is more than an answer is: the bodies
-//! are parsed and checked like any, and their age counts from when they were fetched.
+//! Each fetched resource has two entries: a small `head` (state of the fetches, holder of the
+//! lease), which is read often, and a `body` (the last valid answer as received), which is read
+//! when the head refers to a newer one. Both are authenticated ([`mac`]): an entry that was not
+//! written by a VM with the same configuration counts as absent. A shared body is trusted no more
+//! than an answer: it is parsed and checked in the same way, and its age counts from the fetch.
 
+mod coordinator;
 mod head;
 mod lease;
 pub mod mac;
 pub mod mailbox;
 mod published;
-mod topic;
 
+pub use coordinator::{FetchCoordinator, Outcome, Verdict};
 pub use mailbox::Mailbox;
 pub use published::Published;
-pub use topic::{FetchCoordinator, Outcome, Verdict};
 
-/// What all VMs of one `vm_id` can read and write: a map of names to bytes outside of them all.
+/// The map of names to bytes that all VMs with the same `vm_id` can read and write.
 pub trait SharedData {
-    /// What stands under that name.
+    /// Returns the entry with this name.
     ///
     /// # Errors
-    /// The host has no shared data, or won't give it to us.
+    /// [`Unavailable`] if the host has no shared data or does not allow access to it.
     fn get(&self, name: &str) -> Result<Option<Entry>, Unavailable>;
 
-    /// Puts bytes under a name, whatever stands there if `cas` is 0; else only if nobody has written
-    /// since it was read with that `cas`. False: somebody has.
+    /// Writes an entry. If `cas` is not 0, the write succeeds only if the entry was not written
+    /// since it was read with this `cas`. Returns false otherwise.
     ///
     /// # Errors
     /// As [`SharedData::get`].
@@ -38,10 +38,10 @@ pub trait SharedData {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     pub value: Vec<u8>,
-    /// Another after each write, never 0.
+    /// Changes with each write; never 0.
     pub cas: u32,
 }
 
-/// There is no shared data to be had.
+/// Shared data is unavailable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unavailable;

@@ -1,21 +1,23 @@
-//! The large entry: the last good answer as it came, with its time.
+//! The large shared entry: the last valid answer as received, with its time.
 
 use crate::time::Timestamp;
 
-/// A fetch is one call, or two where discovery comes first; each answer is at most 1 MiB.
-const MOST_BODIES: usize = 2;
-const LONGEST_BODY: usize = 1024 * 1024;
+/// Maximum number of bodies of one fetch: one call, or two with discovery. Each answer is at most
+/// 1 MiB.
+const MAX_BODIES: usize = 2;
+const MAX_BODY: usize = 1024 * 1024;
 
-/// The bodies of the calls of one good fetch, in their order.
+/// The bodies of the calls of one successful fetch, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
-    /// When the last of them came.
+    /// The time of the last answer.
     pub at: Timestamp,
     pub bodies: Vec<Vec<u8>>,
 }
 
 impl Published {
-    /// Time, then each body behind its length. `None`: it contradicts itself, or its bounds.
+    /// Reads the time, then each body after its length. Returns `None` if the content is malformed
+    /// or exceeds a bound.
     pub fn read(content: &[u8]) -> Option<Self> {
         let (at, mut rest) = content.split_first_chunk()?;
         let at = Timestamp::from_millis(u64::from_le_bytes(*at));
@@ -24,7 +26,7 @@ impl Published {
             let (size, more) = rest.split_first_chunk()?;
             let size = usize::try_from(u32::from_le_bytes(*size)).ok()?;
             let (body, more) = more.split_at_checked(size)?;
-            if size > LONGEST_BODY || bodies.len() >= MOST_BODIES {
+            if size > MAX_BODY || bodies.len() >= MAX_BODIES {
                 return None;
             }
             bodies.push(body.to_vec());
@@ -33,14 +35,14 @@ impl Published {
         Some(Self { at, bodies })
     }
 
-    /// `None`: it is too much to be shared.
+    /// Returns `None` if the bodies are too large to be shared.
     pub fn write(&self) -> Option<Vec<u8>> {
         let mut content = self.at.as_millis().to_le_bytes().to_vec();
-        if self.bodies.len() > MOST_BODIES {
+        if self.bodies.len() > MAX_BODIES {
             return None;
         }
         for body in &self.bodies {
-            if body.len() > LONGEST_BODY {
+            if body.len() > MAX_BODY {
                 return None;
             }
             content.extend(u32::try_from(body.len()).ok()?.to_le_bytes());
@@ -55,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_it_has_written_and_nothing_cut_or_beyond_bounds() {
+    fn written_answer_is_read_and_malformed_one_is_rejected() {
         let with = |bodies: &[&[u8]]| Published {
             at: Timestamp::from_secs(5),
             bodies: bodies.iter().map(|body| body.to_vec()).collect(),
@@ -65,11 +67,11 @@ mod tests {
             assert_eq!(Published::read(&content), Some(published));
         }
         let content = with(&[b"one", b"two"]).write().unwrap();
-        // Cut behind a whole body it is a shorter one; the seal tells.
+        // A cut after a complete body leaves a valid shorter content; the MAC detects it.
         for cut in (0..content.len()).filter(|cut| ![8, 15].contains(cut)) {
             assert_eq!(Published::read(&content[..cut]), None, "cut at {cut}");
         }
-        let large = vec![0; LONGEST_BODY + 1];
+        let large = vec![0; MAX_BODY + 1];
         assert_eq!(with(&[&large]).write(), None);
         assert_eq!(with(&[b"", b"", b""]).write(), None);
         assert!(with(&[&large[1..]]).write().is_some());

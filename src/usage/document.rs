@@ -1,24 +1,24 @@
-//! What one JSON document, a body or an event, tells of usage. Which member means what:
+//! Reads the usage from one JSON document, which is a body or an event. These members are read:
 //!
 //! - `usage` of chat, completions and embeddings (`prompt_tokens`, …) and of responses and messages
-//!   (`input_tokens`, …), at the top, in `response` (events of responses), in `message` (the first
-//!   event of messages) or in `x_groq`;
-//! - `details` of TGI, also in its array of one;
-//! - `model`, likewise;
-//! - `error`, `error_type` and `status: failed`, or an event named `error`: a failure under a successful
-//!   status.
+//!   (`input_tokens`, …): at the top level, in `response` (events of responses), in `message` (the
+//!   first event of messages) or in `x_groq`;
+//! - `details` of TGI, also in its array of one item;
+//! - `model`, in the same places;
+//! - `error`, `error_type` and `status: failed`, or an event named `error`: a failure despite a
+//!   successful status.
 
 use super::reader::Scalar;
 use super::{Usage, clip};
 use std::borrow::Cow;
 
-/// A member that leads somewhere.
+/// A member on the path to a value that is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Member {
-    /// It leads nowhere.
+    /// Any other member.
     #[default]
     Other,
-    /// No member: an array's item.
+    /// An array item.
     Item,
     CacheCreationInputTokens,
     CacheReadInputTokens,
@@ -49,7 +49,7 @@ pub(super) enum Member {
 }
 
 impl Member {
-    /// By its name as written.
+    /// Returns the member with this name, as written in JSON.
     pub(super) fn named(raw: &[u8]) -> Self {
         match raw {
             b"cache_creation_input_tokens" => Self::CacheCreationInputTokens,
@@ -86,21 +86,22 @@ impl Member {
 #[derive(Debug, Default)]
 pub(super) struct Document {
     usage: Usage,
-    /// Messages count what they read from or write to a cache apart from their input.
+    /// The messages API counts tokens that are read from or written to a cache separately from its
+    /// input.
     cache_read: Option<u64>,
     cache_written: Option<u64>,
-    /// TGI's, which count for one item only.
+    /// TGI's counts, which are valid for a single item only.
     prompt_details: Option<u64>,
     completion_details: Option<u64>,
     several: bool,
-    /// What an event says it is.
+    /// The event's `type`.
     kind: Option<String>,
     failed: bool,
     error: Option<String>,
 }
 
 impl Document {
-    /// Whether a scalar at that path is of any use.
+    /// Returns whether a scalar at this path is used.
     pub(super) fn wants(&self, path: &[Member]) -> bool {
         use Member::{Code, Details, Error, ErrorType, Model, Status, Type, Usage};
         match within(path) {
@@ -110,19 +111,19 @@ impl Document {
         }
     }
 
-    /// It is the data of an event that is named `error`.
+    /// Records that the document is the data of an event named `error`.
     pub(super) fn fail(&mut self) {
         self.failed = true;
         let kind = self.kind.take().filter(|kind| kind != "error");
         self.error = self.error.take().or(kind);
     }
 
-    /// An object begins there.
+    /// Records that an object begins at this path.
     pub(super) fn open(&mut self, path: &[Member]) {
         self.failed |= within(path) == [Member::Error];
     }
 
-    /// An array goes on to its next item.
+    /// Records that an array continues with its next item.
     pub(super) fn next_item(&mut self, path: &[Member]) {
         self.several |= path == [Member::Item];
     }
@@ -141,7 +142,7 @@ impl Document {
             [Member::Type] if path.len() == 1 => self.kind = scalar.text().map(Cow::into_owned),
             [Member::Status] => self.failed |= scalar.text().as_deref() == Some("failed"),
             [Member::Error] => self.failed |= !matches!(scalar, Scalar::Bare(b"null")),
-            // `code` alone: of an event of responses that is the error itself.
+            // `code` at the top level: an event of responses that is itself the error.
             [Member::ErrorType | Member::Code] | [Member::Error, Member::Type | Member::Code] => {
                 let text = || scalar.text().map(Cow::into_owned);
                 self.error = self.error.take().or_else(text);
@@ -150,7 +151,7 @@ impl Document {
         }
     }
 
-    /// The count that is told there.
+    /// Returns the count at this path.
     fn count(&mut self, path: &[Member]) -> Option<&mut Option<u64>> {
         let usage = &mut self.usage;
         Some(match path {
@@ -178,8 +179,8 @@ impl Document {
         })
     }
 
-    /// All of it, once it is whole.
-    pub(super) fn told(self) -> Usage {
+    /// Returns the usage, once the document is complete.
+    pub(super) fn into_usage(self) -> Usage {
         let mut usage = self.usage;
         if let (Some(input), false) = (usage.prompt_tokens, usage.cached_tokens.is_some()) {
             let cached = self
@@ -194,7 +195,7 @@ impl Document {
             usage.completion_tokens = usage.completion_tokens.or(self.completion_details);
         }
         if self.kind.as_deref() == Some("message_start") {
-            // Only the beginning; the last event has the final count.
+            // This event has only the initial count; the last event has the final one.
             usage.completion_tokens = None;
         }
         let failed = self.failed || matches!(self.kind.as_deref(), Some("error"));
@@ -207,7 +208,7 @@ impl Document {
     }
 }
 
-/// A path without what it may stand in.
+/// Returns the path without the containers that usage may be in.
 fn within(path: &[Member]) -> &[Member] {
     match path {
         [

@@ -1,32 +1,32 @@
-//! Server-sent events (WHATWG HTML §9.2.6), read for the documents in their `data`.
+//! Reads server-sent events (WHATWG HTML §9.2.6) and the documents in their `data`.
 
 use super::Usage;
 use super::document::Document;
 use super::reader::Reader;
 
-/// The longest field name there is, and one byte to tell it from longer ones.
+/// Length of the longest known field name and one byte, to distinguish longer names.
 const MAX_FIELD: usize = 6;
-/// The event whose data is an error, whatever its members.
+/// The name of an event that is an error, whatever its data contains.
 const ERROR: &[u8] = b"error";
 
 #[derive(Debug, Default)]
 pub(super) struct Events {
     line: Line,
-    /// A line ended with CR: an LF belongs to it.
+    /// The last line ended with CR, so a following LF belongs to it.
     after_cr: bool,
-    /// A byte order mark has been looked for.
-    begun: bool,
+    /// The check for a byte order mark is done.
+    bom_checked: bool,
     reader: Reader,
     document: Document,
-    /// The event being read is named [`ERROR`]: the last `event` field counts.
+    /// The current event is named [`ERROR`]. The last `event` field applies.
     is_error: bool,
 }
 
 #[derive(Debug)]
 enum Line {
-    /// The name of its field, as far as it can matter.
+    /// The field name, as far as it is relevant.
     Name(Vec<u8>),
-    /// Behind the colon of `data`; a blank there does not count.
+    /// After the colon of `data`. One space there is ignored.
     Data {
         blank: bool,
     },
@@ -65,13 +65,13 @@ impl Events {
         }
     }
 
-    /// The stream is over. Some servers leave out the last empty line.
+    /// Ends the stream. Some servers omit the last empty line.
     pub(super) fn close(&mut self, usage: &mut Usage) {
         self.end_line(usage);
         self.dispatch(usage);
     }
 
-    /// A part of a line.
+    /// Reads a part of a line.
     fn text(&mut self, mut text: &[u8]) {
         while let (Line::Name(name), Some((byte, tail))) = (&mut self.line, text.split_first()) {
             match byte {
@@ -82,10 +82,10 @@ impl Events {
                 byte => name.push(*byte),
             }
             if let Line::Name(name) = &mut self.line
-                && !self.begun
+                && !self.bom_checked
                 && name.len() == 3
             {
-                self.begun = true;
+                self.bom_checked = true;
                 if name == b"\xef\xbb\xbf" {
                     name.clear();
                 }
@@ -93,30 +93,29 @@ impl Events {
             text = tail;
         }
         if let Line::Event(value) = &mut self.line {
-            // One byte more than a blank and the name tells them from longer values.
+            // A space, the name and one byte more distinguish the name from longer values.
             let room = (ERROR.len() + 2).saturating_sub(value.len());
             value.extend(text.iter().take(room));
         }
         if let Line::Data { blank } = &mut self.line
             && !text.is_empty()
         {
-            let unblanked = text.strip_prefix(b" ").filter(|_| *blank);
+            let value = text.strip_prefix(b" ").filter(|_| *blank);
             *blank = false;
-            self.reader
-                .feed(unblanked.unwrap_or(text), &mut self.document);
+            self.reader.feed(value.unwrap_or(text), &mut self.document);
         }
     }
 
     fn end_line(&mut self, usage: &mut Usage) {
-        self.begun = true;
+        self.bom_checked = true;
         match std::mem::take(&mut self.line) {
             Line::Name(name) if name.is_empty() => self.dispatch(usage),
-            // A field without colon has an empty value.
+            // A field without a colon has an empty value.
             Line::Name(name) if name == b"event" => self.is_error = false,
             Line::Event(value) => {
                 self.is_error = value.strip_prefix(b" ").unwrap_or(&value) == ERROR;
             }
-            // The lines of one event's data are parted by line feeds.
+            // The data lines of one event are joined with line feeds.
             Line::Data { .. } if !self.reader.is_fresh() => {
                 self.reader.feed(b"\n", &mut self.document);
             }
@@ -124,8 +123,8 @@ impl Events {
         }
     }
 
-    /// An event is whole. Data that is not JSON, as `[DONE]`, counts only in an event that is an error;
-    /// an event without data is none.
+    /// Ends an event. Data that is not JSON, such as `[DONE]`, counts only in an error event. An
+    /// event without data is ignored.
     fn dispatch(&mut self, usage: &mut Usage) {
         let mut document = std::mem::take(&mut self.document);
         let reader = std::mem::take(&mut self.reader);

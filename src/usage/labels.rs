@@ -1,19 +1,19 @@
-//! Under which name a model's tokens are counted. Only what the configuration holds is ever a name: a
-//! counter lives for good, and a caller can make up any number of models.
+//! The metric labels under which a model's tokens are counted. Only names from the configuration
+//! become labels: counters are never removed, and a caller can invent any number of models.
 
 use crate::model::endpoint::{Endpoints, Source};
 use crate::pattern::{Key, Pattern};
 use crate::policy::rule::{Effect, Policy};
 use std::collections::HashSet;
 
-/// Models that the configuration does not name.
+/// The label of models that the configuration does not name.
 const OTHER: &str = "other";
 
-/// The models of `endpoints` and of the rules that permit.
+/// The models of `endpoints` and of the allow rules.
 #[derive(Debug)]
 pub struct Labels {
     names: HashSet<String>,
-    /// In the rules' order.
+    /// In the order of the rules.
     patterns: Vec<Pattern>,
 }
 
@@ -46,7 +46,8 @@ impl Labels {
         labels
     }
 
-    /// The model's own name where the configuration has it, else the first pattern that covers it.
+    /// Returns the model's name if the configuration has it, otherwise the first pattern that
+    /// matches it.
     pub fn label(&self, model: Option<&str>) -> &str {
         let known = model.and_then(|model| {
             let covers = |pattern: &&Pattern| pattern.matches(model);
@@ -63,7 +64,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_label_is_always_the_configurations() {
+    fn label_always_comes_from_the_configuration() {
         let rule = |name: &str, models: &[&str]| json!({"name": name, "match": {"models": models}, "require": {"role": "R"}, "credential": "hf"});
         let config = json!({
             "issuers": [{"name": "contoso", "audiences": ["api://hf"],

@@ -1,9 +1,9 @@
-//! How many tokens a response says it took, read as it passes: nothing is changed, held or kept
-//! beyond a few hundred bytes.
+//! The token usage that a response reports. The response is read as it passes; it is not changed or
+//! buffered, and only a few hundred bytes are kept.
 //!
-//! Told by `usage` in JSON bodies and in events (chat, completions, embeddings, responses,
-//! messages), by TGI's and TEI's headers, and by the `details` of TGI's last event. What is not told
-//! is said to be unknown, never estimated.
+//! Usage is read from `usage` in JSON bodies and in events (chat, completions, embeddings,
+//! responses, messages), from the headers of TGI and TEI, and from the `details` of TGI's last
+//! event. Usage that is not reported is recorded as unknown and never estimated.
 
 mod document;
 mod events;
@@ -20,61 +20,62 @@ use serde::Serialize;
 /// Longest name of a model, provider or error that is kept, in bytes.
 const MAX_NAME: usize = 256;
 
-/// What a response tells of the tokens it took. What it does not tell is absent.
+/// The token usage that a response reports. Members that it does not report are absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 pub struct Usage {
-    /// All that was put in, cached or not.
+    /// All input tokens, cached or not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt_tokens: Option<u64>,
-    /// All that was generated, reasoning included.
+    /// All generated tokens, including reasoning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completion_tokens: Option<u64>,
-    /// Both together.
+    /// The sum of both.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_tokens: Option<u64>,
-    /// Of the prompt's, those that were read from a cache.
+    /// Prompt tokens that were read from a cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cached_tokens: Option<u64>,
-    /// Of the completion's, those that nobody is shown.
+    /// Completion tokens that are not shown to the caller.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning_tokens: Option<u64>,
-    /// The model that answered, as it calls itself.
+    /// The name that the answering model reports.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// Who served it (`x-inference-provider`).
+    /// The provider (`x-inference-provider`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
     /// The kind of error that the response ended with, whatever its status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
-    /// Why the counts are absent, or not the last word.
+    /// Why the counts are absent or not final.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unknown: Option<Unknown>,
 }
 
-/// Why there are no counts.
+/// Why the usage is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Unknown {
-    /// The response ended well and told none; a stream does so unless `stream_options.include_usage`
-    /// asks for them.
-    NotTold,
-    /// It broke off.
+    /// The response is complete and reports no usage. Streams report it only with
+    /// `stream_options.include_usage`.
+    #[serde(rename = "not_told")]
+    NotReported,
+    /// The response was cut off.
     CutShort,
-    /// It came with a content-encoding.
+    /// The response has a content-encoding.
     Compressed,
-    /// Neither JSON nor events, or not well-formed.
+    /// The response is neither JSON nor events, or is malformed.
     NotJson,
-    /// The host did not hand it out.
+    /// The host did not provide the response.
     Withheld,
 }
 
 impl Unknown {
     const fn name(self) -> &'static str {
         match self {
-            Self::NotTold => "not_told",
+            Self::NotReported => "not_told",
             Self::CutShort => "cut_short",
             Self::Compressed => "compressed",
             Self::NotJson => "not_json",
@@ -94,12 +95,12 @@ pub struct Meter {
 enum Body {
     Json(Box<(Reader, Document)>),
     Events(Box<Events>),
-    /// Not read, or no more.
+    /// The body is not read, or not read any further.
     Done,
 }
 
 impl Meter {
-    /// For a successful response with these headers.
+    /// Creates a meter for a successful response with these headers.
     pub fn new(headers: &Headers) -> Self {
         let count = |name| headers.text(name)?.parse::<u64>().ok();
         let computed = count("x-compute-tokens");
@@ -120,7 +121,7 @@ impl Meter {
         let suffix = kind.rfind('+').and_then(|at| kind.get(at..));
         let is = |own: Option<&str>, name| own.is_some_and(|own| own.eq_ignore_ascii_case(name));
         if headers.is_all {
-            meter.usage.unknown = Some(Unknown::NotTold);
+            meter.usage.unknown = Some(Unknown::NotReported);
         } else if !headers.all("content-encoding").all(plain) {
             meter.usage.unknown = Some(Unknown::Compressed);
         } else if is(Some(kind), "text/event-stream") {
@@ -133,12 +134,12 @@ impl Meter {
         meter
     }
 
-    /// Whether more of the body is of any use.
+    /// Returns whether the meter needs more of the body.
     pub fn is_reading(&self) -> bool {
         !matches!(self.body, Body::Done)
     }
 
-    /// The next piece of the body; `None` where the host could not read it.
+    /// Processes the next piece of the body; `None` if the host could not read it.
     pub fn feed(&mut self, piece: Option<&[u8]>, is_last: bool) {
         let Some(piece) = piece else {
             return self.end(Some(Unknown::Withheld));
@@ -164,7 +165,7 @@ impl Meter {
         }
     }
 
-    /// What has been told by now.
+    /// Returns the usage reported so far.
     pub fn finish(mut self) -> Usage {
         if self.is_reading() {
             self.end(Some(Unknown::CutShort));
@@ -176,7 +177,7 @@ impl Meter {
         if usage.counts_something() && !is_cut {
             usage.unknown = None;
         } else if usage.unknown.is_none() {
-            usage.unknown = Some(Unknown::NotTold);
+            usage.unknown = Some(Unknown::NotReported);
         }
         usage
     }
@@ -196,7 +197,7 @@ impl Meter {
 }
 
 impl Usage {
-    /// Its members, as they are derived.
+    /// Writes the members in the order of the derived serialization.
     pub fn write(&self, to: &mut Writer) {
         for (name, count) in [
             ("prompt_tokens", self.prompt_tokens),
@@ -230,18 +231,17 @@ impl Usage {
         counts.iter().any(Option::is_some)
     }
 
-    /// What a whole document tells takes the place of what an earlier one did: counts are running
-    /// totals.
+    /// Replaces the usage of an earlier document, because counts are running totals.
     fn take(&mut self, document: Document) {
-        let told = document.told();
+        let latest = document.into_usage();
         let newer = |new: Option<u64>, old: &mut Option<u64>| *old = new.or(*old);
-        newer(told.prompt_tokens, &mut self.prompt_tokens);
-        newer(told.completion_tokens, &mut self.completion_tokens);
-        newer(told.total_tokens, &mut self.total_tokens);
-        newer(told.cached_tokens, &mut self.cached_tokens);
-        newer(told.reasoning_tokens, &mut self.reasoning_tokens);
-        self.model = told.model.or(self.model.take());
-        self.failed = told.failed.or(self.failed.take());
+        newer(latest.prompt_tokens, &mut self.prompt_tokens);
+        newer(latest.completion_tokens, &mut self.completion_tokens);
+        newer(latest.total_tokens, &mut self.total_tokens);
+        newer(latest.cached_tokens, &mut self.cached_tokens);
+        newer(latest.reasoning_tokens, &mut self.reasoning_tokens);
+        self.model = latest.model.or(self.model.take());
+        self.failed = latest.failed.or(self.failed.take());
     }
 }
 

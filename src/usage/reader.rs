@@ -1,33 +1,33 @@
-//! An incremental JSON reader that hands out the few scalars a document is asked for, with their
-//! paths, and skips the rest. It takes pieces of any size and holds one short token.
+//! An incremental JSON reader that returns only the scalars that a document needs, with their
+//! paths. It takes pieces of any size and keeps one short token.
 //!
-//! It is no validator: it follows structure and texts to the letter, and takes numbers and literals
-//! for what they look like.
+//! It is not a validator: it follows structure and strings exactly, and accepts numbers and
+//! literals by their characters.
 
 use super::document::{Document, Member};
 use std::borrow::Cow;
 
 /// Deepest nesting.
 const MAX_DEPTH: u32 = 128;
-/// How deep paths are told; what counts stands no deeper.
-const TOLD: usize = 4;
+/// Longest path that is reported. No value that is read is nested deeper.
+const MAX_PATH: usize = 4;
 /// Longest token that is kept, in bytes.
 const MAX_TOKEN: usize = 512;
 
-/// A value that is no container.
+/// A value that is not a container.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Scalar<'t> {
-    /// As written, between its quotes.
+    /// The string as written, between its quotes.
     Text(&'t [u8]),
     /// A number or literal.
     Bare(&'t [u8]),
 }
 
-/// The largest integer below which a float represents every one.
+/// The largest integer up to which a float represents every integer.
 const MAX_EXACT: f64 = 9_007_199_254_740_991.0;
 
 impl<'t> Scalar<'t> {
-    /// A count: an integer, also one that is written as a float (`12.0`).
+    /// Returns a count: an integer, which may be written as a float (`12.0`).
     pub(super) fn number(self) -> Option<u64> {
         match self {
             Self::Bare(text) => {
@@ -41,19 +41,18 @@ impl<'t> Scalar<'t> {
     pub(super) fn text(self) -> Option<Cow<'t, str>> {
         let Self::Text(raw) = self else { return None };
         let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
-        match raw.iter().all(is_plain) {
-            true => std::str::from_utf8(raw).ok().map(Cow::Borrowed),
-            false => {
-                let quoted = [b"\"", raw, b"\""].concat();
-                serde_json::from_slice(&quoted).ok().map(Cow::Owned)
-            }
+        if raw.iter().all(is_plain) {
+            std::str::from_utf8(raw).ok().map(Cow::Borrowed)
+        } else {
+            let quoted = [b"\"", raw, b"\""].concat();
+            serde_json::from_slice(&quoted).ok().map(Cow::Owned)
         }
     }
 }
 
 fn integral_float(text: &str) -> Option<u64> {
     if !text.starts_with(|first: char| first.is_ascii_digit()) {
-        // `inf` and `nan` are floats to Rust.
+        // Rust also parses `inf` and `nan` as floats.
         return None;
     }
     let float: f64 = text.parse().ok()?;
@@ -65,11 +64,11 @@ fn integral_float(text: &str) -> Option<u64> {
 pub(super) struct Reader {
     state: State,
     depth: u32,
-    /// For each level, from the lowest bit, whether it is an object.
+    /// A bit for each level, from the lowest, which is set for an object.
     objects: u128,
-    /// The members on the way to here.
-    path: [Member; TOLD],
-    /// What came of a token in earlier pieces, or before an escape.
+    /// The members on the path to the current value.
+    path: [Member; MAX_PATH],
+    /// The part of the token from earlier pieces, or before an escape.
     token: Vec<u8>,
     overflow: bool,
 }
@@ -87,7 +86,7 @@ enum State {
     Text {
         is_key: bool,
     },
-    /// Behind a backslash.
+    /// After a backslash.
     Escape {
         is_key: bool,
     },
@@ -101,12 +100,12 @@ impl Reader {
         self.state == State::Broken
     }
 
-    /// A whole document has been read, and nothing behind it.
+    /// Returns whether one whole document has been read, and nothing after it.
     pub(super) fn is_complete(&self) -> bool {
         self.state == State::End
     }
 
-    /// Nothing has been read.
+    /// Returns whether nothing has been read.
     pub(super) fn is_fresh(&self) -> bool {
         self.state == State::Start
     }
@@ -123,9 +122,9 @@ impl Reader {
                     tail
                 }
                 State::Bare if is_bare(*byte) => {
-                    let (bare, behind) = run(rest, is_bare);
+                    let (bare, after) = run(rest, is_bare);
                     self.keep(bare);
-                    behind
+                    after
                 }
                 _ => {
                     self.state = self.step(*byte, document);
@@ -135,23 +134,23 @@ impl Reader {
         }
     }
 
-    /// Reads on in a text as far as nothing changes; what comes behind that.
+    /// Reads a string up to a byte that changes the state, and returns the rest of the piece.
     fn in_text<'p>(&mut self, piece: &'p [u8], is_key: bool, document: &mut Document) -> &'p [u8] {
-        let (plain, behind) = run(piece, |byte| !matches!(byte, b'"' | b'\\'));
-        match behind {
-            [b'"', behind @ ..] => {
+        let (plain, after) = run(piece, |byte| !matches!(byte, b'"' | b'\\'));
+        match after {
+            [b'"', after @ ..] => {
                 self.state = self.end_text(plain, is_key, document);
-                behind
+                after
             }
-            [escape, behind @ ..] => {
+            [escape, after @ ..] => {
                 self.keep(plain);
                 self.keep(&[*escape]);
                 self.state = State::Escape { is_key };
-                behind
+                after
             }
             [] => {
                 self.keep(plain);
-                behind
+                after
             }
         }
     }
@@ -159,9 +158,9 @@ impl Reader {
     fn step(&mut self, byte: u8, document: &mut Document) -> State {
         if self.state == State::Bare {
             if !self.overflow {
-                document.take(self.told(), Scalar::Bare(&self.token));
+                document.take(self.path_of_value(), Scalar::Bare(&self.token));
             }
-            self.state = self.behind();
+            self.state = self.after();
         }
         match (self.state, byte) {
             (state, b' ' | b'\t' | b'\n' | b'\r') => state,
@@ -170,7 +169,7 @@ impl Reader {
             (State::Colon, b':') => State::Value,
             (State::After, b',') if self.in_object() => State::Key,
             (State::After, b',') => {
-                document.next_item(self.told());
+                document.next_item(self.path_of_value());
                 State::Value
             }
             (State::After, b'}') if self.in_object() => self.close(),
@@ -181,12 +180,12 @@ impl Reader {
     }
 
     fn value(&mut self, first: u8, document: &mut Document) -> State {
-        let is_kept = document.wants(self.told());
+        let is_kept = document.wants(self.path_of_value());
         match first {
             b'"' => self.text(false, is_kept),
             b'{' | b'[' if self.depth >= MAX_DEPTH => State::Broken,
             b'{' => {
-                document.open(self.told());
+                document.open(self.path_of_value());
                 self.open(true)
             }
             b'[' => self.open(false),
@@ -204,7 +203,7 @@ impl Reader {
         State::Text { is_key }
     }
 
-    /// `last`: what has come of it since the last piece or escape; mostly all of it.
+    /// `last` is the part of the string since the last piece or escape; usually all of it.
     fn end_text(&mut self, last: &[u8], is_key: bool, document: &mut Document) -> State {
         let is_whole = self.token.is_empty() && last.len() <= MAX_TOKEN;
         if !is_whole {
@@ -220,14 +219,14 @@ impl Reader {
             return State::Colon;
         }
         if let Some(text) = text {
-            document.take(self.told(), Scalar::Text(text));
+            document.take(self.path_of_value(), Scalar::Text(text));
         }
-        self.behind()
+        self.after()
     }
 
-    /// Names the member whose value comes next.
+    /// Sets the member whose value comes next.
     fn enter(&mut self, member: Member) {
-        let level = usize::try_from(self.depth).unwrap_or(TOLD);
+        let level = usize::try_from(self.depth).unwrap_or(MAX_PATH);
         if let Some(slot) = level
             .checked_sub(1)
             .and_then(|level| self.path.get_mut(level))
@@ -239,30 +238,29 @@ impl Reader {
     fn open(&mut self, is_object: bool) -> State {
         self.depth += 1;
         self.objects = self.objects << 1 | u128::from(is_object);
-        match is_object {
-            true => State::FirstKey,
-            false => {
-                self.enter(Member::Item);
-                State::FirstItem
-            }
+        if is_object {
+            State::FirstKey
+        } else {
+            self.enter(Member::Item);
+            State::FirstItem
         }
     }
 
     fn close(&mut self) -> State {
         self.depth = self.depth.saturating_sub(1);
         self.objects >>= 1;
-        self.behind()
+        self.after()
     }
 
-    fn behind(&self) -> State {
+    fn after(&self) -> State {
         match self.depth {
             0 => State::End,
             _ => State::After,
         }
     }
 
-    /// The path of the value at hand; empty where it is too deep to be told.
-    fn told(&self) -> &[Member] {
+    /// Returns the path of the current value; empty if it is nested too deeply.
+    fn path_of_value(&self) -> &[Member] {
         let depth = usize::try_from(self.depth).unwrap_or(usize::MAX);
         self.path.get(..depth).unwrap_or_default()
     }
@@ -273,7 +271,7 @@ impl Reader {
 
     fn begin(&mut self, is_kept: bool) {
         self.token.clear();
-        // What nobody wants overflows from the start.
+        // A token that is not needed counts as overflowed from the start.
         self.overflow = !is_kept;
     }
 
@@ -289,9 +287,9 @@ fn is_bare(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')
 }
 
-/// The bytes from the start that are such, and the rest.
-fn run(bytes: &[u8], such: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
-    let end = bytes.iter().position(|byte| !such(*byte));
+/// Splits off the leading bytes that pass the test.
+fn run(bytes: &[u8], test: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
+    let end = bytes.iter().position(|byte| !test(*byte));
     let end = end.unwrap_or(bytes.len());
     bytes.split_at_checked(end).unwrap_or((bytes, &[]))
 }

@@ -128,8 +128,8 @@ fn a_refusal_says_when_and_where() {
     assert_eq!(
         record["reason"],
         "You are authenticated, but rule r asks for the time sat 22:00 to 06:00 UTC-03:30 and a \
-         client address in 10.0.0.0/8, ::1/128 and a client certificate of 'spiffe://a/*' and a \
-         sign-in with several factors and authentication context 'c7'"
+         client address in 10.0.0.0/8, ::1/128 and a client certificate with URI 'spiffe://a/*' and \
+         multifactor authentication and authentication context 'c7'"
     );
 }
 

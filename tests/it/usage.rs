@@ -140,7 +140,7 @@ fn corpus() -> Vec<Case> {
         events(&[json!({"error": "Model is overloaded", "error_type": "overloaded"})]);
     let in_band_messages =
         events(&[json!({"type": "error", "error": {"type": "overloaded_error", "message": "x"}})]);
-    let not_told = unknown(Unknown::NotTold);
+    let not_told = unknown(Unknown::NotReported);
     let tgi_headers: &[(&str, &str)] = &[
         ("content-type", "application/json"),
         ("x-prompt-tokens", "12"),
@@ -338,7 +338,7 @@ fn what_can_not_be_read_says_why() {
     }
     let mut headers = Headers::from_iter(JSON.iter().copied());
     headers.is_all = true;
-    assert_eq!(Meter::new(&headers).finish(), unknown(Unknown::NotTold));
+    assert_eq!(Meter::new(&headers).finish(), unknown(Unknown::NotReported));
     let mut meter = Meter::new(&Headers::from_iter(JSON.iter().copied()));
     meter.feed(None, false);
     assert!(!meter.is_reading());

@@ -1,4 +1,4 @@
-//! One exchanged credential by itself: when it asks, what it serves, what it forgets.
+//! Tests of one exchanged credential: when it exchanges, which token it uses, and what it forgets.
 
 use super::*;
 use crate::credential::exchange::basic;
@@ -48,21 +48,21 @@ fn person(name: &str) -> Arc<str> {
     format!("{name}@contoso.com").into()
 }
 
-/// The token served now, if any, and the exchange begun for it.
+/// Returns the token in use, if any, and the exchange to start.
 fn look(
     exchanged: &mut Exchanged,
     name: &str,
     now: Timestamp,
 ) -> (Option<String>, Option<ExchangeId>) {
-    let (found, begun) = exchanged.find(&person(name), now);
+    let (found, new) = exchanged.find(&person(name), now);
     let served = match found {
         Found::Token(value, _) => Some(value.expose().to_owned()),
         _ => None,
     };
-    (served, begun.map(|(exchange, _)| exchange))
+    (served, new.map(|(exchange, _)| exchange))
 }
 
-/// An exchanged credential that holds one token for that person.
+/// Returns an exchanged credential with a token for that person.
 fn holding(name: &str, lifetime: u64) -> Exchanged {
     let mut exchanged = exchanged(10);
     let exchange = look(&mut exchanged, name, at(0)).1.unwrap();
@@ -72,10 +72,10 @@ fn holding(name: &str, lifetime: u64) -> Exchanged {
 }
 
 #[test]
-fn one_exchange_at_a_time_for_each_person() {
+fn person_has_one_exchange_at_a_time() {
     let mut exchanged = exchanged(10);
-    let (found, begun) = exchanged.find(&person("ada"), at(0));
-    let ada = begun.unwrap().0;
+    let (found, new) = exchanged.find(&person("ada"), at(0));
+    let ada = new.unwrap().0;
     assert_eq!(found, Found::Coming(ada));
     assert_eq!(
         exchanged.find(&person("ada"), at(1)),
@@ -87,7 +87,7 @@ fn one_exchange_at_a_time_for_each_person() {
     assert_eq!(
         exchanged.find(&person("ada"), at(2)),
         (Found::Coming(ada), None),
-        "nobody gets another's token"
+        "each person gets their own token"
     );
     exchanged.answered(ada, &token("for-ada", 3600), at(2));
     assert_eq!(
@@ -101,7 +101,7 @@ fn one_exchange_at_a_time_for_each_person() {
 }
 
 #[test]
-fn a_token_is_renewed_ahead_of_its_end_and_serves_meanwhile() {
+fn token_is_used_while_it_is_renewed() {
     let first = || Some("first".to_owned());
     let mut exchanged = holding("ada", 28_800);
     assert_eq!(look(&mut exchanged, "ada", at(28_499)), (first(), None));
@@ -110,7 +110,7 @@ fn a_token_is_renewed_ahead_of_its_end_and_serves_meanwhile() {
     assert_eq!(
         look(&mut exchanged, "ada", at(28_501)),
         (first(), None),
-        "one renewal in flight"
+        "one renewal at a time"
     );
     exchanged.answered(renewal.unwrap(), &token("second", 28_800), at(28_502));
     assert_eq!(
@@ -120,7 +120,7 @@ fn a_token_is_renewed_ahead_of_its_end_and_serves_meanwhile() {
 }
 
 #[test]
-fn a_failed_renewal_costs_nothing_until_the_token_ends() {
+fn token_is_used_until_expiry_after_a_failed_renewal() {
     let first = || Some("first".to_owned());
     let mut exchanged = holding("ada", 28_800);
     let renewal = look(&mut exchanged, "ada", at(28_500)).1.unwrap();
@@ -142,11 +142,11 @@ fn a_failed_renewal_costs_nothing_until_the_token_ends() {
     ));
     assert_eq!(look(&mut exchanged, "ada", at(28_789)).0, first());
     let (served, _) = look(&mut exchanged, "ada", at(28_790));
-    assert_eq!(served, None, "not in its last moments");
+    assert_eq!(served, None, "not shortly before its expiry");
 }
 
 #[test]
-fn who_is_no_member_is_refused_for_a_while_and_loses_the_old_token() {
+fn non_member_is_denied_and_loses_the_old_token() {
     let mut exchanged = holding("ada", 28_800);
     let renewal = look(&mut exchanged, "ada", at(28_500)).1.unwrap();
     let progress = exchanged.answered(renewal, &refusal(), at(28_500));
@@ -159,7 +159,7 @@ fn who_is_no_member_is_refused_for_a_while_and_loses_the_old_token() {
 }
 
 #[test]
-fn a_failure_pauses_that_person_only() {
+fn failure_pauses_only_that_person() {
     let mut exchanged = exchanged(10);
     let ada = look(&mut exchanged, "ada", at(0)).1.unwrap();
     exchanged.answered(ada, &BROKEN, at(1));
@@ -169,7 +169,7 @@ fn a_failure_pauses_that_person_only() {
 }
 
 #[test]
-fn a_lost_answer_blocks_nothing_and_counts_for_nothing_when_late() {
+fn lost_answer_is_given_up_and_ignored_when_late() {
     let mut exchanged = exchanged(10);
     let lost = look(&mut exchanged, "ada", at(0)).1.unwrap();
     assert_eq!(
@@ -187,7 +187,7 @@ fn a_lost_answer_blocks_nothing_and_counts_for_nothing_when_late() {
 }
 
 #[test]
-fn a_refused_token_is_dropped_unless_it_is_new_or_replaced() {
+fn rejected_token_is_dropped_unless_new_or_replaced() {
     let mut exchanged = holding("ada", 28_800);
     let Found::Token(_, generation) = exchanged.find(&person("ada"), at(1)).0 else {
         panic!("no token");
@@ -198,12 +198,12 @@ fn a_refused_token_is_dropped_unless_it_is_new_or_replaced() {
     exchanged.rejected("ben@contoso.com", generation, at(60));
     assert_eq!(look(&mut exchanged, "ada", at(60)), (first, None));
     exchanged.rejected("ada@contoso.com", generation, at(60));
-    let (served, begun) = look(&mut exchanged, "ada", at(60));
-    assert!(served.is_none() && begun.is_some());
+    let (served, new) = look(&mut exchanged, "ada", at(60));
+    assert!(served.is_none() && new.is_some());
 }
 
 #[test]
-fn the_least_recently_used_make_room_but_nobody_who_is_waited_for() {
+fn eviction_spares_people_that_requests_wait_for() {
     let mut exchanged = exchanged(2);
     for name in ["ada", "ben"] {
         let exchange = look(&mut exchanged, name, at(0)).1.unwrap();
@@ -215,13 +215,13 @@ fn the_least_recently_used_make_room_but_nobody_who_is_waited_for() {
     assert_eq!(
         look(&mut exchanged, "ada", at(3)).0.as_deref(),
         Some("ada"),
-        "ben was the one"
+        "ben was evicted"
     );
     let dora = look(&mut exchanged, "dora", at(4)).1.unwrap();
     assert_eq!(
         exchanged.find(&person("ben"), at(4)),
         (Found::Full, None),
-        "cora and dora are waited for"
+        "requests wait for cora and dora"
     );
     exchanged.answered(cora, &token("cora", 3600), at(5));
     exchanged.answered(dora, &token("dora", 3600), at(5));
@@ -229,7 +229,7 @@ fn the_least_recently_used_make_room_but_nobody_who_is_waited_for() {
 }
 
 #[test]
-fn memory_is_bounded_in_bytes_too() {
+fn memory_is_bounded_in_bytes() {
     let mut exchanged = exchanged(65_536);
     let value = "x".repeat(8 * 1024);
     let most = MAX_WEIGHT / value.len() + 1;
@@ -246,13 +246,17 @@ fn memory_is_bounded_in_bytes_too() {
 }
 
 #[test]
-fn who_has_nothing_that_counts_is_forgotten() {
+fn person_without_valid_state_is_forgotten() {
     let mut exchanged = holding("ada", 100);
     let ben = look(&mut exchanged, "ben", at(0)).1.unwrap();
     exchanged.answered(ben, &refusal(), at(0));
     look(&mut exchanged, "lost", at(0));
     exchanged.sweep(at(60));
-    assert_eq!(exchanged.people.len(), 2, "ada's token counts; lost pauses");
+    assert_eq!(
+        exchanged.people.len(),
+        2,
+        "ada's token is valid; lost is paused"
+    );
     exchanged.sweep(at(120));
     assert!(exchanged.people.is_empty() && exchanged.by_use.is_empty());
     assert!(exchanged.under_way.is_empty());

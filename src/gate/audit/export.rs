@@ -80,9 +80,9 @@ impl Gate {
                 let text = format!("audit export: records arrive again, {queued} are queued");
                 recovered.then_some((Level::Info, text))
             }
-            Progress::Failed { trouble, first } => {
+            Progress::Failed { failure, first } => {
                 let text = format!(
-                    "audit export: {trouble}; {queued} records are queued, and tried again with \
+                    "audit export: {failure}; {queued} records are queued, and tried again with \
                      growing pauses"
                 );
                 first.then_some((Level::Warn, text))

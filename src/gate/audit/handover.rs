@@ -53,7 +53,7 @@ impl Gate {
             exporter.pass_on();
         }
         // Who delivers too: its own outlive it as well.
-        if role != Role::Alone && self.phase == Phase::Open && mailbox.accepts(now) {
+        if role != Role::Independent && self.phase == Phase::Open && mailbox.accepts(now) {
             exporter.hand_over(now, |parcel| mailbox.put(parcel, now, data));
         }
         if role == Role::Lead {

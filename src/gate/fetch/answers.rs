@@ -106,9 +106,9 @@ impl Gate {
         if let Some(revocation) = &mut self.revocation {
             let waits = self.leases.is_coming(revocation.auth(), now);
             let fetch = (!waits).then(|| revocation.due(now)).flatten();
-            let complaint = revocation.complaint(now);
+            let warning = revocation.take_warning(now);
             self.notices
-                .extend(complaint.map(|text| Notice::Log(Level::Error, text.to_owned())));
+                .extend(warning.map(|text| Notice::Log(Level::Error, text.to_owned())));
             if let Some((attempt, callout)) = fetch {
                 self.call(CallId::Revocation(attempt), callout, now);
             }

@@ -155,7 +155,7 @@ impl Authorizer<'_> {
         let rules = &self.config.token;
         let token =
             bearer::extract(headers, &rules.locations, rules.max_bytes).map_err(|denial| {
-                match (denial, request.model.lack()) {
+                match (denial, request.model.unavailable()) {
                     // Without a token, it was the anonymous rule that was meant.
                     (Denial::TokenMissing, Some(lack)) if in_doubt => lack.denial(),
                     (denial, _) => denial,
@@ -204,7 +204,7 @@ impl Authorizer<'_> {
         }
         self.recall_groups(signed.issuer, &caller);
         let mut decision = config.policy.decide(request, &caller, &self.surroundings);
-        if decision.hangs_on_model && request.model == Model::Unread {
+        if decision.depends_on_model && request.model == Model::Unread {
             return Ok(Outcome::Inspect(Some(Box::new(signed))));
         }
         match self.look_up_groups(request, signed.issuer, &caller) {
@@ -260,15 +260,17 @@ impl Authorizer<'_> {
         ) {
             (None, _) => Ok(PermittedAccess::Open(None)),
             (Some(CredentialAccess::Ready(held)), _) => Ok(PermittedAccess::Open(Some(held))),
-            (Some(CredentialAccess::Lacking { lack, coming }), budget) => match (coming, budget) {
-                (Some(coming), WaitBudget::Until(_)) => {
-                    Ok(PermittedAccess::Wait(Dependency::Credential(coming)))
+            (Some(CredentialAccess::Unavailable { reason, coming }), budget) => {
+                match (coming, budget) {
+                    (Some(coming), WaitBudget::Until(_)) => {
+                        Ok(PermittedAccess::Wait(Dependency::Credential(coming)))
+                    }
+                    (Some(_), WaitBudget::RoomIsFull) => {
+                        unavailable(CredentialUnavailable::TooManyWaiting)
+                    }
+                    (Some(_), WaitBudget::TimeIsUp) | (None, _) => unavailable(reason),
                 }
-                (Some(_), WaitBudget::RoomIsFull) => {
-                    unavailable(CredentialUnavailable::TooManyWaiting)
-                }
-                (Some(_), WaitBudget::TimeIsUp) | (None, _) => unavailable(lack),
-            },
+            }
         }
     }
 
@@ -372,10 +374,10 @@ impl Authorizer<'_> {
     /// for the model.
     fn read_model(&mut self, request: &Request, headers: &Headers) -> Model {
         let in_path = self.config.endpoints.in_path(request.target());
-        if !self.config.policy.may_ask_for_model(request) {
+        if !self.config.policy.may_need_model(request) {
             return in_path.without_body().unwrap_or_else(|| self.body.model());
         }
-        if in_path.stands_alone() && !may_name_model(headers) {
+        if in_path.decides_without_body() && !may_name_model(headers) {
             return in_path.with_body(Model::None);
         }
         if matches!(self.body, Body::Unasked) {

@@ -98,7 +98,7 @@ impl Wanted {
             now,
             source,
             peer,
-            directory: Directory::NotAsked,
+            directory: Directory::NotQueried,
         }
     }
 }
@@ -206,7 +206,7 @@ mod tests {
                 now,
                 source: None,
                 peer: Peer::Unknown,
-                directory: Directory::NotAsked,
+                directory: Directory::NotQueried,
             }
         );
     }

@@ -42,7 +42,7 @@ impl Authorizer<'_> {
         if let Some(lookups) = lookups.filter(|_| caller.groups.overage)
             && let Some(membership) = lookups.recall(caller, self.surroundings.now)
         {
-            self.surroundings.directory = Directory::Says(membership);
+            self.surroundings.directory = Directory::Known(membership);
         }
     }
 
@@ -66,18 +66,18 @@ impl Authorizer<'_> {
             WaitBudget::TimeIsUp | WaitBudget::RoomIsFull => now,
         };
         let directory = match (lookups.ask(caller, by, now), need, self.budget) {
-            (Standing::Known(membership), _, _) => Directory::Says(membership),
-            (Standing::Coming(_), Need::Shadow, _) => return LookUp::NoNews,
-            (Standing::Coming(id), Need::Decision, WaitBudget::Until(_)) => {
+            (Standing::Known(membership), _, _) => Directory::Known(membership),
+            (Standing::Pending(_), Need::Shadow, _) => return LookUp::NoNews,
+            (Standing::Pending(id), Need::Decision, WaitBudget::Until(_)) => {
                 return LookUp::Wait(Dependency::Groups { issuer, id });
             }
-            (Standing::Coming(_), _, WaitBudget::RoomIsFull) => {
-                Directory::Silent(GroupsUnavailable::TooManyWaiting)
+            (Standing::Pending(_), _, WaitBudget::RoomIsFull) => {
+                Directory::Unavailable(GroupsUnavailable::TooManyWaiting)
             }
-            (Standing::Coming(_), _, WaitBudget::TimeIsUp) => {
-                Directory::Silent(GroupsUnavailable::TooSlow)
+            (Standing::Pending(_), _, WaitBudget::TimeIsUp) => {
+                Directory::Unavailable(GroupsUnavailable::TooSlow)
             }
-            (Standing::Lacking(lack), _, _) => Directory::Silent(lack),
+            (Standing::Unavailable(lack), _, _) => Directory::Unavailable(lack),
         };
         self.surroundings.directory = directory;
         LookUp::News

@@ -54,7 +54,7 @@ impl Inspections {
     /// What a new request's body is to us: where the host is known to keep it back, nothing.
     pub fn expected_body(&self) -> Body {
         match self.withheld && !self.proven {
-            true => Body::Read(Model::Lacking(ModelUnavailable::Withheld)),
+            true => Body::Read(Model::Unavailable(ModelUnavailable::Withheld)),
             false => Body::default(),
         }
     }

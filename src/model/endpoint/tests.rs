@@ -1,4 +1,4 @@
-//! Which entry counts, and what is believed where none does.
+//! Tests of which entry applies, and of what is trusted without a matching entry.
 
 use super::*;
 
@@ -30,7 +30,7 @@ fn model(endpoints: &Endpoints, host: &str, cluster: &str, path: &str, has_body:
 }
 
 #[test]
-fn first_entry_that_matches_counts_and_no_entry_means_unknown() {
+fn first_matching_entry_applies_and_no_match_is_unknown() {
     let endpoints = Endpoints(vec![
         endpoint("llama.x", "/v1/**", fixed("meta/llama")),
         endpoint("*.x", "/models/**", Source::Body),
@@ -40,7 +40,11 @@ fn first_entry_that_matches_counts_and_no_entry_means_unknown() {
     for (host, path, expected) in [
         ("llama.x", "/v1/chat", named("meta/llama")),
         ("other.x", "/models/a/b", Model::Unread),
-        ("other.x", "/p/x", Model::Lacking(ModelUnavailable::Missing)),
+        (
+            "other.x",
+            "/p/x",
+            Model::Unavailable(ModelUnavailable::Missing),
+        ),
         ("llama.x", "/embed", named("never")),
         ("else", "/models/a/b", Model::Unknown),
         ("else", "/v1/chat", Model::Unknown),
@@ -60,7 +64,7 @@ fn first_entry_that_matches_counts_and_no_entry_means_unknown() {
 }
 
 #[test]
-fn cluster_decides_and_an_unreported_one_matches_no_entry() {
+fn unreported_cluster_matches_no_entry() {
     let at = |cluster: &str, source| Endpoint {
         clusters: vec![Pattern::cluster(cluster)],
         source,
@@ -82,7 +86,7 @@ fn cluster_decides_and_an_unreported_one_matches_no_entry() {
 }
 
 #[test]
-fn body_is_believed_below_v1_only() {
+fn body_is_trusted_only_below_v1() {
     let by_path = Endpoints(vec![Endpoint {
         paths: vec![Pattern::path("/*/v1/**")],
         ..Endpoint::default()
@@ -97,10 +101,10 @@ fn body_is_believed_below_v1_only() {
             ("/models/a/b", Model::Unread, named("a/b")),
             (
                 "/models/tgi",
-                Model::Lacking(ModelUnavailable::Missing),
-                Model::Lacking(ModelUnavailable::Missing),
+                Model::Unavailable(ModelUnavailable::Missing),
+                Model::Unavailable(ModelUnavailable::Missing),
             ),
-            // The path is not known to decide, but the body must not contradict it.
+            // The path may not decide, but the body must not contradict it.
             ("/x/models/a/b", Model::Unread, Model::None),
         ] {
             assert_eq!(model(endpoints, "h", "", path, true), expected, "{path}");

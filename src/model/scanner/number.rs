@@ -2,16 +2,16 @@
 
 use super::{ModelUnavailable, NOT_JSON};
 
-/// What has been read of a number.
+/// The state within a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Number {
     Minus,
-    /// A leading zero: no digit may follow.
+    /// A leading zero; no digit may follow.
     Zero,
     Whole,
     Point,
     Fraction,
-    /// Behind `e`: a sign or a digit.
+    /// After `e`: a sign or a digit.
     E,
     Sign,
     Exponent,
@@ -27,7 +27,7 @@ impl Number {
         }
     }
 
-    /// Whether it may end here.
+    /// Returns whether the number may end here.
     pub(super) fn is_whole(self) -> bool {
         matches!(
             self,
@@ -35,7 +35,7 @@ impl Number {
         )
     }
 
-    /// Whether the byte belongs to it; if not, the number is over.
+    /// Returns whether the byte belongs to the number. If it does not, the number has ended.
     pub(super) fn takes(&mut self, byte: u8) -> Result<bool, ModelUnavailable> {
         *self = match (*self, byte) {
             (Self::Minus, b'0') => Self::Zero,

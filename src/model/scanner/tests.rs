@@ -1,4 +1,4 @@
-//! What the scanner takes and refuses, whatever the pieces.
+//! Tests of what the scanner accepts and rejects, for any division into pieces.
 
 use super::*;
 use serde_json::{Value, json};
@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 fn scan(pieces: &[&[u8]], limit: usize) -> Model {
     let mut scanner = Scanner::new(limit);
     for piece in pieces {
-        // The first failure is final: later pieces must not change it.
+        // The first failure is final; later pieces must not change it.
         let _ = scanner.feed(piece);
     }
     scanner.finish()
 }
 
-/// The same for the whole, for each split in two, and byte by byte.
+/// Scans the body as a whole, in each split in two, and byte by byte.
 fn scan_every_way(body: &[u8]) -> Model {
     let whole = scan(&[body], 10_000);
     for at in 0..=body.len() {
@@ -28,10 +28,10 @@ fn named(name: &str) -> Model {
     Model::Named(name.into())
 }
 
-const MISSING: Model = Model::Lacking(ModelUnavailable::Missing);
+const MISSING: Model = Model::Unavailable(ModelUnavailable::Missing);
 
 #[test]
-fn finds_the_model_wherever_it_stands() {
+fn model_is_found_at_any_position() {
     for body in [
         r#"{"model":"org/name"}"#,
         r#" { "model" : "org/name" , "x" : 1 } "#,
@@ -52,7 +52,7 @@ fn finds_the_model_wherever_it_stands() {
 }
 
 #[test]
-fn says_what_is_missing() {
+fn missing_model_is_reported() {
     for body in [
         "{}",
         r#"{"x":{"model":"org/name"}}"#,
@@ -61,13 +61,13 @@ fn says_what_is_missing() {
         r#"{"model":"tgi"}"#,
         r#"{"model":"https://x.example"}"#,
         r#"{"mod":"l"}"#,
-        // A model that is no text.
+        // A model that is not a string.
         r#"{"model":1}"#,
         r#"{"model":["a/b"]}"#,
         r#"{"model":{"id":"a/b"}}"#,
         r#"{"model":{"model":"a/b"}}"#,
         r#"{"model":true}"#,
-        // JSON that is no object.
+        // JSON that is not an object.
         r#"["model","a/b"]"#,
         r#"[{"model":"a/b"}]"#,
         r#" "model" "#,
@@ -84,9 +84,9 @@ fn says_what_is_missing() {
 }
 
 #[test]
-fn refuses_what_two_parsers_could_read_differently() {
+fn ambiguous_body_is_rejected() {
     for body in [
-        // A second model, in any spelling, at any place.
+        // A second model, in any spelling, at any position.
         r#"{"model":"a/b","model":"c/d"}"#,
         r#"{"model":"a/b","model":"a/b"}"#,
         r#"{"model":null,"model":"a/b"}"#,
@@ -98,20 +98,20 @@ fn refuses_what_two_parsers_could_read_differently() {
         r#"{"model":"\ude00a/b"}"#,
         r#"{"model":"\ud83d\ud83d\ude00"}"#,
         r#"{"model":"\ud83d\n"}"#,
-        // No name that two servers must read alike.
+        // Names that two servers could read differently.
         r#"{"model":" a/b"}"#,
         r#"{"model":"a/../b"}"#,
     ] {
         let model = scan_every_way(body.as_bytes());
         assert!(
-            matches!(model, Model::Lacking(ModelUnavailable::Ambiguous(_))),
+            matches!(model, Model::Unavailable(ModelUnavailable::Ambiguous(_))),
             "{body}: {model:?}"
         );
     }
 }
 
 #[test]
-fn refuses_what_is_not_json_to_the_last_byte() {
+fn malformed_body_is_rejected() {
     for body in [
         r#"{"model":nul}"#,
         r#"{"model":"a/b"}x"#,
@@ -154,7 +154,7 @@ fn refuses_what_is_not_json_to_the_last_byte() {
     ] {
         let model = scan_every_way(body.as_bytes());
         assert!(
-            matches!(model, Model::Lacking(ModelUnavailable::Unreadable(_))),
+            matches!(model, Model::Unavailable(ModelUnavailable::Unreadable(_))),
             "{body}: {model:?}"
         );
     }
@@ -169,31 +169,31 @@ fn refuses_what_is_not_json_to_the_last_byte() {
     ] {
         let model = scan_every_way(bytes);
         assert!(
-            matches!(model, Model::Lacking(ModelUnavailable::Unreadable(_))),
+            matches!(model, Model::Unavailable(ModelUnavailable::Unreadable(_))),
             "{bytes:?}: {model:?}"
         );
     }
 }
 
 #[test]
-fn is_bounded() {
+fn body_over_a_limit_is_rejected() {
     let body = br#"{"model":"a/b"}"#;
     assert_eq!(scan(&[body], body.len()), named("a/b"));
     let limit = body.len() - 1;
-    let too_large = Model::Lacking(ModelUnavailable::TooLarge { limit });
+    let too_large = Model::Unavailable(ModelUnavailable::TooLarge { limit });
     assert_eq!(scan(&[body], limit), too_large);
     for at in 0..body.len() {
         let (left, right) = body.split_at(at);
         assert_eq!(scan(&[left, right, b"}}}"], limit), too_large);
     }
-    // What is wrong before the bound is told first, whatever the pieces.
+    // An earlier error takes precedence over the size limit, for any division into pieces.
     assert!(matches!(
         scan(&[b"x", body], 10),
-        Model::Lacking(ModelUnavailable::Unreadable(_))
+        Model::Unavailable(ModelUnavailable::Unreadable(_))
     ));
     assert!(matches!(
         scan(&[b"x................"], 10),
-        Model::Lacking(ModelUnavailable::Unreadable(_))
+        Model::Unavailable(ModelUnavailable::Unreadable(_))
     ));
     let nested = |depth: usize| {
         let (open, close) = ("[".repeat(depth), "]".repeat(depth));
@@ -205,7 +205,9 @@ fn is_bounded() {
     assert_eq!(nested(127), named("a/b"));
     assert_eq!(
         nested(128),
-        Model::Lacking(ModelUnavailable::Unreadable("its JSON is nested too deep"))
+        Model::Unavailable(ModelUnavailable::Unreadable(
+            "its JSON is nested too deeply"
+        ))
     );
     let long = |length| json!({ "model": "m".repeat(length) }).to_string();
     assert_eq!(
@@ -214,11 +216,11 @@ fn is_bounded() {
     );
     assert!(matches!(
         scan(&[long(513).as_bytes()], 10_000),
-        Model::Lacking(ModelUnavailable::Ambiguous(_))
+        Model::Unavailable(ModelUnavailable::Ambiguous(_))
     ));
 }
 
-/// A small generator with a fixed seed (xorshift64*): the same bodies in every run.
+/// A generator with a fixed seed (xorshift64*), so that every run uses the same bodies.
 struct Random(u64);
 
 impl Random {
@@ -267,7 +269,7 @@ impl Random {
     }
 }
 
-/// What serde_json makes of the same bytes.
+/// The model as serde_json reads it from the same bytes.
 fn expected(body: &[u8]) -> Result<Model, ()> {
     let Value::Object(members) = crate::json::parse_strict(body).map_err(|_| ())? else {
         return Ok(MISSING);
@@ -283,7 +285,7 @@ fn expected(body: &[u8]) -> Result<Model, ()> {
 }
 
 #[test]
-fn agrees_with_serde_json_on_random_values() {
+fn random_value_is_read_as_by_serde_json() {
     let mut random = Random(7);
     for _ in 0..4000 {
         let mut value = match random.below(4) {
@@ -302,18 +304,18 @@ fn agrees_with_serde_json_on_random_values() {
         match expected(&body) {
             Ok(expected) => assert_eq!(model, expected, "{value}"),
             Err(()) => assert!(
-                matches!(model, Model::Lacking(ModelUnavailable::Ambiguous(_))),
+                matches!(model, Model::Unavailable(ModelUnavailable::Ambiguous(_))),
                 "{value}"
             ),
         }
-        let unreadable = matches!(model, Model::Lacking(ModelUnavailable::Unreadable(_)));
+        let unreadable = matches!(model, Model::Unavailable(ModelUnavailable::Unreadable(_)));
         assert!(!unreadable, "well-formed JSON: {value}");
     }
 }
 
-/// Broken bodies never panic, and what is named is what serde_json reads.
+/// Malformed bodies never cause a panic, and the model is always the one that serde_json reads.
 #[test]
-fn never_names_what_serde_json_does_not_read() {
+fn malformed_body_never_yields_another_model_than_serde_json() {
     let mut random = Random(8);
     let mut named_some = 0;
     for round in 0..30_000 {
@@ -341,8 +343,8 @@ fn never_names_what_serde_json_does_not_read() {
         assert_eq!(scan(&[&body], 100_000), model);
         if let Model::Named(_) = model {
             named_some += 1;
-            // serde_json refuses two things we let stand where they decide nothing: members named
-            // twice (its strict form) and half a surrogate pair.
+            // serde_json rejects two things that the scanner accepts outside the model: duplicate
+            // members (in strict mode) and half a surrogate pair.
             if let Ok(expected) = expected(&body) {
                 assert_eq!(model, expected, "{}", String::from_utf8_lossy(&body));
             }

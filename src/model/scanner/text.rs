@@ -1,18 +1,18 @@
-//! A JSON text, byte by byte behind its opening quote (RFC 8259 §7).
+//! A JSON string, read byte by byte after its opening quote (RFC 8259 §7).
 
 use super::{ModelUnavailable, NOT_JSON};
 
-/// Longest model that is kept, in bytes.
+/// Longest model name that is kept, in bytes.
 const MAX_MODEL: usize = 512;
-/// A key that does not fit is not `model`.
+/// Longest key that is kept; a longer key is not `model`.
 const MAX_KEY: usize = 8;
 
-/// What a text is for.
+/// The position of a string in the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     /// A key of the outermost object.
     Key,
-    /// A key deeper down.
+    /// A key of a nested object.
     InnerKey,
     /// The value of the top-level `model`.
     Model,
@@ -29,11 +29,11 @@ pub(super) enum Progress {
 #[derive(Debug)]
 pub(super) struct Text {
     pub(super) role: Role,
-    /// What counts of it, decoded.
+    /// The decoded bytes that are kept.
     bytes: Vec<u8>,
     overflow: bool,
     escape: Escape,
-    /// The first half of a surrogate pair; the second must follow.
+    /// The first half of a surrogate pair; the second half must follow.
     high: Option<u32>,
     sequence: Sequence,
 }
@@ -41,9 +41,9 @@ pub(super) struct Text {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Escape {
     None,
-    /// Behind a backslash.
-    Begun,
-    /// Behind `\u`.
+    /// After a backslash.
+    Start,
+    /// After `\u`.
     Hex {
         digits: u8,
         code: u32,
@@ -62,7 +62,8 @@ impl Text {
         }
     }
 
-    /// How many of the following bytes change nothing: most of a body is such.
+    /// Returns how many of the following bytes can be skipped without a change of state. Most bytes
+    /// of a body can.
     pub(super) fn skip(&self, rest: &[u8]) -> usize {
         let idle = self.escape == Escape::None && !self.sequence.is_open();
         match self.role {
@@ -79,7 +80,7 @@ impl Text {
     pub(super) fn push(&mut self, byte: u8) -> Result<Progress, ModelUnavailable> {
         match self.escape {
             Escape::None => return self.plain(byte),
-            Escape::Begun => self.escaped(byte)?,
+            Escape::Start => self.escaped(byte)?,
             Escape::Hex { digits, code } => {
                 let digit = (byte as char).to_digit(16).ok_or(NOT_JSON)?;
                 let code = code << 4 | digit;
@@ -98,7 +99,7 @@ impl Text {
         Ok(Progress::Open)
     }
 
-    /// The decoded text; empty when it is longer than could matter.
+    /// Returns the decoded string; empty if it is longer than the limit of its role.
     pub(super) fn kept(self) -> Result<String, ModelUnavailable> {
         match (self.overflow, self.role) {
             (false, _) => String::from_utf8(self.bytes).map_err(|_| NOT_UTF8),
@@ -114,7 +115,7 @@ impl Text {
         self.sequence.push(byte)?;
         match byte {
             b'"' => return Ok(Progress::Closed),
-            b'\\' => self.escape = Escape::Begun,
+            b'\\' => self.escape = Escape::Start,
             0..=0x1f => return Err(NOT_JSON),
             byte => self.keep(&[byte]),
         }
@@ -141,17 +142,17 @@ impl Text {
         Ok(())
     }
 
-    /// A UTF-16 unit from a `\u` escape.
+    /// Adds a UTF-16 unit from a `\u` escape.
     fn unit(&mut self, unit: u32) -> Result<(), ModelUnavailable> {
         let code = match (self.high.take(), unit) {
             (Some(high), 0xdc00..=0xdfff) => 0x1_0000 + ((high - 0xd800) << 10) + (unit - 0xdc00),
             (high, 0xd800..=0xdbff) => {
-                self.lone(high.is_some())?;
+                self.reject_lone(high.is_some())?;
                 self.high = Some(unit);
                 return Ok(());
             }
             (high, _) => {
-                self.lone(high.is_some() || (0xdc00..=0xdfff).contains(&unit))?;
+                self.reject_lone(high.is_some() || (0xdc00..=0xdfff).contains(&unit))?;
                 unit
             }
         };
@@ -163,12 +164,12 @@ impl Text {
 
     fn end_pair(&mut self) -> Result<(), ModelUnavailable> {
         let open = self.high.take().is_some();
-        self.lone(open)
+        self.reject_lone(open)
     }
 
-    /// Half a surrogate pair is no character. Some servers drop it, which could complete a key; in
-    /// what nobody judges it may stand.
-    fn lone(&self, is_lone: bool) -> Result<(), ModelUnavailable> {
+    /// Handles half a surrogate pair, which is not a character. Some servers drop it, which could
+    /// complete a key or a name. It is accepted elsewhere.
+    fn reject_lone(&self, is_lone: bool) -> Result<(), ModelUnavailable> {
         match (is_lone, self.role) {
             (true, Role::Key | Role::Model) => Err(ModelUnavailable::Ambiguous(
                 "its body holds half a surrogate pair",
@@ -183,16 +184,18 @@ impl Text {
             Role::Model => MAX_MODEL,
             Role::InnerKey | Role::Other => return,
         };
-        match self.bytes.len() + decoded.len() <= most {
-            true => self.bytes.extend_from_slice(decoded),
-            false => self.overflow = true,
+        if self.bytes.len() + decoded.len() <= most {
+            self.bytes.extend_from_slice(decoded);
+        } else {
+            self.overflow = true
         }
     }
 }
 
 const NOT_UTF8: ModelUnavailable = ModelUnavailable::Unreadable("it is not UTF-8");
 
-/// A UTF-8 sequence under way (RFC 3629 §4): how many bytes are missing, and the next one's bounds.
+/// The state within a UTF-8 sequence (RFC 3629 §4): the number of missing bytes, and the bounds of
+/// the next byte.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sequence {
     missing: u8,

@@ -1,4 +1,4 @@
-//! What a decision hangs on, and which rule a refusal names.
+//! Tests of whether a decision depends on the model, and of the rule that a denial names.
 
 use super::super::rule::{Match, Models, Requirement};
 use super::*;
@@ -21,8 +21,8 @@ fn request(path: &str) -> Request {
     }
 }
 
-/// An allow rule about [`PATH`] that asks for that role.
-fn asking(role: &str) -> Rule {
+/// An allow rule for [`PATH`] that requires the role.
+fn rule_requiring(role: &str) -> Rule {
     Rule {
         name: role.into(),
         matches: Match {
@@ -37,8 +37,8 @@ fn asking(role: &str) -> Rule {
     }
 }
 
-/// The same about some models.
-fn of_models(mut rule: Rule) -> Rule {
+/// Restricts the rule to some models.
+fn limited_to_models(mut rule: Rule) -> Rule {
     rule.matches.models = Models {
         patterns: vec![Pattern::path("org/*")],
         denies: false,
@@ -46,66 +46,72 @@ fn of_models(mut rule: Rule) -> Rule {
     rule
 }
 
-/// About a caller of one role, before the model is known.
+/// Decides for a caller with the role `Held`, before the model is known.
 fn decide(rules: Vec<Rule>) -> Decision {
     let caller = Claims {
         roles: ["Held".into()].into(),
         ..anyone()
     };
-    let surroundings = RequestContext {
+    let context = RequestContext {
         now: Timestamp::from_secs(0),
         source: None,
         peer: Peer::Unknown,
-        directory: Directory::NotAsked,
+        directory: Directory::NotQueried,
     };
-    let facts = Facts::of(&caller, &surroundings);
+    let facts = Facts::of(&caller, &context);
     Policy::new(Vec::new(), rules).decide_on(&request(PATH), facts)
 }
 
 #[test]
-fn what_permits_before_a_rule_about_models_settles_it() {
+fn permit_before_a_model_rule_does_not_depend_on_the_model() {
     let elsewhere = || Rule {
         matches: Match {
             paths: vec![Pattern::path("/other")],
             ..Match::default()
         },
-        ..asking("Held")
+        ..rule_requiring("Held")
     };
-    let open = || of_models(asking("Other"));
+    let open = || limited_to_models(rule_requiring("Other"));
     for (first, hangs) in [
-        (asking("Held"), false),
-        (asking("Other"), true),
+        (rule_requiring("Held"), false),
+        (rule_requiring("Other"), true),
         (elsewhere(), true),
     ] {
         let decision = decide(vec![first.clone(), open()]);
-        assert_eq!(decision.hangs_on_model, hangs, "{first:?}");
+        assert_eq!(decision.depends_on_model, hangs, "{first:?}");
         assert_eq!(decision.outcome.is_ok(), !hangs, "{first:?}");
     }
 }
 
 #[test]
-fn a_model_is_asked_for_only_where_a_rule_about_the_request_names_models() {
-    let policy = Policy::new(Vec::new(), vec![asking("Held"), of_models(asking("Other"))]);
-    assert!(policy.may_ask_for_model(&request(PATH)));
-    assert!(!policy.may_ask_for_model(&request("/other")));
-    let policy = Policy::new(Vec::new(), vec![asking("Held")]);
-    assert!(!policy.may_ask_for_model(&request(PATH)));
+fn model_is_needed_only_if_a_matching_rule_names_models() {
+    let policy = Policy::new(
+        Vec::new(),
+        vec![
+            rule_requiring("Held"),
+            limited_to_models(rule_requiring("Other")),
+        ],
+    );
+    assert!(policy.may_need_model(&request(PATH)));
+    assert!(!policy.may_need_model(&request("/other")));
+    let policy = Policy::new(Vec::new(), vec![rule_requiring("Held")]);
+    assert!(!policy.may_need_model(&request(PATH)));
 }
 
 #[test]
-fn a_refusal_by_many_rules_names_the_first_that_could_have_permitted() {
+fn denial_names_the_first_allow_rule_that_matches() {
     let shadow = Rule {
         mode: Mode::Shadow,
-        ..asking("Shadow")
+        ..rule_requiring("Shadow")
     };
     let deny = Rule {
         effect: Effect::Deny,
-        ..asking("Denied")
+        ..rule_requiring("Denied")
     };
-    let mut elsewhere = asking("Elsewhere");
+    let mut elsewhere = rule_requiring("Elsewhere");
     elsewhere.matches.hosts = vec![Pattern::host("b.contoso.com")];
-    let others = (0..20).map(|index| asking(&format!("Other-{index}")));
-    let first = [shadow, deny, elsewhere, asking("Named")];
+    let others = (0..20).map(|index| rule_requiring(&format!("Other-{index}")));
+    let first = [shadow, deny, elsewhere, rule_requiring("Named")];
     let decision = decide(first.into_iter().chain(others).collect());
     let Err(Denial::RuleUnsatisfied { rule, .. }) = decision.outcome else {
         panic!("{:?}", decision.outcome)

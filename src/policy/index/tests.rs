@@ -1,4 +1,4 @@
-//! What an index leaves out of many rules, and what it must not.
+//! Tests of which rules the index excludes, and which it must not exclude.
 
 use super::super::rule::{Clusters, Models};
 use super::*;
@@ -8,7 +8,7 @@ use crate::token::claims::Groups;
 use crate::token::claims::tests::anyone;
 use crate::token::kind::Kind;
 
-/// So many rules about something else that rules are looked up, and a set of them takes two words.
+/// Enough other rules that the index is used and that a set of rules needs two words.
 const OTHERS: usize = 70;
 
 fn request(model: Model) -> Request {
@@ -25,7 +25,7 @@ fn named(model: &str) -> Model {
     Model::Named(model.to_owned())
 }
 
-/// Rules made of these texts, each of none, one or several; behind those about something else.
+/// Builds one rule per list of texts, preceded by rules for something else.
 fn rules(other: &str, texts: &[&[&str]], make: fn(&[&str]) -> Match) -> Matches {
     let others = (0..OTHERS).map(|index| make(&[&other.replace('#', &index.to_string())]));
     let rules: Vec<Match> = others
@@ -34,16 +34,20 @@ fn rules(other: &str, texts: &[&[&str]], make: fn(&[&str]) -> Match) -> Matches 
     Matches::of(rules.iter())
 }
 
-/// Which of the texts' rules are among those found, and none about something else.
+/// Returns the positions of the texts' rules that were found; no other rule may be found.
 fn indices(found: &Bits) -> Vec<usize> {
     found
         .iter()
-        .map(|index| index.checked_sub(OTHERS).expect("about something else"))
+        .map(|index| {
+            index
+                .checked_sub(OTHERS)
+                .expect("a rule for something else")
+        })
         .collect()
 }
 
 #[test]
-fn a_path_finds_its_rules() {
+fn path_selects_its_rules() {
     let make = |texts: &[&str]| Match {
         paths: texts.iter().map(|text| Pattern::path(text)).collect(),
         ..Match::default()
@@ -60,36 +64,36 @@ fn a_path_finds_its_rules() {
         &["/V1/**"],
     ];
     for other in ["/other-#/**", "/other-#"] {
-        let found = rules(other, &texts, make).about(&request(Model::None));
-        // The last matches other paths than this: who asks looks at it once more.
+        let found = rules(other, &texts, make).candidates(&request(Model::None));
+        // The last pattern also matches other paths; the decision checks each selected rule again.
         assert_eq!(indices(&found), [0, 1, 4, 5, 6, 7, 8], "{other}");
     }
 }
 
 #[test]
-fn a_method_finds_its_rules() {
+fn method_selects_its_rules() {
     let make = |texts: &[&str]| Match {
         methods: texts.iter().map(|text| (*text).to_owned()).collect(),
         ..Match::default()
     };
     let texts: [&[&str]; 4] = [&["POST"], &["GET"], &[], &["GET", "POST"]];
-    let found = rules("OTHER#", &texts, make).about(&request(Model::None));
+    let found = rules("OTHER#", &texts, make).candidates(&request(Model::None));
     assert_eq!(indices(&found), [0, 2, 3]);
 }
 
 #[test]
-fn a_host_finds_its_rules() {
+fn host_selects_its_rules() {
     let make = |texts: &[&str]| Match {
         hosts: texts.iter().map(|text| Pattern::host(text)).collect(),
         ..Match::default()
     };
     let texts: [&[&str]; 4] = [&["A.contoso.com"], &["*.contoso.com"], &["a.*"], &["b.*"]];
-    let found = rules("#.example", &texts, make).about(&request(Model::None));
+    let found = rules("#.example", &texts, make).candidates(&request(Model::None));
     assert_eq!(indices(&found), [0, 1, 2]);
 }
 
 #[test]
-fn cluster_finds_its_rules_and_an_unknown_one_finds_all() {
+fn unknown_cluster_selects_all_rules() {
     let make = |texts: &[&str]| Match {
         clusters: Clusters {
             patterns: texts.iter().map(|text| Pattern::cluster(text)).collect(),
@@ -100,14 +104,14 @@ fn cluster_finds_its_rules_and_an_unknown_one_finds_all() {
     let texts: [&[&str]; 5] = [&["hf-read"], &["hf-*"], &[], &["hf-write"], &["b/**"]];
     let index = rules("other-#", &texts, make);
     let mut request = request(Model::None);
-    // `hf-*` begins with no whole segment, so it is looked at for any cluster.
-    assert_eq!(indices(&index.about(&request)), [0, 1, 2]);
+    // `hf-*` has no literal first segment, so it is selected for every cluster.
+    assert_eq!(indices(&index.candidates(&request)), [0, 1, 2]);
     request.cluster = Cluster::default();
-    assert_eq!(index.about(&request).count(), OTHERS + 5);
+    assert_eq!(index.candidates(&request).count(), OTHERS + 5);
 }
 
 #[test]
-fn a_model_finds_its_rules_and_one_that_can_t_be_told_finds_all() {
+fn unknown_model_selects_all_rules() {
     let make = |texts: &[&str]| Match {
         models: Models {
             patterns: texts.iter().map(|text| Pattern::path(text)).collect(),
@@ -116,18 +120,22 @@ fn a_model_finds_its_rules_and_one_that_can_t_be_told_finds_all() {
         ..Match::default()
     };
     let index = rules("other/#", &[&["org/a"], &["org/*"], &["x/*"], &[]], make);
-    let told = request(named("org/a"));
-    assert_eq!(indices(&index.about(&told)), [0, 1, 3]);
-    assert_eq!(indices(&index.about_by_model(&told)), [0, 1]);
-    let untold = request(Model::Unread);
-    assert_eq!(index.about(&untold).count(), OTHERS + 4);
-    assert_eq!(index.about_by_model(&untold).count(), OTHERS + 3);
+    let known_model = request(named("org/a"));
+    assert_eq!(indices(&index.candidates(&known_model)), [0, 1, 3]);
+    assert_eq!(indices(&index.candidates_by_model(&known_model)), [0, 1]);
+    let unknown_model = request(Model::Unread);
+    assert_eq!(index.candidates(&unknown_model).count(), OTHERS + 4);
+    assert_eq!(
+        index.candidates_by_model(&unknown_model).count(),
+        OTHERS + 3
+    );
 }
 
 const GROUP: &str = "aaaaaaaa-0000-4000-8000-000000000001";
 
-/// Which of these the caller may meet, and none of those that ask for another role.
-fn met(requirements: &[Requirement], caller: &Claims) -> Vec<usize> {
+/// Returns the requirements that the caller may satisfy; no rule that requires another role may be
+/// found.
+fn satisfiable(requirements: &[Requirement], caller: &Claims) -> Vec<usize> {
     let others = (0..OTHERS).map(|index| Requirement::Role(format!("Other-{index}")));
     let rules: Vec<_> = others.chain(requirements.iter().cloned()).collect();
     let mut found = Bits::all(rules.len());
@@ -150,7 +158,7 @@ fn ada() -> Claims {
 }
 
 #[test]
-fn a_caller_finds_the_rules_that_ask_for_what_it_has() {
+fn caller_selects_the_rules_it_may_satisfy() {
     type Ask = fn(String) -> Requirement;
     let asks: [(Ask, &str, &str); 5] = [
         (Requirement::Role, "Query", "query"),
@@ -160,26 +168,33 @@ fn a_caller_finds_the_rules_that_ask_for_what_it_has() {
         (Requirement::Group, &GROUP.to_uppercase(), "sales"),
     ];
     for (ask, own, other) in asks {
-        let asked = [own, other, own].map(|text| ask(text.to_owned()));
-        assert_eq!(met(&asked, &ada()), [0, 2], "{asked:?}");
-        assert!(met(&asked, &anyone()).is_empty(), "{asked:?}");
+        let requirements_of_rule = [own, other, own].map(|text| ask(text.to_owned()));
+        assert_eq!(
+            satisfiable(&requirements_of_rule, &ada()),
+            [0, 2],
+            "{requirements_of_rule:?}"
+        );
+        assert!(
+            satisfiable(&requirements_of_rule, &anyone()).is_empty(),
+            "{requirements_of_rule:?}"
+        );
     }
 }
 
 #[test]
-fn groups_that_are_not_known_find_all_rules_about_groups() {
+fn unknown_groups_select_all_group_rules() {
     let mut olga = anyone();
     olga.groups.overage = true;
-    let asked = [
+    let requirements_of_rule = [
         Requirement::Group(GROUP.to_owned()),
         Requirement::Role("Query".to_owned()),
         Requirement::Group("sales".to_owned()),
     ];
-    assert_eq!(met(&asked, &olga), [0, 2]);
+    assert_eq!(satisfiable(&requirements_of_rule, &olga), [0, 2]);
 }
 
 #[test]
-fn a_rule_is_left_out_only_where_it_can_t_be_met() {
+fn rule_is_excluded_only_if_it_cannot_be_satisfied() {
     let role = |name: &str| Requirement::Role(name.to_owned());
     let user = || Requirement::Kind(Kind::User);
     let any = Requirement::Any;
@@ -191,7 +206,7 @@ fn a_rule_is_left_out_only_where_it_can_t_be_met() {
         (any(vec![]), false),
         (all(vec![user(), role("Query")]), true),
         (all(vec![user(), role("x")]), false),
-        // The part that fewest can meet counts.
+        // The part with the fewest possible callers is used.
         (
             all(vec![any(vec![role("Query"), role("y")]), role("x")]),
             false,
@@ -202,7 +217,11 @@ fn a_rule_is_left_out_only_where_it_can_t_be_met() {
         (any(vec![role("x"), all(vec![user(), role("Query")])]), true),
     ] {
         let expected: &[usize] = if may_hold { &[0] } else { &[] };
-        let asked = std::slice::from_ref(&requirement);
-        assert_eq!(met(asked, &ada()), expected, "{requirement:?}");
+        let requirements_of_rule = std::slice::from_ref(&requirement);
+        assert_eq!(
+            satisfiable(requirements_of_rule, &ada()),
+            expected,
+            "{requirement:?}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! The decision without an index, rule after rule; and that the index makes no difference to it.
+//! The reference evaluator: decides without an index, rule by rule, to show that the index changes
+//! no outcome.
 
 use super::decide::{Permit, Shadow, Would};
 use super::evaluate::{Facts, Truth, evaluate};
@@ -20,19 +21,19 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use std::sync::Arc;
 
-/// What comes of a request.
+/// The results for a request that are compared.
 #[derive(Debug, PartialEq)]
-struct Plain {
+struct Results {
     anonymous: Option<Arc<str>>,
     anonymous_needs_model: bool,
-    may_ask_for_model: bool,
+    may_need_model: bool,
     needs_model: bool,
-    /// The rule that permits with its credential, or the rule and the code of the denial.
+    /// The rule that permits and its credential, or the denial.
     outcome: Result<(Arc<str>, Option<usize>), String>,
     shadow: Vec<Shadow>,
 }
 
-fn scan(policy: &Policy, request: &Request, facts: Facts<'_>) -> Plain {
+fn reference(policy: &Policy, request: &Request, facts: Facts<'_>) -> Results {
     let open_to = |rule: &&AnonymousRule| rule.matches.covers(request, None);
     let waits = |rule: &AnonymousRule| rule.matches.waits_for_model(request, None);
     let mut anonymous = policy.anonymous.iter();
@@ -41,20 +42,20 @@ fn scan(policy: &Policy, request: &Request, facts: Facts<'_>) -> Plain {
     let mut all = anonymous.chain(policy.rules.iter().map(|rule| &rule.matches));
     let needs_model = request
         .model
-        .lack()
+        .unavailable()
         .filter(|_| needs_model(policy, request, facts));
     let (outcome, shadow) = match needs_model {
-        Some(lack) => (Err(format!("{:?}", lack.denial())), Vec::new()),
+        Some(reason) => (Err(format!("{:?}", reason.denial())), Vec::new()),
         None => decide(policy, request, facts),
     };
-    Plain {
+    Results {
         anonymous: policy
             .anonymous
             .iter()
             .find(open_to)
             .map(|rule| rule.name.clone()),
         anonymous_needs_model: first.is_some_and(waits),
-        may_ask_for_model: request.model.lack().is_some()
+        may_need_model: request.model.unavailable().is_some()
             && all.any(|matches| matches.may_wait_for_model(request)),
         needs_model: needs_model.is_some(),
         outcome,
@@ -65,7 +66,7 @@ fn scan(policy: &Policy, request: &Request, facts: Facts<'_>) -> Plain {
 fn needs_model(policy: &Policy, request: &Request, facts: Facts<'_>) -> bool {
     let issuer = Some(&*facts.caller.issuer);
     let open = |rule: &Rule| rule.matches.waits_for_model(request, issuer);
-    let about = |rule: &Rule| rule.matches.covers(request, issuer);
+    let matches_request = |rule: &Rule| rule.matches.covers(request, issuer);
     let truth = |rule: &Rule| evaluate(&rule.require, facts);
     let enforced = policy
         .rules
@@ -73,25 +74,25 @@ fn needs_model(policy: &Policy, request: &Request, facts: Facts<'_>) -> bool {
         .filter(|rule| rule.mode == Mode::Enforce);
     let (deny, allow): (Vec<_>, Vec<_>) = enforced.partition(|rule| rule.effect == Effect::Deny);
     let denies = |rule: &&&Rule| truth(rule) != Truth::Unsatisfied;
-    if deny.iter().filter(denies).any(|rule| about(rule)) {
+    if deny.iter().filter(denies).any(|rule| matches_request(rule)) {
         return false;
     }
     if deny.iter().filter(denies).any(|rule| open(rule)) {
         return true;
     }
-    let permits = |rule: &Rule| about(rule) && truth(rule) == Truth::Satisfied;
+    let permits = |rule: &Rule| matches_request(rule) && truth(rule) == Truth::Satisfied;
     let first = allow.iter().find(|rule| open(rule) || permits(rule));
     first.is_some_and(|rule| open(rule))
 }
 
 type Outcome = (Result<(Arc<str>, Option<usize>), String>, Vec<Shadow>);
 
-/// One pass over all rules, in the words of the documentation: deny rules, then the first that
-/// allows; a refusal names the first that is about the request, but for one that lacks groups.
+/// Evaluates all rules as documented: deny rules, then the first allow rule that is satisfied. A
+/// denial names the first matching allow rule, unless a rule lacks groups.
 fn decide(policy: &Policy, request: &Request, facts: Facts<'_>) -> Outcome {
-    let about = |rule: &&Rule| rule.matches.covers(request, Some(&facts.caller.issuer));
+    let matches_request = |rule: &&Rule| rule.matches.covers(request, Some(&facts.caller.issuer));
     let (shadow, enforced): (Vec<&Rule>, Vec<&Rule>) = (policy.rules.iter())
-        .filter(about)
+        .filter(matches_request)
         .partition(|rule| rule.mode == Mode::Shadow);
     let shadow = shadow.into_iter().filter_map(|rule| {
         let would = match (rule.effect, evaluate(&rule.require, facts)) {
@@ -103,10 +104,10 @@ fn decide(policy: &Policy, request: &Request, facts: Facts<'_>) -> Outcome {
         Some(Shadow { rule, would })
     });
     let outcome = super::decide::enforce(&enforced, facts);
-    (told(outcome), shadow.collect())
+    (comparable(outcome), shadow.collect())
 }
 
-fn told(
+fn comparable(
     outcome: Result<Permit, crate::decision::Denial>,
 ) -> Result<(Arc<str>, Option<usize>), String> {
     outcome
@@ -114,16 +115,16 @@ fn told(
         .map_err(|denial| format!("{denial:?}"))
 }
 
-fn indexed(policy: &Policy, request: &Request, facts: Facts<'_>) -> Plain {
+fn indexed(policy: &Policy, request: &Request, facts: Facts<'_>) -> Results {
     let decision = policy.decide_on(request, facts);
-    Plain {
+    Results {
         anonymous: policy
             .permit_anonymous(request)
             .map(|permit| permit.rule().clone()),
         anonymous_needs_model: policy.anonymous_needs_model(request),
-        may_ask_for_model: policy.may_ask_for_model(request),
-        needs_model: decision.hangs_on_model,
-        outcome: told(decision.outcome),
+        may_need_model: policy.may_need_model(request),
+        needs_model: decision.depends_on_model,
+        outcome: comparable(decision.outcome),
         shadow: decision.shadow,
     }
 }
@@ -194,7 +195,7 @@ fn matches() -> impl Strategy<Value = Match> {
         })
 }
 
-/// As the configuration makes them: models of a deny rule match in any case.
+/// Builds the match of a deny rule as the configuration does: its models match in any case.
 fn denying(mut matches: Match) -> Match {
     let lower = |pattern: &Pattern| Pattern::path(&pattern.as_str().to_lowercase());
     let models = &mut matches.models;
@@ -225,7 +226,7 @@ fn requirement() -> impl Strategy<Value = Requirement> {
     })
 }
 
-/// So many rules that they are looked up.
+/// Enough rules that the index is used.
 fn policy() -> impl Strategy<Value = Policy> {
     let rule = (
         matches(),
@@ -299,7 +300,7 @@ fn request() -> impl Strategy<Value = Request> {
         Just(Model::None),
         Just(Model::Unknown),
         Just(Model::Unread),
-        Just(Model::Lacking(ModelUnavailable::Withheld)),
+        Just(Model::Unavailable(ModelUnavailable::Withheld)),
     ];
     let text = |of: Vec<&'static str>| select(of).prop_map(str::to_owned);
     (
@@ -358,20 +359,20 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn an_index_changes_no_outcome(
+    fn index_changes_no_outcome(
         policy in policy(), calls in vec((request(), caller()), 24),
     ) {
-        let surroundings = RequestContext {
+        let context = RequestContext {
             now: Timestamp::from_secs(0),
             source: None,
             peer: Peer::Unknown,
             directory: Default::default(),
         };
         for (request, caller) in &calls {
-            let facts = Facts::of(caller, &surroundings);
+            let facts = Facts::of(caller, &context);
             prop_assert_eq!(
                 indexed(&policy, request, facts),
-                scan(&policy, request, facts),
+                reference(&policy, request, facts),
                 "{:?} {:?}", request, caller
             );
         }

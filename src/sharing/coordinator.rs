@@ -1,8 +1,8 @@
-//! One shared thing as one VM sees it: whether to fetch it, to wait for another's fetch, or to take
-//! over what another has fetched.
+//! Coordinates the fetches of one resource between VMs: decides whether this VM fetches, waits for
+//! another VM's fetch, or takes over another VM's answer.
 
 use super::head::Head;
-use super::lease::{Lease, MOST_TRIES, RENEWAL, SLACK};
+use super::lease::{CLOCK_SKEW, Lease, MAX_TRIES, RENEWAL_INTERVAL};
 use super::published::Published;
 use super::{Entry, SharedData, Unavailable};
 use crate::fetch::refresh::Backoff;
@@ -10,25 +10,25 @@ use crate::sharing::mac::Mac;
 use crate::time::Timestamp;
 use std::time::Duration;
 
-/// Between two looks at what others have fetched, while nothing is needed.
-const LOOK: Duration = Duration::from_millis(500);
-/// At so many ticks in a row it is tried; then we fetch whoever else does.
-const MOST_MISSED: u32 = 20;
+/// Time between two checks for other VMs' answers, while none is needed.
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
+/// After this many consecutive ticks without a successful write, this VM fetches without a lease.
+const MAX_MISSED: u32 = 20;
 
-/// What became of wanting to fetch.
+/// The response to a request to fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Fetch; [`FetchCoordinator::end`] is to follow.
+    /// Fetch, then call [`FetchCoordinator::end`].
     Fetch,
-    /// Another fetches; ask again at the next tick.
+    /// Another VM fetches; ask again at the next tick.
     Wait,
-    /// Another has fetched it.
+    /// Another VM has fetched the resource.
     TakeOver(Published),
-    /// Another has just tried, and it is too soon to try again.
+    /// Another VM's fetch has just failed, and a retry would be too soon.
     StandDown(Backoff),
 }
 
-/// How our own fetch has ended.
+/// The result of this VM's fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Good(Published, Backoff),
@@ -37,16 +37,16 @@ pub enum Outcome {
 
 #[derive(Debug)]
 pub struct FetchCoordinator {
-    seal: Mac,
+    mac: Mac,
     head: String,
     body: String,
     me: u64,
-    /// The newest answer that was ours, taken over, or found unreadable.
+    /// The time of the newest answer that this VM published, took over, or found unreadable.
     seen: Option<Timestamp>,
     next_look: Timestamp,
-    /// While a fetch of ours is under way.
+    /// Set while this VM fetches.
     leading: Option<Leading>,
-    /// How often in a row no write of ours was in time.
+    /// The number of consecutive writes that failed.
     missed: u32,
 }
 
@@ -57,38 +57,38 @@ struct Leading {
 }
 
 impl FetchCoordinator {
-    /// `me`: tells this VM from all others.
+    /// Joins the coordination. `me` is unique to this VM.
     ///
     /// # Errors
-    /// The host has no shared data.
+    /// [`Unavailable`] if the host has no shared data.
     pub fn join(
         of: &str,
         me: u64,
-        seal: &Mac,
+        mac: &Mac,
         now: Timestamp,
         data: &dyn SharedData,
     ) -> Result<Self, Unavailable> {
-        let topic = Self {
-            head: seal.name(&format!("{of}/head")),
-            body: seal.name(&format!("{of}/body")),
-            seal: seal.clone(),
+        let coordinator = Self {
+            head: mac.name(&format!("{of}/head")),
+            body: mac.name(&format!("{of}/body")),
+            mac: mac.clone(),
             me,
             seen: None,
             next_look: now,
             leading: None,
             missed: 0,
         };
-        // A write on what is not there can't be made to fail if another comes first. The host makes its
-        // first VM before all others, so that they find it there.
-        if data.get(&topic.head)?.is_none() {
-            topic.write(&Head::default(), 0, data)?;
+        // A write to a missing entry cannot be made to fail if another VM writes first. The host
+        // creates its first VM before all others, so they find the entry.
+        if data.get(&coordinator.head)?.is_none() {
+            coordinator.write(&Head::default(), 0, data)?;
         }
-        Ok(topic)
+        Ok(coordinator)
     }
 
-    /// A fetch is wanted; `demanded`: out of turn, for a key that we do not have.
+    /// Requests to fetch. `demanded`: a key is missing, so the fetch is out of schedule.
     pub fn ask(&mut self, demanded: bool, now: Timestamp, data: &dyn SharedData) -> Verdict {
-        for _ in 0..MOST_TRIES {
+        for _ in 0..MAX_TRIES {
             let Ok((mut head, cas)) = self.read(now, data) else {
                 return self.lead(false, now);
             };
@@ -109,16 +109,17 @@ impl FetchCoordinator {
             }
         }
         self.missed += 1;
-        match self.missed < MOST_MISSED {
-            true => Verdict::Wait,
-            false => self.lead(false, now),
+        if self.missed < MAX_MISSED {
+            Verdict::Wait
+        } else {
+            self.lead(false, now)
         }
     }
 
-    /// Something newer than ours, if others have it; looks now and then only.
+    /// Returns an answer of another VM that is newer than this VM's. Checks only at intervals.
     pub fn look(&mut self, now: Timestamp, data: &dyn SharedData) -> Option<Published> {
-        let next = now.plus(LOOK);
-        // A clock that was set back must not keep us from looking.
+        let next = now.plus(CHECK_INTERVAL);
+        // A clock that was set back must not prevent the check.
         if now < self.next_look && self.next_look <= next {
             return None;
         }
@@ -127,7 +128,7 @@ impl FetchCoordinator {
         self.newer(&head, now, data)
     }
 
-    /// Our fetch is still under way; at every tick.
+    /// Renews the lease while this VM fetches. Must be called on every tick.
     pub fn renew(&mut self, now: Timestamp, data: &dyn SharedData) {
         let Some(leading) = self.leading.filter(|leading| leading.holds_lease) else {
             return;
@@ -142,21 +143,21 @@ impl FetchCoordinator {
             }
             is_ours
         });
-        let renew_at = now.plus(RENEWAL);
+        let renew_at = now.plus(RENEWAL_INTERVAL);
         self.leading = Some(Leading {
             renew_at,
             holds_lease,
         });
     }
 
-    /// Our fetch has ended: the others learn how.
+    /// Publishes the result of this VM's fetch.
     pub fn end(&mut self, outcome: Outcome, now: Timestamp, data: &dyn SharedData) {
         self.leading = None;
         let (good, backoff) = match outcome {
             Outcome::Good(published, backoff) => {
                 self.seen = self.seen.max(Some(published.at));
                 let body = published.write();
-                let body = body.map(|content| self.seal.close(&self.body, content));
+                let body = body.map(|content| self.mac.close(&self.body, content));
                 let is_there = body.is_some_and(|body| data.set(&self.body, &body, 0) == Ok(true));
                 (is_there.then_some(published.at), backoff)
             }
@@ -168,7 +169,7 @@ impl FetchCoordinator {
                 head.lease = None;
             }
             head.backoff.cooldown_until = head.backoff.cooldown_until.max(backoff.cooldown_until);
-            // Another has done better meanwhile.
+            // Another VM has published a newer answer.
             let is_old = good.is_none() && head.fetched > seen;
             if !is_old {
                 head.fetched = head.fetched.max(good);
@@ -179,7 +180,8 @@ impl FetchCoordinator {
         });
     }
 
-    /// The plugin goes: what is shared of it need not stay. Others that still go have it already.
+    /// Removes the shared entries when the plugin ends. Other VMs have already taken over the
+    /// answer.
     pub fn leave(&self, now: Timestamp, data: &dyn SharedData) {
         self.update(now, data, |own, head| {
             let is_ours = head.is_held_by(own.me);
@@ -197,7 +199,7 @@ impl FetchCoordinator {
 
     fn lead(&mut self, holds_lease: bool, now: Timestamp) -> Verdict {
         self.missed = 0;
-        let renew_at = now.plus(RENEWAL);
+        let renew_at = now.plus(RENEWAL_INTERVAL);
         self.leading = Some(Leading {
             renew_at,
             holds_lease,
@@ -206,44 +208,44 @@ impl FetchCoordinator {
     }
 
     fn newer(&mut self, head: &Head, now: Timestamp, data: &dyn SharedData) -> Option<Published> {
-        let is_past = |time: &Timestamp| *time <= now.plus(SLACK);
+        let is_past = |time: &Timestamp| *time <= now.plus(CLOCK_SKEW);
         self.seen = self.seen.filter(is_past);
-        let (told, before) = (head.fetched?, self.seen);
-        if Some(told) <= before {
+        let (fetched, before) = (head.fetched?, self.seen);
+        if Some(fetched) <= before {
             return None;
         }
-        // Once only: what can't be read now will not be readable later.
-        self.seen = Some(told);
+        // An answer that cannot be read is tried once only, because it will not become readable.
+        self.seen = Some(fetched);
         let Entry { value, .. } = data.get(&self.body).ok()??;
-        let published = Published::read(self.seal.open(&self.body, &value)?)?;
+        let published = Published::read(self.mac.open(&self.body, &value)?)?;
         let is_newer = Some(published.at) > before && is_past(&published.at);
         self.seen = self.seen.max(is_newer.then_some(published.at));
         is_newer.then_some(published)
     }
 
-    /// The head and its `cas`; what is not ours counts as nothing.
+    /// Returns the head and its `cas`. A head that is not authentic counts as empty.
     fn read(&self, now: Timestamp, data: &dyn SharedData) -> Result<(Head, u32), Unavailable> {
         let Some(Entry { value, cas }) = data.get(&self.head)? else {
             return Ok((Head::default(), 0));
         };
-        let content = self.seal.open(&self.head, &value);
+        let content = self.mac.open(&self.head, &value);
         let head = content.and_then(|content| Head::read(content, now));
         Ok((head.unwrap_or_default(), cas))
     }
 
     fn write(&self, head: &Head, cas: u32, data: &dyn SharedData) -> Result<bool, Unavailable> {
-        let value = self.seal.close(&self.head, head.write());
+        let value = self.mac.close(&self.head, head.write());
         data.set(&self.head, &value, cas)
     }
 
-    /// Changes the head as it is by then. False: there was nothing to change, or no getting at it.
+    /// Applies a change to the current head. Returns false if nothing changed or the write failed.
     fn update(
         &self,
         now: Timestamp,
         data: &dyn SharedData,
         change: impl Fn(&Self, &mut Head) -> bool,
     ) -> bool {
-        for _ in 0..MOST_TRIES {
+        for _ in 0..MAX_TRIES {
             let Ok((mut head, cas)) = self.read(now, data) else {
                 return false;
             };
