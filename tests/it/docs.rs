@@ -13,7 +13,14 @@ use std::process::{Command, Stdio};
 
 /// Everything that people read.
 fn pages() -> Vec<String> {
-    let top = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(str::to_owned);
+    let top = [
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "SECURITY.md",
+        "bench/README.md",
+    ]
+    .map(str::to_owned);
     let deeper = ["docs", "deploy"]
         .iter()
         .flat_map(|folder| docs::files(folder, "md"));
@@ -135,13 +142,33 @@ fn commands_run() {
 }
 
 #[test]
-fn the_readmes_audit_record_has_the_fields_of_ours() {
-    let block = blocks(&read("README.md"), "json").remove(0);
+fn documented_audit_record_has_all_members_in_order() {
+    let block = blocks(&read("docs/audit.md"), "json").remove(0);
     let shown: Map<_, _> = serde_json::from_str(&block).unwrap();
     let ours: Map<_, _> =
         serde_json::from_str(&entragate::audit::Record::default().line()).unwrap();
     let keys = |map: &Map<String, Value>| map.keys().cloned().collect::<Vec<_>>();
     assert_eq!(keys(&shown), keys(&ours));
+}
+
+#[test]
+fn readme_is_short_and_has_one_configuration() {
+    let page = read("README.md");
+    assert!(page.lines().count() <= 150, "{}", page.lines().count());
+    assert_eq!(blocks(&page, "yaml").len(), 1);
+    assert_eq!(blocks(&page, "mermaid").len(), 1);
+}
+
+#[test]
+fn documentation_index_links_every_page() {
+    let index = read("docs/README.md");
+    for page in docs::files("docs", "md") {
+        let name = page.trim_start_matches("docs/");
+        assert!(
+            name == "README.md" || index.contains(&format!("]({name})")),
+            "docs/README.md does not link {name}"
+        );
+    }
 }
 
 /// Codes and their status, as the table of decisions has them.

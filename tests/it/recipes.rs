@@ -72,7 +72,7 @@ fn answer(settings: &Value, row: &Row<'_>) -> String {
         .unwrap()
         .as_secs();
     give("--time", at);
-    if row.caller != "nobody" {
+    if row.caller != "no token" {
         give("--token", token(row.caller, seconds));
     }
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
