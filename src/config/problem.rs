@@ -54,7 +54,7 @@ pub enum Problem {
     DuplicateName {
         first: String,
     },
-    Dangling {
+    UnknownReference {
         kind: &'static str,
         name: String,
         suggestion: Option<String>,
@@ -70,8 +70,8 @@ pub enum Problem {
         found: Vec<&'static str>,
     },
     /// A field that means nothing beside another.
-    Useless {
-        beside: &'static str,
+    NoEffect {
+        with: &'static str,
     },
 
     // Values.
@@ -164,7 +164,7 @@ pub enum Problem {
         field: &'static str,
     },
     AnonymousEverywhere,
-    ExchangeForNobody,
+    ExchangeForAnonymous,
     ExchangeForManyTenants {
         issuer: String,
     },

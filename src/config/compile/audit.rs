@@ -84,7 +84,7 @@ fn format(wire: &wire::Export, findings: &mut Findings) -> Result<Format, Report
             .contains("/datacollectionrules/") =>
         {
             let rule =
-                "is an address of Azure Monitor's Logs Ingestion; write format: azure_monitor";
+                "is the address of Azure Monitor's Logs Ingestion API; write format: azure_monitor";
             Err(findings.add(path::member(EXPORT, "uri"), Problem::BadText { rule }))
         }
         None | Some(wire::ExportFormat::Json) => Ok(Format::Json),

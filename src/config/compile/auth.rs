@@ -68,7 +68,8 @@ fn managed_identity(
 ) -> Result<Source, Reported> {
     let cluster = text::filled(&wire.cluster, &path::member(at, "cluster"), findings);
     let is_resource = text::is_visible(&wire.resource) && !wire.resource.ends_with(DEFAULT);
-    let rule = "is no resource; write it without /.default, such as https://graph.microsoft.com";
+    let rule =
+        "is not a valid resource; write it without /.default, such as https://graph.microsoft.com";
     let resource = path::member(at, "resource");
     let resource = text::ruled(&wire.resource, is_resource, rule, &resource, findings);
     let client = optional(wire.client_id.as_deref(), |id| {
@@ -93,7 +94,7 @@ fn client_credentials(
     findings: &mut Findings,
 ) -> Result<Source, Reported> {
     let cluster = text::filled(&wire.cluster, &path::member(at, "cluster"), findings);
-    let rule = "is no tenant; write its id (a GUID) or one of its domains";
+    let rule = "is not a valid tenant; write its id (a GUID) or one of its domains";
     let tenant = path::member(at, "tenant");
     let tenant = text::ruled(
         &wire.tenant,
@@ -107,7 +108,7 @@ fn client_credentials(
     let secret = path::member(&path::member(at, "client_secret"), "env");
     let secret = credentials::client_secret(&wire.client_secret.env, env, &secret, findings);
     let is_scope = text::is_visible(&wire.scope) && wire.scope.ends_with(DEFAULT);
-    let rule = "is no scope of client credentials; write the resource and /.default, such as \
+    let rule = "is not a valid scope for client credentials; write the resource and /.default, such as \
                 https://graph.microsoft.com/.default";
     let scope = path::member(at, "scope");
     let scope = text::ruled(&wire.scope, is_scope, rule, &scope, findings);

@@ -118,7 +118,7 @@ fn read_variable(
     findings: &mut Findings,
 ) -> Result<(String, String), Reported> {
     let is_name = !name.is_empty() && !name.contains(['=', '\0']);
-    let rule = "is no environment variable's name; write one such as HF_TOKEN";
+    let rule = "is not a valid environment variable name; write one such as HF_TOKEN";
     let name = text::ruled(name, is_name, rule, at, findings)?;
     let Some(mut value) = env(&name) else {
         return Err(findings.add(at, Problem::MissingVariable { name }));

@@ -85,7 +85,7 @@ fn fixed(model: &str, at: &str, findings: &mut Findings) -> Result<Source, Repor
     match name::named(model) {
         Model::Named(name) if name == model => Ok(Source::Fixed(name)),
         _ => {
-            let rule = "is no model that rules could name; write its id alone, such as org/name";
+            let rule = "is not a valid model id; write the id alone, such as org/name";
             Err(findings.add(at, Problem::BadText { rule }))
         }
     }

@@ -63,7 +63,7 @@ fn source(
     let cloud = issuer.entra.as_ref().and_then(|entra| entra.cloud);
     let host = wire.host.as_deref();
     let host = host.unwrap_or_else(|| issuers::cloud(cloud).graph_host());
-    let rule = "is no host; write it without scheme and path, such as graph.microsoft.com";
+    let rule = "is not a valid host; write it without scheme and path, such as graph.microsoft.com";
     let graph = Target::parse(&wire.cluster, &format!("https://{host}/v1.0/"));
     let is_host = |target: &Target| target.path == "/v1.0/";
     let graph = graph.ok().filter(is_host);
@@ -96,8 +96,8 @@ fn tenant<'w>(
         Some([only]) if only != "*" => Ok(only),
         Some(_) => Err(findings.add(at, Problem::OneTenant)),
         None => {
-            let beside = "an issuer other than entra";
-            Err(findings.add(at, Problem::Useless { beside }))
+            let with = "an issuer other than entra";
+            Err(findings.add(at, Problem::NoEffect { with }))
         }
     }
 }

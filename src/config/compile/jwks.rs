@@ -29,8 +29,8 @@ pub(super) fn compile(
 ) -> Result<KeySource, Reported> {
     let schedule = schedule(jwks, at, findings);
     if jwks.discovery.is_none() && jwks.keys_cluster.is_some() {
-        let problem = Problem::Useless {
-            beside: "an address of the keys; discovery needs it",
+        let problem = Problem::NoEffect {
+            with: "a key set URI: only discovery uses it",
         };
         findings.add(path::member(at, "keys_cluster"), problem);
     }
@@ -130,8 +130,8 @@ fn refuse_fetching(jwks: &wire::Jwks, at: &str, findings: &mut Findings) {
         ("timeout", jwks.timeout.is_some()),
     ] {
         if given {
-            let problem = Problem::Useless {
-                beside: "inline keys, which are never fetched",
+            let problem = Problem::NoEffect {
+                with: "inline keys, which are never fetched",
             };
             findings.add(path::member(at, field), problem);
         }

@@ -83,7 +83,7 @@ impl<'w> Names<'w> {
         let (kind, name) = (self.kind, name.to_owned());
         Err(findings.add(
             at,
-            Problem::Dangling {
+            Problem::UnknownReference {
                 kind,
                 name,
                 suggestion,

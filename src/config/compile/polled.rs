@@ -42,8 +42,8 @@ pub(super) fn compile(
         match is_pointer {
             true => text::claim_path(pointer, &at, findings).map(|_| pointer.to_owned()),
             false => {
-                let rule = "is no JSON Pointer; write one such as /data/data/token, or remove it \
-                            where the answer is the credential itself";
+                let rule = "is not a valid JSON Pointer; write one such as /data/data/token, or remove it if the \
+                            response is the credential itself";
                 Err(findings.add(at, Problem::BadText { rule }))
             }
         }
@@ -77,7 +77,7 @@ fn headers(
                 failed = Some(findings.add(at, Problem::ReservedHeader { why }));
             }
             (Ok(header), Ok(_)) if headers.iter().any(|(other, _)| *other == header) => {
-                let first = "another spelling of it".to_owned();
+                let first = "another entry in different case".to_owned();
                 failed = Some(findings.add(at, Problem::DuplicateHeader { first }));
             }
             (Ok(header), Ok(value)) => headers.push((header, value)),

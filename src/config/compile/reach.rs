@@ -35,7 +35,7 @@ pub(super) fn check(
     } in &policy.anonymous
     {
         if credential.is_some_and(is_exchange) {
-            refuse(name, Problem::ExchangeForNobody);
+            refuse(name, Problem::ExchangeForAnonymous);
         }
     }
     for rule in &policy.rules {

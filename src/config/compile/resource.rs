@@ -24,7 +24,8 @@ pub(super) fn compile<'i>(
             // RFC 6749 §3.3.
             let fit = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
             let obeys = !scope.is_empty() && scope.bytes().all(fit);
-            let rule = "is no scope; write one per entry, in ASCII without blanks, \" and \\";
+            let rule =
+                "is not a valid scope; write one per entry, in ASCII without spaces, \" and \\";
             text::ruled(scope, obeys, rule, at, findings)
         },
     );
@@ -46,8 +47,8 @@ fn resource<'w>(
         path.is_empty() || normalize(path).as_deref() == Ok(path)
     });
     parts.ok_or_else(|| {
-        let rule = "is no resource identifier; write the https URI that callers use, without query \
-                    and fragment, such as https://hf.contoso.com";
+        let rule = "is not a valid resource identifier; write the https URI that callers use, without query or \
+                    fragment, such as https://hf.contoso.com";
         findings.add(format!("{AT}.resource"), Problem::BadText { rule })
     })
 }
@@ -55,12 +56,13 @@ fn resource<'w>(
 fn given_servers(given: &[String], findings: &mut Findings) -> Result<Vec<String>, Reported> {
     let at = format!("{AT}.authorization_servers");
     if given.is_empty() {
-        let otherwise = "name where tokens are had, or remove the field for the issuers";
+        let otherwise =
+            "list the servers that issue tokens, or remove the field to use the configured issuers";
         return Err(findings.add(at, Problem::EmptyList { otherwise }));
     }
     each(given, &at, findings, |server, at, findings| {
-        let rule = "is no authorization server; write its issuer identifier, an https URI without \
-                    query and fragment";
+        let rule = "is not a valid authorization server; write its issuer identifier, an https URI without query or \
+                    fragment";
         let obeys = origin_and_path(server).is_some();
         text::ruled(server, obeys, rule, at, findings)
     })

@@ -246,7 +246,7 @@ pub(super) fn entries<T>(
     match given.as_deref() {
         None => Ok(Vec::new()),
         Some([]) => {
-            let otherwise = "name what may match, or remove the field to match everything";
+            let otherwise = "list at least one entry, or remove the field to match everything";
             Err(findings.add(at, Problem::EmptyList { otherwise }))
         }
         Some(entries) => each(entries, at, findings, |entry, at, f| compile(entry, at, f)),

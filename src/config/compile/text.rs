@@ -110,9 +110,7 @@ pub(super) fn header_name(
         | "te"
         | "trailer"
         | "transfer-encoding"
-        | "upgrade" => {
-            "this header belongs to one connection (hop by hop) and does not get through"
-        }
+        | "upgrade" => "it is a hop-by-hop header, which is not forwarded",
         "host" | "content-length" => "the proxy itself depends on this header",
         name if is_token(name) => return Ok(lower),
         _ => return Err(findings.add(at, Problem::BadHeaderName)),
@@ -126,7 +124,7 @@ pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(allowed)
 }
 
-/// Visible ASCII without blanks.
+/// Visible ASCII without spaces.
 pub(super) fn is_visible(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }

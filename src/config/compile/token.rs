@@ -96,7 +96,7 @@ fn locations(
         }]);
     };
     if given.is_empty() {
-        let otherwise = "name a header, or remove the field for `authorization`";
+        let otherwise = "list a header, or remove the field to use `authorization`";
         return Err(findings.add(AT, Problem::EmptyList { otherwise }));
     }
     let mut seen: Vec<String> = Vec::new();
@@ -104,7 +104,7 @@ fn locations(
         let name_at = path::member(at, "name");
         let header = text::header_name(&carrier.name, &name_at, findings);
         let scheme = optional(carrier.scheme.as_deref(), |scheme| {
-            let rule = "is no authentication scheme; write one word, such as Bearer, or remove it";
+            let rule = "is not a valid authentication scheme; write one word, such as Bearer, or remove it";
             let at = path::member(at, "scheme");
             text::ruled(scheme, text::is_token(scheme), rule, &at, findings)
         });
@@ -126,13 +126,13 @@ fn types(given: Option<&[String]>, findings: &mut Findings) -> Result<Vec<String
     match given {
         None => Ok(TYPES.map(str::to_owned).to_vec()),
         Some([]) => {
-            let otherwise = "name the accepted types, or remove the field for JWT and at+jwt";
+            let otherwise = "list the accepted types, or remove the field to accept JWT and at+jwt";
             Err(findings.add(AT, Problem::EmptyList { otherwise }))
         }
         Some(types) => each(types, AT, findings, |name, at, findings| {
             let lower = name.to_ascii_lowercase();
             let name = lower.strip_prefix("application/").unwrap_or(&lower);
-            let rule = "is no media type; write it as in a token's header: JWT or at+jwt";
+            let rule = "is not a valid token type; write it as in a token's header: JWT or at+jwt";
             text::ruled(name, text::is_token(name), rule, at, findings)
         }),
     }

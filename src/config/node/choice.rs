@@ -26,7 +26,7 @@ impl<'a> Node<'a> {
                     });
                 }
             },
-            _ => return self.wrong_type("a text or an object"),
+            _ => return self.wrong_type("a string or an object"),
         };
         let Some(name) = known.iter().copied().find(|name| *name == found) else {
             let shown = (!self.may_be_secret()).then(|| found.to_owned());
@@ -54,7 +54,7 @@ impl Choice<'_> {
     pub(in crate::config) fn alone<T>(self, value: T) -> Option<T> {
         match self.content {
             None => Some(value),
-            Some(_) => self.node.wrong_type("a text"),
+            Some(_) => self.node.wrong_type("a string"),
         }
     }
 

@@ -71,10 +71,10 @@ impl<'a> Node<'a> {
 
     pub(super) fn wrong_type<T>(self, expected: &'static str) -> Option<T> {
         let found = match self.value {
-            Value::Null => "empty (null)",
+            Value::Null => "null",
             Value::Bool(_) => "true or false",
             Value::Number(_) => "a number",
-            Value::String(_) => "a text",
+            Value::String(_) => "a string",
             Value::Array(_) => "a list",
             Value::Object(_) => "an object",
         };
@@ -117,10 +117,10 @@ impl Shape for u64 {
         match node.value.as_u64() {
             Some(number) => Some(number),
             None if node.value.is_number() => node.refuse(Problem::WrongType {
-                expected: "a whole number from 0",
-                found: "negative, broken or too large",
+                expected: "a non-negative integer",
+                found: "negative, fractional or too large",
             }),
-            None => node.wrong_type("a whole number"),
+            None => node.wrong_type("an integer"),
         }
     }
 
@@ -133,7 +133,7 @@ impl Shape for String {
     fn read(node: Node<'_>) -> Option<Self> {
         match node.text() {
             Some(text) => Some(text.to_owned()),
-            None => node.wrong_type("a text"),
+            None => node.wrong_type("a string"),
         }
     }
 
@@ -156,7 +156,7 @@ impl Shape for Value {
 impl<T: Shape> Shape for Option<T> {
     fn read(node: Node<'_>) -> Option<Self> {
         match node.value {
-            Value::Null => node.wrong_type("filled in or removed"),
+            Value::Null => node.wrong_type("set or removed"),
             _ => Some(T::read(node)),
         }
     }

@@ -61,7 +61,7 @@ fn null_is_no_way_to_leave_something_out() {
     config["rules"][2]["match"]["paths"] = Value::Null;
     let errors = refused(&config);
     assert_eq!(errors.len(), 2, "{errors:#?}");
-    let expected = "rules[2].match.paths: must be filled in or removed, but is empty (null)";
+    let expected = "rules[2].match.paths: must be set or removed, but is null";
     assert_eq!(errors[1], expected);
 }
 
@@ -85,7 +85,7 @@ fn an_identity_header_can_not_be_the_token_s() {
         "/forward/identity_headers",
         json!({"x-api-key": "oid"}),
     );
-    assert!(refused(&config)[0].contains("`token.headers` takes the caller's token from it"));
+    assert!(refused(&config)[0].contains("`token.headers` reads the caller's token from it"));
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn what_is_not_built_still_has_a_shape() {
         (
             "/issuers/0/groups_overage",
             graph,
-            "issuers[0].groups_overage.graph.auth.env: must be a text, but is a number",
+            "issuers[0].groups_overage.graph.auth.env: must be a string, but is a number",
         ),
     ] {
         let errors = refused(&with(pointer, value));
@@ -112,8 +112,10 @@ fn what_is_not_built_still_has_a_shape() {
 fn the_whole() {
     let error = |text: &[u8]| load(text, &environment).unwrap_err().to_string();
     assert!(error(b"").starts_with("no plugin configuration was given; set `configuration`"));
-    assert!(error(b"{\"issuers\": [").starts_with("the configuration is no JSON: EOF"));
-    assert!(error(b"\x12\x01").starts_with("the configuration is no google.protobuf.Struct"));
+    assert!(error(b"{\"issuers\": [").starts_with("the configuration is not valid JSON: EOF"));
+    assert!(
+        error(b"\x12\x01").starts_with("the configuration is not a valid google.protobuf.Struct")
+    );
     assert!(error(br#"{"usage":false,"usage":false}"#).contains("stands twice"));
     for whole in [json!([]), json!("text"), json!(null)] {
         assert!(

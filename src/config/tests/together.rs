@@ -25,21 +25,21 @@ rules:
     );
     let errors = refused(&config);
     let expected = [
-        "credentials[0].env: the environment has no \"NOT_THERE\"",
+        "credentials[0].env: the environment variable \"NOT_THERE\" is not set",
         "issuers[0].audiences: is an empty list",
-        "issuers[0].entra.cloud: \"publik\" is not known; did you mean \"public\"?",
-        "issuers[0].entra.tenants[0]: \"contoso.com\" is no tenant id",
-        "issuers[0].jwks.refesh: no such field; did you mean \"refresh\"?",
-        "issuers[0].jwks.timeout: \"5 s\" is no duration",
-        "issuers[1].jwks.cluster: must be a text, but is a number",
+        "issuers[0].entra.cloud: \"publik\" is not a known choice; did you mean \"public\"?",
+        "issuers[0].entra.tenants[0]: \"contoso.com\" is not a valid tenant id",
+        "issuers[0].jwks.refesh: unknown field; did you mean \"refresh\"?",
+        "issuers[0].jwks.timeout: \"5 s\" is not a valid duration",
+        "issuers[1].jwks.cluster: must be a string, but is a number",
         "issuers[1].name: is required; add it",
-        "rules[0].name: \"Health\" is no name",
+        "rules[0].name: \"Health\" is not a valid name",
         "rules[1].credential: no credential is named \"hf-raed\"; did you mean \"hf-read\"?",
-        "rules[1].require.all[1]: \"rule\" is not known; did you mean \"role\"?",
-        "rules[1].require.all[2].group: is an empty text",
-        "rules[2].credential: is required in a rule that allows",
-        "token.clock_skew: \"1 minute\" is no duration",
-        "token.max_bytes: is out of bounds",
+        "rules[1].require.all[1]: \"rule\" is not a known choice; did you mean \"role\"?",
+        "rules[1].require.all[2].group: is an empty string",
+        "rules[2].credential: is required in an allow rule",
+        "token.clock_skew: \"1 minute\" is not a valid duration",
+        "token.max_bytes: is out of range",
     ];
     assert_eq!(errors.len(), expected.len(), "{errors:#?}");
     for (error, expected) in errors.iter().zip(expected) {
