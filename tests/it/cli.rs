@@ -166,11 +166,11 @@ rules:
     assert_eq!(
         lines,
         [
-            "  credential hf-read can be reached by",
+            "  credential hf-read is available to:",
             "    rule health: anyone, without a token",
             "    rule scientists: role 'Model.Query' or group 'g'",
-            "  credential hf-vault, polled from a secret store, can be reached by nobody",
-            "  credential hf-people, one token per person, can be reached by",
+            "  credential hf-vault, polled from a secret store, is available to no caller",
+            "  credential hf-people, one token per user, is available to:",
             "    rule people: a caller of kind 'user', with a token of contoso",
         ]
     );

@@ -3,7 +3,7 @@
 use crate::command_line as cli;
 mod given;
 use crate::support;
-mod told;
+mod output;
 
 use cli::{explain, file};
 use entragate::fetch::callout::Answer;
