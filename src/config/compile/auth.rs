@@ -1,4 +1,4 @@
-//! `auth`: who we are to a service that we call.
+//! Compiles `auth`: how the filter authenticates to a service.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;
@@ -12,11 +12,10 @@ use crate::token::issuer::is_guid;
 use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// The instance metadata service answers there on every Azure machine, in every cloud, and nowhere
-/// else: a link-local address.
+/// The link-local address of the instance metadata service, the same on every Azure machine in every cloud.
 const INSTANCE_METADATA: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
 
-/// Compiles each `auth`, and collects the leases they need: the same token is leased once.
+/// Compiles each `auth` and collects the sources of service tokens, without duplicates.
 pub(super) struct Auths<'e> {
     env: Environment<'e>,
     leases: Vec<Source>,
@@ -60,7 +59,7 @@ impl<'e> Auths<'e> {
     }
 }
 
-/// Microsoft: "Use managed identities on a virtual machine to acquire an access token".
+/// See Microsoft, "Use managed identities on a virtual machine to acquire an access token".
 fn managed_identity(
     wire: &wire::ManagedIdentity,
     at: &str,
@@ -86,7 +85,7 @@ fn managed_identity(
     })
 }
 
-/// Microsoft: "OAuth 2.0 client credentials flow", by a shared secret.
+/// See Microsoft, "OAuth 2.0 client credentials flow", with a shared secret.
 fn client_credentials(
     wire: &wire::ClientCredentials,
     env: Environment<'_>,
@@ -129,10 +128,10 @@ fn client_credentials(
     })
 }
 
-/// Client credentials know no other scope.
+/// The suffix of every scope of the client credentials flow.
 const DEFAULT: &str = "/.default";
 
-/// A tenant of its own, unlike `common` and `organizations`.
+/// Whether the text names one tenant, unlike `common` and `organizations`.
 fn is_tenant(text: &str) -> bool {
     let is_domain = text.contains('.')
         && text

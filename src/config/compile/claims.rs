@@ -1,4 +1,4 @@
-//! `issuers[].claims`: where a provider keeps what rules refer to.
+//! Compiles `issuers[].claims`: the claims that rules refer to.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;
@@ -12,7 +12,7 @@ use crate::token::claim_test::ClaimRequirement;
 use crate::token::issuer::ClaimNames;
 use crate::token::kind::{KindRule, Preset};
 
-/// How names are written in objects: exactly one of these.
+/// The formats of names in objects: exactly one must be set.
 pub(in crate::config) const MEMBERS: &[&str] = &["member", "keys"];
 
 pub(super) fn compile(

@@ -1,4 +1,4 @@
-//! What rules ask beside caller and request: addresses, times, certificates, strength of sign-in.
+//! Requirements on the context of a request: address, time, certificate, strength of sign-in.
 
 use crate::config::ClientAddress;
 use crate::config::compile::{each, text};
@@ -11,7 +11,7 @@ use crate::policy::cidr::{Cidr, CidrError};
 use crate::policy::rule::Requirement;
 use crate::policy::window::{Days, TimeOfDay, UtcOffset, Window};
 
-/// No chain of proxies is longer.
+/// Longer chains of proxies do not occur.
 pub(in crate::config) const MOST_HOPS: usize = 32;
 
 pub(super) fn client_address(

@@ -1,4 +1,4 @@
-//! `credentials[].token_exchange`: one token per person, and who may be named as one.
+//! Compiles `credentials[].token_exchange`: one token per user.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;

@@ -1,4 +1,4 @@
-//! `forward`: what a permitted request carries to the upstream.
+//! Compiles `forward`: headers that are added to a permitted request.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;
@@ -44,10 +44,10 @@ pub(super) fn compile(
     })
 }
 
-/// As the header has it; what is begun counts as a second.
+/// The value of the header in seconds, rounded up.
 fn whole_seconds(span: Duration) -> Option<u64> {
-    let begun = u64::from(span.subsec_nanos() > 0);
-    Some(span.as_secs() + begun).filter(|seconds| *seconds > 0)
+    let partial = u64::from(span.subsec_nanos() > 0);
+    Some(span.as_secs() + partial).filter(|seconds| *seconds > 0)
 }
 
 fn identity_headers(
@@ -79,7 +79,7 @@ fn identity_headers(
     }
 }
 
-/// A header that is free to tell the upstream who calls.
+/// Reads the name of a header that may carry the caller's identity.
 fn identity_header(
     name: &str,
     token: &wire::Token,

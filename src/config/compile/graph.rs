@@ -1,4 +1,4 @@
-//! `issuers[].groups_overage`: where callers with too many groups for a token are looked up.
+//! Compiles `issuers[].groups_overage`: where the groups of callers with too many of them are looked up.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;
@@ -85,8 +85,7 @@ fn source(
     })
 }
 
-/// The one tenant whose members Graph is asked for. Of another's it might know a guest by the same
-/// name, or nobody.
+/// The only tenant of the issuer. Microsoft Graph returns groups for the members of one tenant only.
 fn tenant<'w>(
     issuer: &'w wire::Issuer,
     at: &str,
@@ -102,7 +101,7 @@ fn tenant<'w>(
     }
 }
 
-/// A token for Graph is one tenant's; which one a managed identity belongs to can't be told here.
+/// Checks that the token for Graph belongs to the issuer's tenant. The tenant of a managed identity is unknown here.
 fn same_tenant(
     auth: &Auth,
     tenant: &str,

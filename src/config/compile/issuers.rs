@@ -1,4 +1,4 @@
-//! `issuers`: who may sign, and what their tokens must say.
+//! Compiles `issuers`.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;
@@ -159,7 +159,7 @@ fn tenants(wire: &[String], at: &str, findings: &mut Findings) -> Result<Tenants
     }
 }
 
-/// The GUID in lower case.
+/// Reads a GUID and converts it to lower case.
 pub(super) fn guid(
     text: &str,
     what: &'static str,
@@ -218,7 +218,7 @@ fn algorithm(name: &str, at: &str, findings: &mut Findings) -> Result<Algorithm,
             name: name.to_owned(),
         },
         _ => {
-            // Only the spelling may differ: what ES512 was meant to be nobody can tell.
+            // Suggest only names that differ in spelling: for ES512 no suggestion is certain.
             let meant = |known: &&'static str| known.eq_ignore_ascii_case(&upper);
             let suggestion = Algorithm::ALL.map(Algorithm::name).into_iter().find(meant);
             Problem::UnknownAlgorithm {

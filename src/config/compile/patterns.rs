@@ -1,5 +1,5 @@
-//! Patterns of hosts, paths and models, and methods: what could never match is refused, since a rule that
-//! silently matches nothing denies less, or permits less, than its author thinks.
+//! Patterns of hosts, paths, models and clusters, and methods. A pattern that can never match is an error, since its
+//! rule would deny or permit less than its author intends.
 
 use super::super::error::{Findings, Reported};
 use super::super::problem::Problem;
@@ -51,7 +51,7 @@ pub(super) fn path(pattern: &str, at: &str, findings: &mut Findings) -> Result<P
     Err(findings.add(at, Problem::BadPattern { rule }))
 }
 
-/// A pattern of Envoy cluster names.
+/// Reads a pattern of Envoy cluster names.
 pub(super) fn cluster(
     pattern: &str,
     at: &str,
@@ -67,7 +67,7 @@ pub(super) fn cluster(
     Err(findings.add(at, Problem::BadPattern { rule }))
 }
 
-/// `denies`: for rules that deny.
+/// `denies` is true for deny rules.
 pub(super) fn model(
     pattern: &str,
     denies: bool,

@@ -1,4 +1,4 @@
-//! `credentials[].http`: which secret store is asked, and when.
+//! Compiles `credentials[].http`: which secret store is polled, and when.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;
@@ -18,8 +18,8 @@ use std::time::Duration;
 const REFRESH: Duration = Duration::from_secs(300);
 const MAX_STALE: Duration = HOUR;
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Between early polls after the upstream has refused the value, and the longest pause after a
-/// failure: an outage of the store must not cost the credential its life.
+/// The time between early polls after the upstream rejected the value, and the maximum delay after a failure: the
+/// credential must survive an outage of the store.
 const COOLDOWN: Duration = Duration::from_secs(10);
 
 pub(super) fn compile(

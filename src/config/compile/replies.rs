@@ -1,4 +1,4 @@
-//! `replies`: what a decision looks like to the caller.
+//! Compiles `replies`.
 
 use super::super::error::{Findings, Reported};
 use super::super::wire;

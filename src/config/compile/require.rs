@@ -1,4 +1,4 @@
-//! `rules[].require`: what is asked of the caller.
+//! Compiles `rules[].require`.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;
@@ -12,14 +12,14 @@ use crate::token::issuer::is_guid;
 use crate::token::kind::Kind;
 use serde_json::Value;
 
-/// Azure compares resource ids without case.
+/// Azure compares resource ids case-insensitively.
 fn is_arm_id(id: &str) -> bool {
     const PREFIX: &str = "/subscriptions/";
     id.get(..PREFIX.len())
         .is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
 }
 
-/// `at` is where the requirement stands: `rules[0].require`, or an item of `all` or `any`.
+/// `at` is the path of the requirement: `rules[0].require`, or an item of `all` or `any`.
 pub(super) fn compile(
     wire: &wire::Requirement,
     known_issuers: &Names<'_>,
@@ -105,7 +105,7 @@ fn filled(
     text::filled(text, at, findings).map(requirement)
 }
 
-/// What a claim is tested by: exactly one of these.
+/// The tests of a claim: exactly one must be set.
 pub(in crate::config) const TESTS: &[&str] = &["equals", "one_of", "contains", "present"];
 
 pub(super) fn claim(

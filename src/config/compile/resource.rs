@@ -1,4 +1,4 @@
-//! `replies.protected_resource`: the document of RFC 9728.
+//! Compiles `replies.protected_resource`: the document of RFC 9728.
 
 use super::super::error::{Findings, Reported};
 use super::super::problem::Problem;
@@ -37,13 +37,13 @@ pub(super) fn compile<'i>(
     Ok(ProtectedResource::new(origin, path, &servers?, &scopes?))
 }
 
-/// Origin and path. Neither query nor fragment: the document's address could not be made of it.
+/// Reads origin and path. A query or fragment is refused, because the document's URI is derived from them.
 fn resource<'w>(
     resource: &'w str,
     findings: &mut Findings,
 ) -> Result<(&'w str, &'w str), Reported> {
     let parts = origin_and_path(resource).filter(|(_, path)| {
-        // What a request for the document can be matched with.
+        // Requests for the document are compared with the normalized path.
         path.is_empty() || normalize(path).as_deref() == Ok(path)
     });
     parts.ok_or_else(|| {
@@ -68,7 +68,7 @@ fn given_servers(given: &[String], findings: &mut Findings) -> Result<Vec<String
     })
 }
 
-/// The two parts of an https URI that has no others.
+/// Splits an https URI without query, fragment and user into origin and path.
 fn origin_and_path(uri: &str) -> Option<(&str, &str)> {
     let rest = uri.strip_prefix("https://")?;
     let length = rest.find('/').unwrap_or(rest.len());
@@ -79,8 +79,8 @@ fn origin_and_path(uri: &str) -> Option<(&str, &str)> {
     fit.then_some((origin, path))
 }
 
-/// The issuer identifiers at whose metadata a client finds where to sign in. Whatever version its
-/// tokens have, Entra publishes that under the v2 one.
+/// The issuer identifiers whose metadata tells clients where to sign in. Entra publishes this metadata under the v2
+/// identifier, also for v1 tokens.
 fn servers_of(issuer: &Issuer) -> Vec<String> {
     match &issuer.authority {
         Authority::Oidc { issuer } => vec![issuer.clone()],

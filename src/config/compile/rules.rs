@@ -1,4 +1,4 @@
-//! `rules`: who may do what.
+//! Compiles `rules`.
 
 use super::super::error::{Findings, Reported};
 use super::super::problem::Problem;
@@ -11,7 +11,7 @@ use crate::policy::rule::{
 };
 
 const AT: &str = "rules";
-/// In place of a credential's name: none is sent.
+/// The value of `credential` in rules that send none.
 pub(super) const NO_CREDENTIAL: &str = "none";
 
 pub(super) fn compile(config: &Config, findings: &mut Findings) -> Result<Policy, Reported> {
@@ -43,7 +43,7 @@ pub(super) fn compile(config: &Config, findings: &mut Findings) -> Result<Policy
     Ok(Policy::new(open, ordinary))
 }
 
-/// What rules may name.
+/// The names that rules can refer to.
 struct Known<'w> {
     issuers: Names<'w>,
     credentials: Names<'w>,
@@ -127,7 +127,7 @@ fn ordinary(
             &path::member(at, "require"),
             findings,
         ),
-        // A deny rule that asks nothing denies whoever calls: nothing is left to satisfy.
+        // A deny rule without a requirement denies every caller: an empty `all` is always satisfied.
         (None, Some(wire::Effect::Deny)) => Ok(Requirement::All(Vec::new())),
         (None, _) => Err(asked(at, "require", Problem::NoRequirement, findings)),
     };
@@ -143,7 +143,7 @@ fn ordinary(
     })
 }
 
-/// Adds that a rule lacks what only those that allow need, if it is known to be one.
+/// Adds the error that a field of allow rules is missing, if the rule is known to be one.
 fn asked(at: &str, field: &str, problem: Problem, findings: &mut Findings) -> Reported {
     let unsure = findings
         .unsure(at, "anonymous")
@@ -236,7 +236,7 @@ fn matches(
     })
 }
 
-/// The entries of one field; a field that is absent matches everything, an empty one is refused.
+/// Compiles the entries of one field. An absent field matches everything; an empty list is an error.
 pub(super) fn entries<T>(
     given: &Option<Vec<String>>,
     at: &str,

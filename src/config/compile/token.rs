@@ -1,4 +1,4 @@
-//! `token`, `cache`, `wait` and `crypto`.
+//! Compiles `token`, `cache`, `wait` and `crypto`.
 
 use super::super::error::{Findings, Reported};
 use super::super::problem::Problem;
@@ -10,16 +10,16 @@ use std::time::Duration;
 
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 const MAX_BYTES: usize = 24_576;
-/// More than any proxy lets through in one header.
+/// More than proxies accept in one header.
 pub(in crate::config) const MOST_BYTES: usize = 1024 * 1024;
 const TYPES: [&str; 2] = ["jwt", "at+jwt"];
 const CACHED: usize = 4096;
-/// Some kilobytes each, in every worker.
+/// Each entry takes some kilobytes in every worker.
 const MOST_CACHED: usize = 1_000_000;
 const CACHE_TTL: Duration = Duration::from_millis(500);
 const WAIT: Duration = Duration::from_secs(2);
 const WAITING: usize = 1024;
-/// Each waiting request holds memory of the proxy.
+/// Each waiting request takes memory in the proxy.
 const MOST_WAITING: usize = 1_000_000;
 
 pub(super) fn compile(

@@ -1,11 +1,11 @@
-//! Every refusal of the contract: the path, and a text that says what to do.
+//! Every configuration error: its path and its message.
 
 use super::super::load;
 use super::*;
 
 /// One case of `refused.txt`.
 pub(super) struct Case {
-    /// The place, and what stands there.
+    /// The place and its new value.
     pub(super) change: &'static str,
     expected: &'static str,
 }
@@ -30,7 +30,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 #[test]
-fn each_refusal_says_where_and_what_to_do() {
+fn each_error_has_its_path_and_message() {
     for case in cases() {
         let change = case.change;
         let (path, text) = case.expected.trim_start().split_once(": ").unwrap();
@@ -53,9 +53,9 @@ fn each_refusal_says_where_and_what_to_do() {
     }
 }
 
-/// Emptied lists must not pass for missing ones.
+/// A list without items in YAML must not be treated as absent.
 #[test]
-fn null_is_no_way_to_leave_something_out() {
+fn null_is_refused() {
     let mut config = base();
     config["issuers"][0]["clients"] = Value::Null;
     config["rules"][2]["match"]["paths"] = Value::Null;
@@ -66,7 +66,7 @@ fn null_is_no_way_to_leave_something_out() {
 }
 
 #[test]
-fn inline_keys_are_never_fetched() {
+fn inline_keys_with_fetch_settings_are_refused() {
     let weak = json!({"keys": [{"kty": "oct", "k": "c2VjcmV0"}]});
     let jwks = json!({"inline": weak, "cluster": "x", "refresh": "1h"});
     let errors = refused(&with("/issuers/1/jwks", jwks));
@@ -78,7 +78,7 @@ fn inline_keys_are_never_fetched() {
 }
 
 #[test]
-fn an_identity_header_can_not_be_the_token_s() {
+fn identity_header_that_carries_the_token_is_refused() {
     let mut config = with("/token/headers", json!([{"name": "X-Api-Key"}]));
     set(
         &mut config,
@@ -89,7 +89,7 @@ fn an_identity_header_can_not_be_the_token_s() {
 }
 
 #[test]
-fn what_is_not_built_still_has_a_shape() {
+fn structure_of_every_section_is_checked() {
     let graph = json!({"graph": {"cluster": "g", "auth": {"env": 1}}});
     for (pointer, value, error) in [
         (
@@ -109,7 +109,7 @@ fn what_is_not_built_still_has_a_shape() {
 }
 
 #[test]
-fn the_whole() {
+fn unreadable_configuration_is_refused() {
     let error = |text: &[u8]| load(text, &environment).unwrap_err().to_string();
     assert!(error(b"").starts_with("no plugin configuration was given; set `configuration`"));
     assert!(error(b"{\"issuers\": [").starts_with("the configuration is not valid JSON: EOF"));

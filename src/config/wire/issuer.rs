@@ -161,7 +161,7 @@ pub(in crate::config) struct Claims {
     pub groups: Option<List>,
     /// Scopes: a space-separated string or an array. Default: scope, else scp.
     pub scopes: Option<String>,
-    /// The client that asked for the token. Default: for `entra` appid in v1 tokens and azp in v2 tokens; for `oidc` azp,
+    /// The client id. Default: for `entra` appid in v1 tokens and azp in v2 tokens; for `oidc` azp,
     /// else appid, else client_id.
     pub client: Option<String>,
     /// The caller's id. Default: oid for `entra`, sub for `oidc`.
