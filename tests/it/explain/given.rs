@@ -1,4 +1,4 @@
-//! What it is told instead of finding it out, and what it makes of what it can't use.
+//! Arguments that replace input of the filter, and invalid arguments.
 
 use super::cli::{Outcome, entragate};
 use super::*;
@@ -188,8 +188,7 @@ fn invalid_arguments_are_reported_with_a_remedy() {
     );
 }
 
-/// The cluster that Envoy would choose is given; without it, a credential that is limited to clusters is
-/// not sent.
+/// Without --cluster, a credential that is limited to clusters is not sent.
 #[test]
 fn unknown_cluster_is_reported_as_a_warning() {
     let mut settings = settings();

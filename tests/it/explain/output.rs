@@ -1,11 +1,11 @@
-//! What is told, and what is not.
+//! The output of `entragate explain`.
 
 use super::cli::{Outcome, entragate};
 use super::support::*;
 use super::*;
 
 #[test]
-fn the_reasons_are_told_clause_by_clause() {
+fn reasons_are_shown_clause_by_clause() {
     let token = Token::at(Persona::Olga, NOON).build();
     let arguments = [
         "--unverified",
@@ -83,7 +83,7 @@ rules, in the order of evaluation:
 }
 
 #[test]
-fn a_rule_that_asks_nothing_of_the_caller_holds() {
+fn rule_without_a_requirement_is_satisfied() {
     let settings = with_rules(json!([
         {"name": "closed", "match": {"paths": ["/closed"]}, "effect": "deny"},
         {"name": "all", "require": {"issuer": "contoso"}},
@@ -102,7 +102,7 @@ fn a_rule_that_asks_nothing_of_the_caller_holds() {
     assert_eq!(json["rules"][0]["require"], asked);
 }
 
-/// What is said of a chat request that is permitted.
+/// Explains a chat request that is permitted.
 fn explain_permit(settings: &Value, token: &str, further: &[&str]) -> Outcome {
     let request = "POST /v1/chat/completions";
     let asked = ["--unverified", "--token", token, "--request", request];
@@ -140,7 +140,7 @@ fn revocation_feed_that_is_not_fetched_is_reported_as_a_warning() {
 }
 
 #[test]
-fn a_polled_credential_is_named_and_not_fetched() {
+fn polled_credential_is_named_and_not_fetched() {
     let mut settings = settings();
     let http = json!({"cluster": "vault", "uri": "https://vault/v1/secret/data/hf"});
     settings["credentials"][0] = json!({"name": "hf-read", "http": http});

@@ -23,7 +23,7 @@ pub struct Deployment {
     pub documents: Vec<Document>,
 }
 
-/// A file as it was read.
+/// A file that was read.
 #[derive(Debug)]
 pub struct Source {
     pub name: String,
