@@ -25,7 +25,7 @@ pub(super) fn compile(
     findings: &mut Findings,
 ) -> Result<Vec<Option<Source>>, Reported> {
     each(issuers, "issuers", findings, |issuer, at, findings| {
-        let Some(graph) = asked(issuer) else {
+        let Some(graph) = graph_of(issuer) else {
             return Ok(None);
         };
         let at = path::member(&path::member(at, "groups_overage"), "graph");
@@ -37,14 +37,14 @@ pub(super) fn compile(
 pub(super) fn limit(issuers: &[wire::Issuer], policy: &Policy, findings: &mut Findings) {
     for (index, issuer) in issuers.iter().enumerate() {
         let (groups, most) = (policy.groups_asked(&issuer.name).len(), groups::MOST_GROUPS);
-        if asked(issuer).is_some() && groups > most {
+        if graph_of(issuer).is_some() && groups > most {
             let at = format!("issuers[{index}].groups_overage.graph");
             findings.add(at, Problem::TooManyGroups { groups, most });
         }
     }
 }
 
-fn asked(issuer: &wire::Issuer) -> Option<&wire::Graph> {
+fn graph_of(issuer: &wire::Issuer) -> Option<&wire::Graph> {
     match &issuer.groups_overage {
         Some(wire::GroupsOverage::Graph(graph)) => Some(graph),
         Some(wire::GroupsOverage::Deny) | None => None,

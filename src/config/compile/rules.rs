@@ -129,7 +129,12 @@ fn ordinary(
         ),
         // A deny rule without a requirement denies every caller: an empty `all` is always satisfied.
         (None, Some(wire::Effect::Deny)) => Ok(Requirement::All(Vec::new())),
-        (None, _) => Err(asked(at, "require", Problem::NoRequirement, findings)),
+        (None, _) => Err(missing_in_allow_rule(
+            at,
+            "require",
+            Problem::NoRequirement,
+            findings,
+        )),
     };
     Ok(Rule {
         name: wire.name.as_str().into(),
@@ -144,7 +149,12 @@ fn ordinary(
 }
 
 /// Adds the error that a field of allow rules is missing, if the rule is known to be one.
-fn asked(at: &str, field: &str, problem: Problem, findings: &mut Findings) -> Reported {
+fn missing_in_allow_rule(
+    at: &str,
+    field: &str,
+    problem: Problem,
+    findings: &mut Findings,
+) -> Reported {
     let unsure = findings
         .unsure(at, "anonymous")
         .or(findings.unsure(at, "effect"));
@@ -164,9 +174,12 @@ fn effect(
         (wire::Effect::Deny, Some(_)) => {
             Err(findings.add(credential_at, Problem::DenyWithCredential))
         }
-        (wire::Effect::Allow, None) => {
-            Err(asked(at, "credential", Problem::NoCredential, findings))
-        }
+        (wire::Effect::Allow, None) => Err(missing_in_allow_rule(
+            at,
+            "credential",
+            Problem::NoCredential,
+            findings,
+        )),
         (wire::Effect::Allow, Some(NO_CREDENTIAL)) => Ok(Effect::Allow { credential: None }),
         (wire::Effect::Allow, Some(name)) => {
             let credential = known.credentials.find(name, &credential_at, findings)?;

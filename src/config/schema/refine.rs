@@ -193,13 +193,13 @@ fn refinements() -> Vec<(&'static str, Value)> {
 
 /// Only Entra issuers have a predefined key set URI.
 fn issuer_forms() -> Value {
-    let told: Vec<Value> = compile::KEY_SOURCES
+    let any_source: Vec<Value> = compile::KEY_SOURCES
         .iter()
         .map(|source| json!({"required": [source]}))
         .collect();
     json!({"oneOf": [
         {"required": ["entra"], "not": {"required": ["oidc"]}},
-        {"required": ["oidc"], "properties": {"jwks": {"anyOf": told}}},
+        {"required": ["oidc"], "properties": {"jwks": {"anyOf": any_source}}},
     ]})
 }
 

@@ -151,8 +151,8 @@ fn service_token_requests_follow_the_microsoft_documentation() {
         "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01\
          &resource=https%3A%2F%2Fgraph.microsoft.com&client_id={client}"
     );
-    let asked = with_auth(json!({"managed_identity": identity}));
-    assert_eq!(asked, ("GET", uri, String::new()));
+    let request = with_auth(json!({"managed_identity": identity}));
+    assert_eq!(request, ("GET", uri, String::new()));
     for (cloud, host) in [
         (json!({}), "login.microsoftonline.com"),
         (json!({"cloud": "us_gov"}), "login.microsoftonline.us"),
@@ -170,8 +170,8 @@ fn service_token_requests_follow_the_microsoft_documentation() {
             "grant_type=client_credentials&client_id={client}&client_secret=hf_environmentsecret\
              &scope=https%3A%2F%2Fops%2F.default"
         );
-        let asked = with_auth(json!({"client_credentials": credentials}));
-        assert_eq!(asked, ("POST", uri, body));
+        let request = with_auth(json!({"client_credentials": credentials}));
+        assert_eq!(request, ("POST", uri, body));
     }
 }
 

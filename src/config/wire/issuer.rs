@@ -6,7 +6,7 @@ use super::service::Auth;
 use super::span::Span;
 use serde_json::Value;
 
-/// One trusted issuer: exactly one of `entra` and `oidc`.
+/// One trusted issuer.
 #[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
@@ -207,7 +207,7 @@ impl Shape for List {
     }
 }
 
-/// Names in objects: exactly one of `member` and `keys`.
+/// A claim that holds names in objects.
 #[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]

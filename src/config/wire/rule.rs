@@ -181,7 +181,7 @@ choice!(Kind {
     App = "app",
 });
 
-/// One test of one claim: exactly one of `equals`, `one_of`, `contains` and `present`.
+/// One test of one claim.
 #[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]

@@ -168,7 +168,7 @@ fn may_get_credential(scene: &Scene<'_>, cluster: &str) -> bool {
     })
 }
 
-/// Whether a pattern matches; `*` stands for any text.
+/// Whether a pattern matches; `*` matches any text.
 fn matches(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,

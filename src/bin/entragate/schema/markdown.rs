@@ -24,8 +24,8 @@ pub fn of(schema: &Value) -> String {
 const INTRODUCTION: &str = "\
 # Configuration reference
 
-Every field of the plugin configuration. **This file is generated** from the types that the filter reads, by `make docs`
-(`entragate schema --markdown`) from the comments in `src/config/wire/`. Examples are in the
+Every field of the plugin configuration. **This file is generated** by `make docs` (`entragate schema --markdown`) from the
+types and comments in `src/config/wire/`. Examples are in the
 [README](../README.md#configuration) and in the [recipes](recipes.md). `entragate schema` prints the same as a JSON Schema
 for editors. `entragate check` also finds the errors that a schema cannot express.
 

@@ -159,7 +159,7 @@ fn rule_that_may_decide_is_not_reported() {
             json!({"effect": "deny", "require": {"role": "x"}}),
             rule(json!({}), role()),
         ],
-        // A deny rule after an allow rule is asked first.
+        // A deny rule is evaluated before an earlier allow rule.
         [
             rule(json!({}), role()),
             json!({"effect": "deny", "match": {"paths": ["/v1/**"]}, "require": {"role": "r"}}),
