@@ -114,7 +114,7 @@ object!(Oidc { issuer: required });
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
 pub(in crate::config) enum GroupsOverage {
-    /// A requirement on a group is not satisfied.
+    /// Rules that require a group do not permit the caller.
     Deny,
     /// The filter looks the groups up in Microsoft Graph.
     Graph(Box<Graph>),
@@ -276,7 +276,7 @@ choice!(Preset {
     Kubernetes = "kubernetes",
 });
 
-/// One of `uri`, `discovery` and `inline`. An `entra` issuer may omit all three: its key set URI is predefined.
+/// The signature keys. An `entra` issuer may omit `uri`, `discovery` and `inline`: its key set URI is predefined.
 #[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]

@@ -83,7 +83,7 @@ object!(Revocation {
 pub(in crate::config) enum OnStale {
     /// Every request is answered 502 `revocation_unavailable`.
     Deny,
-    /// Callers that the last valid feed does not revoke are permitted as usual.
+    /// Requests are decided with the last valid feed.
     Allow,
 }
 
