@@ -4,11 +4,11 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
-/// Bytes of the hash that are shown, two digits each.
+/// Number of bytes of the hash in the fingerprint, two digits each.
 const SHOWN: usize = 8;
 
-/// The first 16 hexadecimal digits of the SHA-256 of the configuration without the inline values of
-/// its credentials, members in alphabetical order, no blanks.
+/// The first 16 hexadecimal digits of the SHA-256 of the canonical configuration without the inline values of its
+/// credentials.
 pub(super) fn of(value: &Value) -> String {
     let mut public = value.clone();
     for credential in public
@@ -25,15 +25,15 @@ pub(super) fn of(value: &Value) -> String {
     hash.iter()
         .take(SHOWN)
         .fold(String::new(), |mut digits, byte| {
-            // Writing into a String can't fail.
+            // Writing to a String cannot fail.
             let _ = write!(digits, "{byte:02x}");
             digits
         })
 }
 
-/// The one text of a configuration, however it was written: members in alphabetical order, no blanks.
+/// The canonical JSON of a configuration: members in alphabetical order, no white space.
 pub(super) fn canonical(mut value: Value) -> String {
-    // Other crates of a build may make serde_json keep the order of writing.
+    // Another crate in the build may enable serde_json's `preserve_order`.
     value.sort_all_objects();
     value.to_string()
 }
@@ -44,7 +44,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn tells_configurations_apart_but_not_their_secrets() {
+    fn digest_depends_on_settings_and_not_on_secrets() {
         let digest = |value: &str, name: &str| {
             of(&json!({"credentials": [{"value": value, "name": name}], "usage": false}))
         };

@@ -1,14 +1,14 @@
-//! What a refused configuration comes back as, and the list that it is gathered in.
+//! The errors of an invalid configuration, and the list that collects them.
 
 use super::path;
 use super::problem::Problem;
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// One thing to mend.
+/// One error of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    /// Where: `rules[2].credential`; empty for the whole configuration.
+    /// The path, such as `rules[2].credential`; empty for the whole configuration.
     pub path: String,
     pub problem: Problem,
 }
@@ -24,7 +24,7 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// All that is wrong with a configuration: at least one error, in the order of their paths.
+/// All errors of a configuration, at least one, ordered by path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors(Vec<ConfigError>);
 
@@ -50,7 +50,7 @@ impl<'a> IntoIterator for &'a ConfigErrors {
     }
 }
 
-/// One error a line.
+/// Displays one error per line.
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, error) in self.0.iter().enumerate() {
@@ -63,15 +63,15 @@ impl fmt::Display for ConfigErrors {
 
 impl std::error::Error for ConfigErrors {}
 
-/// The errors found so far, without those that only follow from others.
+/// The errors found so far, without those that only follow from another.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     errors: Vec<ConfigError>,
-    /// What could not be read: nothing is said about what would stand there.
+    /// Paths of values that could not be read. Errors inside them are not reported.
     lost: BTreeSet<String>,
 }
 
-/// Proof that an error stands in the findings: whoever has one may give up.
+/// Proof that an error was added to the findings, which allows the holder to stop.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reported(());
 
@@ -87,13 +87,13 @@ impl Findings {
         Reported(())
     }
 
-    /// Whether nothing is known of a field because it stands there mistyped or unreadable.
+    /// Whether a field is unknown because its name is mistyped or its value could not be read.
     pub(super) fn unsure(&self, object: &str, field: &str) -> Option<Reported> {
         let unsure = self.is_mistyped(object, field) || self.is_lost(&path::member(object, field));
         unsure.then_some(Reported(()))
     }
 
-    /// Adds that a field is not there, unless it is, under a mistyped name.
+    /// Adds the error that a field is missing, unless it is present under a mistyped name.
     pub(super) fn absent(&mut self, object: &str, field: &str, problem: Problem) -> Reported {
         match self.is_mistyped(object, field) {
             true => Reported(()),
@@ -101,7 +101,7 @@ impl Findings {
         }
     }
 
-    /// Adds that something could not be read, so that nothing more is known of it.
+    /// Adds the error that a value could not be read, and suppresses further errors about it.
     pub(super) fn lose(&mut self, at: String, problem: Problem) {
         let (object, field) = (path::parent(&at), at.rsplit('.').next().unwrap_or_default());
         if problem != Problem::Missing || !self.is_mistyped(object, field) {

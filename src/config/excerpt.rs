@@ -1,19 +1,18 @@
-//! What messages are made of: lists of names, and texts of the configuration as a message may show
-//! them: quoted, short, and never a secret.
+//! Parts of messages: lists of names, and quoted excerpts of the configuration that never show a secret.
 
 use std::fmt;
 
 const MAX_CHARS: usize = 80;
-/// How Hugging Face's tokens and JSON Web Tokens begin: someone put a secret into the wrong field.
+/// Prefixes of Hugging Face tokens and JSON Web Tokens, which users may have put into the wrong field.
 const SECRETS: [&str; 3] = ["hf_", "api_org_", "eyJ"];
-/// So many letters and digits must follow: `hf_read` is a name.
+/// The minimum number of letters and digits after the prefix, because `hf_read` is a name.
 const SECRET_CHARS: usize = 10;
 
-/// Displays the text in quotes, control characters escaped.
+/// Displays the text in quotes, with control characters escaped.
 pub(super) struct Excerpt<'a>(pub &'a str);
 
 impl Excerpt<'_> {
-    /// Whether the text looks like a secret, so that none of it is shown.
+    /// Whether the text looks like a secret and must not be shown.
     pub(super) fn is_redacted(&self) -> bool {
         SECRETS.iter().any(|start| {
             self.0.split(start).skip(1).any(|rest| {
@@ -57,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shows_little_and_no_secret() {
+    fn excerpt_is_short_and_shows_no_secret() {
         assert_eq!(Excerpt("a\nb").to_string(), "\"a\\nb\"");
         assert_eq!(
             Excerpt("Bearer hf_abcdefghij").to_string(),

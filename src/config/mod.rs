@@ -1,8 +1,6 @@
-//! The plugin configuration: bytes in, compiled settings out.
-//!
-//! `source` reads JSON or the wire form of `google.protobuf.Struct`, `wire` knows the shapes a user
-//! writes, `compile` turns them into the types that the other rooms own. The gate and the CLI call
-//! [`load`]; nobody else needs this room.
+//! The plugin configuration: compiles bytes to settings.
+//! `source` reads JSON or the wire format of `google.protobuf.Struct`, `wire` defines the format that users write,
+//! and `compile` converts it to the types of the other rooms. The gate and the command line call [`load`].
 
 mod compile;
 mod digest;
@@ -48,17 +46,17 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Reads a plugin configuration: JSON text, or the wire form of `google.protobuf.Struct`. `env` is
-/// the environment of the VM.
+/// Reads a plugin configuration: JSON text, or the wire format of `google.protobuf.Struct`. `env` returns environment
+/// variables of the VM.
 ///
 /// # Errors
-/// All that is wrong with it, each with its path; never the value of a secret.
+/// All errors with their paths. They never contain the value of a secret.
 pub fn load(text: &[u8], env: &dyn Fn(&str) -> Option<String>) -> Result<Config, ConfigErrors> {
     let value = source::read(text).map_err(ConfigErrors::whole)?;
     load_value(&value, env)
 }
 
-/// The same from a value read elsewhere, as the CLI reads YAML.
+/// Loads a configuration from a value, as the command line does after parsing YAML.
 ///
 /// # Errors
 /// As [`load`].
@@ -82,13 +80,13 @@ pub fn load_value(
     }
 }
 
-/// A configuration that holds together: every name resolves, every bound is sane.
+/// A valid configuration: every name resolves and every limit is in range.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// At least one; `sources` stands beside it, entry for entry.
+    /// At least one. `sources` has one entry for each issuer.
     pub issuers: Vec<Issuer>,
     pub sources: Vec<KeySource>,
-    /// Where an issuer's callers with too many groups are looked up; entry for entry as well.
+    /// Where groups are looked up for callers with too many of them; one entry for each issuer.
     pub directories: Vec<Option<groups::Source>>,
     pub token: TokenRules,
     pub cache: CacheLimits,
@@ -101,23 +99,23 @@ pub struct Config {
     pub forward: Forwarding,
     pub replies: ReplyStyle,
     pub revocation: Option<revocation::Source>,
-    /// Tokens for callouts of our own; an [`Auth`](crate::service_auth::auth::Auth) is an index.
+    /// Service tokens; an [`Auth`](crate::service_auth::auth::Auth) holds an index into this list.
     pub leases: Vec<service_token::Source>,
     pub audit: AuditSettings,
-    /// Whether responses are read for the tokens they took.
+    /// Whether token usage is read from responses.
     pub usage: bool,
     pub crypto: Crypto,
-    /// First 16 hexadecimal digits of the SHA-256 of the configuration without its secrets: tells
-    /// in an audit record which policy decided.
+    /// The first 16 hexadecimal digits of the SHA-256 of the configuration without its secrets. It identifies the
+    /// policy in audit records.
     pub digest: Arc<str>,
-    /// Seals what the VMs of this configuration share, its secrets included.
+    /// Authenticates data that VMs with this configuration share. Depends on all settings and secrets.
     pub seal: Mac,
-    /// Seals records on their way to where they are exported; whoever exports there has it.
+    /// Authenticates records between VMs that export to the same service.
     pub export_seal: Mac,
 }
 
 impl Config {
-    /// One line for the log of a host that has accepted it.
+    /// One line for the log after the configuration was accepted.
     pub fn summary(&self) -> String {
         format!(
             "{} issuers, {} rules, {} credentials, policy {}",
@@ -129,42 +127,42 @@ impl Config {
     }
 }
 
-/// Bounds of the requests that wait for keys.
+/// Limits of requests that wait for keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WaitLimits {
     pub timeout: Duration,
     pub requests: usize,
 }
 
-/// Where signatures are checked.
+/// Where signatures are verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Crypto {
-    /// By the host where it has been seen to do it right, else in the filter.
+    /// By the host if it passes the startup check, otherwise in the filter.
     Auto,
-    /// By the host what it can, or not at all: without such a host there is no start.
+    /// By the host for the algorithms that it supports. Without this support the filter does not start.
     Host,
     Wasm,
 }
 
-/// Bounds of the bodies that are read, and that the host holds meanwhile.
+/// Limits of the bodies that are read and that the host holds meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Longest body that is read for its model, in bytes.
+    /// Maximum length of a body that is read for its model, in bytes.
     pub body_inspected: usize,
-    /// Most bodies that one VM holds at once.
+    /// Maximum number of bodies that one VM holds at the same time.
     pub inspections: usize,
-    /// Most bytes of bodies that one VM holds at once.
+    /// Maximum number of body bytes that one VM holds at the same time.
     pub inspected_bytes: usize,
-    /// Longest time from a request's headers to the end of its body.
+    /// Maximum time from a request's headers to the end of its body.
     pub inspection_timeout: Duration,
 }
 
-/// How the client's address is found.
+/// How the client's address is determined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientAddress {
-    /// The connection's own.
+    /// The address of the connection.
     Connection,
-    /// That entry of `x-forwarded-for`, counted from the right, from 1.
+    /// This entry of `x-forwarded-for`, counted from the right, from 1.
     Forwarded(usize),
 }
 
@@ -173,11 +171,11 @@ pub struct AuditSettings {
     pub log: AuditLog,
     /// The host's log level of records.
     pub level: log::Level,
-    /// Further claims to record.
+    /// Additional claims to record.
     pub claims: Vec<ClaimPath>,
-    /// Whether decisions are left in Envoy's filter state.
+    /// Whether decisions are written to Envoy's filter state.
     pub filter_state: bool,
-    /// Where records are sent besides.
+    /// The service that records are also sent to.
     pub export: Option<export::Settings>,
 }
 

@@ -1,10 +1,10 @@
-//! Where in the configuration something stands, as its author would say it: `rules[2].credential`.
+//! Paths in the configuration, such as `rules[2].credential`.
 
 use super::excerpt::Excerpt;
 use std::cmp::Ordering;
 use std::fmt::Write;
 
-/// The path of a member. A name that could be misread stands quoted in brackets.
+/// The path of a member. A name with other characters is quoted in brackets.
 pub(super) fn member(parent: &str, name: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'@');
     if name.is_empty() || !name.bytes().all(plain) || Excerpt(name).is_redacted() {
@@ -19,19 +19,19 @@ pub(super) fn member(parent: &str, name: &str) -> String {
 /// The path of a list's item.
 pub(super) fn item(parent: &str, index: usize) -> String {
     let mut path = parent.to_owned();
-    // Writing into a String can't fail.
+    // Writing to a String cannot fail.
     let _ = write!(path, "[{index}]");
     path
 }
 
-/// What holds the thing at that path; the configuration itself is its own parent.
+/// The path of the enclosing value; the root is its own parent.
 pub(super) fn parent(path: &str) -> &str {
     path.rfind(['.', '['])
         .and_then(|end| path.get(..end))
         .unwrap_or_default()
 }
 
-/// Whether `path` is `outer` or lies inside it.
+/// Whether `path` is `outer` or inside it.
 pub(super) fn is_within(path: &str, outer: &str) -> bool {
     match path.strip_prefix(outer) {
         Some(rest) => outer.is_empty() || rest.is_empty() || rest.starts_with(['.', '[']),
@@ -39,7 +39,7 @@ pub(super) fn is_within(path: &str, outer: &str) -> bool {
     }
 }
 
-/// Orders as a reader expects: `rules[2]` before `rules[10]`, a thing before what it holds.
+/// Orders paths: `rules[2]` before `rules[10]`, and a value before the values inside it.
 pub(super) fn compare(left: &str, right: &str) -> Ordering {
     let (mut left, mut right) = (parts(left), parts(right));
     loop {
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn says_where() {
+    fn path_is_composed_of_members_and_items() {
         assert_eq!(member("", "rules"), "rules");
         assert_eq!(item("rules", 2), "rules[2]");
         assert_eq!(member("rules[2]", "credential"), "rules[2].credential");
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_what_lies_inside() {
+    fn inner_path_is_recognized() {
         assert!(is_within("rules[1].name", "rules[1]"));
         assert!(is_within("rules[1]", ""));
         assert!(!is_within("rules[11]", "rules[1"));
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn orders_as_a_reader_expects() {
+    fn paths_are_ordered_by_index_and_depth() {
         let mut paths = ["rules[10]", "rules[2].name", "rules[2]", "issuers", ""];
         paths.sort_by(|a, b| compare(a, b));
         assert_eq!(

@@ -1,5 +1,5 @@
-//! Everything that can be wrong with a configuration: one variant a cause, with its facts. Its
-//! text (`text`) says what is wrong and what to do; the path in front of it is the [`ConfigError`]'s.
+//! Causes of configuration errors, one variant per cause. The message in `text` says what is wrong and what to do;
+//! [`ConfigError`] adds the path.
 //!
 //! [`ConfigError`]: super::error::ConfigError
 
@@ -12,12 +12,12 @@ use std::time::Duration;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {
-    // The whole.
+    // The whole configuration.
     Empty,
     NotJson(String),
     NotStruct(StructError),
 
-    // The shape.
+    // Structure.
     UnknownField {
         expected: &'static [&'static str],
         suggestion: Option<&'static str>,
@@ -30,18 +30,18 @@ pub enum Problem {
     NotDuration {
         text: String,
     },
-    /// `found` is `None` where a secret may stand.
+    /// `found` is `None` if the value may be a secret.
     UnknownChoice {
         found: Option<String>,
         expected: &'static [&'static str],
         suggestion: Option<&'static str>,
     },
-    /// A choice written as an object must have one member.
+    /// A choice in the form of an object must have exactly one member.
     NotOneChoice {
         found: usize,
         expected: &'static [&'static str],
     },
-    /// A choice written as text alone that needs something with it.
+    /// A choice in the form of a string that requires a value.
     BareChoice {
         choice: &'static str,
     },
@@ -54,14 +54,14 @@ pub enum Problem {
     DuplicateName {
         first: String,
     },
-    Dangling {
+    UnknownReference {
         kind: &'static str,
         name: String,
         suggestion: Option<String>,
     },
 
     // Lists and choices.
-    /// `otherwise`: what to do instead of leaving the list empty.
+    /// `otherwise` says what to do instead of leaving the list empty.
     EmptyList {
         otherwise: &'static str,
     },
@@ -69,9 +69,9 @@ pub enum Problem {
         of: &'static [&'static str],
         found: Vec<&'static str>,
     },
-    /// A field that means nothing beside another.
-    Useless {
-        beside: &'static str,
+    /// A field that has no effect together with another.
+    NoEffect {
+        with: &'static str,
     },
 
     // Values.
@@ -107,7 +107,7 @@ pub enum Problem {
         refresh: Duration,
         max_stale: Duration,
     },
-    /// `limits.inspected_bytes` has no room for one body of `limits.body_inspected` bytes.
+    /// `limits.inspected_bytes` is less than `limits.body_inspected`.
     BelowBodyInspected {
         body_inspected: usize,
     },
@@ -127,7 +127,7 @@ pub enum Problem {
         first: String,
     },
 
-    // Issuers against each other.
+    // Conflicts between issuers.
     OverlappingIssuers {
         other: String,
         name: String,
@@ -151,7 +151,7 @@ pub enum Problem {
     EmptyVariable {
         name: String,
     },
-    /// Never carries the value.
+    /// Never contains the value.
     BadSecret {
         variable: Option<String>,
     },
@@ -164,7 +164,7 @@ pub enum Problem {
         field: &'static str,
     },
     AnonymousEverywhere,
-    ExchangeForNobody,
+    ExchangeForAnonymous,
     ExchangeForManyTenants {
         issuer: String,
     },

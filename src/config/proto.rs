@@ -1,32 +1,32 @@
-//! The wire form of `google.protobuf.Struct`, which is how Envoy hands over a configuration written
-//! as plain YAML. A small strict reader: what a serializer of that message never writes is refused.
+//! A strict parser of the wire format of `google.protobuf.Struct`, in which Envoy passes a configuration that is
+//! plain YAML. Input that a serializer of this message never writes is an error.
 
 use serde_json::{Map, Number, Value};
 use std::fmt;
 
-/// As deep as serde_json reads JSON.
+/// The nesting limit of serde_json.
 const MAX_DEPTH: usize = 128;
-/// Every whole number up to here has its own double, so that none is mistaken for another.
+/// Integers up to this value are exact in a double.
 const MAX_WHOLE: f64 = 9_007_199_254_740_992.0;
 
-/// Why the bytes are no Struct.
+/// Why the bytes are not a valid Struct.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StructError {
-    /// They end inside a field.
+    /// The bytes end inside a field.
     Truncated,
-    /// A field that the message does not have, or of the wrong wire type, or given twice.
+    /// An unknown field, a field of the wrong wire type, or a repeated field.
     Field {
         number: u64,
     },
-    /// A text is not UTF-8.
+    /// A string is not UTF-8.
     Text,
-    /// An object has two members of that name.
+    /// An object has two members of this name.
     Duplicate {
         name: String,
     },
-    /// A value of no kind.
+    /// A value without a kind.
     NoValue,
-    /// A number that JSON can't write: NaN or an infinity.
+    /// A number that JSON cannot represent: NaN or an infinity.
     NotFinite,
     TooDeep,
 }
@@ -35,12 +35,12 @@ impl fmt::Display for StructError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Truncated => f.write_str("the bytes end inside a field"),
-            Self::Field { number } => write!(f, "field {number} does not belong there"),
-            Self::Text => f.write_str("a text is not UTF-8"),
+            Self::Field { number } => write!(f, "field {number} is not allowed here"),
+            Self::Text => f.write_str("a string is not UTF-8"),
             Self::Duplicate { name } => {
                 write!(
                     f,
-                    "{} stands twice in one object",
+                    "{} appears twice in one object",
                     super::excerpt::Excerpt(name)
                 )
             }
@@ -53,10 +53,10 @@ impl fmt::Display for StructError {
 
 type Read<T> = Result<T, StructError>;
 
-/// Reads one Struct. Whole numbers, which the message knows only as doubles, become integers.
+/// Reads one Struct. Numbers are doubles in the message; integral ones become integers.
 ///
 /// # Errors
-/// [`StructError`] names the first thing that is wrong.
+/// The first [`StructError`].
 pub(super) fn read_struct(bytes: &[u8]) -> Read<Value> {
     object(bytes, MAX_DEPTH).map(Value::Object)
 }
@@ -88,7 +88,7 @@ fn entry_of(bytes: &[u8], depth: usize) -> Read<(String, Value)> {
             (number, _) => return Err(StructError::Field { number }),
         }
     }
-    // An empty string is the default, which serializers may leave out.
+    // An empty string is the default, which serializers may omit.
     Ok((
         name.unwrap_or_default(),
         member.ok_or(StructError::NoValue)?,
@@ -140,14 +140,14 @@ fn number(number: f64) -> Read<Value> {
         .ok_or(StructError::NotFinite)
 }
 
-/// What a field holds, by its wire type.
+/// The content of a field, by wire type.
 enum Content<'a> {
     Varint(u64),
     Fixed64(u64),
     Bytes(&'a [u8]),
 }
 
-/// The fields of one message, in their order. Ends after the first error.
+/// Iterator over the fields of a message. It ends after the first error.
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Iterator for Fields<'a> {
@@ -197,7 +197,7 @@ impl<'a> Fields<'a> {
         Ok(u64::from_le_bytes(bytes))
     }
 
-    /// Seven bits a byte, the lowest first; ten bytes hold 64 bits.
+    /// Seven bits per byte, the lowest first; ten bytes hold 64 bits.
     fn varint(&mut self) -> Read<u64> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
@@ -212,7 +212,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Writes the wire form, as Envoy's protobuf library does.
+/// Writes the wire format as Envoy's protobuf library does.
 #[cfg(test)]
 pub(super) mod write {
     use serde_json::Value;
@@ -268,7 +268,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn reads_what_envoy_writes() {
+    fn struct_from_envoy_is_read() {
         let value = json!({
             "text": "é", "flag": true, "off": false, "none": null, "whole": 24576, "less": -3,
             "part": 0.5, "list": [1, [], {}, "x"], "deep": {"er": {"": 1}}, "long": "x".repeat(300),
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_nobody_writes() {
+    fn invalid_struct_is_refused() {
         let entry =
             |value: &[u8]| bytes_field(1, &[bytes_field(1, b"a"), bytes_field(2, value)].concat());
         let twice = [entry(&[0x20, 1]), entry(&[0x20, 1])].concat();
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn nesting_is_bounded() {
+    fn nesting_beyond_the_limit_is_refused() {
         let lists = (0..1000).fold(vec![0x20, 1], |inner, _| {
             bytes_field(6, &bytes_field(1, &inner))
         });

@@ -1,6 +1,6 @@
-//! The configuration's keys for what its VMs share: of all that stands in it, and all that it has read
-//! from the environment. What is on its way to another service outlives a change of the rules, so its
-//! key is of that service's settings only, and the secrets.
+//! The keys that authenticate data between VMs. The key for shared state depends on the whole configuration and the
+//! environment variables that it read. Records to export must survive a change of the rules, so their key depends
+//! only on the settings of the export service and on the secrets.
 
 use super::digest;
 use crate::sharing::mac::Mac;
@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 pub(super) struct MacKeys {
     whole: Zeroizing<Vec<u8>>,
-    /// The service that records are exported to, and what is secret in the configuration itself.
+    /// The settings of the export service, and the secrets in the configuration.
     export: Zeroizing<Vec<u8>>,
     read: RefCell<Vec<Zeroizing<Vec<u8>>>>,
 }
@@ -27,7 +27,7 @@ impl MacKeys {
         }
     }
 
-    /// A variable that was read counts with its value.
+    /// Adds a variable that was read, with its value.
     pub fn note(&self, name: &str, value: Option<String>) -> Option<String> {
         let part = |text: &str| Zeroizing::new(text.as_bytes().to_vec());
         let read = [part(name), part(value.as_deref().unwrap_or_default())];
@@ -35,12 +35,12 @@ impl MacKeys {
         value
     }
 
-    /// For what VMs of this very configuration share.
+    /// The key for data that VMs with this configuration share.
     pub fn seal(&self) -> Mac {
         self.over_secrets(&self.whole)
     }
 
-    /// For records on their way to that service, whatever else is configured.
+    /// The key for records to the export service, independent of other settings.
     pub fn export_seal(&self) -> Mac {
         self.over_secrets(&self.export)
     }
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_setting_and_every_secret_counts() {
+    fn key_depends_on_every_setting_and_secret() {
         let name = |value: &Value, secret: Option<&str>| {
             let sealer = MacKeys::over(value);
             sealer.note("HF_TOKEN", secret.map(str::to_owned));
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn records_on_their_way_outlive_a_change_of_rules_but_of_no_secret() {
+    fn export_key_depends_on_secrets_and_not_on_rules() {
         let name = |rule: &str, uri: &str, inline: &str, secret: &str| {
             let sealer = MacKeys::over(&json!({"rules": [rule], "audit": {"export": {"uri": uri}},
                 "credentials": [{"value": inline}]}));

@@ -1,20 +1,18 @@
-//! The plugin configuration's bytes → one JSON value, whichever of its two forms they have.
-//!
-//! A `StringValue` (and everything Istio, Envoy Gateway and Kong hand over) is JSON text. Plain YAML
-//! in Envoy arrives as the wire form of `google.protobuf.Struct`.
+//! Reads the bytes of the plugin configuration, in either of two formats, into one JSON value.
+//! A `StringValue`, and everything that Istio, Envoy Gateway and Kong pass, is JSON text. Plain YAML in Envoy arrives
+//! in the wire format of `google.protobuf.Struct`.
 
 use super::problem::Problem;
 use super::proto;
 use serde_json::Value;
 
-/// The tag of a map entry's value. No Struct with a member lacks it, and JSON forbids it, like every
-/// control character but tab and line ends, even inside strings.
-///
-/// The first byte does not tell the forms apart: a Struct begins with 0x0a, which is also a line
-/// end, and where its first entry is 123 bytes long, `{` follows.
+/// The tag of a map entry's value. Every Struct with a member contains it. JSON never does: it forbids control
+/// characters other than tabs and line breaks, even in strings.
+/// The first byte does not distinguish the formats: a Struct begins with 0x0a, which is also a line break, and `{`
+/// follows if its first entry is 123 bytes long.
 const VALUE_TAG: u8 = 0x12;
 
-/// Reads either form.
+/// Reads either format.
 ///
 /// # Errors
 /// [`Problem::Empty`], [`Problem::NotJson`] or [`Problem::NotStruct`].
@@ -24,7 +22,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Value, Problem> {
         return Err(Problem::Empty);
     }
     match bytes.contains(&VALUE_TAG) {
-        // A serializer writes no blanks around a message: here they are part of it.
+        // White space around a message is part of it, because serializers write none.
         true => proto::read_struct(bytes).map_err(Problem::NotStruct),
         false => {
             crate::json::parse_strict(text).map_err(|error| Problem::NotJson(error.to_string()))
@@ -39,7 +37,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn reads_both_forms() {
+    fn both_formats_are_read() {
         let value = json!({"token": {"max_bytes": 24576, "types": ["JWT"]}, "usage": true});
         assert_eq!(read(value.to_string().as_bytes()).unwrap(), value);
         assert_eq!(
@@ -50,8 +48,8 @@ mod tests {
     }
 
     #[test]
-    fn a_struct_that_looks_like_json_is_a_struct() {
-        // For every length of the first entry, among them those of blanks and of `{`.
+    fn struct_that_begins_like_json_is_read_as_struct() {
+        // Every length of the first entry, including those that equal white space or `{`.
         for length in 1..300 {
             for name in ["token", "endpoints", "revocation", "credentials", "{", "\""] {
                 let value = json!({name: "x".repeat(length)});
@@ -64,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_neither() {
+    fn other_input_is_refused() {
         for empty in [&b""[..], b" \n"] {
             assert_eq!(read(empty), Err(Problem::Empty));
         }

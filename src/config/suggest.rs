@@ -1,10 +1,9 @@
-//! "Did you mean": the known name that a mistyped one is nearest to.
+//! Suggestions for "did you mean": the known name that is nearest to a mistyped one.
 
-/// Longer names are not worth the quadratic comparison.
+/// Longer names are not compared, because the comparison is quadratic.
 const MAX_CHARS: usize = 64;
 
-/// The nearest of the known names, if it is near enough to be meant. Case, `-` and `_` do not
-/// count, so `clockSkew` finds `clock_skew`.
+/// The nearest known name, if it is near enough. Case, `-` and `_` are ignored, so `clockSkew` finds `clock_skew`.
 pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = letters(name);
     if name.is_empty() || name.len() > MAX_CHARS {
@@ -26,8 +25,8 @@ fn letters(text: &str) -> Vec<char> {
         .collect()
 }
 
-/// Edits (insert, delete, replace, swap neighbours) from one to the other: the optimal string
-/// alignment distance, by its usual three rows.
+/// The optimal string alignment distance (insertions, deletions, substitutions, transpositions), computed with three
+/// rows.
 fn distance(from: &[char], to: &[char]) -> usize {
     let mut before_last: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=to.len()).collect();
@@ -54,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_what_was_meant() {
+    fn nearest_name_is_suggested() {
         for (name, known, expected) in [
             ("hf-raed", &["hf-write", "hf-read"][..], Some("hf-read")),
             ("clockSkew", &["clock_skew", "types"], Some("clock_skew")),

@@ -1,4 +1,4 @@
-//! The command line as its users meet it.
+//! The command line.
 
 use crate::command_line as cli;
 
@@ -29,7 +29,7 @@ fn check(input: &str) -> Outcome {
 }
 
 #[test]
-fn a_valid_configuration() {
+fn valid_configuration_passes() {
     let outcome = run(&["check", "-"], VALID, Some("hf_x"));
     assert_eq!(outcome.status, 0, "{}", outcome.err);
     let expected = "ok: 1 issuer, 1 rule, 1 credential, policy ";
@@ -38,7 +38,7 @@ fn a_valid_configuration() {
 }
 
 #[test]
-fn missing_variables_are_noted_unless_asked_for() {
+fn missing_variable_is_a_note_without_env_and_an_error_with_it() {
     let outcome = check(VALID);
     assert_eq!(outcome.status, 0);
     let note = "standard input:8: note: [hf-read] credentials[0].env: this machine has no environment \
@@ -51,7 +51,7 @@ fn missing_variables_are_noted_unless_asked_for() {
 }
 
 #[test]
-fn all_errors_with_paths_and_no_secret() {
+fn all_errors_are_printed_with_paths_and_without_secrets() {
     let outcome = check("issuers: []\ncredentials: [{name: A, value: hf_abc def}]\nrulez: []\n");
     assert_eq!((outcome.status, outcome.out.as_str()), (1, ""));
     for (line, path) in [
@@ -67,7 +67,7 @@ fn all_errors_with_paths_and_no_secret() {
 }
 
 #[test]
-fn warns_of_what_is_valid_but_unwise() {
+fn unwise_settings_are_warnings() {
     let text = VALID
         .replace("[11112222-bbbb-3333-cccc-4444dddd5555]", "[\"*\"]")
         .replace("env: ENTRAGATE_TEST_TOKEN", "value: hf_abc");
@@ -90,7 +90,7 @@ fn warns_of_what_is_valid_but_unwise() {
 }
 
 #[test]
-fn strict_takes_warnings_for_errors_but_not_notes() {
+fn strict_treats_warnings_as_errors_and_ignores_notes() {
     let strict = |text: &str| run(&["check", "--strict", "-"], text, None).status;
     assert_eq!(strict(VALID), 0);
     assert_eq!(
@@ -100,7 +100,7 @@ fn strict_takes_warnings_for_errors_but_not_notes() {
 }
 
 #[test]
-fn finds_the_filter_in_a_deployment() {
+fn filter_in_a_deployment_is_found() {
     let indented = VALID.replace('\n', "\n    ");
     let plugin = format!(
         "kind: Namespace\n---\napiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\n\
@@ -126,7 +126,7 @@ fn finds_the_filter_in_a_deployment() {
 }
 
 #[test]
-fn wrong_use() {
+fn invalid_arguments_exit_with_2() {
     assert_eq!(run(&[], "", None).status, 2);
     assert_eq!(run(&["chekc"], "", None).status, 2);
     assert_eq!(run(&["check"], "", None).status, 2);
@@ -142,7 +142,7 @@ fn wrong_use() {
 }
 
 #[test]
-fn which_identities_reach_which_credential() {
+fn credentials_are_listed_with_their_callers() {
     let input = r#"
 issuers:
 - name: contoso
@@ -166,11 +166,11 @@ rules:
     assert_eq!(
         lines,
         [
-            "  credential hf-read can be reached by",
+            "  credential hf-read is available to:",
             "    rule health: anyone, without a token",
             "    rule scientists: role 'Model.Query' or group 'g'",
-            "  credential hf-vault, polled from a secret store, can be reached by nobody",
-            "  credential hf-people, one token per person, can be reached by",
+            "  credential hf-vault, polled from a secret store, is available to no caller",
+            "  credential hf-people, one token per user, is available to:",
             "    rule people: a caller of kind 'user', with a token of contoso",
         ]
     );

@@ -1,4 +1,4 @@
-//! The recipes of docs/recipes.md give what their tables say.
+//! The recipes in docs/recipes.md give the results in their tables.
 
 use crate::command_line as cli;
 use crate::pages as docs;
@@ -28,7 +28,7 @@ fn rows(recipe: &str) -> Vec<Row<'_>> {
     lines.skip(2).map(row).collect()
 }
 
-/// Ada's token, with the claims of that cell in place of her own; null takes one away.
+/// Ada's token with the claims of that cell; null removes a claim.
 fn token(claims: &str, now: u64) -> String {
     let claims: Value = serde_json::from_str(claims.trim_matches('`')).unwrap();
     let token = Token::at(Persona::Ada, now).without("groups");
@@ -40,7 +40,7 @@ fn token(claims: &str, now: u64) -> String {
     token.build()
 }
 
-/// What `explain` says of one row.
+/// The result of `explain` for one row.
 fn answer(settings: &Value, row: &Row<'_>) -> String {
     let mut parts = row.request.split(", ");
     let request = parts.next().unwrap().trim_matches('`').to_owned();
@@ -83,7 +83,7 @@ fn answer(settings: &Value, row: &Row<'_>) -> String {
         .to_owned()
 }
 
-/// The settings as an operator writes them: the test's tenant and client id are the sample's.
+/// The settings with the test's tenant and client id in place of the sample values.
 fn with_own_values(settings: &Value) -> String {
     settings
         .to_string()
@@ -98,7 +98,7 @@ fn with_own_values(settings: &Value) -> String {
 }
 
 #[test]
-fn each_recipe_gives_what_its_table_says() {
+fn each_recipe_gives_the_results_in_its_table() {
     let text = docs::read("docs/recipes.md");
     let recipes: Vec<&str> = text.split("\n## ").skip(1).collect();
     assert_eq!(recipes.len(), 15);

@@ -1,4 +1,4 @@
-//! What `entragate schema` prints: good schemas, which accept what we ship.
+//! `entragate schema` prints valid schemas that accept the shipped files.
 
 use crate::command_line as cli;
 use crate::pages as docs;
@@ -18,7 +18,7 @@ fn complaints(validator: &jsonschema::Validator, value: &Value) -> Vec<String> {
         .collect()
 }
 
-/// What we show and ship, by file.
+/// The configurations in documentation and shipped files, by file.
 fn configurations() -> Vec<(&'static str, Value)> {
     let readme = docs::blocks(&docs::read("README.md"), "yaml");
     let readme = readme.iter().map(|block| ("README.md", docs::yaml(block)));
@@ -30,7 +30,7 @@ fn configurations() -> Vec<(&'static str, Value)> {
 }
 
 #[test]
-fn accepts_what_we_ship_and_refuses_a_mistake() {
+fn shipped_configurations_pass_and_a_mistake_fails() {
     let newer = jsonschema::draft202012::new(&schema(&[])).unwrap();
     let kong = schema(&["--kong"]);
     let older = jsonschema::draft4::new(&kong["config_schema"]).unwrap();
@@ -54,7 +54,7 @@ fn accepts_what_we_ship_and_refuses_a_mistake() {
 }
 
 #[test]
-fn they_are_valid_schemas() {
+fn schemas_are_valid() {
     for arguments in [&[][..], &["--audit"]] {
         let schema = schema(arguments);
         assert_eq!(
@@ -68,7 +68,7 @@ fn they_are_valid_schemas() {
     let schema = &kong["config_schema"];
     assert_eq!(schema["$schema"], "http://json-schema.org/draft-04/schema#");
     jsonschema::draft4::meta::validate(schema).unwrap();
-    // Words of later drafts pass for unknown there, and mean nothing.
+    // Keywords of later drafts are unknown in draft-04 and have no effect.
     let text = schema.to_string();
     for newer in ["\"const\"", "\"$defs\"", "\"if\"", "#/$defs/", "\"$id\""] {
         assert!(!text.contains(newer), "{newer}");
@@ -76,7 +76,7 @@ fn they_are_valid_schemas() {
 }
 
 #[test]
-fn an_audit_record_is_as_its_schema_says() {
+fn audit_record_matches_its_schema() {
     let validator = jsonschema::draft202012::new(&schema(&["--audit"])).unwrap();
     let line = entragate::audit::Record::default().line();
     let mut record: Value = serde_json::from_str(&line).unwrap();
@@ -87,7 +87,7 @@ fn an_audit_record_is_as_its_schema_says() {
 }
 
 #[test]
-fn one_form_at_a_time() {
+fn several_formats_are_refused() {
     assert_eq!(
         cli::entragate(&["schema", "--kong", "--audit"], "").status,
         2
@@ -95,7 +95,7 @@ fn one_form_at_a_time() {
 }
 
 #[test]
-fn the_reference_is_up_to_date() {
+fn reference_is_up_to_date() {
     let outcome = cli::entragate(&["schema", "--markdown"], "");
     let same = outcome.out == docs::read("docs/configuration.md");
     assert!(

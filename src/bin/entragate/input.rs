@@ -1,4 +1,4 @@
-//! What a command reads: the files it is given, and the configurations in them.
+//! The input of a command: files, and the configurations in them.
 
 use crate::deployment::filters::{self, Configuration};
 use crate::deployment::load;
@@ -7,10 +7,10 @@ use std::io::Read;
 
 /// Exit status: the configuration is not valid.
 pub const INVALID: u8 = 1;
-/// Exit status: wrong use, or a file that cannot be used.
+/// Exit status: invalid arguments, or an unusable file.
 pub const UNREADABLE: u8 = 2;
 
-/// How a file is called in messages.
+/// The name of a file in messages.
 pub fn name_of(file: &str) -> &str {
     match file {
         "-" => "standard input",
@@ -18,7 +18,7 @@ pub fn name_of(file: &str) -> &str {
     }
 }
 
-/// The text of a file; `-` is standard input.
+/// Reads a file; `-` is standard input.
 pub fn read(file: &str) -> std::io::Result<String> {
     match file {
         "-" => {
@@ -29,9 +29,9 @@ pub fn read(file: &str) -> std::io::Result<String> {
     }
 }
 
-/// What is reported of files without a filter.
+/// The message about files without a filter.
 pub const NO_FILTER: &str = "no entragate filter is configured here; name the plugin or its root_id \"entragate\", \
-                             or give the plugin configuration alone";
+                             or pass the plugin configuration alone";
 
 /// A configuration of the filter, and its path in the file.
 #[derive(Debug)]
@@ -40,10 +40,10 @@ pub struct Found {
     pub configuration: Configuration,
 }
 
-/// All uses of the filter in a file, at least one.
+/// Finds all configurations of the filter in a file, at least one.
 ///
 /// # Errors
-/// An exit status and why there are none.
+/// The exit status and the message if there is none.
 pub fn find(file: &str) -> Result<Vec<Found>, (u8, String)> {
     let deployment = load::load(&[file.to_owned()]).map_err(|unusable| {
         let first = unusable.into_iter().next();

@@ -1,4 +1,4 @@
-//! The command line: looks at configurations, and what they would decide, before a proxy does.
+//! The command line: checks configurations and explains their decisions without a proxy.
 
 #![forbid(unsafe_code)]
 
@@ -15,7 +15,7 @@ mod schema;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-/// entragate lets Microsoft Entra ID identities, and nobody else, query Hugging Face endpoints.
+/// entragate lets only authorized Microsoft Entra ID identities query Hugging Face endpoints.
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
 struct Arguments {
@@ -32,7 +32,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    // A wrong use ends here, with 2.
+    // Invalid arguments end the program here, with exit status 2.
     match Arguments::parse().command {
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),

@@ -1,5 +1,4 @@
-//! Which identities can reach which credential, in the words of the rules: so that whoever ships a
-//! configuration sees who gets what.
+//! A summary of which callers can use which credential, in the terms of the rules.
 
 use entragate::config::Config;
 use entragate::credential::Source;
@@ -7,7 +6,7 @@ use entragate::pattern::Pattern;
 use entragate::policy::describe::describe;
 use entragate::policy::rule::{Effect, Mode, Rule};
 
-/// One line for each credential, and one below it for each rule that opens it.
+/// Returns one line for each credential, followed by one for each rule that permits its use.
 pub fn of(config: &Config) -> Vec<String> {
     let credentials = config.credentials.iter().enumerate();
     credentials
@@ -15,19 +14,18 @@ pub fn of(config: &Config) -> Vec<String> {
             let kind = match &credential.source {
                 Source::Fixed(_) => "",
                 Source::Polled(_) => ", polled from a secret store,",
-                Source::Exchanged(_) => ", one token per person,",
+                Source::Exchanged(_) => ", one token per user,",
             };
             let name = &credential.name;
             let clusters: Vec<_> = credential.clusters.iter().map(Pattern::as_str).collect();
-            let sent = match clusters.is_empty() {
-                true => String::new(),
-                false => format!(", sent to {} only,", clusters.join(" or ")),
+            let sent = if clusters.is_empty() {
+                String::new()
+            } else {
+                format!(", sent to {} only,", clusters.join(" or "))
             };
             let ways = ways(config, index);
-            let head = match ways.is_empty() {
-                true => format!("credential {name}{kind}{sent} can be reached by nobody"),
-                false => format!("credential {name}{kind}{sent} can be reached by"),
-            };
+            let callers = if ways.is_empty() { " no caller" } else { ":" };
+            let head = format!("credential {name}{kind}{sent} is available to{callers}");
             [head].into_iter().chain(ways)
         })
         .collect()

@@ -1,4 +1,4 @@
-//! What the command says: results on standard output, trouble on standard error.
+//! Warnings and errors on standard error.
 
 use std::io::{IsTerminal, Write, stderr};
 
@@ -22,7 +22,7 @@ impl Report {
     }
 
     pub fn warning(&self, place: &str, text: &str) {
-        self.trouble(
+        self.print(
             &paint("warning", Colour::Yellow, stderr().is_terminal()),
             place,
             text,
@@ -30,14 +30,14 @@ impl Report {
     }
 
     pub fn error(&self, place: &str, text: &str) {
-        self.trouble(
+        self.print(
             &paint("error", Colour::Red, stderr().is_terminal()),
             place,
             text,
         );
     }
 
-    fn trouble(&self, mark: &str, place: &str, text: &str) {
+    fn print(&self, mark: &str, place: &str, text: &str) {
         let place = if place.is_empty() {
             String::new()
         } else {
@@ -47,12 +47,13 @@ impl Report {
     }
 }
 
-/// The text in colour, where a person reads it.
+/// Colours the text if the output is a terminal.
 pub fn paint(text: &str, colour: Colour, terminal: bool) -> String {
     // https://no-color.org
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    match terminal && !plain {
-        true => format!("\x1b[1;{}m{text}\x1b[0m", colour as u8),
-        false => text.to_owned(),
+    if terminal && !plain {
+        format!("\x1b[1;{}m{text}\x1b[0m", colour as u8)
+    } else {
+        text.to_owned()
     }
 }

@@ -1,4 +1,4 @@
-//! `audit`: what is recorded of each decision, and where records go.
+//! Compiles `audit`.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 const EXPORT: &str = "audit.export";
 const BATCH: usize = 100;
-/// As many as are queued at most.
+/// The maximum length of the queue.
 const LARGEST_BATCH: usize = 10_000;
 const EVERY: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -75,7 +75,7 @@ fn export(
     })
 }
 
-/// Azure Monitor takes an array without `TimeGenerated` too, and shows nothing of it.
+/// Azure Monitor also accepts an array without `TimeGenerated`, but does not show its records.
 fn format(wire: &wire::Export, findings: &mut Findings) -> Result<Format, Reported> {
     match wire.format {
         None if wire
@@ -84,7 +84,7 @@ fn format(wire: &wire::Export, findings: &mut Findings) -> Result<Format, Report
             .contains("/datacollectionrules/") =>
         {
             let rule =
-                "is an address of Azure Monitor's Logs Ingestion; write format: azure_monitor";
+                "is the address of Azure Monitor's Logs Ingestion API; write format: azure_monitor";
             Err(findings.add(path::member(EXPORT, "uri"), Problem::BadText { rule }))
         }
         None | Some(wire::ExportFormat::Json) => Ok(Format::Json),

@@ -1,4 +1,4 @@
-//! `auth`: who we are to a service that we call.
+//! Compiles `auth`: how the filter authenticates to a service.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;
@@ -12,11 +12,10 @@ use crate::token::issuer::is_guid;
 use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// The instance metadata service answers there on every Azure machine, in every cloud, and nowhere
-/// else: a link-local address.
+/// The link-local address of the instance metadata service, the same on every Azure machine in every cloud.
 const INSTANCE_METADATA: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
 
-/// Compiles each `auth`, and collects the leases they need: the same token is leased once.
+/// Compiles each `auth` and collects the sources of service tokens, without duplicates.
 pub(super) struct Auths<'e> {
     env: Environment<'e>,
     leases: Vec<Source>,
@@ -60,7 +59,7 @@ impl<'e> Auths<'e> {
     }
 }
 
-/// Microsoft: "Use managed identities on a virtual machine to acquire an access token".
+/// See Microsoft, "Use managed identities on a virtual machine to acquire an access token".
 fn managed_identity(
     wire: &wire::ManagedIdentity,
     at: &str,
@@ -68,7 +67,8 @@ fn managed_identity(
 ) -> Result<Source, Reported> {
     let cluster = text::filled(&wire.cluster, &path::member(at, "cluster"), findings);
     let is_resource = text::is_visible(&wire.resource) && !wire.resource.ends_with(DEFAULT);
-    let rule = "is no resource; write it without /.default, such as https://graph.microsoft.com";
+    let rule =
+        "is not a valid resource; write it without /.default, such as https://graph.microsoft.com";
     let resource = path::member(at, "resource");
     let resource = text::ruled(&wire.resource, is_resource, rule, &resource, findings);
     let client = optional(wire.client_id.as_deref(), |id| {
@@ -85,7 +85,7 @@ fn managed_identity(
     })
 }
 
-/// Microsoft: "OAuth 2.0 client credentials flow", by a shared secret.
+/// See Microsoft, "OAuth 2.0 client credentials flow", with a shared secret.
 fn client_credentials(
     wire: &wire::ClientCredentials,
     env: Environment<'_>,
@@ -93,7 +93,7 @@ fn client_credentials(
     findings: &mut Findings,
 ) -> Result<Source, Reported> {
     let cluster = text::filled(&wire.cluster, &path::member(at, "cluster"), findings);
-    let rule = "is no tenant; write its id (a GUID) or one of its domains";
+    let rule = "is not a valid tenant; write its id (a GUID) or one of its domains";
     let tenant = path::member(at, "tenant");
     let tenant = text::ruled(
         &wire.tenant,
@@ -107,7 +107,7 @@ fn client_credentials(
     let secret = path::member(&path::member(at, "client_secret"), "env");
     let secret = credentials::client_secret(&wire.client_secret.env, env, &secret, findings);
     let is_scope = text::is_visible(&wire.scope) && wire.scope.ends_with(DEFAULT);
-    let rule = "is no scope of client credentials; write the resource and /.default, such as \
+    let rule = "is not a valid scope for client credentials; write the resource and /.default, such as \
                 https://graph.microsoft.com/.default";
     let scope = path::member(at, "scope");
     let scope = text::ruled(&wire.scope, is_scope, rule, &scope, findings);
@@ -128,10 +128,10 @@ fn client_credentials(
     })
 }
 
-/// Client credentials know no other scope.
+/// The suffix of every scope of the client credentials flow.
 const DEFAULT: &str = "/.default";
 
-/// A tenant of its own, unlike `common` and `organizations`.
+/// Whether the text names one tenant, unlike `common` and `organizations`.
 fn is_tenant(text: &str) -> bool {
     let is_domain = text.contains('.')
         && text

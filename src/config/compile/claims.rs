@@ -1,4 +1,4 @@
-//! `issuers[].claims`: where a provider keeps what rules refer to.
+//! Compiles `issuers[].claims`: the claims that rules refer to.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;
@@ -12,7 +12,7 @@ use crate::token::claim_test::ClaimRequirement;
 use crate::token::issuer::ClaimNames;
 use crate::token::kind::{KindRule, Preset};
 
-/// How names are written in objects: exactly one of these.
+/// The formats of names in objects: exactly one must be set.
 pub(in crate::config) const MEMBERS: &[&str] = &["member", "keys"];
 
 pub(super) fn compile(
@@ -104,7 +104,8 @@ fn kind(
         return Ok(KindRule::Standard);
     };
     if is_entra {
-        let rule = "is for oidc issuers; Entra ID marks kinds by idtyp, scp and oid";
+        let rule =
+            "is for oidc issuers only: Entra ID marks the kind with idtyp, scp and oid; remove it";
         return Err(findings.add(at, Problem::BadText { rule }));
     }
     match (wire.preset, &wire.app, &wire.user) {
@@ -122,7 +123,7 @@ fn kind(
             })
         }
         _ => {
-            let rule = "must hold either preset, or app and user";
+            let rule = "must have either preset, or app and user";
             Err(findings.add(at, Problem::BadText { rule }))
         }
     }
@@ -148,7 +149,7 @@ fn requirement(
     let mut several = |parts: &[Wire], name: &str| {
         let at = path::member(at, name);
         if parts.is_empty() {
-            let otherwise = "name the claims that tell the kind";
+            let otherwise = "name the claims that identify the kind";
             return Err(findings.add(at, Problem::EmptyList { otherwise }));
         }
         each(parts, &at, findings, requirement)
@@ -165,7 +166,7 @@ fn requirement(
             Ok(ClaimRequirement::Claim { path, test })
         }
         _ => {
-            let rule = "must be claim, all, any or not: only claims tell the kind";
+            let rule = "must be claim, all, any or not: only claims identify the kind";
             Err(findings.add(at, Problem::BadText { rule }))
         }
     }

@@ -1,4 +1,4 @@
-//! What rules ask beside caller and request: addresses, times, certificates, strength of sign-in.
+//! Requirements on the context of a request: address, time, certificate, strength of sign-in.
 
 use crate::config::ClientAddress;
 use crate::config::compile::{each, text};
@@ -11,7 +11,7 @@ use crate::policy::cidr::{Cidr, CidrError};
 use crate::policy::rule::Requirement;
 use crate::policy::window::{Days, TimeOfDay, UtcOffset, Window};
 
-/// No chain of proxies is longer.
+/// Longer chains of proxies do not occur.
 pub(in crate::config) const MOST_HOPS: usize = 32;
 
 pub(super) fn client_address(
@@ -34,7 +34,7 @@ pub(super) fn context(
     let number = context.strip_prefix('c').unwrap_or_default();
     let digits = number.bytes().all(|byte| byte.is_ascii_digit()) && !number.starts_with('0');
     let obeys = digits && (1..=2).contains(&number.len());
-    let rule = "is no authentication context; write its id in Entra, c1 to c99";
+    let rule = "is not a valid authentication context; write its id in Entra, c1 to c99";
     text::ruled(context, obeys, rule, at, findings).map(Requirement::AuthContext)
 }
 
@@ -51,10 +51,10 @@ pub(super) fn source(
         Cidr::parse(range).map_err(|error| {
             let rule = match error {
                 CidrError::NotAddress => {
-                    "is no range of addresses; write one such as 10.0.0.0/8 or 2001:db8::/32"
+                    "is not a valid address range; write one such as 10.0.0.0/8 or 2001:db8::/32"
                 }
                 CidrError::BadLength => {
-                    "has no good prefix length; write 0 to 32 after an IPv4 address, 0 to 128 \
+                    "has an invalid prefix length; write 0 to 32 after an IPv4 address, 0 to 128 \
                      after an IPv6 address"
                 }
                 CidrError::HostBits => {
@@ -79,13 +79,13 @@ pub(super) fn time(
     let offset = match wire.utc_offset.as_deref() {
         None => Ok(UtcOffset::default()),
         Some(offset) => UtcOffset::parse(offset).ok_or_else(|| {
-            let rule = "is no offset from UTC; write one such as +01:00 or -03:30";
+            let rule = "is not a valid UTC offset; write one such as +01:00 or -03:30";
             findings.add(path::member(at, "utc_offset"), Problem::BadText { rule })
         }),
     };
     let (from, to) = (from?, to?);
     if from == to {
-        let rule = "is an empty window, or a whole day; write 00:00 to 24:00 for whole days";
+        let rule = "starts and ends at the same time; write 00:00 to 24:00 for whole days";
         return Err(findings.add(at, Problem::BadText { rule }));
     }
     Ok(Requirement::Time(Window {
@@ -111,7 +111,7 @@ fn days(days: Option<&[rule::Day]>, at: &str, findings: &mut Findings) -> Result
 
 fn clock(text: &str, at: &str, findings: &mut Findings) -> Result<TimeOfDay, Reported> {
     TimeOfDay::parse(text).ok_or_else(|| {
-        let rule = "is no time of day; write HH:MM, from 00:00 to 24:00";
+        let rule = "is not a valid time of day; write HH:MM, from 00:00 to 24:00";
         findings.add(at, Problem::BadText { rule })
     })
 }
@@ -122,7 +122,7 @@ pub(super) fn peer(
     findings: &mut Findings,
 ) -> Result<Requirement, Reported> {
     let obeys = text::is_visible(pattern) && (pattern.contains(':') || pattern.starts_with('*'));
-    let rule = "is no URI; write a pattern such as spiffe://contoso.com/ns/*/sa/nightly";
+    let rule = "is not a valid URI pattern; write one such as spiffe://contoso.com/ns/*/sa/nightly";
     text::ruled(pattern, obeys, rule, at, findings)
         .map(|pattern| Requirement::Peer(Pattern::path(&pattern)))
 }

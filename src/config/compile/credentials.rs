@@ -1,4 +1,4 @@
-//! `credentials`: what replaces the caller's Authorization.
+//! Compiles `credentials`.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;
@@ -11,7 +11,7 @@ use crate::credential::{Credential, Source};
 use crate::secret::Secret;
 
 const AT: &str = "credentials";
-/// What a credential has exactly one of.
+/// The sources of a credential: exactly one must be set.
 pub(in crate::config) const SOURCES: &[&str] = &["env", "value", "http", "token_exchange"];
 
 pub(super) fn compile(
@@ -88,7 +88,7 @@ fn source(
     }
 }
 
-/// The secret in that variable, for use in a header.
+/// Reads the secret in that variable, for use in a header.
 pub(super) fn variable(
     name: &str,
     env: Environment<'_>,
@@ -99,7 +99,7 @@ pub(super) fn variable(
     secret(value, Some(name), at, findings)
 }
 
-/// The client secret in that variable: any text, since token requests encode it.
+/// Reads the client secret in that variable. It may be any text, since token requests encode it.
 pub(super) fn client_secret(
     name: &str,
     env: Environment<'_>,
@@ -109,8 +109,8 @@ pub(super) fn client_secret(
     read_variable(name, env, at, findings).map(|(_, value)| Secret::new(value))
 }
 
-/// Name and value of that variable. Line ends at the end of the value are removed: they come from the
-/// file that it was read from.
+/// Reads that variable. Line breaks at the end of the value are removed, because they come from the file that it was
+/// read from.
 fn read_variable(
     name: &str,
     env: Environment<'_>,
@@ -118,7 +118,7 @@ fn read_variable(
     findings: &mut Findings,
 ) -> Result<(String, String), Reported> {
     let is_name = !name.is_empty() && !name.contains(['=', '\0']);
-    let rule = "is no environment variable's name; write one such as HF_TOKEN";
+    let rule = "is not a valid environment variable name; write one such as HF_TOKEN";
     let name = text::ruled(name, is_name, rule, at, findings)?;
     let Some(mut value) = env(&name) else {
         return Err(findings.add(at, Problem::MissingVariable { name }));
@@ -130,7 +130,7 @@ fn read_variable(
     }
 }
 
-/// The value goes into a header as it is.
+/// Checks a value that is sent in a header unchanged.
 fn secret(
     value: String,
     variable: Option<String>,

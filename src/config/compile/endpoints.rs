@@ -1,4 +1,4 @@
-//! `endpoints` and `limits`: where a request's model is told.
+//! Compiles `endpoints` and `limits`.
 
 use super::super::error::{Findings, Reported};
 use super::super::problem::Problem;
@@ -12,7 +12,7 @@ use crate::model::{Model, name};
 use std::time::Duration;
 
 const BODY_INSPECTED: usize = 1024 * 1024;
-/// The host holds the whole body meanwhile, for every request that is inspected.
+/// The host holds the whole body of every request that is inspected.
 const MOST_INSPECTED: usize = 64 * 1024 * 1024;
 const INSPECTIONS: usize = 256;
 const MOST_INSPECTIONS: usize = 1_000_000;
@@ -78,14 +78,14 @@ fn endpoint(wire: &Wire, at: &str, findings: &mut Findings) -> Result<Endpoint, 
     })
 }
 
-/// What an endpoint has exactly one of.
+/// The sources of an endpoint's model: exactly one must be set.
 pub(in crate::config) const CHOICES: [&str; 2] = ["model", "model_from"];
 
 fn fixed(model: &str, at: &str, findings: &mut Findings) -> Result<Source, Reported> {
     match name::named(model) {
         Model::Named(name) if name == model => Ok(Source::Fixed(name)),
         _ => {
-            let rule = "is no model that rules could name; write its id alone, such as org/name";
+            let rule = "is not a valid model id; write the id alone, such as org/name";
             Err(findings.add(at, Problem::BadText { rule }))
         }
     }

@@ -1,4 +1,4 @@
-//! `credentials[].token_exchange`: one token per person, and who may be named as one.
+//! Compiles `credentials[].token_exchange`: one token per user.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;
@@ -56,12 +56,12 @@ fn subject(
     let domains_at = path::member(at, "subject_domains");
     let domains = match wire.subject_domains.as_slice() {
         [] => {
-            let otherwise = "list the e-mail domains of your own people: Hugging Face believes \
-                             whatever address it is told";
+            let otherwise = "list the e-mail domains of your own users, because Hugging Face trusts any address \
+                             that the filter sends";
             Err(findings.add(domains_at, Problem::EmptyList { otherwise }))
         }
         domains => each(domains, &domains_at, findings, |domain, at, findings| {
-            let rule = "is no e-mail domain; write one such as contoso.com";
+            let rule = "is not a valid e-mail domain; write one such as contoso.com";
             let is_domain = is_domain(domain);
             text::ruled(domain, is_domain, rule, at, findings)
                 .map(|domain| domain.to_ascii_lowercase())
@@ -71,8 +71,8 @@ fn subject(
     let app = optional(wire.app_subject.as_deref(), |app| {
         let domain = subject::domain(app);
         let accepts = |accepted: &String| domain.is_some_and(|d| accepted.eq_ignore_ascii_case(d));
-        let rule = "is no e-mail address in one of `subject_domains`; write the member that stands \
-                    for callers that are applications";
+        let rule = "is not an e-mail address in one of `subject_domains`; write the member that represents callers \
+                    that are applications";
         let is_accepted = wire.subject_domains.iter().any(accepts);
         text::ruled(app, is_accepted, rule, &app_at, findings).map(Arc::from)
     });
@@ -99,7 +99,7 @@ fn scope(
 ) -> Result<Option<String>, Reported> {
     let scopes = each(&wire.scopes, at, findings, |scope, at, findings| {
         let is_scope = text::is_visible(scope) && !scope.contains(['"', '\\']);
-        let rule = "is no scope; write one per entry, without blanks";
+        let rule = "is not a valid scope; write one per entry, without spaces";
         text::ruled(scope, is_scope, rule, at, findings)
     })?;
     Ok((!scopes.is_empty()).then(|| scopes.join(" ")))

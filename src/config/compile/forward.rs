@@ -1,4 +1,4 @@
-//! `forward`: what a permitted request carries to the upstream.
+//! Compiles `forward`: headers that are added to a permitted request.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;
@@ -16,8 +16,7 @@ pub(super) fn compile(
 ) -> Result<Forwarding, Reported> {
     let headers = identity_headers(forward, token, findings);
     let bill_to = optional(forward.bill_to.as_deref(), |name| {
-        let rule = "is no organization's name; write it as Hugging Face does, in visible ASCII \
-                    without blanks";
+        let rule = "is not a valid organization name; write it as Hugging Face does, in visible ASCII without spaces";
         text::ruled(
             name,
             text::is_visible(name),
@@ -45,10 +44,10 @@ pub(super) fn compile(
     })
 }
 
-/// As the header has it; what is begun counts as a second.
+/// The value of the header in seconds, rounded up.
 fn whole_seconds(span: Duration) -> Option<u64> {
-    let begun = u64::from(span.subsec_nanos() > 0);
-    Some(span.as_secs() + begun).filter(|seconds| *seconds > 0)
+    let partial = u64::from(span.subsec_nanos() > 0);
+    Some(span.as_secs() + partial).filter(|seconds| *seconds > 0)
 }
 
 fn identity_headers(
@@ -67,7 +66,7 @@ fn identity_headers(
         let twice = headers.iter().any(|(other, _)| *other == lower);
         match (header, field) {
             (Ok(_), Ok(_)) if twice => {
-                let first = "another spelling of it".to_owned();
+                let first = "another entry in different case".to_owned();
                 failed = Some(findings.add(at, Problem::DuplicateHeader { first }));
             }
             (Ok(header), Ok(field)) => headers.push((header, field)),
@@ -80,7 +79,7 @@ fn identity_headers(
     }
 }
 
-/// A header that is free to tell the upstream who calls.
+/// Reads the name of a header that may carry the caller's identity.
 fn identity_header(
     name: &str,
     token: &wire::Token,
@@ -90,16 +89,16 @@ fn identity_header(
     let header = text::header_name(name, at, findings)?;
     let carries_token = |carrier: &wire::TokenLocation| carrier.name.eq_ignore_ascii_case(&header);
     let why = match header.as_str() {
-        "authorization" => "the Hugging Face credential goes there",
+        "authorization" => "it carries the Hugging Face credential",
         "x-hf-bill-to" => "`forward.bill_to` sets it",
         "x-scale-up-timeout" => "`forward.scale_up_timeout` sets it",
         "accept" | "accept-encoding" | "content-encoding" | "content-type" | "cookie"
         | "expect" | "x-request-id" => "the request itself depends on this header",
         name if name.starts_with("x-envoy-") || name.starts_with("x-forwarded-") => {
-            "the proxy itself sets such headers"
+            "the proxy itself sets headers with this prefix"
         }
         _ if token.headers.iter().flatten().any(carries_token) => {
-            "`token.headers` takes the caller's token from it"
+            "`token.headers` reads the caller's token from it"
         }
         _ => return Ok(header),
     };

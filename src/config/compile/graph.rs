@@ -1,4 +1,4 @@
-//! `issuers[].groups_overage`: where callers with too many groups for a token are looked up.
+//! Compiles `issuers[].groups_overage`: where the groups of callers with too many of them are looked up.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;
@@ -25,7 +25,7 @@ pub(super) fn compile(
     findings: &mut Findings,
 ) -> Result<Vec<Option<Source>>, Reported> {
     each(issuers, "issuers", findings, |issuer, at, findings| {
-        let Some(graph) = asked(issuer) else {
+        let Some(graph) = graph_of(issuer) else {
             return Ok(None);
         };
         let at = path::member(&path::member(at, "groups_overage"), "graph");
@@ -37,14 +37,14 @@ pub(super) fn compile(
 pub(super) fn limit(issuers: &[wire::Issuer], policy: &Policy, findings: &mut Findings) {
     for (index, issuer) in issuers.iter().enumerate() {
         let (groups, most) = (policy.groups_asked(&issuer.name).len(), groups::MOST_GROUPS);
-        if asked(issuer).is_some() && groups > most {
+        if graph_of(issuer).is_some() && groups > most {
             let at = format!("issuers[{index}].groups_overage.graph");
             findings.add(at, Problem::TooManyGroups { groups, most });
         }
     }
 }
 
-fn asked(issuer: &wire::Issuer) -> Option<&wire::Graph> {
+fn graph_of(issuer: &wire::Issuer) -> Option<&wire::Graph> {
     match &issuer.groups_overage {
         Some(wire::GroupsOverage::Graph(graph)) => Some(graph),
         Some(wire::GroupsOverage::Deny) | None => None,
@@ -63,7 +63,7 @@ fn source(
     let cloud = issuer.entra.as_ref().and_then(|entra| entra.cloud);
     let host = wire.host.as_deref();
     let host = host.unwrap_or_else(|| issuers::cloud(cloud).graph_host());
-    let rule = "is no host; write it without scheme and path, such as graph.microsoft.com";
+    let rule = "is not a valid host; write it without scheme and path, such as graph.microsoft.com";
     let graph = Target::parse(&wire.cluster, &format!("https://{host}/v1.0/"));
     let is_host = |target: &Target| target.path == "/v1.0/";
     let graph = graph.ok().filter(is_host);
@@ -85,8 +85,7 @@ fn source(
     })
 }
 
-/// The one tenant whose members Graph is asked for. Of another's it might know a guest by the same
-/// name, or nobody.
+/// The only tenant of the issuer. Microsoft Graph returns groups for the members of one tenant only.
 fn tenant<'w>(
     issuer: &'w wire::Issuer,
     at: &str,
@@ -96,13 +95,13 @@ fn tenant<'w>(
         Some([only]) if only != "*" => Ok(only),
         Some(_) => Err(findings.add(at, Problem::OneTenant)),
         None => {
-            let beside = "an issuer other than entra";
-            Err(findings.add(at, Problem::Useless { beside }))
+            let with = "an issuer other than entra";
+            Err(findings.add(at, Problem::NoEffect { with }))
         }
     }
 }
 
-/// A token for Graph is one tenant's; which one a managed identity belongs to can't be told here.
+/// Checks that the token for Graph belongs to the issuer's tenant. The tenant of a managed identity is unknown here.
 fn same_tenant(
     auth: &Auth,
     tenant: &str,

@@ -1,4 +1,4 @@
-//! `issuers`: who may sign, and what their tokens must say.
+//! Compiles `issuers`.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;
@@ -20,7 +20,7 @@ pub(super) fn compile(
     findings: &mut Findings,
 ) -> Result<Vec<(Issuer, KeySource)>, Reported> {
     if issuers.is_empty() {
-        let otherwise = "name at least one issuer, or every request would be refused";
+        let otherwise = "configure at least one issuer, because every request would be denied";
         return Err(findings.add(AT, Problem::EmptyList { otherwise }));
     }
     names::check(
@@ -89,7 +89,7 @@ fn authority(
         }
         (None, Some(oidc)) => {
             let at = path::member(&path::member(at, "oidc"), "issuer");
-            let rule = "is no issuer; write it exactly as tokens have it in `iss`, \
+            let rule = "is not a valid issuer; write it exactly as it appears in the tokens' `iss`, \
                         such as https://idp.example/realms/ml";
             let issuer = &oidc.issuer;
             let issuer = text::ruled(issuer, text::is_visible(issuer), rule, &at, findings)?;
@@ -120,7 +120,7 @@ fn entra(wire: &wire::Entra, at: &str, findings: &mut Findings) -> Result<Entra,
         guid(id, "client id", &path::member(at, "app_id"), findings)?;
     }
     if !v1 && !v2 {
-        let otherwise = "name v1, v2 or both, or remove the field for both";
+        let otherwise = "list v1, v2 or both, or remove the field to accept both";
         return Err(findings.add(
             path::member(at, "versions"),
             Problem::EmptyList { otherwise },
@@ -159,7 +159,7 @@ fn tenants(wire: &[String], at: &str, findings: &mut Findings) -> Result<Tenants
     }
 }
 
-/// The GUID in lower case.
+/// Reads a GUID and converts it to lower case.
 pub(super) fn guid(
     text: &str,
     what: &'static str,
@@ -180,8 +180,8 @@ pub(super) fn guid(
 
 fn audiences(wire: &[String], at: &str, findings: &mut Findings) -> Result<Vec<String>, Reported> {
     if wire.is_empty() {
-        let otherwise = "name the audiences of your API (its client id or App ID URI), or tokens \
-                         meant for other APIs would be accepted";
+        let otherwise = "list the audiences of your API (its client id or App ID URI), because tokens for other \
+                         APIs would be accepted";
         return Err(findings.add(at, Problem::EmptyList { otherwise }));
     }
     each(wire, at, findings, |audience, at, f| {
@@ -198,7 +198,7 @@ fn algorithms(
         None if wire.entra.is_some() => Ok(ENTRA_ALGORITHMS.to_vec()),
         None => Ok(OIDC_ALGORITHMS.to_vec()),
         Some([]) => {
-            let otherwise = "name the accepted algorithms, or remove the field for the default";
+            let otherwise = "list the accepted algorithms, or remove the field to use the default";
             Err(findings.add(at, Problem::EmptyList { otherwise }))
         }
         Some(names) => each(names, at, findings, |name, at, findings| {
@@ -218,7 +218,7 @@ fn algorithm(name: &str, at: &str, findings: &mut Findings) -> Result<Algorithm,
             name: name.to_owned(),
         },
         _ => {
-            // Only the spelling may differ: what ES512 was meant to be nobody can tell.
+            // Suggest only names that differ in spelling: for ES512 no suggestion is certain.
             let meant = |known: &&'static str| known.eq_ignore_ascii_case(&upper);
             let suggestion = Algorithm::ALL.map(Algorithm::name).into_iter().find(meant);
             Problem::UnknownAlgorithm {

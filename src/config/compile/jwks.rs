@@ -1,4 +1,4 @@
-//! `issuers[].jwks`: where an issuer's keys come from, and when.
+//! Compiles `issuers[].jwks`: where and when an issuer's keys are fetched.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;
@@ -17,7 +17,7 @@ const REFRESH: Duration = HOUR;
 const MAX_STALE: Duration = Duration::from_secs(24 * 3600);
 const COOLDOWN: Duration = Duration::from_secs(30);
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Entra's name for "whichever tenant" in the addresses of keys and discovery documents.
+/// Entra's placeholder for any tenant in the URIs of key sets and discovery documents.
 const COMMON: &str = "common";
 
 pub(super) fn compile(
@@ -29,8 +29,8 @@ pub(super) fn compile(
 ) -> Result<KeySource, Reported> {
     let schedule = schedule(jwks, at, findings);
     if jwks.discovery.is_none() && jwks.keys_cluster.is_some() {
-        let problem = Problem::Useless {
-            beside: "an address of the keys; discovery needs it",
+        let problem = Problem::NoEffect {
+            with: "a key set URI: only discovery uses it",
         };
         findings.add(path::member(at, "keys_cluster"), problem);
     }
@@ -86,7 +86,7 @@ pub(super) fn compile(
     }
 }
 
-/// What an issuer gives at most one of.
+/// The sources of keys: at most one may be set.
 pub(in crate::config) const SOURCES: &[&str] = &["uri", "discovery", "inline"];
 
 fn schedule(jwks: &wire::Jwks, at: &str, findings: &mut Findings) -> Result<Schedule, Reported> {
@@ -120,7 +120,7 @@ fn target(
     }
 }
 
-/// Keys that are written out are never fetched.
+/// Refuses settings for fetches together with inline keys.
 fn refuse_fetching(jwks: &wire::Jwks, at: &str, findings: &mut Findings) {
     for (field, given) in [
         ("cluster", jwks.cluster.is_some()),
@@ -130,15 +130,15 @@ fn refuse_fetching(jwks: &wire::Jwks, at: &str, findings: &mut Findings) {
         ("timeout", jwks.timeout.is_some()),
     ] {
         if given {
-            let problem = Problem::Useless {
-                beside: "inline keys, which are never fetched",
+            let problem = Problem::NoEffect {
+                with: "inline keys, which are never fetched",
             };
             findings.add(path::member(at, field), problem);
         }
     }
 }
 
-/// The address of Entra's keys: one tenant has its own set, several share one.
+/// The URI of Entra's keys: the tenant's own set for one tenant, the common set for several.
 fn derived(entra: &Entra, app_id: Option<&str>) -> String {
     let tenant = only_tenant(entra).unwrap_or(COMMON);
     // Tokens of both versions are signed with the same keys; only the v2 set names their issuers.
@@ -164,8 +164,8 @@ fn only_tenant(entra: &Entra) -> Option<&str> {
     }
 }
 
-/// What the discovery document at that path calls its issuer. Entra's path tells the version, and
-/// whether the document is one tenant's or, with `{tenantid}`, everyone's.
+/// The issuer in the discovery document at that path. Entra's path determines the version, and whether the document
+/// is for one tenant or, with `{tenantid}`, for all.
 fn documented_issuer(authority: &Authority, path: &str) -> String {
     match authority {
         Authority::Oidc { issuer } => issuer.clone(),

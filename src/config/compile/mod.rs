@@ -1,5 +1,5 @@
-//! Wire shapes → the types that the other rooms own. Every error is found and carries its path;
-//! what the reading of the shapes has lost is not complained about twice.
+//! Compiles wire types to the types of the other rooms. All errors are reported with their paths, except those about
+//! values that could not be read.
 
 mod audit;
 mod auth;
@@ -42,14 +42,14 @@ use crate::sharing::mac::Mac;
 /// The environment of the VM.
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// What a configuration is known by.
+/// The digest and keys of a configuration.
 pub(super) struct Identity {
     pub digest: String,
     pub seal: Mac,
     pub export_seal: Mac,
 }
 
-/// Compiles the whole configuration. What comes back counts only if nothing was found.
+/// Compiles the whole configuration. The result is valid only if there are no findings.
 pub(super) fn compile(
     wire: &wire::Config,
     env: Environment<'_>,
@@ -80,7 +80,7 @@ pub(super) fn compile(
     let (issuers, sources): (Vec<_>, Vec<_>) = issuers?.into_iter().unzip();
     let (credentials, policy) = (credentials?, policy?);
     reach::check(&policy, &issuers, &credentials, wire, findings)?;
-    // By now all secrets have been read.
+    // All secrets have been read at this point.
     let Identity {
         digest,
         seal,
@@ -116,7 +116,7 @@ pub(super) fn compile(
     Ok(config)
 }
 
-/// Compiles every item of a list, past those that fail.
+/// Compiles every item of a list and continues after errors.
 fn each<'w, T, U>(
     items: &'w [T],
     at: &str,
@@ -137,7 +137,7 @@ fn each<'w, T, U>(
     }
 }
 
-/// Compiles what may be absent.
+/// Compiles an optional value.
 fn optional<T, U>(
     item: Option<T>,
     compile: impl FnOnce(T) -> Result<U, Reported>,

@@ -7,7 +7,7 @@ use super::super::suggest;
 
 const MAX_BYTES: usize = 63;
 
-/// Checks the names of one section: their characters, and that none stands twice.
+/// Checks the names of one section: their characters, and that they are unique.
 pub(super) fn check<'w>(
     section: &str,
     names: impl Iterator<Item = &'w str>,
@@ -41,9 +41,9 @@ fn is_name(name: &str) -> bool {
     (1..=MAX_BYTES).contains(&name.len()) && name.bytes().all(allowed)
 }
 
-/// What may be referred to.
+/// Names that can be referred to.
 pub(super) struct Names<'w> {
-    /// What one of them is: `credential`; the section is the plural.
+    /// The kind of item, such as `credential`; the section has the plural form.
     kind: &'static str,
     section: &'static str,
     names: Vec<&'w str>,
@@ -66,7 +66,7 @@ impl<'w> Names<'w> {
         }
     }
 
-    /// The index of the name.
+    /// Returns the index of the name.
     pub(super) fn find(
         &self,
         name: &str,
@@ -83,7 +83,7 @@ impl<'w> Names<'w> {
         let (kind, name) = (self.kind, name.to_owned());
         Err(findings.add(
             at,
-            Problem::Dangling {
+            Problem::UnknownReference {
                 kind,
                 name,
                 suggestion,

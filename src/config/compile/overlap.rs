@@ -1,4 +1,4 @@
-//! Issuers against each other: the `iss` of a token must pick one, before any key is looked up.
+//! Conflicts between issuers: the `iss` of a token must select one issuer before a key is looked up.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;
@@ -6,7 +6,7 @@ use super::super::problem::Problem;
 use super::super::wire::issuer as wire;
 use crate::token::issuer::{Authority, Entra, Tenants, Version};
 
-/// Refuses every issuer that an earlier one shares an `iss` with.
+/// Refuses every issuer that shares an `iss` with an earlier one.
 pub(super) fn refuse(
     issuers: &[wire::Issuer],
     authorities: &[Result<Authority, Reported>],
@@ -27,7 +27,7 @@ pub(super) fn refuse(
     }
 }
 
-/// An `iss` that both accept.
+/// Returns an `iss` that both issuers accept.
 fn shared_issuer(one: &Authority, other: &Authority) -> Option<String> {
     match (one, other) {
         (Authority::Oidc { issuer }, Authority::Oidc { issuer: other }) => {
@@ -44,7 +44,7 @@ fn shared_issuer(one: &Authority, other: &Authority) -> Option<String> {
                 Version::V1 => entra.v1,
                 Version::V2 => entra.v2,
             };
-            // Two clouds may share the host of one version's issuers.
+            // The issuers of one version may have the same host in two clouds.
             [Version::V2, Version::V1].into_iter().find_map(|version| {
                 let iss = one.issuer(version, &tenant);
                 let both = accepts(one, version) && accepts(other, version);

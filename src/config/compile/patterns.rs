@@ -1,5 +1,5 @@
-//! Patterns of hosts, paths and models, and methods: what could never match is refused, since a rule that
-//! silently matches nothing denies less, or permits less, than its author thinks.
+//! Patterns of hosts, paths, models and clusters, and methods. A pattern that can never match is an error, since its
+//! rule would deny or permit less than its author intends.
 
 use super::super::error::{Findings, Reported};
 use super::super::problem::Problem;
@@ -11,14 +11,17 @@ pub(super) fn host(pattern: &str, at: &str, findings: &mut Findings) -> Result<P
     let rule = match pattern {
         "" => "is an empty pattern; write a host such as llama.contoso.com or *.contoso.com",
         _ if pattern.contains("://") || pattern.contains('/') => {
-            "is a host with more than its name; write the name alone, such as llama.contoso.com"
+            "contains more than a host name; write the name alone, such as llama.contoso.com"
         }
         _ if !pattern.starts_with('[') && pattern.contains(':') => {
-            "is matched without port; remove the port"
+            "contains a port, but hosts are matched without port; remove the port"
         }
-        _ if pattern.ends_with('.') => "is matched without the root dot; remove the last dot",
+        _ if pattern.ends_with('.') => {
+            "ends with the root dot, but hosts are matched without it; remove the last \
+                                        dot"
+        }
         _ if !text::is_visible(pattern) => {
-            "is no host; write it in ASCII (international names as xn--…) and without blanks"
+            "is not a valid host; write it in ASCII (international names as xn--…) and without spaces"
         }
         _ => return Ok(Pattern::host(pattern)),
     };
@@ -30,25 +33,25 @@ pub(super) fn path(pattern: &str, at: &str, findings: &mut Findings) -> Result<P
     let rule = match pattern {
         "" => "is an empty pattern; write a path such as /v1/chat/completions or /v1/**",
         _ if !pattern.starts_with(['/', '*']) => {
-            "begins with no slash, so it never matches; add it"
+            "does not begin with a slash, so it never matches; add the slash"
         }
         _ if pattern.contains(['?', '#']) => {
-            "is matched without query and fragment; remove what follows the path"
+            "contains a query or fragment, but paths are matched without them; remove them"
         }
         _ if pattern.contains("//") || pattern.contains('\\') || pattern.split('/').any(dots) => {
-            "holds //, a backslash or a segment of dots: such requests are refused, so it never \
-             matches; remove that part"
+            "contains //, a backslash, or a . or .. segment: requests with one are refused, so it never matches; \
+             remove it"
         }
         _ if is_escaped(pattern) => {
-            "is matched percent-decoded; write the character itself in place of the escape"
+            "contains an escape, but paths are matched percent-decoded; write the character itself"
         }
-        _ if pattern.contains(char::is_control) => "holds a control character; remove it",
+        _ if pattern.contains(char::is_control) => "contains a control character; remove it",
         _ => return Ok(Pattern::path(pattern)),
     };
     Err(findings.add(at, Problem::BadPattern { rule }))
 }
 
-/// A pattern of Envoy cluster names.
+/// Reads a pattern of Envoy cluster names.
 pub(super) fn cluster(
     pattern: &str,
     at: &str,
@@ -57,14 +60,14 @@ pub(super) fn cluster(
     let rule = match pattern {
         "" => "is an empty pattern; write a cluster's name such as huggingface or hf-*",
         _ if pattern.contains(|c: char| c.is_whitespace() || c.is_control()) => {
-            "holds a blank or control character; write the cluster's name as Envoy has it"
+            "contains a space or control character; write the cluster name as it is in Envoy"
         }
         _ => return Ok(Pattern::cluster(pattern)),
     };
     Err(findings.add(at, Problem::BadPattern { rule }))
 }
 
-/// `denies`: for rules that deny.
+/// `denies` is true for deny rules.
 pub(super) fn model(
     pattern: &str,
     denies: bool,
@@ -75,14 +78,15 @@ pub(super) fn model(
     let rule = match pattern {
         "" => "is an empty pattern; write a model such as org/name or org/*",
         _ if pattern.contains(':') => {
-            "is matched without suffix (:fastest, a provider); remove what begins with the colon"
+            "contains a suffix (:fastest, a provider), but models are matched without suffix; remove the colon and \
+             what follows it"
         }
         _ if pattern.trim() != pattern
             || pattern.contains(|c: char| c.is_control() || (c.is_whitespace() && c != ' '))
             || pattern.contains('\\') =>
         {
-            "begins or ends with a blank, or holds a control character or backslash: such models are \
-             refused, so it never matches; remove it"
+            "begins or ends with a space, or contains a control character or backslash: requests for such models \
+             are refused, so it never matches; remove it"
         }
         _ if pattern
             .strip_prefix('/')
@@ -90,8 +94,7 @@ pub(super) fn model(
             .split('/')
             .any(odd) =>
         {
-            "holds an empty segment or one of dots: such models are refused, so it never matches; \
-             remove it"
+            "contains an empty, . or .. segment: requests for such models are refused, so it never matches; remove it"
         }
         _ if denies => return Ok(Pattern::path(&pattern.to_lowercase())),
         _ => return Ok(Pattern::path(pattern)),
@@ -102,10 +105,9 @@ pub(super) fn model(
 pub(super) fn method(name: &str, at: &str, findings: &mut Findings) -> Result<String, Reported> {
     let rule = match name {
         _ if name.contains('*') => {
-            "is no method: methods have no patterns; to match any, remove \
-                                    `methods`"
+            "is not a method: patterns are not supported here; to match any method, remove `methods`"
         }
-        _ if !text::is_token(name) => "is no method; write one such as GET or POST",
+        _ if !text::is_token(name) => "is not a valid method; write one such as GET or POST",
         _ if !method::is_read(&name.to_ascii_uppercase()) => {
             "is a method whose requests are refused, so it never matches; remove it"
         }

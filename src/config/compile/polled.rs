@@ -1,4 +1,4 @@
-//! `credentials[].http`: which secret store is asked, and when.
+//! Compiles `credentials[].http`: which secret store is polled, and when.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;
@@ -18,8 +18,8 @@ use std::time::Duration;
 const REFRESH: Duration = Duration::from_secs(300);
 const MAX_STALE: Duration = HOUR;
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Between early polls after the upstream has refused the value, and the longest pause after a
-/// failure: an outage of the store must not cost the credential its life.
+/// The time between early polls after the upstream rejected the value, and the maximum delay after a failure: the
+/// credential must survive an outage of the store.
 const COOLDOWN: Duration = Duration::from_secs(10);
 
 pub(super) fn compile(
@@ -42,8 +42,8 @@ pub(super) fn compile(
         match is_pointer {
             true => text::claim_path(pointer, &at, findings).map(|_| pointer.to_owned()),
             false => {
-                let rule = "is no JSON Pointer; write one such as /data/data/token, or remove it \
-                            where the answer is the credential itself";
+                let rule = "is not a valid JSON Pointer; write one such as /data/data/token, or remove it if the \
+                            response is the credential itself";
                 Err(findings.add(at, Problem::BadText { rule }))
             }
         }
@@ -77,7 +77,7 @@ fn headers(
                 failed = Some(findings.add(at, Problem::ReservedHeader { why }));
             }
             (Ok(header), Ok(_)) if headers.iter().any(|(other, _)| *other == header) => {
-                let first = "another spelling of it".to_owned();
+                let first = "another entry in different case".to_owned();
                 failed = Some(findings.add(at, Problem::DuplicateHeader { first }));
             }
             (Ok(header), Ok(value)) => headers.push((header, value)),

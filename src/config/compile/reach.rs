@@ -1,5 +1,5 @@
-//! Which issuers' callers can reach which credential: a token exchange tells Hugging Face who someone
-//! is, so only an issuer with one set of administrators may say it.
+//! Which issuers' callers can use which credential. A token exchange asserts a user's identity to Hugging Face, so it
+//! requires an issuer of one tenant.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;
@@ -9,10 +9,10 @@ use crate::credential::{Credential, Source};
 use crate::policy::rule::{AnonymousRule, Effect, Policy, Requirement, Rule};
 use crate::token::issuer::{Authority, Issuer, Tenants};
 
-/// Entra's tenant of everybody's personal Microsoft accounts.
+/// Entra's tenant for personal Microsoft accounts.
 const PERSONAL_ACCOUNTS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
-/// Refuses rules that would let a caller of many tenants, or none at all, name a person.
+/// Refuses token exchanges for anonymous callers and for issuers of several tenants.
 pub(super) fn check(
     policy: &Policy,
     issuers: &[Issuer],
@@ -35,7 +35,7 @@ pub(super) fn check(
     } in &policy.anonymous
     {
         if credential.is_some_and(is_exchange) {
-            refuse(name, Problem::ExchangeForNobody);
+            refuse(name, Problem::ExchangeForAnonymous);
         }
     }
     for rule in &policy.rules {
@@ -67,7 +67,7 @@ fn has_many_tenants(issuer: &Issuer) -> bool {
     }
 }
 
-/// Whether a caller of that issuer could satisfy the rule, as far as issuers are named in it.
+/// Whether a caller of that issuer could satisfy the rule, judged only by the issuers that it names.
 fn is_open_to(rule: &Rule, issuer: &str) -> bool {
     let named = &rule.matches.issuers;
     let is_matched = named.is_empty() || named.iter().any(|name| &**name == issuer);

@@ -1,4 +1,4 @@
-//! `replies`: what a decision looks like to the caller.
+//! Compiles `replies`.
 
 use super::super::error::{Findings, Reported};
 use super::super::wire;
@@ -19,7 +19,7 @@ pub(super) fn compile(
     let realm = replies.realm.as_deref().unwrap_or(REALM);
     let quotable = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
     let obeys = !realm.is_empty() && realm.bytes().all(quotable);
-    let rule = "can't be quoted in WWW-Authenticate; write printable ASCII without \" and \\";
+    let rule = "cannot be quoted in WWW-Authenticate; write printable ASCII without \" and \\";
     let realm = text::ruled(realm, obeys, rule, "replies.realm", findings);
     let issuers = issuers.iter().map(|(issuer, _)| issuer);
     let resource = optional(replies.protected_resource.as_ref(), |wire| {

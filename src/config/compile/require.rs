@@ -1,4 +1,4 @@
-//! `rules[].require`: what is asked of the caller.
+//! Compiles `rules[].require`.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;
@@ -12,14 +12,14 @@ use crate::token::issuer::is_guid;
 use crate::token::kind::Kind;
 use serde_json::Value;
 
-/// Azure compares resource ids without case.
+/// Azure compares resource ids case-insensitively.
 fn is_arm_id(id: &str) -> bool {
     const PREFIX: &str = "/subscriptions/";
     id.get(..PREFIX.len())
         .is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
 }
 
-/// `at` is where the requirement stands: `rules[0].require`, or an item of `all` or `any`.
+/// `at` is the path of the requirement: `rules[0].require`, or an item of `all` or `any`.
 pub(super) fn compile(
     wire: &wire::Requirement,
     known_issuers: &Names<'_>,
@@ -48,14 +48,14 @@ pub(super) fn compile(
         Wire::Kind(wire::Kind::App) => Ok(Requirement::Kind(Kind::App)),
         Wire::ManagedIdentity(id) => {
             let obeys = is_arm_id(id) || is_guid(id);
-            let rule = "is no managed identity; write its object id (a GUID) or its ARM id, which \
+            let rule = "is not a valid managed identity; write its object id (a GUID) or its ARM id, which \
                         begins with /subscriptions/";
             text::ruled(id, obeys, rule, &inside("managed_identity"), findings)
                 .map(Requirement::ManagedIdentity)
         }
         Wire::Mfa(true) => Ok(Requirement::Mfa),
         Wire::Mfa(false) => {
-            let rule = "says nothing when false; write {mfa: true}, or {not: {mfa: true}}";
+            let rule = "has no meaning when false; write {mfa: true}, or {not: {mfa: true}}";
             Err(findings.add(inside("mfa"), Problem::BadText { rule }))
         }
         Wire::AuthContext(context) => context::context(context, &inside("auth_context"), findings),
@@ -67,11 +67,11 @@ pub(super) fn compile(
             Ok(Requirement::Claim { path, test })
         }
         Wire::All(parts) => {
-            let otherwise = "name what is required: nothing at all would be satisfied by anyone";
+            let otherwise = "add a requirement, because every caller satisfies an empty list";
             several(parts, known_issuers, &inside("all"), otherwise, findings).map(Requirement::All)
         }
         Wire::Any(parts) => {
-            let otherwise = "name what is required: none of nothing is satisfied by nobody";
+            let otherwise = "add a requirement, because no caller satisfies an empty list";
             several(parts, known_issuers, &inside("any"), otherwise, findings).map(Requirement::Any)
         }
         Wire::Not(part) => {
@@ -105,7 +105,7 @@ fn filled(
     text::filled(text, at, findings).map(requirement)
 }
 
-/// What a claim is tested by: exactly one of these.
+/// The tests of a claim: exactly one must be set.
 pub(in crate::config) const TESTS: &[&str] = &["equals", "one_of", "contains", "present"];
 
 pub(super) fn claim(

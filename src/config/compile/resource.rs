@@ -1,4 +1,4 @@
-//! `replies.protected_resource`: the document of RFC 9728.
+//! Compiles `replies.protected_resource`: the document of RFC 9728.
 
 use super::super::error::{Findings, Reported};
 use super::super::problem::Problem;
@@ -24,7 +24,8 @@ pub(super) fn compile<'i>(
             // RFC 6749 §3.3.
             let fit = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
             let obeys = !scope.is_empty() && scope.bytes().all(fit);
-            let rule = "is no scope; write one per entry, in ASCII without blanks, \" and \\";
+            let rule =
+                "is not a valid scope; write one per entry, in ASCII without spaces, \" and \\";
             text::ruled(scope, obeys, rule, at, findings)
         },
     );
@@ -36,18 +37,18 @@ pub(super) fn compile<'i>(
     Ok(ProtectedResource::new(origin, path, &servers?, &scopes?))
 }
 
-/// Origin and path. Neither query nor fragment: the document's address could not be made of it.
+/// Reads origin and path. A query or fragment is refused, because the document's URI is derived from them.
 fn resource<'w>(
     resource: &'w str,
     findings: &mut Findings,
 ) -> Result<(&'w str, &'w str), Reported> {
     let parts = origin_and_path(resource).filter(|(_, path)| {
-        // What a request for the document can be matched with.
+        // Requests for the document are compared with the normalized path.
         path.is_empty() || normalize(path).as_deref() == Ok(path)
     });
     parts.ok_or_else(|| {
-        let rule = "is no resource identifier; write the https URI that callers use, without query \
-                    and fragment, such as https://hf.contoso.com";
+        let rule = "is not a valid resource identifier; write the https URI that callers use, without query or \
+                    fragment, such as https://hf.contoso.com";
         findings.add(format!("{AT}.resource"), Problem::BadText { rule })
     })
 }
@@ -55,18 +56,19 @@ fn resource<'w>(
 fn given_servers(given: &[String], findings: &mut Findings) -> Result<Vec<String>, Reported> {
     let at = format!("{AT}.authorization_servers");
     if given.is_empty() {
-        let otherwise = "name where tokens are had, or remove the field for the issuers";
+        let otherwise =
+            "list the servers that issue tokens, or remove the field to use the configured issuers";
         return Err(findings.add(at, Problem::EmptyList { otherwise }));
     }
     each(given, &at, findings, |server, at, findings| {
-        let rule = "is no authorization server; write its issuer identifier, an https URI without \
-                    query and fragment";
+        let rule = "is not a valid authorization server; write its issuer identifier, an https URI without query or \
+                    fragment";
         let obeys = origin_and_path(server).is_some();
         text::ruled(server, obeys, rule, at, findings)
     })
 }
 
-/// The two parts of an https URI that has no others.
+/// Splits an https URI without query, fragment and user into origin and path.
 fn origin_and_path(uri: &str) -> Option<(&str, &str)> {
     let rest = uri.strip_prefix("https://")?;
     let length = rest.find('/').unwrap_or(rest.len());
@@ -77,8 +79,8 @@ fn origin_and_path(uri: &str) -> Option<(&str, &str)> {
     fit.then_some((origin, path))
 }
 
-/// The issuer identifiers at whose metadata a client finds where to sign in. Whatever version its
-/// tokens have, Entra publishes that under the v2 one.
+/// The issuer identifiers whose metadata tells clients where to sign in. Entra publishes this metadata under the v2
+/// identifier, also for v1 tokens.
 fn servers_of(issuer: &Issuer) -> Vec<String> {
     match &issuer.authority {
         Authority::Oidc { issuer } => vec![issuer.clone()],

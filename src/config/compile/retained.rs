@@ -1,4 +1,4 @@
-//! Which claims are kept of a token: whatever one of the rooms can ask for after its verification.
+//! The claims of a verified token that are kept: those that a setting can refer to.
 
 use crate::config::Config;
 use crate::credential::Source;
@@ -6,7 +6,7 @@ use crate::groups::graph;
 use crate::revocation;
 use crate::token::claim_set::RetainedClaims;
 
-/// Of a configuration that is complete but for this.
+/// Collects the claims that a configuration refers to.
 pub(super) fn kept(config: &Config) -> RetainedClaims {
     let exchanged = config
         .credentials

@@ -1,4 +1,4 @@
-//! `revocation`: where the feed of revoked callers comes from, and when.
+//! Compiles `revocation`: where and when the feed is fetched.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;
@@ -25,7 +25,7 @@ pub(super) fn compile(
         let cluster = text::filled(&wire.cluster, &path::member(AT, "cluster"), findings);
         let target = Target::parse(&wire.cluster, &wire.uri)
             .map_err(|error| findings.add(path::member(AT, "uri"), Problem::BadUri(error)));
-        // Nothing asks for the feed out of turn; failures are retried within `refresh`.
+        // Nothing triggers an early fetch of the feed; failures are retried within `refresh`.
         let spans = Spans {
             refresh: (wire.refresh, REFRESH),
             max_stale: (wire.max_stale, MAX_STALE),

@@ -1,4 +1,4 @@
-//! `rules`: who may do what.
+//! Compiles `rules`.
 
 use super::super::error::{Findings, Reported};
 use super::super::problem::Problem;
@@ -11,7 +11,7 @@ use crate::policy::rule::{
 };
 
 const AT: &str = "rules";
-/// In place of a credential's name: none is sent.
+/// The value of `credential` in rules that send none.
 pub(super) const NO_CREDENTIAL: &str = "none";
 
 pub(super) fn compile(config: &Config, findings: &mut Findings) -> Result<Policy, Reported> {
@@ -43,7 +43,7 @@ pub(super) fn compile(config: &Config, findings: &mut Findings) -> Result<Policy
     Ok(Policy::new(open, ordinary))
 }
 
-/// What rules may name.
+/// The names that rules can refer to.
 struct Known<'w> {
     issuers: Names<'w>,
     credentials: Names<'w>,
@@ -127,9 +127,14 @@ fn ordinary(
             &path::member(at, "require"),
             findings,
         ),
-        // A deny rule that asks nothing denies whoever calls: nothing is left to satisfy.
+        // A deny rule without a requirement denies every caller: an empty `all` is always satisfied.
         (None, Some(wire::Effect::Deny)) => Ok(Requirement::All(Vec::new())),
-        (None, _) => Err(asked(at, "require", Problem::NoRequirement, findings)),
+        (None, _) => Err(missing_in_allow_rule(
+            at,
+            "require",
+            Problem::NoRequirement,
+            findings,
+        )),
     };
     Ok(Rule {
         name: wire.name.as_str().into(),
@@ -143,8 +148,13 @@ fn ordinary(
     })
 }
 
-/// Adds that a rule lacks what only those that allow need, if it is known to be one.
-fn asked(at: &str, field: &str, problem: Problem, findings: &mut Findings) -> Reported {
+/// Adds the error that a field of allow rules is missing, if the rule is known to be one.
+fn missing_in_allow_rule(
+    at: &str,
+    field: &str,
+    problem: Problem,
+    findings: &mut Findings,
+) -> Reported {
     let unsure = findings
         .unsure(at, "anonymous")
         .or(findings.unsure(at, "effect"));
@@ -164,9 +174,12 @@ fn effect(
         (wire::Effect::Deny, Some(_)) => {
             Err(findings.add(credential_at, Problem::DenyWithCredential))
         }
-        (wire::Effect::Allow, None) => {
-            Err(asked(at, "credential", Problem::NoCredential, findings))
-        }
+        (wire::Effect::Allow, None) => Err(missing_in_allow_rule(
+            at,
+            "credential",
+            Problem::NoCredential,
+            findings,
+        )),
         (wire::Effect::Allow, Some(NO_CREDENTIAL)) => Ok(Effect::Allow { credential: None }),
         (wire::Effect::Allow, Some(name)) => {
             let credential = known.credentials.find(name, &credential_at, findings)?;
@@ -236,7 +249,7 @@ fn matches(
     })
 }
 
-/// The entries of one field; a field that is absent matches everything, an empty one is refused.
+/// Compiles the entries of one field. An absent field matches everything; an empty list is an error.
 pub(super) fn entries<T>(
     given: &Option<Vec<String>>,
     at: &str,
@@ -246,7 +259,7 @@ pub(super) fn entries<T>(
     match given.as_deref() {
         None => Ok(Vec::new()),
         Some([]) => {
-            let otherwise = "name what may match, or remove the field to match everything";
+            let otherwise = "list at least one entry, or remove the field to match everything";
             Err(findings.add(at, Problem::EmptyList { otherwise }))
         }
         Some(entries) => each(entries, at, findings, |entry, at, f| compile(entry, at, f)),

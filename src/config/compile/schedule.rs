@@ -1,4 +1,4 @@
-//! When something is fetched from elsewhere: the spans that keys, feed and polled credentials share.
+//! Schedules of fetches: the durations that keys, feed and polled credentials have in common.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;
@@ -8,7 +8,7 @@ use super::text::{self, HOUR, MILLISECOND, SECOND, YEAR};
 use crate::fetch::refresh::Schedule;
 use std::time::Duration;
 
-/// A span as it is written, if it is, and what it is otherwise.
+/// A configured duration, and its default.
 pub(super) type Given = (Option<Span>, Duration);
 
 pub(super) struct Spans {
@@ -17,7 +17,7 @@ pub(super) struct Spans {
     pub(super) timeout: Given,
 }
 
-/// `cooldown` is `refresh` here: who has another, or a bound of its own, sets it.
+/// `cooldown` is set to `refresh`; callers with another cooldown overwrite it.
 pub(super) fn compile(
     spans: Spans,
     at: &str,

@@ -1,4 +1,4 @@
-//! Texts, header names, durations and numbers with their bounds.
+//! Strings, header names, durations and numbers with their limits.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;
@@ -11,10 +11,10 @@ use std::time::Duration;
 pub(super) const MILLISECOND: Duration = Duration::from_millis(1);
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
-/// No setting of ours makes sense beyond it, and no sum of times overflows below it.
+/// The maximum of most durations. Sums of such durations cannot overflow.
 pub(super) const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// The duration given under that name, or its default; within the bounds.
+/// Returns the configured duration or its default, if it is within the limits.
 pub(super) fn duration(
     given: Option<Span>,
     default: Duration,
@@ -37,7 +37,7 @@ pub(super) fn duration(
     Err(findings.add(path::member(object, field), problem))
 }
 
-/// The number given under that name, or its default; within the bounds.
+/// Returns the configured number or its default, if it is within the limits.
 pub(super) fn number(
     given: Option<u64>,
     default: usize,
@@ -63,7 +63,7 @@ pub(super) fn number(
     }
 }
 
-/// A text that is not empty.
+/// Returns a string that is not empty.
 pub(super) fn filled(text: &str, at: &str, findings: &mut Findings) -> Result<String, Reported> {
     match text.is_empty() {
         true => Err(findings.add(at, Problem::EmptyText)),
@@ -71,7 +71,7 @@ pub(super) fn filled(text: &str, at: &str, findings: &mut Findings) -> Result<St
     }
 }
 
-/// A text that obeys the rule, which the message repeats.
+/// Returns a string that satisfies a condition; `rule` is the message otherwise.
 pub(super) fn ruled(
     text: &str,
     obeys: bool,
@@ -93,7 +93,7 @@ pub(super) fn claim_path(
     ClaimPath::parse(text).ok_or_else(|| findings.add(at, Problem::BadClaimPath))
 }
 
-/// A header's name in lower case, of a header that we may read or set.
+/// Returns the lower-case name of a header that the filter may read or set.
 pub(super) fn header_name(
     name: &str,
     at: &str,
@@ -110,9 +110,7 @@ pub(super) fn header_name(
         | "te"
         | "trailer"
         | "transfer-encoding"
-        | "upgrade" => {
-            "this header belongs to one connection (hop by hop) and does not get through"
-        }
+        | "upgrade" => "it is a hop-by-hop header, which is not forwarded",
         "host" | "content-length" => "the proxy itself depends on this header",
         name if is_token(name) => return Ok(lower),
         _ => return Err(findings.add(at, Problem::BadHeaderName)),
@@ -126,7 +124,7 @@ pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(allowed)
 }
 
-/// Visible ASCII without blanks.
+/// Visible ASCII without spaces.
 pub(super) fn is_visible(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }

@@ -1,4 +1,4 @@
-//! `token`, `cache`, `wait` and `crypto`.
+//! Compiles `token`, `cache`, `wait` and `crypto`.
 
 use super::super::error::{Findings, Reported};
 use super::super::problem::Problem;
@@ -10,16 +10,16 @@ use std::time::Duration;
 
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 const MAX_BYTES: usize = 24_576;
-/// More than any proxy lets through in one header.
+/// More than proxies accept in one header.
 pub(in crate::config) const MOST_BYTES: usize = 1024 * 1024;
 const TYPES: [&str; 2] = ["jwt", "at+jwt"];
 const CACHED: usize = 4096;
-/// Some kilobytes each, in every worker.
+/// Each entry takes some kilobytes in every worker.
 const MOST_CACHED: usize = 1_000_000;
 const CACHE_TTL: Duration = Duration::from_millis(500);
 const WAIT: Duration = Duration::from_secs(2);
 const WAITING: usize = 1024;
-/// Each waiting request holds memory of the proxy.
+/// Each waiting request takes memory in the proxy.
 const MOST_WAITING: usize = 1_000_000;
 
 pub(super) fn compile(
@@ -96,7 +96,7 @@ fn locations(
         }]);
     };
     if given.is_empty() {
-        let otherwise = "name a header, or remove the field for `authorization`";
+        let otherwise = "list a header, or remove the field to use `authorization`";
         return Err(findings.add(AT, Problem::EmptyList { otherwise }));
     }
     let mut seen: Vec<String> = Vec::new();
@@ -104,7 +104,7 @@ fn locations(
         let name_at = path::member(at, "name");
         let header = text::header_name(&carrier.name, &name_at, findings);
         let scheme = optional(carrier.scheme.as_deref(), |scheme| {
-            let rule = "is no authentication scheme; write one word, such as Bearer, or remove it";
+            let rule = "is not a valid authentication scheme; write one word, such as Bearer, or remove it";
             let at = path::member(at, "scheme");
             text::ruled(scheme, text::is_token(scheme), rule, &at, findings)
         });
@@ -126,13 +126,13 @@ fn types(given: Option<&[String]>, findings: &mut Findings) -> Result<Vec<String
     match given {
         None => Ok(TYPES.map(str::to_owned).to_vec()),
         Some([]) => {
-            let otherwise = "name the accepted types, or remove the field for JWT and at+jwt";
+            let otherwise = "list the accepted types, or remove the field to accept JWT and at+jwt";
             Err(findings.add(AT, Problem::EmptyList { otherwise }))
         }
         Some(types) => each(types, AT, findings, |name, at, findings| {
             let lower = name.to_ascii_lowercase();
             let name = lower.strip_prefix("application/").unwrap_or(&lower);
-            let rule = "is no media type; write it as in a token's header: JWT or at+jwt";
+            let rule = "is not a valid token type; write it as in a token's header: JWT or at+jwt";
             text::ruled(name, text::is_token(name), rule, at, findings)
         }),
     }

@@ -1,11 +1,11 @@
-//! Choices: a text alone, or an object with one member whose name is the choice.
+//! Choices: a string, or an object with one member whose name is the choice.
 
 use super::super::problem::Problem;
 use super::super::suggest;
 use super::{Node, Shape};
 use serde_json::Value;
 
-/// The choice made, and what comes with it.
+/// The name of the choice, and its value.
 pub(in crate::config) struct Choice<'a> {
     node: Node<'a>,
     name: &'static str,
@@ -13,7 +13,7 @@ pub(in crate::config) struct Choice<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// Takes it as one of the known choices.
+    /// Reads the value as one of the known choices.
     pub(in crate::config) fn choice(self, known: &'static [&'static str]) -> Option<Choice<'a>> {
         let (found, content) = match self.value {
             Value::String(text) => (text.as_str(), None),
@@ -26,7 +26,7 @@ impl<'a> Node<'a> {
                     });
                 }
             },
-            _ => return self.wrong_type("a text or an object"),
+            _ => return self.wrong_type("a string or an object"),
         };
         let Some(name) = known.iter().copied().find(|name| *name == found) else {
             let shown = (!self.may_be_secret()).then(|| found.to_owned());
@@ -50,15 +50,15 @@ impl Choice<'_> {
         self.name == name
     }
 
-    /// A choice that nothing comes with.
+    /// Reads a choice without a value.
     pub(in crate::config) fn alone<T>(self, value: T) -> Option<T> {
         match self.content {
             None => Some(value),
-            Some(_) => self.node.wrong_type("a text"),
+            Some(_) => self.node.wrong_type("a string"),
         }
     }
 
-    /// What must come with the choice.
+    /// Reads the value of the choice.
     pub(in crate::config) fn content<T: Shape>(mut self) -> Option<T> {
         match self.content {
             Some(content) => Some(self.node.member(self.name, content).or_empty()),
@@ -67,7 +67,7 @@ impl Choice<'_> {
     }
 }
 
-/// Says how an enum is read: the name of each variant, and with `(_)` that something comes with it.
+/// Defines how an enum is read: the name of each variant, with `(_)` if the choice has a value.
 macro_rules! choice {
     ($shape:ident {
         $first:ident $(($with:tt))? = $named:literal,

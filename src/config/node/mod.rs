@@ -1,8 +1,6 @@
-//! One JSON value on its way into a wire shape. It knows where it stands, and what is wrong with it
-//! is noted: all errors are found in one reading.
-//!
-//! serde's derive would give up at the first one; and what it makes of so many shapes was a tenth
-//! of the module.
+//! Reads JSON values into wire types. A node has the path of its value and adds errors to the findings, so one pass
+//! finds all errors.
+//! serde's derive stops at the first error, and its code for these types was a tenth of the module's size.
 
 mod choice;
 mod object;
@@ -15,20 +13,20 @@ use super::path;
 use super::problem::Problem;
 use serde_json::Value;
 
-/// After so many errors the rest is not noted.
+/// The maximum number of errors; further ones are not recorded.
 const MAX_ERRORS: usize = 100;
 
-/// What can be read from a JSON value.
+/// A type that can be read from a JSON value.
 pub(super) trait Shape: Sized {
-    /// `None`: it could not be read, which is noted.
+    /// Returns `None` after adding an error if the value cannot be read.
     fn read(node: Node<'_>) -> Option<Self>;
 
-    /// The emptiest value there is: it stands where one could not be read or was left out.
+    /// The empty value, used for values that are absent or could not be read.
     fn empty() -> Self;
 }
 
-/// Reads the shape, adding all that is wrong to the findings. What comes back then has empty places;
-/// `None` where there are too many.
+/// Reads a value and adds all errors to the findings. Values that could not be read are empty; returns `None` after
+/// too many errors.
 pub(super) fn read<T: Shape>(value: &Value, findings: &mut Findings) -> Option<T> {
     let root = Node {
         value,
@@ -50,7 +48,7 @@ impl<'a> Node<'a> {
         T::read(self).unwrap_or_else(T::empty)
     }
 
-    /// A value inside this one.
+    /// The node of a value inside this one.
     fn inner(&mut self, path: String, value: &'a Value) -> Node<'_> {
         Node {
             value,
@@ -63,7 +61,7 @@ impl<'a> Node<'a> {
         self.inner(path::member(&self.path, name), value)
     }
 
-    /// Notes why it can't be read.
+    /// Adds an error and returns `None`.
     pub(super) fn refuse<T>(self, problem: Problem) -> Option<T> {
         lose(self.findings, self.path, problem);
         None
@@ -71,10 +69,10 @@ impl<'a> Node<'a> {
 
     pub(super) fn wrong_type<T>(self, expected: &'static str) -> Option<T> {
         let found = match self.value {
-            Value::Null => "empty (null)",
+            Value::Null => "null",
             Value::Bool(_) => "true or false",
             Value::Number(_) => "a number",
-            Value::String(_) => "a text",
+            Value::String(_) => "a string",
             Value::Array(_) => "a list",
             Value::Object(_) => "an object",
         };
@@ -85,7 +83,7 @@ impl<'a> Node<'a> {
         self.value.as_str()
     }
 
-    /// Whether a secret may stand here, so that no message may quote it.
+    /// Whether the value may be a secret, which messages must not quote.
     fn may_be_secret(&self) -> bool {
         self.path
             .split('.')
@@ -117,10 +115,10 @@ impl Shape for u64 {
         match node.value.as_u64() {
             Some(number) => Some(number),
             None if node.value.is_number() => node.refuse(Problem::WrongType {
-                expected: "a whole number from 0",
-                found: "negative, broken or too large",
+                expected: "a non-negative integer",
+                found: "negative, fractional or too large",
             }),
-            None => node.wrong_type("a whole number"),
+            None => node.wrong_type("an integer"),
         }
     }
 
@@ -133,7 +131,7 @@ impl Shape for String {
     fn read(node: Node<'_>) -> Option<Self> {
         match node.text() {
             Some(text) => Some(text.to_owned()),
-            None => node.wrong_type("a text"),
+            None => node.wrong_type("a string"),
         }
     }
 
@@ -152,11 +150,11 @@ impl Shape for Value {
     }
 }
 
-/// `null` is no way to leave a field out: an emptied list must not pass for a missing one.
+/// Refuses `null`: an empty list in YAML must not be treated as an absent field.
 impl<T: Shape> Shape for Option<T> {
     fn read(node: Node<'_>) -> Option<Self> {
         match node.value {
-            Value::Null => node.wrong_type("filled in or removed"),
+            Value::Null => node.wrong_type("set or removed"),
             _ => Some(T::read(node)),
         }
     }

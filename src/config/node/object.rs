@@ -1,4 +1,4 @@
-//! Objects: with fields of their own, or named freely.
+//! Objects with known fields, and maps with arbitrary names.
 
 use super::super::path;
 use super::super::problem::Problem;
@@ -6,14 +6,14 @@ use super::super::suggest;
 use super::{MAX_ERRORS, Node, Shape, lose};
 use serde_json::{Map, Value};
 
-/// An object whose fields are known.
+/// An object with known fields.
 pub(in crate::config) struct Object<'a> {
     node: Node<'a>,
     members: &'a Map<String, Value>,
 }
 
 impl<'a> Node<'a> {
-    /// Takes it as an object, and notes fields that are not among the known.
+    /// Reads the value as an object and adds an error for each unknown field.
     pub(in crate::config) fn object(self, known: &'static [&'static str]) -> Option<Object<'a>> {
         let Value::Object(members) = self.value else {
             return self.wrong_type("an object");
@@ -64,8 +64,7 @@ impl Object<'_> {
     }
 }
 
-/// Says how a struct is read: each field, whether it may be left out, and its name where that is
-/// another.
+/// Defines how a struct is read: each field, whether it is required, and its name in JSON if different.
 macro_rules! object {
     ($shape:ident { $($field:ident: $presence:ident $(= $name:literal)?),* $(,)? }) => {
         impl $crate::config::node::Shape for $shape {
@@ -86,7 +85,7 @@ macro_rules! object {
 }
 pub(in crate::config) use object;
 
-/// Values by names that their author chose, in the order of the names.
+/// A map from arbitrary names to values, sorted by name.
 #[derive(Debug)]
 pub(in crate::config) struct Named<T>(pub Vec<(String, T)>);
 

@@ -1,8 +1,7 @@
-//! The JSON Schema of the plugin configuration, for editors and gateways: derived from the wire
-//! shapes, whose comments are its descriptions, so that it can't drift from what is read.
-//!
-//! It says what a shape can say. Names that must resolve, bounds of durations and whatever else
-//! hangs on more than one place are for [`load`](super::load) to say.
+//! The JSON Schema of the plugin configuration, for editors and gateways. It is derived from the wire types and their
+//! comments, so it always matches the parser.
+//! A schema describes single values. References between names, limits of durations and other conditions across fields
+//! are verified by [`load`](super::load).
 
 mod refine;
 
@@ -25,7 +24,7 @@ pub fn schema() -> Value {
     schema
 }
 
-/// A field may be left out, but not be null.
+/// A field may be absent, but not null.
 fn without_null(schema: &mut Schema) {
     without_format(schema);
     if let Some(Value::Array(kinds)) = schema.get_mut("type") {
@@ -50,7 +49,7 @@ fn without_null(schema: &mut Schema) {
 mod tests {
     use super::*;
 
-    /// Every field and every choice is explained: descriptions are the users' reference.
+    /// Every field and choice has a description, because descriptions are the users' reference.
     fn undescribed(schema: &Value) -> Vec<String> {
         let told = |shape: &Value| shape.get("description").is_some();
         let mut bare = Vec::new();
@@ -70,14 +69,14 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_described() {
+    fn every_field_has_a_description() {
         for schema in [schema(), crate::audit::schema()] {
             assert_eq!(undescribed(&schema), Vec::<String>::new(), "has no comment");
         }
     }
 
     #[test]
-    fn nothing_unknown_and_no_null() {
+    fn schema_allows_no_unknown_field_and_no_null() {
         let schema = schema();
         assert_eq!(schema["additionalProperties"], false);
         let text = schema.to_string();

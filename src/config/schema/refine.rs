@@ -1,5 +1,5 @@
-//! What the types of the wire shapes do not tell: patterns of texts, bounds of numbers, lists that
-//! may not be empty, fields that exclude each other.
+//! Refinements that the wire types do not express: patterns of strings, ranges of numbers, lists that must not be
+//! empty, and mutually exclusive fields.
 
 use super::super::compile::{self, MOST_BYTES, MOST_ENTRIES};
 use crate::keys::algorithm::Algorithm;
@@ -10,14 +10,14 @@ const GUID: &str = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$";
 const DOMAIN: &str = "^[0-9A-Za-z-]+(\\.[0-9A-Za-z-]+)+$";
 const URI: &str = "^https?://";
 
-/// Adds it all. A place that is not there is passed over; a test names it.
+/// Adds all refinements. An unknown place is skipped; a test reports it.
 pub(super) fn refine(schema: &mut Value) {
     for (place, more) in refinements() {
         add(schema, place, more);
     }
 }
 
-/// Adds to one place, and says whether it is there.
+/// Adds a refinement to one place and returns whether the place exists.
 fn add(schema: &mut Value, place: &str, more: Value) -> bool {
     match (find(schema, place), more) {
         (Some(members), Value::Object(more)) => {
@@ -28,7 +28,7 @@ fn add(schema: &mut Value, place: &str, more: Value) -> bool {
     }
 }
 
-/// A place is a definition, then a field or a choice of it, then `[]` for the items of its list.
+/// A place is a definition, followed by a field or a choice, followed by `[]` for the items of a list.
 fn find<'s>(schema: &'s mut Value, place: &str) -> Option<&'s mut Map<String, Value>> {
     let (path, items) = match place.strip_suffix("[]") {
         Some(path) => (path, true),
@@ -175,7 +175,7 @@ fn refinements() -> Vec<(&'static str, Value)> {
             pattern("^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"),
         ),
         ("Window.utc_offset", pattern("^[+-][0-9]{2}:[0-9]{2}$")),
-        // What surrounds them.
+        // Other sections.
         ("ProtectedResource.resource", pattern("^https://.")),
         ("ProtectedResource.authorization_servers", some()),
         ("Revocation.cluster", filled()),
@@ -191,22 +191,22 @@ fn refinements() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// Only Entra's keys can be found without being told where.
+/// Only Entra issuers have a predefined key set URI.
 fn issuer_forms() -> Value {
-    let told: Vec<Value> = compile::KEY_SOURCES
+    let any_source: Vec<Value> = compile::KEY_SOURCES
         .iter()
         .map(|source| json!({"required": [source]}))
         .collect();
     json!({"oneOf": [
         {"required": ["entra"], "not": {"required": ["oidc"]}},
-        {"required": ["oidc"], "properties": {"jwks": {"anyOf": told}}},
+        {"required": ["oidc"], "properties": {"jwks": {"anyOf": any_source}}},
     ]})
 }
 
-/// A rule opens to anyone, denies, or allows.
+/// A rule is anonymous, denies, or allows.
 fn rule_forms() -> Value {
     json!([
-        {"title": "anonymous: open to anyone", "required": ["match", "anonymous"],
+        {"title": "anonymous: permits anyone", "required": ["match", "anonymous"],
          "properties": {"anonymous": {"const": true}, "match": {"minProperties": 1}}, "not": {"required": ["require"]}},
         {"title": "deny", "required": ["effect"],
          "properties": {"effect": {"const": "deny"}, "anonymous": {"const": false}}, "not": {"required": ["credential"]}},
@@ -230,9 +230,9 @@ fn at_most_one(of: &[&str]) -> Value {
 mod tests {
     use super::*;
 
-    /// A field that was renamed would lose its refinement in silence.
+    /// A renamed field must not silently lose its refinement.
     #[test]
-    fn every_place_is_there() {
+    fn every_refined_place_exists() {
         let mut schema = super::super::schema();
         for (place, more) in refinements() {
             assert!(add(&mut schema, place, more), "{place}");

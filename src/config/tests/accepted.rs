@@ -1,4 +1,4 @@
-//! What is accepted, and what it becomes.
+//! Valid configurations and their compiled settings.
 
 use super::*;
 use crate::config::{AuditLog, Limits};
@@ -13,7 +13,7 @@ use crate::reply::Detail;
 use crate::token::issuer::{Authority, Tenants};
 
 #[test]
-fn defaults_are_the_contract_s() {
+fn omitted_fields_have_the_documented_defaults() {
     let config = accepted(&json!({
         "issuers": [
             {"name": "e", "entra": {"tenants": [TENANT]}, "audiences": ["a"], "jwks": {"cluster": "c"}},
@@ -74,7 +74,7 @@ fn defaults_are_the_contract_s() {
 }
 
 #[test]
-fn rules_become_policy() {
+fn rules_compile_to_a_policy() {
     let mut config = base();
     set(&mut config, "/rules/1/require", Value::Null);
     set(&mut config, "/rules/2/mode", json!("shadow"));
@@ -131,7 +131,7 @@ fn rules_become_policy() {
 }
 
 #[test]
-fn clusters_limit_credentials_rules_and_endpoints_and_none_sends_no_credential() {
+fn clusters_and_credential_none_are_compiled() {
     let mut config = base();
     set(
         &mut config,
@@ -180,7 +180,7 @@ fn clusters_limit_credentials_rules_and_endpoints_and_none_sends_no_credential()
 }
 
 #[test]
-fn the_rest() {
+fn remaining_sections_are_compiled() {
     let mut config = base();
     set(&mut config, "/issuers/0/entra/tenants", json!(["*"]));
     set(
@@ -255,7 +255,7 @@ fn the_rest() {
         inspection_timeout: Duration::from_millis(500),
     };
     assert_eq!(config.limits, expected);
-    // What is denied is denied in every case.
+    // Deny rules match models case-insensitively.
     let models = |rule: usize| config.policy.rules[rule].matches.models.patterns[0].as_str();
     assert_eq!((models(0), models(1)), ("hidden/*", "Meta/*"));
     let Authority::Entra(entra) = &config.issuers[0].authority else {

@@ -1,16 +1,16 @@
-//! Both forms of the same configuration mean the same, and no bytes bring the room down.
+//! Both formats give the same configuration, and no input causes a panic.
 
 use super::super::proto::write;
 use super::super::{load, node, source, wire};
 use super::*;
 
 #[test]
-fn json_and_struct_are_one_configuration() {
+fn json_and_struct_give_the_same_configuration() {
     let config = base();
     let json = load(config.to_string().as_bytes(), &environment).unwrap();
     let wire = load(&write::object(&config), &environment).unwrap();
     assert_eq!(format!("{json:?}"), format!("{wire:?}"));
-    // And the same errors.
+    // The errors are the same, too.
     let config = with("/token", json!({"max_bytes": 0, "x": 1.5}));
     let json = load(config.to_string().as_bytes(), &environment).unwrap_err();
     assert_eq!(
@@ -55,7 +55,7 @@ impl Random {
 }
 
 #[test]
-fn mutated_bytes_never_panic() {
+fn mutated_bytes_cause_no_panic() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let config = base();
     for original in [config.to_string().into_bytes(), write::object(&config)] {
@@ -71,9 +71,9 @@ fn mutated_bytes_never_panic() {
     }
 }
 
-/// Values moved to where they do not belong: every shape meets every other.
+/// Moves values to the places of other values, so that every type meets every other.
 #[test]
-fn misplaced_values_never_panic_nor_leak() {
+fn misplaced_values_cause_no_panic_and_leak_no_secret() {
     let mut random = Random(7);
     let whole = yaml(include_str!("example.yaml"));
     let pieces = places(&whole, String::new());
@@ -126,7 +126,7 @@ fn places(value: &Value, at: String) -> Vec<String> {
 }
 
 #[test]
-fn deep_nesting_is_bounded() {
+fn nesting_beyond_the_limit_is_refused() {
     let deep = |levels: usize| {
         let require = format!(
             "{}{{\"role\":\"x\"}}{}",

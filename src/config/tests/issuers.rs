@@ -1,10 +1,10 @@
-//! Issuers as they are accepted: their keys, who may be one beside another, and what is asked of their cloud.
+//! Issuers: their keys, conflicts between them, and the services of their clouds.
 
 use super::*;
 use crate::keys::source::KeySource;
 
 #[test]
-fn keys_of_entra_are_derived() {
+fn key_set_uri_of_entra_is_predefined() {
     let other = OTHER_TENANT;
     for (entra, host, path) in [
         (
@@ -57,7 +57,7 @@ fn keys_of_entra_are_derived() {
 }
 
 #[test]
-fn discovery_and_inline_keys() {
+fn discovery_and_inline_keys_are_compiled() {
     let discovery = |issuer: usize, uri: &str| {
         let jwks = json!({"cluster": "c", "discovery": uri});
         let config = accepted(&with(&format!("/issuers/{issuer}/jwks"), jwks));
@@ -109,7 +109,7 @@ fn discovery_and_inline_keys() {
 }
 
 #[test]
-fn issuers_that_only_look_alike() {
+fn similar_issuers_without_a_common_iss_are_accepted() {
     let mut config = base();
     // The same tenant in another version, and a sovereign cloud's v2.
     set(&mut config, "/issuers/0/entra/versions", json!(["v2"]));
@@ -131,7 +131,7 @@ fn issuers_that_only_look_alike() {
 }
 
 #[test]
-fn tokens_of_our_own_are_asked_for_as_microsoft_says() {
+fn service_token_requests_follow_the_microsoft_documentation() {
     let with_auth = |auth| {
         let revocation = json!({"cluster": "c", "uri": "https://x", "auth": auth});
         let config = accepted(&with("/revocation", revocation));
@@ -151,8 +151,8 @@ fn tokens_of_our_own_are_asked_for_as_microsoft_says() {
         "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01\
          &resource=https%3A%2F%2Fgraph.microsoft.com&client_id={client}"
     );
-    let asked = with_auth(json!({"managed_identity": identity}));
-    assert_eq!(asked, ("GET", uri, String::new()));
+    let request = with_auth(json!({"managed_identity": identity}));
+    assert_eq!(request, ("GET", uri, String::new()));
     for (cloud, host) in [
         (json!({}), "login.microsoftonline.com"),
         (json!({"cloud": "us_gov"}), "login.microsoftonline.us"),
@@ -170,13 +170,13 @@ fn tokens_of_our_own_are_asked_for_as_microsoft_says() {
             "grant_type=client_credentials&client_id={client}&client_secret=hf_environmentsecret\
              &scope=https%3A%2F%2Fops%2F.default"
         );
-        let asked = with_auth(json!({"client_credentials": credentials}));
-        assert_eq!(asked, ("POST", uri, body));
+        let request = with_auth(json!({"client_credentials": credentials}));
+        assert_eq!(request, ("POST", uri, body));
     }
 }
 
 #[test]
-fn graph_is_that_of_the_issuer_s_cloud() {
+fn graph_host_is_that_of_the_issuers_cloud() {
     let with_graph = |cloud: &str, host: Value| {
         let mut graph = json!({"cluster": "g", "auth": {"env": "VAULT_TOKEN"}});
         if !host.is_null() {
@@ -206,7 +206,7 @@ fn graph_is_that_of_the_issuer_s_cloud() {
 }
 
 #[test]
-fn the_groups_that_are_looked_up_are_bounded() {
+fn more_groups_than_can_be_looked_up_are_refused() {
     let group = |index: usize| json!({"group": format!("bbbbbbbb-0000-4000-8000-{index:012}")});
     let graph = json!({"graph": {"cluster": "g", "auth": {"env": "VAULT_TOKEN"}}});
     let mut config = with("/issuers/0/groups_overage", graph);

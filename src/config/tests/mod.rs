@@ -1,4 +1,4 @@
-//! The room as a whole: what it accepts, what it refuses and how it says so.
+//! Tests of whole configurations: accepted, refused, and the error messages.
 
 mod accepted;
 mod forms;
@@ -20,7 +20,7 @@ const fn secs(seconds: u64) -> Duration {
 const TENANT: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
 const OTHER_TENANT: &str = "11111111-1111-1111-1111-111111111111";
 
-/// A configuration with one of everything, and nothing wrong.
+/// A valid configuration with an example of each section.
 fn base() -> Value {
     json!({
         "issuers": [
@@ -68,7 +68,7 @@ fn base() -> Value {
     })
 }
 
-/// The base with one place set. A pointer to a missing member adds it, `null` removes it.
+/// The base configuration with one value changed. A pointer to a missing member adds it; `null` removes it.
 fn with(pointer: &str, value: Value) -> Value {
     let mut config = base();
     set(&mut config, pointer, value);
@@ -120,7 +120,7 @@ fn refused(config: &Value) -> Vec<String> {
     errors.iter().map(ToString::to_string).collect()
 }
 
-/// YAML as a user writes it.
+/// Reads YAML as a user writes it.
 fn yaml(text: &str) -> Value {
     serde_saphyr::from_str(text).unwrap()
 }

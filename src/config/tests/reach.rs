@@ -1,10 +1,10 @@
-//! Who can reach a credential that names people to Hugging Face.
+//! Rules that use a token exchange.
 
 use super::*;
 
 const PERSONAL_ACCOUNTS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
-/// The base, whose third rule opens a token exchange, with that tenant list and these changes.
+/// The base configuration with a token exchange in its third rule, these tenants and these changes.
 fn exchanging(tenants: Value, changes: &[(&str, Value)]) -> Value {
     let mut config = with("/issuers/0/entra/tenants", tenants);
     let exchange = json!({
@@ -24,7 +24,7 @@ fn exchanging(tenants: Value, changes: &[(&str, Value)]) -> Value {
 }
 
 #[test]
-fn only_issuers_of_one_tenant_reach_a_token_exchange() {
+fn token_exchange_requires_issuers_of_one_tenant() {
     let many = || json!([TENANT, OTHER_TENANT]);
     let narrowed = || ("/rules/2/match/issuers", json!(["keycloak"]));
     let require = |requirement| ("/rules/2/require", requirement);
@@ -79,7 +79,7 @@ fn only_issuers_of_one_tenant_reach_a_token_exchange() {
 }
 
 #[test]
-fn nobody_in_particular_is_exchanged_for() {
+fn anonymous_rule_with_a_token_exchange_is_refused() {
     let anonymous = ("/rules/0/credential", json!("hf-read"));
     let errors = refused(&exchanging(json!([TENANT]), &[anonymous]));
     assert_eq!(errors.len(), 1, "{errors:?}");

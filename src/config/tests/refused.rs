@@ -1,11 +1,11 @@
-//! Every refusal of the contract: the path, and a text that says what to do.
+//! Every configuration error: its path and its message.
 
 use super::super::load;
 use super::*;
 
 /// One case of `refused.txt`.
 pub(super) struct Case {
-    /// The place, and what stands there.
+    /// The place and its new value.
     pub(super) change: &'static str,
     expected: &'static str,
 }
@@ -30,7 +30,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 #[test]
-fn each_refusal_says_where_and_what_to_do() {
+fn each_error_has_its_path_and_message() {
     for case in cases() {
         let change = case.change;
         let (path, text) = case.expected.trim_start().split_once(": ").unwrap();
@@ -53,20 +53,20 @@ fn each_refusal_says_where_and_what_to_do() {
     }
 }
 
-/// Emptied lists must not pass for missing ones.
+/// A list without items in YAML must not be treated as absent.
 #[test]
-fn null_is_no_way_to_leave_something_out() {
+fn null_is_refused() {
     let mut config = base();
     config["issuers"][0]["clients"] = Value::Null;
     config["rules"][2]["match"]["paths"] = Value::Null;
     let errors = refused(&config);
     assert_eq!(errors.len(), 2, "{errors:#?}");
-    let expected = "rules[2].match.paths: must be filled in or removed, but is empty (null)";
+    let expected = "rules[2].match.paths: must be set or removed, but is null";
     assert_eq!(errors[1], expected);
 }
 
 #[test]
-fn inline_keys_are_never_fetched() {
+fn inline_keys_with_fetch_settings_are_refused() {
     let weak = json!({"keys": [{"kty": "oct", "k": "c2VjcmV0"}]});
     let jwks = json!({"inline": weak, "cluster": "x", "refresh": "1h"});
     let errors = refused(&with("/issuers/1/jwks", jwks));
@@ -78,18 +78,18 @@ fn inline_keys_are_never_fetched() {
 }
 
 #[test]
-fn an_identity_header_can_not_be_the_token_s() {
+fn identity_header_that_carries_the_token_is_refused() {
     let mut config = with("/token/headers", json!([{"name": "X-Api-Key"}]));
     set(
         &mut config,
         "/forward/identity_headers",
         json!({"x-api-key": "oid"}),
     );
-    assert!(refused(&config)[0].contains("`token.headers` takes the caller's token from it"));
+    assert!(refused(&config)[0].contains("`token.headers` reads the caller's token from it"));
 }
 
 #[test]
-fn what_is_not_built_still_has_a_shape() {
+fn structure_of_every_section_is_checked() {
     let graph = json!({"graph": {"cluster": "g", "auth": {"env": 1}}});
     for (pointer, value, error) in [
         (
@@ -100,7 +100,7 @@ fn what_is_not_built_still_has_a_shape() {
         (
             "/issuers/0/groups_overage",
             graph,
-            "issuers[0].groups_overage.graph.auth.env: must be a text, but is a number",
+            "issuers[0].groups_overage.graph.auth.env: must be a string, but is a number",
         ),
     ] {
         let errors = refused(&with(pointer, value));
@@ -109,12 +109,14 @@ fn what_is_not_built_still_has_a_shape() {
 }
 
 #[test]
-fn the_whole() {
+fn unreadable_configuration_is_refused() {
     let error = |text: &[u8]| load(text, &environment).unwrap_err().to_string();
     assert!(error(b"").starts_with("no plugin configuration was given; set `configuration`"));
-    assert!(error(b"{\"issuers\": [").starts_with("the configuration is no JSON: EOF"));
-    assert!(error(b"\x12\x01").starts_with("the configuration is no google.protobuf.Struct"));
-    assert!(error(br#"{"usage":false,"usage":false}"#).contains("stands twice"));
+    assert!(error(b"{\"issuers\": [").starts_with("the configuration is not valid JSON: EOF"));
+    assert!(
+        error(b"\x12\x01").starts_with("the configuration is not a valid google.protobuf.Struct")
+    );
+    assert!(error(br#"{"usage":false,"usage":false}"#).contains("twice in one object"));
     for whole in [json!([]), json!("text"), json!(null)] {
         assert!(
             refused(&whole)[0].starts_with("must be an object"),

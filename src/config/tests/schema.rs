@@ -1,5 +1,5 @@
-//! The schema that editors get agrees with what is read: nothing accepted fails it (see
-//! [`accepted`](super::accepted)), and nothing misshapen passes.
+//! The schema agrees with the parser: valid configurations pass (see [`accepted`](super::accepted)), and
+//! configurations with a wrong structure fail.
 
 use super::*;
 use crate::config::Problem;
@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 static VALIDATOR: LazyLock<Validator> =
     LazyLock::new(|| jsonschema::draft202012::new(&crate::config::schema()).unwrap());
 
-/// What the schema has against it.
+/// The errors that the schema reports.
 pub(super) fn complaints(config: &Value) -> Vec<String> {
     let complaints = VALIDATOR.iter_errors(config);
     complaints
@@ -17,7 +17,7 @@ pub(super) fn complaints(config: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Whether a schema can know of it.
+/// Whether a schema can express this error.
 fn is_of_shape(problem: &Problem) -> bool {
     matches!(
         problem,
@@ -44,7 +44,7 @@ fn is_of_shape(problem: &Problem) -> bool {
 }
 
 #[test]
-fn what_is_misshapen_fails_the_schema() {
+fn wrong_structure_fails_the_schema() {
     let (mut seen, mut passed) = (0, Vec::new());
     for case in super::refused::cases() {
         let config = case.config();

@@ -1,9 +1,9 @@
-//! All errors at once, and none that only follows from another.
+//! All errors are reported in one pass, without those that only follow from another.
 
 use super::*;
 
 #[test]
-fn all_errors_at_once() {
+fn all_errors_are_reported_in_one_pass() {
     let config = yaml(
         r#"
 issuers:
@@ -25,42 +25,42 @@ rules:
     );
     let errors = refused(&config);
     let expected = [
-        "credentials[0].env: the environment has no \"NOT_THERE\"",
+        "credentials[0].env: the environment variable \"NOT_THERE\" is not set",
         "issuers[0].audiences: is an empty list",
-        "issuers[0].entra.cloud: \"publik\" is not known; did you mean \"public\"?",
-        "issuers[0].entra.tenants[0]: \"contoso.com\" is no tenant id",
-        "issuers[0].jwks.refesh: no such field; did you mean \"refresh\"?",
-        "issuers[0].jwks.timeout: \"5 s\" is no duration",
-        "issuers[1].jwks.cluster: must be a text, but is a number",
+        "issuers[0].entra.cloud: \"publik\" is not a known choice; did you mean \"public\"?",
+        "issuers[0].entra.tenants[0]: \"contoso.com\" is not a valid tenant id",
+        "issuers[0].jwks.refesh: unknown field; did you mean \"refresh\"?",
+        "issuers[0].jwks.timeout: \"5 s\" is not a valid duration",
+        "issuers[1].jwks.cluster: must be a string, but is a number",
         "issuers[1].name: is required; add it",
-        "rules[0].name: \"Health\" is no name",
+        "rules[0].name: \"Health\" is not a valid name",
         "rules[1].credential: no credential is named \"hf-raed\"; did you mean \"hf-read\"?",
-        "rules[1].require.all[1]: \"rule\" is not known; did you mean \"role\"?",
-        "rules[1].require.all[2].group: is an empty text",
-        "rules[2].credential: is required in a rule that allows",
-        "token.clock_skew: \"1 minute\" is no duration",
-        "token.max_bytes: is out of bounds",
+        "rules[1].require.all[1]: \"rule\" is not a known choice; did you mean \"role\"?",
+        "rules[1].require.all[2].group: is an empty string",
+        "rules[2].credential: is required in an allow rule",
+        "token.clock_skew: \"1 minute\" is not a valid duration",
+        "token.max_bytes: is out of range",
     ];
     assert_eq!(errors.len(), expected.len(), "{errors:#?}");
     for (error, expected) in errors.iter().zip(expected) {
         assert!(error.starts_with(expected), "{error}\nnot {expected}");
     }
-    // One error a line.
+    // One error per line.
     let text = try_load(&config).unwrap_err().to_string();
     assert_eq!(text.lines().count(), expected.len());
 }
 
 #[test]
-fn no_error_that_follows_from_another() {
+fn error_that_follows_from_another_is_not_reported() {
     for (pointer, value, path) in [
-        // References to what could not be read.
+        // References to items that could not be read.
         ("/credentials", json!(5), "credentials"),
         ("/credentials/0", json!("hf-read"), "credentials[0]"),
         ("/credentials/0/name", json!(5), "credentials[0].name"),
         ("/credentials/0/name", Value::Null, "credentials[0].name"),
-        // Names that break the rules still are names.
+        // Invalid names can still be referred to.
         ("/issuers/0/oidc", json!([]), "issuers[0].oidc"),
-        // What was not read is not missing, nor empty.
+        // A value that could not be read is neither missing nor empty.
         ("/issuers/0/jwks", json!("entra"), "issuers[0].jwks"),
         ("/issuers/1/jwks/uri", json!(5), "issuers[1].jwks.uri"),
         ("/issuers/1/oidc", json!("https://x"), "issuers[1].oidc"),
@@ -77,7 +77,7 @@ fn no_error_that_follows_from_another() {
         assert_eq!(errors.len(), 1, "{pointer}: {errors:#?}");
         assert!(errors[0].starts_with(&format!("{path}: ")), "{errors:#?}");
     }
-    // A mistyped name explains what then is missing.
+    // A mistyped field name is the cause of the missing field.
     for (object, right, wrong) in [
         ("", "issuers", "isuers"),
         ("", "credentials", "credential"),
@@ -104,9 +104,9 @@ fn no_error_that_follows_from_another() {
 }
 
 #[test]
-fn the_contract_s_example_is_accepted() {
+fn complete_example_is_accepted() {
     accepted(&yaml(EXAMPLE));
 }
 
-/// The contract's, with its ellipses filled in.
+/// The complete example.
 const EXAMPLE: &str = include_str!("example.yaml");

@@ -1,4 +1,4 @@
-//! Shapes of `credentials`.
+//! Wire types of `credentials`.
 
 use super::super::node::{Named, object};
 use super::service::{Auth, SecretRef};
@@ -8,18 +8,18 @@ use super::span::Span;
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Credential {
-    /// Used in rules, audit and metrics: `[a-z0-9-]`.
+    /// The name that rules, audit records and metrics use: `[a-z0-9-]`.
     pub name: String,
-    /// The environment variable that holds it. Line ends at the end of its value are removed.
+    /// The environment variable that holds the credential. Line breaks at the end of its value are removed.
     pub env: Option<String>,
-    /// The value itself; `entragate check` warns.
+    /// The credential itself. `entragate check` warns about it.
     pub value: Option<String>,
-    /// Polled, so that it rotates without a restart.
+    /// A service that is polled for the credential, so that it rotates without a restart.
     pub http: Option<Http>,
-    /// Exchanged for the caller's token (RFC 8693): one short-lived token per person.
+    /// A token exchange (RFC 8693): the caller's identity is exchanged for a short-lived token per user.
     pub token_exchange: Option<TokenExchange>,
-    /// Patterns of Envoy cluster names: the credential is sent to no other cluster, and to none that the
-    /// host does not report (403 `upstream_not_allowed`). Default: any.
+    /// Patterns of the Envoy clusters that may receive the credential. Requests to another cluster, or to one that
+    /// the host does not report, are denied (403 `upstream_not_allowed`). Default: any cluster.
     pub clusters: Option<Vec<String>>,
 }
 
@@ -32,7 +32,7 @@ object!(Credential {
     clusters: optional,
 });
 
-/// Without the value.
+/// Omits the value, which is secret.
 impl std::fmt::Debug for Credential {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Credential")
@@ -45,25 +45,26 @@ impl std::fmt::Debug for Credential {
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Http {
-    /// Envoy cluster that serves it.
+    /// Envoy cluster of the service.
     pub cluster: String,
-    /// Its address.
+    /// URI of the service.
     pub uri: String,
-    /// Headers to send, their values from the environment.
+    /// Request headers, whose values are read from environment variables.
     #[cfg_attr(
         not(target_family = "wasm"),
         schemars(default, with = "std::collections::BTreeMap<String, SecretRef>")
     )]
     pub headers: Named<SecretRef>,
-    /// Where in a JSON answer the credential stands (RFC 6901). Without: the body, trimmed.
+    /// JSON Pointer (RFC 6901) to the credential in a JSON response. Default: the credential is the whole body,
+    /// trimmed.
     pub pointer: Option<String>,
-    /// Who we are to that service.
+    /// How the filter authenticates to the service.
     pub auth: Option<Auth>,
-    /// From a good answer to the next. Default: 5m.
+    /// Time from a valid response to the next fetch. Default: 5m.
     pub refresh: Option<Span>,
-    /// How long the last good value serves. Default: 1h.
+    /// How long the last valid value is used. Default: 1h.
     pub max_stale: Option<Span>,
-    /// How long one fetch may take. Default: 5s.
+    /// Timeout of one fetch. Default: 5s.
     pub timeout: Option<Span>,
 }
 
@@ -84,25 +85,25 @@ object!(Http {
 pub(in crate::config) struct TokenExchange {
     /// Envoy cluster of Hugging Face.
     pub cluster: String,
-    /// The token endpoint.
+    /// URI of the token endpoint.
     pub uri: String,
-    /// Our OAuth app.
+    /// Client id of your OAuth app.
     pub client_id: String,
-    /// Its secret, which may hold any character.
+    /// The client secret, which may contain any character.
     pub client_secret: SecretRef,
-    /// The claim that names the person to Hugging Face.
+    /// The claim that identifies the user to Hugging Face: an e-mail address.
     pub subject_claim: String,
-    /// Accepted e-mail domains of that claim.
+    /// E-mail domains that `subject_claim` may have.
     #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub subject_domains: Vec<String>,
-    /// Scopes to ask for.
+    /// Scopes to request.
     #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub scopes: Vec<String>,
-    /// The member that stands for callers that are applications. Without, they get no token.
+    /// The organization member that represents callers that are applications. Default: applications get no token.
     pub app_subject: Option<String>,
-    /// How many people's tokens are kept. Default: 4096.
+    /// Maximum number of users whose tokens are cached. Default: 4096.
     pub entries: Option<u64>,
-    /// How long one exchange may take. Default: 5s.
+    /// Timeout of one exchange. Default: 5s.
     pub timeout: Option<Span>,
 }
 

@@ -1,4 +1,4 @@
-//! Shapes of `issuers`.
+//! Wire types of `issuers`.
 
 use super::super::node::{Node, Shape, choice, object};
 use super::rule::Requirement;
@@ -6,30 +6,31 @@ use super::service::Auth;
 use super::span::Span;
 use serde_json::Value;
 
-/// One trusted issuer: `entra` or `oidc`.
+/// One trusted issuer.
 #[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Issuer {
-    /// Used in rules, audit and metrics: `[a-z0-9-]`.
+    /// The name that rules, audit records and metrics use: `[a-z0-9-]`.
     pub name: String,
-    /// Microsoft Entra ID: issuer forms, address of the keys and claim names come with it.
+    /// Microsoft Entra ID. Issuer formats, the key set URI and claim names are predefined.
     pub entra: Option<Entra>,
     /// Any other OpenID Connect provider.
     pub oidc: Option<Oidc>,
-    /// `aud` must hold one of these: a GUID in any case, any other text exactly.
+    /// Accepted audiences: `aud` must contain one of them. GUIDs are compared case-insensitively, other values
+    /// exactly.
     pub audiences: Vec<String>,
-    /// Allowed client ids (`azp`, `appid`); GUIDs in any case. Default: all.
+    /// Allowed client ids (`azp`, `appid`). GUIDs are compared case-insensitively. Default: all.
     #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub clients: Vec<String>,
-    /// What happens when a token names too many groups to hold them. Default: deny.
+    /// What happens when a caller has too many groups for the token to list them. Default: deny.
     pub groups_overage: Option<GroupsOverage>,
     /// Accepted signature algorithms. Default: RS256 for `entra`; RS256, ES256 for `oidc`.
     pub algorithms: Option<Vec<String>>,
-    /// Which claims hold what rules ask for.
+    /// Which claims the requirements of rules read.
     #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub claims: Claims,
-    /// Where the keys come from.
+    /// Where the signature keys come from.
     pub jwks: Jwks,
 }
 
@@ -49,13 +50,13 @@ object!(Issuer {
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Entra {
-    /// Tenant ids (GUIDs); `["*"]` accepts any tenant.
+    /// Accepted tenant ids (GUIDs). `["*"]` accepts any tenant.
     pub tenants: Vec<String>,
     /// The national cloud. Default: public.
     pub cloud: Option<Cloud>,
     /// Accepted token versions. Default: both.
     pub versions: Option<Vec<Version>>,
-    /// For an app with signing keys of its own: its client id, added to the keys' address.
+    /// Client id of an app that has its own signing keys; it is added to the key set URI. Default: none.
     pub app_id: Option<String>,
 }
 
@@ -113,9 +114,9 @@ object!(Oidc { issuer: required });
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
 pub(in crate::config) enum GroupsOverage {
-    /// A rule that needs a group is not satisfied.
+    /// Rules that require a group do not permit the caller.
     Deny,
-    /// Microsoft Graph is asked.
+    /// The filter looks the groups up in Microsoft Graph.
     Graph(Box<Graph>),
 }
 
@@ -130,13 +131,13 @@ choice!(GroupsOverage {
 pub(in crate::config) struct Graph {
     /// Envoy cluster of Microsoft Graph.
     pub cluster: String,
-    /// Its host. Default: that of the issuer's cloud, such as graph.microsoft.com.
+    /// Host of Microsoft Graph. Default: the host of the issuer's cloud, such as graph.microsoft.com.
     pub host: Option<String>,
-    /// How long an answer is remembered. Default: 5m.
+    /// How long a response is cached. Default: 5m.
     pub ttl: Option<Span>,
-    /// How long one call may take. Default: 5s.
+    /// Timeout of one call. Default: 5s.
     pub timeout: Option<Span>,
-    /// Who we are to Graph.
+    /// How the filter authenticates to Microsoft Graph.
     pub auth: Auth,
 }
 
@@ -148,7 +149,7 @@ object!(Graph {
     auth: required,
 });
 
-/// Where a provider keeps what Entra has under fixed names: a member's name, or a JSON Pointer when
+/// The claims of a provider that does not use Entra's claim names. Each path is a member name, or a JSON Pointer if
 /// it begins with `/`.
 #[derive(Debug, Default)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
@@ -158,17 +159,17 @@ pub(in crate::config) struct Claims {
     pub roles: Option<List>,
     /// Groups. Default: groups.
     pub groups: Option<List>,
-    /// A text of words, or a list. Default: scope, else scp.
+    /// Scopes: a space-separated string or an array. Default: scope, else scp.
     pub scopes: Option<String>,
-    /// The client that asked for the token. Default: for `entra` appid in v1 tokens and azp in v2 tokens; for `oidc` azp,
+    /// The client id. Default: for `entra` appid in v1 tokens and azp in v2 tokens; for `oidc` azp,
     /// else appid, else client_id.
     pub client: Option<String>,
     /// The caller's id. Default: oid for `entra`, sub for `oidc`.
     pub object: Option<String>,
     /// The tenant's id. Default: tid.
     pub tenant: Option<String>,
-    /// How an `oidc` provider tells people from applications. Default: RFC 9068 (`sub` equal to the client: an
-    /// application), and the marks of Keycloak and Auth0.
+    /// How tokens of users and applications differ, for `oidc` issuers. Default: RFC 9068 (`sub` equal to the client
+    /// id: an application), and the claims of Keycloak and Auth0.
     pub kind: Option<Kind>,
 }
 
@@ -182,14 +183,14 @@ object!(Claims {
     kind: optional,
 });
 
-/// Where a list of names is: a claim's path, or an object that also says how the names are written.
+/// The location of a list of names: a claim path, or an object that also describes the format.
 #[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(untagged))]
 pub(in crate::config) enum List {
-    /// A string or an array of strings: a member's name, or a JSON Pointer when it begins with `/`.
+    /// Path of a string or an array of strings: a member name, or a JSON Pointer if it begins with `/`.
     Path(String),
-    /// Objects that hold the names.
+    /// A claim that holds the names in objects.
     Objects(Objects),
 }
 
@@ -206,16 +207,17 @@ impl Shape for List {
     }
 }
 
-/// Names in objects: `member` or `keys`.
+/// A claim that holds names in objects.
 #[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Objects {
-    /// A member's name, or a JSON Pointer when it begins with `/`.
+    /// A member name, or a JSON Pointer if it begins with `/`.
     pub path: String,
-    /// The claim is an array of objects; this member of each is a name: `name` for `[{"name": "admin"}]`.
+    /// The claim is an array of objects, and this member of each object holds a name: `name` for `[{"name":
+    /// "admin"}]`.
     pub member: Option<String>,
-    /// `true`: the claim is an object; the names of its members are the names, as in ZITADEL's `{"admin": {…}}`.
+    /// `true`: the claim is an object, and its keys are the names, as in ZITADEL's `{"admin": {…}}`.
     pub keys: Option<bool>,
 }
 
@@ -225,16 +227,16 @@ object!(Objects {
     keys: optional,
 });
 
-/// A `preset`, or requirements on claims. A token that satisfies neither or both is of unknown kind.
+/// Either a `preset`, or both `app` and `user`. A token that satisfies neither or both of them is of unknown kind.
 #[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Kind {
-    /// A provider whose access tokens are known.
+    /// A provider whose access tokens are supported.
     pub preset: Option<Preset>,
-    /// What tokens of applications satisfy: `claim`, combined by `all`, `any` and `not`.
+    /// The requirement that tokens of applications satisfy: `claim`, combined with `all`, `any` and `not`.
     pub app: Option<Requirement>,
-    /// What tokens of people satisfy.
+    /// The requirement that tokens of users satisfy.
     pub user: Option<Requirement>,
 }
 
@@ -248,17 +250,17 @@ object!(Kind {
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
 pub(in crate::config) enum Preset {
-    /// Service accounts are applications; tokens with a session are a person's.
+    /// Service accounts are applications. Tokens with a session belong to users.
     Keycloak,
-    /// `gty: client-credentials` is an application; `sub` with a `|` is a person.
+    /// `gty: client-credentials` is an application; `sub` with a `|` is a user.
     Auth0,
-    /// `uid` is a person; `sub` equal to `cid` is an application.
+    /// `uid` is a user; `sub` equal to `cid` is an application.
     Okta,
-    /// `username` is a person; `sub` equal to `client_id` is an application.
+    /// `username` is a user; `sub` equal to `client_id` is an application.
     Cognito,
-    /// An `email` below gserviceaccount.com is an application, any other is a person.
+    /// An `email` under gserviceaccount.com is an application; any other `email` is a user.
     Google,
-    /// Workflows are applications.
+    /// Every caller is an application (a workflow).
     GithubActions,
     /// Service accounts are applications.
     Kubernetes,
@@ -274,28 +276,28 @@ choice!(Preset {
     Kubernetes = "kubernetes",
 });
 
-/// One of `uri`, `discovery` and `inline`; for `entra` the address may be left out.
+/// The signature keys. An `entra` issuer may omit `uri`, `discovery` and `inline`: its key set URI is predefined.
 #[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Jwks {
-    /// Envoy cluster that serves the keys; `host:port` on Kong.
+    /// Envoy cluster that serves the key set; `host:port` on Kong.
     pub cluster: Option<String>,
-    /// Address of the key set.
+    /// URI of the key set (JWKS).
     pub uri: Option<String>,
-    /// Address of the discovery document that names the key set's.
+    /// URI of the discovery document, whose `jwks_uri` is the URI of the key set.
     pub discovery: Option<String>,
-    /// Cluster of the `jwks_uri` that discovery names, where it is another. Default: `cluster`.
+    /// Envoy cluster that serves the `jwks_uri` of the discovery document. Default: `cluster`.
     pub keys_cluster: Option<String>,
-    /// The key set itself; never fetched.
+    /// The key set itself. Nothing is fetched.
     pub inline: Option<InlineKeys>,
-    /// From a good answer to the next fetch. Default: 1h.
+    /// Time from a valid response to the next fetch. Default: 1h.
     pub refresh: Option<Span>,
-    /// How long keys serve after the last good answer. Default: 24h.
+    /// How long keys are used after the last valid response. Default: 24h.
     pub max_stale: Option<Span>,
-    /// Between fetches for unknown kids. Default: 30s.
+    /// Minimum time between fetches that unknown `kid` values trigger. Default: 30s.
     pub cooldown: Option<Span>,
-    /// How long one fetch may take. Default: 5s.
+    /// Timeout of one fetch. Default: 5s.
     pub timeout: Option<Span>,
 }
 

@@ -1,8 +1,7 @@
-//! The shapes that a user writes: the whole contract, unknown fields refused. They never leave the
-//! configuration's room.
+//! Wire types: the complete format of the configuration. Unknown fields are errors. Only this room uses these types.
 //!
-//! What stands above a field is its reference for users. Texts and lists are taken as they are
-//! here; whether they make sense is for `compile` to say.
+//! The doc comments of the fields are the users' reference. This module reads strings and lists as they are;
+//! `compile` validates them.
 
 pub(in crate::config) mod credential;
 pub(in crate::config) mod issuer;
@@ -18,47 +17,46 @@ use span::Span;
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Config {
-    /// Who may sign tokens for us; at least one. The token's `iss` picks the issuer before any key
-    /// is looked up.
+    /// Trusted token issuers, at least one. The token's `iss` selects the issuer before any key is looked up.
     pub issuers: Vec<issuer::Issuer>,
-    /// Where the caller's token is, and its bounds.
+    /// Where the caller's token is, and its limits.
     #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub token: Token,
-    /// Verified tokens that are remembered.
+    /// Cache of verified tokens.
     #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub cache: Cache,
-    /// Requests that wait for keys or credentials at cold start.
+    /// Limits of requests that wait for keys or credentials, for example after a start.
     #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub wait: Wait,
-    /// What replaces the caller's Authorization.
+    /// Credentials that replace the caller's Authorization header.
     #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub credentials: Vec<credential::Credential>,
-    /// Which model answers where. Without: from the path (`/hf-inference/models/{id}`,
-    /// `/models/{id}`), else on `/v1/**` from the JSON body's `model`; elsewhere it is unknown.
+    /// Which endpoint serves which model. Default: the model is read from the path (`/hf-inference/models/{id}`,
+    /// `/models/{id}`) or, on `/v1/**`, from `model` in the JSON body. On other paths it is unknown.
     #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub endpoints: Vec<service::Endpoint>,
-    /// Who may do what. What no rule permits is denied.
+    /// Rules for access. A request that no rule permits is denied.
     #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub rules: Vec<rule::Rule>,
-    /// What a permitted request carries to the upstream.
+    /// Headers that are added to a permitted request.
     #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub forward: Forward,
-    /// How a refused caller is told.
+    /// How denials are reported to callers.
     #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub replies: Replies,
-    /// A polled feed of revoked callers and tokens.
+    /// A polled feed of revoked callers and tokens. Default: none.
     pub revocation: Option<service::Revocation>,
-    /// What is recorded of each decision.
+    /// What is recorded about each decision.
     #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub audit: service::Audit,
-    /// Whether token usage is read from responses into the audit record. Default: true.
+    /// Whether token usage is read from responses and added to the audit record. Default: true.
     pub usage: Option<bool>,
-    /// Where signatures are checked. Default: auto.
+    /// Where signatures are verified. Default: auto.
     pub crypto: Option<Crypto>,
-    /// Bounds of what is read.
+    /// Limits of the bodies that the filter reads.
     #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub limits: Limits,
-    /// How the client's address is found.
+    /// How the client's IP address is determined.
     #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub client_address: ClientAddress,
 }
@@ -85,17 +83,17 @@ object!(Config {
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Token {
-    /// The headers that may carry it; the first present wins. Default: `authorization` with scheme
+    /// Headers that may carry the token; the first one present is used. Default: `authorization` with scheme
     /// `Bearer`.
     pub headers: Option<Vec<TokenLocation>>,
-    /// How far clocks may disagree. Default: 60s.
+    /// Accepted difference between the clocks of issuer and gateway. Default: 60s.
     pub clock_skew: Option<Span>,
-    /// Longest accepted token. Default: 24576.
+    /// Maximum length of a token in bytes. Default: 24576.
     pub max_bytes: Option<u64>,
-    /// Longest accepted `exp` − `iat`; 0s: no limit. Default: 0s.
+    /// Maximum `exp` − `iat`; 0s means no limit. Default: 0s.
     pub max_lifetime: Option<Span>,
-    /// Accepted header `typ`, without case and `application/`; a missing one is accepted.
-    /// Default: JWT, at+jwt.
+    /// Accepted values of the header `typ`, compared case-insensitively and without `application/`. A token without
+    /// `typ` is accepted. Default: JWT, at+jwt.
     pub types: Option<Vec<String>>,
 }
 
@@ -113,7 +111,7 @@ object!(Token {
 pub(in crate::config) struct TokenLocation {
     /// The header's name.
     pub name: String,
-    /// The scheme in front of the token. Without: the value is the token.
+    /// The authentication scheme before the token. Default: none, the value is the token.
     pub scheme: Option<String>,
 }
 
@@ -126,9 +124,9 @@ object!(TokenLocation {
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Cache {
-    /// How many tokens. Default: 4096.
+    /// Maximum number of tokens. Default: 4096.
     pub entries: Option<u64>,
-    /// How long a token is remembered; 0s: not at all. Default: 500ms.
+    /// How long a token is cached; 0s disables the cache. Default: 500ms.
     pub ttl: Option<Span>,
 }
 
@@ -141,9 +139,9 @@ object!(Cache {
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Wait {
-    /// How long a request waits. Default: 2s.
+    /// How long a request waits at most. Default: 2s.
     pub timeout: Option<Span>,
-    /// How many requests wait at once. Default: 1024.
+    /// Maximum number of requests that wait at the same time. Default: 1024.
     pub requests: Option<u64>,
 }
 
@@ -156,23 +154,25 @@ object!(Wait {
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Forward {
-    /// Header → what of the identity it tells the upstream: `oid`, `client`, `tid`, `sub`, `issuer`,
-    /// `kind`, or any claim. A caller's own copies are always removed.
+    /// Header → identity field that it carries: `oid`, `client`, `tid`, `sub`, `issuer`, `kind`, or the path of a
+    /// claim. Headers with these names are always removed from the caller's request.
     #[cfg_attr(
         not(target_family = "wasm"),
         schemars(default, with = "std::collections::BTreeMap<String, String>")
     )]
     pub identity_headers: Named<String>,
-    /// Who pays: the value of `X-HF-Bill-To`. A caller's own is always removed.
+    /// The Hugging Face organization that is billed: the value of `X-HF-Bill-To`. The caller's own `X-HF-Bill-To` is
+    /// always removed.
     pub bill_to: Option<String>,
     /// Whether an upstream 401 or 403 becomes 502 `credential_rejected`. Default: true.
     pub remap_upstream_auth: Option<bool>,
     /// Whether an upstream 503 becomes 502 `endpoint_unavailable`. Default: true.
     pub remap_upstream_unavailable: Option<bool>,
-    /// How long a sleeping endpoint may hold a request (`x-scale-up-timeout`). Default: 0s, not sent.
+    /// How long an endpoint that is scaled to zero may hold a request while it starts (`x-scale-up-timeout`).
+    /// Default: 0s, the header is not sent.
     pub scale_up_timeout: Option<Span>,
-    /// Whether `GET /v1/models` lists only what the caller may use. Other paths that name models are not
-    /// filtered. Default: true.
+    /// Whether the response to `GET /v1/models` lists only models that the caller may use. Other paths that list
+    /// models are not filtered. Default: true.
     pub filter_models: Option<bool>,
 }
 
@@ -191,9 +191,9 @@ object!(Forward {
 pub(in crate::config) struct Replies {
     /// The realm of `WWW-Authenticate`. Default: hf.
     pub realm: Option<String>,
-    /// Whether a refused caller is told the reason. Default: full.
+    /// Whether replies contain the reason of a denial. Default: full.
     pub detail: Option<Detail>,
-    /// The document at `/.well-known/oauth-protected-resource` (RFC 9728).
+    /// The document at `/.well-known/oauth-protected-resource` (RFC 9728). Default: none.
     pub protected_resource: Option<ProtectedResource>,
 }
 
@@ -207,9 +207,9 @@ object!(Replies {
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
 pub(in crate::config) enum Detail {
-    /// The reason, in words.
+    /// Replies contain the reason.
     Full,
-    /// No reasons to the caller, all of them to the audit record.
+    /// Replies contain no reason; audit records do.
     Minimal,
 }
 
@@ -222,12 +222,12 @@ choice!(Detail {
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct ProtectedResource {
-    /// The resource's identifier, an https URI: where callers reach this gateway.
+    /// The resource identifier: the https URI at which callers reach this gateway.
     pub resource: String,
-    /// The scopes that clients may ask for.
+    /// Scopes that clients may request.
     #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub scopes: Vec<String>,
-    /// Where tokens are had. Default: the issuers.
+    /// Authorization servers that issue tokens. Default: the configured issuers.
     pub authorization_servers: Option<Vec<String>>,
 }
 
@@ -241,9 +241,9 @@ object!(ProtectedResource {
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
 pub(in crate::config) enum Crypto {
-    /// By the host where it can, else in the filter.
+    /// By the host if it supports this, otherwise in the filter.
     Auto,
-    /// By the host what it can, or not at all: without such a host the filter does not start.
+    /// By the host for the algorithms that it supports. On a host without this support the filter does not start.
     Host,
     /// In the filter.
     Wasm,
@@ -259,17 +259,17 @@ choice!(Crypto {
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Limits {
-    /// How much of a body is read to find its model. Default: 1048576.
+    /// Maximum length in bytes of a body that is read to find its model. Default: 1048576.
     pub body_inspected: Option<u64>,
-    /// How many bodies one worker holds at once while it reads them: requests' bodies whose model a rule
-    /// needs, and lists of models that are filtered. Further requests are denied with
-    /// `inspection_unavailable`. Default: 256.
+    /// Maximum number of bodies that one worker holds at the same time: request bodies from which a model is read,
+    /// and lists of models that are filtered. Further requests are denied with `inspection_unavailable`. Default:
+    /// 256.
     pub inspections: Option<u64>,
-    /// How many bytes of bodies one worker holds at once; at least `body_inspected`. The body of a
-    /// request that waits for keys or a credential counts too. Default: 67108864.
+    /// Maximum number of body bytes that one worker holds at the same time; at least `body_inspected`. The bodies of
+    /// requests that wait for keys or a credential count too. Default: 67108864.
     pub inspected_bytes: Option<u64>,
-    /// How long a body may take from the request's headers to its last byte. A slower request is
-    /// denied with `body_timeout`. Default: 10s.
+    /// Maximum time from the request headers to the last byte of the body. A slower request is denied with
+    /// `body_timeout`. Default: 10s.
     pub inspection_timeout: Option<Span>,
 }
 
@@ -284,9 +284,9 @@ object!(Limits {
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct ClientAddress {
-    /// With n > 0 the client is the n-th entry from the right of `x-forwarded-for`, as the filter
-    /// sees it: where Envoy itself has appended its peer (`use_remote_address: true`), that is the
-    /// first. Default: 0, the connection's own address.
+    /// With n > 0, the client is the n-th entry from the right of the `x-forwarded-for` header that the filter
+    /// receives. If Envoy appends the address of its peer (`use_remote_address: true`), that address is entry 1.
+    /// Default: 0, the address of the connection.
     pub trusted_hops: Option<u64>,
 }
 

@@ -1,29 +1,30 @@
-//! Shapes of `rules`.
+//! Wire types of `rules`.
 
 use super::super::node::{choice, object};
 use serde_json::Value;
 
-/// One rule: which requests, which callers, and what follows.
+/// One rule: the requests and callers that it applies to, and its effect.
 #[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Rule {
-    /// Stands in audit and metrics: `[a-z0-9-]`.
+    /// The name that audit records and metrics use: `[a-z0-9-]`.
     pub name: String,
-    /// The requests it is about. Default: all.
+    /// The requests that the rule applies to. Default: all.
     #[cfg_attr(not(target_family = "wasm"), schemars(default, rename = "match"))]
     pub matches: Match,
-    /// What is asked of the caller.
+    /// The requirement on the caller or the context. Required, except in anonymous rules and rules with `effect:
+    /// deny`.
     pub require: Option<Requirement>,
-    /// No token is asked for, and nothing of the caller's is trusted.
+    /// `true`: the rule requires no token, and trusts nothing that the request says about the caller.
     #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub anonymous: bool,
-    /// What follows where it holds. Default: allow.
+    /// The effect of a rule whose requirement is satisfied. Default: allow.
     pub effect: Option<Effect>,
-    /// The credential that a permitted request gets; `none` sends none, for an upstream that takes no
-    /// key. The caller's own token is removed either way.
+    /// The credential that a permitted request is sent with; `none` sends no credential, for an upstream that needs
+    /// none. The caller's own token is always removed.
     pub credential: Option<String>,
-    /// Whether it decides. Default: enforce.
+    /// Whether the rule affects decisions. Default: enforce.
     pub mode: Option<Mode>,
 }
 
@@ -41,9 +42,9 @@ object!(Rule {
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
 pub(in crate::config) enum Effect {
-    /// Permits whom `require` holds for.
+    /// Permits callers that satisfy `require`.
     Allow,
-    /// Denies them, whatever other rules permit.
+    /// Denies callers that satisfy `require`, even if another rule permits them.
     Deny,
 }
 
@@ -56,9 +57,9 @@ choice!(Effect {
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
 pub(in crate::config) enum Mode {
-    /// The rule decides.
+    /// The rule affects decisions.
     Enforce,
-    /// Evaluated and recorded, without effect.
+    /// The rule is evaluated and recorded, and has no effect on decisions.
     Shadow,
 }
 
@@ -67,22 +68,22 @@ choice!(Mode {
     Shadow = "shadow",
 });
 
-/// All given fields must match; within a list, any entry. In patterns, `*` matches within a segment
-/// and `**` across segments.
+/// Conditions on the request. Every field that is set must match; a list matches if any entry does. In patterns, `*`
+/// matches within a segment and `**` across segments.
 #[derive(Debug, Default)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Match {
-    /// Patterns, without port; case does not matter.
+    /// Patterns of the host, without port; case-insensitive.
     pub hosts: Option<Vec<String>>,
     /// HTTP methods.
     pub methods: Option<Vec<String>>,
-    /// Patterns of the path without query, percent-decoded once.
+    /// Patterns of the path, without query and percent-decoded once.
     pub paths: Option<Vec<String>>,
-    /// Patterns of models without suffix; `endpoints` say where a request names its model.
+    /// Patterns of the model id, without suffix. `endpoints` defines where a request names its model.
     pub models: Option<Vec<String>>,
-    /// Patterns of Envoy cluster names: the cluster that Envoy has chosen for the request
-    /// (`xds.cluster_name`). `/` separates segments; case matters.
+    /// Patterns of the Envoy cluster that the request is routed to (`xds.cluster_name`). `/` separates segments;
+    /// case-sensitive.
     pub clusters: Option<Vec<String>>,
     /// Names of issuers.
     pub issuers: Option<Vec<String>>,
@@ -97,7 +98,7 @@ object!(Match {
     issuers: optional,
 });
 
-/// What is asked of the caller: exactly one of these.
+/// A requirement: exactly one of these.
 #[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
@@ -118,28 +119,28 @@ pub(in crate::config) enum Requirement {
     Tenant(String),
     /// A configured issuer's name.
     Issuer(String),
-    /// A person or an app.
+    /// The kind of caller: a user or an app.
     Kind(Kind),
     /// A managed identity: its ARM id (`xms_mirid`) or its `oid`.
     ManagedIdentity(String),
-    /// `true`: signed in with several factors (`amr`).
+    /// `true`: the user signed in with multi-factor authentication (`amr`).
     Mfa(bool),
     /// An authentication context (`acrs`): c1 to c99.
     AuthContext(String),
-    /// The client's address: CIDRs of IPv4 and IPv6, or single addresses. See `client_address`.
+    /// IPv4 and IPv6 ranges (CIDR) or single addresses that contain the client's address. See `client_address`.
     Source(Vec<String>),
-    /// A window of the week.
+    /// A time window in the week.
     Time(Window),
-    /// A pattern of the URI in the client certificate, as in `spiffe://contoso.com/ns/*/sa/nightly`.
-    /// The listener must check that certificate against a CA.
+    /// A pattern of the URI in the client certificate, such as `spiffe://contoso.com/ns/*/sa/nightly`. The listener
+    /// must verify client certificates against a CA.
     Peer(String),
-    /// Any claim.
+    /// A test of any claim.
     Claim(Claim),
-    /// All of these.
+    /// All of these requirements.
     All(Vec<Requirement>),
-    /// Any of these.
+    /// At least one of these requirements.
     Any(Vec<Requirement>),
-    /// Not this.
+    /// The opposite of this requirement.
     Not(Box<Requirement>),
 }
 
@@ -169,9 +170,9 @@ choice!(Requirement {
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
 pub(in crate::config) enum Kind {
-    /// A person signed in.
+    /// A user who signed in.
     User,
-    /// An app, or a managed identity, acts for itself.
+    /// An app or a managed identity that acts without a user.
     App,
 }
 
@@ -180,20 +181,20 @@ choice!(Kind {
     App = "app",
 });
 
-/// One test of one claim: `equals`, `one_of`, `contains` or `present`.
+/// One test of one claim.
 #[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Claim {
-    /// A member's name, or a JSON Pointer when it begins with `/`.
+    /// A member name, or a JSON Pointer if it begins with `/`.
     pub path: String,
-    /// A scalar with this value.
+    /// The claim is a scalar with this value.
     pub equals: Option<Value>,
-    /// A scalar with one of these values.
+    /// The claim is a scalar with one of these values.
     pub one_of: Option<Vec<Value>>,
-    /// An array that has this value.
+    /// The claim is an array that contains this value.
     pub contains: Option<Value>,
-    /// Whether it is there.
+    /// Whether the token has the claim.
     pub present: Option<bool>,
 }
 
@@ -211,12 +212,12 @@ object!(Claim {
 pub(in crate::config) struct Window {
     /// Days of the week. Default: all.
     pub days: Option<Vec<Day>>,
-    /// From this time of day, as in `08:00`; later than `to`, the window goes across midnight and
-    /// belongs to the day it begins on.
+    /// Start of the window, such as `08:00`. If it is later than `to`, the window spans midnight and belongs to the
+    /// day on which it begins.
     pub from: String,
-    /// To this time of day, itself not in the window; `24:00` is the end of the day.
+    /// End of the window, exclusive. `24:00` is the end of the day.
     pub to: String,
-    /// As in `+01:00`. Default: UTC.
+    /// Offset from UTC, such as `+01:00`. Default: UTC.
     pub utc_offset: Option<String>,
 }
 

@@ -1,24 +1,23 @@
-//! Shapes of what surrounds the decision: endpoints, the revocation feed, the audit record, and how
-//! our own callouts authenticate.
+//! Wire types of `endpoints`, `revocation`, `audit` and `auth`.
 
 use super::super::node::{choice, object};
 use super::issuer::Cloud;
 use super::span::Span;
 
-/// Which model answers where: hosts, clusters or paths, and a model or where it is named. Once any entry
-/// has hosts or clusters, a request that matches no entry has an unknown model: rules that name models do
-/// not permit it.
+/// One endpoint: the hosts, clusters or paths of requests, and either their model or where they name it. If any entry
+/// has hosts or clusters, a request that matches no entry has an unknown model, and rules with `models` do not permit
+/// it.
 #[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Endpoint {
-    /// Patterns of hosts.
+    /// Patterns of the host.
     pub hosts: Option<Vec<String>>,
-    /// Patterns of Envoy cluster names: the cluster that Envoy has chosen for the request.
+    /// Patterns of the Envoy cluster that the request is routed to.
     pub clusters: Option<Vec<String>>,
-    /// Patterns of paths.
+    /// Patterns of the path.
     pub paths: Option<Vec<String>>,
-    /// The one model that answers here; the body is not read.
+    /// The only model that this endpoint serves. The body is not read.
     pub model: Option<String>,
     /// Where the request names its model.
     pub model_from: Option<ModelFrom>,
@@ -36,9 +35,9 @@ object!(Endpoint {
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
 pub(in crate::config) enum ModelFrom {
-    /// The JSON body's top-level `model`.
+    /// The top-level `model` of the JSON body.
     Body,
-    /// The path: `/hf-inference/models/{id}`, `/models/{id}`. A JSON body must not name another model.
+    /// The path: `/hf-inference/models/{id}`, `/models/{id}`. A JSON body must not name a different model.
     Path,
 }
 
@@ -47,24 +46,24 @@ choice!(ModelFrom {
     Path = "path",
 });
 
-/// A feed of revoked callers and tokens; takes effect within `refresh`.
+/// A feed of revoked callers and tokens. A change takes effect within `refresh`.
 #[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Revocation {
     /// Envoy cluster that serves the feed.
     pub cluster: String,
-    /// Its address.
+    /// URI of the service.
     pub uri: String,
-    /// From one fetch to the next. Default: 10s.
+    /// Time from one fetch to the next. Default: 10s.
     pub refresh: Option<Span>,
-    /// How long the last good answer counts. Default: 10m.
+    /// How long the last valid feed is used. Default: 10m.
     pub max_stale: Option<Span>,
-    /// How long one fetch may take. Default: 5s.
+    /// Timeout of one fetch. Default: 5s.
     pub timeout: Option<Span>,
-    /// What happens when the feed is stale or never came. Default: deny.
+    /// What happens if the feed is stale or was never fetched. Default: deny.
     pub on_stale: Option<OnStale>,
-    /// Who we are to that service.
+    /// How the filter authenticates to the service.
     pub auth: Option<Auth>,
 }
 
@@ -84,7 +83,7 @@ object!(Revocation {
 pub(in crate::config) enum OnStale {
     /// Every request is answered 502 `revocation_unavailable`.
     Deny,
-    /// Those pass whom the last good answer does not revoke.
+    /// Requests are decided with the last valid feed.
     Allow,
 }
 
@@ -97,16 +96,17 @@ choice!(OnStale {
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Audit {
-    /// Which decisions make a line of the log. Default: all.
+    /// Which decisions are written to the proxy's log. Default: all.
     pub log: Option<Log>,
     /// The log level of records in the proxy's log. Istio, Envoy Gateway and Kong show only warnings by default. Default: info.
     pub level: Option<Level>,
-    /// Further claims to record.
+    /// Additional claims to record.
     #[cfg_attr(not(target_family = "wasm"), schemars(default))]
     pub claims: Vec<String>,
-    /// Whether Envoy's access log and tracer can show code, rule, object and client of a decision. Default: true.
+    /// Whether code, rule, object and client of a decision are available to Envoy's access log and tracer as filter
+    /// state. Default: true.
     pub filter_state: Option<bool>,
-    /// Where records are sent besides.
+    /// Service that records are also sent to. Default: none.
     pub export: Option<Export>,
 }
 
@@ -140,9 +140,9 @@ choice!(Log {
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
 pub(in crate::config) enum Level {
-    /// Shown where the proxy logs at info.
+    /// Visible if the proxy logs at info.
     Info,
-    /// Shown by every host's default log level.
+    /// Visible at every host's default log level.
     Warn,
 }
 
@@ -155,19 +155,19 @@ choice!(Level {
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct Export {
-    /// Envoy cluster that takes the records.
+    /// Envoy cluster of the service.
     pub cluster: String,
-    /// Its address.
+    /// URI of the service.
     pub uri: String,
-    /// What the service takes. Default: json.
+    /// Format of the records. Default: json.
     pub format: Option<ExportFormat>,
-    /// Most records of one call; as many begin one at once. Default: 100.
+    /// Maximum number of records in one call. A full batch is sent immediately. Default: 100.
     pub batch: Option<u64>,
-    /// Longest wait before a smaller batch is sent. Default: 5s.
+    /// Maximum time before a batch that is not full is sent. Default: 5s.
     pub every: Option<Span>,
-    /// How long one call may take. Default: 5s.
+    /// Timeout of one call. Default: 5s.
     pub timeout: Option<Span>,
-    /// Who we are to that service.
+    /// How the filter authenticates to the service.
     pub auth: Option<Auth>,
 }
 
@@ -185,11 +185,11 @@ object!(Export {
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
 pub(in crate::config) enum ExportFormat {
-    /// An array of the records.
+    /// A JSON array of records.
     Json,
-    /// Azure Monitor's Logs Ingestion API: the same, with `TimeGenerated`.
+    /// The same for Azure Monitor's Logs Ingestion API, with `TimeGenerated` in each record.
     AzureMonitor,
-    /// OTLP/HTTP with JSON: log records, whose attributes are the members.
+    /// OTLP/HTTP with JSON: log records whose attributes are the record's fields.
     Otlp,
 }
 
@@ -199,16 +199,16 @@ choice!(ExportFormat {
     Otlp = "otlp",
 });
 
-/// How a callout of our own authenticates. Tokens are renewed ahead of expiry and never logged.
+/// How the filter authenticates its own calls. Tokens are renewed before they expire and never logged.
 #[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(rename_all = "snake_case"))]
 pub(in crate::config) enum Auth {
-    /// A bearer token from that environment variable.
+    /// Name of an environment variable that holds a bearer token.
     Env(String),
-    /// A token of the machine's own identity (Azure's instance metadata service).
+    /// A token for the machine's managed identity, from Azure's instance metadata service.
     ManagedIdentity(ManagedIdentity),
-    /// A token by the OAuth client credentials grant.
+    /// A token from the OAuth client credentials grant.
     ClientCredentials(ClientCredentials),
 }
 
@@ -224,9 +224,9 @@ choice!(Auth {
 pub(in crate::config) struct ManagedIdentity {
     /// Envoy cluster of the instance metadata service.
     pub cluster: String,
-    /// What the token is for: the resource, without `/.default`.
+    /// Resource that the token is requested for, without `/.default`.
     pub resource: String,
-    /// Which of several user-assigned identities.
+    /// Client id of the identity, if the machine has several user-assigned ones.
     pub client_id: Option<String>,
 }
 
@@ -242,15 +242,15 @@ object!(ManagedIdentity {
 pub(in crate::config) struct ClientCredentials {
     /// Envoy cluster of Entra.
     pub cluster: String,
-    /// The tenant that the token is for: its id, or one of its domains.
+    /// Tenant that issues the token: its id or one of its domains.
     pub tenant: String,
     /// The national cloud. Default: public.
     pub cloud: Option<Cloud>,
-    /// Our app registration.
+    /// Client id of your app registration.
     pub client_id: String,
-    /// Its secret, which may hold any character.
+    /// The client secret, which may contain any character.
     pub client_secret: SecretRef,
-    /// What the token is for: a resource and `/.default`.
+    /// Scope that the token is requested for: a resource and `/.default`.
     pub scope: String,
 }
 
@@ -263,12 +263,12 @@ object!(ClientCredentials {
     scope: required,
 });
 
-/// A secret that stands in the environment.
+/// A secret from an environment variable.
 #[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
 pub(in crate::config) struct SecretRef {
-    /// The variable's name. Line ends at the end of its value are removed.
+    /// Name of the environment variable. Line breaks at the end of its value are removed.
     pub env: String,
 }
 

@@ -1,4 +1,4 @@
-//! Durations as the configuration writes them: `500ms`, `5s`, `10m`, `24h`.
+//! Durations in the configuration's format: `500ms`, `5s`, `10m`, `24h`.
 
 use super::super::node::{Node, Shape};
 use super::super::problem::Problem;
@@ -10,7 +10,7 @@ use std::time::Duration;
 pub(in crate::config) struct Span(pub Duration);
 
 impl Span {
-    /// A whole number without leading zeros, and one unit. `0s` is a duration, too.
+    /// Parses an integer without leading zeros and one unit. `0s` is valid.
     pub(in crate::config) fn parse(text: &str) -> Option<Self> {
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = text.split_at_checked(digits)?;
@@ -32,7 +32,7 @@ impl Span {
 impl Shape for Span {
     fn read(node: Node<'_>) -> Option<Self> {
         let Some(text) = node.text() else {
-            return node.wrong_type("a text");
+            return node.wrong_type("a string");
         };
         match Self::parse(text) {
             Some(span) => Some(span),
@@ -55,14 +55,14 @@ impl schemars::JsonSchema for Span {
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
-            "description": "A whole number and a unit: 500ms, 5s, 10m or 24h.",
+            "description": "An integer and a unit: 500ms, 5s, 10m or 24h.",
             "type": "string",
             "pattern": "^(0|[1-9][0-9]*)(ms|s|m|h)$",
         })
     }
 }
 
-/// Displays a duration as the configuration writes it.
+/// Displays a duration in the configuration's format.
 pub(in crate::config) struct Shown(pub Duration);
 
 impl fmt::Display for Shown {
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_one_form_only() {
+    fn duration_is_an_integer_and_one_unit() {
         for (text, millis) in [
             ("500ms", 500),
             ("5s", 5_000),

@@ -1,4 +1,4 @@
-//! Several files, directories, and several plugins in a file.
+//! Several files, directories, and several plugins in one file.
 
 use super::*;
 use std::fs;
@@ -183,7 +183,7 @@ fn lines_of_embedded_texts_are_lines_of_the_file() {
 }
 
 #[test]
-fn unusable_files_are_findings_too() {
+fn unusable_files_are_findings() {
     let folder = folder(&[("broken.yaml", "a: 1\nb: [1\n"), ("fine.yaml", ALONE)]);
     let (status, findings) = check_paths(&[folder.path()]);
     assert_eq!(

@@ -1,5 +1,5 @@
-//! `entragate check`: for every finding a configuration that causes it, and one that differs in that
-//! alone and does not.
+//! `entragate check`: for every finding, one configuration that causes it and one that differs only in the cause and
+//! does not.
 
 use crate::command_line as cli;
 use crate::pages as docs;
@@ -19,13 +19,13 @@ const GATEWAY: &str = include_str!("bases/gateway.yaml");
 const KONG: &str = include_str!("bases/kong.yaml");
 const ALONE: &str = include_str!("bases/alone.yaml");
 
-/// The base for Envoy within a ConfigMap.
+/// The base for Envoy in a ConfigMap.
 fn kubernetes() -> String {
     let indented = ENVOY.lines().map(|line| format!("    {line}\n"));
     include_str!("bases/kubernetes.yaml").to_owned() + &indented.collect::<String>()
 }
 
-/// What a base is changed to.
+/// Changes to a base.
 type Changes = &'static [(&'static str, &'static str)];
 
 fn changed(base: &str, changes: Changes) -> String {

@@ -1,10 +1,10 @@
-//! The files that we ship pass `--strict` once they hold an operator's values.
+//! The shipped files pass `--strict` with an operator's values.
 
 use super::*;
 use std::collections::BTreeMap;
 use std::fs;
 
-/// What an operator writes instead of the sample's values.
+/// An operator's values in place of the sample values.
 const VALUES: [(&str, &str); 4] = [
     (
         "72f988bf-86f1-41af-91ab-2d7cd011db47",

@@ -1,10 +1,10 @@
-//! What it is told instead of finding it out, and what it makes of what it can't use.
+//! Arguments that replace input of the filter, and invalid arguments.
 
 use super::cli::{Outcome, entragate};
 use super::*;
 
 #[test]
-fn graph_s_answer_is_given_and_else_there_is_none() {
+fn groups_argument_replaces_the_graph_response() {
     let mut settings = policy();
     let auth =
         json!({"managed_identity": {"cluster": "imds", "resource": "https://graph.microsoft.com"}});
@@ -30,7 +30,7 @@ fn graph_s_answer_is_given_and_else_there_is_none() {
         (
             None,
             "groups_overage",
-            "say with --groups what it would answer",
+            "pass the groups that it would return with --groups",
         ),
         (Some(""), "rule_unsatisfied", ""),
         (Some(SCIENTISTS_GROUP), "permitted", ""),
@@ -49,15 +49,15 @@ fn graph_s_answer_is_given_and_else_there_is_none() {
     let all = [&given[..], &["--groups=sales"]].concat();
     let Outcome { status, err, .. } = entragate(&all, &settings.to_string());
     assert_eq!(status, 2);
-    assert!(err.contains("sales is no group"), "{err}");
+    assert!(err.contains("sales is not a valid group"), "{err}");
     let all = [&given[..], &["--groups="]].concat();
     let Outcome { err, .. } = entragate(&all, &policy().to_string());
-    assert!(err.contains("--groups tells nothing"), "{err}");
+    assert!(err.contains("--groups has no effect"), "{err}");
 }
 
-/// Whatever signs for an issuer, a rule can be tried without its keys.
+/// Rules can be explained without the issuer's keys, whichever algorithm signs its tokens.
 #[test]
-fn unverified_takes_every_algorithm_and_still_checks_the_rest() {
+fn unverified_accepts_every_algorithm_and_performs_other_checks() {
     let mut settings = settings();
     settings["issuers"][0] = json!({
         "name": "idp", "oidc": {"issuer": "https://idp"}, "audiences": ["hf"],
@@ -95,7 +95,7 @@ fn unverified_takes_every_algorithm_and_still_checks_the_rest() {
 }
 
 #[test]
-fn forwarded_addresses_are_as_the_filter_finds_them() {
+fn source_argument_is_the_forwarded_client_address() {
     let mut settings = policy();
     settings["client_address"] = json!({"trusted_hops": 2});
     let token = ada().build();
@@ -122,7 +122,7 @@ fn forwarded_addresses_are_as_the_filter_finds_them() {
 }
 
 #[test]
-fn wrong_use_says_what_to_do() {
+fn invalid_arguments_are_reported_with_a_remedy() {
     let settings = settings().to_string();
     let token = ada().build();
     let get = ["explain", "-", "--request", "GET /v1/models"];
@@ -181,13 +181,16 @@ fn wrong_use_says_what_to_do() {
         assert!(!outcome.err.contains(&token), "{}", outcome.err);
     }
     let help = entragate(&["explain", "--help"], "");
-    assert!(help.out.contains("3  it is denied"), "{}", help.out);
+    assert!(
+        help.out.contains("3  the request is denied"),
+        "{}",
+        help.out
+    );
 }
 
-/// The cluster that Envoy would choose is given; without it, a credential that is limited to clusters is
-/// not sent.
+/// Without --cluster, a credential that is limited to clusters is not sent.
 #[test]
-fn cluster_is_given_and_an_unknown_one_is_warned_of() {
+fn unknown_cluster_is_reported_as_a_warning() {
     let mut settings = settings();
     settings["credentials"][0]["clusters"] = json!(["hf-*"]);
     let token = Token::of(Persona::Ada).build();
@@ -213,7 +216,7 @@ fn cluster_is_given_and_an_unknown_one_is_warned_of() {
         let name = cluster.and_then(|cluster| cluster.strip_prefix("--cluster="));
         assert_eq!(json["cluster"], json!(name));
         assert_eq!(
-            err.contains("say with --cluster"),
+            err.contains("set it with --cluster"),
             cluster.is_none(),
             "{err}"
         );

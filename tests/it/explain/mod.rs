@@ -1,9 +1,9 @@
-//! `entragate explain`: says what the gate does, and why.
+//! `entragate explain` shows the gate's decision and its reasons.
 
 use crate::command_line as cli;
 mod given;
 use crate::support;
-mod told;
+mod output;
 
 use cli::{explain, file};
 use entragate::fetch::callout::Answer;
@@ -14,7 +14,7 @@ use testbed::keys;
 use testbed::mint::Token;
 use testbed::persona::{Persona, SCIENTISTS_GROUP};
 
-/// One of everything that explain must get right.
+/// A configuration with an example of everything that explain shows.
 fn policy() -> Value {
     let mut settings = settings();
     let corp = json!({"source": ["10.0.0.0/8"]});
@@ -43,7 +43,7 @@ struct Asked {
     peer: Option<&'static str>,
 }
 
-/// The code, by the gate.
+/// The code of the gate's decision.
 fn live(bench: &mut Bench, asked: &Asked, token: Option<&str>) -> String {
     bench.properties.clear();
     let source = asked

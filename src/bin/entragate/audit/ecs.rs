@@ -1,10 +1,10 @@
-//! A record under the names of the Elastic Common Schema, flat.
+//! Conversion of a record to flat field names of the Elastic Common Schema.
 
 use serde_json::{Map, Value};
 
 const VERSION: &str = "8.17.0";
 
-/// Our member and theirs, where they have one. The rest goes under `entragate.`
+/// Fields of the record that have an ECS field, and its name. The others get the prefix `entragate.`.
 const NAMES: [(&str, &str); 12] = [
     ("time", "@timestamp"),
     ("request_id", "event.id"),
@@ -20,7 +20,7 @@ const NAMES: [(&str, &str); 12] = [
     ("upstream_status", "http.response.status_code"),
 ];
 
-/// What is absent is left out; empty lists too.
+/// Converts a record. Null fields and empty lists are omitted.
 pub fn of(record: &Value) -> Value {
     let mut flat = Map::new();
     let constant = [

@@ -1,4 +1,4 @@
-//! Records added up by one of their members.
+//! Totals of records, grouped by one of their fields.
 
 use super::table::printable;
 use super::{model, tokens};
@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-/// Most groups that are told apart; a log can name any number of models.
+/// The maximum number of groups; a log can contain any number of models.
 const MAX_GROUPS: usize = 10_000;
 
 pub struct Groups {
     member: &'static str,
     groups: HashMap<String, Sums>,
-    /// Those for whom there was no room.
+    /// The records beyond `MAX_GROUPS`.
     rest: Sums,
     without: Sums,
 }
@@ -22,7 +22,7 @@ struct Sums {
     permitted: u64,
     denied: u64,
     tokens: u64,
-    /// Requests whose usage is not known, or not to its end.
+    /// Requests whose usage is unknown or incomplete.
     unknown: u64,
 }
 
@@ -50,7 +50,7 @@ impl Groups {
         sums.add(record);
     }
 
-    /// The largest first.
+    /// Writes the groups, the largest first.
     pub fn write(self, is_json: bool, output: &mut impl Write) -> io::Result<()> {
         let mut groups: Vec<(Option<String>, Sums)> = Vec::new();
         groups.extend(
@@ -107,7 +107,7 @@ impl Sums {
             false => self.denied += 1,
         }
         self.tokens = self.tokens.saturating_add(tokens(record).unwrap_or(0));
-        // Without usage nothing was asked of a model, or in vain.
+        // A record without usage belongs to a request that no model answered.
         self.unknown += u64::from(record["usage"]["unknown"].is_string());
     }
 

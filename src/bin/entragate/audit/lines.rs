@@ -1,12 +1,12 @@
-//! The audit records among the lines of a log.
+//! The audit records in the lines of a log.
 
 use serde_json::Value;
 use std::io::{self, BufRead, Read};
 
-/// Longest line that is looked at; records are much shorter.
+/// The maximum length of a line that is parsed; records are much shorter.
 const MAX_LINE: u64 = 1 << 20;
 
-/// The records of a log, in order. Lines without one are passed over.
+/// Iterator over the records of a log, in order. Lines without a record are skipped.
 pub struct Lines<R> {
     input: R,
     line: Vec<u8>,
@@ -18,7 +18,7 @@ impl<R: BufRead> Lines<R> {
         Self { input, line }
     }
 
-    /// False: there are no more. What a line has beyond its bound is passed over.
+    /// Reads the next line; returns false at the end. The rest of a line that is too long is skipped.
     fn read(&mut self) -> io::Result<bool> {
         self.line.clear();
         let read = self
@@ -51,9 +51,9 @@ impl<R: BufRead> Iterator for Lines<R> {
     }
 }
 
-/// The record that a line is, or ends with behind Envoy's `wasm log`; also where the whole line
-/// stands in a member of a JSON object, as container runtimes and Envoy's JSON log write it. What a
-/// caller can put into the middle of an access log's line is no record.
+/// Returns the record that is the line, or that follows Envoy's `wasm log` at its end. The line may also be a member
+/// of a JSON object, as container runtimes and Envoy's JSON log write it. JSON that a caller places in the middle of
+/// an access log line is not a record.
 fn record(line: &str) -> Option<Value> {
     let line = line.trim();
     if !line.starts_with('{') {
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_records_however_the_log_wraps_them() {
+    fn record_is_found_in_every_log_format() {
         let sample = sample();
         let envoy = format!(
             "[2026-11-23 01:00:00.000][12][info][wasm] [source/extensions/common/wasm/context.cc:1195] \
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_caller_writes_into_other_lines_is_no_record() {
+    fn text_from_a_caller_in_another_line_is_not_a_record() {
         let sample = sample();
         for line in [
             format!(r#"[t] "GET /{sample} HTTP/1.1" 403 - "curl" "id" "host" "-""#),
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_costs_no_memory_and_hides_nothing_behind_it() {
+    fn endless_line_is_skipped_in_bounded_memory() {
         let endless = io::repeat(b'x').take(5 << 20);
         let log = endless.chain(io::Cursor::new(format!("\n{}\n", sample())));
         let mut lines = Lines::of(io::BufReader::new(log));

@@ -1,4 +1,4 @@
-//! `entragate audit`: reads audit records out of a log, and shows the last ones or adds them up.
+//! `entragate audit`: reads audit records from a log and shows the latest ones or totals.
 
 mod ecs;
 mod groups;
@@ -18,37 +18,35 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 use table::{Form, Table};
 
-/// Show who asked what of which model, from Envoy's log.
-///
-/// Lines that are no audit records are passed over. Standard input is followed as it comes:
+/// Show requests, callers and models from the audit records in Envoy's log.
+/// Lines that are not audit records are skipped. Records from standard input are shown as they arrive:
 /// `envoy -c envoy.yaml 2>&1 | entragate audit -`
-///
-/// Exits with 0; 2: wrong use, or FILE can't be read.
+/// Exit status: 0 on success, 2 for invalid arguments or a FILE that cannot be read.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// A log of Envoy's, or audit records one a line; - is standard input
+    /// A log of Envoy, or audit records, one per line; `-` reads standard input
     file: String,
-    /// Add up instead: how many were permitted and denied, and their tokens
+    /// Show totals by this field: permitted and denied requests, and tokens
     #[arg(long, value_name = "FIELD")]
     by: Option<By>,
-    /// Only what was denied, or permitted in vain
+    /// Show only requests that were denied or that failed after they were permitted
     #[arg(long)]
     denied: bool,
-    /// Only from then on: 15m, 24h, 7d (ago), or 2026-11-23T08:00:00Z
+    /// Show only records from this time on: 15m, 24h, 7d (ago), or 2026-11-23T08:00:00Z
     #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<Timestamp>,
-    /// How many of the last records of a FILE are shown
+    /// The number of latest records of a FILE to show
     #[arg(long, value_name = "N", default_value_t = 20)]
     last: usize,
-    /// One line of JSON a record, or a group
+    /// Print one line of JSON per record or group
     #[arg(long)]
     json: bool,
-    /// The same under the names of the Elastic Common Schema
+    /// Print JSON with the field names of the Elastic Common Schema
     #[arg(long, conflicts_with_all = ["json", "by"])]
     ecs: bool,
 }
 
-/// What records are added up by.
+/// The fields that totals can be grouped by.
 #[derive(Clone, Copy, ValueEnum)]
 enum By {
     Oid,
@@ -79,7 +77,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        // Nobody is left to read: `entragate audit … | head`.
+        // The reader has closed the pipe, as in `entragate audit … | head`.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}: {error}", name_of(&arguments.file));
@@ -157,7 +155,7 @@ fn timestamp(time: SystemTime) -> Timestamp {
     Timestamp::from_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// The tokens that a record's usage tells of; one side of them where it tells no more.
+/// The number of tokens in a record's usage: the total, or the only side that it contains.
 fn tokens(record: &Value) -> Option<u64> {
     let count = |member: &str| record["usage"][member].as_u64();
     count("total_tokens")
@@ -165,7 +163,7 @@ fn tokens(record: &Value) -> Option<u64> {
         .or_else(|| count("completion_tokens"))
 }
 
-/// The model asked for; where the gateway did not look, the one that says it has answered.
+/// The requested model; if the gateway did not read it, the model in the response.
 fn model(record: &Value) -> Option<&str> {
     let served = || record["usage"]["model"].as_str();
     record["model"].as_str().or_else(served)

@@ -1,4 +1,4 @@
-//! Records as rows, for a person who watches.
+//! Records as rows of a table.
 
 use super::{ecs, model, tokens};
 use crate::report::{Colour, paint};
@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-/// Widths of the columns but the last, which has what is left.
+/// Names and widths of all columns except the last, which takes the remaining width.
 const COLUMNS: [(&str, usize); 8] = [
     ("TIME (UTC)", 19),
     ("CODE", 18),
@@ -29,7 +29,7 @@ pub enum Form {
 
 pub struct Table<W> {
     form: Form,
-    begun: bool,
+    has_header: bool,
     output: W,
 }
 
@@ -37,7 +37,7 @@ impl<W: Write> Table<W> {
     pub fn new(form: Form, output: W) -> Self {
         Self {
             form,
-            begun: false,
+            has_header: false,
             output,
         }
     }
@@ -48,12 +48,12 @@ impl<W: Write> Table<W> {
             Form::Ecs => writeln!(self.output, "{}", ecs::of(record))?,
             Form::Rows { coloured } => self.cells(record, coloured)?,
         }
-        // Who follows sees it now.
+        // Flushed per record, so that a reader that follows sees it immediately.
         self.output.flush()
     }
 
     fn cells(&mut self, record: &Value, coloured: bool) -> io::Result<()> {
-        if !std::mem::replace(&mut self.begun, true) {
+        if !std::mem::replace(&mut self.has_header, true) {
             let names = COLUMNS.map(|(name, width)| format!("{name:width$}"));
             writeln!(self.output, "{}  REQUEST", names.join("  "))?;
         }
@@ -90,7 +90,7 @@ fn cells(record: &Value) -> [String; 8] {
     ]
 }
 
-/// The request; of a denial also why.
+/// The request and, for a denial, the reason.
 fn request(record: &Value) -> String {
     let text = |member: &str| printable(record[member].as_str().unwrap_or_default());
     let mut request = format!("{} {}", text("method"), text("path"));
@@ -111,7 +111,7 @@ fn colour(record: &Value) -> Colour {
 fn fit(text: &str, width: usize) -> String {
     match text.char_indices().nth(width) {
         None => text.to_owned(),
-        // A time's fraction and zone go without a mark.
+        // The fraction and zone of a time are cut without an ellipsis.
         Some((end, _)) if text.get(end..end + 1) == Some(".") => {
             text.get(..end).unwrap_or_default().to_owned()
         }
@@ -123,7 +123,8 @@ fn fit(text: &str, width: usize) -> String {
     }
 }
 
-/// A caller's text must not move the cursor, nor turn what stands beside it around.
+/// Escapes control and invisible characters, so that a caller's text can neither move the cursor nor change the
+/// direction of the text next to it.
 pub fn printable(text: &str) -> Cow<'_, str> {
     let is_plain = |c: char| !c.is_control() && !entragate::text::is_invisible(c);
     match text.chars().all(is_plain) {
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_says_who_did_what_and_a_denial_why() {
+    fn row_of_a_denial_shows_caller_request_and_reason() {
         let record = json!({"time": "2026-11-23T01:00:00.007Z", "code": "rule_unsatisfied", "decision": "deny",
             "oid": "6902e92c-0000-4000-8000-000000000001", "rule": "scientists", "model": null, "method": "POST",
             "path": "/v1/chat", "duration_ms": 3, "reason": "lacks a role", "usage": {"total_tokens": 42}});
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_callers_text_moves_no_cursor_and_turns_no_line() {
+    fn control_characters_in_a_record_are_escaped() {
         let record =
             json!({"code": "no_rule", "path": "/\u{1b}[2J\u{202e}\u{2028}\r", "model": "a\u{7}"});
         let shown = show(&[record], Form::Rows { coloured: false });
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_the_record_itself() {
+    fn json_form_prints_the_record_unchanged() {
         let record = json!({"code": "no_rule"});
         assert_eq!(show(&[record], Form::Json), "{\"code\":\"no_rule\"}\n");
     }

@@ -20,7 +20,7 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
         Host::Kong => {}
         Host::Unknown => {
             let message = format!(
-                "needs `{FLAG}: true` on Envoy: without it, {denied}; set it beside root_id"
+                "needs `{FLAG}: true` on Envoy: without it, {denied}; set it next to root_id"
             );
             findings.add_inside(
                 &ids::BODY_MAY_NOT_BE_AVAILABLE,
@@ -34,7 +34,7 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
         }
         Host::Envoy | Host::EnvoyFilter => {
             let message = format!(
-                "Envoy does not pass the body without `{FLAG}: true`: {denied}; set it beside root_id"
+                "Envoy does not pass the body without `{FLAG}: true`: {denied}; set it next to root_id"
             );
             findings.add_inside(&ids::BODY_NOT_AVAILABLE, place(), Some(rule), message);
         }
@@ -50,7 +50,7 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
 }
 
 fn buffer(scene: &Scene<'_>, rule: &str, findings: &mut Findings) {
-    // Where the listener is not in these files, nothing is certain.
+    // Without the listener in these files, the limit is unknown.
     let (Some(listener), Some(config)) = (scene.filter.around("filter_chains"), scene.config)
     else {
         return;

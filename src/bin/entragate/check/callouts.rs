@@ -46,7 +46,7 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
 fn gather<'g>(value: &'g Value, at: &str, purpose: Purpose, found: &mut Vec<Callout<'g>>) {
     match value {
         Value::Object(members) => {
-            // What is sent with a secret of ours must reach the right server.
+            // Data that is sent with a secret must reach the right server.
             let sends = ["auth", "headers"]
                 .iter()
                 .any(|name| value.get(name).is_some_and(|member| !member.is_null()));
@@ -84,7 +84,7 @@ fn purpose_of(member: &str, outer: Purpose) -> Purpose {
     match member {
         "jwks" => Purpose::Keys,
         "credentials" | "auth" | "graph" => Purpose::Secret,
-        // The machine's own metadata service; it has no TLS.
+        // The metadata service of the machine has no TLS.
         "managed_identity" => Purpose::Local,
         _ => outer,
     }
@@ -105,7 +105,7 @@ fn cluster(scene: &Scene<'_>, callout: &Callout<'_>, known: &Known, findings: &m
         }
         Known::Missing { known } => {
             let message = format!(
-                "no cluster is named {name:?} in these files, so its calls fail; add it, or name one of {}",
+                "no cluster is named {name:?} in these files, so its calls fail; add it, or use one of {}",
                 known.join(", ")
             );
             let place = scene.at(&callout.at);

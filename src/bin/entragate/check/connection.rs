@@ -120,7 +120,8 @@ fn upgrades(scene: &Scene<'_>, manager: &Node<'_>, findings: &mut Findings) {
     let actions = routes.iter().filter_map(|route| route.action());
     let mut report = |at: &Node<'_>| {
         let message = format!(
-            "WebSocket upgrades are enabled beside rule {rule:?}, which names models; the model within a WebSocket \
+            "WebSocket upgrades are enabled together with rule {rule:?}, which names models; the model within a \
+             WebSocket \
              is not seen; disable the upgrade on these routes"
         );
         findings.add(&ids::WEBSOCKET_WITH_MODELS, at.place(), Some(rule), message);

@@ -5,14 +5,14 @@ use crate::deployment::Place;
 use serde_json::{Value, json};
 use std::fmt;
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// A secret or the trust in keys is lost, or the filter does not start.
     Error,
-    /// With `--strict` as bad as an error.
+    /// With `--strict`, treated as an error.
     Warning,
-    /// Never counts.
+    /// Does not affect the exit status.
     Note,
 }
 
@@ -26,7 +26,7 @@ impl Level {
     }
 }
 
-/// Something that the operator should know.
+/// One problem in a configuration or its deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     pub kind: &'static Kind,
@@ -66,7 +66,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Gathers findings; the same one twice counts once.
+/// A list of findings without duplicates.
 #[derive(Debug, Default)]
 pub struct Findings {
     found: Vec<Finding>,

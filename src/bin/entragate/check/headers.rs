@@ -83,7 +83,7 @@ fn report(
     if set.contains(&header.replace('_', "-")) {
         let message = format!(
             "the route depends on the header {header:?}, which the filter sets or removes; Envoy chooses the route \
-             again after that, and the request may go to another upstream than was decided; match on something else"
+             again after that, and the request may go to another upstream than the decision allows; match on something else"
         );
         findings.add(
             &ids::ROUTE_MATCHES_FILTER_HEADER,

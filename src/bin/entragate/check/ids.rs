@@ -84,7 +84,8 @@ kinds! {
     ROUTE_MATCHES_FILTER_HEADER = Error, "A route is chosen by a header that the filter sets or removes; Envoy chooses the route again after that.", "Match on something else.";
     PATH_NOT_NORMALIZED = Warning, "Envoy does not normalize paths, so its routes and the upstream may read another path than the rules.", "Set `normalize_path: true`.";
     HOST_NOT_NORMALIZED = Warning, "Rules or `endpoints` depend on the host, but Envoy routes by the host as the caller spells it.", "Set `strip_any_host_port: true` and `strip_trailing_host_dot: true`.";
-    WEBSOCKET_WITH_MODELS = Warning, "WebSocket upgrades are enabled beside a rule on models; the model within a WebSocket is not seen.", "Disable the upgrade on these routes.";
+    WEBSOCKET_WITH_MODELS = Warning, "WebSocket upgrades are enabled together with a rule on models; the model \
+                                      within a WebSocket is not seen.", "Disable the upgrade on these routes.";
     BODY_NOT_AVAILABLE = Warning, "A rule names models, but the host does not pass bodies to the filter before the decision.", "Set `allow_on_headers_stop_iteration: true`, or let `endpoints` name the model.";
     BODY_MAY_NOT_BE_AVAILABLE = Note, "A rule names models, which needs a setting of the host.", "Set `allow_on_headers_stop_iteration: true` on Envoy.";
     BUFFER_TOO_SMALL = Warning, "The listener's buffer limit is not above `limits.body_inspected`.", "Raise `per_connection_buffer_limit_bytes`.";

@@ -1,5 +1,4 @@
-//! `entragate check`: whether the filter starts with a configuration, and what its deployment makes
-//! of it.
+//! `entragate check`: validates configurations and the deployment around them.
 
 mod admin;
 mod bodies;
@@ -46,8 +45,8 @@ use std::process::ExitCode;
 /// id. Errors: the filter would not start, or a secret or the trust in keys is lost. Warnings:
 /// everything else that is probably a mistake. Notes never count.
 ///
-/// Environment variables that this machine lacks are notes, since the proxy runs elsewhere; with
-/// --env they are errors, as they are for the filter.
+/// Environment variables that are missing on this machine are notes, since the proxy runs elsewhere. With --env they
+/// are errors, as they are for the filter.
 #[derive(Args)]
 #[command(after_help = "\
 JSON:
@@ -63,7 +62,7 @@ JSON:
 Exit status:
   0  no errors (there may be warnings, unless --strict)
   1  errors; with --strict, errors or warnings
-  2  wrong use, an unreadable file, or no entragate filter in the files
+  2  invalid arguments, an unreadable file, or no entragate filter in the files
 
 Examples:
   entragate check envoy.yaml
@@ -76,7 +75,7 @@ pub struct Arguments {
     #[arg(required_unless_present = "list", value_name = "FILE")]
     files: Vec<String>,
 
-    /// Check this machine's environment, too: a variable that is missing is an error
+    /// Check this machine's environment as well: a missing variable is an error
     #[arg(long)]
     env: bool,
 

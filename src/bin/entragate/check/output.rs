@@ -29,11 +29,11 @@ pub fn json(findings: &[Finding]) {
 }
 
 pub fn print(text: &str) {
-    // The reader may be gone, which is not an error.
+    // A write fails only if the reader has closed the pipe, which is not an error.
     let _ = write!(stdout(), "{text}");
 }
 
-/// Prints what a configuration without errors consists of, and who can use which credential.
+/// Prints a summary of a valid configuration, and the callers that can use each credential.
 pub fn ok(filter: &Filter<'_>, config: &Config, several_files: bool) {
     let mark = paint("ok", Colour::Green, stdout().is_terminal());
     let file = filter.document().source.name.as_str();

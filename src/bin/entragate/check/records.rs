@@ -28,7 +28,7 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
             if let Some((arguments, LogLevel::Less)) = arguments {
                 report(
                     arguments.place(),
-                    "audit records are logged at info, which these arguments leave out; add \
+                    "audit records are logged at info, but these arguments disable that level; add \
                      `--component-log-level wasm:info`, or set `audit.level: warn`",
                 );
             }
@@ -53,7 +53,7 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
             }
         }
         Host::Kong => {
-            let message = "audit records are logged at info, which Kong's default level leaves out; set \
+            let message = "audit records are logged at info, but Kong's default level does not show them; set \
                            `log_level = info` in kong.conf, or `audit.level: warn`";
             findings.add(
                 &ids::RECORDS_MAY_NOT_BE_VISIBLE,
@@ -65,7 +65,7 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
     }
 }
 
-/// Whether an annotation of pods, or the mesh's own values, have Istio's proxies log at info.
+/// Whether a pod annotation or the mesh's values make Istio's proxies log at info.
 fn istio_logs_info(deployment: &Deployment) -> bool {
     let mut found = false;
     for root in deployment.roots() {

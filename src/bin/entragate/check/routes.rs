@@ -25,7 +25,7 @@ enum Override {
     Replaced,
 }
 
-/// The override of the filter at that level of the routes.
+/// Returns the override of the filter at that level of the routes.
 fn override_at<'d>(level: &Node<'d>, filter: &str) -> Option<(Node<'d>, Override)> {
     let overrides = level.get("typed_per_filter_config")?;
     let mut named = overrides.members().into_iter();
@@ -48,7 +48,7 @@ fn overrides(scene: &Scene<'_>, routes: &[Route<'_>], findings: &mut Findings) {
     let by_default = entry.is_true("disabled");
     let mut enabled = BTreeSet::new();
     let mut left_out = Vec::new();
-    // Routes of others on a shared gateway need no filter.
+    // Routes to other upstreams on a shared gateway need no filter.
     let concerns_us = |route: &&Route<'_>| {
         let names = cluster_names(route);
         names.is_empty() || names.iter().any(|name| is_protected(scene, name))

@@ -32,7 +32,9 @@ fn idle(policy: &Policy) -> Vec<(&str, String)> {
 }
 
 fn opened(open: &str) -> String {
-    format!("never asked: rule {open:?} lets anyone do all that it is about; remove one of them")
+    format!(
+        "is never evaluated: rule {open:?} permits all requests that it matches to anyone; remove one of them"
+    )
 }
 
 fn never_decides(policy: &Policy, index: usize, rule: &Rule) -> Option<String> {
@@ -41,11 +43,11 @@ fn never_decides(policy: &Policy, index: usize, rule: &Rule) -> Option<String> {
         return Some(opened(&open.name));
     }
     if impossible(&rule.require, &rule.matches) {
-        let text = "never holds: it requires an issuer that `match.issuers` leaves out, or two at \
-                    once; make them agree";
+        let text = "is never satisfied: it requires an issuer that `match.issuers` excludes, or two issuers at the \
+                    same time; correct one of them";
         return Some(text.to_owned());
     }
-    // What a shadow rule would do is recorded, whatever the others do.
+    // The result of a shadow rule is recorded independently of the other rules.
     if rule.mode == Mode::Shadow {
         return None;
     }
@@ -61,7 +63,7 @@ fn never_decides(policy: &Policy, index: usize, rule: &Rule) -> Option<String> {
         let mut earlier = rules().filter(before).map(|(_, other)| other);
         let first = earlier.find(|other| denies(other) && includes(other))?;
         return Some(format!(
-            "never decides: rule {:?} denies all of it before; remove it",
+            "never decides: the earlier rule {:?} denies all requests that it matches; remove it",
             first.name
         ));
     };
@@ -70,9 +72,9 @@ fn never_decides(policy: &Policy, index: usize, rule: &Rule) -> Option<String> {
         .iter()
         .find(|other| denies(other) && includes(other))
     {
-        let text = "never permits: rule";
+        let text = "never permits a request: rule";
         return Some(format!(
-            "{text} {:?} denies everyone it is about; narrow that rule, or remove this one",
+            "{text} {:?} denies every request that it could permit; narrow that rule, or remove this one",
             other.name
         ));
     }
@@ -81,17 +83,18 @@ fn never_decides(policy: &Policy, index: usize, rule: &Rule) -> Option<String> {
     let same = first.effect == Effect::Allow { credential };
     Some(match same {
         true => format!(
-            "never decides: rule {:?} permits all of it before; remove it",
+            "never decides: the earlier rule {:?} permits all requests that it could permit; remove it",
             first.name
         ),
         false => format!(
-            "never decides: rule {:?} permits all of it before, with another credential; put this one first",
+            "never decides: the earlier rule {:?} permits all requests that it could permit, with another \
+             credential; move this rule before it",
             first.name
         ),
     })
 }
 
-/// Whether every request that `narrow` is about is one that `wide` is about.
+/// Whether `wide` matches every request that `narrow` matches.
 fn wider(wide: &Match, narrow: &Match) -> bool {
     covers(&wide.hosts, &narrow.hosts, pattern_covers)
         && covers(&wide.methods, &narrow.methods, |wide, narrow| {
@@ -105,7 +108,7 @@ fn wider(wide: &Match, narrow: &Match) -> bool {
         })
 }
 
-/// An empty field is about everything.
+/// An empty field matches every request.
 fn covers<T>(wide: &[T], narrow: &[T], one: impl Fn(&T, &T) -> bool) -> bool {
     let covered = |narrow: &T| wide.iter().any(|wide| one(wide, narrow));
     wide.is_empty() || (!narrow.is_empty() && narrow.iter().all(covered))
@@ -121,7 +124,7 @@ fn models_cover(wide: &Models, narrow: &Models) -> bool {
     }
 }
 
-/// A deny rule is about requests of an unknown cluster, too.
+/// A deny rule also matches requests with an unknown cluster.
 fn clusters_cover(wide: &Clusters, narrow: &Clusters) -> bool {
     match (wide.denies, narrow.denies) {
         (false, true) => wide.patterns.is_empty(),
@@ -129,7 +132,7 @@ fn clusters_cover(wide: &Clusters, narrow: &Clusters) -> bool {
     }
 }
 
-/// Whether all that `narrow` matches is matched by `wide`, as far as their texts tell for certain.
+/// Whether `wide` certainly matches every string that `narrow` matches.
 fn pattern_covers(wide: &Pattern, narrow: &Pattern) -> bool {
     let (all, some) = (wide.as_str(), narrow.as_str());
     let prefix = all
@@ -140,7 +143,7 @@ fn pattern_covers(wide: &Pattern, narrow: &Pattern) -> bool {
         || (!some.contains('*') && wide.matches(some))
 }
 
-/// Whether `broad` is satisfied whenever `strict` is, as far as their form tells for certain.
+/// Whether `broad` is certainly satisfied whenever `strict` is.
 fn implies(strict: &Requirement, broad: &Requirement) -> bool {
     if strict == broad {
         return true;
@@ -154,7 +157,7 @@ fn implies(strict: &Requirement, broad: &Requirement) -> bool {
     }
 }
 
-/// Whether no token's issuer can meet the requirement.
+/// Whether no issuer can satisfy the requirement.
 fn impossible(require: &Requirement, matches: &Match) -> bool {
     match require {
         Requirement::Issuer(name) => {

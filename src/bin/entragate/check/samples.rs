@@ -1,4 +1,4 @@
-//! Values of the samples that we ship, which an operator has to replace.
+//! Values of the shipped samples, which an operator must replace.
 
 /// Tenants and client ids of samples and of documentation. In lower case.
 const SAMPLES: [&str; 4] = [

@@ -1,4 +1,4 @@
-//! What the checks of one filter look at.
+//! The input of the checks of one filter.
 
 use crate::deployment::filters::Filter;
 use crate::deployment::{Deployment, Place};

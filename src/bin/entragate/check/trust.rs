@@ -1,4 +1,4 @@
-//! What is lost if the server of a cluster is not verified.
+//! Findings about clusters whose server is not verified.
 
 use super::finding::Findings;
 use super::ids;
@@ -6,12 +6,12 @@ use crate::deployment::Place;
 use crate::deployment::filters::Host;
 use crate::deployment::tls::Trust;
 
-/// What a connection is used for.
+/// The purpose of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// The keys that tokens are verified with.
     Keys,
-    /// A secret of ours is sent or fetched.
+    /// A secret of the filter is sent or fetched.
     Secret,
     /// Requests with the Hugging Face credential.
     Upstream,

@@ -80,7 +80,7 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
     }
 }
 
-/// A name among `clusters` that no cluster has: nothing ever matches it.
+/// Reports patterns in `clusters` that match no cluster.
 fn patterns(scene: &Scene<'_>, findings: &mut Findings) {
     for (list, member) in CLUSTERS {
         for (path, item) in scene.items(list) {
@@ -91,7 +91,7 @@ fn patterns(scene: &Scene<'_>, findings: &mut Findings) {
                 let known = clusters::look_up(pattern, scene.filter, scene.deployment);
                 if let Known::Missing { known } = known {
                     let message = format!(
-                        "no cluster is named {pattern:?} in these files, so nothing matches it; name one of {}",
+                        "no cluster is named {pattern:?} in these files, so nothing matches it; use one of {}",
                         known.join(", ")
                     );
                     let at = format!("{path}{}[{index}]", member.replace('/', "."));
@@ -139,7 +139,7 @@ fn report(scene: &Scene<'_>, name: &str, named: &Node<'_>, known: &Known, findin
     }
 }
 
-/// Whether the configuration is about a cluster: about all of them, unless it says which.
+/// Whether the configuration applies to a cluster; without `clusters`, it applies to all.
 pub fn is_protected(scene: &Scene<'_>, cluster: &str) -> bool {
     let mut named = false;
     for (list, member) in CLUSTERS {
@@ -157,7 +157,7 @@ pub fn is_protected(scene: &Scene<'_>, cluster: &str) -> bool {
     !named || credentials.iter().any(free)
 }
 
-/// A credential that names its clusters goes to no other.
+/// A credential with `clusters` is sent to no other cluster.
 fn may_get_credential(scene: &Scene<'_>, cluster: &str) -> bool {
     scene.items("credentials").iter().any(|(_, credential)| {
         let clusters = credential.get("clusters").and_then(Value::as_array);
@@ -168,7 +168,7 @@ fn may_get_credential(scene: &Scene<'_>, cluster: &str) -> bool {
     })
 }
 
-/// Whether a pattern matches; `*` stands for any text.
+/// Whether a pattern matches; `*` matches any text.
 fn matches(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,

@@ -1,4 +1,4 @@
-//! Environment variables: what the configuration reads, and what reaches the filter.
+//! Environment variables: those that the configuration reads, and those that reach the filter.
 
 use super::finding::Findings;
 use super::ids;
@@ -9,9 +9,9 @@ use crate::document::path;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// How secrets of Hugging Face and JSON Web Tokens begin. Variables have names in upper case.
+/// Prefixes of Hugging Face secrets and JSON Web Tokens. Names of variables are in upper case.
 const SECRETS: [&str; 3] = ["hf_", "api_org_", "eyJ"];
-/// From this length on, letters and digits without a word's end are a secret rather than a name.
+/// From this length on, letters and digits without a separator are a secret rather than a name.
 const SECRET_LENGTH: usize = 20;
 
 /// Whether the name of a variable is actually a secret. Then no message may show it.
@@ -29,13 +29,13 @@ pub fn is_secret(name: &str) -> bool {
     SECRETS.iter().any(begins) || random
 }
 
-/// Whether a text can be a variable's name. The filter refuses any other.
+/// Whether a text is a valid variable name. The filter refuses others.
 fn is_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     !text.is_empty() && text.bytes().all(plain)
 }
 
-/// `missing`: the variables that the configuration reads and this machine lacks.
+/// `missing`: the variables that the configuration reads and that this machine does not have.
 pub fn check(scene: &Scene<'_>, missing: &BTreeSet<String>, findings: &mut Findings) {
     let read = read(scene.given);
     for (at, name) in &read {
@@ -109,7 +109,7 @@ fn gather(value: &Value, at: &str, found: &mut Vec<(String, String)>) {
     }
 }
 
-/// The host passes only the variables that it is told to.
+/// The host passes only the variables in its settings.
 fn passed(scene: &Scene<'_>, names: &[(String, String)], findings: &mut Findings) {
     let plugin = &scene.filter.plugin;
     let (setting, known): (&str, Vec<&str>) = match scene.filter.host {
@@ -153,7 +153,7 @@ fn passed(scene: &Scene<'_>, names: &[(String, String)], findings: &mut Findings
     }
 }
 
-/// A value beside a variable's name is part of the host's configuration.
+/// A value next to a variable's name is part of the host's configuration.
 fn inline(scene: &Scene<'_>, names: &[(String, String)], findings: &mut Findings) {
     let plugin = &scene.filter.plugin;
     let fixed = plugin.at(&["vm_config", "environment_variables", "key_values"]);
@@ -179,7 +179,7 @@ fn inline(scene: &Scene<'_>, names: &[(String, String)], findings: &mut Findings
     }
 }
 
-/// The container must have what the host passes.
+/// The container must have the variables that the host passes.
 fn contained(scene: &Scene<'_>, names: &[(String, String)], findings: &mut Findings) {
     let deployment = scene.deployment;
     let containers = match (scene.filter.host, &scene.filter.document().config_map) {

@@ -5,7 +5,7 @@ use super::node::Node;
 use super::tls::{self, Trust};
 use super::{Deployment, Place, istio, kong};
 
-/// What these files say about a cluster.
+/// The settings of a cluster in these files.
 #[derive(Clone, Debug)]
 pub enum Known {
     Defined {

@@ -66,13 +66,13 @@ pub struct Route<'d> {
 }
 
 impl<'d> Route<'d> {
-    /// How messages call the route: its own name, else that of its virtual host.
+    /// The name of the route in messages: its own name, or that of its virtual host.
     pub fn name(&self) -> Option<&'d str> {
         let named = |node: &Node<'d>| node.text("name").filter(|name| !name.is_empty());
         named(&self.route).or_else(|| named(&self.virtual_host))
     }
 
-    /// What leads to an upstream; redirects and direct responses lead to none.
+    /// The route action, which leads to an upstream; redirects and direct responses lead to none.
     pub fn action(&self) -> Option<Node<'d>> {
         self.route.get("route")
     }

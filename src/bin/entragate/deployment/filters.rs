@@ -13,14 +13,14 @@ pub struct Filter<'d> {
     pub host: Host,
     /// Whether the plugin's settings are Envoy's `PluginConfig`, which patches contain, too.
     pub is_plugin_config: bool,
-    /// The host's own settings of the plugin; for a plugin configuration alone, that itself.
+    /// The host's settings of the plugin; for a plugin configuration alone, the configuration.
     pub plugin: Node<'d>,
-    /// What leads from the document to the plugin, the document first.
+    /// The path of nodes from the document to the plugin, the document first.
     pub way: Vec<Node<'d>>,
     locator: Locator<'d>,
 }
 
-/// What the plugin is configured in.
+/// The format in which the plugin is configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Host {
     /// A plugin configuration alone.
@@ -84,7 +84,7 @@ impl<'d> Filter<'d> {
         nearest.find(|node| node.get(member).is_some()).cloned()
     }
 
-    /// How messages call the plugin.
+    /// The name of the plugin in messages.
     pub fn name(&self) -> &'d str {
         let names = ["name", "pluginName", "root_id", "rootID"];
         let mut names = names.iter().filter_map(|name| self.plugin.text(name));
@@ -110,8 +110,8 @@ const FOREIGN_MEMBERS: [&str; 8] = [
     "groups",
 ];
 
-/// All uses of entragate in the deployment. A document that is the only one and looks like no
-/// deployment is taken for a plugin configuration, so that its errors are reported.
+/// Finds all uses of entragate in the deployment. A single document that does not look like a deployment is treated
+/// as a plugin configuration, so that its errors are reported.
 pub fn find(deployment: &Deployment) -> Vec<Filter<'_>> {
     let only = deployment.documents.len() == 1;
     let mut filters = Vec::new();
@@ -148,7 +148,7 @@ fn alone(root: Node<'_>) -> Filter<'_> {
     }
 }
 
-/// Whether members are those of our configuration; other plugins have `rules`, too.
+/// Whether the members are those of an entragate configuration; other plugins also have `rules`.
 fn is_ours(members: &Value) -> bool {
     let has = |name: &str| members.get(name).is_some();
     has("issuers") || (has("rules") && has("credentials"))
@@ -159,7 +159,7 @@ struct Plugin<'d> {
     is_ours: bool,
 }
 
-/// `way`: the document, and what leads from it to where the search is.
+/// `way`: the path of nodes from the document to the current node.
 fn search<'d>(way: &mut Vec<Node<'d>>, found: &mut Vec<Plugin<'d>>) {
     let Some(node) = way.last().cloned() else {
         return;
@@ -198,7 +198,7 @@ fn plugin<'d>(way: &[Node<'d>], node: &Node<'d>) -> Option<Plugin<'d>> {
         () if has("configuration") && of_envoy => "configuration",
         () if has("pluginConfig") => "pluginConfig",
         () if has("config") && (is_named || has("rootID") || of_kong) => "config",
-        // Without any configuration the filter does not start: that is to be reported, too.
+        // Without a configuration the filter does not start, which must be reported as well.
         () if has("vm_config") && is_named => "configuration",
         () => return None,
     };
@@ -234,7 +234,7 @@ fn host(way: &[Node<'_>], member: &str) -> Host {
     }
 }
 
-/// Removes the `Any` that Envoy wraps a configuration in.
+/// Removes the `Any` in which Envoy wraps a configuration.
 fn unwrap<'d>(given: Option<&Node<'d>>) -> (Configuration, Option<Node<'d>>) {
     let Some(given) = given else {
         return (Configuration::Text(String::new()), None);

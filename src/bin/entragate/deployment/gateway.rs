@@ -79,7 +79,7 @@ fn trust(backend: &Node<'_>, name: &str, deployment: &Deployment) -> Trust {
     }
 }
 
-/// Whether a BackendTLSPolicy is about the backend: it always names a host and authorities.
+/// Whether a BackendTLSPolicy applies to the backend. It always has a host and certificate authorities.
 fn has_policy(name: &str, deployment: &Deployment) -> bool {
     let policies = deployment.resources("BackendTLSPolicy");
     let targets = policies

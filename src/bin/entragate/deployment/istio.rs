@@ -18,7 +18,7 @@ pub fn cluster_of(host: &str, port: u64) -> String {
     format!("outbound|{port}||{host}")
 }
 
-/// The connections to a host outside the mesh. Of a host inside, the mesh's own TLS takes care.
+/// The connections to a host outside the mesh. The mesh's own TLS protects hosts inside.
 pub fn of_service(host: &str, port: u64, deployment: &Deployment) -> Known {
     let entries = deployment.resources("ServiceEntry");
     let named = |entry: &&Node<'_>| {
@@ -74,7 +74,7 @@ fn rule_of<'d>(rules: &[Node<'d>], host: &str) -> Option<Node<'d>> {
     exact.or_else(wild).cloned()
 }
 
-/// Whether a host, or a wildcard such as `*.example.com`, is about that host.
+/// Whether a host, or a wildcard such as `*.example.com`, matches that host.
 fn covers(own: &str, host: &str) -> bool {
     let wild = own.strip_prefix('*').is_some_and(|end| host.ends_with(end));
     own == host || wild

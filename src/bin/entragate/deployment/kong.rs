@@ -13,7 +13,7 @@ pub fn service<'d>(filter: &Filter<'d>, deployment: &'d Deployment) -> Option<No
     if let Some(service) = around {
         return Some(service.clone());
     }
-    // A filter chain beside the services names its service.
+    // A filter chain outside the services names its service.
     let chain = filter.around("filters")?;
     let named = chain.get("service")?;
     let name = named.value.as_str().or_else(|| named.text("name"))?;

@@ -23,7 +23,7 @@ pub struct Deployment {
     pub documents: Vec<Document>,
 }
 
-/// A file as it was read.
+/// A file that was read.
 #[derive(Debug)]
 pub struct Source {
     pub name: String,
@@ -123,7 +123,7 @@ impl Document {
             return Origin::On(self.line(inner).unwrap_or_default());
         };
         let steps = path::steps(inner);
-        // The header `|` of a block scalar is beside the member's name or on a line of its own.
+        // The header `|` of a block scalar is next to the member's name or on a line of its own.
         let value = lines.find_value(&steps);
         let candidates = [lines.find(&steps), value, value.saturating_sub(1)];
         let header = candidates

@@ -3,7 +3,7 @@
 use super::Deployment;
 use super::node::Node;
 
-/// What is known of the connections to a cluster.
+/// The verification of connections to a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trust {
     /// The peer's certificate and name are verified.
@@ -183,7 +183,7 @@ fn is_local(cluster: &Node<'_>) -> bool {
     !endpoints.is_empty() && endpoints.iter().all(local)
 }
 
-/// Whether what is sent to that host stays on this machine.
+/// Whether connections to that host stay on this machine.
 pub fn is_local_host(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     match host.parse::<std::net::IpAddr>() {

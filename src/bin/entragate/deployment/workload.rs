@@ -1,4 +1,4 @@
-//! What runs the proxy: containers, their environment and arguments.
+//! The containers that run the proxy, with their environment and arguments.
 
 use super::node::Node;
 use super::{Deployment, name_of};
@@ -55,7 +55,7 @@ pub fn has_variable(container: &Node<'_>, name: &str) -> Option<bool> {
     )
 }
 
-/// The container that Envoy Gateway is told to start.
+/// The container that Envoy Gateway starts.
 pub fn gateway_containers(deployment: &Deployment) -> Vec<Node<'_>> {
     let proxies = deployment.resources("EnvoyProxy");
     let path = [
@@ -68,7 +68,7 @@ pub fn gateway_containers(deployment: &Deployment) -> Vec<Node<'_>> {
     proxies.iter().filter_map(|proxy| proxy.at(&path)).collect()
 }
 
-/// The level at which an Envoy logs what filters say, as its arguments set it.
+/// The level of Envoy's wasm logger according to its arguments.
 #[derive(Debug, PartialEq, Eq)]
 pub enum LogLevel {
     /// At info or more.
@@ -101,7 +101,7 @@ fn words<'d>(arguments: &Node<'d>) -> Vec<&'d str> {
     texts.flat_map(str::split_whitespace).collect()
 }
 
-/// What Envoy's arguments say of the level of its wasm logger.
+/// The level of the wasm logger in Envoy's arguments.
 pub fn level(words: &[&str]) -> Option<LogLevel> {
     let value = |names: [&str; 2]| {
         words.iter().enumerate().find_map(|(index, word)| {

@@ -1,4 +1,4 @@
-//! The text of a file → its documents: JSON, or YAML with any number of documents.
+//! Parses the text of a file into documents: JSON, or YAML with any number of documents.
 
 pub mod lines;
 pub mod path;
@@ -17,7 +17,7 @@ pub struct Located {
 /// an error in JSON and in YAML.
 ///
 /// # Errors
-/// The parser's message, with line and column, and nothing of the text itself.
+/// The parser's message, with line and column, and without parts of the text.
 pub fn read_located(text: &str) -> Result<Vec<Located>, String> {
     let values = read_all(text)?;
     let options = serde_saphyr::options! { with_snippet: false };
@@ -52,7 +52,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn reads_json_and_yaml() {
+    fn json_and_yaml_are_read() {
         let read = |text: &str| {
             read_located(text).map(|all| all.into_iter().map(|one| one.value).collect::<Vec<_>>())
         };
@@ -105,14 +105,14 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_ambiguous() {
+    fn ambiguous_document_is_refused() {
         for text in ["a: 1\na: 2\n", "{\"a\": 1, \"a\": 2}", "a: [1\n"] {
             assert!(read_located(text).is_err(), "{text}");
         }
     }
 
     #[test]
-    fn says_where_but_shows_nothing() {
+    fn parse_error_has_a_line_and_no_text() {
         let error = read_located("credentials:\n- {name: a, value: hf_secret}}\n").unwrap_err();
         assert!(error.contains("line 2"), "{error}");
         assert!(!error.contains("secret"), "{error}");

@@ -1,4 +1,4 @@
-//! What the gate decided, and each rule as the request met it.
+//! The gate's decision, and the result of each rule.
 
 use super::keys::AnySignature;
 use super::question::Question;
@@ -14,15 +14,15 @@ use serde_json::{Map, Value, json};
 pub struct Answer {
     /// The audit record that the filter would write.
     pub record: Map<String, Value>,
-    /// Of a reply of the gateway's own.
+    /// The status of the gateway's own reply; `None` if the request is forwarded.
     pub status: Option<u16>,
     pub challenge: Option<String>,
-    /// Whether anybody has checked the signature.
+    /// Whether the token's signature was verified.
     pub is_verified: bool,
     pub rules: Vec<RuleTrace>,
 }
 
-/// Drives the filter's gate. `None` where it waits for keys.
+/// Passes the request through the filter's gate. Returns `None` if the gate waits for keys.
 pub fn of(config: Config, mut question: Question, unverified: bool) -> Option<Answer> {
     const ID: u32 = 1;
     let signatures: &dyn SignatureCheck = match unverified {
@@ -38,7 +38,7 @@ pub fn of(config: Config, mut question: Question, unverified: bool) -> Option<An
     if ruling.step == Step::Inspect {
         ruling = gate.body(ID, question.body.as_deref(), true, now, signatures)?;
     }
-    while ruling.step == Step::Wait && answer_for_others(&mut gate, &question) {
+    while ruling.step == Step::Wait && answer_calls(&mut gate, &question) {
         ruling = gate.resume(ID, now, signatures)?;
         if ruling.step == Step::Inspect {
             ruling = gate.body(ID, question.body.as_deref(), true, now, signatures)?;
@@ -73,11 +73,11 @@ pub fn of(config: Config, mut question: Question, unverified: bool) -> Option<An
     })
 }
 
-/// Says what services would that are not asked. Microsoft Graph: the groups that were given. Hugging
-/// Face: a token for each person, since nobody can tell who is a member. False: nobody is asked.
-fn answer_for_others(gate: &mut Gate, question: &Question) -> bool {
+/// Answers the gate's calls in place of the services. Microsoft Graph returns the groups of `--groups`. Hugging Face
+/// returns a token for every user, because membership is unknown here. Returns whether there was a call to answer.
+fn answer_calls(gate: &mut Gate, question: &Question) -> bool {
     gate.tick(question.now);
-    let mut is_asked = false;
+    let mut is_answered = false;
     for call in gate.take_calls() {
         let body = match call.ticket {
             CallId::Groups { .. } => json!({"value": question.groups.0}),
@@ -89,13 +89,13 @@ fn answer_for_others(gate: &mut Gate, question: &Question) -> bool {
         };
         let answer = callout::Answer::of(200, None, body.to_string().into_bytes());
         gate.answered(call.ticket, answer, question.now);
-        is_asked = true;
+        is_answered = true;
     }
-    is_asked
+    is_answered
 }
 
 impl Answer {
-    /// A member of the record; empty where it is null.
+    /// A field of the record; empty if it is null.
     pub fn text(&self, member: &str) -> &str {
         let value = self.record.get(member).and_then(Value::as_str);
         value.unwrap_or_default()
@@ -160,7 +160,7 @@ fn clause(trace: &ClauseTrace) -> Value {
     json
 }
 
-/// True, false, or null where it can't be told.
+/// True, false, or null if the requirement is indeterminate.
 fn truth(truth: Truth) -> Option<bool> {
     match truth {
         Truth::Satisfied => Some(true),

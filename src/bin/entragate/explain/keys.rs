@@ -1,4 +1,4 @@
-//! Keys without a network: from a file, or a stand-in for whichever key the token names.
+//! Keys without a network: from a file, or a placeholder with the `kid` of the token.
 
 use super::question::Question;
 use super::{Arguments, Failure};
@@ -12,7 +12,7 @@ use entragate::token::jws::Unverified;
 use entragate::token::signature::{CheckedBy, SignatureCheck};
 use serde_json::{Value, json};
 
-/// Takes any signature for good: for a person who wants to know what the rules say.
+/// Accepts any signature, so that rules can be explained without the issuer's keys.
 pub struct AnySignature;
 
 impl SignatureCheck for AnySignature {
@@ -21,7 +21,7 @@ impl SignatureCheck for AnySignature {
     }
 }
 
-/// Puts keys where the filter would fetch them, so that nothing is left to fetch.
+/// Replaces the sources of keys with inline keys, so that nothing is fetched.
 pub fn provide(
     arguments: &Arguments,
     question: &Question,
@@ -29,9 +29,9 @@ pub fn provide(
 ) -> Result<(), Failure> {
     let keys = match &arguments.jwks {
         Some(file) => read(file)?,
-        None if arguments.unverified => match stand_in(question, config) {
+        None if arguments.unverified => match placeholder(question, config) {
             Some(keys) => keys,
-            // No token, or one that is refused before any key is looked for.
+            // There is no token, or it is refused before a key is looked up.
             None => return Ok(()),
         },
         None => return Ok(()),
@@ -50,10 +50,10 @@ fn read(file: &str) -> Result<KeySet, Failure> {
     KeySet::from_json(text.as_bytes()).map_err(|error| failure(error.to_string()))
 }
 
-fn stand_in(question: &Question, config: &Config) -> Option<KeySet> {
-    let mut room = Vec::new();
+fn placeholder(question: &Question, config: &Config) -> Option<KeySet> {
+    let mut buffer = Vec::new();
     let token = question.token.as_deref()?;
-    let token = Unverified::parse(token, &config.token.types, &mut room).ok()?;
+    let token = Unverified::parse(token, &config.token.types, &mut buffer).ok()?;
     let mut key = key_for(token.algorithm);
     if let (Some(kid), Some(members)) = (token.kid, key.as_object_mut()) {
         members.insert("kid".to_owned(), Value::from(kid));
@@ -61,8 +61,8 @@ fn stand_in(question: &Question, config: &Config) -> Option<KeySet> {
     KeySet::from_json(json!({ "keys": [key] }).to_string().as_bytes()).ok()
 }
 
-/// A public key of the kind that the algorithm asks for; whose it is does not matter. RSA and
-/// Ed25519 from RFC 7515 and RFC 8037, the curves' own generators otherwise.
+/// An arbitrary public key of the type that the algorithm requires: for RSA and Ed25519 the keys of RFC 7515 and RFC
+/// 8037, for the other curves their generators.
 fn key_for(algorithm: Algorithm) -> Value {
     match algorithm {
         Algorithm::Es256 => json!({"kty": "EC", "crv": "P-256",

@@ -1,7 +1,5 @@
 //! `entragate explain`: what the filter would decide about one request, and why.
-//!
-//! The request goes through the filter's own gate; this command only makes its input and shows what
-//! came out.
+//! The request passes through the filter's own gate. This command prepares its input and prints its output.
 
 mod answer;
 mod keys;
@@ -20,28 +18,27 @@ use entragate::service_auth::auth::Auth;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Explain what the filter would decide about a request, and which clauses of which rules held.
-///
-/// Nothing is fetched: the issuer's keys come from --jwks, or nobody checks the signature
-/// (--unverified; all other checks of the token are made). What is not given can't be told, as it
-/// would be for the filter: without --source, a rule that asks for an address does not permit.
+/// Explain what the filter would decide about a request, and which clauses of which rules are satisfied.
+/// Nothing is fetched: the issuer's keys come from --jwks, or the signature is not verified (--unverified; all other
+/// checks of the token are performed). Input that is missing is unknown, as it would be to the filter: without
+/// --source, a rule that requires an address does not permit the request.
 #[derive(Args)]
 #[command(after_help = "\
 Exit status:
   0  the request is permitted (or answered by the gateway itself)
-  3  it is denied
+  3  the request is denied
   1  the configuration is not valid; every error is printed with its path
-  2  wrong use, an unreadable file, or keys that nobody gave
+  2  invalid arguments, an unreadable file, or missing keys
 
 Examples:
   entragate explain envoy.yaml --unverified --token-file token --cluster huggingface --request 'POST /v1/chat/completions'
   entragate explain envoy.yaml --unverified --token-file - --request 'POST /v1/chat/completions' \\
     --body '{\"model\":\"meta-llama/Llama-3.1-8B-Instruct\"}' --source 10.1.2.3 --time 2026-11-23T07:30:00Z")]
 pub struct Arguments {
-    /// The configuration, or a file that holds it as for `check`; `-` reads standard input
+    /// The configuration, or a file that contains it (as for `check`); `-` reads standard input
     file: String,
 
-    /// Method and path, as in 'POST /v1/chat/completions'
+    /// The method and path, such as 'POST /v1/chat/completions'
     #[arg(long, value_name = "METHOD PATH")]
     request: String,
 
@@ -49,23 +46,23 @@ pub struct Arguments {
     #[arg(long, conflicts_with = "token_file")]
     token: Option<String>,
 
-    /// A file that holds the caller's token; `-` reads standard input
+    /// A file that contains the caller's token; `-` reads standard input
     #[arg(long, value_name = "FILE")]
     token_file: Option<String>,
 
-    /// The host that is called
+    /// The host of the request
     #[arg(long, default_value = "localhost")]
     host: String,
 
-    /// The Envoy cluster that the request goes to; without, the host reports none
+    /// The Envoy cluster that the request is routed to [default: unknown]
     #[arg(long, value_name = "NAME")]
     cluster: Option<String>,
 
-    /// The body, as JSON unless a content-type is given
+    /// The body; its content-type is application/json unless --header sets another
     #[arg(long)]
     body: Option<String>,
 
-    /// The caller's address, as the filter would come to know it
+    /// The caller's IP address, as the filter would determine it
     #[arg(long, value_name = "ADDRESS")]
     source: Option<std::net::IpAddr>,
 
@@ -73,28 +70,27 @@ pub struct Arguments {
     #[arg(long, value_name = "URI")]
     peer: Option<String>,
 
-    /// Which of the groups that rules name the caller is in, as Microsoft Graph would say of one in too
-    /// many for the token; '' for none
+    /// The caller's groups that Microsoft Graph would return if the token has too many to list them; '' for none
     #[arg(long, value_name = "GUID,…", value_parser = question::groups)]
     groups: Option<question::Groups>,
 
-    /// When, in UTC as in 2026-11-23T07:30:00Z; otherwise now
+    /// The time of the request in UTC, such as 2026-11-23T07:30:00Z [default: now]
     #[arg(long, value_parser = question::time)]
     time: Option<entragate::time::Timestamp>,
 
-    /// A further header, as in 'x-api-key: …'; can be repeated
+    /// An additional header, such as 'x-api-key: …'; can be repeated
     #[arg(long, value_name = "NAME: VALUE", value_parser = question::header)]
     header: Vec<(String, String)>,
 
-    /// A file with the issuers' keys, as they publish them (JWKS)
+    /// A file with the issuers' published keys (JWKS)
     #[arg(long, value_name = "FILE", conflicts_with = "unverified")]
     jwks: Option<String>,
 
-    /// Take any signature for good
+    /// Accept any signature
     #[arg(long)]
     unverified: bool,
 
-    /// Print JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
@@ -108,15 +104,15 @@ pub fn run(arguments: &Arguments) -> ExitCode {
                 true => format!("{:#}\n", answer.json()),
                 false => text::of(&answer),
             };
-            // Nobody is left to tell when the reader is gone.
+            // A write fails only if the reader has closed the pipe, which is not an error.
             let _ = std::io::stdout().write_all(text.as_bytes());
             match answer.is_denied() {
                 true => ExitCode::from(DENIED),
                 false => ExitCode::SUCCESS,
             }
         }
-        Err(Failure { status, complaints }) => {
-            for Complaint { about, place, text } in complaints {
+        Err(Failure { status, errors }) => {
+            for FailureError { about, place, text } in errors {
                 Report::new(&about).error(&place, &text);
             }
             ExitCode::from(status)
@@ -124,13 +120,13 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-/// Why there is no answer.
+/// Why the request cannot be explained.
 struct Failure {
     status: u8,
-    complaints: Vec<Complaint>,
+    errors: Vec<FailureError>,
 }
 
-struct Complaint {
+struct FailureError {
     /// The file or option.
     about: String,
     /// Where in it.
@@ -140,61 +136,60 @@ struct Complaint {
 
 impl Failure {
     fn of(status: u8, about: &str, text: impl Into<String>) -> Self {
-        let complaint = Complaint {
+        let error = FailureError {
             about: about.to_owned(),
             place: String::new(),
             text: text.into(),
         };
         Self {
             status,
-            complaints: vec![complaint],
+            errors: vec![error],
         }
     }
 }
 
 fn explain(arguments: &Arguments) -> Result<Answer, Failure> {
     let mut config = load(&arguments.file)?;
-    // The record is where the gate says what it decided.
+    // The decision is read from the audit record.
     config.audit.log = AuditLog::All;
     if config.revocation.take().is_some() {
-        let text = "the feed is not fetched here, so nobody counts as revoked";
+        let text = "the feed is not fetched here, so no caller is treated as revoked";
         Report::new(input::name_of(&arguments.file)).warning("revocation", text);
     }
     for credential in &mut config.credentials {
-        // Which credential is told, never its value: what would be fetched stands for itself.
+        // The answer names the credential and never shows its value, so a placeholder replaces the fetched value.
         if let Source::Polled(_) = credential.source {
             credential.source = Source::Fixed(Secret::new("unset".to_owned()));
         }
     }
-    stand_in_for_graph(arguments, &mut config);
+    replace_graph(arguments, &mut config);
     if arguments.cluster.is_none() && Wanted::by(&config).cluster() {
-        let text = "the configuration refers to clusters, and no cluster is known here; say with \
-                    --cluster which one Envoy chooses for the request";
+        let text = "the configuration refers to clusters, and the request's cluster is unknown; set it with \
+                    --cluster";
         Report::new(input::name_of(&arguments.file)).warning("clusters", text);
     }
     let question = question::ask(arguments, &config)?;
     keys::provide(arguments, &question, &mut config)?;
     answer::of(config, question, arguments.unverified).ok_or_else(|| {
-        let text = "the keys of the token's issuer are needed; give them as --jwks FILE, or take the \
-                    signature for good with --unverified";
+        let text = "the keys of the token's issuer are required; pass them with --jwks FILE, or accept any \
+                    signature with --unverified";
         Failure::of(UNREADABLE, "--jwks", text)
     })
 }
 
-/// Graph is not asked: its answer is given, or there is none.
-fn stand_in_for_graph(arguments: &Arguments, config: &mut Config) {
+/// Microsoft Graph is not called: `--groups` provides its response, or look-ups are disabled.
+fn replace_graph(arguments: &Arguments, config: &mut Config) {
     let report = Report::new(input::name_of(&arguments.file));
     let asked = config.directories.iter_mut().flatten();
     match (asked.count(), &arguments.groups) {
         (0, None) => {}
         (0, Some(_)) => {
-            let text = "no issuer has its callers looked up in Microsoft Graph, so --groups tells \
-                        nothing";
+            let text = "no issuer looks up groups in Microsoft Graph, so --groups has no effect";
             report.warning("groups_overage", text);
         }
         (_, None) => {
             config.directories.iter_mut().for_each(|each| *each = None);
-            let text = "Microsoft Graph is not asked here; say with --groups what it would answer";
+            let text = "Microsoft Graph is not called here; pass the groups that it would return with --groups";
             report.warning("groups_overage", text);
         }
         (_, Some(_)) => {
@@ -205,15 +200,15 @@ fn stand_in_for_graph(arguments: &Arguments, config: &mut Config) {
     }
 }
 
-/// The one configuration in a file. What the environment lacks stands for itself: no value of it is
-/// ever shown or sent.
+/// Loads the only configuration in a file. Missing environment variables get a placeholder, because their values are
+/// never shown or sent.
 fn load(file: &str) -> Result<Config, Failure> {
     let about = input::name_of(file);
     let filters = input::find(file).map_err(|(status, text)| Failure::of(status, about, text))?;
     let [filter] = filters.as_slice() else {
         let places: Vec<&str> = filters.iter().map(|filter| filter.place.as_str()).collect();
         let text = format!(
-            "holds several configurations ({}); give one of them alone",
+            "contains several configurations ({}); pass a file with one of them",
             places.join(", ")
         );
         return Err(Failure::of(UNREADABLE, about, text));
@@ -223,13 +218,13 @@ fn load(file: &str) -> Result<Config, Failure> {
 }
 
 fn invalid(about: &str, filter: &Found, errors: &entragate::config::ConfigErrors) -> Failure {
-    let complaint = |error: &entragate::config::ConfigError| Complaint {
+    let error = |error: &entragate::config::ConfigError| FailureError {
         about: about.to_owned(),
         place: filter.place.clone(),
         text: error.to_string(),
     };
     Failure {
         status: INVALID,
-        complaints: errors.iter().map(complaint).collect(),
+        errors: errors.iter().map(error).collect(),
     }
 }

@@ -1,4 +1,4 @@
-//! The request to be explained, as the host would hand it over.
+//! The request to explain, in the form in which the host passes it.
 
 use super::{Arguments, Failure};
 use crate::input::{self, UNREADABLE};
@@ -17,9 +17,9 @@ pub struct Question {
     pub source: Option<IpAddr>,
     /// The URI in the client's certificate.
     pub peer: Option<String>,
-    /// The cluster that Envoy has chosen.
+    /// The cluster that the request is routed to.
     pub cluster: Option<String>,
-    /// What Microsoft Graph would say of the caller's groups.
+    /// The caller's groups that Microsoft Graph would return.
     pub groups: Groups,
     pub now: Timestamp,
     /// The caller's token.
@@ -28,7 +28,8 @@ pub struct Question {
 
 pub fn ask(arguments: &Arguments, config: &Config) -> Result<Question, Failure> {
     let Some((method, path)) = arguments.request.trim().split_once(' ') else {
-        let text = "is no request; write method and path, as in 'POST /v1/chat/completions'";
+        let text =
+            "is not a valid request; write method and path, as in 'POST /v1/chat/completions'";
         return Err(Failure::of(UNREADABLE, "--request", text));
     };
     let token = token(arguments)?;
@@ -39,12 +40,12 @@ pub fn ask(arguments: &Arguments, config: &Config) -> Result<Question, Failure> 
         (":authority".to_owned(), arguments.host.clone()),
     ];
     fields.extend(arguments.header.iter().cloned());
-    if let (Some(token), Some(carrier)) = (&token, config.token.locations.first()) {
-        let value = match &carrier.scheme {
+    if let (Some(token), Some(location)) = (&token, config.token.locations.first()) {
+        let value = match &location.scheme {
             Some(scheme) => format!("{scheme} {token}"),
             None => token.clone(),
         };
-        fields.push((carrier.header.clone(), value));
+        fields.push((location.header.clone(), value));
     }
     if arguments.body.is_some() && !own("content-type") {
         fields.push(("content-type".to_owned(), "application/json".to_owned()));
@@ -81,7 +82,7 @@ fn token(arguments: &Arguments) -> Result<Option<String>, Failure> {
     Ok(Some(text.trim().to_owned()))
 }
 
-/// What the proxies in front would have written, the caller's address at that place from the right.
+/// The `x-forwarded-for` value of a request whose client is entry `hop` from the right.
 fn forwarded_for(source: IpAddr, hop: usize) -> String {
     let nearer = vec!["127.0.0.1".to_owned(); hop.saturating_sub(1)];
     let entries: Vec<String> = [source.to_string()].into_iter().chain(nearer).collect();
@@ -89,7 +90,7 @@ fn forwarded_for(source: IpAddr, hop: usize) -> String {
 }
 
 impl Question {
-    /// What the host would say of the connection.
+    /// The host's property at that path, as bytes.
     pub fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
         let text = match path {
             ["source", "address"] => SocketAddr::new(self.source?, 0).to_string(),
@@ -123,7 +124,9 @@ pub fn groups(text: &str) -> Result<Groups, String> {
     let ids = text.split(',').map(str::trim).filter(|id| !id.is_empty());
     let ids: Vec<String> = ids.map(str::to_owned).collect();
     match ids.iter().find(|id| !is_guid(id)) {
-        Some(other) => Err(format!("{other} is no group; write its object id, a GUID")),
+        Some(other) => Err(format!(
+            "{other} is not a valid group; write its object id, a GUID"
+        )),
         None => Ok(Groups(ids)),
     }
 }
@@ -134,6 +137,6 @@ pub fn header(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.trim().is_empty() => {
             Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
         }
-        _ => Err("write name and value with a colon between, as in 'x-api-key: secret'".to_owned()),
+        _ => Err("write the name, a colon and the value, as in 'x-api-key: secret'".to_owned()),
     }
 }

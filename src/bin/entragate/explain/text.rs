@@ -1,4 +1,4 @@
-//! An answer for a person.
+//! The answer as text.
 
 use super::answer::{Answer, kind};
 use crate::report::{Colour, paint};
@@ -15,7 +15,7 @@ pub fn of(answer: &Answer) -> String {
     };
     text.verdict(answer);
     text.caller(answer);
-    text.line(0, "rules, in the order in which they are asked:");
+    text.line(0, "rules, in the order of evaluation:");
     for rule in &answer.rules {
         text.rule(rule);
     }
@@ -29,7 +29,7 @@ struct Text {
 
 impl Text {
     fn line(&mut self, depth: usize, line: &str) {
-        // Writing into a String can't fail.
+        // Writing to a String cannot fail.
         let _ = writeln!(self.lines, "{:1$}{line}", "", depth * 2);
     }
 
@@ -74,7 +74,7 @@ impl Text {
         }
         let checked = match answer.is_verified {
             true => "",
-            false => " (nobody has checked the signature)",
+            false => " (the signature is not verified)",
         };
         self.line(0, &format!("caller{checked}:"));
         for (label, member) in [
@@ -85,7 +85,7 @@ impl Text {
             ("kind", "kind"),
         ] {
             let value = match answer.text(member) {
-                "" => "can't be told",
+                "" => "unknown",
                 value => value,
             };
             self.line(1, &format!("{label}: {value}"));
@@ -95,7 +95,7 @@ impl Text {
     fn rule(&mut self, rule: &RuleTrace) {
         let mut finding = finding(rule).to_owned();
         if rule.mode == Mode::Shadow {
-            finding.push_str(" (in shadow: without effect)");
+            finding.push_str(" (shadow mode: no effect)");
         }
         self.line(
             1,
@@ -121,18 +121,18 @@ impl Text {
 
 fn finding(rule: &RuleTrace) -> &'static str {
     let truth = match (rule.matches, &rule.require) {
-        (Some(false), _) => return "is not about this request",
-        (None, _) => return "can't be told to be about this request, whose model is not known",
-        (Some(true), None) if rule.kind == RuleKind::Anonymous => return "asks for no token",
-        (Some(true), None) => return "was not asked: the caller is not authenticated",
+        (Some(false), _) => return "does not match this request",
+        (None, _) => return "may match this request, whose model is unknown",
+        (Some(true), None) if rule.kind == RuleKind::Anonymous => return "requires no token",
+        (Some(true), None) => return "is not evaluated: the caller is not authenticated",
         (Some(true), Some(clause)) => clause.truth,
     };
     match (rule.kind, truth) {
         (RuleKind::Deny, Truth::Satisfied) => "denies",
         (RuleKind::Deny, Truth::Unsatisfied) => "does not deny",
-        (RuleKind::Deny, Truth::Indeterminate) => "can't be told to hold or not, and so denies",
-        (_, Truth::Satisfied) => "holds",
-        (_, Truth::Unsatisfied) => "does not hold",
-        (_, Truth::Indeterminate) => "can't be told to hold or not, and so does not permit",
+        (RuleKind::Deny, Truth::Indeterminate) => "is indeterminate, and therefore denies",
+        (_, Truth::Satisfied) => "is satisfied",
+        (_, Truth::Unsatisfied) => "is not satisfied",
+        (_, Truth::Indeterminate) => "is indeterminate, and therefore does not permit",
     }
 }

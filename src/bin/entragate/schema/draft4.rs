@@ -1,8 +1,8 @@
-//! JSON Schema 2020-12, as far as we use it → draft-04, which is all that Kong knows.
+//! Conversion of JSON Schema 2020-12, as far as the configuration uses it, to draft-04, the only draft that Kong supports.
 
 use serde_json::{Map, Value, json};
 
-/// The same schema in draft-04.
+/// Converts a schema to draft-04.
 pub fn of(schema: Value) -> Value {
     let mut schema = schema_of(schema);
     schema["$schema"] = "http://json-schema.org/draft-04/schema#".into();
@@ -11,7 +11,7 @@ pub fn of(schema: Value) -> Value {
 
 fn schema_of(schema: Value) -> Value {
     match schema {
-        // There are no boolean schemas yet.
+        // Draft-04 has no boolean schemas.
         Value::Bool(true) => json!({}),
         Value::Bool(false) => json!({"not": {}}),
         Value::Object(members) => object_of(members),
@@ -20,7 +20,7 @@ fn schema_of(schema: Value) -> Value {
 }
 
 fn object_of(mut members: Map<String, Value>) -> Value {
-    // A reference stands alone: what is beside it is passed over.
+    // Draft-04 ignores the other members of an object with `$ref`.
     if let Some(Value::String(target)) = members.remove("$ref") {
         return json!({"$ref": target.replace("#/$defs/", "#/definitions/")});
     }
@@ -30,7 +30,7 @@ fn object_of(mut members: Map<String, Value>) -> Value {
             "$defs" => ("definitions".to_owned(), each_member(value)),
             "properties" => (name, each_member(value)),
             "const" => ("enum".to_owned(), json!([value])),
-            // Only here is a boolean still a schema of its own.
+            // Here draft-04 allows a boolean.
             "additionalProperties" if value.is_boolean() => (name, value),
             "additionalProperties" | "items" | "not" => (name, schema_of(value)),
             "oneOf" | "anyOf" | "allOf" => (name, each_item(value)),
@@ -63,13 +63,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_draft_04_lacks_is_put_otherwise() {
+    fn newer_keywords_are_converted_to_draft_04() {
         let newer = json!({
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "properties": {
                 "const": {"const": 1, "description": "a field of that name"},
                 "any": true,
-                "one": {"$ref": "#/$defs/One", "description": "told again"},
+                "one": {"$ref": "#/$defs/One", "description": "a repeated description"},
             },
             "additionalProperties": false,
             "$defs": {"One": {"type": "array", "items": {"$ref": "#/$defs/One"}}},

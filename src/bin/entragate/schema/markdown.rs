@@ -1,14 +1,14 @@
-//! The configuration's schema → its reference in Markdown.
+//! The configuration reference in Markdown, from its JSON Schema.
 
 use serde_json::{Map, Value};
 use std::fmt::Write;
 
-/// The whole reference: one section for the configuration, then one for each shape that it names,
-/// in the order in which they are first named.
+/// Returns the reference: a section for the configuration, then one for each type that it references, in the order of
+/// the first reference.
 pub fn of(schema: &Value) -> String {
     let mut text = INTRODUCTION.to_owned();
     let mut names = references(schema, Vec::new());
-    section(&mut text, "The whole", schema);
+    section(&mut text, "Top level", schema);
     let mut at = 0;
     while let Some(name) = names.get(at).cloned() {
         let Some(definition) = schema["$defs"].get(&name) else {
@@ -24,19 +24,19 @@ pub fn of(schema: &Value) -> String {
 const INTRODUCTION: &str = "\
 # Configuration reference
 
-Every field of the plugin configuration. **This file is generated** from the types that the filter reads, by `make docs`
-(`entragate schema --markdown`); the comments to change stand in `src/config/wire/`. Examples are in the
-[README](../README.md#configuration) and in the [recipes](recipes.md); `entragate schema` prints the same as JSON Schema
-for editors, and `entragate check` knows what no schema can say.
+Every field of the plugin configuration. **This file is generated** by `make docs` (`entragate schema --markdown`) from the
+types and comments in `src/config/wire/`. Examples are in the
+[README](../README.md#configuration) and in the [recipes](recipes.md). `entragate schema` prints the same as a JSON Schema
+for editors. `entragate check` also finds the errors that a schema cannot express.
 
-Unknown fields are refused, and so is `null`. A field in **bold** is required. Durations are a whole number and a unit:
+Unknown fields and `null` are errors. A field in **bold** is required. Durations are an integer and a unit:
 `500ms`, `5s`, `10m`, `24h`.
 ";
 
 fn section(text: &mut String, name: &str, shape: &Value) {
     let _ = write!(text, "\n## {name}\n\n");
-    if let Some(told) = told(shape) {
-        let _ = write!(text, "{told}\n\n");
+    if let Some(description) = description(shape) {
+        let _ = write!(text, "{description}\n\n");
     }
     if let Some(choice) = exclusive(shape) {
         let _ = write!(text, "{choice}\n\n");
@@ -56,9 +56,13 @@ fn table(text: &mut String, first: &str, rows: &[[String; 3]]) {
 
 /// Required fields first.
 fn rows(fields: &Map<String, Value>, required: &[&str]) -> Vec<[String; 3]> {
-    let row = |(name, shape): (&String, &Value)| match required.contains(&name.as_str()) {
-        true => [format!("**`{name}`**"), kind(shape), meaning(shape)],
-        false => [format!("`{name}`"), kind(shape), meaning(shape)],
+    let row = |(name, shape): (&String, &Value)| {
+        let name = if required.contains(&name.as_str()) {
+            format!("**`{name}`**")
+        } else {
+            format!("`{name}`")
+        };
+        [name, kind(shape), meaning(shape)]
     };
     let (first, then): (Vec<_>, Vec<_>) = fields
         .iter()
@@ -66,11 +70,15 @@ fn rows(fields: &Map<String, Value>, required: &[&str]) -> Vec<[String; 3]> {
     first.into_iter().chain(then).map(row).collect()
 }
 
-/// What stands in a choice: a word, or an object of one member.
+/// The rows of a choice: a word, or an object with one member.
 fn choices(shape: &Value) -> Vec<[String; 3]> {
     let mut rows = Vec::new();
-    let mut word = |value: &Value, told: String| {
-        rows.push([format!("`{}`", plain(value)), "word".to_owned(), told]);
+    let mut word = |value: &Value, description: String| {
+        rows.push([
+            format!("`{}`", plain(value)),
+            "word".to_owned(),
+            description,
+        ]);
     };
     let own = shape["enum"].as_array().into_iter().flatten();
     own.for_each(|value| word(value, String::new()));
@@ -111,11 +119,11 @@ fn kind(shape: &Value) -> String {
             "array" => format!("list of {}", kind_of_items(shape)),
             "object" => format!("name → {}", self::kind(&shape["additionalProperties"])),
             "integer" => "number".to_owned(),
-            "string" => "text".to_owned(),
+            "string" => "string".to_owned(),
             "boolean" => "true or false".to_owned(),
             other => other.to_owned(),
         },
-        Value::Array(_) => "text, number, true or false".to_owned(),
+        Value::Array(_) => "string, number, true or false".to_owned(),
         _ => "any".to_owned(),
     }
 }
@@ -128,16 +136,16 @@ fn kind_of_items(shape: &Value) -> String {
 }
 
 fn meaning(shape: &Value) -> String {
-    told(shape).unwrap_or_default().replace('|', "\\|")
+    description(shape).unwrap_or_default().replace('|', "\\|")
 }
 
 /// The description, on one line.
-fn told(shape: &Value) -> Option<String> {
+fn description(shape: &Value) -> Option<String> {
     let words = shape["description"].as_str()?.split_whitespace();
     Some(words.collect::<Vec<_>>().join(" "))
 }
 
-/// Fields of which one, or at most one, may stand.
+/// Fields of which exactly one, or at most one, may be set.
 fn exclusive(shape: &Value) -> Option<String> {
     shape.get("properties")?;
     let choices = shape["oneOf"].as_array()?;
@@ -165,7 +173,7 @@ fn plain(value: &Value) -> String {
         .map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Adds the names of the shapes that stand in this one, but durations.
+/// Adds the names of the types that this schema references, except durations.
 fn references(shape: &Value, mut names: Vec<String>) -> Vec<String> {
     match shape {
         Value::Object(members) => {

@@ -1,4 +1,4 @@
-//! `entragate schema`: what a configuration and an audit record look like, for machines and people.
+//! `entragate schema`: the formats of the configuration and of audit records.
 
 mod draft4;
 mod markdown;
@@ -10,27 +10,27 @@ use std::process::ExitCode;
 
 /// Print the JSON Schema of the plugin configuration, for editors.
 ///
-/// It is derived from what the filter reads. It tells shapes, not whether names resolve: `entragate
-/// check` does that, too.
+/// The schema is derived from the types that the filter reads. It describes structure and values, not references between
+/// parts of the configuration; `entragate check` verifies those, too.
 #[derive(Args)]
 #[command(after_help = "\
 Exit status:
-  0  printed
-  2  wrong use
+  0  the schema was printed
+  2  invalid arguments
 
 Examples:
   entragate schema > entragate.schema.json
-  entragate schema --kong > entragate.meta.json     # beside entragate.wasm")]
+  entragate schema --kong > entragate.meta.json     # next to entragate.wasm")]
 pub struct Arguments {
-    /// What Kong wants beside the filter: {\"config_schema\": …} in JSON Schema draft-04
+    /// Print the file that Kong reads next to the filter: {\"config_schema\": …} in JSON Schema draft-04
     #[arg(long, group = "form")]
     kong: bool,
 
-    /// The schema of an audit record instead
+    /// Print the JSON Schema of an audit record instead
     #[arg(long, group = "form")]
     audit: bool,
 
-    /// The configuration's reference in Markdown: docs/configuration.md
+    /// Print the configuration reference in Markdown (docs/configuration.md)
     #[arg(long, group = "form")]
     markdown: bool,
 }
@@ -44,7 +44,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Arguments { markdown: true, .. } => markdown::of(&configuration()),
         _ => pretty(&configuration()),
     };
-    // Nobody is left to tell when the reader is gone.
+    // A write fails only if the reader has closed the pipe, which is not an error.
     let _ = std::io::stdout().write_all(text.as_bytes());
     ExitCode::SUCCESS
 }

@@ -78,7 +78,7 @@ pub const CASES: &[Case] = &[
         name: Some("outbound|443||hf.example"),
         base: ISTIO,
         bad: &[("  host: hf.example", "  host: other.example")],
-        // The mesh's own TLS takes care of its services.
+        // The mesh's own TLS protects its services.
         good: &[
             ("  host: hf.example", "  host: other.example"),
             (

@@ -6,7 +6,7 @@ const ADMIN: &str = "address: 127.0.0.1, port_value: 9901";
 const LOG: &str = "request: {id: \"%REQ(X-REQUEST-ID)%\"}";
 const VARIABLES: &str = "{host_env_keys: [HF_READ, VAULT_TOKEN]}";
 
-/// A Deployment beside the bootstrap.
+/// A Deployment next to the bootstrap.
 macro_rules! with_arguments {
     ($arguments:literal) => {
         concat!(

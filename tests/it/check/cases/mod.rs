@@ -8,14 +8,14 @@ mod route;
 
 use super::*;
 
-/// A finding, and what causes it.
+/// A finding and its cause.
 pub struct Case {
     id: &'static str,
     /// The rule, cluster, route or plugin that the finding names.
     name: Option<&'static str>,
     base: &'static str,
     bad: Changes,
-    /// What differs from `bad` in the cause alone.
+    /// The changes that differ from `bad` only in the cause.
     good: Changes,
     /// A text on the line that the finding names.
     line: &'static str,
@@ -32,7 +32,7 @@ fn all() -> Vec<&'static Case> {
     groups.into_iter().flatten().collect()
 }
 
-/// What is wrong with the finding that a case should have.
+/// Describes how the finding of a case differs from the expected one.
 fn fault(case: &Case) -> Option<String> {
     let text = changed(case.base, case.bad);
     let (_, findings) = check(&text, &[]);

@@ -46,7 +46,7 @@ pub const CASES: &[Case] = &[
         ],
         line: "typedPerFilterConfig",
     },
-    // On a shared gateway, the routes of others may do without the filter.
+    // On a shared gateway, routes to other upstreams need no filter.
     Case {
         id: "filter_disabled",
         name: Some("others"),

@@ -31,7 +31,7 @@ fn warnings(rules: &[Value]) -> Vec<String> {
 }
 
 #[test]
-fn says_which_rules_never_decide() {
+fn rule_that_never_decides_is_reported() {
     let role = |role: &str| json!({"role": role});
     let allow = |matches: Value, require: Value| json!({"match": matches, "require": require});
     let v1 = || json!({"paths": ["/v1/**"]});
@@ -44,60 +44,60 @@ fn says_which_rules_never_decide() {
                     role("r"),
                 ),
             ],
-            "b: never decides: rule \"a\" permits all of it before; remove it",
+            "b: never decides: the earlier rule \"a\" permits all requests that it could permit; remove it",
         ),
         (
             vec![
                 allow(json!({}), json!({"any": [{"role": "r"}, {"group": "g"}]})),
                 allow(v1(), json!({"all": [{"group": "g"}, {"mfa": true}]})),
             ],
-            "b: never decides: rule \"a\"",
+            "b: never decides: the earlier rule \"a\"",
         ),
         (
             vec![
                 allow(v1(), role("r")),
                 json!({"match": v1(), "require": role("r"), "credential": "write"}),
             ],
-            "with another credential; put this one first",
+            "with another credential; move this rule before it",
         ),
         (
             vec![allow(v1(), role("r")), json!({"effect": "deny"})],
-            "a: never permits: rule \"b\" denies everyone it is about",
+            "a: never permits a request: rule \"b\" denies every request that it could permit",
         ),
         (
             vec![
                 json!({"match": {"models": ["Org/*"]}, "effect": "deny"}),
                 allow(json!({"models": ["ORG/*"]}), role("r")),
             ],
-            "b: never permits: rule \"a\"",
+            "b: never permits a request: rule \"a\"",
         ),
         (
             vec![
                 json!({"effect": "deny", "require": role("r")}),
                 json!({"effect": "deny", "match": v1(), "require": role("r")}),
             ],
-            "b: never decides: rule \"a\" denies all of it before",
+            "b: never decides: the earlier rule \"a\" denies all requests that it matches",
         ),
         (
             vec![
                 allow(json!({"paths": ["/health"]}), role("r")),
                 json!({"anonymous": true, "match": {"paths": ["/health"]}}),
             ],
-            "a: never asked: rule \"b\" lets anyone",
+            "a: is never evaluated: rule \"b\" permits all requests",
         ),
         (
             vec![allow(
                 json!({"issuers": ["one"]}),
                 json!({"all": [{"issuer": "two"}, {"role": "r"}]}),
             )],
-            "a: never holds: it requires an issuer",
+            "a: is never satisfied: it requires an issuer",
         ),
         (
             vec![allow(
                 json!({}),
                 json!({"all": [{"issuer": "two"}, {"issuer": "one"}]}),
             )],
-            "a: never holds",
+            "a: is never satisfied",
         ),
     ] {
         let warnings = warnings(&rules);
@@ -109,7 +109,7 @@ fn says_which_rules_never_decide() {
 }
 
 #[test]
-fn says_nothing_of_what_may_decide() {
+fn rule_that_may_decide_is_not_reported() {
     let rule = |matches: Value, require: Value| json!({"match": matches, "require": require});
     let role = || json!({"role": "r"});
     for rules in [
@@ -159,7 +159,7 @@ fn says_nothing_of_what_may_decide() {
             json!({"effect": "deny", "require": {"role": "x"}}),
             rule(json!({}), role()),
         ],
-        // A deny rule after an allow rule is asked first.
+        // A deny rule is evaluated before an earlier allow rule.
         [
             rule(json!({}), role()),
             json!({"effect": "deny", "match": {"paths": ["/v1/**"]}, "require": {"role": "r"}}),

@@ -1,11 +1,11 @@
-//! What is told, and what is not.
+//! The output of `entragate explain`.
 
 use super::cli::{Outcome, entragate};
 use super::support::*;
 use super::*;
 
 #[test]
-fn the_reasons_are_told_clause_by_clause() {
+fn reasons_are_shown_clause_by_clause() {
     let token = Token::at(Persona::Olga, NOON).build();
     let arguments = [
         "--unverified",
@@ -29,28 +29,28 @@ denied: groups_overage, status 403
   rule: llama
   model: meta-llama/x
   WWW-Authenticate: Bearer realm=\"hf\", error=\"insufficient_scope\", error_description=\"Rule llama asks for a group, but you are in too many for your token to list them; ask your administrator for an app role instead\", resource_metadata=\"https://hf.contoso.com/.well-known/oauth-protected-resource\"
-caller (nobody has checked the signature):
+caller (the signature is not verified):
   issuer: contoso
   tenant: aaaabbbb-0000-cccc-1111-dddd2222eeee
   object id: 0d9c8b7a-6f5e-4d3c-8b2a-190807060504
   client: 2f3a7c1e-5b0d-4d57-9c1f-0c8e6f1b7a42
   kind: user
-rules, in the order in which they are asked:
-  health (anonymous): is not about this request
+rules, in the order of evaluation:
+  health (anonymous): does not match this request
   contractors (deny): does not deny
     no  all of
       no  role 'Contractor'
       yes not
         no  the time 18:00 to 08:00 UTC
-  watched (deny): does not deny (in shadow: without effect)
+  watched (deny): does not deny (shadow mode: no effect)
     no  a caller of kind 'app'
-  secret (allow): is not about this request
-  llama (allow): can't be told to hold or not, and so does not permit
+  secret (allow): does not match this request
+  llama (allow): is indeterminate, and therefore does not permit
     ?   any of
       no  role 'Model.Query'
       ?   group '{SCIENTISTS_GROUP}'
-  corp (allow): is not about this request
-  sidecar (allow): is not about this request
+  corp (allow): does not match this request
+  sidecar (allow): does not match this request
 ");
     assert_eq!(out, expected);
 
@@ -83,7 +83,7 @@ rules, in the order in which they are asked:
 }
 
 #[test]
-fn a_rule_that_asks_nothing_of_the_caller_holds() {
+fn rule_without_a_requirement_is_satisfied() {
     let settings = with_rules(json!([
         {"name": "closed", "match": {"paths": ["/closed"]}, "effect": "deny"},
         {"name": "all", "require": {"issuer": "contoso"}},
@@ -102,7 +102,7 @@ fn a_rule_that_asks_nothing_of_the_caller_holds() {
     assert_eq!(json["rules"][0]["require"], asked);
 }
 
-/// What is said of a chat request that is permitted.
+/// Explains a chat request that is permitted.
 fn explain_permit(settings: &Value, token: &str, further: &[&str]) -> Outcome {
     let request = "POST /v1/chat/completions";
     let asked = ["--unverified", "--token", token, "--request", request];
@@ -128,19 +128,19 @@ fn no_secret_is_shown() {
 }
 
 #[test]
-fn a_revocation_feed_is_not_fetched_and_that_is_said() {
+fn revocation_feed_that_is_not_fetched_is_reported_as_a_warning() {
     let mut settings = settings();
     settings["revocation"] = json!({"cluster": "ops", "uri": "https://ops/revoked.json"});
     let outcome = explain_permit(&settings, &ada().build(), &[]);
     assert!(
-        outcome.err.contains("nobody counts as revoked"),
+        outcome.err.contains("no caller is treated as revoked"),
         "{}",
         outcome.err
     );
 }
 
 #[test]
-fn a_polled_credential_is_named_and_not_fetched() {
+fn polled_credential_is_named_and_not_fetched() {
     let mut settings = settings();
     let http = json!({"cluster": "vault", "uri": "https://vault/v1/secret/data/hf"});
     settings["credentials"][0] = json!({"name": "hf-read", "http": http});
