@@ -213,7 +213,7 @@ impl Gate {
         exchange.cluster = connection.cluster();
         exchange.record.note_cluster(&exchange.cluster);
         self.exchanges.insert(id, exchange);
-        let outcome = self.look(id, Resume::Anyone(headers), now, signatures);
+        let outcome = self.authorize(id, Resume::Headers(headers), now, signatures);
         self.rule(id, outcome)
     }
 
@@ -252,8 +252,8 @@ impl Gate {
         if let Some(outcome) = self.give_up_inspection(id, now, signatures) {
             return Some(self.rule(id, outcome));
         }
-        let (asked, deadline) = self.waiting.leave(id)?;
-        let outcome = self.look_again(id, asked, deadline, now, signatures);
+        let (state, deadline) = self.waiting.leave(id)?;
+        let outcome = self.authorize_again(id, state, deadline, now, signatures);
         Some(self.rule(id, outcome))
     }
 

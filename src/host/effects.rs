@@ -41,7 +41,7 @@ pub fn take(ruling: Ruling) -> Taken {
 
 /// The answer when there is no gate to ask: no valid configuration, or unreadable headers.
 pub fn refuse(details: &str) {
-    let body = r#"{"error":"The gateway failed to decide and so denies (internal)"}"#;
+    let body = r#"{"error":"The gateway could not decide because of an internal error, so the request is denied (internal)"}"#;
     let headers = [
         ("content-type", "application/json"),
         ("x-error-code", "internal"),

@@ -232,11 +232,11 @@ fn indeterminate(rule: &Rule, facts: Facts<'_>) -> Denial {
         (false, _) => Denial::DeniedByRule { rule },
         (true, Directory::Silent(lack)) => {
             let lack = Some(*lack);
-            Denial::GroupsOverage { rule, lack }
+            Denial::GroupsOverage { rule, lookup: lack }
         }
         (true, Directory::NotAsked | Directory::Says(_)) => {
             let lack = None;
-            Denial::GroupsOverage { rule, lack }
+            Denial::GroupsOverage { rule, lookup: lack }
         }
     }
 }

@@ -23,7 +23,7 @@ fn alike() -> Vec<Vec<(Denial, &'static [&'static str])>> {
     };
     let groups = |lack| Denial::GroupsOverage {
         rule: "r".into(),
-        lack: Some(lack),
+        lookup: Some(lack),
     };
     let upstream = |cluster: Option<&str>| Denial::UpstreamNotAllowed {
         rule: "r".into(),
@@ -51,7 +51,7 @@ fn alike() -> Vec<Vec<(Denial, &'static [&'static str])>> {
         vec![
             (
                 credential(CredentialUnavailable::NeverFetched),
-                &["no good value"],
+                &["no value has been fetched"],
             ),
             (credential(CredentialUnavailable::Stale), &["max_stale"]),
             (
@@ -137,7 +137,7 @@ fn where_the_caller_is_told_all_so_is_the_record() {
         Denial::TokenMissing,
         Denial::GroupsOverage {
             rule: "r".into(),
-            lack: None,
+            lookup: None,
         },
     ] {
         assert_eq!(denial.operator_detail(), None);
@@ -224,7 +224,7 @@ fn a_refusal_says_what_a_rule_asks_for_without_doubt() {
         assert_eq!(bench.code(&ada().build()), "rule_unsatisfied");
         let reason = bench.audit()[0]["reason"].as_str().unwrap().to_owned();
         assert!(
-            reason.ends_with(&format!("rule r asks for {said}")),
+            reason.ends_with(&format!("rule r requires {said}")),
             "{reason}"
         );
     }

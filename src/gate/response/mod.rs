@@ -189,7 +189,7 @@ impl Gate {
             }
             return None;
         };
-        self.inspections.hands_out_bodies();
+        self.inspections.note_delivery();
         let outcome = match piece {
             None => held.purpose.give_up("the host could not read it"),
             Some(piece) if held.body.len() + piece.len() > held.limit => held

@@ -89,7 +89,7 @@ impl Gate {
                 .push(Notice::Count(metrics::HELD_TOO_LONG.into()));
             "it did not arrive within limits.inspection_timeout"
         } else if held.has_been_held_for(self.config.wait.timeout, now)
-            && !self.inspections.are_handed_out()
+            && !self.inspections.are_delivered()
         {
             if self.inspections.doubt_responses() {
                 let text = "a response was held for its body, but the host handed out none within \
@@ -114,7 +114,7 @@ impl Gate {
             self.config.wait.timeout,
             self.config.limits.inspection_timeout,
         );
-        let time = match self.inspections.are_handed_out() {
+        let time = match self.inspections.are_delivered() {
             true => whole,
             false => whole.min(first),
         };
