@@ -291,7 +291,7 @@ impl Gate {
         exchange.record.usage = exchange.response.finish();
         self.count_tokens(&exchange.record);
         exchange.record.close(now.since(exchange.started));
-        self.keep(&exchange.record, now);
+        self.output(&exchange.record, now);
     }
 
     /// A request is gone without a trace.
