@@ -239,7 +239,7 @@ impl Gate {
                 };
                 let shared = match duplicates {
                     0 => String::new(),
-                    keys => format!(", {keys} of them share a kid with another key"),
+                    keys => format!(", {keys} with a duplicate kid"),
                 };
                 let text = format!("issuer {issuer}: {keys} usable keys{change}{shared}");
                 (true, origin.level(), text)
