@@ -170,11 +170,11 @@ mod tests {
             };
             assert_eq!(record.line(), derived(&record));
         }
-        let told = Record {
+        let record = Record {
             usage: Some(Usage::default()),
             ..full
         };
-        assert_eq!(told.line(), derived(&told));
+        assert_eq!(record.line(), derived(&record));
     }
 
     #[test]

@@ -40,8 +40,8 @@ pub fn meet(headers: &Headers) -> Option<Action> {
         });
     }
     let question = URL_SAFE_NO_PAD.decode(headers.text(ASK)?).ok()?;
-    let told = abi::call_foreign(host_verify::FUNCTION, &question);
-    answer(match told.as_deref().map(host_verify::is_yes) {
+    let reply = abi::call_foreign(host_verify::FUNCTION, &question);
+    answer(match reply.as_deref().map(host_verify::is_yes) {
         Some(true) => "yes",
         Some(false) => "no",
         None => "refused",

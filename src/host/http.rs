@@ -100,12 +100,12 @@ impl Http {
     /// Tells the gate how much of a pending request's body the host holds, and denies the request if that
     /// exceeds the limit.
     fn count_held(&self, size: usize) {
-        let told = self
+        let outcome = self
             .gate
             .borrow_mut()
             .as_mut()
             .map(|gate| (gate.body_held(self.id, size), gate.take_notices()));
-        if let Some((ruling, notices)) = told {
+        if let Some((ruling, notices)) = outcome {
             effects::report(notices);
             // The ruling is a denial; the request stays paused in any case.
             if let Some(ruling) = ruling {

@@ -100,37 +100,37 @@ impl Gauges {
     pub fn show(&mut self, gauges: Vec<Gauge>) {
         for gauge in gauges {
             let over_vms = gauge.over_vms;
-            if let Some((_, told)) = self.0.get_mut(&gauge.name) {
-                set(told, gauge.value, over_vms);
+            if let Some((_, shown)) = self.0.get_mut(&gauge.name) {
+                set(shown, gauge.value, over_vms);
             } else if let Some(id) = define(Metric::Gauge, &gauge.name) {
-                let mut told = Meter { id, value: 0 };
+                let mut shown = Meter { id, value: 0 };
                 if kind() == Kind::Nginx {
                     // nginx keeps metrics across a reload, so the gauge may have a value of an ended worker.
                     abi::record_metric(id, 0);
                 }
-                set(&mut told, gauge.value, over_vms);
-                self.0.insert(gauge.name, (over_vms, told));
+                set(&mut shown, gauge.value, over_vms);
+                self.0.insert(gauge.name, (over_vms, shown));
             }
         }
     }
 
     /// Removes this plugin's part from sums when the plugin shuts down.
     pub fn withdraw(&mut self) {
-        for (over_vms, told) in self.0.values_mut() {
+        for (over_vms, shown) in self.0.values_mut() {
             if *over_vms == OverVms::Sum {
-                set(told, 0, *over_vms);
+                set(shown, 0, *over_vms);
             }
         }
     }
 }
 
 fn set(gauge: &mut Meter, value: u64, over_vms: OverVms) {
-    let (told, value) = (gauge.value.cast_signed(), value.cast_signed());
-    if value == told {
+    let (shown, value) = (gauge.value.cast_signed(), value.cast_signed());
+    if value == shown {
         return;
     }
     match (over_vms, kind()) {
-        (OverVms::Sum, Kind::Envoy) => abi::move_metric(gauge.id, value.saturating_sub(told)),
+        (OverVms::Sum, Kind::Envoy) => abi::move_metric(gauge.id, value.saturating_sub(shown)),
         // ngx_wasm_module aborts the VM when a gauge is incremented, so there a gauge has the value of the
         // worker that set it last.
         (OverVms::Sum, Kind::Nginx) | (OverVms::Latest, _) => {

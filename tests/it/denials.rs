@@ -69,7 +69,7 @@ fn alike() -> Vec<Vec<(Denial, &'static [&'static str])>> {
         ],
         vec![
             (groups(GroupsUnavailable::TooSlow), &["wait.timeout"]),
-            (groups(GroupsUnavailable::Failing), &["the log says why"]),
+            (groups(GroupsUnavailable::Failing), &["the log has the reason"]),
             (
                 groups(GroupsUnavailable::UnknownCaller),
                 &["know the caller"],
