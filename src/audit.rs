@@ -255,9 +255,10 @@ fn clip(text: &str) -> String {
 }
 
 fn clip_shared(text: &Arc<str>) -> Arc<str> {
-    match text.len() > MAX_TEXT {
-        true => clip(text).into(),
-        false => text.clone(),
+    if text.len() > MAX_TEXT {
+        clip(text).into()
+    } else {
+        text.clone()
     }
 }
 

@@ -56,6 +56,7 @@
 //! pass the request's body to [`Gate::body`], and [`Return::Hold`] the response's body to
 //! [`Gate::response_body`]. Where workers share fetches, [`Gate::share`] precedes [`Gate::take_calls`].
 
+mod api;
 mod audit;
 mod fetch;
 mod request;
@@ -68,8 +69,7 @@ use crate::config::Config;
 use crate::credential::store::{Carried, CredentialStore};
 use crate::decision::{Denial, Grant};
 use crate::export::Exporter;
-use crate::fetch::callout::Callout;
-use crate::forward::{self, Edit, Onward};
+use crate::forward::{self, Onward};
 use crate::groups::Lookups;
 use crate::http::cluster::Cluster;
 use crate::http::headers::Headers;
@@ -79,7 +79,7 @@ use crate::metrics;
 use crate::model::body::Body;
 use crate::policy::context::RequestContext;
 use crate::policy::trace::RuleTrace;
-use crate::reply::{Dialect, Reply, ReplyContext, reply};
+use crate::reply::{Dialect, ReplyContext, reply};
 use crate::revocation::Revocation;
 use crate::service_auth::auth::ServiceTokens;
 use crate::sharing::Mailbox;
@@ -94,63 +94,14 @@ use request::body_limits::HeldBodies;
 use request::inspect::{Inspections, Received};
 use request::pending::{PendingRequests, Resume};
 use response::Response;
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use stream_id::{ByStream, RequestIds};
 
+pub use api::{Call, Notice, Ruling, Step, StreamId};
 pub use request::connection::{Connection, Property, Wanted};
 pub use request::host_limits::HostLimits;
 pub use response::{Origin, Return, Returned};
-
-/// The id of a stream, chosen by the host and unique while the stream exists.
-pub type StreamId = u32;
-
-/// What to do with a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Set these headers and forward the request.
-    Forward(Vec<Edit>),
-    Reply(Reply),
-    /// Hold headers and body until [`Gate::take_wakeups`] returns the request.
-    Wait,
-    /// Hold headers and body, and pass the body to [`Gate::body`] until it returns a ruling.
-    Inspect,
-}
-
-/// A step, and values for the host's access log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ruling {
-    pub step: Step,
-    /// Filter state as names and values. Empty while the request waits, or if `audit.filter_state` is off.
-    pub marks: Vec<(&'static str, Arc<str>)>,
-}
-
-impl Ruling {
-    fn undecided(step: Step) -> Self {
-        let marks = Vec::new();
-        Self { step, marks }
-    }
-}
-
-/// A callout to make from the root context; its answer is passed back with the `ticket`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call {
-    pub ticket: CallId,
-    pub callout: Callout,
-}
-
-/// A log line or a metric change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// Increment the counter.
-    Count(Cow<'static, str>),
-    /// Add a number to the counter.
-    Add(Cow<'static, str>, u64),
-    /// Log an audit record, one line of JSON.
-    Audit(log::Level, String),
-    Log(log::Level, String),
-}
 
 /// The state of the filter in one VM.
 #[derive(Debug)]
@@ -188,7 +139,7 @@ pub struct Gate {
 struct Exchange {
     record: Record,
     reply_context: ReplyContext,
-    surroundings: RequestContext,
+    context: RequestContext,
     started: Timestamp,
     permitted: bool,
     /// The injected credential.
@@ -264,7 +215,7 @@ impl Gate {
         signatures: &dyn SignatureCheck,
     ) -> Ruling {
         let mut exchange = self.exchange(id, &headers, now);
-        exchange.surroundings = self.wanted.surroundings(now, &headers, &connection);
+        exchange.context = self.wanted.context(now, &headers, &connection);
         exchange.cluster = connection.cluster();
         exchange.record.note_cluster(&exchange.cluster);
         self.exchanges.insert(id, exchange);
@@ -283,7 +234,7 @@ impl Gate {
         Exchange {
             record,
             reply_context,
-            surroundings: RequestContext::unknown(now),
+            context: RequestContext::unknown(now),
             started: now,
             permitted: false,
             carried: None,
@@ -321,12 +272,12 @@ impl Gate {
 
     /// Whether [`Gate::finish`] needs the status that the caller received. It does if the request was held
     /// for its body, since the host itself may have rejected the body.
-    pub fn asks_status(&self, id: StreamId) -> bool {
+    pub fn needs_status(&self, id: StreamId) -> bool {
         self.inspections.holds(id)
     }
 
     /// Ends a stream and writes its audit record. `status` is the status that the caller received, if
-    /// [`Gate::asks_status`] requires it or the host can't call [`Gate::response`].
+    /// [`Gate::needs_status`] requires it or the host can't call [`Gate::response`].
     pub fn finish(&mut self, id: StreamId, status: Option<u16>, now: Timestamp) {
         let waited = self.waiting.leave(id).is_some();
         let inspected = self.inspections.leave(id).is_some();

@@ -117,9 +117,10 @@ impl Http {
     /// Pauses body and trailers until a permit. With `allow_on_headers_stop_iteration` they would otherwise
     /// release the headers.
     fn pass(&self) -> Action {
-        match self.is_permitted() {
-            true => Action::Continue,
-            false => Action::Pause,
+        if self.is_permitted() {
+            Action::Continue
+        } else {
+            Action::Pause
         }
     }
 }
@@ -226,9 +227,9 @@ impl HttpContext for Http {
 
     fn on_log(&mut self) {
         response::note_upstream(&self.gate, self.id);
-        let asked = |gate: &Gate| gate.asks_status(self.id);
-        let asked = self.gate.borrow().as_ref().is_some_and(asked) || kind() == Kind::Nginx;
-        let status = asked.then(request::answered_status).flatten();
+        let needed = |gate: &Gate| gate.needs_status(self.id);
+        let needed = self.gate.borrow().as_ref().is_some_and(needed) || kind() == Kind::Nginx;
+        let status = needed.then(request::answered_status).flatten();
         let now = abi::now();
         let is_stopped = self.ticks_have_stopped(now);
         let notices = self.gate.borrow_mut().as_mut().map(|gate| {

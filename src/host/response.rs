@@ -37,8 +37,8 @@ impl Response {
         let mut headers = abi::headers(Map::Response).unwrap_or_default();
         headers.is_all = is_all;
         let details = || abi::property(&["response", "code_details"]);
-        let asked = Gate::asks_origin(&headers).then(|| (details(), abi::now()));
-        let origin = asked.as_ref().map(|(details, now)| Origin {
+        let error = Gate::needs_origin(&headers).then(|| (details(), abi::now()));
+        let origin = error.as_ref().map(|(details, now)| Origin {
             details: details.as_deref(),
             now: *now,
         });
@@ -51,9 +51,10 @@ impl Response {
             return Action::Continue;
         }
         let is_held = self.ask(Gate::holds_response);
-        let mut start = match is_held {
-            true => std::mem::replace(&mut self.handed, size),
-            false => 0,
+        let mut start = if is_held {
+            std::mem::replace(&mut self.handed, size)
+        } else {
+            0
         };
         // The body is copied in parts, since the memory of a VM never shrinks.
         loop {
@@ -114,8 +115,8 @@ impl Response {
 /// Tells the gate which cluster a request was sent to, if the gate needs it.
 pub fn note_upstream(gate: &Shared, id: StreamId) {
     let wanted = gate.borrow().as_ref().and_then(|gate| {
-        let asked = gate.asks_upstream(id);
-        asked.then(|| gate.wanted())
+        let needed = gate.needs_upstream(id);
+        needed.then(|| gate.wanted())
     });
     let Some(wanted) = wanted else {
         return;

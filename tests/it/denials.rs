@@ -69,7 +69,10 @@ fn alike() -> Vec<Vec<(Denial, &'static [&'static str])>> {
         ],
         vec![
             (groups(GroupsUnavailable::TooSlow), &["wait.timeout"]),
-            (groups(GroupsUnavailable::Failing), &["the log has the reason"]),
+            (
+                groups(GroupsUnavailable::Failing),
+                &["the log has the reason"],
+            ),
             (
                 groups(GroupsUnavailable::UnknownCaller),
                 &["know the caller"],
@@ -148,9 +151,14 @@ fn where_the_caller_is_told_all_so_is_the_record() {
 #[test]
 fn an_endpoint_that_does_not_serve_says_what_to_do_and_when() {
     for (why, public, operator, retry) in [
-        (Unavailable::Asleep, "asleep", "503", Some(30)),
+        (Unavailable::Asleep, "scaled to zero", "503", Some(30)),
         (Unavailable::Paused, "paused", "Invalid state", None),
-        (Unavailable::Unreachable, "reached", "access log", Some(2)),
+        (
+            Unavailable::Unreachable,
+            "unreachable",
+            "access log",
+            Some(2),
+        ),
     ] {
         let denial = Denial::EndpointUnavailable(why);
         assert!(denial.facts().text.contains(public), "{denial:?}");

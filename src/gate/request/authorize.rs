@@ -115,7 +115,7 @@ impl Gate {
             lists_withheld: self.inspections.withholds_responses(),
             keeps_repeated_headers: self.host.keeps_repeated_headers,
             calls: &mut self.calls,
-            surroundings: exchange.surroundings.at(now),
+            context: exchange.context.at(now),
             trace: self.trace.as_mut(),
             budget,
             signatures,

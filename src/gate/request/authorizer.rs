@@ -106,7 +106,7 @@ pub struct Authorizer<'g> {
     pub keeps_repeated_headers: bool,
     /// Calls that this attempt needs.
     pub calls: &'g mut Vec<Call>,
-    pub surroundings: RequestContext,
+    pub context: RequestContext,
     /// The trace of the rules, if it is enabled.
     pub trace: Option<&'g mut Vec<RuleTrace>>,
     pub budget: WaitBudget,
@@ -200,23 +200,19 @@ impl Authorizer<'_> {
     /// Decides, if everything that the decision needs is available.
     fn conclude(&mut self, signed: Signed) -> Result<Outcome, Denial> {
         let (config, request) = (self.config, &signed.request);
-        let caller = signed
-            .authentic
-            .verify(&config.token, self.surroundings.now)?;
+        let caller = signed.authentic.verify(&config.token, self.context.now)?;
         if self.must_wait_for_feed(&caller)? {
             let (dependency, signed) = (Dependency::Revocation, Some(Box::new(signed)));
             return Ok(Outcome::Wait { dependency, signed });
         }
         self.recall_groups(signed.issuer, &caller);
-        let mut decision = config.policy.decide(request, &caller, &self.surroundings);
+        let mut decision = config.policy.decide(request, &caller, &self.context);
         if decision.hangs_on_model && request.model == Model::Unread {
             return Ok(Outcome::Inspect(Some(Box::new(signed))));
         }
         match self.look_up_groups(request, signed.issuer, &caller) {
             LookUp::Unchanged => {}
-            LookUp::Changed => {
-                decision = config.policy.decide(request, &caller, &self.surroundings)
-            }
+            LookUp::Changed => decision = config.policy.decide(request, &caller, &self.context),
             LookUp::Wait(dependency) => {
                 let signed = Some(Box::new(signed));
                 return Ok(Outcome::Wait { dependency, signed });
@@ -251,7 +247,7 @@ impl Authorizer<'_> {
         to: &Cluster,
         caller: Option<&Verified<Claims>>,
     ) -> Result<PermittedAccess, Denial> {
-        let now = self.surroundings.now;
+        let now = self.context.now;
         let by = match self.budget {
             WaitBudget::Until(deadline) => deadline,
             WaitBudget::Expired | WaitBudget::NoCapacity => now,
@@ -292,7 +288,7 @@ impl Authorizer<'_> {
         let Some(listing) = Listing::asked_by(request) else {
             return Ok(());
         };
-        let caller = caller.map(|caller| (caller, &self.surroundings));
+        let caller = caller.map(|caller| (caller, &self.context));
         let credential_store = &*self.credential_store;
         let is_sent = |credential| credential_store.may_send(credential, &request.cluster);
         let view = self.config.policy.view(request, caller, &is_sent);
@@ -317,7 +313,7 @@ impl Authorizer<'_> {
         let Some(feed) = self.revocation else {
             return Ok(false);
         };
-        match (feed.standing(caller, self.surroundings.now), self.budget) {
+        match (feed.standing(caller, self.context.now), self.budget) {
             (Standing::Clear, _) => Ok(false),
             (Standing::Revoked(ground), _) => Err(Denial::TokenRevoked { ground }),
             (Standing::Unreadable, _) => Err(Denial::TokenMalformed(
@@ -332,13 +328,13 @@ impl Authorizer<'_> {
     /// Records what shadow rules would have decided, once the model of a permitted request is known.
     pub fn observe(&mut self, signed: &Signed) {
         self.record.note_model(&signed.request.model);
-        let now = self.surroundings.now;
+        let now = self.context.now;
         if let Ok(caller) = signed.authentic.verify(&self.config.token, now) {
             self.recall_groups(signed.issuer, &caller);
             let decision = self
                 .config
                 .policy
-                .decide(&signed.request, &caller, &self.surroundings);
+                .decide(&signed.request, &caller, &self.context);
             self.record.note_shadow(&decision.shadow);
         }
     }

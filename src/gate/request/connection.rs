@@ -64,17 +64,17 @@ impl Wanted {
 
     /// Reads the properties that the configuration needs.
     pub fn read(self, property: Property<'_>) -> Connection {
-        let asked = |wanted: bool, path| wanted.then(|| property(path)).flatten();
+        let read = |wanted: bool, path| wanted.then(|| property(path)).flatten();
         let from_host = self.source == Some(ClientAddress::Connection);
         Connection {
-            source_address: asked(from_host, &SOURCE_ADDRESS),
-            peer_uri: asked(self.peer, &PEER_URI),
+            source_address: read(from_host, &SOURCE_ADDRESS),
+            peer_uri: read(self.peer, &PEER_URI),
             cluster: self.read_cluster(property),
         }
     }
 
     /// Returns the request context that rules can refer to.
-    pub fn surroundings(
+    pub fn context(
         self,
         now: Timestamp,
         headers: &Headers,
@@ -200,7 +200,7 @@ mod tests {
         };
         forwarded.read(&|path| panic!("{path:?}"));
         let now = Timestamp::from_secs(0);
-        let known = nothing.surroundings(now, &Headers::default(), &Connection::default());
+        let known = nothing.context(now, &Headers::default(), &Connection::default());
         assert_eq!(
             known,
             RequestContext {

@@ -40,9 +40,9 @@ impl Authorizer<'_> {
     pub(in crate::gate) fn recall_groups(&mut self, issuer: usize, caller: &Claims) {
         let lookups = self.lookups.get(issuer).and_then(Option::as_ref);
         if let Some(lookups) = lookups.filter(|_| caller.groups.overage)
-            && let Some(membership) = lookups.recall(caller, self.surroundings.now)
+            && let Some(membership) = lookups.recall(caller, self.context.now)
         {
-            self.surroundings.directory = Directory::Says(membership);
+            self.context.directory = Directory::Says(membership);
         }
     }
 
@@ -57,10 +57,10 @@ impl Authorizer<'_> {
             return LookUp::Unchanged;
         };
         let policy = &self.config.policy;
-        let Some(need) = policy.needs_groups(request, caller, &self.surroundings) else {
+        let Some(need) = policy.needs_groups(request, caller, &self.context) else {
             return LookUp::Unchanged;
         };
-        let now = self.surroundings.now;
+        let now = self.context.now;
         let by = match self.budget {
             WaitBudget::Until(deadline) => deadline,
             WaitBudget::Expired | WaitBudget::NoCapacity => now,
@@ -79,7 +79,7 @@ impl Authorizer<'_> {
             }
             (Standing::Lacking(lack), _, _) => Directory::Silent(lack),
         };
-        self.surroundings.directory = directory;
+        self.context.directory = directory;
         LookUp::Changed
     }
 }

@@ -29,7 +29,7 @@ impl Authorizer<'_> {
             return self.examine(bearer);
         }
         let digest = TokenDigest::of(bearer.bytes());
-        if let Some((issuer, authentic)) = self.cache.find(&digest, self.surroundings.now)
+        if let Some((issuer, authentic)) = self.cache.find(&digest, self.context.now)
             && self.may_use_keys(issuer)
         {
             return Ok(Identified::As(issuer, authentic));
@@ -37,7 +37,7 @@ impl Authorizer<'_> {
         self.count(metrics::CACHE_MISSES);
         let identified = self.examine(bearer)?;
         if let Identified::As(issuer, authentic) = &identified {
-            let (bytes, now) = (authentic.claims().bytes(), self.surroundings.now);
+            let (bytes, now) = (authentic.claims().bytes(), self.context.now);
             let evicted = self.cache.insert(digest, bytes, *issuer, authentic, now);
             (0..evicted).for_each(|_| self.count(metrics::CACHE_EVICTIONS));
         }
@@ -47,7 +47,7 @@ impl Authorizer<'_> {
     /// Whether the issuer's keys are usable. A cached token is not valid longer than its issuer's keys.
     fn may_use_keys(&self, issuer: usize) -> bool {
         let ring = self.issuer_keys.get(issuer);
-        ring.is_some_and(|ring| ring.is_usable(self.surroundings.now))
+        ring.is_some_and(|ring| ring.is_usable(self.context.now))
     }
 
     /// Whether a request whose signature was verified earlier must wait for keys. While it waited, the
@@ -62,7 +62,7 @@ impl Authorizer<'_> {
         else {
             return Err(Denial::Internal("the issuer has no key store"));
         };
-        match ring.usable(self.surroundings.now) {
+        match ring.usable(self.context.now) {
             Ok(keys) if keys.holds(&authentic.key) => Ok(false),
             Ok(_) => Err(unknown(issuer)),
             Err(reason) => wait_for_keys(ring, issuer, reason, self.budget).map(|()| true),
@@ -79,7 +79,7 @@ impl Authorizer<'_> {
         ) else {
             return Err(Denial::Internal("the issuer has no key store"));
         };
-        match find_keys(ring, issuer, &token, self.surroundings.now)? {
+        match find_keys(ring, issuer, &token, self.context.now)? {
             KeyLookup::Found(keys) => match authenticate(&token, issuer, keys, self.signatures) {
                 // The token's key may be in a newer set.
                 Err(Denial::SignatureInvalid) if !keys.are_named => {}
@@ -91,7 +91,7 @@ impl Authorizer<'_> {
             }
             KeyLookup::Unknown => {}
         }
-        let fetch = wait_for_newer(ring, issuer, self.surroundings.now, self.budget)?;
+        let fetch = wait_for_newer(ring, issuer, self.context.now, self.budget)?;
         self.calls
             .extend(fetch.map(|fetch| Call::for_keys(index, fetch)));
         Ok(Identified::Wait { issuer: index })

@@ -53,9 +53,10 @@ pub struct Inspection {
 impl Inspections {
     /// Returns the initial state of a new request's body: unavailable if the host withholds bodies.
     pub fn expected_body(&self) -> Body {
-        match self.withheld && !self.proven {
-            true => Body::Read(Model::Lacking(ModelUnavailable::Withheld)),
-            false => Body::default(),
+        if self.withheld && !self.proven {
+            Body::Read(Model::Lacking(ModelUnavailable::Withheld))
+        } else {
+            Body::default()
         }
     }
 

@@ -26,10 +26,7 @@ impl Authorizer<'_> {
     /// verified.
     pub fn note_trace(&mut self, request: &Request, caller: Option<&Verified<Claims>>) {
         if let Some(trace) = &mut self.trace {
-            **trace = self
-                .config
-                .policy
-                .trace(request, caller, &self.surroundings);
+            **trace = self.config.policy.trace(request, caller, &self.context);
         }
     }
 }

@@ -111,11 +111,11 @@ impl Gate {
     }
 
     /// Whether [`Gate::response`] must know if the upstream or the proxy made the response.
-    pub fn asks_origin(headers: &Headers) -> bool {
+    pub fn needs_origin(headers: &Headers) -> bool {
         status(headers).is_none_or(|status| status >= 400)
     }
 
-    /// Handles the headers of a response. `origin` is required if [`Gate::asks_origin`] is true.
+    /// Handles the headers of a response. `origin` is required if [`Gate::needs_origin`] is true.
     pub fn response(
         &mut self,
         id: StreamId,

@@ -10,7 +10,7 @@ use crate::metrics;
 impl Gate {
     /// Whether [`Gate::note_upstream`] must be called when the upstream of a request is final: at the
     /// response's headers, or at the end of the stream.
-    pub fn asks_upstream(&self, id: StreamId) -> bool {
+    pub fn needs_upstream(&self, id: StreamId) -> bool {
         let exchange = self.exchanges.get(&id);
         self.wanted.cluster()
             && exchange.is_some_and(|exchange| exchange.permitted && !exchange.upstream_noted)
