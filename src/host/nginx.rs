@@ -80,7 +80,7 @@ impl Http {
         self.own_failures += u32::from(!answer.is_good());
         let ruling = own.and_then(|(_, ticket)| {
             self.ask(|gate| {
-                gate.overheard(ticket, answer, now);
+                gate.copy_answered(ticket, answer, now);
                 gate.resume(self.id, now, &self.signatures)
             })
         });

@@ -37,7 +37,7 @@ impl Gate {
 
     /// Takes the answer to a copy of a call. A failed copy is ignored, since the call itself may still
     /// succeed.
-    pub fn overheard(&mut self, ticket: CallId, answer: Answer, now: Timestamp) {
+    pub fn copy_answered(&mut self, ticket: CallId, answer: Answer, now: Timestamp) {
         if answer.is_good() {
             self.answered(ticket, answer, now);
         }
