@@ -16,9 +16,9 @@ pub enum Step {
     /// Set these headers and forward the request.
     Forward(Vec<Edit>),
     Reply(Reply),
-    /// Hold headers and body until [`Gate::take_wakeups`] returns the request.
+    /// Hold headers and body until [`Gate::take_wakeups`](super::Gate::take_wakeups) returns the request.
     Wait,
-    /// Hold headers and body, and pass the body to [`Gate::body`] until it returns a ruling.
+    /// Hold headers and body, and pass the body to [`Gate::body`](super::Gate::body) until it returns a ruling.
     Inspect,
 }
 

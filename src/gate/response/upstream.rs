@@ -19,7 +19,7 @@ impl Gate {
     /// Records the cluster that a request was sent to, as read by [`Wanted::read_cluster`]. Logs an error
     /// if it is not the permitted cluster.
     ///
-    /// [`Wanted::read_cluster`]: super::Wanted::read_cluster
+    /// [`Wanted::read_cluster`]: crate::gate::Wanted::read_cluster
     pub fn note_upstream(&mut self, id: StreamId, name: Option<&[u8]>) {
         let Some(exchange) = self.exchanges.get_mut(&id) else {
             return;
