@@ -1,6 +1,7 @@
-//! One record per decision: everything an auditor asks, nothing that opens a door.
+//! The audit record, one per decision. It contains what an auditor needs, and no secret.
 //!
-//! The gate fills a [`Record`] as a request goes by; [`Record::line`] is the JSON line of the log.
+//! The gate fills a [`Record`] while it handles a request; [`Record::line`] returns the JSON line for the
+//! log.
 
 mod line;
 mod shorten;
@@ -19,117 +20,117 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Of the record's shape; raised when a field goes, is renamed or changes its meaning. New fields
-/// leave it as it is.
+/// The version of the record's schema. It increases when a field is removed, renamed or changes its
+/// meaning, not when a field is added.
 pub const VERSION: u32 = 1;
 
-/// Longest text of a caller's own in a record, in bytes.
+/// The longest text from the caller in a record, in bytes.
 const MAX_TEXT: usize = 1024;
 
-/// What became of one request.
+/// The audit record of one request.
 #[derive(Clone, Debug, Default, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 pub struct Record {
-    /// RFC 3339, when the request came.
+    /// When the request arrived (RFC 3339).
     pub time: String,
-    /// Envoy's `x-request-id`.
+    /// The `x-request-id`, or a generated id if the request has none.
     pub request_id: Arc<str>,
-    /// 32 hexadecimal digits, of the caller's `traceparent` or of the trace that begins with us;
-    /// absent where a request without one goes nowhere.
+    /// The trace id, 32 hexadecimal digits, from the caller's `traceparent` or of a trace that begins at
+    /// this filter. Absent if a request without `traceparent` is not forwarded.
     pub trace_id: Option<String>,
-    /// What was decided and why: `permitted`, `anonymous`, the denial's code, or why a permitted
-    /// request came to nothing.
+    /// The outcome: `permitted`, `anonymous`, `metadata`, the denial's code, or the code of the failure of a
+    /// permitted request.
     pub code: &'static str,
     /// `permit` or `deny`.
     pub decision: &'static str,
-    /// The denial in words, with what only the operator is told.
+    /// The denial's text, with details that only the operator sees.
     pub reason: Option<String>,
     #[serde(flatten)]
     pub caller: Caller,
     /// The rule that permitted or denied.
     pub rule: Option<Arc<str>>,
-    /// Rules in shadow mode that would have acted.
+    /// Shadow rules that would have permitted or denied the request.
     pub shadow: Vec<ShadowEntry>,
-    /// Without suffix; not known where only the body tells it and no rule asks for it.
+    /// The requested model, without suffix. Absent if only the body names it and no rule needs it.
     pub model: Option<String>,
     /// The request's method.
     pub method: String,
     /// The request's host, without port.
     pub host: String,
-    /// Without query.
+    /// The request's path, without query.
     pub path: String,
-    /// The upstream cluster that the decision was made for; only where the configuration refers to
+    /// The upstream cluster that the decision was made for. Present only if the configuration refers to
     /// clusters.
     pub cluster: Option<Arc<str>>,
-    /// The credential's name.
+    /// The name of the credential of the permit.
     pub credential: Option<Arc<str>>,
-    /// The key that signed the token.
+    /// The id of the key that signed the token.
     pub kid: Option<Arc<str>>,
-    /// Which way the signature was checked.
+    /// How the signature was verified: `host`, `wasm` or `cache`.
     pub verified_by: Option<&'static str>,
-    /// Digest of the configuration that decided.
+    /// The digest of the configuration that decided.
     pub policy: Arc<str>,
-    /// The upstream's own, whatever the caller was answered; absent where it did not answer.
+    /// The upstream's status, which can differ from the caller's. Absent if the upstream did not answer.
     pub upstream_status: Option<u16>,
-    /// The cluster that served the request; only where the configuration refers to clusters.
+    /// The cluster that served the request. Present only if the configuration refers to clusters.
     pub upstream_cluster: Option<Arc<str>>,
-    /// From the request's headers to the end of its response.
+    /// The time from the request's headers to the end of its response.
     pub duration_ms: Option<u64>,
-    /// What the model's response took; absent where nothing was asked of a model, or in vain.
+    /// The token usage of the model's response. Absent if no model was called, or without success.
     pub usage: Option<Usage>,
-    /// True where texts were cut and claims left out, since the host's log cuts longer lines.
+    /// True if texts were cut and claims omitted to fit the longest line of the host's log.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub shortened: bool,
-    /// Permitted, but not served.
+    /// Whether the request was permitted but not served.
     #[serde(skip)]
     failed: bool,
 }
 
-/// Who called. Empty until the signature held.
+/// The caller. Empty until the token's signature is verified.
 #[derive(Clone, Debug, Default, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 pub struct Caller {
-    /// The configured issuer's name.
+    /// The name of the configured issuer.
     pub issuer: Option<Arc<str>>,
-    /// Tenant.
+    /// The tenant.
     pub tid: Option<Arc<str>>,
-    /// The caller's object id, or what `claims.object` is mapped to.
+    /// The caller's object id, or the claim that `claims.object` names.
     pub oid: Option<Arc<str>>,
-    /// Subject.
+    /// The subject.
     pub sub: Option<Arc<str>>,
-    /// The client that asked for the token (`azp`, `appid`).
+    /// The client that requested the token (`azp`, `appid`).
     pub client: Option<Arc<str>>,
     /// `user` or `app`.
     pub kind: Option<&'static str>,
-    /// The token's id, as Entra's sign-in logs have it.
+    /// The token's id, as in Entra's sign-in logs.
     pub uti: Option<Arc<str>>,
-    /// The session.
+    /// The session id.
     pub sid: Option<Arc<str>>,
-    /// Those the configuration asks for.
+    /// The further claims that `audit.claims` lists.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub claims: Map<String, Value>,
 }
 
-/// A shadow rule that would have acted.
+/// A shadow rule that would have permitted or denied the request.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 pub struct ShadowEntry {
-    /// Its name.
+    /// The rule's name.
     pub rule: Arc<str>,
     /// `permit` or `deny`.
     pub would: &'static str,
 }
 
 impl Record {
-    /// Notes what a caller's own request says of itself.
+    /// Notes the method, host and path of a request.
     pub fn describe_request(&mut self, method: &str, host: &str, path: &str) {
         self.method = clip(method);
         self.host = clip(host);
         self.path = clip(path);
     }
 
-    /// Notes what can be read of a request that is refused unread. The host's `:authority` counts
-    /// before the header `host`.
+    /// Notes the readable parts of a request that is denied before it is parsed. `:authority` takes
+    /// precedence over the header `host`.
     pub fn describe_unread(&mut self, headers: &Headers) {
         let text = |name| headers.text(name).unwrap_or_default();
         let path = text(":path").split('?').next().unwrap_or_default();
@@ -167,14 +168,14 @@ impl Record {
         };
     }
 
-    /// `rule`: the one that permits, where there is one to ask.
+    /// Notes a grant. `rule` is the rule that permits, if there is one.
     pub fn grant(&mut self, grant: Grant, rule: Option<&Arc<str>>) {
         self.code = grant.code();
         self.decision = "permit";
         self.rule = rule.cloned();
     }
 
-    /// A permitted request that came to nothing, for a reason that is not the caller's.
+    /// Notes the failure of a permitted request.
     pub fn fail(&mut self, denial: &Denial) {
         let facts = denial.facts();
         self.code = facts.code;
@@ -194,19 +195,19 @@ impl Record {
         self.shadow = shadow.iter().map(entry).collect();
     }
 
-    /// Whether the caller was refused, or permitted in vain.
+    /// Whether the request was denied, or permitted but not served.
     pub fn is_unserved(&self) -> bool {
         self.decision == "deny" || self.failed
     }
 
-    /// Closes the record: how long the request took.
+    /// Closes the record with the duration of the request.
     pub fn close(&mut self, took: Duration) {
         self.duration_ms = Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
     }
 }
 
 impl Caller {
-    /// The ids of verified claims, and those further claims that are asked for.
+    /// Returns the ids in verified claims, and the configured further claims.
     pub fn of(claims: &Claims, extra: &[ClaimPath]) -> Self {
         let clip = |text: &Option<Arc<str>>| text.as_ref().map(clip_shared);
         let extra = extra.iter().filter_map(|path| {
@@ -227,7 +228,7 @@ impl Caller {
     }
 }
 
-/// The record's JSON Schema (2020-12), derived from it.
+/// Returns the record's JSON Schema (2020-12).
 #[cfg(not(target_family = "wasm"))]
 pub fn schema() -> Value {
     crate::json::schema::written::<Record>(
@@ -236,7 +237,7 @@ pub fn schema() -> Value {
     )
 }
 
-/// Starts a record at the moment a request comes.
+/// Starts a record when a request arrives.
 pub fn open(now: Timestamp, policy: &Arc<str>) -> Record {
     Record {
         time: now.to_rfc3339(),
@@ -254,9 +255,10 @@ fn clip(text: &str) -> String {
 }
 
 fn clip_shared(text: &Arc<str>) -> Arc<str> {
-    match text.len() > MAX_TEXT {
-        true => clip(text).into(),
-        false => text.clone(),
+    if text.len() > MAX_TEXT {
+        clip(text).into()
+    } else {
+        text.clone()
     }
 }
 

@@ -1,7 +1,7 @@
-//! Every way a request can end: a denial, with one exhaustive table of its facts (`facts`: status,
-//! stable code, public text, challenge) and what only the operator is told (`operator`), or a grant.
-//! Replies, audit and metrics are projections of them. What is wrong with the upstream's answer to a
-//! permitted request is told the same way.
+//! Every outcome of a request. A denial has one exhaustive table of facts (`facts`: status, stable code,
+//! public text, challenge) and details for the operator only (`operator`). A grant has a stable code.
+//! Replies, audit records and metrics are derived from them. Failures of the upstream after a permit
+//! are denials too.
 
 mod facts;
 mod grant;
@@ -18,41 +18,41 @@ use crate::time::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Why a request is refused; each variant carries what an operator needs to understand it, and
-/// never a token or a credential.
+/// Why a request is refused. Each variant carries what an operator needs to understand it, never a
+/// token or a credential.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Denial {
-    /// Two servers could read the request differently; the reason says where.
+    /// Two servers could interpret the request differently; the reason says how.
     RequestAmbiguous(&'static str),
     /// A rule needs the model, and the request names none.
     ModelMissing,
-    /// A rule needs the model, and the body can't be read without doubt; the reason says why.
+    /// A rule needs the model, and the body can't be read unambiguously; the reason says why.
     BodyUnreadable(&'static str),
     /// A rule needs the model, and the body is longer than `limits.body_inspected`.
     BodyTooLarge {
         limit: usize,
     },
-    /// A rule needs the model, and the body has not arrived within `limits.inspection_timeout`.
+    /// A rule needs the model, and the body did not arrive within `limits.inspection_timeout`.
     BodyTimeout {
         limit: Duration,
     },
-    /// As many bodies are held already as `limits` allows.
+    /// The limit of held bodies is reached.
     InspectionUnavailable(HeldLimit),
 
-    /// No token, or a scheme that carries none.
+    /// No token, or a scheme without tokens.
     TokenMissing,
     TokenMalformed(&'static str),
     TokenTooLarge {
         bytes: usize,
         limit: usize,
     },
-    /// A JWE, which we hold no key for.
+    /// A JWE; the filter has no decryption key.
     TokenEncrypted,
-    /// A proof-of-possession token; we can't check its proof.
+    /// A proof-of-possession token; the filter can't check the proof.
     TokenBound,
-    /// An ID token, a Graph token, or a `typ` we do not take; the reason says which.
+    /// An ID token, a Graph token, or a `typ` that is not accepted; the reason says which.
     TokenForAnotherApi(&'static str),
-    /// The caller sent a Hugging Face token of its own.
+    /// The caller sent its own Hugging Face token.
     HuggingFaceToken,
     AlgorithmNotAllowed {
         algorithm: String,
@@ -63,7 +63,7 @@ pub enum Denial {
     KeyUnknown {
         issuer: Arc<str>,
     },
-    /// The key is in the set, but Microsoft's key issuer check says it signs for others.
+    /// The key is in the set, but by Microsoft's key issuer check it may not sign for this issuer.
     KeyNotForIssuer {
         issuer: Arc<str>,
     },
@@ -84,7 +84,7 @@ pub enum Denial {
         valid_from: Timestamp,
     },
     TokenLifetime {
-        /// `None`: it has no `iat`.
+        /// `None`: the token has no `iat`.
         seconds: Option<u64>,
         limit: u64,
     },
@@ -93,9 +93,9 @@ pub enum Denial {
         ground: Ground,
     },
 
-    /// No rule is about such a request.
+    /// No rule matches the request.
     NoRule,
-    /// Rules are about it, but this caller satisfies none; the nearest one says what it lacks.
+    /// Rules match the request, but the caller satisfies none; `lacks` is what the nearest rule requires.
     RuleUnsatisfied {
         rule: Arc<str>,
         lacks: String,
@@ -103,61 +103,62 @@ pub enum Denial {
     DeniedByRule {
         rule: Arc<str>,
     },
-    /// A rule asks for a group, and the token lists none because there are too many.
+    /// A rule requires a group, and the token lists none because there are too many.
     GroupsOverage {
         rule: Arc<str>,
-        /// Why Microsoft Graph did not help, where it was asked.
-        lack: Option<GroupsUnavailable>,
+        /// Why the lookup in Microsoft Graph failed; `None`: lookups are not configured.
+        lookup: Option<GroupsUnavailable>,
     },
-    /// A rule would permit, had the caller signed in more strongly.
+    /// A rule would permit the caller after a stronger sign-in.
     StepUpRequired {
         rule: Arc<str>,
-        /// The authentication context that is missing.
+        /// The missing authentication context.
         context: String,
-        /// Where to sign in.
+        /// The issuer's authorization endpoint.
         authorization_uri: String,
     },
 
-    /// We hold no keys of that issuer that may still be used.
+    /// There are no usable keys of the issuer.
     KeysUnavailable {
         issuer: Arc<str>,
         reason: KeysUnavailable,
     },
-    /// The rule permits, but its credential is not meant for the cluster that the request goes to.
+    /// The rule permits, but its credential may not be sent to the cluster of the request.
     UpstreamNotAllowed {
         rule: Arc<str>,
         credential: Arc<str>,
-        /// `None`: the host does not report it.
+        /// `None`: the host does not report the cluster.
         cluster: Option<Arc<str>>,
     },
-    /// The rule permits, but its credential is for people that Hugging Face knows.
+    /// The rule permits, but its credential is exchanged for each member of the Hugging Face
+    /// organization, and the caller is not one.
     NotAMember {
         rule: Arc<str>,
         reason: SubjectError,
     },
-    /// The rule permits, but there is no value of its credential that may be used.
+    /// The rule permits, but its credential has no usable value.
     CredentialUnavailable {
         rule: Arc<str>,
         reason: CredentialUnavailable,
     },
-    /// There is no revocation feed to trust, and `on_stale` is `deny`.
+    /// There is no usable revocation feed, and `on_stale` is `deny`.
     RevocationUnavailable {
         reason: FeedUnavailable,
     },
-    /// The upstream refused the credential that we sent.
+    /// The upstream rejected the injected credential.
     CredentialRejected {
         credential: Arc<str>,
-        /// Its own status.
+        /// The upstream's status.
         status: u16,
     },
     EndpointUnavailable(Unavailable),
-    /// The caller may not use the model it asks about, whether or not there is one.
+    /// The caller requests a model that it may not use, whether or not the model exists.
     ModelNotFound {
         model: String,
     },
-    /// The upstream's list of models can't be filtered, and so is not shown; the reason says why.
+    /// The upstream's list of models can't be filtered, so it is not returned; the reason says why.
     ModelsUnreadable(&'static str),
-    /// Something that cannot happen did.
+    /// A state that should be impossible; the reason says which.
     Internal(&'static str),
 }
 
@@ -170,37 +171,38 @@ pub enum HeldLimit {
     Bytes,
 }
 
-/// Why there are no keys to verify with.
+/// Why there are no keys to verify a signature with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeysUnavailable {
-    /// None have come yet.
+    /// No keys have been fetched yet.
     NeverFetched,
-    /// The last good set is older than `max_stale`.
+    /// The last valid set is older than `max_stale`.
     Stale,
-    /// As many requests wait for keys already as may.
+    /// The limit of waiting requests is reached.
     TooManyWaiting,
 }
 
-/// Why there is no credential to send.
+/// Why there is no credential to inject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CredentialUnavailable {
-    /// No good value has come yet.
+    /// No value has been fetched yet.
     NeverFetched,
-    /// The last good one is older than `max_stale`.
+    /// The last valid value is older than `max_stale`.
     Stale,
-    /// The last exchange for this person failed a moment ago.
+    /// The last exchange for this person failed recently.
     ExchangeFailed,
-    /// As many requests wait already as may.
+    /// The limit of waiting requests is reached.
     TooManyWaiting,
 }
 
 impl Denial {
-    /// The code alone.
+    /// Returns the stable code.
     pub fn code(&self) -> &'static str {
         self.facts().code
     }
 
-    /// In how many seconds a retry may help; `None`: it is pointless. `status`: of its facts.
+    /// Returns the seconds after which a retry may help, or `None` if a retry is pointless. `status` is
+    /// the status of the denial's facts.
     pub fn retry_after(&self, status: u16) -> Option<u16> {
         match self {
             Self::CredentialRejected { .. } | Self::ModelsUnreadable(_) => None,

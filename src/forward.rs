@@ -1,4 +1,4 @@
-//! What a permitted request carries to the upstream, and what no request ever does.
+//! The headers that are set on permitted requests, and the headers that are never forwarded.
 
 use crate::credential::store::InjectedCredential;
 use crate::http::headers::Headers;
@@ -14,21 +14,21 @@ use std::sync::Arc;
 /// The compiled form of `forward`.
 #[derive(Clone, Debug, Default)]
 pub struct Forwarding {
-    /// Header (lower case) and what of the identity it tells the upstream.
+    /// Headers (lower case) and the identity field that each carries to the upstream.
     pub identity_headers: Vec<(String, IdentityField)>,
-    /// Value of `X-HF-Bill-To`.
+    /// The value of `X-HF-Bill-To`.
     pub bill_to: Option<String>,
-    /// Whether an upstream's 401 and 403 to our credential are told as our failure.
+    /// Whether the upstream's 401 and 403 for the injected credential become `credential_rejected`.
     pub remap_auth: bool,
-    /// Whether a 503 is told as 502, which clients do not hammer.
+    /// Whether a 503 becomes a 502, since some clients retry a 503 without a pause.
     pub remap_unavailable: bool,
-    /// How long a sleeping endpoint may hold a request, in seconds.
+    /// How long an endpoint that is scaled to zero may hold a request, in seconds.
     pub scale_up_seconds: Option<u64>,
-    /// Whether lists of models show only what the caller may use.
+    /// Whether lists of models contain only the models that the caller may use.
     pub filter_models: bool,
 }
 
-/// What an identity header can carry.
+/// The content of an identity header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IdentityField {
     Object,
@@ -37,14 +37,14 @@ pub enum IdentityField {
     Subject,
     Issuer,
     Kind,
-    /// Any claim. An array is told as its members, joined by commas; an object as its JSON.
+    /// Any claim. An array is written as its members, joined by commas; an object as JSON.
     Claim(ClaimPath),
 }
 
 const BILL_TO: &str = "x-hf-bill-to";
 const TRACESTATE: &str = "tracestate";
 const SCALE_UP: &str = "x-scale-up-timeout";
-/// What a caller could authenticate with, charge others by, or hold connections with; Hugging Face
+/// Headers with which a caller could authenticate, bill others or hold connections open. Hugging Face
 /// reads some of them.
 const NEVER_FORWARDED: [&str; 7] = [
     "authorization",
@@ -55,7 +55,7 @@ const NEVER_FORWARDED: [&str; 7] = [
     BILL_TO,
     SCALE_UP,
 ];
-/// What could have a list of models answered in part, or not at all.
+/// Headers that could make the upstream answer a list of models partially or not at all.
 const NEVER_WITH_LISTS: [&str; 5] = [
     "if-match",
     "if-modified-since",
@@ -63,12 +63,12 @@ const NEVER_WITH_LISTS: [&str; 5] = [
     "if-range",
     "range",
 ];
-/// Longest value of an identity header, in bytes before escaping.
+/// The longest value of an identity header, in bytes before escaping.
 const MAX_IDENTITY_BYTES: usize = 512;
-/// Longest value of an identity header that tells an array or an object, in bytes.
+/// The longest value of an identity header with an array or an object, in bytes.
 const MAX_LIST_BYTES: usize = 4096;
 
-/// A header to set on the request, replacing whatever the caller sent.
+/// A header to set, which replaces all headers of that name.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Edit {
     pub name: Cow<'static, str>,
@@ -86,17 +86,18 @@ impl std::fmt::Debug for Edit {
     }
 }
 
-/// What a permitted request takes along whoever sends it.
+/// Properties of a permitted request that do not depend on its caller.
 #[derive(Clone, Debug, Default)]
 pub struct Onward {
-    /// Its answer is to be read.
+    /// The request is for a list of models that the filter will read.
     pub is_listing: bool,
-    /// The trace that begins with us.
+    /// The `traceparent` of a trace that begins at this filter.
     pub traceparent: Option<String>,
 }
 
-/// The names of the caller's headers that must come off before anything else happens, as the caller
-/// has spelled them: servers that pass headers as variables (CGI, WSGI) read `x_api_key` as `x-api-key`.
+/// Returns the names, as the caller spelled them, of the headers that must be removed before anything else
+/// happens. Spelling matters: servers that pass headers as variables (CGI, WSGI) read `x_api_key` as
+/// `x-api-key`.
 pub fn strip_credentials<'h>(
     headers: &'h Headers,
     locations: &[TokenLocation],
@@ -124,7 +125,7 @@ pub fn strip_credentials<'h>(
         } else {
             continue;
         };
-        // A name that matches one of ours is ASCII.
+        // A name that matches one of these is ASCII.
         list.extend(std::str::from_utf8(own));
     }
     if forwarding.filter_models && !partial.is_empty() && catalog::may_be_listing(headers) {
@@ -135,7 +136,7 @@ pub fn strip_credentials<'h>(
     present
 }
 
-/// Whether two names of headers are the same to a server that does not tell `_` from `-`.
+/// Whether two header names are equal for a server that treats `_` as `-`.
 fn is_same(own: &[u8], name: &str) -> bool {
     let fold = |byte: u8| if byte == b'_' { b'-' } else { byte };
     own.len() == name.len()
@@ -145,7 +146,7 @@ fn is_same(own: &[u8], name: &str) -> bool {
             .all(|(own, name)| fold(*own) == fold(name))
 }
 
-/// The id of the trace that a request belongs to.
+/// Returns the id of the trace that the request's `traceparent` continues.
 pub fn continued_trace(headers: &Headers) -> Option<String> {
     let mut values = headers.all("traceparent");
     match (values.next(), values.next()) {
@@ -154,7 +155,7 @@ pub fn continued_trace(headers: &Headers) -> Option<String> {
     }
 }
 
-/// The headers of a permitted request. An anonymous caller has no identity to tell.
+/// Returns the headers to set on a permitted request. An anonymous caller has no identity headers.
 pub fn edits(
     forwarding: &Forwarding,
     credential: Option<&InjectedCredential>,
@@ -165,7 +166,7 @@ pub fn edits(
     let mut edits = Vec::with_capacity(USUAL);
     let mut set = |name: Cow<'static, str>, value: String| edits.push(Edit { name, value });
     if onward.is_listing {
-        // We have to read it.
+        // The filter must be able to read the response.
         set("accept-encoding".into(), "identity".to_owned());
     }
     if let Some(traceparent) = onward.traceparent {
@@ -192,7 +193,7 @@ pub fn edits(
 }
 
 impl Forwarding {
-    /// The claims that identity headers tell, by name.
+    /// Returns the names of the claims in identity headers.
     pub fn claims(&self) -> impl Iterator<Item = &str> {
         self.identity_headers.iter().filter_map(|(_, field)| {
             let IdentityField::Claim(path) = field else {
@@ -226,7 +227,7 @@ impl IdentityField {
             Value::Array(items) => Some(list_value(&items)),
             Value::Object(members) => {
                 let json = Value::Object(members).to_string();
-                // A part of it would be no JSON.
+                // Truncated JSON would be invalid.
                 (json.len() <= MAX_LIST_BYTES).then(|| item_value(&json))
             }
             scalar => Some(header_value(&text_of(&scalar))),
@@ -234,7 +235,7 @@ impl IdentityField {
     }
 }
 
-/// The members of an array, joined by commas: as many whole ones as fit.
+/// Returns the members of an array, joined by commas; members that do not fit are omitted.
 fn list_value(items: &[Value]) -> String {
     let mut value = String::new();
     for (index, item) in items.iter().enumerate() {
@@ -250,7 +251,7 @@ fn list_value(items: &[Value]) -> String {
     value
 }
 
-/// A string's own text, or the JSON of any other value.
+/// Returns the text of a string, or the JSON of any other value.
 fn text_of(value: &Value) -> Cow<'_, str> {
     match value {
         Value::String(text) => text.into(),
@@ -258,13 +259,13 @@ fn text_of(value: &Value) -> Cow<'_, str> {
     }
 }
 
-/// A text without commas: they part members.
+/// Returns a text with escaped commas, since commas separate members.
 fn item_value(text: &str) -> String {
     escaped(text.bytes(), |byte| byte != b',')
 }
 
-/// Percent-escapes everything a header value can't hold, and `%` itself: a claim must not be able
-/// to end the header (response and request splitting).
+/// Percent-escapes every character that a header value can't contain, and `%` itself, so that a claim can't
+/// end the header (request splitting).
 fn header_value(text: &str) -> String {
     let plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'%';
     if text.len() <= MAX_IDENTITY_BYTES && text.bytes().all(plain) {

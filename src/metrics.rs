@@ -1,16 +1,16 @@
-//! Names of counters, gauges and histograms. No name ever holds what a caller chose: they never
-//! expire. `envoy.yaml` has the patterns (`stats_tags`) that make Prometheus labels of their parts.
+//! Names of counters, gauges and histograms. No name contains input of a caller, since metrics never
+//! expire. The patterns in `envoy.yaml` (`stats_tags`) turn parts of the names into Prometheus labels.
 
 use crate::decision::HeldLimit;
 use crate::text::fitted;
 use crate::token::signature::CheckedBy;
 use std::borrow::Cow;
 
-/// Stands for an issuer that is not known in a name that goes on.
+/// The placeholder for an unknown issuer in the middle of a name.
 const NOBODY: &str = "-";
 
-/// Counts decisions by code, issuer and rule, as far as there are any; `permitted` and `anonymous`
-/// are codes too.
+/// Counts decisions by code, and by issuer and rule where they are known. `permitted` and `anonymous` are
+/// codes too.
 pub fn decision(code: &str, issuer: Option<&str>, rule: Option<&str>) -> String {
     match (issuer, rule) {
         (None, None) => ["entragate.decisions.", code].concat(),
@@ -22,8 +22,7 @@ pub fn decision(code: &str, issuer: Option<&str>, rule: Option<&str>) -> String 
     }
 }
 
-/// Counts permitted requests that came to nothing by their code, and by the credential that was
-/// refused.
+/// Counts permitted requests that failed, by code and by the credential that was rejected.
 pub fn upstream(code: &str, credential: Option<&str>) -> String {
     match (code, credential) {
         ("credential_rejected", Some(name)) => format!("entragate.upstream.{code}.{name}"),
@@ -34,13 +33,13 @@ pub fn upstream(code: &str, credential: Option<&str>) -> String {
 /// Counts requests that went to another upstream cluster than the one they were permitted for.
 pub const CLUSTER_CHANGED: &str = "entragate.cluster_changed";
 
-/// Counts requests whose client hung up before there was a decision.
+/// Counts requests whose client disconnected before the decision.
 pub const ABANDONED: &str = "entragate.abandoned";
 
-/// Counts requests that had to wait, for keys or for a feed.
+/// Counts requests that had to wait for another service.
 pub const WAITED: &str = "entragate.waited";
 
-/// Counts bodies that were not held, or no longer, by the limit that was reached.
+/// Counts bodies that were not held, or not held any longer, by the limit that was reached.
 pub const fn held_exceeded(limit: HeldLimit) -> &'static str {
     match limit {
         HeldLimit::Bodies => "entragate.held.exceeded.inspections",
@@ -51,7 +50,7 @@ pub const fn held_exceeded(limit: HeldLimit) -> &'static str {
 /// The same for `limits.inspection_timeout`.
 pub const HELD_TOO_LONG: &str = "entragate.held.exceeded.inspection_timeout";
 
-/// Counts signatures that held, by the way they were checked; `cache` counts the cache's hits.
+/// Counts valid signatures by the way they were verified; `cache` counts cache hits.
 pub const fn verified_by(way: CheckedBy) -> &'static str {
     match way {
         CheckedBy::Host => "entragate.verified_by.host",
@@ -60,18 +59,18 @@ pub const fn verified_by(way: CheckedBy) -> &'static str {
     }
 }
 
-/// Counts tokens that the cache did not know.
+/// Counts tokens that were not in the cache.
 pub const CACHE_MISSES: &str = "entragate.cache.misses";
 
-/// Counts tokens that had to make room for others.
+/// Counts tokens that were evicted from the cache.
 pub const CACHE_EVICTIONS: &str = "entragate.cache.evictions";
 
-/// How a fetch that VMs can share has ended.
+/// The outcome of a fetch that VMs can share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FetchOutcome {
     Good,
     Failed,
-    /// Another VM has made it, and its answer was taken over.
+    /// Another VM made the fetch, and its answer was taken over.
     Shared,
 }
 
@@ -85,71 +84,69 @@ impl FetchOutcome {
     }
 }
 
-/// Counts key fetches of an issuer by how they ended.
+/// Counts key fetches of an issuer by outcome.
 pub fn key_fetch(issuer: &str, outcome: FetchOutcome) -> String {
     format!("entragate.key_fetches.{issuer}.{}", outcome.name())
 }
 
-/// Counts fetches of the revocation feed by how they ended.
+/// Counts fetches of the revocation feed by outcome.
 pub fn revocation_fetch(outcome: FetchOutcome) -> String {
     format!("entragate.revocation_fetches.{}", outcome.name())
 }
 
-/// Counts look-ups of callers' groups by issuer and by how they ended.
+/// Counts lookups of callers' groups by issuer and outcome.
 pub fn group_lookup(issuer: &str, outcome: &str) -> String {
     format!("entragate.group_lookups.{issuer}.{outcome}")
 }
 
-/// Counts callers whose groups were forgotten to make room for others'.
+/// Counts callers whose groups were evicted from memory.
 pub const GROUP_EVICTIONS: &str = "entragate.group_evictions";
 
-/// Counts fetches of tokens for our own callouts by how they ended.
+/// Counts fetches of service tokens by outcome.
 pub fn lease_fetch(good: bool) -> String {
     let outcome = if good { "good" } else { "failed" };
     format!("entragate.lease_fetches.{outcome}")
 }
 
-/// Counts fetches of a credential by how they ended.
+/// Counts fetches of a credential by outcome.
 pub fn credential_fetch(credential: &str, good: bool) -> String {
     let outcome = if good { "good" } else { "failed" };
     format!("entragate.credential_fetches.{credential}.{outcome}")
 }
 
-/// Counts token exchanges of a credential by how they ended, and tokens that had to make room for
-/// others (`evicted`).
+/// Counts token exchanges of a credential by outcome, and evicted tokens (`evicted`).
 pub fn exchange(credential: &str, outcome: &'static str) -> String {
     format!("entragate.exchanges.{credential}.{outcome}")
 }
 
-/// Counts tokens of a model, by its label in the configuration. `kind`: `prompt` (`cached` included) or
-/// `completion` (`reasoning` included), and those two.
+/// Counts tokens of a model, by its label in the configuration. `kind` is `prompt` (which includes
+/// `cached`), `completion` (which includes `reasoning`), `cached` or `reasoning`.
 pub fn tokens(label: &str, kind: &str) -> String {
     ["entragate.tokens.", &fit(label), ".", kind].concat()
 }
 
-/// A text as one part of a name: dots part names, and sinks have meanings for more.
+/// Returns a text as one part of a name. Dots separate parts, and metric sinks reserve further characters.
 fn fit(text: &str) -> Cow<'_, str> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/' | '*');
     fitted(text.into(), is_plain, "_")
 }
 
-/// Counts audit records that have arrived where they are exported to.
+/// Counts audit records that the export service has accepted.
 pub const EXPORT_DELIVERED: &str = "entragate.export.delivered";
 
-/// Counts audit records that will never arrive there: they made room for newer ones, or the service
-/// has refused them.
+/// Counts audit records that will not be exported: dropped because the queue was full, or rejected by the
+/// service.
 pub const EXPORT_LOST_NO_ROOM: &str = "entragate.export.lost.no_room";
 pub const EXPORT_LOST_REFUSED: &str = "entragate.export.lost.refused";
 
-/// Counts audit records that are only in the log, since their worker ended before it could export
-/// them.
+/// Counts audit records that are only in the log, because their worker ended before it exported them.
 pub const EXPORT_LOST_RELOAD: &str = "entragate.export.lost.reload";
 
-/// Counts audit records that were queued for their export. Those that are neither delivered, lost nor
-/// queued were lost with a worker that ended.
+/// Counts audit records that were queued for export. Records that are not delivered, lost or queued were
+/// lost when their worker ended.
 pub const EXPORT_ACCEPTED: &str = "entragate.export.accepted";
 
-/// Counts calls of the export by how they ended.
+/// Counts export calls by outcome.
 pub const fn export_call(good: bool) -> &'static str {
     match good {
         true => "entragate.export.calls.good",
@@ -157,7 +154,7 @@ pub const fn export_call(good: bool) -> &'static str {
     }
 }
 
-/// A level, as one VM sees it. Every worker has a VM of its own, and so has the main thread.
+/// The value of a gauge in one VM. Each worker has its own VM, and so has the main thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gauge {
     pub name: String,
@@ -165,11 +162,11 @@ pub struct Gauge {
     pub over_vms: OverVms,
 }
 
-/// What the host shows of a gauge that several VMs tell.
+/// How the host combines a gauge that several VMs set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OverVms {
     Sum,
-    /// What was told last.
+    /// The value that was set last.
     Latest,
 }
 
@@ -182,12 +179,12 @@ impl Gauge {
         }
     }
 
-    /// Requests that wait: for keys, for a feed, or for the body that names their model.
+    /// Requests that wait for another service, or for the body with their model.
     pub fn parked(requests: usize) -> Self {
         Self::sum("entragate.parked", requests)
     }
 
-    /// Bodies that are held while they are read: of requests for their model, of lists of models.
+    /// Bodies that are held for inspection: of requests with a model, and of lists of models.
     pub fn held_bodies(bodies: usize) -> Self {
         Self::sum("entragate.held.bodies", bodies)
     }
@@ -197,34 +194,34 @@ impl Gauge {
         Self::sum("entragate.held.bytes", bytes)
     }
 
-    /// Verified tokens that are remembered.
+    /// Verified tokens in the cache.
     pub fn cache_entries(entries: usize) -> Self {
         Self::sum("entragate.cache.entries", entries)
     }
 
-    /// Audit records that are still to be exported.
+    /// Audit records that are queued for export.
     pub fn export_queued(records: usize) -> Self {
         Self::sum("entragate.export.queued", records)
     }
 
-    /// In how many VMs an issuer's keys may not be used: none have come yet, or they are stale.
+    /// The number of VMs without usable keys of an issuer: never fetched, or stale.
     pub fn keys_unusable(issuer: &str, unusable: bool) -> Self {
         let name = format!("entragate.keys.{issuer}.unusable");
         Self::sum(name, usize::from(unusable))
     }
 
-    /// When an issuer's keys were last fetched well, in seconds since 1970.
+    /// The time of the last successful fetch of an issuer's keys, in seconds since 1970.
     pub fn keys_fetched(issuer: &str, secs: u64) -> Self {
         Self::fetched(format!("entragate.keys.{issuer}.fetched_at"), secs)
     }
 
-    /// In how many VMs a polled credential may not be used: none has come yet, or it is stale.
+    /// The number of VMs without a usable value of a polled credential: never fetched, or stale.
     pub fn credential_unusable(credential: &str, unusable: bool) -> Self {
         let name = format!("entragate.credentials.{credential}.unusable");
         Self::sum(name, usize::from(unusable))
     }
 
-    /// When a polled credential was last fetched well, in seconds since 1970.
+    /// The time of the last successful fetch of a polled credential, in seconds since 1970.
     pub fn credential_fetched(credential: &str, secs: u64) -> Self {
         Self::fetched(
             format!("entragate.credentials.{credential}.fetched_at"),
@@ -232,12 +229,12 @@ impl Gauge {
         )
     }
 
-    /// In how many VMs the revocation feed may not be trusted.
+    /// The number of VMs without a usable revocation feed.
     pub fn revocation_unusable(unusable: bool) -> Self {
         Self::sum("entragate.revocation.unusable", usize::from(unusable))
     }
 
-    /// When the revocation feed was last fetched well, in seconds since 1970.
+    /// The time of the last successful fetch of the revocation feed, in seconds since 1970.
     pub fn revocation_fetched(secs: u64) -> Self {
         Self::fetched("entragate.revocation.fetched_at".to_owned(), secs)
     }
@@ -251,8 +248,8 @@ impl Gauge {
     }
 }
 
-/// A histogram: the microseconds that the filter takes for the headers of a request, host calls
-/// included and waiting not. At most a bounded number of requests per tick is measured.
+/// A histogram of the filter's time for the headers of a request, in microseconds. It includes host calls
+/// and excludes waiting. The number of measured requests per tick is bounded.
 pub const OWN_TIME: &str = "entragate.own_time_us";
 
 #[cfg(test)]
@@ -260,7 +257,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_label_is_one_part_of_a_name() {
+    fn model_label_is_one_part_of_a_name() {
         for (label, expected) in [
             ("meta-llama/*", "entragate.tokens.meta-llama/*.prompt"),
             ("org/Llama-3.1|é", "entragate.tokens.org/Llama-3_1__.prompt"),

@@ -1,7 +1,7 @@
-//! A denial as the caller sees it: RFC 6750's challenge, and a body that its client can show.
+//! Replies to denied requests: the challenge of RFC 6750, and a body that the caller's client displays.
 //!
-//! Which client shows what stands in facts/huggingface.md ("How clients show errors"): the OpenAI
-//! object under `/v1/`, else `{"error": "text"}`; never a 503, which huggingface.js hammers.
+//! Clients display the OpenAI error object under `/v1/` and `{"error": "text"}` elsewhere. A denial never
+//! has status 503, since huggingface.js retries a 503 without a pause.
 
 mod grpc_web;
 pub mod protected_resource;
@@ -23,26 +23,26 @@ use std::sync::Arc;
 pub struct ReplyStyle {
     pub realm: String,
     pub detail: Detail,
-    /// The document that challenges point to, if there is one.
+    /// The protected resource metadata that challenges refer to, if configured.
     pub protected_resource: Option<Arc<ProtectedResource>>,
 }
 
-/// How much a refused caller is told.
+/// The level of detail in replies to denied callers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
     Full,
-    /// No reasons; the audit record keeps them.
+    /// No reasons; only the audit record contains them.
     Minimal,
 }
 
-/// What of a request shapes the reply to it.
+/// The properties of a request that determine the form of its reply.
 #[derive(Clone, Debug, Default)]
 pub struct ReplyContext {
     pub request_id: Arc<str>,
     pub dialect: Dialect,
 }
 
-/// The form in which a client expects an error.
+/// The error format that a client expects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Dialect {
     /// `{"error": {"message", "type", "param", "code"}}`
@@ -50,23 +50,23 @@ pub enum Dialect {
     /// `{"error": "text"}`
     #[default]
     Text,
-    /// `grpc-status` and `grpc-message`, made by the host from status and body.
+    /// `grpc-status` and `grpc-message`, which the host derives from status and body.
     Grpc,
-    /// The same for gRPC-Web, which hosts do not make.
+    /// The same for gRPC-Web; the filter writes them, since hosts do not.
     GrpcWeb(GrpcWeb),
 }
 
-/// A response of our own.
+/// A response that the filter sends itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     pub status: u16,
     pub headers: Vec<(&'static str, Cow<'static, str>)>,
-    /// Its body, or the trailers of `frame`.
+    /// The body, or the trailers in `frame`.
     pub body: String,
     pub frame: Option<GrpcWeb>,
-    /// For `%RESPONSE_CODE_DETAILS%`.
+    /// The value of `%RESPONSE_CODE_DETAILS%`.
     pub details: String,
-    /// For gRPC requests; -1 is none.
+    /// The gRPC status for gRPC requests; -1 for others.
     pub grpc_status: i32,
 }
 
@@ -86,7 +86,7 @@ impl Dialect {
 }
 
 impl Reply {
-    /// The bytes of its body.
+    /// Returns the bytes of the body.
     pub fn content(&self) -> Cow<'_, [u8]> {
         match self.frame {
             Some(form) => form.frame(&self.body).into(),
@@ -95,7 +95,7 @@ impl Reply {
     }
 }
 
-/// The reply to a denied request.
+/// Returns the reply to a denied request.
 pub fn reply(denial: &Denial, style: &ReplyStyle, reply_context: &ReplyContext) -> Reply {
     let facts = denial.facts();
     let (code, text) = match (style.detail, facts.status) {
@@ -172,7 +172,8 @@ fn error_type(status: u16) -> &'static str {
     }
 }
 
-/// RFC 6750 §3. `error_description` may hold printable ASCII but neither quote nor backslash.
+/// Returns the challenge of RFC 6750 §3. `error_description` may contain printable ASCII except quotes and
+/// backslashes.
 fn challenge(challenge: &Challenge, style: &ReplyStyle, text: &str) -> Option<String> {
     let resource = style.protected_resource.as_deref();
     let error = |name: &str| {
@@ -207,8 +208,9 @@ fn challenge(challenge: &Challenge, style: &ReplyStyle, text: &str) -> Option<St
     Some(challenge)
 }
 
-/// As Entra's client libraries read it: an empty realm, and the claims to ask for in base64. It is
-/// the same whatever the detail, for without it no client could sign in more strongly.
+/// Returns a claims challenge in the form that Entra's client libraries read: an empty realm, and the
+/// requested claims in base64. It does not depend on the level of detail, since clients need it for the
+/// stronger sign-in.
 fn claims_challenge(authorization_uri: &str, context: &str) -> String {
     let claims = json!({"access_token": {"acrs": {"essential": true, "value": context}}});
     let claims = BASE64_STANDARD.encode(claims.to_string());
@@ -218,12 +220,12 @@ fn claims_challenge(authorization_uri: &str, context: &str) -> String {
     )
 }
 
-/// Texts can quote what the caller sent or an administrator named: one line of ASCII they stay.
+/// Returns a text as one line of printable ASCII. Texts can quote input of the caller and configured names.
 fn printable(text: Cow<'_, str>) -> Cow<'_, str> {
     fitted(text, |c| matches!(c, ' '..='~'), "?")
 }
 
-/// The gRPC status nearest to an HTTP status (grpc/doc/http-grpc-status-mapping.md).
+/// Returns the gRPC status for an HTTP status (grpc/doc/http-grpc-status-mapping.md).
 fn grpc_status(status: u16) -> i32 {
     match status {
         400 => 3,

@@ -1,11 +1,11 @@
-//! A record as a line of JSON.
+//! The audit record as a line of JSON.
 
 use super::{Caller, Record};
 use crate::json::write::Writer;
 
 impl Record {
-    /// One line of JSON, as it is derived but for what [`Writer`] escapes; by hand, since every request
-    /// writes one.
+    /// Returns the record as one line of JSON, equal to the derived serialization except for what [`Writer`]
+    /// escapes. Handwritten for speed, since every request writes a line.
     pub fn line(&self) -> String {
         const USUAL: usize = 1024;
         let mut line = Writer::object(USUAL);
@@ -73,7 +73,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_line_is_one_line_whatever_the_caller_sends() {
+    fn record_with_hostile_input_is_a_single_line() {
         let mut record = open(Timestamp::from_secs(0), &"abc".into());
         record.describe_request("GET\r\n", "h\u{2028}", &"/é".repeat(1000));
         record.deny(&Denial::NoRule);
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_escaped_means_the_same() {
+    fn escaped_text_parses_to_the_original() {
         let text = "a\u{7f}\u{85}\u{202e}\u{2066}\u{200b}\u{feff}\u{e0041}\u{1b}é漢🦀\"\\\\u0041";
         let mut record = Record::default();
         record.describe_request("GET", text, "/");
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_what_is_derived() {
+    fn line_equals_the_derived_serialization() {
         let text = || Some(Arc::from("text"));
         let usage = |unknown| Usage {
             prompt_tokens: Some(0),
@@ -170,15 +170,15 @@ mod tests {
             };
             assert_eq!(record.line(), derived(&record));
         }
-        let told = Record {
+        let record = Record {
             usage: Some(Usage::default()),
             ..full
         };
-        assert_eq!(told.line(), derived(&told));
+        assert_eq!(record.line(), derived(&record));
     }
 
     #[test]
-    fn every_contracted_key_is_there_in_order() {
+    fn line_contains_every_documented_key_in_order() {
         let line = Record::default().line();
         let keys = "time request_id trace_id code decision issuer tid oid sub client kind uti sid \
                     rule shadow model method host path cluster credential kid verified_by policy \

@@ -1,15 +1,15 @@
-//! Records for logs that cut long lines: texts are cut instead, so that the line stays valid JSON.
+//! Audit records for logs that cut long lines. Texts are cut instead, so that the line stays valid JSON.
 
 use super::{Caller, Record};
 use std::sync::Arc;
 
-/// Longest text of each attempt, in bytes. The last leaves a line of less than a thousand bytes.
+/// The longest text of each attempt, in bytes. The last attempt yields a line of less than 1,000 bytes.
 const ATTEMPTS: [usize; 5] = [256, 96, 48, 16, 4];
-/// From this length on, claims and all but the first shadow rule are left out.
+/// At this length and below, claims and all but the first shadow rule are omitted.
 const ESSENTIALS_ONLY: usize = 96;
 
 impl Record {
-    /// The record as a line of at most `longest` bytes, marked as shortened.
+    /// Returns the record as a line of at most `longest` bytes, marked as shortened.
     pub fn line_within(&self, longest: usize) -> String {
         let mut line = String::new();
         for most in ATTEMPTS {
@@ -68,7 +68,7 @@ impl Caller {
     }
 }
 
-/// At most so many bytes of a text, whole characters.
+/// Returns at most `most` bytes of a text, without splitting a character.
 fn cut(text: &str, most: usize) -> &str {
     let mut end = text.len().min(most);
     while !text.is_char_boundary(end) {

@@ -1,4 +1,4 @@
-//! The one table of denials: what a reply, the audit record and the metrics are made of.
+//! The one table of denials; replies, audit records and metrics are made from it.
 
 use super::Denial;
 use crate::text::excerpt;
@@ -8,23 +8,23 @@ use std::borrow::Cow;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
     pub status: u16,
-    /// Stable name; stands in the reply, the audit record, the response code details and metrics.
+    /// Stable name, used in the reply, the audit record, the response code details and the metrics.
     pub code: &'static str,
-    /// What happened and what to do, for the caller. Holds nothing secret, no trailing period.
+    /// What happened and what to do, for the caller. It contains no secret and has no trailing period.
     pub text: Cow<'static, str>,
     pub challenge: Challenge,
 }
 
-/// What `WWW-Authenticate` says (RFC 6750 §3).
+/// The content of `WWW-Authenticate` (RFC 6750 §3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Challenge {
-    /// The header is absent: the fault is not the caller's authentication.
+    /// No header: the denial has nothing to do with the caller's authentication.
     None,
-    /// The scheme alone, for a request that brought no token (§3.1).
+    /// The scheme alone, for a request without a token (§3.1).
     Bare,
     InvalidToken,
     InsufficientScope,
-    /// Entra's claims challenge: sign in there again, and ask for this context.
+    /// Entra's claims challenge: the caller must sign in again and request this context.
     InsufficientClaims {
         authorization_uri: String,
         context: String,
@@ -32,7 +32,7 @@ pub enum Challenge {
 }
 
 impl Denial {
-    /// The table. No `_` arm: a new denial must state its facts.
+    /// Returns the facts of a denial. There is no `_` arm, so a new denial must state its facts.
     pub fn facts(&self) -> Facts {
         use Challenge::{Bare, InsufficientScope, InvalidToken, None};
         match self {
@@ -46,15 +46,15 @@ impl Denial {
                 400,
                 "model_missing",
                 None,
-                "The request names no model, which decides what is permitted here; name it in the \
-                 member model of the JSON body, as org/name",
+                "The request names no model, and the rules depend on the model; set the member model \
+                 of the JSON body to org/name",
             ),
             Self::BodyUnreadable(reason) => facts(
                 400,
                 "body_unreadable",
                 None,
                 format!(
-                    "The request's body must tell its model, but {reason}; send one plain JSON \
+                    "The model could not be read from the request body: {reason}; send one JSON \
                      object in UTF-8 with content-type application/json"
                 ),
             ),
@@ -63,8 +63,8 @@ impl Denial {
                 "body_too_large",
                 None,
                 format!(
-                    "The request's body must tell its model, and is longer than the {limit} bytes \
-                     that are read for it"
+                    "The request body is longer than {limit} bytes, the limit for reading the model \
+                     from it; send a shorter body"
                 ),
             ),
             Self::BodyTimeout { limit } => facts(
@@ -72,7 +72,7 @@ impl Denial {
                 "body_timeout",
                 None,
                 format!(
-                    "The request's body, which names its model, did not arrive within {} ms; send it \
+                    "The request body, which contains the model, did not arrive within {} ms; send it \
                      without pauses, or try again on a faster connection",
                     limit.as_millis()
                 ),
@@ -81,8 +81,8 @@ impl Denial {
                 502,
                 "inspection_unavailable",
                 None,
-                "The gateway is reading as many bodies as it may hold; your request may be fine: try \
-                 again shortly",
+                "The gateway already holds as many request bodies as it can; your request may be \
+                 valid: try again shortly",
             ),
 
             Self::TokenMissing => facts(
@@ -96,104 +96,111 @@ impl Denial {
                 401,
                 "token_malformed",
                 InvalidToken,
-                format!("The token can't be read: {reason}; get a fresh access token"),
+                format!("The token can't be read: {reason}; request a new access token"),
             ),
             Self::TokenTooLarge { bytes, limit } => facts(
                 401,
                 "token_too_large",
                 InvalidToken,
                 format!(
-                    "The token has {bytes} bytes, over the limit of {limit}; ask for a token with \
-                     fewer claims"
+                    "The token has {bytes} bytes, which exceeds the limit of {limit}; request a token \
+                     with fewer claims"
                 ),
             ),
             Self::TokenEncrypted => facts(
                 401,
                 "token_encrypted",
                 InvalidToken,
-                "The token is encrypted (JWE); this API takes signed access tokens only",
+                "The token is encrypted (JWE); send a signed access token instead",
             ),
             Self::TokenBound => facts(
                 401,
                 "token_bound",
                 InvalidToken,
-                "The token is bound to a proof of possession; this API takes plain bearer tokens",
+                "The token requires proof of possession; send a plain bearer token instead",
             ),
             Self::TokenForAnotherApi(reason) => facts(
                 401,
                 "token_for_another_api",
                 InvalidToken,
                 format!(
-                    "The token is not an access token for this API: {reason}; ask for the scope of this API"
+                    "The token is not an access token for this API: {reason}; request a token with a \
+                     scope of this API"
                 ),
             ),
             Self::HuggingFaceToken => facts(
                 401,
                 "hugging_face_token",
                 InvalidToken,
-                "This is a Hugging Face token; this gateway holds the Hugging Face credential \
-                 itself. Send a Microsoft Entra ID access token instead, and revoke the Hugging \
+                "This is a Hugging Face token, but this gateway adds the Hugging Face credential \
+                 itself; send a Microsoft Entra ID access token instead, and revoke the Hugging \
                  Face token if it was shared",
             ),
             Self::AlgorithmNotAllowed { algorithm } => facts(
                 401,
                 "algorithm_not_allowed",
                 InvalidToken,
-                format!("The token's algorithm {algorithm} is not accepted from its issuer"),
+                format!("The token's algorithm {algorithm} is not accepted for its issuer"),
             ),
             Self::IssuerUnknown { issuer } => facts(
                 401,
                 "issuer_unknown",
                 InvalidToken,
-                format!("The token's issuer {issuer} is not trusted here"),
+                format!("The token's issuer {issuer} is not trusted by this gateway"),
             ),
             Self::KeyUnknown { issuer } => facts(
                 401,
                 "key_unknown",
                 InvalidToken,
                 format!(
-                    "The token's key is not among the keys of issuer {issuer}; get a fresh token"
+                    "The token's signing key is not in the key set of issuer {issuer}; request a new \
+                     token"
                 ),
             ),
             Self::KeyNotForIssuer { issuer } => facts(
                 401,
                 "key_unknown",
                 InvalidToken,
-                format!("The token's key does not sign for this tenant of issuer {issuer}"),
+                format!(
+                    "The token's signing key is not valid for the token's tenant at issuer {issuer}; \
+                     request a new token"
+                ),
             ),
             Self::SignatureInvalid => facts(
                 401,
                 "signature_invalid",
                 InvalidToken,
-                "The token's signature does not verify; get a fresh access token",
+                "The token's signature is invalid; request a new access token",
             ),
             Self::AudienceMismatch { issuer } => facts(
                 401,
                 "audience_mismatch",
                 InvalidToken,
                 format!(
-                    "The token is meant for another audience than issuer {issuer} is configured \
-                     for here; ask for the scope of this API"
+                    "The token's audience is not one that this gateway accepts from issuer {issuer}; \
+                     request a token with a scope of this API"
                 ),
             ),
             Self::TenantNotAllowed { tenant } => facts(
                 401,
                 "tenant_not_allowed",
                 InvalidToken,
-                format!("The token is from tenant {tenant}, which is not allowed here"),
+                format!("The token is from tenant {tenant}, which this gateway does not allow"),
             ),
             Self::ClientNotAllowed { client } => facts(
                 401,
                 "client_not_allowed",
                 InvalidToken,
-                format!("The token was issued to client {client}, which is not allowed here"),
+                format!(
+                    "The token was issued to client {client}, which this gateway does not allow"
+                ),
             ),
             Self::TokenExpired { expired } => facts(
                 401,
                 "token_expired",
                 InvalidToken,
                 format!(
-                    "The token expired at {}; get a fresh one",
+                    "The token expired at {}; request a new one",
                     expired.to_rfc3339()
                 ),
             ),
@@ -202,7 +209,7 @@ impl Denial {
                 "token_not_yet_valid",
                 InvalidToken,
                 format!(
-                    "The token is not valid before {}; check the clocks of issuer and gateway",
+                    "The token is not valid before {}; check the clocks of the issuer and the gateway",
                     valid_from.to_rfc3339()
                 ),
             ),
@@ -212,11 +219,12 @@ impl Denial {
                 InvalidToken,
                 match seconds {
                     Some(seconds) => format!(
-                        "The token is valid for {seconds} s, longer than the {limit} s accepted here"
+                        "The token is valid for {seconds} s, which exceeds the limit of {limit} s; \
+                         request a token with a shorter lifetime"
                     ),
                     Option::None => format!(
-                        "The token has no iat, and only tokens valid for at most {limit} s are \
-                         accepted here"
+                        "The token has no iat, so its lifetime can't be checked against the limit of \
+                         {limit} s; request a token with an iat"
                     ),
                 },
             ),
@@ -237,7 +245,7 @@ impl Denial {
                 403,
                 "rule_unsatisfied",
                 InsufficientScope,
-                format!("You are authenticated, but rule {rule} asks for {lacks}"),
+                format!("You are authenticated, but rule {rule} requires {lacks}"),
             ),
             Self::DeniedByRule { rule } => facts(
                 403,
@@ -245,18 +253,18 @@ impl Denial {
                 InsufficientScope,
                 format!("Rule {rule} denies this request"),
             ),
-            Self::GroupsOverage { rule, lack } => {
-                let advice = match lack {
+            Self::GroupsOverage { rule, lookup } => {
+                let advice = match lookup {
                     Option::None => "; ask your administrator for an app role instead",
-                    Some(_) => ", and Microsoft Graph does not tell right now; try again shortly",
+                    Some(_) => ", and looking them up in Microsoft Graph failed; try again shortly",
                 };
                 facts(
                     403,
                     "groups_overage",
                     InsufficientScope,
                     format!(
-                        "Rule {rule} asks for a group, but you are in too many for your token to \
-                         list them{advice}"
+                        "Rule {rule} requires a group, but you are in too many groups for your token \
+                         to list them{advice}"
                     ),
                 )
             }
@@ -272,7 +280,7 @@ impl Denial {
                     context: context.clone(),
                 },
                 format!(
-                    "Rule {rule} asks for a stronger sign-in, authentication context {context}; \
+                    "Rule {rule} requires a stronger sign-in (authentication context {context}); \
                      sign in again with the claims of this challenge"
                 ),
             ),
@@ -281,23 +289,23 @@ impl Denial {
                 502,
                 "keys_unavailable",
                 None,
-                "The issuer's keys can't be had right now, so no token can be verified; your token \
-                 may be fine: try again shortly",
+                "The issuer's signing keys are temporarily unavailable, so your token can't be \
+                 verified; it may be valid: try again shortly",
             ),
             Self::UpstreamNotAllowed { .. } => facts(
                 403,
                 "upstream_not_allowed",
                 InsufficientScope,
-                "You are permitted, but this address leads to a service that the gateway's credential \
-                 is not meant for; check the host and path, or report the request id to the gateway's \
-                 operator",
+                "You are permitted, but this address is routed to a service that the gateway's \
+                 credential may not be sent to; check the host and path, or report the request id to \
+                 the gateway's operator",
             ),
             Self::NotAMember { reason, .. } => facts(
                 403,
                 "not_a_member",
                 InsufficientScope,
                 format!(
-                    "You are permitted, but there is no Hugging Face token for you: {}",
+                    "You are permitted, but the gateway can't get a Hugging Face token for you: {}",
                     reason.text()
                 ),
             ),
@@ -305,22 +313,22 @@ impl Denial {
                 502,
                 "credential_unavailable",
                 None,
-                "You are permitted, but the gateway's own Hugging Face credential can't be had right \
-                 now; your token is fine: try again shortly",
+                "You are permitted, but the gateway's Hugging Face credential is temporarily \
+                 unavailable; your token is valid: try again shortly",
             ),
             Self::RevocationUnavailable { .. } => facts(
                 502,
                 "revocation_unavailable",
                 None,
-                "The list of revoked callers can't be had right now, so nobody can be let in; your \
-                 token may be fine: try again shortly",
+                "The list of revoked callers is temporarily unavailable, so no caller can be \
+                 permitted; your token may be valid: try again shortly",
             ),
             Self::CredentialRejected { .. } => facts(
                 502,
                 "credential_rejected",
                 None,
-                "The endpoint refused the credential of this gateway; your own token is fine, and \
-                 trying again does not help: report the request id to the gateway's operator",
+                "The endpoint rejected the gateway's credential; your own token is valid, and a retry \
+                 does not help: report the request id to the gateway's operator",
             ),
             Self::EndpointUnavailable(why) => facts(502, "endpoint_unavailable", None, why.text()),
             Self::ModelNotFound { model } => facts(
@@ -336,14 +344,15 @@ impl Denial {
                 502,
                 "models_unreadable",
                 None,
-                "The endpoint's list of models can't be read, so that it can't be told which of \
-                 them are yours; report the request id to the gateway's operator",
+                "The endpoint's list of models can't be read, so it can't be filtered for you; report \
+                 the request id to the gateway's operator",
             ),
             Self::Internal(_) => facts(
                 500,
                 "internal",
                 None,
-                "The gateway failed to decide and so denies; report the request id to its operator",
+                "The gateway could not decide because of an internal error, so the request is \
+                 denied; report the request id to the gateway's operator",
             ),
         }
     }

@@ -1,18 +1,18 @@
 //! Every way a request can be granted.
 
-/// Why a request is not refused.
+/// Why a request is granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grant {
     /// A rule permits this caller.
     Permitted,
-    /// A rule asks for no token.
+    /// A rule permits the request without a token.
     Anonymous,
-    /// It asks for the document about this resource, which we answer ourselves.
+    /// The request is for the protected resource metadata, which the filter serves itself.
     Metadata,
 }
 
 impl Grant {
-    /// Stable name, as a denial's.
+    /// Returns the stable name, as in [`super::Denial::code`].
     pub const fn code(self) -> &'static str {
         match self {
             Self::Permitted => "permitted",

@@ -1,4 +1,4 @@
-//! What of a denial is for the audit record alone.
+//! The details of a denial that go into the audit record only.
 
 use super::{
     CredentialUnavailable, Denial, FeedUnavailable, GroupsUnavailable, HeldLimit, KeysUnavailable,
@@ -6,16 +6,14 @@ use super::{
 use crate::text::excerpt;
 
 impl Denial {
-    /// What only the operator may know, for the audit record, where the public text is silent.
+    /// Returns the details that the audit record adds to the public text, if there are any.
     pub fn operator_detail(&self) -> Option<String> {
         match self {
             Self::KeysUnavailable { issuer, reason } => {
                 let reason = match reason {
-                    KeysUnavailable::NeverFetched => "no keys have come yet",
-                    KeysUnavailable::Stale => "the last good keys are older than max_stale",
-                    KeysUnavailable::TooManyWaiting => {
-                        "wait.requests requests wait for keys already"
-                    }
+                    KeysUnavailable::NeverFetched => "no keys have been fetched yet",
+                    KeysUnavailable::Stale => "the last valid keys are older than max_stale",
+                    KeysUnavailable::TooManyWaiting => "wait.requests requests are already waiting",
                 };
                 Some(format!("issuer {issuer}: {reason}"))
             }
@@ -26,36 +24,41 @@ impl Denial {
                 ..
             } => Some(match cluster {
                 Some(cluster) => format!(
-                    "credential {credential} is not meant for cluster {}; name the cluster in its \
-                     `clusters` if it is",
+                    "credential {credential} may not be sent to cluster {}; add the cluster to its \
+                     `clusters` to allow it",
                     excerpt(cluster)
                 ),
                 None => format!(
-                    "credential {credential} is limited to clusters, and the host does not report the \
-                     cluster of this request"
+                    "credential {credential} is limited to certain clusters, and the host does not \
+                     report the cluster of this request"
                 ),
             }),
             Self::CredentialUnavailable { reason, .. } => Some(reason.text().to_owned()),
-            Self::GroupsOverage { lack, .. } => {
-                let reason = match (*lack)? {
+            Self::GroupsOverage { lookup, .. } => {
+                let reason = match (*lookup)? {
                     GroupsUnavailable::TooSlow => {
-                        "Microsoft Graph has not answered within wait.timeout"
+                        "Microsoft Graph did not answer within wait.timeout"
                     }
                     GroupsUnavailable::Failing => {
-                        "Microsoft Graph can't be asked; the log says why"
+                        "Microsoft Graph can't be queried; the log has the reason"
                     }
                     GroupsUnavailable::UnknownCaller => "Microsoft Graph does not know the caller",
-                    GroupsUnavailable::TooManyWaiting => "wait.requests requests wait already",
+                    GroupsUnavailable::TooManyWaiting => {
+                        "wait.requests requests are already waiting"
+                    }
                 };
                 Some(reason.to_owned())
             }
-            Self::TokenRevoked { ground } => {
-                Some(format!("by {} of the revocation feed", ground.name()))
-            }
+            Self::TokenRevoked { ground } => Some(format!(
+                "revoked by {} in the revocation feed",
+                ground.name()
+            )),
             Self::RevocationUnavailable { reason } => Some(match reason {
-                FeedUnavailable::NeverFetched => "no revocation feed has come yet".to_owned(),
+                FeedUnavailable::NeverFetched => {
+                    "no revocation feed has been fetched yet".to_owned()
+                }
                 FeedUnavailable::Stale => {
-                    "the last good revocation feed is older than max_stale".to_owned()
+                    "the last valid revocation feed is older than max_stale".to_owned()
                 }
             }),
             Self::CredentialRejected { credential, status } => Some(format!(
@@ -71,8 +74,8 @@ impl Denial {
 impl HeldLimit {
     const fn text(self) -> &'static str {
         match self {
-            Self::Bodies => "limits.inspections bodies are held already",
-            Self::Bytes => "limits.inspected_bytes bytes of bodies are held already",
+            Self::Bodies => "limits.inspections bodies are already held",
+            Self::Bytes => "limits.inspected_bytes bytes of bodies are already held",
         }
     }
 }
@@ -80,10 +83,10 @@ impl HeldLimit {
 impl CredentialUnavailable {
     const fn text(self) -> &'static str {
         match self {
-            Self::NeverFetched => "no good value has come yet",
-            Self::Stale => "the last good value is older than max_stale",
-            Self::ExchangeFailed => "the token exchange has failed",
-            Self::TooManyWaiting => "wait.requests requests wait already",
+            Self::NeverFetched => "no value has been fetched yet",
+            Self::Stale => "the last valid value is older than max_stale",
+            Self::ExchangeFailed => "the token exchange failed",
+            Self::TooManyWaiting => "wait.requests requests are already waiting",
         }
     }
 }

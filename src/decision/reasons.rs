@@ -1,63 +1,67 @@
-//! Why a credential, the directory or the revocation feed leads to a denial: the reasons that denials carry.
+//! Reasons that denials carry: why a credential, Microsoft Graph or the revocation feed led to them.
 
-/// Why Hugging Face is not asked for a token, or gives none.
+/// Why there is no Hugging Face token for a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubjectError {
-    /// An application calls, and nobody stands for those.
+    /// The caller is an application, and `app_subject` is not configured.
     Application,
-    /// The token does not tell whether a person calls.
+    /// The token does not show whether the caller is a person or an application.
     KindUnknown,
-    /// The claim is absent, or no text.
+    /// The claim is absent or not a string.
     NoClaim,
     NotAnAddress,
     OtherDomain,
-    /// The issuer says itself that the address is not verified.
+    /// The issuer reports the address as not verified.
     Unverified,
-    /// Hugging Face knows no such member (`invalid_grant`).
+    /// Hugging Face does not know the member (`invalid_grant`).
     Unknown,
 }
 
 impl SubjectError {
-    /// For the caller.
+    /// Returns the explanation for the caller.
     pub const fn text(self) -> &'static str {
         match self {
-            Self::Application => "this credential is for people, and an application calls",
-            Self::KindUnknown => "the token does not tell whether a person calls",
-            Self::NoClaim => "the token lacks the claim that names you by e-mail address",
-            Self::NotAnAddress => "the claim that names you holds no plain e-mail address",
-            Self::OtherDomain => "your e-mail address is in none of the accepted domains",
+            Self::Application => "this credential is for people, and the caller is an application",
+            Self::KindUnknown => {
+                "the token does not show whether the caller is a person or an application"
+            }
+            Self::NoClaim => "the token lacks the claim with your e-mail address",
+            Self::NotAnAddress => {
+                "the claim that should contain your e-mail address is not a plain e-mail address"
+            }
+            Self::OtherDomain => "your e-mail address is not in an accepted domain",
             Self::Unverified => "your e-mail address is not verified",
             Self::Unknown => {
-                "your e-mail address belongs to no member of the organization; ask its \
+                "your e-mail address does not belong to a member of the organization; ask its \
                  administrator to invite you"
             }
         }
     }
 }
 
-/// Why the directory says nothing.
+/// Why the caller's groups could not be looked up in Microsoft Graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupsUnavailable {
-    /// It has not answered in time.
+    /// Microsoft Graph did not answer in time.
     TooSlow,
-    /// It can't be asked: it refuses, fails, or asks to be left alone.
+    /// Microsoft Graph can't be queried: it refuses, fails or throttles.
     Failing,
-    /// It does not know the caller.
+    /// Microsoft Graph does not know the caller.
     UnknownCaller,
-    /// As many requests wait already as may.
+    /// The limit of waiting requests is reached.
     TooManyWaiting,
 }
 
-/// Why there is no feed to trust.
+/// Why there is no usable revocation feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FeedUnavailable {
-    /// None has come yet.
+    /// No feed has been fetched yet.
     NeverFetched,
-    /// The last good one is older than `max_stale`.
+    /// The last valid feed is older than `max_stale`.
     Stale,
 }
 
-/// By which of its members a feed revokes a token.
+/// The member of the feed that revokes a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ground {
     Object,
@@ -68,7 +72,7 @@ pub enum Ground {
 }
 
 impl Ground {
-    /// The member's name.
+    /// Returns the member's name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Object => "oids",

@@ -1,13 +1,13 @@
-//! Why an endpoint does not serve.
+//! Reasons why an endpoint is unavailable.
 
-/// What stands between a permitted request and the endpoint.
+/// Why a permitted request got no answer from the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unavailable {
-    /// It answers 503: scaled to zero, or starting.
+    /// The endpoint answers 503: it is scaled to zero or starting.
     Asleep,
-    /// Its owner has paused it.
+    /// The endpoint was paused by its owner.
     Paused,
-    /// The proxy itself answers 503 for it: no connection, no healthy host, a limit.
+    /// The proxy answered 503: no connection, no healthy host, or a limit is reached.
     Unreachable,
 }
 
@@ -15,23 +15,23 @@ impl Unavailable {
     pub(super) const fn text(self) -> &'static str {
         match self {
             Self::Asleep => {
-                "The endpoint is asleep or starting, which can take minutes; try again later"
+                "The endpoint is scaled to zero or starting, which can take minutes; try again later"
             }
             Self::Paused => {
-                "The endpoint is paused and does not wake up by itself; ask its owner to resume it"
+                "The endpoint is paused and does not resume automatically; ask its owner to resume it"
             }
-            Self::Unreachable => "The endpoint can't be reached right now; try again shortly",
+            Self::Unreachable => "The endpoint is temporarily unreachable; try again shortly",
         }
     }
 
     pub(super) const fn operator_detail(self) -> &'static str {
         match self {
-            Self::Asleep => "the upstream answered 503: scaled to zero, or starting",
+            Self::Asleep => "the upstream answered 503: it is scaled to zero or starting",
             Self::Paused => {
                 "the upstream answered 400 Bad Request: Invalid state: the endpoint is paused"
             }
             Self::Unreachable => {
-                "the proxy answered 503 in the upstream's place: its access log says why"
+                "the proxy answered 503 instead of the upstream; its access log has the reason"
             }
         }
     }

@@ -1,7 +1,62 @@
-//! The only assembler. Events go in: a request's headers, an answer to a callout, a tick, the end of
-//! a response. What to do comes out: a step for the request, and calls, wake-ups and notices to be
-//! taken. It decides everything and touches nothing; the host shell does the reverse.
+//! The gate combines all other modules into the filter's logic. It decides everything and performs no
+//! I/O; the host shell performs the I/O and decides nothing.
+//!
+//! # Edge
+//!
+//! Events go in: a request's headers and body, the answer to a callout, a tick, a response, the end of
+//! a stream. Instructions come out: a [`Ruling`] or [`Returned`] for one stream, and queues of
+//! [`Call`]s, wake-ups and [`Notice`]s that the host empties after each event. The gate has no clock:
+//! each event brings the current time.
+//!
+//! # Drive loop
+//!
+//! ```
+//! # use entragate::fetch::callout::Answer;
+//! # use entragate::gate::{Call, CallId, Gate, Notice, Returned, Ruling, StreamId};
+//! # use entragate::http::headers::Headers;
+//! # use entragate::time::Timestamp;
+//! # use entragate::token::signature::SignatureCheck;
+//! # trait Host: SignatureCheck {
+//! #     fn property(&self, path: &[&str]) -> Option<Vec<u8>>;
+//! #     fn remove(&self, id: StreamId, headers: Vec<String>);
+//! #     fn apply(&self, id: StreamId, ruling: Ruling);
+//! #     fn apply_response(&self, id: StreamId, returned: Returned);
+//! #     fn dispatch(&self, call: Call);
+//! #     fn report(&self, notice: Notice);
+//! # }
+//! fn on_request<H: Host>(gate: &mut Gate, host: &H, id: StreamId, headers: Headers, now: Timestamp) {
+//!     host.remove(id, gate.strip_credentials(&headers)); // before anything can pause or fail
+//!     let connection = gate.wanted().read(&|path| host.property(path));
+//!     let ruling = gate.begin(id, headers, connection, now, host);
+//!     host.apply(id, ruling); // forward, reply or pause
+//! }
+//! fn on_response<H: Host>(gate: &mut Gate, host: &H, id: StreamId, headers: &Headers) {
+//!     host.apply_response(id, gate.response(id, headers, None)); // pass, hold, rewrite or replace
+//! }
+//! fn on_end(gate: &mut Gate, id: StreamId, now: Timestamp) {
+//!     gate.finish(id, None, now); // writes the audit record
+//! }
+//! fn on_answer(gate: &mut Gate, id: CallId, answer: Answer, now: Timestamp) {
+//!     gate.answered(id, answer, now); // queues wake-ups
+//! }
+//! fn on_tick<H: Host>(gate: &mut Gate, host: &H, now: Timestamp) {
+//!     gate.tick(now); // queues calls that are due, and wake-ups of requests whose time is up
+//!     gate.take_calls().into_iter().for_each(|call| host.dispatch(call));
+//!     for id in gate.take_wakeups() {
+//!         let ruling = gate.resume(id, now, host);
+//!         ruling.into_iter().for_each(|ruling| host.apply(id, ruling));
+//!         let returned = gate.resume_response(id, now);
+//!         returned.into_iter().for_each(|returned| host.apply_response(id, returned));
+//!     }
+//!     gate.take_notices().into_iter().for_each(|notice| host.report(notice));
+//! }
+//! ```
+//!
+//! Queues are emptied after [`Gate::answered`] in the same way. A step [`Step::Inspect`] makes the host
+//! pass the request's body to [`Gate::body`], and [`Return::Hold`] the response's body to
+//! [`Gate::response_body`]. Where workers share fetches, [`Gate::share`] precedes [`Gate::take_calls`].
 
+mod api;
 mod audit;
 mod fetch;
 mod request;
@@ -14,8 +69,7 @@ use crate::config::Config;
 use crate::credential::store::{Carried, CredentialStore};
 use crate::decision::{Denial, Grant};
 use crate::export::Exporter;
-use crate::fetch::callout::Callout;
-use crate::forward::{self, Edit, Onward};
+use crate::forward::{self, Onward};
 use crate::groups::Lookups;
 use crate::http::cluster::Cluster;
 use crate::http::headers::Headers;
@@ -25,7 +79,7 @@ use crate::metrics;
 use crate::model::body::Body;
 use crate::policy::context::RequestContext;
 use crate::policy::trace::RuleTrace;
-use crate::reply::{Dialect, Reply, ReplyContext, reply};
+use crate::reply::{Dialect, ReplyContext, reply};
 use crate::revocation::Revocation;
 use crate::service_auth::auth::ServiceTokens;
 use crate::sharing::Mailbox;
@@ -40,65 +94,16 @@ use request::body_limits::HeldBodies;
 use request::inspect::{Inspections, Received};
 use request::pending::{PendingRequests, Resume};
 use response::Response;
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use stream_id::{ByStream, RequestIds};
 
+pub use api::{Call, Notice, Ruling, Step, StreamId};
 pub use request::connection::{Connection, Property, Wanted};
 pub use request::host_limits::HostLimits;
 pub use response::{Origin, Return, Returned};
 
-/// Names a request while it lives; the host chooses it.
-pub type StreamId = u32;
-
-/// What to do with a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Set these headers and let it go upstream.
-    Forward(Vec<Edit>),
-    Reply(Reply),
-    /// Hold it, headers and body, until it is named by [`Gate::take_wakeups`].
-    Wait,
-    /// Hold it, headers and body, and hand the body to [`Gate::body`] until that rules.
-    Inspect,
-}
-
-/// A step, and what the host's own access log should know of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ruling {
-    pub step: Step,
-    /// Filter state: name and value. Empty while waiting, and where nobody wants it.
-    pub marks: Vec<(&'static str, Arc<str>)>,
-}
-
-impl Ruling {
-    fn undecided(step: Step) -> Self {
-        let marks = Vec::new();
-        Self { step, marks }
-    }
-}
-
-/// A callout to make from the root; its answer comes back with the ticket.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call {
-    pub ticket: CallId,
-    pub callout: Callout,
-}
-
-/// Something to tell the operator.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// Add one to the counter of that name.
-    Count(Cow<'static, str>),
-    /// Add so many to it.
-    Add(Cow<'static, str>, u64),
-    /// An audit record, one line of JSON, to log at that level.
-    Audit(log::Level, String),
-    Log(log::Level, String),
-}
-
-/// All state of one VM.
+/// The state of the filter in one VM.
 #[derive(Debug)]
 pub struct Gate {
     config: Config,
@@ -109,10 +114,10 @@ pub struct Gate {
     credential_store: CredentialStore,
     labels: Labels,
     exporter: Option<Exporter>,
-    /// By which one VM exports for all.
+    /// Shared by the VMs, so that one exports on behalf of all.
     mailbox: Option<Mailbox>,
     phase: Phase,
-    /// One for each issuer, where its callers are looked up.
+    /// Group lookups by issuer; `None` for an issuer without them.
     lookups: Vec<Option<Lookups>>,
     exchanges: HashMap<StreamId, Exchange, ByStream>,
     waiting: PendingRequests,
@@ -129,28 +134,29 @@ pub struct Gate {
     request_ids: RequestIds,
 }
 
-/// What is known of a request from its headers to the end of its response.
+/// The state of a request from its headers to the end of its response.
 #[derive(Debug)]
 struct Exchange {
     record: Record,
     reply_context: ReplyContext,
-    surroundings: RequestContext,
+    context: RequestContext,
     started: Timestamp,
     permitted: bool,
-    /// What of our own it was sent with.
+    /// The injected credential.
     carried: Option<Carried>,
-    /// The cluster that the host had chosen when the request came.
+    /// The cluster that the host had chosen when the request arrived.
     cluster: Cluster,
     body: Body,
     received: Option<Received>,
-    /// Permitted, while the rest of its body is read for shadow rules.
+    /// A permitted request whose remaining body is read for shadow rules.
     observed: Option<Box<Signed>>,
-    /// Which cluster it went to has been recorded.
+    /// The cluster that served the request has been recorded.
     upstream_noted: bool,
     response: Response,
 }
 
 impl Gate {
+    /// Creates the gate of one VM from a valid configuration.
     pub fn new(config: Config, now: Timestamp) -> Self {
         let issuer_keys = config
             .sources
@@ -187,19 +193,19 @@ impl Gate {
         }
     }
 
-    /// Names of the headers that must leave the request before [`Gate::begin`] is even asked.
+    /// Returns the names of the headers that must be removed from the request before [`Gate::begin`].
     pub fn strip_credentials(&self, headers: &Headers) -> Vec<String> {
         let names =
             forward::strip_credentials(headers, &self.config.token.locations, &self.config.forward);
         names.into_iter().map(str::to_owned).collect()
     }
 
-    /// What the rules ask of a request's connection; to be read before [`Gate::begin`].
+    /// Returns the connection properties that the rules need, to be read before [`Gate::begin`].
     pub fn wanted(&self) -> Wanted {
         self.wanted
     }
 
-    /// A request has come; `headers` as the caller sent them.
+    /// Decides a new request. `headers` are the headers as the caller sent them.
     pub fn begin(
         &mut self,
         id: StreamId,
@@ -209,11 +215,11 @@ impl Gate {
         signatures: &dyn SignatureCheck,
     ) -> Ruling {
         let mut exchange = self.exchange(id, &headers, now);
-        exchange.surroundings = self.wanted.surroundings(now, &headers, &connection);
+        exchange.context = self.wanted.context(now, &headers, &connection);
         exchange.cluster = connection.cluster();
         exchange.record.note_cluster(&exchange.cluster);
         self.exchanges.insert(id, exchange);
-        let outcome = self.look(id, Resume::Anyone(headers), now, signatures);
+        let outcome = self.authorize(id, Resume::Headers(headers), now, signatures);
         self.rule(id, outcome)
     }
 
@@ -228,7 +234,7 @@ impl Gate {
         Exchange {
             record,
             reply_context,
-            surroundings: RequestContext::unknown(now),
+            context: RequestContext::unknown(now),
             started: now,
             permitted: false,
             carried: None,
@@ -241,8 +247,8 @@ impl Gate {
         }
     }
 
-    /// A request named by [`Gate::take_wakeups`] is judged anew, in full. `None`: it is gone or
-    /// was already decided.
+    /// Decides a request from [`Gate::take_wakeups`] again, in full. `None`: the request is gone, was
+    /// already decided or still waits for its body.
     pub fn resume(
         &mut self,
         id: StreamId,
@@ -252,26 +258,26 @@ impl Gate {
         if let Some(outcome) = self.give_up_inspection(id, now, signatures) {
             return Some(self.rule(id, outcome));
         }
-        let (asked, deadline) = self.waiting.leave(id)?;
-        let outcome = self.look_again(id, asked, deadline, now, signatures);
+        let (state, deadline) = self.waiting.leave(id)?;
+        let outcome = self.authorize_again(id, state, deadline, now, signatures);
         Some(self.rule(id, outcome))
     }
 
-    /// Whether body and trailers of a request may go on: only after a permit.
+    /// Whether body and trailers of a request may be forwarded: only after a permit.
     pub fn is_permitted(&self, id: StreamId) -> bool {
         self.exchanges
             .get(&id)
             .is_some_and(|exchange| exchange.permitted)
     }
 
-    /// Whether [`Gate::finish`] is to be told what the caller was answered: where a request was held
-    /// for its body, since the host may refuse that itself.
-    pub fn asks_status(&self, id: StreamId) -> bool {
+    /// Whether [`Gate::finish`] needs the status that the caller received. It does if the request was held
+    /// for its body, since the host itself may have rejected the body.
+    pub fn needs_status(&self, id: StreamId) -> bool {
         self.inspections.holds(id)
     }
 
-    /// A response is over. `status`: what the caller was answered, if that was asked, or if the host
-    /// has no responses for [`Gate::response`].
+    /// Ends a stream and writes its audit record. `status` is the status that the caller received, if
+    /// [`Gate::needs_status`] requires it or the host can't call [`Gate::response`].
     pub fn finish(&mut self, id: StreamId, status: Option<u16>, now: Timestamp) {
         let waited = self.waiting.leave(id).is_some();
         let inspected = self.inspections.leave(id).is_some();
@@ -291,10 +297,10 @@ impl Gate {
         exchange.record.usage = exchange.response.finish();
         self.count_tokens(&exchange.record);
         exchange.record.close(now.since(exchange.started));
-        self.keep(&exchange.record, now);
+        self.output(&exchange.record, now);
     }
 
-    /// A request is gone without a trace.
+    /// Drops the state of a stream that no longer exists, without an audit record.
     pub fn forget(&mut self, id: StreamId) {
         self.waiting.leave(id);
         self.inspections.leave(id);
@@ -302,7 +308,7 @@ impl Gate {
         self.exchanges.remove(&id);
     }
 
-    /// Time goes by: begins what is due, and wakes those who have waited long enough.
+    /// Queues the calls that are due, and wake-ups for requests and responses whose deadline has passed.
     pub fn tick(&mut self, now: Timestamp) {
         self.begin_due(now);
         self.cache.sweep(now);
@@ -312,24 +318,25 @@ impl Gate {
         self.wakeups.extend(overdue);
     }
 
-    /// Callouts to make, from the root.
+    /// Takes the callouts to make from the root context.
     pub fn take_calls(&mut self) -> Vec<Call> {
         std::mem::take(&mut self.calls)
     }
 
-    /// Waiting requests to hand to [`Gate::resume`], from the root.
+    /// Takes the streams to pass to [`Gate::resume`] or [`Gate::resume_response`] from the root context.
     pub fn take_wakeups(&mut self) -> Vec<StreamId> {
         std::mem::take(&mut self.wakeups)
     }
 
+    /// Takes the log lines and metric changes.
     pub fn take_notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices)
     }
 
-    /// Turns a outcome into a step, a record and a count.
+    /// Turns an outcome into a step, fills the record and counts the decision.
     fn rule(&mut self, id: StreamId, outcome: Outcome) -> Ruling {
         let Some(exchange) = self.exchanges.get_mut(&id) else {
-            let denial = Denial::Internal("a outcome without a request");
+            let denial = Denial::Internal("the request has no exchange");
             let step = Step::Reply(reply(
                 &denial,
                 &self.config.replies,
@@ -363,14 +370,14 @@ impl Gate {
                 let credential = credential.as_ref();
                 exchange.carried = credential.map(|held| held.carried.clone());
                 let new = record.trace_id.is_none().then(|| self.traces.begin());
-                let (begun, traceparent) = new.map(|new| (new.id, new.traceparent)).unzip();
+                let (new_id, traceparent) = new.map(|new| (new.id, new.traceparent)).unzip();
                 let onward = Onward {
                     is_listing: exchange.response.view.is_some(),
                     traceparent,
                 };
                 let forward = &self.config.forward;
                 let edits = forward::edits(forward, credential, caller.as_deref(), onward);
-                record.trace_id = record.trace_id.take().or(begun);
+                record.trace_id = record.trace_id.take().or(new_id);
                 Ok(Step::Forward(edits))
             }
         };
@@ -392,8 +399,8 @@ fn count(record: &Record) -> Notice {
     Notice::Count(metrics::decision(record.code, issuer, rule).into())
 }
 
-/// What Envoy's access log can show of a decision, as `%FILTER_STATE(wasm.<name>:PLAIN)%`.
-fn marks(record: &Record, are_wanted: bool) -> Vec<(&'static str, Arc<str>)> {
+/// Returns filter state for Envoy's access log, shown by `%FILTER_STATE(wasm.<name>:PLAIN)%`.
+fn marks(record: &Record, enabled: bool) -> Vec<(&'static str, Arc<str>)> {
     let optional = |name, value: &Option<Arc<str>>| value.clone().map(|value| (name, value));
     let marks = [
         Some(("entragate.code", record.code.into())),
@@ -401,5 +408,5 @@ fn marks(record: &Record, are_wanted: bool) -> Vec<(&'static str, Arc<str>)> {
         optional("entragate.oid", &record.caller.oid),
         optional("entragate.client", &record.caller.client),
     ];
-    marks.into_iter().flatten().filter(|_| are_wanted).collect()
+    marks.into_iter().flatten().filter(|_| enabled).collect()
 }

@@ -1,5 +1,5 @@
-//! Where a stream's number leads to. It is asked for at every step of a request, and the host chooses
-//! it, nobody else: the hash that keeps callers from choosing where things stand would be in vain.
+//! Stream ids: a fast hasher for maps keyed by them, and request ids made from them. The hasher is not
+//! collision-resistant; it need not be, since the host chooses stream ids and callers can't.
 
 use crate::gate::StreamId;
 use crate::http::headers::Headers;
@@ -10,7 +10,7 @@ use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 
 pub type ByStream = BuildHasherDefault<Spread>;
 
-/// Spreads numbers that are mostly one after the other (Fibonacci hashing).
+/// A hasher for mostly consecutive numbers (Fibonacci hashing).
 #[derive(Debug, Default)]
 pub struct Spread(u64);
 
@@ -29,7 +29,7 @@ impl Hasher for Spread {
     }
 }
 
-/// Tells the ids of one VM's requests from those of another: hosts number them alike.
+/// Makes request ids that are distinct between VMs, although hosts number the streams of each VM alike.
 #[derive(Debug)]
 pub struct RequestIds {
     vm: u32,
@@ -44,7 +44,7 @@ impl Default for RequestIds {
 }
 
 impl RequestIds {
-    /// The request's own id if it is fit to be repeated, else one of ours.
+    /// Returns the request's `x-request-id` if it is short and printable, otherwise a generated id.
     pub fn of<'h>(&self, headers: &'h Headers, id: StreamId, now: Timestamp) -> Cow<'h, str> {
         const LONGEST: usize = 128;
         let fit = |id: &&str| {

@@ -1,7 +1,8 @@
-//! The host calls we need, none of which panics: an unexpected status is a `None` or nothing.
+//! The host calls that the filter needs. None of them panics: an unexpected status becomes `None` or has
+//! no effect.
 //!
-//! The SDK's own wrappers panic on any status they do not know, and read the map of headers as
-//! UTF-8, which a caller can break. Source: the proxy-wasm ABI 0.2.1 specification.
+//! The SDK's own wrappers panic on unknown statuses, and on headers that are not UTF-8, which a caller can
+//! send. Source: the proxy-wasm ABI 0.2.1 specification.
 #![allow(unsafe_code)]
 
 use crate::http::headers::{Field, Headers};
@@ -125,16 +126,16 @@ pub fn log(level: log::Level, text: &str) {
         log::Level::Warn => 3,
         log::Level::Error => 4,
     };
-    // SAFETY: pointer and size describe a live text.
+    // SAFETY: pointer and size describe a live string.
     unsafe { proxy_log(level, text.as_ptr(), text.len()) };
 }
 
-/// The epoch when the host has no clock: every token is then not yet valid.
+/// Returns the current time, or the epoch if the host has no clock; then no token is valid yet.
 pub fn now() -> Timestamp {
     clock().0
 }
 
-/// Now, and in nanoseconds as fine as the host tells.
+/// Returns the current time, and the same in nanoseconds with the host's precision.
 pub fn clock() -> (Timestamp, u64) {
     let mut nanos = 0;
     // SAFETY: the pointer is to a live u64.
@@ -143,22 +144,22 @@ pub fn clock() -> (Timestamp, u64) {
 }
 
 pub fn set_tick_period(millis: u32) {
-    // SAFETY: takes a number only.
+    // SAFETY: the call takes a number only.
     unsafe { proxy_set_tick_period_milliseconds(millis) };
 }
 
-/// At most `max` bytes of a buffer, from its start.
+/// Returns at most `max` bytes from the start of a buffer.
 pub fn buffer(buffer: Buffer, max: usize) -> Option<Vec<u8>> {
     piece(buffer, 0, max)
 }
 
-/// At most `max` bytes of a buffer.
+/// Returns at most `max` bytes of a buffer, from `start`.
 pub fn piece(buffer: Buffer, start: usize, max: usize) -> Option<Vec<u8>> {
     // SAFETY: the host writes both, or neither.
     owned(|data, size| unsafe { proxy_get_buffer_bytes(buffer as u32, start, max, data, size) })
 }
 
-/// Puts bytes in the place of a buffer's first `size`.
+/// Replaces the first `size` bytes of a buffer.
 #[must_use]
 pub fn replace(buffer: Buffer, size: usize, with: &[u8]) -> bool {
     // SAFETY: pointer and size describe live bytes.
@@ -167,7 +168,7 @@ pub fn replace(buffer: Buffer, size: usize, with: &[u8]) -> bool {
     status == OK
 }
 
-/// All header fields of a map, bytes as they are.
+/// Returns all header fields of a map as raw bytes.
 pub fn headers(map: Map) -> Option<Headers> {
     // SAFETY: the host writes both, or neither.
     let pairs = owned(|data, size| unsafe { proxy_get_header_map_pairs(map as u32, data, size) })?;
@@ -177,7 +178,7 @@ pub fn headers(map: Map) -> Option<Headers> {
 
 pub fn header(map: Map, name: &str) -> Option<Vec<u8>> {
     owned(|data, size| {
-        // SAFETY: pointer and size describe a live text; the host writes data and size, or neither.
+        // SAFETY: pointer and size describe a live string; the host writes data and size, or neither.
         unsafe { proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), data, size) }
     })
 }
@@ -185,7 +186,7 @@ pub fn header(map: Map, name: &str) -> Option<Vec<u8>> {
 #[must_use]
 pub fn set_header(map: Map, name: &str, value: &str) -> bool {
     let (map, text) = (map as u32, value.as_ptr());
-    // SAFETY: pointers and sizes describe live texts.
+    // SAFETY: pointers and sizes describe live strings.
     let status = unsafe {
         proxy_replace_header_map_value(map, name.as_ptr(), name.len(), text, value.len())
     };
@@ -194,33 +195,33 @@ pub fn set_header(map: Map, name: &str, value: &str) -> bool {
 
 #[must_use]
 pub fn remove_header(map: Map, name: &str) -> bool {
-    // SAFETY: pointer and size describe a live text.
+    // SAFETY: pointer and size describe a live string.
     let status = unsafe { proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) };
     status == OK
 }
 
-/// A property by its path.
+/// Returns a property by its path.
 pub fn property(path: &[&str]) -> Option<Vec<u8>> {
     let path = path.join("\0");
-    // SAFETY: pointer and size describe a live text; the host writes data and size, or neither.
+    // SAFETY: pointer and size describe a live string; the host writes data and size, or neither.
     owned(|data, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) })
 }
 
-/// What the host says to being asked for a property.
+/// Returns the host's status for reading a property.
 pub fn property_status(path: &[&str]) -> u32 {
     let path = path.join("\0");
     let mut status = OK;
-    // Owned, so that a value is freed.
+    // Taking ownership frees the value.
     let _ = owned(|data, size| {
-        // SAFETY: pointer and size describe a live text; the host writes data and size, or neither.
+        // SAFETY: pointer and size describe a live string; the host writes data and size, or neither.
         status = unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) };
         status
     });
     status
 }
 
-/// How many bytes of the request of the effective context have come, headers included. Envoy counts
-/// them as they come in, whether or not they are handed on.
+/// Returns how many bytes of the effective context's request have arrived, headers included. Envoy counts
+/// them on arrival, whether or not it delivers them to filters.
 pub fn received() -> Option<u64> {
     let bytes = property(&["request", "total_size"])?;
     Some(u64::from_le_bytes(bytes.try_into().ok()?))
@@ -228,7 +229,7 @@ pub fn received() -> Option<u64> {
 
 /// Sets filter state `wasm.<name>`.
 pub fn set_filter_state(name: &str, value: &str) {
-    // SAFETY: pointers and sizes describe live texts.
+    // SAFETY: pointers and sizes describe live strings.
     unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) };
 }
 
@@ -258,29 +259,29 @@ pub fn reply(
     status == OK
 }
 
-/// Makes following calls be about that context. False: it is gone.
+/// Selects the context of the following calls. Returns false if the context no longer exists.
 #[must_use]
 pub fn set_effective_context(context: u32) -> bool {
-    // SAFETY: takes a number only.
+    // SAFETY: the call takes a number only.
     unsafe { proxy_set_effective_context(context) == OK }
 }
 
-/// Lets the paused request of the effective context go on.
+/// Resumes the paused request of the effective context.
 pub fn resume_request() {
     const HTTP_REQUEST: u32 = 0;
-    // SAFETY: takes a number only.
+    // SAFETY: the call takes a number only.
     unsafe { proxy_continue_stream(HTTP_REQUEST) };
 }
 
-/// Lets the paused response of the effective context go on.
+/// Resumes the paused response of the effective context.
 pub fn resume_response() {
     const HTTP_RESPONSE: u32 = 1;
-    // SAFETY: takes a number only.
+    // SAFETY: the call takes a number only.
     unsafe { proxy_continue_stream(HTTP_RESPONSE) };
 }
 
-/// Calls a function that the host has beyond the ABI. `None`: it has none of that name, or the call
-/// failed. Some hosts abort on a name they do not know: ask only a host that is known to have it.
+/// Calls a foreign function, which the host provides beyond the ABI. `None`: the function does not exist or
+/// failed. Some hosts abort the VM on an unknown name, so call it only on a host that is known to have it.
 pub fn call_foreign(name: &str, argument: &[u8]) -> Option<Vec<u8>> {
     let (text, bytes) = (name.as_ptr(), argument.as_ptr());
     owned(|data, size| {
@@ -289,12 +290,12 @@ pub fn call_foreign(name: &str, argument: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-/// What stands under a name in the data that all VMs of our `vm_id` share, and its `cas`. `Err`: the
-/// host's status. Some hosts abort: ask only one that is known to have it.
+/// Returns an entry of the shared data of this `vm_id`, with its `cas`. `Err` is the host's status. Hosts
+/// without shared data abort the VM, so call it only on a host that is known to have it.
 pub fn shared_data(name: &str) -> Result<Option<(Vec<u8>, u32)>, u32> {
     let (mut cas, mut status) = (0, OK);
     let value = owned(|data, size| {
-        // SAFETY: pointer and size describe a live text; the host writes data, size and cas, or nothing.
+        // SAFETY: pointer and size describe a live string; the host writes data, size and cas, or nothing.
         status = unsafe { proxy_get_shared_data(name.as_ptr(), name.len(), data, size, &mut cas) };
         status
     });
@@ -305,15 +306,15 @@ pub fn shared_data(name: &str) -> Result<Option<(Vec<u8>, u32)>, u32> {
     }
 }
 
-/// Puts bytes under a name of the shared data; the host's status.
+/// Writes an entry of the shared data and returns the host's status.
 pub fn set_shared_data(name: &str, value: &[u8], cas: u32) -> u32 {
     // SAFETY: pointers and sizes describe live bytes.
     unsafe { proxy_set_shared_data(name.as_ptr(), name.len(), value.as_ptr(), value.len(), cas) }
 }
 
-/// Follows an `on_done` that was false. Some hosts abort on it.
+/// Completes a shutdown for which `on_done` returned false. Some hosts abort the VM on this call.
 pub fn done() {
-    // SAFETY: takes nothing.
+    // SAFETY: the call takes no arguments.
     unsafe { proxy_done() };
 }
 
@@ -327,37 +328,37 @@ pub enum Metric {
 
 pub fn define_metric(kind: Metric, name: &str) -> Option<u32> {
     let mut id = 0;
-    // SAFETY: pointer and size describe a live text, the last pointer is to a live u32.
+    // SAFETY: pointer and size describe a live string, the last pointer is to a live u32.
     let status = unsafe { proxy_define_metric(kind as u32, name.as_ptr(), name.len(), &mut id) };
     (status == OK).then_some(id)
 }
 
-/// Moves a counter or a gauge; a gauge may go down.
+/// Adds to a counter or a gauge; for a gauge the number may be negative.
 pub fn move_metric(id: u32, by: i64) {
-    // SAFETY: takes numbers only.
+    // SAFETY: the call takes numbers only.
     unsafe { proxy_increment_metric(id, by) };
 }
 
 /// Sets a gauge, or adds a value to a histogram.
 pub fn record_metric(id: u32, value: u64) {
-    // SAFETY: takes numbers only.
+    // SAFETY: the call takes numbers only.
     unsafe { proxy_record_metric(id, value) };
 }
 
-/// Takes over a buffer that the host allocated through `proxy_on_memory_allocate`.
+/// Takes ownership of a buffer that the host allocated through `proxy_on_memory_allocate`.
 fn owned(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Option<Vec<u8>> {
     let mut data: *mut u8 = null_mut();
     let mut size = 0;
     match call(&mut data, &mut size) == OK {
         true if data.is_null() => Some(Vec::new()),
-        // SAFETY: the SDK's allocator made it as a boxed slice of exactly that size.
+        // SAFETY: the SDK's allocator created the buffer as a boxed slice of exactly this size.
         true => Some(unsafe { Vec::from_raw_parts(data, size, size) }),
         false => None,
     }
 }
 
-/// Reads a serialized map: count, then the sizes of each name and value, then each name and value
-/// followed by a zero. `None` when it contradicts itself.
+/// Parses a serialized map: the count, the sizes of each name and value, then each name and value followed
+/// by a zero. `None` if the map is inconsistent.
 fn unpack(bytes: &[u8]) -> Option<Vec<Field>> {
     let number = |at: usize| -> Option<usize> {
         let four = bytes.get(at..at.checked_add(4)?)?;
@@ -382,7 +383,7 @@ fn unpack(bytes: &[u8]) -> Option<Vec<Field>> {
 }
 
 fn pack(fields: &[(&str, &str)]) -> Vec<u8> {
-    // As long as a denial's usually are.
+    // The usual size of a denial's headers.
     let mut bytes = Vec::with_capacity(768);
     let number = |size: usize| u32::try_from(size).unwrap_or(u32::MAX).to_le_bytes();
     bytes.extend(number(fields.len()));

@@ -1,4 +1,4 @@
-//! Callouts: those to be made, those under way, and what comes back.
+//! Callouts: queued calls, calls in flight, and their answers.
 
 use super::abi::{self, Buffer, Map};
 use super::kind::{Kind, kind};
@@ -11,17 +11,17 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// Largest answer we read; every kind has a smaller limit of its own.
+/// The largest answer that is read; each kind of call has its own smaller limit.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
-/// The root's calls, where its requests can see them.
+/// The calls of the root context, shared with its requests.
 #[derive(Default)]
 pub struct Calls {
-    /// Wanted by a request; the root makes them at its next tick.
+    /// Calls that requests need; the root makes them at its next tick.
     queued: Vec<Call>,
-    /// Under way, by the host's token.
+    /// Calls in flight, by the host's token.
     open: HashMap<u32, Call>,
-    /// When the root last had a tick, in which it makes its calls.
+    /// The time of the root's last tick.
     pub ticked: Option<Timestamp>,
 }
 
@@ -44,14 +44,14 @@ impl Calls {
         self.open.remove(&token).map(|call| call.ticket)
     }
 
-    /// A call that is under way or about to be.
+    /// Returns a queued call or one in flight.
     pub fn find(&self, is_wanted: impl Fn(CallId) -> bool) -> Option<&Call> {
         let mut all = self.open.values().chain(&self.queued);
         all.find(|call| is_wanted(call.ticket))
     }
 }
 
-/// Makes a call in the effective context; its token.
+/// Makes a call in the effective context and returns the host's token.
 pub fn dispatch(callout: &Callout) -> Result<u32, CalloutError> {
     let target = &callout.target;
     if kind() == Kind::Nginx && !is_address(&target.cluster) {
@@ -70,7 +70,7 @@ pub fn dispatch(callout: &Callout) -> Result<u32, CalloutError> {
             .map(|(name, value)| (name.as_str(), value.as_str())),
     );
     let body = (!callout.body.is_empty()).then_some(callout.body.as_slice());
-    // The SDK must make this call, or it would not know the token of the answer.
+    // The SDK must make this call, since it has to know the token of the answer.
     hostcalls::dispatch_http_call(&target.cluster, headers, body, Vec::new(), callout.timeout)
         .map_err(|status| match status {
             Status::BadArgument => CalloutError::UnknownCluster,
@@ -78,7 +78,8 @@ pub fn dispatch(callout: &Callout) -> Result<u32, CalloutError> {
         })
 }
 
-/// What ngx_wasm_module takes for a host with or without a port; it aborts the filter on the rest.
+/// Whether ngx_wasm_module accepts a text as a host with or without a port; it aborts the filter on any
+/// other text.
 fn is_address(text: &str) -> bool {
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
@@ -89,9 +90,9 @@ fn is_address(text: &str) -> bool {
         && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
 }
 
-/// Reads the answer that `on_http_call_response` announces.
+/// Reads the answer announced by `on_http_call_response`.
 pub fn read_answer(headers: usize, size: usize) -> Answer {
-    // A call that failed midway has no headers at all; asking for them then would be fatal.
+    // A call that failed midway has no headers, and reading them would abort the VM.
     if headers == 0 {
         return Answer::Failed(CalloutError::Interrupted);
     }

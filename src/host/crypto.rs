@@ -1,4 +1,5 @@
-//! The host's own cryptography: asked for what it is known to do right, and never instead of a no.
+//! Signature verification by the host. It is used only if the host passed the startup check, and its
+//! negative answer is final.
 
 use super::abi;
 use super::kind::{Kind, kind};
@@ -10,16 +11,17 @@ use crate::token::signature::{CheckedBy, Portable, SignatureCheck};
 use crate::token::startup_check;
 use log::Level;
 
-/// Who checks signatures for a plugin.
+/// How a plugin verifies signatures.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Signatures {
-    /// The host what it can, the filter the rest.
+    /// By the host where it supports the algorithm, otherwise in the filter.
     Host,
     #[default]
     Wasm,
 }
 
-/// The algorithm alone picks the way: a no of the host's is final.
+/// The algorithm alone determines the way. If the host rejects a signature, the filter does not check it
+/// again.
 impl SignatureCheck for Signatures {
     fn check(&self, token: &Unverified<'_>, key: &Key) -> Option<CheckedBy> {
         match (self, host_verify::hash(token.algorithm)) {
@@ -33,27 +35,28 @@ impl SignatureCheck for Signatures {
     }
 }
 
-/// Settles it once, when the plugin is configured, and logs what it came to. `None`: not as asked.
-pub fn choose(asked: Crypto) -> Option<Signatures> {
-    let lack = match asked {
+/// Chooses how signatures are verified when the plugin is configured, and logs the choice. `None`: the
+/// configuration requires the host, and the host can't verify signatures.
+pub fn choose(configured: Crypto) -> Option<Signatures> {
+    let support = match configured {
         Crypto::Wasm => None,
-        Crypto::Auto | Crypto::Host => Some(what_the_host_lacks()),
+        Crypto::Auto | Crypto::Host => Some(host_support()),
     };
-    match (asked, lack) {
+    match (configured, support) {
         (_, Some(Ok(()))) => {
-            abi::log(Level::Info, "signatures are checked by the host");
+            abi::log(Level::Info, "signatures are verified by the host");
             Some(Signatures::Host)
         }
-        (Crypto::Host, Some(Err(lack))) => {
+        (Crypto::Host, Some(Err(reason))) => {
             let text = format!(
-                "configuration refused: crypto: signatures can't be checked by the host: {lack}; \
-                 write auto or wasm"
+                "configuration refused: crypto: the host can't verify signatures: {reason}; set auto \
+                 or wasm"
             );
             abi::log(Level::Error, &text);
             None
         }
-        (_, Some(Err(lack))) => {
-            let text = format!("signatures are checked in the filter, not by the host: {lack}");
+        (_, Some(Err(reason))) => {
+            let text = format!("signatures are verified in the filter, not by the host: {reason}");
             abi::log(Level::Info, &text);
             Some(Signatures::Wasm)
         }
@@ -61,19 +64,21 @@ pub fn choose(asked: Crypto) -> Option<Signatures> {
     }
 }
 
-fn what_the_host_lacks() -> Result<(), &'static str> {
+/// Checks whether the host can verify signatures; the error is the reason why not.
+fn host_support() -> Result<(), &'static str> {
     if !is_envoy() {
-        return Err("it is not Envoy");
+        return Err("the host is not Envoy");
     }
-    match startup_check::passes(&Signatures::Host) {
-        true => Ok(()),
-        false => Err("its verify_signature is missing (before Envoy 1.30) or failed its test"),
+    if startup_check::passes(&Signatures::Host) {
+        Ok(())
+    } else {
+        Err("verify_signature is missing (before Envoy 1.30) or failed the startup check")
     }
 }
 
-/// Other hosts abort when asked for a function they lack, so they must not be asked at all. Only
-/// Envoy answers this property, with an empty text where its node has no id. ngx_wasm_module is not
-/// asked: it logs an error for each property that is read outside a request.
+/// Whether the host is Envoy. Other hosts abort the VM on an unknown foreign function, so it must not be
+/// tried there. Only Envoy has this property, with an empty value if its node has no id. It is not read
+/// on ngx_wasm_module, which logs an error for each property that is read outside a request.
 fn is_envoy() -> bool {
     kind() == Kind::Envoy && abi::property(&["xds", "node", "id"]).is_some()
 }

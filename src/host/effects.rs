@@ -1,4 +1,4 @@
-//! Carries out what the gate says: header edits, replies, log lines. What is counted goes to `meters`.
+//! Executes the gate's instructions: header edits, replies and log lines. Counters go to `meters`.
 
 use super::abi::{self, Map};
 use super::kind::{Kind, kind};
@@ -7,17 +7,17 @@ use crate::forward::Edit;
 use crate::gate::{Notice, Ruling, Step};
 use crate::reply::Reply;
 
-/// What became of a request after its step was taken.
+/// The state of a request after its step was executed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
-    /// Its headers are set; it may go upstream.
+    /// The headers are set; the request may go upstream.
     Forwarded,
-    /// It was answered, or could not be made safe to forward.
+    /// The request was answered, possibly because it could not be made safe to forward.
     Ended,
     Waiting,
 }
 
-/// Takes a step for the request of the effective context, while its headers can be changed.
+/// Executes a step for the request of the effective context, while its headers can be changed.
 pub fn take(ruling: Ruling) -> Taken {
     for (name, value) in &ruling.marks {
         abi::set_filter_state(name, value);
@@ -28,20 +28,21 @@ pub fn take(ruling: Ruling) -> Taken {
             answer(&reply);
             Taken::Ended
         }
-        Step::Forward(edits) => match edit(&edits) {
-            true => Taken::Forwarded,
-            false => {
-                // Half-edited headers must not leave.
+        Step::Forward(edits) => {
+            if edit(&edits) {
+                Taken::Forwarded
+            } else {
+                // Partially edited headers must not be forwarded.
                 refuse("entragate.internal");
                 Taken::Ended
             }
-        },
+        }
     }
 }
 
-/// The answer when there is no gate to ask: no valid configuration, or unreadable headers.
+/// Denies a request without the gate: there is no valid configuration, or the headers are unreadable.
 pub fn refuse(details: &str) {
-    let body = r#"{"error":"The gateway failed to decide and so denies (internal)"}"#;
+    let body = r#"{"error":"The gateway could not decide because of an internal error, so the request is denied (internal)"}"#;
     let headers = [
         ("content-type", "application/json"),
         ("x-error-code", "internal"),
@@ -49,7 +50,8 @@ pub fn refuse(details: &str) {
     let _ = abi::reply(500, &headers, body.as_bytes(), shown(details), 13);
 }
 
-pub fn tell(notices: Vec<Notice>) {
+/// Writes log lines and counters.
+pub fn report(notices: Vec<Notice>) {
     for notice in notices {
         match notice {
             Notice::Count(name) => meters::count(&name, 1),
@@ -75,25 +77,27 @@ pub fn answer(reply: &Reply) {
     } = reply;
     let content = reply.content();
     if !abi::reply(*status, &headers, &content, shown(details), *grpc_status) {
-        // The stream can't be answered any more; paused as it is, it can't go on either.
+        // The stream no longer accepts an answer. It stays paused, so it can't be forwarded either.
         abi::log(
             log::Level::Warn,
-            "a denied request could not be answered: its stream is gone",
+            "a denied request could not be answered because its stream has ended",
         );
     }
 }
 
-/// Takes headers off the request of the effective context. False: it must not be forwarded.
+/// Removes headers from the request of the effective context. If it returns false, the request must not
+/// be forwarded.
 #[must_use]
 pub fn strip(names: &[String]) -> bool {
     names.iter().all(|name| match kind() {
         Kind::Envoy => abi::remove_header(Map::Request, name),
-        // nginx's proxy still sends a header that the filter has removed, with its value.
+        // nginx's proxy still sends a header that the filter has removed, so it is emptied instead.
         Kind::Nginx => abi::set_header(Map::Request, name, ""),
     })
 }
 
-/// ngx_wasm_module writes the details into the status line, where the caller reads them.
+/// Returns the response code details, which are empty on ngx_wasm_module since it writes them into the
+/// status line that the caller receives.
 fn shown(details: &str) -> &str {
     match kind() {
         Kind::Envoy => details,

@@ -1,5 +1,5 @@
-//! What tests ask of the host through the filter. Compiled with the feature `test-hooks` only, which
-//! nothing that ships has: `make hooks` builds a filter of its own for the tests.
+//! Test hooks, with which tests use the host through the filter. Compiled only with the feature
+//! `test-hooks`, which no shipped filter has; `make hooks` builds a separate filter for the tests.
 
 use super::abi;
 use crate::http::headers::Headers;
@@ -11,18 +11,18 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use proxy_wasm::types::Action;
 use serde_json::Value;
 
-/// Ends this worker's VM, as a panic would.
+/// Ends the VM of this worker, as a panic would.
 const TRAP: &str = "x-entragate-test-trap";
-/// How many bytes this VM's linear memory has.
+/// Returns the size of this VM's linear memory in bytes.
 const MEMORY: &str = "x-entragate-test-memory";
-/// A question of [`host_verify::ask`] in base64url, put to the host as it is.
+/// Passes a base64url-encoded argument of `verify_signature` ([`host_verify::question`]) to the host.
 const ASK: &str = "x-entragate-test-ask";
 
-/// An RSA signature for the filter itself: algorithm, JWK, text and signature, each in base64url,
-/// separated by dots.
+/// Verifies an RSA signature in the filter: algorithm, JWK, text and signature, each in base64url, separated
+/// by dots.
 const VERIFY: &str = "x-entragate-test-verify";
 
-/// Meets a request that is for the tests; `None` for all others.
+/// Handles a request of a test; returns `None` for all other requests.
 pub fn meet(headers: &Headers) -> Option<Action> {
     if headers.has(TRAP) {
         std::process::abort();
@@ -40,15 +40,15 @@ pub fn meet(headers: &Headers) -> Option<Action> {
         });
     }
     let question = URL_SAFE_NO_PAD.decode(headers.text(ASK)?).ok()?;
-    let told = abi::call_foreign(host_verify::FUNCTION, &question);
-    answer(match told.as_deref().map(host_verify::is_yes) {
+    let reply = abi::call_foreign(host_verify::FUNCTION, &question);
+    answer(match reply.as_deref().map(host_verify::is_yes) {
         Some(true) => "yes",
         Some(false) => "no",
         None => "refused",
     })
 }
 
-/// What the filter says of a vector; `None` if the vector cannot be read.
+/// Returns the filter's verdict on a vector; `None` if the vector can't be read.
 fn verify(question: &str) -> Option<bool> {
     let mut parts = question.split('.').map(|part| URL_SAFE_NO_PAD.decode(part));
     let mut next = || parts.next()?.ok();

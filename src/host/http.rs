@@ -1,4 +1,4 @@
-//! One request: its headers come in, are stripped, and wait for the gate's word.
+//! The HTTP context of one request: it removes credentials from the headers and executes the gate's rulings.
 
 use super::abi::{self, Buffer};
 use super::calls::SharedCalls;
@@ -14,7 +14,7 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::time::Duration;
 
-/// Without a tick for so long, none is expected any more. They come every 50 ms.
+/// The time without a tick after which no further tick is expected. Ticks come every 50 ms.
 const LONGEST_SILENCE: Duration = Duration::from_secs(1);
 
 pub struct Http {
@@ -22,11 +22,11 @@ pub struct Http {
     pub(super) gate: Shared,
     pub(super) calls: SharedCalls,
     pub(super) signatures: Signatures,
-    /// The call of its own that it waits for, by the host's token.
+    /// The request's own call that it waits for (nginx), with the host's token.
     pub(super) own_call: Option<(u32, CallId)>,
-    /// How many calls of its own ended without a good answer.
+    /// The number of the request's own calls that failed.
     pub(super) own_failures: u32,
-    /// How much of the body the gate has been handed while the request is held.
+    /// The number of body bytes that were passed to the gate while the request is held.
     handed: usize,
     response: Response,
 }
@@ -45,7 +45,8 @@ impl Http {
         }
     }
 
-    /// A worker of nginx that ends after a reload has no more ticks, while its last requests go on.
+    /// Whether ticks have stopped: an nginx worker that ends after a reload has no more ticks while its last
+    /// requests are in progress.
     fn ticks_have_stopped(&self, now: Timestamp) -> bool {
         let ticked = self.calls.borrow().ticked;
         let is_overdue = ticked.is_some_and(|ticked| now.since(ticked) > LONGEST_SILENCE);
@@ -59,7 +60,7 @@ impl Http {
             .is_some_and(|gate| gate.is_permitted(self.id))
     }
 
-    /// Hands the gate what is new of the body, if it wants it.
+    /// Passes the new part of the body to the gate, if the gate needs it.
     fn inspect(&mut self, size: usize, is_last: bool) -> Option<Action> {
         if !self.gate.borrow().as_ref()?.wants_body(self.id) {
             return None;
@@ -70,19 +71,19 @@ impl Http {
             let ruling = gate.body(self.id, piece.as_deref(), is_last, now, &self.signatures);
             (ruling, gate.take_notices())
         })?;
-        effects::tell(notices);
+        effects::report(notices);
         match self.take(ruling?) {
             Taken::Forwarded => Some(Action::Continue),
             Taken::Ended | Taken::Waiting => Some(Action::Pause),
         }
     }
 
-    /// The new piece of the body, all of it or nothing. While a request is held, the host's buffer
-    /// grows and `size` is all of it; else the buffer is the piece.
+    /// Returns the new piece of the body, complete or not at all. While a request is held, the host's buffer
+    /// grows and `size` is its total; otherwise the buffer contains only the piece.
     fn piece(&mut self, size: usize) -> Option<Vec<u8>> {
         let is_held = !self.is_permitted();
         if !is_held && self.handed > 0 {
-            // Let go midway from elsewhere: what the buffer holds now is anybody's guess.
+            // The request was resumed by another context, so the buffer's content is unknown.
             return None;
         }
         let start = self.handed;
@@ -96,29 +97,30 @@ impl Http {
         }
     }
 
-    /// Tells the gate how much of the body of a waiting request the host holds; denies the request
-    /// where that is too much.
+    /// Tells the gate how much of a pending request's body the host holds, and denies the request if that
+    /// exceeds the limit.
     fn count_held(&self, size: usize) {
-        let told = self
+        let outcome = self
             .gate
             .borrow_mut()
             .as_mut()
             .map(|gate| (gate.body_held(self.id, size), gate.take_notices()));
-        if let Some((ruling, notices)) = told {
-            effects::tell(notices);
-            // A denial: the request stays paused in any case.
+        if let Some((ruling, notices)) = outcome {
+            effects::report(notices);
+            // The ruling is a denial; the request stays paused in any case.
             if let Some(ruling) = ruling {
                 effects::take(ruling);
             }
         }
     }
 
-    /// Body and trailers stay until the decision is a permit: with
-    /// `allow_on_headers_stop_iteration` they would otherwise take the headers along.
+    /// Pauses body and trailers until a permit. With `allow_on_headers_stop_iteration` they would otherwise
+    /// release the headers.
     fn pass(&self) -> Action {
-        match self.is_permitted() {
-            true => Action::Continue,
-            false => Action::Pause,
+        if self.is_permitted() {
+            Action::Continue
+        } else {
+            Action::Pause
         }
     }
 }
@@ -159,7 +161,7 @@ impl Http {
             effects::refuse("entragate.internal");
             return Action::Pause;
         };
-        effects::tell(notices);
+        effects::report(notices);
         root::note_received(&self.gate, self.id);
         match self.take(ruling) {
             Taken::Forwarded => Action::Continue,
@@ -167,7 +169,7 @@ impl Http {
         }
     }
 
-    /// A request with more header fields than this host can hand out.
+    /// Denies a request with more header fields than this host can deliver.
     fn begin_unread(&mut self, now: Timestamp) -> Action {
         let brief = request::brief();
         let refused = self.gate.borrow_mut().as_mut().map(|gate| {
@@ -176,7 +178,7 @@ impl Http {
         });
         match refused {
             Some((ruling, notices)) => {
-                effects::tell(notices);
+                effects::report(notices);
                 effects::take(ruling);
             }
             None => effects::refuse("entragate.internal"),
@@ -225,9 +227,9 @@ impl HttpContext for Http {
 
     fn on_log(&mut self) {
         response::note_upstream(&self.gate, self.id);
-        let asked = |gate: &Gate| gate.asks_status(self.id);
-        let asked = self.gate.borrow().as_ref().is_some_and(asked) || kind() == Kind::Nginx;
-        let status = asked.then(request::answered_status).flatten();
+        let needed = |gate: &Gate| gate.needs_status(self.id);
+        let needed = self.gate.borrow().as_ref().is_some_and(needed) || kind() == Kind::Nginx;
+        let status = needed.then(request::answered_status).flatten();
         let now = abi::now();
         let is_stopped = self.ticks_have_stopped(now);
         let notices = self.gate.borrow_mut().as_mut().map(|gate| {
@@ -237,7 +239,7 @@ impl HttpContext for Http {
             }
             gate.take_notices()
         });
-        effects::tell(notices.unwrap_or_default());
+        effects::report(notices.unwrap_or_default());
         if is_stopped {
             meters::flush();
         }

@@ -1,14 +1,14 @@
-//! Which host this is, as far as it makes a difference to the calls we may make.
+//! The kind of the host, which determines the host calls that are allowed.
 
 use super::abi;
 use std::cell::OnceCell;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Envoy, and whatever keeps to its ways: the root makes the calls and wakes the requests.
+    /// Envoy and compatible hosts: the root context makes the calls and resumes requests.
     Envoy,
-    /// ngx_wasm_module, Kong's engine: nothing but the end of its own call wakes a request, and a
-    /// call that the module does not expect aborts the filter.
+    /// ngx_wasm_module, Kong's engine: a request resumes only when its own call ends, and an unexpected host
+    /// call aborts the filter.
     Nginx,
 }
 
@@ -16,8 +16,9 @@ thread_local! {
     static KIND: OnceCell<Kind> = const { OnceCell::new() };
 }
 
-/// Resume once per VM. Only ngx_wasm_module knows this property in a request; in the root it fails,
-/// where others say that there is no such thing.
+/// Returns the kind of the host, determined once per VM. Only ngx_wasm_module knows this property, and only in
+/// a request; in the root context it reports a failure where other hosts report that the property does not
+/// exist.
 pub fn kind() -> Kind {
     KIND.with(|kind| {
         *kind.get_or_init(|| match abi::property_status(&["ngx", "nginx_version"]) {

@@ -1,6 +1,6 @@
-//! The module's heap, which wipes every block as it is freed. Callers' tokens and our credentials pass
-//! through many buffers on their way (the host's, the parser's, the SDK's); none of them leaves them
-//! behind, whoever wrote its code. What the host itself keeps is out of reach.
+//! The module's allocator, which wipes every block when it is freed. Tokens and credentials pass through many
+//! buffers (of the host interface, parsers and the SDK), and all of them are wiped this way. Memory of the
+//! host itself is out of reach.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -10,11 +10,11 @@ struct Wiping;
 #[global_allocator]
 static HEAP: Wiping = Wiping;
 
-// SAFETY: each call goes on to the system's allocator as it came. A block that grows is the trait's own
-// affair: a new one, a copy, and the old one freed here.
+// SAFETY: each call is delegated unchanged to the system allocator. Reallocation is the trait's default: a new
+// block, a copy, and the old block freed here.
 unsafe impl GlobalAlloc for Wiping {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promises are the system's.
+        // SAFETY: the caller upholds the system allocator's contract.
         unsafe { System.alloc(layout) }
     }
 
@@ -24,7 +24,7 @@ unsafe impl GlobalAlloc for Wiping {
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the block is the caller's, of that size, until it is freed.
+        // SAFETY: the caller owns the block, which has this size, until it is freed.
         unsafe {
             wipe(block, layout.size());
             System.dealloc(block, layout);
@@ -32,17 +32,17 @@ unsafe impl GlobalAlloc for Wiping {
     }
 }
 
-/// Volatile, since what is never read again would otherwise never be written; in words, since there
-/// is much of it.
+/// Overwrites a block with zeros. Volatile writes prevent the compiler from removing them; whole words make it
+/// fast.
 ///
 /// # Safety
-/// `size` bytes at `block` may be written.
+/// `size` bytes at `block` must be writable.
 unsafe fn wipe(block: *mut u8, size: usize) {
     const WORD: usize = size_of::<u64>();
     let head = block.align_offset(WORD).min(size);
     let words = (size - head) / WORD;
     let tail = head + words * WORD;
-    // SAFETY: all of it lies within the block, and the words are aligned.
+    // SAFETY: all writes are within the block, and the words are aligned.
     unsafe {
         (0..head).for_each(|at| block.add(at).write_volatile(0));
         let first = block.add(head).cast::<u64>();

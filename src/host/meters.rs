@@ -1,5 +1,5 @@
-//! The host's metrics. What requests move is added up here and told at ticks, since each of them moves
-//! several. Counters are the VM's: plugins that share it share them.
+//! The host's metrics. Counts are added up here and passed to the host at ticks, since each request changes
+//! several. Counters belong to the VM, so plugins in the same VM share them.
 
 use super::abi::{self, Metric};
 use super::kind::{Kind, kind};
@@ -7,24 +7,25 @@ use crate::metrics::{self, Gauge, OverVms};
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-/// Most requests whose own time is told at one tick.
+/// The maximum number of measured requests between two ticks.
 const MAX_TIMES: usize = 64;
-/// Of so many requests one is measured, since asking for the time costs time.
+/// One of this many requests is measured, since reading the clock takes time.
 const ONE_OF: u32 = 8;
 
-/// ngx_wasm_module's default `max_metric_name_length` is 256, with the filter's name in it.
+/// The longest metric name on ngx_wasm_module, whose default `max_metric_name_length` is 256, including the
+/// filter's name.
 const MAX_NAME_ON_NGINX: usize = 200;
 
-/// A metric of the host's, and what we have told of it.
+/// A metric of the host.
 struct Meter {
     id: u32,
-    /// Of a counter: what the host is behind by. Of a gauge: its value as told.
+    /// For a counter, the count that the host has not received yet. For a gauge, the value it has received.
     value: u64,
 }
 
 #[derive(Default)]
 struct Meters {
-    /// Those used so far, by name: defining one is a look-up by name over there.
+    /// The counters used so far, by name, since defining one is a lookup in the host.
     counters: HashMap<String, Meter>,
     own_time: Option<u32>,
     /// In microseconds.
@@ -36,7 +37,7 @@ thread_local! {
     static METERS: RefCell<Meters> = RefCell::default();
 }
 
-/// Adds to a counter; [`flush`] tells the host. The first time it is told at once.
+/// Adds to a counter. The host receives the first count immediately and later ones at [`flush`].
 pub fn count(name: &str, by: u64) {
     METERS.with_borrow_mut(|meters| {
         if let Some(counter) = meters.counters.get_mut(name) {
@@ -49,7 +50,7 @@ pub fn count(name: &str, by: u64) {
     });
 }
 
-/// Whether this request is one of those to be measured.
+/// Whether to measure this request.
 pub fn measures_next() -> bool {
     METERS.with_borrow_mut(|meters| {
         let is_next = meters.requests.is_multiple_of(ONE_OF);
@@ -63,7 +64,7 @@ pub fn note_own_time(nanos: u64) {
     METERS.with_borrow_mut(|meters| meters.times.push(nanos / 1000));
 }
 
-/// Brings counters and histogram up to date; to be called at every tick.
+/// Passes counters and the histogram to the host. Must be called at every tick.
 pub fn flush() {
     METERS.with_borrow_mut(|meters| {
         for counter in meters.counters.values_mut().filter(|own| own.value > 0) {
@@ -84,7 +85,7 @@ pub fn flush() {
     });
 }
 
-/// Defines a metric. `None`: this host would abort the VM because of its name.
+/// Defines a metric. `None`: the host would abort the VM because the name is too long.
 fn define(metric: Metric, name: &str) -> Option<u32> {
     let is_fit = kind() == Kind::Envoy || name.len() <= MAX_NAME_ON_NGINX;
     is_fit.then(|| abi::define_metric(metric, name)).flatten()
@@ -95,42 +96,43 @@ fn define(metric: Metric, name: &str) -> Option<u32> {
 pub struct Gauges(HashMap<String, (OverVms, Meter)>);
 
 impl Gauges {
-    /// Tells the host what has changed.
+    /// Passes changed gauges to the host.
     pub fn show(&mut self, gauges: Vec<Gauge>) {
         for gauge in gauges {
             let over_vms = gauge.over_vms;
-            if let Some((_, told)) = self.0.get_mut(&gauge.name) {
-                tell(told, gauge.value, over_vms);
+            if let Some((_, shown)) = self.0.get_mut(&gauge.name) {
+                set(shown, gauge.value, over_vms);
             } else if let Some(id) = define(Metric::Gauge, &gauge.name) {
-                let mut told = Meter { id, value: 0 };
+                let mut shown = Meter { id, value: 0 };
                 if kind() == Kind::Nginx {
-                    // Its metrics outlive a reload, and may show the value of a worker that has ended.
+                    // nginx keeps metrics across a reload, so the gauge may have a value of an ended worker.
                     abi::record_metric(id, 0);
                 }
-                tell(&mut told, gauge.value, over_vms);
-                self.0.insert(gauge.name, (over_vms, told));
+                set(&mut shown, gauge.value, over_vms);
+                self.0.insert(gauge.name, (over_vms, shown));
             }
         }
     }
 
-    /// The plugin goes: its part of the sums goes with it.
+    /// Removes this plugin's part from sums when the plugin shuts down.
     pub fn withdraw(&mut self) {
-        for (over_vms, told) in self.0.values_mut() {
+        for (over_vms, shown) in self.0.values_mut() {
             if *over_vms == OverVms::Sum {
-                tell(told, 0, *over_vms);
+                set(shown, 0, *over_vms);
             }
         }
     }
 }
 
-fn tell(gauge: &mut Meter, value: u64, over_vms: OverVms) {
-    let (told, value) = (gauge.value.cast_signed(), value.cast_signed());
-    if value == told {
+fn set(gauge: &mut Meter, value: u64, over_vms: OverVms) {
+    let (shown, value) = (gauge.value.cast_signed(), value.cast_signed());
+    if value == shown {
         return;
     }
     match (over_vms, kind()) {
-        (OverVms::Sum, Kind::Envoy) => abi::move_metric(gauge.id, value.saturating_sub(told)),
-        // ngx_wasm_module aborts the VM when a gauge is moved: there it shows the last worker's value.
+        (OverVms::Sum, Kind::Envoy) => abi::move_metric(gauge.id, value.saturating_sub(shown)),
+        // ngx_wasm_module aborts the VM when a gauge is incremented, so there a gauge has the value of the
+        // worker that set it last.
         (OverVms::Sum, Kind::Nginx) | (OverVms::Latest, _) => {
             abi::record_metric(gauge.id, value.cast_unsigned());
         }

@@ -1,10 +1,10 @@
-//! The host shell: turns proxy-wasm callbacks into events for the gate, and what the gate says into
-//! host calls. It decides nothing. Compiled for wasm only.
+//! The host shell: turns proxy-wasm callbacks into events for the gate, and the gate's instructions into host
+//! calls. It decides nothing. Compiled for wasm only.
 //!
-//! `abi` makes the host calls, `root`, `http` and `response` receive the callbacks, `request` reads what
-//! came, `calls` makes callouts, `effects` carries out, `meters` keeps the host's metrics, `crypto` asks the
-//! host about signatures. `kind` says which host it is, and `nginx` is how requests wait on nginx.
-//! `shared` is what workers share. `memory` wipes what is freed.
+//! `abi` contains the host calls. `root`, `http` and `response` receive the callbacks, `request` reads
+//! requests, `calls` makes callouts, `effects` executes instructions, `meters` passes metrics to the host, and
+//! `crypto` lets the host verify signatures. `kind` determines the host, and `nginx` resumes requests on
+//! nginx. `shared` accesses the data that workers share. `memory` wipes freed memory.
 
 mod abi;
 mod calls;
@@ -28,9 +28,9 @@ use proxy_wasm::types::LogLevel;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// The gate of one plugin in one VM; `None` before a valid configuration came, and then everything
-/// is denied. Borrows are short and never held across a host call, since the host may call back; but
-/// for `verify_signature` and shared data, which call back for memory only.
+/// The gate of one plugin in one VM. Without a valid configuration it is `None`, and every request is denied.
+/// Borrows are short and never held across a host call, since the host may call back. Exceptions are
+/// `verify_signature` and shared data, which call back only to allocate memory.
 type Shared = Rc<RefCell<Option<Gate>>>;
 
 proxy_wasm::main! {{

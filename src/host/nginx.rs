@@ -1,7 +1,7 @@
-//! Requests that wait where no other context can wake them (ngx_wasm_module): each makes a copy of
-//! the root's call it waits for, and is judged again when that ends. The host lets a request go as
-//! soon as its last call has ended, unless it was answered; so there is always one of three things
-//! then: a permit, an answer, or another call.
+//! Pending requests on ngx_wasm_module, where no other context can resume a request. Each makes a copy of the
+//! root's call that it waits for, and is decided again when the copy ends. The host forwards a request when
+//! its last call has ended, unless the request was answered. So every callback must end with a permit, an
+//! answer or another call.
 
 use crate::gate::{CallId, Gate, Ruling};
 use crate::host::abi;
@@ -11,39 +11,39 @@ use crate::host::http::Http;
 use crate::host::kind::{Kind, kind};
 use std::time::Duration;
 
-/// With less time left no call is made: ngx_wasm_module closes the connection without an answer where
-/// a call of a few milliseconds follows one that has timed out.
+/// The shortest timeout of a call. ngx_wasm_module closes the connection without an answer if a call of a few
+/// milliseconds follows one that timed out.
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(50);
-/// After so many copies without a good answer a request waits no longer: a service that fails at once
-/// would else be called back to back.
-const MOST_FAILURES: u32 = 3;
+/// The number of failed copies after which a request waits no longer. Otherwise a service that fails immediately
+/// would be called without a pause.
+const MAX_FAILURES: u32 = 3;
 
 impl Http {
-    /// Takes a step; a request that has to wait sees to it that it is woken.
+    /// Executes a ruling. A request that must wait makes the call that resumes it.
     pub(super) fn take(&mut self, ruling: Ruling) -> Taken {
         match (effects::take(ruling), kind()) {
-            (Taken::Waiting, Kind::Nginx) => self.wait_alone(),
+            (Taken::Waiting, Kind::Nginx) => self.wait_for_own_call(),
             (taken, _) => taken,
         }
     }
 
-    fn wait_alone(&mut self) -> Taken {
-        let is_hopeful = self.own_failures < MOST_FAILURES;
-        self.own_call = is_hopeful.then(|| self.copy_call()).flatten();
+    fn wait_for_own_call(&mut self) -> Taken {
+        let may_retry = self.own_failures < MAX_FAILURES;
+        self.own_call = may_retry.then(|| self.copy_call()).flatten();
         match self.own_call {
             Some(_) => Taken::Waiting,
             None => self.decide_now(),
         }
     }
 
-    /// Makes the call that is waited for once more, in this request's name. `None`: there is no such
-    /// call, or the host would not make it.
+    /// Makes a copy of the call that the request waits for, in the request's context. `None`: there is no such
+    /// call, or the host refused it.
     fn copy_call(&self) -> Option<(u32, CallId)> {
         let now = abi::now();
         let (ticket, callout) = {
             let mut gate = self.gate.borrow_mut();
             let gate = gate.as_mut()?;
-            // What is due begins now, not at the next tick.
+            // Due calls begin now rather than at the next tick.
             gate.tick(now);
             let mut calls = self.calls.borrow_mut();
             calls.queue(gate.take_calls());
@@ -58,7 +58,7 @@ impl Http {
         Some((token, ticket))
     }
 
-    /// There is nothing to wait for.
+    /// Decides the request now, since there is no call to wait for.
     fn decide_now(&self) -> Taken {
         let now = abi::now();
         let ruling = self.ask(|gate| gate.give_up(self.id, now, &self.signatures));
@@ -71,7 +71,8 @@ impl Http {
         }
     }
 
-    /// The copy has ended, and with this callback the host lets the request go.
+    /// Handles the end of the copy. The host forwards the request after this callback unless it is answered or
+    /// makes another call.
     pub(super) fn own_call_ended(&mut self, token: u32, headers: usize, body: usize) {
         let answer = calls::read_answer(headers, body);
         let now = abi::now();
@@ -79,7 +80,7 @@ impl Http {
         self.own_failures += u32::from(!answer.is_good());
         let ruling = own.and_then(|(_, ticket)| {
             self.ask(|gate| {
-                gate.overheard(ticket, answer, now);
+                gate.copy_answered(ticket, answer, now);
                 gate.resume(self.id, now, &self.signatures)
             })
         });
@@ -89,14 +90,14 @@ impl Http {
         }
     }
 
-    /// Asks the gate, and tells what it has to say beside.
+    /// Queries the gate and reports its notices.
     fn ask(&self, question: impl FnOnce(&mut Gate) -> Option<Ruling>) -> Option<Ruling> {
         let (ruling, notices) = {
             let mut gate = self.gate.borrow_mut();
             let gate = gate.as_mut()?;
             (question(gate), gate.take_notices())
         };
-        effects::tell(notices);
+        effects::report(notices);
         ruling
     }
 }

@@ -1,13 +1,13 @@
-//! A request as the host shows it, made into what the core reads.
+//! Reads a request's headers from the host.
 
 use super::abi::{self, Map};
 use super::kind::{Kind, kind};
 use crate::http::headers::Headers;
 
-/// Most header fields of a request that are read on ngx_wasm_module. A map of more than 100, pseudo-
-/// headers included, overruns the memory that the engine has asked the filter for.
+/// The maximum number of header fields that are read on ngx_wasm_module. A map of more than 100 fields,
+/// pseudo-headers included, overruns the memory that the engine has allocated in the filter.
 const MAX_FIELDS_ON_NGINX: usize = 90;
-/// The fields that a refusal and its record need.
+/// The fields that a denial and its record need.
 const BRIEF: [&str; 6] = [
     ":method",
     ":path",
@@ -17,16 +17,16 @@ const BRIEF: [&str; 6] = [
     "x-request-id",
 ];
 
-/// Why a request's headers are not known.
+/// Why a request's headers could not be read.
 pub enum Unread {
-    /// This host can't hand out so many.
+    /// There are more fields than this host can deliver.
     TooMany,
-    /// The host has handed out fewer than it has announced: a field that is not seen can't be
-    /// taken off.
+    /// The host has delivered fewer fields than announced, so a credential may be among the missing ones and
+    /// could not be removed.
     Incomplete,
 }
 
-/// All header fields of a request.
+/// Returns all header fields of a request.
 pub fn headers(announced: usize, is_all: bool) -> Result<Headers, Unread> {
     if kind() == Kind::Nginx && announced > MAX_FIELDS_ON_NGINX {
         return Err(Unread::TooMany);
@@ -40,18 +40,19 @@ pub fn headers(announced: usize, is_all: bool) -> Result<Headers, Unread> {
         Kind::Nginx => {
             headers = as_sent(&headers);
             headers.is_all = headers.declare_no_content();
-            // Pseudo-headers are its own invention and were not announced.
+            // nginx adds the pseudo-headers, so they were not announced.
             let is_field = |(name, _): &(&[u8], &[u8])| !name.starts_with(b":");
             headers.iter().filter(is_field).count()
         }
     };
-    match count >= announced {
-        true => Ok(headers),
-        false => Err(Unread::Incomplete),
+    if count >= announced {
+        Ok(headers)
+    } else {
+        Err(Unread::Incomplete)
     }
 }
 
-/// The fields that a refusal needs, read one by one.
+/// Returns the fields that a denial needs, read individually.
 pub fn brief() -> Headers {
     let mut headers = Headers::default();
     for name in BRIEF {
@@ -62,8 +63,8 @@ pub fn brief() -> Headers {
     headers
 }
 
-/// nginx's `:authority` is the name of its server; what the caller asked for is in `host`. Whether a
-/// body follows it does not report, so one may unless the headers say otherwise.
+/// Returns the headers as the caller sent them. nginx's `:authority` is the name of its server, so it is dropped
+/// in favor of `host`.
 fn as_sent(headers: &Headers) -> Headers {
     let mut sent = Headers::default();
     let kept = headers.iter().filter(|(name, _)| *name != b":authority");
@@ -71,7 +72,7 @@ fn as_sent(headers: &Headers) -> Headers {
     sent
 }
 
-/// The status that the caller was answered with, when all is over.
+/// Returns the status that the caller received, at the end of the stream.
 pub fn answered_status() -> Option<u16> {
     let bytes = abi::property(&["response", "code"])?;
     let status = match kind() {

@@ -1,10 +1,9 @@
-//! The response to a forwarded request: its headers and body as the gate asks for them, and what the
-//! gate makes of it.
+//! The response to a forwarded request: passes its headers and body to the gate and executes the result.
 //!
-//! An answer of our own in the upstream's place is a local reply out of a response callback. Envoy
-//! then ends the upstream's request, whatever is still to come of it, and answers the caller's in
-//! the form of its protocol. ngx_wasm_module hangs then, and hands out no body while it holds the
-//! headers: there responses pass as they are, and lists of models are refused before they are asked for.
+//! A replacement of the upstream's response is a local reply from a response callback. Envoy then ends the
+//! upstream's request and answers the caller in the caller's protocol. ngx_wasm_module hangs in this case, and
+//! delivers no body while it holds the headers. On nginx, responses therefore pass unchanged, and lists of
+//! models are denied before they are requested.
 
 use super::Shared;
 use super::abi::{self, Buffer, Map};
@@ -14,13 +13,13 @@ use crate::gate::{Gate, Origin, Return, Returned, StreamId};
 use crate::http::headers::Headers;
 use proxy_wasm::types::Action;
 
-/// Longest part of a body that is copied at once, in bytes.
+/// The longest part of a body that is copied at a time, in bytes.
 const MAX_PART: usize = 64 * 1024;
 
 pub struct Response {
     id: StreamId,
     gate: Shared,
-    /// How much of the body the gate has been handed while the response is held.
+    /// The number of body bytes that were passed to the gate while the response is held.
     handed: usize,
 }
 
@@ -38,25 +37,26 @@ impl Response {
         let mut headers = abi::headers(Map::Response).unwrap_or_default();
         headers.is_all = is_all;
         let details = || abi::property(&["response", "code_details"]);
-        let asked = Gate::asks_origin(&headers).then(|| (details(), abi::now()));
-        let origin = asked.as_ref().map(|(details, now)| Origin {
+        let error = Gate::needs_origin(&headers).then(|| (details(), abi::now()));
+        let origin = error.as_ref().map(|(details, now)| Origin {
             details: details.as_deref(),
             now: *now,
         });
-        self.tell(&headers, origin)
+        self.pass_headers(&headers, origin)
     }
 
-    /// `size`: of the piece, or of all that is held.
+    /// Handles body data. `size` is the size of the piece, or of the whole held body.
     pub fn body(&mut self, size: usize, is_last: bool) -> Action {
         if !self.ask(Gate::wants_response_body) {
             return Action::Continue;
         }
         let is_held = self.ask(Gate::holds_response);
-        let mut start = match is_held {
-            true => std::mem::replace(&mut self.handed, size),
-            false => 0,
+        let mut start = if is_held {
+            std::mem::replace(&mut self.handed, size)
+        } else {
+            0
         };
-        // In parts, since the memory of a VM never shrinks.
+        // The body is copied in parts, since the memory of a VM never shrinks.
         loop {
             let part = size.saturating_sub(start).min(MAX_PART);
             let bytes = match part {
@@ -84,7 +84,7 @@ impl Response {
         self.body(self.handed, true)
     }
 
-    fn tell(&self, headers: &Headers, origin: Option<Origin<'_>>) -> Action {
+    fn pass_headers(&self, headers: &Headers, origin: Option<Origin<'_>>) -> Action {
         let returned = self
             .gate
             .borrow_mut()
@@ -98,10 +98,11 @@ impl Response {
 
     fn settle(&self, returned: Returned, held: usize) -> Action {
         let notices = self.gate.borrow_mut().as_mut().map(Gate::take_notices);
-        effects::tell(notices.unwrap_or_default());
-        match take(returned, held) {
-            true => Action::Continue,
-            false => Action::Pause,
+        effects::report(notices.unwrap_or_default());
+        if take(returned, held) {
+            Action::Continue
+        } else {
+            Action::Pause
         }
     }
 
@@ -111,11 +112,11 @@ impl Response {
     }
 }
 
-/// Says which cluster a request went to, if the gate asks.
+/// Tells the gate which cluster a request was sent to, if the gate needs it.
 pub fn note_upstream(gate: &Shared, id: StreamId) {
     let wanted = gate.borrow().as_ref().and_then(|gate| {
-        let asked = gate.asks_upstream(id);
-        asked.then(|| gate.wanted())
+        let needed = gate.needs_upstream(id);
+        needed.then(|| gate.wanted())
     });
     let Some(wanted) = wanted else {
         return;
@@ -126,8 +127,8 @@ pub fn note_upstream(gate: &Shared, id: StreamId) {
     }
 }
 
-/// Does what the gate says of the response of the effective context, of whose body `held` bytes are
-/// here. True if it may go on.
+/// Executes a step for the response of the effective context; the host holds `held` bytes of its body. Returns
+/// true if the response may continue.
 pub fn take(returned: Returned, held: usize) -> bool {
     for (name, value) in &returned.marks {
         abi::set_filter_state(name, value);
@@ -145,7 +146,7 @@ pub fn take(returned: Returned, held: usize) -> bool {
                 .all(|edit| abi::set_header(Map::Response, &edit.name, &edit.value));
             let is_done = is_set && abi::replace(Buffer::ResponseBody, held, body.as_bytes());
             if !is_done {
-                // Half-edited, it must not leave.
+                // A partially edited response must not be sent.
                 effects::refuse("entragate.internal");
             }
             is_done

@@ -1,7 +1,7 @@
-//! The plugin in one VM: its configuration, its ticks, and its callouts.
+//! The root context, one plugin in one VM: configuration, ticks and callouts.
 //!
-//! Callouts are made here, since an answer to a call of a stream that is gone is lost. (Where a
-//! request can be woken by nothing else, it makes a copy: see `alone`.)
+//! Callouts are made here, since the answer to a call of an ended stream would be lost. On nginx each pending
+//! request makes a copy of the call (see [`nginx`](super::nginx)).
 
 use super::Shared;
 use super::abi::{self, Buffer};
@@ -20,13 +20,13 @@ use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 use std::rc::Rc;
 
-/// How often the gate is told the time. A request's need for keys is met at the next tick, so this
-/// is short; a tick with nothing due costs a few microseconds.
+/// The period of ticks. Calls that a request needs are made at the next tick, so the period is short. A tick
+/// without due work costs a few microseconds.
 const TICK_MILLIS: u32 = 50;
-/// Gauges are told once a second.
+/// Gauges are passed to the host once a second.
 const TICKS_PER_SHOW: u32 = 1000 / TICK_MILLIS;
-/// What ngx_wasm_module can't do: nginx cuts lines of its log at 2,047 bytes, of which its own prefix
-/// takes some, and Kong logs at `notice`.
+/// The limits of ngx_wasm_module. nginx cuts log lines at 2,047 bytes, including its own prefix, and Kong's log
+/// level is `notice`.
 const NGINX: HostLimits = HostLimits {
     withholds_bodies: true,
     keeps_repeated_headers: true,
@@ -34,7 +34,7 @@ const NGINX: HostLimits = HostLimits {
     shows: Some(log::Level::Warn),
     ends_unannounced: true,
 };
-/// Largest configuration we read.
+/// The largest configuration that is read.
 const MAX_CONFIGURATION_BYTES: usize = 4 * 1024 * 1024;
 
 pub struct Root {
@@ -60,7 +60,7 @@ impl Root {
         }
     }
 
-    /// Does what the gate wants done from the root, until it wants nothing more.
+    /// Executes the gate's calls, wake-ups and notices until there are none left.
     fn settle(&mut self) {
         loop {
             let (wanted, wakeups, notices) = match self.gate.borrow_mut().as_mut() {
@@ -70,10 +70,10 @@ impl Root {
                 }
                 None => return,
             };
-            effects::tell(notices);
+            effects::report(notices);
             let mut calls = self.calls.borrow_mut().take_queued();
             calls.extend(wanted);
-            // Where none can be woken from here, each sees to itself.
+            // On nginx requests can't be resumed from here; each resumes after its own call.
             let wakeups = match kind() {
                 Kind::Envoy => wakeups,
                 Kind::Nginx => Vec::new(),
@@ -134,14 +134,14 @@ impl Root {
             .borrow_mut()
             .as_mut()
             .and_then(|gate| gate.resume_response(stream, now));
-        // From here a response is given up, not rewritten, so that no part of its body is replaced.
+        // A response resumed from here is never rewritten, so no part of its body is replaced.
         if returned.is_some_and(|returned| response::take(returned, 0)) {
             abi::resume_response();
         }
     }
 }
 
-/// Tells the gate how much of a request has come, if that could help it.
+/// Tells the gate how many bytes of a request have arrived, if the gate needs it.
 pub fn note_received(gate: &Shared, stream: StreamId) {
     let in_doubt = |gate: &Gate| gate.doubts_body(stream);
     if !gate.borrow().as_ref().is_some_and(in_doubt) {
@@ -154,9 +154,9 @@ pub fn note_received(gate: &Shared, stream: StreamId) {
     }
 }
 
-/// The answer to a configuration that can't be used. Envoy keeps the last good one, or does not start.
-/// With ngx_wasm_module nginx stays up, and callers of a filter that has refused wait for ever: there
-/// each request is answered with status 500 instead, since there is no gate.
+/// Returns the result of `on_configure` for an invalid configuration. Envoy keeps the last valid one or does not
+/// start. nginx keeps running, and requests through a filter that has rejected its configuration would hang.
+/// There the result is true, and every request is answered with status 500, since there is no gate.
 fn refused() -> bool {
     let answers_anyway = kind() == Kind::Nginx;
     if answers_anyway {
@@ -167,9 +167,9 @@ fn refused() -> bool {
     answers_anyway
 }
 
-/// Drops what the gate knows of a stream that is gone.
+/// Drops the gate's state of a stream that no longer exists.
 pub fn forget(gate: &Shared, stream: StreamId) {
-    // A stream can end while the gate is at work; its entry is then found gone later.
+    // A stream can end while the gate is borrowed; then its state is dropped later.
     if let Ok(mut gate) = gate.try_borrow_mut()
         && let Some(gate) = gate.as_mut()
     {
@@ -200,12 +200,12 @@ impl RootContext for Root {
                         gate.join(&vm_id, Some(&HostData), now);
                     }
                     Kind::Nginx => {
-                        // Shared data that is not set up aborts the filter there.
+                        // nginx aborts the filter if shared data is not configured.
                         gate.join(&[], None, now);
                         gate.limit(NGINX);
                     }
                 }
-                effects::tell(gate.take_notices());
+                effects::report(gate.take_notices());
                 *self.gate.borrow_mut() = Some(gate);
                 abi::set_tick_period(TICK_MILLIS);
                 true
@@ -252,9 +252,9 @@ impl RootContext for Root {
 }
 
 impl Context for Root {
-    /// False: records are still on their way, and [`abi::done`] follows.
+    /// Returns false while records are still being sent; [`abi::done`] follows.
     fn on_done(&mut self) -> bool {
-        // Elsewhere a callout may not begin here, and nobody may say later that it is done.
+        // Other hosts allow no callout here and no `done` later.
         if kind() == Kind::Envoy {
             let now = abi::now();
             if let Some(gate) = self.gate.borrow_mut().as_mut() {
@@ -273,7 +273,7 @@ impl Context for Root {
         let ended = self.calls.borrow_mut().ended(token);
         let Some(ticket) = ended else { return };
         self.answered(ticket, calls::read_answer(headers, body));
-        // From here ngx_wasm_module allows no further call: what is wanted now waits for the tick.
+        // ngx_wasm_module allows no further call from here, so queued calls wait for the next tick.
         if kind() == Kind::Envoy {
             self.settle();
             if self.owes_done && self.is_closed() {

@@ -1,5 +1,5 @@
-//! Envoy's shared data, as the gate asks for it. The gate is borrowed meanwhile: the host calls back for
-//! memory only.
+//! Access of the gate to Envoy's shared data. The gate stays borrowed during these calls, since the host calls
+//! back only to allocate memory.
 
 use super::abi;
 use crate::sharing::{Entry, SharedData, Unavailable};

@@ -239,11 +239,11 @@ fn indeterminate(rule: &Rule, facts: Facts<'_>) -> Denial {
         (false, _) => Denial::DeniedByRule { rule },
         (true, Directory::Unavailable(lack)) => {
             let lack = Some(*lack);
-            Denial::GroupsOverage { rule, lack }
+            Denial::GroupsOverage { rule, lookup: lack }
         }
         (true, Directory::NotQueried | Directory::Known(_)) => {
             let lack = None;
-            Denial::GroupsOverage { rule, lack }
+            Denial::GroupsOverage { rule, lookup: lack }
         }
     }
 }

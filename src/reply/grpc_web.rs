@@ -1,9 +1,8 @@
-//! Replies to gRPC-Web calls. Hosts turn a reply to a gRPC call into its form, but not one to a gRPC-Web
-//! call.
+//! Replies to gRPC-Web calls. Hosts convert replies to gRPC calls, but not replies to gRPC-Web calls.
 //!
-//! The trailers are sent in the body. As headers of a response without body, which the protocol allows
-//! too, they would arrive without a content type, which Envoy removes, and scripts of another origin
-//! could not read them.
+//! The trailers are sent in the body. The protocol also allows them as headers of a response without a
+//! body, but Envoy removes the content type of such a response, and scripts from another origin could
+//! not read the headers.
 
 use crate::http::headers::Headers;
 use base64::Engine as _;
@@ -11,7 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 
 const BINARY: &str = "application/grpc-web";
 const TEXT: &str = "application/grpc-web-text";
-/// The flags of a frame that holds trailers.
+/// The flags of a frame with trailers.
 const TRAILERS: u8 = 0x80;
 
 /// The encoding of a gRPC-Web body.
@@ -23,7 +22,7 @@ pub enum GrpcWeb {
 }
 
 impl GrpcWeb {
-    /// The encoding that a call wants its answer in. `None`: it is not a gRPC-Web call.
+    /// Returns the encoding in which a call expects its answer. `None`: it is not a gRPC-Web call.
     pub fn of(headers: &Headers) -> Option<Self> {
         let begins = |name, prefix| {
             let value = headers.text(name).unwrap_or_default();
@@ -36,7 +35,7 @@ impl GrpcWeb {
         })
     }
 
-    /// A body of one frame, which holds these trailers (PROTOCOL-WEB).
+    /// Returns a body of one frame with the trailers (PROTOCOL-WEB).
     pub(super) fn frame(self, trailers: &str) -> Vec<u8> {
         let length = u32::try_from(trailers.len()).unwrap_or(u32::MAX);
         let frame = [&[TRAILERS], &length.to_be_bytes()[..], trailers.as_bytes()].concat();
@@ -54,8 +53,8 @@ impl GrpcWeb {
     }
 }
 
-/// The trailers of a call that has no message. In the status message, `%` is escaped (PROTOCOL-HTTP2,
-/// "Status-Message"); it is printable ASCII already.
+/// Returns the trailers of a call without a message. `%` is escaped in the status message (PROTOCOL-HTTP2,
+/// "Status-Message"), which is printable ASCII already.
 pub(super) fn trailers(status: i32, message: &str) -> String {
     let message = message.replace('%', "%25");
     format!("grpc-status:{status}\r\ngrpc-message:{message}\r\n")
@@ -96,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn refused_grpc_web_call_gets_its_status_in_a_trailers_frame_of_a_200() {
+    fn denied_grpc_web_call_gets_a_200_with_its_status_in_a_trailers_frame() {
         let style = ReplyStyle {
             realm: "hf".into(),
             detail: Detail::Full,

@@ -1,12 +1,12 @@
-//! The document about this protected resource (RFC 9728): where its tokens are had, and for which
-//! scopes. Whoever asks gets it, since a client reads it before it has a token.
+//! Protected resource metadata (RFC 9728): a document with the authorization servers and scopes of this
+//! resource. It is served without authentication, since a client reads it before it has a token.
 
 use crate::decision::Grant;
 use crate::model::request::Request;
 use crate::reply::{Reply, ReplyContext};
 use serde_json::{Value, json};
 
-/// Where the document stands; a resource with a path has it there too, with that path after it.
+/// The path of the document. For a resource with a path, that path is appended.
 pub const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
 /// How long a client may keep the document, in seconds.
@@ -15,17 +15,17 @@ const MAX_AGE: &str = "max-age=3600";
 /// The compiled form of `replies.protected_resource`.
 #[derive(Clone, Debug)]
 pub struct ProtectedResource {
-    /// The document's own address, for challenges.
+    /// The document's URL, for challenges.
     pub address: String,
-    /// What of the resource's path follows [`WELL_KNOWN`]; empty when it has none.
+    /// The resource's path, which follows [`WELL_KNOWN`]; empty if it has none.
     path: String,
-    /// The scopes, parted by blanks; empty when there are none.
+    /// The scopes, separated by spaces; empty if there are none.
     pub scope: String,
     document: String,
 }
 
 impl ProtectedResource {
-    /// `origin` and `path` together are the resource; a path begins with a slash or is empty.
+    /// Creates the document of the resource `origin` + `path`. A path begins with a slash or is empty.
     pub fn new(origin: &str, path: &str, servers: &[String], scopes: &[String]) -> Self {
         let suffix = if path == "/" { "" } else { path };
         let mut document = json!({
@@ -46,7 +46,7 @@ impl ProtectedResource {
         }
     }
 
-    /// Whether the request asks for the document.
+    /// Whether the request is for the document.
     pub fn is_asked_by(&self, request: &Request) -> bool {
         let rest = request.path.strip_prefix(WELL_KNOWN);
         let here = rest.is_some_and(|rest| rest.is_empty() || rest == self.path);
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_document_stands_where_rfc_9728_says() {
+    fn document_has_the_url_that_rfc_9728_requires() {
         for (path, address) in [
             ("", "https://h/.well-known/oauth-protected-resource"),
             ("/", "https://h/.well-known/oauth-protected-resource"),
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_document_says_what_a_client_needs() {
+    fn document_contains_servers_and_scopes() {
         let texts = |texts: &[&str]| {
             texts
                 .iter()

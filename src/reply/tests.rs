@@ -26,7 +26,7 @@ fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
 }
 
 #[test]
-fn a_request_without_token_gets_a_bare_challenge() {
+fn request_without_token_gets_a_bare_challenge() {
     let reply = reply(
         &Denial::TokenMissing,
         &style(Detail::Full),
@@ -52,7 +52,7 @@ fn a_request_without_token_gets_a_bare_challenge() {
 }
 
 #[test]
-fn hostile_names_can_break_neither_header_nor_body() {
+fn hostile_name_breaks_neither_header_nor_body() {
     let denial = Denial::RuleUnsatisfied {
         rule: "r".into(),
         lacks: "role 'a\"\r\nset-cookie: x\\é'".into(),
@@ -77,7 +77,7 @@ fn hostile_names_can_break_neither_header_nor_body() {
 }
 
 #[test]
-fn minimal_detail_makes_all_bad_tokens_alike() {
+fn minimal_detail_makes_replies_to_invalid_tokens_equal() {
     let bad = [
         Denial::TokenMalformed("x"),
         Denial::SignatureInvalid,
@@ -109,7 +109,7 @@ fn minimal_detail_makes_all_bad_tokens_alike() {
 }
 
 #[test]
-fn challenges_point_to_the_document() {
+fn challenge_refers_to_the_resource_metadata() {
     let resource = ProtectedResource::new("https://h", "", &[], &["a".into(), "b".into()]);
     let style = ReplyStyle {
         protected_resource: Some(Arc::new(resource)),
@@ -146,7 +146,7 @@ fn challenges_point_to_the_document() {
 }
 
 #[test]
-fn an_outage_is_no_authentication_failure() {
+fn outage_is_not_reported_as_an_authentication_failure() {
     let denial = Denial::KeysUnavailable {
         issuer: "contoso".into(),
         reason: KeysUnavailable::NeverFetched,
@@ -164,7 +164,7 @@ fn an_outage_is_no_authentication_failure() {
 }
 
 #[test]
-fn each_client_gets_its_dialect() {
+fn client_gets_the_error_format_it_expects() {
     let of = |fields: &[(&'static str, &'static str)]| {
         Dialect::of(&Headers::from_iter(fields.iter().copied()))
     };

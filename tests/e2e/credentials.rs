@@ -259,14 +259,14 @@ async fn a_store_that_is_down_costs_nothing_until_max_stale() {
     assert_eq!(
         gateway.chat(&token).await.status(),
         200,
-        "the last good one"
+        "the last valid value"
     );
     wait_until("it is stale", || async {
         let response = gateway.chat(&token).await;
         header(&response, "x-error-code") == "credential_unavailable" && response.status() == 502
     })
     .await;
-    let line = |line: &str| line.contains("credential hf-vault: the last good value is older");
+    let line = |line: &str| line.contains("credential hf-vault: the last valid value is older");
     gateway
         .envoy
         .wait_for_log(line, super::gateway::SOON)

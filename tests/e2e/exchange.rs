@@ -158,7 +158,7 @@ async fn who_is_no_member_is_told_so_and_an_outage_is_ours() {
     assert_eq!(header(&response, "x-error-code"), "not_a_member");
     let message = header(&response, "x-error-message").to_owned();
     assert!(
-        message.contains("no member of the organization"),
+        message.contains("does not belong to a member of the organization"),
         "{message}"
     );
     let response = gateway.chat(&gateway.token(Persona::Batch)).await;

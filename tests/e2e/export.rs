@@ -145,7 +145,7 @@ async fn an_outage_of_any_kind_loses_nothing() {
     assert!(sizes.max().unwrap() <= 5);
     let lost = gateway.envoy.stat("wasmcustom.entragate.export.lost").await;
     assert_eq!(lost.unwrap(), 0);
-    let again = |line: &str| line.contains("records arrive again");
+    let again = |line: &str| line.contains("audit export: recovered");
     gateway.envoy.wait_for_log(again, SOON).await.unwrap();
 }
 

@@ -176,7 +176,7 @@ async fn a_hugging_face_token_of_the_caller_s_goes_nowhere() {
             assert_eq!(response.status(), 401);
             assert_eq!(header(&response, "x-error-code"), "hugging_face_token");
             let message = header(&response, "x-error-message").to_owned();
-            let told = "Send a Microsoft Entra ID access token instead";
+            let told = "send a Microsoft Entra ID access token instead";
             assert!(message.contains(told), "{message}");
             let shown = format!("{:?}", response.headers()) + &response.text().await.unwrap();
             assert!(!shown.contains(SECRET), "{shown}");

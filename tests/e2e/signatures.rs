@@ -67,7 +67,7 @@ async fn the_host_checks_signatures_by_default_and_a_second_use_needs_none() {
         let expected = (json!("permitted"), json!(way));
         assert_eq!(gateway.outcome(&token).await, expected);
     }
-    let said = |line: &str| line.contains("signatures are checked by the host");
+    let said = |line: &str| line.contains("signatures are verified by the host");
     gateway.envoy.wait_for_log(said, SOON).await.unwrap();
     for (way, count) in [("host", 1), ("cache", 2)] {
         let name = format!("wasmcustom.entragate.verified_by.{way}");

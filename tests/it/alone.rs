@@ -63,7 +63,7 @@ fn a_good_copy_serves_all_who_wait() {
     let (mut bench, id, ticket) = waiting();
     bench
         .gate
-        .overheard(ticket, jwks(&[&keys::rsa()]), bench.now);
+        .copy_answered(ticket, jwks(&[&keys::rsa()]), bench.now);
     assert_eq!(bench.resume_woken(), [(id, "permitted".into())]);
     assert_eq!(bench.code(&ada().build()), "permitted");
 }
@@ -76,7 +76,7 @@ fn a_bad_copy_spoils_nothing() {
         body: Vec::new(),
     };
     for answer in [busy, Answer::Failed(CalloutError::Interrupted)] {
-        bench.gate.overheard(ticket, answer, bench.now);
+        bench.gate.copy_answered(ticket, answer, bench.now);
         assert!(bench.resume_woken().is_empty());
     }
     bench.answer(jwks(&[&keys::rsa()]));

@@ -127,7 +127,7 @@ fn a_refusal_says_when_and_where() {
     let (_, _, record) = Case::at(monday()).run(&settings);
     assert_eq!(
         record["reason"],
-        "You are authenticated, but rule r asks for the time sat 22:00 to 06:00 UTC-03:30 and a \
+        "You are authenticated, but rule r requires the time sat 22:00 to 06:00 UTC-03:30 and a \
          client address in 10.0.0.0/8, ::1/128 and a client certificate with URI 'spiffe://a/*' and \
          multifactor authentication and authentication context 'c7'"
     );

@@ -152,8 +152,8 @@ fn waiting_is_bounded_in_time_and_number() {
     assert_eq!(
         reasons,
         [
-            "wait.requests requests wait already",
-            "no good value has come yet"
+            "wait.requests requests are already waiting",
+            "no value has been fetched yet"
         ]
     );
 }

@@ -23,7 +23,7 @@ fn alike() -> Vec<Vec<(Denial, &'static [&'static str])>> {
     };
     let groups = |lack| Denial::GroupsOverage {
         rule: "r".into(),
-        lack: Some(lack),
+        lookup: Some(lack),
     };
     let upstream = |cluster: Option<&str>| Denial::UpstreamNotAllowed {
         rule: "r".into(),
@@ -51,7 +51,7 @@ fn alike() -> Vec<Vec<(Denial, &'static [&'static str])>> {
         vec![
             (
                 credential(CredentialUnavailable::NeverFetched),
-                &["no good value"],
+                &["no value has been fetched"],
             ),
             (credential(CredentialUnavailable::Stale), &["max_stale"]),
             (
@@ -69,7 +69,10 @@ fn alike() -> Vec<Vec<(Denial, &'static [&'static str])>> {
         ],
         vec![
             (groups(GroupsUnavailable::TooSlow), &["wait.timeout"]),
-            (groups(GroupsUnavailable::Failing), &["the log says why"]),
+            (
+                groups(GroupsUnavailable::Failing),
+                &["the log has the reason"],
+            ),
             (
                 groups(GroupsUnavailable::UnknownCaller),
                 &["know the caller"],
@@ -137,7 +140,7 @@ fn where_the_caller_is_told_all_so_is_the_record() {
         Denial::TokenMissing,
         Denial::GroupsOverage {
             rule: "r".into(),
-            lack: None,
+            lookup: None,
         },
     ] {
         assert_eq!(denial.operator_detail(), None);
@@ -148,9 +151,14 @@ fn where_the_caller_is_told_all_so_is_the_record() {
 #[test]
 fn an_endpoint_that_does_not_serve_says_what_to_do_and_when() {
     for (why, public, operator, retry) in [
-        (Unavailable::Asleep, "asleep", "503", Some(30)),
+        (Unavailable::Asleep, "scaled to zero", "503", Some(30)),
         (Unavailable::Paused, "paused", "Invalid state", None),
-        (Unavailable::Unreachable, "reached", "access log", Some(2)),
+        (
+            Unavailable::Unreachable,
+            "unreachable",
+            "access log",
+            Some(2),
+        ),
     ] {
         let denial = Denial::EndpointUnavailable(why);
         assert!(denial.facts().text.contains(public), "{denial:?}");
@@ -224,7 +232,7 @@ fn a_refusal_says_what_a_rule_asks_for_without_doubt() {
         assert_eq!(bench.code(&ada().build()), "rule_unsatisfied");
         let reason = bench.audit()[0]["reason"].as_str().unwrap().to_owned();
         assert!(
-            reason.ends_with(&format!("rule r asks for {said}")),
+            reason.ends_with(&format!("rule r requires {said}")),
             "{reason}"
         );
     }

@@ -301,7 +301,7 @@ fn a_refusal_names_the_rule_and_what_is_missing() {
     let body: Value = serde_json::from_str(&reply.body).unwrap();
     assert_eq!(
         body["error"]["message"],
-        "You are authenticated, but rule night-shift asks for role 'Model.Query' or (group 'g' and \
+        "You are authenticated, but rule night-shift requires role 'Model.Query' or (group 'g' and \
          a caller of kind 'user') (rule_unsatisfied)"
     );
     assert_eq!(reply.details, "entragate.rule_unsatisfied");

@@ -59,7 +59,7 @@ fn pass(bench: &mut Bench, world: &World, call: &Call, token: &str) -> String {
         }
         _ => None,
     };
-    assert_eq!(bench.gate.asks_upstream(id), sent.is_some());
+    assert_eq!(bench.gate.needs_upstream(id), sent.is_some());
     bench.gate.note_upstream(id, chosen.map(str::as_bytes));
     bench.gate.finish(id, Some(200), bench.now);
     let record = bench.audit().remove(0);
@@ -136,7 +136,7 @@ fn unreported_cluster_is_a_mismatch_and_a_changed_one_is_told() {
     ] {
         let (id, got) = chat_at(&mut bench, cluster);
         assert_eq!(got, code, "{cluster:?}");
-        assert_eq!(bench.gate.asks_upstream(id), code == "permitted");
+        assert_eq!(bench.gate.needs_upstream(id), code == "permitted");
     }
     bench.audit();
     for (actual, upstream, counted) in [
@@ -146,7 +146,7 @@ fn unreported_cluster_is_a_mismatch_and_a_changed_one_is_told() {
     ] {
         let (id, _) = chat_at(&mut bench, Some("hf"));
         bench.gate.note_upstream(id, actual.map(str::as_bytes));
-        assert!(!bench.gate.asks_upstream(id), "once is enough");
+        assert!(!bench.gate.needs_upstream(id), "once is enough");
         bench.gate.finish(id, Some(200), bench.now);
         let notices = bench.gate.take_notices();
         let count =
@@ -177,7 +177,7 @@ fn cluster_is_read_only_where_the_configuration_refers_to_clusters() {
         assert_eq!(bench.gate.wanted().cluster(), index > 0);
         let (id, code) = chat_at(&mut bench, Some("hf"));
         assert_eq!(code, "permitted");
-        assert_eq!(bench.gate.asks_upstream(id), index > 0);
+        assert_eq!(bench.gate.needs_upstream(id), index > 0);
         bench.gate.finish(id, Some(200), bench.now);
         let cluster = if index > 0 { json!("hf") } else { Value::Null };
         assert_eq!(bench.audit()[0]["cluster"], cluster);

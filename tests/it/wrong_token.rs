@@ -38,7 +38,7 @@ fn its_sender_is_told_what_to_send_and_nobody_else_sees_it() {
             assert_eq!(code_of(&ruling), "hugging_face_token", "{header}: {prefix}");
             let reply = reply_of(&ruling);
             assert_eq!(reply.status, 401);
-            let told = "Send a Microsoft Entra ID access token instead";
+            let told = "send a Microsoft Entra ID access token instead";
             assert!(reply.body.contains(told), "{}", reply.body);
             assert!(header_of(&ruling, "x-error-message").is_some_and(|text| text.contains(told)));
             bench.gate.finish(id, None, bench.now);

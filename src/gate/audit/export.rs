@@ -1,4 +1,4 @@
-//! Where audit records go: to the host's log, and to the service they are exported to.
+//! Output of audit records: to the host's log and to the export service.
 
 use crate::audit::Record;
 use crate::config::AuditLog;
@@ -12,8 +12,8 @@ use crate::time::Timestamp;
 use log::Level;
 
 impl Gate {
-    /// Keeps a record. What is exported is every decision, whatever the log shows.
-    pub(in crate::gate) fn keep(&mut self, record: &Record, now: Timestamp) {
+    /// Logs and exports a record. Every record is exported, also if `audit.log` omits it from the log.
+    pub(in crate::gate) fn output(&mut self, record: &Record, now: Timestamp) {
         let logged = match self.config.audit.log {
             AuditLog::All => true,
             AuditLog::Denied => record.is_unserved(),
@@ -34,7 +34,7 @@ impl Gate {
             .extend(logged.map(|line| Notice::Audit(level, line)));
     }
 
-    /// The line of a record that this host's log holds in full.
+    /// Returns the record's line, shortened if this host's log would cut it.
     fn fit_for_log(&self, record: &Record, line: &str) -> String {
         match self.host.log_line {
             Some(longest) if line.len() > longest => record.line_within(longest),
@@ -42,17 +42,17 @@ impl Gate {
         }
     }
 
-    /// Begins the export's next call, if one is due.
+    /// Begins the next export call, if one is due.
     pub(in crate::gate) fn begin_export(&mut self, now: Timestamp) {
         let Some(exporter) = &mut self.exporter else {
             return;
         };
         if let Some(losses) = exporter.take_losses(now) {
-            self.notices.extend(complaints(losses));
+            self.notices.extend(loss_notices(losses));
         }
         let delivers = self.mailbox.as_ref().is_none_or(|own| own.delivers(now));
-        let is_ours = self.phase == Phase::Open && (delivers || exporter.is_pressed());
-        if !is_ours || self.leases.is_coming(exporter.auth(), now) {
+        let may_export = self.phase == Phase::Open && (delivers || exporter.is_pressed());
+        if !may_export || self.leases.is_coming(exporter.auth(), now) {
             return;
         }
         if let Some((attempt, callout)) = exporter.due(now) {
@@ -77,19 +77,21 @@ impl Gate {
             Progress::Delivered { records, recovered } => {
                 self.notices
                     .push(Notice::Add(metrics::EXPORT_DELIVERED.into(), records));
-                let text = format!("audit export: records arrive again, {queued} are queued");
+                let text = format!("audit export: recovered; {queued} records are queued");
                 recovered.then_some((Level::Info, text))
             }
             Progress::Failed { failure, first } => {
                 let text = format!(
-                    "audit export: {failure}; {queued} records are queued, and tried again with \
-                     growing pauses"
+                    "audit export: {failure}; {queued} records are queued and will be retried with \
+                     increasing delays"
                 );
                 first.then_some((Level::Warn, text))
             }
             Progress::Refused { status } => {
-                let text =
-                    format!("audit export: the service refuses records for good: status {status}");
+                let text = format!(
+                    "audit export: the service rejected records with status {status}; they will not \
+                     be retried"
+                );
                 Some((Level::Error, text))
             }
         };
@@ -99,14 +101,15 @@ impl Gate {
             .extend(log.map(|(level, text)| Notice::Log(level, text)));
         match self.phase {
             Phase::Open => self.begin_export(now),
-            Phase::Closing { .. } if good => self.empty_export(now),
-            // One failure ends it: there is no time for more.
+            Phase::Closing { .. } if good => self.flush_export(now),
+            // There is no time for a retry while the plugin shuts down.
             Phase::Closing { .. } => self.phase = Phase::Closing { rounds: 0 },
             Phase::Closed => {}
         }
     }
 
-    pub(in crate::gate) fn empty_export(&mut self, now: Timestamp) {
+    /// Begins an export call with the remaining records.
+    pub(in crate::gate) fn flush_export(&mut self, now: Timestamp) {
         let call = self.exporter.as_mut().and_then(|own| own.begin(now));
         if let Some((attempt, callout)) = call {
             self.call(CallId::Export(attempt), callout, now);
@@ -114,23 +117,23 @@ impl Gate {
     }
 }
 
-fn complaints(losses: Losses) -> Vec<Notice> {
+fn loss_notices(losses: Losses) -> Vec<Notice> {
     let Losses { no_room, refused } = losses;
-    let told = [
+    let reasons = [
         (
             no_room,
             metrics::EXPORT_LOST_NO_ROOM,
-            "the queue is full, and newer ones need the room",
+            "the queue is full, and the oldest records were dropped",
         ),
         (
             refused,
             metrics::EXPORT_LOST_REFUSED,
-            "the service has refused them",
+            "the service rejected them",
         ),
     ];
-    let notices = told.into_iter().filter(|(records, ..)| *records > 0);
+    let notices = reasons.into_iter().filter(|(records, ..)| *records > 0);
     let notices = notices.flat_map(|(records, name, why)| {
-        let text = format!("audit export: {records} records are lost: {why}");
+        let text = format!("audit export: {records} records were lost: {why}");
         [
             Notice::Add(name.into(), records),
             Notice::Log(Level::Error, text),

@@ -1,11 +1,11 @@
-//! The levels that an operator watches: how old keys, credentials and feed are, and how full what is bounded is.
+//! Gauges: the age of keys, credentials and the revocation feed, and the fill level of bounded resources.
 
 use crate::gate::Gate;
 use crate::metrics::Gauge;
 use crate::time::Timestamp;
 
 impl Gate {
-    /// All gauges as they stand; to be told to the host now and then.
+    /// Returns the current values of all gauges. The host shell reads them once a second.
     pub fn gauges(&self, now: Timestamp) -> Vec<Gauge> {
         let parked = self.waiting.len() + self.inspections.len();
         let mut gauges = vec![

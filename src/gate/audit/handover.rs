@@ -1,5 +1,5 @@
-//! One exporter for all VMs: who delivers takes what the others hand over, and the others hand over
-//! what they have. The plugin's end: what is left is sent, or left to the others.
+//! Export by one VM on behalf of all: the leading VM collects the records that other VMs hand over
+//! through the mailbox. When the plugin shuts down, the remaining records are sent or handed over.
 
 use crate::export::Exporter;
 use crate::gate::Gate;
@@ -7,22 +7,24 @@ use crate::sharing::mailbox::Role;
 use crate::sharing::{Mailbox, SharedData, Unavailable};
 use crate::time::Timestamp;
 
-/// How far the plugin's end has come.
+/// The phase of the plugin's shutdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     Open,
-    /// What is left is being sent, and so often what others hand over meanwhile.
+    /// Remaining records are being sent. `rounds` limits the further calls for records that other VMs
+    /// hand over meanwhile.
     Closing {
         rounds: u32,
     },
     Closed,
 }
 
-/// Others may go one by one; each can hand over once more before it does.
+/// Other VMs may shut down one after the other; each can hand over once more before it does.
 const LAST_ROUNDS: u32 = 16;
 
 impl Gate {
-    pub(in crate::gate) fn join_spool(
+    /// Joins the mailbox of the configuration, if records are exported.
+    pub(in crate::gate) fn join_mailbox(
         &mut self,
         me: u64,
         data: &dyn SharedData,
@@ -33,7 +35,7 @@ impl Gate {
         Ok(())
     }
 
-    /// Takes what others have handed over, or hands over.
+    /// Collects the records that other VMs have handed over, or hands over the records of this VM.
     pub(in crate::gate) fn share_export(&mut self, now: Timestamp, data: &dyn SharedData) {
         let (Some(mailbox), Some(exporter)) = (&mut self.mailbox, &mut self.exporter) else {
             return;
@@ -52,7 +54,7 @@ impl Gate {
         if role != Role::Lead {
             exporter.pass_on();
         }
-        // Who delivers too: its own outlive it as well.
+        // The leading VM hands over too, so that its own records survive its end.
         if role != Role::Independent && self.phase == Phase::Open && mailbox.accepts(now) {
             exporter.hand_over(now, |parcel| mailbox.put(parcel, now, data));
         }
@@ -68,27 +70,27 @@ impl Gate {
         }
     }
 
-    /// The plugin goes: begins to send what is left of the records. To be followed by
-    /// [`Gate::take_calls`], answers and [`Gate::share`] as ever, until [`Gate::is_closed`].
+    /// Begins the shutdown by sending the remaining records. The host continues with
+    /// [`Gate::take_calls`], [`Gate::answered`] and [`Gate::share`] until [`Gate::is_closed`].
     pub fn close(&mut self, now: Timestamp, data: &dyn SharedData) {
         self.phase = Phase::Closing {
             rounds: LAST_ROUNDS,
         };
         if self.mailbox.is_none() {
-            self.empty_export(now);
+            self.flush_export(now);
             return;
         }
         self.share_export(now, data);
     }
 
-    /// Whether nothing more can be done for the records that are left.
+    /// Whether the shutdown is complete: no export call is under way.
     pub fn is_closed(&self) -> bool {
         let is_idle = |exporter: &Exporter| !exporter.is_calling();
         self.phase != Phase::Open && self.exporter.as_ref().is_none_or(is_idle)
     }
 
-    /// No call is under way: sends what is left, if there is any and the last call went well. Else that
-    /// is all: what is in the slots, and what has found no one to take it, stays there for others.
+    /// Sends the remaining records if there are any and the last call succeeded. Otherwise the shutdown
+    /// ends: remaining records are handed over and stay in the mailbox for other VMs.
     fn end_export(&mut self, now: Timestamp, data: &dyn SharedData) {
         if let Phase::Closing {
             rounds: rounds @ 1..,
@@ -96,7 +98,7 @@ impl Gate {
             && self.exporter.as_ref().is_some_and(|own| !own.is_empty())
         {
             *rounds -= 1;
-            self.empty_export(now);
+            self.flush_export(now);
         }
         let (Some(mailbox), Some(exporter)) = (&mut self.mailbox, &mut self.exporter) else {
             return;

@@ -1,4 +1,4 @@
-//! What the gate records: the audit log, its export, and the levels that an operator watches.
+//! Audit records, their export, and gauges.
 
 pub(in crate::gate) mod export;
 pub(in crate::gate) mod gauges;

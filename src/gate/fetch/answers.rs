@@ -1,5 +1,5 @@
-//! What goes out to other services, and what their answers change: each belongs to something by its
-//! ticket.
+//! Calls to other services and the effects of their answers. A [`CallId`] connects an answer with its
+//! call.
 
 use crate::credential::store::CredentialCall;
 use crate::export;
@@ -17,10 +17,10 @@ use crate::service_auth::service_token;
 use crate::time::Timestamp;
 use log::Level;
 
-/// What an answer belongs to.
+/// Identifies a call, so that its answer reaches the right component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallId {
-    /// A fetch of that ring's keys.
+    /// A fetch of keys; `ring` is the issuer's index.
     Keys {
         ring: usize,
         stage: Stage,
@@ -30,14 +30,14 @@ pub enum CallId {
     Revocation(Attempt),
     /// A batch of audit records.
     Export(export::Attempt),
-    /// A fetch of a token of our own.
+    /// A fetch of a service token.
     Lease {
         id: ServiceTokenId,
         attempt: Attempt,
     },
     /// A call for a credential's value.
     Credential(CredentialCall),
-    /// A call of a look-up of groups.
+    /// A call of a group lookup.
     Groups {
         issuer: usize,
         id: LookupId,
@@ -45,16 +45,16 @@ pub enum CallId {
     },
 }
 
-/// Who has made a fetch.
+/// The VM that made a fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gate) enum Origin {
     Own,
-    /// Another VM, whose answer we have taken over.
+    /// Another VM; this VM has taken over its answer.
     Shared,
 }
 
 impl Origin {
-    /// How a fetch has ended, for its counter.
+    /// Returns the outcome of a fetch for its counter.
     fn outcome(self, good: bool) -> FetchOutcome {
         match (self, good) {
             (_, false) => FetchOutcome::Failed,
@@ -63,7 +63,7 @@ impl Origin {
         }
     }
 
-    /// News are told by whoever has them first.
+    /// Returns the log level: only the VM that made the fetch logs it at info.
     fn level(self) -> Level {
         match self {
             Self::Own => Level::Info,
@@ -94,7 +94,7 @@ impl Call {
 }
 
 impl Gate {
-    /// Begins what is due by now.
+    /// Begins the calls that are due.
     pub(in crate::gate) fn begin_due(&mut self, now: Timestamp) {
         let fetches = self.leases.due(now);
         self.calls.extend(fetches.into_iter().map(Call::for_lease));
@@ -104,8 +104,8 @@ impl Gate {
                 .extend(fetch.map(|fetch| Call::for_keys(index, fetch)));
         }
         if let Some(revocation) = &mut self.revocation {
-            let waits = self.leases.is_coming(revocation.auth(), now);
-            let fetch = (!waits).then(|| revocation.due(now)).flatten();
+            let waits_for_token = self.leases.is_coming(revocation.auth(), now);
+            let fetch = (!waits_for_token).then(|| revocation.due(now)).flatten();
             let warning = revocation.take_warning(now);
             self.notices
                 .extend(warning.map(|text| Notice::Log(Level::Error, text.to_owned())));
@@ -118,7 +118,7 @@ impl Gate {
         self.begin_lookups(now);
     }
 
-    /// Makes a call with its token; without one it has failed before it began.
+    /// Queues a call with its service token. Without the token, the call fails immediately.
     pub(in crate::gate) fn call(&mut self, ticket: CallId, callout: Callout, now: Timestamp) {
         match self.leases.authorize(callout, self.auth_of(ticket), now) {
             Ok(callout) => self.calls.push(Call { ticket, callout }),
@@ -126,7 +126,7 @@ impl Gate {
         }
     }
 
-    /// How such a call authenticates.
+    /// Returns how a call authenticates.
     fn auth_of(&self, ticket: CallId) -> Option<&Auth> {
         match ticket {
             CallId::Keys { .. } | CallId::Lease { .. } => None,
@@ -140,7 +140,7 @@ impl Gate {
         }
     }
 
-    /// A callout has ended.
+    /// Takes the answer to a callout and queues the wake-ups that follow from it.
     pub fn answered(&mut self, ticket: CallId, answer: Answer, now: Timestamp) {
         if answer.status() == Some(401) {
             let auth = self.auth_of(ticket).cloned();
@@ -179,14 +179,14 @@ impl Gate {
         self.wake(dependency);
     }
 
-    /// Those who wait for that are to be judged anew.
+    /// Queues wake-ups for the requests that wait for the dependencies.
     pub(in crate::gate) fn wake(&mut self, dependency: impl IntoIterator<Item = Dependency>) {
         for dependency in dependency {
             self.wakeups.extend(self.waiting.waiting_for(dependency));
         }
     }
 
-    /// Who waits for that is to be woken.
+    /// Returns the dependency whose requests must be woken.
     fn keys_answered(
         &mut self,
         index: usize,
@@ -195,19 +195,21 @@ impl Gate {
         answer: Answer,
         now: Timestamp,
     ) -> Option<Dependency> {
-        let thing = SharedResource::Keys(index);
-        self.sharing.keep(thing, attempt, &answer);
+        let resource = SharedResource::Keys(index);
+        self.sharing.keep(resource, attempt, &answer);
         let ring = self.issuer_keys.get_mut(index)?;
         let progress = ring.answered(stage, attempt, answer, now);
         match &progress {
             issuer_keys::Progress::Next(_) | issuer_keys::Progress::Late => {}
-            issuer_keys::Progress::Renewed { .. } => self.sharing.ended(thing, attempt, true, now),
-            issuer_keys::Progress::Failed(_) => self.sharing.ended(thing, attempt, false, now),
+            issuer_keys::Progress::Renewed { .. } => {
+                self.sharing.ended(resource, attempt, true, now)
+            }
+            issuer_keys::Progress::Failed(_) => self.sharing.ended(resource, attempt, false, now),
         }
         self.keys_progressed(index, progress, Origin::Own)
     }
 
-    /// Who waits for that is to be woken.
+    /// Returns the dependency whose requests must be woken.
     pub(in crate::gate) fn keys_progressed(
         &mut self,
         index: usize,
@@ -230,18 +232,22 @@ impl Gate {
                 if dropped {
                     self.cache.forget_issuer(index);
                 }
-                let change = if dropped { ", an old one is gone" } else { "" };
+                let change = if dropped {
+                    ", an old key was removed"
+                } else {
+                    ""
+                };
                 let shared = match duplicates {
                     0 => String::new(),
-                    keys => format!(", {keys} of them with the kid of another"),
+                    keys => format!(", {keys} with a duplicate kid"),
                 };
                 let text = format!("issuer {issuer}: {keys} usable keys{change}{shared}");
                 (true, origin.level(), text)
             }
             issuer_keys::Progress::Failed(error) => {
                 let text = format!(
-                    "issuer {issuer}: its keys could not be fetched: {error}; the last good ones \
-                     serve until max_stale"
+                    "issuer {issuer}: its keys could not be fetched: {error}; the last valid keys \
+                     remain in use until max_stale"
                 );
                 (false, Level::Warn, text)
             }
@@ -286,8 +292,8 @@ impl Gate {
             }
             revocation::Progress::Failed(error) => {
                 let text = format!(
-                    "the revocation feed could not be fetched: {error}; the last good one serves \
-                     until max_stale"
+                    "the revocation feed could not be fetched: {error}; the last valid feed remains \
+                     in use until max_stale"
                 );
                 (false, Some(Notice::Log(Level::Warn, text)))
             }
@@ -297,7 +303,7 @@ impl Gate {
         Some(Dependency::Revocation)
     }
 
-    /// Whoever needs the token calls with it from the next tick on.
+    /// Takes the answer to a service token's fetch. Calls that need the token begin at the next tick.
     fn token_answered(
         &mut self,
         id: ServiceTokenId,
@@ -320,7 +326,10 @@ impl Gate {
                         exporter.hurry();
                     }
                 }
-                let text = format!("a token of the {name} is there, for {} s", life.as_secs());
+                let text = format!(
+                    "a token of the {name} was fetched, valid for {} s",
+                    life.as_secs()
+                );
                 (true, Level::Info, text)
             }
             service_token::Progress::Failed(error) => {

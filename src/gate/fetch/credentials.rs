@@ -1,5 +1,4 @@
-//! Credentials that come from elsewhere: what is asked for, what has come, and what the upstream
-//! thinks of it.
+//! Fetched credentials: their calls, the answers, and rejections by the upstream.
 
 use crate::credential::store::{Change, CredentialCall, Progress};
 use crate::fetch::callout::Answer;
@@ -11,10 +10,9 @@ use crate::time::Timestamp;
 use log::Level;
 
 impl Gate {
-    /// The upstream has refused the credential that a request carried (401). A polled one is asked
-    /// for anew, if the request carried the value in use now and not one that has been replaced
-    /// since; the gate has noted which when it let the request go. A person's token is exchanged anew
-    /// when it is next needed. Calls go out at the next [`Gate::take_calls`].
+    /// Handles the upstream's rejection (401) of a request's credential. A polled credential is fetched
+    /// again, unless its value has been replaced since the request was forwarded. An exchanged token is
+    /// exchanged again when it is next needed. Calls go out at the next [`Gate::take_calls`].
     pub fn credential_rejected(&mut self, id: StreamId, now: Timestamp) {
         let exchange = self.exchanges.get(&id);
         if let Some(carried) = exchange.and_then(|exchange| exchange.carried.as_ref()) {
@@ -23,7 +21,7 @@ impl Gate {
         self.call_for_credentials(now);
     }
 
-    /// Begins what is due by now.
+    /// Begins the credential calls that are due.
     pub(in crate::gate) fn begin_due_credentials(&mut self, now: Timestamp) {
         let leases = &self.leases;
         let changes = self
@@ -33,7 +31,7 @@ impl Gate {
             .extend(changes.iter().map(|(name, change)| match change {
                 Change::Lapsed => {
                     let text = format!(
-                        "credential {name}: the last good value is older than max_stale; requests \
+                        "credential {name}: the last valid value is older than max_stale; requests \
                          that need it are denied"
                     );
                     Notice::Log(Level::Error, text)
@@ -43,7 +41,7 @@ impl Gate {
         self.call_for_credentials(now);
     }
 
-    /// Makes the calls that the credential_store has found necessary.
+    /// Makes the calls that the credential store needs.
     pub(in crate::gate) fn call_for_credentials(&mut self, now: Timestamp) {
         for (credential_call, callout) in self.credential_store.take_calls() {
             self.call(CallId::Credential(credential_call), callout, now);
@@ -69,15 +67,15 @@ impl Gate {
             }
             Progress::Failed(error) => {
                 let text = format!(
-                    "credential {name}: it could not be fetched: {error}; the last good value \
-                     serves until max_stale"
+                    "credential {name}: it could not be fetched: {error}; the last valid value \
+                     remains in use until max_stale"
                 );
                 (fetched(false), Some((Level::Warn, text)))
             }
             Progress::Exchanged => (exchanged("good"), None),
             Progress::NotAMember => (exchanged("refused"), None),
             Progress::ExchangeFailed { error, is_first } => {
-                let text = format!("credential {name}: a token exchange has failed: {error}");
+                let text = format!("credential {name}: a token exchange failed: {error}");
                 (exchanged("failed"), is_first.then_some((Level::Warn, text)))
             }
         };

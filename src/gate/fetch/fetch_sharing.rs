@@ -1,6 +1,6 @@
-//! One fetch for all VMs: what fetches keys or the revocation feed passes here before it goes out, and
-//! is held back where another VM fetches the same, or has. Credentials and tokens of our own are not
-//! shared: a copy in the host's memory could not be wiped.
+//! Fetch sharing: one VM fetches on behalf of all. Fetches of keys and of the revocation feed pass here
+//! before they go out, and are held back if another VM is fetching the same resource or has fetched it.
+//! Credentials and service tokens are not shared, since a copy in the host's memory could not be wiped.
 
 use crate::fetch::callout::Answer;
 use crate::fetch::refresh::{Attempt, Backoff, Refresh};
@@ -14,33 +14,33 @@ use log::Level;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 
-/// Each thing that is fetched, where fetches are shared.
+/// The resources whose fetches are shared.
 #[derive(Debug, Default)]
 pub struct Sharing(Vec<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    thing: SharedResource,
-    topic: FetchCoordinator,
-    /// Begun as far as we are concerned, while another fetches.
+    resource: SharedResource,
+    coordinator: FetchCoordinator,
+    /// The call of this VM that is held back while another VM fetches.
     held: Option<Call>,
-    /// Our fetch, for all.
+    /// The fetch that this VM makes on behalf of all.
     led: Option<Led>,
 }
 
 #[derive(Debug)]
 struct Led {
     attempt: Attempt,
-    /// The good answers so far.
+    /// The successful answers so far.
     bodies: Vec<Vec<u8>>,
-    /// Whether it has ended well, and when.
+    /// Whether the fetch succeeded, and when it ended.
     ended: Option<(bool, Timestamp)>,
 }
 
-/// What can be shared.
+/// A resource whose fetch can be shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SharedResource {
-    /// The keys of that ring.
+    /// The keys of the issuer with this index.
     Keys(usize),
     Feed,
 }
@@ -57,7 +57,7 @@ impl SharedResource {
         }
     }
 
-    /// What the VMs of one configuration call it.
+    /// Returns the resource's name, the same in all VMs of one configuration.
     fn name(self) -> String {
         match self {
             Self::Keys(ring) => format!("keys/{ring}"),
@@ -74,62 +74,63 @@ impl SharedResource {
 }
 
 impl Sharing {
-    /// The good answer to a call of a fetch of ours is kept for the others.
+    /// Keeps a successful answer to a fetch of this VM for the other VMs.
     pub(in crate::gate) fn keep(
         &mut self,
-        thing: SharedResource,
+        resource: SharedResource,
         attempt: Attempt,
         answer: &Answer,
     ) {
-        if let Some(led) = self.led(thing, attempt)
+        if let Some(led) = self.led(resource, attempt)
             && let Answer::Response { status: 200, body } = answer
         {
             led.bodies.push(body.clone());
         }
     }
 
-    /// A fetch of ours has ended.
+    /// Notes that a fetch of this VM has ended.
     pub(in crate::gate) fn ended(
         &mut self,
-        thing: SharedResource,
+        resource: SharedResource,
         attempt: Attempt,
         good: bool,
         now: Timestamp,
     ) {
-        if let Some(led) = self.led(thing, attempt) {
+        if let Some(led) = self.led(resource, attempt) {
             led.ended = Some((good, now));
         }
     }
 
-    fn led(&mut self, thing: SharedResource, attempt: Attempt) -> Option<&mut Led> {
-        let shared = self.0.iter_mut().find(|shared| shared.thing == thing)?;
+    fn led(&mut self, resource: SharedResource, attempt: Attempt) -> Option<&mut Led> {
+        let shared = self
+            .0
+            .iter_mut()
+            .find(|shared| shared.resource == resource)?;
         shared.led.as_mut().filter(|led| led.attempt == attempt)
     }
 }
 
 impl Gate {
-    /// From now on fetches are shared with the other VMs of that `vm_id`, by [`Gate::share`], and one of
-    /// them exports for all. `data`: none where the host is known to have none.
+    /// Begins to share fetches and the export with the other VMs of the `vm_id`; [`Gate::share`] does the
+    /// work. `data` is `None` if the host has no shared data.
     pub fn join(&mut self, vm_id: &[u8], data: Option<&dyn SharedData>, now: Timestamp) {
         let data = match data {
-            None => Err("this host has no shared data for it"),
-            Some(_) if vm_id.is_empty() => {
-                Err("its vm_id is empty; give it one that nobody else has")
-            }
+            None => Err("this host has no shared data"),
+            Some(_) if vm_id.is_empty() => Err("vm_id is empty; set a unique vm_id"),
             Some(data) => Ok(data),
         };
-        // Keyed at random by the standard library: another in each VM.
+        // The standard library keys the hasher at random, so the value differs between VMs.
         let me = RandomState::new().hash_one("VM");
-        let refused = |Unavailable| "the host refuses it shared data";
-        let fetches = data.and_then(|data| self.join_topics(me, now, data).map_err(refused));
-        let exports = data.and_then(|data| self.join_spool(me, data).map_err(refused));
-        let alone = [
+        let refused = |Unavailable| "the host refuses access to shared data";
+        let fetches = data.and_then(|data| self.join_fetches(me, now, data).map_err(refused));
+        let exports = data.and_then(|data| self.join_mailbox(me, data).map_err(refused));
+        let unshared = [
             ("fetches keys and the revocation feed", fetches.err()),
             ("exports its audit records", exports.err()),
         ];
         let wanted = [!self.fetched().is_empty(), self.exporter.is_some()];
-        for ((what, why_not), _) in alone.into_iter().zip(wanted).filter(|(_, is)| *is) {
-            let text = why_not.map(|why_not| format!("each worker {what} for itself: {why_not}"));
+        for ((action, reason), _) in unshared.into_iter().zip(wanted).filter(|(_, is)| *is) {
+            let text = reason.map(|reason| format!("each worker {action} independently: {reason}"));
             let log = text.map(|text| Notice::Log(Level::Info, text));
             self.notices.extend(log);
         }
@@ -144,17 +145,18 @@ impl Gate {
         keys.chain(feed).collect()
     }
 
-    fn join_topics(
+    fn join_fetches(
         &mut self,
         me: u64,
         now: Timestamp,
         data: &dyn SharedData,
     ) -> Result<(), Unavailable> {
-        let join = |thing: SharedResource| {
-            let topic = FetchCoordinator::join(&thing.name(), me, &self.config.seal, now, data)?;
+        let join = |resource: SharedResource| {
+            let coordinator =
+                FetchCoordinator::join(&resource.name(), me, &self.config.seal, now, data)?;
             Ok(Shared {
-                thing,
-                topic,
+                resource,
+                coordinator,
                 held: None,
                 led: None,
             })
@@ -164,42 +166,44 @@ impl Gate {
         Ok(())
     }
 
-    /// Settles with the other VMs who fetches and who exports what; to be called before [`Gate::take_calls`], each time.
+    /// Coordinates fetches and the export with the other VMs. Must be called before each
+    /// [`Gate::take_calls`].
     pub fn share(&mut self, now: Timestamp, data: &dyn SharedData) {
         let mut sharing = std::mem::take(&mut self.sharing);
         for shared in &mut sharing.0 {
             self.hold_back(shared);
-            self.go_on(shared, now, data);
+            self.continue_led(shared, now, data);
             self.settle(shared, now, data);
         }
         self.sharing = sharing;
         self.share_export(now, data);
     }
 
-    /// The plugin goes, and what it shares of its fetches with it.
+    /// Ends the sharing of fetches when the plugin shuts down.
     pub fn leave(&mut self, now: Timestamp, data: &dyn SharedData) {
         for shared in std::mem::take(&mut self.sharing).0 {
-            shared.topic.leave(now, data);
+            shared.coordinator.leave(now, data);
         }
     }
 
-    /// Holds back a fetch that has not been settled yet.
+    /// Holds back a new fetch until it is coordinated.
     fn hold_back(&mut self, shared: &mut Shared) {
         let led = shared.led.as_ref().map(|led| led.attempt);
         let is_new = |call: &mut Call| {
-            SharedResource::fetched_by(call.ticket)
-                .is_some_and(|(thing, attempt)| thing == shared.thing && led != Some(attempt))
+            SharedResource::fetched_by(call.ticket).is_some_and(|(resource, attempt)| {
+                resource == shared.resource && led != Some(attempt)
+            })
         };
-        // One at most: each thing has a single fetch in flight.
+        // There is at most one, since each resource has a single fetch in flight.
         if let Some(call) = self.calls.extract_if(.., is_new).last() {
             shared.held = Some(call);
         }
     }
 
-    /// Goes on with a fetch of ours, or tells how it has ended.
-    fn go_on(&mut self, shared: &mut Shared, now: Timestamp, data: &dyn SharedData) {
+    /// Renews the lease of this VM's fetch, or publishes its outcome.
+    fn continue_led(&mut self, shared: &mut Shared, now: Timestamp, data: &dyn SharedData) {
         let Some(led) = &mut shared.led else { return };
-        let Some(refresh) = self.refresh(shared.thing) else {
+        let Some(refresh) = self.refresh(shared.resource) else {
             return;
         };
         let backoff = refresh.backoff();
@@ -209,37 +213,40 @@ impl Gate {
                 Outcome::Good(Published { at, bodies }, backoff)
             }
             None if refresh.is_under_way(led.attempt) => {
-                shared.topic.renew(now, data);
+                shared.coordinator.renew(now, data);
                 return;
             }
-            // Without an end it was given up.
+            // A fetch without an outcome was abandoned.
             Some((false, _)) | None => Outcome::Failed(backoff),
         };
-        shared.topic.end(outcome, now, data);
+        shared.coordinator.end(outcome, now, data);
         shared.led = None;
     }
 
-    /// Lets a fetch go out, or takes over what others have found.
+    /// Lets a held fetch go out, or takes over the answer that another VM has published.
     fn settle(&mut self, shared: &mut Shared, now: Timestamp, data: &dyn SharedData) {
         let Some(call) = shared.held.take() else {
             if shared.led.is_none()
-                && let Some(published) = shared.topic.look(now, data)
-                && let Some(attempt) = self.begin_take_over(shared.thing, now)
+                && let Some(published) = shared.coordinator.look(now, data)
+                && let Some(attempt) = self.begin_take_over(shared.resource, now)
             {
-                self.take_over(shared.thing, attempt, published, now);
+                self.take_over(shared.resource, attempt, published, now);
             }
             return;
         };
-        let Some((thing, attempt)) = SharedResource::fetched_by(call.ticket) else {
+        let Some((resource, attempt)) = SharedResource::fetched_by(call.ticket) else {
             return;
         };
-        let refresh = self.refresh(thing);
+        let refresh = self.refresh(resource);
         let Some(refresh) = refresh.filter(|refresh| refresh.is_under_way(attempt)) else {
             return;
         };
-        match shared.topic.ask(refresh.is_demanded(attempt), now, data) {
+        match shared
+            .coordinator
+            .ask(refresh.is_demanded(attempt), now, data)
+        {
             Verdict::Fetch => {
-                self.sent(thing, attempt, now);
+                self.sent(resource, attempt, now);
                 shared.led = Some(Led {
                     attempt,
                     bodies: Vec::new(),
@@ -248,20 +255,20 @@ impl Gate {
                 self.calls.push(call);
             }
             Verdict::Wait => shared.held = Some(call),
-            Verdict::TakeOver(published) => self.take_over(thing, attempt, published, now),
-            Verdict::StandDown(backoff) => self.stand_down(thing, attempt, backoff, now),
+            Verdict::TakeOver(published) => self.take_over(resource, attempt, published, now),
+            Verdict::StandDown(backoff) => self.stand_down(resource, attempt, backoff, now),
         }
     }
 
-    fn refresh(&self, thing: SharedResource) -> Option<&Refresh> {
-        match thing {
+    fn refresh(&self, resource: SharedResource) -> Option<&Refresh> {
+        match resource {
             SharedResource::Keys(ring) => self.issuer_keys.get(ring)?.refresh(),
             SharedResource::Feed => Some(self.revocation.as_ref()?.refresh()),
         }
     }
 
-    fn sent(&mut self, thing: SharedResource, attempt: Attempt, now: Timestamp) {
-        match (thing, &mut self.revocation) {
+    fn sent(&mut self, resource: SharedResource, attempt: Attempt, now: Timestamp) {
+        match (resource, &mut self.revocation) {
             (SharedResource::Keys(ring), _) => {
                 let ring = self.issuer_keys.get_mut(ring);
                 ring.into_iter().for_each(|ring| ring.sent(attempt, now));
@@ -272,23 +279,23 @@ impl Gate {
         }
     }
 
-    fn begin_take_over(&mut self, thing: SharedResource, now: Timestamp) -> Option<Attempt> {
-        match thing {
+    fn begin_take_over(&mut self, resource: SharedResource, now: Timestamp) -> Option<Attempt> {
+        match resource {
             SharedResource::Keys(ring) => self.issuer_keys.get_mut(ring)?.take_over(now),
             SharedResource::Feed => self.revocation.as_mut()?.take_over(now),
         }
     }
 
-    /// What another has fetched counts as if it had been answered to us, at the time it came there.
+    /// Takes over an answer as if this VM had received it, at the time at which the other VM did.
     fn take_over(
         &mut self,
-        thing: SharedResource,
+        resource: SharedResource,
         attempt: Attempt,
         found: Published,
         now: Timestamp,
     ) {
         let (at, bodies) = (found.at.min(now), found.bodies);
-        let dependency = match thing {
+        let dependency = match resource {
             SharedResource::Keys(index) => {
                 let Some(ring) = self.issuer_keys.get_mut(index) else {
                     return;
@@ -311,12 +318,12 @@ impl Gate {
 
     fn stand_down(
         &mut self,
-        thing: SharedResource,
+        resource: SharedResource,
         attempt: Attempt,
         other: Backoff,
         now: Timestamp,
     ) {
-        let stands_down = match thing {
+        let stands_down = match resource {
             SharedResource::Keys(ring) => {
                 let ring = self.issuer_keys.get_mut(ring);
                 ring.is_some_and(|ring| ring.stand_down(attempt, other, now))
@@ -326,6 +333,6 @@ impl Gate {
                 feed.is_some_and(|feed| feed.stand_down(attempt, other, now))
             }
         };
-        self.wake(stands_down.then(|| thing.dependency()));
+        self.wake(stands_down.then(|| resource.dependency()));
     }
 }

@@ -1,4 +1,4 @@
-//! What the gate fetches: calls and their answers, and how VMs share them.
+//! Fetches: calls, their answers, and how VMs share them.
 
 pub(in crate::gate) mod answers;
 pub(in crate::gate) mod credentials;

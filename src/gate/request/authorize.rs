@@ -1,4 +1,4 @@
-//! A look at a request: it is judged, and gets a place to wait where it can't be decided yet.
+//! Authorization of a request: it is decided, or parked if it can't be decided yet.
 
 use crate::decision::Denial;
 use crate::gate::request::authorizer::{Authorizer, Outcome, Signed, WaitBudget};
@@ -9,85 +9,89 @@ use crate::time::Timestamp;
 use crate::token::signature::SignatureCheck;
 
 impl Gate {
-    /// Looks at a request that has not waited yet.
-    pub(in crate::gate) fn look(
+    /// Authorizes a request that has not waited yet.
+    pub(in crate::gate) fn authorize(
         &mut self,
         id: StreamId,
-        asked: Resume,
+        state: Resume,
         now: Timestamp,
         signatures: &dyn SignatureCheck,
     ) -> Outcome {
         let deadline = now.plus(self.config.wait.timeout);
-        let budget = match self.waiting.is_full() {
-            true => WaitBudget::RoomIsFull,
-            false => WaitBudget::Until(deadline),
+        let budget = if self.waiting.is_full() {
+            WaitBudget::NoCapacity
+        } else {
+            WaitBudget::Until(deadline)
         };
-        let outcome = self.judge(id, asked, (now, budget, deadline), signatures);
+        let outcome = self.decide_or_park(id, state, (now, budget, deadline), signatures);
         if let Outcome::Wait { .. } = outcome {
             self.notices.push(Notice::Count(metrics::WAITED.into()));
         }
         outcome
     }
 
-    /// Looks again at a request that has waited until `deadline` at most.
-    pub(in crate::gate) fn look_again(
+    /// Authorizes a request that has waited; it may wait until `deadline`.
+    pub(in crate::gate) fn authorize_again(
         &mut self,
         id: StreamId,
-        asked: Resume,
+        state: Resume,
         deadline: Timestamp,
         now: Timestamp,
         signatures: &dyn SignatureCheck,
     ) -> Outcome {
-        let budget = match now < deadline {
-            true => WaitBudget::Until(deadline),
-            false => WaitBudget::TimeIsUp,
+        let budget = if now < deadline {
+            WaitBudget::Until(deadline)
+        } else {
+            WaitBudget::Expired
         };
-        self.judge(id, asked, (now, budget, deadline), signatures)
+        self.decide_or_park(id, state, (now, budget, deadline), signatures)
     }
 
-    /// Judges a request, and gives it its place to wait if it can't be decided yet.
-    fn judge(
+    /// Decides a request, and parks it if it can't be decided yet.
+    fn decide_or_park(
         &mut self,
         id: StreamId,
-        asked: Resume,
+        state: Resume,
         (now, budget, deadline): (Timestamp, WaitBudget, Timestamp),
         signatures: &dyn SignatureCheck,
     ) -> Outcome {
-        let Some(mut judge) = self.judge_of(id, now, budget, signatures) else {
-            return Outcome::Deny(Denial::Internal("a request that never began"));
+        let Some(mut authorizer) = self.authorizer(id, now, budget, signatures) else {
+            return Outcome::Deny(Denial::Internal("the request has no exchange"));
         };
-        let (outcome, headers) = match asked {
-            Resume::Anyone(headers) => (judge.judge(&headers), Some(headers)),
-            Resume::Caller(signed) => (judge.judge_signed(*signed), None),
+        let (outcome, headers) = match state {
+            Resume::Headers(headers) => (authorizer.authorize(&headers), Some(headers)),
+            Resume::Signed(signed) => (authorizer.authorize_signed(*signed), None),
         };
         self.call_for_credentials(now);
-        // Who is known by now is not asked for the token again.
-        let asked = |signed: Option<Box<Signed>>| {
-            let anyone = headers.map(Resume::Anyone);
-            signed.map(Resume::Caller).or(anyone)
+        // A token that was verified is not verified again.
+        let state = |signed: Option<Box<Signed>>| {
+            let from_start = headers.map(Resume::Headers);
+            signed.map(Resume::Signed).or(from_start)
         };
         match outcome {
-            Outcome::Wait { dependency, signed } => match asked(signed) {
-                Some(asked) => {
-                    self.waiting.enter(id, dependency, deadline, asked);
+            Outcome::Wait { dependency, signed } => match state(signed) {
+                Some(state) => {
+                    self.waiting.enter(id, dependency, deadline, state);
                     let signed = None;
                     Outcome::Wait { dependency, signed }
                 }
-                None => Outcome::Deny(Denial::Internal("nobody to wait")),
+                None => Outcome::Deny(Denial::Internal("a pending request has no state")),
             },
-            Outcome::Inspect(signed) => match (asked(signed), self.deny_without_room(id)) {
+            Outcome::Inspect(signed) => match (state(signed), self.deny_without_room(id)) {
                 (_, Some(denial)) => Outcome::Deny(denial),
-                (Some(asked), None) => {
-                    self.begin_inspection(id, asked, now);
+                (Some(state), None) => {
+                    self.begin_inspection(id, state, now);
                     Outcome::Inspect(None)
                 }
-                (None, None) => Outcome::Deny(Denial::Internal("nobody to inspect")),
+                (None, None) => {
+                    Outcome::Deny(Denial::Internal("an inspected request has no state"))
+                }
             },
             Outcome::Metadata(_) | Outcome::Permit { .. } | Outcome::Deny(_) => outcome,
         }
     }
 
-    pub(in crate::gate) fn judge_of<'g>(
+    pub(in crate::gate) fn authorizer<'g>(
         &'g mut self,
         id: StreamId,
         now: Timestamp,
@@ -111,7 +115,7 @@ impl Gate {
             lists_withheld: self.inspections.withholds_responses(),
             keeps_repeated_headers: self.host.keeps_repeated_headers,
             calls: &mut self.calls,
-            surroundings: exchange.surroundings.at(now),
+            context: exchange.context.at(now),
             trace: self.trace.as_mut(),
             budget,
             signatures,

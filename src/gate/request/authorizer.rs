@@ -1,4 +1,4 @@
-//! One request, one direction: headers → token → who signed it → verified claims → decision.
+//! The steps of one decision: headers → token → signature → verified claims → decision.
 
 use crate::audit::{Caller, Record};
 use crate::cache::TokenCache;
@@ -34,31 +34,31 @@ use std::sync::Arc;
 
 const REPEATED: &str = "a header that must not go upstream occurs more than once";
 
-/// What became of a request when it was last looked at.
+/// The outcome of one authorization attempt.
 #[derive(Debug)]
 pub enum Outcome {
-    /// `caller` is absent where a rule asks for no token.
+    /// `caller` is absent if the rule requires no token.
     Permit {
         permit: Permit,
         caller: Option<Verified<Claims>>,
-        /// What the permit opened; absent where the rule sends none.
+        /// The credential to inject; absent if the rule sends none.
         credential: Option<InjectedCredential>,
     },
     Deny(Denial),
-    /// It asks for the document about this resource.
+    /// The request is for the protected resource metadata.
     Metadata(Arc<ProtectedResource>),
-    /// That is on its way. `signed`: what was found out until then, if the signature holds.
+    /// The dependency is being fetched. `signed` is the progress so far, if the signature was verified.
     Wait {
         dependency: Dependency,
         signed: Option<Box<Signed>>,
     },
-    /// A rule needs the model, and the body that names it is still to come. What was found out
-    /// until then; nothing, where a rule that asks for no token needs it.
+    /// A rule needs the model, and the body with the model has not arrived. Holds the progress so far;
+    /// `None` if a rule without a token needs the model.
     Inspect(Option<Box<Signed>>),
 }
 
-/// A request whose token's signature holds. Whether the token and the key it was verified with may
-/// still be used is asked again when the decision is made: a body can take its time.
+/// A request whose token's signature was verified. The decision checks again whether the token and its
+/// key are still valid, since the body may have arrived much later.
 #[derive(Debug)]
 pub struct Signed {
     pub request: Request,
@@ -70,18 +70,20 @@ pub struct Signed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitBudget {
     Until(Timestamp),
-    TimeIsUp,
-    RoomIsFull,
+    /// The request has waited until its deadline.
+    Expired,
+    /// The limit of pending requests is reached.
+    NoCapacity,
 }
 
-/// What stands behind a permit.
+/// The credential behind a permit.
 enum PermittedAccess {
     Open(Option<InjectedCredential>),
     Wait(Dependency),
 }
 
-/// Looks at one request once. Nothing is remembered between two looks but the record and what the
-/// body has told.
+/// One authorization attempt for one request. Only the record and the body's state persist between
+/// attempts.
 pub struct Authorizer<'g> {
     pub config: &'g Config,
     pub issuer_keys: &'g mut [IssuerKeys],
@@ -94,37 +96,39 @@ pub struct Authorizer<'g> {
     pub body: &'g mut Body,
     /// The cluster that the host has chosen for the request.
     pub cluster: &'g Cluster,
-    /// A permitted request whose body still comes, for shadow rules that name models.
+    /// A permitted request whose body is still arriving, for shadow rules that name models.
     pub observed: &'g mut Option<Box<Signed>>,
-    /// Of a permitted request for a list of models, what its caller may see.
+    /// The models that the caller may see, if the request is for a list of models.
     pub view: &'g mut Option<View>,
-    /// The host is known to hand out no list that could be filtered.
+    /// The host withholds response bodies, so lists of models can't be filtered.
     pub lists_withheld: bool,
-    /// The host would send a header upstream that was taken off, if it came more than once.
+    /// The host would send further copies of a removed header upstream.
     pub keeps_repeated_headers: bool,
-    /// Calls that a look has found necessary.
+    /// Calls that this attempt needs.
     pub calls: &'g mut Vec<Call>,
-    pub surroundings: RequestContext,
-    /// Where how the rules met the request is written down.
+    pub context: RequestContext,
+    /// The trace of the rules, if it is enabled.
     pub trace: Option<&'g mut Vec<RuleTrace>>,
     pub budget: WaitBudget,
     pub signatures: &'g dyn SignatureCheck,
 }
 
 impl Authorizer<'_> {
-    pub fn judge(&mut self, headers: &Headers) -> Outcome {
-        self.look(headers).unwrap_or_else(Outcome::Deny)
+    /// Authorizes a request from its headers.
+    pub fn authorize(&mut self, headers: &Headers) -> Outcome {
+        self.examine_request(headers).unwrap_or_else(Outcome::Deny)
     }
 
-    /// Goes on with a request whose token's signature holds, and whose model may be known by now.
-    pub fn judge_signed(&mut self, mut signed: Signed) -> Outcome {
+    /// Continues with a request whose token's signature was verified, and whose model may be known by
+    /// now.
+    pub fn authorize_signed(&mut self, mut signed: Signed) -> Outcome {
         if signed.request.model == Model::Unread {
             signed.request.model = self.body.model();
         }
         self.conclude_later(signed).unwrap_or_else(Outcome::Deny)
     }
 
-    fn look(&mut self, headers: &Headers) -> Result<Outcome, Denial> {
+    fn examine_request(&mut self, headers: &Headers) -> Result<Outcome, Denial> {
         let request = self.read_request(headers)?;
         if self.keeps_repeated_headers {
             self.refuse_repeated(headers)?;
@@ -156,15 +160,15 @@ impl Authorizer<'_> {
         let token =
             bearer::extract(headers, &rules.locations, rules.max_bytes).map_err(|denial| {
                 match (denial, request.model.unavailable()) {
-                    // Without a token, it was the anonymous rule that was meant.
+                    // A request without a token was intended for the anonymous rule.
                     (Denial::TokenMissing, Some(lack)) if in_doubt => lack.denial(),
                     (denial, _) => denial,
                 }
             })?;
         let (issuer, authentic) = match self.identify(token)? {
             Identified::As(issuer, authentic) => (issuer, authentic),
-            Identified::Wait { ring } => {
-                let (dependency, signed) = (Dependency::Keys(ring), None);
+            Identified::Wait { issuer } => {
+                let (dependency, signed) = (Dependency::Keys(issuer), None);
                 return Ok(Outcome::Wait { dependency, signed });
             }
         };
@@ -179,37 +183,36 @@ impl Authorizer<'_> {
         })
     }
 
-    /// Decides for a request whose token was verified a while ago.
+    /// Decides a request whose token was verified in an earlier attempt.
     fn conclude_later(&mut self, signed: Signed) -> Result<Outcome, Denial> {
         self.record.note_model(&signed.request.model);
         self.record.credential = None;
-        match self.must_wait_for_keys(signed.issuer, &signed.authentic)? {
-            true => Ok(Outcome::Wait {
+        if self.must_wait_for_keys(signed.issuer, &signed.authentic)? {
+            Ok(Outcome::Wait {
                 dependency: Dependency::Keys(signed.issuer),
                 signed: Some(Box::new(signed)),
-            }),
-            false => self.conclude(signed),
+            })
+        } else {
+            self.conclude(signed)
         }
     }
 
-    /// Decides once all that the decision needs is there.
+    /// Decides, if everything that the decision needs is available.
     fn conclude(&mut self, signed: Signed) -> Result<Outcome, Denial> {
         let (config, request) = (self.config, &signed.request);
-        let caller = signed
-            .authentic
-            .verify(&config.token, self.surroundings.now)?;
+        let caller = signed.authentic.verify(&config.token, self.context.now)?;
         if self.must_wait_for_feed(&caller)? {
             let (dependency, signed) = (Dependency::Revocation, Some(Box::new(signed)));
             return Ok(Outcome::Wait { dependency, signed });
         }
         self.recall_groups(signed.issuer, &caller);
-        let mut decision = config.policy.decide(request, &caller, &self.surroundings);
+        let mut decision = config.policy.decide(request, &caller, &self.context);
         if decision.depends_on_model && request.model == Model::Unread {
             return Ok(Outcome::Inspect(Some(Box::new(signed))));
         }
         match self.look_up_groups(request, signed.issuer, &caller) {
-            LookUp::NoNews => {}
-            LookUp::News => decision = config.policy.decide(request, &caller, &self.surroundings),
+            LookUp::Unchanged => {}
+            LookUp::Changed => decision = config.policy.decide(request, &caller, &self.context),
             LookUp::Wait(dependency) => {
                 let signed = Some(Box::new(signed));
                 return Ok(Outcome::Wait { dependency, signed });
@@ -236,18 +239,18 @@ impl Authorizer<'_> {
         })
     }
 
-    /// Has the credential_store opened by a permit. Where the credential is on its way the request waits, and
-    /// is judged anew, in full, when it has come.
+    /// Opens the credential store with a permit. If the credential is being fetched, the request waits
+    /// and is decided again, in full, when the fetch ends.
     fn open(
         &mut self,
         permit: &Permit,
         to: &Cluster,
         caller: Option<&Verified<Claims>>,
     ) -> Result<PermittedAccess, Denial> {
-        let now = self.surroundings.now;
+        let now = self.context.now;
         let by = match self.budget {
             WaitBudget::Until(deadline) => deadline,
-            WaitBudget::TimeIsUp | WaitBudget::RoomIsFull => now,
+            WaitBudget::Expired | WaitBudget::NoCapacity => now,
         };
         self.record.credential = self.credential_store.name(permit).cloned();
         let unavailable = |reason| {
@@ -265,36 +268,35 @@ impl Authorizer<'_> {
                     (Some(coming), WaitBudget::Until(_)) => {
                         Ok(PermittedAccess::Wait(Dependency::Credential(coming)))
                     }
-                    (Some(_), WaitBudget::RoomIsFull) => {
+                    (Some(_), WaitBudget::NoCapacity) => {
                         unavailable(CredentialUnavailable::TooManyWaiting)
                     }
-                    (Some(_), WaitBudget::TimeIsUp) | (None, _) => unavailable(reason),
+                    (Some(_), WaitBudget::Expired) | (None, _) => unavailable(reason),
                 }
             }
         }
     }
 
-    /// Of a permitted request for models, finds out which of them are the caller's to know. Resume for
-    /// one by its name, the answer is the same whether it does not exist or is not theirs.
+    /// Limits a permitted request for models to those that the caller may see. A request for one model
+    /// gets the same answer whether the model does not exist or is not permitted.
     fn limit_view(
         &mut self,
         request: &Request,
         caller: Option<&Verified<Claims>>,
     ) -> Result<(), Denial> {
-        let asked = match self.config.forward.filter_models {
-            true => Listing::asked_by(request),
-            false => None,
-        };
-        let Some(listing) = asked else {
+        if !self.config.forward.filter_models {
+            return Ok(());
+        }
+        let Some(listing) = Listing::asked_by(request) else {
             return Ok(());
         };
-        let caller = caller.map(|caller| (caller, &self.surroundings));
+        let caller = caller.map(|caller| (caller, &self.context));
         let credential_store = &*self.credential_store;
         let is_sent = |credential| credential_store.may_send(credential, &request.cluster);
         let view = self.config.policy.view(request, caller, &is_sent);
         match listing {
             Listing::All if self.lists_withheld => {
-                let reason = "the host does not hand it out";
+                let reason = "the host does not deliver its body";
                 return Err(Denial::ModelsUnreadable(reason));
             }
             Listing::All => *self.view = Some(view),
@@ -307,16 +309,17 @@ impl Authorizer<'_> {
         Ok(())
     }
 
-    /// Resume whenever a decision is made, wherever the token's claims come from.
+    /// Checks the caller against the revocation feed; called for every decision, also if the token is
+    /// cached. Returns true if the request must wait for the feed.
     fn must_wait_for_feed(&self, caller: &Claims) -> Result<bool, Denial> {
         let Some(feed) = self.revocation else {
             return Ok(false);
         };
-        match (feed.standing(caller, self.surroundings.now), self.budget) {
+        match (feed.standing(caller, self.context.now), self.budget) {
             (Standing::Clear, _) => Ok(false),
             (Standing::Revoked(ground), _) => Err(Denial::TokenRevoked { ground }),
             (Standing::Unreadable, _) => Err(Denial::TokenMalformed(
-                "its client, sid, uti or jti is not a string, so whether it is revoked is unknown",
+                "its client, sid, uti or jti is not a string, so its revocation can't be checked",
             )),
             (Standing::Unknown(_), WaitBudget::Until(by)) if feed.may_answer_by(by) => Ok(true),
             (Standing::Unknown(_), _) if feed.is_lenient() => Ok(false),
@@ -324,16 +327,16 @@ impl Authorizer<'_> {
         }
     }
 
-    /// What shadow rules would have done, now that the model of a permitted request is known.
+    /// Records what shadow rules would have decided, once the model of a permitted request is known.
     pub fn observe(&mut self, signed: &Signed) {
         self.record.note_model(&signed.request.model);
-        let now = self.surroundings.now;
+        let now = self.context.now;
         if let Ok(caller) = signed.authentic.verify(&self.config.token, now) {
             self.recall_groups(signed.issuer, &caller);
             let decision = self
                 .config
                 .policy
-                .decide(&signed.request, &caller, &self.surroundings);
+                .decide(&signed.request, &caller, &self.context);
             self.record.note_shadow(&decision.shadow);
         }
     }
@@ -342,15 +345,15 @@ impl Authorizer<'_> {
         self.notices.push(Notice::Count(name.into()));
     }
 
-    /// Where the host can take off only one header of a name.
+    /// Denies a repeated header that must be removed, for hosts that remove only its first copy.
     fn refuse_repeated(&self, headers: &Headers) -> Result<(), Denial> {
         let (locations, forward) = (&self.config.token.locations, &self.config.forward);
         let names = forward::strip_credentials(headers, locations, forward);
         let is_repeated = |name: &&str| headers.all(name).nth(1).is_some();
-        match names.iter().any(is_repeated) {
-            true => Err(Denial::RequestAmbiguous(REPEATED)),
-            false => Ok(()),
+        if names.iter().any(is_repeated) {
+            return Err(Denial::RequestAmbiguous(REPEATED));
         }
+        Ok(())
     }
 
     fn read_request(&mut self, headers: &Headers) -> Result<Request, Denial> {
@@ -370,8 +373,8 @@ impl Authorizer<'_> {
         Ok(request)
     }
 
-    /// The model of a request whose body may name it: what is known of the body by now, if a rule asks
-    /// for the model.
+    /// Returns the model of a request whose body may name it: from the part of the body read so far, if
+    /// a rule needs the model.
     fn read_model(&mut self, request: &Request, headers: &Headers) -> Model {
         let in_path = self.config.endpoints.in_path(request.target());
         if !self.config.policy.may_need_model(request) {

@@ -1,6 +1,6 @@
-//! The bodies that the host holds for this VM until a decision is made, and the limits of their
-//! number and bytes. The time limit is in [`inspect`](super::inspect) for requests and in
-//! [`held`](super::held) for responses.
+//! Limits on the number and total size of the bodies that the host holds for this VM. The time limit is
+//! in [`inspect`](super::inspect) for requests and in
+//! [`response_buffer`](crate::gate::response::response_buffer) for responses.
 
 use crate::config::Limits;
 use crate::decision::{Denial, HeldLimit};
@@ -53,7 +53,7 @@ impl HeldBodies {
         Ok(())
     }
 
-    /// Counts a response that is held beside that many requests.
+    /// Counts a held response; `requests` is the number of held requests.
     pub fn hold_response(&mut self, id: StreamId, requests: usize) -> Result<(), HeldLimit> {
         self.has_room(requests)?;
         self.responses.insert(id);
@@ -61,13 +61,14 @@ impl HeldBodies {
     }
 
     fn has_room(&self, requests: usize) -> Result<(), HeldLimit> {
-        match self.responses.len().saturating_add(requests) < self.most {
-            true => Ok(()),
-            false => Err(HeldLimit::Bodies),
+        if self.responses.len().saturating_add(requests) < self.most {
+            Ok(())
+        } else {
+            Err(HeldLimit::Bodies)
         }
     }
 
-    /// The host no longer holds a body of that stream for us.
+    /// Notes that the host no longer holds a body of the stream.
     pub fn release(&mut self, id: StreamId) {
         let size = self.sizes.remove(&id).unwrap_or_default();
         self.bytes = self.bytes.saturating_sub(size);
@@ -76,21 +77,21 @@ impl HeldBodies {
 }
 
 impl Gate {
-    /// The host holds `size` bytes of the body of a request that waits. Returns a ruling where that
-    /// is more than may be held.
+    /// Notes that the host holds `size` bytes of the body of a pending request. Returns a denial if that
+    /// exceeds the limit.
     pub fn body_held(&mut self, id: StreamId, size: usize) -> Option<Ruling> {
-        self.waiting.guest(id)?;
+        self.waiting.get(id)?;
         let known = self.bodies.sizes.get(&id).copied().unwrap_or_default();
         let grown = self.bodies.grow(id, size.saturating_sub(known));
         self.refuse_held(id, grown.err()?)
     }
 
-    /// Number of bodies that are held to be read.
+    /// Returns the number of bodies that are held for inspection.
     pub(in crate::gate) fn held_bodies(&self) -> usize {
         self.inspections.len() + self.bodies.responses.len()
     }
 
-    /// Denies a request whose body would have to be read if no further one may be held.
+    /// Denies a request that needs inspection if no further body may be held.
     pub(in crate::gate) fn deny_without_room(&mut self, id: StreamId) -> Option<Denial> {
         let limit = self.bodies.has_room(self.inspections.len()).err()?;
         self.forget_body(id);
@@ -98,7 +99,7 @@ impl Gate {
         Some(Denial::InspectionUnavailable(limit))
     }
 
-    /// Denies a request whose body has reached a limit while it was held.
+    /// Denies a request whose held body has reached a limit.
     pub(in crate::gate) fn refuse_held(
         &mut self,
         id: StreamId,
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_limited_over_all_streams_and_freed_with_each() {
+    fn held_bytes_are_limited_in_total_and_freed_per_stream() {
         let mut held = bodies(9, 10);
         assert_eq!(held.grow(1, 6), Ok(()));
         assert_eq!(held.grow(2, 4), Ok(()));
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn responses_and_requests_share_the_number() {
+    fn held_responses_and_requests_share_one_limit() {
         let mut held = bodies(2, 10);
         assert_eq!(held.hold_response(1, 2), Err(HeldLimit::Bodies));
         assert_eq!(held.hold_response(1, 1), Ok(()));

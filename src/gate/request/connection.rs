@@ -1,5 +1,5 @@
-//! What the host knows of a request's connection and of its route: read where the configuration refers
-//! to it, and only then.
+//! Properties of a request's connection and route, read from the host only if the configuration refers
+//! to them.
 
 use crate::config::{ClientAddress, Config};
 use crate::credential::Credential;
@@ -18,7 +18,7 @@ const CLUSTER: [&str; 2] = ["xds", "cluster_name"];
 /// Reads one of the host's properties by its path.
 pub type Property<'a> = &'a dyn Fn(&[&str]) -> Option<Vec<u8>>;
 
-/// What of its surroundings some rule asks for.
+/// The connection properties that the configuration needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted {
     source: Option<ClientAddress>,
@@ -26,7 +26,7 @@ pub struct Wanted {
     cluster: bool,
 }
 
-/// What the host has said of one request's connection.
+/// The connection properties of one request, as the host reports them.
 #[derive(Clone, Debug, Default)]
 pub struct Connection {
     source_address: Option<Vec<u8>>,
@@ -35,7 +35,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// The cluster that the host has chosen.
+    /// Returns the cluster that the host has chosen.
     pub fn cluster(&self) -> Cluster {
         Cluster::reported(self.cluster.as_deref())
     }
@@ -57,23 +57,24 @@ impl Wanted {
         self.cluster
     }
 
-    /// The cluster of a request at this moment, if the configuration refers to clusters.
+    /// Reads the current cluster of a request, if the configuration refers to clusters.
     pub fn read_cluster(self, property: Property<'_>) -> Option<Vec<u8>> {
         self.cluster.then(|| property(&CLUSTER)).flatten()
     }
 
+    /// Reads the properties that the configuration needs.
     pub fn read(self, property: Property<'_>) -> Connection {
-        let asked = |wanted: bool, path| wanted.then(|| property(path)).flatten();
+        let read = |wanted: bool, path| wanted.then(|| property(path)).flatten();
         let from_host = self.source == Some(ClientAddress::Connection);
         Connection {
-            source_address: asked(from_host, &SOURCE_ADDRESS),
-            peer_uri: asked(self.peer, &PEER_URI),
+            source_address: read(from_host, &SOURCE_ADDRESS),
+            peer_uri: read(self.peer, &PEER_URI),
             cluster: self.read_cluster(property),
         }
     }
 
-    /// What rules can ask of a request with these headers on this connection.
-    pub fn surroundings(
+    /// Returns the request context that rules can refer to.
+    pub fn context(
         self,
         now: Timestamp,
         headers: &Headers,
@@ -110,8 +111,8 @@ fn names_clusters(config: &Config) -> bool {
         || config.policy.names_clusters()
 }
 
-/// The entry of `x-forwarded-for` at that place from the right. What stands further left anyone
-/// could have written.
+/// Returns the `hop`-th entry of `x-forwarded-for` from the right. Callers can forge the entries further
+/// left.
 fn forwarded(headers: &Headers, hop: usize) -> Option<IpAddr> {
     let values: Vec<&[u8]> = headers.all("x-forwarded-for").collect();
     let entries = values
@@ -122,7 +123,7 @@ fn forwarded(headers: &Headers, hop: usize) -> Option<IpAddr> {
     address(std::str::from_utf8(entry).ok()?.trim_matches([' ', '\t']))
 }
 
-/// An address with or without a port: hosts and proxies write both.
+/// Parses an address with or without a port; hosts and proxies write both.
 fn address(text: &str) -> Option<IpAddr> {
     let bare = || text.parse().ok();
     let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
@@ -138,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_as_hosts_and_proxies_write_them() {
+    fn address_with_or_without_port_is_parsed() {
         for (text, expected) in [
             ("10.0.0.1:4711", Some("10.0.0.1")),
             ("10.0.0.1", Some("10.0.0.1")),
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn forwarded_entries_count_from_the_right_over_all_fields() {
+    fn forwarded_entries_are_counted_from_the_right_across_fields() {
         let headers = Headers::from_iter([
             ("x-forwarded-for", "6.6.6.6, 5.5.5.5"),
             ("x-other", "9.9.9.9"),
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_read_that_no_rule_asks_for() {
+    fn property_that_no_rule_needs_is_not_read() {
         let nothing = Wanted {
             source: None,
             peer: false,
@@ -199,7 +200,7 @@ mod tests {
         };
         forwarded.read(&|path| panic!("{path:?}"));
         let now = Timestamp::from_secs(0);
-        let known = nothing.surroundings(now, &Headers::default(), &Connection::default());
+        let known = nothing.context(now, &Headers::default(), &Connection::default());
         assert_eq!(
             known,
             RequestContext {

@@ -1,4 +1,4 @@
-//! Requests whose decision hangs on groups that their tokens leave out.
+//! Group lookups: requests whose decision depends on groups that their tokens omit.
 
 use crate::config::Config;
 use crate::decision::GroupsUnavailable;
@@ -15,7 +15,7 @@ use crate::token::claims::Claims;
 use crate::token::verify::Verified;
 use log::Level;
 
-/// Where each issuer's callers are looked up, if anywhere.
+/// Returns the lookups of each issuer; `None` where no rule needs them or none are configured.
 pub fn lookups(config: &Config, now: Timestamp) -> Vec<Option<Lookups>> {
     let issuers = config.issuers.iter().zip(&config.directories);
     let lookups = issuers.map(|(issuer, source)| {
@@ -26,27 +26,27 @@ pub fn lookups(config: &Config, now: Timestamp) -> Vec<Option<Lookups>> {
     lookups.collect()
 }
 
-/// What came of asking for a caller's groups.
+/// The outcome of a group lookup.
 pub(in crate::gate) enum LookUp {
-    /// What the decision went by still holds.
-    NoNews,
-    /// The surroundings tell more than before, so there is to be decided anew.
-    News,
+    /// The context is unchanged, so the decision stands.
+    Unchanged,
+    /// The context now contains the groups, so the decision must be made again.
+    Changed,
     Wait(Dependency),
 }
 
 impl Authorizer<'_> {
-    /// What is known of a caller's groups by now counts from here on.
+    /// Adds the caller's groups to the context, if they have been looked up before.
     pub(in crate::gate) fn recall_groups(&mut self, issuer: usize, caller: &Claims) {
         let lookups = self.lookups.get(issuer).and_then(Option::as_ref);
         if let Some(lookups) = lookups.filter(|_| caller.groups.overage)
-            && let Some(membership) = lookups.recall(caller, self.surroundings.now)
+            && let Some(membership) = lookups.recall(caller, self.context.now)
         {
-            self.surroundings.directory = Directory::Known(membership);
+            self.context.directory = Directory::Known(membership);
         }
     }
 
-    /// Has the caller looked up where the decision hangs on it. Shadow rules keep nobody waiting.
+    /// Looks up the caller's groups if the decision depends on them. Requests never wait for shadow rules.
     pub(in crate::gate) fn look_up_groups(
         &mut self,
         request: &Request,
@@ -54,38 +54,38 @@ impl Authorizer<'_> {
         caller: &Verified<Claims>,
     ) -> LookUp {
         let Some(lookups) = self.lookups.get_mut(issuer).and_then(Option::as_mut) else {
-            return LookUp::NoNews;
+            return LookUp::Unchanged;
         };
         let policy = &self.config.policy;
-        let Some(need) = policy.needs_groups(request, caller, &self.surroundings) else {
-            return LookUp::NoNews;
+        let Some(need) = policy.needs_groups(request, caller, &self.context) else {
+            return LookUp::Unchanged;
         };
-        let now = self.surroundings.now;
+        let now = self.context.now;
         let by = match self.budget {
             WaitBudget::Until(deadline) => deadline,
-            WaitBudget::TimeIsUp | WaitBudget::RoomIsFull => now,
+            WaitBudget::Expired | WaitBudget::NoCapacity => now,
         };
         let directory = match (lookups.ask(caller, by, now), need, self.budget) {
             (Standing::Known(membership), _, _) => Directory::Known(membership),
-            (Standing::Pending(_), Need::Shadow, _) => return LookUp::NoNews,
+            (Standing::Pending(_), Need::Shadow, _) => return LookUp::Unchanged,
             (Standing::Pending(id), Need::Decision, WaitBudget::Until(_)) => {
                 return LookUp::Wait(Dependency::Groups { issuer, id });
             }
-            (Standing::Pending(_), _, WaitBudget::RoomIsFull) => {
+            (Standing::Pending(_), _, WaitBudget::NoCapacity) => {
                 Directory::Unavailable(GroupsUnavailable::TooManyWaiting)
             }
-            (Standing::Pending(_), _, WaitBudget::TimeIsUp) => {
+            (Standing::Pending(_), _, WaitBudget::Expired) => {
                 Directory::Unavailable(GroupsUnavailable::TooSlow)
             }
             (Standing::Unavailable(lack), _, _) => Directory::Unavailable(lack),
         };
-        self.surroundings.directory = directory;
-        LookUp::News
+        self.context.directory = directory;
+        LookUp::Changed
     }
 }
 
 impl Gate {
-    /// Begins the look-ups that are due; those whose token is still to come wait for it.
+    /// Begins the lookups that are due. Lookups whose service token is being fetched begin later.
     pub(in crate::gate) fn begin_lookups(&mut self, now: Timestamp) {
         let mut calls = Vec::new();
         for (issuer, lookups) in self.lookups.iter_mut().enumerate() {
@@ -107,7 +107,7 @@ impl Gate {
         }
     }
 
-    /// Who waits for those is to be woken.
+    /// Takes an answer from Microsoft Graph and returns the dependencies whose requests must be woken.
     pub(in crate::gate) fn groups_answered(
         &mut self,
         issuer: usize,
@@ -136,8 +136,8 @@ impl Gate {
             Progress::Failed { error, given_up } => {
                 woken.extend(given_up);
                 let text = format!(
-                    "issuer {name}: Microsoft Graph does not tell a caller's groups: {error}; \
-                     rules that ask for a group deny callers in too many"
+                    "issuer {name}: looking up a caller's groups in Microsoft Graph failed: {error}; \
+                     rules that require a group deny callers whose tokens omit their groups"
                 );
                 self.notices.push(Notice::Log(Level::Warn, text));
                 "failed"

@@ -1,4 +1,4 @@
-//! Who signed a token: from memory, or by taking it apart, finding its key and checking.
+//! Signature verification of a token: from the cache, or by parsing it, finding its key and checking it.
 
 use crate::cache::TokenDigest;
 use crate::decision::{Denial, KeysUnavailable};
@@ -14,13 +14,13 @@ use crate::token::issuer::Issuer;
 use crate::token::jws::Unverified;
 use crate::token::verify::{Authentic, authenticate, pick_issuer};
 
-/// What a look at a token has led to.
+/// The outcome of the verification of a token's signature.
 #[derive(Debug)]
 pub enum Identified {
-    /// The issuer of that index signed it.
+    /// The token was signed by the issuer with this index.
     As(usize, Authentic),
-    /// The keys of that ring are on their way.
-    Wait { ring: usize },
+    /// The keys of the issuer with this index are being fetched.
+    Wait { issuer: usize },
 }
 
 impl Authorizer<'_> {
@@ -29,7 +29,7 @@ impl Authorizer<'_> {
             return self.examine(bearer);
         }
         let digest = TokenDigest::of(bearer.bytes());
-        if let Some((issuer, authentic)) = self.cache.find(&digest, self.surroundings.now)
+        if let Some((issuer, authentic)) = self.cache.find(&digest, self.context.now)
             && self.may_use_keys(issuer)
         {
             return Ok(Identified::As(issuer, authentic));
@@ -37,21 +37,21 @@ impl Authorizer<'_> {
         self.count(metrics::CACHE_MISSES);
         let identified = self.examine(bearer)?;
         if let Identified::As(issuer, authentic) = &identified {
-            let (bytes, now) = (authentic.claims().bytes(), self.surroundings.now);
+            let (bytes, now) = (authentic.claims().bytes(), self.context.now);
             let evicted = self.cache.insert(digest, bytes, *issuer, authentic, now);
             (0..evicted).for_each(|_| self.count(metrics::CACHE_EVICTIONS));
         }
         Ok(identified)
     }
 
-    /// What stale keys once verified counts no more than they do.
+    /// Whether the issuer's keys are usable. A cached token is not valid longer than its issuer's keys.
     fn may_use_keys(&self, issuer: usize) -> bool {
         let ring = self.issuer_keys.get(issuer);
-        ring.is_some_and(|ring| ring.is_usable(self.surroundings.now))
+        ring.is_some_and(|ring| ring.is_usable(self.context.now))
     }
 
-    /// Whether who was identified before has to wait for keys: they can go stale, or one be withdrawn,
-    /// while a request waits or its body comes.
+    /// Whether a request whose signature was verified earlier must wait for keys. While it waited, the
+    /// keys can become stale or its key can be withdrawn.
     pub(in crate::gate) fn must_wait_for_keys(
         &self,
         index: usize,
@@ -60,12 +60,12 @@ impl Authorizer<'_> {
         let (Some(issuer), Some(ring)) =
             (self.config.issuers.get(index), self.issuer_keys.get(index))
         else {
-            return Err(Denial::Internal("an issuer without keys"));
+            return Err(Denial::Internal("the issuer has no key store"));
         };
-        match ring.usable(self.surroundings.now) {
+        match ring.usable(self.context.now) {
             Ok(keys) if keys.holds(&authentic.key) => Ok(false),
             Ok(_) => Err(unknown(issuer)),
-            Err(lack) => wait_for_keys(ring, issuer, lack, self.budget).map(|()| true),
+            Err(reason) => wait_for_keys(ring, issuer, reason, self.budget).map(|()| true),
         }
     }
 
@@ -77,32 +77,32 @@ impl Authorizer<'_> {
             self.config.issuers.get(index),
             self.issuer_keys.get_mut(index),
         ) else {
-            return Err(Denial::Internal("an issuer without keys"));
+            return Err(Denial::Internal("the issuer has no key store"));
         };
-        match find_keys(ring, issuer, &token, self.surroundings.now)? {
+        match find_keys(ring, issuer, &token, self.context.now)? {
             KeyLookup::Found(keys) => match authenticate(&token, issuer, keys, self.signatures) {
-                // The key that the token names may be in a newer set.
+                // The token's key may be in a newer set.
                 Err(Denial::SignatureInvalid) if !keys.are_named => {}
                 authentic => return Ok(Identified::As(index, authentic?)),
             },
-            KeyLookup::Lacking(lack) => {
-                wait_for_keys(ring, issuer, lack, self.budget)?;
-                return Ok(Identified::Wait { ring: index });
+            KeyLookup::Unavailable(reason) => {
+                wait_for_keys(ring, issuer, reason, self.budget)?;
+                return Ok(Identified::Wait { issuer: index });
             }
             KeyLookup::Unknown => {}
         }
-        let fetch = wait_for_newer(ring, issuer, self.surroundings.now, self.budget)?;
+        let fetch = wait_for_newer(ring, issuer, self.context.now, self.budget)?;
         self.calls
             .extend(fetch.map(|fetch| Call::for_keys(index, fetch)));
-        Ok(Identified::Wait { ring: index })
+        Ok(Identified::Wait { issuer: index })
     }
 }
 
 enum KeyLookup<'k> {
     Found(Candidates<'k>),
-    /// We hold keys, but not that one: a newer set may have it.
+    /// The key is not in the current set; a newer set may contain it.
     Unknown,
-    Lacking(KeysUnavailable),
+    Unavailable(KeysUnavailable),
 }
 
 fn find_keys<'k>(
@@ -114,7 +114,7 @@ fn find_keys<'k>(
     match ring.find(token.kid.as_deref(), token.algorithm, now) {
         Found::Keys(keys) => Ok(KeyLookup::Found(keys)),
         Found::Unknown => Ok(KeyLookup::Unknown),
-        Found::Lacking(lack) => Ok(KeyLookup::Lacking(lack)),
+        Found::Lacking(reason) => Ok(KeyLookup::Unavailable(reason)),
         Found::Ambiguous => Err(unknown(issuer)),
         Found::WrongAlgorithm => Err(Denial::AlgorithmNotAllowed {
             algorithm: excerpt(token.algorithm.name()),
@@ -122,21 +122,22 @@ fn find_keys<'k>(
     }
 }
 
-/// There are no usable keys at all: waiting helps only if some can come in time.
+/// Waits for keys if there are none, provided that a fetch can end in time.
 fn wait_for_keys(
     ring: &IssuerKeys,
     issuer: &Issuer,
-    lack: KeysUnavailable,
+    reason: KeysUnavailable,
     budget: WaitBudget,
 ) -> Result<(), Denial> {
     match budget {
         WaitBudget::Until(deadline) if ring.may_answer_by(deadline) => Ok(()),
-        WaitBudget::RoomIsFull => Err(unavailable(issuer, KeysUnavailable::TooManyWaiting)),
-        WaitBudget::Until(_) | WaitBudget::TimeIsUp => Err(unavailable(issuer, lack)),
+        WaitBudget::NoCapacity => Err(unavailable(issuer, KeysUnavailable::TooManyWaiting)),
+        WaitBudget::Until(_) | WaitBudget::Expired => Err(unavailable(issuer, reason)),
     }
 }
 
-/// The token's key is not among ours: waits for a newer set if one is coming or may be fetched now.
+/// Waits for a newer key set that may contain the token's key, if one is being fetched or may be fetched
+/// now.
 fn wait_for_newer(
     ring: &mut IssuerKeys,
     issuer: &Issuer,
@@ -144,8 +145,8 @@ fn wait_for_newer(
     budget: WaitBudget,
 ) -> Result<Option<Fetch>, Denial> {
     match budget {
-        WaitBudget::TimeIsUp => Err(unknown(issuer)),
-        WaitBudget::RoomIsFull => Err(unavailable(issuer, KeysUnavailable::TooManyWaiting)),
+        WaitBudget::Expired => Err(unknown(issuer)),
+        WaitBudget::NoCapacity => Err(unavailable(issuer, KeysUnavailable::TooManyWaiting)),
         WaitBudget::Until(_) => match ring.demand(now) {
             (true, fetch) => Ok(fetch),
             (false, _) => Err(unknown(issuer)),

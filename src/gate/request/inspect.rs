@@ -1,15 +1,15 @@
-//! Requests whose decision needs the model, and whose body is read for it. The host holds all of the
-//! request meanwhile; here are what is known of the caller, and the scanner's few bytes.
+//! Body inspection: requests whose decision needs the model, which is read from the body. The host
+//! holds the whole request meanwhile; this module keeps the verified caller and the scanner's state.
 //!
-//! A host that does not hand out the body before the headers have gone (Envoy without
-//! `allow_on_headers_stop_iteration`) would leave such a request hanging. So until a body has come
-//! from this host once, the first piece of each is due within `wait.timeout`. If bytes of the
-//! request have come by then and we were handed none, or if the host does not tell, the rules that
-//! need the model deny; where the bytes prove it, they deny all that follow at once. If no bytes
-//! have come the caller is only slow.
+//! A host that delivers no body before the headers have gone upstream (Envoy without
+//! `allow_on_headers_stop_iteration`) would leave such a request hanging. Until this host has
+//! delivered a body once, the first piece of each body is therefore due within `wait.timeout`. If the
+//! host received body bytes by then without delivering any, or does not report its byte count, rules
+//! that need the model deny the request. If the byte count proves that the host withholds bodies,
+//! later requests are denied immediately. If no bytes arrived, the caller is merely slow.
 //!
-//! The whole body is due within `limits.inspection_timeout` of the request's headers, and the number
-//! and bytes of bodies that are held at once are limited ([`body_limits`](super::body_limits)).
+//! The whole body is due within `limits.inspection_timeout` of the request's headers. The number and
+//! total size of held bodies are limited ([`body_limits`](super::body_limits)).
 
 use crate::decision::Denial;
 use crate::gate::request::authorizer::Outcome;
@@ -25,17 +25,17 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default)]
 pub struct Inspections {
     open: BTreeMap<StreamId, Inspection>,
-    /// The host has handed out a body while it held the headers.
+    /// The host has delivered a body while it held the headers.
     proven: bool,
-    /// The host has received a body and kept it back.
+    /// The host is known to withhold bodies.
     withheld: bool,
-    /// The operator has been told of the missing flag.
+    /// The missing flag has been logged.
     warned: bool,
-    /// The host has held a response and kept its body back, as far as can be told.
+    /// The host appears to withhold the bodies of held responses.
     responses_withheld: bool,
 }
 
-/// How many bytes of a request the host has received.
+/// The number of bytes of a request that the host has received.
 #[derive(Clone, Copy, Debug)]
 pub struct Received {
     with_headers: u64,
@@ -44,22 +44,23 @@ pub struct Received {
 
 #[derive(Debug)]
 pub struct Inspection {
-    asked: Resume,
+    state: Resume,
     first_piece_by: Timestamp,
-    /// When the whole body is due.
+    /// The time at which the whole body is due.
     deadline: Timestamp,
 }
 
 impl Inspections {
-    /// What a new request's body is to us: where the host is known to keep it back, nothing.
+    /// Returns the initial state of a new request's body: unavailable if the host withholds bodies.
     pub fn expected_body(&self) -> Body {
-        match self.withheld && !self.proven {
-            true => Body::Read(Model::Unavailable(ModelUnavailable::Withheld)),
-            false => Body::default(),
+        if self.withheld && !self.proven {
+            Body::Read(Model::Unavailable(ModelUnavailable::Withheld))
+        } else {
+            Body::default()
         }
     }
 
-    /// The host is known to keep bodies back.
+    /// Notes that the host withholds bodies.
     pub fn expect_none(&mut self) {
         self.withheld = true;
     }
@@ -76,16 +77,17 @@ impl Inspections {
         self.open.remove(&id)
     }
 
-    /// The host has handed out a body while it held the headers.
-    pub fn hands_out_bodies(&mut self) {
+    /// Notes that the host has delivered a body while it held the headers.
+    pub fn note_delivery(&mut self) {
         self.proven = true;
     }
 
-    pub fn are_handed_out(&self) -> bool {
+    /// Whether the host has delivered a body while it held the headers.
+    pub fn are_delivered(&self) -> bool {
         self.proven
     }
 
-    /// The first piece of a held response is overdue. True when this is news.
+    /// Notes that the first piece of a held response is overdue. Returns true the first time.
     pub fn doubt_responses(&mut self) -> bool {
         !std::mem::replace(&mut self.responses_withheld, true)
     }
@@ -94,7 +96,7 @@ impl Inspections {
         (self.responses_withheld || self.withheld) && !self.proven
     }
 
-    /// Requests whose first piece or whose whole body is overdue.
+    /// Returns the requests whose first piece or whole body is overdue.
     pub fn overdue(&self, now: Timestamp) -> Vec<StreamId> {
         let overdue = |inspection: &Inspection| {
             now >= inspection.deadline || (!self.proven && now >= inspection.first_piece_by)
@@ -111,33 +113,33 @@ impl Gate {
     pub(in crate::gate) fn begin_inspection(
         &mut self,
         id: StreamId,
-        asked: Resume,
+        state: Resume,
         now: Timestamp,
     ) {
         let started = self.exchanges.get(&id).map_or(now, |own| own.started);
         let inspection = Inspection {
-            asked,
+            state,
             first_piece_by: now.plus(self.config.wait.timeout),
             deadline: started.plus(self.config.limits.inspection_timeout),
         };
         self.inspections.open.insert(id, inspection);
     }
 
-    /// Whether the body of a request is to be handed to [`Gate::body`].
+    /// Whether the body of a request must be passed to [`Gate::body`].
     pub fn wants_body(&self, id: StreamId) -> bool {
         self.exchanges
             .get(&id)
             .is_some_and(|exchange| exchange.body.is_coming())
     }
 
-    /// Whether [`Gate::note_received`] is worth a look at the host's counters: they tell a slow
-    /// caller from a host that keeps the body back.
+    /// Whether [`Gate::note_received`] needs the host's byte counter, which distinguishes a slow caller
+    /// from a host that withholds the body.
     pub fn doubts_body(&self, id: StreamId) -> bool {
         !self.inspections.proven && self.wants_body(id)
     }
 
-    /// How many bytes of a request the host has received: told with its headers, and again before
-    /// [`Gate::resume`].
+    /// Notes how many bytes of a request the host has received. To be called with the headers, and
+    /// again before [`Gate::resume`].
     pub fn note_received(&mut self, id: StreamId, bytes: u64) {
         if let Some(exchange) = self.exchanges.get_mut(&id) {
             let with_headers = exchange.received.map_or(bytes, |known| known.with_headers);
@@ -148,8 +150,9 @@ impl Gate {
         }
     }
 
-    /// The next piece of a request's body; `None` where the host could not read it. Rules as soon as
-    /// the decision can be made. A request permitted before is observed only.
+    /// Takes the next piece of a request's body; `None` if the host could not read it. Returns a ruling
+    /// as soon as the decision can be made. The body of a permitted request is read for shadow rules
+    /// only.
     pub fn body(
         &mut self,
         id: StreamId,
@@ -160,7 +163,7 @@ impl Gate {
     ) -> Option<Ruling> {
         let exchange = self.exchanges.get_mut(&id)?;
         self.inspections.proven |= !exchange.permitted;
-        let is_held = self.inspections.holds(id) || self.waiting.guest(id).is_some();
+        let is_held = self.inspections.holds(id) || self.waiting.get(id).is_some();
         if is_held && let Err(limit) = self.bodies.grow(id, piece.map_or(0, <[u8]>::len)) {
             return self.refuse_held(id, limit);
         }
@@ -173,18 +176,19 @@ impl Gate {
         }
         if let Some(mut signed) = exchange.observed.take() {
             signed.request.model = exchange.body.model();
-            self.judge_of(id, now, WaitBudget::TimeIsUp, signatures)?
+            self.authorizer(id, now, WaitBudget::Expired, signatures)?
                 .observe(&signed);
             return None;
         }
-        // Who is not here waits for keys, and will be judged with the model when they have come.
+        // A request without an inspection waits for keys; it is decided with the model when they arrive.
         let inspection = self.inspections.leave(id)?;
-        let outcome = self.look(id, inspection.asked, now, signatures);
+        let outcome = self.authorize(id, inspection.state, now, signatures);
         Some(self.rule(id, outcome))
     }
 
-    /// Denies a request whose body is overdue. Decides without a body that the host keeps back, which
-    /// denies where a rule needs it; gives a slow caller more time until its deadline.
+    /// Ends the inspection of a request whose body is overdue. If the whole body is overdue, the request
+    /// is denied. If the host withholds the body, the request is decided without it, so rules that need
+    /// it deny. A slow caller gets more time, until the deadline.
     pub(in crate::gate) fn give_up_inspection(
         &mut self,
         id: StreamId,
@@ -216,16 +220,16 @@ impl Gate {
         let inspection = inspections.leave(id)?;
         exchange.body.give_up(ModelUnavailable::Withheld);
         if !std::mem::replace(&mut inspections.warned, true) {
-            let text = "a rule needs the model that the body names, but the host handed out no \
-                        body within wait.timeout: on Envoy set allow_on_headers_stop_iteration: \
-                        true beside this filter's vm_config; until then such requests are denied";
+            let text = "a rule needs the model from the request body, but the host delivered no body \
+                        within wait.timeout; on Envoy, set allow_on_headers_stop_iteration: true \
+                        next to this filter's vm_config. Until then such requests are denied";
             self.notices
                 .push(Notice::Log(log::Level::Error, text.to_owned()));
         }
-        Some(self.look(id, inspection.asked, now, signatures))
+        Some(self.authorize(id, inspection.state, now, signatures))
     }
 
-    /// The host has refused the body itself, since it may not hold that much of it.
+    /// Records that the host rejected the body because it exceeds the host's buffer limit.
     pub(in crate::gate) fn note_host_limit(&mut self, exchange: &mut Exchange) {
         let limit = self.config.limits.body_inspected;
         exchange.record.deny(&Denial::BodyTooLarge { limit });

@@ -1,4 +1,4 @@
-//! One request, from its headers to a decision: the authorizer, and the places where requests wait.
+//! One request from its headers to a decision: the authorizer, pending requests and body inspection.
 
 pub(in crate::gate) mod authorize;
 pub(in crate::gate) mod authorizer;

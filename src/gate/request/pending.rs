@@ -1,5 +1,5 @@
-//! Requests that wait for an answer of another service: bounded in number and time, each with what
-//! it is judged by when it resumes.
+//! Pending requests: they wait for an answer of another service, bounded in number and time. Each
+//! keeps the state from which its decision resumes.
 
 use crate::credential::store::Coming;
 use crate::gate::StreamId;
@@ -9,32 +9,32 @@ use crate::http::headers::Headers;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
-/// What a request waits for.
+/// The answer that a request waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dependency {
-    /// The keys of that ring.
+    /// The keys of the issuer with this index.
     Keys(usize),
     /// The revocation feed.
     Revocation,
     /// A credential's value.
     Credential(Coming),
-    /// What the directory says of a caller of that issuer.
+    /// The groups of a caller of the issuer with this index.
     Groups { issuer: usize, id: LookupId },
 }
 
-/// Who is judged once what is missing has come.
+/// The state from which a pending request's decision resumes.
 #[derive(Debug)]
 pub enum Resume {
-    /// Whoever it is: all is to be done.
-    Anyone(Headers),
-    /// Someone whose token's signature holds.
-    Caller(Box<Signed>),
+    /// The headers: the decision starts from the beginning.
+    Headers(Headers),
+    /// A request whose token's signature was verified.
+    Signed(Box<Signed>),
 }
 
 #[derive(Debug)]
 pub struct PendingRequests {
     limit: usize,
-    /// Ids grow with time, so the order is that of arrival.
+    /// Stream ids increase, so the order is that of arrival.
     requests: BTreeMap<StreamId, PendingRequest>,
 }
 
@@ -42,7 +42,7 @@ pub struct PendingRequests {
 struct PendingRequest {
     dependency: Dependency,
     deadline: Timestamp,
-    asked: Resume,
+    state: Resume,
 }
 
 impl PendingRequests {
@@ -66,42 +66,42 @@ impl PendingRequests {
         id: StreamId,
         dependency: Dependency,
         deadline: Timestamp,
-        asked: Resume,
+        state: Resume,
     ) {
-        let guest = PendingRequest {
+        let request = PendingRequest {
             dependency,
             deadline,
-            asked,
+            state,
         };
-        self.requests.insert(id, guest);
+        self.requests.insert(id, request);
     }
 
-    /// What a request waits for, and until when.
-    pub fn guest(&self, id: StreamId) -> Option<(Dependency, Timestamp)> {
-        let guest = self.requests.get(&id)?;
-        Some((guest.dependency, guest.deadline))
+    /// Returns what a request waits for, and its deadline.
+    pub fn get(&self, id: StreamId) -> Option<(Dependency, Timestamp)> {
+        let request = self.requests.get(&id)?;
+        Some((request.dependency, request.deadline))
     }
 
     pub fn leave(&mut self, id: StreamId) -> Option<(Resume, Timestamp)> {
         self.requests
             .remove(&id)
-            .map(|guest| (guest.asked, guest.deadline))
+            .map(|request| (request.state, request.deadline))
     }
 
-    /// Those whose time is up.
+    /// Returns the requests whose deadline has passed.
     pub fn overdue(&self, now: Timestamp) -> Vec<StreamId> {
-        self.select(|guest| now >= guest.deadline)
+        self.select(|request| now >= request.deadline)
     }
 
-    /// Those who wait for that.
+    /// Returns the requests that wait for the dependency.
     pub fn waiting_for(&self, dependency: Dependency) -> Vec<StreamId> {
-        self.select(|guest| guest.dependency == dependency)
+        self.select(|request| request.dependency == dependency)
     }
 
     fn select(&self, wanted: impl Fn(&PendingRequest) -> bool) -> Vec<StreamId> {
         self.requests
             .iter()
-            .filter(|(_, guest)| wanted(guest))
+            .filter(|(_, request)| wanted(request))
             .map(|(id, _)| *id)
             .collect()
     }

@@ -1,5 +1,5 @@
-//! For hosts where nothing but the end of a call of its own wakes a request: each that waits makes a
-//! copy of the call it waits for, and is judged again when that ends.
+//! Support for hosts on which a request resumes only when its own callout ends (nginx). Each pending
+//! request makes a copy of the call that it waits for, and is decided again when the copy ends.
 
 use crate::fetch::callout::Answer;
 use crate::gate::request::pending::Dependency;
@@ -9,10 +9,10 @@ use crate::token::signature::SignatureCheck;
 use std::time::Duration;
 
 impl Gate {
-    /// How much longer a request waits for what the answer to that call brings. `None`: it does not
-    /// wait for it, or no longer.
+    /// Returns how much longer a request waits for the answer to a call. `None`: it does not depend on
+    /// the call, or its deadline has passed.
     pub fn waits_for(&self, id: StreamId, ticket: CallId, now: Timestamp) -> Option<Duration> {
-        let (dependency, deadline) = self.waiting.guest(id)?;
+        let (dependency, deadline) = self.waiting.get(id)?;
         let serves = match (dependency, ticket) {
             (Dependency::Keys(wanted), CallId::Keys { ring, .. }) => ring == wanted,
             (Dependency::Revocation, CallId::Revocation(_)) => true,
@@ -25,7 +25,7 @@ impl Gate {
                     issuer: at, id: of, ..
                 },
             ) => (issuer, id) == (at, of),
-            // They may first need a token of ours.
+            // These calls may first need a service token.
             (
                 Dependency::Revocation | Dependency::Credential(_) | Dependency::Groups { .. },
                 CallId::Lease { .. },
@@ -35,23 +35,24 @@ impl Gate {
         (serves && now < deadline).then(|| deadline.since(now))
     }
 
-    /// The answer to a copy of a call. Only a good one counts: a bad one may be the copy's own bad
-    /// luck, and the call itself still be answered.
-    pub fn overheard(&mut self, ticket: CallId, answer: Answer, now: Timestamp) {
+    /// Takes the answer to a copy of a call. A failed copy is ignored, since the call itself may still
+    /// succeed.
+    pub fn copy_answered(&mut self, ticket: CallId, answer: Answer, now: Timestamp) {
         if answer.is_good() {
             self.answered(ticket, answer, now);
         }
     }
 
-    /// Judges a waiting request by what is there. `None`: it is gone or was already decided.
+    /// Decides a pending request with what is available now. `None`: the request is gone or was already
+    /// decided.
     pub fn give_up(
         &mut self,
         id: StreamId,
         now: Timestamp,
         signatures: &dyn SignatureCheck,
     ) -> Option<Ruling> {
-        let (asked, _) = self.waiting.leave(id)?;
-        let outcome = self.look_again(id, asked, now, now, signatures);
+        let (state, _) = self.waiting.leave(id)?;
+        let outcome = self.authorize_again(id, state, now, now, signatures);
         Some(self.rule(id, outcome))
     }
 }

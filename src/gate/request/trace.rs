@@ -1,4 +1,4 @@
-//! Why the gate decided as it did, for whoever asks before shipping a configuration. Proxies never do.
+//! The trace of a decision, for `entragate explain`. The filter never keeps one.
 
 use crate::gate::Gate;
 use crate::gate::request::authorizer::Authorizer;
@@ -8,13 +8,13 @@ use crate::token::claims::Claims;
 use crate::token::verify::Verified;
 
 impl Gate {
-    /// From now on keeps how the rules met a request, for [`Gate::take_trace`]. For one request at a
-    /// time, and nobody in a hurry.
+    /// Enables the trace that [`Gate::take_trace`] returns. It holds one request at a time and makes
+    /// decisions slower.
     pub fn keep_trace(&mut self) {
         self.trace = Some(Vec::new());
     }
 
-    /// All rules as the last request met them.
+    /// Takes the trace of all rules for the last request.
     pub fn take_trace(&mut self) -> Vec<RuleTrace> {
         let trace = self.trace.as_mut();
         trace.map(std::mem::take).unwrap_or_default()
@@ -22,13 +22,11 @@ impl Gate {
 }
 
 impl Authorizer<'_> {
-    /// Writes down how the rules meet a request, if anyone wants to know; `caller` once it is known.
+    /// Records how the rules apply to a request, if the trace is enabled. `caller` is `None` until it is
+    /// verified.
     pub fn note_trace(&mut self, request: &Request, caller: Option<&Verified<Claims>>) {
         if let Some(trace) = &mut self.trace {
-            **trace = self
-                .config
-                .policy
-                .trace(request, caller, &self.surroundings);
+            **trace = self.config.policy.trace(request, caller, &self.context);
         }
     }
 }

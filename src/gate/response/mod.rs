@@ -1,11 +1,12 @@
-//! What becomes of the response to a forwarded request: it passes, is held until its body can be
-//! judged, or is answered by us instead.
+//! The response to a forwarded request: it passes, is held until its body is complete, or is replaced by
+//! a reply of the filter.
 //!
-//! A host that does not hand out a body while it holds the headers (Envoy without
-//! `allow_on_headers_stop_iteration`) would leave a held response hanging. Until one has been seen
-//! to do it, the first piece is due within `wait.timeout`; then a list of models is refused, and
-//! anything else let go. How long a response is held at all is limited by `limits.inspection_timeout`
-//! ([`held`](super::held)), how many and how much of them by [`body_limits`](super::body_limits).
+//! A host that delivers no body while it holds the headers (Envoy without
+//! `allow_on_headers_stop_iteration`) would leave a held response hanging. Until the host has delivered a
+//! body once, the first piece is therefore due within `wait.timeout`. After that, a list of models is
+//! denied and any other response passes. `limits.inspection_timeout` limits how long a response is held
+//! ([`response_buffer`]); [`body_limits`](super::request::body_limits) limits the number and total size
+//! of held responses.
 
 pub(in crate::gate) mod model_usage;
 pub(in crate::gate) mod response_buffer;
@@ -13,7 +14,7 @@ pub(in crate::gate) mod upstream;
 
 use crate::decision::{Denial, Unavailable};
 use crate::forward::Edit;
-use crate::gate::response::response_buffer::{Held, MAX_COMPLAINT, Outcome, Purpose};
+use crate::gate::response::response_buffer::{Held, MAX_ERROR, Outcome, Purpose};
 use crate::gate::{Exchange, Gate, Notice, StreamId};
 use crate::http::headers::Headers;
 use crate::metrics;
@@ -23,13 +24,13 @@ use crate::time::Timestamp;
 use crate::usage::{Meter, Usage};
 use std::sync::Arc;
 
-/// What `%RESPONSE_CODE_DETAILS%` says of an answer that is the upstream's own.
+/// The value of `%RESPONSE_CODE_DETAILS%` for a response from the upstream.
 const VIA_UPSTREAM: &[u8] = b"via_upstream";
-/// What no response takes along.
+/// Headers that are removed from every response.
 const NEVER_RETURNED: [&str; 1] = ["set-cookie"];
-/// Asks the caller to authenticate with the upstream, which is our affair.
+/// The upstream's challenge; the filter authenticates with the upstream, not the caller.
 const CHALLENGE: &str = "www-authenticate";
-/// What describes the body that a list had before it was filtered.
+/// Headers that describe the unfiltered body of a list.
 const OF_THE_WHOLE: [&str; 7] = [
     "accept-ranges",
     "content-digest",
@@ -44,48 +45,48 @@ const OF_THE_WHOLE: [&str; 7] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Return {
     Pass,
-    /// Hold headers and body, and hand the body to [`Gate::response_body`] until that says more.
+    /// Hold headers and body, and pass the body to [`Gate::response_body`] until it returns a step.
     Hold,
-    /// Set these headers and let it go with this body in place of its own.
+    /// Set these headers, replace the body, and let the response pass.
     Rewrite {
         edits: Vec<Edit>,
         body: String,
     },
-    /// End it and answer this.
+    /// Discard the response and send this reply.
     Replace(Reply),
 }
 
-/// The same with what else is to be done, before anything is sent.
+/// A step for a response, and changes to make before anything is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Returned {
     pub step: Return,
-    /// Headers to take off.
+    /// Headers to remove.
     pub remove: Vec<&'static str>,
-    /// Filter state: name and value.
+    /// Filter state as names and values.
     pub marks: Vec<(&'static str, Arc<str>)>,
 }
 
-/// Who made a response that tells of something wrong, and when.
+/// The origin and time of an error response.
 #[derive(Clone, Copy, Debug)]
 pub struct Origin<'h> {
-    /// How the host explains its status, where it does.
+    /// The host's response code details, if it reports them.
     pub details: Option<&'h [u8]>,
     pub now: Timestamp,
 }
 
-/// What is known of a response.
+/// The state of a response.
 #[derive(Debug, Default)]
 pub struct Response {
-    /// Of a list of models, what the caller may see.
+    /// The models that the caller may see, if the request is for a list of models.
     pub view: Option<View>,
-    /// Its headers have been seen.
+    /// The response's headers have arrived.
     pub begun: bool,
     pub(in crate::gate) held: Option<Held>,
     meter: Option<Meter>,
 }
 
 impl Response {
-    /// What it took, now that it is over.
+    /// Ends the response and returns its token usage.
     pub fn finish(&mut self) -> Option<Usage> {
         self.meter.take().map(Meter::finish)
     }
@@ -102,19 +103,19 @@ impl From<Return> for Returned {
 }
 
 impl Gate {
-    /// Whether the response of a request is to be handed to [`Gate::response`]: those that we did
-    /// not answer ourselves.
+    /// Whether the response of a request must be passed to [`Gate::response`]: it must if the request was
+    /// forwarded.
     pub fn wants_response(&self, id: StreamId) -> bool {
         let forwarded = |exchange: &Exchange| exchange.permitted && !exchange.response.begun;
         self.exchanges.get(&id).is_some_and(forwarded)
     }
 
-    /// Whether it matters who made a response: the upstream, or the proxy in its place.
-    pub fn asks_origin(headers: &Headers) -> bool {
+    /// Whether [`Gate::response`] must know if the upstream or the proxy made the response.
+    pub fn needs_origin(headers: &Headers) -> bool {
         status(headers).is_none_or(|status| status >= 400)
     }
 
-    /// A response has begun. `origin` where [`Gate::asks_origin`] says so.
+    /// Handles the headers of a response. `origin` is required if [`Gate::needs_origin`] is true.
     pub fn response(
         &mut self,
         id: StreamId,
@@ -132,13 +133,14 @@ impl Gate {
         if let (Some(401), true, Some(origin)) = (status, is_upstreams, origin) {
             self.credential_rejected(id, origin.now);
         }
-        if let Some(denial) = self.told_by_status(id, status, is_upstreams) {
+        if let Some(denial) = self.failure_by_status(id, status, is_upstreams) {
             return self.fail(id, &denial);
         }
         let mut remove = self.never_returned(id, headers);
-        let held = match is_upstreams {
-            true => self.hold(id, status, headers),
-            false => Ok(false),
+        let held = if is_upstreams {
+            self.hold(id, status, headers)
+        } else {
+            Ok(false)
         };
         let step = match held {
             Err(denial) => return self.fail(id, &denial),
@@ -149,7 +151,7 @@ impl Gate {
             self.meter(id, status, headers);
         }
         if step == Return::Pass && self.is_list(id, status) {
-            // To HEAD: how long the whole list is would be told.
+            // A response to HEAD must not reveal the length of the unfiltered list.
             remove.extend(OF_THE_WHOLE.into_iter().filter(|name| headers.has(name)));
         }
         Returned {
@@ -159,7 +161,7 @@ impl Gate {
         }
     }
 
-    /// Whether a response's body is to be handed to [`Gate::response_body`].
+    /// Whether a response's body must be passed to [`Gate::response_body`].
     pub fn wants_response_body(&self, id: StreamId) -> bool {
         let exchange = self.exchanges.get(&id);
         exchange.is_some_and(|exchange| {
@@ -168,14 +170,14 @@ impl Gate {
         })
     }
 
-    /// Whether a response stays where it is.
+    /// Whether a response is held.
     pub fn holds_response(&self, id: StreamId) -> bool {
         let exchange = self.exchanges.get(&id);
         exchange.is_some_and(|exchange| exchange.response.held.is_some())
     }
 
-    /// The next piece of a response's body; `None` where the host could not read it. One that passes
-    /// is read on the way.
+    /// Takes the next piece of a response's body; `None` if the host could not read it. The body of a
+    /// response that passes is read for its token usage.
     pub fn response_body(
         &mut self,
         id: StreamId,
@@ -189,7 +191,7 @@ impl Gate {
             }
             return None;
         };
-        self.inspections.hands_out_bodies();
+        self.inspections.note_delivery();
         let outcome = match piece {
             None => held.purpose.give_up("the host could not read it"),
             Some(piece) if held.body.len() + piece.len() > held.limit => held
@@ -206,15 +208,15 @@ impl Gate {
                     if !is_last {
                         return None;
                     }
-                    held.judge(exchange.response.view.as_ref())
+                    held.evaluate(exchange.response.view.as_ref())
                 }
             },
         };
         Some(self.release(id, outcome))
     }
 
-    /// What the status alone tells to be a failure that is not the caller's.
-    fn told_by_status(
+    /// Returns the denial for a status that means a failure of the gateway or the upstream.
+    fn failure_by_status(
         &self,
         id: StreamId,
         status: Option<u16>,
@@ -230,9 +232,10 @@ impl Gate {
                 })
             }
             (503, _) if forward.remap_unavailable => {
-                Some(Denial::EndpointUnavailable(match is_upstreams {
-                    true => Unavailable::Asleep,
-                    false => Unavailable::Unreachable,
+                Some(Denial::EndpointUnavailable(if is_upstreams {
+                    Unavailable::Asleep
+                } else {
+                    Unavailable::Unreachable
                 }))
             }
             _ => None,
@@ -247,7 +250,7 @@ impl Gate {
         names.filter(|name| headers.has(name)).collect()
     }
 
-    /// Whether the body must be seen before anything of a response is sent.
+    /// Decides whether to hold a response until its body is complete.
     fn hold(
         &mut self,
         id: StreamId,
@@ -268,7 +271,7 @@ impl Gate {
         let (purpose, limit) = if is_list {
             let limit = self.config.limits.body_inspected;
             let unreadable = match length {
-                _ if withheld => Some("the host does not hand it out"),
+                _ if withheld => Some("the host does not deliver it"),
                 Some(length) if length > limit => Some("it is longer than limits.body_inspected"),
                 _ if headers.is_all => Some("it has no body"),
                 _ if !is_plain(headers) => Some("it is compressed"),
@@ -281,11 +284,11 @@ impl Gate {
         } else {
             let ours =
                 exchange.record.credential.is_some() && self.config.forward.remap_unavailable;
-            let short = length.is_none_or(|length| length <= MAX_COMPLAINT) && !headers.is_all;
+            let short = length.is_none_or(|length| length <= MAX_ERROR) && !headers.is_all;
             if status != Some(400) || !ours || !short || withheld {
                 return Ok(false);
             }
-            (Purpose::Complaint, MAX_COMPLAINT)
+            (Purpose::Error, MAX_ERROR)
         };
         if let Err(full) = self.bodies.hold_response(id, self.inspections.len()) {
             self.note_exceeded(full);
@@ -303,7 +306,7 @@ impl Gate {
         Ok(true)
     }
 
-    /// Reads what a model's response took as it passes.
+    /// Begins to read the token usage of a model's response.
     fn meter(&mut self, id: StreamId, status: Option<u16>, headers: &Headers) {
         if let Some(Exchange {
             record, response, ..
@@ -315,8 +318,7 @@ impl Gate {
         }
     }
 
-    /// Whether a response may be a list of models to be filtered. One that says what went wrong is
-    /// none.
+    /// Whether a response may be a list of models to filter. An error response is not.
     fn is_list(&self, id: StreamId, status: Option<u16>) -> bool {
         let exchange = self.exchanges.get(&id);
         let asked = exchange.is_some_and(|exchange| exchange.response.view.is_some());
@@ -336,7 +338,7 @@ impl Gate {
                     name: name.into(),
                     value,
                 };
-                // No cache may show one caller's list to another.
+                // A cache must not serve one caller's list to another.
                 let edits = vec![
                     edit("cache-control", "no-store".to_owned()),
                     edit("content-type", "application/json".to_owned()),
@@ -351,7 +353,7 @@ impl Gate {
         }
     }
 
-    /// Answers in the upstream's place.
+    /// Replaces the upstream's response with a denial.
     fn fail(&mut self, id: StreamId, denial: &Denial) -> Returned {
         let Some(Exchange {
             record,

@@ -1,12 +1,12 @@
-//! The tokens that responses took, counted by model.
+//! Token usage of responses, counted by model.
 
 use crate::audit::Record;
 use crate::gate::{Gate, Notice};
 use crate::metrics;
 
 impl Gate {
-    /// The model asked for, else the one that says it has answered, tells under which label. What a
-    /// broken-off response has told counts too: it was billed.
+    /// Counts the tokens of a response under the label of the requested model, or else of the model that
+    /// the response names. Interrupted responses count too, since they are billed.
     pub(in crate::gate) fn count_tokens(&mut self, record: &Record) {
         let Some(usage) = &record.usage else {
             return;

@@ -1,4 +1,4 @@
-//! A response that is held until its body has been seen, or enough of it.
+//! Held responses: their bodies are buffered until the response can be passed, rewritten or replaced.
 
 use crate::decision::{Denial, HeldLimit, Unavailable};
 use crate::gate::response::Returned;
@@ -11,9 +11,9 @@ use crate::time::Timestamp;
 use serde_json::Value;
 use std::time::Duration;
 
-/// Longest 400 that is read for what it says, in bytes.
-pub const MAX_COMPLAINT: usize = 4096;
-/// The whole error of a paused endpoint, as observed; it is not documented.
+/// The longest body of a 400 response that is read, in bytes.
+pub const MAX_ERROR: usize = 4096;
+/// The complete error of a paused endpoint, as observed; it is not documented.
 const PAUSED: &str = "Bad Request: Invalid state";
 
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub struct Held {
     pub purpose: Purpose,
     pub body: Vec<u8>,
     pub limit: usize,
-    /// Set by the first tick that finds it held: responses do not tell the time.
+    /// The time of the first tick that finds the response held; response events carry no time.
     pub since: Option<Timestamp>,
 }
 
@@ -29,11 +29,11 @@ pub struct Held {
 pub enum Purpose {
     /// A list of models, to be filtered.
     List,
-    /// A 400, which may be that of a paused endpoint.
-    Complaint,
+    /// A 400, which a paused endpoint may have sent.
+    Error,
 }
 
-/// What a held response has led to.
+/// The outcome of a held response.
 pub enum Outcome {
     Pass,
     List(String),
@@ -41,19 +41,19 @@ pub enum Outcome {
 }
 
 impl Purpose {
-    /// What becomes of it when its body can't be had.
+    /// Returns the outcome if the body is unavailable.
     pub fn give_up(self, reason: &'static str) -> Outcome {
         match self {
             Self::List => Outcome::Failed(Denial::ModelsUnreadable(reason)),
-            Self::Complaint => Outcome::Pass,
+            Self::Error => Outcome::Pass,
         }
     }
 
-    /// What becomes of it when no more may be held.
+    /// Returns the outcome if a limit of held bodies is reached.
     pub fn give_up_at(self, limit: HeldLimit) -> Outcome {
         match self {
             Self::List => Outcome::Failed(Denial::InspectionUnavailable(limit)),
-            Self::Complaint => Outcome::Pass,
+            Self::Error => Outcome::Pass,
         }
     }
 }
@@ -63,14 +63,14 @@ impl Held {
         self.since.is_some_and(|since| now >= since.plus(time))
     }
 
-    /// What its whole body makes of it.
-    pub fn judge(&self, view: Option<&View>) -> Outcome {
+    /// Returns the outcome for the complete body.
+    pub fn evaluate(&self, view: Option<&View>) -> Outcome {
         match (self.purpose, view) {
-            (Purpose::Complaint, _) if says_paused(&self.body) => {
+            (Purpose::Error, _) if says_paused(&self.body) => {
                 Outcome::Failed(Denial::EndpointUnavailable(Unavailable::Paused))
             }
-            (Purpose::Complaint, _) => Outcome::Pass,
-            (Purpose::List, None) => self.purpose.give_up("nobody may see it"),
+            (Purpose::Error, _) => Outcome::Pass,
+            (Purpose::List, None) => self.purpose.give_up("the request has no view of models"),
             (Purpose::List, Some(view)) => match catalog::filter(&self.body, |id| view.shows(id)) {
                 Ok(list) => Outcome::List(list),
                 Err(reason) => self.purpose.give_up(reason),
@@ -80,8 +80,8 @@ impl Held {
 }
 
 impl Gate {
-    /// Ends the wait for a body that is overdue, or that the host keeps back. `None`: the response is
-    /// no longer held, or not overdue.
+    /// Ends the wait for a body that is overdue or that the host withholds. `None`: the response is no
+    /// longer held, or its body is not overdue.
     pub fn resume_response(&mut self, id: StreamId, now: Timestamp) -> Option<Returned> {
         let held = self.exchanges.get(&id)?.response.held.as_ref()?;
         let reason = if held.has_been_held_for(self.config.limits.inspection_timeout, now) {
@@ -89,17 +89,17 @@ impl Gate {
                 .push(Notice::Count(metrics::HELD_TOO_LONG.into()));
             "it did not arrive within limits.inspection_timeout"
         } else if held.has_been_held_for(self.config.wait.timeout, now)
-            && !self.inspections.are_handed_out()
+            && !self.inspections.are_delivered()
         {
             if self.inspections.doubt_responses() {
-                let text = "a response was held for its body, but the host handed out none within \
-                            wait.timeout: on Envoy set allow_on_headers_stop_iteration: true beside \
-                            this filter's vm_config; until then lists of models are refused, unless \
+                let text = "a response was held for its body, but the host delivered no body within \
+                            wait.timeout; on Envoy, set allow_on_headers_stop_iteration: true next to \
+                            this filter's vm_config. Until then lists of models are denied, unless \
                             forward.filter_models is false";
                 self.notices
                     .push(Notice::Log(log::Level::Error, text.to_owned()));
             }
-            "the host did not hand it out"
+            "the host did not deliver it"
         } else {
             return None;
         };
@@ -107,16 +107,17 @@ impl Gate {
         Some(self.release(id, outcome))
     }
 
-    /// Responses whose first piece or whose whole body is overdue. The time begins here for those
-    /// that are new.
+    /// Returns the responses whose first piece or whole body is overdue. Starts the timer of new held
+    /// responses.
     pub(in crate::gate) fn overdue_responses(&mut self, now: Timestamp) -> Vec<StreamId> {
         let (first, whole) = (
             self.config.wait.timeout,
             self.config.limits.inspection_timeout,
         );
-        let time = match self.inspections.are_handed_out() {
-            true => whole,
-            false => whole.min(first),
+        let time = if self.inspections.are_delivered() {
+            whole
+        } else {
+            whole.min(first)
         };
         let mut overdue = Vec::new();
         for id in self.bodies.responses() {
@@ -130,8 +131,8 @@ impl Gate {
     }
 }
 
-/// Whether an error is that of a paused endpoint, as a text or as a JSON object whose only member is the
-/// text. Any other error may repeat what the caller sent.
+/// Whether a body is the error of a paused endpoint: the plain text, or a JSON object whose only member is
+/// the text. Other errors may repeat input of the caller, so they do not count.
 fn says_paused(body: &[u8]) -> bool {
     if body.trim_ascii() == PAUSED.as_bytes() {
         return true;
@@ -147,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_whole_error_of_a_paused_endpoint_says_paused() {
+    fn paused_endpoint_is_recognized_by_its_complete_error_only() {
         for body in [
             "Bad Request: Invalid state",
             "Bad Request: Invalid state\r\n",

@@ -1,23 +1,25 @@
-//! Which upstream a permitted request went to in the end. A change of its headers, ours included, makes
-//! Envoy choose the route anew, and a route that matches on such a header may lead to another cluster
-//! than the one that was permitted. Only the response tells.
+//! The upstream that a permitted request was finally sent to. Any change of the headers, including those
+//! made by this filter, makes Envoy select the route again, and a route that matches on such a header may
+//! lead to another cluster than the permitted one. The final cluster is known only when the response
+//! begins.
 
 use crate::gate::{Gate, Notice, StreamId};
 use crate::http::cluster::Cluster;
 use crate::metrics;
 
 impl Gate {
-    /// Whether [`Gate::note_upstream`] is to be called once the upstream of a request is certain: at its
-    /// response's headers, or at its end.
-    pub fn asks_upstream(&self, id: StreamId) -> bool {
+    /// Whether [`Gate::note_upstream`] must be called when the upstream of a request is final: at the
+    /// response's headers, or at the end of the stream.
+    pub fn needs_upstream(&self, id: StreamId) -> bool {
         let exchange = self.exchanges.get(&id);
         self.wanted.cluster()
             && exchange.is_some_and(|exchange| exchange.permitted && !exchange.upstream_noted)
     }
 
-    /// The cluster that a request was sent to, as the host reports it; read by [`Wanted::read_cluster`].
+    /// Records the cluster that a request was sent to, as read by [`Wanted::read_cluster`]. Logs an error
+    /// if it is not the permitted cluster.
     ///
-    /// [`Wanted::read_cluster`]: super::Wanted::read_cluster
+    /// [`Wanted::read_cluster`]: crate::gate::Wanted::read_cluster
     pub fn note_upstream(&mut self, id: StreamId, name: Option<&[u8]>) {
         let Some(exchange) = self.exchanges.get_mut(&id) else {
             return;
@@ -30,8 +32,8 @@ impl Gate {
         }
         let name = |cluster: Option<&str>| cluster.unwrap_or("an unknown cluster").to_owned();
         let text = format!(
-            "request {}: permitted for {:?}, but sent to {:?} with credential {}: a route matches on a \
-             header that this filter sets or removes; remove that route",
+            "request {}: permitted for cluster {:?}, but sent to cluster {:?} with credential {}, because \
+             a route matches on a header that this filter sets or removes; remove that route",
             exchange.record.request_id,
             name(exchange.record.cluster.as_deref()),
             name(exchange.record.upstream_cluster.as_deref()),

@@ -78,7 +78,7 @@ fn nginx_hands_out_no_body_in_time_so_such_rules_deny() {
     let id = open(&mut gateway);
     assert_eq!(gateway.code(id), "internal");
     let logs = gateway.host.logs();
-    let says = |line: &&String| line.contains("hands out no body");
+    let says = |line: &&String| line.contains("delivers no body");
     assert_eq!(logs.iter().filter(says).count(), 1, "{logs:?}");
     let again = open(&mut gateway);
     assert_eq!(gateway.code(again), "internal");

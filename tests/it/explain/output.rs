@@ -25,10 +25,10 @@ fn reasons_are_shown_clause_by_clause() {
     assert_eq!((status, err.as_str()), (3, ""));
     let expected = format!("\
 denied: groups_overage, status 403
-  Rule llama asks for a group, but you are in too many for your token to list them; ask your administrator for an app role instead
+  Rule llama requires a group, but you are in too many groups for your token to list them; ask your administrator for an app role instead
   rule: llama
   model: meta-llama/x
-  WWW-Authenticate: Bearer realm=\"hf\", error=\"insufficient_scope\", error_description=\"Rule llama asks for a group, but you are in too many for your token to list them; ask your administrator for an app role instead\", resource_metadata=\"https://hf.contoso.com/.well-known/oauth-protected-resource\"
+  WWW-Authenticate: Bearer realm=\"hf\", error=\"insufficient_scope\", error_description=\"Rule llama requires a group, but you are in too many groups for your token to list them; ask your administrator for an app role instead\", resource_metadata=\"https://hf.contoso.com/.well-known/oauth-protected-resource\"
 caller (the signature is not verified):
   issuer: contoso
   tenant: aaaabbbb-0000-cccc-1111-dddd2222eeee

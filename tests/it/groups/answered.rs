@@ -97,7 +97,7 @@ fn what_graph_does_not_tell_denies_with_its_reason() {
     let (code, reason) = denied(&mut slow);
     assert_eq!(code, "groups_overage");
     assert!(
-        reason.contains("not answered within wait.timeout"),
+        reason.contains("did not answer within wait.timeout"),
         "{reason}"
     );
 

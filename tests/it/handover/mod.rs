@@ -223,7 +223,7 @@ fn without_shared_data_each_exports_for_itself_and_says_so() {
         let mut office = Office::new(&exporting(), 0);
         office.host.data.fails.set(fails);
         (0..3).for_each(|_| office.host.start(vm_id));
-        let said = |text: &String| text.contains("exports its audit records for itself");
+        let said = |text: &String| text.contains("exports its audit records independently");
         for index in 0..3 {
             assert_eq!(
                 office.logs(index).iter().filter(|text| said(text)).count(),

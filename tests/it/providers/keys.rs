@@ -45,7 +45,7 @@ fn log_tells_of_keys_that_share_a_kid() {
     let logs = bench.logs();
     assert!(
         logs.iter()
-            .any(|line| line.contains("3 usable keys, 1 of them with the kid of another")),
+            .any(|line| line.contains("3 usable keys, 1 with a duplicate kid")),
         "{logs:?}"
     );
 }
