@@ -14,7 +14,7 @@ use self::forms::{Forms, each_text};
 use super::claim_path::ClaimPath;
 use super::claim_set::ClaimSet;
 use super::issuer::{Authority, Entra, Issuer, Version, is_guid, same_id};
-use super::kind::{Kind, Signs};
+use super::kind::{Kind, KindEvidence};
 use crate::decision::Denial;
 use crate::json::raw::{Object, Raw};
 use crate::text::excerpt;
@@ -133,7 +133,7 @@ impl Claims {
             let malformed = forms.refused.map(Denial::TokenMalformed);
             return Err(malformed.unwrap_or(Denial::Internal("claims without end")));
         };
-        let signs = Signs {
+        let evidence = KindEvidence {
             claims: all,
             has_scopes: !scopes.is_empty(),
             are_scopes_unclear: forms.unclear.has(Fact::Scopes),
@@ -141,7 +141,7 @@ impl Claims {
             subject: subject.as_deref(),
             client: client.as_deref(),
         };
-        let kind = signs.kind(&issuer.authority, &names.kind);
+        let kind = evidence.kind(&issuer.authority, &names.kind);
         let grants_nothing = roles.is_empty() && scopes.is_empty();
         let is_for_client = !grants_nothing && client.is_some();
         let misfit = check(issuer, all, is_for_us, is_for_client)
