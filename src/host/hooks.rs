@@ -15,7 +15,7 @@ use serde_json::Value;
 const TRAP: &str = "x-entragate-test-trap";
 /// How many bytes this VM's linear memory has.
 const MEMORY: &str = "x-entragate-test-memory";
-/// A question of [`host_verify::ask`] in base64url, put to the host as it is.
+/// A question of [`host_verify::arguments_for_text`] in base64url, put to the host as it is.
 const ASK: &str = "x-entragate-test-ask";
 
 /// An RSA signature for the filter itself: algorithm, JWK, text and signature, each in base64url,
@@ -41,7 +41,7 @@ pub fn meet(headers: &Headers) -> Option<Action> {
     }
     let question = URL_SAFE_NO_PAD.decode(headers.text(ASK)?).ok()?;
     let told = abi::call_foreign(host_verify::FUNCTION, &question);
-    answer(match told.as_deref().map(host_verify::is_yes) {
+    answer(match told.as_deref().map(host_verify::is_valid) {
         Some(true) => "yes",
         Some(false) => "no",
         None => "refused",

@@ -201,7 +201,10 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(refused(b"a.b.c,d"), "its header contains several values");
-        assert_eq!(refused(b"a.b c"), "it contains characters that are not allowed in a token");
+        assert_eq!(
+            refused(b"a.b c"),
+            "it contains characters that are not allowed in a token"
+        );
     }
 
     #[test]

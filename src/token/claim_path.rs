@@ -101,7 +101,8 @@ mod tests {
         });
         let text = claims.to_string();
         let claims = Object::read(&text).unwrap();
-        let retained = ClaimSet::of(&claims, &claims.iter().map(|(name, _)| name).collect()).unwrap();
+        let retained =
+            ClaimSet::of(&claims, &claims.iter().map(|(name, _)| name).collect()).unwrap();
         let find = |path: &str| {
             let path = ClaimPath::parse(path).unwrap();
             let found = path.find(&claims).and_then(Raw::value);

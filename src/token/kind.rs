@@ -133,7 +133,10 @@ impl KindEvidence<'_, '_> {
                 let is_service_account = self.ends_with("email", ".gserviceaccount.com");
                 (is_service_account, self.has("email") && !is_service_account)
             }
-            Preset::GithubActions => (self.starts_with("sub", "repo:") || self.has("workflow"), false),
+            Preset::GithubActions => (
+                self.starts_with("sub", "repo:") || self.has("workflow"),
+                false,
+            ),
             Preset::Kubernetes => (self.starts_with("sub", "system:serviceaccount:"), false),
         };
         exactly_one(is_app, is_user)
