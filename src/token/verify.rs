@@ -156,8 +156,8 @@ impl Authentic {
 }
 
 /// Microsoft's key issuer check. The key's `issuer`, with `{tenantid}` replaced, must be the tenant's v1 or
-/// v2 issuer in this cloud; the version may differ from the token's, because v1 tokens are also checked against v2 keys.
-/// The key's cloud must be the configured one.
+/// v2 issuer in this cloud; the version may differ from the token's, because v1 tokens are also checked
+/// against v2 keys. The key's cloud must be the configured one.
 fn may_sign(entra: &Entra, key: &Key, token: &Unverified<'_>) -> bool {
     let cloud = entra.cloud;
     if key

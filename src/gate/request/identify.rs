@@ -63,7 +63,7 @@ impl Authorizer<'_> {
             return Err(Denial::Internal("an issuer without keys"));
         };
         match ring.usable(self.surroundings.now) {
-            Ok(keys) if keys.holds(&authentic.key) => Ok(false),
+            Ok(keys) if keys.contains(&authentic.key) => Ok(false),
             Ok(_) => Err(unknown(issuer)),
             Err(lack) => wait_for_keys(ring, issuer, lack, self.budget).map(|()| true),
         }
@@ -114,7 +114,7 @@ fn find_keys<'k>(
     match ring.find(token.kid.as_deref(), token.algorithm, now) {
         Found::Keys(keys) => Ok(KeyLookup::Found(keys)),
         Found::Unknown => Ok(KeyLookup::Unknown),
-        Found::Lacking(lack) => Ok(KeyLookup::Lacking(lack)),
+        Found::Unavailable(lack) => Ok(KeyLookup::Lacking(lack)),
         Found::Ambiguous => Err(unknown(issuer)),
         Found::WrongAlgorithm => Err(Denial::AlgorithmNotAllowed {
             algorithm: excerpt(token.algorithm.name()),
