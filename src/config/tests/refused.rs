@@ -114,7 +114,7 @@ fn the_whole() {
     assert!(error(b"").starts_with("no plugin configuration was given; set `configuration`"));
     assert!(error(b"{\"issuers\": [").starts_with("the configuration is no JSON: EOF"));
     assert!(error(b"\x12\x01").starts_with("the configuration is no google.protobuf.Struct"));
-    assert!(error(br#"{"usage":false,"usage":false}"#).contains("stands twice"));
+    assert!(error(br#"{"usage":false,"usage":false}"#).contains("appears twice"));
     for whole in [json!([]), json!("text"), json!(null)] {
         assert!(
             refused(&whole)[0].starts_with("must be an object"),

@@ -25,7 +25,7 @@ pub enum Identified {
 
 impl Authorizer<'_> {
     pub(in crate::gate) fn identify(&mut self, bearer: Bearer<'_>) -> Result<Identified, Denial> {
-        if !self.cache.is_on() {
+        if !self.cache.is_enabled() {
             return self.examine(bearer);
         }
         let digest = TokenDigest::of(bearer.bytes());
