@@ -35,7 +35,7 @@ pub fn is_invisible(c: char) -> bool {
         )
 }
 
-/// Replaces each character that does not fit by `instead`.
+/// Replaces each character that does not fit with `instead`.
 pub fn fitted<'t>(text: Cow<'t, str>, fits: impl Fn(char) -> bool, instead: &str) -> Cow<'t, str> {
     if text.chars().all(&fits) {
         text

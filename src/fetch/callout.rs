@@ -62,9 +62,10 @@ impl Target {
         if !is_authority(authority) {
             return Err(UriError::Authority);
         }
-        let path = match path.starts_with('/') {
-            true => path.to_owned(),
-            false => format!("/{path}"),
+        let path = if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("/{path}")
         };
         Ok(Self {
             cluster: cluster.to_owned(),

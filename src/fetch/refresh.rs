@@ -225,8 +225,8 @@ impl Refresh {
         }
     }
 
-    /// Cancels a fetch because another VM's fetch has just failed, and adopts its backoff, bounded by the own
-    /// `cooldown`. Returns false if the fetch is not in flight.
+    /// Cancels a fetch because another VM's fetch has just failed, and adopts its backoff, bounded by this
+    /// VM's `cooldown`. Returns false if the fetch is not in flight.
     pub fn stand_down(&mut self, attempt: Attempt, other: Backoff, now: Timestamp) -> bool {
         if !self.is_under_way(attempt) {
             return false;

@@ -53,9 +53,10 @@ impl<'t> Raw<'t> {
     /// Returns the text, or `None` if the value is not a text.
     pub fn text(self) -> Option<Cow<'t, str>> {
         let quoted = self.0.strip_prefix('"')?.strip_suffix('"')?;
-        match quoted.as_bytes().contains(&b'\\') {
-            true => unescape(self.0).map(Cow::Owned),
-            false => Some(Cow::Borrowed(quoted)),
+        if quoted.as_bytes().contains(&b'\\') {
+            unescape(self.0).map(Cow::Owned)
+        } else {
+            Some(Cow::Borrowed(quoted))
         }
     }
 

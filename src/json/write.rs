@@ -133,9 +133,10 @@ impl Writer {
     fn push_text(&mut self, text: &str) {
         let plain = |byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
         self.0.push(b'"');
-        match text.bytes().all(plain) {
-            true => self.push(text),
-            false => text.chars().for_each(|c| self.push_escaped(c)),
+        if text.bytes().all(plain) {
+            self.push(text);
+        } else {
+            text.chars().for_each(|c| self.push_escaped(c));
         }
         self.0.push(b'"');
     }

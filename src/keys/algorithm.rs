@@ -28,7 +28,7 @@ impl Algorithm {
     ];
 
     /// Returns the algorithm for an `alg` value, compared exactly (RFC 7515 §4.1.1). `Ed25519` is RFC 9864's
-    /// name for EdDSA with Curve25519.
+    /// name for EdDSA with the Ed25519 curve.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "Ed25519" => Some(Self::EdDsa),

@@ -48,8 +48,8 @@ pub enum Material {
 }
 
 impl Material {
-    /// Reports whether this type of key can verify the algorithm (RFC 8725 §3.1: a key is used with one
-    /// algorithm family only).
+    /// Reports whether this type of key can verify the algorithm (RFC 8725 §3.1: the key limits the
+    /// algorithms).
     pub const fn fits(&self, algorithm: Algorithm) -> bool {
         use Algorithm::*;
         match self {

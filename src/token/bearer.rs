@@ -122,13 +122,13 @@ impl<'h> Bearer<'h> {
                 ));
             }
         };
-        match HUGGING_FACE_PREFIXES
+        if HUGGING_FACE_PREFIXES
             .iter()
             .any(|prefix| token.starts_with(prefix))
         {
-            true => Err(Denial::HuggingFaceToken),
-            false => Ok(token),
+            return Err(Denial::HuggingFaceToken);
         }
+        Ok(token)
     }
 }
 

@@ -54,7 +54,7 @@ impl ClaimSet {
         })
     }
 
-    /// Returns the value of a retained claim. `config::compile::kept` must list every claim that is read
+    /// Returns the value of a retained claim. `config::compile::retained` must list every claim that is read
     /// here; a debug assertion fails otherwise.
     pub fn get(&self, name: &str) -> Option<Value> {
         self.raw(name)?.value()

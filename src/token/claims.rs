@@ -247,12 +247,12 @@ fn check_tenant(entra: &Entra, all: &Object<'_>) -> Result<(), Denial> {
     if !entra.is_issuer(&iss, version(all), &tenant) {
         return Err(Denial::TokenMalformed("its iss and tid do not match"));
     }
-    match entra.tenants.allow(&tenant) {
-        true => Ok(()),
-        false => Err(Denial::TenantNotAllowed {
+    if !entra.tenants.allow(&tenant) {
+        return Err(Denial::TenantNotAllowed {
             tenant: tenant.into_owned(),
-        }),
+        });
     }
+    Ok(())
 }
 
 fn client<'t>(issuer: &Issuer, all: &Object<'t>) -> Option<Raw<'t>> {
@@ -275,9 +275,10 @@ fn default_client<'t>(issuer: &Issuer, all: &Object<'t>) -> Option<Raw<'t>> {
 
 fn version(all: &Object<'_>) -> Version {
     let iss = all.get("iss").and_then(Raw::text).unwrap_or_default();
-    match iss.ends_with("/v2.0") {
-        true => Version::V2,
-        false => Version::V1,
+    if iss.ends_with("/v2.0") {
+        Version::V2
+    } else {
+        Version::V1
     }
 }
 
@@ -289,12 +290,12 @@ fn check_client(issuer: &Issuer, client: Option<&str>) -> Result<(), Denial> {
                 .iter()
                 .any(|allowed| same_id(client, allowed))
         });
-    match allowed {
-        true => Ok(()),
-        false => Err(Denial::ClientNotAllowed {
+    if !allowed {
+        return Err(Denial::ClientNotAllowed {
             client: excerpt(client.unwrap_or("(none)")),
-        }),
+        });
     }
+    Ok(())
 }
 
 /// Reports whether one of the token's audiences is accepted.

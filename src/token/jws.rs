@@ -92,10 +92,11 @@ fn segments(token: &str) -> Result<[&str; 3], Denial> {
     let Some((payload, signature)) = rest.split_once('.') else {
         return Err(malformed);
     };
-    match signature.contains('.') {
-        false => Ok([header, payload, signature]),
-        true if signature.split('.').count() == 3 => Err(Denial::TokenEncrypted),
-        true => Err(malformed),
+    match signature.split('.').count() {
+        1 => Ok([header, payload, signature]),
+        // A compact JWE has five segments (RFC 7516 §7.1).
+        3 => Err(Denial::TokenEncrypted),
+        _ => Err(malformed),
     }
 }
 

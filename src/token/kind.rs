@@ -89,10 +89,8 @@ impl KindEvidence<'_, '_> {
     /// Compares `sub` with the client: if no resource owner is involved, `sub` identifies the client (RFC
     /// 9068 §2.2).
     fn standard(&self) -> Option<Kind> {
-        match self.subject? == self.client? {
-            true => Some(Kind::App),
-            false => Some(Kind::User),
-        }
+        let is_client = self.subject? == self.client?;
+        Some(if is_client { Kind::App } else { Kind::User })
     }
 
     /// Recognizes the claims that providers set for applications whose `sub` differs from the client id.

@@ -39,10 +39,11 @@ fn cooldown_applies_after_success_and_failure() {
         let mut refresh = fetched();
         let attempt = fetch_of(refresh.demand(at(10)));
         assert_eq!(refresh.demand(at(10)), Demand::UnderWay);
-        match good {
-            true => refresh.succeeded(attempt, at(11)),
-            false => refresh.failed(attempt, at(11)),
-        };
+        if good {
+            refresh.succeeded(attempt, at(11));
+        } else {
+            refresh.failed(attempt, at(11));
+        }
         assert_eq!(refresh.demand(at(40)), Demand::Cooling { until: at(41) });
         assert!(matches!(refresh.demand(at(41)), Demand::Fetch(_)));
     }

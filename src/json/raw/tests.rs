@@ -150,9 +150,10 @@ proptest! {
 
     #[test]
     fn any_value_round_trips(value in values(), is_pretty: bool) {
-        let text = match is_pretty {
-            true => serde_json::to_string_pretty(&value).unwrap(),
-            false => value.to_string(),
+        let text = if is_pretty {
+            serde_json::to_string_pretty(&value).unwrap()
+        } else {
+            value.to_string()
         };
         prop_assert!(Raw::read(&text).is_some());
         compare(text.as_bytes())?;
