@@ -6,7 +6,7 @@ use crate::http::headers::Headers;
 use crate::json;
 use crate::keys::algorithm::Algorithm;
 use crate::keys::jwk::{Key, Material};
-use crate::token::{foreign, rsa};
+use crate::token::{host_verify, rsa};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use proxy_wasm::types::Action;
 use serde_json::Value;
