@@ -1,10 +1,10 @@
-//! Verified tokens, remembered for a while: the same bytes need no second look at their signature.
+//! A cache of tokens whose signature was verified.
 //!
-//! What is remembered is only that an issuer signed them, and whether for us ([`Authentic`]). Times,
-//! revocation and policy are asked on every use. Entries are found by BLAKE2b-256 of the whole token,
-//! which itself is not kept: as hard to collide as SHA-256, and cheaper in wasm, which has 64-bit
-//! arithmetic and instructions for neither. The least recently used make room when there are too
-//! many, or when they take too much.
+//! An entry only proves the signature and records whether the token is for this API ([`Authentic`]). Times,
+//! revocation and policy are checked on every use. The key of an entry is BLAKE2b-256 of the whole token; the
+//! token itself is not stored. BLAKE2b-256 is as collision-resistant as SHA-256 and faster in wasm, which has
+//! 64-bit arithmetic but no instructions for either hash. The least recently used entries are evicted if the
+//! number of entries or their total size exceeds its limit.
 
 mod lru;
 
@@ -13,19 +13,19 @@ use crate::token::verify::Authentic;
 use lru::Lru;
 use std::time::Duration;
 
-/// Most that all entries of one VM may take, by [`weight`]: several times what 4096 tokens of a usual
-/// size need, and a bound where tokens are as long as they may be.
+/// The size limit of all entries of one VM, in bytes as computed by [`weight`]. 4096 tokens of typical size
+/// need a fraction of it; the limit applies if many tokens are close to the maximum length.
 const MAX_WEIGHT: usize = 32 * 1024 * 1024;
 
-/// Bounds of the memory for verified tokens.
+/// The limits of the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheLimits {
     pub entries: usize,
-    /// From a token's verification to its next; zero: none is remembered.
+    /// How long a verification is valid. Zero disables the cache.
     pub ttl: Duration,
 }
 
-/// Names a token by its contents.
+/// The BLAKE2b-256 digest of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenDigest([u8; 32]);
 
@@ -41,7 +41,7 @@ impl TokenDigest {
     }
 }
 
-/// The tokens of one VM.
+/// The cached tokens of one VM.
 #[derive(Debug)]
 pub struct TokenCache {
     ttl: Duration,
@@ -59,7 +59,7 @@ struct Entry {
     weight: usize,
 }
 
-/// A token found: the index of its issuer, and the proof.
+/// A cached token: the index of its issuer, and its claims.
 pub type Hit = (usize, Authentic);
 
 impl TokenCache {
@@ -73,11 +73,12 @@ impl TokenCache {
         }
     }
 
-    /// False: nothing is ever found, so there is no need to ask.
-    pub fn is_on(&self) -> bool {
+    /// Reports whether the cache is enabled.
+    pub fn is_enabled(&self) -> bool {
         !self.ttl.is_zero()
     }
 
+    /// Returns the entry for a token, unless it has expired.
     pub fn find(&mut self, digest: &TokenDigest, now: Timestamp) -> Option<Hit> {
         let entry = self.entries.find(digest)?;
         if now >= entry.expires {
@@ -87,7 +88,7 @@ impl TokenCache {
         Some((entry.issuer, entry.authentic.remembered()))
     }
 
-    /// Remembers a token whose claims take that many bytes. Returns how many others had to go.
+    /// Caches a token. `claims` is the size of its claims in bytes. Returns the number of evicted entries.
     pub fn insert(
         &mut self,
         digest: TokenDigest,
@@ -97,7 +98,7 @@ impl TokenCache {
         now: Timestamp,
     ) -> usize {
         let weight = weight(claims);
-        if !self.is_on() || weight > self.max_weight {
+        if !self.is_enabled() || weight > self.max_weight {
             return 0;
         }
         self.remove(&digest);
@@ -118,20 +119,20 @@ impl TokenCache {
         evicted
     }
 
-    /// Forgets all tokens of an issuer: a key they were verified with may be gone.
+    /// Removes all tokens of an issuer. Called if a key that verified them may have been removed.
     pub fn forget_issuer(&mut self, issuer: usize) {
         let weight = &mut self.weight;
         self.entries.retain(|entry| {
-            let stays = entry.issuer != issuer;
-            if !stays {
+            let is_kept = entry.issuer != issuer;
+            if !is_kept {
                 *weight = weight.saturating_sub(entry.weight);
             }
-            stays
+            is_kept
         });
     }
 
-    /// To be called now and then: drops entries that nobody has asked for since they expired. One
-    /// that stands behind a younger one goes no later than that one.
+    /// Removes expired entries, in order of last use. Called periodically. An expired entry that was used
+    /// after an unexpired one remains until that one expires.
     pub fn sweep(&mut self, now: Timestamp) {
         while let Some(oldest) = self.entries.oldest()
             && now >= oldest.expires
@@ -148,25 +149,25 @@ impl TokenCache {
         self.len() == 0
     }
 
-    /// False: there is none.
+    /// Returns false if the cache is empty.
     fn remove_oldest(&mut self) -> bool {
         let removed = self.entries.remove_oldest();
-        self.lighten(removed)
+        self.subtract_weight(removed)
     }
 
     fn remove(&mut self, digest: &TokenDigest) {
         let removed = self.entries.remove(digest);
-        self.lighten(removed);
+        self.subtract_weight(removed);
     }
 
-    fn lighten(&mut self, removed: Option<Entry>) -> bool {
+    fn subtract_weight(&mut self, removed: Option<Entry>) -> bool {
         let weight = removed.as_ref().map_or(0, |entry| entry.weight);
         self.weight = self.weight.saturating_sub(weight);
         removed.is_some()
     }
 }
 
-/// What an entry takes with claims of that many bytes.
+/// The size in bytes of an entry whose claims have the given size.
 const fn weight(claims: usize) -> usize {
     claims.saturating_add(Lru::<Entry>::BYTES)
 }
@@ -194,8 +195,8 @@ mod tests {
         });
         let config = config::load(config.to_string().as_bytes(), &|_| None).unwrap();
         let text = Token::of(Persona::Ada).build();
-        let mut room = Vec::new();
-        let token = Unverified::parse(&text, &["jwt".into()], &mut room).unwrap();
+        let mut buffer = Vec::new();
+        let token = Unverified::parse(&text, &["jwt".into()], &mut buffer).unwrap();
         let key = Key::from_jwk(&keys::rsa().to_jwk()).unwrap().into();
         authenticate(
             &token,
@@ -219,20 +220,20 @@ mod tests {
         Timestamp::from_secs(secs)
     }
 
-    fn held(cache: &TokenCache) -> Vec<usize> {
+    fn cached(cache: &TokenCache) -> Vec<usize> {
         let entry = |n: &usize| cache.entries.peek(&digest(*n));
-        let held: Vec<usize> = (0..100).filter(|n| entry(n).is_some()).collect();
-        let weight: usize = held
+        let cached: Vec<usize> = (0..100).filter(|n| entry(n).is_some()).collect();
+        let weight: usize = cached
             .iter()
             .filter_map(entry)
             .map(|entry| entry.weight)
             .sum();
-        assert_eq!((cache.entries.len(), cache.weight), (held.len(), weight));
-        held
+        assert_eq!((cache.entries.len(), cache.weight), (cached.len(), weight));
+        cached
     }
 
     #[test]
-    fn finds_what_it_was_given_until_it_expires() {
+    fn token_is_found_until_it_expires() {
         let mut cache = cache(4);
         assert!(cache.find(&digest(1), at(0)).is_none());
         cache.insert(digest(1), 100, 7, &authentic(), at(0));
@@ -240,47 +241,47 @@ mod tests {
         let (issuer, found) = cache.find(&digest(1), at(9)).unwrap();
         assert_eq!((issuer, found.checked_by), (7, CheckedBy::Cache));
         assert!(cache.find(&digest(2), at(9)).is_none());
-        // Use does not prolong it.
+        // Use does not extend the lifetime.
         assert!(cache.find(&digest(1), at(10)).is_none());
-        assert!(held(&cache).is_empty());
+        assert!(cached(&cache).is_empty());
     }
 
     #[test]
-    fn the_least_recently_used_make_room() {
+    fn least_recently_used_entry_is_evicted() {
         let (mut cache, authentic) = (cache(3), authentic());
         for n in 0..3 {
             assert_eq!(cache.insert(digest(n), 100, 0, &authentic, at(0)), 0);
         }
         cache.find(&digest(0), at(1));
         assert_eq!(cache.insert(digest(3), 100, 0, &authentic, at(1)), 1);
-        assert_eq!(held(&cache), [0, 2, 3]);
+        assert_eq!(cached(&cache), [0, 2, 3]);
         assert_eq!(cache.insert(digest(3), 100, 0, &authentic, at(1)), 0);
         assert_eq!(cache.insert(digest(4), 100, 0, &authentic, at(1)), 1);
-        assert_eq!(held(&cache), [0, 3, 4]);
+        assert_eq!(cached(&cache), [0, 3, 4]);
     }
 
     #[test]
-    fn bytes_are_bounded_too() {
+    fn total_size_is_bounded() {
         let (mut cache, authentic) = (cache(100), authentic());
         cache.max_weight = 3 * weight(100);
         for n in 0..3 {
             cache.insert(digest(n), 100, 0, &authentic, at(0));
         }
         assert_eq!(cache.insert(digest(3), 101, 0, &authentic, at(0)), 2);
-        assert_eq!(held(&cache), [2, 3]);
+        assert_eq!(cached(&cache), [2, 3]);
         assert_eq!(
             cache.insert(digest(4), cache.max_weight, 0, &authentic, at(0)),
             0
         );
-        assert_eq!(held(&cache), [2, 3]);
-        // One alone may take it all.
+        assert_eq!(cached(&cache), [2, 3]);
+        // A single entry may use the whole limit.
         let all = cache.max_weight - weight(0);
         assert_eq!(cache.insert(digest(5), all, 0, &authentic, at(0)), 2);
-        assert_eq!(held(&cache), [5]);
+        assert_eq!(cached(&cache), [5]);
     }
 
     #[test]
-    fn as_many_usual_tokens_as_are_allowed_find_room() {
+    fn maximum_number_of_typical_tokens_fits() {
         const MANY: usize = 4096;
         let (mut cache, authentic) = (cache(MANY), authentic());
         for n in 0..MANY {
@@ -290,35 +291,35 @@ mod tests {
     }
 
     #[test]
-    fn an_issuer_is_forgotten_alone() {
+    fn forgetting_an_issuer_keeps_other_issuers() {
         let (mut cache, authentic) = (cache(10), authentic());
         for n in 0..6 {
             cache.insert(digest(n), 100, n % 3, &authentic, at(0));
         }
         cache.forget_issuer(0);
-        assert_eq!(held(&cache), [1, 2, 4, 5]);
+        assert_eq!(cached(&cache), [1, 2, 4, 5]);
     }
 
     #[test]
-    fn what_nobody_asks_for_is_swept() {
+    fn expired_entries_are_swept() {
         let (mut cache, authentic) = (cache(10), authentic());
         cache.insert(digest(0), 100, 0, &authentic, at(0));
         cache.insert(digest(1), 100, 0, &authentic, at(5));
         cache.find(&digest(0), at(6));
         cache.sweep(at(9));
-        assert_eq!(held(&cache), [0, 1]);
-        // 0 stands behind 1, which was used before it.
+        assert_eq!(cached(&cache), [0, 1]);
+        // Entry 0 was used after entry 1, which has not expired.
         cache.sweep(at(10));
-        assert_eq!(held(&cache), [0, 1]);
+        assert_eq!(cached(&cache), [0, 1]);
         cache.sweep(at(15));
-        assert!(held(&cache).is_empty());
+        assert!(cached(&cache).is_empty());
     }
 
     #[test]
-    fn off_means_off() {
+    fn zero_ttl_disables_the_cache() {
         let ttl = Duration::ZERO;
         let mut cache = TokenCache::new(CacheLimits { entries: 5, ttl });
         cache.insert(digest(0), 100, 0, &authentic(), at(0));
-        assert!(!cache.is_on() && cache.is_empty());
+        assert!(!cache.is_enabled() && cache.is_empty());
     }
 }

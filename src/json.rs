@@ -1,7 +1,7 @@
-//! JSON read strictly: a member named twice is an error, at any depth.
+//! Strict JSON parsing: a duplicate member is an error at any depth.
 //!
-//! RFC 8259 §4 leaves duplicates open and parsers differ on which one counts; a token, key set or
-//! configuration must mean one thing only.
+//! RFC 8259 §4 does not define the meaning of duplicate members, and parsers differ on which one they use. A
+//! token, key set or configuration must have only one meaning.
 
 pub mod raw;
 #[cfg(not(target_family = "wasm"))]
@@ -16,15 +16,15 @@ use std::fmt;
 /// Parses one JSON text. Nesting is bounded by serde_json's recursion limit (128).
 ///
 /// # Errors
-/// The parser's own, with line and column; or that a member stands twice.
+/// The parser's error, with line and column, or an error that names a duplicate member.
 pub fn parse_strict(text: &[u8]) -> Result<Value, serde_json::Error> {
     serde_json::from_slice::<Strict>(text).map(|strict| strict.0)
 }
 
-/// The same for an object, as tokens and key sets must be.
+/// Parses one JSON object.
 ///
 /// # Errors
-/// As [`parse_strict`], or that the text is no object.
+/// See [`parse_strict`]; also an error if the text is not an object.
 pub fn parse_object(text: &[u8]) -> Result<Map<String, Value>, serde_json::Error> {
     match parse_strict(text)? {
         Value::Object(members) => Ok(members),
@@ -98,10 +98,10 @@ impl<'de> Visitor<'de> for StrictVisitor {
         while let Some(name) = members.next_key::<String>()? {
             let value = members.next_value_seed(StrictVisitor)?;
             match object.entry(name) {
-                Entry::Vacant(place) => place.insert(value),
-                Entry::Occupied(taken) => {
-                    let name = taken.key();
-                    let text = format_args!("`{name}` stands twice in one object");
+                Entry::Vacant(entry) => entry.insert(value),
+                Entry::Occupied(entry) => {
+                    let name = entry.key();
+                    let text = format_args!("`{name}` appears twice in one object");
                     return Err(de::Error::custom(text));
                 }
             };
@@ -115,7 +115,7 @@ pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Any JSON there is.
+    /// A strategy for any JSON value.
     pub(crate) fn values() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),
@@ -135,22 +135,22 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn reads_what_serde_json_reads() {
+    fn valid_text_is_read_as_by_serde_json() {
         let text = br#"{"a":[1,-2,3.5,true,null,"\u00e9"],"b":{"c":{}}}"#;
         let expected: Value = serde_json::from_slice(text).unwrap();
         assert_eq!(parse_strict(text).unwrap(), expected);
     }
 
     #[test]
-    fn refuses_duplicates_at_any_depth() {
+    fn duplicate_member_at_any_depth_is_rejected() {
         for text in [r#"{"a":1,"a":1}"#, r#"[{"x":{"b":1,"\u0062":2}}]"#] {
             let error = parse_strict(text.as_bytes()).unwrap_err().to_string();
-            assert!(error.contains("stands twice"), "{error}");
+            assert!(error.contains("appears twice"), "{error}");
         }
     }
 
     #[test]
-    fn refuses_trailing_data_and_deep_nesting() {
+    fn trailing_data_and_deep_nesting_are_rejected() {
         assert!(parse_strict(b"{} {}").is_err());
         assert!(parse_strict("[".repeat(100_000).as_bytes()).is_err());
         assert!(parse_object(b"[]").is_err());

@@ -1,10 +1,10 @@
-//! entragate: a proxy-wasm filter that lets Microsoft Entra ID identities, and nobody else, query
-//! Hugging Face endpoints.
+//! entragate: a proxy-wasm filter that permits only Microsoft Entra ID identities to query Hugging Face
+//! endpoints.
 //!
-//! The rooms: [`gate`] assembles; [`token`], [`keys`], [`revocation`], [`groups`], [`policy`], [`credential`],
-//! [`cache`], [`sharing`] each do one part;
-//! [`decision`] names every outcome and [`reply`], [`audit`] and [`metrics`] show it; [`config`]
-//! makes the settings. Only `host` knows the host, and only wasm builds have it.
+//! [`gate`] assembles the other modules. [`token`], [`keys`], [`revocation`], [`groups`], [`policy`],
+//! [`credential`], [`cache`] and [`sharing`] each implement one part. [`decision`] defines every outcome;
+//! [`reply`], [`audit`] and [`metrics`] report it. [`config`] compiles the settings. Only `host` depends on the
+//! host, and it is compiled only for wasm.
 
 #![cfg_attr(not(target_family = "wasm"), forbid(unsafe_code))]
 #![deny(unsafe_code)]

@@ -1,5 +1,5 @@
-//! Patterns of hosts, paths and models: `*` within a segment, `**` across segments, otherwise
-//! literal.
+//! Patterns for hosts, paths, models and clusters: `*` matches within a segment, `**` across segments; other
+//! characters are literal.
 
 /// A compiled pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,17 +12,17 @@ pub struct Pattern {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Literal(String),
-    /// `*`: any run without the separator.
+    /// `*`: any text without the separator.
     Segment,
-    /// `**`: any run at all.
+    /// `**`: any text.
     Any,
 }
 
-/// What every text that a pattern matches is or begins with.
+/// A literal that every matching text equals or begins with. Used to index patterns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key<'p> {
     Whole(&'p str),
-    /// Ends with the pattern's separator, and holds it no more than [`Key::DEPTH`] times.
+    /// Ends with the pattern's separator and contains it at most [`Key::DEPTH`] times.
     Prefix(&'p str),
 }
 
@@ -31,17 +31,17 @@ impl Key<'_> {
 }
 
 impl Pattern {
-    /// Compiles a pattern of paths or models, whose segments `/` parts.
+    /// Compiles a pattern for paths or models. Segments are separated by `/`.
     pub fn path(text: &str) -> Self {
         Self::compile(text.to_owned(), '/')
     }
 
-    /// Compiles a pattern of hosts, whose segments `.` parts; case does not matter.
+    /// Compiles a pattern for hosts. Segments are separated by `.`; case is ignored.
     pub fn host(text: &str) -> Self {
         Self::compile(text.to_ascii_lowercase(), '.')
     }
 
-    /// Compiles a pattern of cluster names, whose segments `/` separates; case matters.
+    /// Compiles a pattern for cluster names. Segments are separated by `/`; case matters.
     pub fn cluster(text: &str) -> Self {
         Self::compile(text.to_owned(), '/')
     }
@@ -71,7 +71,7 @@ impl Pattern {
         &self.text
     }
 
-    /// `None`: nothing is common to all that matches.
+    /// Returns the literal that all matching texts share, or `None` if there is none.
     pub fn key(&self) -> Option<Key<'_>> {
         let literal = match self.parts.as_slice() {
             [] => return Some(Key::Whole("")),
@@ -84,12 +84,12 @@ impl Pattern {
         literal.get(..at + separator.len()).map(Key::Prefix)
     }
 
-    /// Whether the whole text matches. Hosts must be handed in lower case.
+    /// Reports whether the whole text matches. Hosts must be in lower case.
     ///
-    /// Cost is bounded by text length × parts: each wildcard only ever moves forward.
+    /// The cost is bounded by text length × parts, because no part backtracks.
     pub fn matches(&self, text: &str) -> bool {
         match self.parts.as_slice() {
-            // What most patterns are; the general way finds the same.
+            // Fast paths for the most common patterns.
             [Part::Any] => true,
             [Part::Literal(literal)] => text == literal,
             [Part::Literal(prefix), Part::Any] => text.starts_with(prefix),
@@ -98,7 +98,7 @@ impl Pattern {
     }
 
     fn walk(&self, text: &str) -> bool {
-        // The byte positions that the parts so far can have consumed up to.
+        // The byte positions that the parts so far can reach.
         let mut reached = vec![false; text.len() + 1];
         if let Some(start) = reached.first_mut() {
             *start = true;
@@ -126,8 +126,8 @@ impl Pattern {
                     if let Some(here) = next.get_mut(at) {
                         *here = running;
                     }
-                    let parted = text.as_bytes().get(at) == Some(&(self.separator as u8));
-                    if parted && *part == Part::Segment {
+                    let is_separator = text.as_bytes().get(at) == Some(&(self.separator as u8));
+                    if is_separator && *part == Part::Segment {
                         running = false;
                     }
                 }
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stars_stay_in_their_segment() {
+    fn single_star_matches_within_a_segment() {
         for (pattern, text, expected) in [
             ("/v1/*", "/v1/models", true),
             ("/v1/*", "/v1/chat/completions", false),
@@ -172,14 +172,14 @@ mod tests {
     }
 
     #[test]
-    fn hosts_part_at_dots_and_ignore_case() {
+    fn host_pattern_separates_at_dots_and_ignores_case() {
         assert!(Pattern::host("*.Contoso.com").matches("llama.contoso.com"));
         assert!(!Pattern::host("*.contoso.com").matches("a.b.contoso.com"));
         assert!(Pattern::host("**.contoso.com").matches("a.b.contoso.com"));
     }
 
     #[test]
-    fn a_key_is_what_all_that_matches_begins_with() {
+    fn key_is_the_common_literal_prefix() {
         let (whole, prefix) = (Key::Whole, Key::Prefix);
         let deep = "/a".repeat(Key::DEPTH + 2) + "/*";
         for (pattern, expected) in [
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_patterns_stay_cheap() {
+    fn hostile_pattern_terminates_quickly() {
         let pattern = Pattern::path(&format!("{}b", "*a".repeat(200)));
         assert!(!pattern.matches(&"a".repeat(5000)));
     }

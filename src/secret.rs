@@ -1,10 +1,10 @@
-//! A value that must never be seen: prints redacted, is wiped when nobody holds it any more.
+//! Secret texts: redacted in debug output and wiped when the last reference is dropped.
 
 use std::fmt;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// A credential's text. Clones share it, so that there is one copy to wipe.
+/// A secret text, such as a credential. Clones share one copy, so that only one must be wiped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Arc<Zeroizing<String>>);
 
@@ -13,7 +13,7 @@ impl Secret {
         Self(Arc::new(Zeroizing::new(text)))
     }
 
-    /// The text itself. The only place it may go is a header of a request to its owner.
+    /// Returns the text. It may only be written to a request header for the service it belongs to.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prints_redacted() {
+    fn debug_output_is_redacted() {
         let secret = Secret::new("hf_visible".into());
         assert_eq!(format!("{secret:?}"), "Secret(redacted)");
         assert_eq!(secret.expose(), "hf_visible");

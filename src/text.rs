@@ -1,8 +1,8 @@
-//! Foreign texts in messages, logs and records; and what a text is made of.
+//! Text helpers: safe excerpts of untrusted text, and character checks.
 
 use std::borrow::Cow;
 
-/// A foreign text made fit for a message: short, printable ASCII, in quotes.
+/// Returns an excerpt of untrusted text for a message: short, printable ASCII, in quotes.
 pub fn excerpt(text: &str) -> String {
     const LONGEST: usize = 100;
     let mut shown: String = text.chars().take(LONGEST).collect();
@@ -17,8 +17,8 @@ pub fn excerpt(text: &str) -> String {
     format!("'{}'", shown.chars().map(clean).collect::<String>())
 }
 
-/// Whether a character shows as nothing, or changes how others show: control characters, line and
-/// paragraph separators, marks of direction (Unicode TR36, "Trojan source"), blanks of no width.
+/// Reports whether a character is invisible or changes how others are displayed: control characters, line and
+/// paragraph separators, direction marks (Unicode TR36, "Trojan Source") and zero-width spaces.
 pub fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -35,15 +35,16 @@ pub fn is_invisible(c: char) -> bool {
         )
 }
 
-/// A text with `instead` for each of its characters that does not fit.
+/// Replaces each character that does not fit with `instead`.
 pub fn fitted<'t>(text: Cow<'t, str>, fits: impl Fn(char) -> bool, instead: &str) -> Cow<'t, str> {
-    match text.chars().all(&fits) {
-        true => text,
-        false => text.replace(|c| !fits(c), instead).into(),
+    if text.chars().all(&fits) {
+        text
+    } else {
+        text.replace(|c| !fits(c), instead).into()
     }
 }
 
-/// Whether a text is these parts, one behind the other.
+/// Reports whether a text is the concatenation of the parts.
 pub fn consists_of<const N: usize>(text: &str, parts: [&str; N]) -> bool {
     let rest = parts
         .into_iter()
@@ -56,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_its_parts_and_nothing_more() {
+    fn text_consists_of_exactly_its_parts() {
         for (text, expected) in [
             ("abc", true),
             ("ab", false),

@@ -1,8 +1,8 @@
-//! Time as the core sees it: handed in by the caller, never read from a clock.
+//! Timestamps. The core never reads a clock; the current time is an argument.
 
 use std::time::{Duration, UNIX_EPOCH};
 
-/// A moment, in milliseconds since the Unix epoch.
+/// A point in time, in milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(u64);
 
@@ -19,12 +19,12 @@ impl Timestamp {
         self.0
     }
 
-    /// Whole seconds since the epoch, rounded down.
+    /// Seconds since the epoch, rounded down.
     pub const fn as_secs(self) -> u64 {
         self.0 / 1000
     }
 
-    /// How long ago `earlier` was; zero when it lies ahead (clocks step back).
+    /// The time elapsed since `earlier`. Zero if `earlier` is later, because clocks can step back.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
@@ -37,9 +37,9 @@ impl Timestamp {
         Self(self.0.saturating_sub(millis(span)))
     }
 
-    /// RFC 3339 in UTC with milliseconds, as in `2026-11-22T21:40:42.000Z`.
+    /// Formats the time as RFC 3339 in UTC with milliseconds, as in `2026-11-22T21:40:42.000Z`.
     pub fn to_rfc3339(self) -> String {
-        // The formatter ends with the year 9999; a clock beyond it is broken anyway.
+        // The formatter fails after the year 9999.
         let millis = self.0.min(253_402_300_799_999);
         humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(millis)).to_string()
     }
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn formats_as_rfc3339_even_when_absurd() {
+    fn rfc3339_is_limited_to_the_year_9999() {
         assert_eq!(
             Timestamp::from_millis(1_795_383_642_007).to_rfc3339(),
             "2026-11-22T21:40:42.007Z"

@@ -129,7 +129,7 @@ pub fn key_set(data: &[u8]) {
         return;
     };
     assert!((1..=MAX_KEYS).contains(&set.len()));
-    assert!(set.is_kept_by(&set));
+    assert!(set.is_subset_of(&set));
     for algorithm in Algorithm::ALL {
         if let Lookup::Found(keys) = set.find(None, algorithm) {
             for key in keys.iter() {

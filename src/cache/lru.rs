@@ -1,22 +1,23 @@
-//! Values by digest, and in the order of their last use. Each has one slot; slots name each other by
-//! their places in one list, so that nothing is allocated or moved where a value comes or goes.
+//! A map from digests to values, ordered by last use. Each value has one slot. Slots refer to each other by
+//! their index in one vector, so inserting or removing a value usually allocates and moves nothing.
 
 use super::TokenDigest;
 
-/// Where a slot stands. That of [`NONE`] does not exist.
-type Place = u32;
-const NONE: Place = Place::MAX;
+/// The index of a slot. [`NONE`] means no slot.
+type SlotIndex = u32;
+const NONE: SlotIndex = SlotIndex::MAX;
 const FIRST_SLOTS: usize = 16;
 
 #[derive(Debug)]
 pub(super) struct Lru<V> {
     slots: Vec<Slot<V>>,
-    /// The first slot of each chain; as many as a power of two. The digest tells which it is.
-    chains: Vec<Place>,
-    newest: Place,
-    oldest: Place,
-    /// The first of the slots without a value, which are chained.
-    free: Place,
+    /// The first slot of each bucket. The number of buckets is a power of two; the digest selects the
+    /// bucket.
+    buckets: Vec<SlotIndex>,
+    newest: SlotIndex,
+    oldest: SlotIndex,
+    /// The first slot without a value. Such slots form a list by `next_in_bucket`.
+    free: SlotIndex,
     len: usize,
 }
 
@@ -24,19 +25,20 @@ pub(super) struct Lru<V> {
 struct Slot<V> {
     digest: TokenDigest,
     value: Option<V>,
-    newer: Place,
-    older: Place,
-    chained: Place,
+    newer: SlotIndex,
+    older: SlotIndex,
+    next_in_bucket: SlotIndex,
 }
 
 impl<V> Lru<V> {
-    /// What one takes in memory at most: a quarter of the slots may be spare, and half of the chains.
-    pub(super) const BYTES: usize = size_of::<Slot<V>>() * 5 / 4 + 2 * size_of::<Place>();
+    /// The maximum memory use of one value: up to a quarter of the slots and half of the buckets may be
+    /// spare.
+    pub(super) const BYTES: usize = size_of::<Slot<V>>() * 5 / 4 + 2 * size_of::<SlotIndex>();
 
     pub(super) fn new() -> Self {
         Self {
             slots: Vec::new(),
-            chains: Vec::new(),
+            buckets: Vec::new(),
             newest: NONE,
             oldest: NONE,
             free: NONE,
@@ -48,21 +50,21 @@ impl<V> Lru<V> {
         self.len
     }
 
-    /// The value, which is now the one used last.
+    /// Returns the value and marks it as most recently used.
     pub(super) fn find(&mut self, digest: &TokenDigest) -> Option<&V> {
-        let place = self.place(digest)?;
-        self.unlink(place);
-        self.link(place);
-        self.slot(place)?.value.as_ref()
+        let index = self.index(digest)?;
+        self.unlink(index);
+        self.link(index);
+        self.slot(index)?.value.as_ref()
     }
 
-    /// The value, which is no use of it.
+    /// Returns the value without marking it as used.
     #[cfg(test)]
     pub(super) fn peek(&self, digest: &TokenDigest) -> Option<&V> {
-        self.slot(self.place(digest)?)?.value.as_ref()
+        self.slot(self.index(digest)?)?.value.as_ref()
     }
 
-    /// The value used least recently.
+    /// Returns the least recently used value.
     pub(super) fn oldest(&self) -> Option<&V> {
         self.slot(self.oldest)?.value.as_ref()
     }
@@ -72,133 +74,136 @@ impl<V> Lru<V> {
     }
 
     pub(super) fn remove(&mut self, digest: &TokenDigest) -> Option<V> {
-        let place = self.place(digest)?;
-        self.free(place)
+        let index = self.index(digest)?;
+        self.free(index)
     }
 
-    /// Removes all but those.
-    pub(super) fn retain(&mut self, mut stays: impl FnMut(&V) -> bool) {
-        for place in (0..NONE).take(self.slots.len()) {
-            let value = self.slot(place).and_then(|slot| slot.value.as_ref());
-            if value.is_some_and(|value| !stays(value)) {
-                self.free(place);
+    /// Removes the values for which `keep` returns false.
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&V) -> bool) {
+        for index in (0..NONE).take(self.slots.len()) {
+            let value = self.slot(index).and_then(|slot| slot.value.as_ref());
+            if value.is_some_and(|value| !keep(value)) {
+                self.free(index);
             }
         }
     }
 
-    /// A value for a digest that has none, as the one used last.
+    /// Inserts a value as most recently used. The digest must not have a value.
     pub(super) fn insert(&mut self, digest: TokenDigest, value: V) {
         let slot = Slot {
             digest,
             value: Some(value),
             newer: NONE,
             older: NONE,
-            chained: NONE,
+            next_in_bucket: NONE,
         };
-        let place = self.free;
-        let place = match self.slots.get_mut(place as usize) {
+        let index = self.free;
+        let index = match self.slots.get_mut(index as usize) {
             Some(spare) => {
-                self.free = spare.chained;
+                self.free = spare.next_in_bucket;
                 *spare = slot;
-                place
+                index
             }
             None => match self.push(slot) {
-                Some(place) => place,
+                Some(index) => index,
                 None => return,
             },
         };
         self.len += 1;
-        self.chain(place);
-        self.link(place);
+        self.add_to_bucket(index);
+        self.link(index);
     }
 
-    /// `None`: no place is left; memory ends long before. Mostly one is free: it stays out of the way.
+    /// Adds a slot. Returns `None` if no index is left; memory runs out long before. Not inlined, because a
+    /// free slot is usually available.
     #[cold]
     #[inline(never)]
-    fn push(&mut self, slot: Slot<V>) -> Option<Place> {
+    fn push(&mut self, slot: Slot<V>) -> Option<SlotIndex> {
         let count = self.slots.len();
-        let place = Place::try_from(count).ok().filter(|place| *place != NONE)?;
+        let index = SlotIndex::try_from(count)
+            .ok()
+            .filter(|index| *index != NONE)?;
         if count == self.slots.capacity() {
             self.slots.reserve_exact((count / 4).max(FIRST_SLOTS));
         }
-        if count == self.chains.len() {
-            self.chains = vec![NONE; (2 * count).max(FIRST_SLOTS)];
-            // All have a value: none was free.
-            (0..place).for_each(|place| self.chain(place));
+        if count == self.buckets.len() {
+            self.buckets = vec![NONE; (2 * count).max(FIRST_SLOTS)];
+            // Every slot has a value, because no slot was free.
+            (0..index).for_each(|index| self.add_to_bucket(index));
         }
         self.slots.push(slot);
-        Some(place)
+        Some(index)
     }
 
-    fn slot(&self, place: Place) -> Option<&Slot<V>> {
-        self.slots.get(place as usize)
+    fn slot(&self, index: SlotIndex) -> Option<&Slot<V>> {
+        self.slots.get(index as usize)
     }
 
-    fn slot_mut(&mut self, place: Place) -> Option<&mut Slot<V>> {
-        self.slots.get_mut(place as usize)
+    fn slot_mut(&mut self, index: SlotIndex) -> Option<&mut Slot<V>> {
+        self.slots.get_mut(index as usize)
     }
 
-    fn place(&self, digest: &TokenDigest) -> Option<Place> {
-        let mut place = *self.chains.get(chain_of(digest, &self.chains))?;
+    fn index(&self, digest: &TokenDigest) -> Option<SlotIndex> {
+        let mut index = *self.buckets.get(bucket_of(digest, &self.buckets))?;
         loop {
-            let slot = self.slot(place)?;
+            let slot = self.slot(index)?;
             if slot.digest == *digest {
-                return Some(place);
+                return Some(index);
             }
-            place = slot.chained;
+            index = slot.next_in_bucket;
         }
     }
 
-    /// Puts a slot at the beginning of its chain.
-    fn chain(&mut self, place: Place) {
-        let Some(slot) = self.slots.get_mut(place as usize) else {
+    /// Inserts a slot at the start of its bucket.
+    fn add_to_bucket(&mut self, index: SlotIndex) {
+        let Some(slot) = self.slots.get_mut(index as usize) else {
             return;
         };
-        let chain = chain_of(&slot.digest, &self.chains);
-        if let Some(first) = self.chains.get_mut(chain) {
-            slot.chained = std::mem::replace(first, place);
+        let bucket = bucket_of(&slot.digest, &self.buckets);
+        if let Some(first) = self.buckets.get_mut(bucket) {
+            slot.next_in_bucket = std::mem::replace(first, index);
         }
     }
 
-    /// Takes a slot out of its chain.
-    fn unchain(&mut self, place: Place) {
-        let Some(slot) = self.slot(place) else {
+    /// Removes a slot from its bucket.
+    fn remove_from_bucket(&mut self, index: SlotIndex) {
+        let Some(slot) = self.slot(index) else {
             return;
         };
-        let behind = slot.chained;
-        let chain = chain_of(&slot.digest, &self.chains);
-        let Some(first) = self.chains.get_mut(chain) else {
+        let next = slot.next_in_bucket;
+        let bucket = bucket_of(&slot.digest, &self.buckets);
+        let Some(first) = self.buckets.get_mut(bucket) else {
             return;
         };
-        if *first == place {
-            *first = behind;
+        if *first == index {
+            *first = next;
             return;
         }
-        let mut before = *first;
-        while let Some(slot) = self.slot_mut(before) {
-            if slot.chained == place {
-                slot.chained = behind;
+        let mut previous = *first;
+        while let Some(slot) = self.slot_mut(previous) {
+            if slot.next_in_bucket == index {
+                slot.next_in_bucket = next;
                 return;
             }
-            before = slot.chained;
+            previous = slot.next_in_bucket;
         }
     }
 
-    /// Makes a slot the newest.
-    fn link(&mut self, place: Place) {
-        let before = std::mem::replace(&mut self.newest, place);
-        match self.slot_mut(before) {
-            Some(slot) => slot.newer = place,
-            None => self.oldest = place,
+    /// Makes a slot the most recently used.
+    fn link(&mut self, index: SlotIndex) {
+        let previous = std::mem::replace(&mut self.newest, index);
+        match self.slot_mut(previous) {
+            Some(slot) => slot.newer = index,
+            None => self.oldest = index,
         }
-        if let Some(slot) = self.slot_mut(place) {
-            (slot.newer, slot.older) = (NONE, before);
+        if let Some(slot) = self.slot_mut(index) {
+            (slot.newer, slot.older) = (NONE, previous);
         }
     }
 
-    /// Joins the neighbours that a slot stands between.
-    fn unlink(&mut self, place: Place) {
-        let Some((newer, older)) = self.slot(place).map(|slot| (slot.newer, slot.older)) else {
+    /// Removes a slot from the order of use.
+    fn unlink(&mut self, index: SlotIndex) {
+        let Some((newer, older)) = self.slot(index).map(|slot| (slot.newer, slot.older)) else {
             return;
         };
         match self.slot_mut(newer) {
@@ -211,23 +216,24 @@ impl<V> Lru<V> {
         }
     }
 
-    fn free(&mut self, place: Place) -> Option<V> {
-        self.unlink(place);
-        self.unchain(place);
+    /// Removes a slot's value and adds the slot to the free list.
+    fn free(&mut self, index: SlotIndex) -> Option<V> {
+        self.unlink(index);
+        self.remove_from_bucket(index);
         let next = self.free;
-        let slot = self.slot_mut(place)?;
+        let slot = self.slot_mut(index)?;
         let value = slot.value.take()?;
-        slot.chained = next;
-        self.free = place;
+        slot.next_in_bucket = next;
+        self.free = index;
         self.len -= 1;
         Some(value)
     }
 }
 
-/// Which chain a digest belongs to: a part of it is as good as all.
-fn chain_of(digest: &TokenDigest, chains: &[Place]) -> usize {
+/// Returns the bucket of a digest. The digest is uniformly distributed, so a part of it suffices.
+fn bucket_of(digest: &TokenDigest, buckets: &[SlotIndex]) -> usize {
     let first = digest.0.first_chunk().copied().unwrap_or_default();
-    u32::from_le_bytes(first) as usize & chains.len().wrapping_sub(1)
+    u32::from_le_bytes(first) as usize & buckets.len().wrapping_sub(1)
 }
 
 #[cfg(test)]
@@ -236,7 +242,7 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
-    /// Many of one chain.
+    /// Digests of which many share a bucket.
     fn digest(n: u8) -> TokenDigest {
         let mut digest = [0; 32];
         (digest[0], digest[9]) = (n % 4, n);
@@ -263,12 +269,12 @@ mod tests {
         ]
     }
 
-    fn in_order(own: &Lru<u8>) -> Vec<u8> {
-        let mut place = own.oldest;
+    fn in_order(lru: &Lru<u8>) -> Vec<u8> {
+        let mut index = lru.oldest;
         let mut values = Vec::new();
-        while let Some(slot) = own.slot(place) {
+        while let Some(slot) = lru.slot(index) {
             values.push(slot.value.unwrap());
-            place = slot.newer;
+            index = slot.newer;
         }
         values
     }
@@ -277,74 +283,74 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn does_what_a_list_does(steps in vec(step(), 0..300)) {
-            // From the least recent use to the most recent.
+        fn lru_behaves_like_a_list(steps in vec(step(), 0..300)) {
+            // Ordered from the least to the most recent use.
             let mut list: Vec<u8> = Vec::new();
-            let mut own = Lru::new();
+            let mut lru = Lru::new();
             for step in steps {
                 match step {
                     Step::Insert(n) if list.contains(&n) => {}
                     Step::Insert(n) => {
-                        own.insert(digest(n), n);
+                        lru.insert(digest(n), n);
                         list.push(n);
                     }
                     Step::Find(n) => {
-                        let found = list.iter().position(|own| *own == n).map(|at| list.remove(at));
-                        prop_assert_eq!(own.find(&digest(n)).copied(), found);
+                        let found = list.iter().position(|lru| *lru == n).map(|at| list.remove(at));
+                        prop_assert_eq!(lru.find(&digest(n)).copied(), found);
                         list.extend(found);
                     }
                     Step::Remove(n) => {
-                        let found = list.iter().position(|own| *own == n).map(|at| list.remove(at));
-                        prop_assert_eq!(own.remove(&digest(n)), found);
+                        let found = list.iter().position(|lru| *lru == n).map(|at| list.remove(at));
+                        prop_assert_eq!(lru.remove(&digest(n)), found);
                     }
                     Step::RemoveOldest => {
                         let first = (!list.is_empty()).then(|| list.remove(0));
-                        prop_assert_eq!(own.remove_oldest(), first);
+                        prop_assert_eq!(lru.remove_oldest(), first);
                     }
                     Step::Retain(by) => {
-                        own.retain(|n| n % by != 0);
+                        lru.retain(|n| n % by != 0);
                         list.retain(|n| n % by != 0);
                     }
                 }
-                prop_assert_eq!(own.len(), list.len());
-                prop_assert_eq!(own.oldest(), list.first());
-                prop_assert_eq!(in_order(&own), list.clone());
+                prop_assert_eq!(lru.len(), list.len());
+                prop_assert_eq!(lru.oldest(), list.first());
+                prop_assert_eq!(in_order(&lru), list.clone());
             }
             for n in 0..80 {
-                prop_assert_eq!(own.find(&digest(n)).is_some(), list.contains(&n));
+                prop_assert_eq!(lru.find(&digest(n)).is_some(), list.contains(&n));
             }
         }
     }
 
     #[test]
-    fn a_slot_is_used_again_and_few_are_spare() {
-        let mut own = Lru::new();
+    fn slots_are_reused_and_few_are_spare() {
+        let mut lru = Lru::new();
         for round in 0..1000_u32 {
-            own.insert(TokenDigest::of(&round.to_le_bytes()), round);
+            lru.insert(TokenDigest::of(&round.to_le_bytes()), round);
             if round >= 100 {
-                assert_eq!(own.remove_oldest(), Some(round - 100));
+                assert_eq!(lru.remove_oldest(), Some(round - 100));
             }
         }
-        assert_eq!(own.slots.len(), 101);
-        let mut moves = 0;
+        assert_eq!(lru.slots.len(), 101);
+        let mut reallocations = 0;
         for round in 1000..20_000_u32 {
-            let room = own.slots.capacity();
-            own.insert(TokenDigest::of(&round.to_le_bytes()), round);
-            moves += usize::from(own.slots.capacity() != room);
-            let spare = own.slots.capacity() - own.slots.len();
-            assert!(spare <= own.slots.len() / 4 + FIRST_SLOTS, "{spare}");
-            assert!(own.chains.len() <= 2 * own.slots.len().max(FIRST_SLOTS));
-            assert!(own.chains.len().is_power_of_two());
-            let bytes = own.slots.capacity() * size_of::<Slot<u32>>() + size_of_val(&*own.chains);
-            assert!(bytes <= Lru::<u32>::BYTES * (own.len() + FIRST_SLOTS));
+            let capacity = lru.slots.capacity();
+            lru.insert(TokenDigest::of(&round.to_le_bytes()), round);
+            reallocations += usize::from(lru.slots.capacity() != capacity);
+            let spare = lru.slots.capacity() - lru.slots.len();
+            assert!(spare <= lru.slots.len() / 4 + FIRST_SLOTS, "{spare}");
+            assert!(lru.buckets.len() <= 2 * lru.slots.len().max(FIRST_SLOTS));
+            assert!(lru.buckets.len().is_power_of_two());
+            let bytes = lru.slots.capacity() * size_of::<Slot<u32>>() + size_of_val(&*lru.buckets);
+            assert!(bytes <= Lru::<u32>::BYTES * (lru.len() + FIRST_SLOTS));
         }
-        assert!(moves < 30, "{moves}");
+        assert!(reallocations < 30, "{reallocations}");
         assert!(Lru::<u32>::BYTES < 2 * size_of::<Slot<u32>>());
-        // Chains stay short.
-        let longest = |chain: &Place| {
-            let next = |place: &Place| own.slot(*place).map(|slot| slot.chained);
-            std::iter::successors(Some(*chain), next).count() - 1
+        // Buckets stay short.
+        let longest = |bucket: &SlotIndex| {
+            let next = |index: &SlotIndex| lru.slot(*index).map(|slot| slot.next_in_bucket);
+            std::iter::successors(Some(*bucket), next).count() - 1
         };
-        assert!(own.chains.iter().map(longest).max() < Some(12));
+        assert!(lru.buckets.iter().map(longest).max() < Some(12));
     }
 }

@@ -1,4 +1,4 @@
-//! Calls of our own to other services: what to ask, and what came back. The host shell makes them.
+//! Callouts (calls of the filter to other services) and their answers. The host shell makes the calls.
 
 pub mod form;
 
@@ -6,27 +6,27 @@ use crate::secret::Secret;
 use std::time::Duration;
 use zeroize::Zeroize;
 
-/// Where a callout goes.
+/// The destination of a callout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// Envoy cluster, or `host:port` on Kong.
+    /// The Envoy cluster, or `host:port` on Kong.
     pub cluster: String,
     /// `https` or `http`.
     pub scheme: &'static str,
-    /// Host, with the port where the URI names one.
+    /// The host, and the port if the URI has one.
     pub authority: String,
-    /// Path and query, beginning with `/`.
+    /// The path and query, beginning with `/`.
     pub path: String,
 }
 
-/// Why a text is no callout address.
+/// The reason why a text is not a valid callout URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UriError {
-    /// Neither `https://` nor `http://`.
+    /// The scheme is neither `https://` nor `http://`.
     Scheme,
-    /// No host, user information in front of it, or a port that is no number.
+    /// The host is missing, user information is present, or the port is not a valid number.
     Authority,
-    /// A fragment, a blank, or a character that must be escaped.
+    /// The URI contains a fragment, a space, or a character that must be escaped.
     Character,
 }
 
@@ -34,8 +34,10 @@ impl std::fmt::Display for UriError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Scheme => "must begin with https:// or http://",
-            Self::Authority => "must name a host, with an optional numeric port and no user",
-            Self::Character => "must hold only URI characters (RFC 3986) and no fragment",
+            Self::Authority => {
+                "must have a host, with an optional numeric port and no user information"
+            }
+            Self::Character => "must contain only URI characters (RFC 3986) and no fragment",
         })
     }
 }
@@ -44,7 +46,7 @@ impl Target {
     /// Splits an absolute `http` or `https` URI (RFC 3986).
     ///
     /// # Errors
-    /// [`UriError`] says which part is wrong.
+    /// [`UriError`] for the part that is invalid.
     pub fn parse(cluster: &str, uri: &str) -> Result<Self, UriError> {
         let (scheme, rest) = match (uri.strip_prefix("https://"), uri.strip_prefix("http://")) {
             (Some(rest), _) => ("https", rest),
@@ -60,9 +62,10 @@ impl Target {
         if !is_authority(authority) {
             return Err(UriError::Authority);
         }
-        let path = match path.starts_with('/') {
-            true => path.to_owned(),
-            false => format!("/{path}"),
+        let path = if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("/{path}")
         };
         Ok(Self {
             cluster: cluster.to_owned(),
@@ -95,7 +98,7 @@ pub struct Callout {
     pub timeout: Duration,
 }
 
-/// Without the values of headers, and the body: secrets may stand there.
+/// Omits header values and the body, because they may contain secrets.
 impl std::fmt::Debug for Callout {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let headers: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
@@ -116,13 +119,13 @@ impl Drop for Callout {
     }
 }
 
-/// Prefers JSON and excludes nothing: answers are read by their content, and some servers answer 406 to
-/// a callout that does not accept the media type they offer (kube-apiserver's keys are
+/// Prefers JSON but accepts any media type. Answers are parsed regardless of their media type, and some
+/// servers answer 406 if the offered media type is not accepted (kube-apiserver's keys are
 /// `application/jwk-set+json`).
 const ACCEPT: &str = "application/json, */*;q=0.1";
 
 impl Callout {
-    /// A GET that accepts any media type and prefers JSON.
+    /// Creates a GET that accepts any media type and prefers JSON.
     pub fn get(target: Target, timeout: Duration) -> Self {
         Self {
             target,
@@ -133,7 +136,7 @@ impl Callout {
         }
     }
 
-    /// A POST of that body, which accepts any media type and prefers JSON.
+    /// Creates a POST that accepts any media type and prefers JSON.
     pub fn post(target: Target, content_type: &str, body: Vec<u8>, timeout: Duration) -> Self {
         let mut callout = Self::get(target, timeout).header("content-type", content_type);
         callout.method = "POST";
@@ -141,18 +144,19 @@ impl Callout {
         callout
     }
 
-    /// A POST of a form, as token endpoints want it (RFC 6749 §4.4.2).
+    /// Creates a POST of a form, as token endpoints require (RFC 6749 §4.4.2).
     pub fn form(target: Target, fields: &[(&str, &str)], timeout: Duration) -> Self {
         let body = form::encode(fields).into_bytes();
         Self::post(target, "application/x-www-form-urlencoded", body, timeout)
     }
 
+    /// Adds a header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// The same with a bearer token.
+    /// Adds a bearer token.
     pub fn bearer(mut self, token: &Secret) -> Self {
         let value = format!("Bearer {}", token.expose());
         self.headers.push(("authorization".into(), value));
@@ -160,18 +164,18 @@ impl Callout {
     }
 }
 
-/// How a callout ended.
+/// The result of a callout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// A complete response, whatever its status.
+    /// A complete response with any status.
     Response { status: u16, body: Vec<u8> },
-    /// No (complete) response: refused, reset, timed out, or the host would not even begin.
+    /// No complete response: the call was refused, reset, timed out or could not be started.
     Failed(CalloutError),
 }
 
 impl Answer {
-    /// What a complete response means; `retry_after` is that header's value. A service that is busy
-    /// and says for how long (429 or 503, RFC 9110 §10.2.3) has not answered yet.
+    /// Creates the answer for a complete response. `retry_after` is the value of that header. A response with
+    /// status 429 or 503 and a delay (RFC 9110 §10.2.3) is [`CalloutError::Busy`].
     pub fn of(status: u16, retry_after: Option<&[u8]>, body: Vec<u8>) -> Self {
         let busy = matches!(status, 429 | 503);
         match retry_after.filter(|_| busy).and_then(read_pause) {
@@ -180,7 +184,7 @@ impl Answer {
         }
     }
 
-    /// Whether it says that all went well.
+    /// Reports whether the response has a status below 300.
     pub fn is_good(&self) -> bool {
         self.status().is_some_and(|status| status < 300)
     }
@@ -193,34 +197,34 @@ impl Answer {
     }
 }
 
-/// Seconds; the other form, a date, is none that the services we call use.
+/// Reads a delay in seconds. The other form, a date, is not used by the services that the filter calls.
 fn read_pause(value: &[u8]) -> Option<Duration> {
     let secs = std::str::from_utf8(value).ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(secs).min(LONGEST_PAUSE))
 }
 
-/// No service may send us away for longer.
+/// The maximum delay that a service can request.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
-/// Why a callout has no response.
+/// The reason why a callout has no usable response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CalloutError {
-    /// The host knows no such cluster.
+    /// The cluster does not exist.
     UnknownCluster,
-    /// The cluster has no host to send to.
+    /// The cluster has no available host.
     NoHost,
-    /// The call began and ended without a response.
+    /// The call was started but ended without a response.
     Interrupted,
-    /// The response is larger than the bound for its kind, in bytes.
+    /// The response exceeds the size limit for its kind, in bytes.
     TooLarge { size: usize, limit: usize },
-    /// The service has too much to do, and says for how long.
+    /// The service is overloaded and requests a delay before the next call.
     Busy { status: u16, pause: Duration },
-    /// There is no token to call with; the call was not made.
+    /// No service token was available, so the call was not made.
     NoToken,
 }
 
 impl CalloutError {
-    /// How long the service asks not to be called.
+    /// The delay that the service requests before the next call.
     pub fn pause(&self) -> Duration {
         match self {
             Self::Busy { pause, .. } => *pause,
@@ -232,21 +236,18 @@ impl CalloutError {
 impl std::fmt::Display for CalloutError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::UnknownCluster => f.write_str("the host knows no cluster of that name"),
-            Self::NoHost => f.write_str("the cluster has no host to send to"),
+            Self::UnknownCluster => f.write_str("the host has no cluster with this name"),
+            Self::NoHost => f.write_str("the cluster has no available host"),
             Self::Interrupted => f.write_str("the call ended without a response"),
             Self::TooLarge { size, limit } => {
-                write!(
-                    f,
-                    "the response of {size} bytes exceeds the limit of {limit}"
-                )
+                write!(f, "the response has {size} bytes; the limit is {limit}")
             }
             Self::Busy { status, pause } => write!(
                 f,
-                "the answer has status {status} and asks to wait for {} s",
+                "the answer has status {status} and requests a delay of {} s",
                 pause.as_secs()
             ),
-            Self::NoToken => f.write_str("there is no token to call with"),
+            Self::NoToken => f.write_str("no service token is available"),
         }
     }
 }
@@ -256,7 +257,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn splits_uris() {
+    fn uri_is_split_into_its_parts() {
         let target = Target::parse("entra", "https://Login.example:8443/t/keys?appid=1").unwrap();
         assert_eq!(target.scheme, "https");
         assert_eq!(target.authority, "login.example:8443");
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_address() {
+    fn invalid_uri_is_rejected() {
         use UriError::*;
         for (uri, error) in [
             ("ftp://h/", Scheme),
@@ -289,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn callouts_exclude_no_media_type() {
+    fn every_callout_accepts_any_media_type() {
         let target = Target::parse("c", "https://h/").unwrap();
         let timeout = Duration::from_secs(1);
         for callout in [
@@ -305,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn only_who_is_busy_may_send_us_away_and_not_for_ever() {
+    fn only_busy_status_sets_a_bounded_delay() {
         let of = |status, value: &str| Answer::of(status, Some(value.as_bytes()), b"x".to_vec());
         let busy = |status, secs| {
             let pause = Duration::from_secs(secs);

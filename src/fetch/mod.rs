@@ -1,5 +1,5 @@
-//! Calls to other services and when to make them: callouts and their answers as values, and the schedule
-//! of refreshes as a state machine without I/O.
+//! Calls to other services: callouts and their answers as values, and the refresh schedule, a state machine
+//! without I/O.
 
 pub mod callout;
 pub mod refresh;

@@ -1,33 +1,34 @@
-//! When to fetch keys, and how long to trust those we have: a state machine without I/O.
+//! The schedule of a fetched resource: when to fetch it, and how long it may be used. A state machine without
+//! I/O.
 //!
-//! It fetches ahead of time in the background, at once for an unknown kid (single flight, then a
-//! cooldown), retries failures with growing pauses, and stops vouching for the last good answer
-//! after `max_stale`.
+//! It refreshes in the background before the data expires, and immediately on demand, such as for an unknown
+//! kid: one fetch at a time, then a cooldown. Failures are retried with increasing delays. The last good
+//! answer may be used for up to `max_stale`.
 
 use crate::time::Timestamp;
 use std::time::Duration;
 
-/// The compiled bounds of one fetched thing.
+/// The configured intervals of one fetched resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Schedule {
-    /// From a good answer to the next background fetch.
+    /// The time from a good answer to the next background fetch.
     pub refresh: Duration,
-    /// From the last good answer to the moment it may no longer be used.
+    /// How long the last good answer may be used.
     pub max_stale: Duration,
-    /// From the end of a fetch for an unknown kid to the earliest next one.
+    /// The minimum time from the end of a fetch on demand to the next one.
     pub cooldown: Duration,
-    /// How long one fetch may take.
+    /// The timeout of one callout.
     pub timeout: Duration,
 }
 
-/// The first pause after a failure; it doubles up to `cooldown` (or `refresh`, if shorter).
+/// The delay after the first failure. It doubles up to `cooldown` (or `refresh`, if shorter).
 const FIRST_RETRY: Duration = Duration::from_secs(1);
-/// How much longer than its calls' `timeout` a fetch may take before it is given up as lost. A fetch
-/// is one call, or two where discovery comes first.
+/// The time in addition to its calls' `timeout` after which a fetch counts as lost. A fetch is one call, or
+/// two with discovery.
 const GRACE: Duration = Duration::from_secs(5);
 const MOST_CALLS: u32 = 2;
 
-/// The life of one fetched thing.
+/// The refresh state of one fetched resource.
 #[derive(Clone, Debug)]
 pub struct Refresh {
     schedule: Schedule,
@@ -46,36 +47,36 @@ struct InFlight {
     demanded: bool,
 }
 
-/// Names one fetch, so that a late answer to an earlier one changes nothing.
+/// The id of one fetch, so that a late answer to an earlier fetch is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attempt(u64);
 
-/// What asking for a fetch out of turn led to.
+/// The result of requesting a fetch on demand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Demand {
     /// Fetch now.
     Fetch(Attempt),
-    /// A fetch is under way; its answer will do.
+    /// A fetch is already in flight; its answer is sufficient.
     UnderWay,
-    /// Not before that moment.
+    /// No fetch is allowed before `until`.
     Cooling { until: Timestamp },
 }
 
-/// What stands in the way of fetching again, as one VM tells others that would fetch the same.
+/// The delays before the next fetch, shared with other VMs that fetch the same resource.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Backoff {
-    /// Failures in a row.
+    /// The number of consecutive failures.
     pub failures: u32,
-    /// After a failure, the next background fetch.
+    /// The time of the next background fetch after a failure.
     pub retry_at: Option<Timestamp>,
-    /// The earliest next fetch out of turn.
+    /// The earliest time of the next fetch on demand.
     pub cooldown_until: Option<Timestamp>,
 }
 
-/// Whether the last good answer may be used.
+/// The age of the last good answer, and whether it may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
-    /// No good answer has ever come.
+    /// No good answer has been received.
     Never,
     Usable {
         age: Duration,
@@ -87,7 +88,7 @@ pub enum Freshness {
 }
 
 impl Refresh {
-    /// A thing never fetched: due at once.
+    /// Creates the state of a resource that was never fetched. The first fetch is due immediately.
     pub fn new(schedule: Schedule, now: Timestamp) -> Self {
         Self {
             schedule,
@@ -104,13 +105,13 @@ impl Refresh {
         &self.schedule
     }
 
-    /// To be asked on every tick: a background fetch to begin now, if one is due.
+    /// Begins a background fetch, if one is due. Called on every tick.
     pub fn due(&mut self, now: Timestamp) -> Option<Attempt> {
         self.give_up_lost(now);
         (self.in_flight.is_none() && now >= self.next_fetch).then(|| self.begin(now, false))
     }
 
-    /// Asks for a fetch out of turn, for a key the last answer does not hold.
+    /// Requests a fetch on demand, such as for a key that the last answer does not contain.
     pub fn demand(&mut self, now: Timestamp) -> Demand {
         self.give_up_lost(now);
         if self.in_flight.is_some() {
@@ -122,12 +123,13 @@ impl Refresh {
         }
     }
 
-    /// The answer was good and is in use. False: it was too late to count.
+    /// Records a good answer. Returns false if the answer is late and must be ignored.
     pub fn succeeded(&mut self, attempt: Attempt, now: Timestamp) -> bool {
         self.succeeded_until(attempt, now, now.plus(self.schedule.refresh))
     }
 
-    /// The same for an answer that tells itself when the next fetch is due.
+    /// Records a good answer that determines when the next fetch is due. Returns false if the answer is late
+    /// and must be ignored.
     pub fn succeeded_until(&mut self, attempt: Attempt, now: Timestamp, next: Timestamp) -> bool {
         if !self.end(attempt, now) {
             return false;
@@ -138,12 +140,14 @@ impl Refresh {
         true
     }
 
-    /// No answer, or a bad one. The last good one stays. False: it was too late to count.
+    /// Records a missing or bad answer; the last good one remains in use. Returns false if the answer is late
+    /// and must be ignored.
     pub fn failed(&mut self, attempt: Attempt, now: Timestamp) -> bool {
         self.failed_for(attempt, now, Duration::ZERO)
     }
 
-    /// The same where the service asks not to be called for so long.
+    /// Records a failure. `least` is the minimum delay that the service requests before the next call. Returns
+    /// false if the answer is late and must be ignored.
     pub fn failed_for(&mut self, attempt: Attempt, now: Timestamp, least: Duration) -> bool {
         if !self.end(attempt, now) {
             return false;
@@ -156,7 +160,7 @@ impl Refresh {
         true
     }
 
-    /// What the last fetch failed for is there now: the next one need not wait.
+    /// Skips the retry delay, but not the cooldown, because the cause of the last failure is resolved.
     pub fn hurry(&mut self, now: Timestamp) {
         if self.failures > 0 {
             let earliest = self.cooldown_until.map_or(now, |until| until.max(now));
@@ -164,7 +168,7 @@ impl Refresh {
         }
     }
 
-    /// When the last good answer came.
+    /// The time of the last good answer.
     pub fn last_good(&self) -> Option<Timestamp> {
         self.last_good
     }
@@ -181,24 +185,24 @@ impl Refresh {
         }
     }
 
-    /// Whether an answer can be hoped for by then: a fetch is under way, or begins before.
+    /// Reports whether a fetch is in flight or begins before the deadline.
     pub fn may_answer_by(&self, deadline: Timestamp) -> bool {
         self.in_flight.is_some() || self.next_fetch <= deadline
     }
 
-    /// Whether that fetch still counts.
+    /// Reports whether the fetch is in flight.
     pub fn is_under_way(&self, attempt: Attempt) -> bool {
         self.in_flight
             .is_some_and(|current| current.attempt == attempt)
     }
 
-    /// Whether that fetch was asked for out of turn.
+    /// Reports whether the fetch is in flight and was requested on demand.
     pub fn is_demanded(&self, attempt: Attempt) -> bool {
         self.in_flight
             .is_some_and(|current| current.attempt == attempt && current.demanded)
     }
 
-    /// That fetch was held back, and goes out only now: from now on its time counts.
+    /// Records that a delayed fetch is sent now. Its time limit starts now.
     pub fn sent(&mut self, attempt: Attempt, now: Timestamp) {
         if let Some(current) = &mut self.in_flight
             && current.attempt == attempt
@@ -207,12 +211,12 @@ impl Refresh {
         }
     }
 
-    /// Begins a fetch whose answer another has, unless one of ours is under way.
+    /// Begins a fetch whose answer another VM already has. Returns `None` if a fetch is in flight.
     pub fn take_over(&mut self, now: Timestamp) -> Option<Attempt> {
         self.in_flight.is_none().then(|| self.begin(now, false))
     }
 
-    /// What others should know who would fetch the same.
+    /// Returns the delays to share with other VMs.
     pub fn backoff(&self) -> Backoff {
         Backoff {
             failures: self.failures,
@@ -221,8 +225,8 @@ impl Refresh {
         }
     }
 
-    /// That fetch is not made, since another was in vain just now: what holds for that one holds for
-    /// us. False: it is no longer under way.
+    /// Cancels a fetch because another VM's fetch has just failed, and adopts its backoff, bounded by this
+    /// VM's `cooldown`. Returns false if the fetch is not in flight.
     pub fn stand_down(&mut self, attempt: Attempt, other: Backoff, now: Timestamp) -> bool {
         if !self.is_under_way(attempt) {
             return false;

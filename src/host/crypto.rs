@@ -26,9 +26,9 @@ impl SignatureCheck for Signatures {
     fn check(&self, token: &Unverified<'_>, key: &Key) -> Option<CheckedBy> {
         match (self, host_verify::hash(token.algorithm)) {
             (Self::Host, Some(_)) => {
-                let question = host_verify::question(token, key)?;
+                let question = host_verify::arguments(token, key)?;
                 let answer = abi::call_foreign(host_verify::FUNCTION, &question)?;
-                host_verify::is_yes(&answer).then_some(CheckedBy::Host)
+                host_verify::is_valid(&answer).then_some(CheckedBy::Host)
             }
             (Self::Host, None) | (Self::Wasm, _) => Portable.check(token, key),
         }

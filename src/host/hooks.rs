@@ -15,7 +15,7 @@ use serde_json::Value;
 const TRAP: &str = "x-entragate-test-trap";
 /// Returns the size of this VM's linear memory in bytes.
 const MEMORY: &str = "x-entragate-test-memory";
-/// Passes a base64url-encoded argument of `verify_signature` ([`host_verify::question`]) to the host.
+/// Passes a base64url-encoded argument of `verify_signature` ([`host_verify::arguments_for_text`]) to the host.
 const ASK: &str = "x-entragate-test-ask";
 
 /// Verifies an RSA signature in the filter: algorithm, JWK, text and signature, each in base64url, separated
@@ -41,7 +41,7 @@ pub fn meet(headers: &Headers) -> Option<Action> {
     }
     let question = URL_SAFE_NO_PAD.decode(headers.text(ASK)?).ok()?;
     let reply = abi::call_foreign(host_verify::FUNCTION, &question);
-    answer(match reply.as_deref().map(host_verify::is_yes) {
+    answer(match reply.as_deref().map(host_verify::is_valid) {
         Some(true) => "yes",
         Some(false) => "no",
         None => "refused",

@@ -1,26 +1,26 @@
-//! The host that a request names.
+//! The host of a request.
 
 use super::headers::Headers;
 
-/// The host of a request: without port, lower case; empty if the request names none at all, as in
-/// HTTP/1.0.
+/// Returns the host of a request in lower case, without port. Empty if the request has no host, as in HTTP/1.0.
 ///
 /// # Errors
-/// What makes it ambiguous. Proxies choose a route by the authority as it came, so an authority that is
-/// not exactly `host` or `host:port` can be routed to another upstream than rules about its host mean.
+/// The reason why the host is ambiguous. Proxies choose a route by the unmodified authority, so an authority
+/// that is not exactly `host` or `host:port` could be routed to an upstream that rules about the host do not
+/// expect.
 pub fn host(headers: &Headers) -> Result<String, &'static str> {
     let mut authorities = headers.all(":authority").chain(headers.all("host"));
     let Some(authority) = authorities.next() else {
         return Ok(String::new());
     };
     if authorities.any(|other| other != authority) {
-        return Err("it names two hosts");
+        return Err("it has two different hosts");
     }
     let authority = std::str::from_utf8(authority).map_err(|_| MALFORMED)?;
     let (host, port) = match authority.strip_prefix('[') {
         Some(rest) => {
             let (address, port) = rest.split_once(']').ok_or(MALFORMED)?;
-            // A zone is local to the sender.
+            // Zone ids are refused, because they are local to the sender.
             let address: std::net::Ipv6Addr = address.parse().map_err(|_| MALFORMED)?;
             (format!("[{address}]"), port)
         }
@@ -42,15 +42,15 @@ pub fn host(headers: &Headers) -> Result<String, &'static str> {
 
 const MALFORMED: &str = "its authority is not exactly a host, or a host and a port";
 
-/// A DNS name or an IPv4 address. A final dot is refused, too: a proxy that does not strip it
-/// (`strip_trailing_host_dot`) finds no route for the host with it.
+/// Reports whether `host` is a DNS name or an IPv4 address. A trailing dot is refused, because a proxy that
+/// does not strip it (`strip_trailing_host_dot`) finds no route for the host.
 fn is_name(host: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     host.split('.')
         .all(|label| !label.is_empty() && label.bytes().all(plain))
 }
 
-/// 1 to 65535, without sign and leading zeros.
+/// Reports whether `port` is 1 to 65535, without sign and leading zeros.
 fn is_port(port: &str) -> bool {
     port.len() <= 5
         && port.bytes().all(|byte| byte.is_ascii_digit())
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn host_loses_port_and_case() {
+    fn host_is_lower_case_without_port() {
         for (authority, expected) in [
             ("Llama.Contoso.com:443", "llama.contoso.com"),
             ("a.b:1", "a.b"),
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn host_header_counts_where_there_is_no_authority_and_must_not_differ() {
+    fn host_header_is_used_without_authority_and_must_not_differ() {
         let of = |fields: &[(&str, &str)]| host(&Headers::from_iter(fields.iter().copied()));
         assert_eq!(of(&[("host", "A.b")]).as_deref(), Ok("a.b"));
         assert_eq!(

@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub struct Cluster(Option<Arc<str>>);
 
 impl Cluster {
-    /// The cluster that the host reported: its bytes, if they are a name.
+    /// Creates a cluster from the name that the host reported. Unknown if the name is empty or not UTF-8.
     pub fn reported(name: Option<&[u8]>) -> Self {
         let text = name.and_then(|name| std::str::from_utf8(name).ok());
         Self(text.filter(|text| !text.is_empty()).map(Arc::from))
@@ -20,7 +20,7 @@ impl Cluster {
         self.0.as_ref()
     }
 
-    /// Whether the cluster is known and matches one of the patterns.
+    /// Reports whether the cluster is known and matches one of the patterns.
     pub fn is_among(&self, patterns: &[Pattern]) -> bool {
         let name = self.0.as_deref();
         name.is_some_and(|name| patterns.iter().any(|pattern| pattern.matches(name)))

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-/// Where name and value of a field are in a buffer.
+/// The ranges of a field's name and value in a buffer.
 pub type Field = (Range<usize>, Range<usize>);
 
-/// Header fields in their order, in one buffer. Values are bytes: nothing says they are UTF-8. The
-/// caller's token is among them: the module's heap wipes what is freed.
+/// Header fields in their original order, in one buffer. Values are bytes, because they need not be UTF-8. They
+/// may contain the caller's token; the module's allocator wipes freed memory.
 #[derive(Clone, Debug, Default)]
 pub struct Headers {
     bytes: Vec<u8>,
@@ -16,7 +16,8 @@ pub struct Headers {
 }
 
 impl Headers {
-    /// Takes over a buffer that holds these fields; it is not copied, since the caller's token is in it.
+    /// Takes ownership of a buffer that contains the fields. The buffer is not copied, because it may contain
+    /// the caller's token.
     pub fn over(mut bytes: Vec<u8>, fields: Vec<Field>) -> Self {
         for (name, _) in &fields {
             if let Some(name) = bytes.get_mut(name.clone()) {
@@ -30,6 +31,7 @@ impl Headers {
         }
     }
 
+    /// Appends a field.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
         let start = self.bytes.len();
         self.bytes.extend(name.iter().map(u8::to_ascii_lowercase));
@@ -38,7 +40,7 @@ impl Headers {
         self.fields.push((start..middle, middle..self.bytes.len()));
     }
 
-    /// Every field, names in lower case.
+    /// Iterates over all fields, with names in lower case.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.fields.iter().map(|(name, value)| {
             let slice = |range: &Range<usize>| self.bytes.get(range.clone()).unwrap_or_default();
@@ -46,17 +48,17 @@ impl Headers {
         })
     }
 
-    /// All values of a field. `name` in lower case.
+    /// Returns all values of a field. `name` must be in lower case.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         self.iter()
             .filter(move |(own, _)| *own == name.as_bytes())
             .map(|(_, value)| value)
     }
 
-    /// The first value.
+    /// Returns the first value of a field. `name` must be in lower case.
     pub fn first(&self, name: &str) -> Option<&[u8]> {
         for (own, value) in &self.fields {
-            // Most are told apart by their length.
+            // Most names differ in length, which is cheap to compare.
             if own.len() == name.len() && self.bytes.get(own.clone()) == Some(name.as_bytes()) {
                 return self.bytes.get(value.clone());
             }
@@ -68,16 +70,16 @@ impl Headers {
         self.first(name).is_some()
     }
 
-    /// The first value, if it is UTF-8.
+    /// Returns the first value of a field, if it is UTF-8.
     pub fn text(&self, name: &str) -> Option<&str> {
         std::str::from_utf8(self.first(name)?).ok()
     }
 }
 
-/// What the header fields of a request say about its framing.
+/// The framing of a request.
 impl Headers {
-    /// Whether what follows belongs to another protocol: a GET with `upgrade` has no content (RFC 9110
-    /// §7.8) unless its headers frame some.
+    /// Reports whether the data after the headers belongs to another protocol. A GET with `upgrade` has no
+    /// content (RFC 9110 §7.8) unless its headers frame content.
     pub fn begin_upgrade(&self) -> bool {
         let is_upgrade = |value: &[u8]| {
             let mut options = value.split(|byte| *byte == b',');
@@ -90,7 +92,7 @@ impl Headers {
             && self.all("content-length").all(|value| value == b"0")
     }
 
-    /// Whether they say that there is no content.
+    /// Reports whether the headers declare that the request has no content.
     pub fn declare_no_content(&self) -> bool {
         let mut lengths = self.all("content-length");
         lengths.next() == Some(b"0") && lengths.next().is_none() && !self.has("transfer-encoding")
@@ -112,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn upgrade_without_framed_content_has_no_content() {
+    fn upgrade_without_framed_content_begins_an_upgrade() {
         let get = [(":method", "GET"), ("connection", "keep-alive, Upgrade")];
         let websocket = ("upgrade", "websocket");
         let check =
@@ -150,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_take_over_a_buffer() {
+    fn headers_are_read_from_a_buffer() {
         let bytes = b"..X-A\0One\0x-b\0\xff".to_vec();
         let headers = Headers::over(bytes, vec![(2..5, 6..9), (10..13, 14..15), (20..30, 0..2)]);
         let fields: Vec<(&[u8], &[u8])> = headers.iter().collect();

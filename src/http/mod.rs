@@ -1,5 +1,5 @@
-//! HTTP as the core sees it: header fields, methods, hosts and paths, the upstream cluster, and W3C Trace
-//! Context. What two servers could read differently is refused.
+//! HTTP types of the core: header fields, methods, hosts and paths, the upstream cluster, and W3C Trace
+//! Context. Input that two servers could read differently is refused.
 
 pub mod authority;
 pub mod cluster;

@@ -1,9 +1,9 @@
-//! The path of a request, read in one way only.
+//! Normalization of request paths.
 
-/// The path of a request target as rules match it: without query and fragment, percent-decoded once.
+/// Returns the path of a request target as rules match it: without query, percent-decoded once.
 ///
 /// # Errors
-/// What makes it ambiguous: a path that our pattern and the upstream's router could read
+/// The reason why the path is ambiguous. A path that a rule's pattern and the upstream's router could read
 /// differently is refused, not repaired.
 pub fn normalize(target: &str) -> Result<String, &'static str> {
     if target == "*" {
@@ -13,21 +13,21 @@ pub fn normalize(target: &str) -> Result<String, &'static str> {
         return Err("the path does not begin with a slash");
     }
     if target.contains('#') {
-        return Err("the path holds a fragment");
+        return Err("the path contains a fragment");
     }
     let path = target.split('?').next().unwrap_or_default();
     if path.contains('\\') {
-        return Err("the path holds a backslash");
+        return Err("the path contains a backslash");
     }
     let decoded = decode_once(path)?;
     if decoded.as_bytes().windows(2).any(|pair| pair == b"//") {
-        return Err("the path holds an empty segment");
+        return Err("the path contains an empty segment");
     }
     for segment in decoded.split('/') {
         match segment {
-            "." | ".." => return Err("the path holds a dot segment"),
+            "." | ".." => return Err("the path contains a dot segment"),
             _ if segment.starts_with("..;") || segment.starts_with(".;") => {
-                return Err("the path holds a dot segment with parameters");
+                return Err("the path contains a dot segment with parameters");
             }
             _ => {}
         }
@@ -44,17 +44,17 @@ fn decode_once(path: &str) -> Result<String, &'static str> {
                 let digit = |byte: Option<u8>| (byte? as char).to_digit(16);
                 let (high, low) = (digit(rest.next()), digit(rest.next()));
                 let (Some(high), Some(low)) = (high, low) else {
-                    return Err("the path holds a bad percent escape");
+                    return Err("the path contains an invalid percent escape");
                 };
                 match (high * 16 + low) as u8 {
-                    b'/' | b'\\' => return Err("the path holds an encoded slash"),
+                    b'/' | b'\\' => return Err("the path contains an encoded slash"),
                     decoded => decoded,
                 }
             }
             byte => byte,
         };
         if decoded.is_ascii_control() {
-            return Err("the path holds a control character");
+            return Err("the path contains a control character");
         }
         bytes.push(decoded);
     }
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_paths_pass_and_lose_their_query() {
+    fn unambiguous_path_is_decoded_without_query() {
         for (target, path) in [
             ("/v1/models", "/v1/models"),
             ("/v1/models?x=/../", "/v1/models"),
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_could_be_read_twice_is_refused() {
+    fn ambiguous_path_is_refused() {
         for target in [
             "",
             "v1",

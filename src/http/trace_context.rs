@@ -1,9 +1,9 @@
-//! W3C Trace Context: a caller's trace goes on as it came, and where there is none one begins here.
+//! W3C Trace Context. A caller's trace is passed on unchanged; if there is none, the filter starts one.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 
-/// The trace id of a `traceparent`: version, 32 digits, 16 digits, flags.
+/// Returns the trace id of a valid `traceparent`: version, 32 digits, 16 digits, flags.
 pub fn trace_id(traceparent: &str) -> Option<String> {
     let mut parts = traceparent.split('-');
     let (version, trace) = (parts.next()?, parts.next()?);
@@ -11,36 +11,37 @@ pub fn trace_id(traceparent: &str) -> Option<String> {
     let hex = |text: &str, length| {
         text.len() == length && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
     };
-    let is_something = |text: &str| text.contains(|c| c != '0');
-    let known = version != "00" || parts.next().is_none();
-    let valid = (hex(version, 2) && version != "ff" && known)
-        && (hex(trace, 32) && is_something(trace))
-        && (hex(parent, 16) && is_something(parent))
+    let is_non_zero = |text: &str| text.contains(|c| c != '0');
+    let is_complete = version != "00" || parts.next().is_none();
+    let is_valid = (hex(version, 2) && version != "ff" && is_complete)
+        && (hex(trace, 32) && is_non_zero(trace))
+        && (hex(parent, 16) && is_non_zero(parent))
         && hex(flags, 2);
-    valid.then(|| trace.to_owned())
+    is_valid.then(|| trace.to_owned())
 }
 
-/// Names traces of our own: unlikely to be named twice, and not to be foreseen, but no secret.
+/// A generator of trace ids. The ids are unlikely to repeat and hard to predict, but not secret.
 #[derive(Debug, Default)]
 pub struct Traces {
-    /// Keyed at random by the standard library, from the host's random numbers.
+    /// Randomly keyed by the standard library, from the host's random numbers.
     source: RandomState,
-    begun: u64,
+    count: u64,
 }
 
-/// A trace that begins with us.
+/// A trace that the filter starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
     pub id: String,
-    /// The header that carries it on. Not sampled: whoever comes next decides for themselves.
+    /// The header `traceparent`. The sampled flag is not set; the next service decides about sampling.
     pub traceparent: String,
 }
 
 impl Traces {
+    /// Starts a trace.
     pub fn begin(&mut self) -> Trace {
-        self.begun = self.begun.wrapping_add(1);
-        // Zero is no id.
-        let part = |part: u8| self.source.hash_one((self.begun, part)).max(1);
+        self.count = self.count.wrapping_add(1);
+        // Zero is not a valid id.
+        let part = |part: u8| self.source.hash_one((self.count, part)).max(1);
         let parts = [digits(part(0)), digits(part(1)), digits(part(2))];
         let [first, second, parent] = parts.each_ref().map(|digits| text(digits));
         Trace {
@@ -50,7 +51,7 @@ impl Traces {
     }
 }
 
-/// In hexadecimal.
+/// Formats a number in hexadecimal.
 fn digits(mut number: u64) -> [u8; 16] {
     let mut digits = [0; 16];
     for digit in digits.iter_mut().rev() {
@@ -74,7 +75,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn reads_trace_ids() {
+    fn trace_id_is_read_from_valid_traceparent_only() {
         let trace = "0af7651916cd43dd8448eb211c80319c";
         let header = format!("00-{trace}-b7ad6b7169203331-01");
         assert_eq!(trace_id(&header).as_deref(), Some(trace));
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_begins_is_valid_and_new() {
+    fn started_trace_is_valid_and_unique() {
         let mut both = [Traces::default(), Traces::default()];
         let mut seen = BTreeSet::new();
         for traces in &mut both {

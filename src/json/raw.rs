@@ -1,8 +1,8 @@
-//! JSON read where it stands: nothing is built, and a value stays the slice of the text that it was
-//! written in. For what strangers send with every request, and of which little is asked.
+//! A JSON parser that reads in place. It builds no values; a value remains a slice of the text. Used for
+//! untrusted input of every request, of which only a few members are read.
 //!
-//! It takes exactly the texts that [`super::parse_strict`] takes, which tests hold it to. What is rare
-//! (escapes, numbers that are no short integers) is left to serde_json.
+//! It accepts exactly the texts that [`super::parse_strict`] accepts, which tests verify. Rare forms (escapes,
+//! numbers other than short integers) are parsed by serde_json.
 
 #[cfg(test)]
 mod tests;
@@ -10,19 +10,19 @@ mod tests;
 use serde_json::Value;
 use std::borrow::Cow;
 
-/// Deepest nesting, the outermost value included: serde_json's.
+/// The maximum nesting depth, including the outermost value. Equals serde_json's.
 const MAX_DEPTH: u32 = 127;
-/// What a member usually takes, in bytes.
-const USUAL: usize = 32;
-/// Up to so many members are compared with each other.
-const FEW: usize = 32;
+/// The typical size of a member, in bytes.
+const TYPICAL_MEMBER: usize = 32;
+/// The maximum number of members that are checked for duplicates pairwise; more are sorted.
+const MAX_PAIRWISE: usize = 32;
 
-/// A value, known to be well-formed.
+/// A well-formed value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Raw<'t>(&'t str);
 
 impl<'t> Raw<'t> {
-    /// `None`: it is not well-formed, names a member twice, or something follows.
+    /// Parses a value. Returns `None` if it is malformed, has a duplicate member or is followed by other data.
     pub fn read(text: &'t str) -> Option<Self> {
         let mut reader = Reader::of(text);
         let value = reader.value()?;
@@ -33,7 +33,7 @@ impl<'t> Raw<'t> {
         self.0
     }
 
-    /// Whether it is that text.
+    /// Reports whether the value is this text.
     pub fn is(self, text: &str) -> bool {
         self.text().is_some_and(|own| own == text)
     }
@@ -50,16 +50,17 @@ impl<'t> Raw<'t> {
         self.0.starts_with('"')
     }
 
-    /// `None`: it is no text.
+    /// Returns the text, or `None` if the value is not a text.
     pub fn text(self) -> Option<Cow<'t, str>> {
         let quoted = self.0.strip_prefix('"')?.strip_suffix('"')?;
-        match quoted.as_bytes().contains(&b'\\') {
-            true => unescape(self.0).map(Cow::Owned),
-            false => Some(Cow::Borrowed(quoted)),
+        if quoted.as_bytes().contains(&b'\\') {
+            unescape(self.0).map(Cow::Owned)
+        } else {
+            Some(Cow::Borrowed(quoted))
         }
     }
 
-    /// `None`: it is no number.
+    /// Returns the number, or `None` if the value is not a number.
     pub fn number(self) -> Option<f64> {
         match self.0.parse::<u64>() {
             Ok(integer) => Some(integer as f64),
@@ -67,13 +68,13 @@ impl<'t> Raw<'t> {
         }
     }
 
-    /// `None`: it is no array.
+    /// Returns the items, or `None` if the value is not an array.
     pub fn items(self) -> Option<Items<'t>> {
         let is_array = self.0.starts_with('[');
         is_array.then(|| Items(Reader::of(self.0)))
     }
 
-    /// `None`: it is no object.
+    /// Returns the object, or `None` if the value is not an object.
     pub fn object(self) -> Option<Object<'t>> {
         Object::read(self.0)
     }
@@ -98,29 +99,30 @@ impl<'t> Iterator for Items<'t> {
     }
 }
 
-/// An object's members as they were written; no name stands twice, at any depth.
+/// The members of an object as written. Names are unique at any depth.
 #[derive(Clone, Debug)]
 pub struct Object<'t>(Vec<Member<'t>>);
 
 #[derive(Clone, Debug)]
 struct Member<'t> {
-    /// Tells most names apart.
-    mark: u32,
+    /// A cheap fingerprint of the name; different for most names.
+    fingerprint: u32,
     name: Cow<'t, str>,
     value: Raw<'t>,
 }
 
 impl<'t> Object<'t> {
-    /// `None`: it is no well-formed object, names a member twice, or something follows.
+    /// Parses an object. Returns `None` if the text is not a well-formed object, has a duplicate member or is
+    /// followed by other data.
     pub fn read(text: &'t str) -> Option<Self> {
         let mut reader = Reader::of(text);
-        reader.members.reserve(text.len() / USUAL + 4);
+        reader.members.reserve(text.len() / TYPICAL_MEMBER + 4);
         let is_object = reader.token()? == b'{' && reader.parts(b'}').is_some();
         let is_all = is_object && reader.token().is_none();
         (is_all && are_unique(&reader.members)).then_some(Self(reader.members))
     }
 
-    /// A member's value. One that is null counts as absent.
+    /// Returns a member's value. A null member counts as absent.
     pub fn get(&self, name: &str) -> Option<Raw<'t>> {
         let value = find(&self.0, name).map(|member| member.value);
         value.filter(|value| !value.is_null())
@@ -136,14 +138,15 @@ impl<'t> Object<'t> {
 }
 
 fn find<'m, 't>(members: &'m [Member<'t>], name: &str) -> Option<&'m Member<'t>> {
-    let mark = mark(name);
+    let fingerprint = fingerprint(name);
     members
         .iter()
-        .find(|member| member.mark == mark && member.name == name)
+        .find(|member| member.fingerprint == fingerprint && member.name == name)
 }
 
-/// Its length, its first byte and its last two: claims' names differ there.
-fn mark(name: &str) -> u32 {
+/// Returns the fingerprint of a name: its length, its first byte and its last two, in which most claim names
+/// differ.
+fn fingerprint(name: &str) -> u32 {
     let [first, .., before, last] = name.as_bytes() else {
         return name.len() as u32;
     };
@@ -151,14 +154,15 @@ fn mark(name: &str) -> u32 {
 }
 
 fn are_unique(members: &[Member<'_>]) -> bool {
-    if members.len() > FEW {
+    if members.len() > MAX_PAIRWISE {
         let mut names: Vec<&str> = members.iter().map(|member| &*member.name).collect();
         names.sort_unstable();
         return names.windows(2).all(|pair| pair.first() != pair.last());
     }
     let mut rest = members;
     while let [first, others @ ..] = rest {
-        let is_same = |other: &Member<'_>| other.mark == first.mark && other.name == first.name;
+        let is_same =
+            |other: &Member<'_>| other.fingerprint == first.fingerprint && other.name == first.name;
         if others.iter().any(is_same) {
             return false;
         }
@@ -167,7 +171,7 @@ fn are_unique(members: &[Member<'_>]) -> bool {
     true
 }
 
-/// A text in its quotes. Escapes that mean no character are refused.
+/// Unescapes a quoted text. Returns `None` if an escape is invalid.
 #[cold]
 #[inline(never)]
 fn unescape(quoted: &str) -> Option<String> {
@@ -182,12 +186,13 @@ fn is_number(bare: &str) -> bool {
 
 const ONES: u64 = u64::MAX / 255;
 
-/// Whether eight bytes neither end a text, nor escape, nor control anything.
+/// Reports whether eight bytes contain no quote, backslash or control character.
 fn is_plain(word: [u8; 8]) -> bool {
     specials(u64::from_le_bytes(word)) & (ONES << 7) == 0
 }
 
-/// The highest bit of each byte that is special, and perhaps of some above such.
+/// Sets the highest bit of each byte that is a quote, a backslash or a control character. May also set it for
+/// bytes above such a byte.
 fn specials(word: u64) -> u64 {
     let below = |word: u64, least: u64| word.wrapping_sub(ONES * least) & !word;
     let quote = below(word ^ (ONES * 0x22), 1);
@@ -198,10 +203,10 @@ fn specials(word: u64) -> u64 {
 #[derive(Clone, Debug)]
 struct Reader<'t> {
     text: &'t str,
-    /// Where the next byte stands.
+    /// The position of the next byte.
     at: usize,
     depth: u32,
-    /// Of all objects that are open, those of the innermost last.
+    /// The members of all open objects, with those of the innermost object last.
     members: Vec<Member<'t>>,
 }
 
@@ -219,7 +224,7 @@ impl<'t> Reader<'t> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// Takes the next byte that is no blank.
+    /// Consumes and returns the next byte that is not white space.
     fn token(&mut self) -> Option<u8> {
         loop {
             let byte = self.peek()?;
@@ -242,7 +247,7 @@ impl<'t> Reader<'t> {
         self.text.get(start..self.at).map(Raw)
     }
 
-    /// Reads on to the end of a text.
+    /// Reads to the end of a text.
     fn end_text(&mut self, start: usize) -> Option<()> {
         let mut is_escaped = false;
         loop {
@@ -269,7 +274,7 @@ impl<'t> Reader<'t> {
         Some(())
     }
 
-    /// Reads on to the end of a number or literal.
+    /// Reads to the end of a number or literal.
     fn end_bare(&mut self, start: usize) -> Option<()> {
         let mut is_integer = true;
         self.at = start;
@@ -287,16 +292,16 @@ impl<'t> Reader<'t> {
         (is_plain || is_number(bare)).then_some(())
     }
 
-    /// Reads on to the end of an object or array.
+    /// Reads to the end of an object or array.
     fn nested(&mut self, close: u8) -> Option<()> {
         let outer = self.members.len();
         self.parts(close)?;
-        let is_fit = are_unique(self.members.get(outer..)?);
+        let is_valid = are_unique(self.members.get(outer..)?);
         self.members.truncate(outer);
-        is_fit.then_some(())
+        is_valid.then_some(())
     }
 
-    /// Reads on to the bracket that closes an object or array.
+    /// Reads to the bracket that closes an object or array.
     fn parts(&mut self, close: u8) -> Option<()> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
@@ -313,8 +318,12 @@ impl<'t> Reader<'t> {
                 b'}' => {
                     let name = self.name()?;
                     let value = self.value()?;
-                    let mark = mark(&name);
-                    self.members.push(Member { mark, name, value });
+                    let fingerprint = fingerprint(&name);
+                    self.members.push(Member {
+                        fingerprint,
+                        name,
+                        value,
+                    });
                 }
                 _ => drop(self.value()?),
             }
@@ -324,7 +333,7 @@ impl<'t> Reader<'t> {
         (next == close).then_some(())
     }
 
-    /// A member's name, and what parts it from its value.
+    /// Reads a member's name and the colon after it.
     fn name(&mut self) -> Option<Cow<'t, str>> {
         if self.token()? != b'"' {
             return None;

@@ -1,11 +1,11 @@
-//! JSON Schema of what is written. Native only.
+//! JSON Schema of serialized types. Native only.
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
-/// The schema of a type that is written, not read, in JSON Schema 2020-12.
+/// Returns the JSON Schema (2020-12) of the serialized form of a type.
 pub(crate) fn written<T: JsonSchema>(id: &str, title: &str) -> Value {
     let settings = SchemaSettings::draft2020_12()
         .for_serialize()
@@ -16,7 +16,7 @@ pub(crate) fn written<T: JsonSchema>(id: &str, title: &str) -> Value {
     schema.to_value()
 }
 
-/// `uint64` is a word of Rust's, which validators complain about.
+/// Removes `format`. Formats such as `uint64` are specific to Rust, and validators warn about them.
 pub fn without_format(schema: &mut Schema) {
     schema.remove("format");
 }

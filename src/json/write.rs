@@ -1,26 +1,27 @@
-//! JSON that every request writes, member by member as it comes: nothing is held, looked up or sorted on the way.
+//! A streaming JSON writer for output of every request. Members are written in call order; nothing is buffered,
+//! looked up or sorted.
 //!
-//! It is one line of ASCII but for letters and the like: what could end the line, move a cursor or turn
-//! the text around is escaped.
+//! The output is one line. Characters that could end the line, move a cursor or reverse the text direction are
+//! escaped.
 
 use crate::text::is_invisible;
 use serde_json::{Map, Value};
 
-/// A JSON object in the making.
+/// A writer of one JSON object.
 #[derive(Debug)]
 pub struct Writer(Vec<u8>);
 
 impl Writer {
-    /// `usual`: about how many bytes it comes to.
-    pub fn object(usual: usize) -> Self {
-        let mut text = Vec::with_capacity(usual);
+    /// Begins an object. `capacity` is its approximate size in bytes.
+    pub fn object(capacity: usize) -> Self {
+        let mut text = Vec::with_capacity(capacity);
         text.push(b'{');
         Self(text)
     }
 
     pub fn finish(mut self) -> String {
         self.0.push(b'}');
-        // Only texts were written.
+        // Only UTF-8 was written.
         String::from_utf8(self.0).unwrap_or_default()
     }
 
@@ -58,39 +59,39 @@ impl Writer {
         self.push("null");
     }
 
-    /// A member whose value is an object; `members` writes them.
+    /// Writes a member whose value is an object; `members` writes the object's members.
     pub fn nested(&mut self, name: &str, members: impl FnOnce(&mut Self)) {
         self.name(name);
         self.push_object(members);
     }
 
-    /// A member whose value is an array of objects; `members` writes those of each.
+    /// Writes a member whose value is an array of objects; `members` writes the members of each object.
     pub fn list<T>(&mut self, name: &str, items: &[T], members: impl Fn(&mut Self, &T)) {
         self.name(name);
         self.0.push(b'[');
         for item in items {
-            self.part();
+            self.separate();
             self.push_object(|writer| members(writer, item));
         }
         self.0.push(b']');
     }
 
-    /// A member whose value is an object of anybody's making.
+    /// Writes a member whose value is any object.
     pub fn members(&mut self, name: &str, members: &Map<String, Value>) {
         self.name(name);
         self.push_members(members);
     }
 
     fn name(&mut self, name: &str) {
-        self.part();
+        self.separate();
         self.0.push(b'"');
         self.push(name);
         self.0.push(b'"');
         self.0.push(b':');
     }
 
-    /// What comes next is parted from what came before.
-    fn part(&mut self) {
+    /// Writes a comma, unless the next part is the first.
+    fn separate(&mut self) {
         if !matches!(self.0.last(), Some(b'{' | b'[')) {
             self.0.push(b',');
         }
@@ -109,7 +110,7 @@ impl Writer {
             Value::Array(items) => {
                 self.0.push(b'[');
                 for item in items {
-                    self.part();
+                    self.separate();
                     self.push_value(item);
                 }
                 self.0.push(b']');
@@ -121,7 +122,7 @@ impl Writer {
     fn push_members(&mut self, members: &Map<String, Value>) {
         self.push_object(|writer| {
             for (name, value) in members {
-                writer.part();
+                writer.separate();
                 writer.push_text(name);
                 writer.0.push(b':');
                 writer.push_value(value);
@@ -132,9 +133,10 @@ impl Writer {
     fn push_text(&mut self, text: &str) {
         let plain = |byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
         self.0.push(b'"');
-        match text.bytes().all(plain) {
-            true => self.push(text),
-            false => text.chars().for_each(|c| self.push_escaped(c)),
+        if text.bytes().all(plain) {
+            self.push(text);
+        } else {
+            text.chars().for_each(|c| self.push_escaped(c));
         }
         self.0.push(b'"');
     }
@@ -181,7 +183,7 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn what_is_written_is_what_serde_json_reads(value in values(), text: String, number: u64) {
+        fn written_values_round_trip(value in values(), text: String, number: u64) {
             let mut writer = Writer::object(0);
             let members = Map::from_iter([("value".to_owned(), value)]);
             writer.members("members", &members);
@@ -195,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_stand_in_objects_and_arrays() {
+    fn objects_nest_in_objects_and_arrays() {
         let mut writer = Writer::object(0);
         writer.list("none", &[], |_, _: &()| {});
         writer.list("two", &[1, 2], |writer, item| writer.number("n", *item));
@@ -208,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_texts_are_written_as_serde_json_does() {
+    fn plain_text_is_written_as_by_serde_json() {
         for text in [
             "",
             "plain",

@@ -1,4 +1,4 @@
-//! The signature algorithms we accept (RFC 7518 §3.1, RFC 8037, RFC 9864), and no others.
+//! The accepted signature algorithms (RFC 7518 §3.1, RFC 8037, RFC 9864).
 
 /// An asymmetric JWS algorithm. HMAC and `none` are not representable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,8 +27,8 @@ impl Algorithm {
         Self::EdDsa,
     ];
 
-    /// The algorithm of that `alg` value, compared exactly (RFC 7515 §4.1.1).
-    /// `Ed25519` is RFC 9864's name for EdDSA over that curve.
+    /// Returns the algorithm for an `alg` value, compared exactly (RFC 7515 §4.1.1). `Ed25519` is RFC 9864's
+    /// name for EdDSA with the Ed25519 curve.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "Ed25519" => Some(Self::EdDsa),
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_round_trip_and_are_exact() {
+    fn algorithm_names_round_trip_and_match_exactly() {
         for algorithm in Algorithm::ALL {
             assert_eq!(Algorithm::from_name(algorithm.name()), Some(algorithm));
         }

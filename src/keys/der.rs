@@ -1,10 +1,10 @@
-//! As much of DER (ITU-T X.690) as writing keys and signatures takes.
+//! A DER (ITU-T X.690) encoder for keys and signatures.
 
 pub const SEQUENCE: u8 = 0x30;
 pub const BIT_STRING: u8 = 0x03;
 const INTEGER: u8 = 0x02;
 
-/// One element: tag, length in its shortest form, contents.
+/// Encodes one element: tag, length in its shortest form, contents.
 pub fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let length = parts.iter().map(|part| part.len()).sum();
     let mut element = Vec::with_capacity(length + 6);
@@ -16,12 +16,12 @@ pub fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     element
 }
 
-/// A non-negative INTEGER from its big-endian bytes.
+/// Encodes a non-negative INTEGER from its big-endian bytes.
 pub fn integer(bytes: &[u8]) -> Vec<u8> {
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
     let number = bytes.get(zeros..).unwrap_or_default();
     match number.first() {
-        // Zero is one byte; a leading one bit would make the number negative.
+        // Zero is one byte. A number whose highest bit is set would be negative without the leading zero.
         None => element(INTEGER, &[&[0]]),
         Some(first) if first & 0x80 != 0 => element(INTEGER, &[&[0], number]),
         Some(_) => element(INTEGER, &[number]),
@@ -35,7 +35,7 @@ fn push_length(to: &mut Vec<u8>, length: usize) {
             let bytes = length.to_be_bytes();
             let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
             let digits = bytes.get(zeros..).unwrap_or_default();
-            // A length has at most eight digits.
+            // A length has at most eight bytes.
             to.push(0x80 | u8::try_from(digits.len()).unwrap_or(0x7f));
             to.extend_from_slice(digits);
         }
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_take_their_shortest_form() {
+    fn length_is_encoded_in_shortest_form() {
         for (length, head) in [
             (0, [0x30, 0].as_slice()),
             (0x7f, &[0x30, 0x7f]),
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn integers_are_minimal_and_never_negative() {
+    fn integer_is_minimal_and_non_negative() {
         for (bytes, expected) in [
             ([].as_slice(), [2, 1, 0].as_slice()),
             (&[0, 0], &[2, 1, 0]),

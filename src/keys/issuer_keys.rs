@@ -1,5 +1,5 @@
-//! The keys of one issuer over time: which fetch is due, what an answer changes, which key a token
-//! means. Still without I/O: calls go out as values, answers come in as values.
+//! The keys of one issuer over time: due fetches, the effect of their answers, and key lookup. Performs no
+//! I/O: callouts are returned as values, and answers are passed in as values.
 
 use crate::decision::KeysUnavailable;
 use crate::fetch::callout::{Answer, Callout, CalloutError, Target, UriError};
@@ -11,7 +11,7 @@ use crate::keys::source::KeySource;
 use crate::time::Timestamp;
 use std::fmt;
 
-/// One issuer's keys and where they come from.
+/// The keys of one issuer, and their source.
 #[derive(Debug)]
 pub struct IssuerKeys {
     source: KeySource,
@@ -20,7 +20,7 @@ pub struct IssuerKeys {
     keys: Option<KeySet>,
 }
 
-/// A call to make, and what its answer belongs to.
+/// A callout to make, with the stage and attempt that its answer belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetch {
     pub stage: Stage,
@@ -28,58 +28,58 @@ pub struct Fetch {
     pub callout: Callout,
 }
 
-/// Which of a fetch's calls.
+/// The callout within a fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     Discovery,
     Keys,
 }
 
-/// What a token's key reference leads to.
+/// The result of a key lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found<'a> {
     Keys(Candidates<'a>),
-    /// No such key; a newer set may have it.
+    /// The set has no such key; a newer set may have it.
     Unknown,
-    /// The key is there but must not be used with the token's algorithm.
+    /// The key exists but must not be used with the token's algorithm.
     WrongAlgorithm,
-    /// The token names no key and several would do.
+    /// The token has no `kid`, and several keys fit its algorithm.
     Ambiguous,
-    /// There are no keys that may be used.
-    Lacking(KeysUnavailable),
+    /// No key set may be used.
+    Unavailable(KeysUnavailable),
 }
 
-/// What an answer changed.
+/// The effect of an answer.
 #[derive(Debug)]
 pub enum Progress {
-    /// One more call is needed.
+    /// Another callout is needed.
     Next(Fetch),
-    /// A new set is in use. `dropped`: a key of the old one is gone or changed.
+    /// A new key set is in use. `dropped`: a key of the old set was removed or changed.
     Renewed {
         keys: usize,
         dropped: bool,
-        /// Keys that share the id of another.
+        /// The number of keys that have the id of an earlier key.
         duplicates: usize,
     },
-    /// The answer was no good; what we had stays.
+    /// The answer was unusable; the old keys remain in use.
     Failed(FetchError),
-    /// It came too late to matter.
+    /// The answer came too late and was ignored.
     Late,
 }
 
-/// Why an answer was no good.
+/// The reason why an answer is unusable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FetchError {
     Callout(CalloutError),
     Status(u16),
     KeySet(KeySetError),
     NoDiscovery,
-    /// The discovery document is another issuer's.
+    /// The discovery document has a different issuer.
     Issuer {
         expected: String,
     },
     JwksUri(UriError),
-    /// An `https` discovery document that sends us to plain `http`.
+    /// The discovery document was fetched by `https`, but its `jwks_uri` is `http`.
     Downgrade,
 }
 
@@ -89,7 +89,9 @@ impl fmt::Display for FetchError {
             Self::Callout(error) => error.fmt(f),
             Self::Status(status) => write!(f, "the answer has status {status}"),
             Self::KeySet(error) => error.fmt(f),
-            Self::NoDiscovery => f.write_str("no discovery document with issuer and jwks_uri"),
+            Self::NoDiscovery => {
+                f.write_str("the answer is not a discovery document with issuer and jwks_uri")
+            }
             Self::Issuer { expected } => {
                 write!(f, "the discovery document's issuer is not {expected}")
             }
@@ -114,20 +116,21 @@ impl IssuerKeys {
         }
     }
 
+    /// Finds the keys that may verify a token.
     pub fn find(&self, kid: Option<&str>, algorithm: Algorithm, now: Timestamp) -> Found<'_> {
         match self.usable(now).map(|keys| keys.find(kid, algorithm)) {
             Ok(Lookup::Found(keys)) => Found::Keys(keys),
             Ok(Lookup::Unknown) => Found::Unknown,
             Ok(Lookup::WrongAlgorithm) => Found::WrongAlgorithm,
             Ok(Lookup::Ambiguous) => Found::Ambiguous,
-            Err(lack) => Found::Lacking(lack),
+            Err(reason) => Found::Unavailable(reason),
         }
     }
 
-    /// The keys we hold, while they may be used.
+    /// Returns the current keys.
     ///
     /// # Errors
-    /// Why there are none.
+    /// [`KeysUnavailable`] if there are no keys or they are older than `max_stale`.
     pub fn usable(&self, now: Timestamp) -> Result<&KeySet, KeysUnavailable> {
         let freshness = self.refresh.as_ref().map(|refresh| refresh.freshness(now));
         match (freshness, &self.keys) {
@@ -141,36 +144,37 @@ impl IssuerKeys {
         self.usable(now).is_ok()
     }
 
-    /// When they were last fetched well; never, where they stand in the configuration.
+    /// The time of the last successful fetch. `None` if there was none, or if the keys are inline.
     pub fn fetched(&self) -> Option<Timestamp> {
         self.refresh.as_ref()?.last_good()
     }
 
-    /// When they are fetched; `None`: they stand in the configuration.
+    /// The refresh state. `None` if the keys are inline.
     pub fn refresh(&self) -> Option<&Refresh> {
         self.refresh.as_ref()
     }
 
-    /// That fetch was held back, and goes out only now.
+    /// Records that a delayed fetch is sent now.
     pub fn sent(&mut self, attempt: Attempt, now: Timestamp) {
         if let Some(refresh) = &mut self.refresh {
             refresh.sent(attempt, now);
         }
     }
 
-    /// Begins a fetch whose answers another has.
+    /// Begins a fetch whose answers another VM already has. Returns `None` if a fetch is in flight.
     pub fn take_over(&mut self, now: Timestamp) -> Option<Attempt> {
         self.refresh.as_mut()?.take_over(now)
     }
 
-    /// That fetch is not made, since another was in vain just now. False: it is not under way.
+    /// Cancels a fetch because another VM's fetch has just failed, and adopts its backoff. Returns false if
+    /// the fetch is not in flight.
     pub fn stand_down(&mut self, attempt: Attempt, other: Backoff, now: Timestamp) -> bool {
         let refresh = self.refresh.as_mut();
         refresh.is_some_and(|refresh| refresh.stand_down(attempt, other, now))
     }
 
-    /// Takes in the answers to all calls of a fetch that another has made. They count from when they
-    /// came there.
+    /// Processes the answers to all callouts of a fetch that another VM made. `at` is the time when that VM
+    /// received them.
     pub fn taken_over(
         &mut self,
         attempt: Attempt,
@@ -193,13 +197,14 @@ impl IssuerKeys {
         self.answered(stage, attempt, incomplete, at)
     }
 
-    /// A background fetch to begin now.
+    /// Returns a background fetch to begin now, if one is due.
     pub fn due(&mut self, now: Timestamp) -> Option<Fetch> {
         let attempt = self.refresh.as_mut()?.due(now)?;
         self.begin(attempt)
     }
 
-    /// Asks for newer keys out of turn. True: an answer is coming, perhaps by the returned fetch.
+    /// Requests newer keys ahead of schedule. Returns true if an answer is expected, and the fetch to begin,
+    /// unless one is already in flight.
     pub fn demand(&mut self, now: Timestamp) -> (bool, Option<Fetch>) {
         match self.refresh.as_mut().map(|refresh| refresh.demand(now)) {
             Some(Demand::Fetch(attempt)) => (true, self.begin(attempt)),
@@ -208,14 +213,14 @@ impl IssuerKeys {
         }
     }
 
-    /// Whether an answer can be hoped for by then.
+    /// Reports whether a fetch is in flight or begins before the deadline.
     pub fn may_answer_by(&self, deadline: Timestamp) -> bool {
         self.refresh
             .as_ref()
             .is_some_and(|refresh| refresh.may_answer_by(deadline))
     }
 
-    /// Takes in the answer to a fetch.
+    /// Processes the answer to a callout of a fetch.
     pub fn answered(
         &mut self,
         stage: Stage,
@@ -223,17 +228,17 @@ impl IssuerKeys {
         answer: Answer,
         now: Timestamp,
     ) -> Progress {
-        let read = body(answer).and_then(|body| match stage {
-            Stage::Discovery => self.read_discovery(&body).map(Read::Target),
+        let parsed = body(answer).and_then(|body| match stage {
+            Stage::Discovery => self.read_discovery(&body).map(Parsed::Target),
             Stage::Keys => KeySet::from_json(&body)
-                .map(Read::Keys)
+                .map(Parsed::Keys)
                 .map_err(FetchError::KeySet),
         });
         let Some(refresh) = &mut self.refresh else {
             return Progress::Late;
         };
-        match read {
-            Ok(Read::Target(target)) if refresh.is_under_way(attempt) => {
+        match parsed {
+            Ok(Parsed::Target(target)) if refresh.is_under_way(attempt) => {
                 let callout = Callout::get(target, refresh.schedule().timeout);
                 Progress::Next(Fetch {
                     stage: Stage::Keys,
@@ -241,9 +246,12 @@ impl IssuerKeys {
                     callout,
                 })
             }
-            Ok(Read::Keys(new)) if refresh.succeeded(attempt, now) => {
+            Ok(Parsed::Keys(new)) if refresh.succeeded(attempt, now) => {
                 let (keys, duplicates) = (new.len(), new.duplicates());
-                let dropped = self.keys.as_ref().is_some_and(|old| !old.is_kept_by(&new));
+                let dropped = self
+                    .keys
+                    .as_ref()
+                    .is_some_and(|old| !old.is_subset_of(&new));
                 self.keys = Some(match &self.keys {
                     Some(old) => new.sharing_with(old),
                     None => new,
@@ -275,7 +283,8 @@ impl IssuerKeys {
         })
     }
 
-    /// OpenID Connect Discovery 1.0 §4.3: the document's issuer must be the configured one.
+    /// Reads a discovery document. Its issuer must be the configured one (OpenID Connect Discovery 1.0
+    /// §4.3).
     fn read_discovery(&self, body: &[u8]) -> Result<Target, FetchError> {
         let KeySource::Discovery {
             target,
@@ -288,23 +297,24 @@ impl IssuerKeys {
         };
         let document = json::parse_object(body).map_err(|_| FetchError::NoDiscovery)?;
         let text = |name| document.get(name).and_then(|value| value.as_str());
-        let (Some(own), Some(uri)) = (text("issuer"), text("jwks_uri")) else {
+        let (Some(document_issuer), Some(uri)) = (text("issuer"), text("jwks_uri")) else {
             return Err(FetchError::NoDiscovery);
         };
-        if own != issuer {
+        if document_issuer != issuer {
             return Err(FetchError::Issuer {
                 expected: issuer.clone(),
             });
         }
         let keys = Target::parse(keys_cluster, uri).map_err(FetchError::JwksUri)?;
-        match target.scheme == "https" && keys.scheme != "https" {
-            true => Err(FetchError::Downgrade),
-            false => Ok(keys),
+        if target.scheme == "https" && keys.scheme != "https" {
+            Err(FetchError::Downgrade)
+        } else {
+            Ok(keys)
         }
     }
 }
 
-enum Read {
+enum Parsed {
     Target(Target),
     Keys(KeySet),
 }

@@ -1,4 +1,4 @@
-//! One JWK (RFC 7517) → a usable verification key, or why it is not one.
+//! Parsing of one JWK (RFC 7517) into a verification key.
 
 use super::rsa::{self, RsaKey};
 use super::spki;
@@ -14,20 +14,21 @@ const MAX_KID_BYTES: usize = 256;
 /// A public key for signatures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// Audit records share it.
+    /// Shared with audit records.
     pub kid: Option<Arc<str>>,
     pub material: Material,
-    /// The same key as a SubjectPublicKeyInfo in DER, as hosts want it: made once, here.
+    /// The key as a DER SubjectPublicKeyInfo, the form that hosts require. Encoded once, when the key is
+    /// parsed.
     pub spki: Vec<u8>,
-    /// `alg`, where the set gives one: Entra's keys do not.
+    /// `alg`, if present. Entra's keys have none.
     pub algorithm: Option<Algorithm>,
-    /// Entra's member `issuer`: whose tokens this key may sign; what stands around `{tenantid}`.
+    /// Entra's member `issuer`, which restricts the tokens that this key may sign, split at `{tenantid}`.
     pub issuer: Option<Vec<String>>,
     /// Entra's member `cloud_instance_name`.
     pub cloud: Option<String>,
 }
 
-/// The numbers of a key, big-endian.
+/// The key material; numbers are big-endian.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Material {
     Rsa(RsaKey),
@@ -47,7 +48,8 @@ pub enum Material {
 }
 
 impl Material {
-    /// Whether this kind of key can verify that algorithm (RFC 8725 §3.1: the key's type pins it).
+    /// Reports whether this type of key can verify the algorithm (RFC 8725 §3.1: the key limits the
+    /// algorithms).
     pub const fn fits(&self, algorithm: Algorithm) -> bool {
         use Algorithm::*;
         match self {
@@ -61,37 +63,37 @@ impl Material {
     }
 }
 
-/// Why a JWK is passed over.
+/// The reason why a JWK is skipped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unusable {
     NotAnObject,
-    /// `kty`, or `crv` of an EC or OKP key, is none of ours.
+    /// `kty`, or `crv` of an EC or OKP key, is not supported.
     Kind(String),
     /// `use` is not `sig`, or `key_ops` lacks `verify`.
     Purpose,
-    /// `alg` is none of ours, or does not fit the key's type.
+    /// `alg` is not supported, or does not fit the key's type.
     Algorithm(String),
-    /// A member is missing, of the wrong type, or no canonical base64url.
+    /// A member is missing, has the wrong type, or is not canonical base64url.
     Member(&'static str),
-    /// An RSA modulus of that many bits.
+    /// The RSA modulus has an unsupported length, in bits.
     Size(usize),
-    /// An RSA exponent other than 65537.
+    /// The RSA exponent is not 65537.
     Exponent,
 }
 
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAnObject => f.write_str("not a JSON object"),
-            Self::Kind(kind) => write!(f, "kind {kind} is not supported"),
-            Self::Purpose => f.write_str("not meant for verifying signatures"),
+            Self::NotAnObject => f.write_str("the key is not a JSON object"),
+            Self::Kind(kind) => write!(f, "key type or curve {kind} is not supported"),
+            Self::Purpose => f.write_str("the key is not for verifying signatures"),
             Self::Algorithm(name) => {
                 write!(f, "algorithm {name} is not supported for this key")
             }
             Self::Member(name) => write!(f, "member {name:?} is missing or malformed"),
             Self::Size(bits) => write!(
                 f,
-                "an RSA modulus of {bits} bits is outside {} to {}",
+                "the RSA modulus has {bits} bits; it must have {} to {}",
                 rsa::BITS.start(),
                 rsa::BITS.end()
             ),
@@ -104,7 +106,7 @@ impl Key {
     /// Reads one member of a JWKS's `keys`. Unknown members are ignored (RFC 7517 §4).
     ///
     /// # Errors
-    /// [`Unusable`] says why this key can't verify our tokens.
+    /// [`Unusable`] if the key cannot verify tokens.
     pub fn from_jwk(jwk: &Value) -> Result<Self, Unusable> {
         let jwk = jwk.as_object().ok_or(Unusable::NotAnObject)?;
         check_purpose(jwk)?;
@@ -134,7 +136,7 @@ impl Key {
         })
     }
 
-    /// Whether this key may verify that algorithm: by its type, and by its `alg` if it has one.
+    /// Reports whether this key may verify the algorithm, by its type and, if present, its `alg`.
     pub fn serves(&self, algorithm: Algorithm) -> bool {
         self.material.fits(algorithm) && self.algorithm.is_none_or(|own| own == algorithm)
     }
@@ -190,7 +192,7 @@ fn read_rsa(jwk: &Map<String, Value>) -> Result<Material, Unusable> {
     Ok(Material::Rsa(key))
 }
 
-/// A base64urlUInt without its leading zeros: some issuers pad, though RFC 7518 §2 forbids it.
+/// Reads a base64urlUInt and strips leading zeros. Some issuers pad, although RFC 7518 §2 forbids it.
 fn number(jwk: &Map<String, Value>, name: &'static str) -> Result<Vec<u8>, Unusable> {
     let bytes = decode(jwk, name)?;
     Ok(bytes.into_iter().skip_while(|byte| *byte == 0).collect())

@@ -1,4 +1,4 @@
-//! A set of keys: parsed as a whole, replaced as a whole.
+//! Key sets (JWKS), parsed and replaced as a whole.
 
 use super::jwk::{Key, Unusable};
 use crate::json;
@@ -7,19 +7,19 @@ use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
 
-/// Entra's `common` set holds about ten keys; a hundred leaves room for any honest issuer.
+/// The maximum number of keys in a set. Entra's `common` set has about ten.
 pub const MAX_KEYS: usize = 100;
-/// Entra's `common` set is about 17 KB.
+/// The size limit of a key set, in bytes. Entra's `common` set has about 17 KB.
 pub const MAX_BYTES: usize = 512 * 1024;
 
-/// The usable keys of one issuer, at least one.
+/// The usable keys of one issuer. Holds at least one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeySet {
-    /// What remembers tokens shares the key of each.
+    /// Shared with the token cache.
     keys: Vec<Arc<Key>>,
 }
 
-/// Why a text is no key set for us.
+/// The reason why a text is not a usable key set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeySetError {
     TooLarge {
@@ -30,7 +30,7 @@ pub enum KeySetError {
     TooManyKeys {
         keys: usize,
     },
-    /// Of that many keys, none can verify our tokens; the first reason is given.
+    /// None of the keys can verify tokens. `first` is the reason for the first key.
     NoUsableKey {
         keys: usize,
         first: Option<Unusable>,
@@ -41,53 +41,49 @@ impl fmt::Display for KeySetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLarge { bytes } => {
-                write!(
-                    f,
-                    "a key set of {bytes} bytes exceeds the limit of {MAX_BYTES}"
-                )
+                write!(f, "the key set has {bytes} bytes; the limit is {MAX_BYTES}")
             }
-            Self::NotJson(error) => write!(f, "not a JSON object: {error}"),
-            Self::NoKeysMember => f.write_str("no array \"keys\" in the key set"),
+            Self::NotJson(error) => write!(f, "the key set cannot be parsed: {error}"),
+            Self::NoKeysMember => f.write_str("the key set has no array \"keys\""),
             Self::TooManyKeys { keys } => {
-                write!(f, "{keys} keys exceed the limit of {MAX_KEYS}")
+                write!(f, "the key set has {keys} keys; the limit is {MAX_KEYS}")
             }
             Self::NoUsableKey { keys: 0, .. } => f.write_str("the key set is empty"),
             Self::NoUsableKey { keys, first } => {
-                write!(f, "none of the {keys} keys is usable")?;
-                first
-                    .as_ref()
-                    .map_or(Ok(()), |first| write!(f, " (the first: {first})"))
+                f.write_str("no key in the key set is usable")?;
+                let first = first.as_ref();
+                first.map_or(Ok(()), |first| write!(f, " (the first of {keys}: {first})"))
             }
         }
     }
 }
 
-/// Most keys that are tried for one token: each may cost a verification.
+/// The maximum number of keys tried for one token, because each try may cost a verification.
 const MAX_CANDIDATES: usize = 4;
 
-/// The keys that may have signed a token, in the order of the set; at least one.
+/// The keys that may have signed a token, in the order of the set. Holds at least one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidates<'a> {
     keys: [Option<&'a Arc<Key>>; MAX_CANDIDATES],
-    /// They have the token's `kid`. Otherwise they have none, and a newer set may hold the key that
-    /// the token names.
+    /// The keys have the token's `kid`. If false, they have no `kid`, and a newer set may have the key with
+    /// the token's `kid`.
     pub are_named: bool,
 }
 
 impl<'a> Candidates<'a> {
     fn of(keys: impl Iterator<Item = &'a Arc<Key>>, are_named: bool) -> Option<Self> {
         let mut found = [None; MAX_CANDIDATES];
-        for (place, key) in found.iter_mut().zip(keys) {
-            *place = Some(key);
+        for (slot, key) in found.iter_mut().zip(keys) {
+            *slot = Some(key);
         }
-        let is_any = found.iter().any(Option::is_some);
-        is_any.then_some(Self {
+        let has_key = found.iter().any(Option::is_some);
+        has_key.then_some(Self {
             keys: found,
             are_named,
         })
     }
 
-    /// One key, whatever its id.
+    /// Creates candidates from a single key, regardless of its id.
     pub fn only(key: &'a Arc<Key>) -> Self {
         let mut keys = [None; MAX_CANDIDATES];
         if let Some(first) = keys.first_mut() {
@@ -104,23 +100,23 @@ impl<'a> Candidates<'a> {
     }
 }
 
-/// What a token's `kid` leads to.
+/// The result of a lookup in a key set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lookup<'a> {
     Found(Candidates<'a>),
-    /// No key of that id (or, without an id, none for the algorithm).
+    /// No key has the token's `kid`; without a `kid`, no key fits the algorithm.
     Unknown,
-    /// The key is there but does not serve the algorithm.
+    /// The key exists but may not verify the algorithm.
     WrongAlgorithm,
-    /// The token names no key and several would do.
+    /// The token has no `kid`, and several keys fit its algorithm.
     Ambiguous,
 }
 
 impl KeySet {
-    /// Reads a JWKS (RFC 7517 §5), passing over keys that can't verify our tokens.
+    /// Parses a JWKS (RFC 7517 §5). Skips keys that cannot verify tokens.
     ///
     /// # Errors
-    /// [`KeySetError`] when it is no key set or holds no usable key.
+    /// [`KeySetError`] if the text is not a key set or has no usable key.
     pub fn from_json(text: &[u8]) -> Result<Self, KeySetError> {
         if text.len() > MAX_BYTES {
             return Err(KeySetError::TooLarge { bytes: text.len() });
@@ -132,10 +128,10 @@ impl KeySet {
         }
     }
 
-    /// The same from the members of `keys`.
+    /// Creates a set from the items of the array `keys`.
     ///
     /// # Errors
-    /// As [`KeySet::from_json`].
+    /// See [`KeySet::from_json`].
     pub fn from_jwks(jwks: &[Value]) -> Result<Self, KeySetError> {
         if jwks.len() > MAX_KEYS {
             return Err(KeySetError::TooManyKeys { keys: jwks.len() });
@@ -153,15 +149,16 @@ impl KeySet {
                 Err(reason) => first = first.or(Some(reason)),
             }
         }
-        match keys.is_empty() {
-            true => Err(KeySetError::NoUsableKey {
+        if keys.is_empty() {
+            return Err(KeySetError::NoUsableKey {
                 keys: jwks.len(),
                 first,
-            }),
-            false => Ok(Self { keys }),
+            });
         }
+        Ok(Self { keys })
     }
 
+    /// Finds the keys for a token's `kid` and algorithm.
     pub fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Lookup<'_> {
         let serving = || self.keys.iter().filter(|key| key.serves(algorithm));
         let with = |kid: Option<&str>| {
@@ -179,41 +176,41 @@ impl KeySet {
         if let Some(named) = with(Some(kid)) {
             return Lookup::Found(named);
         }
-        if self.contains(kid) {
+        if self.has_kid(kid) {
             return Lookup::WrongAlgorithm;
         }
-        // A key without an id fits any token of its type.
+        // A key without an id may verify any token of its type.
         with(None).map_or(Lookup::Unknown, Lookup::Found)
     }
 
-    /// How many keys share the id of an earlier one that serves the same algorithms. Only some of
-    /// those are tried.
+    /// Counts the keys that have the id and an algorithm of an earlier key. Only the first few of them are
+    /// tried for a token.
     pub fn duplicates(&self) -> usize {
         let same = |key: &Arc<Key>, other: &Arc<Key>| {
             key.kid.is_some()
                 && key.kid == other.kid
                 && (Algorithm::ALL.into_iter()).any(|own| key.serves(own) && other.serves(own))
         };
-        let repeats = |index: &usize| {
+        let is_duplicate = |index: &usize| {
             let key = self.keys.get(*index);
             let mut earlier = self.keys.iter().take(*index);
             key.is_some_and(|key| earlier.any(|other| same(key, other)))
         };
-        (0..self.keys.len()).filter(repeats).count()
+        (0..self.keys.len()).filter(is_duplicate).count()
     }
 
-    /// Whether every key of this set stands unchanged in the other: else what was verified with
-    /// this set must be forgotten.
-    pub fn is_kept_by(&self, newer: &Self) -> bool {
-        self.keys.iter().all(|key| newer.holds(key))
+    /// Reports whether the newer set contains every key of this set unchanged. Otherwise, tokens that were
+    /// verified with this set must be removed from the cache.
+    pub fn is_subset_of(&self, newer: &Self) -> bool {
+        self.keys.iter().all(|key| newer.contains(key))
     }
 
-    /// Whether that key stands in this set, unchanged.
-    pub fn holds(&self, key: &Arc<Key>) -> bool {
+    /// Reports whether the set contains the key unchanged.
+    pub fn contains(&self, key: &Arc<Key>) -> bool {
         self.keys.contains(key)
     }
 
-    /// The same set; what stands unchanged in the older one is kept only once.
+    /// Replaces keys that are equal to keys of the older set by those, so that they are stored only once.
     pub fn sharing_with(mut self, older: &Self) -> Self {
         for key in &mut self.keys {
             if let Some(same) = older.keys.iter().find(|older| *older == key) {
@@ -227,12 +224,12 @@ impl KeySet {
         self.keys.len()
     }
 
-    /// Never: a set without keys can't be made.
+    /// Always false: a set holds at least one key.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    fn contains(&self, kid: &str) -> bool {
+    fn has_kid(&self, kid: &str) -> bool {
         self.keys.iter().any(|key| key.kid.as_deref() == Some(kid))
     }
 }

@@ -1,4 +1,4 @@
-//! Issuers' public keys: reading them, finding them, and when to fetch them anew.
+//! Issuers' public keys: parsing, lookup, and when to fetch them again.
 
 pub mod algorithm;
 pub(crate) mod der;

@@ -1,7 +1,7 @@
-//! An RSA public key, prepared once so that a verification is modular arithmetic and nothing else.
+//! RSA public keys, prepared once so that a verification is only modular arithmetic.
 //!
-//! The arithmetic is crypto-bigint's. Everything it works on is public, so its variable-time
-//! functions are fine here, and its widths are fixed at compile time, which is what makes it fast.
+//! The arithmetic is crypto-bigint's. All its inputs are public, so variable-time functions are safe here.
+//! Its widths are fixed at compile time for speed.
 
 use crypto_bigint::modular::{FixedMontyForm, FixedMontyParams};
 use crypto_bigint::{Limb, Odd, U2048, U3072, U4096, Uint, Word};
@@ -13,7 +13,7 @@ use std::ops::RangeInclusive;
 pub const BITS: RangeInclusive<usize> = 2048..=4096;
 /// 65537, the only accepted exponent.
 pub const EXPONENT: [u8; 3] = [1, 0, 1];
-/// 65537 is two to this power, plus one.
+/// The exponent 65537 is two to the power of this, plus one.
 const SQUARINGS: u32 = 16;
 
 /// A public key with exponent 65537.
@@ -24,7 +24,7 @@ pub struct RsaKey {
     montgomery: Montgomery,
 }
 
-/// What Montgomery multiplication by this modulus needs, in the narrowest width that holds it.
+/// The parameters of Montgomery multiplication for a modulus, in the narrowest width that fits it.
 #[derive(Clone, PartialEq, Eq)]
 enum Montgomery {
     U2048(Box<FixedMontyParams<{ U2048::LIMBS }>>),
@@ -33,7 +33,7 @@ enum Montgomery {
 }
 
 impl RsaKey {
-    /// Prepares a key from the big-endian bytes of its modulus. `None` if the modulus is even or its
+    /// Prepares a key from the big-endian bytes of its modulus. Returns `None` if the modulus is even or its
     /// length is not in [`BITS`].
     pub fn new(modulus: &[u8]) -> Option<Self> {
         let modulus = without_leading_zeros(modulus);
@@ -59,9 +59,8 @@ impl RsaKey {
         bits(&self.modulus)
     }
 
-    /// Returns the encoded message that a signature stands for, in as many bytes as the modulus has
-    /// (RSAVP1, RFC 8017 §5.2.2). `None` if the signature is not exactly that long, or is not less
-    /// than the modulus.
+    /// Returns the encoded message of a signature, with the length of the modulus (RSAVP1, RFC 8017
+    /// §5.2.2). Returns `None` if the signature does not have that length or is not less than the modulus.
     pub fn recover(&self, signature: &[u8]) -> Option<Vec<u8>> {
         if signature.len() != self.modulus.len() {
             return None;
@@ -84,7 +83,7 @@ impl fmt::Debug for RsaKey {
     }
 }
 
-/// The length in bits of a number without leading zeros.
+/// Returns the length in bits of a number without leading zero bytes.
 pub fn bits(number: &[u8]) -> usize {
     match number.first() {
         Some(first) => number.len() * 8 - first.leading_zeros() as usize,
@@ -102,7 +101,8 @@ fn prepare<const LIMBS: usize>(modulus: &[u8]) -> Option<FixedMontyParams<LIMBS>
     Some(FixedMontyParams::new_vartime(modulus))
 }
 
-/// Raises the signature to the power of 65537 and writes the result, which fits as the modulus does.
+/// Raises the signature to the power of 65537 and writes the result to `message`. Returns `None` if the
+/// signature is not less than the modulus.
 fn raise<const LIMBS: usize>(
     signature: &[u8],
     params: &FixedMontyParams<LIMBS>,
@@ -118,7 +118,7 @@ fn raise<const LIMBS: usize>(
     Some(())
 }
 
-/// Reads a big-endian number that is no longer than the result.
+/// Reads a big-endian number that fits the result.
 fn read<const LIMBS: usize>(bytes: &[u8]) -> Uint<LIMBS> {
     let mut limbs = [Limb::ZERO; LIMBS];
     for (limb, bytes) in limbs.iter_mut().zip(bytes.rchunks(Limb::BYTES)) {
@@ -128,7 +128,7 @@ fn read<const LIMBS: usize>(bytes: &[u8]) -> Uint<LIMBS> {
     Uint::new(limbs)
 }
 
-/// Writes the number big-endian, in exactly the bytes given.
+/// Writes the number in big-endian order and fills `bytes` exactly.
 fn write<const LIMBS: usize>(number: &Uint<LIMBS>, bytes: &mut [u8]) {
     for (limb, bytes) in number.as_limbs().iter().zip(bytes.rchunks_mut(Limb::BYTES)) {
         let digits = limb.0.to_be_bytes();

@@ -1,9 +1,10 @@
-//! Where an issuer's keys come from: the compiled form of `jwks`.
+//! The source of an issuer's keys: the compiled form of `jwks`.
 
 use super::keyset::KeySet;
 use crate::fetch::callout::Target;
 use crate::fetch::refresh::Schedule;
 
+/// The source of an issuer's keys.
 #[derive(Clone, Debug)]
 pub enum KeySource {
     /// A JWKS document.
@@ -11,12 +12,12 @@ pub enum KeySource {
     /// An OpenID Connect discovery document that names the JWKS.
     Discovery {
         target: Target,
-        /// What the document's `issuer` must be; Entra's may hold `{tenantid}`.
+        /// The required `issuer` of the document. Entra's may contain `{tenantid}`.
         issuer: String,
-        /// Cluster of `jwks_uri`.
+        /// The cluster for `jwks_uri`.
         keys_cluster: String,
         schedule: Schedule,
     },
-    /// Written into the configuration; never fetched.
+    /// Keys in the configuration; never fetched.
     Inline(KeySet),
 }

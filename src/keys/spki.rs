@@ -1,5 +1,5 @@
-//! A key as SubjectPublicKeyInfo in DER (RFC 5280 §4.1.2.7): RSA by RFC 3279 §2.3.1, curves by
-//! RFC 5480 §2, Ed25519 by RFC 8410 §4.
+//! DER encoding of keys as SubjectPublicKeyInfo (RFC 5280 §4.1.2.7): RSA (RFC 3279 §2.3.1), EC (RFC 5480
+//! §2) and Ed25519 (RFC 8410 §4).
 
 use super::der::{BIT_STRING, SEQUENCE, element, integer};
 use super::jwk::Material;
@@ -13,7 +13,7 @@ const P256: &[u8] = b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\x
 const P384: &[u8] = b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22";
 /// `id-Ed25519`, without parameters.
 const ED25519: &[u8] = b"\x06\x03\x2b\x65\x70";
-/// SEC 1 §2.3.3.
+/// The prefix of an uncompressed point (SEC 1 §2.3.3).
 const UNCOMPRESSED: &[u8] = &[4];
 
 pub fn of(material: &Material) -> Vec<u8> {
@@ -42,7 +42,7 @@ mod tests {
     use testbed::keys::{self, Algorithm};
 
     #[test]
-    fn agrees_with_what_other_crates_write() {
+    fn encoding_equals_that_of_other_crates() {
         for algorithm in Algorithm::ALL {
             let theirs = keys::cached(algorithm);
             let ours = Key::from_jwk(&theirs.to_jwk()).unwrap();

@@ -1,4 +1,4 @@
-//! Who we are to the services that we call: the compiled form of `auth`, and the leases behind it.
+//! Authentication of callouts: the compiled form of `auth`, and the service tokens that it uses.
 
 use crate::fetch::callout::{Answer, Callout, CalloutError};
 use crate::fetch::refresh::Attempt;
@@ -9,50 +9,51 @@ use crate::time::Timestamp;
 /// How a callout authenticates.
 #[derive(Clone, Debug)]
 pub enum Auth {
-    /// By a bearer token from the environment.
+    /// With a fixed bearer token from the environment.
     Fixed(Secret),
-    /// By a token that is leased.
-    Leased(ServiceTokenId),
+    /// With a service token.
+    ServiceToken(ServiceTokenId),
 }
 
-/// Index into the configured leases.
+/// An index into the configured service tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServiceTokenId(pub usize);
 
-/// A call for a lease's token.
+/// A callout that fetches a service token.
 pub type Fetch = (ServiceTokenId, Attempt, Callout);
 
-/// All leases of a configuration.
+/// All service tokens of a configuration.
 #[derive(Debug)]
 pub struct ServiceTokens(Vec<ServiceToken>);
 
 impl ServiceTokens {
     pub fn new(sources: &[Source], now: Timestamp) -> Self {
-        let leases = sources
+        let tokens = sources
             .iter()
             .map(|source| ServiceToken::new(source.clone(), now));
-        Self(leases.collect())
+        Self(tokens.collect())
     }
 
-    /// To be asked on every tick: the fetches to begin now.
+    /// Returns the fetches to begin now. Called on every tick.
     pub fn due(&mut self, now: Timestamp) -> Vec<Fetch> {
-        let leases = self.0.iter_mut().enumerate();
-        let fetch = |(index, lease): (usize, &mut ServiceToken)| {
-            let (attempt, callout) = lease.due(now)?;
+        let tokens = self.0.iter_mut().enumerate();
+        let fetch = |(index, token): (usize, &mut ServiceToken)| {
+            let (attempt, callout) = token.due(now)?;
             Some((ServiceTokenId(index), attempt, callout))
         };
-        leases.filter_map(fetch).collect()
+        tokens.filter_map(fetch).collect()
     }
 
-    /// Whether a call that authenticates so should wait, since its token is on its way.
+    /// Reports whether a callout should wait, because its token is being fetched.
     pub fn is_coming(&self, auth: Option<&Auth>, now: Timestamp) -> bool {
-        self.behind(auth).is_some_and(|lease| lease.is_coming(now))
+        self.service_token(auth)
+            .is_some_and(|token| token.is_coming(now))
     }
 
-    /// The callout with its token.
+    /// Adds the token to the callout.
     ///
     /// # Errors
-    /// [`CalloutError::NoToken`] if there is none: the call must not be made without.
+    /// [`CalloutError::NoToken`] if no token is available. The callout must then not be made.
     pub fn authorize(
         &self,
         callout: Callout,
@@ -62,22 +63,22 @@ impl ServiceTokens {
         let token = match auth {
             None => return Ok(callout),
             Some(Auth::Fixed(token)) => Some(token),
-            Some(Auth::Leased(_)) => self.behind(auth).and_then(|lease| lease.token(now)),
+            Some(Auth::ServiceToken(_)) => self.service_token(auth).and_then(|own| own.token(now)),
         };
         let token = token.ok_or(CalloutError::NoToken)?;
         Ok(callout.bearer(token))
     }
 
-    /// A service does not accept the token it was called with.
+    /// Records that a service refused the token. Returns a fetch of a new token, if one may begin.
     pub fn refused(&mut self, auth: Option<&Auth>, now: Timestamp) -> Option<Fetch> {
-        let Some(Auth::Leased(id)) = auth else {
+        let Some(Auth::ServiceToken(id)) = auth else {
             return None;
         };
         let (attempt, callout) = self.0.get_mut(id.0)?.refused(now)?;
         Some((*id, attempt, callout))
     }
 
-    /// Takes in the answer to a fetch; with it the lease's name.
+    /// Processes the answer to a fetch. Returns its effect and the name of the service token.
     pub fn answered(
         &mut self,
         id: ServiceTokenId,
@@ -85,14 +86,14 @@ impl ServiceTokens {
         answer: Answer,
         now: Timestamp,
     ) -> Option<(Progress, &str)> {
-        let lease = self.0.get_mut(id.0)?;
-        let progress = lease.answered(attempt, answer, now);
-        Some((progress, lease.name()))
+        let token = self.0.get_mut(id.0)?;
+        let progress = token.answered(attempt, answer, now);
+        Some((progress, token.name()))
     }
 
-    fn behind(&self, auth: Option<&Auth>) -> Option<&ServiceToken> {
+    fn service_token(&self, auth: Option<&Auth>) -> Option<&ServiceToken> {
         match auth {
-            Some(Auth::Leased(id)) => self.0.get(id.0),
+            Some(Auth::ServiceToken(id)) => self.0.get(id.0),
             Some(Auth::Fixed(_)) | None => None,
         }
     }

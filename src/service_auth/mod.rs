@@ -1,4 +1,4 @@
-//! Tokens for the calls that the filter makes itself: managed identities and client credentials.
+//! Service tokens, which authenticate the filter's own callouts: managed identities and client credentials.
 
 pub mod auth;
 pub mod service_token;

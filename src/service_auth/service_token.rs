@@ -1,6 +1,6 @@
-//! A token of our own, leased for calls of our own: fetched by one call at a time, renewed ahead of
-//! its end, and never handed out beyond it. A state machine without I/O: calls go out as values,
-//! answers come in as values.
+//! One service token over time. One fetch is in flight at a time, the token is renewed before it expires, and an
+//! expired token is never returned. A state machine without I/O: callouts are returned as values, and answers
+//! are passed in as values.
 
 use crate::fetch::callout::{Answer, Callout};
 use crate::fetch::refresh::{Attempt, Demand, Refresh, Schedule};
@@ -9,48 +9,49 @@ use crate::service_auth::token_response::{self, TokenResponseError};
 use crate::time::Timestamp;
 use std::time::Duration;
 
-/// Where a token is had.
+/// The source of a service token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
-    /// What the log calls it.
+    /// The name in logs.
     pub name: String,
-    /// The whole request, a client's secret in it.
+    /// The request, including the client secret.
     pub request: Callout,
 }
 
-/// However short tokens live, no two good fetches are closer than this.
+/// The minimum time between successful fetches, even if tokens expire sooner.
 const LEAST_BETWEEN: Duration = Duration::from_secs(10);
-/// Between fetches because a service refused the token, and the longest pause after failures.
+/// The minimum time between fetches because of a refused token, and the maximum delay after failures.
 const COOLDOWN: Duration = Duration::from_secs(60);
-/// A token is not used in the last tenth of its life, or the last half minute: a call takes its time.
+/// The maximum safety margin. A token is not used in the last tenth of its lifetime or the last 30 seconds,
+/// whichever is shorter, because a call takes time.
 const LONGEST_MARGIN: Duration = Duration::from_secs(30);
-/// A fetch that nothing asks for.
+/// An interval that is never reached. Token lifetimes determine the fetches instead.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// One leased token over time.
+/// One service token over time.
 #[derive(Debug)]
 pub struct ServiceToken {
     source: Source,
     refresh: Refresh,
-    /// When the fetch under way was sent: from there on the token's life counts.
-    asked: Timestamp,
-    held: Option<Held>,
+    /// When the fetch in flight was sent. The token's lifetime is counted from then.
+    requested_at: Timestamp,
+    current: Option<CurrentToken>,
 }
 
 #[derive(Debug)]
-struct Held {
+struct CurrentToken {
     token: Secret,
     usable_until: Timestamp,
 }
 
-/// What an answer changed.
+/// The effect of an answer.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// A new token is in use. `returned`: until now there was none.
+    /// A new token is in use. `returned`: no usable token existed before.
     Renewed { life: Duration, returned: bool },
-    /// The answer was no good; what we had stays until its end.
+    /// The answer was unusable. The old token remains in use until it expires.
     Failed(TokenResponseError),
-    /// It came too late to matter.
+    /// The answer came too late and was ignored.
     Late,
 }
 
@@ -65,39 +66,39 @@ impl ServiceToken {
         Self {
             source,
             refresh: Refresh::new(schedule, now),
-            asked: now,
-            held: None,
+            requested_at: now,
+            current: None,
         }
     }
 
-    /// What the log calls it.
+    /// The name in logs.
     pub fn name(&self) -> &str {
         &self.source.name
     }
 
-    /// The token, while it may be used.
+    /// Returns the token, unless it has expired.
     pub fn token(&self, now: Timestamp) -> Option<&Secret> {
-        let held = self.held.as_ref()?;
-        (now < held.usable_until).then_some(&held.token)
+        let current = self.current.as_ref()?;
+        (now < current.usable_until).then_some(&current.token)
     }
 
-    /// Whether there is no token yet, and the answer that may bring one is on its way.
+    /// Reports whether there is no usable token but one is being fetched.
     pub fn is_coming(&self, now: Timestamp) -> bool {
         self.token(now).is_none() && self.refresh.may_answer_by(now)
     }
 
-    /// To be asked on every tick: a fetch to begin now.
+    /// Begins a fetch, if one is due. Called on every tick.
     pub fn due(&mut self, now: Timestamp) -> Option<(Attempt, Callout)> {
         if self.token(now).is_none() {
-            // Wiped at its end, not when the next one comes.
-            self.held = None;
+            // An expired token is wiped immediately, not when the next one arrives.
+            self.current = None;
         }
         let attempt = self.refresh.due(now)?;
         Some(self.begin(attempt, now))
     }
 
-    /// A service does not accept the token, though its time is not over: another is fetched, once in
-    /// a while.
+    /// Records that a service refused the token although it has not expired. Returns a fetch of a new token,
+    /// at most once per cooldown.
     pub fn refused(&mut self, now: Timestamp) -> Option<(Attempt, Callout)> {
         match self.refresh.demand(now) {
             Demand::Fetch(attempt) => Some(self.begin(attempt, now)),
@@ -105,24 +106,24 @@ impl ServiceToken {
         }
     }
 
-    /// Takes in the answer to a fetch.
+    /// Processes the answer to a fetch.
     pub fn answered(&mut self, attempt: Attempt, answer: Answer, now: Timestamp) -> Progress {
         if !self.refresh.is_under_way(attempt) {
             return Progress::Late;
         }
-        match token_response::read(answer, self.asked) {
-            Ok(grant) => {
-                let renewal = self.asked.plus(grant.life / 5 * 4);
+        match token_response::read(answer, self.requested_at) {
+            Ok(response) => {
+                let renewal = self.requested_at.plus(response.life / 5 * 4);
                 let next = renewal.max(now.plus(LEAST_BETWEEN));
                 self.refresh.succeeded_until(attempt, now, next);
                 let returned = self.token(now).is_none();
-                let margin = (grant.life / 10).min(LONGEST_MARGIN);
-                self.held = Some(Held {
-                    token: grant.token,
-                    usable_until: self.asked.plus(grant.life.saturating_sub(margin)),
+                let margin = (response.life / 10).min(LONGEST_MARGIN);
+                self.current = Some(CurrentToken {
+                    token: response.token,
+                    usable_until: self.requested_at.plus(response.life.saturating_sub(margin)),
                 });
                 Progress::Renewed {
-                    life: grant.life,
+                    life: response.life,
                     returned,
                 }
             }
@@ -138,7 +139,7 @@ impl ServiceToken {
     }
 
     fn begin(&mut self, attempt: Attempt, now: Timestamp) -> (Attempt, Callout) {
-        self.asked = now;
+        self.requested_at = now;
         (attempt, self.source.request.clone())
     }
 }

@@ -1,5 +1,5 @@
-//! What a token endpoint says: a token and how long it lives (RFC 6749 §5.1, Entra's "client
-//! credentials flow"; the instance metadata service writes its numbers as texts), or why there is none.
+//! Parsing of token endpoint responses: a token and its lifetime, or an error. Sources: RFC 6749 §5.1; Entra's
+//! "client credentials flow". The instance metadata service writes numbers as texts.
 
 use crate::fetch::callout::{Answer, CalloutError};
 use crate::json;
@@ -10,24 +10,24 @@ use std::fmt;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// Entra's answers have 2 to 5 KB.
+/// The size limit of a response, in bytes. Entra's have 2 to 5 KB.
 const MAX_BYTES: usize = 64 * 1024;
-/// Longest life that we believe; a managed identity's token lives a day.
+/// The maximum lifetime; longer ones are shortened. A managed identity's token is valid for a day.
 const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
 
-/// A token that was granted.
+/// A token from a token endpoint.
 #[derive(Debug)]
 pub struct TokenResponse {
     pub token: Secret,
-    /// From the moment it was asked for.
+    /// The lifetime, counted from when the request was sent.
     pub life: Duration,
 }
 
-/// Why no token was granted. Holds nothing of the answer but error codes.
+/// The reason why there is no token. Contains nothing from the response except error codes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenResponseError {
     Callout(CalloutError),
-    /// An error with its OAuth code and Entra's number, if they are there.
+    /// An error response, with its OAuth error code and Entra's error number, if present.
     Refused {
         status: u16,
         error: Option<String>,
@@ -37,11 +37,11 @@ pub enum TokenResponseError {
         bytes: usize,
     },
     NotJson,
-    /// No `access_token` that could stand in a header.
+    /// `access_token` is missing or cannot be sent in a header.
     NoToken,
-    /// `token_type` is something else than Bearer.
+    /// `token_type` is not Bearer.
     NotBearer,
-    /// Neither `expires_in` nor `expires_on`, or the token's life is over already.
+    /// `expires_in` and `expires_on` are missing or invalid, or the token has already expired.
     NoLife,
 }
 
@@ -62,23 +62,23 @@ impl fmt::Display for TokenResponseError {
             }
             Self::TooLarge { bytes } => write!(
                 f,
-                "the answer of {bytes} bytes exceeds the limit of {MAX_BYTES}"
+                "the answer has {bytes} bytes; the limit is {MAX_BYTES}"
             ),
-            Self::NotJson => f.write_str("the answer is no JSON object"),
-            Self::NoToken => f.write_str("the answer holds no access token"),
-            Self::NotBearer => f.write_str("the answer's token is no bearer token"),
+            Self::NotJson => f.write_str("the answer is not a JSON object"),
+            Self::NoToken => f.write_str("the answer has no valid access_token"),
+            Self::NotBearer => f.write_str("the token_type in the answer is not Bearer"),
             Self::NoLife => {
-                f.write_str("the answer does not say how long the token lives, or it has ended")
+                f.write_str("the answer has no valid expires_in or expires_on, or the token has already expired")
             }
         }
     }
 }
 
-/// Reads the answer to a request for a token that was sent at `asked`.
+/// Parses the answer to a token request that was sent at `requested_at`.
 ///
 /// # Errors
-/// [`TokenResponseError`] says why there is no token in it.
-pub fn read(answer: Answer, asked: Timestamp) -> Result<TokenResponse, TokenResponseError> {
+/// [`TokenResponseError`] if the answer has no usable token.
+pub fn read(answer: Answer, requested_at: Timestamp) -> Result<TokenResponse, TokenResponseError> {
     let (status, body) = match answer {
         Answer::Response { status, body } => (status, Zeroizing::new(body)),
         Answer::Failed(error) => return Err(TokenResponseError::Callout(error)),
@@ -98,7 +98,7 @@ pub fn read(answer: Answer, asked: Timestamp) -> Result<TokenResponse, TokenResp
         });
     }
     let mut members = members.map_err(|_| TokenResponseError::NotJson)?;
-    // Moved out before anything can fail, so that it is wiped whatever comes.
+    // Taken out before anything can fail, so that the token is always wiped.
     let token = match members.remove("access_token") {
         Some(Value::String(token)) => Secret::new(token),
         _ => return Err(TokenResponseError::NoToken),
@@ -114,15 +114,15 @@ pub fn read(answer: Answer, asked: Timestamp) -> Result<TokenResponse, TokenResp
     if !kind.is_none_or(is_bearer) {
         return Err(TokenResponseError::NotBearer);
     }
-    let life = life(&members, asked).ok_or(TokenResponseError::NoLife)?;
+    let life = life(&members, requested_at).ok_or(TokenResponseError::NoLife)?;
     Ok(TokenResponse { token, life })
 }
 
-fn life(members: &Map<String, Value>, asked: Timestamp) -> Option<Duration> {
+fn life(members: &Map<String, Value>, requested_at: Timestamp) -> Option<Duration> {
     let seconds = |name| members.get(name).and_then(whole_number);
     let life = match (seconds("expires_in"), seconds("expires_on")) {
         (Some(secs), _) => Duration::from_secs(secs),
-        (None, Some(end)) => Timestamp::from_secs(end).since(asked),
+        (None, Some(end)) => Timestamp::from_secs(end).since(requested_at),
         (None, None) => return None,
     };
     (!life.is_zero()).then_some(life.min(LONGEST_LIFE))
@@ -132,7 +132,7 @@ fn whole_number(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
-/// An OAuth error code (RFC 6749 §5.2) that may stand in a log line.
+/// Returns an OAuth error code (RFC 6749 §5.2) that is safe to log.
 fn error_code(value: &Value) -> Option<String> {
     let fit = |code: &&str| {
         code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
@@ -145,14 +145,14 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    const ASKED: Timestamp = Timestamp::from_secs(1_000_000);
+    const REQUESTED_AT: Timestamp = Timestamp::from_secs(1_000_000);
 
     fn answer(body: &Value) -> Answer {
         Answer::of(200, None, body.to_string().into_bytes())
     }
 
     #[test]
-    fn a_life_in_every_form() {
+    fn lifetime_is_read_in_every_form() {
         for (body, secs) in [
             (json!({"expires_in": 3599}), Some(3599)),
             (
@@ -175,23 +175,23 @@ mod tests {
             let mut whole = body.clone();
             whole["access_token"] = json!("t");
             whole["token_type"] = json!("bearer");
-            let read = read(answer(&whole), ASKED);
+            let read = read(answer(&whole), REQUESTED_AT);
             let expected = secs
                 .map(Duration::from_secs)
                 .ok_or(TokenResponseError::NoLife);
-            assert_eq!(read.map(|grant| grant.life), expected, "{body}");
+            assert_eq!(read.map(|response| response.life), expected, "{body}");
         }
     }
 
     #[test]
     fn null_token_type_counts_as_absent() {
         let body = json!({"access_token": "t", "expires_in": 60, "token_type": null});
-        let grant = read(answer(&body), ASKED).unwrap();
-        assert_eq!(grant.token.expose(), "t");
+        let response = read(answer(&body), REQUESTED_AT).unwrap();
+        assert_eq!(response.token.expose(), "t");
     }
 
     #[test]
-    fn what_is_no_token() {
+    fn unusable_answer_is_an_error() {
         let grant = |token: Value| answer(&json!({"access_token": token, "expires_in": 60}));
         let dpop = json!({"access_token": "t", "expires_in": 60, "token_type": "DPoP"});
         let raw = |body: &str| Answer::of(200, None, body.as_bytes().to_vec());
@@ -221,24 +221,31 @@ mod tests {
             ),
         ] {
             let shown = format!("{answer:?}");
-            assert_eq!(read(answer, ASKED).map(drop), Err(error), "{shown:.80}");
+            assert_eq!(
+                read(answer, REQUESTED_AT).map(drop),
+                Err(error),
+                "{shown:.80}"
+            );
         }
     }
 
     #[test]
-    fn a_refusal_says_its_codes_and_nothing_else() {
-        let said = |status, body: Value| {
+    fn refusal_contains_only_error_codes() {
+        let message = |status, body: Value| {
             let answer = Answer::of(status, None, body.to_string().into_bytes());
-            read(answer, ASKED).map(drop).unwrap_err().to_string()
+            read(answer, REQUESTED_AT)
+                .map(drop)
+                .unwrap_err()
+                .to_string()
         };
         let body = json!({"error": "invalid_client", "error_codes": [7_000_215],
             "error_description": "AADSTS7000215: Invalid client secret provided."});
         assert_eq!(
-            said(401, body),
+            message(401, body),
             "the answer has status 401, invalid_client (AADSTS7000215)"
         );
         let hostile = json!({"error": "<script>\n", "error_codes": ["x"]});
-        assert_eq!(said(400, hostile), "the answer has status 400");
-        assert_eq!(said(500, json!("oops")), "the answer has status 500");
+        assert_eq!(message(400, hostile), "the answer has status 400");
+        assert_eq!(message(500, json!("oops")), "the answer has status 500");
     }
 }

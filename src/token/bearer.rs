@@ -1,4 +1,4 @@
-//! The request's headers → one bounded token (RFC 6750 §2.1).
+//! Extraction of the bearer token from the request's headers (RFC 6750 §2.1).
 
 use super::jws::Unverified;
 use crate::decision::Denial;
@@ -9,37 +9,37 @@ use crate::http::headers::Headers;
 pub struct TokenLocation {
     /// Lower case.
     pub header: String,
-    /// The scheme in front of the token; `None`: the value is the token.
+    /// The scheme before the token. `None`: the whole value is the token.
     pub scheme: Option<String>,
 }
 
-/// Schemes whose tokens are bound to a key we can't see a proof of.
+/// Schemes of tokens that are bound to a key. The filter cannot check the proof of possession.
 const BOUND_SCHEMES: [&str; 3] = ["DPoP", "PoP", "MTLS_POP"];
-/// What Hugging Face's own tokens begin with; `hf_oauth_` and `hf_jwt_` among them.
+/// Prefixes of Hugging Face tokens. `hf_` includes `hf_oauth_` and `hf_jwt_`.
 const HUGGING_FACE_PREFIXES: [&str; 2] = ["hf_", "api_org_"];
 
-/// What stands where a token is expected: not empty, not too long, and not looked at any closer.
+/// The bytes in the token's place: not empty and within the size limit, otherwise unchecked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bearer<'h>(&'h [u8]);
 
-/// The token in the first carrier that is present.
+/// Returns the token from the first location whose header is present.
 ///
 /// # Errors
-/// A denial when there is none, more than one, or one that is empty or too long.
+/// A denial if no header is present, the header is repeated, or the token is empty or too long.
 pub fn extract<'h>(
     headers: &'h Headers,
     locations: &'h [TokenLocation],
     max_bytes: usize,
 ) -> Result<Bearer<'h>, Denial> {
-    for carrier in locations {
-        let mut values = headers.all(&carrier.header);
+    for location in locations {
+        let mut values = headers.all(&location.header);
         let Some(value) = values.next() else {
             continue;
         };
         if values.next().is_some() {
-            return Err(Denial::TokenMalformed("its header stands more than once"));
+            return Err(Denial::TokenMalformed("its header appears more than once"));
         }
-        let token = match &carrier.scheme {
+        let token = match &location.scheme {
             Some(scheme) => without_scheme(value, scheme)?,
             None => value.trim_ascii(),
         };
@@ -76,20 +76,20 @@ impl<'h> Bearer<'h> {
         }
     }
 
-    /// As they came.
+    /// The bytes, unmodified.
     pub fn bytes(self) -> &'h [u8] {
         self.0
     }
 
-    /// Taken apart. Its characters are looked at one by one only where that fails: those of a compact JWS
-    /// are all decoded. `room`: where what is decoded is put.
+    /// Parses the token. [`Bearer::token`] checks the characters only if parsing fails, because parsing a
+    /// compact JWS decodes every character. `buffer` receives the decoded bytes.
     ///
     /// # Errors
-    /// That of [`Bearer::token`], else that of [`Unverified::parse`].
+    /// The error of [`Bearer::token`], otherwise that of [`Unverified::parse`].
     pub fn unverified<'t>(
         self,
         types: &[String],
-        room: &'t mut Vec<u8>,
+        buffer: &'t mut Vec<u8>,
     ) -> Result<Unverified<'t>, Denial>
     where
         'h: 't,
@@ -98,15 +98,15 @@ impl<'h> Bearer<'h> {
             Ok(text) => text,
             Err(_) => self.token()?,
         };
-        Unverified::parse(text, types, room).or_else(|denial| self.token().and(Err(denial)))
+        Unverified::parse(text, types, buffer).or_else(|denial| self.token().and(Err(denial)))
     }
 
-    /// The same, if it has the characters of a token.
+    /// Returns the token as text.
     ///
     /// # Errors
-    /// A denial when it can't be a compact JWS.
+    /// A denial if the characters are not those of a bearer token, or if it is a Hugging Face token.
     pub fn token(self) -> Result<&'h str, Denial> {
-        // RFC 6750's b64token; a JWS needs less, but a Hugging Face token is told apart below.
+        // RFC 6750's b64token: more than a JWS needs, so that Hugging Face tokens are recognized below.
         let allowed = |byte: &u8| {
             matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z')
                 || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
@@ -114,21 +114,21 @@ impl<'h> Bearer<'h> {
         let token = match std::str::from_utf8(self.0) {
             Ok(text) if self.0.iter().all(allowed) => text,
             _ if self.0.contains(&b',') => {
-                return Err(Denial::TokenMalformed("its header holds several values"));
+                return Err(Denial::TokenMalformed("its header contains several values"));
             }
             _ => {
                 return Err(Denial::TokenMalformed(
-                    "it holds characters that no token has",
+                    "it contains characters that are not allowed in a token",
                 ));
             }
         };
-        match HUGGING_FACE_PREFIXES
+        if HUGGING_FACE_PREFIXES
             .iter()
             .any(|prefix| token.starts_with(prefix))
         {
-            true => Err(Denial::HuggingFaceToken),
-            false => Ok(token),
+            return Err(Denial::HuggingFaceToken);
         }
+        Ok(token)
     }
 }
 
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_the_first_carrier_present() {
+    fn first_header_present_supplies_the_token() {
         for value in [
             "Bearer a.b.c",
             "bearer a.b.c",
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_has_the_characters_of_rfc_6750() {
+    fn only_rfc_6750_characters_are_accepted() {
         let plain = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=";
         for byte in 0..=u8::MAX {
             let token = [b'a', byte, b'b'];
@@ -195,17 +195,20 @@ mod tests {
     }
 
     #[test]
-    fn several_values_are_told_from_odd_characters() {
+    fn several_values_and_bad_characters_have_different_reasons() {
         let refused = |token: &[u8]| match Bearer(token).token() {
             Err(Denial::TokenMalformed(reason)) => reason,
             other => panic!("{other:?}"),
         };
-        assert_eq!(refused(b"a.b.c,d"), "its header holds several values");
-        assert_eq!(refused(b"a.b c"), "it holds characters that no token has");
+        assert_eq!(refused(b"a.b.c,d"), "its header contains several values");
+        assert_eq!(
+            refused(b"a.b c"),
+            "it contains characters that are not allowed in a token"
+        );
     }
 
     #[test]
-    fn refuses_everything_else_with_its_own_code() {
+    fn invalid_header_is_denied_with_its_own_code() {
         let long = [b"Bearer ".as_slice(), &[b'a'; 65]].concat();
         let cases: [(&[u8], &str); 17] = [
             (b"Bearer", "token_malformed"),

@@ -1,4 +1,4 @@
-//! Where and how an issuer writes a list of names, such as roles.
+//! Claims that hold a list of names, such as roles.
 
 use super::claim_path::ClaimPath;
 
@@ -9,19 +9,19 @@ pub struct ClaimList {
     pub members: Members,
 }
 
-/// Where in the claim the names are.
+/// The position of the names in the claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Members {
     /// A string, or an array of strings.
     Texts,
-    /// That member of each object of an array: `[{"name": "admin"}]`.
+    /// The named member of each object in an array: `[{"name": "admin"}]`.
     Named(String),
     /// The names of an object's members, as ZITADEL writes roles: `{"admin": {…}}`.
     Keys,
 }
 
 impl ClaimList {
-    /// A top-level claim that holds strings.
+    /// Creates the list for a top-level claim that holds strings.
     pub fn texts(name: &str) -> Self {
         Self {
             path: ClaimPath::member(name),

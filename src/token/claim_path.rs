@@ -1,4 +1,4 @@
-//! Where in a claim set a value stands: a member's name, or a JSON Pointer (RFC 6901).
+//! The path of a value in a claim set: a member's name, or a JSON Pointer (RFC 6901).
 
 use super::claim_set::ClaimSet;
 use crate::json::raw::{Object, Raw};
@@ -12,10 +12,10 @@ pub struct ClaimPath {
 }
 
 impl ClaimPath {
-    /// A text that begins with `/` is a JSON Pointer, any other the name of a top-level member
-    /// (so `https://example.com/roles` is a plain name).
+    /// Parses a path. A text that begins with `/` is a JSON Pointer; any other text is the name of a
+    /// top-level member, such as `https://example.com/roles`.
     ///
-    /// Returns `None` for an empty text or a `~` that is not `~0` or `~1`.
+    /// Returns `None` if the text is empty or contains a `~` that is not part of `~0` or `~1`.
     pub fn parse(text: &str) -> Option<Self> {
         let segments = match text.strip_prefix('/') {
             None if text.is_empty() => return None,
@@ -28,7 +28,7 @@ impl ClaimPath {
         })
     }
 
-    /// A top-level member.
+    /// Creates the path of a top-level member.
     pub fn member(name: &str) -> Self {
         Self {
             text: name.to_owned(),
@@ -40,11 +40,12 @@ impl ClaimPath {
         &self.text
     }
 
-    /// The top-level member it leads through.
+    /// The name of the top-level member, the first segment of the path.
     pub fn first(&self) -> Option<&str> {
         self.segments.first().map(String::as_str)
     }
 
+    /// Returns the value at the path.
     pub fn find<'t>(&self, claims: &Object<'t>) -> Option<Raw<'t>> {
         let (first, rest) = self.segments.split_first()?;
         let member = claims.get(first)?;
@@ -54,7 +55,7 @@ impl ClaimPath {
         }
     }
 
-    /// The same, in claims that are kept.
+    /// Returns the value at the path in retained claims.
     pub fn read(&self, claims: &ClaimSet) -> Option<Value> {
         let (first, rest) = self.segments.split_first()?;
         descend(claims.raw(first)?, rest)?.value()
@@ -78,7 +79,7 @@ fn unescape(segment: &str) -> Option<String> {
     valid.then(|| segment.replace("~1", "/").replace("~0", "~"))
 }
 
-/// An array index without leading zeros (RFC 6901 §4).
+/// Parses an array index, which has no leading zeros (RFC 6901 §4).
 fn index(segment: &str) -> Option<usize> {
     let canonical = segment == "0" || !segment.starts_with('0');
     (canonical && segment.bytes().all(|byte| byte.is_ascii_digit()))
@@ -92,7 +93,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn finds_members_and_pointers() {
+    fn members_and_pointers_are_found() {
         let claims = json!({
             "roles": ["a"],
             "https://example.com/roles": ["b"],
@@ -100,12 +101,13 @@ mod tests {
         });
         let text = claims.to_string();
         let claims = Object::read(&text).unwrap();
-        let kept = ClaimSet::of(&claims, &claims.iter().map(|(name, _)| name).collect()).unwrap();
+        let retained =
+            ClaimSet::of(&claims, &claims.iter().map(|(name, _)| name).collect()).unwrap();
         let find = |path: &str| {
             let path = ClaimPath::parse(path).unwrap();
             let found = path.find(&claims).and_then(Raw::value);
-            let is_there = path.first().is_some_and(|name| claims.has(name));
-            assert_eq!(is_there.then(|| path.read(&kept)).flatten(), found);
+            let is_present = path.first().is_some_and(|name| claims.has(name));
+            assert_eq!(is_present.then(|| path.read(&retained)).flatten(), found);
             found
         };
         assert_eq!(find("roles"), Some(json!(["a"])));
@@ -119,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_path() {
+    fn invalid_path_is_rejected() {
         for text in ["", "/a~2", "/a~"] {
             assert_eq!(ClaimPath::parse(text), None, "{text}");
         }

@@ -1,20 +1,20 @@
-//! What is kept of a token's claims: thousands of tokens are remembered, and few of their claims can
-//! ever be asked for again.
+//! Retained claims. The cache holds thousands of tokens, so each keeps only the claims that the
+//! configuration refers to.
 
 use crate::json::raw::{Object, Raw};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// The names of the claims that are kept, sorted: all that a configuration can ask for.
+/// The sorted names of the claims that are retained: all that the configuration refers to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RetainedClaims(Arc<[String]>);
 
 impl<'a> FromIterator<&'a str> for RetainedClaims {
     fn from_iter<I: IntoIterator<Item = &'a str>>(names: I) -> Self {
-        let mut kept: Vec<&str> = names.into_iter().collect();
-        kept.sort_unstable();
-        kept.dedup();
-        Self(kept.into_iter().map(str::to_owned).collect())
+        let mut names: Vec<&str> = names.into_iter().collect();
+        names.sort_unstable();
+        names.dedup();
+        Self(names.into_iter().map(str::to_owned).collect())
     }
 }
 
@@ -24,21 +24,21 @@ impl RetainedClaims {
     }
 }
 
-/// The kept members of a JSON object, each as it was written; it is read when it is asked for.
+/// The retained members of a JSON object, each as written in the token. A value is parsed when it is read.
 #[derive(Clone, Debug, Default)]
 pub struct ClaimSet {
-    kept: RetainedClaims,
+    names: RetainedClaims,
     /// The values, in the order of the names.
     text: Box<str>,
-    /// Where each ends; one that was not there is empty.
+    /// The end of each value in `text`. An absent value is empty.
     ends: Box<[u32]>,
 }
 
 impl ClaimSet {
-    /// `None`: they take more than 4 GiB.
-    pub fn of(claims: &Object<'_>, kept: &RetainedClaims) -> Option<Self> {
-        let values = || kept.0.iter().map(|name| claims.get(name));
-        let (mut end, mut ends) = (0, Vec::with_capacity(kept.0.len()));
+    /// Retains the named claims. Returns `None` if they are larger than 4 GiB.
+    pub fn of(claims: &Object<'_>, names: &RetainedClaims) -> Option<Self> {
+        let values = || names.0.iter().map(|name| claims.get(name));
+        let (mut end, mut ends) = (0, Vec::with_capacity(names.0.len()));
         for value in values() {
             end += value.map_or(0, |value| value.as_written().len());
             ends.push(u32::try_from(end).ok()?);
@@ -48,22 +48,22 @@ impl ClaimSet {
             text.push_str(value.as_written());
         }
         Some(Self {
-            kept: kept.clone(),
+            names: names.clone(),
             text: text.into(),
             ends: ends.into(),
         })
     }
 
-    /// To be asked for what is kept only: to add a question is to add to `config::compile::kept`.
-    /// Tests fail where that was forgotten.
+    /// Returns the value of a retained claim. `config::compile::retained` must list every claim that is read
+    /// here; a debug assertion fails otherwise.
     pub fn get(&self, name: &str) -> Option<Value> {
         self.raw(name)?.value()
     }
 
-    /// The same, as it was written.
+    /// Returns the value of a retained claim as written in the token.
     pub fn raw(&self, name: &str) -> Option<Raw<'_>> {
-        let index = self.kept.0.binary_search_by(|kept| kept.as_str().cmp(name));
-        debug_assert!(index.is_ok(), "{name} is asked for, but not kept");
+        let index = self.names.0.binary_search_by(|own| own.as_str().cmp(name));
+        debug_assert!(index.is_ok(), "{name} is read but not retained");
         let index = index.ok()?;
         let start = match index.checked_sub(1) {
             Some(before) => *self.ends.get(before)?,
@@ -73,7 +73,7 @@ impl ClaimSet {
         Raw::read(self.text.get(start as usize..end as usize)?)
     }
 
-    /// What these take, in bytes.
+    /// The size of the retained values in memory, in bytes.
     pub fn bytes(&self) -> usize {
         self.text.len() + size_of_val(&*self.ends)
     }
@@ -90,12 +90,12 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn every_claim_is_what_it_was(
+        fn retained_claim_equals_the_original(
             claims in prop::collection::btree_map(any::<String>(), values(), 0..6),
             others in prop::collection::vec(any::<String>(), 0..3),
         ) {
             let claims: Map<String, Value> = claims.into_iter().collect();
-            // Not all of them, and in no order.
+            // A subset, in reverse order.
             let names = claims.keys().chain(&others).map(String::as_str);
             let names: Vec<&str> = names.skip(1).collect();
             let text = Value::Object(claims.clone()).to_string();
@@ -110,13 +110,13 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "asked for, but not kept")]
-    fn what_is_not_kept_may_not_be_asked_for() {
+    #[should_panic(expected = "is read but not retained")]
+    fn reading_a_claim_that_is_not_retained_panics() {
         ClaimSet::default().get("a");
     }
 
     #[test]
-    fn as_deep_as_tokens_go() {
+    fn deepest_accepted_claim_is_retained() {
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(126), "]".repeat(126));
         let claims = Object::read(&deep).unwrap();
         let set = ClaimSet::of(&claims, &["a"].into_iter().collect()).unwrap();

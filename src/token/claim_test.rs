@@ -1,4 +1,4 @@
-//! What a rule can ask of a single claim.
+//! Requirements on a token's claims.
 
 use super::claim_path::ClaimPath;
 use crate::json::raw::Object;
@@ -7,18 +7,19 @@ use serde_json::Value;
 /// A test of one claim.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClaimTest {
-    /// A scalar with this value.
+    /// The claim is a scalar with this value.
     Equals(Value),
-    /// A scalar with one of these values.
+    /// The claim is a scalar with one of these values.
     OneOf(Vec<Value>),
-    /// An array that has this value.
+    /// The claim is an array that contains this value.
     Contains(Value),
+    /// The claim is present, or absent if false.
     Present(bool),
 }
 
 impl ClaimTest {
-    /// Whether a claim passes; an absent one is `None`. The result is `None` where the claim has a form
-    /// that the test is not about, such as an array where a scalar is expected.
+    /// Reports whether a claim passes the test; `value` is `None` if the claim is absent. Returns `None`
+    /// (indeterminate) if the claim has the wrong form, such as an array where a scalar is expected.
     pub fn passes(&self, value: Option<&Value>) -> Option<bool> {
         let value = value.filter(|value| !value.is_null());
         match (self, value) {
@@ -33,7 +34,7 @@ impl ClaimTest {
     }
 }
 
-/// A requirement on the claims of a token alone.
+/// A requirement that depends only on the token's claims.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClaimRequirement {
     Claim { path: ClaimPath, test: ClaimTest },
@@ -43,8 +44,9 @@ pub enum ClaimRequirement {
 }
 
 impl ClaimRequirement {
-    /// Whether it is satisfied; `None` where that can't be told (Kleene's strong logic).
-    pub fn is_met(&self, claims: &Object<'_>) -> Option<bool> {
+    /// Reports whether the requirement is satisfied. Returns `None` if it is indeterminate (Kleene's strong
+    /// three-valued logic).
+    pub fn is_satisfied(&self, claims: &Object<'_>) -> Option<bool> {
         match self {
             Self::Claim { path, test } => {
                 let value = path.find(claims).and_then(|raw| raw.value());
@@ -52,17 +54,17 @@ impl ClaimRequirement {
             }
             Self::All(parts) => combine(parts, claims, true),
             Self::Any(parts) => combine(parts, claims, false),
-            Self::Not(part) => part.is_met(claims).map(|is_met| !is_met),
+            Self::Not(part) => part.is_satisfied(claims).map(|is_satisfied| !is_satisfied),
         }
     }
 }
 
-/// Conjunction (`neutral` is true) or disjunction (`neutral` is false) in three values.
+/// Evaluates a conjunction (`neutral` is true) or a disjunction (`neutral` is false) in three-valued logic.
 fn combine(parts: &[ClaimRequirement], claims: &Object<'_>, neutral: bool) -> Option<bool> {
     let mut result = Some(neutral);
     for part in parts {
-        match part.is_met(claims) {
-            Some(is_met) if is_met != neutral => return Some(!neutral),
+        match part.is_satisfied(claims) {
+            Some(is_satisfied) if is_satisfied != neutral => return Some(!neutral),
             Some(_) => {}
             None => result = None,
         }

@@ -1,39 +1,38 @@
-//! What a verified token claims, read once into what rules, audit and forwarding ask for.
+//! The claims of a token, read once into the form that rules, audit and forwarding use.
 //!
-//! `verify` reads claims here after the signature held. The rules are Microsoft's
-//! (facts: "Microsoft identity platform access tokens", "Secure applications and APIs by validating
-//! claims") for Entra, RFC 9068's for others.
+//! The checks follow Microsoft's documentation for Entra ("Microsoft identity platform access tokens",
+//! "Secure applications and APIs by validating claims") and RFC 9068 for other issuers.
 
-mod forms;
+mod reader;
 mod unclear;
 
-pub use self::forms::Fact;
+pub use self::reader::Fact;
 pub use self::unclear::Unclear;
 
-use self::forms::{Forms, each_text};
+use self::reader::{ClaimReader, each_text};
 use super::claim_path::ClaimPath;
 use super::claim_set::ClaimSet;
 use super::issuer::{Authority, Entra, Issuer, Version, is_guid, same_id};
-use super::kind::{Kind, Signs};
+use super::kind::{Kind, KindEvidence};
 use crate::decision::Denial;
 use crate::json::raw::{Object, Raw};
 use crate::text::excerpt;
 use crate::time::Timestamp;
 use std::sync::Arc;
 
-/// Texts of a claim: no more than they need, since tokens are remembered by the thousands.
+/// The texts of a claim, without spare capacity, because thousands of tokens are cached.
 pub type Texts = Box<[Box<str>]>;
 
-/// The groups a token lists.
+/// The groups in a token.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Groups {
     pub listed: Texts,
-    /// The token says that its groups are elsewhere: Entra's groups overage, or OpenID Connect's
+    /// The token refers to groups outside the token: Entra's groups overage, or OpenID Connect's
     /// aggregated and distributed claims (Core §5.6.2).
     pub overage: bool,
 }
 
-/// Entra's authorization endpoint for a tenant.
+/// Entra's authorization endpoint of a tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignIn {
     pub host: &'static str,
@@ -53,17 +52,17 @@ impl SignIn {
     }
 }
 
-/// The claims of one token, of one issuer.
+/// The claims of one token.
 #[derive(Clone, Debug)]
 pub struct Claims {
     /// The issuer's configured name.
     pub issuer: Arc<str>,
     pub tenant: Option<Arc<str>>,
-    /// `oid`, or what the issuer's `object` is mapped to: who is calling, stable in a tenant.
+    /// `oid`, or the claim that the issuer's `object` is mapped to: identifies the caller within a tenant.
     pub object: Arc<str>,
     pub subject: Option<Arc<str>>,
     pub client: Option<Arc<str>>,
-    /// `None`: the token does not tell.
+    /// `None`: the token does not determine it.
     pub kind: Option<Kind>,
     pub roles: Texts,
     pub groups: Groups,
@@ -72,79 +71,79 @@ pub struct Claims {
     pub directory_roles: Texts,
     /// `xms_mirid`.
     pub managed_identity: Option<Arc<str>>,
-    /// `uti`, else `jti`.
+    /// `uti`, otherwise `jti`.
     pub token_id: Option<Arc<str>>,
     /// `sid`.
     pub session: Option<Arc<str>>,
-    /// Where a person whose client understands claims challenges (`xms_cc` has `cp1`) can sign in
-    /// more strongly: Entra's authorization endpoint.
+    /// The endpoint for a stronger sign-in. Set if the caller is not an app and its client understands
+    /// claims challenges (`xms_cc` contains `cp1`).
     pub step_up_at: Option<Box<SignIn>>,
     pub expires: Timestamp,
     pub not_before: Option<Timestamp>,
     pub issued_at: Option<Timestamp>,
-    /// Why they are not those of an access token meant for us.
-    pub misfit: Option<Box<Denial>>,
-    /// Claims that the token has, but not in a form that can be read, or not here.
+    /// The denial, if these are not the claims of an access token for this API.
+    pub rejection: Option<Box<Denial>>,
+    /// Claims that have an unreadable form, or that the token refers to elsewhere.
     pub unclear: Unclear,
-    /// Names of further claims that the token says are elsewhere.
+    /// Names of other claims that the token refers to elsewhere (`_claim_names`).
     pub elsewhere: Texts,
-    /// Whatever else can be asked for: see [`Issuer::kept`].
+    /// The other claims that the configuration refers to: see [`Issuer::kept`].
     pub others: ClaimSet,
 }
 
 impl Claims {
-    /// Reads the claims of a token. That they fit us is noted, but nothing is refused yet but their
-    /// form.
+    /// Reads the claims of a token. A token that is not for this API is recorded in `rejection`, not
+    /// refused here.
     ///
     /// # Errors
-    /// [`Denial::TokenMalformed`] when a claim that every token needs is missing or has a wrong form.
+    /// [`Denial::TokenMalformed`] if a required claim is missing or has the wrong form.
     pub fn read(issuer: &Issuer, all: &Object<'_>) -> Result<Self, Denial> {
         let names = &issuer.claims;
-        let mut forms = Forms::default();
-        let scopes = read_scopes(issuer, all, &mut forms);
-        let client = forms.text(client(issuer, all), Fact::Client);
+        let mut reader = ClaimReader::default();
+        let scopes = read_scopes(issuer, all, &mut reader);
+        let client = reader.text(client(issuer, all), Fact::Client);
         let object = names.object.find(all);
-        let object = forms.required_text(object, "its object id is not a string");
+        let object = reader.required_text(object, "its object id is not a string");
         if object.as_deref().is_none_or(str::is_empty) {
-            forms.refuse("it names no subject");
+            reader.refuse("it has no object id");
         }
-        let subject = forms.text(all.get("sub"), Fact::Subject);
-        let uti = forms.text(all.get("uti"), Fact::TokenId);
-        let is_for_us = read_audience(issuer, all, &mut forms);
-        let tenant = read_tenant(issuer, all, &mut forms);
-        let roles = forms.list(names.roles.path.find(all), &names.roles, Fact::Roles);
-        let mut groups = read_groups(issuer, all, &mut forms);
-        let directory_roles = forms.texts(all.get("wids"), Fact::DirectoryRoles);
-        let managed_identity = forms.text(all.get("xms_mirid"), Fact::ManagedIdentity);
-        let jti = forms.text(all.get("jti"), Fact::TokenId);
-        let session = forms.text(all.get("sid"), Fact::Session);
-        let elsewhere = read_elsewhere(issuer, all, &mut forms);
+        let subject = reader.text(all.get("sub"), Fact::Subject);
+        let uti = reader.text(all.get("uti"), Fact::TokenId);
+        let is_for_this_api = read_audience(issuer, all, &mut reader);
+        let tenant = read_tenant(issuer, all, &mut reader);
+        let roles = reader.list(names.roles.path.find(all), &names.roles, Fact::Roles);
+        let mut groups = read_groups(issuer, all, &mut reader);
+        let directory_roles = reader.texts(all.get("wids"), Fact::DirectoryRoles);
+        let managed_identity = reader.text(all.get("xms_mirid"), Fact::ManagedIdentity);
+        let jti = reader.text(all.get("jti"), Fact::TokenId);
+        let session = reader.text(all.get("sid"), Fact::Session);
+        let elsewhere = read_elsewhere(issuer, all, &mut reader);
         groups.overage |= elsewhere.groups;
-        let expires = forms.time(all.get("exp"), "its exp is not a time");
+        let expires = reader.time(all.get("exp"), "its exp is not a valid time");
         if expires.is_none() {
-            forms.refuse("it has no exp");
+            reader.refuse("it has no exp");
         }
-        let not_before = forms.time(all.get("nbf"), "its nbf is not a time");
-        let issued_at = forms.time(all.get("iat"), "its iat is not a time");
+        let not_before = reader.time(all.get("nbf"), "its nbf is not a valid time");
+        let issued_at = reader.time(all.get("iat"), "its iat is not a valid time");
         let others = ClaimSet::of(all, &issuer.kept);
         let (Some(object), Some(expires), Some(others), None) =
-            (object, expires, others, forms.refused)
+            (object, expires, others, reader.refusal)
         else {
-            let malformed = forms.refused.map(Denial::TokenMalformed);
-            return Err(malformed.unwrap_or(Denial::Internal("claims without end")));
+            let malformed = reader.refusal.map(Denial::TokenMalformed);
+            return Err(malformed.unwrap_or(Denial::Internal("the claims are too large to retain")));
         };
-        let signs = Signs {
+        let evidence = KindEvidence {
             claims: all,
             has_scopes: !scopes.is_empty(),
-            are_scopes_unclear: forms.unclear.has(Fact::Scopes),
+            are_scopes_unclear: reader.unclear.has(Fact::Scopes),
             object: &object,
             subject: subject.as_deref(),
             client: client.as_deref(),
         };
-        let kind = signs.kind(&issuer.authority, &names.kind);
+        let kind = evidence.kind(&issuer.authority, &names.kind);
         let grants_nothing = roles.is_empty() && scopes.is_empty();
         let is_for_client = !grants_nothing && client.is_some();
-        let misfit = check(issuer, all, is_for_us, is_for_client)
+        let rejection = check(issuer, all, is_for_this_api, is_for_client)
             .and_then(|()| check_client(issuer, client.as_deref()))
             .err()
             .map(Box::new);
@@ -166,14 +165,14 @@ impl Claims {
             expires,
             not_before,
             issued_at,
-            misfit,
-            unclear: forms.unclear,
+            rejection,
+            unclear: reader.unclear,
             elsewhere: elsewhere.others,
             others,
         })
     }
 
-    /// What they take in memory, in bytes, to a few per cent.
+    /// The approximate memory use in bytes, within a few per cent.
     pub fn bytes(&self) -> usize {
         let texts = [
             &self.tenant,
@@ -198,29 +197,29 @@ impl Claims {
             + texts.map(|text| shared(text.len())).sum::<usize>()
             + lists.into_iter().map(list).sum::<usize>()
             + block(self.others.bytes())
-            + boxed(&self.misfit)
+            + boxed(&self.rejection)
             + boxed(&self.step_up_at)
     }
 }
 
-/// Whether these are the claims of an access token meant for us: kind of token, audience, tenant.
+/// Checks that these are the claims of an access token for this API: token type, audience, tenant.
 ///
 /// # Errors
-/// The first rule that does not hold.
+/// The denial of the first check that fails.
 fn check(
     issuer: &Issuer,
     all: &Object<'_>,
-    is_for_us: bool,
+    is_for_this_api: bool,
     is_for_client: bool,
 ) -> Result<(), Denial> {
     if all.has("cnf") {
         return Err(Denial::TokenBound);
     }
-    // An ID token tells a client who signed in; it is no access token (RFC 8725 §3.11).
+    // An ID token informs a client about a sign-in; it is not an access token (RFC 8725 §3.11).
     if !is_for_client && all.has("nonce") {
         return Err(Denial::TokenForAnotherApi("it is an ID token"));
     }
-    if !is_for_us {
+    if !is_for_this_api {
         return Err(Denial::AudienceMismatch {
             issuer: issuer.name.clone(),
         });
@@ -231,13 +230,13 @@ fn check(
     }
 }
 
-/// Microsoft's issuer validation: the tenant is `tid`, and `iss` must be what that tenant writes.
+/// Microsoft's issuer validation: `tid` is the tenant, and `iss` must be that tenant's issuer.
 fn check_tenant(entra: &Entra, all: &Object<'_>) -> Result<(), Denial> {
     let mut tids = all
         .iter()
         .filter(|(name, _)| name.eq_ignore_ascii_case("tid"));
     let only = match (tids.next(), tids.next()) {
-        (Some(_), Some(_)) => return Err(Denial::TokenMalformed("it names two tenants")),
+        (Some(_), Some(_)) => return Err(Denial::TokenMalformed("it contains two tid claims")),
         (first, _) => first.filter(|(name, _)| *name == "tid"),
     };
     let tenant = only
@@ -246,14 +245,14 @@ fn check_tenant(entra: &Entra, all: &Object<'_>) -> Result<(), Denial> {
         .ok_or(Denial::TokenMalformed("its tid is not a GUID"))?;
     let iss = all.get("iss").and_then(Raw::text).unwrap_or_default();
     if !entra.is_issuer(&iss, version(all), &tenant) {
-        return Err(Denial::TokenMalformed("its iss and tid disagree"));
+        return Err(Denial::TokenMalformed("its iss and tid do not match"));
     }
-    match entra.tenants.allow(&tenant) {
-        true => Ok(()),
-        false => Err(Denial::TenantNotAllowed {
+    if !entra.tenants.allow(&tenant) {
+        return Err(Denial::TenantNotAllowed {
             tenant: tenant.into_owned(),
-        }),
+        });
     }
+    Ok(())
 }
 
 fn client<'t>(issuer: &Issuer, all: &Object<'t>) -> Option<Raw<'t>> {
@@ -263,8 +262,8 @@ fn client<'t>(issuer: &Issuer, all: &Object<'t>) -> Option<Raw<'t>> {
     }
 }
 
-/// Entra names the client in `appid` in v1 tokens and in `azp` in v2 tokens. An issuer may write
-/// anything into the other, so it counts for nothing.
+/// Returns the claim that identifies the client. Entra uses `appid` in v1 tokens and `azp` in v2 tokens.
+/// The other claim is ignored, because its contents are not defined.
 fn default_client<'t>(issuer: &Issuer, all: &Object<'t>) -> Option<Raw<'t>> {
     let names: &[&str] = match (&issuer.authority, version(all)) {
         (Authority::Entra(_), Version::V1) => &["appid"],
@@ -276,9 +275,10 @@ fn default_client<'t>(issuer: &Issuer, all: &Object<'t>) -> Option<Raw<'t>> {
 
 fn version(all: &Object<'_>) -> Version {
     let iss = all.get("iss").and_then(Raw::text).unwrap_or_default();
-    match iss.ends_with("/v2.0") {
-        true => Version::V2,
-        false => Version::V1,
+    if iss.ends_with("/v2.0") {
+        Version::V2
+    } else {
+        Version::V1
     }
 }
 
@@ -290,65 +290,68 @@ fn check_client(issuer: &Issuer, client: Option<&str>) -> Result<(), Denial> {
                 .iter()
                 .any(|allowed| same_id(client, allowed))
         });
-    match allowed {
-        true => Ok(()),
-        false => Err(Denial::ClientNotAllowed {
+    if !allowed {
+        return Err(Denial::ClientNotAllowed {
             client: excerpt(client.unwrap_or("(none)")),
-        }),
+        });
     }
+    Ok(())
 }
 
-/// Whether one of its audiences is ours.
-fn read_audience(issuer: &Issuer, all: &Object<'_>, forms: &mut Forms) -> bool {
-    let mut is_for_us = false;
+/// Reports whether one of the token's audiences is accepted.
+fn read_audience(issuer: &Issuer, all: &Object<'_>, reader: &mut ClaimReader) -> bool {
+    let mut is_for_this_api = false;
     let are_texts = each_text(all.get("aud"), &mut |audience| {
-        is_for_us |= issuer.audiences.iter().any(|ours| same_id(audience, ours));
+        is_for_this_api |= issuer
+            .audiences
+            .iter()
+            .any(|accepted| same_id(audience, accepted));
     });
     if !are_texts {
-        forms.refuse("its aud is not a string or an array of strings");
+        reader.refuse("its aud is not a string or an array of strings");
     }
-    is_for_us
+    is_for_this_api
 }
 
-/// The issuer's own text where it lists the tenant: claims are kept by the thousands.
-fn read_tenant(issuer: &Issuer, all: &Object<'_>, forms: &mut Forms) -> Option<Arc<str>> {
+/// Reads the tenant. A listed tenant shares the issuer's text, because thousands of tokens are cached.
+fn read_tenant(issuer: &Issuer, all: &Object<'_>, reader: &mut ClaimReader) -> Option<Arc<str>> {
     let tenant = issuer.claims.tenant.find(all);
     let listed = match (&issuer.authority, tenant.and_then(Raw::text)) {
         (Authority::Entra(entra), Some(tenant)) => entra.tenants.listed(&tenant).cloned(),
         (Authority::Entra(_), None) | (Authority::Oidc { .. }, _) => None,
     };
-    listed.or_else(|| forms.text(tenant, Fact::Tenant))
+    listed.or_else(|| reader.text(tenant, Fact::Tenant))
 }
 
-fn read_scopes(issuer: &Issuer, all: &Object<'_>, forms: &mut Forms) -> Texts {
+fn read_scopes(issuer: &Issuer, all: &Object<'_>, reader: &mut ClaimReader) -> Texts {
     let value = match &issuer.claims.scope {
         Some(path) => path.find(all),
         None => all.get("scope").or_else(|| all.get("scp")),
     };
     let mut scopes = Vec::new();
     let are_texts = each_text(value, &mut |text| {
-        // Entra writes "/" into some tokens that have none.
+        // Entra writes "/" into some tokens without scopes.
         let words = text.split_ascii_whitespace().filter(|word| *word != "/");
-        // Of the size that is needed: they are kept.
+        // No spare capacity, because the scopes are cached.
         scopes.reserve_exact(words.clone().count());
         words.for_each(|word| scopes.push(word.into()));
     });
     if !are_texts {
-        forms.unclear.add(Fact::Scopes);
+        reader.unclear.add(Fact::Scopes);
     }
     scopes.into()
 }
 
-fn read_groups(issuer: &Issuer, all: &Object<'_>, forms: &mut Forms) -> Groups {
+fn read_groups(issuer: &Issuer, all: &Object<'_>, reader: &mut ClaimReader) -> Groups {
     let groups = &issuer.claims.groups;
-    let listed = forms.list(groups.path.find(all), groups, Fact::Groups);
+    let listed = reader.list(groups.path.find(all), groups, Fact::Groups);
     let overage = all.get("hasgroups").is_some_and(|has| !has.is_false());
     Groups { listed, overage }
 }
 
-/// The claims that the token says are elsewhere, by `_claim_names`: of those that have a place of
-/// their own it is noted, the names of others that can be asked for are kept.
-fn read_elsewhere(issuer: &Issuer, all: &Object<'_>, forms: &mut Forms) -> Elsewhere {
+/// Reads `_claim_names`, which lists claims that are not in the token. Claims with a [`Fact`] become
+/// unclear; the names of other retained claims are returned.
+fn read_elsewhere(issuer: &Issuer, all: &Object<'_>, reader: &mut ClaimReader) -> Elsewhere {
     let Some(names) = all.get("_claim_names") else {
         return Elsewhere::default();
     };
@@ -358,16 +361,16 @@ fn read_elsewhere(issuer: &Issuer, all: &Object<'_>, forms: &mut Forms) -> Elsew
     let object = names.object();
     let is_elsewhere = |name: Option<&str>| match &object {
         Some(names) => name.is_some_and(|name| names.has(name)),
-        // It says so of some, and not of which.
+        // The claim names are unreadable, so any claim may be elsewhere.
         None => true,
     };
-    let any = |own: Option<Option<&str>>, or: &[Option<&str>]| match own {
+    let any = |configured: Option<Option<&str>>, defaults: &[Option<&str>]| match configured {
         Some(name) => is_elsewhere(name),
-        None => or.iter().any(|name| is_elsewhere(*name)),
+        None => defaults.iter().any(|name| is_elsewhere(*name)),
     };
     let mut note = |fact, is_elsewhere: bool| {
         if is_elsewhere {
-            forms.unclear.add(fact);
+            reader.unclear.add(fact);
         }
     };
     note(Fact::Roles, is_elsewhere(claims.roles.path.first()));
@@ -395,15 +398,15 @@ fn read_elsewhere(issuer: &Issuer, all: &Object<'_>, forms: &mut Forms) -> Elsew
     }
 }
 
-/// What `_claim_names` says.
+/// The contents of `_claim_names`.
 #[derive(Default)]
 struct Elsewhere {
     groups: bool,
     others: Texts,
 }
 
-/// An app can't sign in more strongly: nobody is there to be asked. `tenant`: the one that is known
-/// already, mostly the same.
+/// Returns the endpoint for a stronger sign-in. An app has none, because no person can respond to a
+/// challenge. `tenant` is shared if it equals `tid`.
 fn read_step_up(
     issuer: &Issuer,
     all: &Object<'_>,
@@ -430,18 +433,18 @@ fn read_step_up(
     })
 }
 
-/// A block of the heap with what the allocator adds to it.
+/// The size of a heap block, including the allocator's overhead.
 const fn block(bytes: usize) -> usize {
-    const ADDED: usize = 12;
-    bytes + ADDED
+    const OVERHEAD: usize = 12;
+    bytes + OVERHEAD
 }
 
-/// The same of something that is seldom there.
+/// The heap size of an optional boxed value.
 fn boxed<T>(value: &Option<Box<T>>) -> usize {
     value.as_ref().map_or(0, |_| block(size_of::<T>()))
 }
 
-/// The same of a text that several may hold.
+/// The heap size of a reference-counted text.
 const fn shared(bytes: usize) -> usize {
     block(bytes + 2 * size_of::<usize>())
 }

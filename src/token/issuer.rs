@@ -1,4 +1,4 @@
-//! Who may sign tokens for us, and what their tokens must say: the compiled form of `issuers`.
+//! Trusted issuers and the checks on their tokens: the compiled form of `issuers`.
 
 use super::claim_list::ClaimList;
 use super::claim_path::ClaimPath;
@@ -14,17 +14,18 @@ pub struct Issuer {
     /// The configured name, as rules, audit and metrics use it.
     pub name: Arc<str>,
     pub authority: Authority,
-    /// `aud` must hold one of these: a GUID in any case, any other text exactly.
+    /// `aud` must contain one of these. GUIDs are compared without regard to case, other texts exactly.
     pub audiences: Vec<String>,
-    /// Allowed client ids; empty allows all.
+    /// The allowed client ids. Empty: all clients are allowed.
     pub clients: Vec<String>,
     pub algorithms: Vec<Algorithm>,
     pub claims: ClaimNames,
-    /// The claims that are kept besides: whatever the configuration can ask for. The same for all.
+    /// The other claims that are retained because the configuration refers to them. The same for all
+    /// issuers.
     pub kept: RetainedClaims,
 }
 
-/// What decides whether an `iss` is this issuer's.
+/// The kind of issuer, which determines the accepted values of `iss`.
 #[derive(Clone, Debug)]
 pub enum Authority {
     Entra(Entra),
@@ -34,7 +35,7 @@ pub enum Authority {
     },
 }
 
-/// Microsoft Entra ID: which tenants, of which cloud, in which token versions.
+/// Microsoft Entra ID: the accepted tenants, cloud and token versions.
 #[derive(Clone, Debug)]
 pub struct Entra {
     pub tenants: Tenants,
@@ -47,7 +48,7 @@ pub struct Entra {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tenants {
     Any,
-    /// Lower-case GUIDs; the claims of thousands of tokens share them.
+    /// GUIDs in lower case. Cached claims share them.
     Listed(Vec<Arc<str>>),
 }
 
@@ -59,7 +60,7 @@ impl Tenants {
         }
     }
 
-    /// The one that is written exactly so.
+    /// Returns the listed tenant with exactly this spelling.
     pub fn listed(&self, tenant: &str) -> Option<&Arc<str>> {
         match self {
             Self::Any => None,
@@ -77,7 +78,7 @@ pub enum Cloud {
 }
 
 impl Cloud {
-    /// Host of the v2 issuer, of its key sets and of its token endpoint.
+    /// The host of the v2 issuer, its key sets and its token endpoint.
     pub const fn login_host(self) -> &'static str {
         match self {
             Self::Public => "login.microsoftonline.com",
@@ -86,7 +87,7 @@ impl Cloud {
         }
     }
 
-    /// Host of Microsoft Graph. The US Department of Defense has one of its own.
+    /// The host of Microsoft Graph. The US Department of Defense uses a different host.
     pub const fn graph_host(self) -> &'static str {
         match self {
             Self::Public => "graph.microsoft.com",
@@ -95,7 +96,7 @@ impl Cloud {
         }
     }
 
-    /// Host of the v1 issuer.
+    /// The host of the v1 issuer.
     pub const fn sts_host(self) -> &'static str {
         match self {
             Self::Public | Self::UsGov => "sts.windows.net",
@@ -103,8 +104,8 @@ impl Cloud {
         }
     }
 
-    /// Hosts that the `issuer` of this cloud's keys may name: the Government's keys carry the public
-    /// cloud's or their own, China's discovery has two names.
+    /// The hosts that may appear in the `issuer` of this cloud's keys. US Government keys have the public
+    /// cloud's host or their own; China's discovery documents have two hosts.
     pub const fn key_issuer_hosts(self) -> &'static [&'static str] {
         match self {
             Self::Public => &["login.microsoftonline.com"],
@@ -113,7 +114,7 @@ impl Cloud {
         }
     }
 
-    /// Values of a key's `cloud_instance_name` that belong to this cloud.
+    /// The values of a key's `cloud_instance_name` that belong to this cloud.
     pub const fn instance_names(self) -> &'static [&'static str] {
         match self {
             Self::Public => &["microsoftonline.com"],
@@ -123,7 +124,7 @@ impl Cloud {
     }
 }
 
-/// A token version of Entra (the API's manifest picks it).
+/// The version of an Entra token, selected in the API's manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
     V1,
@@ -131,12 +132,12 @@ pub enum Version {
 }
 
 impl Entra {
-    /// The `iss` that this cloud writes for `tenant`.
+    /// Returns the `iss` of the tenant's tokens in this cloud.
     pub fn issuer(&self, version: Version, tenant: &str) -> String {
         self.issuer_parts(version, tenant).concat()
     }
 
-    /// Whether it is that.
+    /// Reports whether `iss` is the tenant's issuer in this cloud.
     pub fn is_issuer(&self, iss: &str, version: Version, tenant: &str) -> bool {
         consists_of(iss, self.issuer_parts(version, tenant))
     }
@@ -148,8 +149,8 @@ impl Entra {
         }
     }
 
-    /// Reads an `iss` back into version and tenant, if it has one of this cloud's forms and an
-    /// accepted version. The tenant need not be allowed.
+    /// Parses an `iss` into version and tenant, if it has one of this cloud's forms and an accepted
+    /// version. Does not check that the tenant is allowed.
     pub fn read_issuer<'a>(&self, iss: &'a str) -> Option<(Version, &'a str)> {
         let accepted = [(Version::V2, self.v2), (Version::V1, self.v1)];
         accepted.into_iter().find_map(|(version, is_accepted)| {
@@ -161,26 +162,27 @@ impl Entra {
     }
 }
 
-/// Which claims hold what rules ask for.
+/// The names of the claims that the filter reads.
 #[derive(Clone, Debug)]
 pub struct ClaimNames {
     pub roles: ClaimList,
     pub groups: ClaimList,
-    /// `None`: `scope`, else `scp`.
+    /// `None`: `scope`, otherwise `scp`.
     pub scope: Option<ClaimPath>,
-    /// `None`: Entra's `appid` (v1) or `azp` (v2); of others `azp`, else `appid`, else `client_id`.
+    /// `None`: `appid` (v1) or `azp` (v2) for Entra; otherwise the first of `azp`, `appid` and `client_id`
+    /// that is present.
     pub client: Option<ClaimPath>,
     pub object: ClaimPath,
     pub tenant: ClaimPath,
     pub kind: KindRule,
 }
 
-/// Whether two ids are the same: GUIDs in any case, others exactly.
+/// Reports whether two ids are equal. GUIDs are compared without regard to case, other ids exactly.
 pub fn same_id(own: &str, wanted: &str) -> bool {
     own == wanted || (is_guid(own) && own.eq_ignore_ascii_case(wanted))
 }
 
-/// Whether the text is a GUID in its hyphenated form.
+/// Reports whether the text is a hyphenated GUID.
 pub fn is_guid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(at, byte)| match at {
@@ -189,18 +191,19 @@ pub fn is_guid(text: &str) -> bool {
         })
 }
 
-/// The issuer that an `iss` picks, before any key is looked up.
+/// The issuer selected by an `iss`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Selected {
     /// Index into the configured issuers.
     Issuer(usize),
-    /// An Entra issuer of a cloud we trust, but of a tenant we do not.
+    /// An Entra issuer of a configured cloud whose tenant is not allowed.
     ForeignTenant,
     Unknown,
 }
 
+/// Selects the configured issuer for an `iss`.
 pub fn select(issuers: &[Issuer], iss: &str) -> Selected {
-    let mut foreign = false;
+    let mut is_foreign = false;
     for (index, issuer) in issuers.iter().enumerate() {
         match &issuer.authority {
             Authority::Oidc { issuer } if issuer == iss => return Selected::Issuer(index),
@@ -209,13 +212,14 @@ pub fn select(issuers: &[Issuer], iss: &str) -> Selected {
                 Some((_, tenant)) if entra.tenants.allow(tenant) => {
                     return Selected::Issuer(index);
                 }
-                Some(_) => foreign = true,
+                Some(_) => is_foreign = true,
                 None => {}
             },
         }
     }
-    match foreign {
-        true => Selected::ForeignTenant,
-        false => Selected::Unknown,
+    if is_foreign {
+        Selected::ForeignTenant
+    } else {
+        Selected::Unknown
     }
 }

@@ -1,14 +1,14 @@
-//! Whether a person or an application calls, as far as a token tells.
+//! The caller's kind, a person or an application, as read from a token.
 //!
-//! What stays unknown satisfies neither `kind: user` nor `kind: app`. Sources: Microsoft's claims
-//! reference for Entra, RFC 9068 §2.2 for others, and the providers' documentation of their access
+//! An unknown kind satisfies neither `kind: user` nor `kind: app`. Sources: Microsoft's claims
+//! reference for Entra, RFC 9068 §2.2 for other issuers, and the providers' documentation of their access
 //! tokens for the presets.
 
 use super::claim_test::ClaimRequirement;
 use super::issuer::Authority;
 use crate::json::raw::{Object, Raw};
 
-/// Whether a person or an application calls.
+/// The caller's kind: a person or an application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     User,
@@ -24,10 +24,10 @@ impl Kind {
     }
 }
 
-/// How the tokens of an OpenID Connect provider tell kinds apart.
+/// The rule that determines the caller's kind from a token of an OpenID Connect provider.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum KindRule {
-    /// RFC 9068, and the marks of Keycloak and Auth0.
+    /// The claims that Keycloak and Auth0 set for applications, then RFC 9068.
     #[default]
     Standard,
     Preset(Preset),
@@ -37,7 +37,7 @@ pub enum KindRule {
     },
 }
 
-/// A provider whose access tokens are known.
+/// A provider whose access token format is built in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preset {
     Keycloak,
@@ -49,25 +49,25 @@ pub enum Preset {
     Kubernetes,
 }
 
-/// What a kind is read from.
+/// The parts of a token that determine the caller's kind.
 #[derive(Clone, Copy, Debug)]
-pub struct Signs<'a, 't> {
+pub struct KindEvidence<'a, 't> {
     pub claims: &'a Object<'t>,
     pub has_scopes: bool,
-    /// The scopes have a form that can't be read.
+    /// The scopes have a form that cannot be read.
     pub are_scopes_unclear: bool,
     pub object: &'a str,
     pub subject: Option<&'a str>,
     pub client: Option<&'a str>,
 }
 
-impl Signs<'_, '_> {
-    /// `None`: the token does not tell.
+impl KindEvidence<'_, '_> {
+    /// Returns the caller's kind, or `None` if the token does not determine it.
     pub fn kind(&self, authority: &Authority, rule: &KindRule) -> Option<Kind> {
         match (authority, rule) {
             (Authority::Entra(_), _) => self.entra(),
             (Authority::Oidc { .. }, KindRule::Standard) => {
-                self.marked().or_else(|| self.standard())
+                self.marked_app().or_else(|| self.standard())
             }
             (Authority::Oidc { .. }, KindRule::Preset(preset)) => self.preset(*preset),
             (Authority::Oidc { .. }, KindRule::Claims { app, user }) => self.mapped(app, user),
@@ -86,23 +86,22 @@ impl Signs<'_, '_> {
         }
     }
 
-    /// RFC 9068 §2.2: without a resource owner, `sub` is the client's own id.
+    /// Compares `sub` with the client: if no resource owner is involved, `sub` identifies the client (RFC
+    /// 9068 §2.2).
     fn standard(&self) -> Option<Kind> {
-        match self.subject? == self.client? {
-            true => Some(Kind::App),
-            false => Some(Kind::User),
-        }
+        let is_client = self.subject? == self.client?;
+        Some(if is_client { Kind::App } else { Kind::User })
     }
 
-    /// The marks that providers leave on tokens of applications whose `sub` is another than the client.
-    fn marked(&self) -> Option<Kind> {
+    /// Recognizes the claims that providers set for applications whose `sub` differs from the client id.
+    fn marked_app(&self) -> Option<Kind> {
         let is_app = self.is_service_account() || self.is("gty", "client-credentials");
         is_app.then_some(Kind::App)
     }
 
-    /// Keycloak's name of the account behind a client.
+    /// Whether the user name is that of a Keycloak service account.
     fn is_service_account(&self) -> bool {
-        self.begins("preferred_username", "service-account-")
+        self.starts_with("preferred_username", "service-account-")
     }
 
     fn preset(&self, preset: Preset) -> Option<Kind> {
@@ -117,7 +116,7 @@ impl Signs<'_, '_> {
             }
             // A person's sub is "<connection>|<id>", an application's "<client id>@clients".
             Preset::Auth0 => (
-                self.is("gty", "client-credentials") || self.ends("sub", "@clients"),
+                self.is("gty", "client-credentials") || self.ends_with("sub", "@clients"),
                 self.subject.is_some_and(|subject| subject.contains('|')),
             ),
             Preset::Okta => (
@@ -129,13 +128,16 @@ impl Signs<'_, '_> {
                 self.has("username"),
             ),
             Preset::Google => {
-                let is_robot = self.ends("email", ".gserviceaccount.com");
-                (is_robot, self.has("email") && !is_robot)
+                let is_service_account = self.ends_with("email", ".gserviceaccount.com");
+                (is_service_account, self.has("email") && !is_service_account)
             }
-            Preset::GithubActions => (self.begins("sub", "repo:") || self.has("workflow"), false),
-            Preset::Kubernetes => (self.begins("sub", "system:serviceaccount:"), false),
+            Preset::GithubActions => (
+                self.starts_with("sub", "repo:") || self.has("workflow"),
+                false,
+            ),
+            Preset::Kubernetes => (self.starts_with("sub", "system:serviceaccount:"), false),
         };
-        only(is_app, is_user)
+        exactly_one(is_app, is_user)
     }
 
     fn mapped(
@@ -143,12 +145,12 @@ impl Signs<'_, '_> {
         app: &Option<ClaimRequirement>,
         user: &Option<ClaimRequirement>,
     ) -> Option<Kind> {
-        // One that can't be told could be the other kind.
-        let is = |own: &Option<ClaimRequirement>| match own {
-            Some(own) => own.is_met(self.claims),
+        // An indeterminate requirement leaves the kind unknown.
+        let is = |requirement: &Option<ClaimRequirement>| match requirement {
+            Some(requirement) => requirement.is_satisfied(self.claims),
             None => Some(false),
         };
-        only(is(app)?, is(user)?)
+        exactly_one(is(app)?, is(user)?)
     }
 
     fn text(&self, name: &str) -> Option<std::borrow::Cow<'_, str>> {
@@ -163,11 +165,11 @@ impl Signs<'_, '_> {
         self.claims.get(name).is_some_and(|own| own.is(text))
     }
 
-    fn begins(&self, name: &str, prefix: &str) -> bool {
+    fn starts_with(&self, name: &str, prefix: &str) -> bool {
         self.text(name).is_some_and(|own| own.starts_with(prefix))
     }
 
-    fn ends(&self, name: &str, suffix: &str) -> bool {
+    fn ends_with(&self, name: &str, suffix: &str) -> bool {
         self.text(name).is_some_and(|own| own.ends_with(suffix))
     }
 
@@ -177,8 +179,8 @@ impl Signs<'_, '_> {
     }
 }
 
-/// A token with the signs of both kinds has neither.
-fn only(is_app: bool, is_user: bool) -> Option<Kind> {
+/// Returns the kind if exactly one is indicated.
+fn exactly_one(is_app: bool, is_user: bool) -> Option<Kind> {
     match (is_app, is_user) {
         (true, false) => Some(Kind::App),
         (false, true) => Some(Kind::User),

@@ -1,5 +1,5 @@
-//! From a request's headers to verified claims: `bearer` finds the token, `jws` takes it apart,
-//! `verify` believes it or not.
+//! Token verification, from a request's headers to verified claims: `bearer` finds the token, `jws` parses
+//! it, `verify` checks it.
 
 pub mod bearer;
 pub mod claim_list;

@@ -1,12 +1,12 @@
-//! RSA signatures (RFC 8017): the two encodings that RFC 7518 uses, compared as a whole. Everything
-//! here is public, so no comparison has to take constant time.
+//! RSA signatures (RFC 8017) with the two encodings of RFC 7518. All inputs are public, so comparisons
+//! need not take constant time.
 
 use crate::keys::algorithm::Algorithm;
 use crate::keys::rsa::RsaKey;
 use sha2::digest::Output;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-/// `DigestInfo` in DER up to the hash itself (RFC 8017 §9.2, note 1).
+/// The DER encoding of `DigestInfo` before the hash (RFC 8017 §9.2, note 1).
 const SHA256_INFO: &[u8] =
     b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20";
 const SHA384_INFO: &[u8] =
@@ -14,8 +14,8 @@ const SHA384_INFO: &[u8] =
 const SHA512_INFO: &[u8] =
     b"\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40";
 
-/// Reports whether `signature` is the key's over `text` by that algorithm. Algorithms that are not RSA
-/// have no signature by an RSA key.
+/// Reports whether `signature` is valid for `text` with this key and algorithm. Always false for an
+/// algorithm that is not RSA.
 pub fn verify(algorithm: Algorithm, key: &RsaKey, text: &[u8], signature: &[u8]) -> bool {
     let scheme: fn(&[u8], &[u8], usize) -> Option<bool> = match algorithm {
         Algorithm::Rs256 => |encoded, text, _| pkcs1::<Sha256>(encoded, SHA256_INFO, text),
@@ -32,7 +32,7 @@ pub fn verify(algorithm: Algorithm, key: &RsaKey, text: &[u8], signature: &[u8])
         .unwrap_or(false)
 }
 
-/// RSASSA-PKCS1-v1_5 (RFC 8017 §8.2.2): there is one right encoding, so nothing of it is parsed.
+/// RSASSA-PKCS1-v1_5 (RFC 8017 §8.2.2). Compares with the only valid encoding, so nothing is parsed.
 fn pkcs1<D: Digest>(encoded: &[u8], info: &[u8], text: &[u8]) -> Option<bool> {
     const SHORTEST_PADDING: usize = 8;
     let hash = D::digest(text);
@@ -45,7 +45,7 @@ fn pkcs1<D: Digest>(encoded: &[u8], info: &[u8], text: &[u8]) -> Option<bool> {
     Some(encoded == expected)
 }
 
-/// EMSA-PSS-VERIFY (RFC 8017 §9.1.2) with MGF1 by the same hash and a salt as long as the hash (RFC
+/// EMSA-PSS-VERIFY (RFC 8017 §9.1.2). MGF1 uses the same hash, and the salt is as long as the hash (RFC
 /// 7518 §3.5).
 fn pss<D: Digest>(encoded: &[u8], text: &[u8], modulus_bits: usize) -> Option<bool> {
     const TRAILER: u8 = 0xbc;
@@ -62,7 +62,7 @@ fn pss<D: Digest>(encoded: &[u8], text: &[u8], modulus_bits: usize) -> Option<bo
     let mut block = masked.to_vec();
     mask::<D>(&mut block, seed);
     let first = block.first_mut()?;
-    // The encoding's unused bits are zero before the mask, and are not masked.
+    // The unused leading bits are zero and not masked.
     let unused = u32::try_from(length * 8 - encoded_bits).ok()?;
     let used = u8::MAX.checked_shr(unused)?;
     if masked.first()? & !used != 0 {
@@ -81,7 +81,7 @@ fn pss<D: Digest>(encoded: &[u8], text: &[u8], modulus_bits: usize) -> Option<bo
     Some(digest.finalize()[..] == *seed)
 }
 
-/// MGF1 (RFC 8017 §B.2.1), XORed onto the block.
+/// XORs the MGF1 mask (RFC 8017 §B.2.1) onto the block.
 fn mask<D: Digest>(block: &mut [u8], seed: &[u8]) {
     let mut chunks = block.chunks_mut(<D as Digest>::output_size());
     for (counter, chunk) in (0u32..).zip(&mut chunks) {
@@ -101,7 +101,7 @@ mod tests {
 
     const TEXT: &[u8] = b"text";
 
-    /// Lengths of moduli, those of 8n + 1 bits and of no whole byte included.
+    /// Modulus lengths, including 8n + 1 bits and lengths that are not whole bytes.
     const BITS: [usize; 7] = [2048, 2049, 2050, 2055, 2056, 3072, 4096];
 
     fn pkcs1_encoding(bits: usize) -> Vec<u8> {
@@ -111,7 +111,7 @@ mod tests {
         [&[0, 1], &padding[..], &rest].concat()
     }
 
-    /// EMSA-PSS-ENCODE (RFC 8017 §9.1.1) in as many bytes as the modulus has.
+    /// EMSA-PSS-ENCODE (RFC 8017 §9.1.1), padded to the length of the modulus.
     fn pss_encoding<D: Digest>(bits: usize, salt: &[u8], separator: u8) -> Vec<u8> {
         let (length, hash_length) = ((bits - 1).div_ceil(8), <D as Digest>::output_size());
         let digest = D::new()
@@ -128,8 +128,8 @@ mod tests {
         [&excess[..], &block, &digest, &[0xbc]].concat()
     }
 
-    /// Every bit of an encoding counts.
-    fn try_every_bit(right: &[u8], accepts: impl Fn(&[u8]) -> bool) {
+    /// Asserts that flipping any bit of a valid encoding makes it invalid.
+    fn assert_every_bit_matters(right: &[u8], accepts: impl Fn(&[u8]) -> bool) {
         assert!(accepts(right));
         for at in 0..right.len() * 8 {
             let mut wrong = right.to_vec();
@@ -139,22 +139,22 @@ mod tests {
     }
 
     #[test]
-    fn every_bit_of_a_pkcs1_encoding_counts() {
+    fn pkcs1_encoding_with_a_flipped_bit_is_refused() {
         for bits in BITS {
-            try_every_bit(&pkcs1_encoding(bits), |encoded| {
+            assert_every_bit_matters(&pkcs1_encoding(bits), |encoded| {
                 pkcs1::<Sha256>(encoded, SHA256_INFO, TEXT) == Some(true)
             });
         }
     }
 
     #[test]
-    fn every_bit_of_a_pss_encoding_counts() {
+    fn pss_encoding_with_a_flipped_bit_is_refused() {
         for bits in BITS {
-            try_every_bit(&pss_encoding::<Sha256>(bits, &[7; 32], 1), |encoded| {
+            assert_every_bit_matters(&pss_encoding::<Sha256>(bits, &[7; 32], 1), |encoded| {
                 pss::<Sha256>(encoded, TEXT, bits) == Some(true)
             });
         }
-        try_every_bit(&pss_encoding::<Sha512>(2049, &[7; 64], 1), |encoded| {
+        assert_every_bit_matters(&pss_encoding::<Sha512>(2049, &[7; 64], 1), |encoded| {
             pss::<Sha512>(encoded, TEXT, 2049) == Some(true)
         });
     }
@@ -173,11 +173,11 @@ mod tests {
 
     #[test]
     fn short_encoding_is_refused() {
-        // Room for the hash and eight bytes of padding, and one byte less.
-        let room = 3 + 8 + SHA256_INFO.len() + 32;
-        let encoding = pkcs1_encoding(room * 8);
+        // The shortest valid length: the hash and eight bytes of padding.
+        let shortest = 3 + 8 + SHA256_INFO.len() + 32;
+        let encoding = pkcs1_encoding(shortest * 8);
         assert_eq!(pkcs1::<Sha256>(&encoding, SHA256_INFO, TEXT), Some(true));
-        let short = pkcs1_encoding((room - 1) * 8);
+        let short = pkcs1_encoding((shortest - 1) * 8);
         assert_eq!(pkcs1::<Sha256>(&short, SHA256_INFO, TEXT), None);
         for length in 0..70 {
             assert_ne!(

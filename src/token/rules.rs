@@ -1,17 +1,17 @@
-//! The compiled form of `token`: where tokens are, and their bounds.
+//! The compiled form of the configuration's `token`.
 
 use super::bearer::TokenLocation;
 use std::time::Duration;
 
-/// Where the caller's token is, and its bounds.
+/// The headers that may carry the caller's token, and the token's limits.
 #[derive(Clone, Debug)]
 pub struct TokenRules {
-    /// In order: the first header present wins.
+    /// In order of precedence: the first header that is present is used.
     pub locations: Vec<TokenLocation>,
     pub clock_skew: Duration,
     pub max_bytes: usize,
-    /// Longest accepted `exp − iat`.
+    /// The longest accepted `exp − iat`.
     pub max_lifetime: Option<Duration>,
-    /// Accepted header `typ`, lower case, without `application/`.
+    /// Accepted values of the header parameter `typ`, in lower case, without `application/`.
     pub types: Vec<String>,
 }

@@ -1,6 +1,6 @@
-//! The seam between token verification and the ways to check a signature. Here is the portable way,
-//! which runs inside wasm: RSA by [`super::rsa`], ECDSA and EdDSA by jwt-simple. The host's way is in
-//! `host` and [`crate::token::host_verify`].
+//! The interface between token verification and signature checks, and the portable implementation, which
+//! runs inside wasm: RSA by [`super::rsa`], ECDSA and EdDSA by jwt-simple. The implementation that calls
+//! the host is in `host` and [`crate::token::host_verify`].
 
 use super::jws::Unverified;
 use super::rsa;
@@ -13,18 +13,19 @@ use p256::ecdsa::signature::Verifier;
 
 /// Checks a token's signature with one key.
 pub trait SignatureCheck {
-    /// Which way the signature was found to hold. `None`: it does not; any doubt or failure is a no.
+    /// Returns which implementation found the signature valid. `None`: the signature is invalid, or could
+    /// not be checked.
     fn check(&self, token: &Unverified<'_>, key: &Key) -> Option<CheckedBy>;
 }
 
-/// Which way a signature was checked.
+/// Where a signature was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckedBy {
     /// The host's own cryptography.
     Host,
     /// The filter itself.
     Wasm,
-    /// One of the others, a short while ago, for the very same token.
+    /// The host or the filter, earlier: the token is cached.
     Cache,
 }
 
@@ -38,7 +39,7 @@ impl CheckedBy {
     }
 }
 
-/// The filter's own way, which needs nothing from the host.
+/// The portable implementation, which needs nothing from the host.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Portable;
 
@@ -54,8 +55,8 @@ impl SignatureCheck for Portable {
     }
 }
 
-/// Every algorithm by jwt-simple, to compare the portable way with. Its RSA takes several times as long
-/// in wasm, so it is not compiled into the filter.
+/// An implementation of every algorithm by jwt-simple, used in comparison tests. Its RSA is several times
+/// slower in wasm, so it is not compiled into the filter.
 #[cfg(not(target_family = "wasm"))]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct JwtSimple;
@@ -66,14 +67,14 @@ impl SignatureCheck for JwtSimple {
         let is_valid = key.serves(token.algorithm)
             && match &key.material {
                 Material::Rsa(key) => verify_rsa(token, key).is_some(),
-                other => verify_whole(token, other).is_some(),
+                other => verify_other(token, other).is_some(),
             };
         is_valid.then_some(CheckedBy::Wasm)
     }
 }
 
-/// Asks jwt-simple about the signature only: times, issuer and audience are checked by the filter's own
-/// rules, because jwt-simple's are laxer.
+/// Checks only the signature with jwt-simple. The filter checks times, issuer and audience itself, because
+/// jwt-simple's checks are more lenient.
 #[cfg(not(target_family = "wasm"))]
 macro_rules! check {
     ($key:expr, $token:expr) => {
@@ -99,7 +100,7 @@ fn verify_rsa(token: &Unverified<'_>, key: &crate::keys::rsa::RsaKey) -> Option<
 }
 
 #[cfg(not(target_family = "wasm"))]
-fn verify_whole(token: &Unverified<'_>, material: &Material) -> Option<()> {
+fn verify_other(token: &Unverified<'_>, material: &Material) -> Option<()> {
     match (material, token.algorithm) {
         (Material::P256 { x, y }, Algorithm::Es256) => {
             check!(ES256PublicKey::from_bytes(&uncompressed(x, y)), token)
@@ -114,8 +115,8 @@ fn verify_whole(token: &Unverified<'_>, material: &Material) -> Option<()> {
     }
 }
 
-/// jwt-simple's keys, asked about the signature alone: its own reading of a token refuses claims of
-/// other forms, even those that nothing refers to.
+/// Checks only the signature with jwt-simple's keys. jwt-simple's token parser is not used, because it
+/// rejects claims with other forms even if nothing refers to them.
 fn verify_on_curve(token: &Unverified<'_>, material: &Material) -> Option<()> {
     let (text, signature) = (token.signing_input.as_bytes(), token.signature);
     match (material, token.algorithm) {
@@ -139,12 +140,12 @@ fn verify_on_curve(token: &Unverified<'_>, material: &Material) -> Option<()> {
     }
 }
 
-/// A point in SEC 1's uncompressed form (§2.3.3).
+/// Encodes a point in SEC 1's uncompressed form (§2.3.3).
 fn uncompressed(x: &[u8], y: &[u8]) -> Vec<u8> {
     [&[4], x, y].concat()
 }
 
-/// Options under which jwt-simple has no opinion on anything but the signature.
+/// Options with which jwt-simple checks only the signature.
 #[cfg(not(target_family = "wasm"))]
 fn options(token: &Unverified<'_>) -> VerificationOptions {
     VerificationOptions {

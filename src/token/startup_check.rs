@@ -1,5 +1,5 @@
-//! One good signature and one bad one for each kind of key, with which a way to check signatures
-//! is tried before it is trusted. The private keys were thrown away when these were made.
+//! A self-test for implementations of signature checks, run before they are trusted: one valid and one
+//! invalid signature for each kind of key. The private keys were discarded after signing.
 
 use crate::json;
 use crate::keys::jwk::Key;
@@ -12,7 +12,7 @@ struct Sample {
     token: &'static str,
 }
 
-/// RS256 and ES256; their claims are `{"sub":"self-test"}`.
+/// RS256 and ES256 samples. The claims are `{"sub":"self-test"}`.
 const SAMPLES: [Sample; 2] = [
     Sample {
         key: concat!(
@@ -42,23 +42,23 @@ const SAMPLES: [Sample; 2] = [
     },
 ];
 
-/// Whether this way says yes to what is signed, and no to what is not.
-pub fn passes(way: &dyn SignatureCheck) -> bool {
+/// Reports whether `check` accepts every valid signature and rejects every invalid one.
+pub fn passes(check: &dyn SignatureCheck) -> bool {
     SAMPLES
         .iter()
-        .all(|sample| try_one(sample, way) == Some(true))
+        .all(|sample| passes_sample(sample, check) == Some(true))
 }
 
-fn try_one(sample: &Sample, way: &dyn SignatureCheck) -> Option<bool> {
+fn passes_sample(sample: &Sample, check: &dyn SignatureCheck) -> Option<bool> {
     let jwk = json::parse_object(sample.key.as_bytes()).ok()?;
     let key = Key::from_jwk(&Value::Object(jwk)).ok()?;
-    let (mut room, mut other_room) = (Vec::new(), Vec::new());
-    let good = Unverified::parse(sample.token, &[], &mut room).ok()?;
+    let (mut buffer, mut forged_buffer) = (Vec::new(), Vec::new());
+    let valid = Unverified::parse(sample.token, &[], &mut buffer).ok()?;
     let (input, signature) = sample.token.rsplit_once('.')?;
-    // Neither begins with an A.
+    // Neither signature begins with an A.
     let forged = format!("{input}.A{}", signature.get(1..)?);
-    let bad = Unverified::parse(&forged, &[], &mut other_room).ok()?;
-    Some(way.check(&good, &key).is_some() && way.check(&bad, &key).is_none())
+    let invalid = Unverified::parse(&forged, &[], &mut forged_buffer).ok()?;
+    Some(check.check(&valid, &key).is_some() && check.check(&invalid, &key).is_none())
 }
 
 #[cfg(test)]
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn passes_who_can_tell_and_fails_who_cannot() {
+    fn only_a_correct_implementation_passes() {
         assert!(passes(&Portable));
         assert!(!passes(&Always(None)));
         assert!(!passes(&Always(Some(CheckedBy::Host))));

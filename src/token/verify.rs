@@ -1,8 +1,7 @@
-//! The only place that makes [`Verified`] claims.
+//! Token verification, the only place that creates [`Verified`] claims.
 //!
-//! Two steps, because their results live differently long: that an issuer signed these bytes and
-//! whom they are meant for stays true ([`Authentic`]); whether they may still be used is asked every
-//! time.
+//! Verification has two steps because their results have different lifetimes. The signature and the
+//! intended API stay valid and can be cached ([`Authentic`]). The times are checked on every use.
 
 use super::claims::Claims;
 use super::issuer::{Authority, Entra, Issuer, Selected, Version, select};
@@ -17,7 +16,7 @@ use crate::token::rules::TokenRules;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// Proof that a value went through every check of this room. Nothing else can make one.
+/// A value that passed every check of token verification. Only this module can create one.
 #[derive(Clone, Debug)]
 pub struct Verified<T>(Arc<T>);
 
@@ -29,19 +28,19 @@ impl<T> Deref for Verified<T> {
     }
 }
 
-/// Claims that an issuer signed, with a key that may sign for it.
+/// Claims whose signature is valid, by a key that may sign for the issuer.
 #[derive(Clone, Debug)]
 pub struct Authentic {
     claims: Arc<Claims>,
-    /// The key it was verified with.
+    /// The key that verified the signature.
     pub key: Arc<Key>,
     pub checked_by: CheckedBy,
 }
 
-/// The issuer a token names, before any key is looked up.
+/// Returns the index of the token's issuer. Runs before any key is looked up.
 ///
 /// # Errors
-/// A denial when it names none, or one we do not trust.
+/// A denial if the token has no issuer, the issuer is not trusted, or it does not use the algorithm.
 pub fn pick_issuer(token: &Unverified<'_>, issuers: &[Issuer]) -> Result<usize, Denial> {
     let iss = token
         .text("iss")
@@ -62,20 +61,20 @@ pub fn pick_issuer(token: &Unverified<'_>, issuers: &[Issuer]) -> Result<usize, 
     let accepted = issuers
         .get(index)
         .is_some_and(|i| i.algorithms.contains(&token.algorithm));
-    match accepted {
-        true => Ok(index),
-        false => {
-            let algorithm = token.algorithm.name().to_owned();
-            Err(Denial::AlgorithmNotAllowed { algorithm })
-        }
+    if accepted {
+        Ok(index)
+    } else {
+        let algorithm = token.algorithm.name().to_owned();
+        Err(Denial::AlgorithmNotAllowed { algorithm })
     }
 }
 
-/// Checks that one of the keys may sign for the issuer and that it did. The claims' form is read first:
-/// claims that can't be read have one code, whichever way the signature would be checked.
+/// Checks that one of the keys may sign for the issuer and that it signed the token. The claims are read
+/// before the signature is checked, so that malformed claims have the same code with every implementation
+/// of the signature check.
 ///
 /// # Errors
-/// The first check that fails.
+/// The denial of the first check that fails.
 pub fn authenticate(
     token: &Unverified<'_>,
     issuer: &Issuer,
@@ -104,7 +103,7 @@ pub fn authenticate(
 }
 
 impl Authentic {
-    /// The same, as remembered by the cache.
+    /// Returns a copy that is marked as coming from the cache.
     pub fn remembered(&self) -> Self {
         Self {
             checked_by: CheckedBy::Cache,
@@ -112,17 +111,17 @@ impl Authentic {
         }
     }
 
-    /// What was signed, for the audit record: it may still be refused.
+    /// The signed claims, for the audit record. The token may still be refused.
     pub fn claims(&self) -> &Claims {
         &self.claims
     }
 
-    /// Checks that the token is meant for us and in time; on every use.
+    /// Checks that the token is for this API and within its validity period. Called on every use.
     ///
     /// # Errors
-    /// The first rule that does not hold.
+    /// The denial of the first check that fails.
     pub fn verify(&self, rules: &TokenRules, now: Timestamp) -> Result<Verified<Claims>, Denial> {
-        if let Some(denial) = &self.claims.misfit {
+        if let Some(denial) = &self.claims.rejection {
             return Err(Denial::clone(denial));
         }
         self.check_times(rules, now)?;
@@ -143,7 +142,7 @@ impl Authentic {
             }
         }
         if let Some(limit) = rules.max_lifetime {
-            // Without `iat` nothing says how long it has been valid.
+            // Without `iat`, the lifetime is unknown.
             let lifetime = claims.issued_at.map(|start| claims.expires.since(start));
             if lifetime.is_none_or(|lifetime| lifetime > limit) {
                 return Err(Denial::TokenLifetime {
@@ -156,9 +155,9 @@ impl Authentic {
     }
 }
 
-/// Microsoft's key issuer check: the key's `issuer`, with `{tenantid}` filled in, must be the
-/// token's or the one this cloud writes in its other version (v1 tokens are checked against v2
-/// keys too); and the key's cloud must be ours.
+/// Microsoft's key issuer check. The key's `issuer`, with `{tenantid}` replaced, must be the tenant's v1 or
+/// v2 issuer in this cloud; the version may differ from the token's, because v1 tokens are also checked
+/// against v2 keys. The key's cloud must be the configured one.
 fn may_sign(entra: &Entra, key: &Key, token: &Unverified<'_>) -> bool {
     let cloud = entra.cloud;
     if key
@@ -168,11 +167,11 @@ fn may_sign(entra: &Entra, key: &Key, token: &Unverified<'_>) -> bool {
     {
         return false;
     }
-    let Some(around) = &key.issuer else {
+    let Some(template) = &key.issuer else {
         return true;
     };
     let tenant = &*token.text("tid").unwrap_or_default();
-    let signs_for = around.join(tenant);
+    let signs_for = template.join(tenant);
     let v2_form = |host: &&str| consists_of(&signs_for, ["https://", host, "/", tenant, "/v2.0"]);
     entra.is_issuer(&signs_for, Version::V1, tenant) || cloud.key_issuer_hosts().iter().any(v2_form)
 }

@@ -16,7 +16,7 @@ use testbed::reqwest::Method;
 /// What the host is asked; `None` where the filter knows the answer without asking.
 fn question(vector: &Vector) -> Option<Vec<u8>> {
     let key = Key::from_jwk(&vector.jwk).ok()?;
-    host_verify::ask(vector.algorithm, &key, &vector.signature, &vector.text)
+    host_verify::arguments_for_text(vector.algorithm, &key, &vector.signature, &vector.text)
 }
 
 /// What the filter with test hooks answers to a question in this header.

@@ -61,9 +61,9 @@ fn a_nonce_makes_an_id_token_only_of_what_grants_nothing_or_names_no_client() {
 fn a_tenant_is_told_by_tid_alone() {
     for (token, reason) in [
         (ada().without("tid").claim("TID", TENANT), "not a GUID"),
-        (ada().claim("Tid", TENANT), "two tenants"),
+        (ada().claim("Tid", TENANT), "two tid claims"),
         (ada().claim("tid", "contoso"), "not a GUID"),
-        (ada().claim("tid", GUEST_TENANT), "disagree"),
+        (ada().claim("tid", GUEST_TENANT), "do not match"),
     ] {
         // A key that says for whom it signs would refuse some of these first.
         let mut bench = Bench::cold(&settings());

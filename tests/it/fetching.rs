@@ -83,7 +83,7 @@ fn an_answer_that_is_no_good_says_why() {
         (document(REALM_ISSUER, "k"), "jwks_uri"),
         (document(REALM_ISSUER, "http://kc.example/k"), "not https"),
     ];
-    cases.extend(no_document.map(|body| (ok(body), "no discovery document")));
+    cases.extend(no_document.map(|body| (ok(body), "not a discovery document")));
     for (answer, said) in cases {
         let mut ring = realm();
         let fetch = ring.due(START).unwrap();
@@ -117,7 +117,7 @@ fn a_key_that_stays_is_kept_once() {
     let newer = set(&[&stays]).sharing_with(&older);
     assert_eq!(newer.len(), 1);
     assert!(Arc::ptr_eq(&found(&newer, &stays), &found(&older, &stays)));
-    assert!(!newer.holds(&found(&older, &goes)));
+    assert!(!newer.contains(&found(&older, &goes)));
     // And the ring sees to it.
     let mut ring = realm();
     let mut renew = |now| {

@@ -130,26 +130,32 @@ fn a_key_serves_the_algorithms_of_its_type_and_only_its_own_where_it_names_one()
 fn what_is_said_of_a_key_that_is_not_used() {
     for (jwk, said) in [
         (json!("x"), "not a JSON object"),
-        (with("kty", "oct"), "kind 'oct' is not supported"),
+        (
+            with("kty", "oct"),
+            "key type or curve 'oct' is not supported",
+        ),
         (
             json!({"kty": "EC", "crv": "P-521"}),
-            "kind 'P-521' is not supported",
+            "key type or curve 'P-521' is not supported",
         ),
         (
             json!({"kty": "OKP", "crv": "Ed448"}),
-            "kind 'Ed448' is not supported",
+            "key type or curve 'Ed448' is not supported",
         ),
-        (with("use", "enc"), "not meant for verifying signatures"),
+        (
+            with("use", "enc"),
+            "the key is not for verifying signatures",
+        ),
         (with("alg", "HS256"), "algorithm 'HS256' is not supported"),
         (with("kid", 7), "member \"kid\" is missing or malformed"),
-        (of_bits(1024), "1024 bits is outside 2048 to 4096"),
+        (of_bits(1024), "has 1024 bits; it must have 2048 to 4096"),
         (with("e", "Aw"), "the RSA exponent is not 65537"),
     ] {
         let error = refused(&jwk).to_string();
         assert!(error.contains(said), "{error}");
         let set = KeySet::from_jwks(&[jwk]).expect_err("no key").to_string();
         assert!(
-            set.contains("none of the 1 keys") && set.contains(said),
+            set.contains("(the first of 1: ") && set.contains(said),
             "{set}"
         );
     }
@@ -176,7 +182,10 @@ fn names_sets_and_texts_have_a_longest_length() {
     assert!(KeySet::from_jwks(&vec![rsa(); 100]).is_ok());
     let error = KeySet::from_jwks(&vec![rsa(); 101]).expect_err("too many");
     assert_eq!(error, KeySetError::TooManyKeys { keys: 101 });
-    assert_eq!(error.to_string(), "101 keys exceed the limit of 100");
+    assert_eq!(
+        error.to_string(),
+        "the key set has 101 keys; the limit is 100"
+    );
     let text = |length: usize| {
         let text = json!({"keys": [rsa()]}).to_string();
         text.clone() + &" ".repeat(length - text.len())
@@ -187,7 +196,7 @@ fn names_sets_and_texts_have_a_longest_length() {
     assert!(
         error
             .to_string()
-            .contains("524289 bytes exceeds the limit of 524288")
+            .contains("has 524289 bytes; the limit is 524288")
     );
 }
 
@@ -211,5 +220,5 @@ fn a_lookup_without_a_kid_needs_the_only_key_that_serves() {
     assert_eq!((one.len(), one.is_empty()), (2, false));
     let two = KeySet::from_jwks(&[rsa(), keys::other_rsa().to_jwk()]).unwrap();
     assert_eq!(two.find(None, Algorithm::Rs256), Lookup::Ambiguous);
-    assert!(one.is_kept_by(&one) && !one.is_kept_by(&two) && !two.is_kept_by(&one));
+    assert!(one.is_subset_of(&one) && !one.is_subset_of(&two) && !two.is_subset_of(&one));
 }

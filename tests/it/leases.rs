@@ -96,7 +96,7 @@ fn without_a_token_the_feed_is_not_asked_and_fails_closed() {
         said("managed identity for api://ops could not be fetched"),
         1
     );
-    assert_eq!(said("there is no token to call with"), 1);
+    assert_eq!(said("no service token is available"), 1);
     for _ in 0..60 {
         bench.advance(1);
         bench.gate.take_notices();

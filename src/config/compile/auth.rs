@@ -55,7 +55,7 @@ impl<'e> Auths<'e> {
             self.leases.push(source);
             self.leases.len() - 1
         });
-        Ok(Auth::Leased(ServiceTokenId(index)))
+        Ok(Auth::ServiceToken(ServiceTokenId(index)))
     }
 }
 

@@ -108,7 +108,7 @@ pub(super) fn method(name: &str, at: &str, findings: &mut Findings) -> Result<St
             "is not a method: patterns are not supported here; to match any method, remove `methods`"
         }
         _ if !text::is_token(name) => "is not a valid method; write one such as GET or POST",
-        _ if !method::is_read(&name.to_ascii_uppercase()) => {
+        _ if !method::is_accepted(&name.to_ascii_uppercase()) => {
             "is a method whose requests are refused, so it never matches; remove it"
         }
         _ => return Ok(name.to_ascii_uppercase()),

@@ -116,7 +116,7 @@ fn unreadable_configuration_is_refused() {
     assert!(
         error(b"\x12\x01").starts_with("the configuration is not a valid google.protobuf.Struct")
     );
-    assert!(error(br#"{"usage":false,"usage":false}"#).contains("twice in one object"));
+    assert!(error(br#"{"usage":false,"usage":false}"#).contains("appears twice"));
     for whole in [json!([]), json!("text"), json!(null)] {
         assert!(
             refused(&whole)[0].starts_with("must be an object"),

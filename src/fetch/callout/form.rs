@@ -1,7 +1,7 @@
-//! Texts in queries and forms: `application/x-www-form-urlencoded`, with `%20` for a blank, which
-//! both understand.
+//! Encoding of queries and forms (`application/x-www-form-urlencoded`). A space is encoded as `%20`, which is
+//! valid in both.
 
-/// `name=value&…`, escaped: all but RFC 3986's unreserved characters.
+/// Encodes fields as `name=value&…`. Escapes all characters except RFC 3986's unreserved ones.
 pub fn encode(fields: &[(&str, &str)]) -> String {
     let mut text = String::new();
     for (name, value) in fields {
@@ -15,7 +15,7 @@ pub fn encode(fields: &[(&str, &str)]) -> String {
     text
 }
 
-/// One text, escaped.
+/// Escapes one text.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::new();
     push(&mut escaped, text);
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escapes_all_that_could_mean_something_else() {
+    fn reserved_characters_are_escaped() {
         let fields = [
             ("scope", "https://graph.microsoft.com/.default"),
             ("client_secret", "a~b-c._d&e=f+g %é"),

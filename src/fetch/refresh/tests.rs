@@ -1,5 +1,3 @@
-//! When it fetches, pauses, and gives up.
-
 use super::*;
 
 const SCHEDULE: Schedule = Schedule {
@@ -28,7 +26,7 @@ fn fetch_of(demand: Demand) -> Attempt {
 }
 
 #[test]
-fn fetches_at_once_and_then_every_refresh() {
+fn fetch_is_due_immediately_and_then_every_refresh() {
     let mut refresh = fetched();
     assert_eq!(refresh.due(at(3599)), None);
     assert!(refresh.due(at(3600)).is_some());
@@ -36,22 +34,23 @@ fn fetches_at_once_and_then_every_refresh() {
 }
 
 #[test]
-fn cooldown_holds_after_success_and_failure_alike() {
+fn cooldown_applies_after_success_and_failure() {
     for good in [true, false] {
         let mut refresh = fetched();
         let attempt = fetch_of(refresh.demand(at(10)));
         assert_eq!(refresh.demand(at(10)), Demand::UnderWay);
-        match good {
-            true => refresh.succeeded(attempt, at(11)),
-            false => refresh.failed(attempt, at(11)),
-        };
+        if good {
+            refresh.succeeded(attempt, at(11));
+        } else {
+            refresh.failed(attempt, at(11));
+        }
         assert_eq!(refresh.demand(at(40)), Demand::Cooling { until: at(41) });
         assert!(matches!(refresh.demand(at(41)), Demand::Fetch(_)));
     }
 }
 
 #[test]
-fn failures_pause_longer_each_time_up_to_the_cooldown() {
+fn retry_delay_doubles_up_to_the_cooldown() {
     let mut refresh = Refresh::new(SCHEDULE, at(0));
     let mut now = at(0);
     let mut pauses = Vec::new();
@@ -69,7 +68,7 @@ fn failures_pause_longer_each_time_up_to_the_cooldown() {
 }
 
 #[test]
-fn the_last_good_answer_serves_until_max_stale() {
+fn last_good_answer_is_usable_until_max_stale() {
     let mut refresh = fetched();
     let attempt = refresh.due(at(3600)).unwrap();
     refresh.failed(attempt, at(3605));
@@ -89,7 +88,7 @@ fn the_last_good_answer_serves_until_max_stale() {
 }
 
 #[test]
-fn who_is_sent_away_stays_away_unless_the_reason_is_gone() {
+fn requested_delay_is_respected_even_if_hurried() {
     let mut refresh = Refresh::new(SCHEDULE, at(0));
     let attempt = refresh.due(at(0)).unwrap();
     refresh.failed_for(attempt, at(0), Duration::from_secs(17));
@@ -98,21 +97,21 @@ fn who_is_sent_away_stays_away_unless_the_reason_is_gone() {
     assert_eq!(refresh.demand(at(16)), Demand::Cooling { until: at(17) });
     let attempt = refresh.due(at(17)).unwrap();
     refresh.failed_for(attempt, at(17), Duration::from_secs(1));
-    assert_eq!(refresh.due(at(18)), None, "our own pause is longer");
+    assert_eq!(refresh.due(at(18)), None, "the retry delay is longer");
     refresh.hurry(at(18));
     assert!(refresh.due(at(18)).is_some());
 
     let mut refresh = fetched();
     refresh.hurry(at(10));
-    assert_eq!(refresh.due(at(10)), None, "nothing stood in the way");
+    assert_eq!(refresh.due(at(10)), None, "there was no failure");
 }
 
 #[test]
-fn a_lost_answer_blocks_nothing_and_counts_for_nothing_when_late() {
+fn lost_fetch_is_retried_and_its_late_answer_ignored() {
     let mut refresh = Refresh::new(SCHEDULE, at(0));
     let lost = refresh.due(at(0)).unwrap();
     assert_eq!(refresh.due(at(15)), None);
-    assert_eq!(refresh.due(at(16)), None, "given up, then a pause");
+    assert_eq!(refresh.due(at(16)), None, "given up, then a retry delay");
     let retry = refresh.due(at(17)).unwrap();
     assert!(!refresh.succeeded(lost, at(18)));
     assert_eq!(refresh.freshness(at(18)), Freshness::Never);
@@ -120,7 +119,7 @@ fn a_lost_answer_blocks_nothing_and_counts_for_nothing_when_late() {
 }
 
 #[test]
-fn a_fetch_that_is_held_back_counts_from_when_it_goes_out() {
+fn delayed_fetch_times_out_from_its_sending_time() {
     let mut refresh = fetched();
     let early = refresh.due(at(3600)).unwrap();
     assert!(refresh.succeeded(early, at(3600)));
@@ -132,7 +131,7 @@ fn a_fetch_that_is_held_back_counts_from_when_it_goes_out() {
 }
 
 #[test]
-fn a_fetch_out_of_turn_is_told_from_others() {
+fn fetch_on_demand_is_distinguished_from_background_fetch() {
     let mut refresh = fetched();
     let demanded = fetch_of(refresh.demand(at(10)));
     assert!(refresh.is_demanded(demanded));
@@ -145,7 +144,7 @@ fn a_fetch_out_of_turn_is_told_from_others() {
 }
 
 #[test]
-fn another_s_answer_is_taken_over_unless_one_of_ours_is_under_way() {
+fn shared_answer_is_taken_over_unless_a_fetch_is_in_flight() {
     let mut refresh = fetched();
     let attempt = refresh.take_over(at(10)).unwrap();
     assert!(!refresh.is_demanded(attempt));
@@ -157,7 +156,7 @@ fn another_s_answer_is_taken_over_unless_one_of_ours_is_under_way() {
 }
 
 #[test]
-fn what_stands_in_the_way_of_one_does_so_for_others() {
+fn backoff_is_adopted_by_another_vm() {
     let mut one = fetched();
     assert_eq!(one.backoff(), Backoff::default());
     let attempt = one.due(at(3600)).unwrap();
@@ -172,7 +171,10 @@ fn what_stands_in_the_way_of_one_does_so_for_others() {
     let mut other = fetched();
     let attempt = other.due(at(3602)).unwrap();
     assert!(other.stand_down(attempt, failed, at(3602)));
-    assert!(!other.stand_down(attempt, failed, at(3602)), "it is over");
+    assert!(
+        !other.stand_down(attempt, failed, at(3602)),
+        "the fetch is not in flight"
+    );
     assert!(!other.succeeded(attempt, at(3602)));
     assert_eq!(other.backoff(), failed);
     assert_eq!(other.due(at(3602)), None);
@@ -188,7 +190,7 @@ fn what_stands_in_the_way_of_one_does_so_for_others() {
 }
 
 #[test]
-fn another_s_setback_keeps_nobody_away_for_longer_than_its_own_would() {
+fn adopted_backoff_is_bounded_by_the_own_cooldown() {
     let mut refresh = fetched();
     let attempt = refresh.due(at(3600)).unwrap();
     let endless = Backoff {

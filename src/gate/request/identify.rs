@@ -25,7 +25,7 @@ pub enum Identified {
 
 impl Authorizer<'_> {
     pub(in crate::gate) fn identify(&mut self, bearer: Bearer<'_>) -> Result<Identified, Denial> {
-        if !self.cache.is_on() {
+        if !self.cache.is_enabled() {
             return self.examine(bearer);
         }
         let digest = TokenDigest::of(bearer.bytes());
@@ -63,7 +63,7 @@ impl Authorizer<'_> {
             return Err(Denial::Internal("the issuer has no key store"));
         };
         match ring.usable(self.context.now) {
-            Ok(keys) if keys.holds(&authentic.key) => Ok(false),
+            Ok(keys) if keys.contains(&authentic.key) => Ok(false),
             Ok(_) => Err(unknown(issuer)),
             Err(reason) => wait_for_keys(ring, issuer, reason, self.budget).map(|()| true),
         }
@@ -114,7 +114,7 @@ fn find_keys<'k>(
     match ring.find(token.kid.as_deref(), token.algorithm, now) {
         Found::Keys(keys) => Ok(KeyLookup::Found(keys)),
         Found::Unknown => Ok(KeyLookup::Unknown),
-        Found::Lacking(reason) => Ok(KeyLookup::Unavailable(reason)),
+        Found::Unavailable(reason) => Ok(KeyLookup::Unavailable(reason)),
         Found::Ambiguous => Err(unknown(issuer)),
         Found::WrongAlgorithm => Err(Denial::AlgorithmNotAllowed {
             algorithm: excerpt(token.algorithm.name()),

@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-/// What the strict reader makes of a text, this one must make of it too.
+/// Asserts that both parsers give the same result.
 fn compare(text: &[u8]) -> Result<(), TestCaseError> {
     let strict = parse_strict(text).ok();
     let text = std::str::from_utf8(text).ok();
@@ -23,7 +23,7 @@ fn compare(text: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Each way to look at a value tells what it is.
+/// Asserts that every accessor agrees with the value.
 fn same(raw: Raw<'_>, value: &Value) -> Result<(), TestCaseError> {
     prop_assert_eq!(raw.is_null(), value.is_null());
     prop_assert_eq!(raw.is_false(), *value == Value::Bool(false));
@@ -60,7 +60,7 @@ fn same(raw: Raw<'_>, value: &Value) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// What is mostly a value, and sometimes just not.
+/// Scalars, valid and almost valid.
 const SCALARS: [&str; 56] = [
     "null",
     "true",
@@ -130,8 +130,8 @@ const NAMES: [&str; 8] = [
     "a",
 ];
 
-/// Texts by JSON's grammar, but for what its parts may do wrong: names that stand twice among them.
-fn written() -> impl Strategy<Value = String> {
+/// Texts that follow JSON's grammar except for invalid parts and duplicate names.
+fn texts() -> impl Strategy<Value = String> {
     let blank = || select(vec!["", "", "", " ", "\n\t\r ", "\u{b}"]);
     let scalar = select(&SCALARS[..]).prop_map(str::to_owned);
     scalar.prop_recursive(4, 24, 4, move |inner| {
@@ -149,23 +149,24 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_value_is_read_as_it_was_written(value in values(), is_pretty: bool) {
-        let text = match is_pretty {
-            true => serde_json::to_string_pretty(&value).unwrap(),
-            false => value.to_string(),
+    fn any_value_round_trips(value in values(), is_pretty: bool) {
+        let text = if is_pretty {
+            serde_json::to_string_pretty(&value).unwrap()
+        } else {
+            value.to_string()
         };
         prop_assert!(Raw::read(&text).is_some());
         compare(text.as_bytes())?;
     }
 
     #[test]
-    fn takes_and_refuses_what_the_strict_reader_does(text in written()) {
+    fn text_is_accepted_as_by_the_strict_parser(text in texts()) {
         compare(text.as_bytes())?;
     }
 
     #[test]
-    fn damage_is_seen_where_the_strict_reader_sees_it(
-        text in written(),
+    fn damaged_text_is_judged_as_by_the_strict_parser(
+        text in texts(),
         damage in vec((any::<Index>(), select(b"{}[]\",:\\u0 1.eE-nt\x00\x1f\x7f\x80\xc3\xff".to_vec()), 0..3), 1..4),
     ) {
         let mut text = text.into_bytes();
@@ -183,7 +184,7 @@ proptest! {
 }
 
 #[test]
-fn each_of_the_scalars_alone_and_in_its_place() {
+fn scalar_in_any_position_is_judged_as_by_the_strict_parser() {
     for scalar in SCALARS {
         for text in [
             scalar.to_owned(),
@@ -232,7 +233,7 @@ fn each_of_the_scalars_alone_and_in_its_place() {
 }
 
 #[test]
-fn each_byte_at_each_place_of_a_text() {
+fn any_byte_at_any_position_is_judged_as_by_the_strict_parser() {
     for length in 0..20 {
         for at in 0..=length {
             for odd in
@@ -240,9 +241,9 @@ fn each_byte_at_each_place_of_a_text() {
                     .map(char::from)
                     .chain(['\u{80}', 'é', '漢', '🦀', '\u{10ffff}'])
             {
-                let (before, behind) = ("x".repeat(at), "~".repeat(length - at));
+                let (before, after) = ("x".repeat(at), "~".repeat(length - at));
                 for odd in [odd.to_string(), format!("\\{odd}")] {
-                    let text = format!("[\"{before}{odd}{behind}\",\"\"]");
+                    let text = format!("[\"{before}{odd}{after}\",\"\"]");
                     compare(text.as_bytes()).unwrap();
                 }
             }
@@ -251,7 +252,7 @@ fn each_byte_at_each_place_of_a_text() {
 }
 
 #[test]
-fn as_deep_as_the_strict_reader_goes() {
+fn maximum_depth_equals_that_of_the_strict_parser() {
     for depth in 120..=135 {
         for (open, close) in [("[", "]"), ("{\"a\":", "}"), ("[{\"a\":", "}]")] {
             for inner in ["1", "[]", "{}"] {
@@ -264,7 +265,7 @@ fn as_deep_as_the_strict_reader_goes() {
 }
 
 #[test]
-fn wide_is_not_deep() {
+fn wide_values_do_not_count_as_deep() {
     for part in ["[]", "{}", "[{}]"] {
         let many = vec![part; 300].join(",");
         compare(format!(r#"{{"a":[{many}],"b":{{"c":[{many}]}}}}"#).as_bytes()).unwrap();
@@ -273,18 +274,25 @@ fn wide_is_not_deep() {
 }
 
 #[test]
-fn a_name_stands_twice_among_few_or_many() {
-    for count in [2, FEW - 1, FEW, FEW + 1, 2 * FEW, 1000] {
+fn duplicate_name_is_rejected_among_few_or_many() {
+    for count in [
+        2,
+        MAX_PAIRWISE - 1,
+        MAX_PAIRWISE,
+        MAX_PAIRWISE + 1,
+        2 * MAX_PAIRWISE,
+        1000,
+    ] {
         let names: Vec<usize> = (0..count).collect();
         let member = |name: &usize| format!("\"{name}\":{name}");
         for twice in [0, count / 2, count - 1] {
             let alone: Vec<String> = names.iter().map(member).collect();
             let again: Vec<String> = names.iter().chain([&twice]).map(member).collect();
-            for (members, is_fit) in [(alone, true), (again, false)] {
+            for (members, is_valid) in [(alone, true), (again, false)] {
                 let text = format!("{{{}}}", members.join(","));
-                assert_eq!(Object::read(&text).is_some(), is_fit, "{text}");
+                assert_eq!(Object::read(&text).is_some(), is_valid, "{text}");
                 let nested = format!("[{{\"x\":{text}}}]");
-                assert_eq!(Raw::read(&nested).is_some(), is_fit, "{nested}");
+                assert_eq!(Raw::read(&nested).is_some(), is_valid, "{nested}");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What a ring passes on to the life of its fetches.
+//! Tests that issuer keys pass events on to their refresh state.
 
 use super::*;
 use crate::fetch::refresh::Schedule;
@@ -8,7 +8,7 @@ fn at(secs: u64) -> Timestamp {
     Timestamp::from_secs(1_000_000 + secs)
 }
 
-fn ring() -> IssuerKeys {
+fn issuer_keys() -> IssuerKeys {
     let schedule = Schedule {
         refresh: Duration::from_secs(3600),
         max_stale: Duration::from_secs(86_400),
@@ -20,25 +20,25 @@ fn ring() -> IssuerKeys {
 }
 
 #[test]
-fn a_fetch_that_is_held_back_counts_from_when_it_goes_out() {
-    let mut ring = ring();
-    let fetch = ring.due(at(0)).unwrap();
-    ring.sent(fetch.attempt, at(10));
-    assert_eq!(ring.due(at(16)), None);
-    assert_eq!(ring.due(at(17)), None, "it may take 15 s");
+fn delayed_fetch_times_out_from_its_sending_time() {
+    let mut keys = issuer_keys();
+    let fetch = keys.due(at(0)).unwrap();
+    keys.sent(fetch.attempt, at(10));
+    assert_eq!(keys.due(at(16)), None);
+    assert_eq!(keys.due(at(17)), None, "the fetch has a budget of 15 s");
 }
 
 #[test]
-fn a_fetch_that_another_made_in_vain_is_not_made() {
-    let mut ring = ring();
-    let fetch = ring.due(at(0)).unwrap();
+fn cancelled_fetch_adopts_the_other_backoff() {
+    let mut keys = issuer_keys();
+    let fetch = keys.due(at(0)).unwrap();
     let backoff = Backoff {
         failures: 1,
         retry_at: Some(at(5)),
         cooldown_until: None,
     };
-    assert!(ring.stand_down(fetch.attempt, backoff, at(0)));
-    assert!(!ring.stand_down(fetch.attempt, backoff, at(0)));
-    assert_eq!(ring.due(at(4)), None);
-    assert!(ring.due(at(5)).is_some());
+    assert!(keys.stand_down(fetch.attempt, backoff, at(0)));
+    assert!(!keys.stand_down(fetch.attempt, backoff, at(0)));
+    assert_eq!(keys.due(at(4)), None);
+    assert!(keys.due(at(5)).is_some());
 }

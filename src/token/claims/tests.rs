@@ -1,14 +1,14 @@
-//! What claims take in memory.
+//! Tests of the memory that claims use.
 
 use super::*;
 
-/// What is kept of these claims: that one.
+/// Retains one of the claims.
 pub(crate) fn kept(claims: &str, name: &str) -> ClaimSet {
     let claims = Object::read(claims).unwrap();
     ClaimSet::of(&claims, &[name].into_iter().collect()).unwrap()
 }
 
-/// A caller who has nothing.
+/// A caller without any grants.
 pub(crate) fn anyone() -> Claims {
     Claims {
         issuer: "contoso".into(),
@@ -31,7 +31,7 @@ pub(crate) fn anyone() -> Claims {
         expires: Timestamp::from_secs(0),
         not_before: None,
         issued_at: None,
-        misfit: None,
+        rejection: None,
         unclear: Unclear::default(),
         elsewhere: Texts::default(),
         others: kept("{}", "acrs"),
@@ -39,7 +39,7 @@ pub(crate) fn anyone() -> Claims {
 }
 
 #[test]
-fn a_tenant_that_is_listed_is_no_text_of_its_own() {
+fn listed_tenant_shares_the_issuers_text() {
     use crate::config;
     use testbed::persona::{AUDIENCE, TENANT};
     let issuer = |tenant: &str| {
@@ -61,7 +61,7 @@ fn a_tenant_that_is_listed_is_no_text_of_its_own() {
     let [one, other] = [(); 2].map(|()| read(&contoso, TENANT));
     assert_eq!(&*one, TENANT);
     assert!(Arc::ptr_eq(&one, &other));
-    // As it was written, for the record; and none that is not listed.
+    // The audit record has the tenant as written; an unlisted tenant is not shared.
     for tid in [TENANT.to_uppercase(), "elsewhere".to_owned()] {
         assert_eq!(*read(&contoso, &tid), *tid);
     }
@@ -71,8 +71,8 @@ fn a_tenant_that_is_listed_is_no_text_of_its_own() {
 }
 
 #[test]
-fn each_part_counts_with_what_the_heap_adds_to_it() {
-    // Twelve bytes a block; the two counters of a text that several may hold; a text's place in its list.
+fn claims_size_includes_the_heap_overhead() {
+    // Twelve bytes per block; two counters per shared text; a text's entry in its list.
     const BLOCK: usize = 12;
     const SHARED: usize = BLOCK + 16;
     const LISTED: usize = BLOCK + 16;
@@ -128,12 +128,12 @@ fn each_part_counts_with_what_the_heap_adds_to_it() {
         ),
         (
             Claims {
-                misfit: Some(Denial::TokenBound.into()),
+                rejection: Some(Denial::TokenBound.into()),
                 ..bare()
             },
             BLOCK + size_of::<Denial>(),
         ),
-        // Its text, and where that ends.
+        // The text, and its end offset.
         (Claims { others, ..bare() }, 1000 + 4),
     ] {
         assert_eq!(claims.bytes() - empty, expected, "{claims:?}");

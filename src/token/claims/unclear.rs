@@ -1,8 +1,9 @@
-//! Claims that a token has, but not where or not as they can be read: never taken for absent.
+//! The set of unclear claims: claims in an unreadable form, or outside the token. They never count as
+//! absent.
 
-use super::forms::Fact;
+use super::reader::Fact;
 
-/// A set of [`Fact`]s.
+/// A set of unclear [`Fact`]s.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unclear(u16);
 

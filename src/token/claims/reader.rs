@@ -1,5 +1,6 @@
-//! The forms that claims have: a text, a list of texts, a time. A claim that nothing refers to never
-//! refuses a token: one of another form is unclear, and requirements that refer to it are indeterminate.
+//! A reader for the forms of claims: a text, a list of texts, a time. An optional claim in an unexpected
+//! form does not refuse the token: the claim is unclear, and requirements that refer to it are
+//! indeterminate.
 
 use super::{Texts, Unclear};
 use crate::json::raw::Raw;
@@ -7,7 +8,7 @@ use crate::time::Timestamp;
 use crate::token::claim_list::{ClaimList, Members};
 use std::sync::Arc;
 
-/// A claim that rules, records and feeds can refer to.
+/// A claim that rules, audit records and revocation feeds can refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
 pub enum Fact {
@@ -23,17 +24,17 @@ pub enum Fact {
     Session = 1 << 9,
 }
 
-/// Reads claims. What it gives for one of a wrong form counts for nothing.
+/// Reads claims and records those in an unexpected form. Its result for such a claim must not be used.
 #[derive(Default)]
-pub(super) struct Forms {
-    /// Why the token can't be used at all.
-    pub refused: Option<&'static str>,
+pub(super) struct ClaimReader {
+    /// The reason to refuse the token.
+    pub refusal: Option<&'static str>,
     pub unclear: Unclear,
 }
 
-impl Forms {
-    pub fn refuse(&mut self, why: &'static str) {
-        self.refused = self.refused.or(Some(why));
+impl ClaimReader {
+    pub fn refuse(&mut self, reason: &'static str) {
+        self.refusal = self.refusal.or(Some(reason));
     }
 
     pub fn text(&mut self, value: Option<Raw<'_>>, fact: Fact) -> Option<Arc<str>> {
@@ -44,7 +45,7 @@ impl Forms {
         text.map(|text| Arc::from(&*text))
     }
 
-    /// A text that the token can't do without.
+    /// Reads a text and refuses the token with the reason `otherwise` if the claim is not a text.
     pub fn required_text(
         &mut self,
         value: Option<Raw<'_>>,
@@ -57,7 +58,7 @@ impl Forms {
         text.map(|text| Arc::from(&*text))
     }
 
-    /// The texts of a list, as the issuer writes it.
+    /// Reads the texts of a list in the issuer's form.
     pub fn list(&mut self, value: Option<Raw<'_>>, list: &ClaimList, fact: Fact) -> Texts {
         match &list.members {
             Members::Texts => self.texts(value, fact),
@@ -68,7 +69,7 @@ impl Forms {
 
     pub fn texts(&mut self, value: Option<Raw<'_>>, fact: Fact) -> Texts {
         let mut texts = Vec::new();
-        // Of the size that is needed: they are kept.
+        // No spare capacity, because the texts are cached.
         texts.reserve_exact(match value {
             Some(value) => value.items().map_or(1, Iterator::count),
             None => 0,
@@ -79,7 +80,7 @@ impl Forms {
         texts.into()
     }
 
-    /// A member of each object of an array.
+    /// Reads the named member of each object in an array.
     fn named(&mut self, value: Option<Raw<'_>>, name: &str, fact: Fact) -> Texts {
         let Some(value) = value else {
             return Texts::default();
@@ -96,7 +97,7 @@ impl Forms {
         all.into_iter().flatten().collect()
     }
 
-    /// The names of an object's members. One whose value is null is absent.
+    /// Reads the names of an object's members. A member whose value is null counts as absent.
     fn keys(&mut self, value: Option<Raw<'_>>, fact: Fact) -> Texts {
         let Some(value) = value else {
             return Texts::default();
@@ -105,11 +106,11 @@ impl Forms {
             self.unclear.add(fact);
             return Texts::default();
         };
-        let there = object.iter().filter(|(_, value)| !value.is_null());
-        there.map(|(name, _)| name.into()).collect()
+        let present = object.iter().filter(|(_, value)| !value.is_null());
+        present.map(|(name, _)| name.into()).collect()
     }
 
-    /// A NumericDate (RFC 7519 §2): seconds, perhaps with a fraction.
+    /// Reads a NumericDate (RFC 7519 §2): seconds, possibly with a fraction.
     pub fn time(&mut self, value: Option<Raw<'_>>, otherwise: &'static str) -> Option<Timestamp> {
         /// The year 9999.
         const LATEST: f64 = 253_402_300_799.0;
@@ -122,8 +123,8 @@ impl Forms {
     }
 }
 
-/// Takes each text of a list; a string counts as an array of one. False: something else than strings
-/// is in it, so a text may be missing.
+/// Calls `take` with each text of a list; a string counts as an array of one. Returns false if the list
+/// contains values other than strings.
 pub(super) fn each_text(value: Option<Raw<'_>>, take: &mut dyn FnMut(&str)) -> bool {
     let Some(value) = value else {
         return true;
