@@ -50,7 +50,7 @@ fn members<'d>(document: &'d Value, name: &str, found: &mut Vec<&'d Value>) {
     }
 }
 
-const NODE: &str = "node: {id: gateway, cluster: gateway}          # without a name Envoy loads no certificate by file\n\n";
+const NODE: &str = "node: {id: gateway, cluster: gateway}          # Envoy requires a node name to load a certificate from a file\n\n";
 const TLS: &str = r#"    - transport_socket:
         name: envoy.transport_sockets.tls
         typed_config:
