@@ -1,4 +1,4 @@
-//! A small local server that hands out fresh tokens, so that a person at a terminal can be any persona.
+//! A small local server that issues fresh tokens, so that a person at a terminal can act as any persona.
 
 use std::{io, sync::Arc};
 

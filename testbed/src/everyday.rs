@@ -1,4 +1,4 @@
-//! What a gateway sees all day, at the real filter in the strict host: for what counts instructions, or the functions called.
+//! Typical gateway traffic for the real filter in the strict host, for tools that count instructions or called functions.
 
 use std::error::Error;
 

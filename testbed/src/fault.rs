@@ -1,4 +1,4 @@
-//! Ways for an identity provider's answer to go wrong.
+//! Faults in the responses of an identity provider.
 
 use std::{future, time::Duration};
 

@@ -1,5 +1,5 @@
-//! Any other service the gateway calls (a vault, a revocation feed, Microsoft Graph, Azure Monitor, Hugging Face's token
-//! exchange): records what it is asked and answers what it was told to.
+//! Any other service that the gateway calls (a vault, a revocation feed, Microsoft Graph, Azure Monitor, Hugging Face's token
+//! exchange): records requests and returns configured responses.
 
 use std::{
     collections::HashMap,

@@ -1,4 +1,4 @@
-//! Waiting for a condition, never for a length of time.
+//! Waiting for a condition instead of a fixed time.
 
 use std::time::{Duration, Instant};
 

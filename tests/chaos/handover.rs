@@ -1,4 +1,4 @@
-//! The configuration is replaced again and again while audit records are exported: each arrives.
+//! Repeated configuration changes while audit records are exported: every record arrives.
 
 use super::gateway::{Gateway, header, wait_until};
 use super::reload::Listener;

@@ -1,5 +1,5 @@
-//! The configuration is replaced again and again under load: no request fails, and memory settles. One that is wrong
-//! takes nobody's place.
+//! Repeated configuration changes under load: no request fails, and memory levels off. An invalid configuration does not
+//! replace a valid one.
 
 use super::gateway::{Gateway, wait_until};
 use super::{assert_sound, resident, rounds};
@@ -52,7 +52,7 @@ impl Listener {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_configurations_fail_no_request_and_settle_in_memory() {
+async fn reloads_fail_no_request_and_memory_levels_off() {
     let folder = tempfile::tempdir().unwrap();
     let mut listener = None;
     let gateway = Gateway::with(|config: EnvoyConfig| {
@@ -124,7 +124,7 @@ async fn many_configurations_fail_no_request_and_settle_in_memory() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_configuration_takes_nobody_s_place() {
+async fn invalid_configuration_does_not_replace_a_valid_one() {
     let folder = tempfile::tempdir().unwrap();
     let mut listener = None;
     let gateway = Gateway::with(|config: EnvoyConfig| {

@@ -1,4 +1,4 @@
-//! Real clients, of Python and of Node, through the gateway (tests/clients).
+//! Real Python and Node clients through the gateway (tests/clients).
 
 use super::docs::root;
 use super::exchange::exchanging;
@@ -32,7 +32,7 @@ pub async fn printed(client: &mut Command) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn huggingface_hub_and_openai_python_work_and_show_our_errors() {
+async fn python_clients_work_and_show_denials() {
     let gateway = Gateway::start().await;
     let mut client = Command::new(python());
     client
@@ -86,7 +86,7 @@ async fn each_outcome(program: &Path, script: &Path) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn python_clients_show_what_went_wrong_behind_us() {
+async fn python_clients_show_upstream_errors() {
     let script = root().join("tests/clients/check_outcome.py");
     each_outcome(&python(), &script).await;
 }
@@ -112,7 +112,7 @@ fn node_script() -> Option<PathBuf> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn node_clients_show_what_went_wrong_behind_us() {
+async fn node_clients_show_upstream_errors() {
     if let Some(script) = node_script() {
         each_outcome(Path::new("node"), &script).await;
     }
@@ -120,7 +120,7 @@ async fn node_clients_show_what_went_wrong_behind_us() {
 
 /// Why a 503 is never let through: what huggingface.js makes of one.
 #[tokio::test(flavor = "multi_thread")]
-async fn without_us_huggingface_js_storms_a_sleeping_endpoint() {
+async fn huggingface_js_without_the_gateway_retries_without_pause() {
     let Some(script) = node_script() else { return };
     let gateway = Gateway::with(|config| {
         config.change_policy(|policy| {

@@ -1,5 +1,5 @@
-//! What deploy/kubernetes adds to `envoy.yaml`, in a real Envoy: TLS on the listener, with a
-//! certificate that is replaced as Kubernetes replaces the files of a Secret.
+//! The additions of deploy/kubernetes to `envoy.yaml`, in a real Envoy: TLS on the listener, with a certificate that is
+//! replaced as Kubernetes replaces the files of a Secret.
 
 use super::docs;
 use super::gateway::{SOON, chat, wait_until};

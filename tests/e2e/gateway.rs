@@ -1,4 +1,4 @@
-//! One Envoy from the user's own `envoy.yaml`, and how tests talk to it.
+//! One Envoy with the shipped `envoy.yaml`, and the requests that tests make to it.
 
 use serde_json::{Value, json};
 use std::time::Duration;

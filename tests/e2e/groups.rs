@@ -1,5 +1,4 @@
-//! Callers with too many groups for a token, looked up in a stand-in for Microsoft Graph, by a real
-//! Envoy.
+//! Callers with too many groups for a token, looked up by a real Envoy in a stand-in for Microsoft Graph.
 
 use super::gateway::{Gateway, SOON, header, wait_until};
 use serde_json::{Value, json};
@@ -96,7 +95,7 @@ fn paths(requests: &[Recorded]) -> BTreeSet<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn permitted_and_denied_by_what_graph_says() {
+async fn graph_result_decides() {
     let graph = graph(&[
         ("users", Persona::Olga, &[SCIENTISTS_GROUP]),
         ("users", Persona::Omar, &[OTHER]),
@@ -150,7 +149,7 @@ async fn permitted_and_denied_by_what_graph_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_question_for_many_parked_requests_and_as_many_calls_as_it_takes() {
+async fn parked_requests_share_one_look_up_of_several_calls() {
     let group = |index: usize| format!("bbbbbbbb-0000-4000-8000-{index:012}");
     let named: Vec<String> = (0..45).map(group).collect();
     let held = [named[0].as_str(), &named[25], &named[44]];
@@ -184,7 +183,7 @@ where
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_graph_in_trouble_denies_and_recovers() {
+async fn failing_graph_denies_until_it_recovers() {
     let graph = graph(&[("users", Persona::Olga, &[SCIENTISTS_GROUP])]).await;
     let gateway = one_worker(asking(&graph, "1ms", for_group())).await;
     let path = format!("/v1.0/users/{}/checkMemberGroups", oid(Persona::Olga));

@@ -1,4 +1,4 @@
-//! One exporter for all workers of a real Envoy, of which there are eight here, and its main thread.
+//! One exporter for all workers of a real Envoy with eight workers and its main thread.
 
 use super::export::{export, ids, monitor, records};
 use super::gateway::{Gateway, SOON, chat, header, http2, wait_until};
@@ -66,7 +66,7 @@ async fn all_arrive(monitor: &Stub, sent: &[String]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_worker_calls_for_all_and_each_record_arrives_once() {
+async fn one_worker_exports_for_all_and_each_record_arrives_once() {
     let monitor = monitor().await;
     let gateway = eight(&monitor, |config| config).await;
     let (began, mut sent) = (Instant::now(), Vec::new());
@@ -89,7 +89,7 @@ async fn one_worker_calls_for_all_and_each_record_arrives_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn workers_that_die_leave_behind_what_they_have_handed_over() {
+async fn terminated_worker_loses_no_record_it_handed_over() {
     let monitor = monitor().await;
     let gateway = eight(&monitor, |config| config.wasm(&hooks_path())).await;
     monitor.on("/in", testbed::stub::Answer::bytes(503, ""));
@@ -112,7 +112,7 @@ async fn workers_that_die_leave_behind_what_they_have_handed_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_vm_id_of_its_own_each_exports_and_the_log_says_so() {
+async fn without_vm_id_each_worker_exports_and_logs_it() {
     let monitor = monitor().await;
     let gateway = Gateway::with(|config| export(&monitor, json!({}))(config).vm_id("")).await;
     let sent = gateway.spread(4).await;

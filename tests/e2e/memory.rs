@@ -1,5 +1,5 @@
-//! What the filter's linear memory holds when it is done with a secret: nothing of it. The real .wasm
-//! runs in the strict host, whose memory can be read; what a real host keeps for itself is out of reach.
+//! The filter's linear memory contains no secret after its last use. The real .wasm runs in the strict host, whose memory
+//! can be read; copies in a real host are not covered.
 
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -80,7 +80,7 @@ fn pieces(token: &str) -> Vec<String> {
 }
 
 #[test]
-fn neither_a_rotated_credential_nor_a_caller_s_token_stays_in_memory() {
+fn rotated_credentials_and_callers_tokens_are_wiped_from_memory() {
     let (first, second) = (
         "first-credential-of-the-vault",
         "second-credential-of-the-vault",

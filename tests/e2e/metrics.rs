@@ -1,5 +1,4 @@
-//! What an operator sees in Prometheus: labels, levels, and that dashboard and alerts ask for what is
-//! there.
+//! Metrics in Prometheus: labels, gauges, and that the dashboard and alerts use existing metrics.
 
 use super::gateway::{Gateway, SOON, wait_until};
 use serde_json::json;
@@ -181,7 +180,7 @@ async fn tokens_are_counted_by_model_and_kind() {
 
 /// Levels are told once a second, as a sum over the workers.
 #[tokio::test(flavor = "multi_thread")]
-async fn levels_go_up_and_down() {
+async fn gauges_rise_and_fall() {
     let entra = testbed::entra::Entra::start().await.unwrap();
     entra.set_fault(testbed::fault::Fault::Hang);
     let gateway = Gateway::cold(entra, |config| {
@@ -219,7 +218,7 @@ async fn levels_go_up_and_down() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dashboard_and_alerts_ask_for_what_is_there() {
+async fn dashboard_and_alerts_use_existing_metrics() {
     let ops = Stub::start(&["localhost"]).await.unwrap();
     let gateway = troubled(&ops).await;
     let mut asked = Vec::new();

@@ -1,4 +1,4 @@
-//! Rules by model: the body is read before the decision, and nothing leaves before it.
+//! Rules by model: the body is read before the decision, and nothing is forwarded before it.
 
 use super::gateway::{Gateway, SOON, chat, header, http2};
 use serde_json::{Value, json};
@@ -64,7 +64,7 @@ fn chunked(body: &str, size: usize) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_model_decides_over_http_1_and_2() {
+async fn model_decides_over_http_1_and_2() {
     let gateway = Gateway::with(by_model).await;
     for (version, client) in [("1.1", gateway.client.clone()), ("2", http2())] {
         for padding in [1, 300_000, 1_000_000] {
@@ -137,7 +137,7 @@ async fn chunks_of_any_size_are_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_can_t_be_read_is_refused() {
+async fn unreadable_body_is_refused() {
     let gateway = Gateway::with(by_model).await;
     let token = gateway.token(Persona::Ada);
     let post = || {
@@ -201,7 +201,7 @@ async fn what_can_t_be_read_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_no_rule_needs_streams_through() {
+async fn body_that_no_rule_needs_is_streamed() {
     let gateway = Gateway::with(by_model).await;
     let body = asking("dummy", 10_000_000);
     let fixed = gateway
@@ -226,7 +226,7 @@ async fn a_body_that_no_rule_needs_streams_through() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_must_not_name_another_model_than_its_path() {
+async fn body_with_another_model_than_the_path_is_refused() {
     let gateway = Gateway::with(by_model).await;
     let path = format!("/hf-inference/models/{LLAMA}");
     for (body, code) in [
@@ -244,7 +244,7 @@ async fn a_body_must_not_name_another_model_than_its_path() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_shadow_rule_watches_the_body_stream_by() {
+async fn shadow_rule_reads_the_streamed_body() {
     let gateway = Gateway::with(|config| {
         by_model(config).change_policy(|policy| {
             policy["rules"][0] = json!({"name": "trial", "match": {"models": ["baai/*"]},
@@ -277,7 +277,7 @@ async fn a_shadow_rule_watches_the_body_stream_by() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_expects_100_continue_gets_it() {
+async fn client_that_expects_100_continue_receives_it() {
     let gateway = Gateway::with(by_model).await;
     let body = asking(LLAMA, 20).to_string();
     let fields = format!("expect: 100-continue\r\ncontent-length: {}\r\n", body.len());
@@ -294,7 +294,7 @@ async fn a_client_that_expects_100_continue_gets_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_that_come_late_find_the_body_there() {
+async fn body_is_available_when_keys_arrive_later() {
     let entra = Entra::start().await.unwrap();
     entra.set_fault(Fault::Delay(Duration::from_millis(700)));
     let gateway = Gateway::cold(entra, by_model).await;
@@ -315,7 +315,7 @@ async fn keys_that_come_late_find_the_body_there() {
 
 /// Waiting as short as it may be: a slow caller is not taken for a missing flag.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_caller_is_waited_for() {
+async fn slow_body_is_awaited() {
     let gateway = Gateway::with(|config| {
         let hasty = |policy: &mut Value| policy["wait"] = json!({"timeout": "200ms"});
         by_model(config).change_policy(hasty)
@@ -337,7 +337,7 @@ async fn a_slow_caller_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_missing_flag_denies_and_is_named() {
+async fn missing_envoy_flag_denies_and_is_named() {
     let without = |config| {
         let config = by_model(config).allow_on_headers_stop_iteration(false);
         config.change_policy(|policy| policy["wait"] = json!({"timeout": "300ms"}))

@@ -1,4 +1,4 @@
-//! The image: into a real registry, back by digest, byte for byte, and into Envoy.
+//! The image: pushed to a real registry, pulled unchanged by digest, and loaded into Envoy.
 
 use super::docs::root;
 use super::gateway::Gateway;
@@ -114,7 +114,7 @@ fn json(bytes: &[u8]) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_image_comes_back_from_a_registry_as_it_went_and_runs() {
+async fn pushed_image_is_pulled_unchanged_and_runs() {
     let work = tempfile::tempdir().unwrap();
     let dist = work.path().join("dist");
     pack(&dist);

@@ -1,4 +1,4 @@
-//! A decision is about the upstream that really gets the request.
+//! A decision is about the upstream that receives the request.
 
 use super::gateway::{Gateway, SOON, header, http2};
 use serde_json::{Value, json};
@@ -163,7 +163,7 @@ async fn another_teams_service_never_receives_the_credential() {
 
 /// What Envoy does not strip is spelled differently for its routes and for ours.
 #[tokio::test(flavor = "multi_thread")]
-async fn no_spelling_of_a_host_borrows_its_model() {
+async fn host_in_another_spelling_does_not_get_its_model() {
     for strips in [true, false] {
         let shared = Shared::start(|config| {
             let config = two_teams(config).connection_manager(|manager| {

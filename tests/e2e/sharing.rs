@@ -1,4 +1,4 @@
-//! One fetch for all workers of a real Envoy, of which there are eight here, and its main thread.
+//! One fetch for all workers of a real Envoy with eight workers and its main thread.
 
 use super::gateway::{Gateway, chat, http2, wait_until};
 use serde_json::{Value, json};
@@ -50,7 +50,7 @@ impl Gateway {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refresh_of_eight_workers_costs_the_issuer_one_request() {
+async fn refresh_of_eight_workers_takes_one_request() {
     let gateway = eight(json!({"cluster": "entra", "refresh": "2s"}), |config| {
         config
     })
@@ -73,7 +73,7 @@ async fn a_refresh_of_eight_workers_costs_the_issuer_one_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rotation_met_by_all_workers_at_once_costs_one_request() {
+async fn rotation_seen_by_all_workers_takes_one_request() {
     let gateway = eight(json!({"cluster": "entra", "cooldown": "1s"}), |config| {
         config
     })
@@ -92,7 +92,7 @@ async fn a_rotation_met_by_all_workers_at_once_costs_one_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_dies_while_it_fetches_for_all_is_survived() {
+async fn terminated_fetching_worker_is_replaced() {
     let jwks = json!({"cluster": "entra", "cooldown": "1s"});
     let gateway = eight(jwks, |config| config.wasm(&hooks_path())).await;
     let before = gateway.entra.jwks_requests();
@@ -139,7 +139,7 @@ async fn a_worker_that_dies_while_it_fetches_for_all_is_survived() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_vm_id_of_its_own_each_fetches_and_the_log_says_so() {
+async fn without_vm_id_each_worker_fetches_and_logs_it() {
     let entra = Entra::start().await.unwrap();
     let gateway = Gateway::cold(entra, |config| config.vm_id("")).await;
     gateway.wait_for_vms_with_keys(3).await;

@@ -1,4 +1,4 @@
-//! Which way signatures are checked in a real Envoy, and that all ways agree.
+//! Which implementation verifies signatures in a real Envoy, and that all of them agree.
 
 use super::gateway::{Gateway, SOON, header, wait_until};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -60,7 +60,7 @@ impl Gateway {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_host_checks_signatures_by_default_and_a_second_use_needs_none() {
+async fn host_verifies_by_default_and_cached_token_needs_no_check() {
     let gateway = Gateway::with_crypto("auto", "10s").await;
     let token = gateway.token(Persona::Ada);
     for way in ["host", "cache", "cache"] {
@@ -79,7 +79,7 @@ async fn the_host_checks_signatures_by_default_and_a_second_use_needs_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_ways_agree_on_every_vector() {
+async fn all_implementations_agree_on_every_vector() {
     let host = Gateway::with_crypto("host", "0s").await;
     let wasm = Gateway::with_crypto("wasm", "0s").await;
     let caching = Gateway::with_crypto("auto", "1h").await;
@@ -207,7 +207,7 @@ fn subtract(from: &[u8], number: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_retired_key_takes_what_is_remembered_along() {
+async fn retired_key_invalidates_cached_tokens() {
     let gateway = Gateway::with(|config| {
         config.concurrency(1).change_policy(|policy| {
             policy["cache"] = json!({"ttl": "1h"});
@@ -227,7 +227,7 @@ async fn a_retired_key_takes_what_is_remembered_along() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_that_can_is_accepted_where_it_must() {
+async fn capable_host_is_accepted_with_crypto_host() {
     let entra = Entra::start().await.unwrap();
     let hf = testbed::hf::HuggingFace::start().await.unwrap();
     let config = EnvoyConfig::gateway(&entra, &hf).unwrap();
@@ -237,19 +237,19 @@ async fn a_host_that_can_is_accepted_where_it_must() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_warm_permit_costs_few_host_calls() {
+async fn cached_permit_makes_few_host_calls() {
     let calls = calls_of_a_warm_permit(json!({"usage": false})).await;
     assert!((8..=15).contains(&calls.len()), "{calls:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reading_the_usage_costs_few_more() {
+async fn reading_usage_adds_few_host_calls() {
     let calls = calls_of_a_warm_permit(json!({})).await;
     assert!((10..=16).contains(&calls.len()), "{calls:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_filter_state_it_costs_four_less() {
+async fn disabled_filter_state_saves_four_host_calls() {
     let changes = json!({"usage": false, "audit": {"filter_state": false}});
     let calls = calls_of_a_warm_permit(changes).await;
     assert!((4..=11).contains(&calls.len()), "{calls:#?}");

@@ -1,5 +1,4 @@
-//! Requests that two servers could read differently: what Envoy makes of them, and that nothing
-//! gets past the filter on the way.
+//! Requests that two servers could read differently: how Envoy parses them, and that nothing bypasses the filter.
 
 use super::gateway::{Gateway, SOON};
 use testbed::client::raw_http;
@@ -38,7 +37,7 @@ fn head(target: &str, fields: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_readings_of_a_request_reach_nobody() {
+async fn ambiguous_request_reaches_no_upstream() {
     let gateway = Gateway::with(prompt).await;
     let token = gateway.token(Persona::Ada);
     let hidden = "GET /v1/models HTTP/1.1\r\nhost: x\r\nx-hidden: 1\r\n\r\n";
@@ -78,7 +77,7 @@ async fn two_readings_of_a_request_reach_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_spelling_of_authorization_gets_past() {
+async fn authorization_in_any_spelling_is_never_forwarded() {
     let gateway = Gateway::with(prompt).await;
     let token = gateway.token(Persona::Ada);
     for fields in [
@@ -125,7 +124,7 @@ async fn no_spelling_of_authorization_gets_past() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connection_options_cannot_strip_or_add_an_identity() {
+async fn connection_options_cannot_remove_or_add_an_identity() {
     let gateway = Gateway::with(prompt).await;
     let token = gateway.token(Persona::Ada);
     let bearer = format!("authorization: Bearer {token}\r\n");
@@ -181,7 +180,7 @@ fn untidied(config: EnvoyConfig) -> EnvoyConfig {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_spelling_of_a_path_borrows_the_anonymous_rule() {
+async fn path_in_any_spelling_does_not_match_the_anonymous_rule() {
     let targets = [
         "/health/../v1/models",
         "/health/%2e%2e/v1/models",

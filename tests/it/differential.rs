@@ -1,4 +1,4 @@
-//! Whatever we accept, the crate `jsonwebtoken` accepts too, told the same issuer, audience and skew.
+//! Every accepted token is also accepted by the crate `jsonwebtoken` with the same issuer, audience and skew.
 
 use crate::support;
 
@@ -201,7 +201,7 @@ fn they_accept(algorithm: Algorithm, token: &str) -> Result<(), String> {
 }
 
 #[test]
-fn whatever_we_accept_jsonwebtoken_accepts() {
+fn accepted_token_is_accepted_by_jsonwebtoken() {
     BY_RING.install_default().expect("nobody else has");
     let config = ProptestConfig {
         cases: 1500,

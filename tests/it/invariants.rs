@@ -1,5 +1,5 @@
-//! What must hold in whatever order things happen: of fetching, of key sets, of tokens, of the
-//! configuration. (Of policies: `properties.rs`.)
+//! Invariants of fetching, key sets, tokens and the configuration under any order of events. `properties.rs` has those of
+//! policies.
 
 use crate::support;
 
@@ -183,7 +183,7 @@ proptest! {
     }
 
     #[test]
-    fn an_outage_costs_few_fetches(schedule in schedule(), minutes in 1..30_u64) {
+    fn outage_triggers_few_fetches(schedule in schedule(), minutes in 1..30_u64) {
         let start = Timestamp::from_secs(1_000_000);
         let mut refresh = Refresh::new(schedule, start);
         let mut fetches = 0;
@@ -201,7 +201,7 @@ proptest! {
     }
 
     #[test]
-    fn good_keys_outlive_every_bad_answer(answers in vec(any::<prop::sample::Index>(), 1..12)) {
+    fn invalid_responses_never_replace_valid_keys(answers in vec(any::<prop::sample::Index>(), 1..12)) {
         let bad = [
             json!({}), json!([]), json!({"keys": []}), json!({"keys": [{}]}), json!({"keys": {}}), json!("x"),
         ];
@@ -217,7 +217,7 @@ proptest! {
     }
 
     #[test]
-    fn no_order_of_answers_costs_a_good_key_or_keeps_a_bad_one(turns in vec(turn(), 1..80)) {
+    fn any_order_of_responses_keeps_valid_keys_and_drops_invalid_ones(turns in vec(turn(), 1..80)) {
         let start = testbed::mint::now();
         let signers = [keys::rsa(), keys::other_rsa()];
         let tokens = signers.each_ref().map(|key| ada().claim("exp", start + 100_000).signed_by(key).build());
@@ -264,7 +264,7 @@ proptest! {
     }
 
     #[test]
-    fn a_set_finds_what_is_in_it_and_nothing_else(picks in vec((0..9_usize, 0..4_u8), 1..8)) {
+    fn key_set_finds_exactly_its_own_keys(picks in vec((0..9_usize, 0..4_u8), 1..8)) {
         let jwks: Vec<Value> = picks.iter().map(|(algorithm, kid)| {
             let mut jwk = keys::cached(Algorithm::ALL[*algorithm]).to_jwk();
             jwk["kid"] = json!(format!("kid-{kid}"));

@@ -1,5 +1,5 @@
-//! Of a remembered token only those claims are kept that the configuration can ask for. That makes no
-//! difference to any decision: where all are kept, since the audit record asks for them, it is the same.
+//! A cached token keeps only the claims that the configuration can refer to. Decisions are the same as with a configuration
+//! that keeps all claims for the audit record.
 
 use crate::support;
 
@@ -133,7 +133,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_not_kept_is_never_missed(settings in configuration()) {
+    fn discarded_claims_are_never_needed(settings in configuration()) {
         let mut keeping_all = settings.clone();
         keeping_all["audit"]["claims"] = json!(CLAIMS);
         prop_assert_eq!(outcomes(&settings), outcomes(&keeping_all));

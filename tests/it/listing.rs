@@ -1,4 +1,4 @@
-//! Which models a list shows to whom.
+//! Which models a list contains for which caller.
 
 use crate::support;
 
@@ -81,7 +81,7 @@ fn get(bench: &mut Bench, path: &str, token: Option<&Token>) -> (StreamId, Rulin
 }
 
 #[test]
-fn a_model_is_shown_where_a_rule_permits_its_use_and_none_forbids_it() {
+fn model_is_listed_if_permitted_and_not_denied() {
     let role = json!({"role": "Model.Query"});
     let anyone = json!({"issuer": "contoso"});
     let deny = |matches: Value, require: Value| json!({"name": "deny", "match": matches, "require": require, "effect": "deny"});
@@ -208,7 +208,7 @@ fn a_model_is_shown_where_a_rule_permits_its_use_and_none_forbids_it() {
 }
 
 #[test]
-fn shadow_rules_show_and_hide_nothing() {
+fn shadow_rule_does_not_change_the_list() {
     let rules = json!([
         {"name": "a", "match": {"models": ["meta-llama/*"]}, "require": {"role": "Model.Query"}},
         {"name": "b", "match": {"models": ["other/*"]}, "require": {"role": "Model.Query"}, "mode": "shadow"},
@@ -219,7 +219,7 @@ fn shadow_rules_show_and_hide_nothing() {
 }
 
 #[test]
-fn anonymous_rules_show_what_they_let_anyone_use() {
+fn anonymous_rule_lists_its_models() {
     let rules = json!([
         {"name": "open", "match": {"models": ["other/*"]}, "anonymous": true},
         {"name": "open-list", "match": {"methods": ["GET"], "hosts": ["h.example"]}, "anonymous": true},
@@ -239,7 +239,7 @@ fn anonymous_rules_show_what_they_let_anyone_use() {
 }
 
 #[test]
-fn a_host_with_one_model_has_it_under_any_name() {
+fn single_model_endpoint_is_listed_under_any_name() {
     for (model, expected) in [("meta-llama/one", 4), ("other/three", 0)] {
         let mut settings = with_rules(json!([
             {"name": "a", "match": {"models": ["meta-llama/*"]}, "require": {"role": "Model.Query"}},
@@ -251,7 +251,7 @@ fn a_host_with_one_model_has_it_under_any_name() {
 }
 
 #[test]
-fn those_whose_groups_are_left_out_see_what_needs_none() {
+fn caller_with_omitted_groups_sees_models_that_need_no_groups() {
     let rules = json!([
         {"name": "a", "match": {"models": ["other/*"]}, "require": {"group": "11111111-1111-1111-1111-111111111111"}},
         {"name": "b", "match": {"models": ["meta-llama/*"]}, "require": {"issuer": "contoso"}},
@@ -273,7 +273,7 @@ fn some_models() -> Value {
 }
 
 #[test]
-fn a_model_asked_for_by_name_is_found_where_it_is_shown() {
+fn model_requested_by_name_is_found_if_listed() {
     let mut bench = Bench::warm(&some_models());
     let mut asked = |path| asked(&mut bench, path);
     assert_eq!(asked("/v1/models/meta-llama/one"), "permitted");
@@ -281,7 +281,7 @@ fn a_model_asked_for_by_name_is_found_where_it_is_shown() {
 }
 
 #[test]
-fn a_host_that_hands_out_no_bodies_shows_no_list() {
+fn host_that_withholds_bodies_returns_no_list() {
     let mut bench = Bench::warm(&some_models());
     bench.gate.limit(HostLimits {
         withholds_bodies: true,
@@ -294,7 +294,7 @@ fn a_host_that_hands_out_no_bodies_shows_no_list() {
 }
 
 #[test]
-fn list_follows_the_cluster_and_an_unknown_model_shows_nothing() {
+fn list_depends_on_the_cluster_and_an_unknown_model_is_hidden() {
     let base = || {
         let rules = json!([
             {"name": "here", "match": {"models": ["meta-llama/*"], "clusters": ["hf"]}, "require": {"role": "Model.Query"}},

@@ -1,5 +1,5 @@
-//! What must hold of every policy, whatever its rules: deny rules only take away, doubt never
-//! gives, order within `any` and `all` means nothing.
+//! Properties of every policy: deny rules only remove permissions, indeterminate requirements never permit, and the order
+//! within `any` and `all` has no effect.
 
 use crate::support;
 
@@ -172,7 +172,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_not_known_never_permits(rules in rules(), call in call()) {
+    fn unknown_information_never_permits(rules in rules(), call in call()) {
         let decide = |source| decide(&rules, Call { source, ..call });
         if decide(None).0 == "permitted" {
             // Then it does not depend on it.
@@ -182,7 +182,7 @@ proptest! {
     }
 
     #[test]
-    fn a_permit_stands_whatever_turns_out_to_be_the_case(rules in rules()) {
+    fn permit_holds_for_any_value_of_unknown_information(rules in rules()) {
         if decide_about(&rules, &puzzling().build(), None).0 == "permitted" {
             for (token, address) in WORLDS.iter() {
                 let found = decide_about(&rules, token, Some(address)).0;
@@ -192,7 +192,7 @@ proptest! {
     }
 
     #[test]
-    fn order_within_any_and_all_means_nothing(rules in rules(), call in call()) {
+    fn order_within_any_and_all_has_no_effect(rules in rules(), call in call()) {
         let turned = rules.iter().map(|rule| {
             let mut rule = rule.clone();
             rule["require"] = reversed(&rule["require"]);
@@ -203,7 +203,7 @@ proptest! {
     }
 
     #[test]
-    fn shadow_rules_change_nothing(rules in rules(), call in call()) {
+    fn shadow_rules_have_no_effect(rules in rules(), call in call()) {
         let enforced: Vec<Value> = rules.iter().filter(|rule| rule["mode"].is_null()).cloned().collect();
         prop_assert_eq!(decide(&rules, call), decide(&enforced, call));
     }

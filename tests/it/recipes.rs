@@ -1,4 +1,4 @@
-//! The recipes of docs/recipes.md give what their tables say.
+//! The recipes in docs/recipes.md decide as their tables state.
 
 use crate::command_line as cli;
 use crate::pages as docs;
@@ -98,7 +98,7 @@ fn with_own_values(settings: &Value) -> String {
 }
 
 #[test]
-fn each_recipe_gives_what_its_table_says() {
+fn recipe_decides_as_its_table_states() {
     let text = docs::read("docs/recipes.md");
     let recipes: Vec<&str> = text.split("\n## ").skip(1).collect();
     assert_eq!(recipes.len(), 15);

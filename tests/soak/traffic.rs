@@ -1,4 +1,4 @@
-//! Who asks what, and what each must be answered.
+//! Requests of the soak test and the expected outcome of each.
 
 use super::gateway::{Gateway, chat, header};
 use serde_json::json;

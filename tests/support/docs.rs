@@ -1,4 +1,4 @@
-//! Files of the repository, and what stands in them.
+//! Files of the repository and their content.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use serde_json::Value;

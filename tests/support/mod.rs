@@ -1,4 +1,4 @@
-//! A gate without a host: requests, answers and time go in by hand.
+//! A gate without a host: the test supplies requests, responses and time.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 pub mod case;

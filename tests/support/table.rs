@@ -1,4 +1,4 @@
-//! A model of how Envoy chooses the cluster of a request: virtual hosts, then routes.
+//! A model of how Envoy selects the cluster of a request: virtual hosts, then routes.
 
 use super::{Call, Dice, UPSTREAMS, Upstream, pick};
 use serde_json::{Value, json};

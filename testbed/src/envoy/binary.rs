@@ -1,4 +1,4 @@
-//! Where Envoy, the filter and the user's `envoy.yaml` are.
+//! The locations of Envoy, the filter and the user's `envoy.yaml`.
 
 use std::{
     env,

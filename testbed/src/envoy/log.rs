@@ -1,4 +1,4 @@
-//! Lines a process wrote, with waiting for one to come.
+//! Lines that a process wrote, and waiting for a line.
 
 use std::{
     sync::{Mutex, MutexGuard},

@@ -1,4 +1,4 @@
-//! The child process: spawned so that it cannot outlive us, read line by line, killed and waited for on drop.
+//! The child process: it cannot outlive the parent, its output is read line by line, and it is killed and reaped on drop.
 
 use std::{
     io::{self, BufRead as _, BufReader, Read},

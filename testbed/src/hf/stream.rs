@@ -1,4 +1,4 @@
-//! Server-sent events: an answer word by word, in one piece of the body each.
+//! Server-sent events: one word of the response per piece of the body.
 
 use std::{io, time::Duration};
 

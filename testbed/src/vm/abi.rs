@@ -1,4 +1,4 @@
-//! The imports of the filter: numbers and pointers in, a status out. What they mean is in `state`.
+//! The imports of the filter: numbers and pointers in, a status out. `state` implements their effects.
 
 use wasmi::{Error, Linker};
 

@@ -1,4 +1,4 @@
-//! The numbers of the proxy-wasm ABI 0.2.1, and what the two hosts make of them.
+//! The constants of the proxy-wasm ABI 0.2.1, and the two sets of rules.
 
 /// Whose rules hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

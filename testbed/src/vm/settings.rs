@@ -1,4 +1,4 @@
-//! What a host is told at its start, and how the calls it makes for the filter end.
+//! Settings of a host at start, and the results of the calls that it makes for the filter.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! What a host knows, and what its calls do under whose rules. Sources: proxy-wasm ABI 0.2.1;
+//! The host's state and the effects of host calls under each host's rules. Sources: proxy-wasm ABI 0.2.1;
 //! Envoy's `source/extensions/common/wasm/context.cc`; ngx_wasm_module's `ngx_proxy_wasm_host.c`.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! What a host knows of one request.
+//! The host's state of one request.
 
 use super::nginx::Removed;
 use super::rules::Rules;

@@ -1,4 +1,4 @@
-//! Two VMs of one host: one exports for both, and dies.
+//! Two VMs of one host: the VM that exports for both terminates.
 
 use super::*;
 use testbed::vm::Call;
@@ -48,7 +48,7 @@ fn decide(gateway: &mut Gateway, method: &str) {
 }
 
 #[test]
-fn the_one_that_exports_for_both_may_die() {
+fn terminated_exporter_loses_no_record() {
     let mut gateways = two();
     pass(&mut gateways, 1);
     decide(&mut gateways[0], "GET");

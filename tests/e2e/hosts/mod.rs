@@ -1,5 +1,5 @@
-//! The real .wasm in strict hosts, under Envoy's rules and under ngx_wasm_module's: whatever such a
-//! host would abort, crash or hang on panics. Without a proxy, and with a clock of our own.
+//! The real .wasm in strict hosts, under the rules of Envoy and of ngx_wasm_module: calls that such a host would abort, crash or
+//! hang on panic. No proxy runs, and the test controls the clock.
 
 mod bodies;
 mod decisions;
@@ -168,13 +168,13 @@ macro_rules! in_both_hosts {
 
             $(#[$attribute])*
             #[test]
-            fn under_envoys_rules() {
+            fn under_envoy_rules() {
                 check(Rules::Envoy);
             }
 
             $(#[$attribute])*
             #[test]
-            fn under_nginxs_rules() {
+            fn under_nginx_rules() {
                 check(Rules::Nginx);
             }
         }

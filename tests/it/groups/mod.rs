@@ -1,7 +1,7 @@
 //! Callers with too many groups for a token, looked up in Microsoft Graph.
 
-mod answered;
-mod asked;
+mod queries;
+mod responses;
 use crate::support;
 
 use entragate::fetch::callout::Answer;

@@ -55,7 +55,7 @@ proptest! {
     /// Whatever happens in whatever order: the limits are kept, what is held is what is open, and no
     /// request is held beyond the sum of both timeouts.
     #[test]
-    fn no_order_of_events_exceeds_a_limit(events in proptest::collection::vec(event(), 1..120)) {
+    fn any_order_of_events_stays_within_the_limits(events in proptest::collection::vec(event(), 1..120)) {
         static TOKEN: OnceLock<String> = OnceLock::new();
         let token = TOKEN.get_or_init(|| ada().build());
         let mut settings = limited(json!({"body_inspected": 150, "inspections": 4,

@@ -1,9 +1,9 @@
-//! What is decided, and whether the body was read for it.
+//! Decisions by model, and whether the body was read for them.
 
 use super::*;
 
 #[test]
-fn the_model_decides_wherever_it_is_told() {
+fn model_from_any_source_decides() {
     let mut bench = Bench::warm(&by_model());
     let [llama, secret, other] = ["meta/llama:fastest", "SECRET/one", "mistral/x"].map(body);
     let nameless = json!({"inputs": "x"}).to_string();
@@ -131,7 +131,7 @@ fn the_model_decides_wherever_it_is_told() {
 }
 
 #[test]
-fn a_body_that_can_t_tell_the_model_is_refused_with_a_reason() {
+fn body_without_readable_model_is_refused_with_a_reason() {
     let mut bench = Bench::warm(&by_model());
     let chat = "/v1/chat/completions";
     let long = json!({"model": "meta/llama", "x": "y".repeat(1000)}).to_string();
@@ -210,7 +210,7 @@ fn a_body_that_can_t_tell_the_model_is_refused_with_a_reason() {
 }
 
 #[test]
-fn nobody_reads_a_body_that_decides_nothing() {
+fn body_is_not_read_if_no_rule_needs_it() {
     let mut bench = Bench::warm(&by_model());
     let mut settings = by_model();
     let with = |token: Token| Some(token.build());
@@ -261,7 +261,7 @@ fn nobody_reads_a_body_that_decides_nothing() {
 }
 
 #[test]
-fn an_anonymous_rule_can_name_models() {
+fn anonymous_rule_can_name_models() {
     let mut bench = Bench::warm(&by_model());
     let [tiny, llama] = ["tiny/x", "meta/llama"].map(body);
     let stranger = |body| Sent {
@@ -289,7 +289,7 @@ fn an_anonymous_rule_can_name_models() {
 
 /// Whether the model is told by the body, read only where needed, or beforehand, must not matter.
 #[test]
-fn reading_late_decides_the_same() {
+fn late_body_gives_the_same_decision() {
     let mut state = 9_u64;
     let mut below = |end: u64| {
         state = state

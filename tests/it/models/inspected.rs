@@ -1,9 +1,9 @@
-//! Bodies on their way: late keys, slow callers, hosts that keep them back, shadow rules.
+//! Bodies in transit: late keys, slow callers, hosts that withhold bodies, shadow rules.
 
 use super::*;
 
 #[test]
-fn keys_and_body_come_in_either_order() {
+fn keys_and_body_can_arrive_in_either_order() {
     let llama = body("meta/llama");
     let secret = body("secret/one");
     for (body, code) in [(&llama, "permitted"), (&secret, "denied_by_rule")] {
@@ -41,7 +41,7 @@ fn keys_and_body_come_in_either_order() {
 }
 
 #[test]
-fn a_token_that_expires_while_its_body_comes_is_refused() {
+fn token_that_expires_while_the_body_arrives_is_refused() {
     let mut bench = Bench::warm(&by_model());
     let token = ada().claim(
         "exp",
@@ -89,7 +89,7 @@ fn by_model_with_keys_of_ten_minutes() -> Value {
 }
 
 #[test]
-fn keys_that_go_stale_while_a_body_comes_vouch_for_nobody() {
+fn keys_that_become_stale_while_the_body_arrives_deny() {
     let llama = body("meta/llama");
     let rest = &llama.as_bytes()[20..];
     let renewed: [(&[&keys::SigningKey], &str); 3] = [
@@ -120,7 +120,7 @@ fn keys_that_go_stale_while_a_body_comes_vouch_for_nobody() {
 }
 
 #[test]
-fn a_key_that_is_withdrawn_while_a_body_comes_vouches_for_nobody() {
+fn key_removed_while_the_body_arrives_denies() {
     let llama = body("meta/llama");
     let rest = &llama.as_bytes()[20..];
     let renewed: [(&[&keys::SigningKey], &str); 2] = [
@@ -138,7 +138,7 @@ fn a_key_that_is_withdrawn_while_a_body_comes_vouches_for_nobody() {
 }
 
 #[test]
-fn a_host_that_keeps_the_body_back_is_found_out() {
+fn host_that_withholds_bodies_is_detected() {
     let mut bench = Bench::warm(&by_model());
     let (id, _) = sent("/v1/x", "{}").begin(&mut bench);
     bench.advance(1);
@@ -186,7 +186,7 @@ fn a_host_that_keeps_the_body_back_is_found_out() {
 }
 
 #[test]
-fn a_slow_caller_is_told_from_a_host_that_keeps_the_body_back() {
+fn slow_caller_is_not_mistaken_for_a_withholding_host() {
     let mut bench = Bench::warm(&by_model());
     let llama = body("meta/llama");
     let (id, _) = sent("/v1/x", &llama).begin(&mut bench);
@@ -220,7 +220,7 @@ fn a_slow_caller_is_told_from_a_host_that_keeps_the_body_back() {
 }
 
 #[test]
-fn whoever_leaves_while_the_body_comes_is_counted_and_forgotten() {
+fn caller_that_disconnects_while_the_body_arrives_is_counted_and_released() {
     let mut bench = Bench::warm(&by_model());
     let (id, _) = sent("/v1/x", "{}").begin(&mut bench);
     bench.gate.finish(id, None, bench.now);
@@ -240,7 +240,7 @@ fn whoever_leaves_while_the_body_comes_is_counted_and_forgotten() {
 }
 
 #[test]
-fn shadow_rules_see_the_model_without_holding_the_body() {
+fn shadow_rule_reads_the_model_without_holding_the_body() {
     let mut settings = by_model();
     settings["rules"] = json!([
         {"name": "trial", "match": {"models": ["meta/*"]}, "require": {"role": "Model.Query"},

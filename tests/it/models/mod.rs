@@ -1,4 +1,4 @@
-//! Rules by model: where the model is told, who must wait for the body, and what comes of it.
+//! Rules by model: where the model is read from, which requests wait for the body, and the decisions.
 
 mod any_order;
 mod decided;

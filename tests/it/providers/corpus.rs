@@ -1,5 +1,5 @@
-//! A token and a key set of each provider on docs/providers.md, in the shapes that it documents, read with
-//! the configuration on that page.
+//! A token and a key set of each provider in docs/providers.md, in the form that the provider documents, read with the
+//! configuration in that page.
 
 use super::*;
 use std::collections::BTreeMap;
@@ -216,7 +216,7 @@ fn documented() -> BTreeMap<String, Value> {
 }
 
 #[test]
-fn every_documented_provider_has_a_sample_that_is_understood() {
+fn every_documented_provider_has_a_sample_that_is_accepted() {
     let documented = documented();
     let samples = samples();
     for provider in documented.keys() {

@@ -1,5 +1,4 @@
-//! The filter's own RSA verification against other implementations: jwt-simple's (rsa 0.9), ring's, and
-//! num-bigint's arithmetic.
+//! The filter's own RSA verification compared with jwt-simple (rsa 0.9), ring and num-bigint's arithmetic.
 
 mod arithmetic;
 mod encodings;

@@ -1,4 +1,4 @@
-//! Key pairs of every kind of length that a key set may hold, and the other implementations.
+//! Key pairs of all length classes that a key set may contain, and the other implementations.
 
 use super::TEXT;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};

@@ -1,5 +1,4 @@
-//! A host with several VMs of one filter: shared data as Envoy keeps it, calls that are answered when a
-//! test says so, and VMs that die.
+//! A host with several VMs of one filter: shared data as in Envoy, calls that the test answers, and VMs that terminate.
 
 use super::support::{code_of, load};
 use entragate::fetch::callout::Answer;

@@ -1,5 +1,5 @@
-//! Published test vectors against the way signatures are checked inside wasm. The host's way is held
-//! against the same ones in a real Envoy (tests/e2e/vectors.rs).
+//! Published test vectors against the signature verification in wasm. tests/e2e/vectors.rs runs the same vectors against
+//! the host's implementation in a real Envoy.
 
 mod published;
 mod suites;
@@ -52,7 +52,7 @@ fn accepts(vector: &Vector) -> bool {
 }
 
 #[test]
-fn wycheproof_in_wasm() {
+fn wycheproof_vectors_have_the_expected_results() {
     let vectors = suites::all();
     let answers: Vec<_> = vectors
         .iter()

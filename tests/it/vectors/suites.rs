@@ -1,5 +1,4 @@
-//! The Wycheproof suites for signatures we accept, read into one shape, and the check against the
-//! exceptions that are written down.
+//! The Wycheproof suites for the accepted algorithms in a common form, and the comparison with the documented exceptions.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use entragate::keys::algorithm::Algorithm;

@@ -1,4 +1,4 @@
-//! Starting everything, and following the audit log afterwards.
+//! Starts everything, and then follows the audit log.
 
 use std::{
     error::Error,

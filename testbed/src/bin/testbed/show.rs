@@ -1,4 +1,4 @@
-//! What a person at the terminal reads.
+//! The output for a person at the terminal.
 
 use testbed::{
     entra::BATCH_SECRET,

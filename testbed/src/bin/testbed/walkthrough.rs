@@ -1,4 +1,4 @@
-//! The main calls, made for real, with what each answered and what the endpoint saw of it.
+//! The main calls, with the response to each and the request that reached the endpoint.
 
 use std::error::Error;
 

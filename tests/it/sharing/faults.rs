@@ -1,4 +1,4 @@
-//! Leaders that die, data that others have written to, configurations that change, and any order of it all.
+//! Leaders that terminate, forged shared data, changed configurations, and random orders of all of these.
 
 use super::host::Host;
 use super::{VMS, ada_now, published, rotated, warm};
@@ -13,7 +13,7 @@ use std::time::Duration;
 use testbed::keys;
 
 #[test]
-fn a_leader_that_dies_is_survived_within_its_lease() {
+fn terminated_leader_is_replaced_when_its_lease_ends() {
     let mut host = Host::new(&settings(), VMS);
     host.run(100);
     let leader = host.vms.iter().position(|vm| !vm.calls.is_empty()).unwrap();
@@ -29,7 +29,7 @@ fn a_leader_that_dies_is_survived_within_its_lease() {
 }
 
 #[test]
-fn a_slow_leader_keeps_its_lease() {
+fn slow_leader_keeps_its_lease() {
     let mut host = Host::new(&settings(), VMS);
     // The call's own timeout is 5 s.
     host.run(4900);
@@ -41,7 +41,7 @@ fn a_slow_leader_keeps_its_lease() {
 }
 
 #[test]
-fn what_is_taken_over_is_as_old_as_it_is() {
+fn shared_response_keeps_its_age() {
     let mut settings = settings();
     settings["issuers"][0]["jwks"]["max_stale"] = json!("2h");
     let mut host = Host::new(&settings, 2);
@@ -64,7 +64,7 @@ fn what_is_taken_over_is_as_old_as_it_is() {
 }
 
 #[test]
-fn another_configuration_or_secret_is_another_world() {
+fn data_of_another_configuration_or_secret_is_ignored() {
     let mut host = warm();
     let mut changed = settings();
     changed["rules"][0]["name"] = json!("liveness");
@@ -81,7 +81,7 @@ fn another_configuration_or_secret_is_another_world() {
 }
 
 #[test]
-fn who_leaves_takes_what_is_large_along() {
+fn last_vm_clears_the_shared_bodies() {
     let mut host = warm();
     let size = |host: &Host| -> usize {
         let names = host.data.names();
@@ -107,7 +107,7 @@ fn entries(host: &Host) -> [(String, Vec<u8>); 2] {
 }
 
 #[test]
-fn what_others_write_is_not_believed() {
+fn forged_shared_data_is_ignored() {
     let mut host = warm();
     host.run_secs(600);
     // Newer keys, an attacker's among them, as a VM of the same code would share them that only lacks the secret.
@@ -148,7 +148,7 @@ fn what_others_write_is_not_believed() {
 }
 
 #[test]
-fn what_was_once_true_is_no_news_when_it_is_written_again() {
+fn replayed_shared_data_is_ignored() {
     let mut host = warm();
     let old = entries(&host);
     assert_eq!(host.serve(3700, rotated), 1);
@@ -165,7 +165,7 @@ fn what_was_once_true_is_no_news_when_it_is_written_again() {
 }
 
 #[test]
-fn a_host_that_takes_no_writes_keeps_nobody_from_fetching() {
+fn failing_writes_do_not_prevent_fetches() {
     let mut host = Host::new(&settings(), 3);
     host.data.never_in_time.set(true);
     host.run(1100);
@@ -188,7 +188,7 @@ fn a_host_that_takes_no_writes_keeps_nobody_from_fetching() {
 }
 
 #[test]
-fn a_clock_that_is_set_back_stops_nothing() {
+fn clock_set_back_does_not_stop_fetches() {
     let mut host = warm();
     host.now = host.now.minus(Duration::from_secs(7200));
     let token = ada_now(&host).signed_by(&keys::other_rsa()).build();
@@ -255,7 +255,7 @@ proptest! {
     /// As long as nobody meddles, no VM begins a fetch while another that is alive fetches, and none sooner
     /// than the lease after the death of one that did. However it went: in the end all have keys.
     #[test]
-    fn no_order_of_events_fetches_twice_or_leaves_anyone_without(events in vec(event(), 1..160)) {
+    fn any_order_of_events_fetches_once_and_serves_all_vms(events in vec(event(), 1..160)) {
         let mut host = Host::new(&settings(), 4);
         let mut kids = 0;
         // When a VM last died during its fetch.

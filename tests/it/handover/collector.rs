@@ -1,4 +1,4 @@
-//! VMs that export, and the service that takes their records: what has arrived, and how often.
+//! VMs that export, and the collector that receives their records: which records arrived, and how often.
 
 use super::host::Host;
 use crate::support::{jwks, settings};
@@ -27,7 +27,7 @@ pub fn exporting() -> Value {
     settings
 }
 
-pub struct Office {
+pub struct Collector {
     pub host: Host,
     /// How often each record has arrived.
     pub arrived: BTreeMap<u64, usize>,
@@ -40,9 +40,9 @@ pub struct Office {
     unanswered: Vec<(usize, Call)>,
 }
 
-impl Office {
+impl Collector {
     pub fn new(settings: &Value, vms: usize) -> Self {
-        let mut office = Self {
+        let mut collector = Self {
             host: Host::new(settings, vms),
             arrived: BTreeMap::new(),
             doubtful: Vec::new(),
@@ -50,8 +50,8 @@ impl Office {
             decided: BTreeMap::new(),
             unanswered: Vec::new(),
         };
-        office.run(2000);
-        office
+        collector.run(2000);
+        collector
     }
 
     /// An anonymous request at one VM, and its number.
