@@ -188,7 +188,7 @@ impl Envoy {
         self.process.pid()
     }
 
-    /// Whether the process is still there.
+    /// Whether the process is still running.
     pub fn is_running(&self) -> bool {
         self.process.exited().is_none()
     }

@@ -46,10 +46,10 @@ pub const MODELS: [&str; 4] = [
 /// How the stand-in answers from now on. Requests are recorded in every mode.
 #[derive(Clone, Debug, Default)]
 pub enum Mode {
-    /// As the real thing does.
+    /// As the real service does.
     #[default]
     Normal,
-    /// Always this, whatever was asked and whoever asked.
+    /// This response to every request.
     Fixed {
         status: u16,
         headers: Vec<(String, String)>,
@@ -62,9 +62,9 @@ pub enum Mode {
     },
     /// That status and the beginning of a body whose rest never comes.
     Stalled { status: u16, body: String },
-    /// As the real thing, late.
+    /// As the real service, delayed.
     Delay(Duration),
-    /// As the real thing, with this much time between two events of a stream.
+    /// As the real service, with this time between two events of a stream.
     Paced(Duration),
     /// No answer, and the connection stays open.
     Hang,
@@ -198,7 +198,7 @@ impl HuggingFace {
         *lock(&self.state.mode) = mode;
     }
 
-    /// What was billed so far, in order; a stream is billed when it begins.
+    /// The usage so far, in order; a stream counts when it starts.
     pub fn bills(&self) -> Vec<Bill> {
         lock(&self.state.bills).clone()
     }

@@ -15,7 +15,7 @@ pub use ids::*;
 
 use crate::keys::{self, Algorithm, SigningKey};
 
-/// Who is calling.
+/// The caller of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Persona {
     Ada,

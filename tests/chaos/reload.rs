@@ -34,12 +34,12 @@ impl Listener {
         listener
     }
 
-    /// The same with that realm.
+    /// The same with the given realm.
     pub fn write(&self, realm: &str) {
         self.change(realm, |policy| policy["replies"]["realm"] = json!(realm));
     }
 
-    /// The same with a policy so changed. Envoy reads a file that was moved into place.
+    /// The same with a changed policy. Envoy reads a file that was moved into place.
     fn change(&self, version: &str, change: impl Fn(&mut Value)) {
         let mut value = self.value.clone();
         let filters = &mut value["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"];
@@ -118,7 +118,7 @@ async fn reloads_fail_no_request_and_memory_levels_off() {
         count / 3 + 1,
     );
     assert_sound(&gateway).await;
-    // What a configuration leaves behind must not add up.
+    // Memory of replaced configurations must not accumulate.
     let growth = last.saturating_sub(third);
     assert!(growth < 30_000, "{growth} KiB more: {sizes:?}");
 }

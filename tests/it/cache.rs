@@ -17,7 +17,7 @@ fn caching(ttl: &str) -> Value {
 }
 
 impl Bench {
-    /// The codes and ways of the decisions since last asked.
+    /// The codes and verification methods of the decisions since the last call.
     fn ways(&mut self) -> Vec<(String, Value)> {
         let decision = |record: Value| {
             let code = record["code"].as_str().unwrap().to_owned();

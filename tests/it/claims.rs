@@ -65,7 +65,7 @@ fn tenant_is_read_from_tid_only() {
         (ada().claim("tid", "contoso"), "not a GUID"),
         (ada().claim("tid", GUEST_TENANT), "disagree"),
     ] {
-        // A key that says for whom it signs would refuse some of these first.
+        // A key with an `issuer` would refuse some of these earlier.
         let mut bench = Bench::cold(&settings());
         bench.answer(ok(json!({"keys": [keys::rsa().to_jwk()]})));
         assert_eq!(bench.code(&token.build()), "token_malformed");

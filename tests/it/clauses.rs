@@ -14,7 +14,7 @@ fn monday() -> u64 {
     (days - (days + 3) % 7) * 24 * HOUR
 }
 
-/// What a clause makes of a case: `true` and `false`, and `None` where it can't be told.
+/// The value of a requirement in a case; `None` means indeterminate.
 fn truth(clause: &Value, case: &Case) -> Option<bool> {
     let allow = |require: Value| {
         let code = case.code(json!([{"name": "only", "require": require}]));
@@ -155,7 +155,7 @@ fn parked_request_keeps_its_context() {
     assert_eq!(bench.resume_woken(), expected);
 }
 
-/// Too many groups are the reason only where a group is asked for.
+/// Omitted groups are the reason only if the rule requires a group.
 #[test]
 fn unknown_address_is_not_reported_as_missing_groups() {
     let abroad = json!({"not": {"source": ["10.0.0.0/8"]}});

@@ -28,7 +28,7 @@ fn polled(change: Value) -> Value {
     settings
 }
 
-/// A bench with keys, whose one open call asks for the credential.
+/// A bench with keys and one open call for the credential.
 fn bench() -> Bench {
     let bench = Bench::warm(&polled(json!({})));
     assert_eq!(bench.calls.len(), 1);
@@ -51,7 +51,7 @@ fn down() -> Answer {
     Answer::Response { status, body }
 }
 
-/// What a permitted request carries.
+/// The Authorization of a permitted request.
 fn sent(bench: &mut Bench) -> String {
     let (id, ruling) = bench.chat(&ada().build());
     bench.gate.finish(id, Some(200), bench.now);
@@ -297,14 +297,14 @@ fn poll_sends_its_headers_and_output_contains_no_secrets() {
     assert!(!printed.contains("secret-"), "{printed}");
 }
 
-/// What can happen to a polled credential.
+/// An event of a polled credential.
 #[derive(Clone, Debug)]
 enum Event {
     Advance(u64),
     /// The store answers the oldest open call with that value.
     Good(u8),
     Bad,
-    /// The upstream refuses what a request carries that is sent now.
+    /// The upstream rejects the credential of a request sent now.
     Rejected,
     /// An answer to a call that was given up.
     Late(u8),
@@ -333,7 +333,7 @@ proptest! {
         let token = ada().claim("exp", testbed::mint::now() + 100_000).build();
         let mut bench = bench();
         let mut good: Option<(String, u64)> = None;
-        // When polls began, and whether the upstream had asked for them.
+        // The start times of polls, and whether a rejection triggered them.
         let mut polls = vec![(bench.now.as_secs(), false)];
         for event in events {
             let before = bench.calls.len();

@@ -11,7 +11,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use support::*;
 
-/// Denials that look alike from outside, each with the words by which an operator knows its cause.
+/// Denials that callers cannot distinguish, each with the text that tells the operator its cause.
 fn alike() -> Vec<Vec<(Denial, &'static [&'static str])>> {
     let keys = |reason| Denial::KeysUnavailable {
         issuer: "contoso".into(),

@@ -144,7 +144,7 @@ fn istio_destination_rules_verify_certificates() {
     }
 }
 
-/// A gateway that others use too: no rule may be about their hosts.
+/// On a shared gateway, no rule may apply to the hosts of others.
 #[test]
 fn rules_for_shared_gateways_name_their_hosts() {
     let shared = [
@@ -182,7 +182,7 @@ fn image_is_pinned_by_its_digest() {
         let text = docs::read(&file);
         for (at, _) in text.match_indices("registry.example/entragate") {
             let rest = &text[at + "registry.example/entragate".len()..];
-            // Envoy Gateway has a member of its own for it.
+            // Envoy Gateway has a separate member for the digest.
             let rest = rest.strip_prefix(":0.1.0\n        ").unwrap_or(rest);
             let digest = rest
                 .strip_prefix("@sha256:")
@@ -196,7 +196,7 @@ fn image_is_pinned_by_its_digest() {
     assert_eq!(seen, 5);
 }
 
-/// The image's entry point switches users as root, for which it needs capabilities.
+/// If it runs as root, the image's entry point switches users, which requires capabilities.
 #[test]
 fn compose_runs_as_a_user_without_capabilities() {
     let compose = docs::yaml(&docs::read("deploy/docker/compose.yaml"));

@@ -75,7 +75,7 @@ enum Change {
     NoClaim(&'static str),
     Header(&'static str, Value),
     NoHeader(&'static str),
-    /// Says another algorithm than it is signed with.
+    /// The header names another algorithm than the signature's.
     Named(Algorithm),
     Forged,
     /// That byte of the token becomes that one.

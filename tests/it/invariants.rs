@@ -54,7 +54,7 @@ fn schedule() -> impl Strategy<Value = Schedule> {
     )
 }
 
-/// What happens to a gate and its one issuer.
+/// An event of the gate or its only issuer.
 #[derive(Clone, Copy, Debug)]
 enum Turn {
     Pass(u64),
@@ -135,7 +135,7 @@ proptest! {
                 }
                 Event::Demand => match refresh.demand(now) {
                     Demand::Fetch(attempt) => {
-                        // A cooldown holds from the end of the last fetch on demand.
+                        // The cooldown starts at the end of the last fetch on demand.
                         prop_assert!(demanded_end.is_none_or(|end| now.since(end) >= schedule.cooldown));
                         begun = Some((attempt, true));
                     }

@@ -21,7 +21,7 @@ fn with(name: &str, value: impl Into<Value>) -> Value {
     jwk
 }
 
-/// An RSA key whose modulus has so many bits; nobody has its private half.
+/// An RSA key with a modulus of the given number of bits and no known private key.
 fn of_bits(bits: usize) -> Value {
     let mut modulus = vec![0xff; bits.div_ceil(8)];
     modulus[0] = 0xff >> (modulus.len() * 8 - bits);
@@ -63,7 +63,7 @@ fn key_not_for_verification_is_ignored() {
 fn encryption_key_verifies_no_token() {
     for (name, value) in [("use", json!("enc")), ("key_ops", json!(["encrypt"]))] {
         let mut bench = Bench::cold(&settings());
-        // A good key beside it, so that the set is taken.
+        // A valid key in the same set, so that the set is accepted.
         let other = keys::other_rsa().to_jwk();
         bench.answer(ok(json!({"keys": [with(name, value), other]})));
         assert_ne!(bench.code(&ada().build()), "permitted", "{name}");

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::sync::LazyLock;
 use support::*;
 
-/// What tokens below have besides the usual.
+/// Additional claims of the tokens below.
 const CLAIMS: [&str; 8] = [
     "acrs",
     "amr",
@@ -82,7 +82,7 @@ fn requirement() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Rules, and what identity headers tell.
+/// Rules and identity headers.
 fn configuration() -> impl Strategy<Value = Value> {
     let rules = prop::collection::vec((requirement(), any::<bool>(), any::<bool>()), 1..4);
     (rules, subsequence(&PATHS[..], 0..3)).prop_map(|(rules, headers)| {
@@ -104,10 +104,10 @@ fn rule((index, (require, denies, shadow)): (usize, (Value, bool, bool))) -> Val
     rule
 }
 
-/// The decision, the headers it sets, and what is recorded of it.
+/// The decision, the headers that it sets, and its record.
 type Outcome = (String, Vec<(String, String)>, Value);
 
-/// What becomes of each token, checked and remembered, without what differs by design.
+/// The outcome of each token, verified and cached, without the fields that differ by design.
 fn outcomes(settings: &Value) -> Vec<Outcome> {
     let mut bench = Bench::warm(settings);
     let mut outcomes = Vec::new();

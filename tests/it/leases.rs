@@ -20,7 +20,7 @@ fn with_auth(auth: Value) -> Value {
     settings
 }
 
-/// A bench with keys, whose one open call asks for the token.
+/// A bench with keys and one open call for the service token.
 fn bench() -> Bench {
     let bench = Bench::warm(&with_auth(managed_identity()));
     assert_eq!(asked(&bench), ["169.254.169.254"]);

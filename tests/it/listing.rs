@@ -12,7 +12,7 @@ use testbed::persona::Persona;
 
 const IDS: [&str; 4] = ["meta-llama/one", "Meta-Llama/Two", "other/three", "tgi"];
 
-/// The ids that a list shows; what remains of [`IDS`] for that caller under these rules.
+/// The ids of [`IDS`] that the list contains for the caller under these rules.
 fn shown(rules: Value, token: Option<&Token>) -> Vec<String> {
     let mut rules = rules.as_array().unwrap().clone();
     rules.push(json!({"name": "may-list", "match": {"methods": ["GET"]}, "require": {"issuer": "contoso"}}));
@@ -23,7 +23,7 @@ fn shown_by(settings: &Value, token: Option<&Token>) -> Vec<String> {
     shown_where(settings, token, BTreeMap::new())
 }
 
-/// `properties`: what the host says of the request.
+/// `properties`: the properties of the request that the host reports.
 fn shown_where(
     settings: &Value,
     token: Option<&Token>,
@@ -118,7 +118,7 @@ fn model_is_listed_if_permitted_and_not_denied() {
             )]),
             &all,
         ),
-        // What a token does not tell never permits, and denies.
+        // Information missing from the token never permits, and a deny rule on it denies.
         (
             json!([allow(json!({}), json!({"source": ["10.0.0.0/8"]}))]),
             &[],
@@ -133,7 +133,7 @@ fn model_is_listed_if_permitted_and_not_denied() {
             ]),
             &[0, 1],
         ),
-        // A deny rule that names models denies them in any case, and what has no name.
+        // A deny rule that names models denies these models and entries without a name.
         (
             json!([
                 allow(json!({}), role.clone()),
@@ -158,7 +158,7 @@ fn model_is_listed_if_permitted_and_not_denied() {
             ]),
             &[0, 1],
         ),
-        // One without models, where it leaves nothing of what is allowed.
+        // A deny rule without models denies everything.
         (
             json!([
                 allow(json!({}), role.clone()),
@@ -226,7 +226,7 @@ fn anonymous_rule_lists_its_models() {
         {"name": "a", "match": {"models": ["meta-llama/*"]}, "require": {"role": "Model.Query"}},
         {"name": "deny", "match": {"models": ["other/*"]}, "require": {"issuer": "contoso"}, "effect": "deny"},
     ]);
-    // Whoever lists without being asked for a token is nobody, whatever token came along.
+    // On an anonymous rule the caller is anonymous, even with a token.
     for token in [None, Some(&ada())] {
         assert_eq!(shown(rules.clone(), token), ["other/three"]);
     }
@@ -310,14 +310,14 @@ fn list_depends_on_the_cluster_and_an_unknown_model_is_hidden() {
         (json!([]), "hf", vec![IDS[0]]),
         (json!([]), "team", vec![IDS[2]]),
         (json!([]), "elsewhere", vec![]),
-        // The cluster decides the model, whatever its list calls it.
+        // The cluster determines the model, regardless of its name in the list.
         (
             json!([{"clusters": ["hf"], "model": "meta-llama/one"}]),
             "hf",
             IDS.to_vec(),
         ),
         (json!([{"clusters": ["hf"], "model": "x/y"}]), "hf", vec![]),
-        // No entry says which model answers there.
+        // No entry configures a model there.
         (
             json!([{"clusters": ["router"], "model_from": "body"}]),
             "hf",

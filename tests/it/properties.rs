@@ -11,7 +11,7 @@ use support::*;
 use testbed::mint::Token;
 use testbed::persona::*;
 
-/// Tokens of callers who differ in what rules below ask; signed once.
+/// Tokens of callers that differ in the facts that the rules below use; signed once.
 static TOKENS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let personas = [
         Persona::Ada,
@@ -32,7 +32,7 @@ static TOKENS: LazyLock<Vec<String>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Who calls, and from where: `None` is not known.
+/// The caller and its address; `None` means unknown.
 #[derive(Clone, Copy, Debug)]
 struct Call {
     caller: usize,
@@ -111,7 +111,7 @@ fn decide_about(rules: &[Value], token: &str, source: Option<&str>) -> (String, 
     (code, bench.audit().remove(0)["rule"].clone())
 }
 
-/// Of whom nothing can be told: groups, kind, and whence it comes.
+/// A caller whose groups, kind and address are unknown.
 fn puzzling() -> Token {
     let token = Token::of(Persona::Olga).without("scp");
     token.claim("roles", json!(["Model.Query"]))
@@ -134,7 +134,7 @@ static WORLDS: LazyLock<Vec<(String, &str)>> = LazyLock::new(|| {
     worlds
 });
 
-/// The same with all lists of `any` and `all` turned round.
+/// The same rules with all lists of `any` and `all` reversed.
 fn reversed(require: &Value) -> Value {
     let Some((name, inner)) = require.as_object().and_then(|one| one.iter().next()) else {
         return require.clone();

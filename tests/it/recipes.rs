@@ -40,7 +40,7 @@ fn token(claims: &str, now: u64) -> String {
     token.build()
 }
 
-/// What `explain` says of one row.
+/// The output of `explain` for one row.
 fn answer(settings: &Value, row: &Row<'_>) -> String {
     let mut parts = row.request.split(", ");
     let request = parts.next().unwrap().trim_matches('`').to_owned();

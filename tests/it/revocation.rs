@@ -20,7 +20,7 @@ fn with_feed(change: Value) -> Value {
     settings
 }
 
-/// A bench with keys, whose one open call asks for the feed.
+/// A bench with keys and one open call for the feed.
 fn bench(change: Value) -> Bench {
     let bench = Bench::warm(&with_feed(change));
     assert_eq!(bench.calls.len(), 1);
@@ -155,7 +155,7 @@ fn revocation_starts_and_ends_within_refresh() {
     assert!(bench.calls.is_empty());
     bench.advance(1);
     assert_eq!(bench.calls[0].callout.target.authority, "ops");
-    // The signature is remembered from here on; the revocation counts all the same.
+    // From here on the token is cached; the revocation still applies.
     assert_eq!(bench.code(&token().build()), "permitted");
     bench.answer(ok(json!({"oids": [oid]})));
     assert_eq!(bench.code(&token().build()), "token_revoked");
@@ -217,7 +217,7 @@ fn null_member_of_a_feed_counts_as_absent() {
     assert_eq!(bench.code(&token().build()), "permitted");
 }
 
-/// The code of a request `secs` after the last good feed.
+/// The code of a request `secs` after the last valid feed.
 fn stale(on_stale: &str, secs: u64) -> (Bench, String) {
     let mut bench = bench(json!({"on_stale": on_stale, "max_stale": "60s"}));
     bench.answer(ok(json!({"sessions": ["s-revoked"]})));

@@ -37,7 +37,7 @@ fn headers(world: &World, call: &Call, token: &str) -> Headers {
     headers
 }
 
-/// Lets a request through the gate; what became of it, counted by its code.
+/// Sends a request through the gate and counts its code.
 fn pass(bench: &mut Bench, world: &World, call: &Call, token: &str) -> String {
     let chosen = world.table.choose(call);
     bench.properties = BTreeMap::from_iter(

@@ -31,7 +31,7 @@ fn step_up_challenge_has_the_form_of_entra_clients() {
         (&record["rule"], &record["code"]),
         (&json!("careful"), &json!("step_up_required"))
     );
-    // Who is told no reasons is told this all the same, or no client could ever step up.
+    // The challenge is sent even without reasons; otherwise no client could step up.
     let mut minimal = settings.clone();
     minimal["replies"] = json!({"detail": "minimal"});
     let (code, challenge, _) = Case::ada().run(&minimal);

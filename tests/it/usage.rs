@@ -52,10 +52,10 @@ fn chunk(usage: Value) -> Value {
     json!({"object": "chat.completion.chunk", "model": "org/m", "choices": [{"index": 0, "delta": delta}], "usage": usage})
 }
 
-/// Headers, body, and what is told.
+/// Headers, body and the reported usage.
 type Case = (&'static [(&'static str, &'static str)], String, Usage);
 
-/// Responses of each API, and what each of them bills.
+/// Responses of each API with their usage.
 fn corpus() -> Vec<Case> {
     let told = json!({"prompt_tokens": 12, "completion_tokens": 34, "total_tokens": 46,
         "prompt_tokens_details": {"cached_tokens": 5, "audio_tokens": 7},
@@ -343,7 +343,7 @@ fn unreadable_usage_has_a_reason() {
     meter.feed(None, false);
     assert!(!meter.is_reading());
     assert_eq!(meter.finish(), unknown(Unknown::Withheld));
-    // Headers tell, whatever the body is.
+    // Headers report the usage for any body.
     let usage = read(
         &[
             ("content-encoding", "gzip"),
@@ -415,7 +415,7 @@ proptest! {
         }
     }
 
-    /// Whatever else a document holds, and wherever: what serde_json finds is what we find.
+    /// The reader finds the same counts as serde_json in any document.
     #[test]
     fn any_document_is_read_as_serde_json_reads_it(
         rest in any_json(), usage in any_json(), pretty in any::<bool>(),

@@ -20,7 +20,7 @@ use traffic::Traffic;
 const CALLERS: usize = 16;
 /// From one look at the memory to the next.
 const SAMPLE: Duration = Duration::from_secs(2);
-/// What may come on top after the warm-up: allocators breathe.
+/// The permitted growth after the warm-up, since allocators fluctuate.
 const SLACK_KIB: u64 = 16 * 1024;
 
 /// Contoso, and a realm whose people have cheap keys: 50,000 RSA signatures would take minutes.
@@ -36,7 +36,7 @@ fn two_issuers(config: EnvoyConfig) -> EnvoyConfig {
     })
 }
 
-/// What Envoy holds, and what the filter's VMs do at most, in KiB.
+/// Memory of Envoy and the maximum of the filter's VMs, in KiB.
 #[derive(Clone, Copy)]
 struct Memory {
     resident: u64,
@@ -52,7 +52,7 @@ async fn look(gateway: &Gateway) -> Memory {
     let resident = line.split_whitespace().nth(1).unwrap().parse().unwrap();
     let mut linear = 0;
     for _ in 0..4 {
-        // A connection of its own each: whichever worker it falls to.
+        // A separate connection for each request, so that any worker can receive it.
         let client = testbed::client::client();
         let request = client
             .get(gateway.envoy.url())

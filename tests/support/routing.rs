@@ -7,7 +7,7 @@ mod table;
 use serde_json::{Value, json};
 pub use table::Table;
 
-/// An upstream, and the model that it serves; `None`: the one that the body names.
+/// An upstream and its model; `None`: the model in the body.
 pub struct Upstream {
     pub cluster: &'static str,
     pub serves: Option<&'static str>,

@@ -56,7 +56,7 @@ impl Table {
         }
     }
 
-    /// One host for each cluster, and another for what has none.
+    /// One host for each cluster, and one for requests without a cluster.
     pub fn by_host(dice: Dice<'_>) -> (Self, Vec<(&'static str, &'static str)>) {
         let mut named = vec![
             ("llama.example.com", "hf-llama"),

@@ -27,7 +27,7 @@ pub fn wasm_path() -> PathBuf {
         .join("wasm32-wasip1/release/entragate.wasm")
 }
 
-/// The filter with test hooks, which `make hooks` leaves beside the other.
+/// The filter with test hooks, which `make hooks` builds.
 pub fn hooks_path() -> PathBuf {
     let target = env::var_os("CARGO_TARGET_DIR").map_or("target".into(), PathBuf::from);
     workspace_root()

@@ -42,7 +42,7 @@ impl Log {
         lines[lines.len().saturating_sub(TAIL)..].join("\n")
     }
 
-    /// What `find` makes of the first line, past or to come, that it makes something of.
+    /// The first result of `find`, over past and future lines.
     pub(super) async fn wait<T>(
         &self,
         deadline: Duration,

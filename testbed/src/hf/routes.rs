@@ -139,7 +139,7 @@ fn post(path: &str, asked: &Value, model: Option<&str>, gap: Duration) -> Respon
     }
 }
 
-/// TGI tells usage in headers, but not when streaming.
+/// TGI reports usage in headers, except for streams.
 fn generated(asked: &Value, body: Value) -> Response {
     let mut response = json(StatusCode::OK, &body);
     response.headers_mut().insert(

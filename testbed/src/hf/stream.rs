@@ -79,7 +79,7 @@ pub(super) fn generate(asked: &Value) -> Vec<Bytes> {
         .collect()
 }
 
-/// Events of the responses API: usage stands in the last one.
+/// Events of the responses API: the last one has the usage.
 pub(super) fn response(asked: &Value) -> Vec<Bytes> {
     let whole = openai::response(asked);
     let mut begun = whole.clone();
@@ -97,7 +97,7 @@ pub(super) fn response(asked: &Value) -> Vec<Bytes> {
     events.map(|event| named(&event)).collect()
 }
 
-/// Events of the messages API: what was put in is told first, what came out last.
+/// Events of the messages API: input tokens are reported first, output tokens last.
 pub(super) fn message(asked: &Value) -> Vec<Bytes> {
     let mut begun = openai::message(asked);
     begun["content"] = json!([]);
@@ -136,7 +136,7 @@ pub(super) fn broken(how: Break) -> Response {
     sse(vec![Ok(data(&first)), second], Duration::ZERO)
 }
 
-/// A body that goes on until nobody reads it.
+/// A body that continues until the reader stops.
 pub(super) fn endless() -> Body {
     let piece = Bytes::from_static(&[b'x'; 16 * 1024]);
     Body::from_stream(stream::repeat_with(move || {

@@ -125,7 +125,7 @@ impl Gateway {
         code
     }
 
-    /// The audit records since last asked.
+    /// The audit records since the last call.
     fn audit(&mut self) -> Vec<Value> {
         let logs = self.host.logs();
         let records = logs

@@ -101,7 +101,7 @@ fn s3_8_key_of_one_tenant_is_refused_for_another() {
     for (key_issuer, moved_code) in [
         // A key of all tenants signs for any.
         (template, "permitted"),
-        // Contoso's own key signs for nobody else, though `tid` and `iss` agree.
+        // Contoso's own key is refused for other tenants, even if `tid` and `iss` agree.
         (contoso.as_str(), "key_unknown"),
     ] {
         let key = keys::rsa().to_entra_jwk("microsoftonline.com", Some(key_issuer));
@@ -216,7 +216,7 @@ fn s3_12_tokens_of_other_kinds_are_refused_by_their_claims() {
         code(ada().claim("aud", GRAPH_AUDIENCE)),
         "audience_mismatch"
     );
-    // A confirmation of whatever form binds a token to a key that a bearer did not show.
+    // A `cnf` claim of any form binds the token to a key that a bearer does not present.
     for cnf in [json!({}), json!("x"), json!({"x5t#S256": "a"}), json!([])] {
         assert_eq!(
             code(ada().claim("cnf", cnf.clone())),

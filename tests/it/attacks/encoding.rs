@@ -274,7 +274,7 @@ fn nested_token_is_refused() {
 #[test]
 fn encrypted_token_is_refused_with_its_own_reason() {
     for algorithm in ["dir", "RSA-OAEP", "RSA1_5", "PBES2-HS256+A128KW"] {
-        // PBES2 with a large p2c has kept decryptors busy for minutes; nobody decrypts here.
+        // PBES2 with a large p2c has kept decryptors busy for minutes. The filter decrypts nothing.
         let header =
             json!({"alg": algorithm, "enc": "A256GCM", "zip": "DEF", "p2c": 2_000_000_000});
         let header = super::segment(&header);

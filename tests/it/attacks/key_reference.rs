@@ -38,7 +38,7 @@ fn s3_10_kid_is_never_interpreted() {
             102_400 => assert_eq!(code_of(&ruling), "token_too_large"),
             _ => assert_eq!(code_of(&ruling), "waiting", "{kid}"),
         }
-        // If anything is asked, it is the issuer, as always.
+        // The only possible call is the usual one to the issuer.
         for call in bench.calls.drain(..) {
             let target = &call.callout.target;
             assert_eq!(target.authority, "login.microsoftonline.com");
@@ -80,7 +80,7 @@ fn s3_10_unknown_kid_never_falls_back_to_another_key() {
 
 #[test]
 fn s3_10_x5t_does_not_replace_kid() {
-    // Two keys: without a kid it is ambiguous, whatever the thumbprint says.
+    // With two keys, a token without kid is ambiguous even with a thumbprint.
     let mut bench = Bench::cold(&settings());
     bench.answer(jwks(&[&keys::rsa(), &keys::other_rsa()]));
     let token = ada().without_header("kid").header("x5t", keys::rsa().kid());

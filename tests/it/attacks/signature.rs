@@ -60,7 +60,7 @@ fn s3_1_hmac_with_the_public_key_is_refused() {
             assert_eq!(code(&forged), "algorithm_not_allowed", "{name}");
         }
     }
-    // The same bytes under the algorithm that the key is for.
+    // The same bytes under the key's own algorithm.
     for secret in secrets {
         let forged = mint::mint_hs256(&ada().header_value(), &ada().claims_value(), secret);
         assert_eq!(code(&forged), "signature_invalid");

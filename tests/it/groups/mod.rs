@@ -47,7 +47,7 @@ fn olga() -> Token {
     Token::of(Persona::Olga)
 }
 
-/// What Graph is asked next: the path, and the groups.
+/// The next request to Graph: its path and groups.
 fn question(bench: &Bench) -> (String, Vec<String>) {
     let callout = &bench.calls[0].callout;
     assert_eq!(

@@ -77,7 +77,7 @@ fn groups_are_not_looked_up_if_the_decision_does_not_depend_on_them() {
             olga(),
             "groups_overage",
         ),
-        // What is not known is the kind of caller, and no group tells that.
+        // The caller's kind is unknown, which groups cannot determine.
         (
             json!([{"name": "r", "require": {"all": [group, {"kind": "app"}]}}]),
             held.without("scp"),

@@ -38,7 +38,7 @@ fn groups_from_several_calls_count_only_if_all_succeed() {
     assert_eq!(asked.len(), 45);
     assert_eq!(bench.resume_woken(), [(id, "permitted".into())]);
 
-    // One bad part, and the rest tells nothing.
+    // If one part fails, the others are discarded.
     let (late, _) = bench.chat(&Token::of(Persona::Omar).build());
     bench.tick();
     let (_, groups) = question(&bench);

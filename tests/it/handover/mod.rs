@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Eight workers and the main thread.
 const VMS: usize = 9;
 
-/// As many records at each VM, over so many milliseconds.
+/// The same number of records at each VM, within the given milliseconds.
 fn load(collector: &mut Collector, rounds: usize, millis: u64) {
     for _ in 0..rounds {
         for index in 0..collector.host.vms.len() {
@@ -87,7 +87,7 @@ fn terminated_vm_loses_only_records_it_had_not_handed_over() {
         collector.wait(6000);
         let late: Vec<u64> = (0..VMS).map(|index| collector.decide(index)).collect();
         let leader = collector.caller().unwrap();
-        // Who delivers, and another.
+        // The exporting VM and another one.
         for dead in [leader, victim] {
             collector.host.vms[dead].calls.clear(); // Which did not arrive either.
             collector.host.replace(dead);
@@ -159,7 +159,7 @@ fn vm_with_a_full_mailbox_exports_its_own_records() {
     assert_all_arrived_once(&collector);
 }
 
-/// Four VMs, each of which has decided ten requests.
+/// Four VMs with ten decisions each.
 fn four_with_forty() -> Collector {
     let mut collector = Collector::new(&exporting(), 4);
     for index in (0..40).map(|number| number % 4) {
@@ -212,7 +212,7 @@ fn unsent_records_are_sent_after_a_reload() {
     (0..4).for_each(|index| collector.host.replace(index));
     collector.run(4000);
     assert_all_arrived_once(&collector);
-    // What grew is keys and their head.
+    // Only the entries for keys have grown.
     assert_eq!(collector.host.data.names().len(), names + 2);
 }
 
@@ -276,7 +276,7 @@ fn failing_shared_data_loses_no_record() {
     }
 }
 
-/// Ticks of these VMs only, whose calls end well at once.
+/// Ticks of these VMs only; their calls succeed immediately.
 fn run_only(collector: &mut Collector, vms: &[usize], millis: u64) {
     for _ in 0..millis.div_ceil(50) {
         collector.host.pass(Duration::from_millis(50));
@@ -296,13 +296,13 @@ fn delayed_leader_withdraws_nothing_and_can_lead_again() {
     collector.wait(6000);
     let leader = collector.caller().unwrap();
     let other = 1 - leader;
-    // It stands still while the other takes over, and delivers.
+    // The leader is suspended while the other takes over and delivers.
     run_only(&mut collector, &[other], 4000);
     collector.answer(leader, End::Broken);
     collector.wait(500);
     assert_all_arrived_once(&collector);
     assert_eq!(collector.queued(), 0);
-    // The other fills all slots, and dies.
+    // The other VM fills all slots and terminates.
     for _ in 0..64 {
         collector.decide(other);
         collector.wait(700);

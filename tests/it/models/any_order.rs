@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// What may happen to requests whose bodies are held.
+/// An event of requests whose bodies are held.
 #[derive(Clone, Debug)]
 enum Event {
     /// A request whose body is read for its model, or only held while the keys are fetched.
@@ -63,7 +63,7 @@ proptest! {
         settings["wait"] = json!({"timeout": "2s"});
         let mut bench = Bench::cold(&settings);
         let mut open: Vec<Open> = Vec::new();
-        // Decided, and not over yet: their bodies are no longer held for us.
+        // Decided but not ended: their bodies no longer count.
         let mut decided: Vec<StreamId> = Vec::new();
         for event in events {
             match event {

@@ -23,7 +23,7 @@ fn model_from_any_source_decides() {
             true,
             "meta/llama",
         ),
-        // The host fixes the model, whatever the body says.
+        // The host determines the model; the body is ignored.
         (
             at("llama.contoso.com", chat, "{}"),
             "permitted",
@@ -95,7 +95,7 @@ fn model_from_any_source_decides() {
             true,
             "",
         ),
-        // No entry says which model answers here: neither body nor path is believed.
+        // No entry configures a model here: body and path are ignored.
         (
             at(gateway, "/generate", &llama),
             "denied_by_rule",
@@ -229,7 +229,7 @@ fn body_is_not_read_if_no_rule_needs_it() {
         none.end(&mut bench),
         ("token_missing".into(), false, Value::Null)
     );
-    // Whom no open rule can touch is not asked: without the role the deny rule never holds.
+    // The body is not read if no open rule can apply: without the role, the deny rule is never satisfied.
     let admin = || with(ada().claim("roles", json!(["Admin"])));
     let request = Sent {
         token: admin(),
@@ -278,7 +278,7 @@ fn anonymous_rule_can_name_models() {
     );
     assert_eq!(stranger("{}").end(&mut bench).0, "model_missing");
     assert_eq!(stranger("[").end(&mut bench).0, "body_unreadable");
-    // Who brings a token is judged by it where the rule does not hold.
+    // If the anonymous rule does not apply, the token decides.
     assert_eq!(sent("/demo", &llama).end(&mut bench).0, "permitted");
     let broken = Sent {
         token: Some("a.b.c".into()),
@@ -287,7 +287,7 @@ fn anonymous_rule_can_name_models() {
     assert_eq!(broken.end(&mut bench).0, "anonymous");
 }
 
-/// Whether the model is told by the body, read only where needed, or beforehand, must not matter.
+/// The decision must not depend on whether the model is known in advance or read from the body.
 #[test]
 fn late_body_gives_the_same_decision() {
     let mut state = 9_u64;

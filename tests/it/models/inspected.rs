@@ -27,7 +27,7 @@ fn keys_and_body_can_arrive_in_either_order() {
         bench.answer(jwks(&[&keys::rsa()]));
         assert_eq!(bench.resume_woken(), [(id, "inspecting".to_owned())]);
         assert_eq!(code_of(&feed(&mut bench, id, rest, 3).unwrap()), code);
-        // The keys last, for a body that an anonymous rule asked for.
+        // The keys arrive last; an anonymous rule needs the body.
         let mut bench = Bench::cold(&by_model());
         let (id, ruling) = sent("/demo", body).begin(&mut bench);
         assert_eq!(ruling.step, Step::Inspect);

@@ -37,7 +37,7 @@ pub fn held(bench: &Bench) -> (u64, u64) {
     (gauge(bench, bodies), gauge(bench, bytes))
 }
 
-/// How often a limit was reached since last asked, and the audit records since then.
+/// The number of times a limit was reached, and the audit records, since the last call.
 fn exceeded(bench: &mut Bench, limit: &str) -> (usize, Vec<Value>) {
     let name = format!("entragate.held.exceeded.{limit}");
     let notices = bench.gate.take_notices();
@@ -118,7 +118,7 @@ fn held_bytes_are_limited_by_inspected_bytes() {
     assert_eq!(held(&bench), (2, 100));
     assert_eq!(piece(&mut bench, ids[2], 6), None, "it is over");
     assert_eq!(exceeded(&mut bench, "inspected_bytes").0, 1);
-    // What was held by a request that is gone is free again.
+    // Bytes of an ended request are released.
     bench.gate.finish(ids[0], None, bench.now);
     assert_eq!(held(&bench), (1, 40));
     bench.gate.forget(ids[1]);

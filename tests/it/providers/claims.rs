@@ -44,7 +44,7 @@ fn distributed_groups_are_not_treated_as_absent() {
         let here = json!({"scope": "chat", "groups": [], "team": []});
         assert_eq!(code(&settings, here), "permitted");
     }
-    // Another claim's being elsewhere says nothing of groups.
+    // A distributed claim other than groups has no effect on groups.
     let settings = oidc(team, without);
     let other = json!({"_claim_names": {"address": "src1"}, "hasgroups": false});
     assert_eq!(code(&settings, other), "permitted");
@@ -156,7 +156,7 @@ fn used_claim_of_unexpected_form_is_indeterminate() {
 
 #[test]
 fn deny_rule_applies_to_unreadable_roles() {
-    // So many rules that they are looked up by role.
+    // Enough rules for the index by role.
     let deny = |n: usize| json!({"name": format!("d{n}"), "require": {"role": format!("r{n}")}, "effect": "deny"});
     let mut rules: Vec<Value> = (0..40).map(deny).collect();
     rules.push(json!({"name": "anyone", "require": {"issuer": "idp"}}));

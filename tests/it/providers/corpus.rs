@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::pages as docs;
 
-/// What is known of a caller.
+/// The known facts about a caller.
 #[derive(Debug, PartialEq)]
 struct Known {
     object: &'static str,

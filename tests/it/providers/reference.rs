@@ -18,7 +18,7 @@ enum Truth {
     Unclear,
 }
 
-/// A value of any form, often the one that a rule asks for.
+/// A value of any form, often the one that a rule requires.
 fn value() -> impl Strategy<Value = Value> {
     let text = select(vec![
         "x",
@@ -69,7 +69,7 @@ fn same(own: &str, wanted: &str) -> bool {
     own == wanted || is_guid(own) && own.eq_ignore_ascii_case(wanted)
 }
 
-/// What the contract says of one requirement.
+/// The value of one requirement according to the contract.
 fn plainly(require: &Value, claims: &Value) -> Truth {
     let (kind, wanted) = require
         .as_object()

@@ -17,7 +17,7 @@ fn number(bytes: usize) -> impl Strategy<Value = Vec<u8>> {
         .prop_map(move |runs| runs.concat()[..bytes].to_vec())
 }
 
-/// An odd number of exactly so many bits.
+/// An odd number of exactly the given number of bits.
 fn modulus(bits: usize) -> impl Strategy<Value = Vec<u8>> {
     number(bits.div_ceil(8)).prop_map(move |mut bytes| {
         let top = (bits - 1) % 8;
@@ -58,7 +58,7 @@ proptest! {
     ) {
         let key = RsaKey::new(&modulus).unwrap();
         prop_assert_eq!(key.recover(&signature), expected(&modulus, &signature));
-        // Less than a modulus of that length, whatever the rest.
+        // Less than any modulus of that length.
         let mut small = signature;
         small[0] = 0;
         small[1] &= 0x7f;

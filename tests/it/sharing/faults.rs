@@ -48,7 +48,7 @@ fn shared_response_keeps_its_age() {
     host.serve(2, published);
     let fetched = host.fetched_at(0);
     let failed = |_: &Call| failed();
-    // The issuer goes away, and then a VM is replaced: it has what the others have, and its age.
+    // The issuer becomes unavailable and a VM is replaced: the new VM gets the shared keys with their age.
     host.serve(7100, failed);
     host.replace(1);
     host.serve(2, failed);
@@ -98,7 +98,7 @@ fn last_vm_clears_the_shared_bodies() {
     assert!(host.all_have_keys());
 }
 
-/// What stands in shared data: head and body.
+/// The shared data: head and body.
 fn entries(host: &Host) -> [(String, Vec<u8>); 2] {
     let names = host.data.names().into_iter();
     let mut entries: Vec<_> = names.map(|n| (n.clone(), host.data.value(&n))).collect();
@@ -205,7 +205,7 @@ enum Event {
     Tick(usize),
     /// The oldest call of that VM's is answered, well or badly.
     Answer(usize, bool),
-    /// A request with a kid that nobody knows.
+    /// A request with an unknown kid.
     Stranger(usize),
     Die(usize),
     /// Someone writes into one of the entries.

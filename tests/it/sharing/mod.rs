@@ -109,7 +109,7 @@ fn random_kids_at_all_workers_trigger_one_fetch_per_cooldown() {
     let mut host = warm();
     host.run_secs(60);
     let before = host.sent;
-    // Five minutes, with a cooldown of 30 s: now at one of them, now at all at once.
+    // Five minutes with a cooldown of 30 s: partly at one worker, partly at all of them.
     for second in 0..300 {
         let met = |index: &usize| second % 60 > 45 || *index == second % VMS;
         for index in (0..VMS).filter(met) {

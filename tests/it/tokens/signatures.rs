@@ -31,7 +31,7 @@ fn names() -> Vec<&'static str> {
 fn algorithm_verifies_only_with_its_own_key() {
     for algorithm in Algorithm::ALL {
         let key = keys::cached(algorithm);
-        // RSA keys come without `alg`: one key then serves all six.
+        // An RSA key without `alg` verifies all six RSA algorithms.
         let mut jwk = key.to_jwk();
         jwk.as_object_mut().unwrap().remove("alg");
         let jwks = json!({"keys": [jwk]});

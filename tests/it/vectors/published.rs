@@ -50,7 +50,7 @@ fn p256() -> Value {
            "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"})
 }
 
-/// Whether it holds, and whether it still does with one bit of text or signature changed.
+/// Whether the signature is valid, and whether it remains valid with one bit of the text or the signature changed.
 fn check(algorithm: Algorithm, jwk: &Value, text: &str, signature: &str) -> (bool, bool) {
     let key = Key::from_jwk(jwk).unwrap();
     let signature = BASE64URL.decode(signature).unwrap();

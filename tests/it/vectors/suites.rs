@@ -5,7 +5,7 @@ use entragate::keys::algorithm::Algorithm;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A signature over a text by a key, and whether it holds.
+/// A signature over a text by a key, and whether it is valid.
 pub struct Vector {
     pub suite: &'static str,
     pub id: u64,
@@ -62,7 +62,7 @@ fn read(suite: &'static str, algorithm: Algorithm) -> Vec<Vector> {
                 jwk: jwk.clone(),
                 text: hex(&test["msg"]),
                 signature: hex(&test["sig"]),
-                // What others may accept ("acceptable") we need not, and don't.
+                // Results marked "acceptable" are optional; the filter refuses them.
                 holds: valid,
                 comment: test["comment"].as_str().unwrap_or_default().to_owned(),
             });

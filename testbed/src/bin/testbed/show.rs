@@ -15,7 +15,7 @@ const BODY: usize = 300;
 /// How much of a credential is shown: enough to tell its kind.
 const CREDENTIAL: usize = 6;
 
-/// What runs where.
+/// Prints the addresses of all parts.
 pub fn stage(stage: &Stage) {
     let (gateway, admin) = (stage.envoy.url(), stage.envoy.admin_url());
     println!("\n  gateway       {gateway}   a real Envoy, envoy.yaml, entragate");
@@ -63,7 +63,7 @@ pub fn call(call: &Call) {
     }
 }
 
-/// Lines to paste.
+/// Prints commands to paste.
 pub fn try_it(stage: &Stage) {
     let (gateway, control) = (stage.envoy.url(), stage.control.url());
     let data = format!("-H 'content-type: application/json' -d '{}'", question());

@@ -92,7 +92,7 @@ impl EnvoyConfig {
         })
     }
 
-    /// Takes the wasm filter out: Envoy alone.
+    /// Removes the wasm filter.
     pub fn without_plugin(self) -> Self {
         self.connection_manager(|manager| {
             if let Some(filters) = manager["http_filters"].as_array_mut() {
