@@ -73,9 +73,9 @@ pub enum EnvoyError {
         "no Envoy found (looked at {looked}); run `make envoy`, or set ENVOY to the path of the one to use"
     )]
     NoBinary { looked: String },
-    #[error("{} is not Envoy 1.40.x: it says {says:?}; run `make envoy`, or set ENVOY to the path of the one to use", path.display())]
+    #[error("{} is not Envoy 1.40.x: it reports {says:?}; run `make envoy`, or set ENVOY to the path of another Envoy", path.display())]
     WrongVersion { path: PathBuf, says: String },
-    #[error("there is no filter at {}; run `make build`, or set ENTRAGATE_WASM to the path of entragate.wasm", path.display())]
+    #[error("the filter does not exist at {}; run `make build`, or set ENTRAGATE_WASM to the path of entragate.wasm", path.display())]
     NoWasm { path: PathBuf },
     #[error("{what}: {source}")]
     Io { what: String, source: io::Error },
@@ -85,9 +85,9 @@ pub enum EnvoyError {
     Exited { status: ExitStatus, log: String },
     #[error("Envoy was not ready after {} s; its last lines were:\n{log}", after.as_secs())]
     NotReady { after: Duration, log: String },
-    #[error("Envoy's admin interface did not answer {path} as expected: {why}")]
+    #[error("Envoy's admin interface gave an unexpected response to {path}: {why}")]
     Admin { path: String, why: String },
-    #[error("nothing in the log matched within {} ms; the last lines are:\n{log}", after.as_millis())]
+    #[error("no line of the log matched within {} ms; the last lines are:\n{log}", after.as_millis())]
     NotLogged { after: Duration, log: String },
 }
 

@@ -65,7 +65,7 @@ impl Persona {
         self.card().0
     }
 
-    /// One line on what is special about the token.
+    /// A one-line description of the token.
     pub fn about(self) -> &'static str {
         self.card().1
     }
@@ -141,12 +141,12 @@ impl Persona {
             ),
             Persona::Lurker => (
                 "lurker",
-                "v2 app-only without roles: any app of the tenant gets this",
+                "v2 app-only without roles, as any app of the tenant can get",
             ),
             Persona::Robot => ("robot", "v1 managed identity (idtyp app, xms_mirid), 24 h"),
             Persona::Gina => (
                 "gina",
-                "v2 user of another tenant: valid there, a stranger here",
+                "v2 user of another tenant, which the policy does not list",
             ),
             Persona::Olga => (
                 "olga",
@@ -177,7 +177,7 @@ impl fmt::Display for Persona {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("there is no persona {0:?}; `testbed personas` lists them")]
+#[error("unknown persona {0:?}; `testbed personas` lists all personas")]
 pub struct UnknownPersona(String);
 
 impl FromStr for Persona {

@@ -68,7 +68,7 @@ async fn replaced_configurations_lose_no_audit_record() {
             gateway.envoy.stat(stat).await.unwrap() > round as u64
         })
         .await;
-        // The old one serves on for a second; now it goes, now it is replaced before it has gone.
+        // The old configuration drains for a second; it is replaced either before or after that.
         let pause = if round % 2 == 0 { 200 } else { 1500 };
         tokio::time::sleep(Duration::from_millis(pause)).await;
     }

@@ -80,7 +80,7 @@ async fn issuer_with_an_untrusted_certificate_is_refused() {
 async fn frequent_rotations_cause_no_wrong_decision() {
     let gateway = Gateway::with(often).await;
     let first = gateway.token(Persona::Ada);
-    let (begun, before) = (Instant::now(), gateway.entra.jwks_requests());
+    let (started, before) = (Instant::now(), gateway.entra.jwks_requests());
     for round in 0..rounds(10) {
         // Ten pairs of keys are enough; then they come round.
         if round < 10 {
@@ -98,7 +98,7 @@ async fn frequent_rotations_cause_no_wrong_decision() {
         );
         pause(100).await;
     }
-    let seconds = begun.elapsed().as_secs() + 1;
+    let seconds = started.elapsed().as_secs() + 1;
     let fetches = gateway.entra.jwks_requests() - before;
     // A refresh a second and a fetch on demand a second, at most, for all VMs together.
     let bound = usize::try_from(seconds).unwrap() * 2 + 2;

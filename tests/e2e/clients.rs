@@ -21,7 +21,7 @@ pub fn python() -> PathBuf {
     python
 }
 
-/// What a client prints that runs to its end, and well.
+/// The output of a client that succeeds.
 pub async fn printed(client: &mut Command) -> String {
     let client = client.stdin(Stdio::null()).kill_on_drop(true);
     let output = client.output().await.unwrap();
@@ -45,7 +45,7 @@ async fn python_clients_work_and_show_denials() {
     assert!(text.contains(" 0 failed"), "{text}");
 }
 
-/// What ends each of both families' calls: `check_outcome.py` and `check_clients.mjs`.
+/// The outcome of each call of both client families: `check_outcome.py` and `check_clients.mjs`.
 async fn outcome(program: &Path, script: &Path, gateway: &Gateway, who: Persona, expect: &str) {
     let before = gateway.hf.requests().len();
     let mut client = Command::new(program);
@@ -56,7 +56,7 @@ async fn outcome(program: &Path, script: &Path, gateway: &Gateway, who: Persona,
         .env("EXPECT", expect);
     let text = printed(&mut client).await;
     assert!(text.contains("4 passed, 0 failed"), "{text}");
-    // One request for each call: nobody hammers the endpoint.
+    // One request for each call: no client retries in a loop.
     let asked = gateway.hf.requests().len() - before;
     assert!(
         asked == 4 || (asked == 0 && expect.starts_with("403")),
@@ -91,7 +91,7 @@ async fn python_clients_show_upstream_errors() {
     each_outcome(&python(), &script).await;
 }
 
-/// The folder of the Node clients; `None` where `make clients` found no Node and said so.
+/// The directory of the Node clients; `None` if `make clients` found no Node.
 pub fn node_clients() -> Option<PathBuf> {
     let folder = root().join(".tools/node-clients");
     if folder.join("SKIPPED").exists() && std::env::var_os("CI").is_none() {
@@ -118,7 +118,7 @@ async fn node_clients_show_upstream_errors() {
     }
 }
 
-/// Why a 503 is never let through: what huggingface.js makes of one.
+/// The reason to replace a 503: the reaction of huggingface.js.
 #[tokio::test(flavor = "multi_thread")]
 async fn huggingface_js_without_the_gateway_retries_without_pause() {
     let Some(script) = node_script() else { return };

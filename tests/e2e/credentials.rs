@@ -77,13 +77,13 @@ pub fn carried(requests: &[Recorded]) -> BTreeSet<String> {
     requests.iter().filter_map(bearer).collect()
 }
 
-/// One of our counters or gauges.
+/// One of the filter's counters or gauges.
 pub async fn stat(gateway: &Gateway, name: &str) -> u64 {
     let name = format!("wasmcustom.entragate.{name}");
     gateway.envoy.stat(&name).await.unwrap_or_default()
 }
 
-/// Callers that do not stop until told, and what became of their requests.
+/// Callers that continue until stopped, and the outcomes of their requests.
 struct Load {
     stop: Arc<AtomicBool>,
     served: Arc<AtomicUsize>,
@@ -226,7 +226,7 @@ async fn rejected_value_triggers_one_early_poll_per_cooldown() {
     assert_eq!(carried(&gateway.hf.take_requests()), now);
     assert_eq!(polls(), before + 1);
 
-    // Refused again: the store is not asked for each such request.
+    // Rejected again: the store is not polled for each such request.
     store.on(VAULT_PATH, vault_answer("value-3"));
     gateway.hf.set_accepted(["value-3"]);
     let refused = AtomicUsize::new(0);

@@ -9,7 +9,7 @@ use testbed::persona::Persona;
 use testbed::persona::*;
 use testbed::reqwest::{Method, RequestBuilder, Response};
 
-/// A policy under which every code of a refusal can be provoked.
+/// A policy that can produce every denial code.
 fn policy(config: EnvoyConfig) -> EnvoyConfig {
     let config = config.connection_manager(|manager| {
         manager["path_with_escaped_slashes_action"] = json!("KEEP_UNCHANGED");

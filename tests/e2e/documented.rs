@@ -17,7 +17,7 @@ use tokio::process::Command;
 const EXAMPLE: &str = "https://hf.contoso.com";
 const QUESTION: &str = r#"[{"role": "user", "content": "Hello"}]"#;
 
-/// A block of a page, by what stands in it, and the line that is added to see that it works.
+/// A block of a page, identified by a text in it, and the line that is added to run it.
 struct Block {
     page: &'static str,
     language: &'static str,

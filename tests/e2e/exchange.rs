@@ -14,7 +14,7 @@ use testbed::stub::{Answer, Stub, Trouble};
 
 const TOKEN_PATH: &str = "/oauth/token";
 
-/// Hugging Face's token endpoint: a fresh token for each exchange, known to the endpoint at once.
+/// Hugging Face's token endpoint: a new token for each exchange, which the endpoint accepts immediately.
 fn issue(hf: HuggingFace, lifetime: u64) -> impl Fn(&Recorded) -> Answer {
     let issued = AtomicUsize::new(0);
     move |request| {

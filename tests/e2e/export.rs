@@ -48,7 +48,7 @@ pub fn ids(monitor: &Stub) -> BTreeSet<String> {
 }
 
 impl Gateway {
-    /// So many requests; their ids.
+    /// Sends the given number of requests; returns their ids.
     async fn requests(&self, count: usize) -> BTreeSet<String> {
         let token = self.token(Persona::Ada);
         let mut ids = BTreeSet::new();

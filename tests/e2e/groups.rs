@@ -13,7 +13,7 @@ use testbed::stub::{Answer, Stub, Trouble};
 
 const OTHER: &str = "aaaaaaaa-0000-4000-8000-000000000002";
 
-/// Answers as Graph does: `members` are a collection, who of it, and in which groups.
+/// Responds as Graph does; `members` are the collection, the member's id, and the groups.
 async fn graph(members: &[(&'static str, Persona, &[&str])]) -> Stub {
     let graph = Stub::start(&["localhost"]).await.unwrap();
     for (collection, persona, groups) in members {
@@ -51,7 +51,7 @@ fn oid(persona: Persona) -> String {
     claims["oid"].as_str().unwrap().to_owned()
 }
 
-/// One rule, for a group, and Graph asked with client credentials of Entra's stand-in.
+/// One rule for a group; Graph is called with client credentials of the Entra stand-in.
 fn asking(
     graph: &Stub,
     ttl: &'static str,
@@ -79,7 +79,7 @@ fn for_group() -> Value {
     json!({"group": SCIENTISTS_GROUP})
 }
 
-/// A gateway whose one worker holds keys.
+/// A gateway with one worker that has keys.
 async fn one_worker(change: impl FnOnce(EnvoyConfig) -> EnvoyConfig) -> Gateway {
     let entra = Entra::start().await.unwrap();
     let gateway = Gateway::cold(entra, |config| change(config.concurrency(1))).await;
@@ -134,7 +134,7 @@ async fn graph_result_decides() {
         assert_eq!(request.host, "graph.microsoft.com");
         assert!(!request.contains(&olga), "the caller's token goes nowhere");
     }
-    // Whom the token tells enough about, and whom both workers know by now, nobody asks for again.
+    // No look-up for callers whose token suffices or whose groups both workers have cached.
     for _ in 0..8 {
         assert_eq!(gateway.chat(&olga).await.status(), 200);
         assert_eq!(
@@ -167,7 +167,7 @@ async fn parked_requests_share_one_look_up_of_several_calls() {
     assert_eq!(asked.len(), 3, "20, 20 and 5 groups: {asked:?}");
 }
 
-/// All at once.
+/// Sends all requests concurrently.
 async fn futures<F, T, E>(all: impl Iterator<Item = F>) -> Vec<T>
 where
     F: Future<Output = Result<T, E>> + Send + 'static,

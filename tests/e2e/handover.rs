@@ -23,7 +23,7 @@ async fn eight(monitor: &Stub, change: impl FnOnce(EnvoyConfig) -> EnvoyConfig) 
 }
 
 impl Gateway {
-    /// Chats, each over a connection of its own, so that every worker gets some; their ids.
+    /// Sends chats, each over its own connection, so that every worker receives some; returns their ids.
     async fn spread(&self, count: usize) -> Vec<String> {
         let (url, token) = (self.envoy.url(), self.token(Persona::Ada));
         let tasks: Vec<_> = (0..count)
@@ -83,7 +83,7 @@ async fn one_worker_exports_for_all_and_each_record_arrives_once() {
     );
     assert_eq!(records(&monitor).len(), sent.len(), "each arrives once");
     assert!(threads >= 4, "{threads} workers had requests");
-    // One call per 2 s, and one for each full batch of 100; each worker for itself would make four times as many at least.
+    // One call per 2 s, and one for each full batch of 100; separate exports would make at least four times as many.
     let most = took / 2 + took / 6 + sent.len() / 100 + 2;
     assert!(calls <= most, "{calls} calls in {took} s; {most} expected");
 }
@@ -98,7 +98,7 @@ async fn terminated_worker_loses_no_record_it_handed_over() {
         !monitor.requests().is_empty()
     })
     .await;
-    // Whoever delivers pauses now. All workers die, most of them more than once.
+    // The exporter is in its pause. All workers terminate, most of them more than once.
     monitor.take_requests();
     let mut died = 0;
     for _ in 0..40 {

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-/// Each worker has a VM of its own.
+/// Each worker has its own VM.
 const WORKERS: f64 = 2.0;
 const BODIES: &str = "entragate_held_bodies{}";
 const BYTES: &str = "entragate_held_bytes{}";
@@ -34,7 +34,7 @@ async fn gateway(limits: Value) -> Gateway {
     .await
 }
 
-/// How many bodies were given up for that limit.
+/// The number of bodies refused because of that limit.
 async fn exceeded(gateway: &Gateway, limit: &str) -> f64 {
     let sample = format!(r#"entragate_held_exceeded{{reason="{limit}"}}"#);
     Some(value(gateway, &sample).await)
@@ -192,7 +192,7 @@ async fn stalled_response_is_released_at_the_deadline() {
     assert_eq!(response.status(), 502);
     assert_eq!(header(&response, "x-error-code"), "models_unreadable");
     assert!(!response.text().await.unwrap().contains("secret"));
-    // What the upstream refuses passes as it comes.
+    // Upstream errors pass unchanged.
     let body = r#"{"error": "#.to_owned();
     gateway.hf.set_mode(Mode::Stalled { status: 400, body });
     let mut response = gateway.chat(&token).await;

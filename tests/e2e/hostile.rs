@@ -80,7 +80,7 @@ async fn unsafe_request_id_is_not_repeated() {
     let gateway = Gateway::with(|config| {
         config.connection_manager(|manager| {
             manager["preserve_external_request_id"] = true.into();
-            // Else Envoy puts the caller's own into the response, whatever it holds.
+            // Otherwise Envoy puts the caller's value into the response without checks.
             manager["always_set_request_id_in_response"] = false.into();
         })
     })

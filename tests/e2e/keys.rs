@@ -92,7 +92,7 @@ async fn rotation_fails_no_request() {
     for round in 0..3 {
         gateway.entra.rotate();
         let token = gateway.token(Persona::Ada);
-        // Enough at once for every worker to meet the new key, some of them while it is fetched.
+        // Enough concurrent requests for every worker to see the new key, some of them during its fetch.
         let requests: Vec<_> = (0..16).map(|_| gateway.chat_builder(&token)).collect();
         let running: Vec<_> = requests
             .into_iter()
@@ -222,7 +222,7 @@ async fn second_provider_is_configured_by_discovery() {
     assert_eq!(response.status(), 200);
 }
 
-/// As kube-apiserver serves its keys: in one media type, and 406 to a client that does not accept it.
+/// Serves keys as kube-apiserver does: in one media type, with 406 to clients that do not accept it.
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_offered_only_as_a_jwk_set_are_fetched() {
     const PATH: &str = "/openid/v1/jwks";

@@ -11,7 +11,7 @@ use testbed::stub::{Answer, Stub};
 const FEED: &str = "/revoked.json";
 const IMDS: &str = "/metadata/identity/oauth2/token";
 
-/// A feed that is asked with tokens had so.
+/// A feed that is fetched with such tokens.
 fn feed(ops: &Stub, auth: Value) -> impl FnOnce(EnvoyConfig) -> EnvoyConfig {
     let (addr, tls) = (ops.addr(), ops.is_tls());
     let settings = json!({"cluster": "ops", "uri": format!("https://localhost{FEED}"),

@@ -9,7 +9,7 @@ use testbed::reqwest::{Method, Response};
 
 const SECRET: &str = "secret-lab/unreleased";
 
-/// Ada may use Llama but one, and nobody else anything; whoever has a token may list.
+/// Ada may use all Llama models except one, nobody else any; every caller with a token may list.
 fn policy(config: EnvoyConfig) -> EnvoyConfig {
     config.change_policy(|policy| {
         policy["endpoints"] = json!([
@@ -81,7 +81,7 @@ async fn list_contains_only_permitted_models() {
     // Nora may list, and has nothing to use.
     let response = list(&gateway, Persona::Nora, "/v1/models").await;
     assert_eq!(ids(&response.json().await.unwrap()), [""; 0]);
-    // A host whose model is fixed calls it what it likes; Ada may not use that one.
+    // A host with a fixed model can give it any name; Ada may not use it.
     let on_host = |host: &'static str, persona| {
         let request = gateway
             .request(Method::GET, "/v1/models")
@@ -102,7 +102,7 @@ async fn list_contains_only_permitted_models() {
         ids(&on_host("qwen.contoso.com", Persona::Ada).await),
         [""; 0]
     );
-    // Without a token: what needs none.
+    // Without a token: the models that require none.
     let request = gateway.request(Method::GET, "/v1/models");
     let request = request.header("host", "public.contoso.com");
     let public: Value = request.send().await.unwrap().json().await.unwrap();
@@ -176,7 +176,7 @@ async fn unreadable_list_is_not_forwarded() {
         .collect();
     let unreadable = codes.iter().filter(|code| *code == "models_unreadable");
     assert!(unreadable.count() >= 6, "{codes:?}");
-    // What went wrong upstream is told as ever.
+    // Upstream errors are reported as usual.
     gateway
         .hf
         .set_mode(Mode::json(429, &json!({"error": "Model is overloaded"})));

@@ -50,7 +50,7 @@ fn send(host: &mut Host, token: &str) -> u32 {
     host.open(fields.to_vec(), true)
 }
 
-/// What a request was sent on with; `None`: it was not.
+/// The Authorization of the forwarded request; `None` if it was not forwarded.
 fn sent_with(host: &Host, id: u32) -> Option<String> {
     match host.fate(id) {
         Fate::Forwarded(headers) => field(headers, "authorization"),
@@ -65,8 +65,8 @@ fn holds(host: &Host, secret: &str) -> bool {
         .any(|window| window == secret)
 }
 
-/// Pieces by which a token would be known even where its beginning has been written over: of the
-/// payload and of the signature, which are its own.
+/// Parts of a token that identify it even if its beginning was overwritten: pieces of the payload and of the
+/// signature, which are unique to it.
 fn pieces(token: &str) -> Vec<String> {
     let segments = token.split('.').skip(1);
     let own = |segment: &str| {
@@ -89,7 +89,7 @@ fn rotated_credentials_and_callers_tokens_are_wiped_from_memory() {
     let mut host = host.unwrap_or_else(|logs| panic!("{logs:#?}"));
     host.tick();
 
-    // A caller who waits for keys and credential; one who is refused; one who is let in.
+    // A caller that waits for keys and credential, one that is denied, and one that is permitted.
     let parked = Token::of(Persona::Ada).build();
     let refused = Token::of(Persona::Nora).build();
     let broken = Token::of(Persona::Cora).corrupt_signature().build();

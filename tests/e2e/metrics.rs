@@ -35,8 +35,8 @@ async fn busy(ops: &Stub) -> Gateway {
     gateway
 }
 
-/// A gateway that uses all that has metrics, and to which has happened what alerts are for: the
-/// credential is refused, Graph is down, exported records are refused, and a body does not arrive.
+/// A gateway that uses every feature with metrics and has met the conditions of the alerts: the credential is
+/// rejected, Graph is unavailable, exported records are refused, and a body does not arrive.
 async fn troubled(ops: &Stub) -> Gateway {
     let (addr, tls) = (ops.addr(), ops.is_tls());
     ops.on("/revoked.json", Answer::json(200, &json!({})));
@@ -134,7 +134,7 @@ async fn decisions_and_fetches_have_labels() {
     assert!((1.0..200_000.0).contains(&sum), "{sum} µs");
 }
 
-/// What the endpoint billed, under names that stand in the configuration.
+/// The usage at the endpoint, under the names in the configuration.
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_are_counted_by_model_and_kind() {
     let gateway = Gateway::with(|config| {
@@ -178,7 +178,7 @@ async fn tokens_are_counted_by_model_and_kind() {
     assert!(!shown.contains("callers"), "{shown}");
 }
 
-/// Levels are told once a second, as a sum over the workers.
+/// Gauges are updated once a second, as a sum over the workers.
 #[tokio::test(flavor = "multi_thread")]
 async fn gauges_rise_and_fall() {
     let entra = testbed::entra::Entra::start().await.unwrap();
@@ -259,8 +259,8 @@ fn expressions(document: &serde_json::Value, found: &mut Vec<String>) {
     }
 }
 
-/// What an expression asks for that no scrape has: families, and labels that none of the families it
-/// names has. Labels are what stands before `=`, `!=`, `=~` or `!~`, and in `by (…)`.
+/// The families and labels in an expression that no scrape contains. Labels are the names before `=`, `!=`, `=~` or
+/// `!~`, and in `by (…)`.
 fn lacks(expression: &str, families: &Families) -> Vec<String> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let words = expression.split(|c| !is_word(c));

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 const LLAMA: &str = "meta-llama/Llama-3.1-8B-Instruct";
 const BGE: &str = "BAAI/bge-m3";
 
-/// Llama is for those with the role, BGE for nobody; one host has a model of its own.
+/// Llama requires the role, BGE is denied, and one host has its own model.
 fn by_model(config: EnvoyConfig) -> EnvoyConfig {
     config.change_policy(|policy| {
         policy["endpoints"] = json!([
@@ -33,7 +33,7 @@ fn by_model(config: EnvoyConfig) -> EnvoyConfig {
 
 fn asking(model: &str, padding: usize) -> Value {
     let mut body = chat();
-    // serde_json sorts: the model stands behind the messages, as huggingface.js sends it.
+    // serde_json sorts members, so the model follows the messages, as huggingface.js sends it.
     body["messages"][0]["content"] = "x".repeat(padding).into();
     body["model"] = model.into();
     body
@@ -125,7 +125,7 @@ async fn chunks_of_any_size_are_read() {
         seen.iter()
             .all(|request| request.json() == asking(LLAMA, 50))
     );
-    // Longer than is read, without saying so before: whoever notices first, it goes nowhere.
+    // Longer than the limit, without content-length: the request is not forwarded.
     let body = asking(LLAMA, 3_000_000).to_string();
     let mut bytes = head(&token, "transfer-encoding: chunked\r\n").into_bytes();
     bytes.extend(chunked(&body, 10_000));
@@ -359,7 +359,7 @@ async fn missing_envoy_flag_denies_and_is_named() {
             .is_some_and(|reason| reason.contains(flag))
     };
     gateway.envoy.wait_for_audit(told, SOON).await.unwrap();
-    // A worker that has seen it once says so at once.
+    // A worker that has detected this once replies immediately.
     let mut waited = Vec::new();
     for _ in 0..8 {
         let begun = Instant::now();

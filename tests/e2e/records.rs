@@ -121,14 +121,14 @@ async fn tokens_and_credentials_are_never_logged() {
     );
 }
 
-/// What docs/operating.md warns of: it is Envoy that prints them, not the filter.
+/// As docs/operating.md warns, Envoy prints them, not the filter.
 #[tokio::test(flavor = "multi_thread")]
 async fn envoy_prints_token_and_credential_at_debug_and_the_filter_does_not() {
     let gateway = Gateway::with(|config| config.log_level("debug")).await;
     let token = gateway.token(Persona::Ada);
     assert_eq!(gateway.chat(&token).await.status(), 200);
     let credential = gateway.hf.token();
-    // Loggers by what their lines hold; a line that continues another belongs to its logger.
+    // Loggers by the content of their lines; a continuation line belongs to its logger.
     let loggers = |secret: &str| {
         let mut logger = String::new();
         let mut found = std::collections::BTreeSet::new();

@@ -12,7 +12,7 @@ use testbed::persona::Persona;
 const WORLDS: usize = 8;
 const CALLS: usize = 50;
 
-/// A call as it stands on the wire.
+/// A request byte for byte.
 fn on_wire(call: &Call, token: &str, number: usize) -> String {
     let method = if call.model.is_some() { "POST" } else { "GET" };
     let line = |name: &str, value: Option<&str>| {

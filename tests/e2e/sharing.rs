@@ -31,7 +31,7 @@ impl Gateway {
         self.envoy.stat(&name).await.unwrap_or_default()
     }
 
-    /// Statuses of so many chats at once, each over a connection of its own: every worker gets some.
+    /// Statuses of concurrent chats, each over its own connection, so that every worker receives some.
     async fn chats(&self, count: usize, token: &str) -> Vec<u16> {
         let url = format!("{}/v1/chat/completions", self.envoy.url());
         let tasks: Vec<_> = (0..count)
@@ -99,7 +99,7 @@ async fn terminated_fetching_worker_is_replaced() {
     gateway.entra.rotate();
     gateway.entra.set_fault(Fault::Hang);
     let token = gateway.token(Persona::Ada);
-    // One connection, so that one worker: it meets the new key, fetches, and dies.
+    // One connection and thus one worker: it sees the new key, fetches, and terminates.
     let connection = http2();
     let url = gateway.envoy.url();
     let parked = connection.post(format!("{url}/v1/chat/completions"));
@@ -113,7 +113,7 @@ async fn terminated_fetching_worker_is_replaced() {
     assert!(trap.is_err() || trap.is_ok_and(|reply| reply.status().is_server_error()));
     gateway.entra.set_fault(Fault::None);
     let since = Instant::now();
-    // Envoy leaves what was parked in a dead VM without an answer.
+    // Envoy does not answer requests that were parked in a terminated VM.
     parked.abort();
     // The other workers wait for the lease to end, and then one of them fetches for all.
     let statuses = gateway.chats(32, &token).await;

@@ -33,7 +33,7 @@ fn settings(config: EnvoyConfig, crypto: &str, ttl: &str) -> EnvoyConfig {
     })
 }
 
-/// Serves every RSA algorithm.
+/// Verifies every RSA algorithm.
 fn any_rsa() -> Value {
     let mut jwk = keys::rsa().to_jwk();
     jwk.as_object_mut().unwrap().remove("alg");
@@ -48,7 +48,7 @@ impl Gateway {
         gateway
     }
 
-    /// The decision's code and which way the signature was checked.
+    /// The decision's code and the verification method.
     async fn outcome(&self, token: &str) -> (Value, Value) {
         let id = header(&self.chat(token).await, "x-request-id").to_owned();
         let record = self
@@ -103,7 +103,7 @@ async fn all_implementations_agree_on_every_vector() {
     }
 }
 
-/// Tokens of the realm by what is odd about their signatures.
+/// Tokens of the realm by the fault of their signatures.
 fn vectors() -> Vec<(String, String)> {
     let mut vectors = Vec::new();
     for algorithm in Algorithm::ALL {
@@ -259,8 +259,8 @@ async fn disabled_filter_state_saves_four_host_calls() {
     );
 }
 
-/// The host calls of a permit from the cache, its audit record and what it moves in the metrics
-/// included: 12, and one more in eight, which asks for the time a second time.
+/// The host calls of a permit from the cache, including its audit record and metrics: 12. One request in eight
+/// makes one more call, which reads the time again.
 async fn calls_of_a_warm_permit(changes: Value) -> Vec<String> {
     let gateway = Gateway::with(|config| {
         config.log_level("trace").change_policy(|policy| {
@@ -300,7 +300,7 @@ async fn calls_of_a_warm_permit(changes: Value) -> Vec<String> {
         .filter(|line| line.contains(&thread))
         .skip_while(|line| !begins(line))
         .take_while(|line| !ends(line))
-        // What a tick in between does is none of the request's.
+        // Host calls of a tick do not count toward the request.
         .filter(|line| {
             ticks = match line.contains("] proxy_on_tick") {
                 true => line.contains("[host->vm]"),

@@ -12,7 +12,7 @@ impl Gateway {
         String::from_utf8_lossy(&answer.unwrap()).into_owned()
     }
 
-    /// What has come through so far; all of it under our own credential, none with the caller's.
+    /// The forwarded requests so far; all have the gateway's credential and none has the caller's.
     fn seen(&self, token: &str) -> Vec<Recorded> {
         let seen = self.hf.take_requests();
         for request in &seen {
@@ -112,7 +112,7 @@ async fn authorization_in_any_spelling_is_never_forwarded() {
             "a token in the query is none: {answer}"
         );
     }
-    // Two that mean one thing only: Envoy unfolds a line, which RFC 9112 §5.2 allows.
+    // Two unambiguous forms: Envoy unfolds a line, as RFC 9112 §5.2 allows.
     for plain in [
         format!("AUTHORIZATION:Bearer {token}\r\n"),
         format!("authorization: Bearer\r\n {token}\r\n"),
@@ -147,7 +147,7 @@ async fn connection_options_cannot_remove_or_add_an_identity() {
             );
         }
     }
-    // Where nobody is asked for a token, nobody's word for who he is goes on either.
+    // If a route requires no token, claimed identities are not forwarded either.
     let fields =
         "x-entra-oid: spoofed\r\nx-entra-app: spoofed\r\nx-hf-bill-to: victim\r\ncookie: a=b\r\n";
     let answer = gateway.raw(&head("/health", fields)).await;
@@ -165,12 +165,12 @@ async fn connection_options_cannot_remove_or_add_an_identity() {
     }
 }
 
-/// Envoy closes a connection at once, rather than a second after the answer.
+/// Envoy closes a connection immediately instead of a second after the response.
 fn prompt(config: EnvoyConfig) -> EnvoyConfig {
     config.connection_manager(|manager| manager["delayed_close_timeout"] = "0.02s".into())
 }
 
-/// Envoy without any tidying of paths: the filter alone decides what is ambiguous.
+/// Envoy without path normalization: only the filter detects ambiguous paths.
 fn untidied(config: EnvoyConfig) -> EnvoyConfig {
     prompt(config).connection_manager(|manager| {
         manager["normalize_path"] = false.into();

@@ -9,7 +9,7 @@ use testbed::reqwest::Method;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn trapped_vm_denies_and_is_reloaded() {
-    // One worker, so that it is the one that dies; it has keys after the first request.
+    // One worker, so that it is the one whose VM traps; it has keys after the first request.
     let one = |config: EnvoyConfig| config.concurrency(1).wasm(&hooks_path());
     let gateway = Gateway::cold(Entra::start().await.unwrap(), one).await;
     let token = gateway.token(Persona::Ada);

@@ -181,7 +181,7 @@ async fn unrelated_upstream_error_passes_unchanged() {
     });
     let gateway = gateway.await;
     let token = gateway.token(Persona::Ada);
-    // A 400 is looked at, and goes on as it came, whatever its length.
+    // A 400 is inspected and passes unchanged at any length.
     for body in [
         String::new(),
         "bad".to_owned(),

@@ -79,7 +79,7 @@ async fn usage_of_each_api_is_recorded() {
                 bill["model"] = json!(MODELS[0]);
             }
             let mut usage = usage_of(&gateway, &id).await;
-            // Details that the responses API tells beside.
+            // Further details that the responses API reports.
             for detail in ["cached_tokens", "reasoning_tokens"] {
                 usage.as_object_mut().unwrap().remove(detail);
             }

@@ -13,13 +13,13 @@ use suites::Vector;
 use testbed::envoy::hooks_path;
 use testbed::reqwest::Method;
 
-/// What the host is asked; `None` where the filter knows the answer without asking.
+/// The message to the host; `None` if the filter decides without it.
 fn question(vector: &Vector) -> Option<Vec<u8>> {
     let key = Key::from_jwk(&vector.jwk).ok()?;
     host_verify::ask(vector.algorithm, &key, &vector.signature, &vector.text)
 }
 
-/// What the filter with test hooks answers to a question in this header.
+/// The response of the filter with test hooks to the message in this header.
 async fn ask(gateway: &Gateway, header: &str, question: String) -> bool {
     let request = gateway.request(Method::GET, "/").header(header, question);
     let answer = request.send().await.unwrap().text().await.unwrap();

@@ -22,8 +22,7 @@ fn model_rule_before_path_rule(config: EnvoyConfig) -> EnvoyConfig {
     })
 }
 
-/// The answer to a request in HTTP/1.1 with these fields and what follows them, and whether it went
-/// upstream.
+/// The response to an HTTP/1.1 request with these fields and following bytes, and whether it was forwarded.
 async fn send(gateway: &Gateway, line: &str, fields: &str) -> (String, bool) {
     let token = gateway.token(Persona::Ada);
     let request =
@@ -113,7 +112,7 @@ async fn http_2_request_that_ends_with_an_empty_frame_is_decided_by_rules_withou
     assert!(gateway.hf.requests().is_empty());
 }
 
-/// The upstream does not switch protocols, so it would take what follows for the next request.
+/// The upstream does not switch protocols, so it would parse the following bytes as the next request.
 #[tokio::test(flavor = "multi_thread")]
 async fn bytes_after_a_refused_upgrade_do_not_reach_the_upstream() {
     let gateway = Gateway::with(model_rule_before_path_rule).await;

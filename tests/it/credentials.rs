@@ -324,8 +324,8 @@ fn event() -> impl Strategy<Value = Event> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever happens: one fetch in flight, polls no closer than their pauses, the last good value
-    /// is sent while it is younger than `max_stale`, and nothing else ever is.
+    /// For any order of events: at most one fetch is open, polls keep their pauses, and the only value that is
+    /// sent is the last valid one while it is younger than `max_stale`.
     #[test]
     fn no_order_of_events_polls_too_often_or_loses_or_outlives_a_good_value(
         events in vec(event(), 1..120)

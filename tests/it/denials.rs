@@ -118,8 +118,12 @@ fn cause_is_recorded_for_the_operator_only() {
             1,
             "the caller can tell them apart: {public:?}"
         );
-        let told: BTreeSet<_> = denials.iter().map(|(one, _)| recorded(one)).collect();
-        assert_eq!(told.len(), denials.len(), "the operator can't: {told:?}");
+        let causes: BTreeSet<_> = denials.iter().map(|(one, _)| recorded(one)).collect();
+        assert_eq!(
+            causes.len(),
+            denials.len(),
+            "causes are not distinct: {causes:?}"
+        );
         for (denial, words) in denials {
             let reason = recorded(&denial);
             assert_eq!(denial.operator_detail().as_ref(), Some(&reason));

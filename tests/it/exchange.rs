@@ -266,8 +266,8 @@ fn other_exchange_failure_is_a_gateway_error_and_logged_once() {
         assert_eq!(bench.code(&ada), "credential_unavailable");
         assert!(bench.calls.is_empty(), "not at once again");
         let notices = bench.gate.take_notices();
-        let told = |notice: &&Notice| matches!(notice, Notice::Log(log::Level::Warn, text) if text.contains("hf-per-user"));
-        assert_eq!(notices.iter().filter(told).count(), 1, "{notices:?}");
+        let is_warning = |notice: &&Notice| matches!(notice, Notice::Log(log::Level::Warn, text) if text.contains("hf-per-user"));
+        assert_eq!(notices.iter().filter(is_warning).count(), 1, "{notices:?}");
         bench.advance(5);
         assert_eq!(bench.code(&ada), "waiting");
     }

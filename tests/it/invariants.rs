@@ -122,13 +122,13 @@ proptest! {
         // When a demanded fetch last ended, and when any last began.
         let (mut demanded_end, mut last_begin): (Option<Timestamp>, Option<Timestamp>) = (None, None);
         for event in events {
-            let mut begun = None;
+            let mut started = None;
             match event {
                 Event::Pass(pass) => {
                     for _ in 0..pass.min(50) {
                         now = now.plus(secs(pass.div_ceil(50)));
                         if let Some(attempt) = refresh.due(now) {
-                            begun = Some((attempt, false));
+                            started = Some((attempt, false));
                             break;
                         }
                     }
@@ -137,7 +137,7 @@ proptest! {
                     Demand::Fetch(attempt) => {
                         // The cooldown starts at the end of the last fetch on demand.
                         prop_assert!(demanded_end.is_none_or(|end| now.since(end) >= schedule.cooldown));
-                        begun = Some((attempt, true));
+                        started = Some((attempt, true));
                     }
                     Demand::UnderWay => prop_assert!(under_way.is_some()),
                     Demand::Cooling { until } => prop_assert!(now < until),
@@ -159,7 +159,7 @@ proptest! {
                     }
                 }
             }
-            if let Some((attempt, demanded)) = begun {
+            if let Some((attempt, demanded)) = started {
                 // One at a time: an earlier one is over, or was given up as lost.
                 if let Some(lost) = under_way.replace((attempt, demanded)) {
                     let patience = schedule.timeout * 2 + secs(5);
@@ -225,7 +225,7 @@ proptest! {
         settings["issuers"][0]["jwks"] = json!({"cluster": "entra",
             "refresh": "60s", "max_stale": "300s", "cooldown": "5s", "timeout": "2s"});
         let mut bench = Bench::cold_at(&settings, start);
-        // The fetch that counts, and since when; which keys the last good answer held, and when it came.
+        // The current fetch with its start; the keys of the last valid response with its time.
         let mut live = Some((bench.calls[0].clone(), start));
         let mut good: Option<([bool; 2], u64)> = None;
         let (mut fetches, mut goods) = (1, 0);
@@ -253,9 +253,9 @@ proptest! {
             let now = bench.now.as_secs();
             // Two calls' time and five seconds, and it is given up.
             live.take_if(|(_, since)| now - *since > 9);
-            if let Some(begun) = bench.calls.get(open..).and_then(<[_]>::last) {
+            if let Some(started) = bench.calls.get(open..).and_then(<[_]>::last) {
                 fetches += 1;
-                prop_assert!(live.replace((begun.clone(), now)).is_none(), "one at a time");
+                prop_assert!(live.replace((started.clone(), now)).is_none(), "one at a time");
             }
         }
         // On demand one in five seconds; in the background one a minute, and after failures three quick ones.

@@ -76,10 +76,10 @@ fn answer(settings: &Value, row: &Row<'_>) -> String {
         give("--token", token(row.caller, seconds));
     }
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let (_, told) = cli::explain(settings, &arguments);
-    told["code"]
+    let (_, explained) = cli::explain(settings, &arguments);
+    explained["code"]
         .as_str()
-        .unwrap_or_else(|| panic!("{told:#}"))
+        .unwrap_or_else(|| panic!("{explained:#}"))
         .to_owned()
 }
 

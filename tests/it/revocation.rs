@@ -260,10 +260,10 @@ fn stale_feed_follows_on_stale_and_is_logged_once() {
     assert_eq!(complaints(&mut bench).len(), 1);
     let (mut bench, code) = stale("allow", 90);
     assert_eq!(code, "permitted");
-    let told = complaints(&mut bench);
+    let logged = complaints(&mut bench);
     assert!(
-        told.len() == 1 && told[0].contains("on_stale: allow"),
-        "{told:?}"
+        logged.len() == 1 && logged[0].contains("on_stale: allow"),
+        "{logged:?}"
     );
     let revoked = ada().claim("sid", "s-revoked").build();
     assert_eq!(

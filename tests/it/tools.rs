@@ -10,8 +10,8 @@ use tempfile::TempDir;
 
 const RUNS: usize = 200;
 
-/// Prints the line that the script looks for and then more than a pipe holds (64 KiB on Linux), so
-/// that a reader that exits at the match always kills it.
+/// A program that prints the expected line and then more than a pipe holds (64 KiB on Linux), so that a reader
+/// that exits at the match always kills it.
 fn talkative(line: &str) -> String {
     format!(
         "#!/bin/bash\ncase \" $* \" in *' --version '*) ;; *) exit 0 ;; esac\n\
@@ -19,8 +19,8 @@ fn talkative(line: &str) -> String {
     )
 }
 
-/// A copy of tools/ with stand-ins for what the scripts run. Those on the PATH fail wherever a script
-/// would fetch or install.
+/// A copy of tools/ with stand-ins for the programs that the scripts run. Those on the PATH fail if a script fetches
+/// or installs anything.
 struct Tools(TempDir);
 
 impl Tools {

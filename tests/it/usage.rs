@@ -57,7 +57,7 @@ type Case = (&'static [(&'static str, &'static str)], String, Usage);
 
 /// Responses of each API with their usage.
 fn corpus() -> Vec<Case> {
-    let told = json!({"prompt_tokens": 12, "completion_tokens": 34, "total_tokens": 46,
+    let reported = json!({"prompt_tokens": 12, "completion_tokens": 34, "total_tokens": 46,
         "prompt_tokens_details": {"cached_tokens": 5, "audio_tokens": 7},
         "completion_tokens_details": {"reasoning_tokens": 6, "accepted_prediction_tokens": 1}});
     let detailed = Usage {
@@ -82,7 +82,7 @@ fn corpus() -> Vec<Case> {
         total_tokens: Some(8),
         ..named(Usage::default())
     };
-    let chat = json!({"model": "org/m", "usage": told, "choices": [{"message": {"role": "assistant",
+    let chat = json!({"model": "org/m", "usage": reported, "choices": [{"message": {"role": "assistant",
         "content": "\"usage\":{\"prompt_tokens\":99}", "model": "not/it", "usage": {"prompt_tokens": 99}}}]});
     let stream = format!(
         "\u{feff}: keep-alive\n\n{}:\nevent: x\nid: 1\nretry: 5\nfoo\n{}data: [DONE]\n\n",
@@ -90,7 +90,7 @@ fn corpus() -> Vec<Case> {
             chunk(Value::Null),
             chunk(json!({"prompt_tokens": 12, "completion_tokens": 1}))
         ]),
-        events(&[json!({"model": "org/m", "choices": [], "usage": told})])
+        events(&[json!({"model": "org/m", "choices": [], "usage": reported})])
     );
     let spread = "data: {\"model\":\"org/m\",\ndata:\"usage\":\ndata: {\"prompt_tokens\":1,\ndata\ndata: \"completion_tokens\":2}}\n\n";
     let responses = events(&[

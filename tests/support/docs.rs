@@ -41,7 +41,7 @@ pub fn blocks(text: &str, information: &str) -> Vec<String> {
         .collect()
 }
 
-/// All fenced blocks: what stands behind the fence, and the text, less the fence's indentation.
+/// All fenced blocks: the info string and the text without the fence's indentation.
 pub fn fenced(text: &str) -> Vec<(String, String)> {
     let mut blocks = Vec::new();
     let mut open: Option<(usize, String, String)> = None;

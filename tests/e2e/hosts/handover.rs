@@ -31,7 +31,7 @@ fn two() -> [Gateway; 2] {
     gateways
 }
 
-/// So many seconds in ticks of all.
+/// Advances by seconds, in ticks of all workers.
 fn pass(gateways: &mut [Gateway], secs: u64) {
     for _ in 0..secs * 4 {
         for gateway in &mut *gateways {

@@ -8,7 +8,7 @@ fn with_feed() -> Value {
     settings
 }
 
-/// Answers whatever waits for keys or for the feed, until nothing does.
+/// Answers all calls for keys and the feed until none is open.
 fn answer_all(gateway: &mut Gateway, feed: &Value) {
     loop {
         let keys = gateway.host.answer(ENTRA, jwks(&[&key::rsa()]));

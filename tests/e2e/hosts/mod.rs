@@ -18,9 +18,9 @@ use testbed::mint::Token;
 use testbed::persona::{AUDIENCE, Persona, TENANT, issuer_v2};
 use testbed::vm::{Answer, Fate, Fields, Host, Rules, Settings, field};
 
-/// What upstream sees of ours, and nothing else.
+/// The credential, the only one that the upstream receives.
 const CREDENTIAL: &str = "hf_credential_of_the_tests";
-/// A name that both hosts take: a cluster of Envoy's, and host and port for nginx.
+/// A name that both hosts accept: a cluster in Envoy, host and port in nginx.
 const ENTRA: &str = "login.microsoftonline.com:443";
 const OPS: &str = "ops.contoso.com:443";
 
@@ -55,7 +55,7 @@ struct Gateway {
 }
 
 impl Gateway {
-    /// A filter that has no keys yet.
+    /// A filter without keys.
     fn cold(rules: Rules, settings: &Value) -> Self {
         Self::start(Settings::new(rules, settings))
     }
@@ -65,7 +65,7 @@ impl Gateway {
         Self { host }
     }
 
-    /// A filter that has Entra's keys, and no call open.
+    /// A filter with Entra's keys and no open call.
     fn warm(rules: Rules, settings: &Value) -> Self {
         let mut gateway = Self::cold(rules, settings);
         gateway.host.tick();
@@ -73,7 +73,7 @@ impl Gateway {
         gateway
     }
 
-    /// Answers every open call for keys, those too that come of it.
+    /// Answers every open call for keys, including the resulting ones.
     fn publish(&mut self, keys: &[&SigningKey]) {
         while self.host.answer(ENTRA, jwks(keys)) {}
     }
@@ -104,7 +104,7 @@ impl Gateway {
         self.host.open(headers, true)
     }
 
-    /// What became of a request: `forwarded`, `held`, or the code of the reply.
+    /// The state of a request: `forwarded`, `held`, or the code of the reply.
     fn code(&self, id: u32) -> String {
         match self.host.fate(id) {
             Fate::Held => "held".to_owned(),
@@ -117,7 +117,7 @@ impl Gateway {
         }
     }
 
-    /// The code of a request of Ada's with that token, which is then over.
+    /// Sends a request with the token, ends it, and returns its code.
     fn outcome(&mut self, token: &str) -> String {
         let id = self.chat(token);
         let code = self.code(id);

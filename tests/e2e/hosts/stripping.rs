@@ -2,8 +2,7 @@
 
 use super::*;
 
-/// Every header that must not pass: what a caller could authenticate with, charge others by, or pass
-/// for an identity.
+/// Every header that must not be forwarded: headers that authenticate a caller, bill others or claim an identity.
 const STRIPPED: [&str; 9] = [
     "authorization",
     "proxy-authorization",
@@ -15,7 +14,7 @@ const STRIPPED: [&str; 9] = [
     "x-entra-oid",
     "x-token",
 ];
-/// What the caller sends in each of them.
+/// The value that the caller sends in each header.
 const FORGED: &str = "forged-by-the-caller";
 
 fn policy() -> Value {
@@ -36,7 +35,7 @@ fn requests() -> [(&'static str, &'static str, bool); 3] {
     ]
 }
 
-/// What goes upstream of a request with these fields besides; `None` where it was answered.
+/// The forwarded headers of a request with these additional fields; `None` if the filter replied.
 fn sent(
     gateway: &mut Gateway,
     request: (&str, &str, bool),

@@ -8,7 +8,7 @@ use testbed::mint::Token;
 use testbed::persona::Persona;
 use testbed::persona::*;
 
-/// Contoso beside the realm; each issuer's key has the same kid but for `kids` being told apart.
+/// Contoso and the realm; the keys of both have the same kid unless `kids` distinguishes them.
 fn two_issuers() -> (Value, Token) {
     let theirs = keys::other_rsa();
     let mut settings = settings();

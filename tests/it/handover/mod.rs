@@ -102,7 +102,7 @@ fn terminated_vm_loses_only_records_it_had_not_handed_over() {
 
 #[test]
 fn new_leader_does_not_repeat_delivered_records() {
-    // Several calls for what each has handed over at once; the first are known to have arrived.
+    // Several calls for the records of each VM; the first ones are confirmed.
     let mut settings = exporting();
     settings["audit"]["export"]["batch"] = json!(20);
     let mut collector = Collector::new(&settings, 3);
@@ -223,7 +223,7 @@ fn forged_shared_data_is_ignored() {
         for index in 0..3 {
             collector.decide(index);
         }
-        // Anything, anywhere, large and small, but where records are that nobody has taken yet.
+        // Arbitrary data under any name, except where records wait to be taken.
         for (at, name) in collector.host.data.names().into_iter().enumerate() {
             let at = at as u64;
             if (at * 7 + round).is_multiple_of(5) && collector.host.data.value(&name).is_empty() {

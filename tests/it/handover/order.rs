@@ -46,8 +46,8 @@ fn close(collector: &mut Collector, index: usize) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever the order: each record of a VM that has not died arrives, and none twice but where
-    /// nobody was told that it had.
+    /// For any order of events: each record of a VM that did not terminate arrives, and arrives twice only if its
+    /// confirmation was lost.
     #[test]
     fn any_order_of_events_delivers_each_record_once(events in vec(event(), 1..80)) {
         let mut collector = Collector::new(&exporting(), 4);

@@ -41,7 +41,7 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// A request that the host holds, how much of its body has come, and when it came itself.
+/// A request that the host holds, the received part of its body, and its start time.
 struct Open {
     id: StreamId,
     read: bool,
@@ -52,8 +52,8 @@ struct Open {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// Whatever happens in whatever order: the limits are kept, what is held is what is open, and no
-    /// request is held beyond the sum of both timeouts.
+    /// For any order of events: the limits are kept, the held bytes are those of open requests, and no request
+    /// is held longer than the sum of both timeouts.
     #[test]
     fn any_order_of_events_stays_within_the_limits(events in proptest::collection::vec(event(), 1..120)) {
         static TOKEN: OnceLock<String> = OnceLock::new();

@@ -332,9 +332,9 @@ fn late_body_gives_the_same_decision() {
                     _ => None,
                 }
             };
-            let told = outcome(&mut bench, &format!("/models/{model}"));
+            let from_path = outcome(&mut bench, &format!("/models/{model}"));
             let read = outcome(&mut bench, "/v1/x");
-            assert_eq!(told, read, "{model} under {settings}");
+            assert_eq!(from_path, read, "{model} under {settings}");
         }
     }
 }

@@ -146,7 +146,7 @@ fn host_that_withholds_bodies_is_detected() {
     bench.advance(2);
     assert_eq!(bench.resume_woken(), [(id, "internal".to_owned())]);
     assert!(!bench.gate.is_permitted(id));
-    let told = bench
+    let logged = bench
         .gate
         .take_notices()
         .into_iter()
@@ -156,7 +156,7 @@ fn host_that_withholds_bodies_is_detected() {
             }
             _ => false,
         });
-    assert!(told);
+    assert!(logged);
     bench.gate.finish(id, Some(500), bench.now);
     let record = bench.audit().remove(0);
     assert!(

@@ -306,7 +306,7 @@ fn token_without_iat_is_refused_under_max_lifetime() {
 fn identity_headers_contain_arrays_and_objects() {
     let mut settings = oidc(json!({}), anyone());
     settings["forward"] = json!({"identity_headers": {"x-roles": "roles", "x-org": "org"}});
-    let told = |claims: Value| {
+    let header = |claims: Value| {
         let ruling = Bench::cold(&settings).chat(&token(claims)).1;
         let edits = edits_of(&ruling).into_iter();
         edits
@@ -314,29 +314,29 @@ fn identity_headers_contain_arrays_and_objects() {
             .map(|(_, value)| value)
             .collect::<Vec<_>>()
     };
-    assert_eq!(told(json!({"roles": ["a", "b"]})), ["a,b"]);
+    assert_eq!(header(json!({"roles": ["a", "b"]})), ["a,b"]);
     assert_eq!(
-        told(json!({"roles": ["a,b", "50%", "ü"]})),
+        header(json!({"roles": ["a,b", "50%", "ü"]})),
         ["a%2Cb,50%25,%C3%BC"]
     );
     assert_eq!(
-        told(json!({"roles": ["a", 7, true, ["x", "y"]]})),
+        header(json!({"roles": ["a", 7, true, ["x", "y"]]})),
         [r#"a,7,true,["x"%2C"y"]"#]
     );
     assert_eq!(
-        told(json!({"org": {"id": 1, "n": "x"}})),
+        header(json!({"org": {"id": 1, "n": "x"}})),
         [r#"{"id":1%2C"n":"x"}"#]
     );
-    assert_eq!(told(json!({"roles": []})), [""]);
+    assert_eq!(header(json!({"roles": []})), [""]);
     let many: Vec<String> = (0..900).map(|n| format!("role-{n}")).collect();
-    let told = told(json!({"roles": many}));
+    let header = header(json!({"roles": many}));
     assert!(
-        told[0].len() <= 4096 && told[0].ends_with(char::is_numeric),
+        header[0].len() <= 4096 && header[0].ends_with(char::is_numeric),
         "{}",
-        told[0].len()
+        header[0].len()
     );
     assert!(
-        told[0]
+        header[0]
             .split(',')
             .all(|own| many.iter().any(|role| role == own))
     );

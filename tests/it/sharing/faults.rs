@@ -110,7 +110,7 @@ fn entries(host: &Host) -> [(String, Vec<u8>); 2] {
 fn forged_shared_data_is_ignored() {
     let mut host = warm();
     host.run_secs(600);
-    // Newer keys, an attacker's among them, as a VM of the same code would share them that only lacks the secret.
+    // Newer keys, including an attacker's, as a VM of the same code without the secret would share them.
     let mut other = settings();
     other["credentials"][0]["value"] = json!("hf_the_attackers_guess");
     let mut forger = Host::new(&other, 0);
@@ -252,8 +252,8 @@ fn act(
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// As long as nobody meddles, no VM begins a fetch while another that is alive fetches, and none sooner
-    /// than the lease after the death of one that did. However it went: in the end all have keys.
+    /// Without forged data, no VM starts a fetch while another running VM fetches, nor before the lease of a
+    /// terminated one ends. In the end all VMs have keys.
     #[test]
     fn any_order_of_events_fetches_once_and_serves_all_vms(events in vec(event(), 1..160)) {
         let mut host = Host::new(&settings(), 4);
@@ -291,7 +291,7 @@ proptest! {
                         meddled = true;
                     }
                 }
-                // Those who fetch renew their leases meanwhile, and the host ends calls at their timeout.
+                // VMs that fetch renew their leases, and the host ends calls at their timeout.
                 Event::Pass(millis) => {
                     for _ in 0..millis.div_ceil(200) {
                         host.pass(Duration::from_millis(200));

@@ -10,8 +10,8 @@ use entragate::token::rsa;
 use jwt_simple::prelude::*;
 use suites::Vector;
 
-/// What the filter does with a token's text and signature. For curves, by jwt-simple's own key objects: it checks whole
-/// tokens only, and most vectors' texts are none.
+/// Verifies a token's text and signature as the filter does. Uses the key objects of jwt-simple for curves, since
+/// jwt-simple accepts whole tokens only and most vectors are not tokens.
 fn verify(algorithm: Algorithm, material: &Material, text: &[u8], signature: &[u8]) -> Option<()> {
     match (material, algorithm) {
         (Material::Rsa(key), algorithm) => {

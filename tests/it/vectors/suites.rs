@@ -117,8 +117,8 @@ fn hex(value: &Value) -> Vec<u8> {
         .collect()
 }
 
-/// Holds a way's answers against the vectors: it must answer as they say, but for what
-/// `exceptions.txt` names, and exactly there otherwise. Prints how many there were.
+/// Compares an implementation's results with the vectors. They must match except for the vectors in
+/// `exceptions.txt`, and must differ for those. Prints the number of vectors.
 pub fn compare(way: &str, answers: &[(&Vector, bool)]) {
     let mut exceptions = exceptions(way);
     let mut wrong = Vec::new();

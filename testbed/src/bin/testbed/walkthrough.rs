@@ -34,16 +34,16 @@ pub struct Upstream {
 
 /// Makes the calls and prints each as it is done.
 pub async fn perform(stage: &Stage) -> Result<Vec<Call>, Box<dyn Error>> {
-    println!("\nFour calls, made just now:");
+    println!("\nFour requests through the gateway:");
     let ada = stage.entra.token(Persona::Ada);
     let carl = stage.entra.token(Persona::Carl);
     let batch = client_credentials(stage).await?;
     let callers = [
-        ("a stranger, without a token", None, 401),
+        ("a caller without a token", None, 401),
         ("Ada, a data scientist", Some(ada), 200),
         ("Carl, a contractor", Some(carl), 403),
         (
-            "a nightly job, with a token from Entra's token endpoint",
+            "a nightly job with a token from Entra's token endpoint",
             Some(batch),
             200,
         ),
@@ -110,6 +110,6 @@ async fn client_credentials(stage: &Stage) -> Result<String, Box<dyn Error>> {
     let answer: Value = client().post(url).form(&form).send().await?.json().await?;
     match answer["access_token"].as_str() {
         Some(token) => Ok(token.to_owned()),
-        None => Err(format!("the Entra stand-in gave no token: {answer}").into()),
+        None => Err(format!("the Entra stand-in issued no token: {answer}").into()),
     }
 }
