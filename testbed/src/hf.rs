@@ -1,6 +1,6 @@
 //! A stand-in for a Hugging Face Inference Endpoint (and for the providers router's main routes).
 //!
-//! It takes only the credentials it was told to take, answers deterministically with usage numbers, and records every
+//! It accepts only the configured credentials, responds deterministically with usage numbers, and records every
 //! request as it arrived, so that a test can say what the gateway really sent.
 
 mod answers;

@@ -137,7 +137,7 @@ async fn answer(
         .await
         .unwrap_or_else(|never: Infallible| match never {});
     match response.extensions().get::<Abort>() {
-        Some(Abort) => Err("the testbed was told to drop this connection".into()),
+        Some(Abort) => Err("the testbed is configured to drop this connection".into()),
         None => Ok(response),
     }
 }

@@ -127,7 +127,10 @@ async fn decisions_and_fetches_have_labels() {
     assert!((now - 60.0..=now + 1.0).contains(&fetched), "{fetched}");
     // One request in eight is measured, the first of each worker among them.
     let measured = || async { value(&gateway, "entragate_own_time_us_count{}").await };
-    wait_until("times are told", || async { measured().await > 0.0 }).await;
+    wait_until("the histogram has values", || async {
+        measured().await > 0.0
+    })
+    .await;
     let measured = measured().await;
     assert!(measured <= 2.0, "{measured} of 4 requests");
     let sum = value(&gateway, "entragate_own_time_us_sum{}").await;

@@ -20,8 +20,8 @@ fn succeed(command: &mut Command) {
     let output = command
         .output()
         .unwrap_or_else(|error| panic!("{command:?}: {error}; make registry"));
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {told}");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {errors}");
 }
 
 /// A registry on its own port; dropping it stops it.
@@ -137,8 +137,8 @@ async fn pushed_image_is_pulled_unchanged_and_runs() {
         let index = json(&fs::read(layout.join("index.json")).unwrap());
         let digest = index["manifests"][0]["digest"].as_str().unwrap();
         // The digest that `make push` prints, for use in deploy/.
-        let told = fs::read_to_string(dist.join(format!("{form}.digest"))).unwrap();
-        assert_eq!(told.trim(), digest);
+        let printed = fs::read_to_string(dist.join(format!("{form}.digest"))).unwrap();
+        assert_eq!(printed.trim(), digest);
         let manifest = registry.get(&format!("manifests/{digest}")).await;
         assert!(
             manifest == fs::read(blob(digest)).unwrap(),

@@ -370,7 +370,7 @@ async fn rule_without_credential_sends_none_and_not_the_callers_token_either() {
     assert_eq!(
         seen.headers_named("x-entra-oid").len(),
         1,
-        "who calls is told"
+        "the reply states the reason"
     );
     let record = shared.record(|record| record["code"] == "permitted").await;
     assert_eq!(record["credential"], Value::Null);

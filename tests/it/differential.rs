@@ -202,7 +202,9 @@ fn they_accept(algorithm: Algorithm, token: &str) -> Result<(), String> {
 
 #[test]
 fn accepted_token_is_accepted_by_jsonwebtoken() {
-    BY_RING.install_default().expect("nobody else has");
+    BY_RING
+        .install_default()
+        .expect("no other provider is installed");
     let config = ProptestConfig {
         cases: 1500,
         failure_persistence: None,

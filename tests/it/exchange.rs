@@ -264,7 +264,7 @@ fn other_exchange_failure_is_a_gateway_error_and_logged_once() {
         }
         let ada = Token::of(Persona::Ada).build();
         assert_eq!(bench.code(&ada), "credential_unavailable");
-        assert!(bench.calls.is_empty(), "not at once again");
+        assert!(bench.calls.is_empty(), "not retried immediately");
         let notices = bench.gate.take_notices();
         let is_warning = |notice: &&Notice| matches!(notice, Notice::Log(log::Level::Warn, text) if text.contains("hf-per-user"));
         assert_eq!(notices.iter().filter(is_warning).count(), 1, "{notices:?}");

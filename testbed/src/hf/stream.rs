@@ -128,7 +128,7 @@ pub(super) fn broken(how: Break) -> Response {
         "choices": [{"index": 0, "delta": {"role": "assistant", "content": "You"}, "finish_reason": null}]});
     let second = match how {
         Break::Reset => Err(io::Error::other(
-            "the testbed was told to break this stream",
+            "the testbed is configured to break this stream",
         )),
         Break::ErrorEvent => Ok(data(&json!({"error": {
             "message": "Model is overloaded", "type": "overloaded", "param": null, "code": null}}))),

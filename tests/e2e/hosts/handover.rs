@@ -64,7 +64,7 @@ fn terminated_exporter_loses_no_record() {
     let [_, survivor] = gateways;
     let mut survivors = [survivor];
     pass(&mut survivors, 1);
-    assert!(exports(&survivors[0]).is_empty(), "the lease holds yet");
+    assert!(exports(&survivors[0]).is_empty(), "the lease has not ended");
     pass(&mut survivors, 2);
     let calls = exports(&survivors[0]);
     assert_eq!(calls.len(), 1);

@@ -35,7 +35,7 @@ fn bench_of(settings: &Value) -> Bench {
         json!({"access_token": "graph-token", "expires_in": 3600}),
     ));
     bench.tick();
-    assert!(bench.calls.is_empty(), "nobody is looked up ahead");
+    assert!(bench.calls.is_empty(), "no look-up in advance");
     bench
 }
 

@@ -20,9 +20,9 @@ fn terminated_leader_is_replaced_when_its_lease_ends() {
     assert_eq!(host.open(), 1);
     host.replace(leader);
     host.run(1800);
-    assert_eq!(host.open(), 0, "the lease holds yet");
+    assert_eq!(host.open(), 0, "the lease has not ended");
     host.run(300);
-    assert_eq!(host.open(), 1, "another has taken it");
+    assert_eq!(host.open(), 1, "another VM holds the lease");
     host.answer(published);
     host.run(100);
     assert!(host.all_have_keys());

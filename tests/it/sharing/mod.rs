@@ -141,7 +141,7 @@ fn outage_takes_one_request_per_retry_for_all_vms() {
         "{alone} fetches of one VM, {together} of {VMS}"
     );
     host.serve(31, published);
-    assert!(host.all_have_keys(), "and ends for all at once");
+    assert!(host.all_have_keys(), "and the outage ends for all VMs");
 }
 
 #[test]
