@@ -48,7 +48,7 @@ pub struct Entra {
     state: Arc<State>,
 }
 
-/// What the routes read and the handle changes.
+/// The state that the routes read and the handle changes.
 struct State {
     keyring: Mutex<Keyring>,
     jwks_fault: Mutex<Fault>,
@@ -120,7 +120,7 @@ impl Entra {
         self.state.keyring().published().to_vec()
     }
 
-    /// The US Government cloud's key, which the common set holds too: it must not sign for the public cloud.
+    /// The US Government cloud's key, which is also in the common set. It must not sign for the public cloud.
     pub fn us_gov_key(&self) -> SigningKey {
         self.state.keyring().us_gov()
     }

@@ -50,11 +50,11 @@ pub struct Envoy {
     process: Process,
     admin: SocketAddr,
     listeners: BTreeMap<String, SocketAddr>,
-    /// Holds the configuration file; removed when the Envoy goes.
+    /// The directory of the configuration file; removed when the Envoy is dropped.
     _directory: TempDir,
 }
 
-/// What `--mode validate` said.
+/// The result of `--mode validate`.
 #[derive(Debug)]
 pub struct Validation {
     pub status: ExitStatus,
@@ -92,7 +92,7 @@ pub enum EnvoyError {
 }
 
 impl Envoy {
-    /// Starts Envoy and returns once it serves.
+    /// Starts Envoy and returns when it is ready.
     pub async fn start(config: EnvoyConfig) -> Result<Envoy, EnvoyError> {
         config.check_wasm()?;
         let binary = binary::find()?;
@@ -232,7 +232,7 @@ impl Envoy {
         Ok(stats.get(name).copied().unwrap_or_else(below))
     }
 
-    /// How often a VM of the filter has got an issuer's keys: by a fetch of its own, or from the one that fetched.
+    /// How often a VM of the filter has received an issuer's keys, by its own fetch or from another VM.
     pub async fn keys_got(&self, issuer: &str) -> Result<u64, EnvoyError> {
         let stats = self.stats().await?;
         let counted = |outcome| {

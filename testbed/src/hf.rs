@@ -55,12 +55,12 @@ pub enum Mode {
         headers: Vec<(String, String)>,
         body: String,
     },
-    /// That status and headers, and a body that never ends.
+    /// This status and headers, and a body that never ends.
     Endless {
         status: u16,
         headers: Vec<(String, String)>,
     },
-    /// That status and the beginning of a body whose rest never comes.
+    /// This status and the beginning of a body that is never completed.
     Stalled { status: u16, body: String },
     /// As the real service, delayed.
     Delay(Duration),
@@ -72,7 +72,7 @@ pub enum Mode {
     Reset,
     /// The answer's body begins, then the connection breaks.
     ResetMidBody,
-    /// A stream begins, then says `data: {"error": …}` under its 200.
+    /// A stream starts with 200, then sends `data: {"error": …}`.
     StreamError,
 }
 
@@ -122,7 +122,7 @@ pub struct HuggingFace {
     state: Arc<State>,
 }
 
-/// What the stand-in counted for one answer: words, of what was put in and of what came out.
+/// The usage of one response: the words of the input and of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bill {
     pub prompt_tokens: usize,

@@ -109,7 +109,7 @@ impl Persona {
         }
     }
 
-    /// The key that signs this persona's tokens unless told otherwise; a fresh stand-in publishes it.
+    /// The default signing key of this persona's tokens; a new stand-in publishes it.
     pub fn key(self) -> SigningKey {
         match self {
             Persona::Kim => keys::cached(Algorithm::Es256),
@@ -117,7 +117,7 @@ impl Persona {
         }
     }
 
-    /// Graph signs over the *hash* of the header's nonce: what its audience receives never verifies as a plain JWS.
+    /// Whether the signature verifies. Graph signs over the *hash* of the header's nonce, so its tokens never verify as a plain JWS.
     pub(crate) fn signature_verifies(self) -> bool {
         self != Persona::Graph
     }

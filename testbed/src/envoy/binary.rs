@@ -16,7 +16,7 @@ pub fn workspace_root() -> &'static Path {
     testbed.parent().unwrap_or(testbed)
 }
 
-/// The filter: `ENTRAGATE_WASM`, else what a release build leaves in the target directory.
+/// The filter: `ENTRAGATE_WASM`, otherwise the release build in the target directory.
 pub fn wasm_path() -> PathBuf {
     if let Some(path) = env::var_os("ENTRAGATE_WASM") {
         return path.into();

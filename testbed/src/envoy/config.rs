@@ -137,7 +137,7 @@ impl EnvoyConfig {
         self
     }
 
-    /// The first listener's port on 127.0.0.1; ephemeral unless told otherwise.
+    /// The first listener's port on 127.0.0.1; ephemeral by default.
     pub fn listener_port(mut self, port: u16) -> Self {
         self.document["static_resources"]["listeners"][0]["address"] =
             json!({"socket_address": {"address": "127.0.0.1", "port_value": port}});
@@ -184,7 +184,7 @@ impl EnvoyConfig {
         self
     }
 
-    /// Envoy's log level; `info` unless told otherwise. Audit records need `info` of the wasm component, which stays.
+    /// Envoy's log level; `info` by default. The wasm component always logs at `info`, which audit records require.
     pub fn log_level(mut self, level: &str) -> Self {
         self.log_level = level.to_owned();
         self
@@ -222,7 +222,7 @@ impl EnvoyConfig {
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .arg("--config-path")
             .arg(directory.join("envoy.json"))
-            // Many Envoys at once: no shared memory, no base id to collide on.
+            // Disables shared memory, so that base ids of concurrent Envoys cannot collide.
             .arg("--disable-hot-restart")
             .args(["--concurrency", &self.concurrency.to_string()])
             .args(["--drain-time-s", &self.drain_time.to_string()])

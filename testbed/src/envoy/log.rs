@@ -56,7 +56,7 @@ impl Log {
             })
     }
 
-    /// Like [`Log::wait`], from line `from` on and without a deadline; `from` is moved behind what was found.
+    /// Like [`Log::wait`], from line `from` on and without a deadline; moves `from` behind the found line.
     pub(super) async fn next<T>(&self, from: &mut usize, find: impl Fn(&str) -> Option<T>) -> T {
         let mut count = self.count.subscribe();
         loop {
@@ -69,7 +69,7 @@ impl Log {
                 }
             }
             if count.changed().await.is_err() {
-                // The sender is a field of ours: it cannot be gone while we are borrowed.
+                // `self` owns the sender, so the channel is open during this borrow.
                 std::future::pending::<()>().await;
             }
         }

@@ -71,7 +71,7 @@ pub(super) fn spawn(mut command: Command) -> io::Result<Child> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        // Ctrl-C in a terminal is ours to handle, not the child's.
+        // The parent handles Ctrl-C in a terminal, not the child.
         .process_group(0);
     let spawner = SPAWNER.get_or_init(|| {
         let (sender, orders) = mpsc::channel::<Order>();

@@ -23,7 +23,7 @@ pub(super) enum Break {
     ErrorEvent,
 }
 
-/// Chat completion chunks; usage in a last chunk without choices, if asked for.
+/// Chat completion chunks; usage in a last chunk without choices, if requested.
 pub(super) fn chat(asked: &Value) -> Vec<Bytes> {
     let chunk = |delta: Value, finish: Value| {
         json!({
@@ -179,7 +179,7 @@ fn sse(events: Vec<io::Result<Bytes>>, gap: Duration) -> Response {
     let paced =
         stream::iter(events.into_iter().enumerate()).then(move |(index, event)| async move {
             if index > 0 {
-                // Even without a gap: what came before leaves in a write of its own, also when an error follows.
+                // Even without a gap, each event is written separately, also before an error.
                 tokio::task::yield_now().await;
                 tokio::time::sleep(gap).await;
             }

@@ -51,13 +51,13 @@ pub(super) struct Stream {
     pub fate: Fate,
     /// The filter has resumed it during the current callback.
     pub is_resumed: bool,
-    /// What is held of the body.
+    /// The held part of the body.
     pub body: Vec<u8>,
     pub response_headers: Fields,
     pub response_body: Vec<u8>,
     pub response_status: Option<u32>,
     pub bytes_received: u64,
-    /// What access logs can show.
+    /// The filter state for access logs.
     pub filter_state: Vec<(String, String)>,
 }
 

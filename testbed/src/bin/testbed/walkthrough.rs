@@ -11,7 +11,7 @@ use testbed::{
 
 use crate::{run::Stage, show};
 
-/// The route all calls of the walk-through ask for.
+/// The path of all requests of the walkthrough.
 pub const PATH: &str = "/v1/chat/completions";
 
 /// One call and its outcome.
@@ -20,12 +20,12 @@ pub struct Call {
     pub status: u16,
     pub expected: u16,
     pub body: String,
-    /// What the endpoint got as Authorization; `None`: the endpoint saw no request at all.
+    /// The Authorization at the endpoint; `None` if the endpoint received no request.
     pub upstream: Option<Upstream>,
     pub as_expected: bool,
 }
 
-/// What of the caller arrived at the endpoint.
+/// The request as it reached the endpoint.
 pub struct Upstream {
     pub authorization: String,
     pub is_our_credential: bool,

@@ -13,7 +13,7 @@ const STRING: &str = "type.googleapis.com/google.protobuf.StringValue";
 /// # Panics
 /// All of these but the readers panic when the configuration has no wasm filter.
 impl EnvoyConfig {
-    /// The filter's file; [`super::super::wasm_path`] unless told otherwise.
+    /// The filter's file; [`super::super::wasm_path`] by default.
     pub fn wasm(self, file: &Path) -> Self {
         self.plugin_config(|config| {
             config["vm_config"]["code"] = json!({"local": {"filename": file}});
