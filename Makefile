@@ -1,79 +1,88 @@
-# Everything a user or CI does with this repository. `make` alone prints the targets.
+# All tasks of this repository, for users and CI. `make` without a target lists them.
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS   += --no-print-directory
 
-# One place for what cargo builds, whatever the user's own settings: the runner and the tests look for the filter there.
+# Overrides the user's own setting: the runner and the tests expect the filter in this directory.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 TARGET := wasm32-wasip1
 WASM   := target/$(TARGET)/release/entragate.wasm
 
-# `make lint ADVISORIES=required` fails where the advisory database cannot be fetched, instead of saying so and going on.
+# With `make lint ADVISORIES=required`, lint fails if the advisory database cannot be fetched. Otherwise it prints a notice and continues.
 ADVISORIES ?= optional
-# How many times over `make chaos` does what `make test` does once; how long `make soak` and each target of `make fuzz`
-# run; the files that `make mutants` is about (empty: token/, keys/, policy/, decision).
+# CHAOS_TIMES: how often `make chaos` repeats each chaos test, which `make test` runs once. SOAK_SECONDS, FUZZ_SECONDS: the
+# duration of `make soak` and of each target of `make fuzz`. MUTANTS: the files that `make mutants` changes (empty: the
+# list in tools/mutants.sh). FILTER: the filter that `make test` tests, `build` or `optimized`.
 CHAOS_TIMES  ?= 5
 SOAK_SECONDS ?= 600
 FUZZ_SECONDS ?= 60
 MUTANTS      ?=
+FILTER       ?= build
 
-# `make push IMAGE=registry.example/entragate:0.1.0`; FORM=oci pushes the other form, DIST is
-# where the forms are. What skopeo needs besides: SKOPEO_FLAGS. The policy that it goes without is about where images come
-# from, and this one is our own.
+# `make push IMAGE=registry.example/entragate:0.1.0` pushes the image in the form FORM (`oci-compat` or `oci`) from the directory
+# DIST. SKOPEO_FLAGS holds further options for skopeo. `--insecure-policy` is safe here: skopeo's policy restricts the sources
+# of images, and this image was built locally.
 FORM ?= oci-compat
 DIST ?= dist
 
-.PHONY: help run test bench build hooks chaos soak fuzz mutants lint fmt docs oci push reproducible release envoy clients registry clean
+.PHONY: help run test bench build optimized hooks chaos soak fuzz mutants lint fmt docs oci push reproducible release envoy clients registry clean
 
-help: ## print this list
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: build envoy ## start the gateway in a real Envoy, with stand-ins for Entra ID and Hugging Face
-	@echo "==> run: stand-ins, and Envoy with the filter (Ctrl-C stops them)"
+run: build envoy ## start a real Envoy with the filter and local stand-ins for Entra ID and Hugging Face
+	@echo "==> run: building the entragate command and the stand-ins (first build: a few minutes on 2 cores)"
 	@cargo build --locked --bin entragate
+	@cargo build --locked -p testbed
+	@echo "==> run: starting the stand-ins and Envoy with the filter (Ctrl-C stops them)"
 	@cargo run --locked -p testbed -- run
 
-test: build hooks envoy clients registry ## run every test: native, and end to end with a real Envoy and real clients
-	@echo "==> test: cargo test --workspace"
+test: $(FILTER) hooks envoy clients registry ## run all tests: native tests, and end-to-end tests with a real Envoy and real clients
+	@echo "==> test: building and running all tests (several minutes on 2 cores)"
 	@cargo test --workspace --locked
 
-# BENCH_ROUNDS=3 for a quick look; BENCH_ONLY=memory for memory alone, BENCH_ONLY='ours, warm;native, warm' for the CPU of these
-# rows, with nothing written; BENCH_BASELINE=FILE compares the portable signature with that of an earlier build; BENCH_LOG=FILE keeps
-# Envoy's log, audit lines included.
-bench: build envoy ## compare with Envoy's native filters, into bench/RESULTS.md (a quiet machine, ten minutes)
-	@echo "==> bench: an empty filter, and the comparison"
+# BENCH_ROUNDS=3 gives a quick estimate. BENCH_ONLY=memory measures memory only; BENCH_ONLY='ours, warm;native, warm' measures the CPU
+# time of these rows; neither writes the results file. BENCH_BASELINE=FILE compares signature verification in wasm with that of an
+# earlier build. BENCH_LOG=FILE keeps Envoy's log, including audit records.
+bench: optimized envoy ## compare with Envoy's native filters and write bench/RESULTS.md (idle machine, about 10 minutes)
+	@echo "==> bench: building an empty filter and the benchmark, then measuring (about 10 minutes)"
 	@cargo build --release --locked -p empty-filter --target $(TARGET)
 	@cargo run --profile bench --locked -p bench
 
-# RUSTFLAGS in the environment would replace those of .cargo/config.toml, so what ships is built without them.
+# RUSTFLAGS from the environment would replace the flags in .cargo/config.toml, so they are unset for the filter.
 build: ## build the filter: target/wasm32-wasip1/release/entragate.wasm
 	@tools/wasm-target.sh $(TARGET)
-	@echo "==> build: the filter, for $(TARGET)"
+	@echo "==> build: compiling the filter for $(TARGET) (first build: about 2 minutes on 2 cores)"
 	@WRAPPED_RUSTC_WRAPPER="$${RUSTC_WRAPPER:-}" RUSTC_WRAPPER="$(CURDIR)/tools/rustc-remapped.sh" env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS cargo build --release --locked --lib --target $(TARGET)
-	@echo "==> build: what requests call, side by side"
+	@echo "    $(WASM): $$(wc -c < $(WASM)) bytes"
+
+# Orders the functions of the filter for the CPU's caches (layout/). The result replaces the file that `build` wrote; the next
+# `make build` restores that file. Whatever is measured or released uses this target.
+optimized: build
+	@echo "==> optimized: ordering the filter's functions by how often requests call them (first build: about 4 minutes on 2 cores)"
 	@cargo run --locked -q -p layout -- $(WASM)
 	@echo "    $(WASM): $$(wc -c < $(WASM)) bytes"
 
-hooks: ## build the filter with hooks for the tests, which nothing that ships has
+hooks: ## build the filter with test hooks, which no release contains
 	@tools/wasm-target.sh $(TARGET)
-	@echo "==> hooks: the filter with test hooks, for $(TARGET)"
+	@echo "==> hooks: compiling the filter with test hooks for $(TARGET) (first build: a few minutes on 2 cores)"
 	@cargo build --profile hooks --locked --lib --features test-hooks --target $(TARGET)
 
-chaos: build hooks envoy ## let everything around a real Envoy go wrong, CHAOS_TIMES (5) times over
+chaos: build hooks envoy ## run the fault-injection tests with a real Envoy, CHAOS_TIMES (5) times each
 	@CHAOS_TIMES=$(CHAOS_TIMES) cargo test --locked --test chaos -- --nocapture --test-threads 1
 
-soak: hooks envoy ## mixed traffic of 50,000 identities for SOAK_SECONDS (600); memory must settle
+soak: hooks envoy ## send mixed traffic of 50,000 identities for SOAK_SECONDS (600); memory use must level off
 	@SOAK_SECONDS=$(SOAK_SECONDS) cargo test --locked --test soak -- --nocapture
 
 fuzz: ## fuzz each target for FUZZ_SECONDS (60)
 	@tools/fuzz.sh $(FUZZ_SECONDS)
 
-mutants: ## mutation tests of what decides, or of MUTANTS="file …"
+mutants: ## run mutation tests on the code that makes decisions, or on MUTANTS="file …"
 	@tools/mutants.sh $(MUTANTS)
 
-lint: ## check formatting, clippy (native and wasm), the docs, and the dependencies' licences and sources
+lint: ## check formatting, clippy (native and wasm), rustdoc, and the dependencies' licences and sources
 	@tools/wasm-target.sh $(TARGET)
 	@tools/need-component.sh rustfmt clippy
 	@echo "==> lint: formatting"
@@ -93,40 +102,40 @@ fmt: ## format the sources
 	@cargo fmt --all
 	@cargo fmt --manifest-path mutants/Cargo.toml
 
-docs: ## write what is generated from the sources: docs/configuration.md, and the schema for Kong
+docs: ## generate docs/configuration.md and the schema for Kong from the sources
 	@mkdir -p docs
 	@cargo run --locked -q --bin entragate -- schema --markdown > docs/configuration.md.new
 	@mv docs/configuration.md.new docs/configuration.md
 	@cargo run --locked -q --bin entragate -- schema --kong > deploy/kong/entragate.meta.json.new
 	@mv deploy/kong/entragate.meta.json.new deploy/kong/entragate.meta.json
 
-oci: build ## pack the filter into dist/: OCI image layouts in both forms, and a bill of materials
-	@echo "==> oci: dist/"
+oci: optimized ## pack the filter into dist/: OCI image layouts in both forms, and a bill of materials
+	@echo "==> oci: packing the filter into dist/"
 	@mkdir -p dist
 	@cargo run --locked -q -p pack -- oci --wasm $(WASM) --out dist --release "$$(tools/version.sh)" \
 		--revision "$$(git rev-parse HEAD)" --created "$$(git show -s --format=%cI HEAD)" $(if $(SOURCE),--source "$(SOURCE)")
 	@cargo metadata --locked --format-version 1 --filter-platform $(TARGET) | cargo run --locked -q -p pack -- sbom > dist/entragate.cdx.json
 
 push: oci registry ## push the image: make push IMAGE=registry.example/entragate:0.1.0
-	@test -n "$(IMAGE)" || { echo "error: say where: make push IMAGE=registry.example/entragate:0.1.0" >&2; exit 1; }
+	@test -n "$(IMAGE)" || { echo "error: IMAGE is required, for example: make push IMAGE=registry.example/entragate:0.1.0" >&2; exit 1; }
 	@tools/skopeo.sh --insecure-policy copy --preserve-digests --digestfile $(DIST)/$(FORM).digest $(SKOPEO_FLAGS) oci:$(DIST)/$(FORM) docker://$(IMAGE)
-	@echo "    $(IMAGE): pin it by its digest, $$(cat $(DIST)/$(FORM).digest)"
+	@echo "    pushed $(IMAGE); pin it by its digest: $$(cat $(DIST)/$(FORM).digest)"
 
-reproducible: ## build the committed sources twice, in two directories, and compare
+reproducible: ## build the committed sources in two directories and compare the results
 	@tools/reproducible.sh
 
-release: ## check, test and pack a release in dist/; refuses a tree that is not clean
+release: ## check, test and pack a release in dist/; requires a clean working tree
 	@tools/release.sh
 
-registry: ## fetch an OCI registry and skopeo into .tools/, for the tests and for push
+registry: ## fetch an OCI registry and skopeo into .tools/, for the tests and for `make push`
 	@tools/registry.sh
 
-envoy: ## fetch Envoy into .tools/, unless it is there or on the PATH
+envoy: ## fetch Envoy into .tools/, unless it is already there or on the PATH
 	@tools/envoy.sh
 
-clients: ## install the clients that the tests run, of Python and Node, into .tools/
+clients: ## install the Python and Node clients that the tests use into .tools/
 	@tools/clients.sh
 	@tools/node-clients.sh
 
-clean: ## remove what was built and fetched: target/ and .tools/
+clean: ## remove target/ and .tools/
 	rm -rf target .tools

@@ -1,4 +1,4 @@
-# Sourced by the scripts beside it: ends them with what is wrong, and what to do about it.
+# Sourced by the other scripts. Prints the error (first argument) and what to do (further arguments), then exits.
 fail() {
     printf 'error: %s\n' "$1" >&2
     shift

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Mutation tests: changes the code in every way cargo-mutants knows, and says which changes no test notices. They are
-# compiled all at once, into a copy (mutants/), so that it takes a build and minutes, not a build each. Fails where one
-# is missed that .cargo/mutants.toml does not leave out with a reason.
+# Mutation tests: applies every change that cargo-mutants generates and reports the changes that no test detects. All changes are
+# compiled into one copy of the sources (mutants/), so that one build suffices instead of one per change. Fails if an undetected
+# change is not excluded, with a reason, in .cargo/mutants.toml.
 # usage: tools/mutants.sh [file…]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -27,5 +27,5 @@ CARGO_TARGET_DIR=target/mutants/tool cargo build --quiet --locked --manifest-pat
 unset CARGO_TARGET_DIR
 passed=0
 nice -n 19 "$here/tool/debug/mutants" . "$here/copy" "$here/list.json" "$here/report" -p entragate "${tests[@]}" || passed=$?
-printf '    %s left out, each with its reason (.cargo/mutants.toml); %s\n' "$left_out" "$here/report"
+printf '    %s changes excluded, each with a reason in .cargo/mutants.toml; report: %s\n' "$left_out" "$here/report"
 exit "$passed"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes sure that the toolchain's components named are there: adds them through rustup where they are missing.
+# Installs the named Rust components with rustup if they are missing.
 # usage: tools/need-component.sh rustfmt|clippy ...
 set -euo pipefail
 
@@ -11,7 +11,7 @@ for component; do
     cargo "$command" --version >/dev/null 2>&1 && continue
     echo "==> lint: adding the Rust component $component"
     rustup component add "$component" || {
-        printf 'error: %s is missing, and could not be added\n' "$component" >&2
+        printf 'error: the Rust component %s is missing and could not be added\n' "$component" >&2
         printf '       install it with: rustup component add %s\n' "$component" >&2
         exit 1
     }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Puts a real OCI registry (docker-registry) and skopeo into .tools/, unless both are on the PATH: Debian's packages,
-# unpacked and not installed, so that nobody needs to be root.
+# Unpacks Debian's packages of an OCI registry (docker-registry) and skopeo into .tools/, unless both are on the PATH. The packages
+# are not installed, so root is not required.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,23 +16,23 @@ if have skopeo && have docker-registry; then
     exit 0
 fi
 have apt-get && have dpkg ||
-    { echo "error: install docker-registry (the CNCF distribution) and skopeo, and run this again" >&2; exit 1; }
+    { echo "error: docker-registry (CNCF Distribution) and skopeo are required; install them and run this again" >&2; exit 1; }
 
-echo "==> registry: fetching docker-registry and skopeo from Debian"
+echo "==> registry: fetching docker-registry and skopeo from the Debian archive"
 mkdir -p .tools
 work=$(mktemp -d "$PWD/.tools/registry.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
 mkdir -p "$work/lists/partial" "$work/debs" "$work/tree"
 
-# Lists of our own, where the system has none yet: a fresh container has not run `apt-get update`.
+# Separate package lists if the system has none: in a fresh container `apt-get update` has not run.
 options=()
 if ! apt-cache show skopeo >/dev/null 2>&1; then
     options=(-o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work/cache")
     mkdir -p "$work/cache/archives/partial"
     apt-get "${options[@]}" -qq update
 fi
-# skopeo links gpgme, which a small system lacks; the rest of what it links is everywhere.
+# skopeo links gpgme, which a minimal system does not have. Its other libraries are on every system.
 (cd "$work/debs" && apt-get "${options[@]}" -qq -o APT::Sandbox::User=root download "${wanted[@]}" libgpgme11 libassuan0 libdevmapper1.02.1)
 for package in "$work"/debs/*.deb; do
     dpkg -x "$package" "$work/tree"
@@ -50,7 +50,7 @@ WRAPPER
 chmod +x "$work/out/bin/skopeo"
 "$work/out/bin/skopeo" --version >/dev/null
 "$work/out/bin/docker-registry" --version >/dev/null
-# Last, and in one step: an interrupted run leaves nothing half-made behind.
+# Moved in one step at the end, so that an interrupted run leaves no incomplete installation.
 rm -rf "$destination"
 mv "$work/out" "$destination"
 echo "    $destination"

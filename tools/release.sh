@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a release in dist/ from a clean tree: everything is checked and tested first, and the filter built twice.
+# Creates a release in dist/ from a clean working tree: runs all checks and tests, compares two builds of the filter, then packs it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -7,12 +7,12 @@ fail() { printf 'error: %s\n' "$@" >&2; exit 1; }
 
 version=$(tools/version.sh)
 [ -z "$(git status --porcelain)" ] ||
-    fail "the tree is not clean, so nobody could build this release again; commit or stash:" "$(git status --short)"
+    fail "the working tree is not clean, so this release could not be reproduced; commit or stash:" "$(git status --short)"
 grep -q "^## \[$version\]" CHANGELOG.md ||
-    fail "CHANGELOG.md has no section [$version]: give Unreleased that name and a date, or set the version in Cargo.toml"
+    fail "CHANGELOG.md has no section [$version]; rename Unreleased to it and add a date, or set the version in Cargo.toml"
 
 make lint
-make test
+make test FILTER=optimized # the tests run the filter that is released
 tools/reproducible.sh
 rm -rf dist
 make oci
@@ -23,5 +23,5 @@ cp target/release/entragate "dist/entragate-$(rustc -vV | sed -n 's/^host: //p')
 awk -v heading="## [$version]" 'index($0, "## [") == 1 { shown = index($0, heading) == 1; next } shown' CHANGELOG.md > dist/CHANGES.md
 cargo run --locked -q -p pack -- sums dist > SHA256SUMS.new
 mv SHA256SUMS.new dist/SHA256SUMS
-[ -z "$(git status --porcelain)" ] || fail "the tests or the build changed the tree:" "$(git status --short)"
+[ -z "$(git status --porcelain)" ] || fail "the tests or the build changed the working tree:" "$(git status --short)"
 echo "==> release: entragate $version, commit $(git rev-parse --short HEAD), in dist/"

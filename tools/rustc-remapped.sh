@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Called by cargo in the compiler's place (RUSTC_WRAPPER): keeps this machine's paths out of the filter, so that every
-# machine builds the same bytes. Not by RUSTFLAGS: cargo derives the names of symbols from those, paths and all.
+# Wraps rustc (RUSTC_WRAPPER) to keep paths of this machine out of the filter, so that every machine builds the same bytes.
+# RUSTFLAGS cannot do this: cargo derives symbol names from them, including the paths in them.
 set -euo pipefail
 rustc=$1
 shift
@@ -8,7 +8,7 @@ workspace=$(cd "$(dirname "$0")/.." && pwd)
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 sysroot=$("$rustc" --print sysroot)
 commit=$("$rustc" --version --verbose | sed -n 's/^commit-hash: //p')
-# What the user wraps the compiler in (a cache, say) still wraps it.
+# Runs the user's own wrapper, such as a compiler cache, if there is one.
 exec ${WRAPPED_RUSTC_WRAPPER:-} "$rustc" "$@" \
     "--remap-path-prefix=$workspace=/entragate" \
     "--remap-path-prefix=$cargo_home=/cargo" \

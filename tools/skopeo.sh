@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs skopeo: ours, or the one on the PATH.
+# Runs skopeo from .tools/ if it is installed there, otherwise from the PATH.
 set -euo pipefail
 own=$(dirname "$0")/../.tools/registry/bin/skopeo
 if [ -x "$own" ]; then exec "$own" "$@"; fi

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the version, which stands in one place: workspace.package in Cargo.toml.
+# Prints the version from workspace.package in Cargo.toml, the only place that sets it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"$/\1/p' Cargo.toml

@@ -1,4 +1,4 @@
-//! `make build`'s last step: lays the filter's functions out by which of them requests call, most often first.
+//! The last step of `make optimized`: lays the filter's functions out by which of them requests call, most often first.
 //!
 //! Between any two requests Envoy's own code takes the caches of the CPU, so a request pays for each line and each page of
 //! machine code that it comes by. Compilers leave functions where the linker put them, strewn among ten times as many that

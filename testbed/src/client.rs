@@ -1,4 +1,4 @@
-//! Calling things from a test: an HTTP client that trusts the testbed's CA, and raw bytes for what no client would send.
+//! Requests from a test: an HTTP client that trusts the testbed's CA, and raw bytes for requests that no client would send.
 
 use std::{io, net::SocketAddr, time::Duration};
 

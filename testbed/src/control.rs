@@ -1,4 +1,4 @@
-//! A small local server that hands out fresh tokens, so that a person at a terminal can be any persona.
+//! A small local server that issues fresh tokens, so that a person at a terminal can act as any persona.
 
 use std::{io, sync::Arc};
 
@@ -54,7 +54,7 @@ async fn personas() -> String {
     table()
 }
 
-/// All personas: the name, how the policy in `envoy.yaml` answers them, and what is special about them.
+/// All personas: the name, the result under the policy in `envoy.yaml`, and a description.
 pub fn table() -> String {
     let mut table = format!(
         "{:<16}{:<28}{}\n",

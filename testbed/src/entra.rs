@@ -48,7 +48,7 @@ pub struct Entra {
     state: Arc<State>,
 }
 
-/// What the routes read and the handle changes.
+/// The state that the routes read and the handle changes.
 struct State {
     keyring: Mutex<Keyring>,
     jwks_fault: Mutex<Fault>,
@@ -120,7 +120,7 @@ impl Entra {
         self.state.keyring().published().to_vec()
     }
 
-    /// The US Government cloud's key, which the common set holds too: it must not sign for the public cloud.
+    /// The US Government cloud's key, which is also in the common set. It must not sign for the public cloud.
     pub fn us_gov_key(&self) -> SigningKey {
         self.state.keyring().us_gov()
     }
@@ -135,7 +135,7 @@ impl Entra {
         self.state.keyring().realm_rsa()
     }
 
-    /// A new key is published and signs from now on; the old ones stay published. Returns the new key.
+    /// Publishes a new signing key and keeps the old ones published. Returns the new key.
     pub fn rotate(&self) -> SigningKey {
         self.state.keyring().rotate()
     }
@@ -145,22 +145,22 @@ impl Entra {
         self.state.keyring().retire();
     }
 
-    /// What goes wrong with every JWKS from now on; [`Fault::None`] mends it.
+    /// Sets the fault of every JWKS response; [`Fault::None`] clears it.
     pub fn set_fault(&self, fault: Fault) {
         *lock(&self.state.jwks_fault) = fault;
     }
 
-    /// What goes wrong with the token endpoint from now on.
+    /// Sets the fault of the token endpoint.
     pub fn set_token_fault(&self, fault: Fault) {
         *lock(&self.state.token_fault) = fault;
     }
 
-    /// How many JWKS requests arrived, faulty answers included.
+    /// The number of JWKS requests, including those with faulty responses.
     pub fn jwks_requests(&self) -> usize {
         self.state.jwks_requests.load(Ordering::SeqCst)
     }
 
-    /// How many requests the token endpoint (and the managed-identity one) got.
+    /// The number of requests to the token endpoint and the managed-identity endpoint.
     pub fn token_requests(&self) -> usize {
         self.state.token_requests.load(Ordering::SeqCst)
     }
@@ -171,13 +171,13 @@ impl State {
         lock(&self.keyring)
     }
 
-    /// Counts a JWKS request and says what is to happen to it.
+    /// Counts a JWKS request and returns its fault.
     fn jwks_requested(&self) -> Fault {
         self.jwks_requests.fetch_add(1, Ordering::SeqCst);
         *lock(&self.jwks_fault)
     }
 
-    /// Counts a token request and says what is to happen to it.
+    /// Counts a token request and returns its fault.
     fn token_requested(&self) -> Fault {
         self.token_requests.fetch_add(1, Ordering::SeqCst);
         *lock(&self.token_fault)

@@ -50,11 +50,11 @@ pub struct Envoy {
     process: Process,
     admin: SocketAddr,
     listeners: BTreeMap<String, SocketAddr>,
-    /// Holds the configuration file; removed when the Envoy goes.
+    /// The directory of the configuration file; removed when the Envoy is dropped.
     _directory: TempDir,
 }
 
-/// What `--mode validate` said.
+/// The result of `--mode validate`.
 #[derive(Debug)]
 pub struct Validation {
     pub status: ExitStatus,
@@ -73,9 +73,9 @@ pub enum EnvoyError {
         "no Envoy found (looked at {looked}); run `make envoy`, or set ENVOY to the path of the one to use"
     )]
     NoBinary { looked: String },
-    #[error("{} is not Envoy 1.40.x: it says {says:?}; run `make envoy`, or set ENVOY to the path of the one to use", path.display())]
+    #[error("{} is not Envoy 1.40.x: it reports {says:?}; run `make envoy`, or set ENVOY to the path of another Envoy", path.display())]
     WrongVersion { path: PathBuf, says: String },
-    #[error("there is no filter at {}; run `make build`, or set ENTRAGATE_WASM to the path of entragate.wasm", path.display())]
+    #[error("the filter does not exist at {}; run `make build`, or set ENTRAGATE_WASM to the path of entragate.wasm", path.display())]
     NoWasm { path: PathBuf },
     #[error("{what}: {source}")]
     Io { what: String, source: io::Error },
@@ -85,14 +85,14 @@ pub enum EnvoyError {
     Exited { status: ExitStatus, log: String },
     #[error("Envoy was not ready after {} s; its last lines were:\n{log}", after.as_secs())]
     NotReady { after: Duration, log: String },
-    #[error("Envoy's admin interface did not answer {path} as expected: {why}")]
+    #[error("Envoy's admin interface gave an unexpected response to {path}: {why}")]
     Admin { path: String, why: String },
-    #[error("nothing in the log matched within {} ms; the last lines are:\n{log}", after.as_millis())]
+    #[error("no line of the log matched within {} ms; the last lines are:\n{log}", after.as_millis())]
     NotLogged { after: Duration, log: String },
 }
 
 impl Envoy {
-    /// Starts Envoy and returns once it serves.
+    /// Starts Envoy and returns when it is ready.
     pub async fn start(config: EnvoyConfig) -> Result<Envoy, EnvoyError> {
         config.check_wasm()?;
         let binary = binary::find()?;
@@ -188,7 +188,7 @@ impl Envoy {
         self.process.pid()
     }
 
-    /// Whether the process is still there.
+    /// Whether the process is still running.
     pub fn is_running(&self) -> bool {
         self.process.exited().is_none()
     }
@@ -232,7 +232,7 @@ impl Envoy {
         Ok(stats.get(name).copied().unwrap_or_else(below))
     }
 
-    /// How often a VM of the filter has got an issuer's keys: by a fetch of its own, or from the one that fetched.
+    /// How often a VM of the filter has received an issuer's keys, by its own fetch or from another VM.
     pub async fn keys_got(&self, issuer: &str) -> Result<u64, EnvoyError> {
         let stats = self.stats().await?;
         let counted = |outcome| {

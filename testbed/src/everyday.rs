@@ -1,4 +1,4 @@
-//! What a gateway sees all day, at the real filter in the strict host: for what counts instructions, or the functions called.
+//! Typical gateway traffic for the real filter in the strict host, for tools that count instructions or called functions.
 
 use std::error::Error;
 
@@ -12,12 +12,12 @@ use crate::{
     vm::{Answer, Fate, Fields, Host, Rules, Settings},
 };
 
-/// What a caller of a model sends.
+/// The body of a request.
 pub const ASKED: &str = r#"{"model":"meta-llama/Llama-3.1-8B-Instruct","messages":[{"role":"system","content":"You are brief."},{"role":"user","content":"Who may pass?"}],"max_tokens":64,"temperature":0.2}"#;
-/// What is answered: as long as a short completion.
+/// The body of a response, as long as a short completion.
 pub const ANSWERED: &str = r#"{"id":"chatcmpl-1","object":"chat.completion","created":1790000000,"model":"meta-llama/Llama-3.1-8B-Instruct","choices":[{"index":0,"message":{"role":"assistant","content":"The gate is open to those who are known."},"finish_reason":"stop"}],"usage":{"prompt_tokens":21,"completion_tokens":11,"total_tokens":32}}"#;
 
-/// What of a request has just gone by.
+/// The stage of a request that has just ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     Headers,
@@ -53,7 +53,7 @@ impl Everyday {
         Ok(Self { host, key })
     }
 
-    /// A request with that token comes, is answered if it is let by, and ends. `after` each stage.
+    /// Sends a request with this token, responds to it if it is permitted, and ends it. Calls `after` for each stage.
     pub fn pass(&mut self, token: &Token, after: impl FnMut(&Host, Stage)) {
         let token = token.clone().signed_by(&self.key).build();
         let authorization = format!("Bearer {token}");
@@ -84,7 +84,7 @@ impl Everyday {
     }
 }
 
-/// One of many who may pass.
+/// One of many permitted callers.
 pub fn caller(index: u64) -> Token {
     Token::of(Persona::Ada).claim("oid", format!("690222be-ff1a-4d56-abd1-{index:012}"))
 }
@@ -96,7 +96,7 @@ pub fn changed(policy: &Value, changes: &Value) -> Value {
     Value::Object(all)
 }
 
-/// A request's headers as Envoy hands them over, for who has a token and who has none.
+/// A request's headers as Envoy passes them, with or without a token.
 pub fn headers(authorization: Option<&str>) -> impl Iterator<Item = (&str, &str)> {
     let before = [
         (":authority", "gateway.contoso.com"),

@@ -1,4 +1,4 @@
-//! Ways for an identity provider's answer to go wrong.
+//! Faults in the responses of an identity provider.
 
 use std::{future, time::Duration};
 
@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use crate::server::Abort;
 
-/// What happens to a request instead of the good answer.
+/// The fault of a response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fault {
-    /// The good answer.
+    /// The regular response.
     #[default]
     None,
     /// This status, with an error text.
@@ -25,7 +25,7 @@ pub enum Fault {
     EmptyKeys,
     /// 200 with no body at all.
     EmptyBody,
-    /// The good answer, late.
+    /// The regular response, delayed.
     Delay(Duration),
     /// No answer, and the connection stays open.
     Hang,

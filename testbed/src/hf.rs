@@ -1,6 +1,6 @@
 //! A stand-in for a Hugging Face Inference Endpoint (and for the providers router's main routes).
 //!
-//! It takes only the credentials it was told to take, answers deterministically with usage numbers, and records every
+//! It accepts only the configured credentials, responds deterministically with usage numbers, and records every
 //! request as it arrived, so that a test can say what the gateway really sent.
 
 mod answers;
@@ -46,25 +46,25 @@ pub const MODELS: [&str; 4] = [
 /// How the stand-in answers from now on. Requests are recorded in every mode.
 #[derive(Clone, Debug, Default)]
 pub enum Mode {
-    /// As the real thing does.
+    /// As the real service does.
     #[default]
     Normal,
-    /// Always this, whatever was asked and whoever asked.
+    /// This response to every request.
     Fixed {
         status: u16,
         headers: Vec<(String, String)>,
         body: String,
     },
-    /// That status and headers, and a body that never ends.
+    /// This status and headers, and a body that never ends.
     Endless {
         status: u16,
         headers: Vec<(String, String)>,
     },
-    /// That status and the beginning of a body whose rest never comes.
+    /// This status and the beginning of a body that is never completed.
     Stalled { status: u16, body: String },
-    /// As the real thing, late.
+    /// As the real service, delayed.
     Delay(Duration),
-    /// As the real thing, with this much time between two events of a stream.
+    /// As the real service, with this time between two events of a stream.
     Paced(Duration),
     /// No answer, and the connection stays open.
     Hang,
@@ -72,7 +72,7 @@ pub enum Mode {
     Reset,
     /// The answer's body begins, then the connection breaks.
     ResetMidBody,
-    /// A stream begins, then says `data: {"error": …}` under its 200.
+    /// A stream starts with 200, then sends `data: {"error": …}`.
     StreamError,
 }
 
@@ -122,7 +122,7 @@ pub struct HuggingFace {
     state: Arc<State>,
 }
 
-/// What the stand-in counted for one answer: words, of what was put in and of what came out.
+/// The usage of one response: the words of the input and of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bill {
     pub prompt_tokens: usize,
@@ -198,7 +198,7 @@ impl HuggingFace {
         *lock(&self.state.mode) = mode;
     }
 
-    /// What was billed so far, in order; a stream is billed when it begins.
+    /// The usage so far, in order; a stream counts when it starts.
     pub fn bills(&self) -> Vec<Bill> {
         lock(&self.state.bills).clone()
     }

@@ -118,7 +118,7 @@ impl SigningKey {
         }
     }
 
-    /// The algorithm this key was made for, and signs with unless told otherwise.
+    /// The algorithm that this key was generated for and signs with by default.
     pub fn algorithm(&self) -> Algorithm {
         self.shared.algorithm
     }

@@ -138,7 +138,7 @@ impl Token {
         self
     }
 
-    /// Signs with another algorithm of the same key family, and says so.
+    /// Signs with another algorithm of the same key family and sets `alg` to it.
     pub fn algorithm(self, algorithm: Algorithm) -> Token {
         self.header("alg", algorithm.name())
     }

@@ -15,7 +15,7 @@ pub use ids::*;
 
 use crate::keys::{self, Algorithm, SigningKey};
 
-/// Who is calling.
+/// The caller of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Persona {
     Ada,
@@ -65,7 +65,7 @@ impl Persona {
         self.card().0
     }
 
-    /// One line on what is special about the token.
+    /// A one-line description of the token.
     pub fn about(self) -> &'static str {
         self.card().1
     }
@@ -109,7 +109,7 @@ impl Persona {
         }
     }
 
-    /// The key that signs this persona's tokens unless told otherwise; a fresh stand-in publishes it.
+    /// The default signing key of this persona's tokens; a new stand-in publishes it.
     pub fn key(self) -> SigningKey {
         match self {
             Persona::Kim => keys::cached(Algorithm::Es256),
@@ -117,7 +117,7 @@ impl Persona {
         }
     }
 
-    /// Graph signs over the *hash* of the header's nonce: what its audience receives never verifies as a plain JWS.
+    /// Whether the signature verifies. Graph signs over the *hash* of the header's nonce, so its tokens never verify as a plain JWS.
     pub(crate) fn signature_verifies(self) -> bool {
         self != Persona::Graph
     }
@@ -141,12 +141,12 @@ impl Persona {
             ),
             Persona::Lurker => (
                 "lurker",
-                "v2 app-only without roles: any app of the tenant gets this",
+                "v2 app-only without roles, as any app of the tenant can get",
             ),
             Persona::Robot => ("robot", "v1 managed identity (idtyp app, xms_mirid), 24 h"),
             Persona::Gina => (
                 "gina",
-                "v2 user of another tenant: valid there, a stranger here",
+                "v2 user of another tenant, which the policy does not list",
             ),
             Persona::Olga => (
                 "olga",
@@ -177,7 +177,7 @@ impl fmt::Display for Persona {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("there is no persona {0:?}; `testbed personas` lists them")]
+#[error("unknown persona {0:?}; `testbed personas` lists all personas")]
 pub struct UnknownPersona(String);
 
 impl FromStr for Persona {

@@ -1,4 +1,4 @@
-//! What arrived at a stand-in, kept as it came.
+//! Requests that arrived at a stand-in, unchanged.
 
 use axum::http::request::Parts;
 use bytes::Bytes;

@@ -109,7 +109,7 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, app: Router) {
         connections.spawn(async move {
             match tls {
                 None => serve(stream, app).await,
-                // A failed handshake is the client's finding (wrong CA, wrong name), not ours.
+                // The client reports a failed handshake (wrong CA or name).
                 Some(tls) => {
                     if let Ok(stream) = tls.accept(stream).await {
                         serve(stream, app).await;
@@ -122,7 +122,7 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, app: Router) {
 
 async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, app: Router) {
     let service = service_fn(move |request| answer(app.clone(), request));
-    // Errors here are clients that went away, or the aborts we were asked for.
+    // Errors here are disconnected clients or requested aborts.
     let _ = auto::Builder::new(TokioExecutor::new())
         .serve_connection(TokioIo::new(stream), service)
         .await;
@@ -137,7 +137,7 @@ async fn answer(
         .await
         .unwrap_or_else(|never: Infallible| match never {});
     match response.extensions().get::<Abort>() {
-        Some(Abort) => Err("the testbed was told to drop this connection".into()),
+        Some(Abort) => Err("the testbed is configured to drop this connection".into()),
         None => Ok(response),
     }
 }

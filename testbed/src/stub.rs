@@ -1,5 +1,5 @@
-//! Any other service the gateway calls (a vault, a revocation feed, Microsoft Graph, Azure Monitor, Hugging Face's token
-//! exchange): records what it is asked and answers what it was told to.
+//! Any other service that the gateway calls (a vault, a revocation feed, Microsoft Graph, Azure Monitor, Hugging Face's token
+//! exchange): records requests and returns configured responses.
 
 use std::{
     collections::HashMap,
@@ -27,7 +27,7 @@ use crate::{
 /// Larger than anything the gateway sends.
 const MAX_BODY: usize = 16 << 20;
 
-/// What a path answers.
+/// The response of a path.
 #[derive(Clone, Debug, Default)]
 pub struct Answer {
     pub status: u16,
@@ -36,14 +36,14 @@ pub struct Answer {
     pub trouble: Trouble,
 }
 
-/// What goes wrong with an answer.
+/// A fault of a response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Trouble {
     #[default]
     None,
-    /// It comes late.
+    /// The response is delayed.
     Delay(Duration),
-    /// It never comes, and the connection stays open.
+    /// No response, and the connection stays open.
     Hang,
     /// The connection is closed instead.
     Reset,
@@ -76,7 +76,7 @@ impl Answer {
         self
     }
 
-    /// Lets it go wrong.
+    /// Adds a fault.
     pub fn with(mut self, trouble: Trouble) -> Answer {
         self.trouble = trouble;
         self
@@ -120,12 +120,12 @@ impl Stub {
         })
     }
 
-    /// From now on this path (without query, any method) answers so.
+    /// Sets the response of a path (without query, any method).
     pub fn on(&self, path: &str, answer: Answer) -> &Stub {
         self.answer(path, move |_| answer.clone())
     }
 
-    /// The same, by what is asked.
+    /// The same, computed from the request.
     pub fn answer(
         &self,
         path: &str,

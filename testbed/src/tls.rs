@@ -23,14 +23,14 @@ pub struct Ca {
     issuer: Issuer<'static, KeyPair>,
 }
 
-/// The process's authority; every stand-in's certificate comes from it.
+/// The process's authority, which signs every stand-in's certificate.
 pub fn ca() -> &'static Ca {
     static CA: OnceLock<Ca> = OnceLock::new();
     CA.get_or_init(Ca::generate)
 }
 
 impl Ca {
-    /// A fresh authority, trusted by nobody: for "wrong CA" tests; otherwise use [`ca`].
+    /// A new authority that no client trusts, for tests with a wrong CA; otherwise use [`ca`].
     pub fn generate() -> Ca {
         let mut params = CertificateParams::default();
         params

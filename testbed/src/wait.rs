@@ -1,10 +1,10 @@
-//! Waiting for a condition, never for a length of time.
+//! Waiting for a condition instead of a fixed time.
 
 use std::time::{Duration, Instant};
 
 use crate::server::runtime;
 
-/// Asks `condition` until it holds; false when it did not within `deadline`.
+/// Evaluates `condition` until it is true; returns false if it is not within `deadline`.
 pub async fn eventually(deadline: Duration, mut condition: impl AsyncFnMut() -> bool) -> bool {
     let started = Instant::now();
     loop {
@@ -18,7 +18,7 @@ pub async fn eventually(deadline: Duration, mut condition: impl AsyncFnMut() -> 
     }
 }
 
-/// Between two looks at a condition: short against a start, long against a look.
+/// The pause between two evaluations of a condition.
 pub(crate) async fn pause() {
     // On the testbed's runtime, so that callers need no timer of their own.
     let _ = runtime()

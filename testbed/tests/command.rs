@@ -13,7 +13,7 @@ fn testbed(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
 }
 
 #[test]
-fn personas_lists_them_all() {
+fn personas_command_lists_all_personas() {
     let output = testbed(&["personas"], &[]);
     let table = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success());
@@ -23,7 +23,7 @@ fn personas_lists_them_all() {
 }
 
 #[test]
-fn a_missing_filter_or_envoy_is_told_with_what_to_do() {
+fn missing_filter_or_envoy_is_reported_with_the_fix() {
     let wasm = ("ENTRAGATE_WASM", "/nonexistent/entragate.wasm");
     let cases = [
         (wasm, "make build"),
@@ -41,7 +41,7 @@ fn a_missing_filter_or_envoy_is_told_with_what_to_do() {
 
 /// What `make run` shows, once: needs the filter (`make build`) and Envoy (`make envoy`).
 #[test]
-fn the_walk_through_comes_out_as_told() {
+fn walkthrough_has_the_expected_results() {
     let output = testbed(&["run", "--once"], &[]);
     let told = String::from_utf8(output.stdout).unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();

@@ -1,4 +1,4 @@
-//! The Entra stand-in speaks Entra's shapes.
+//! The responses of the Entra stand-in have Entra's form.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ async fn get(entra: &Entra, path: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_tenants_keys_carry_its_issuer_and_no_alg() {
+async fn tenant_keys_have_its_issuer_and_no_alg() {
     let entra = Entra::start().await.unwrap();
     let set = get(&entra, &format!("/{TENANT}/discovery/v2.0/keys")).await;
     let key = &set["keys"][0];
@@ -41,7 +41,7 @@ async fn a_tenants_keys_carry_its_issuer_and_no_alg() {
 }
 
 #[tokio::test]
-async fn the_common_set_holds_keys_of_three_kinds() {
+async fn common_key_set_has_three_kinds_of_keys() {
     let entra = Entra::start_plain().await.unwrap();
     let set = get(&entra, "/common/discovery/v2.0/keys").await;
     let issuers: Vec<_> = set["keys"]
@@ -116,7 +116,7 @@ async fn rotation_publishes_before_it_retires() {
 }
 
 #[tokio::test]
-async fn faults_come_and_go() {
+async fn faults_can_be_set_and_cleared() {
     let entra = Entra::start_plain().await.unwrap();
     let url = format!("{}/{TENANT}/discovery/v2.0/keys", entra.url());
     let patiently = Duration::from_secs(20);
@@ -143,7 +143,7 @@ async fn faults_come_and_go() {
 }
 
 #[tokio::test]
-async fn client_credentials_give_a_token_or_an_aadsts_error() {
+async fn client_credentials_return_a_token_or_an_aadsts_error() {
     let entra = Entra::start().await.unwrap();
     let url = format!("{}/{TENANT}/oauth2/v2.0/token", entra.url());
     let scope = format!("{AUDIENCE}/.default");
@@ -185,7 +185,7 @@ async fn client_credentials_give_a_token_or_an_aadsts_error() {
 }
 
 #[tokio::test]
-async fn a_dropped_stand_in_closes_its_port() {
+async fn dropped_stand_in_closes_its_port() {
     let entra = Entra::start_plain().await.unwrap();
     let url = format!("{}/common/discovery/v2.0/keys", entra.url());
     let twin = entra.clone();

@@ -1,4 +1,4 @@
-//! The runner, with a real Envoy and without the filter.
+//! The runner with a real Envoy, without the filter.
 
 use std::{path::Path, time::Duration};
 
@@ -12,7 +12,7 @@ use testbed::{
 };
 
 #[tokio::test]
-async fn a_plain_envoy_answers_and_is_reaped() {
+async fn plain_envoy_responds_and_is_reaped() {
     let envoy = Envoy::start(EnvoyConfig::direct_response(200, "hello"))
         .await
         .unwrap();
@@ -36,7 +36,7 @@ async fn a_plain_envoy_answers_and_is_reaped() {
 }
 
 #[tokio::test]
-async fn a_broken_configuration_is_told_with_envoys_own_words() {
+async fn invalid_configuration_is_reported_with_envoys_message() {
     let config = EnvoyConfig::direct_response(200, "")
         .document(|document| document["nonsense"] = Value::from(1));
     let validation = Envoy::validate(&config).await.unwrap();
@@ -48,7 +48,7 @@ async fn a_broken_configuration_is_told_with_envoys_own_words() {
 }
 
 #[tokio::test]
-async fn a_missing_filter_is_told_before_envoy_runs() {
+async fn missing_filter_is_reported_before_envoy_starts() {
     let config = EnvoyConfig::from_user_file()
         .unwrap()
         .wasm(Path::new("/nonexistent/entragate.wasm"));
@@ -58,7 +58,7 @@ async fn a_missing_filter_is_told_before_envoy_runs() {
 
 /// The user's own file but for the filter: routes, host rewrite, TLS with real names and checks, access log.
 #[tokio::test]
-async fn the_users_envoy_yaml_reaches_the_stand_ins() {
+async fn shipped_envoy_yaml_reaches_the_stand_ins() {
     let (entra, hf) = (
         Entra::start().await.unwrap(),
         HuggingFace::start().await.unwrap(),
@@ -94,7 +94,7 @@ async fn the_users_envoy_yaml_reaches_the_stand_ins() {
 
 /// The certificate checks in the user's file are real: another server's certificate is refused.
 #[tokio::test]
-async fn an_endpoint_with_the_wrong_name_is_not_talked_to() {
+async fn endpoint_with_a_wrong_certificate_name_is_refused() {
     let (entra, hf) = (
         Entra::start().await.unwrap(),
         HuggingFace::start().await.unwrap(),
@@ -116,7 +116,7 @@ async fn an_endpoint_with_the_wrong_name_is_not_talked_to() {
 }
 
 #[test]
-fn the_policy_is_readable_and_changeable_in_either_form() {
+fn policy_can_be_read_and_changed_in_either_form() {
     let config = EnvoyConfig::from_user_file().unwrap();
     assert_eq!(config.policy()["rules"][0]["name"], "health");
     let policy = config.policy();

@@ -1,4 +1,4 @@
-//! The Hugging Face stand-in speaks the shapes real clients parse.
+//! The responses of the Hugging Face stand-in have the forms that real clients parse.
 
 use serde_json::{Value, json};
 use testbed::{
@@ -20,7 +20,7 @@ async fn post(hf: &HuggingFace, path: &str, body: Value) -> reqwest::Response {
 use testbed::reqwest;
 
 #[tokio::test]
-async fn strangers_get_hugging_faces_401() {
+async fn unauthorized_caller_gets_hugging_faces_401() {
     let hf = HuggingFace::start().await.unwrap();
     let url = format!("{}/v1/models", hf.url());
     for request in [
@@ -47,7 +47,7 @@ async fn strangers_get_hugging_faces_401() {
 }
 
 #[tokio::test]
-async fn chat_answers_and_counts() {
+async fn chat_response_has_usage() {
     let hf = HuggingFace::start().await.unwrap();
     let asked = json!({"model": "tgi", "messages": [{"role": "user", "content": "one two three"}]});
     let answer: Value = post(&hf, "/v1/chat/completions", asked)
@@ -67,7 +67,7 @@ async fn chat_answers_and_counts() {
 }
 
 #[tokio::test]
-async fn a_chat_stream_ends_with_usage_and_done() {
+async fn chat_stream_ends_with_usage_and_done() {
     let hf = HuggingFace::start().await.unwrap();
     let asked = json!({"stream": true, "stream_options": {"include_usage": true},
         "messages": [{"role": "user", "content": "hello"}]});
@@ -96,7 +96,7 @@ async fn a_chat_stream_ends_with_usage_and_done() {
 }
 
 #[tokio::test]
-async fn every_other_api_answers_in_its_own_shape() {
+async fn every_other_api_responds_in_its_own_form() {
     let hf = HuggingFace::start().await.unwrap();
     let ask =
         async |path: &str, body: Value| post(&hf, path, body).await.json::<Value>().await.unwrap();
@@ -137,7 +137,7 @@ async fn every_other_api_answers_in_its_own_shape() {
 }
 
 #[tokio::test]
-async fn tgi_tells_usage_in_headers_or_in_its_last_event() {
+async fn tgi_reports_usage_in_headers_or_its_last_event() {
     let hf = HuggingFace::start().await.unwrap();
     let asked = json!({"inputs": "a b c", "parameters": {"details": true}});
     let answer = post(&hf, "/generate", asked.clone()).await;
@@ -162,7 +162,7 @@ async fn tgi_tells_usage_in_headers_or_in_its_last_event() {
 }
 
 #[tokio::test]
-async fn requests_are_recorded_as_they_came() {
+async fn requests_are_recorded_unchanged() {
     let hf = HuggingFace::start_plain().await.unwrap();
     let token = hf.token();
     let request = format!(
@@ -191,7 +191,7 @@ async fn requests_are_recorded_as_they_came() {
 }
 
 #[tokio::test]
-async fn it_misbehaves_when_told_to() {
+async fn configured_faults_take_effect() {
     let hf = HuggingFace::start_plain().await.unwrap();
     let ask = async || {
         let url = format!("{}/v1/chat/completions", hf.url());

@@ -1,4 +1,4 @@
-//! The testbed's own tests: what the gateway's tests rely on. One binary, since linking costs more than running.
+//! Tests of the testbed, on which the gateway's tests rely. One binary, since linking takes longer than running.
 
 mod command;
 mod entra;

@@ -1,4 +1,4 @@
-//! The stub for everything else.
+//! The stub for other services.
 
 use serde_json::{Value, json};
 use testbed::{
@@ -7,7 +7,7 @@ use testbed::{
 };
 
 #[tokio::test]
-async fn a_path_answers_what_it_was_told_and_records_what_it_was_asked() {
+async fn stub_path_returns_its_response_and_records_requests() {
     let stub = Stub::start(&["vault", "localhost"]).await.unwrap();
     stub.on(
         "/v1/secret",

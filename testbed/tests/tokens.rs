@@ -38,7 +38,7 @@ fn verifies(algorithm: Algorithm, key: &SigningKey, token: &str) -> bool {
 }
 
 #[test]
-fn every_algorithm_signs_what_its_public_key_verifies() {
+fn every_algorithm_signature_verifies_with_its_public_key() {
     for algorithm in Algorithm::ALL {
         let key = keys::cached(algorithm);
         let token = Token::of(Persona::Ada).signed_by(&key).algorithm(algorithm);
@@ -51,7 +51,7 @@ fn every_algorithm_signs_what_its_public_key_verifies() {
 }
 
 #[test]
-fn every_persona_but_graph_verifies() {
+fn every_persona_except_graph_verifies() {
     for persona in Persona::ALL {
         let algorithm = persona.key().algorithm();
         let token = Token::of(persona).build();
@@ -61,7 +61,7 @@ fn every_persona_but_graph_verifies() {
 }
 
 #[test]
-fn a_forged_token_names_a_key_it_was_not_signed_by() {
+fn forged_token_names_another_key() {
     let token = Token::of(Persona::Ada).forged_by(&keys::other_rsa());
     assert_eq!(token.header_value()["kid"], keys::rsa().kid());
     assert!(!verifies(Algorithm::Rs256, &keys::rsa(), &token.build()));
@@ -73,7 +73,7 @@ fn a_forged_token_names_a_key_it_was_not_signed_by() {
 }
 
 #[test]
-fn an_hmac_over_the_public_key_is_what_it_says() {
+fn hmac_token_is_signed_with_the_public_key() {
     let pem = keys::rsa().public_pem();
     let claims = Persona::Ada.claims(mint::now());
     let token = mint::mint_hs256(
@@ -86,7 +86,7 @@ fn an_hmac_over_the_public_key_is_what_it_says() {
 }
 
 #[test]
-fn odd_tokens_can_be_minted() {
+fn malformed_tokens_can_be_minted() {
     let key = keys::rsa();
     let twice = mint::mint_raw(br#"{"alg":"RS256","alg":"none"}"#, b"not JSON \xff", &key);
     assert_eq!(twice.split('.').count(), 3);

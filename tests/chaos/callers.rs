@@ -1,4 +1,4 @@
-//! Callers who hang up: after each byte of a request's head and body, and within the answer.
+//! Callers that hang up after each byte of a request's headers and body, and during the response.
 
 use super::gateway::{Gateway, chat};
 use super::{assert_sound, rounds};
@@ -61,7 +61,7 @@ async fn callers_hang_up_at_every_stage_of_their_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn callers_hang_up_while_they_are_answered() {
+async fn callers_hang_up_during_the_response() {
     let gateway = Gateway::start().await;
     gateway.hf.set_mode(Mode::Paced(Duration::from_millis(30)));
     let mut streamed = chat();

@@ -1,4 +1,4 @@
-//! The endpoint breaks off: before its answer, within it, within a stream.
+//! An endpoint that closes the connection before its response, within it, or within a stream.
 
 use super::gateway::{Gateway, chat};
 use super::{assert_sound, rounds};
@@ -8,7 +8,7 @@ use testbed::hf::Mode;
 use testbed::persona::Persona;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn broken_answers_reach_the_caller_as_broken_and_leave_nothing_behind() {
+async fn broken_responses_are_passed_on_and_leave_no_state() {
     let gateway = Gateway::start().await;
     let token = gateway.token(Persona::Ada);
     let mut streamed = chat();
@@ -57,7 +57,7 @@ async fn broken_answers_reach_the_caller_as_broken_and_leave_nothing_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_no_rule_needs_is_not_held_in_memory() {
+async fn body_that_no_rule_needs_is_not_held_in_memory() {
     let gateway = Gateway::start().await;
     let token = gateway.token(Persona::Ada);
     let mut body = chat();

@@ -1,4 +1,4 @@
-//! The configuration is replaced again and again while audit records are exported: each arrives.
+//! Repeated configuration changes while audit records are exported: every record arrives.
 
 use super::gateway::{Gateway, header, wait_until};
 use super::reload::Listener;
@@ -68,7 +68,7 @@ async fn replaced_configurations_lose_no_audit_record() {
             gateway.envoy.stat(stat).await.unwrap() > round as u64
         })
         .await;
-        // The old one serves on for a second; now it goes, now it is replaced before it has gone.
+        // The old configuration drains for a second; it is replaced either before or after that.
         let pause = if round % 2 == 0 { 200 } else { 1500 };
         tokio::time::sleep(Duration::from_millis(pause)).await;
     }

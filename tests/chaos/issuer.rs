@@ -1,4 +1,4 @@
-//! The issuer flaps between all its faults, shows a certificate of nobody's, rotates like mad.
+//! An issuer that alternates between all faults, presents an untrusted certificate, or rotates its keys frequently.
 
 use super::gateway::{Gateway, header, wait_until};
 use super::{assert_sound, pause, rounds};
@@ -30,7 +30,7 @@ fn often(config: EnvoyConfig) -> EnvoyConfig {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flapping_issuer_costs_no_request() {
+async fn flapping_issuer_fails_no_request() {
     let gateway = Gateway::with(often).await;
     let (good, stranger) = (gateway.token(Persona::Ada), gateway.token(Persona::Gina));
     for round in 0..rounds(2) * FAULTS.len() {
@@ -48,7 +48,7 @@ async fn a_flapping_issuer_costs_no_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_issuer_with_a_stranger_s_certificate_is_not_believed() {
+async fn issuer_with_an_untrusted_certificate_is_refused() {
     let entra = Entra::start().await.unwrap();
     let gateway = Gateway::cold(entra, |config| {
         often(config).document(|document| {
@@ -77,10 +77,10 @@ async fn an_issuer_with_a_stranger_s_certificate_is_not_believed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_storm_of_rotations_is_ridden_out() {
+async fn frequent_rotations_cause_no_wrong_decision() {
     let gateway = Gateway::with(often).await;
     let first = gateway.token(Persona::Ada);
-    let (begun, before) = (Instant::now(), gateway.entra.jwks_requests());
+    let (started, before) = (Instant::now(), gateway.entra.jwks_requests());
     for round in 0..rounds(10) {
         // Ten pairs of keys are enough; then they come round.
         if round < 10 {
@@ -98,7 +98,7 @@ async fn a_storm_of_rotations_is_ridden_out() {
         );
         pause(100).await;
     }
-    let seconds = begun.elapsed().as_secs() + 1;
+    let seconds = started.elapsed().as_secs() + 1;
     let fetches = gateway.entra.jwks_requests() - before;
     // A refresh a second and a fetch on demand a second, at most, for all VMs together.
     let bound = usize::try_from(seconds).unwrap() * 2 + 2;

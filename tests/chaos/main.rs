@@ -1,6 +1,5 @@
-//! Everything around the gateway goes wrong, in a real Envoy: the issuer, the endpoint, the callers,
-//! the configuration, and whoever exports. `CHAOS_TIMES` says how many times over;
-//! `make chaos` sets it.
+//! Faults around a real Envoy: in the issuer, the endpoint, the callers, the configuration and the exporting worker.
+//! `CHAOS_TIMES` is the number of repetitions; `make chaos` sets it.
 
 mod callers;
 mod endpoint;

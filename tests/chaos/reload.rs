@@ -1,5 +1,5 @@
-//! The configuration is replaced again and again under load: no request fails, and memory settles. One that is wrong
-//! takes nobody's place.
+//! Repeated configuration changes under load: no request fails, and memory levels off. An invalid configuration does not
+//! replace a valid one.
 
 use super::gateway::{Gateway, wait_until};
 use super::{assert_sound, resident, rounds};
@@ -34,12 +34,12 @@ impl Listener {
         listener
     }
 
-    /// The same with that realm.
+    /// The same with the given realm.
     pub fn write(&self, realm: &str) {
         self.change(realm, |policy| policy["replies"]["realm"] = json!(realm));
     }
 
-    /// The same with a policy so changed. Envoy reads a file that was moved into place.
+    /// The same with a changed policy. Envoy reads a file that was moved into place.
     fn change(&self, version: &str, change: impl Fn(&mut Value)) {
         let mut value = self.value.clone();
         let filters = &mut value["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"];
@@ -52,7 +52,7 @@ impl Listener {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_configurations_fail_no_request_and_settle_in_memory() {
+async fn reloads_fail_no_request_and_memory_levels_off() {
     let folder = tempfile::tempdir().unwrap();
     let mut listener = None;
     let gateway = Gateway::with(|config: EnvoyConfig| {
@@ -118,13 +118,13 @@ async fn many_configurations_fail_no_request_and_settle_in_memory() {
         count / 3 + 1,
     );
     assert_sound(&gateway).await;
-    // What a configuration leaves behind must not add up.
+    // Memory of replaced configurations must not accumulate.
     let growth = last.saturating_sub(third);
     assert!(growth < 30_000, "{growth} KiB more: {sizes:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_configuration_takes_nobody_s_place() {
+async fn invalid_configuration_does_not_replace_a_valid_one() {
     let folder = tempfile::tempdir().unwrap();
     let mut listener = None;
     let gateway = Gateway::with(|config: EnvoyConfig| {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What users see: the real clients (huggingface_hub, openai-python) against a running gateway.
+"""Checks what users see: the real clients (huggingface_hub, openai-python) against a running gateway.
 
 The end-to-end tests start Envoy with the filter and a stand-in for a Hugging Face endpoint, then run
 
@@ -41,7 +41,7 @@ import os
 import sys
 import tempfile
 
-# Before the clients are imported: nothing of the person who runs this goes into the checks, or out.
+# Set before the clients are imported, so that the checks neither use nor send the user's own settings.
 for name in list(os.environ):
     if name.upper().endswith("_PROXY") or name.startswith(("HF_", "HUGGING_FACE_", "OPENAI_")):
         del os.environ[name]
@@ -56,7 +56,7 @@ from huggingface_hub.errors import HfHubHTTPError
 CODE_FORBIDDEN = "rule_unsatisfied"
 CODE_EXPIRED = "token_expired"
 CODE_OWN_HF_TOKEN = "hugging_face_token"
-# Shaped as a personal Hugging Face token, which clients fall back to when they find one. It opens nothing.
+# Has the form of a personal Hugging Face token, which clients use if they find one. It is not valid.
 OWN_HF_TOKEN = "hf_" + "x" * 34
 
 MODEL = "org/model"
@@ -75,13 +75,13 @@ CHECKS = []
 
 
 def check(function):
-    """Makes a function one of the checks, under its own name."""
+    """Registers a function as a check under its name."""
     CHECKS.append(function)
     return function
 
 
 class Mismatch(Exception):
-    """An answer that is not as expected."""
+    """An unexpected response."""
 
 
 def expect(condition, expected, got):
@@ -90,7 +90,7 @@ def expect(condition, expected, got):
 
 
 def raised(kind, call):
-    """The error of that very class that `call` ends with."""
+    """Returns the error of exactly this class that `call` raises."""
     try:
         answer = call()
     except Exception as error:
@@ -104,12 +104,12 @@ def hugging_face(token, path=""):
 
 
 def open_ai(token):
-    # Without retries, so that each check is about one answer.
+    # Without retries, so that each check covers one response.
     return openai.OpenAI(base_url=GATEWAY_URL + "/v1", api_key=token, timeout=TIMEOUT, max_retries=0)
 
 
 def expect_sentence(text, code):
-    """A text for people: a few words, and the code to search for."""
+    """A readable text: a few words and the error code."""
     expect(f"({code})" in text and len(text.split()) >= 4, f"a sentence with ({code})", text)
 
 
@@ -148,7 +148,7 @@ def expect_chat_stream(chunks):
     expect(chunks[-1].usage and not chunks[-1].choices, "usage in a last chunk without choices", chunks[-1])
 
 
-# What is permitted works, with huggingface_hub.
+# Permitted calls with huggingface_hub.
 
 
 @check
@@ -163,7 +163,7 @@ def hugging_face_chat_below_v1():
 
 @check
 def hugging_face_chat_stream():
-    # The client must live as long as the stream, which it closes when it goes.
+    # Keeps the client alive: it closes the stream when it is released.
     client = hugging_face(TOKEN_OK)
     expect_chat_stream(client.chat_completion(MESSAGES, stream=True, stream_options={"include_usage": True}))
 
@@ -201,7 +201,7 @@ def hugging_face_text_generation_stream():
     expect(events[-1].generated_text and events[-1].details, "the whole text and details in the last", events[-1])
 
 
-# What is permitted works, with openai-python.
+# Permitted calls with openai-python.
 
 
 @check
@@ -244,7 +244,7 @@ def open_ai_models():
 
 @check
 def open_ai_fresh_token_per_request():
-    """`api_key` may be a function: a client that lives longer than a token asks it before each request."""
+    """`api_key` can be a function: a client that outlives a token calls it before each request."""
     tokens = iter([TOKEN_OK, TOKEN_EXPIRED, TOKEN_OK])
     client = open_ai(lambda: next(tokens))
     expect_chat(chat(client))
@@ -252,7 +252,7 @@ def open_ai_fresh_token_per_request():
     expect_chat(chat(client))
 
 
-# What is refused says so, in words and with a code.
+# Denials have a readable text and a code.
 
 
 @check
@@ -312,7 +312,7 @@ def hugging_face_forbidden_embed():
 
 @check
 def hugging_face_forbidden_generate():
-    # An `error_type` in the body would make this one of the client's TGI errors, without status or request id.
+    # An `error_type` in the body would turn this into one of the client's TGI errors, which have no status or request id.
     error = raised(HfHubHTTPError, lambda: hugging_face(TOKEN_FORBIDDEN, "/generate").text_generation("Hello"))
     expect_hugging_face_error(error, 403, CODE_FORBIDDEN)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What users see of one outcome: huggingface_hub and openai-python against a running gateway.
+"""Checks what users see for one outcome: huggingface_hub and openai-python against a running gateway.
 
     GATEWAY_URL=http://127.0.0.1:PORT TOKEN=... EXPECT=200|STATUS:CODE .tools/clients/bin/python tests/clients/check_outcome.py
 

@@ -1,4 +1,4 @@
-//! Bodies and trailers never run ahead of the decision, and arrive whole after it.
+//! Bodies and trailers are not forwarded before the decision and arrive complete after it.
 
 use super::gateway::{Gateway, SOON, chat, header};
 use std::time::Duration;
@@ -15,7 +15,7 @@ fn inputs(bytes: usize) -> serde_json::Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_large_body_passes_whole() {
+async fn large_body_passes_unchanged() {
     let gateway = Gateway::start().await;
     let body = inputs(10_000_000);
     let request = gateway.request(Method::POST, "/v1/chat/completions");
@@ -25,7 +25,7 @@ async fn a_large_body_passes_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_body_of_a_waiting_request_waits_with_it() {
+async fn body_of_a_parked_request_is_held() {
     let entra = Entra::start().await.unwrap();
     entra.set_fault(Fault::Delay(Duration::from_millis(700)));
     let gateway = Gateway::cold(entra, |config| config).await;
@@ -40,7 +40,7 @@ async fn the_body_of_a_waiting_request_waits_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_denied_body_goes_nowhere() {
+async fn denied_body_is_not_forwarded() {
     let gateway = Gateway::start().await;
     let request = gateway.request(Method::POST, "/v1/chat/completions");
     let request = request
@@ -48,7 +48,7 @@ async fn a_denied_body_goes_nowhere() {
         .json(&inputs(300_000));
     let response = request.send().await.unwrap();
     assert_eq!(header(&response, "x-error-code"), "rule_unsatisfied");
-    // Chunked, with trailers, the headers long decided when the body comes.
+    // Chunked, with trailers; the headers are decided before the body arrives.
     let token = gateway.token(Persona::Carl);
     let bytes = format!(
         "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\

@@ -1,5 +1,5 @@
-//! What only a real host can show: where a request comes from, the step-up challenge byte for byte,
-//! the document about the resource.
+//! Behaviour that only a real host can show: the source of a request, the exact step-up challenge, the protected resource
+//! document.
 
 use super::gateway::{Gateway, SOON, chat, header};
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ async fn forwarded(gateway: &Gateway, value: Option<&str>) -> u16 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_source_is_the_connection_s_whatever_a_caller_writes() {
+async fn source_is_the_connections_address_despite_forwarded_headers() {
     let here = json!({"source": ["127.0.0.0/8"]});
     let gateway = Gateway::with(only(here.clone(), 0)).await;
     assert_eq!(forwarded(&gateway, None).await, 200);
@@ -44,7 +44,7 @@ async fn the_source_is_the_connection_s_whatever_a_caller_writes() {
 
 /// Envoy appends its own peer (`use_remote_address: true`), so one proxy ahead of it is two hops.
 #[tokio::test(flavor = "multi_thread")]
-async fn trusted_hops_count_from_envoy_s_own_peer() {
+async fn trusted_hops_start_at_envoys_peer() {
     let gateway = Gateway::with(only(json!({"source": ["203.0.113.0/24"]}), 2)).await;
     for (value, status) in [
         (Some("203.0.113.9"), 200),
@@ -58,7 +58,7 @@ async fn trusted_hops_count_from_envoy_s_own_peer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_peer_is_who_holds_the_client_certificate() {
+async fn peer_is_read_from_the_client_certificate() {
     let gateway = Gateway::with(|config| {
         let config = only(json!({"peer": "spiffe://contoso.com/ns/*/sa/nightly"}), 0)(config);
         config.document(|document| {
@@ -99,7 +99,7 @@ fn asks_for_certificates() -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn step_up_reads_as_entra_s_clients_expect() {
+async fn step_up_challenge_has_the_form_of_entra_clients() {
     let gateway = Gateway::with(|config| {
         only(json!({"auth_context": "c1"}), 0)(config).change_policy(|policy| {
             policy["replies"] = json!({"detail": "minimal"});
@@ -131,7 +131,7 @@ async fn step_up_reads_as_entra_s_clients_expect() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_document_about_the_resource() {
+async fn protected_resource_document_is_served() {
     let gateway = Gateway::with(only(json!({"role": "Model.Query"}), 0)).await;
     let path = "/.well-known/oauth-protected-resource";
     let get = |method| gateway.request(method, path).send();

@@ -1,4 +1,4 @@
-//! Real clients, of Python and of Node, through the gateway (tests/clients).
+//! Real Python and Node clients through the gateway (tests/clients).
 
 use super::docs::root;
 use super::exchange::exchanging;
@@ -21,7 +21,7 @@ pub fn python() -> PathBuf {
     python
 }
 
-/// What a client prints that runs to its end, and well.
+/// The output of a client that succeeds.
 pub async fn printed(client: &mut Command) -> String {
     let client = client.stdin(Stdio::null()).kill_on_drop(true);
     let output = client.output().await.unwrap();
@@ -32,7 +32,7 @@ pub async fn printed(client: &mut Command) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn huggingface_hub_and_openai_python_work_and_show_our_errors() {
+async fn python_clients_work_and_show_denials() {
     let gateway = Gateway::start().await;
     let mut client = Command::new(python());
     client
@@ -45,7 +45,7 @@ async fn huggingface_hub_and_openai_python_work_and_show_our_errors() {
     assert!(text.contains(" 0 failed"), "{text}");
 }
 
-/// What ends each of both families' calls: `check_outcome.py` and `check_clients.mjs`.
+/// The outcome of each call of both client families: `check_outcome.py` and `check_clients.mjs`.
 async fn outcome(program: &Path, script: &Path, gateway: &Gateway, who: Persona, expect: &str) {
     let before = gateway.hf.requests().len();
     let mut client = Command::new(program);
@@ -56,7 +56,7 @@ async fn outcome(program: &Path, script: &Path, gateway: &Gateway, who: Persona,
         .env("EXPECT", expect);
     let text = printed(&mut client).await;
     assert!(text.contains("4 passed, 0 failed"), "{text}");
-    // One request for each call: nobody hammers the endpoint.
+    // One request for each call: no client retries in a loop.
     let asked = gateway.hf.requests().len() - before;
     assert!(
         asked == 4 || (asked == 0 && expect.starts_with("403")),
@@ -86,12 +86,12 @@ async fn each_outcome(program: &Path, script: &Path) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn python_clients_show_what_went_wrong_behind_us() {
+async fn python_clients_show_upstream_errors() {
     let script = root().join("tests/clients/check_outcome.py");
     each_outcome(&python(), &script).await;
 }
 
-/// The folder of the Node clients; `None` where `make clients` found no Node and said so.
+/// The directory of the Node clients; `None` if `make clients` found no Node.
 pub fn node_clients() -> Option<PathBuf> {
     let folder = root().join(".tools/node-clients");
     if folder.join("SKIPPED").exists() && std::env::var_os("CI").is_none() {
@@ -112,15 +112,15 @@ fn node_script() -> Option<PathBuf> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn node_clients_show_what_went_wrong_behind_us() {
+async fn node_clients_show_upstream_errors() {
     if let Some(script) = node_script() {
         each_outcome(Path::new("node"), &script).await;
     }
 }
 
-/// Why a 503 is never let through: what huggingface.js makes of one.
+/// The reason to replace a 503: the reaction of huggingface.js.
 #[tokio::test(flavor = "multi_thread")]
-async fn without_us_huggingface_js_storms_a_sleeping_endpoint() {
+async fn huggingface_js_without_the_gateway_retries_without_pause() {
     let Some(script) = node_script() else { return };
     let gateway = Gateway::with(|config| {
         config.change_policy(|policy| {

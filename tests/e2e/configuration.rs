@@ -1,4 +1,4 @@
-//! How configurations reach the filter, and how bad ones are told.
+//! How configurations reach the filter, and how invalid ones are reported.
 
 use super::gateway::{Gateway, chat};
 use serde_json::json;
@@ -32,13 +32,13 @@ async fn json_in_a_string_value_means_the_same_as_yaml() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_users_envoy_yaml_validates() {
+async fn shipped_envoy_yaml_validates() {
     let validation = Envoy::validate(&config().await).await.unwrap();
     assert!(validation.is_ok(), "{}", validation.log);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bad_configuration_fails_validation_with_every_error_and_its_path() {
+async fn invalid_configuration_fails_validation_with_every_error_and_path() {
     let bad = config().await.change_policy(|policy| {
         policy["issuers"][0]["audience"] = json!(["x"]);
         policy["issuers"][0]["entra"]["tenants"] = json!(["contoso.com"]);
@@ -66,7 +66,7 @@ async fn a_bad_configuration_fails_validation_with_every_error_and_its_path() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_missing_environment_variable_fails_validation() {
+async fn missing_environment_variable_fails_validation() {
     let bad = config().await.change_policy(|policy| {
         policy["credentials"][0] = json!({"name": "hf-read", "env": "HF_TOKEN_NOBODY_SET"});
     });

@@ -1,5 +1,4 @@
-//! Credentials that change while a real Envoy runs: rotated in a secret store under load, or lost with
-//! the store.
+//! Credentials that change while a real Envoy runs: rotated in a secret store under load, or lost with the store.
 
 use super::gateway::{Gateway, header, wait_until};
 use serde_json::{Value, json};
@@ -78,13 +77,13 @@ pub fn carried(requests: &[Recorded]) -> BTreeSet<String> {
     requests.iter().filter_map(bearer).collect()
 }
 
-/// One of our counters or gauges.
+/// One of the filter's counters or gauges.
 pub async fn stat(gateway: &Gateway, name: &str) -> u64 {
     let name = format!("wasmcustom.entragate.{name}");
     gateway.envoy.stat(&name).await.unwrap_or_default()
 }
 
-/// Callers that do not stop until told, and what became of their requests.
+/// Callers that continue until stopped, and the outcomes of their requests.
 struct Load {
     stop: Arc<AtomicBool>,
     served: Arc<AtomicUsize>,
@@ -133,7 +132,7 @@ impl Load {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_credential_rotates_under_load_without_a_failed_request() {
+async fn credential_rotates_under_load_without_a_failed_request() {
     let store = service(VAULT_PATH, vault_answer("value-1")).await;
     let gateway = Gateway::with(vault(&store, "1s", "1h")).await;
     gateway.hf.set_accepted(["value-1"]);
@@ -180,7 +179,7 @@ async fn a_credential_rotates_under_load_without_a_failed_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_value_that_the_endpoint_refuses_is_polled_early_but_not_all_the_time() {
+async fn rejected_value_triggers_one_early_poll_per_cooldown() {
     const COOLDOWN: Duration = Duration::from_secs(10);
     let store = service(VAULT_PATH, vault_answer("value-1")).await;
     // No poll is due before the test is over. Each worker polls for itself; one makes counting exact.
@@ -227,7 +226,7 @@ async fn a_value_that_the_endpoint_refuses_is_polled_early_but_not_all_the_time(
     assert_eq!(carried(&gateway.hf.take_requests()), now);
     assert_eq!(polls(), before + 1);
 
-    // Refused again: the store is not asked for each such request.
+    // Rejected again: the store is not polled for each such request.
     store.on(VAULT_PATH, vault_answer("value-3"));
     gateway.hf.set_accepted(["value-3"]);
     let refused = AtomicUsize::new(0);
@@ -244,7 +243,7 @@ async fn a_value_that_the_endpoint_refuses_is_polled_early_but_not_all_the_time(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_is_down_costs_nothing_until_max_stale() {
+async fn unavailable_store_has_no_effect_until_max_stale() {
     let store = service(VAULT_PATH, vault_answer("value-1")).await;
     let gateway = Gateway::with(vault(&store, "1s", "4s")).await;
     gateway.hf.set_accepted(["value-1"]);
@@ -287,7 +286,7 @@ async fn a_store_that_is_down_costs_nothing_until_max_stale() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn key_vault_is_asked_with_a_token_of_the_managed_identity() {
+async fn key_vault_is_called_with_a_managed_identity_token() {
     const SECRET: &str = "/secrets/hf-token";
     let key_vault = service(
         SECRET,

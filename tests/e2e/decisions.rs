@@ -1,4 +1,4 @@
-//! Every code that exists so far, reached over HTTP: status, body, headers, details.
+//! Every code over HTTP: status, body, headers, details.
 
 use super::gateway::{Gateway, SOON, header};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use testbed::persona::Persona;
 use testbed::persona::*;
 use testbed::reqwest::{Method, RequestBuilder, Response};
 
-/// A policy under which every code of a refusal can be provoked.
+/// A policy that can produce every denial code.
 fn policy(config: EnvoyConfig) -> EnvoyConfig {
     let config = config.connection_manager(|manager| {
         manager["path_with_escaped_slashes_action"] = json!("KEEP_UNCHANGED");
@@ -37,7 +37,7 @@ struct Case {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_refusal_has_its_code_and_a_readable_reply() {
+async fn every_denial_has_its_code_and_a_readable_reply() {
     let gateway = Gateway::with(policy).await;
     let chat = |token: String| gateway.chat_builder(&token);
     let get = |path: &str| gateway.request(Method::GET, path);
@@ -244,7 +244,7 @@ fn assert_body(body: &Value, is_v1: bool, status: u16, code: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn minimal_detail_tells_a_stranger_nothing() {
+async fn minimal_detail_discloses_no_reason() {
     let minimal = |config: EnvoyConfig| {
         config
             .change_policy(|policy| policy["replies"] = json!({"realm": "hf", "detail": "minimal"}))
@@ -282,7 +282,7 @@ async fn minimal_detail_tells_a_stranger_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_grpc_caller_gets_a_grpc_status() {
+async fn grpc_caller_gets_a_grpc_status() {
     let gateway = Gateway::start().await;
     for (token, grpc_status) in [("", "16"), (gateway.token(Persona::Nora).as_str(), "7")] {
         let request = gateway
@@ -301,7 +301,7 @@ async fn a_grpc_caller_gets_a_grpc_status() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_only_shows_strings_gets_one() {
+async fn client_that_shows_only_strings_gets_a_string() {
     let gateway = Gateway::start().await;
     let response = gateway
         .request(Method::POST, "/v1/chat/completions")
@@ -314,7 +314,7 @@ async fn a_client_that_only_shows_strings_gets_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_persona_gets_the_verdict_its_table_promises() {
+async fn persona_gets_its_documented_code() {
     let gateway = Gateway::start().await;
     for persona in Persona::ALL {
         let response = gateway.chat(&gateway.token(persona)).await;

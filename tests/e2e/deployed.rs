@@ -1,5 +1,5 @@
-//! What deploy/kubernetes adds to `envoy.yaml`, in a real Envoy: TLS on the listener, with a
-//! certificate that is replaced as Kubernetes replaces the files of a Secret.
+//! The additions of deploy/kubernetes to `envoy.yaml`, in a real Envoy: TLS on the listener, with a certificate that is
+//! replaced as Kubernetes replaces the files of a Secret.
 
 use super::docs;
 use super::gateway::{SOON, chat, wait_until};
@@ -46,7 +46,7 @@ fn mount(secret: &Path, version: &str, host: &str) {
     }
 }
 
-/// Asks in a connection of its own; `None` where there is no TLS under that name.
+/// Sends a request in a new connection; `None` if TLS fails for that name.
 async fn ask(addr: SocketAddr, host: &str, token: &str) -> Option<u16> {
     let client = Client::builder()
         .tls_backend_preconfigured(tls::ca().client_config())

@@ -1,6 +1,6 @@
-//! What README.md and docs/clients.md tell callers to write, run as it stands there: only the gateway's address is put
-//! in, and a last line that asks something. The clients and Microsoft's own libraries are real; the managed identity
-//! that gives the token is a stand-in.
+//! The client code in README.md and docs/clients.md, run as written: only the gateway's address and a final line that makes
+//! a request are added. The clients and Microsoft's libraries are real; the managed identity that issues the token is a
+//! stand-in.
 
 use super::clients::{node_clients, printed, python};
 use super::docs::{blocks, files, read};
@@ -17,7 +17,7 @@ use tokio::process::Command;
 const EXAMPLE: &str = "https://hf.contoso.com";
 const QUESTION: &str = r#"[{"role": "user", "content": "Hello"}]"#;
 
-/// A block of a page, by what stands in it, and the line that is added to see that it works.
+/// A block of a page, identified by a text in it, and the line that is added to run it.
 struct Block {
     page: &'static str,
     language: &'static str,
@@ -141,13 +141,13 @@ async fn run_each(written: &[Block], extension: &str, program: &Path, folder: &P
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn python_runs_as_it_is_written() {
+async fn documented_python_runs() {
     let folder = tempfile::tempdir().unwrap();
     run_each(&PYTHON, "py", &python(), folder.path()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn javascript_runs_as_it_is_written() {
+async fn documented_javascript_runs() {
     let Some(clients) = node_clients() else {
         return;
     };
@@ -162,7 +162,7 @@ async fn javascript_runs_as_it_is_written() {
 
 /// The Azure CLI is a stand-in; the shell and curl are real.
 #[tokio::test(flavor = "multi_thread")]
-async fn curl_runs_as_it_is_written() {
+async fn documented_curl_runs() {
     let gateway = Gateway::start().await;
     let identity = managed_identity(&gateway).await;
     let folder = tempfile::tempdir().unwrap();
@@ -186,7 +186,7 @@ async fn curl_runs_as_it_is_written() {
 }
 
 #[test]
-fn no_block_is_left_out() {
+fn every_documented_block_is_run() {
     for language in ["python", "js"] {
         let mut pages = files("docs", "md");
         pages.push("README.md".to_owned());

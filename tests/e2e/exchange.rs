@@ -1,4 +1,4 @@
-//! Credentials that are exchanged, in a real Envoy, for one person after the other.
+//! Exchanged credentials in a real Envoy, for several people.
 
 use super::credentials::{carried, credential, stat};
 use super::gateway::{Gateway, header, wait_until};
@@ -14,7 +14,7 @@ use testbed::stub::{Answer, Stub, Trouble};
 
 const TOKEN_PATH: &str = "/oauth/token";
 
-/// Hugging Face's token endpoint: a fresh token for each exchange, known to the endpoint at once.
+/// Hugging Face's token endpoint: a new token for each exchange, which the endpoint accepts immediately.
 fn issue(hf: HuggingFace, lifetime: u64) -> impl Fn(&Recorded) -> Answer {
     let issued = AtomicUsize::new(0);
     move |request| {
@@ -82,7 +82,7 @@ async fn reaches_with(gateway: &Gateway, persona: Persona) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_person_has_a_token_that_is_reused_and_renewed_before_it_ends() {
+async fn exchanged_token_is_reused_and_renewed_before_it_expires() {
     let (gateway, endpoint) = exchanging(8, json!({})).await;
     let people = [Persona::Ada, Persona::Cora, Persona::Olga];
     let mut first = Vec::new();
@@ -117,7 +117,7 @@ async fn each_person_has_a_token_that_is_reused_and_renewed_before_it_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_crowd_of_one_person_s_requests_shares_one_exchange() {
+async fn concurrent_requests_of_one_person_share_one_exchange() {
     let (gateway, endpoint) = exchanging(3600, json!({})).await;
     let issue = issue(gateway.hf.clone(), 3600);
     // Long enough for all to come while it is under way.
@@ -136,7 +136,7 @@ async fn a_crowd_of_one_person_s_requests_shares_one_exchange() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_least_recently_used_make_room() {
+async fn least_recently_used_token_is_evicted() {
     let (gateway, endpoint) = exchanging(3600, json!({"entries": 2})).await;
     let ada = reaches_with(&gateway, Persona::Ada).await;
     let cora = reaches_with(&gateway, Persona::Cora).await;
@@ -151,7 +151,7 @@ async fn the_least_recently_used_make_room() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_no_member_is_told_so_and_an_outage_is_ours() {
+async fn non_member_is_denied_and_an_outage_is_a_gateway_error() {
     let (gateway, endpoint) = exchanging(3600, json!({})).await;
     let response = gateway.chat(&gateway.token(Persona::Nora)).await;
     assert_eq!(response.status(), 403);

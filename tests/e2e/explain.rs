@@ -1,4 +1,4 @@
-//! `entragate explain` says of a configuration what a real Envoy then does with it.
+//! The result of `entragate explain` matches the decision of a real Envoy.
 
 #[path = "../support/cli.rs"]
 mod cli;

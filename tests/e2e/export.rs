@@ -1,5 +1,5 @@
-//! Audit records on their way to another service, from a real Envoy: complete whatever that service
-//! does, in step with the log, and never in a request's way.
+//! Export of audit records from a real Envoy: complete despite faults of the service, consistent with the log, and without
+//! delaying requests.
 
 use super::gateway::{Gateway, SOON, header, wait_until};
 use serde_json::{Value, json};
@@ -48,7 +48,7 @@ pub fn ids(monitor: &Stub) -> BTreeSet<String> {
 }
 
 impl Gateway {
-    /// So many requests; their ids.
+    /// Sends the given number of requests; returns their ids.
     async fn requests(&self, count: usize) -> BTreeSet<String> {
         let token = self.token(Persona::Ada);
         let mut ids = BTreeSet::new();
@@ -100,7 +100,7 @@ async fn log_metric_access_log_and_export_agree() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outage_of_any_kind_loses_nothing() {
+async fn outage_of_any_kind_loses_no_record() {
     let monitor = monitor().await;
     let gateway = Gateway::with(export(&monitor, json!({"batch": 5}))).await;
     let mut sent = gateway.requests(6).await;
@@ -150,7 +150,7 @@ async fn an_outage_of_any_kind_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_that_hangs_slows_no_request_down() {
+async fn hanging_service_delays_no_request() {
     let monitor = monitor().await;
     let gateway = Gateway::with(export(&monitor, json!({"batch": 1, "timeout": "60s"}))).await;
     gateway.requests(10).await;
@@ -182,7 +182,7 @@ async fn a_service_that_hangs_slows_no_request_down() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn azure_monitor_gets_a_leased_token_and_its_time() {
+async fn azure_monitor_receives_a_service_token_and_timestamps() {
     let monitor = monitor().await;
     let auth = json!({"client_credentials": {"cluster": "entra", "tenant": TENANT,
         "client_id": BATCH_CLIENT, "client_secret": {"env": "MONITOR_SECRET"},
@@ -210,7 +210,7 @@ async fn azure_monitor_gets_a_leased_token_and_its_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_collector_gets_log_records() {
+async fn otlp_collector_receives_log_records() {
     let monitor = monitor().await;
     let gateway = Gateway::with(export(&monitor, json!({"format": "otlp"}))).await;
     let sent = gateway.requests(1).await;

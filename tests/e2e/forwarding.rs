@@ -1,4 +1,4 @@
-//! What reaches the endpoint: the Hugging Face credential, and no trace of the caller's.
+//! The request that reaches the endpoint: it has the Hugging Face credential and none of the caller's secrets.
 
 use super::gateway::{Gateway, chat};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ fn only(mut requests: Vec<Recorded>) -> Recorded {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_endpoint_sees_the_credential_and_nothing_of_the_callers() {
+async fn endpoint_receives_the_credential_and_none_of_the_callers_secrets() {
     let gateway = Gateway::start().await;
     let token = gateway.token(Persona::Ada);
     let response = gateway
@@ -58,7 +58,7 @@ async fn the_endpoint_sees_the_credential_and_nothing_of_the_callers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn people_applications_and_both_versions_pass() {
+async fn people_applications_and_both_token_versions_are_permitted() {
     let gateway = Gateway::start().await;
     for persona in [Persona::Ada, Persona::Ben, Persona::Batch, Persona::Cora] {
         let response = gateway.chat(&gateway.token(persona)).await;
@@ -108,7 +108,7 @@ async fn streams_embeddings_and_generation_pass_unchanged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_anonymous_route_forwards_without_any_credential() {
+async fn anonymous_route_forwards_without_a_credential() {
     let gateway = Gateway::start().await;
     let response = gateway
         .request(Method::GET, "/health")
@@ -120,7 +120,7 @@ async fn an_anonymous_route_forwards_without_any_credential() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn underscores_do_not_smuggle_headers_that_must_not_pass() {
+async fn underscored_header_names_are_removed() {
     let gateway = Gateway::with(|config| {
         config.connection_manager(|manager| {
             // Envoy's default: such headers are passed on.

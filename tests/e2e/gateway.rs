@@ -1,4 +1,4 @@
-//! One Envoy from the user's own `envoy.yaml`, and how tests talk to it.
+//! One Envoy with the shipped `envoy.yaml`, and the requests that tests make to it.
 
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -26,7 +26,7 @@ impl Gateway {
         Self::with(|config| config).await
     }
 
-    /// The same with changes, and once the workers hold keys.
+    /// The same with changes, after all workers have keys.
     pub async fn with(change: impl FnOnce(EnvoyConfig) -> EnvoyConfig) -> Self {
         let gateway = Self::cold(Entra::start().await.unwrap(), change).await;
         gateway.wait_for_keys().await;
@@ -106,7 +106,7 @@ pub fn header<'a>(response: &'a Response, name: &str) -> &'a str {
         .map_or("", |value| value.to_str().unwrap())
 }
 
-/// Looks again and again until the condition holds.
+/// Evaluates the condition until it is true.
 pub async fn wait_until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
     let deadline = tokio::time::Instant::now() + SOON;
     while !condition().await {

@@ -1,5 +1,4 @@
-//! Callers with too many groups for a token, looked up in a stand-in for Microsoft Graph, by a real
-//! Envoy.
+//! Callers with too many groups for a token, looked up by a real Envoy in a stand-in for Microsoft Graph.
 
 use super::gateway::{Gateway, SOON, header, wait_until};
 use serde_json::{Value, json};
@@ -14,7 +13,7 @@ use testbed::stub::{Answer, Stub, Trouble};
 
 const OTHER: &str = "aaaaaaaa-0000-4000-8000-000000000002";
 
-/// Answers as Graph does: `members` are a collection, who of it, and in which groups.
+/// Responds as Graph does; `members` are the collection, the member's id, and the groups.
 async fn graph(members: &[(&'static str, Persona, &[&str])]) -> Stub {
     let graph = Stub::start(&["localhost"]).await.unwrap();
     for (collection, persona, groups) in members {
@@ -52,7 +51,7 @@ fn oid(persona: Persona) -> String {
     claims["oid"].as_str().unwrap().to_owned()
 }
 
-/// One rule, for a group, and Graph asked with client credentials of Entra's stand-in.
+/// One rule for a group; Graph is called with client credentials of the Entra stand-in.
 fn asking(
     graph: &Stub,
     ttl: &'static str,
@@ -80,7 +79,7 @@ fn for_group() -> Value {
     json!({"group": SCIENTISTS_GROUP})
 }
 
-/// A gateway whose one worker holds keys.
+/// A gateway with one worker that has keys.
 async fn one_worker(change: impl FnOnce(EnvoyConfig) -> EnvoyConfig) -> Gateway {
     let entra = Entra::start().await.unwrap();
     let gateway = Gateway::cold(entra, |config| change(config.concurrency(1))).await;
@@ -96,7 +95,7 @@ fn paths(requests: &[Recorded]) -> BTreeSet<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn permitted_and_denied_by_what_graph_says() {
+async fn graph_result_decides() {
     let graph = graph(&[
         ("users", Persona::Olga, &[SCIENTISTS_GROUP]),
         ("users", Persona::Omar, &[OTHER]),
@@ -135,7 +134,7 @@ async fn permitted_and_denied_by_what_graph_says() {
         assert_eq!(request.host, "graph.microsoft.com");
         assert!(!request.contains(&olga), "the caller's token goes nowhere");
     }
-    // Whom the token tells enough about, and whom both workers know by now, nobody asks for again.
+    // No look-up for callers whose token suffices or whose groups both workers have cached.
     for _ in 0..8 {
         assert_eq!(gateway.chat(&olga).await.status(), 200);
         assert_eq!(
@@ -150,7 +149,7 @@ async fn permitted_and_denied_by_what_graph_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_question_for_many_parked_requests_and_as_many_calls_as_it_takes() {
+async fn parked_requests_share_one_look_up_of_several_calls() {
     let group = |index: usize| format!("bbbbbbbb-0000-4000-8000-{index:012}");
     let named: Vec<String> = (0..45).map(group).collect();
     let held = [named[0].as_str(), &named[25], &named[44]];
@@ -168,7 +167,7 @@ async fn one_question_for_many_parked_requests_and_as_many_calls_as_it_takes() {
     assert_eq!(asked.len(), 3, "20, 20 and 5 groups: {asked:?}");
 }
 
-/// All at once.
+/// Sends all requests concurrently.
 async fn futures<F, T, E>(all: impl Iterator<Item = F>) -> Vec<T>
 where
     F: Future<Output = Result<T, E>> + Send + 'static,
@@ -184,7 +183,7 @@ where
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_graph_in_trouble_denies_and_recovers() {
+async fn failing_graph_denies_until_it_recovers() {
     let graph = graph(&[("users", Persona::Olga, &[SCIENTISTS_GROUP])]).await;
     let gateway = one_worker(asking(&graph, "1ms", for_group())).await;
     let path = format!("/v1.0/users/{}/checkMemberGroups", oid(Persona::Olga));

@@ -1,4 +1,4 @@
-//! Refused gRPC-Web calls, with and without Envoy's own gRPC-Web filter in front of ours.
+//! Denied gRPC-Web calls, with and without Envoy's own gRPC-Web filter before this filter.
 
 use super::gateway::{Gateway, header};
 use base64::Engine as _;

@@ -1,4 +1,4 @@
-//! One exporter for all workers of a real Envoy, of which there are eight here, and its main thread.
+//! One exporter for all workers of a real Envoy with eight workers and its main thread.
 
 use super::export::{export, ids, monitor, records};
 use super::gateway::{Gateway, SOON, chat, header, http2, wait_until};
@@ -23,7 +23,7 @@ async fn eight(monitor: &Stub, change: impl FnOnce(EnvoyConfig) -> EnvoyConfig) 
 }
 
 impl Gateway {
-    /// Chats, each over a connection of its own, so that every worker gets some; their ids.
+    /// Sends chats, each over its own connection, so that every worker receives some; returns their ids.
     async fn spread(&self, count: usize) -> Vec<String> {
         let (url, token) = (self.envoy.url(), self.token(Persona::Ada));
         let tasks: Vec<_> = (0..count)
@@ -66,7 +66,7 @@ async fn all_arrive(monitor: &Stub, sent: &[String]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_worker_calls_for_all_and_each_record_arrives_once() {
+async fn one_worker_exports_for_all_and_each_record_arrives_once() {
     let monitor = monitor().await;
     let gateway = eight(&monitor, |config| config).await;
     let (began, mut sent) = (Instant::now(), Vec::new());
@@ -83,13 +83,13 @@ async fn one_worker_calls_for_all_and_each_record_arrives_once() {
     );
     assert_eq!(records(&monitor).len(), sent.len(), "each arrives once");
     assert!(threads >= 4, "{threads} workers had requests");
-    // One call per 2 s, and one for each full batch of 100; each worker for itself would make four times as many at least.
+    // One call per 2 s, and one for each full batch of 100; separate exports would make at least four times as many.
     let most = took / 2 + took / 6 + sent.len() / 100 + 2;
     assert!(calls <= most, "{calls} calls in {took} s; {most} expected");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn workers_that_die_leave_behind_what_they_have_handed_over() {
+async fn terminated_worker_loses_no_record_it_handed_over() {
     let monitor = monitor().await;
     let gateway = eight(&monitor, |config| config.wasm(&hooks_path())).await;
     monitor.on("/in", testbed::stub::Answer::bytes(503, ""));
@@ -98,7 +98,7 @@ async fn workers_that_die_leave_behind_what_they_have_handed_over() {
         !monitor.requests().is_empty()
     })
     .await;
-    // Whoever delivers pauses now. All workers die, most of them more than once.
+    // The exporter is in its pause. All workers terminate, most of them more than once.
     monitor.take_requests();
     let mut died = 0;
     for _ in 0..40 {
@@ -112,7 +112,7 @@ async fn workers_that_die_leave_behind_what_they_have_handed_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_vm_id_of_its_own_each_exports_and_the_log_says_so() {
+async fn without_vm_id_each_worker_exports_and_logs_it() {
     let monitor = monitor().await;
     let gateway = Gateway::with(|config| export(&monitor, json!({}))(config).vm_id("")).await;
     let sent = gateway.spread(4).await;

@@ -1,5 +1,5 @@
-//! Bodies that are held until a decision cost no more than their limits, whatever callers and
-//! upstreams do; and so do connections.
+//! Bodies that are held until a decision stay within their limits for any behaviour of callers and upstreams, and so do
+//! connections.
 
 use super::gateway::{Gateway, SOON, chat, header, wait_until};
 use super::metrics::value;
@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-/// Each worker has a VM of its own.
+/// Each worker has its own VM.
 const WORKERS: f64 = 2.0;
 const BODIES: &str = "entragate_held_bodies{}";
 const BYTES: &str = "entragate_held_bytes{}";
@@ -34,7 +34,7 @@ async fn gateway(limits: Value) -> Gateway {
     .await
 }
 
-/// How many bodies were given up for that limit.
+/// The number of bodies refused because of that limit.
 async fn exceeded(gateway: &Gateway, limit: &str) -> f64 {
     let sample = format!(r#"entragate_held_exceeded{{reason="{limit}"}}"#);
     Some(value(gateway, &sample).await)
@@ -69,7 +69,7 @@ async fn is_served(gateway: &Gateway) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_unfinished_bodies_hold_no_more_bytes_than_the_limit() {
+async fn unfinished_bodies_are_limited_in_bytes() {
     const CALLERS: usize = 200;
     const LIMIT: f64 = 4_194_304.0;
     let limits = json!({"inspected_bytes": 4_194_304, "inspection_timeout": "10m"});
@@ -105,7 +105,7 @@ async fn many_unfinished_bodies_hold_no_more_bytes_than_the_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_more_bodies_are_open_than_the_limit() {
+async fn open_bodies_are_limited_in_number() {
     const CALLERS: usize = 60;
     let limits = json!({"inspections": 4, "inspection_timeout": "10m"});
     let gateway = gateway(limits).await;
@@ -141,7 +141,7 @@ async fn no_more_bodies_are_open_than_the_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_body_is_refused_at_the_deadline() {
+async fn slow_body_is_refused_at_the_deadline() {
     let gateway = gateway(json!({"inspection_timeout": "1s"})).await;
     let token = gateway.token(Persona::Ada);
     // A byte now and then; one piece; nothing at all.
@@ -182,7 +182,7 @@ async fn a_slow_body_is_refused_at_the_deadline() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn responses_that_stall_are_held_no_longer_than_the_deadline() {
+async fn stalled_response_is_released_at_the_deadline() {
     let gateway = gateway(json!({"inspection_timeout": "1s"})).await;
     let token = gateway.token(Persona::Ada);
     let body = r#"{"data": [{"id": "org/secret"#.to_owned();
@@ -192,7 +192,7 @@ async fn responses_that_stall_are_held_no_longer_than_the_deadline() {
     assert_eq!(response.status(), 502);
     assert_eq!(header(&response, "x-error-code"), "models_unreadable");
     assert!(!response.text().await.unwrap().contains("secret"));
-    // What the upstream refuses passes as it comes.
+    // Upstream errors pass unchanged.
     let body = r#"{"error": "#.to_owned();
     gateway.hf.set_mode(Mode::Stalled { status: 400, body });
     let mut response = gateway.chat(&token).await;

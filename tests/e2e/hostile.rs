@@ -1,4 +1,4 @@
-//! Bytes that no client would send: the filter keeps serving.
+//! Bytes that no regular client sends: the filter continues to serve.
 
 use super::gateway::{Gateway, SOON};
 use testbed::client::raw_http;
@@ -13,7 +13,7 @@ async fn send(gateway: &Gateway, head: &[u8]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn odd_headers_are_refused_and_the_next_request_is_served() {
+async fn malformed_headers_are_refused_and_the_next_request_succeeds() {
     let gateway = Gateway::with(|config| config.max_request_headers_kb(512)).await;
     let token = gateway.token(Persona::Ada);
     let bearer = format!("authorization: Bearer {token}\r\n");
@@ -76,11 +76,11 @@ async fn odd_headers_are_refused_and_the_next_request_is_served() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_id_is_repeated_only_when_it_is_harmless() {
+async fn unsafe_request_id_is_not_repeated() {
     let gateway = Gateway::with(|config| {
         config.connection_manager(|manager| {
             manager["preserve_external_request_id"] = true.into();
-            // Else Envoy puts the caller's own into the response, whatever it holds.
+            // Otherwise Envoy puts the caller's value into the response without checks.
             manager["always_set_request_id_in_response"] = false.into();
         })
     })

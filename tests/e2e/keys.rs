@@ -17,7 +17,7 @@ fn jwks(config: EnvoyConfig, settings: serde_json::Value) -> EnvoyConfig {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cold_start_with_slow_keys_parks_and_then_serves() {
+async fn requests_at_cold_start_are_parked_until_keys_arrive() {
     let entra = Entra::start().await.unwrap();
     entra.set_fault(Fault::Delay(Duration::from_secs(1)));
     let gateway = Gateway::cold(entra, |config| config).await;
@@ -30,7 +30,7 @@ async fn a_cold_start_with_slow_keys_parks_and_then_serves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cold_start_without_keys_ends_in_a_502_that_says_so() {
+async fn cold_start_without_keys_replies_keys_unavailable() {
     let entra = Entra::start().await.unwrap();
     entra.set_fault(Fault::Hang);
     let wait = |config: EnvoyConfig| {
@@ -58,7 +58,7 @@ async fn a_cold_start_without_keys_ends_in_a_502_that_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_that_hang_up_while_parked_harm_nothing() {
+async fn clients_that_hang_up_while_parked_do_no_harm() {
     let entra = Entra::start().await.unwrap();
     entra.set_fault(Fault::Delay(Duration::from_secs(1)));
     let patient = |policy: &mut Value| policy["wait"] = json!({"timeout": "10s"});
@@ -92,7 +92,7 @@ async fn rotation_fails_no_request() {
     for round in 0..3 {
         gateway.entra.rotate();
         let token = gateway.token(Persona::Ada);
-        // Enough at once for every worker to meet the new key, some of them while it is fetched.
+        // Enough concurrent requests for every worker to see the new key, some of them during its fetch.
         let requests: Vec<_> = (0..16).map(|_| gateway.chat_builder(&token)).collect();
         let running: Vec<_> = requests
             .into_iter()
@@ -114,7 +114,7 @@ async fn rotation_fails_no_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn known_keys_go_on_through_every_kind_of_outage() {
+async fn known_keys_remain_in_use_during_outages() {
     let often = json!({"cluster": "entra", "refresh": "1s", "cooldown": "1s", "timeout": "500ms"});
     let gateway = Gateway::with(|config| jwks(config, often)).await;
     let token = gateway.token(Persona::Ada);
@@ -146,7 +146,7 @@ async fn known_keys_go_on_through_every_kind_of_outage() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_thousand_unknown_kids_cost_one_fetch() {
+async fn ten_thousand_unknown_kids_trigger_one_fetch() {
     let gateway = Gateway::start().await;
     let before = gateway.entra.jwks_requests();
     let genuine = gateway.token(Persona::Ada);
@@ -184,7 +184,7 @@ fn header_code(response: &testbed::reqwest::Response) -> &str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_missing_cluster_is_named_in_the_log() {
+async fn missing_cluster_is_named_in_the_log() {
     let entra = Entra::start().await.unwrap();
     let gateway = Gateway::cold(entra, |config| jwks(config, json!({"cluster": "nobody"}))).await;
     let response = gateway.chat(&gateway.token(Persona::Ada)).await;
@@ -194,7 +194,7 @@ async fn a_missing_cluster_is_named_in_the_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_provider_beside_entra_is_found_by_discovery() {
+async fn second_provider_is_configured_by_discovery() {
     let discovery = "https://keycloak.contoso.com/realms/ml/.well-known/openid-configuration";
     let realm = json!({
         "name": "realm",
@@ -222,7 +222,7 @@ async fn another_provider_beside_entra_is_found_by_discovery() {
     assert_eq!(response.status(), 200);
 }
 
-/// As kube-apiserver serves its keys: in one media type, and 406 to a client that does not accept it.
+/// Serves keys as kube-apiserver does: in one media type, with 406 to clients that do not accept it.
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_offered_only_as_a_jwk_set_are_fetched() {
     const PATH: &str = "/openid/v1/jwks";

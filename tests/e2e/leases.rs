@@ -1,5 +1,5 @@
-//! Tokens of our own in a real Envoy: leased from stand-ins for Entra's token endpoint and for the
-//! instance metadata service, and used for the revocation feed.
+//! Service tokens in a real Envoy: obtained from stand-ins for Entra's token endpoint and the instance metadata service, and
+//! used for the revocation feed.
 
 use super::gateway::{Gateway, header, wait_until};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use testbed::stub::{Answer, Stub};
 const FEED: &str = "/revoked.json";
 const IMDS: &str = "/metadata/identity/oauth2/token";
 
-/// A feed that is asked with tokens had so.
+/// A feed that is fetched with such tokens.
 fn feed(ops: &Stub, auth: Value) -> impl FnOnce(EnvoyConfig) -> EnvoyConfig {
     let (addr, tls) = (ops.addr(), ops.is_tls());
     let settings = json!({"cluster": "ops", "uri": format!("https://localhost{FEED}"),
@@ -41,7 +41,7 @@ fn granted(token: &str, life: &str) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn client_credentials_open_the_feed() {
+async fn feed_is_fetched_with_client_credentials() {
     let ops = ops().await;
     let entra = Entra::start().await.unwrap();
     let auth = json!({"client_credentials": {"cluster": "entra", "tenant": TENANT,
@@ -63,7 +63,7 @@ async fn client_credentials_open_the_feed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_managed_identity_is_renewed_without_a_gap() {
+async fn managed_identity_token_is_renewed_without_a_gap() {
     let (ops, imds) = (ops().await, Stub::start_plain().await.unwrap());
     imds.on(IMDS, granted("one", "12"));
     let (change, addr) = (feed(&ops, managed_identity()), imds.addr());
@@ -94,7 +94,7 @@ async fn a_managed_identity_is_renewed_without_a_gap() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_token_requests_are_denied_until_it_comes() {
+async fn requests_are_denied_until_the_service_token_is_available() {
     let (ops, imds) = (ops().await, Stub::start_plain().await.unwrap());
     imds.on(
         IMDS,

@@ -1,4 +1,4 @@
-//! Lists of models show a caller what its rules permit, and nothing of the rest.
+//! Lists of models contain only models that the caller's rules permit.
 
 use super::gateway::{Gateway, header, http2};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use testbed::reqwest::{Method, Response};
 
 const SECRET: &str = "secret-lab/unreleased";
 
-/// Ada may use Llama but one, and nobody else anything; whoever has a token may list.
+/// Ada may use all Llama models except one, nobody else any; every caller with a token may list.
 fn policy(config: EnvoyConfig) -> EnvoyConfig {
     config.change_policy(|policy| {
         policy["endpoints"] = json!([
@@ -51,7 +51,7 @@ fn answer(body: &str, headers: &[(&str, &str)]) -> Mode {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_shows_what_its_reader_may_use() {
+async fn list_contains_only_permitted_models() {
     let gateway = Gateway::with(policy).await;
     for client in [gateway.client.clone(), http2()] {
         let url = format!("{}/v1/models?x=1", gateway.envoy.url());
@@ -81,7 +81,7 @@ async fn a_list_shows_what_its_reader_may_use() {
     // Nora may list, and has nothing to use.
     let response = list(&gateway, Persona::Nora, "/v1/models").await;
     assert_eq!(ids(&response.json().await.unwrap()), [""; 0]);
-    // A host whose model is fixed calls it what it likes; Ada may not use that one.
+    // A host with a fixed model can give it any name; Ada may not use it.
     let on_host = |host: &'static str, persona| {
         let request = gateway
             .request(Method::GET, "/v1/models")
@@ -102,7 +102,7 @@ async fn a_list_shows_what_its_reader_may_use() {
         ids(&on_host("qwen.contoso.com", Persona::Ada).await),
         [""; 0]
     );
-    // Without a token: what needs none.
+    // Without a token: the models that require none.
     let request = gateway.request(Method::GET, "/v1/models");
     let request = request.header("host", "public.contoso.com");
     let public: Value = request.send().await.unwrap().json().await.unwrap();
@@ -110,7 +110,7 @@ async fn a_list_shows_what_its_reader_may_use() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_is_not_theirs_might_as_well_not_exist() {
+async fn model_that_is_not_permitted_is_not_found() {
     let gateway = Gateway::with(policy).await;
     let path = |id: &str| format!("/v1/models/{id}");
     let response = list(&gateway, Persona::Ada, &path(MODELS[0])).await;
@@ -137,7 +137,7 @@ async fn one_that_is_not_theirs_might_as_well_not_exist() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_that_can_not_be_read_is_not_shown() {
+async fn unreadable_list_is_not_forwarded() {
     let gateway = Gateway::with(|config| {
         policy(config).change_policy(|policy| policy["limits"] = json!({"body_inspected": 4096}))
     });
@@ -176,7 +176,7 @@ async fn a_list_that_can_not_be_read_is_not_shown() {
         .collect();
     let unreadable = codes.iter().filter(|code| *code == "models_unreadable");
     assert!(unreadable.count() >= 6, "{codes:?}");
-    // What went wrong upstream is told as ever.
+    // Upstream errors are reported as usual.
     gateway
         .hf
         .set_mode(Mode::json(429, &json!({"error": "Model is overloaded"})));
@@ -187,7 +187,7 @@ async fn a_list_that_can_not_be_read_is_not_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn to_head_nothing_tells_how_long_the_whole_list_is() {
+async fn head_response_does_not_disclose_the_list_length() {
     let gateway = Gateway::with(policy).await;
     gateway.hf.set_mode(answer(
         "",
@@ -207,7 +207,7 @@ async fn to_head_nothing_tells_how_long_the_whole_list_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_filter_can_be_switched_off() {
+async fn list_filter_can_be_disabled() {
     let gateway = Gateway::with(|config| {
         policy(config).change_policy(|policy| policy["forward"] = json!({"filter_models": false}))
     });

@@ -1,5 +1,5 @@
-//! What the filter's linear memory holds when it is done with a secret: nothing of it. The real .wasm
-//! runs in the strict host, whose memory can be read; what a real host keeps for itself is out of reach.
+//! The filter's linear memory contains no secret after its last use. The real .wasm runs in the strict host, whose memory
+//! can be read; copies in a real host are not covered.
 
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -50,7 +50,7 @@ fn send(host: &mut Host, token: &str) -> u32 {
     host.open(fields.to_vec(), true)
 }
 
-/// What a request was sent on with; `None`: it was not.
+/// The Authorization of the forwarded request; `None` if it was not forwarded.
 fn sent_with(host: &Host, id: u32) -> Option<String> {
     match host.fate(id) {
         Fate::Forwarded(headers) => field(headers, "authorization"),
@@ -65,8 +65,8 @@ fn holds(host: &Host, secret: &str) -> bool {
         .any(|window| window == secret)
 }
 
-/// Pieces by which a token would be known even where its beginning has been written over: of the
-/// payload and of the signature, which are its own.
+/// Parts of a token that identify it even if its beginning was overwritten: pieces of the payload and of the
+/// signature, which are unique to it.
 fn pieces(token: &str) -> Vec<String> {
     let segments = token.split('.').skip(1);
     let own = |segment: &str| {
@@ -80,7 +80,7 @@ fn pieces(token: &str) -> Vec<String> {
 }
 
 #[test]
-fn neither_a_rotated_credential_nor_a_caller_s_token_stays_in_memory() {
+fn rotated_credentials_and_callers_tokens_are_wiped_from_memory() {
     let (first, second) = (
         "first-credential-of-the-vault",
         "second-credential-of-the-vault",
@@ -89,7 +89,7 @@ fn neither_a_rotated_credential_nor_a_caller_s_token_stays_in_memory() {
     let mut host = host.unwrap_or_else(|logs| panic!("{logs:#?}"));
     host.tick();
 
-    // A caller who waits for keys and credential; one who is refused; one who is let in.
+    // A caller that waits for keys and credential, one that is denied, and one that is permitted.
     let parked = Token::of(Persona::Ada).build();
     let refused = Token::of(Persona::Nora).build();
     let broken = Token::of(Persona::Cora).corrupt_signature().build();

@@ -1,5 +1,4 @@
-//! What an operator sees in Prometheus: labels, levels, and that dashboard and alerts ask for what is
-//! there.
+//! Metrics in Prometheus: labels, gauges, and that the dashboard and alerts use existing metrics.
 
 use super::gateway::{Gateway, SOON, wait_until};
 use serde_json::json;
@@ -36,9 +35,9 @@ async fn busy(ops: &Stub) -> Gateway {
     gateway
 }
 
-/// A gateway that uses all that has metrics, and to which has happened what alerts are for: the
-/// credential is refused, Graph is down, exported records are refused, a body does not arrive, and a route
-/// leads elsewhere after the decision.
+/// A gateway that uses every feature with metrics and has met the conditions of the alerts: the credential is
+/// rejected, Graph is unavailable, exported records are refused, a body does not arrive, and a
+/// route leads to another cluster after the decision.
 async fn troubled(ops: &Stub) -> Gateway {
     let (addr, tls) = (ops.addr(), ops.is_tls());
     ops.on("/revoked.json", Answer::json(200, &json!({})));
@@ -141,14 +140,17 @@ async fn decisions_and_fetches_have_labels() {
     assert!((now - 60.0..=now + 1.0).contains(&fetched), "{fetched}");
     // One request in eight is measured, the first of each worker among them.
     let measured = || async { value(&gateway, "entragate_own_time_us_count{}").await };
-    wait_until("times are told", || async { measured().await > 0.0 }).await;
+    wait_until("the histogram has values", || async {
+        measured().await > 0.0
+    })
+    .await;
     let measured = measured().await;
     assert!(measured <= 2.0, "{measured} of 4 requests");
     let sum = value(&gateway, "entragate_own_time_us_sum{}").await;
     assert!((1.0..200_000.0).contains(&sum), "{sum} µs");
 }
 
-/// What the endpoint billed, under names that stand in the configuration.
+/// The usage at the endpoint, under the names in the configuration.
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_are_counted_by_model_and_kind() {
     let gateway = Gateway::with(|config| {
@@ -192,9 +194,9 @@ async fn tokens_are_counted_by_model_and_kind() {
     assert!(!shown.contains("callers"), "{shown}");
 }
 
-/// Levels are told once a second, as a sum over the workers.
+/// Gauges are updated once a second, as a sum over the workers.
 #[tokio::test(flavor = "multi_thread")]
-async fn levels_go_up_and_down() {
+async fn gauges_rise_and_fall() {
     let entra = testbed::entra::Entra::start().await.unwrap();
     entra.set_fault(testbed::fault::Fault::Hang);
     let gateway = Gateway::cold(entra, |config| {
@@ -232,7 +234,7 @@ async fn levels_go_up_and_down() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dashboard_and_alerts_ask_for_what_is_there() {
+async fn dashboard_and_alerts_use_existing_metrics() {
     let ops = Stub::start(&["localhost"]).await.unwrap();
     let gateway = troubled(&ops).await;
     let mut asked = Vec::new();
@@ -273,8 +275,8 @@ fn expressions(document: &serde_json::Value, found: &mut Vec<String>) {
     }
 }
 
-/// What an expression asks for that no scrape has: families, and labels that none of the families it
-/// names has. Labels are what stands before `=`, `!=`, `=~` or `!~`, and in `by (…)`.
+/// The families and labels in an expression that no scrape contains. Labels are the names before `=`, `!=`, `=~` or
+/// `!~`, and in `by (…)`.
 fn lacks(expression: &str, families: &Families) -> Vec<String> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let words = expression.split(|c| !is_word(c));

@@ -1,4 +1,4 @@
-//! Rules by model: the body is read before the decision, and nothing leaves before it.
+//! Rules by model: the body is read before the decision, and nothing is forwarded before it.
 
 use super::gateway::{Gateway, SOON, chat, header, http2};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 const LLAMA: &str = "meta-llama/Llama-3.1-8B-Instruct";
 const BGE: &str = "BAAI/bge-m3";
 
-/// Llama is for those with the role, BGE for nobody; one host has a model of its own.
+/// Llama requires the role, BGE is denied, and one host has its own model.
 fn by_model(config: EnvoyConfig) -> EnvoyConfig {
     config.change_policy(|policy| {
         policy["endpoints"] = json!([
@@ -33,7 +33,7 @@ fn by_model(config: EnvoyConfig) -> EnvoyConfig {
 
 fn asking(model: &str, padding: usize) -> Value {
     let mut body = chat();
-    // serde_json sorts: the model stands behind the messages, as huggingface.js sends it.
+    // serde_json sorts members, so the model follows the messages, as huggingface.js sends it.
     body["messages"][0]["content"] = "x".repeat(padding).into();
     body["model"] = model.into();
     body
@@ -64,7 +64,7 @@ fn chunked(body: &str, size: usize) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_model_decides_over_http_1_and_2() {
+async fn model_decides_over_http_1_and_2() {
     let gateway = Gateway::with(by_model).await;
     for (version, client) in [("1.1", gateway.client.clone()), ("2", http2())] {
         for padding in [1, 300_000, 1_000_000] {
@@ -125,7 +125,7 @@ async fn chunks_of_any_size_are_read() {
         seen.iter()
             .all(|request| request.json() == asking(LLAMA, 50))
     );
-    // Longer than is read, without saying so before: whoever notices first, it goes nowhere.
+    // Longer than the limit, without content-length: the request is not forwarded.
     let body = asking(LLAMA, 3_000_000).to_string();
     let mut bytes = head(&token, "transfer-encoding: chunked\r\n").into_bytes();
     bytes.extend(chunked(&body, 10_000));
@@ -137,7 +137,7 @@ async fn chunks_of_any_size_are_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_can_t_be_read_is_refused() {
+async fn unreadable_body_is_refused() {
     let gateway = Gateway::with(by_model).await;
     let token = gateway.token(Persona::Ada);
     let post = || {
@@ -201,7 +201,7 @@ async fn what_can_t_be_read_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_no_rule_needs_streams_through() {
+async fn body_that_no_rule_needs_is_streamed() {
     let gateway = Gateway::with(by_model).await;
     let body = asking("dummy", 10_000_000);
     let fixed = gateway
@@ -226,7 +226,7 @@ async fn a_body_that_no_rule_needs_streams_through() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_must_not_name_another_model_than_its_path() {
+async fn body_with_another_model_than_the_path_is_refused() {
     let gateway = Gateway::with(by_model).await;
     let path = format!("/hf-inference/models/{LLAMA}");
     for (body, code) in [
@@ -244,7 +244,7 @@ async fn a_body_must_not_name_another_model_than_its_path() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_shadow_rule_watches_the_body_stream_by() {
+async fn shadow_rule_reads_the_streamed_body() {
     let gateway = Gateway::with(|config| {
         by_model(config).change_policy(|policy| {
             policy["rules"][0] = json!({"name": "trial", "match": {"models": ["baai/*"]},
@@ -277,7 +277,7 @@ async fn a_shadow_rule_watches_the_body_stream_by() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_expects_100_continue_gets_it() {
+async fn client_that_expects_100_continue_receives_it() {
     let gateway = Gateway::with(by_model).await;
     let body = asking(LLAMA, 20).to_string();
     let fields = format!("expect: 100-continue\r\ncontent-length: {}\r\n", body.len());
@@ -294,7 +294,7 @@ async fn a_client_that_expects_100_continue_gets_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_that_come_late_find_the_body_there() {
+async fn body_is_available_when_keys_arrive_later() {
     let entra = Entra::start().await.unwrap();
     entra.set_fault(Fault::Delay(Duration::from_millis(700)));
     let gateway = Gateway::cold(entra, by_model).await;
@@ -315,7 +315,7 @@ async fn keys_that_come_late_find_the_body_there() {
 
 /// Waiting as short as it may be: a slow caller is not taken for a missing flag.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_caller_is_waited_for() {
+async fn slow_body_is_awaited() {
     let gateway = Gateway::with(|config| {
         let hasty = |policy: &mut Value| policy["wait"] = json!({"timeout": "200ms"});
         by_model(config).change_policy(hasty)
@@ -337,7 +337,7 @@ async fn a_slow_caller_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_missing_flag_denies_and_is_named() {
+async fn missing_envoy_flag_denies_and_is_named() {
     let without = |config| {
         let config = by_model(config).allow_on_headers_stop_iteration(false);
         config.change_policy(|policy| policy["wait"] = json!({"timeout": "300ms"}))
@@ -359,7 +359,7 @@ async fn a_missing_flag_denies_and_is_named() {
             .is_some_and(|reason| reason.contains(flag))
     };
     gateway.envoy.wait_for_audit(told, SOON).await.unwrap();
-    // A worker that has seen it once says so at once.
+    // A worker that has detected this once replies immediately.
     let mut waited = Vec::new();
     for _ in 0..8 {
         let begun = Instant::now();

@@ -1,4 +1,4 @@
-//! The image: into a real registry, back by digest, byte for byte, and into Envoy.
+//! The image: pushed to a real registry, pulled unchanged by digest, and loaded into Envoy.
 
 use super::docs::root;
 use super::gateway::Gateway;
@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use testbed::envoy::wasm_path;
 use testbed::persona::Persona;
 
-/// Ours, from `make registry`, or the system's.
+/// The tool from `make registry`, otherwise the system's.
 fn tool(name: &str) -> PathBuf {
     let own = root().join(".tools/registry/bin").join(name);
     if own.exists() { own } else { name.into() }
@@ -20,11 +20,11 @@ fn succeed(command: &mut Command) {
     let output = command
         .output()
         .unwrap_or_else(|error| panic!("{command:?}: {error}; make registry"));
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {told}");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {errors}");
 }
 
-/// A registry on a port of its own, over when dropped.
+/// A registry on its own port; dropping it stops it.
 struct Registry {
     process: Child,
     address: String,
@@ -56,7 +56,7 @@ impl Registry {
                     .collect(),
             )
         });
-        // It must not block on a pipe that nobody reads.
+        // Drains the pipe, so that the registry never blocks on it.
         std::thread::spawn(move || lines.for_each(drop));
         let address = address.expect("the registry ended before it listened");
         Self { process, address }
@@ -114,7 +114,7 @@ fn json(bytes: &[u8]) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_image_comes_back_from_a_registry_as_it_went_and_runs() {
+async fn pushed_image_is_pulled_unchanged_and_runs() {
     let work = tempfile::tempdir().unwrap();
     let dist = work.path().join("dist");
     pack(&dist);
@@ -123,7 +123,7 @@ async fn an_image_comes_back_from_a_registry_as_it_went_and_runs() {
     let mut module = PathBuf::new();
     for form in ["oci", "oci-compat"] {
         let layout = dist.join(form);
-        // As a user pushes, but for what is built and fetched first.
+        // As a user pushes, without the build and fetch steps.
         succeed(
             Command::new("make")
                 .args(["-o", "oci", "-o", "registry", "push"])
@@ -136,9 +136,9 @@ async fn an_image_comes_back_from_a_registry_as_it_went_and_runs() {
         let blob = |digest: &str| layout.join("blobs").join(digest.replace(':', "/"));
         let index = json(&fs::read(layout.join("index.json")).unwrap());
         let digest = index["manifests"][0]["digest"].as_str().unwrap();
-        // What `make push` prints for deploy/ to be pinned by.
-        let told = fs::read_to_string(dist.join(format!("{form}.digest"))).unwrap();
-        assert_eq!(told.trim(), digest);
+        // The digest that `make push` prints, for use in deploy/.
+        let printed = fs::read_to_string(dist.join(format!("{form}.digest"))).unwrap();
+        assert_eq!(printed.trim(), digest);
         let manifest = registry.get(&format!("manifests/{digest}")).await;
         assert!(
             manifest == fs::read(blob(digest)).unwrap(),
@@ -154,7 +154,7 @@ async fn an_image_comes_back_from_a_registry_as_it_went_and_runs() {
                 "{form}: another {digest}"
             );
         }
-        // What a proxy would take out of it.
+        // The module as a proxy extracts it.
         let last = layers.last().unwrap()["digest"].as_str().unwrap();
         let pulled = work.path().join(form);
         fs::write(&pulled, registry.get(&format!("blobs/{last}")).await).unwrap();

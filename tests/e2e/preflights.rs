@@ -1,4 +1,4 @@
-//! Envoy's CORS filter in front of ours, as docs/recipes.md recommends.
+//! Envoy's CORS filter before this filter, as docs/recipes.md recommends.
 
 use super::gateway::{Gateway, header};
 use serde_json::json;

@@ -1,5 +1,4 @@
-//! What is left behind: one audit record per decision, agreeing with access log and counters, and
-//! never a token or credential anywhere.
+//! Output of a decision: one audit record that matches the access log and the counters, and never a token or credential.
 
 use super::gateway::{Gateway, SOON, chat, header};
 use serde_json::Value;
@@ -7,7 +6,7 @@ use testbed::persona::Persona;
 use testbed::reqwest::Method;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_audit_record_tells_who_did_what_by_which_rule() {
+async fn audit_record_names_caller_request_and_rule() {
     let gateway = Gateway::start().await;
     let token = gateway.token(Persona::Ada);
     let trace = "0af7651916cd43dd8448eb211c80319c";
@@ -71,7 +70,7 @@ fn humantime_like(value: &Value) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_record_and_one_count_per_decision() {
+async fn decision_has_one_record_and_one_count() {
     let gateway = Gateway::start().await;
     let (ada, nora) = (gateway.token(Persona::Ada), gateway.token(Persona::Nora));
     for _ in 0..10 {
@@ -99,7 +98,7 @@ async fn one_record_and_one_count_per_decision() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_token_and_no_credential_is_ever_logged() {
+async fn tokens_and_credentials_are_never_logged() {
     let gateway = Gateway::start().await;
     let mut tokens: Vec<String> = Persona::ALL.into_iter().map(|p| gateway.token(p)).collect();
     tokens.push(testbed::hf::random_token());
@@ -122,14 +121,14 @@ async fn no_token_and_no_credential_is_ever_logged() {
     );
 }
 
-/// What docs/operating.md warns of: it is Envoy that prints them, not the filter.
+/// As docs/operating.md warns, Envoy prints them, not the filter.
 #[tokio::test(flavor = "multi_thread")]
 async fn envoy_prints_token_and_credential_at_debug_and_the_filter_does_not() {
     let gateway = Gateway::with(|config| config.log_level("debug")).await;
     let token = gateway.token(Persona::Ada);
     assert_eq!(gateway.chat(&token).await.status(), 200);
     let credential = gateway.hf.token();
-    // Loggers by what their lines hold; a line that continues another belongs to its logger.
+    // Loggers by the content of their lines; a continuation line belongs to its logger.
     let loggers = |secret: &str| {
         let mut logger = String::new();
         let mut found = std::collections::BTreeSet::new();
@@ -152,7 +151,7 @@ async fn envoy_prints_token_and_credential_at_debug_and_the_filter_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hugging_face_token_of_the_caller_s_goes_nowhere() {
+async fn callers_hugging_face_token_is_not_forwarded() {
     const SECRET: &str = "OfTheCallerOfTheCallerOfTheCaller0";
     let gateway = Gateway::with(|config| {
         config.change_policy(|policy| {

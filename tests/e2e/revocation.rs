@@ -1,5 +1,4 @@
-//! The revocation feed in a real Envoy: it takes effect within `refresh`, and outages and garbage do
-//! what `on_stale` says.
+//! The revocation feed in a real Envoy: it takes effect within `refresh`; outages and invalid responses follow `on_stale`.
 
 use super::gateway::{Gateway, SOON, header, wait_until};
 use serde_json::{Value, json};
@@ -34,7 +33,7 @@ fn good(feed: Value) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_revocation_takes_effect_within_refresh_through_garbage_too() {
+async fn revocation_takes_effect_within_refresh_despite_invalid_responses() {
     let ops = ops(good(json!({}))).await;
     let gateway = Gateway::with(feed(&ops, "allow")).await;
     let token = gateway.token(Persona::Ada);
@@ -80,7 +79,7 @@ async fn a_revocation_takes_effect_within_refresh_through_garbage_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_feed_that_goes_away_denies_and_comes_back() {
+async fn unavailable_feed_denies_until_it_recovers() {
     let ops = ops(good(json!({}))).await;
     let gateway = Gateway::with(feed(&ops, "deny")).await;
     let token = gateway.token(Persona::Ada);
@@ -99,7 +98,7 @@ async fn a_feed_that_goes_away_denies_and_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_feed_that_never_came_allows_where_told_to_and_says_so() {
+async fn feed_never_fetched_allows_with_on_stale_allow_and_logs_it() {
     let ops = ops(Answer::bytes(500, "")).await;
     let gateway = Gateway::with(feed(&ops, "allow")).await;
     let wanted = |line: &str| line.contains("on_stale: allow");

@@ -1,4 +1,4 @@
-//! A decision is about the upstream that really gets the request.
+//! A decision is about the upstream that receives the request.
 
 use super::gateway::{Gateway, SOON, header, http2};
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ impl Shared {
         Self { gateway, team }
     }
 
-    /// Sends a chat request as it stands on the wire; the answer's status and code.
+    /// Sends a chat request byte for byte; returns the response's status and code.
     async fn send(&self, target: &str, host: &str, fields: &str, body: &Value) -> (u16, String) {
         let token = self.gateway.token(Persona::Ada);
         let body = body.to_string();
@@ -63,7 +63,7 @@ impl Shared {
         envoy.wait_for_audit(wanted, SOON).await.unwrap()
     }
 
-    /// How many requests have reached either upstream since last asked.
+    /// The number of requests at either upstream since the last call.
     fn arrived(&self) -> (usize, usize) {
         let own = self.gateway.hf.take_requests().len();
         (own, self.team.take_requests().len())
@@ -89,7 +89,7 @@ fn rewritten() -> Value {
     route
 }
 
-/// Our endpoint under its own host, and every other host with another team.
+/// The gateway's endpoint under its own host; every other host belongs to another team.
 fn two_teams(config: EnvoyConfig) -> EnvoyConfig {
     let hosts = json!([
         {"name": "ours", "domains": ["llama.example.com"], "routes": to("huggingface")},
@@ -161,9 +161,9 @@ async fn another_teams_service_never_receives_the_credential() {
     assert_eq!(changed.unwrap_or_default(), 0);
 }
 
-/// What Envoy does not strip is spelled differently for its routes and for ours.
+/// A host part that Envoy does not strip differs between its routes and the filter's rules.
 #[tokio::test(flavor = "multi_thread")]
-async fn no_spelling_of_a_host_borrows_its_model() {
+async fn host_in_another_spelling_does_not_get_its_model() {
     for strips in [true, false] {
         let shared = Shared::start(|config| {
             let config = two_teams(config).connection_manager(|manager| {
@@ -370,13 +370,13 @@ async fn rule_without_credential_sends_none_and_not_the_callers_token_either() {
     assert_eq!(
         seen.headers_named("x-entra-oid").len(),
         1,
-        "who calls is told"
+        "the reply states the reason"
     );
     let record = shared.record(|record| record["code"] == "permitted").await;
     assert_eq!(record["credential"], Value::Null);
     assert_eq!(record["rule"], "vllm");
     assert_eq!(record["upstream_cluster"], "team-b");
-    // Without a token nobody passes, and the rule is about no other cluster.
+    // Requests without a token are denied, and the rule applies to no other cluster.
     let url = "/v1/chat/completions";
     let nobody = shared
         .gateway

@@ -1,5 +1,4 @@
-//! The same in a real Envoy: random routes, policies and requests. What Envoy chooses holds the model of
-//! its routing to account.
+//! The routing test in a real Envoy: random routes, policies and requests. Envoy's choice is compared with the model.
 
 use super::gateway::{Gateway, SOON, wait_until};
 use super::random::Random;
@@ -13,7 +12,7 @@ use testbed::persona::Persona;
 const WORLDS: usize = 8;
 const CALLS: usize = 50;
 
-/// A call as it stands on the wire.
+/// A request byte for byte.
 fn on_wire(call: &Call, token: &str, number: usize) -> String {
     let method = if call.model.is_some() { "POST" } else { "GET" };
     let line = |name: &str, value: Option<&str>| {
@@ -126,7 +125,7 @@ async fn run(world: &World, calls: &[Call], upstreams: &[HuggingFace]) -> BTreeM
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn credential_reaches_no_cluster_that_it_is_not_meant_for() {
+async fn credential_is_sent_only_to_its_clusters() {
     let mut random = Random(5_000_015);
     let mut dice = |end: usize| random.below(end);
     let worlds: Vec<(World, Vec<Call>)> = (0..WORLDS)

@@ -1,4 +1,4 @@
-//! One fetch for all workers of a real Envoy, of which there are eight here, and its main thread.
+//! One fetch for all workers of a real Envoy with eight workers and its main thread.
 
 use super::gateway::{Gateway, chat, http2, wait_until};
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ impl Gateway {
         self.envoy.stat(&name).await.unwrap_or_default()
     }
 
-    /// Statuses of so many chats at once, each over a connection of its own: every worker gets some.
+    /// Statuses of concurrent chats, each over its own connection, so that every worker receives some.
     async fn chats(&self, count: usize, token: &str) -> Vec<u16> {
         let url = format!("{}/v1/chat/completions", self.envoy.url());
         let tasks: Vec<_> = (0..count)
@@ -50,7 +50,7 @@ impl Gateway {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refresh_of_eight_workers_costs_the_issuer_one_request() {
+async fn refresh_of_eight_workers_takes_one_request() {
     let gateway = eight(json!({"cluster": "entra", "refresh": "2s"}), |config| {
         config
     })
@@ -73,7 +73,7 @@ async fn a_refresh_of_eight_workers_costs_the_issuer_one_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rotation_met_by_all_workers_at_once_costs_one_request() {
+async fn rotation_seen_by_all_workers_takes_one_request() {
     let gateway = eight(json!({"cluster": "entra", "cooldown": "1s"}), |config| {
         config
     })
@@ -92,14 +92,14 @@ async fn a_rotation_met_by_all_workers_at_once_costs_one_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_dies_while_it_fetches_for_all_is_survived() {
+async fn terminated_fetching_worker_is_replaced() {
     let jwks = json!({"cluster": "entra", "cooldown": "1s"});
     let gateway = eight(jwks, |config| config.wasm(&hooks_path())).await;
     let before = gateway.entra.jwks_requests();
     gateway.entra.rotate();
     gateway.entra.set_fault(Fault::Hang);
     let token = gateway.token(Persona::Ada);
-    // One connection, so that one worker: it meets the new key, fetches, and dies.
+    // One connection and thus one worker: it sees the new key, fetches, and terminates.
     let connection = http2();
     let url = gateway.envoy.url();
     let parked = connection.post(format!("{url}/v1/chat/completions"));
@@ -113,7 +113,7 @@ async fn a_worker_that_dies_while_it_fetches_for_all_is_survived() {
     assert!(trap.is_err() || trap.is_ok_and(|reply| reply.status().is_server_error()));
     gateway.entra.set_fault(Fault::None);
     let since = Instant::now();
-    // Envoy leaves what was parked in a dead VM without an answer.
+    // Envoy does not answer requests that were parked in a terminated VM.
     parked.abort();
     // The other workers wait for the lease to end, and then one of them fetches for all.
     let statuses = gateway.chats(32, &token).await;
@@ -139,7 +139,7 @@ async fn a_worker_that_dies_while_it_fetches_for_all_is_survived() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_vm_id_of_its_own_each_fetches_and_the_log_says_so() {
+async fn without_vm_id_each_worker_fetches_and_logs_it() {
     let entra = Entra::start().await.unwrap();
     let gateway = Gateway::cold(entra, |config| config.vm_id("")).await;
     gateway.wait_for_vms_with_keys(3).await;

@@ -1,4 +1,4 @@
-//! Which way signatures are checked in a real Envoy, and that all ways agree.
+//! Which implementation verifies signatures in a real Envoy, and that all of them agree.
 
 use super::gateway::{Gateway, SOON, header, wait_until};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -33,7 +33,7 @@ fn settings(config: EnvoyConfig, crypto: &str, ttl: &str) -> EnvoyConfig {
     })
 }
 
-/// Serves every RSA algorithm.
+/// Verifies every RSA algorithm.
 fn any_rsa() -> Value {
     let mut jwk = keys::rsa().to_jwk();
     jwk.as_object_mut().unwrap().remove("alg");
@@ -48,7 +48,7 @@ impl Gateway {
         gateway
     }
 
-    /// The decision's code and which way the signature was checked.
+    /// The decision's code and the verification method.
     async fn outcome(&self, token: &str) -> (Value, Value) {
         let id = header(&self.chat(token).await, "x-request-id").to_owned();
         let record = self
@@ -60,7 +60,7 @@ impl Gateway {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_host_checks_signatures_by_default_and_a_second_use_needs_none() {
+async fn host_verifies_by_default_and_cached_token_needs_no_check() {
     let gateway = Gateway::with_crypto("auto", "10s").await;
     let token = gateway.token(Persona::Ada);
     for way in ["host", "cache", "cache"] {
@@ -79,7 +79,7 @@ async fn the_host_checks_signatures_by_default_and_a_second_use_needs_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_ways_agree_on_every_vector() {
+async fn all_implementations_agree_on_every_vector() {
     let host = Gateway::with_crypto("host", "0s").await;
     let wasm = Gateway::with_crypto("wasm", "0s").await;
     let caching = Gateway::with_crypto("auto", "1h").await;
@@ -103,7 +103,7 @@ async fn all_ways_agree_on_every_vector() {
     }
 }
 
-/// Tokens of the realm by what is odd about their signatures.
+/// Tokens of the realm by the fault of their signatures.
 fn vectors() -> Vec<(String, String)> {
     let mut vectors = Vec::new();
     for algorithm in Algorithm::ALL {
@@ -207,7 +207,7 @@ fn subtract(from: &[u8], number: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_retired_key_takes_what_is_remembered_along() {
+async fn retired_key_invalidates_cached_tokens() {
     let gateway = Gateway::with(|config| {
         config.concurrency(1).change_policy(|policy| {
             policy["cache"] = json!({"ttl": "1h"});
@@ -227,7 +227,7 @@ async fn a_retired_key_takes_what_is_remembered_along() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_that_can_is_accepted_where_it_must() {
+async fn capable_host_is_accepted_with_crypto_host() {
     let entra = Entra::start().await.unwrap();
     let hf = testbed::hf::HuggingFace::start().await.unwrap();
     let config = EnvoyConfig::gateway(&entra, &hf).unwrap();
@@ -237,19 +237,19 @@ async fn a_host_that_can_is_accepted_where_it_must() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_warm_permit_costs_few_host_calls() {
+async fn cached_permit_makes_few_host_calls() {
     let calls = calls_of_a_warm_permit(json!({"usage": false})).await;
     assert!((8..=15).contains(&calls.len()), "{calls:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reading_the_usage_costs_few_more() {
+async fn reading_usage_adds_few_host_calls() {
     let calls = calls_of_a_warm_permit(json!({})).await;
     assert!((10..=16).contains(&calls.len()), "{calls:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_filter_state_it_costs_four_less() {
+async fn disabled_filter_state_saves_four_host_calls() {
     let changes = json!({"usage": false, "audit": {"filter_state": false}});
     let calls = calls_of_a_warm_permit(changes).await;
     assert!((4..=11).contains(&calls.len()), "{calls:#?}");
@@ -259,8 +259,8 @@ async fn without_filter_state_it_costs_four_less() {
     );
 }
 
-/// The host calls of a permit from the cache, its audit record and what it moves in the metrics
-/// included: 12, and one more in eight, which asks for the time a second time.
+/// The host calls of a permit from the cache, including its audit record and metrics: 12. One request in eight
+/// makes one more call, which reads the time again.
 async fn calls_of_a_warm_permit(changes: Value) -> Vec<String> {
     let gateway = Gateway::with(|config| {
         config.log_level("trace").change_policy(|policy| {
@@ -300,7 +300,7 @@ async fn calls_of_a_warm_permit(changes: Value) -> Vec<String> {
         .filter(|line| line.contains(&thread))
         .skip_while(|line| !begins(line))
         .take_while(|line| !ends(line))
-        // What a tick in between does is none of the request's.
+        // Host calls of a tick do not count toward the request.
         .filter(|line| {
             ticks = match line.contains("] proxy_on_tick") {
                 true => line.contains("[host->vm]"),

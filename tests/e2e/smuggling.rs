@@ -1,5 +1,4 @@
-//! Requests that two servers could read differently: what Envoy makes of them, and that nothing
-//! gets past the filter on the way.
+//! Requests that two servers could read differently: how Envoy parses them, and that nothing bypasses the filter.
 
 use super::gateway::{Gateway, SOON};
 use testbed::client::raw_http;
@@ -13,7 +12,7 @@ impl Gateway {
         String::from_utf8_lossy(&answer.unwrap()).into_owned()
     }
 
-    /// What has come through so far; all of it under our own credential, none with the caller's.
+    /// The forwarded requests so far; all have the gateway's credential and none has the caller's.
     fn seen(&self, token: &str) -> Vec<Recorded> {
         let seen = self.hf.take_requests();
         for request in &seen {
@@ -38,7 +37,7 @@ fn head(target: &str, fields: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_readings_of_a_request_reach_nobody() {
+async fn ambiguous_request_reaches_no_upstream() {
     let gateway = Gateway::with(prompt).await;
     let token = gateway.token(Persona::Ada);
     let hidden = "GET /v1/models HTTP/1.1\r\nhost: x\r\nx-hidden: 1\r\n\r\n";
@@ -78,7 +77,7 @@ async fn two_readings_of_a_request_reach_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_spelling_of_authorization_gets_past() {
+async fn authorization_in_any_spelling_is_never_forwarded() {
     let gateway = Gateway::with(prompt).await;
     let token = gateway.token(Persona::Ada);
     for fields in [
@@ -113,7 +112,7 @@ async fn no_spelling_of_authorization_gets_past() {
             "a token in the query is none: {answer}"
         );
     }
-    // Two that mean one thing only: Envoy unfolds a line, which RFC 9112 §5.2 allows.
+    // Two unambiguous forms: Envoy unfolds a line, as RFC 9112 §5.2 allows.
     for plain in [
         format!("AUTHORIZATION:Bearer {token}\r\n"),
         format!("authorization: Bearer\r\n {token}\r\n"),
@@ -125,7 +124,7 @@ async fn no_spelling_of_authorization_gets_past() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connection_options_cannot_strip_or_add_an_identity() {
+async fn connection_options_cannot_remove_or_add_an_identity() {
     let gateway = Gateway::with(prompt).await;
     let token = gateway.token(Persona::Ada);
     let bearer = format!("authorization: Bearer {token}\r\n");
@@ -148,7 +147,7 @@ async fn connection_options_cannot_strip_or_add_an_identity() {
             );
         }
     }
-    // Where nobody is asked for a token, nobody's word for who he is goes on either.
+    // If a route requires no token, claimed identities are not forwarded either.
     let fields =
         "x-entra-oid: spoofed\r\nx-entra-app: spoofed\r\nx-hf-bill-to: victim\r\ncookie: a=b\r\n";
     let answer = gateway.raw(&head("/health", fields)).await;
@@ -166,12 +165,12 @@ async fn connection_options_cannot_strip_or_add_an_identity() {
     }
 }
 
-/// Envoy closes a connection at once, rather than a second after the answer.
+/// Envoy closes a connection immediately instead of a second after the response.
 fn prompt(config: EnvoyConfig) -> EnvoyConfig {
     config.connection_manager(|manager| manager["delayed_close_timeout"] = "0.02s".into())
 }
 
-/// Envoy without any tidying of paths: the filter alone decides what is ambiguous.
+/// Envoy without path normalization: only the filter detects ambiguous paths.
 fn untidied(config: EnvoyConfig) -> EnvoyConfig {
     prompt(config).connection_manager(|manager| {
         manager["normalize_path"] = false.into();
@@ -181,7 +180,7 @@ fn untidied(config: EnvoyConfig) -> EnvoyConfig {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_spelling_of_a_path_borrows_the_anonymous_rule() {
+async fn path_in_any_spelling_does_not_match_the_anonymous_rule() {
     let targets = [
         "/health/../v1/models",
         "/health/%2e%2e/v1/models",

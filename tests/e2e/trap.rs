@@ -1,4 +1,4 @@
-//! A worker's VM that dies: what is under way and what comes next is refused, until a fresh VM is there.
+//! A worker's VM that terminates: current and subsequent requests are denied until a new VM is loaded.
 
 use super::gateway::{Gateway, wait_until};
 use std::fs;
@@ -8,8 +8,8 @@ use testbed::persona::Persona;
 use testbed::reqwest::Method;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_trapped_vm_fails_closed_and_comes_back() {
-    // One worker, so that it is the one that dies; it has keys after the first request.
+async fn trapped_vm_denies_and_is_reloaded() {
+    // One worker, so that it is the one whose VM traps; it has keys after the first request.
     let one = |config: EnvoyConfig| config.concurrency(1).wasm(&hooks_path());
     let gateway = Gateway::cold(Entra::start().await.unwrap(), one).await;
     let token = gateway.token(Persona::Ada);
@@ -48,7 +48,7 @@ async fn a_trapped_vm_fails_closed_and_comes_back() {
 }
 
 #[test]
-fn what_ships_has_no_test_hooks() {
+fn released_filter_has_no_test_hooks() {
     let holds = |file: &std::path::Path| {
         let bytes = fs::read(file).unwrap();
         let needle = b"x-entragate-test-";

@@ -1,5 +1,5 @@
-//! An upstream that refuses our credential, sleeps or is paused is not the caller's fault, and is
-//! told so, whatever the protocol and whatever else it says.
+//! An upstream that rejects the credential, is scaled to zero or is paused is reported as a gateway error, for every
+//! protocol.
 
 use super::gateway::{Gateway, SOON, chat, header, http2};
 use serde_json::{Value, json};
@@ -49,7 +49,7 @@ async fn access(gateway: &Gateway, id: &Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_credential_is_not_the_callers_fault() {
+async fn rejected_credential_replies_a_gateway_error() {
     let gateway = Gateway::start().await;
     let token = gateway.token(Persona::Ada);
     let leaks = [
@@ -100,7 +100,7 @@ async fn a_refused_credential_is_not_the_callers_fault() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_protocol_gets_its_form() {
+async fn upstream_error_has_the_form_of_the_protocol() {
     let gateway = Gateway::with(|config| {
         config.change_policy(|policy| {
             policy["rules"][2]["match"] = json!({});
@@ -143,7 +143,7 @@ async fn each_protocol_gets_its_form() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_that_sleeps_is_paused_or_is_gone() {
+async fn sleeping_paused_or_missing_endpoint_is_reported() {
     let gateway = Gateway::start().await;
     let token = gateway.token(Persona::Ada);
     gateway.hf.set_mode(Mode::scaled_to_zero());
@@ -173,7 +173,7 @@ async fn an_endpoint_that_sleeps_is_paused_or_is_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_ours_passes_unchanged() {
+async fn unrelated_upstream_error_passes_unchanged() {
     let gateway = Gateway::with(|config| {
         config.change_policy(|policy| {
             policy["rules"][0]["match"] = json!({"paths": ["/health", "/open/**"]});
@@ -181,7 +181,7 @@ async fn what_is_not_ours_passes_unchanged() {
     });
     let gateway = gateway.await;
     let token = gateway.token(Persona::Ada);
-    // A 400 is looked at, and goes on as it came, whatever its length.
+    // A 400 is inspected and passes unchanged at any length.
     for body in [
         String::new(),
         "bad".to_owned(),
@@ -264,7 +264,7 @@ async fn upstream_400_that_repeats_the_callers_input_passes_unchanged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_remaps_can_be_switched_off() {
+async fn both_remaps_can_be_disabled() {
     let gateway = Gateway::with(|config| {
         config.change_policy(|policy| {
             policy["forward"] = json!({"remap_upstream_auth": false,
@@ -293,7 +293,7 @@ async fn both_remaps_can_be_switched_off() {
 
 /// Istio does not expose the flag: a held response then never shows its body.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_that_keeps_bodies_back_is_not_waited_for_twice() {
+async fn host_that_withholds_bodies_is_awaited_only_once() {
     let entra = Entra::start().await.unwrap();
     let gateway = Gateway::cold(entra, |config| {
         let config = config.allow_on_headers_stop_iteration(false).concurrency(1);
@@ -332,7 +332,7 @@ async fn a_host_that_keeps_bodies_back_is_not_waited_for_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_can_not_hold_the_endpoint_or_charge_others() {
+async fn caller_cannot_keep_the_endpoint_running_or_bill_others() {
     let gateway = Gateway::with(|config| {
         config.change_policy(|policy| policy["forward"] = json!({"bill_to": "contoso"}))
     });

@@ -1,5 +1,5 @@
-//! The usage in the audit record is what the endpoint billed, for each API, streamed or not; and
-//! nobody's bytes are changed or held for it.
+//! The usage in the audit record equals the usage that the endpoint billed, for each API, streamed or not. Responses are
+//! neither changed nor held.
 
 use super::gateway::{Gateway, SOON, header, http2};
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ fn messages(stream: bool) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_api_records_what_was_billed() {
+async fn usage_of_each_api_is_recorded() {
     let gateway = Gateway::with(anywhere).await;
     let mut included = messages(true);
     included["stream_options"] = json!({"include_usage": true});
@@ -79,7 +79,7 @@ async fn each_api_records_what_was_billed() {
                 bill["model"] = json!(MODELS[0]);
             }
             let mut usage = usage_of(&gateway, &id).await;
-            // Details that the responses API tells beside.
+            // Further details that the responses API reports.
             for detail in ["cached_tokens", "reasoning_tokens"] {
                 usage.as_object_mut().unwrap().remove(detail);
             }
@@ -91,7 +91,7 @@ async fn each_api_records_what_was_billed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_told_is_unknown() {
+async fn usage_missing_from_the_response_is_unknown() {
     let gateway = Gateway::with(anywhere).await;
     let answer = |headers: &[(&str, &str)]| {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
@@ -154,7 +154,7 @@ async fn what_is_not_told_is_unknown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_is_neither_held_nor_changed() {
+async fn stream_is_neither_held_nor_changed() {
     let gateway = Gateway::with(anywhere).await;
     gateway.hf.set_mode(Mode::Paced(Duration::from_millis(150)));
     let begun = Instant::now();
@@ -185,7 +185,7 @@ async fn a_stream_is_neither_held_nor_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn large_answers_pass_whole_and_are_read() {
+async fn large_response_passes_unchanged_and_is_read() {
     let gateway = Gateway::with(anywhere).await;
     let body =
         json!({"data": "x".repeat(9_000_000), "usage": {"prompt_tokens": 7, "total_tokens": 7}})
@@ -205,7 +205,7 @@ async fn large_answers_pass_whole_and_are_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn usage_can_be_switched_off() {
+async fn usage_can_be_disabled() {
     let gateway =
         Gateway::with(|config| config.change_policy(|policy| policy["usage"] = json!(false)));
     let gateway = gateway.await;
@@ -221,7 +221,7 @@ async fn usage_can_be_switched_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_trace_goes_on_or_begins() {
+async fn trace_is_continued_or_started() {
     let gateway = Gateway::start().await;
     let (ours, theirs) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
     let valid = format!("00-{ours}-{theirs}-01");

@@ -1,6 +1,6 @@
-//! Published test vectors in a real Envoy: against its own cryptography, reached as the filter reaches
-//! it (the same question, the same foreign function, the same reading of its answer), and against the
-//! filter's RSA as it is compiled for wasm, whose limbs are not those of native tests.
+//! Published test vectors in a real Envoy: against its own cryptography, called as the filter calls it (the same message,
+//! foreign function and parsing of the result), and against the filter's RSA compiled for wasm, whose limbs differ from those in
+//! native tests.
 
 #[path = "../it/vectors/suites.rs"]
 mod suites;
@@ -13,13 +13,13 @@ use suites::Vector;
 use testbed::envoy::hooks_path;
 use testbed::reqwest::Method;
 
-/// What the host is asked; `None` where the filter knows the answer without asking.
+/// The message to the host; `None` if the filter decides without it.
 fn question(vector: &Vector) -> Option<Vec<u8>> {
     let key = Key::from_jwk(&vector.jwk).ok()?;
     host_verify::arguments_for_text(vector.algorithm, &key, &vector.signature, &vector.text)
 }
 
-/// What the filter with test hooks answers to a question in this header.
+/// The response of the filter with test hooks to the message in this header.
 async fn ask(gateway: &Gateway, header: &str, question: String) -> bool {
     let request = gateway.request(Method::GET, "/").header(header, question);
     let answer = request.send().await.unwrap().text().await.unwrap();
@@ -28,7 +28,7 @@ async fn ask(gateway: &Gateway, header: &str, question: String) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wycheproof_by_the_host() {
+async fn wycheproof_vectors_have_the_expected_results_in_the_host() {
     let gateway = Gateway::with(|config| config.wasm(&hooks_path())).await;
     let vectors = suites::all();
     let by_host = vectors
@@ -50,7 +50,7 @@ async fn wycheproof_by_the_host() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wycheproof_rsa_by_the_filter_in_wasm() {
+async fn wycheproof_rsa_vectors_have_the_expected_results_in_wasm() {
     let gateway = Gateway::with(|config| config.wasm(&hooks_path())).await;
     let vectors = suites::all();
     let rsa = vectors.iter().filter(|vector| vector.jwk["kty"] == "RSA");

@@ -1,4 +1,4 @@
-//! Requests without content are judged by the rules that need no model, however they are framed.
+//! Requests without content are decided by the rules that need no model, regardless of their framing.
 
 use super::gateway::{Gateway, SOON, header, http2};
 use serde_json::json;
@@ -22,8 +22,7 @@ fn model_rule_before_path_rule(config: EnvoyConfig) -> EnvoyConfig {
     })
 }
 
-/// The answer to a request in HTTP/1.1 with these fields and what follows them, and whether it went
-/// upstream.
+/// The response to an HTTP/1.1 request with these fields and following bytes, and whether it was forwarded.
 async fn send(gateway: &Gateway, line: &str, fields: &str) -> (String, bool) {
     let token = gateway.token(Persona::Ada);
     let request =
@@ -34,7 +33,7 @@ async fn send(gateway: &Gateway, line: &str, fields: &str) -> (String, bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn http_1_request_without_content_is_judged_by_rules_without_models() {
+async fn http_1_request_without_content_is_decided_by_rules_without_models() {
     let gateway = Gateway::with(model_rule_before_path_rule).await;
     let upgrade = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
                    sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
@@ -94,7 +93,7 @@ async fn http_1_request_with_content_that_names_no_model_is_denied() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn http_2_request_that_ends_with_an_empty_frame_is_judged_by_rules_without_models() {
+async fn http_2_request_that_ends_with_an_empty_frame_is_decided_by_rules_without_models() {
     let gateway = Gateway::with(model_rule_before_path_rule).await;
     let token = gateway.token(Persona::Ada);
     let url = format!("{}/v1/info", gateway.envoy.url());
@@ -113,9 +112,9 @@ async fn http_2_request_that_ends_with_an_empty_frame_is_judged_by_rules_without
     assert!(gateway.hf.requests().is_empty());
 }
 
-/// The upstream does not switch protocols, so it would take what follows for the next request.
+/// The upstream does not switch protocols, so it would parse the following bytes as the next request.
 #[tokio::test(flavor = "multi_thread")]
-async fn bytes_after_an_upgrade_do_not_reach_an_upstream_that_stays_with_http() {
+async fn bytes_after_a_refused_upgrade_do_not_reach_the_upstream() {
     let gateway = Gateway::with(model_rule_before_path_rule).await;
     let hidden = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n";
     let token = gateway.token(Persona::Ada);

@@ -1,5 +1,5 @@
-//! Every way to check a signature leads to the same decision. The host's own way is compared in a
-//! real Envoy (tests/e2e/signatures.rs); here, that nothing but the signature matters to the filter's.
+//! All implementations of signature verification lead to the same decision. tests/e2e/signatures.rs compares the host's
+//! implementation in a real Envoy; this test shows that only the signature check differs.
 
 use crate::support;
 
@@ -25,7 +25,7 @@ fn code(token: &Token, way: &dyn SignatureCheck) -> String {
 }
 
 #[test]
-fn no_way_has_a_say_beyond_the_signature() {
+fn implementations_differ_in_nothing_but_the_signature_check() {
     let values = [
         json!(null),
         json!(true),

@@ -1,4 +1,4 @@
-//! `entragate audit`, as its users run it.
+//! The command `entragate audit`.
 
 use crate::command_line as cli;
 
@@ -67,7 +67,7 @@ fn json_lines(outcome: &Outcome) -> Vec<Value> {
 }
 
 #[test]
-fn the_last_records_are_shown_in_order() {
+fn last_records_are_printed_in_order() {
     let outcome = audit(&[]);
     let rows: Vec<&str> = outcome.out.lines().collect();
     assert_eq!(rows.len(), 21);
@@ -79,7 +79,7 @@ fn the_last_records_are_shown_in_order() {
 }
 
 #[test]
-fn denials_and_times_are_told_apart() {
+fn records_are_filtered_by_denial_and_time() {
     let denied = json_lines(&audit(&["--denied", "--json"]));
     assert_eq!(denied.len(), 3);
     assert!(denied.iter().all(|record| record["code"] == "no_rule"));
@@ -93,7 +93,7 @@ fn denials_and_times_are_told_apart() {
 }
 
 #[test]
-fn records_are_added_up() {
+fn records_are_counted_by_group() {
     let groups = json_lines(&audit(&["--by", "model", "--json"]));
     let expected = [
         json!({"model": "org/m0", "permitted": 20, "denied": 2, "tokens": 150, "usage_unknown": 4}),
@@ -116,7 +116,7 @@ fn records_are_added_up() {
 
 /// The members are those of the filter's own record.
 #[test]
-fn token_sums_read_what_the_filter_writes() {
+fn token_sums_use_the_filters_own_records() {
     let mut written = entragate::audit::Record::default();
     written.usage = Some(entragate::usage::Usage {
         prompt_tokens: Some(3),
@@ -149,7 +149,7 @@ fn token_sums_read_what_the_filter_writes() {
 }
 
 #[test]
-fn ecs_names_are_flat_and_hold_the_same() {
+fn ecs_output_has_flat_names_and_the_same_values() {
     let lines = json_lines(&audit(&["--denied", "--last", "1", "--ecs"]));
     let expected = json!({
         "@timestamp": "2026-11-23T01:42:00.000Z", "ecs.version": "8.17.0", "event.id": "r42",
@@ -163,7 +163,7 @@ fn ecs_names_are_flat_and_hold_the_same() {
 }
 
 #[test]
-fn standard_input_is_followed_as_it_comes() {
+fn standard_input_is_processed_line_by_line() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_entragate"))
         .args(["audit", "-"])
         .stdin(Stdio::piped())
@@ -186,7 +186,7 @@ fn standard_input_is_followed_as_it_comes() {
 }
 
 #[test]
-fn wrong_use_is_told() {
+fn invalid_arguments_are_reported() {
     let missing = entragate(&["audit", "/nowhere/at/all"], "");
     assert_eq!(missing.status, 2);
     assert!(missing.err.contains("/nowhere/at/all"), "{}", missing.err);

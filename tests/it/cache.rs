@@ -1,4 +1,4 @@
-//! What the cache of verified tokens may save, and what it must not.
+//! The cache of verified tokens: which checks it saves and which it must not skip.
 
 use crate::support;
 
@@ -17,7 +17,7 @@ fn caching(ttl: &str) -> Value {
 }
 
 impl Bench {
-    /// The codes and ways of the decisions since last asked.
+    /// The codes and verification methods of the decisions since the last call.
     fn ways(&mut self) -> Vec<(String, Value)> {
         let decision = |record: Value| {
             let code = record["code"].as_str().unwrap().to_owned();
@@ -51,7 +51,7 @@ fn decided(code: &str, way: impl Into<Value>) -> (String, Value) {
 }
 
 #[test]
-fn a_signature_is_checked_once_within_the_ttl() {
+fn signature_is_verified_once_within_the_ttl() {
     let mut bench = Bench::warm(&caching("10s"));
     let token = ada().build();
     assert_eq!(bench.ask(&token), decided("permitted", "wasm"));
@@ -63,7 +63,7 @@ fn a_signature_is_checked_once_within_the_ttl() {
 }
 
 #[test]
-fn it_can_be_off() {
+fn cache_can_be_disabled() {
     let mut bench = Bench::warm(&caching("0s"));
     let token = ada().build();
     for _ in 0..3 {
@@ -74,7 +74,7 @@ fn it_can_be_off() {
 }
 
 #[test]
-fn by_default_it_forgets_within_the_second() {
+fn expired_token_leaves_the_default_cache() {
     let mut bench = Bench::warm(&settings());
     let token = ada().build();
     assert_eq!(bench.ask(&token), decided("permitted", "wasm"));
@@ -84,7 +84,7 @@ fn by_default_it_forgets_within_the_second() {
 }
 
 #[test]
-fn whether_a_token_may_be_used_is_asked_every_time() {
+fn cached_token_is_authorized_on_each_request() {
     let mut bench = Bench::warm(&caching("1h"));
     let now = bench.now.as_secs();
     let short = ada().claim("exp", now + 5).build();
@@ -115,7 +115,7 @@ fn whether_a_token_may_be_used_is_asked_every_time() {
 }
 
 #[test]
-fn nothing_forged_is_remembered_or_rides_on_what_is() {
+fn forged_token_is_not_cached_and_matches_no_cached_token() {
     let mut bench = Bench::warm(&caching("1h"));
     let genuine = ada().build();
     bench.ask(&genuine);
@@ -141,7 +141,7 @@ fn nothing_forged_is_remembered_or_rides_on_what_is() {
 }
 
 #[test]
-fn a_key_that_leaves_the_set_takes_its_tokens_along() {
+fn removed_key_invalidates_its_cached_tokens() {
     let mut settings = caching("1h");
     settings["issuers"][0]["jwks"] = json!({"cluster": "entra", "refresh": "10s"});
     let mut bench = Bench::warm(&settings);
@@ -162,7 +162,7 @@ fn a_key_that_leaves_the_set_takes_its_tokens_along() {
 }
 
 #[test]
-fn stale_keys_vouch_for_nothing_remembered_either() {
+fn stale_keys_invalidate_cached_tokens() {
     let mut settings = caching("1h");
     settings["issuers"][0]["jwks"] =
         json!({"cluster": "entra", "refresh": "1m", "max_stale": "2m"});

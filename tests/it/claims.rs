@@ -1,4 +1,4 @@
-//! What a token says of itself, to the edge: where a claim's absence, form or neighbour decides.
+//! Claims at their limits: cases in which the absence, the form or a neighbour of a claim decides.
 
 use crate::support;
 
@@ -37,7 +37,7 @@ fn with_realm(first: bool) -> Value {
 }
 
 #[test]
-fn a_nonce_makes_an_id_token_only_of_what_grants_nothing_or_names_no_client() {
+fn token_with_nonce_is_an_id_token_without_grants_or_client() {
     let nonce = ada().claim("nonce", "n");
     let by_role = nonce.clone().without("scp");
     let by_scope = nonce.clone().without("roles");
@@ -58,14 +58,14 @@ fn a_nonce_makes_an_id_token_only_of_what_grants_nothing_or_names_no_client() {
 }
 
 #[test]
-fn a_tenant_is_told_by_tid_alone() {
+fn tenant_is_read_from_tid_only() {
     for (token, reason) in [
         (ada().without("tid").claim("TID", TENANT), "not a GUID"),
         (ada().claim("Tid", TENANT), "two tid claims"),
         (ada().claim("tid", "contoso"), "not a GUID"),
         (ada().claim("tid", GUEST_TENANT), "do not match"),
     ] {
-        // A key that says for whom it signs would refuse some of these first.
+        // A key with an `issuer` would refuse some of these earlier.
         let mut bench = Bench::cold(&settings());
         bench.answer(ok(json!({"keys": [keys::rsa().to_jwk()]})));
         assert_eq!(bench.code(&token.build()), "token_malformed");
@@ -75,7 +75,7 @@ fn a_tenant_is_told_by_tid_alone() {
 }
 
 #[test]
-fn an_issuer_is_read_only_in_its_own_forms_and_the_versions_that_are_taken() {
+fn issuer_of_unsupported_form_or_version_is_refused() {
     let v1 = |host: &str| format!("https://{host}/{TENANT}/");
     let v2 = |host: &str| format!("https://{host}/{TENANT}/v2.0");
     let (login, sts) = ("login.microsoftonline.com", "sts.windows.net");
@@ -97,7 +97,7 @@ fn an_issuer_is_read_only_in_its_own_forms_and_the_versions_that_are_taken() {
 }
 
 #[test]
-fn issuers_are_told_apart_in_any_order() {
+fn issuer_is_selected_independently_of_their_order() {
     for first in [true, false] {
         let settings = with_realm(first);
         let kim = Token::of(Persona::Kim).claim("realm_access", json!({"roles": ["Model.Query"]}));
@@ -117,7 +117,7 @@ fn of_kind(mut settings: Value, kind: &str) -> Value {
 }
 
 #[test]
-fn entra_s_idtyp_tells_apps_from_people() {
+fn entra_idtyp_determines_the_caller_kind() {
     for (kind, idtyp, expected) in [
         ("app", "app", "permitted"),
         ("user", "app", "rule_unsatisfied"),
@@ -133,7 +133,7 @@ fn entra_s_idtyp_tells_apps_from_people() {
 }
 
 #[test]
-fn of_another_provider_s_tokens_the_subject_tells_apps_from_people() {
+fn subject_determines_the_caller_kind_of_other_providers() {
     for (kind, subject, expected) in [
         ("app", "batch", "permitted"),
         ("user", "batch", "rule_unsatisfied"),
@@ -149,7 +149,7 @@ fn of_another_provider_s_tokens_the_subject_tells_apps_from_people() {
 }
 
 #[test]
-fn a_header_has_a_longest_length() {
+fn authorization_header_is_limited_in_length() {
     let header = |length: usize| {
         let empty = ada().header("x", "").header_value().to_string().len();
         ada().header("x", "x".repeat(length - empty))
@@ -160,7 +160,7 @@ fn a_header_has_a_longest_length() {
 }
 
 #[test]
-fn types_and_lengths_are_what_the_configuration_says() {
+fn token_types_and_lengths_follow_the_configuration() {
     let mut settings = settings();
     settings["token"] = json!({"types": ["jose"], "max_bytes": 1_048_576});
     let jose = ada().header("typ", "JOSE");

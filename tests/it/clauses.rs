@@ -1,4 +1,4 @@
-//! Rules about what surrounds a caller: time, place, client certificate, strength of sign-in.
+//! Requirements on the request context: time, address, client certificate, strength of the sign-in.
 
 use crate::support;
 
@@ -14,7 +14,7 @@ fn monday() -> u64 {
     (days - (days + 3) % 7) * 24 * HOUR
 }
 
-/// What a clause makes of a case: `true` and `false`, and `None` where it can't be told.
+/// The value of a requirement in a case; `None` means indeterminate.
 fn truth(clause: &Value, case: &Case) -> Option<bool> {
     let allow = |require: Value| {
         let code = case.code(json!([{"name": "only", "require": require}]));
@@ -33,7 +33,7 @@ fn truth(clause: &Value, case: &Case) -> Option<bool> {
 }
 
 #[test]
-fn each_clause_holds_where_it_should() {
+fn context_requirement_is_satisfied_only_if_it_matches() {
     let (yes, no, unknown) = (Some(true), Some(false), None);
     let office = || {
         json!({"time": {"days": ["mon", "tue", "wed", "thu", "fri"],
@@ -119,7 +119,7 @@ fn each_clause_holds_where_it_should() {
 }
 
 #[test]
-fn a_refusal_says_when_and_where() {
+fn denial_names_the_unsatisfied_context() {
     let settings = with_rules(json!([{"name": "r", "require": {"all": [
         {"time": {"days": ["sat"], "from": "22:00", "to": "06:00", "utc_offset": "-03:30"}},
         {"source": ["10.0.0.0/8", "::1"]}, {"peer": "spiffe://a/*"}, {"mfa": true}, {"auth_context": "c7"},
@@ -134,7 +134,7 @@ fn a_refusal_says_when_and_where() {
 }
 
 #[test]
-fn the_facts_of_a_request_wait_with_it() {
+fn parked_request_keeps_its_context() {
     let settings = with_rules(json!([{"name": "only", "require": {"source": ["10.0.0.0/8"]}}]));
     let mut bench = Bench::cold(&settings);
     let source = |bench: &mut Bench, address: &str| {
@@ -155,9 +155,9 @@ fn the_facts_of_a_request_wait_with_it() {
     assert_eq!(bench.resume_woken(), expected);
 }
 
-/// Too many groups are the reason only where a group is asked for.
+/// Omitted groups are the reason only if the rule requires a group.
 #[test]
-fn an_unknown_address_is_not_blamed_on_groups() {
+fn unknown_address_is_not_reported_as_missing_groups() {
     let abroad = json!({"not": {"source": ["10.0.0.0/8"]}});
     let settings = with_rules(json!([
         {"name": "abroad", "require": abroad, "effect": "deny"},
@@ -168,7 +168,7 @@ fn an_unknown_address_is_not_blamed_on_groups() {
 }
 
 #[test]
-fn of_a_connection_the_host_is_asked_only_what_a_rule_asks() {
+fn connection_properties_are_read_only_if_a_rule_uses_them() {
     let asked = |require: Value| {
         let bench = Bench::warm(&with_rules(json!([{"name": "only", "require": require}])));
         let paths = std::cell::RefCell::new(Vec::new());

@@ -1,5 +1,4 @@
-//! Credentials that change while the gate runs: what is sent when, and what happens when there is
-//! none to send.
+//! Credentials that change while the gate runs: which value is sent, and what happens if there is none.
 
 use crate::support;
 
@@ -29,7 +28,7 @@ fn polled(change: Value) -> Value {
     settings
 }
 
-/// A bench with keys, whose one open call asks for the credential.
+/// A bench with keys and one open call for the credential.
 fn bench() -> Bench {
     let bench = Bench::warm(&polled(json!({})));
     assert_eq!(bench.calls.len(), 1);
@@ -52,7 +51,7 @@ fn down() -> Answer {
     Answer::Response { status, body }
 }
 
-/// What a permitted request carries.
+/// The Authorization of a permitted request.
 fn sent(bench: &mut Bench) -> String {
     let (id, ruling) = bench.chat(&ada().build());
     bench.gate.finish(id, Some(200), bench.now);
@@ -74,7 +73,7 @@ fn reject(bench: &mut Bench, id: u32) {
 }
 
 #[test]
-fn a_new_value_takes_over_at_once_and_the_old_one_serves_until_then() {
+fn new_value_replaces_the_old_one_immediately() {
     let mut bench = holding("first");
     assert_eq!(sent(&mut bench), "Bearer first");
     bench.advance(59);
@@ -86,7 +85,7 @@ fn a_new_value_takes_over_at_once_and_the_old_one_serves_until_then() {
 }
 
 #[test]
-fn a_request_waits_for_the_first_value() {
+fn request_is_parked_until_the_first_value() {
     let mut bench = bench();
     let (id, ruling) = bench.chat(&ada().build());
     assert_eq!(code_of(&ruling), "waiting");
@@ -96,7 +95,7 @@ fn a_request_waits_for_the_first_value() {
 }
 
 #[test]
-fn a_request_that_waits_is_judged_anew_when_the_value_comes() {
+fn parked_request_is_decided_again_when_the_value_arrives() {
     let mut bench = bench();
     let now = bench.now.as_secs();
     let (id, ruling) = bench.chat(&ada().claim("exp", now - 59).build());
@@ -108,7 +107,7 @@ fn a_request_that_waits_is_judged_anew_when_the_value_comes() {
 }
 
 #[test]
-fn who_loses_their_key_while_they_wait_is_recorded_without_a_credential() {
+fn parked_request_whose_key_is_removed_is_recorded_without_credential() {
     let mut bench = bench();
     let (id, ruling) = bench.chat(&ada().build());
     assert_eq!(code_of(&ruling), "waiting");
@@ -125,7 +124,7 @@ fn who_loses_their_key_while_they_wait_is_recorded_without_a_credential() {
 }
 
 #[test]
-fn waiting_is_bounded_in_time_and_number() {
+fn parked_requests_are_limited_in_time_and_number() {
     let mut settings = polled(json!({}));
     settings["wait"] = json!({"requests": 1});
     let mut bench = Bench::warm(&settings);
@@ -159,7 +158,7 @@ fn waiting_is_bounded_in_time_and_number() {
 }
 
 #[test]
-fn an_anonymous_rule_waits_for_its_credential_too() {
+fn anonymous_request_is_parked_for_its_credential() {
     let mut settings = polled(json!({}));
     settings["rules"][0]["credential"] = json!("hf-read");
     let mut bench = Bench::warm(&settings);
@@ -175,14 +174,14 @@ fn an_anonymous_rule_waits_for_its_credential_too() {
 }
 
 #[test]
-fn who_is_not_permitted_does_not_wait() {
+fn denied_request_is_not_parked() {
     let mut bench = bench();
     let nora = testbed::mint::Token::of(testbed::persona::Persona::Nora);
     assert_eq!(bench.code(&nora.build()), "rule_unsatisfied");
 }
 
 #[test]
-fn a_bad_answer_never_replaces_a_good_one() {
+fn invalid_response_never_replaces_a_valid_value() {
     for bad in [
         down(),
         ok(json!({"data": {"data": {}}})),
@@ -206,7 +205,7 @@ fn a_bad_answer_never_replaces_a_good_one() {
 }
 
 #[test]
-fn past_max_stale_requests_are_denied_and_the_operator_is_told_once() {
+fn value_past_max_stale_denies_and_is_logged_once() {
     let mut bench = holding("first");
     for _ in 0..300 {
         bench.advance(1);
@@ -232,7 +231,7 @@ fn past_max_stale_requests_are_denied_and_the_operator_is_told_once() {
 }
 
 #[test]
-fn a_rejected_value_is_polled_early_but_not_again_within_the_cooldown() {
+fn rejected_value_triggers_one_early_poll_per_cooldown() {
     let mut bench = holding("first");
     rejected(&mut bench);
     assert_eq!(bench.calls.len(), 1, "at once");
@@ -251,7 +250,7 @@ fn a_rejected_value_is_polled_early_but_not_again_within_the_cooldown() {
 }
 
 #[test]
-fn a_rejection_of_an_old_value_polls_nothing() {
+fn rejection_of_a_replaced_value_triggers_no_poll() {
     let mut bench = holding("first");
     let (old, _) = bench.chat(&ada().build());
     bench.advance(60);
@@ -266,7 +265,7 @@ fn a_rejection_of_an_old_value_polls_nothing() {
 }
 
 #[test]
-fn the_store_is_asked_with_its_headers_and_nothing_printed_holds_secrets() {
+fn poll_sends_its_headers_and_output_contains_no_secrets() {
     let settings = polled(json!({
         "headers": {"X-Vault-Token": {"env": "VAULT"}, "accept": {"env": "ACCEPT"}},
         "auth": {"env": "BEARER"},
@@ -298,14 +297,14 @@ fn the_store_is_asked_with_its_headers_and_nothing_printed_holds_secrets() {
     assert!(!printed.contains("secret-"), "{printed}");
 }
 
-/// What can happen to a polled credential.
+/// An event of a polled credential.
 #[derive(Clone, Debug)]
 enum Event {
     Advance(u64),
     /// The store answers the oldest open call with that value.
     Good(u8),
     Bad,
-    /// The upstream refuses what a request carries that is sent now.
+    /// The upstream rejects the credential of a request sent now.
     Rejected,
     /// An answer to a call that was given up.
     Late(u8),
@@ -325,8 +324,8 @@ fn event() -> impl Strategy<Value = Event> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever happens: one fetch in flight, polls no closer than their pauses, the last good value
-    /// is sent while it is younger than `max_stale`, and nothing else ever is.
+    /// For any order of events: at most one fetch is open, polls keep their pauses, and the only value that is
+    /// sent is the last valid one while it is younger than `max_stale`.
     #[test]
     fn no_order_of_events_polls_too_often_or_loses_or_outlives_a_good_value(
         events in vec(event(), 1..120)
@@ -334,7 +333,7 @@ proptest! {
         let token = ada().claim("exp", testbed::mint::now() + 100_000).build();
         let mut bench = bench();
         let mut good: Option<(String, u64)> = None;
-        // When polls began, and whether the upstream had asked for them.
+        // The start times of polls, and whether a rejection triggered them.
         let mut polls = vec![(bench.now.as_secs(), false)];
         for event in events {
             let before = bench.calls.len();

@@ -1,4 +1,4 @@
-//! Of one denial with several causes, the operator is told the cause and the caller is not.
+//! Denials with several causes: the operator sees the cause, the caller does not.
 
 use crate::support;
 
@@ -11,7 +11,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use support::*;
 
-/// Denials that look alike from outside, each with the words by which an operator knows its cause.
+/// Denials that callers cannot distinguish, each with the text that tells the operator its cause.
 fn alike() -> Vec<Vec<(Denial, &'static [&'static str])>> {
     let keys = |reason| Denial::KeysUnavailable {
         issuer: "contoso".into(),
@@ -113,7 +113,7 @@ fn recorded(denial: &Denial) -> String {
 }
 
 #[test]
-fn the_operator_is_told_the_cause_and_the_caller_is_not() {
+fn cause_is_recorded_for_the_operator_only() {
     for denials in alike() {
         let public: BTreeSet<_> = denials.iter().map(|(one, _)| one.facts().text).collect();
         assert_eq!(
@@ -121,8 +121,12 @@ fn the_operator_is_told_the_cause_and_the_caller_is_not() {
             1,
             "the caller can tell them apart: {public:?}"
         );
-        let told: BTreeSet<_> = denials.iter().map(|(one, _)| recorded(one)).collect();
-        assert_eq!(told.len(), denials.len(), "the operator can't: {told:?}");
+        let causes: BTreeSet<_> = denials.iter().map(|(one, _)| recorded(one)).collect();
+        assert_eq!(
+            causes.len(),
+            denials.len(),
+            "causes are not distinct: {causes:?}"
+        );
         for (denial, words) in denials {
             let reason = recorded(&denial);
             assert_eq!(denial.operator_detail().as_ref(), Some(&reason));
@@ -134,7 +138,7 @@ fn the_operator_is_told_the_cause_and_the_caller_is_not() {
 }
 
 #[test]
-fn where_the_caller_is_told_all_so_is_the_record() {
+fn detail_in_the_reply_is_in_the_record() {
     for denial in [
         Denial::NoRule,
         Denial::TokenMissing,
@@ -149,7 +153,7 @@ fn where_the_caller_is_told_all_so_is_the_record() {
 }
 
 #[test]
-fn an_endpoint_that_does_not_serve_says_what_to_do_and_when() {
+fn unavailable_endpoint_reply_has_action_and_retry_time() {
     for (why, public, operator, retry) in [
         (Unavailable::Asleep, "scaled to zero", "503", Some(30)),
         (Unavailable::Paused, "paused", "Invalid state", None),
@@ -172,7 +176,7 @@ fn an_endpoint_that_does_not_serve_says_what_to_do_and_when() {
 }
 
 #[test]
-fn a_retry_is_offered_where_the_fault_is_ours_and_passes() {
+fn retry_after_is_sent_for_temporary_gateway_faults() {
     for denial in alike().into_iter().flatten().map(|(denial, _)| denial) {
         let lasting = matches!(
             denial,
@@ -189,7 +193,7 @@ fn a_retry_is_offered_where_the_fault_is_ours_and_passes() {
 }
 
 #[test]
-fn what_a_stranger_wrote_is_quoted_short_and_clean() {
+fn untrusted_text_is_quoted_short_and_escaped() {
     let longest = "x".repeat(100);
     for (written, shown) in [
         ("HS256", "'HS256'".to_owned()),
@@ -207,7 +211,7 @@ fn what_a_stranger_wrote_is_quoted_short_and_clean() {
 }
 
 #[test]
-fn a_refusal_says_what_a_rule_asks_for_without_doubt() {
+fn denial_names_only_certain_requirements() {
     let (a, b, c) = (
         json!({"role": "A"}),
         json!({"role": "B"}),

@@ -1,4 +1,4 @@
-//! What stands in deploy/ is good as it is.
+//! The files in deploy/ are valid, consistent and secure as shipped.
 
 use crate::command_line as cli;
 use crate::pages as docs;
@@ -6,7 +6,7 @@ use crate::pages as docs;
 use serde_json::Value;
 
 #[test]
-fn each_file_is_yaml_without_surprises() {
+fn deploy_files_are_valid_yaml() {
     for file in docs::files("deploy", "yaml") {
         let documents: Vec<Value> = serde_saphyr::from_multiple(&docs::read(&file)).unwrap();
         for document in documents.iter().filter(|document| !document.is_null()) {
@@ -50,7 +50,7 @@ fn members<'d>(document: &'d Value, name: &str, found: &mut Vec<&'d Value>) {
     }
 }
 
-const NODE: &str = "node: {id: gateway, cluster: gateway}          # without a name Envoy loads no certificate by file\n\n";
+const NODE: &str = "node: {id: gateway, cluster: gateway}          # Envoy requires a node name to load a certificate from a file\n\n";
 const TLS: &str = r#"    - transport_socket:
         name: envoy.transport_sockets.tls
         typed_config:
@@ -64,7 +64,7 @@ const TLS: &str = r#"    - transport_socket:
 "#;
 
 #[test]
-fn kubernetes_runs_the_envoy_yaml_that_we_test_with_tls() {
+fn kubernetes_config_is_the_tested_envoy_yaml_with_tls() {
     let documents = documents("deploy/kubernetes/entragate.yaml");
     let held = documents
         .iter()
@@ -85,7 +85,7 @@ fn kubernetes_runs_the_envoy_yaml_that_we_test_with_tls() {
 }
 
 #[test]
-fn what_kubernetes_mounts_is_there() {
+fn kubernetes_mounts_refer_to_existing_volumes() {
     let documents = documents("deploy/kubernetes/entragate.yaml");
     let data = documents.iter().find_map(|document| document.get("data"));
     let pod = documents
@@ -117,7 +117,7 @@ fn what_kubernetes_mounts_is_there() {
 
 /// A Secret in a file that is applied again overwrites the real one.
 #[test]
-fn no_file_holds_a_secret() {
+fn deploy_files_contain_no_secret() {
     assert_eq!(of_kind("Secret"), []);
     let text = docs::read("deploy/kubernetes/entragate.yaml");
     for name in ["huggingface", "hf-contoso-com"] {
@@ -128,7 +128,7 @@ fn no_file_holds_a_secret() {
 
 /// Before 1.21 Istio verifies no certificate without `caCertificates`.
 #[test]
-fn istio_verifies_what_it_calls() {
+fn istio_destination_rules_verify_certificates() {
     let rules = of_kind("DestinationRule");
     assert_eq!(rules.len(), 2);
     for (file, rule) in rules {
@@ -144,7 +144,7 @@ fn istio_verifies_what_it_calls() {
     }
 }
 
-/// A gateway that others use too: no rule may be about their hosts.
+/// On a shared gateway, no rule may apply to the hosts of others.
 #[test]
 fn rules_for_shared_gateways_name_their_hosts() {
     let shared = [
@@ -176,13 +176,13 @@ fn rules_for_shared_gateways_name_their_hosts() {
 
 /// A tag can be pushed again; a digest always names the same filter.
 #[test]
-fn our_image_is_pinned_by_its_digest() {
+fn image_is_pinned_by_its_digest() {
     let mut seen = 0;
     for file in docs::files("deploy", "yaml") {
         let text = docs::read(&file);
         for (at, _) in text.match_indices("registry.example/entragate") {
             let rest = &text[at + "registry.example/entragate".len()..];
-            // Envoy Gateway has a member of its own for it.
+            // Envoy Gateway has a separate member for the digest.
             let rest = rest.strip_prefix(":0.1.0\n        ").unwrap_or(rest);
             let digest = rest
                 .strip_prefix("@sha256:")
@@ -196,9 +196,9 @@ fn our_image_is_pinned_by_its_digest() {
     assert_eq!(seen, 5);
 }
 
-/// The image's entry point switches users as root, for which it needs capabilities.
+/// If it runs as root, the image's entry point switches users, which requires capabilities.
 #[test]
-fn compose_drops_no_capability_that_its_user_needs() {
+fn compose_runs_as_a_user_without_capabilities() {
     let compose = docs::yaml(&docs::read("deploy/docker/compose.yaml"));
     for (name, service) in compose["services"].as_object().unwrap() {
         if service["cap_drop"] == serde_json::json!(["ALL"]) {
@@ -214,7 +214,7 @@ fn compose_drops_no_capability_that_its_user_needs() {
 }
 
 #[test]
-fn compose_mounts_what_is_there() {
+fn compose_mounts_refer_to_existing_files() {
     let compose = docs::yaml(&docs::read("deploy/docker/compose.yaml"));
     let mounts = compose["services"]["gateway"]["volumes"]
         .as_array()
@@ -242,7 +242,7 @@ fn compose_mounts_what_is_there() {
 }
 
 #[test]
-fn kong_gets_the_schema_that_its_configuration_passes() {
+fn kong_configuration_is_valid_under_the_shipped_schema() {
     let meta = cli::entragate(&["schema", "--kong"], "").out;
     let same = meta == docs::read("deploy/kong/entragate.meta.json");
     assert!(

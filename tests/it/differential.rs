@@ -1,4 +1,4 @@
-//! Whatever we accept, the crate `jsonwebtoken` accepts too, told the same issuer, audience and skew.
+//! Every accepted token is also accepted by the crate `jsonwebtoken` with the same issuer, audience and skew.
 
 use crate::support;
 
@@ -75,7 +75,7 @@ enum Change {
     NoClaim(&'static str),
     Header(&'static str, Value),
     NoHeader(&'static str),
-    /// Says another algorithm than it is signed with.
+    /// The header names another algorithm than the signature's.
     Named(Algorithm),
     Forged,
     /// That byte of the token becomes that one.
@@ -201,8 +201,10 @@ fn they_accept(algorithm: Algorithm, token: &str) -> Result<(), String> {
 }
 
 #[test]
-fn whatever_we_accept_jsonwebtoken_accepts() {
-    BY_RING.install_default().expect("nobody else has");
+fn accepted_token_is_accepted_by_jsonwebtoken() {
+    BY_RING
+        .install_default()
+        .expect("no other provider is installed");
     let config = ProptestConfig {
         cases: 1500,
         failure_persistence: None,

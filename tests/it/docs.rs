@@ -1,4 +1,4 @@
-//! The documentation holds: its examples are accepted, its links lead somewhere, its lists are whole.
+//! The documentation is correct: its examples are accepted, its links resolve, its lists are complete.
 
 use crate::command_line as cli;
 use crate::pages as docs;
@@ -44,7 +44,7 @@ fn load(page: &str, value: &Value) {
 }
 
 #[test]
-fn configurations_are_accepted() {
+fn documented_configurations_are_accepted() {
     let whole = blocks_of("yaml");
     assert!(!whole.is_empty());
     for (page, block) in whole {
@@ -61,7 +61,7 @@ fn configurations_are_accepted() {
 }
 
 #[test]
-fn every_block_is_of_a_kind_that_is_looked_at() {
+fn every_code_block_has_a_checked_kind() {
     const KINDS: [&str; 11] = [
         "yaml",
         "yaml part",
@@ -86,14 +86,14 @@ fn every_block_is_of_a_kind_that_is_looked_at() {
 }
 
 #[test]
-fn json_parses() {
+fn documented_json_parses() {
     for (page, block) in blocks_of("json") {
         serde_json::from_str::<Value>(&block).unwrap_or_else(|error| panic!("{page}: {error}"));
     }
 }
 
 #[test]
-fn python_is_python() {
+fn documented_python_compiles() {
     for (page, block) in blocks_of("python") {
         let mut python = Command::new("python3")
             .args(["-c", "import ast, sys; ast.parse(sys.stdin.read())"])
@@ -111,7 +111,7 @@ fn python_is_python() {
 }
 
 #[test]
-fn commands_run() {
+fn documented_commands_succeed() {
     let mut ran = 0;
     for (page, block) in blocks_of("sh run") {
         for line in block.lines() {
@@ -191,7 +191,7 @@ fn codes() -> BTreeMap<String, String> {
 }
 
 #[test]
-fn every_code_is_explained_and_no_other() {
+fn troubleshooting_explains_exactly_the_existing_codes() {
     let page = read("docs/troubleshooting.md");
     let explained = page.lines().filter_map(|line| {
         let (code, status) = line.strip_prefix("### `")?.split_once("` (")?;
@@ -206,7 +206,7 @@ fn every_code_is_explained_and_no_other() {
 }
 
 #[test]
-fn links_within_the_repository_resolve() {
+fn repository_links_resolve() {
     for page in pages() {
         let text = read(&page);
         let targets = text

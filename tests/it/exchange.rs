@@ -1,4 +1,4 @@
-//! Token exchanges: one short-lived token per person, for people who are named beyond doubt.
+//! Token exchanges: one short-lived token per person, for subjects that are identified unambiguously.
 
 use crate::support;
 
@@ -57,7 +57,7 @@ fn sent(bench: &mut Bench, persona: Persona) -> Option<String> {
 }
 
 #[test]
-fn each_person_has_a_token_and_it_is_reused() {
+fn exchanged_token_is_per_person_and_reused() {
     let people = [
         (Persona::Ada, "ada@contoso.com"),
         (Persona::Cora, "cora@contoso.com"),
@@ -79,7 +79,7 @@ fn each_person_has_a_token_and_it_is_reused() {
 }
 
 #[test]
-fn requests_of_one_person_share_an_exchange_and_nobody_else_s() {
+fn concurrent_requests_share_one_exchange_per_person() {
     let mut bench = bench();
     let ada = Token::of(Persona::Ada).build();
     let (first, ruling) = bench.chat(&ada);
@@ -104,7 +104,7 @@ fn requests_of_one_person_share_an_exchange_and_nobody_else_s() {
 }
 
 #[test]
-fn only_people_who_are_named_beyond_doubt_are_exchanged_for() {
+fn ambiguous_subject_is_not_exchanged() {
     let ada = || Token::of(Persona::Ada);
     let named = |name: &str| ada().claim("preferred_username", name);
     for (token, change, expected) in [
@@ -224,7 +224,7 @@ fn only_people_who_are_named_beyond_doubt_are_exchanged_for() {
 }
 
 #[test]
-fn whom_hugging_face_does_not_know_is_told_so_and_not_asked_for_again_at_once() {
+fn unknown_member_is_denied_and_not_retried_immediately() {
     let mut bench = bench();
     let ada = Token::of(Persona::Ada).build();
     let (id, _) = bench.chat(&ada);
@@ -245,7 +245,7 @@ fn whom_hugging_face_does_not_know_is_told_so_and_not_asked_for_again_at_once() 
 }
 
 #[test]
-fn any_other_failure_is_ours_and_the_operator_hears_of_it_once() {
+fn other_exchange_failure_is_a_gateway_error_and_logged_once() {
     for failure in [
         error(401, "invalid_client"),
         error(400, "invalid_scope"),
@@ -264,17 +264,17 @@ fn any_other_failure_is_ours_and_the_operator_hears_of_it_once() {
         }
         let ada = Token::of(Persona::Ada).build();
         assert_eq!(bench.code(&ada), "credential_unavailable");
-        assert!(bench.calls.is_empty(), "not at once again");
+        assert!(bench.calls.is_empty(), "not retried immediately");
         let notices = bench.gate.take_notices();
-        let told = |notice: &&Notice| matches!(notice, Notice::Log(log::Level::Warn, text) if text.contains("hf-per-user"));
-        assert_eq!(notices.iter().filter(told).count(), 1, "{notices:?}");
+        let is_warning = |notice: &&Notice| matches!(notice, Notice::Log(log::Level::Warn, text) if text.contains("hf-per-user"));
+        assert_eq!(notices.iter().filter(is_warning).count(), 1, "{notices:?}");
         bench.advance(5);
         assert_eq!(bench.code(&ada), "waiting");
     }
 }
 
 #[test]
-fn a_request_gives_up_waiting_and_the_next_one_finds_the_token() {
+fn request_after_a_wait_timeout_uses_the_exchanged_token() {
     let mut bench = bench();
     let (id, _) = bench.chat(&Token::of(Persona::Ada).build());
     bench.advance(2);
@@ -290,7 +290,7 @@ fn a_request_gives_up_waiting_and_the_next_one_finds_the_token() {
 }
 
 #[test]
-fn a_token_that_the_upstream_refuses_is_exchanged_anew() {
+fn rejected_token_is_exchanged_again() {
     let mut bench = bench();
     bench.chat(&Token::of(Persona::Ada).build());
     bench.answer(token("first"));
@@ -308,7 +308,7 @@ fn a_token_that_the_upstream_refuses_is_exchanged_anew() {
 }
 
 #[test]
-fn nothing_that_is_printed_logged_or_recorded_holds_people_s_addresses_or_tokens() {
+fn output_contains_no_addresses_or_tokens() {
     let mut bench = bench();
     let (id, _) = bench.chat(&Token::of(Persona::Ada).build());
     let calls = format!("{:?}", bench.calls);

@@ -1,4 +1,4 @@
-//! One issuer's key ring: what of an answer counts, since when, and what is said of one that does not.
+//! The keys of one issuer: which responses are used, from what time, and how invalid ones are reported.
 
 use crate::support;
 
@@ -58,7 +58,7 @@ fn next(progress: Progress) -> Fetch {
 }
 
 #[test]
-fn an_answer_that_is_no_good_says_why() {
+fn invalid_response_is_logged_with_a_reason() {
     let status = |status| Answer::Response {
         status,
         body: Vec::new(),
@@ -102,7 +102,7 @@ fn an_answer_that_is_no_good_says_why() {
 
 /// Remembered tokens hold the keys they were verified with: those of every fetch would add up.
 #[test]
-fn a_key_that_stays_is_kept_once() {
+fn unchanged_key_is_stored_once() {
     let set = |keys: &[&keys::SigningKey]| {
         let jwks: Vec<Value> = keys.iter().map(|key| key.to_jwk()).collect();
         KeySet::from_jwks(&jwks).unwrap()
@@ -131,7 +131,7 @@ fn a_key_that_stays_is_kept_once() {
 }
 
 #[test]
-fn keys_count_from_the_moment_they_came() {
+fn key_age_starts_at_the_response() {
     let mut ring = realm();
     let find = |ring: &IssuerKeys, now| {
         matches!(
@@ -171,7 +171,7 @@ fn keys_count_from_the_moment_they_came() {
 }
 
 #[test]
-fn a_fetch_that_was_given_up_leads_nowhere() {
+fn response_to_an_abandoned_fetch_is_ignored() {
     let mut ring = realm();
     let lost = ring.due(START).unwrap();
     // Two calls of 2 s and 5 s more, then a pause.

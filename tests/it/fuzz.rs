@@ -1,5 +1,5 @@
-//! The fuzz targets without a fuzzer: on their corpora, on changed copies of those, and on random
-//! bytes, the same ones in every run. `make fuzz` looks further.
+//! The fuzz targets without a fuzzer: on their corpora, on modified copies of these, and on random bytes, the same in
+//! every run. `make fuzz` searches further.
 
 use crate::random;
 #[path = "../../fuzz/src/lib.rs"]
@@ -62,37 +62,37 @@ fn run(name: &str, changed: usize) {
 }
 
 #[test]
-fn tokens() {
+fn token_target_finds_no_failure() {
     run("token", 20_000);
 }
 
 #[test]
-fn key_sets() {
+fn key_set_target_finds_no_failure() {
     run("key_set", 4_000);
 }
 
 #[test]
-fn configurations() {
+fn configuration_target_finds_no_failure() {
     run("configuration", 3_000);
 }
 
 #[test]
-fn bodies() {
+fn body_target_finds_no_failure() {
     run("body", 40_000);
 }
 
 #[test]
-fn usages() {
+fn usage_target_finds_no_failure() {
     run("usage", 20_000);
 }
 
 #[test]
-fn orders_of_events() {
+fn event_order_target_finds_no_failure() {
     run("gate", 1_500);
 }
 
 #[test]
-fn every_target_has_its_program_and_corpus() {
+fn every_fuzz_target_has_a_program_and_a_corpus() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz");
     let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
     for (name, _) in targets::TARGETS {

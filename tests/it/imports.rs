@@ -1,5 +1,5 @@
-//! Imports point one way: a room uses the rooms above it in the list of CONTRIBUTING, never one below, so
-//! there is no circle between rooms.
+//! Imports follow the list of rooms in CONTRIBUTING: a room imports only rooms above it, so there is no circle between
+//! rooms.
 
 use crate::pages as docs;
 use std::collections::BTreeMap;
@@ -96,7 +96,7 @@ fn every_import_points_to_a_room_above() {
 }
 
 #[test]
-fn imports_of_code_are_told_from_those_of_tests_and_comments() {
+fn imports_in_tests_and_comments_are_ignored() {
     let text = "use crate::a::B;\n//! crate::c\nfn f() { crate::d_e::f(crate::g) }\n#[cfg(test)]\nmod tests { use crate::h; }";
     assert_eq!(used(text), ["a", "d_e", "g"]);
 }

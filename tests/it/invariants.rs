@@ -1,5 +1,5 @@
-//! What must hold in whatever order things happen: of fetching, of key sets, of tokens, of the
-//! configuration. (Of policies: `properties.rs`.)
+//! Invariants of fetching, key sets, tokens and the configuration under any order of events. `properties.rs` has those of
+//! policies.
 
 use crate::support;
 
@@ -54,7 +54,7 @@ fn schedule() -> impl Strategy<Value = Schedule> {
     )
 }
 
-/// What happens to a gate and its one issuer.
+/// An event of the gate or its only issuer.
 #[derive(Clone, Copy, Debug)]
 enum Turn {
     Pass(u64),
@@ -122,22 +122,22 @@ proptest! {
         // When a demanded fetch last ended, and when any last began.
         let (mut demanded_end, mut last_begin): (Option<Timestamp>, Option<Timestamp>) = (None, None);
         for event in events {
-            let mut begun = None;
+            let mut started = None;
             match event {
                 Event::Pass(pass) => {
                     for _ in 0..pass.min(50) {
                         now = now.plus(secs(pass.div_ceil(50)));
                         if let Some(attempt) = refresh.due(now) {
-                            begun = Some((attempt, false));
+                            started = Some((attempt, false));
                             break;
                         }
                     }
                 }
                 Event::Demand => match refresh.demand(now) {
                     Demand::Fetch(attempt) => {
-                        // A cooldown holds from the end of the last fetch on demand.
+                        // The cooldown starts at the end of the last fetch on demand.
                         prop_assert!(demanded_end.is_none_or(|end| now.since(end) >= schedule.cooldown));
-                        begun = Some((attempt, true));
+                        started = Some((attempt, true));
                     }
                     Demand::UnderWay => prop_assert!(under_way.is_some()),
                     Demand::Cooling { until } => prop_assert!(now < until),
@@ -159,7 +159,7 @@ proptest! {
                     }
                 }
             }
-            if let Some((attempt, demanded)) = begun {
+            if let Some((attempt, demanded)) = started {
                 // One at a time: an earlier one is over, or was given up as lost.
                 if let Some(lost) = under_way.replace((attempt, demanded)) {
                     let patience = schedule.timeout * 2 + secs(5);
@@ -183,7 +183,7 @@ proptest! {
     }
 
     #[test]
-    fn an_outage_costs_few_fetches(schedule in schedule(), minutes in 1..30_u64) {
+    fn outage_triggers_few_fetches(schedule in schedule(), minutes in 1..30_u64) {
         let start = Timestamp::from_secs(1_000_000);
         let mut refresh = Refresh::new(schedule, start);
         let mut fetches = 0;
@@ -201,7 +201,7 @@ proptest! {
     }
 
     #[test]
-    fn good_keys_outlive_every_bad_answer(answers in vec(any::<prop::sample::Index>(), 1..12)) {
+    fn invalid_responses_never_replace_valid_keys(answers in vec(any::<prop::sample::Index>(), 1..12)) {
         let bad = [
             json!({}), json!([]), json!({"keys": []}), json!({"keys": [{}]}), json!({"keys": {}}), json!("x"),
         ];
@@ -217,7 +217,7 @@ proptest! {
     }
 
     #[test]
-    fn no_order_of_answers_costs_a_good_key_or_keeps_a_bad_one(turns in vec(turn(), 1..80)) {
+    fn any_order_of_responses_keeps_valid_keys_and_drops_invalid_ones(turns in vec(turn(), 1..80)) {
         let start = testbed::mint::now();
         let signers = [keys::rsa(), keys::other_rsa()];
         let tokens = signers.each_ref().map(|key| ada().claim("exp", start + 100_000).signed_by(key).build());
@@ -225,7 +225,7 @@ proptest! {
         settings["issuers"][0]["jwks"] = json!({"cluster": "entra",
             "refresh": "60s", "max_stale": "300s", "cooldown": "5s", "timeout": "2s"});
         let mut bench = Bench::cold_at(&settings, start);
-        // The fetch that counts, and since when; which keys the last good answer held, and when it came.
+        // The current fetch with its start; the keys of the last valid response with its time.
         let mut live = Some((bench.calls[0].clone(), start));
         let mut good: Option<([bool; 2], u64)> = None;
         let (mut fetches, mut goods) = (1, 0);
@@ -253,9 +253,9 @@ proptest! {
             let now = bench.now.as_secs();
             // Two calls' time and five seconds, and it is given up.
             live.take_if(|(_, since)| now - *since > 9);
-            if let Some(begun) = bench.calls.get(open..).and_then(<[_]>::last) {
+            if let Some(started) = bench.calls.get(open..).and_then(<[_]>::last) {
                 fetches += 1;
-                prop_assert!(live.replace((begun.clone(), now)).is_none(), "one at a time");
+                prop_assert!(live.replace((started.clone(), now)).is_none(), "one at a time");
             }
         }
         // On demand one in five seconds; in the background one a minute, and after failures three quick ones.
@@ -264,7 +264,7 @@ proptest! {
     }
 
     #[test]
-    fn a_set_finds_what_is_in_it_and_nothing_else(picks in vec((0..9_usize, 0..4_u8), 1..8)) {
+    fn key_set_finds_exactly_its_own_keys(picks in vec((0..9_usize, 0..4_u8), 1..8)) {
         let jwks: Vec<Value> = picks.iter().map(|(algorithm, kid)| {
             let mut jwk = keys::cached(Algorithm::ALL[*algorithm]).to_jwk();
             jwk["kid"] = json!(format!("kid-{kid}"));

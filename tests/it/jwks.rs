@@ -1,4 +1,4 @@
-//! Which keys of a published set are used, to the edge of each bound, and what is said of the others.
+//! Which keys of a published set are used, at the limits of each bound, and how ignored keys are reported.
 
 use crate::support;
 
@@ -21,7 +21,7 @@ fn with(name: &str, value: impl Into<Value>) -> Value {
     jwk
 }
 
-/// An RSA key whose modulus has so many bits; nobody has its private half.
+/// An RSA key with a modulus of the given number of bits and no known private key.
 fn of_bits(bits: usize) -> Value {
     let mut modulus = vec![0xff; bits.div_ceil(8)];
     modulus[0] = 0xff >> (modulus.len() * 8 - bits);
@@ -33,7 +33,7 @@ fn refused(jwk: &Value) -> Unusable {
 }
 
 #[test]
-fn a_key_is_for_verifying_signatures_or_not_used() {
+fn key_not_for_verification_is_ignored() {
     for jwk in [
         with("use", "sig"),
         with("use", Value::Null),
@@ -60,10 +60,10 @@ fn a_key_is_for_verifying_signatures_or_not_used() {
 }
 
 #[test]
-fn a_key_meant_for_encryption_verifies_no_token() {
+fn encryption_key_verifies_no_token() {
     for (name, value) in [("use", json!("enc")), ("key_ops", json!(["encrypt"]))] {
         let mut bench = Bench::cold(&settings());
-        // A good key beside it, so that the set is taken.
+        // A valid key in the same set, so that the set is accepted.
         let other = keys::other_rsa().to_jwk();
         bench.answer(ok(json!({"keys": [with(name, value), other]})));
         assert_ne!(bench.code(&ada().build()), "permitted", "{name}");
@@ -73,7 +73,7 @@ fn a_key_meant_for_encryption_verifies_no_token() {
 }
 
 #[test]
-fn an_rsa_key_has_2048_to_4096_bits_exactly() {
+fn rsa_key_outside_2048_to_4096_bits_is_ignored() {
     for bits in [2048, 2049, 3072, 4095, 4096] {
         assert!(Key::from_jwk(&of_bits(bits)).is_ok(), "{bits}");
     }
@@ -97,7 +97,7 @@ fn an_rsa_key_has_2048_to_4096_bits_exactly() {
 }
 
 #[test]
-fn a_key_serves_the_algorithms_of_its_type_and_only_its_own_where_it_names_one() {
+fn key_verifies_only_its_alg_or_the_algorithms_of_its_type() {
     let fits = |own: keys::Algorithm, other: Algorithm| {
         let rsa = |name: &str| name.starts_with("RS") || name.starts_with("PS");
         own.name() == other.name() || (rsa(own.name()) && rsa(other.name()))
@@ -127,7 +127,7 @@ fn a_key_serves_the_algorithms_of_its_type_and_only_its_own_where_it_names_one()
 }
 
 #[test]
-fn what_is_said_of_a_key_that_is_not_used() {
+fn ignored_key_is_reported_with_a_reason() {
     for (jwk, said) in [
         (json!("x"), "not a JSON object"),
         (
@@ -173,7 +173,7 @@ fn what_is_said_of_a_key_that_is_not_used() {
 }
 
 #[test]
-fn names_sets_and_texts_have_a_longest_length() {
+fn kids_sets_and_documents_are_limited_in_length() {
     assert!(Key::from_jwk(&with("kid", "k".repeat(256))).is_ok());
     assert_eq!(
         refused(&with("kid", "k".repeat(257))),
@@ -201,7 +201,7 @@ fn names_sets_and_texts_have_a_longest_length() {
 }
 
 #[test]
-fn a_lookup_without_a_kid_needs_the_only_key_that_serves() {
+fn lookup_without_kid_requires_a_single_suitable_key() {
     let elliptic = keys::cached(keys::Algorithm::Es256).to_jwk();
     let one = KeySet::from_jwks(&[rsa(), elliptic]).unwrap();
     assert!(

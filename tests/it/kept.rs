@@ -1,5 +1,5 @@
-//! Of a remembered token only those claims are kept that the configuration can ask for. That makes no
-//! difference to any decision: where all are kept, since the audit record asks for them, it is the same.
+//! A cached token keeps only the claims that the configuration can refer to. Decisions are the same as with a configuration
+//! that keeps all claims for the audit record.
 
 use crate::support;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::sync::LazyLock;
 use support::*;
 
-/// What tokens below have besides the usual.
+/// Additional claims of the tokens below.
 const CLAIMS: [&str; 8] = [
     "acrs",
     "amr",
@@ -82,7 +82,7 @@ fn requirement() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Rules, and what identity headers tell.
+/// Rules and identity headers.
 fn configuration() -> impl Strategy<Value = Value> {
     let rules = prop::collection::vec((requirement(), any::<bool>(), any::<bool>()), 1..4);
     (rules, subsequence(&PATHS[..], 0..3)).prop_map(|(rules, headers)| {
@@ -104,10 +104,10 @@ fn rule((index, (require, denies, shadow)): (usize, (Value, bool, bool))) -> Val
     rule
 }
 
-/// The decision, the headers it sets, and what is recorded of it.
+/// The decision, the headers that it sets, and its record.
 type Outcome = (String, Vec<(String, String)>, Value);
 
-/// What becomes of each token, checked and remembered, without what differs by design.
+/// The outcome of each token, verified and cached, without the fields that differ by design.
 fn outcomes(settings: &Value) -> Vec<Outcome> {
     let mut bench = Bench::warm(settings);
     let mut outcomes = Vec::new();
@@ -133,7 +133,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_not_kept_is_never_missed(settings in configuration()) {
+    fn discarded_claims_are_never_needed(settings in configuration()) {
         let mut keeping_all = settings.clone();
         keeping_all["audit"]["claims"] = json!(CLAIMS);
         prop_assert_eq!(outcomes(&settings), outcomes(&keeping_all));

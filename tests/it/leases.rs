@@ -1,5 +1,5 @@
-//! Tokens of our own at the gate: a call that needs one begins when it is there, and whoever depends
-//! on one that can't be had fails closed.
+//! Service tokens in the gate: a call that needs one starts when it is available. If it is unavailable, requests that depend
+//! on the call are denied.
 
 use crate::support;
 
@@ -20,7 +20,7 @@ fn with_auth(auth: Value) -> Value {
     settings
 }
 
-/// A bench with keys, whose one open call asks for the token.
+/// A bench with keys and one open call for the service token.
 fn bench() -> Bench {
     let bench = Bench::warm(&with_auth(managed_identity()));
     assert_eq!(asked(&bench), ["169.254.169.254"]);
@@ -58,7 +58,7 @@ fn counts(bench: &mut Bench, name: &str) -> usize {
 }
 
 #[test]
-fn a_call_that_needs_a_token_begins_when_it_is_there() {
+fn call_starts_when_its_service_token_is_available() {
     let mut bench = bench();
     let call = &bench.calls[0].callout;
     let (method, target) = (call.method, &call.target);
@@ -82,7 +82,7 @@ fn a_call_that_needs_a_token_begins_when_it_is_there() {
 }
 
 #[test]
-fn without_a_token_the_feed_is_not_asked_and_fails_closed() {
+fn feed_without_service_token_is_not_fetched_and_denies() {
     let mut bench = bench();
     let (id, _) = bench.chat(&ada().build());
     bench.answer(refusal(400));
@@ -128,7 +128,7 @@ fn without_a_token_the_feed_is_not_asked_and_fails_closed() {
 }
 
 #[test]
-fn a_token_that_the_service_refuses_is_replaced() {
+fn rejected_service_token_is_replaced() {
     let mut bench = bench();
     bench.answer(token("old"));
     bench.tick();
@@ -143,7 +143,7 @@ fn a_token_that_the_service_refuses_is_replaced() {
 }
 
 #[test]
-fn an_ended_token_is_never_used() {
+fn expired_service_token_is_never_used() {
     let mut bench = bench();
     bench.answer(token("one"));
     bench.tick();

@@ -16,7 +16,7 @@ fn failed() -> Answer {
 }
 
 #[test]
-fn the_first_keys_are_fetched_at_once_from_the_tenants_own_set() {
+fn first_keys_are_fetched_immediately_from_the_tenants_set() {
     let bench = Bench::cold(&settings());
     let [call] = bench.calls.as_slice() else {
         panic!("one call, not {:?}", bench.calls)
@@ -28,7 +28,7 @@ fn the_first_keys_are_fetched_at_once_from_the_tenants_own_set() {
 }
 
 #[test]
-fn early_requests_wait_and_are_then_judged_in_full() {
+fn early_requests_are_parked_and_then_decided_in_full() {
     let mut bench = Bench::cold(&settings());
     let (good, ruling) = bench.chat(&ada().build());
     assert_eq!(code_of(&ruling), "waiting");
@@ -55,7 +55,7 @@ fn early_requests_wait_and_are_then_judged_in_full() {
 }
 
 #[test]
-fn waiting_ends_at_its_timeout() {
+fn parked_request_ends_at_its_timeout() {
     let mut bench = Bench::cold(&settings());
     let (id, _) = bench.chat(&ada().build());
     bench.advance(1);
@@ -65,7 +65,7 @@ fn waiting_ends_at_its_timeout() {
 }
 
 #[test]
-fn waiting_is_bounded_in_number() {
+fn parked_requests_are_limited_in_number() {
     let mut settings = settings();
     settings["wait"] = json!({"requests": 3, "timeout": "2s"});
     let mut bench = Bench::cold(&settings);
@@ -79,7 +79,7 @@ fn waiting_is_bounded_in_number() {
 }
 
 #[test]
-fn a_client_that_hangs_up_while_waiting_leaves_nothing() {
+fn disconnected_parked_request_is_released() {
     let mut bench = Bench::cold(&settings());
     let (gone, _) = bench.chat(&ada().build());
     let (stays, _) = bench.chat(&ada().build());
@@ -91,7 +91,7 @@ fn a_client_that_hangs_up_while_waiting_leaves_nothing() {
 }
 
 #[test]
-fn a_failed_first_fetch_is_retried_while_requests_wait() {
+fn failed_first_fetch_is_retried_while_requests_are_parked() {
     let mut bench = Bench::cold(&settings());
     let (id, _) = bench.chat(&ada().build());
     bench.answer(Answer::Response {
@@ -105,7 +105,7 @@ fn a_failed_first_fetch_is_retried_while_requests_wait() {
 }
 
 #[test]
-fn in_a_long_outage_requests_fail_fast() {
+fn requests_in_a_long_outage_fail_immediately() {
     let mut bench = Bench::cold(&settings());
     for _ in 0..4 {
         bench.answer(failed());
@@ -118,7 +118,7 @@ fn in_a_long_outage_requests_fail_fast() {
 }
 
 #[test]
-fn rotation_costs_one_fetch_and_no_request() {
+fn rotation_takes_one_fetch_and_fails_no_request() {
     let mut bench = Bench::warm(&settings());
     let (old, new) = (keys::rsa(), keys::other_rsa());
     let (id, ruling) = bench.chat(&ada().signed_by(&new).build());
@@ -140,7 +140,7 @@ fn rotation_costs_one_fetch_and_no_request() {
 }
 
 #[test]
-fn a_retired_key_stops_verifying_when_the_new_set_is_here() {
+fn retired_key_stops_verifying_with_the_new_set() {
     let mut bench = Bench::warm(&settings());
     let new = keys::other_rsa();
     bench.advance(3600);
@@ -157,7 +157,7 @@ fn a_retired_key_stops_verifying_when_the_new_set_is_here() {
 }
 
 #[test]
-fn random_kids_cost_one_fetch_per_cooldown() {
+fn random_kids_trigger_one_fetch_per_cooldown() {
     let mut bench = Bench::warm(&settings());
     let mut fetches = 0;
     let genuine = ada().build();
@@ -185,7 +185,7 @@ fn random_kids_cost_one_fetch_per_cooldown() {
 }
 
 #[test]
-fn bad_answers_never_cost_good_keys() {
+fn invalid_responses_never_replace_valid_keys() {
     let mut bench = Bench::warm(&settings());
     let es512 = json!({"kty": "EC", "crv": "P-521", "x": "AA", "y": "AA"});
     for bad in [
@@ -234,7 +234,7 @@ fn refreshed(bench: &Bench) -> String {
 }
 
 #[test]
-fn stale_keys_fail_closed() {
+fn stale_keys_deny() {
     let mut settings = settings();
     settings["issuers"][0]["jwks"] =
         json!({"cluster": "entra", "refresh": "10m", "max_stale": "1h", "cooldown": "20m"});
@@ -272,7 +272,7 @@ fn inline_keys_are_never_fetched() {
 }
 
 #[test]
-fn discovery_leads_to_the_keys_of_its_own_issuer_only() {
+fn discovery_document_of_another_issuer_is_refused() {
     let uri = "https://kc.example/realms/ml/.well-known/openid-configuration";
     let mut settings = settings();
     settings["issuers"] = json!([{
@@ -315,7 +315,7 @@ fn discovery_leads_to_the_keys_of_its_own_issuer_only() {
 }
 
 #[test]
-fn two_issuers_may_share_a_kid() {
+fn two_issuers_can_use_the_same_kid() {
     let (ours, theirs) = (keys::rsa(), keys::other_rsa());
     let mut jwk = theirs.to_jwk();
     jwk["kid"] = ours.kid().into();

@@ -1,4 +1,4 @@
-//! Which models a list shows to whom.
+//! Which models a list contains for which caller.
 
 use crate::support;
 
@@ -12,7 +12,7 @@ use testbed::persona::Persona;
 
 const IDS: [&str; 4] = ["meta-llama/one", "Meta-Llama/Two", "other/three", "tgi"];
 
-/// The ids that a list shows; what remains of [`IDS`] for that caller under these rules.
+/// The ids of [`IDS`] that the list contains for the caller under these rules.
 fn shown(rules: Value, token: Option<&Token>) -> Vec<String> {
     let mut rules = rules.as_array().unwrap().clone();
     rules.push(json!({"name": "may-list", "match": {"methods": ["GET"]}, "require": {"issuer": "contoso"}}));
@@ -23,7 +23,7 @@ fn shown_by(settings: &Value, token: Option<&Token>) -> Vec<String> {
     shown_where(settings, token, BTreeMap::new())
 }
 
-/// `properties`: what the host says of the request.
+/// `properties`: the properties of the request that the host reports.
 fn shown_where(
     settings: &Value,
     token: Option<&Token>,
@@ -81,7 +81,7 @@ fn get(bench: &mut Bench, path: &str, token: Option<&Token>) -> (StreamId, Rulin
 }
 
 #[test]
-fn a_model_is_shown_where_a_rule_permits_its_use_and_none_forbids_it() {
+fn model_is_listed_if_permitted_and_not_denied() {
     let role = json!({"role": "Model.Query"});
     let anyone = json!({"issuer": "contoso"});
     let deny = |matches: Value, require: Value| json!({"name": "deny", "match": matches, "require": require, "effect": "deny"});
@@ -118,7 +118,7 @@ fn a_model_is_shown_where_a_rule_permits_its_use_and_none_forbids_it() {
             )]),
             &all,
         ),
-        // What a token does not tell never permits, and denies.
+        // Information missing from the token never permits, and a deny rule on it denies.
         (
             json!([allow(json!({}), json!({"source": ["10.0.0.0/8"]}))]),
             &[],
@@ -133,7 +133,7 @@ fn a_model_is_shown_where_a_rule_permits_its_use_and_none_forbids_it() {
             ]),
             &[0, 1],
         ),
-        // A deny rule that names models denies them in any case, and what has no name.
+        // A deny rule that names models denies these models and entries without a name.
         (
             json!([
                 allow(json!({}), role.clone()),
@@ -158,7 +158,7 @@ fn a_model_is_shown_where_a_rule_permits_its_use_and_none_forbids_it() {
             ]),
             &[0, 1],
         ),
-        // One without models, where it leaves nothing of what is allowed.
+        // A deny rule without models denies everything.
         (
             json!([
                 allow(json!({}), role.clone()),
@@ -208,7 +208,7 @@ fn a_model_is_shown_where_a_rule_permits_its_use_and_none_forbids_it() {
 }
 
 #[test]
-fn shadow_rules_show_and_hide_nothing() {
+fn shadow_rule_does_not_change_the_list() {
     let rules = json!([
         {"name": "a", "match": {"models": ["meta-llama/*"]}, "require": {"role": "Model.Query"}},
         {"name": "b", "match": {"models": ["other/*"]}, "require": {"role": "Model.Query"}, "mode": "shadow"},
@@ -219,14 +219,14 @@ fn shadow_rules_show_and_hide_nothing() {
 }
 
 #[test]
-fn anonymous_rules_show_what_they_let_anyone_use() {
+fn anonymous_rule_lists_its_models() {
     let rules = json!([
         {"name": "open", "match": {"models": ["other/*"]}, "anonymous": true},
         {"name": "open-list", "match": {"methods": ["GET"], "hosts": ["h.example"]}, "anonymous": true},
         {"name": "a", "match": {"models": ["meta-llama/*"]}, "require": {"role": "Model.Query"}},
         {"name": "deny", "match": {"models": ["other/*"]}, "require": {"issuer": "contoso"}, "effect": "deny"},
     ]);
-    // Whoever lists without being asked for a token is nobody, whatever token came along.
+    // On an anonymous rule the caller is anonymous, even with a token.
     for token in [None, Some(&ada())] {
         assert_eq!(shown(rules.clone(), token), ["other/three"]);
     }
@@ -239,7 +239,7 @@ fn anonymous_rules_show_what_they_let_anyone_use() {
 }
 
 #[test]
-fn a_host_with_one_model_has_it_under_any_name() {
+fn single_model_endpoint_is_listed_under_any_name() {
     for (model, expected) in [("meta-llama/one", 4), ("other/three", 0)] {
         let mut settings = with_rules(json!([
             {"name": "a", "match": {"models": ["meta-llama/*"]}, "require": {"role": "Model.Query"}},
@@ -251,7 +251,7 @@ fn a_host_with_one_model_has_it_under_any_name() {
 }
 
 #[test]
-fn those_whose_groups_are_left_out_see_what_needs_none() {
+fn caller_with_omitted_groups_sees_models_that_need_no_groups() {
     let rules = json!([
         {"name": "a", "match": {"models": ["other/*"]}, "require": {"group": "11111111-1111-1111-1111-111111111111"}},
         {"name": "b", "match": {"models": ["meta-llama/*"]}, "require": {"issuer": "contoso"}},
@@ -273,7 +273,7 @@ fn some_models() -> Value {
 }
 
 #[test]
-fn a_model_asked_for_by_name_is_found_where_it_is_shown() {
+fn model_requested_by_name_is_found_if_listed() {
     let mut bench = Bench::warm(&some_models());
     let mut asked = |path| asked(&mut bench, path);
     assert_eq!(asked("/v1/models/meta-llama/one"), "permitted");
@@ -281,7 +281,7 @@ fn a_model_asked_for_by_name_is_found_where_it_is_shown() {
 }
 
 #[test]
-fn a_host_that_hands_out_no_bodies_shows_no_list() {
+fn host_that_withholds_bodies_returns_no_list() {
     let mut bench = Bench::warm(&some_models());
     bench.gate.limit(HostLimits {
         withholds_bodies: true,
@@ -294,7 +294,7 @@ fn a_host_that_hands_out_no_bodies_shows_no_list() {
 }
 
 #[test]
-fn list_follows_the_cluster_and_an_unknown_model_shows_nothing() {
+fn list_depends_on_the_cluster_and_an_unknown_model_is_hidden() {
     let base = || {
         let rules = json!([
             {"name": "here", "match": {"models": ["meta-llama/*"], "clusters": ["hf"]}, "require": {"role": "Model.Query"}},
@@ -310,14 +310,14 @@ fn list_follows_the_cluster_and_an_unknown_model_shows_nothing() {
         (json!([]), "hf", vec![IDS[0]]),
         (json!([]), "team", vec![IDS[2]]),
         (json!([]), "elsewhere", vec![]),
-        // The cluster decides the model, whatever its list calls it.
+        // The cluster determines the model, regardless of its name in the list.
         (
             json!([{"clusters": ["hf"], "model": "meta-llama/one"}]),
             "hf",
             IDS.to_vec(),
         ),
         (json!([{"clusters": ["hf"], "model": "x/y"}]), "hf", vec![]),
-        // No entry says which model answers there.
+        // No entry configures a model there.
         (
             json!([{"clusters": ["router"], "model_from": "body"}]),
             "hf",

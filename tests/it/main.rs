@@ -1,4 +1,4 @@
-//! Every native test, in folders as in src. A behaviour's test is found by its room.
+//! All native tests in one binary, in folders as in src.
 
 #[path = "../support/cli.rs"]
 mod command_line;
@@ -12,7 +12,6 @@ mod routing_model;
 mod support;
 
 mod agreement;
-mod alone;
 mod attacks;
 mod audit;
 mod cache;
@@ -49,6 +48,7 @@ mod robustness;
 mod routing;
 mod rsa;
 mod schema;
+mod self_dispatch;
 mod sharing;
 mod step_up;
 mod tenants;

@@ -1,4 +1,4 @@
-//! Rules: who is permitted what, and why not.
+//! Rules: which callers they permit, and the reasons of denials.
 
 use crate::support;
 
@@ -16,7 +16,7 @@ fn decide(require: Value, token: &Token) -> String {
 }
 
 #[test]
-fn each_requirement_holds_for_whom_it_should() {
+fn requirement_is_satisfied_only_by_matching_callers() {
     let persona = Token::of;
     let ada_claims = ada().claims_value();
     let robot = "/SUBSCRIPTIONS".to_owned() + &ROBOT_RESOURCE["/subscriptions".len()..];
@@ -109,7 +109,7 @@ fn of_unknown_kind() -> Token {
 }
 
 #[test]
-fn what_the_token_does_not_tell_never_permits() {
+fn information_missing_from_the_token_never_permits() {
     let olga = Token::of(Persona::Olga);
     let omar = Token::of(Persona::Omar);
     let group = json!({"group": SCIENTISTS_GROUP});
@@ -153,7 +153,7 @@ fn what_the_token_does_not_tell_never_permits() {
 }
 
 #[test]
-fn a_deny_rule_that_cannot_be_told_denies() {
+fn indeterminate_deny_rule_denies() {
     let denying = |require: Value| {
         with_rules(json!([
             {"name": "all", "require": {"issuer": "contoso"}},
@@ -172,7 +172,7 @@ fn a_deny_rule_that_cannot_be_told_denies() {
 }
 
 #[test]
-fn deny_goes_first_and_the_first_allow_wins() {
+fn deny_rules_precede_allow_rules_and_the_first_allow_applies() {
     let mut settings = with_rules(json!([
         {"name": "first", "require": {"role": "Model.Query"}, "credential": "hf-read"},
         {"name": "second", "require": {"issuer": "contoso"}, "credential": "hf-other"},
@@ -195,7 +195,7 @@ fn deny_goes_first_and_the_first_allow_wins() {
 }
 
 #[test]
-fn matches_narrow_rules() {
+fn match_restricts_a_rule() {
     let settings = with_rules(json!([{
         "name": "narrow",
         "match": {"hosts": ["*.contoso.com"], "methods": ["GET", "post"], "paths": ["/v1/**", "/info"],
@@ -241,7 +241,7 @@ fn matches_narrow_rules() {
 }
 
 #[test]
-fn anonymous_rules_ask_for_nothing_and_believe_nothing() {
+fn anonymous_rule_ignores_the_token() {
     let mut bench = Bench::cold(&settings());
     let health = [
         (":method", "GET"),
@@ -270,7 +270,7 @@ fn anonymous_rules_ask_for_nothing_and_believe_nothing() {
 }
 
 #[test]
-fn shadow_rules_are_recorded_and_change_nothing() {
+fn shadow_rule_is_recorded_without_effect() {
     let settings = with_rules(json!([
         {"name": "new-ban", "require": {"role": "Model.Query"}, "effect": "deny", "mode": "shadow"},
         {"name": "new-open", "require": {"issuer": "contoso"}, "mode": "shadow"},
@@ -291,7 +291,7 @@ fn shadow_rules_are_recorded_and_change_nothing() {
 }
 
 #[test]
-fn a_refusal_names_the_rule_and_what_is_missing() {
+fn denial_names_the_rule_and_the_missing_requirement() {
     let settings = with_rules(json!([{
         "name": "night-shift",
         "require": {"any": [{"role": "Model.Query"}, {"all": [{"group": "g"}, {"kind": "user"}]}]},
@@ -308,7 +308,7 @@ fn a_refusal_names_the_rule_and_what_is_missing() {
 }
 
 #[test]
-fn what_a_caller_could_abuse_comes_off_and_identity_goes_on() {
+fn unsafe_headers_are_removed_and_identity_headers_added() {
     let mut settings = settings();
     settings["forward"] = json!({
         "identity_headers": {"x-entra-oid": "oid", "X-Entra-App": "client", "x-name": "name"},

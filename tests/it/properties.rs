@@ -1,5 +1,5 @@
-//! What must hold of every policy, whatever its rules: deny rules only take away, doubt never
-//! gives, order within `any` and `all` means nothing.
+//! Properties of every policy: deny rules only remove permissions, indeterminate requirements never permit, and the order
+//! within `any` and `all` has no effect.
 
 use crate::support;
 
@@ -11,7 +11,7 @@ use support::*;
 use testbed::mint::Token;
 use testbed::persona::*;
 
-/// Tokens of callers who differ in what rules below ask; signed once.
+/// Tokens of callers that differ in the facts that the rules below use; signed once.
 static TOKENS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let personas = [
         Persona::Ada,
@@ -32,7 +32,7 @@ static TOKENS: LazyLock<Vec<String>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Who calls, and from where: `None` is not known.
+/// The caller and its address; `None` means unknown.
 #[derive(Clone, Copy, Debug)]
 struct Call {
     caller: usize,
@@ -111,7 +111,7 @@ fn decide_about(rules: &[Value], token: &str, source: Option<&str>) -> (String, 
     (code, bench.audit().remove(0)["rule"].clone())
 }
 
-/// Of whom nothing can be told: groups, kind, and whence it comes.
+/// A caller whose groups, kind and address are unknown.
 fn puzzling() -> Token {
     let token = Token::of(Persona::Olga).without("scp");
     token.claim("roles", json!(["Model.Query"]))
@@ -134,7 +134,7 @@ static WORLDS: LazyLock<Vec<(String, &str)>> = LazyLock::new(|| {
     worlds
 });
 
-/// The same with all lists of `any` and `all` turned round.
+/// The same rules with all lists of `any` and `all` reversed.
 fn reversed(require: &Value) -> Value {
     let Some((name, inner)) = require.as_object().and_then(|one| one.iter().next()) else {
         return require.clone();
@@ -172,7 +172,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_not_known_never_permits(rules in rules(), call in call()) {
+    fn unknown_information_never_permits(rules in rules(), call in call()) {
         let decide = |source| decide(&rules, Call { source, ..call });
         if decide(None).0 == "permitted" {
             // Then it does not depend on it.
@@ -182,7 +182,7 @@ proptest! {
     }
 
     #[test]
-    fn a_permit_stands_whatever_turns_out_to_be_the_case(rules in rules()) {
+    fn permit_holds_for_any_value_of_unknown_information(rules in rules()) {
         if decide_about(&rules, &puzzling().build(), None).0 == "permitted" {
             for (token, address) in WORLDS.iter() {
                 let found = decide_about(&rules, token, Some(address)).0;
@@ -192,7 +192,7 @@ proptest! {
     }
 
     #[test]
-    fn order_within_any_and_all_means_nothing(rules in rules(), call in call()) {
+    fn order_within_any_and_all_has_no_effect(rules in rules(), call in call()) {
         let turned = rules.iter().map(|rule| {
             let mut rule = rule.clone();
             rule["require"] = reversed(&rule["require"]);
@@ -203,7 +203,7 @@ proptest! {
     }
 
     #[test]
-    fn shadow_rules_change_nothing(rules in rules(), call in call()) {
+    fn shadow_rules_have_no_effect(rules in rules(), call in call()) {
         let enforced: Vec<Value> = rules.iter().filter(|rule| rule["mode"].is_null()).cloned().collect();
         prop_assert_eq!(decide(&rules, call), decide(&enforced, call));
     }

@@ -1,4 +1,4 @@
-//! The recipes in docs/recipes.md give the results in their tables.
+//! The recipes in docs/recipes.md decide as their tables state.
 
 use crate::command_line as cli;
 use crate::pages as docs;
@@ -40,7 +40,7 @@ fn token(claims: &str, now: u64) -> String {
     token.build()
 }
 
-/// The result of `explain` for one row.
+/// The output of `explain` for one row.
 fn answer(settings: &Value, row: &Row<'_>) -> String {
     let mut parts = row.request.split(", ");
     let request = parts.next().unwrap().trim_matches('`').to_owned();
@@ -76,10 +76,10 @@ fn answer(settings: &Value, row: &Row<'_>) -> String {
         give("--token", token(row.caller, seconds));
     }
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let (_, told) = cli::explain(settings, &arguments);
-    told["code"]
+    let (_, explained) = cli::explain(settings, &arguments);
+    explained["code"]
         .as_str()
-        .unwrap_or_else(|| panic!("{told:#}"))
+        .unwrap_or_else(|| panic!("{explained:#}"))
         .to_owned()
 }
 
@@ -98,7 +98,7 @@ fn with_own_values(settings: &Value) -> String {
 }
 
 #[test]
-fn each_recipe_gives_the_results_in_its_table() {
+fn recipe_decides_as_its_table_states() {
     let text = docs::read("docs/recipes.md");
     let recipes: Vec<&str> = text.split("\n## ").skip(1).collect();
     assert_eq!(recipes.len(), 15);

@@ -1,4 +1,4 @@
-//! The document about this protected resource, and the challenges that point to it.
+//! The protected resource document (RFC 9728), and the challenges that refer to it.
 
 use crate::support;
 
@@ -25,7 +25,7 @@ fn ask(bench: &mut Bench, method: &str, path: &str) -> (String, Value) {
 }
 
 #[test]
-fn whoever_asks_gets_the_document_before_there_are_keys() {
+fn document_is_served_without_keys_or_token() {
     let mut bench = Bench::cold(&published());
     let well_known = "/.well-known/oauth-protected-resource";
     for (method, path) in [
@@ -71,7 +71,7 @@ fn whoever_asks_gets_the_document_before_there_are_keys() {
 }
 
 #[test]
-fn servers_are_the_issuers_unless_given() {
+fn authorization_servers_default_to_the_issuers() {
     let mut settings = published();
     settings["issuers"] = json!([
         {"name": "several", "entra": {"tenants": [TENANT, GUEST_TENANT], "cloud": "us_gov"}, "audiences": ["a"], "jwks": {"cluster": "e"}},
@@ -95,7 +95,7 @@ fn servers_are_the_issuers_unless_given() {
 }
 
 #[test]
-fn challenges_point_to_it() {
+fn challenge_refers_to_the_document() {
     let mut bench = Bench::warm(&published());
     let metadata =
         "resource_metadata=\"https://hf.contoso.com/.well-known/oauth-protected-resource/v1\"";

@@ -1,4 +1,4 @@
-//! The revocation feed over time: what it revokes, and what a feed that is late, stale or garbled does.
+//! The revocation feed over time: what it revokes, and the effect of a late, stale or invalid feed.
 
 use crate::support;
 
@@ -20,7 +20,7 @@ fn with_feed(change: Value) -> Value {
     settings
 }
 
-/// A bench with keys, whose one open call asks for the feed.
+/// A bench with keys and one open call for the feed.
 fn bench(change: Value) -> Bench {
     let bench = Bench::warm(&with_feed(change));
     assert_eq!(bench.calls.len(), 1);
@@ -47,7 +47,7 @@ fn token() -> Token {
 }
 
 #[test]
-fn every_member_revokes() {
+fn every_feed_member_revokes() {
     let token = token();
     let claims = token.claims_value();
     let token = token.build();
@@ -85,7 +85,7 @@ fn every_member_revokes() {
 }
 
 #[test]
-fn a_revocation_is_recorded_and_names_no_list_to_the_caller() {
+fn revocation_is_recorded_without_naming_the_list_to_the_caller() {
     let oid = token().claims_value()["oid"].clone();
     let mut bench = fed(json!({"oids": [oid]}));
     let (id, ruling) = bench.chat(&token().build());
@@ -103,7 +103,7 @@ fn a_revocation_is_recorded_and_names_no_list_to_the_caller() {
 }
 
 #[test]
-fn forgeries_learn_nothing_of_the_feed() {
+fn forged_token_does_not_reveal_the_feed() {
     let oid = token().claims_value()["oid"].clone();
     let mut bench = fed(json!({"oids": [oid]}));
     let forged = bench.code(&token().corrupt_signature().build());
@@ -117,7 +117,7 @@ fn forgeries_learn_nothing_of_the_feed() {
 }
 
 #[test]
-fn a_cold_start_waits_for_keys_and_feed() {
+fn request_at_cold_start_waits_for_keys_and_feed() {
     let mut bench = Bench::cold(&with_feed(json!({})));
     let (id, ruling) = bench.chat(&token().build());
     assert_eq!(code_of(&ruling), "waiting");
@@ -130,7 +130,7 @@ fn a_cold_start_waits_for_keys_and_feed() {
 }
 
 #[test]
-fn waiting_for_the_feed_is_bounded() {
+fn wait_for_the_feed_is_limited() {
     let mut bench = bench(json!({}));
     let (id, _) = bench.chat(&token().build());
     bench.advance(2);
@@ -147,7 +147,7 @@ fn waiting_for_the_feed_is_bounded() {
 }
 
 #[test]
-fn it_takes_effect_within_refresh_and_ends_likewise() {
+fn revocation_starts_and_ends_within_refresh() {
     let oid = token().claims_value()["oid"].clone();
     let mut bench = fed(json!({}));
     assert_eq!(bench.code(&token().build()), "permitted");
@@ -155,7 +155,7 @@ fn it_takes_effect_within_refresh_and_ends_likewise() {
     assert!(bench.calls.is_empty());
     bench.advance(1);
     assert_eq!(bench.calls[0].callout.target.authority, "ops");
-    // The signature is remembered from here on; the revocation counts all the same.
+    // From here on the token is cached; the revocation still applies.
     assert_eq!(bench.code(&token().build()), "permitted");
     bench.answer(ok(json!({"oids": [oid]})));
     assert_eq!(bench.code(&token().build()), "token_revoked");
@@ -165,7 +165,7 @@ fn it_takes_effect_within_refresh_and_ends_likewise() {
 }
 
 #[test]
-fn garbage_never_replaces_a_good_feed() {
+fn invalid_response_never_replaces_a_valid_feed() {
     let oid = token().claims_value()["oid"].clone();
     let big = json!({"oids": ["x".repeat(1024 * 1024)]}).to_string();
     let good = json!({"oids": [oid]});
@@ -217,7 +217,7 @@ fn null_member_of_a_feed_counts_as_absent() {
     assert_eq!(bench.code(&token().build()), "permitted");
 }
 
-/// The code of a request `secs` after the last good feed.
+/// The code of a request `secs` after the last valid feed.
 fn stale(on_stale: &str, secs: u64) -> (Bench, String) {
     let mut bench = bench(json!({"on_stale": on_stale, "max_stale": "60s"}));
     bench.answer(ok(json!({"sessions": ["s-revoked"]})));
@@ -249,7 +249,7 @@ fn complaints(bench: &mut Bench) -> Vec<String> {
 }
 
 #[test]
-fn a_stale_feed_denies_or_allows_and_says_so_once() {
+fn stale_feed_follows_on_stale_and_is_logged_once() {
     for on_stale in ["deny", "allow"] {
         let (mut bench, code) = stale(on_stale, 59);
         assert_eq!(code, "permitted");
@@ -260,10 +260,10 @@ fn a_stale_feed_denies_or_allows_and_says_so_once() {
     assert_eq!(complaints(&mut bench).len(), 1);
     let (mut bench, code) = stale("allow", 90);
     assert_eq!(code, "permitted");
-    let told = complaints(&mut bench);
+    let logged = complaints(&mut bench);
     assert!(
-        told.len() == 1 && told[0].contains("on_stale: allow"),
-        "{told:?}"
+        logged.len() == 1 && logged[0].contains("on_stale: allow"),
+        "{logged:?}"
     );
     let revoked = ada().claim("sid", "s-revoked").build();
     assert_eq!(
@@ -274,7 +274,7 @@ fn a_stale_feed_denies_or_allows_and_says_so_once() {
 }
 
 #[test]
-fn a_first_feed_that_takes_too_long_denies_or_allows() {
+fn slow_first_feed_follows_on_stale() {
     for (on_stale, code) in [("deny", "revocation_unavailable"), ("allow", "permitted")] {
         let mut bench = bench(json!({"on_stale": on_stale}));
         let (id, ruling) = bench.chat(&token().build());
@@ -285,7 +285,7 @@ fn a_first_feed_that_takes_too_long_denies_or_allows() {
 }
 
 #[test]
-fn nobody_waits_for_a_feed_that_is_not_about_to_come() {
+fn request_does_not_wait_for_a_feed_that_is_not_being_fetched() {
     let mut bench = bench(json!({}));
     for _ in 0..30 {
         bench.answer_all(failed);
@@ -296,7 +296,7 @@ fn nobody_waits_for_a_feed_that_is_not_about_to_come() {
 }
 
 #[test]
-fn a_feed_that_never_came_denies_or_allows() {
+fn feed_that_was_never_fetched_follows_on_stale() {
     let mut deny = bench(json!({}));
     deny.answer(failed());
     let (id, _) = deny.chat(&token().build());
@@ -319,7 +319,7 @@ fn a_feed_that_never_came_denies_or_allows() {
 }
 
 #[test]
-fn nothing_that_is_printed_or_logged_holds_ids_or_the_bearer_token() {
+fn output_contains_no_ids_or_bearer_token() {
     let mut settings = with_feed(json!({"auth": {"env": "OPS_TOKEN"}}));
     settings["issuers"][0]["name"] = json!("contoso");
     let env = |_: &str| Some("ops-secret".to_owned());

@@ -1,4 +1,4 @@
-//! Random and mutated bytes: whatever comes, no panic, and never a permit that was not earned.
+//! Random and mutated bytes cause no panic and no unjustified permit.
 
 use crate::random;
 use crate::support;
@@ -37,7 +37,7 @@ impl Random {
 }
 
 #[test]
-fn mutated_tokens_are_denied_or_the_same() {
+fn mutated_token_is_denied_or_equivalent() {
     let mut random = Random(1);
     let mut bench = Bench::warm(&settings());
     let token = ada().build();
@@ -65,7 +65,7 @@ fn mutated_tokens_are_denied_or_the_same() {
 }
 
 #[test]
-fn random_headers_never_pass() {
+fn random_headers_are_never_permitted() {
     let mut random = Random(2);
     let mut bench = Bench::warm(&settings());
     let names: [&[u8]; 8] = [
@@ -91,7 +91,7 @@ fn random_headers_never_pass() {
 }
 
 #[test]
-fn segments_of_anything_parse_or_do_not() {
+fn arbitrary_token_segments_cause_no_panic() {
     let mut random = Random(3);
     let types = ["jwt".to_owned()];
     let token = ada().build();

@@ -1,5 +1,5 @@
-//! A credential never reaches a cluster that it is not meant for, and the recorded model is that of the
-//! upstream: for random routes, endpoints, rules and requests, in a model of Envoy's routing.
+//! A credential is sent only to its clusters, and the recorded model is that of the upstream: for random routes, endpoints,
+//! rules and requests, in a model of Envoy's routing.
 
 use crate::random;
 use crate::routing_model as routing;
@@ -37,7 +37,7 @@ fn headers(world: &World, call: &Call, token: &str) -> Headers {
     headers
 }
 
-/// Lets a request through the gate; what became of it, counted by its code.
+/// Sends a request through the gate and counts its code.
 fn pass(bench: &mut Bench, world: &World, call: &Call, token: &str) -> String {
     let chosen = world.table.choose(call);
     bench.properties = BTreeMap::from_iter(
@@ -75,7 +75,7 @@ fn pass(bench: &mut Bench, world: &World, call: &Call, token: &str) -> String {
 }
 
 #[test]
-fn credential_reaches_no_cluster_that_it_is_not_meant_for() {
+fn credential_is_sent_only_to_its_clusters() {
     let mut random = Random(16);
     let mut dice = |end: usize| random.below(end);
     let token = ada().build();
@@ -126,7 +126,7 @@ fn chat_at(bench: &mut Bench, cluster: Option<&str>) -> (u32, String) {
 }
 
 #[test]
-fn unreported_cluster_is_a_mismatch_and_a_changed_one_is_told() {
+fn unreported_cluster_is_a_mismatch_and_a_change_is_reported() {
     let mut bench = Bench::warm(&limited());
     for (cluster, code) in [
         (Some("hf"), "permitted"),
@@ -163,7 +163,7 @@ fn unreported_cluster_is_a_mismatch_and_a_changed_one_is_told() {
 }
 
 #[test]
-fn cluster_is_read_only_where_the_configuration_refers_to_clusters() {
+fn cluster_is_read_only_if_the_configuration_refers_to_clusters() {
     let places: [fn(&mut Value); 4] = [
         |_| {},
         |settings| settings["credentials"][0]["clusters"] = json!(["hf"]),
@@ -185,7 +185,7 @@ fn cluster_is_read_only_where_the_configuration_refers_to_clusters() {
 }
 
 #[test]
-fn deny_rule_holds_where_cluster_or_model_is_unknown() {
+fn deny_rule_applies_if_cluster_or_model_is_unknown() {
     let deny = |matches: Value| json!({"name": "deny", "match": matches, "require": {"role": "Model.Query"}, "effect": "deny"});
     let open = || json!({"name": "open", "require": {"role": "Model.Query"}});
     for (matches, cluster, code) in [

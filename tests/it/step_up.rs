@@ -1,4 +1,4 @@
-//! What a caller is told who could sign in more strongly.
+//! The reply to a caller that could satisfy a rule with a stronger sign-in.
 
 use crate::support;
 
@@ -18,7 +18,7 @@ fn asking(require: Value) -> Value {
 }
 
 #[test]
-fn step_up_is_told_as_entras_clients_expect() {
+fn step_up_challenge_has_the_form_of_entra_clients() {
     let settings = asking(json!({"all": [{"role": "Model.Query"}, {"auth_context": "c1"}]}));
     let (code, challenge, record) = Case::ada().run(&settings);
     assert_eq!(code, "step_up_required");
@@ -31,7 +31,7 @@ fn step_up_is_told_as_entras_clients_expect() {
         (&record["rule"], &record["code"]),
         (&json!("careful"), &json!("step_up_required"))
     );
-    // Who is told no reasons is told this all the same, or no client could ever step up.
+    // The challenge is sent even without reasons; otherwise no client could step up.
     let mut minimal = settings.clone();
     minimal["replies"] = json!({"detail": "minimal"});
     let (code, challenge, _) = Case::ada().run(&minimal);
@@ -47,7 +47,7 @@ fn step_up_is_told_as_entras_clients_expect() {
 }
 
 #[test]
-fn step_up_is_answered_only_where_it_helps() {
+fn step_up_is_offered_only_if_it_leads_to_a_permit() {
     let c = |n: u8| json!({"auth_context": format!("c{n}")});
     let role = |name: &str| json!({"role": name});
     let stepped = |n: u8| (format!("\"value\":\"c{n}\""), "step_up_required");
@@ -108,7 +108,7 @@ fn claims_of(challenge: &str) -> String {
 }
 
 #[test]
-fn step_up_among_other_rules() {
+fn step_up_takes_other_rules_into_account() {
     let careful = json!({"name": "careful", "require": {"auth_context": "c1"}});
     let rules = |other: Value| json!([other, careful]);
     for (other, code) in [
@@ -141,7 +141,7 @@ fn step_up_among_other_rules() {
 }
 
 #[test]
-fn other_clouds_and_other_providers() {
+fn step_up_supports_other_clouds_and_no_other_providers() {
     let mut settings = asking(json!({"auth_context": "c1"}));
     settings["issuers"][0]["entra"]["cloud"] = json!("china");
     let issuer = format!("https://login.partner.microsoftonline.cn/{TENANT}/v2.0");

@@ -1,5 +1,4 @@
-//! Many tenants in one issuer: the `common` key set, and Microsoft's rules on which key signs for
-//! which tenant.
+//! Many tenants in one issuer: the `common` key set, and Microsoft's rules on which key can sign for which tenant.
 
 use crate::support;
 
@@ -72,7 +71,7 @@ fn personal() -> Token {
 }
 
 #[test]
-fn each_key_signs_for_its_own_tenants() {
+fn key_verifies_tokens_of_its_own_tenants_only() {
     let common = Common::new();
     let (ada, gina) = (|| Token::of(Persona::Ada), || Token::of(Persona::Gina));
     let v1 = |tenant: &str| ada().claim("iss", issuer_v1(tenant)).claim("tid", tenant);

@@ -1,4 +1,4 @@
-//! The scripts in tools/ that decide whether a tool is already installed.
+//! The scripts in tools/ that check whether a tool is already installed.
 
 use crate::pages as docs;
 
@@ -10,8 +10,8 @@ use tempfile::TempDir;
 
 const RUNS: usize = 200;
 
-/// Prints the line that the script looks for and then more than a pipe holds (64 KiB on Linux), so
-/// that a reader that exits at the match always kills it.
+/// A program that prints the expected line and then more than a pipe holds (64 KiB on Linux), so that a reader
+/// that exits at the match always kills it.
 fn talkative(line: &str) -> String {
     format!(
         "#!/bin/bash\ncase \" $* \" in *' --version '*) ;; *) exit 0 ;; esac\n\
@@ -19,8 +19,8 @@ fn talkative(line: &str) -> String {
     )
 }
 
-/// A copy of tools/ with stand-ins for what the scripts run. Those on the PATH fail wherever a script
-/// would fetch or install.
+/// A copy of tools/ with stand-ins for the programs that the scripts run. Those on the PATH fail if a script fetches
+/// or installs anything.
 struct Tools(TempDir);
 
 impl Tools {
@@ -79,7 +79,7 @@ impl Tools {
 }
 
 #[test]
-fn make_run_always_finds_the_envoy_that_is_installed() {
+fn installed_envoy_is_always_found() {
     let tools = Tools::new();
     let version = "envoy  version: 0000/1.40.0/Clean/RELEASE/BoringSSL";
     tools.add(".tools/envoy", &talkative(version));
@@ -87,7 +87,7 @@ fn make_run_always_finds_the_envoy_that_is_installed() {
 }
 
 #[test]
-fn make_run_always_finds_the_envoy_on_the_path() {
+fn envoy_on_the_path_is_always_found() {
     let tools = Tools::new();
     let version = "envoy  version: 0000/1.40.0/Clean/RELEASE/BoringSSL";
     tools.add("bin/envoy", &talkative(version));
@@ -95,7 +95,7 @@ fn make_run_always_finds_the_envoy_on_the_path() {
 }
 
 #[test]
-fn make_run_always_finds_the_rust_target_that_is_installed() {
+fn installed_rust_target_is_always_found() {
     let tools = Tools::new();
     let sysroot = tools.path().join("sysroot");
     fs::create_dir_all(sysroot.join("lib/rustlib/wasm32-wasip1/lib")).unwrap();
@@ -120,7 +120,7 @@ fn installed_cargo_tools_are_always_found() {
 }
 
 #[test]
-fn tools_of_another_version_or_that_fail_are_not_taken() {
+fn tool_of_another_version_or_that_fails_is_not_used() {
     let tools = Tools::new();
     let broken = "#!/bin/bash\necho 'envoy  version: 0/1.40.0/Clean/RELEASE/BoringSSL'\nexit 1\n";
     for envoy in [

@@ -1,4 +1,4 @@
-//! Token usage is read from any form a response may have, however it is cut into pieces.
+//! Token usage is read from every form of response, regardless of how it is split.
 
 use entragate::http::headers::Headers;
 use entragate::usage::{Meter, Unknown, Usage};
@@ -52,12 +52,12 @@ fn chunk(usage: Value) -> Value {
     json!({"object": "chat.completion.chunk", "model": "org/m", "choices": [{"index": 0, "delta": delta}], "usage": usage})
 }
 
-/// Headers, body, and what is told.
+/// Headers, body and the reported usage.
 type Case = (&'static [(&'static str, &'static str)], String, Usage);
 
-/// Responses of each API, and what each of them bills.
+/// Responses of each API with their usage.
 fn corpus() -> Vec<Case> {
-    let told = json!({"prompt_tokens": 12, "completion_tokens": 34, "total_tokens": 46,
+    let reported = json!({"prompt_tokens": 12, "completion_tokens": 34, "total_tokens": 46,
         "prompt_tokens_details": {"cached_tokens": 5, "audio_tokens": 7},
         "completion_tokens_details": {"reasoning_tokens": 6, "accepted_prediction_tokens": 1}});
     let detailed = Usage {
@@ -82,7 +82,7 @@ fn corpus() -> Vec<Case> {
         total_tokens: Some(8),
         ..named(Usage::default())
     };
-    let chat = json!({"model": "org/m", "usage": told, "choices": [{"message": {"role": "assistant",
+    let chat = json!({"model": "org/m", "usage": reported, "choices": [{"message": {"role": "assistant",
         "content": "\"usage\":{\"prompt_tokens\":99}", "model": "not/it", "usage": {"prompt_tokens": 99}}}]});
     let stream = format!(
         "\u{feff}: keep-alive\n\n{}:\nevent: x\nid: 1\nretry: 5\nfoo\n{}data: [DONE]\n\n",
@@ -90,7 +90,7 @@ fn corpus() -> Vec<Case> {
             chunk(Value::Null),
             chunk(json!({"prompt_tokens": 12, "completion_tokens": 1}))
         ]),
-        events(&[json!({"model": "org/m", "choices": [], "usage": told})])
+        events(&[json!({"model": "org/m", "choices": [], "usage": reported})])
     );
     let spread = "data: {\"model\":\"org/m\",\ndata:\"usage\":\ndata: {\"prompt_tokens\":1,\ndata\ndata: \"completion_tokens\":2}}\n\n";
     let responses = events(&[
@@ -192,7 +192,7 @@ fn corpus() -> Vec<Case> {
 }
 
 #[test]
-fn each_api_is_read_whole_and_byte_by_byte() {
+fn usage_of_each_api_is_read_whole_and_byte_by_byte() {
     for (headers, body, expected) in corpus() {
         let whole = [body.as_bytes()];
         let bytes: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
@@ -235,7 +235,7 @@ fn integral_float_counts_as_an_integer() {
 }
 
 #[test]
-fn event_named_error_marks_the_answer_as_failed() {
+fn error_event_marks_the_response_as_failed() {
     let message = r#"{"message":"Model is overloaded"}"#;
     for (stream, failed) in [
         (format!("event: error\ndata: {message}\n\n"), Some("error")),
@@ -273,7 +273,7 @@ fn event_named_error_marks_the_answer_as_failed() {
 }
 
 #[test]
-fn counts_told_before_an_error_event_are_kept() {
+fn counts_before_an_error_event_are_kept() {
     let stream = "data: {\"usage\":{\"prompt_tokens\":1.0,\"completion_tokens\":2}}\n\n\
                   event: error\ndata: {\"message\":\"x\"}\n\n";
     let expected = Usage {
@@ -284,7 +284,7 @@ fn counts_told_before_an_error_event_are_kept() {
 }
 
 #[test]
-fn lines_may_end_in_any_way() {
+fn stream_lines_with_any_line_end_are_read() {
     for (headers, body, expected) in corpus().into_iter().filter(|case| case.0 == SSE) {
         for end in ["\r\n", "\r"] {
             let body = body.replace('\n', end);
@@ -300,7 +300,7 @@ fn lines_may_end_in_any_way() {
 }
 
 #[test]
-fn what_breaks_off_is_not_the_last_word() {
+fn truncated_stream_does_not_report_partial_counts_as_final() {
     for (headers, body, _) in corpus() {
         let usage = read(headers, &[body.as_bytes()], false);
         // A document that is wrong already stays so.
@@ -321,7 +321,7 @@ fn what_breaks_off_is_not_the_last_word() {
 }
 
 #[test]
-fn what_can_not_be_read_says_why() {
+fn unreadable_usage_has_a_reason() {
     let body: &[u8] = br#"{"usage":{"prompt_tokens":1}}"#;
     for (fields, expected) in [
         (
@@ -343,7 +343,7 @@ fn what_can_not_be_read_says_why() {
     meter.feed(None, false);
     assert!(!meter.is_reading());
     assert_eq!(meter.finish(), unknown(Unknown::Withheld));
-    // Headers tell, whatever the body is.
+    // Headers report the usage for any body.
     let usage = read(
         &[
             ("content-encoding", "gzip"),
@@ -409,13 +409,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
-    fn any_chunking_reads_the_same(cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..24)) {
+    fn usage_is_the_same_for_any_chunking(cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..24)) {
         for (headers, body, expected) in corpus() {
             prop_assert_eq!(read(headers, &pieces(body.as_bytes(), &cuts), true), expected);
         }
     }
 
-    /// Whatever else a document holds, and wherever: what serde_json finds is what we find.
+    /// The reader finds the same counts as serde_json in any document.
     #[test]
     fn any_document_is_read_as_serde_json_reads_it(
         rest in any_json(), usage in any_json(), pretty in any::<bool>(),
@@ -437,7 +437,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_do_harm(body in prop::collection::vec(any::<u8>(), 0..200), sse in any::<bool>()) {
+    fn arbitrary_bytes_cause_no_panic(body in prop::collection::vec(any::<u8>(), 0..200), sse in any::<bool>()) {
         let headers = if sse { SSE } else { JSON };
         read(headers, &[&body], true);
         read(headers, &[&body], false);

@@ -1,5 +1,5 @@
-//! A Hugging Face token where an Entra token belongs: its sender is told what to send, and it goes no
-//! further, neither upstream nor into anything that is written.
+//! A Hugging Face token in place of an Entra token: the reply explains what to send, and the token is neither forwarded nor
+//! written anywhere.
 
 use crate::support;
 
@@ -19,7 +19,7 @@ fn with_two_carriers() -> Value {
 }
 
 #[test]
-fn its_sender_is_told_what_to_send_and_nobody_else_sees_it() {
+fn wrong_token_reply_explains_what_to_send_without_disclosure() {
     let mut bench = Bench::warm(&with_two_carriers());
     bench.gate.take_notices();
     for prefix in PREFIXES {

@@ -1,6 +1,6 @@
-//! Mixed traffic for a long time: 50,000 identities, rotations, denials, streams. Wrong decisions are
-//! counted and must be none; Envoy's memory and the filter's must settle. `make soak` runs it for
-//! `SOAK_SECONDS`; without that variable (`make test`) it does not run.
+//! Mixed traffic for a long time: 50,000 identities, rotations, denials, streams. No decision may be wrong, and the memory
+//! of Envoy and of the filter must level off. `make soak` runs it for `SOAK_SECONDS`; without that variable (`make test`) it
+//! does not run.
 
 #[path = "../e2e/gateway.rs"]
 #[allow(dead_code, reason = "shared with the end-to-end tests")]
@@ -20,7 +20,7 @@ use traffic::Traffic;
 const CALLERS: usize = 16;
 /// From one look at the memory to the next.
 const SAMPLE: Duration = Duration::from_secs(2);
-/// What may come on top after the warm-up: allocators breathe.
+/// The permitted growth after the warm-up, since allocators fluctuate.
 const SLACK_KIB: u64 = 16 * 1024;
 
 /// Contoso, and a realm whose people have cheap keys: 50,000 RSA signatures would take minutes.
@@ -36,7 +36,7 @@ fn two_issuers(config: EnvoyConfig) -> EnvoyConfig {
     })
 }
 
-/// What Envoy holds, and what the filter's VMs do at most, in KiB.
+/// Memory of Envoy and the maximum of the filter's VMs, in KiB.
 #[derive(Clone, Copy)]
 struct Memory {
     resident: u64,
@@ -52,7 +52,7 @@ async fn look(gateway: &Gateway) -> Memory {
     let resident = line.split_whitespace().nth(1).unwrap().parse().unwrap();
     let mut linear = 0;
     for _ in 0..4 {
-        // A connection of its own each: whichever worker it falls to.
+        // A separate connection for each request, so that any worker can receive it.
         let client = testbed::client::client();
         let request = client
             .get(gateway.envoy.url())
@@ -64,7 +64,7 @@ async fn look(gateway: &Gateway) -> Memory {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mixed_traffic_for_a_long_time() {
+async fn mixed_traffic_causes_no_wrong_decision_and_no_memory_growth() {
     let Ok(seconds) = std::env::var("SOAK_SECONDS") else {
         println!("soak: not run; make soak runs it");
         return;

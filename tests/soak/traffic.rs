@@ -1,4 +1,4 @@
-//! Who asks what, and what each must be answered.
+//! Requests of the soak test and the expected outcome of each.
 
 use super::gateway::{Gateway, chat, header};
 use serde_json::json;
@@ -110,7 +110,7 @@ impl Traffic {
             "ada" => {
                 let adas = self.adas.lock().unwrap().clone();
                 let (newest, older) = (adas.len() - 1, turn % adas.len());
-                // The newest key may still be cooling down in this worker: then its token is told so.
+                // This worker can still be in its cooldown for the newest key; its token is then denied with that code.
                 let response = gateway.chat(&adas[older]).await;
                 match header(&response, "x-error-code") {
                     "key_unknown" if older + 1 >= newest => Ok(()),

@@ -1,4 +1,4 @@
-//! One request with all that surrounds it, and what becomes of it.
+//! One request with its context, and its outcome.
 
 use super::{Bench, ada, code_of, header_of, with_rules};
 use serde_json::{Value, json};

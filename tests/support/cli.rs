@@ -1,4 +1,4 @@
-//! The command line, as its users run it.
+//! The command line, run as a user runs it.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Files of the repository, and what stands in them.
+//! Files of the repository and their content.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use serde_json::Value;
@@ -41,7 +41,7 @@ pub fn blocks(text: &str, information: &str) -> Vec<String> {
         .collect()
 }
 
-/// All fenced blocks: what stands behind the fence, and the text, less the fence's indentation.
+/// All fenced blocks: the info string and the text without the fence's indentation.
 pub fn fenced(text: &str) -> Vec<(String, String)> {
     let mut blocks = Vec::new();
     let mut open: Option<(usize, String, String)> = None;

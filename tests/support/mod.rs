@@ -1,4 +1,4 @@
-//! A gate without a host: requests, answers and time go in by hand.
+//! A gate without a host: the test supplies requests, responses and time.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 pub mod case;
@@ -19,10 +19,10 @@ use testbed::mint::Token;
 use testbed::persona::Persona;
 use testbed::persona::{AUDIENCE, TENANT, issuer_v2};
 
-/// What the credential of these tests is; upstream sees this and nothing else.
+/// The credential of these tests, the only one that the upstream receives.
 pub const CREDENTIAL: &str = "hf_credential_of_the_tests";
 
-/// A policy that every test can live with: Contoso, one credential, one rule.
+/// The default policy of the tests: Contoso, one credential, one rule.
 pub fn settings() -> Value {
     json!({
         "issuers": [{
@@ -40,7 +40,7 @@ pub fn settings() -> Value {
     })
 }
 
-/// The usual settings with these rules, each allowing with the usual credential unless it says more.
+/// The default settings with these rules; each allows with the default credential unless it sets its own.
 pub fn with_rules(rules: Value) -> Value {
     let mut settings = settings();
     settings["rules"] = rules;
@@ -59,7 +59,7 @@ pub fn load(settings: &Value) -> Config {
     config::load(settings.to_string().as_bytes(), &env).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
-/// For tokens whose signatures do hold.
+/// For tokens with valid signatures.
 pub struct Trusting;
 
 impl SignatureCheck for Trusting {
@@ -68,23 +68,23 @@ impl SignatureCheck for Trusting {
     }
 }
 
-/// A gate, its clock, and what it has asked for so far.
+/// A gate, its clock, and its calls so far.
 pub struct Bench {
     pub gate: Gate,
     pub now: Timestamp,
     pub calls: Vec<Call>,
-    /// What the host would say of the connection, by dotted path.
+    /// The connection's properties that the host reports, by dotted path.
     pub properties: BTreeMap<String, Vec<u8>>,
     next: StreamId,
 }
 
 impl Bench {
-    /// A gate that has no keys yet.
+    /// A gate without keys.
     pub fn cold(settings: &Value) -> Self {
         Self::cold_at(settings, testbed::mint::now())
     }
 
-    /// The same at that time, in seconds since 1970.
+    /// The same at the given time, in seconds since 1970.
     pub fn cold_at(settings: &Value, now: u64) -> Self {
         let now = Timestamp::from_secs(now);
         let gate = Gate::new(load(settings), now);
@@ -99,7 +99,7 @@ impl Bench {
         bench
     }
 
-    /// A gate whose one issuer publishes the usual keys.
+    /// A gate with the default keys of its only issuer.
     pub fn warm(settings: &Value) -> Self {
         let mut bench = Self::cold(settings);
         let is_keys = |call: &Call| matches!(call.ticket, CallId::Keys { .. });
@@ -126,7 +126,7 @@ impl Bench {
         self.calls.extend(self.gate.take_calls());
     }
 
-    /// Answers all open calls alike.
+    /// Answers all open calls with the same response.
     pub fn answer_all(&mut self, answer: impl Fn() -> Answer) {
         for call in std::mem::take(&mut self.calls) {
             self.gate.answered(call.ticket, answer(), self.now);
@@ -161,7 +161,7 @@ impl Bench {
         ])
     }
 
-    /// The same, with another way to check its signature.
+    /// The same with another implementation of signature verification.
     pub fn chat_by(&mut self, token: &str, signatures: &dyn SignatureCheck) -> (StreamId, Ruling) {
         let authorization = format!("Bearer {token}");
         let headers = Headers::from_iter([
@@ -179,7 +179,7 @@ impl Bench {
         )
     }
 
-    /// The lines of the log since last asked, but for audit records.
+    /// The log lines since the last call, without audit records.
     pub fn logs(&mut self) -> Vec<String> {
         let notices = self.gate.take_notices().into_iter();
         let logs = notices.filter_map(|notice| match notice {
@@ -197,7 +197,7 @@ impl Bench {
         code
     }
 
-    /// Resumes all who were woken, in order: who, and what came of it.
+    /// Resumes all woken requests in order; returns their ids and codes.
     pub fn resume_woken(&mut self) -> Vec<(StreamId, String)> {
         let woken = self.gate.take_wakeups();
         let resumed = woken
@@ -209,7 +209,7 @@ impl Bench {
         resumed
     }
 
-    /// The audit records since last asked.
+    /// The audit records since the last call.
     pub fn audit(&mut self) -> Vec<Value> {
         self.gate
             .take_notices()

@@ -1,6 +1,5 @@
-//! A model of how Envoy chooses the cluster of a request, random route tables and policies for it, and what
-//! must hold of every decision. Shared by the native test and the one in a real Envoy, which holds the
-//! model itself against Envoy.
+//! A model of how Envoy selects the cluster of a request, random route tables and policies for it, and the conditions on
+//! every decision. The native test and the test in a real Envoy share it; the latter also compares the model with Envoy.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 mod table;
@@ -8,7 +7,7 @@ mod table;
 use serde_json::{Value, json};
 pub use table::Table;
 
-/// An upstream, and the model that it serves; `None`: the one that the body names.
+/// An upstream and its model; `None`: the model in the body.
 pub struct Upstream {
     pub cluster: &'static str,
     pub serves: Option<&'static str>,

@@ -1,4 +1,4 @@
-//! A model of how Envoy chooses the cluster of a request: virtual hosts, then routes.
+//! A model of how Envoy selects the cluster of a request: virtual hosts, then routes.
 
 use super::{Call, Dice, UPSTREAMS, Upstream, pick};
 use serde_json::{Value, json};
@@ -56,7 +56,7 @@ impl Table {
         }
     }
 
-    /// One host for each cluster, and another for what has none.
+    /// One host for each cluster, and one for requests without a cluster.
     pub fn by_host(dice: Dice<'_>) -> (Self, Vec<(&'static str, &'static str)>) {
         let mut named = vec![
             ("llama.example.com", "hf-llama"),

@@ -1,4 +1,4 @@
-//! Which keys exist, which of them signs, and the sets they are published in.
+//! The existing keys, the current signing key, and the published sets.
 
 use serde_json::{Value, json};
 

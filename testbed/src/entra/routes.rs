@@ -1,4 +1,4 @@
-//! The paths, and which document answers there.
+//! The paths and their documents.
 
 use std::sync::Arc;
 

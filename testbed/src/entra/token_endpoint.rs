@@ -1,4 +1,4 @@
-//! Where programs get tokens: the client-credentials grant and the managed-identity endpoint (IMDS).
+//! The token endpoints for programs: the client-credentials grant and the managed-identity endpoint (IMDS).
 
 use std::{collections::HashMap, sync::Arc};
 

@@ -56,7 +56,7 @@ async fn json(admin: SocketAddr, path: &str) -> Result<Value, EnvoyError> {
 /// The body of a 200.
 pub(super) async fn get(admin: SocketAddr, path: &str) -> Result<String, EnvoyError> {
     let url = format!("http://{admin}{path}");
-    // On the testbed's runtime, whatever the caller's is.
+    // On the testbed's runtime, independently of the caller's.
     let asking = runtime().spawn(async move {
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(crate::tls::ca().client_config())

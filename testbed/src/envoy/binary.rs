@@ -1,4 +1,4 @@
-//! Where Envoy, the filter and the user's `envoy.yaml` are.
+//! The locations of Envoy, the filter and the user's `envoy.yaml`.
 
 use std::{
     env,
@@ -16,7 +16,7 @@ pub fn workspace_root() -> &'static Path {
     testbed.parent().unwrap_or(testbed)
 }
 
-/// The filter: `ENTRAGATE_WASM`, else what a release build leaves in the target directory.
+/// The filter: `ENTRAGATE_WASM`, otherwise the release build in the target directory.
 pub fn wasm_path() -> PathBuf {
     if let Some(path) = env::var_os("ENTRAGATE_WASM") {
         return path.into();
@@ -27,7 +27,7 @@ pub fn wasm_path() -> PathBuf {
         .join("wasm32-wasip1/release/entragate.wasm")
 }
 
-/// The filter with test hooks, which `make hooks` leaves beside the other.
+/// The filter with test hooks, which `make hooks` builds.
 pub fn hooks_path() -> PathBuf {
     let target = env::var_os("CARGO_TARGET_DIR").map_or("target".into(), PathBuf::from);
     workspace_root()

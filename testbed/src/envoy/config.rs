@@ -33,7 +33,7 @@ pub struct EnvoyConfig {
 }
 
 impl EnvoyConfig {
-    /// The top-level `envoy.yaml` in front of these two stand-ins: what `make run` shows.
+    /// The shipped `envoy.yaml` with these two stand-ins, as in `make run`.
     pub fn gateway(entra: &Entra, hf: &HuggingFace) -> Result<EnvoyConfig, EnvoyError> {
         Ok(EnvoyConfig::from_user_file()?
             .upstream("entra", entra.addr(), entra.is_tls())
@@ -137,7 +137,7 @@ impl EnvoyConfig {
         self
     }
 
-    /// The first listener's port on 127.0.0.1; ephemeral unless told otherwise.
+    /// The first listener's port on 127.0.0.1; ephemeral by default.
     pub fn listener_port(mut self, port: u16) -> Self {
         self.document["static_resources"]["listeners"][0]["address"] =
             json!({"socket_address": {"address": "127.0.0.1", "port_value": port}});
@@ -172,25 +172,25 @@ impl EnvoyConfig {
         self
     }
 
-    /// Worker threads; 2 unless told otherwise.
+    /// The number of worker threads; 2 by default.
     pub fn concurrency(mut self, workers: u32) -> Self {
         self.concurrency = workers;
         self
     }
 
-    /// How many seconds a replaced listener serves on; 600, as is Envoy's way, unless told otherwise.
+    /// The drain time of a replaced listener in seconds; 600 by default, as in Envoy.
     pub fn drain_time(mut self, seconds: u32) -> Self {
         self.drain_time = seconds;
         self
     }
 
-    /// Envoy's log level; `info` unless told otherwise. Audit records need `info` of the wasm component, which stays.
+    /// Envoy's log level; `info` by default. The wasm component always logs at `info`, which audit records require.
     pub fn log_level(mut self, level: &str) -> Self {
         self.log_level = level.to_owned();
         self
     }
 
-    /// Where Envoy writes its log; to us unless told otherwise. What goes elsewhere can't be waited for.
+    /// The file of Envoy's log; by default the runner reads it. Lines in a file cannot be awaited.
     pub fn log_path(mut self, path: impl Into<PathBuf>) -> Self {
         self.log_path = Some(path.into());
         self
@@ -222,7 +222,7 @@ impl EnvoyConfig {
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .arg("--config-path")
             .arg(directory.join("envoy.json"))
-            // Many Envoys at once: no shared memory, no base id to collide on.
+            // Disables shared memory, so that base ids of concurrent Envoys cannot collide.
             .arg("--disable-hot-restart")
             .args(["--concurrency", &self.concurrency.to_string()])
             .args(["--drain-time-s", &self.drain_time.to_string()])
@@ -236,7 +236,7 @@ impl EnvoyConfig {
         command
     }
 
-    /// A missing filter is told by its own error, not by Envoy's.
+    /// Reports a missing filter with its own error instead of Envoy's.
     pub(super) fn check_wasm(&self) -> Result<(), EnvoyError> {
         match self.wasm_file() {
             Some(path) if !path.is_file() => Err(EnvoyError::NoWasm { path }),

@@ -1,4 +1,4 @@
-//! Lines a process wrote, with waiting for one to come.
+//! Lines that a process wrote, and waiting for a line.
 
 use std::{
     sync::{Mutex, MutexGuard},
@@ -42,7 +42,7 @@ impl Log {
         lines[lines.len().saturating_sub(TAIL)..].join("\n")
     }
 
-    /// What `find` makes of the first line, past or to come, that it makes something of.
+    /// The first result of `find`, over past and future lines.
     pub(super) async fn wait<T>(
         &self,
         deadline: Duration,
@@ -56,7 +56,7 @@ impl Log {
             })
     }
 
-    /// Like [`Log::wait`], from line `from` on and without a deadline; `from` is moved behind what was found.
+    /// Like [`Log::wait`], from line `from` on and without a deadline; moves `from` behind the found line.
     pub(super) async fn next<T>(&self, from: &mut usize, find: impl Fn(&str) -> Option<T>) -> T {
         let mut count = self.count.subscribe();
         loop {
@@ -69,7 +69,7 @@ impl Log {
                 }
             }
             if count.changed().await.is_err() {
-                // The sender is a field of ours: it cannot be gone while we are borrowed.
+                // `self` owns the sender, so the channel is open during this borrow.
                 std::future::pending::<()>().await;
             }
         }

@@ -1,4 +1,4 @@
-//! The child process: spawned so that it cannot outlive us, read line by line, killed and waited for on drop.
+//! The child process: it cannot outlive the parent, its output is read line by line, and it is killed and reaped on drop.
 
 use std::{
     io::{self, BufRead as _, BufReader, Read},
@@ -71,7 +71,7 @@ pub(super) fn spawn(mut command: Command) -> io::Result<Child> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        // Ctrl-C in a terminal is ours to handle, not the child's.
+        // The parent handles Ctrl-C in a terminal, not the child.
         .process_group(0);
     let spawner = SPAWNER.get_or_init(|| {
         let (sender, orders) = mpsc::channel::<Order>();

@@ -41,7 +41,7 @@ pub(super) fn generated_tokens(asked: &Value) -> usize {
     reply_to(asked).split_whitespace().count()
 }
 
-/// What an answer on that path costs.
+/// The usage of a response on this path.
 pub(super) fn bill(path: &str, asked: &Value) -> Bill {
     let generates = !matches!(path, "/embed" | "/v1/embeddings");
     Bill {

@@ -66,7 +66,7 @@ pub(super) fn embeddings(asked: &Value) -> Value {
         Value::Array(inputs) => inputs.clone(),
         text => vec![text.clone()],
     };
-    // openai-python asks for base64 unless told otherwise.
+    // openai-python requests base64 by default.
     let base64 = asked["encoding_format"] == "base64";
     let data: Vec<Value> = inputs
         .iter()

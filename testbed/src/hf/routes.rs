@@ -23,7 +23,7 @@ pub(super) fn router(state: Arc<State>) -> Router {
 
 async fn handle(Extract(state): Extract<Arc<State>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    // A body that breaks off is a client that went away: nothing was asked.
+    // An incomplete body means that the client disconnected, so it is not a request.
     let Ok(body) = to_bytes(body, MAX_BODY).await else {
         return StatusCode::BAD_REQUEST.into_response();
     };
@@ -63,7 +63,7 @@ fn answer(state: &State, request: &Recorded, method: &Method, gap: Duration) -> 
     if !request.bearer().is_some_and(|token| state.accepts(token)) {
         return refused();
     }
-    // The router's model paths lead to the same tasks.
+    // The router's model paths have the same tasks.
     let (path, model) = match model_path(path) {
         Some((model, "")) => ("/", Some(model)),
         Some((model, rest)) if rest.starts_with("/pipeline/") => ("/", Some(model)),
@@ -139,7 +139,7 @@ fn post(path: &str, asked: &Value, model: Option<&str>, gap: Duration) -> Respon
     }
 }
 
-/// TGI tells usage in headers, but not when streaming.
+/// TGI reports usage in headers, except for streams.
 fn generated(asked: &Value, body: Value) -> Response {
     let mut response = json(StatusCode::OK, &body);
     response.headers_mut().insert(

@@ -1,4 +1,4 @@
-//! Server-sent events: an answer word by word, in one piece of the body each.
+//! Server-sent events: one word of the response per piece of the body.
 
 use std::{io, time::Duration};
 
@@ -23,7 +23,7 @@ pub(super) enum Break {
     ErrorEvent,
 }
 
-/// Chat completion chunks; usage in a last chunk without choices, if asked for.
+/// Chat completion chunks; usage in a last chunk without choices, if requested.
 pub(super) fn chat(asked: &Value) -> Vec<Bytes> {
     let chunk = |delta: Value, finish: Value| {
         json!({
@@ -79,7 +79,7 @@ pub(super) fn generate(asked: &Value) -> Vec<Bytes> {
         .collect()
 }
 
-/// Events of the responses API: usage stands in the last one.
+/// Events of the responses API: the last one has the usage.
 pub(super) fn response(asked: &Value) -> Vec<Bytes> {
     let whole = openai::response(asked);
     let mut begun = whole.clone();
@@ -97,7 +97,7 @@ pub(super) fn response(asked: &Value) -> Vec<Bytes> {
     events.map(|event| named(&event)).collect()
 }
 
-/// Events of the messages API: what was put in is told first, what came out last.
+/// Events of the messages API: input tokens are reported first, output tokens last.
 pub(super) fn message(asked: &Value) -> Vec<Bytes> {
     let mut begun = openai::message(asked);
     begun["content"] = json!([]);
@@ -128,7 +128,7 @@ pub(super) fn broken(how: Break) -> Response {
         "choices": [{"index": 0, "delta": {"role": "assistant", "content": "You"}, "finish_reason": null}]});
     let second = match how {
         Break::Reset => Err(io::Error::other(
-            "the testbed was told to break this stream",
+            "the testbed is configured to break this stream",
         )),
         Break::ErrorEvent => Ok(data(&json!({"error": {
             "message": "Model is overloaded", "type": "overloaded", "param": null, "code": null}}))),
@@ -136,7 +136,7 @@ pub(super) fn broken(how: Break) -> Response {
     sse(vec![Ok(data(&first)), second], Duration::ZERO)
 }
 
-/// A body that goes on until nobody reads it.
+/// A body that continues until the reader stops.
 pub(super) fn endless() -> Body {
     let piece = Bytes::from_static(&[b'x'; 16 * 1024]);
     Body::from_stream(stream::repeat_with(move || {
@@ -179,7 +179,7 @@ fn sse(events: Vec<io::Result<Bytes>>, gap: Duration) -> Response {
     let paced =
         stream::iter(events.into_iter().enumerate()).then(move |(index, event)| async move {
             if index > 0 {
-                // Even without a gap: what came before leaves in a write of its own, also when an error follows.
+                // Even without a gap, each event is written separately, also before an error.
                 tokio::task::yield_now().await;
                 tokio::time::sleep(gap).await;
             }

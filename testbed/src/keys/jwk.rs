@@ -1,4 +1,4 @@
-//! The public half as a JSON Web Key (RFC 7517), in the form of a generic provider and in Entra's.
+//! Public keys as JSON Web Keys (RFC 7517), in the form of a generic provider and in Entra's.
 
 use base64::{
     Engine as _,

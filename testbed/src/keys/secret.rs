@@ -1,4 +1,4 @@
-//! The private halves, and signing with them. The only place that knows the crypto crates' types.
+//! Private keys and signing. The only file that uses the types of the crypto crates.
 
 use ed25519_compact::{KeyPair as Ed25519Pair, Noise, Seed};
 use p256::elliptic_curve::Generate as _;

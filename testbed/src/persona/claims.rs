@@ -64,7 +64,7 @@ pub(super) fn of(persona: Persona, now: u64) -> Value {
     }
 }
 
-/// What a user's v2 token says about the person.
+/// The claims about the person in a user's v2 token.
 struct User {
     tenant: &'static str,
     oid: &'static str,
@@ -145,7 +145,7 @@ const OMAR: User = User {
     mail: "omar@contoso.com",
 };
 
-/// A v2 user token from the notebook, plus what is particular to this user.
+/// A v2 user token from the notebook with this user's own claims.
 fn user(now: u64, user: &User, particular: Value) -> Value {
     let common = json!({
         "aud": AUDIENCE, "iss": issuer_v2(user.tenant), "ver": "2.0", "tid": user.tenant,
@@ -203,7 +203,7 @@ fn robot(now: u64) -> Value {
     })
 }
 
-/// An ID token: its audience is the client, and it says nothing of scopes or roles.
+/// An ID token: its audience is the client, and it has no scopes or roles.
 fn id_token(now: u64) -> Value {
     let mut claims = ada(now, "ada-id-token-uti-AAAAA");
     for access_only in ["azp", "azpacr", "scp", "roles", "groups", "xms_cc"] {

@@ -18,7 +18,7 @@ pub const GRAPH_AUDIENCE: &str = "https://graph.microsoft.com";
 
 /// The notebook that data scientists sign in with (a public client).
 pub const NOTEBOOK_CLIENT: &str = "2f3a7c1e-5b0d-4d57-9c1f-0c8e6f1b7a42";
-/// The nightly job: a confidential client that holds Model.Query.
+/// The nightly job: a confidential client with the role Model.Query.
 pub const BATCH_CLIENT: &str = "b8a1d6f0-3c52-4f0e-8f64-1d9f20c4e7a3";
 /// A confidential client of the tenant that was never given a role.
 pub const LURKER_CLIENT: &str = "c4d0e9b2-7711-4a39-a5c8-6a2be0f3d915";

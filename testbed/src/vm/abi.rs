@@ -1,4 +1,4 @@
-//! The imports of the filter: numbers and pointers in, a status out. What they mean is in `state`.
+//! The imports of the filter: numbers and pointers in, a status out. `state` implements their effects.
 
 use wasmi::{Error, Linker};
 
@@ -263,7 +263,7 @@ fn shared(linker: &mut Linker<State>) -> Result<(), wasmi::errors::LinkerError> 
     Ok(())
 }
 
-/// What the SDK imports and the filter has no business to call.
+/// Functions that the SDK imports and the filter must not call.
 fn unused(linker: &mut Linker<State>) -> Result<(), wasmi::errors::LinkerError> {
     macro_rules! forbid {
         ($($name:literal: ($($parameter:ident: $kind:ty),*);)*) => {$(
@@ -303,7 +303,7 @@ fn number(guest: &mut Guest, answered: Answered<u32>, to: u32) -> Called {
     }
 }
 
-/// Hands bytes over in memory that the filter allocates for them; nothing at all when there are none.
+/// Passes bytes in memory that the filter allocates; passes nothing if there are none.
 fn bytes(guest: &mut Guest, answered: Answered<Vec<u8>>, to: u32, to_size: u32) -> Called {
     let value = match answered.map_err(aborted)? {
         Ok(value) => value,

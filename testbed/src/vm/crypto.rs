@@ -1,4 +1,4 @@
-//! Envoy's foreign function `verify_signature`, by other hands: RSA PKCS#1 v1.5 and ECDSA in DER.
+//! An independent implementation of Envoy's foreign function `verify_signature`: RSA PKCS#1 v1.5 and ECDSA in DER.
 
 use p256::ecdsa::signature::Verifier as _;
 use rsa::pkcs1v15;

@@ -1,4 +1,4 @@
-//! A filter may be instrumented to tell of each function that is called: how `layout` finds out what requests need.
+//! Support for filters that are instrumented to report each called function, which `layout` uses.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Buffers and maps of header fields: what can be read and changed in which step, under whose rules.
+//! Buffers and header maps: what can be read and changed in which phase, under each host's rules.
 
 use super::nginx;
 use super::rules::{Answered, Rules, Status, Step, buffer, map, trap};

@@ -1,4 +1,4 @@
-//! The filter's memory: what it hands over, what it is given, and the form of maps in it.
+//! The filter's memory: reading and writing data, and the encoding of maps.
 
 use wasmi::{Caller, Error, Memory};
 

@@ -33,7 +33,7 @@ pub use self::state::Call;
 pub use self::stream::{Fate, Fields, LocalReply, field};
 
 const ROOT: u32 = 1;
-/// More than any test burns.
+/// More than any test uses.
 const FUEL: u64 = u64::MAX;
 
 /// One instance of the filter, in one worker.
@@ -44,12 +44,12 @@ pub struct Host {
 }
 
 /// # Panics
-/// Everything panics when the filter does what the host does not allow.
+/// Every method panics if the filter makes a call that the host does not allow.
 impl Host {
     /// Starts the filter.
     ///
     /// # Errors
-    /// What it logged when it refused its configuration.
+    /// The log lines of the filter that rejected its configuration.
     pub fn start(settings: Settings) -> Result<Self, Vec<String>> {
         let module = match &settings.wasm {
             Some(wasm) => &compiled(wasm),
@@ -90,7 +90,7 @@ impl Host {
         self.state().rules()
     }
 
-    /// A request's headers come.
+    /// Delivers a request's headers.
     pub fn open(&mut self, headers: Fields, is_all: bool) -> u32 {
         let id = self.next;
         self.next += 1;
@@ -118,7 +118,7 @@ impl Host {
         id
     }
 
-    /// The next piece of a request's body comes.
+    /// Delivers the next piece of a request's body.
     pub fn body(&mut self, id: u32, piece: &[u8], is_last: bool) {
         let (rules, hands_out) = (self.rules(), self.state().settings.hands_out_bodies);
         let stream = self.stream_mut(id);
@@ -132,7 +132,7 @@ impl Host {
             true => stream.body.extend_from_slice(piece),
             false => stream.body = piece.to_vec(),
         }
-        // nginx reads the body once the headers have been let go.
+        // nginx reads the body after the headers have been forwarded.
         if is_held && (rules == Rules::Nginx || !hands_out) {
             return;
         }
@@ -142,7 +142,7 @@ impl Host {
         self.acted(id, action);
     }
 
-    /// The upstream answers a request that went there, and it is over.
+    /// Delivers the upstream's response to a forwarded request and ends the request.
     pub fn respond(&mut self, id: u32, status: u32, headers: Fields, body: &[u8]) -> Vec<u8> {
         let stream = self.stream_mut(id);
         assert!(
@@ -166,7 +166,7 @@ impl Host {
         std::mem::take(&mut self.stream_mut(id).response_body)
     }
 
-    /// A request is over, answered or not: the filter writes its record and forgets it.
+    /// Ends a request: the filter writes its record and releases it.
     pub fn end(&mut self, id: u32) {
         let _: u32 = self.run(Step::Done, id, "proxy_on_done", id);
         self.run::<_, ()>(Step::Log, id, "proxy_on_log", id);
@@ -176,7 +176,7 @@ impl Host {
         state.calls.retain(|call| call.context != id);
     }
 
-    /// Time goes by at once; calls run into their timeouts; then there is a tick.
+    /// Advances the time in one step; calls time out; then a tick follows.
     pub fn advance(&mut self, time: Duration) {
         self.store.data_mut().now += time.as_nanos() as u64;
         let now = self.state().now;
@@ -187,7 +187,7 @@ impl Host {
         self.tick();
     }
 
-    /// Time goes by, and nothing happens: no call ends, and there is no tick.
+    /// Advances the time without ending calls and without a tick.
     pub fn pass(&mut self, time: Duration) {
         self.store.data_mut().now += time.as_nanos() as u64;
     }
@@ -198,12 +198,12 @@ impl Host {
         self.release();
     }
 
-    /// The calls that wait for an answer, oldest first.
+    /// The open calls, oldest first.
     pub fn calls(&self) -> &[Call] {
         &self.state().calls
     }
 
-    /// Answers the oldest call to that cluster. False: there is none.
+    /// Answers the oldest call to a cluster; false if there is none.
     pub fn answer(&mut self, cluster: &str, answer: Answer) -> bool {
         let mut calls = self.calls().iter();
         let call = calls.find(|call| call.cluster == cluster);
@@ -213,7 +213,7 @@ impl Host {
             .is_some()
     }
 
-    /// Ends the call of that token.
+    /// Ends the call with the given token.
     pub fn answer_token(&mut self, token: u32, answer: Answer) {
         let rules = self.rules();
         let state = self.store.data_mut();
@@ -252,7 +252,7 @@ impl Host {
         }
     }
 
-    /// What access logs can show of a request.
+    /// The filter state of a request, for access logs.
     pub fn filter_state(&self, id: u32, name: &str) -> Option<String> {
         let mut marks = self.state().streams.get(&id)?.filter_state.iter().rev();
         marks
@@ -260,7 +260,7 @@ impl Host {
             .map(|(_, value)| value.clone())
     }
 
-    /// What the log has shown since last asked: Envoy's at info, Kong's at its default level.
+    /// The visible log lines since the last call: Envoy's at info, Kong's at its default level.
     pub fn logs(&mut self) -> Vec<String> {
         let rules = self.rules();
         let logs = std::mem::take(&mut self.store.data_mut().logs).into_iter();
@@ -277,7 +277,7 @@ impl Host {
         found.map(|own| own.value)
     }
 
-    /// Whether the filter has set or moved a metric, to whatever value.
+    /// Whether the filter has set or changed a metric.
     pub fn was_recorded(&self, name: &str) -> bool {
         let mut metrics = self.state().metrics.iter();
         metrics.any(|own| own.name == name && own.is_recorded)
@@ -289,7 +289,7 @@ impl Host {
         FUEL - self.store.get_fuel().unwrap_or(FUEL)
     }
 
-    /// The functions of an instrumented filter that were called since last asked.
+    /// The functions of an instrumented filter that were called since the last call.
     pub fn take_entered(&mut self) -> Entered {
         std::mem::take(&mut self.store.data_mut().entered)
     }
@@ -310,7 +310,7 @@ impl Host {
         stream.unwrap_or_else(|| panic!("request {id} is over"))
     }
 
-    /// What a callback's answer does to a request that was held.
+    /// Applies a callback's result to a held request.
     fn acted(&mut self, id: u32, action: u32) {
         let calls = self
             .calls()
@@ -336,7 +336,7 @@ impl Host {
         self.release();
     }
 
-    /// Where a request's last callout has ended and it was not answered, it goes upstream as it is.
+    /// If a request's last callout has ended without a reply, the request goes upstream unchanged.
     fn resume_by_itself(&mut self, id: u32) {
         let rules = self.rules();
         let waits = self.calls().iter().any(|call| call.context == id);
@@ -346,7 +346,7 @@ impl Host {
         }
     }
 
-    /// Lets go whom the filter has resumed during the callback that has just ended.
+    /// Forwards the requests that the filter resumed during the last callback.
     fn release(&mut self) {
         let rules = self.rules();
         for stream in self.store.data_mut().streams.values_mut() {

@@ -129,7 +129,7 @@ impl Removed {
         fields.insert(at.unwrap_or(fields.len()), field);
     }
 
-    /// What nginx's proxy sends upstream. A field that was set to the empty value is sent empty.
+    /// The fields that nginx's proxy sends upstream. A field with an empty value is sent empty.
     pub fn sent_with(&self, fields: &Fields) -> Fields {
         fields.iter().chain(&self.0).cloned().collect()
     }

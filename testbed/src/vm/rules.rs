@@ -1,6 +1,6 @@
-//! The numbers of the proxy-wasm ABI 0.2.1, and what the two hosts make of them.
+//! The constants of the proxy-wasm ABI 0.2.1, and the two sets of rules.
 
-/// Whose rules hold.
+/// Whose rules apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rules {
     /// Envoy 1.40.
@@ -13,7 +13,7 @@ impl Rules {
     pub const ALL: [Self; 2] = [Self::Envoy, Self::Nginx];
 }
 
-/// What a host call answers.
+/// The status of a host call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Status {
@@ -24,7 +24,7 @@ pub enum Status {
     InternalFailure = 10,
 }
 
-/// Why a host aborts the filter, or would hang, crash or let a request by because of it.
+/// The reason for which a host aborts the filter, hangs, crashes or lets a request bypass it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trap(pub String);
 
@@ -35,7 +35,7 @@ pub fn trap<T>(text: impl Into<String>) -> Result<T, Trap> {
     Err(Trap(text.into()))
 }
 
-/// Which callback the filter is in.
+/// The current callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     VmStart,

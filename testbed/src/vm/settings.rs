@@ -1,4 +1,4 @@
-//! What a host is told at its start, and how the calls it makes for the filter end.
+//! Settings of a host at start, and the results of the calls that it makes for the filter.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
@@ -7,16 +7,16 @@ use serde_json::Value;
 
 use super::Rules;
 
-/// What a host has been told.
+/// The settings of a host.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub rules: Rules,
-    /// Another filter than the one that was built.
+    /// A filter file other than the built one.
     pub wasm: Option<Vec<u8>>,
     /// As the filter reads it.
     pub configuration: Vec<u8>,
     pub environment: BTreeMap<String, String>,
-    /// Envoy's clusters; nginx takes any host and port.
+    /// Envoy's clusters; nginx accepts any host and port.
     pub clusters: BTreeMap<String, Cluster>,
     /// Properties of every context, by dotted path, beside the host's own.
     pub properties: BTreeMap<String, Vec<u8>>,
@@ -28,18 +28,18 @@ pub struct Settings {
     pub shared: SharedData,
     /// Envoy's `allow_on_headers_stop_iteration`.
     pub hands_out_bodies: bool,
-    /// When it all begins, in seconds since 1970.
+    /// The start time, in seconds since 1970.
     pub now: u64,
 }
 
-/// Names, and what stands under them with its `cas`.
+/// Entries by name, with their `cas`.
 #[derive(Clone, Debug, Default)]
 pub struct SharedData(Arc<Mutex<Shared>>);
 
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     pub entries: HashMap<String, (Vec<u8>, u32)>,
-    /// How many VMs there have been.
+    /// The number of VMs so far.
     pub vms: u64,
 }
 
@@ -49,11 +49,11 @@ impl SharedData {
     }
 }
 
-/// What Envoy knows of a cluster.
+/// Envoy's view of a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cluster {
     Up,
-    /// It has no host: a call can't even begin.
+    /// It has no host, so a call cannot start.
     Empty,
 }
 
@@ -97,14 +97,14 @@ fn note_clusters(value: &Value, clusters: &mut BTreeMap<String, Cluster>) {
     }
 }
 
-/// How a call ends.
+/// The result of a call.
 #[derive(Clone, Debug)]
 pub enum Answer {
     Response {
         status: u16,
         body: Vec<u8>,
     },
-    /// It broke off midway: Envoy then calls back with nothing, nginx with the reason.
+    /// The connection broke: Envoy then calls back with no data, nginx with the reason.
     Broken,
 }
 

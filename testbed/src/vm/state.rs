@@ -1,4 +1,4 @@
-//! What a host knows, and what its calls do under whose rules. Sources: proxy-wasm ABI 0.2.1;
+//! The host's state and the effects of host calls under each host's rules. Sources: proxy-wasm ABI 0.2.1;
 //! Envoy's `source/extensions/common/wasm/context.cc`; ngx_wasm_module's `ngx_proxy_wasm_host.c`.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use super::rules::{Answered, Rules, Status, Step, Trap, trap};
 use super::stream::{Fate, Fields, LocalReply, Stream};
 use super::{Cluster, Settings};
 
-/// A call of the filter's that has not been answered.
+/// An open call of the filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     pub token: u32,
@@ -56,7 +56,7 @@ pub(super) struct State {
     pub entered: Entered,
     next_token: u32,
     random: u64,
-    /// Properties asked for outside a request, which the engine complains of each time.
+    /// Properties read outside a request, each of which the engine logs.
     vain_properties: u32,
 }
 
@@ -66,7 +66,7 @@ pub(super) struct Metric {
     pub name: String,
     pub kind: MetricKind,
     pub value: i64,
-    /// The filter has set it.
+    /// Whether the filter has set the metric.
     pub is_recorded: bool,
 }
 
@@ -199,14 +199,14 @@ impl State {
                 self.effective = context;
                 Ok(Ok(()))
             }
-            // Answers that all is well, and changes nothing.
+            // Returns Ok without any effect.
             Rules::Nginx => Ok(Ok(())),
         }
     }
 
     pub fn continue_stream(&mut self) -> Answered<()> {
         match (self.rules(), self.stream()) {
-            // Resumed once the callback has ended; the headers are out of reach at once.
+            // Resumed after the callback; the headers are unavailable immediately.
             (Rules::Envoy, Some(stream)) => {
                 stream.is_open = false;
                 stream.is_resumed = true;
@@ -379,7 +379,7 @@ impl State {
         }
     }
 
-    /// Not random at all, so that tests are the same each time; but another for each VM.
+    /// Deterministic, so that tests are repeatable, but different for each VM.
     pub fn random(&mut self, bytes: &mut [u8]) {
         for byte in bytes {
             self.random ^= self.random << 13;

@@ -1,4 +1,4 @@
-//! What a host knows of one request.
+//! The host's state of one request.
 
 use super::nginx::Removed;
 use super::rules::Rules;
@@ -6,14 +6,14 @@ use super::rules::Rules;
 /// Header fields in their order.
 pub type Fields = Vec<(String, Vec<u8>)>;
 
-/// What has become of a request.
+/// The state of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// Held by the filter.
     Held,
-    /// Gone upstream, with these headers.
+    /// Forwarded with these headers.
     Forwarded(Fields),
-    /// Answered by the filter.
+    /// The filter replied.
     Replied(LocalReply),
 }
 
@@ -49,15 +49,15 @@ pub(super) struct Stream {
     /// The filter may read and change the headers: they have not left yet.
     pub is_open: bool,
     pub fate: Fate,
-    /// The filter has let it go during the callback that runs now.
+    /// The filter has resumed it during the current callback.
     pub is_resumed: bool,
-    /// What is held of the body.
+    /// The held part of the body.
     pub body: Vec<u8>,
     pub response_headers: Fields,
     pub response_body: Vec<u8>,
     pub response_status: Option<u32>,
     pub bytes_received: u64,
-    /// What access logs can show.
+    /// The filter state for access logs.
     pub filter_state: Vec<(String, String)>,
 }
 

@@ -1,4 +1,4 @@
-//! The few imports of WASI preview 1 that Rust's standard library has the filter ask for.
+//! The WASI preview 1 imports that Rust's standard library needs.
 
 use wasmi::{Caller, Error, Linker};
 

@@ -1,4 +1,4 @@
-//! Rules that need the model that a request's body names.
+//! Rules that need the model in a request's body.
 
 use super::*;
 
@@ -39,7 +39,7 @@ fn envoy_holds_a_request_until_its_model_is_read() {
 }
 
 #[test]
-fn envoy_may_keep_the_body_back() {
+fn envoy_that_withholds_the_body_denies() {
     let mut settings = Settings::new(Rules::Envoy, &by_model());
     settings.hands_out_bodies = false;
     let mut gateway = Gateway::start(settings);
@@ -52,7 +52,7 @@ fn envoy_may_keep_the_body_back() {
 }
 
 #[test]
-fn envoy_keys_and_body_may_come_in_any_order() {
+fn envoy_keys_and_body_can_arrive_in_any_order() {
     let mut gateway = Gateway::cold(Rules::Envoy, &by_model());
     gateway.host.tick();
     let id = open(&mut gateway);
@@ -63,7 +63,7 @@ fn envoy_keys_and_body_may_come_in_any_order() {
 }
 
 #[test]
-fn envoy_callers_may_hang_up_in_their_body() {
+fn envoy_caller_that_hangs_up_in_the_body_is_released() {
     let mut gateway = Gateway::warm(Rules::Envoy, &by_model());
     let id = open(&mut gateway);
     gateway.host.body(id, &LLAMA[..20], false);
@@ -73,7 +73,7 @@ fn envoy_callers_may_hang_up_in_their_body() {
 }
 
 #[test]
-fn nginx_hands_out_no_body_in_time_so_such_rules_deny() {
+fn nginx_rules_that_need_the_body_deny() {
     let mut gateway = Gateway::warm(Rules::Nginx, &by_model());
     let id = open(&mut gateway);
     assert_eq!(gateway.code(id), "internal");
@@ -86,7 +86,7 @@ fn nginx_hands_out_no_body_in_time_so_such_rules_deny() {
 }
 
 #[test]
-fn nginx_bodies_get_round_no_deny_rule() {
+fn nginx_body_does_not_evade_a_deny_rule() {
     let mut settings = settings();
     settings["rules"] = json!([
         {"name": "not-llama", "match": {"models": ["meta-llama/*"]}, "effect": "deny"},
@@ -100,7 +100,7 @@ fn nginx_bodies_get_round_no_deny_rule() {
 
 /// nginx does not report whether content follows.
 #[test]
-fn nginx_request_of_length_zero_is_judged_by_rules_without_models() {
+fn nginx_request_of_length_zero_is_decided_by_rules_without_models() {
     let mut settings = by_model();
     let path_rule = json!({"name": "info", "match": {"paths": ["/v1/info"]},
         "require": {"role": "Model.Query"}, "credential": "hf-read"});
@@ -125,7 +125,7 @@ fn nginx_request_of_length_zero_is_judged_by_rules_without_models() {
 }
 
 #[test]
-fn envoy_is_told_to_refuse_bodies_that_reach_a_limit() {
+fn envoy_refuses_bodies_that_reach_a_limit() {
     let mut settings = by_model();
     settings["limits"] = json!({"body_inspected": 100, "inspections": 2, "inspected_bytes": 100,
         "inspection_timeout": "10s"});
@@ -150,7 +150,7 @@ fn envoy_is_told_to_refuse_bodies_that_reach_a_limit() {
 }
 
 #[test]
-fn envoy_is_told_to_refuse_a_waiting_body_that_is_not_read() {
+fn envoy_refuses_a_parked_body_that_is_not_read() {
     let mut settings = settings();
     settings["limits"] = json!({"body_inspected": 100, "inspected_bytes": 100});
     let mut gateway = Gateway::cold(Rules::Envoy, &settings);

@@ -1,9 +1,9 @@
-//! Who gets through, with which headers, and what is written down about it.
+//! Which requests are permitted, with which headers, and their audit records.
 
 use super::*;
 
 in_both_hosts! {
-    fn a_permit_swaps_the_authorization(rules: Rules) {
+    fn permit_replaces_the_authorization(rules: Rules) {
         let mut gateway = Gateway::warm(rules, &settings());
         let token = ada().build();
         let id = gateway.chat(&token);
@@ -24,7 +24,7 @@ in_both_hosts! {
         });
     }
 
-    fn denials_are_answered_here(rules: Rules) {
+    fn denial_is_replied_by_the_filter(rules: Rules) {
         let mut gateway = Gateway::warm(rules, &settings());
         for (token, code) in [
             (ada().corrupt_signature().build(), "signature_invalid"),
@@ -41,7 +41,7 @@ in_both_hosts! {
         assert!(records.iter().all(|record| record["upstream_status"].is_null()), "{records:?}");
     }
 
-    fn a_caller_without_a_token_is_told_so(rules: Rules) {
+    fn request_without_a_token_gets_a_challenge(rules: Rules) {
         let mut gateway = Gateway::warm(rules, &settings());
         let id = gateway.get("hf.contoso.com", "/v1/models", &[]);
         assert_eq!(gateway.code(id), "token_missing");
@@ -55,7 +55,7 @@ in_both_hosts! {
         assert!(reply.header("www-authenticate").is_some_and(|value| value.starts_with("Bearer")));
     }
 
-    fn anonymous_requests_are_disarmed_too(rules: Rules) {
+    fn anonymous_request_loses_its_credentials(rules: Rules) {
         let mut gateway = Gateway::warm(rules, &settings());
         let sent = [("authorization", "Bearer hf_stolen"), ("cookie", "a=b"), ("x-hf-bill-to", "you")];
         let id = gateway.get("hf.contoso.com", "/health", &sent);
@@ -68,7 +68,7 @@ in_both_hosts! {
         }
     }
 
-    fn rules_go_by_the_host_that_the_caller_named(rules: Rules) {
+    fn rules_match_the_host_of_the_request(rules: Rules) {
         let mut gateway = Gateway::warm(rules, &settings());
         let bearer = format!("Bearer {}", ada().build());
         let fields = [("authorization", bearer.as_str())];
@@ -82,7 +82,7 @@ in_both_hosts! {
         }
     }
 
-    fn cluster_of_the_host_decides_where_it_reports_one(rules: Rules) {
+    fn reported_cluster_decides(rules: Rules) {
         let mut policy = settings();
         policy["credentials"][0]["clusters"] = json!(["hf-*"]);
         for cluster in ["hf-llama", "team-b"] {
@@ -112,7 +112,7 @@ in_both_hosts! {
         }
     }
 
-    fn underscored_twins_of_headers_come_off(rules: Rules) {
+    fn underscored_header_names_are_removed(rules: Rules) {
         let mut gateway = Gateway::warm(rules, &settings());
         let sent = [("x_api_key", "spoofed"), ("X_hf-bill_to", "spoofed"), ("x_other", "kept")];
         let id = gateway.get("hf.contoso.com", "/health", &sent);
@@ -123,7 +123,7 @@ in_both_hosts! {
         assert_eq!(field(headers, "x_other"), Some("kept".to_owned()));
     }
 
-    fn a_second_authorization_is_refused(rules: Rules) {
+    fn second_authorization_is_refused(rules: Rules) {
         let mut gateway = Gateway::warm(rules, &settings());
         let bearer = format!("Bearer {}", ada().build());
         // Envoy joins them, nginx leaves them apart.
@@ -140,7 +140,7 @@ in_both_hosts! {
         assert_eq!(gateway.code(id), code);
     }
 
-    fn bytes_that_are_no_text_do_no_harm(rules: Rules) {
+    fn headers_that_are_not_utf_8_do_no_harm(rules: Rules) {
         let mut gateway = Gateway::warm(rules, &settings());
         let mut headers = gateway.chat_headers(&ada().build());
         headers.push(("x-odd".into(), vec![0xff, 0xfe, b'a']));
@@ -153,7 +153,7 @@ in_both_hosts! {
         assert_ne!(gateway.code(id), "forwarded");
     }
 
-    fn many_headers_hide_no_token(rules: Rules) {
+    fn token_among_many_headers_is_removed(rules: Rules) {
         let mut gateway = Gateway::warm(rules, &settings());
         let mut headers = headers(rules, "GET", "hf.contoso.com", "/health", &[]);
         let filler = |number| (format!("x-filler-{number}"), b"1".to_vec());

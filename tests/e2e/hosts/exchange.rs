@@ -1,4 +1,4 @@
-//! One short-lived credential per person, fetched while their first request waits.
+//! One short-lived credential per person, fetched while the first request waits.
 
 use super::*;
 
@@ -41,7 +41,7 @@ fn refused() -> Answer {
 }
 
 in_both_hosts! {
-    fn a_person_s_token_is_waited_for_and_then_reused(rules: Rules) {
+    fn exchanged_token_is_awaited_and_reused(rules: Rules) {
         let mut gateway = warm(rules);
         let first = gateway.chat(&ada().build());
         let second = gateway.chat(&ada().build());
@@ -65,7 +65,7 @@ in_both_hosts! {
         assert!(gateway.host.calls().is_empty());
     }
 
-    fn who_is_no_member_is_told_so(rules: Rules) {
+    fn non_member_is_denied(rules: Rules) {
         let mut gateway = warm(rules);
         let id = gateway.chat(&ada().build());
         gateway.host.tick();
@@ -73,7 +73,7 @@ in_both_hosts! {
         assert_eq!(gateway.code(id), "not_a_member");
     }
 
-    fn keys_and_then_the_exchange_are_waited_for(rules: Rules) {
+    fn request_waits_for_keys_and_then_the_exchange(rules: Rules) {
         let mut gateway = cold(rules);
         let id = gateway.chat(&ada().build());
         gateway.host.tick();
@@ -84,7 +84,7 @@ in_both_hosts! {
         assert_eq!(gateway.code(id), "forwarded");
     }
 
-    fn no_answer_no_permit(rules: Rules) {
+    fn failed_exchange_denies(rules: Rules) {
         let mut gateway = warm(rules);
         let id = gateway.chat(&ada().build());
         gateway.host.tick();
@@ -95,7 +95,7 @@ in_both_hosts! {
         assert_eq!(gateway.code(id), "credential_unavailable");
     }
 
-    fn callers_may_hang_up_during_their_exchange(rules: Rules) {
+    fn caller_that_hangs_up_during_an_exchange_is_released(rules: Rules) {
         let mut gateway = warm(rules);
         let id = gateway.chat(&ada().build());
         gateway.host.tick();
@@ -106,7 +106,7 @@ in_both_hosts! {
 }
 
 #[test]
-fn a_service_that_fails_at_once_is_not_called_without_end_under_nginxs_rules() {
+fn immediately_failing_service_is_not_called_endlessly_on_nginx() {
     let mut gateway = warm(Rules::Nginx);
     let id = gateway.chat(&ada().build());
     let mut calls = 0;

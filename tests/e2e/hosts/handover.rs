@@ -1,4 +1,4 @@
-//! Two VMs of one host: one exports for both, and dies.
+//! Two VMs of one host: the VM that exports for both terminates.
 
 use super::*;
 use testbed::vm::Call;
@@ -31,7 +31,7 @@ fn two() -> [Gateway; 2] {
     gateways
 }
 
-/// So many seconds in ticks of all.
+/// Advances by seconds, in ticks of all workers.
 fn pass(gateways: &mut [Gateway], secs: u64) {
     for _ in 0..secs * 4 {
         for gateway in &mut *gateways {
@@ -48,7 +48,7 @@ fn decide(gateway: &mut Gateway, method: &str) {
 }
 
 #[test]
-fn the_one_that_exports_for_both_may_die() {
+fn terminated_exporter_loses_no_record() {
     let mut gateways = two();
     pass(&mut gateways, 1);
     decide(&mut gateways[0], "GET");
@@ -64,7 +64,7 @@ fn the_one_that_exports_for_both_may_die() {
     let [_, survivor] = gateways;
     let mut survivors = [survivor];
     pass(&mut survivors, 1);
-    assert!(exports(&survivors[0]).is_empty(), "the lease holds yet");
+    assert!(exports(&survivors[0]).is_empty(), "the lease has not ended");
     pass(&mut survivors, 2);
     let calls = exports(&survivors[0]);
     assert_eq!(calls.len(), 1);

@@ -8,7 +8,7 @@ fn with_feed() -> Value {
     settings
 }
 
-/// Answers whatever waits for keys or for the feed, until nothing does.
+/// Answers all calls for keys and the feed until none is open.
 fn answer_all(gateway: &mut Gateway, feed: &Value) {
     loop {
         let keys = gateway.host.answer(ENTRA, jwks(&[&key::rsa()]));
@@ -30,7 +30,7 @@ fn stored_elsewhere() -> Value {
 }
 
 in_both_hosts! {
-    fn a_cold_start_holds_requests_until_the_keys_are_here(rules: Rules) {
+    fn requests_at_cold_start_are_held_until_keys_arrive(rules: Rules) {
         let mut gateway = Gateway::cold(rules, &settings());
         let good = gateway.chat(&ada().build());
         let bad = gateway.chat(&ada().corrupt_signature().build());
@@ -45,7 +45,7 @@ in_both_hosts! {
         assert!(gateway.host.calls().is_empty());
     }
 
-    fn a_cold_start_may_come_before_the_first_tick(rules: Rules) {
+    fn request_before_the_first_tick_is_held(rules: Rules) {
         let mut gateway = Gateway::cold(rules, &settings());
         let id = gateway.chat(&ada().build());
         assert_eq!(gateway.code(id), "held");
@@ -54,7 +54,7 @@ in_both_hosts! {
         assert_eq!(gateway.code(id), "forwarded");
     }
 
-    fn a_new_key_is_fetched_and_then_there_is_a_pause(rules: Rules) {
+    fn unknown_kid_triggers_one_fetch_per_cooldown(rules: Rules) {
         let mut gateway = Gateway::warm(rules, &settings());
         let new = key::other_rsa();
         let id = gateway.chat(&ada().signed_by(&new).build());
@@ -69,7 +69,7 @@ in_both_hosts! {
         assert!(gateway.host.calls().is_empty(), "it is still cooling");
     }
 
-    fn waiting_ends_at_its_timeout(rules: Rules) {
+    fn held_request_ends_at_its_timeout(rules: Rules) {
         let mut gateway = Gateway::cold(rules, &settings());
         gateway.host.tick();
         let id = gateway.chat(&ada().build());
@@ -79,7 +79,7 @@ in_both_hosts! {
         assert_eq!(gateway.code(id), "keys_unavailable");
     }
 
-    fn an_outage_of_the_keys_denies(rules: Rules) {
+    fn outage_without_keys_denies(rules: Rules) {
         let mut gateway = Gateway::cold(rules, &settings());
         gateway.host.tick();
         let id = gateway.chat(&ada().build());
@@ -92,7 +92,7 @@ in_both_hosts! {
         assert_ne!(again, "forwarded");
     }
 
-    fn the_last_good_keys_serve_through_an_outage(rules: Rules) {
+    fn last_valid_keys_remain_in_use_during_an_outage(rules: Rules) {
         let mut gateway = Gateway::warm(rules, &settings());
         gateway.host.advance(3601 * SECOND);
         assert!(gateway.host.answer(ENTRA, Answer::Broken));
@@ -100,7 +100,7 @@ in_both_hosts! {
         assert_eq!(gateway.outcome(&token()), "forwarded");
     }
 
-    fn a_refused_call_is_no_more_than_a_failure(rules: Rules) {
+    fn refused_call_counts_as_a_failed_fetch(rules: Rules) {
         let mut settings = Settings::new(rules, &settings());
         settings.clusters.insert(ENTRA.into(), testbed::vm::Cluster::Empty);
         let mut gateway = Gateway::start(settings);
@@ -112,7 +112,7 @@ in_both_hosts! {
         assert_eq!(gateway.code(id), "keys_unavailable");
     }
 
-    fn who_is_revoked_is_denied(rules: Rules) {
+    fn revoked_caller_is_denied(rules: Rules) {
         let mut gateway = Gateway::cold(rules, &with_feed());
         gateway.host.tick();
         let id = gateway.chat(&ada().build());
@@ -125,7 +125,7 @@ in_both_hosts! {
         assert_eq!(gateway.outcome(&ada().build()), "forwarded");
     }
 
-    fn no_feed_no_permit(rules: Rules) {
+    fn missing_feed_denies(rules: Rules) {
         let mut gateway = Gateway::cold(rules, &with_feed());
         gateway.host.tick();
         gateway.publish(&[&key::rsa()]);
@@ -136,7 +136,7 @@ in_both_hosts! {
         assert_eq!(gateway.code(id), "revocation_unavailable");
     }
 
-    fn callers_may_hang_up_while_they_wait(rules: Rules) {
+    fn caller_that_hangs_up_while_held_is_released(rules: Rules) {
         let mut gateway = Gateway::cold(rules, &settings());
         let before_the_call = gateway.chat(&ada().build());
         gateway.host.end(before_the_call);
@@ -150,7 +150,7 @@ in_both_hosts! {
         assert_eq!(gateway.audit().len(), 1, "only one was decided");
     }
 
-    fn a_credential_from_elsewhere_is_waited_for(rules: Rules) {
+    fn polled_credential_is_awaited(rules: Rules) {
         let mut gateway = Gateway::warm(rules, &stored_elsewhere());
         let id = gateway.chat(&ada().build());
         assert_eq!(gateway.code(id), "held");
@@ -161,7 +161,7 @@ in_both_hosts! {
         assert_eq!(failing, "signature_invalid");
     }
 
-    fn no_credential_no_permit(rules: Rules) {
+    fn missing_credential_denies(rules: Rules) {
         let mut gateway = Gateway::warm(rules, &stored_elsewhere());
         let id = gateway.chat(&ada().build());
         for _ in 0..4 {

@@ -1,4 +1,4 @@
-//! Memory stays where it is, and what can't work is refused at the start.
+//! Memory does not grow, and unusable configurations are rejected at start.
 
 use super::*;
 
@@ -18,7 +18,7 @@ in_both_hosts! {
         assert_eq!(gateway.host.linear_memory().len(), before);
     }
 
-    fn waiting_is_bounded(rules: Rules) {
+    fn held_requests_are_limited(rules: Rules) {
         let mut settings = settings();
         settings["wait"] = json!({"requests": 2, "timeout": "2s"});
         let mut gateway = Gateway::cold(rules, &settings);
@@ -42,7 +42,7 @@ in_both_hosts! {
 }
 
 #[test]
-fn envoy_is_told_that_a_configuration_is_refused_and_why() {
+fn rejected_configuration_is_reported_to_envoy() {
     let mut settings = settings();
     settings["rules"][1]["credential"] = json!("hf-raed");
     let refused = Host::start(Settings::new(Rules::Envoy, &settings));
@@ -51,7 +51,7 @@ fn envoy_is_told_that_a_configuration_is_refused_and_why() {
 }
 
 #[test]
-fn an_unknown_cluster_of_envoys_is_no_more_than_a_failure() {
+fn unknown_envoy_cluster_is_a_failed_call() {
     let mut settings = Settings::new(Rules::Envoy, &settings());
     settings.clusters.clear();
     let mut gateway = Gateway::start(settings);
@@ -65,7 +65,7 @@ fn an_unknown_cluster_of_envoys_is_no_more_than_a_failure() {
 }
 
 #[test]
-fn an_address_that_nginx_would_abort_on_is_not_called() {
+fn address_that_aborts_nginx_is_not_called() {
     for cluster in [
         "entra",
         "login.microsoftonline.com:https",
@@ -86,7 +86,7 @@ fn an_address_that_nginx_would_abort_on_is_not_called() {
 }
 
 #[test]
-fn crypto_of_an_old_envoy_is_ours() {
+fn old_envoy_without_crypto_uses_wasm() {
     let mut settings = Settings::new(Rules::Envoy, &settings());
     settings.has_crypto = false;
     let mut gateway = Gateway::start(settings);
@@ -97,7 +97,7 @@ fn crypto_of_an_old_envoy_is_ours() {
 }
 
 #[test]
-fn the_configuration_shipped_for_kong_works_there() {
+fn shipped_kong_configuration_works_on_nginx() {
     let path = testbed::envoy::workspace_root().join("deploy/kong/kong.yaml");
     let text = std::fs::read_to_string(path).expect("it is there");
     let kong: Value = serde_saphyr::from_str(&text).expect("it is YAML");

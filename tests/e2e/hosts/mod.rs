@@ -1,5 +1,5 @@
-//! The real .wasm in strict hosts, under Envoy's rules and under ngx_wasm_module's: whatever such a
-//! host would abort, crash or hang on panics. Without a proxy, and with a clock of our own.
+//! The real .wasm in strict hosts, under the rules of Envoy and of ngx_wasm_module: calls that such a host would abort, crash or
+//! hang on panic. No proxy runs, and the test controls the clock.
 
 mod bodies;
 mod decisions;
@@ -18,9 +18,9 @@ use testbed::mint::Token;
 use testbed::persona::{AUDIENCE, Persona, TENANT, issuer_v2};
 use testbed::vm::{Answer, Fate, Fields, Host, Rules, Settings, field};
 
-/// What upstream sees of ours, and nothing else.
+/// The credential, the only one that the upstream receives.
 const CREDENTIAL: &str = "hf_credential_of_the_tests";
-/// A name that both hosts take: a cluster of Envoy's, and host and port for nginx.
+/// A name that both hosts accept: a cluster in Envoy, host and port in nginx.
 const ENTRA: &str = "login.microsoftonline.com:443";
 const OPS: &str = "ops.contoso.com:443";
 
@@ -55,7 +55,7 @@ struct Gateway {
 }
 
 impl Gateway {
-    /// A filter that has no keys yet.
+    /// A filter without keys.
     fn cold(rules: Rules, settings: &Value) -> Self {
         Self::start(Settings::new(rules, settings))
     }
@@ -65,7 +65,7 @@ impl Gateway {
         Self { host }
     }
 
-    /// A filter that has Entra's keys, and no call open.
+    /// A filter with Entra's keys and no open call.
     fn warm(rules: Rules, settings: &Value) -> Self {
         let mut gateway = Self::cold(rules, settings);
         gateway.host.tick();
@@ -73,7 +73,7 @@ impl Gateway {
         gateway
     }
 
-    /// Answers every open call for keys, those too that come of it.
+    /// Answers every open call for keys, including the resulting ones.
     fn publish(&mut self, keys: &[&SigningKey]) {
         while self.host.answer(ENTRA, jwks(keys)) {}
     }
@@ -104,7 +104,7 @@ impl Gateway {
         self.host.open(headers, true)
     }
 
-    /// What became of a request: `forwarded`, `held`, or the code of the reply.
+    /// The state of a request: `forwarded`, `held`, or the code of the reply.
     fn code(&self, id: u32) -> String {
         match self.host.fate(id) {
             Fate::Held => "held".to_owned(),
@@ -117,7 +117,7 @@ impl Gateway {
         }
     }
 
-    /// The code of a request of Ada's with that token, which is then over.
+    /// Sends a request with the token, ends it, and returns its code.
     fn outcome(&mut self, token: &str) -> String {
         let id = self.chat(token);
         let code = self.code(id);
@@ -125,7 +125,7 @@ impl Gateway {
         code
     }
 
-    /// The audit records since last asked.
+    /// The audit records since the last call.
     fn audit(&mut self) -> Vec<Value> {
         let logs = self.host.logs();
         let records = logs
@@ -168,13 +168,13 @@ macro_rules! in_both_hosts {
 
             $(#[$attribute])*
             #[test]
-            fn under_envoys_rules() {
+            fn under_envoy_rules() {
                 check(Rules::Envoy);
             }
 
             $(#[$attribute])*
             #[test]
-            fn under_nginxs_rules() {
+            fn under_nginx_rules() {
                 check(Rules::Nginx);
             }
         }

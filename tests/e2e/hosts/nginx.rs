@@ -1,4 +1,4 @@
-//! What ngx_wasm_module does otherwise than Envoy, and what the filter does about it.
+//! Differences between ngx_wasm_module and Envoy, and how the filter handles them.
 
 use super::*;
 
@@ -43,7 +43,7 @@ fn requests_with_many_headers_do_not_disturb_others() {
 }
 
 #[test]
-fn no_call_is_made_with_only_milliseconds_left() {
+fn call_with_only_milliseconds_left_is_not_made() {
     for left in [1, 10, 49] {
         let mut policy = settings();
         policy["wait"] = json!({"timeout": "1s"});
@@ -61,7 +61,7 @@ fn no_call_is_made_with_only_milliseconds_left() {
 }
 
 #[test]
-fn gauges_are_set_where_they_can_not_be_moved() {
+fn gauges_are_set_instead_of_incremented() {
     let mut gateway = Gateway::warm(Rules::Nginx, &settings());
     assert_eq!(gateway.outcome(&ada().build()), "forwarded");
     for _ in 0..40 {
@@ -110,7 +110,7 @@ fn refused_configuration_is_explained_and_every_request_answered_500() {
 }
 
 #[test]
-fn minimal_replies_tell_no_reason_in_the_status_line() {
+fn minimal_reply_has_no_reason_in_the_status_line() {
     let mut policy = settings();
     policy["replies"] = json!({"detail": "minimal"});
     let mut gateway = Gateway::warm(Rules::Nginx, &policy);
@@ -122,7 +122,7 @@ fn minimal_replies_tell_no_reason_in_the_status_line() {
 }
 
 #[test]
-fn records_at_info_are_not_shown_and_the_log_says_so() {
+fn hidden_records_at_info_are_reported_in_the_log() {
     let mut policy = settings();
     policy["audit"] = json!({"level": "info"});
     let mut gateway = Gateway::warm(Rules::Nginx, &policy);
@@ -158,7 +158,7 @@ fn long_records_are_shortened_to_lines_that_the_log_holds() {
 }
 
 #[test]
-fn records_that_a_worker_can_not_export_any_more_are_logged_and_counted() {
+fn unexported_records_of_an_ending_worker_are_logged_and_counted() {
     const MONITOR: &str = "monitor.contoso.com:443";
     let mut policy = settings();
     policy["audit"] = json!({"log": "off", "level": "warn",
@@ -177,7 +177,7 @@ fn records_that_a_worker_can_not_export_any_more_are_logged_and_counted() {
 }
 
 #[test]
-fn gauges_of_a_new_worker_begin_with_its_own_values() {
+fn new_worker_starts_with_its_own_gauges() {
     let mut gateway = Gateway::warm(Rules::Nginx, &settings());
     for _ in 0..40 {
         gateway.host.advance(SECOND / 20);
@@ -202,7 +202,7 @@ fn request_ids_of_two_workers_differ() {
 }
 
 #[test]
-fn log_asks_for_all_records_where_an_export_can_be_lost() {
+fn log_recommends_all_records_if_an_export_can_be_lost() {
     let mut policy = settings();
     policy["audit"] = json!({"log": "denied", "level": "warn",
         "export": {"cluster": OPS, "uri": "https://ops.contoso.com/in"}});

@@ -1,9 +1,8 @@
-//! Nothing of the caller's reaches the upstream that must not, whatever the decision.
+//! No secret of the caller reaches the upstream, for any decision.
 
 use super::*;
 
-/// Every header that must not pass: what a caller could authenticate with, charge others by, or pass
-/// for an identity.
+/// Every header that must not be forwarded: headers that authenticate a caller, bill others or claim an identity.
 const STRIPPED: [&str; 9] = [
     "authorization",
     "proxy-authorization",
@@ -15,7 +14,7 @@ const STRIPPED: [&str; 9] = [
     "x-entra-oid",
     "x-token",
 ];
-/// What the caller sends in each of them.
+/// The value that the caller sends in each header.
 const FORGED: &str = "forged-by-the-caller";
 
 fn policy() -> Value {
@@ -36,7 +35,7 @@ fn requests() -> [(&'static str, &'static str, bool); 3] {
     ]
 }
 
-/// What goes upstream of a request with these fields besides; `None` where it was answered.
+/// The forwarded headers of a request with these additional fields; `None` if the filter replied.
 fn sent(
     gateway: &mut Gateway,
     request: (&str, &str, bool),
@@ -96,7 +95,7 @@ in_both_hosts! {
 }
 
 #[test]
-fn nginx_refuses_a_repeated_header_that_must_not_pass_and_records_why() {
+fn repeated_sensitive_header_is_refused_and_recorded_on_nginx() {
     let mut gateway = Gateway::warm(Rules::Nginx, &policy());
     let cookies = [("cookie", "a=1"), ("cookie", "b=2")];
     let id = gateway.get("hf.contoso.com", "/health", &cookies);
@@ -109,7 +108,7 @@ fn nginx_refuses_a_repeated_header_that_must_not_pass_and_records_why() {
 }
 
 #[test]
-fn envoy_takes_repeated_headers_off_and_lets_the_request_pass() {
+fn repeated_sensitive_headers_are_removed_on_envoy() {
     let mut gateway = Gateway::warm(Rules::Envoy, &policy());
     let cookies = [("cookie", "a=1"), ("cookie", "b=2")];
     let id = gateway.get("hf.contoso.com", "/health", &cookies);

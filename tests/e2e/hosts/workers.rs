@@ -1,4 +1,4 @@
-//! A whole day of a gateway with two workers, in each host.
+//! A day of traffic at a gateway with two workers, in each host.
 
 use super::*;
 use std::iter;
@@ -76,7 +76,7 @@ fn outcomes(workers: &mut [Gateway], token: &str) -> Vec<String> {
 }
 
 in_both_hosts! {
-    fn cold_start_of_200_parallel_requests_serves_all_once_the_keys_are_here(rules: Rules) {
+    fn cold_start_with_200_parallel_requests_permits_all_when_keys_arrive(rules: Rules) {
         let (mut workers, world) = (workers(rules), World::well());
         let token = ada().build();
         let ids: Vec<Vec<u32>> = workers
@@ -94,7 +94,7 @@ in_both_hosts! {
         assert_eq!(world.pass(&mut workers, 20), 0, "keys are fetched once");
     }
 
-    fn rotated_keys_are_taken_over_and_withdrawn_ones_refused(rules: Rules) {
+    fn rotated_keys_are_used_and_removed_keys_are_refused(rules: Rules) {
         let (mut workers, mut world) = (workers(rules), World::well());
         world.pass(&mut workers, 1);
         let next = SigningKey::generate(key::Algorithm::Rs256);
@@ -129,7 +129,7 @@ in_both_hosts! {
         assert!((1..=most).contains(&fetches), "{fetches}");
     }
 
-    fn outages_deny_in_the_end_and_heal(rules: Rules) {
+    fn long_outage_denies_until_it_ends(rules: Rules) {
         let (mut workers, mut world) = (workers(rules), World::well());
         world.pass(&mut workers, 1);
         world.feed = Answer::status(503);
@@ -147,7 +147,7 @@ in_both_hosts! {
         assert_eq!(outcomes(&mut workers, &fresh), ["forwarded"; 2]);
     }
 
-    fn revoked_callers_are_refused_by_every_worker_and_credentials_rotate(rules: Rules) {
+    fn revocations_and_rotated_credentials_reach_every_worker(rules: Rules) {
         let (mut workers, mut world) = (workers(rules), World::well());
         world.pass(&mut workers, 1);
         let oid = Persona::Ada.claims(testbed::mint::now())["oid"].clone();
@@ -166,7 +166,7 @@ in_both_hosts! {
         }
     }
 
-    fn reload_begins_anew_without_refusing_anyone(rules: Rules) {
+    fn reload_denies_no_request(rules: Rules) {
         let (mut old, world) = (workers(rules), World::well());
         world.pass(&mut old, 1);
         let last = old[0].chat(&ada().build());

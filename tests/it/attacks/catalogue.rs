@@ -1,7 +1,7 @@
-//! Every clause of `catalogue.txt` has its test.
+//! Every clause in `catalogue.txt` has a test.
 
 #[test]
-fn every_clause_has_its_test() {
+fn every_clause_has_a_test() {
     let tests = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
     let lines = include_str!("catalogue.txt").lines();
     let clauses: Vec<[&str; 3]> = lines

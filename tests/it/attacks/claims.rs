@@ -1,4 +1,4 @@
-//! RFC 8725 §3.8, §3.9, §3.11 and §3.12: an honest signature under the wrong token.
+//! RFC 8725 §3.8, §3.9, §3.11 and §3.12: valid signatures on tokens for another purpose.
 
 use super::code;
 use super::support::*;
@@ -8,7 +8,7 @@ use testbed::mint::Token;
 use testbed::persona::Persona;
 use testbed::persona::*;
 
-/// Contoso beside the realm; each issuer's key has the same kid but for `kids` being told apart.
+/// Contoso and the realm; the keys of both have the same kid unless `kids` distinguishes them.
 fn two_issuers() -> (Value, Token) {
     let theirs = keys::other_rsa();
     let mut settings = settings();
@@ -22,7 +22,7 @@ fn two_issuers() -> (Value, Token) {
 }
 
 #[test]
-fn s3_8_an_issuer_is_compared_byte_for_byte() {
+fn s3_8_issuer_is_compared_byte_for_byte() {
     let own = issuer_v2(TENANT);
     for iss in [
         own.to_uppercase(),
@@ -54,7 +54,7 @@ fn s3_8_an_issuer_is_compared_byte_for_byte() {
 }
 
 #[test]
-fn s3_8_a_token_of_one_issuer_is_not_taken_for_another_s() {
+fn s3_8_token_of_one_issuer_is_refused_for_another() {
     let (settings, kim) = two_issuers();
     let code = |token: &Token| Bench::warm(&settings).code(&token.build());
     assert_eq!(code(&kim), "permitted");
@@ -80,7 +80,7 @@ fn s3_8_a_token_of_one_issuer_is_not_taken_for_another_s() {
 }
 
 #[test]
-fn s3_8_the_realm_s_claims_grant_nothing_as_entra_s() {
+fn s3_8_claims_of_another_issuer_grant_nothing() {
     let (settings, kim) = two_issuers();
     // Roles where Entra has them mean nothing in the realm's tokens, where they are elsewhere.
     let kim = kim
@@ -93,7 +93,7 @@ fn s3_8_the_realm_s_claims_grant_nothing_as_entra_s() {
 }
 
 #[test]
-fn s3_8_a_tenant_cannot_sign_for_another() {
+fn s3_8_key_of_one_tenant_is_refused_for_another() {
     let mut settings = settings();
     settings["issuers"][0]["entra"]["tenants"] = json!(["*"]);
     let template = "https://login.microsoftonline.com/{tenantid}/v2.0";
@@ -101,7 +101,7 @@ fn s3_8_a_tenant_cannot_sign_for_another() {
     for (key_issuer, moved_code) in [
         // A key of all tenants signs for any.
         (template, "permitted"),
-        // Contoso's own key signs for nobody else, though `tid` and `iss` agree.
+        // Contoso's own key is refused for other tenants, even if `tid` and `iss` agree.
         (contoso.as_str(), "key_unknown"),
     ] {
         let key = keys::rsa().to_entra_jwk("microsoftonline.com", Some(key_issuer));
@@ -127,7 +127,7 @@ fn s3_8_a_tenant_cannot_sign_for_another() {
 }
 
 #[test]
-fn s3_8_nobody_calls_without_a_subject() {
+fn s3_8_token_without_subject_is_refused() {
     for subject in [
         json!(null),
         json!(""),
@@ -145,7 +145,7 @@ fn s3_8_nobody_calls_without_a_subject() {
 }
 
 #[test]
-fn s3_9_an_audience_is_compared_byte_for_byte() {
+fn s3_9_audience_is_compared_byte_for_byte() {
     for audience in [
         json!(format!("{AUDIENCE} ")),
         json!(&AUDIENCE[..35]),
@@ -179,7 +179,7 @@ fn s3_9_an_audience_is_compared_byte_for_byte() {
 }
 
 #[test]
-fn s3_11_other_types_of_token_are_told_by_their_typ() {
+fn s3_11_token_of_another_typ_is_refused() {
     for typ in [
         "secevent+jwt",
         "logout+jwt",
@@ -202,7 +202,7 @@ fn s3_11_other_types_of_token_are_told_by_their_typ() {
 }
 
 #[test]
-fn s3_12_tokens_of_other_kinds_are_told_by_their_claims() {
+fn s3_12_tokens_of_other_kinds_are_refused_by_their_claims() {
     let (settings, kim) = two_issuers();
     let code = |token: Token| Bench::warm(&settings).code(&token.build());
     assert_eq!(code(Token::of(Persona::IdToken)), "token_for_another_api");
@@ -216,7 +216,7 @@ fn s3_12_tokens_of_other_kinds_are_told_by_their_claims() {
         code(ada().claim("aud", GRAPH_AUDIENCE)),
         "audience_mismatch"
     );
-    // A confirmation of whatever form binds a token to a key that a bearer did not show.
+    // A `cnf` claim of any form binds the token to a key that a bearer does not present.
     for cnf in [json!({}), json!("x"), json!({"x5t#S256": "a"}), json!([])] {
         assert_eq!(
             code(ada().claim("cnf", cnf.clone())),
@@ -228,7 +228,7 @@ fn s3_12_tokens_of_other_kinds_are_told_by_their_claims() {
 }
 
 #[test]
-fn a_token_that_expires_while_its_request_waits_is_refused() {
+fn token_that_expires_while_parked_is_refused() {
     let mut bench = Bench::cold(&settings());
     let now = bench.now.as_secs();
     // The skew of 60 s ends a second from now.
@@ -240,7 +240,7 @@ fn a_token_that_expires_while_its_request_waits_is_refused() {
 }
 
 #[test]
-fn times_that_no_clock_shows_are_refused() {
+fn impossible_times_are_refused() {
     for name in ["exp", "nbf", "iat"] {
         for value in [
             json!("1999999999"),

@@ -1,4 +1,4 @@
-//! RFC 8725 §3.6, §3.7 and RFC 7515: one token has one spelling and one meaning.
+//! RFC 8725 §3.6, §3.7 and RFC 7515: a token has exactly one encoding and one meaning.
 
 use super::code;
 use super::support::*;
@@ -25,7 +25,7 @@ fn signed_header(header: &[u8]) -> String {
 }
 
 #[test]
-fn s3_6_a_compressed_payload_is_never_inflated() {
+fn s3_6_compressed_payload_is_never_inflated() {
     // `{}` in raw DEFLATE, in zlib and in gzip, honestly signed.
     let deflated: [&[u8]; 3] = [
         b"\xab\xae\x05\x00",
@@ -40,7 +40,7 @@ fn s3_6_a_compressed_payload_is_never_inflated() {
 }
 
 #[test]
-fn s3_6_a_token_that_says_it_is_compressed_is_refused() {
+fn s3_6_token_with_zip_header_is_refused() {
     // Even where the payload is plain: another reader might inflate it.
     for value in [json!("DEF"), json!(true), json!(0)] {
         let found = code(&ada().header("zip", value.clone()).build());
@@ -49,7 +49,7 @@ fn s3_6_a_token_that_says_it_is_compressed_is_refused() {
 }
 
 #[test]
-fn s3_7_only_utf_8_is_json() {
+fn s3_7_json_that_is_not_utf_8_is_refused() {
     let claims = ada().claims_value().to_string();
     let utf_16: Vec<u8> = claims.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let latin_1 = claims.replacen('{', "{\"name\":\"\u{1}\",", 1).into_bytes();
@@ -66,7 +66,7 @@ fn s3_7_only_utf_8_is_json() {
 }
 
 #[test]
-fn a_member_named_twice_is_refused_wherever_it_stands() {
+fn duplicate_member_is_refused_at_any_position() {
     let claims = ada().claims_value().to_string();
     for twice in [
         r#"{"exp":99999999999,"#,
@@ -99,7 +99,7 @@ fn a_member_named_twice_is_refused_wherever_it_stands() {
 }
 
 #[test]
-fn nothing_may_follow_or_replace_the_object() {
+fn trailing_data_or_non_object_is_refused() {
     let claims = ada().claims_value().to_string();
     for payload in [
         format!("{claims}{claims}"),
@@ -131,7 +131,7 @@ fn nothing_may_follow_or_replace_the_object() {
 }
 
 #[test]
-fn base64url_has_one_spelling_in_every_segment() {
+fn non_canonical_base64url_is_refused_in_every_segment() {
     let token = ada().build();
     let segments: Vec<&str> = token.split('.').collect();
     for at in 0..3 {
@@ -165,7 +165,7 @@ fn base64url_has_one_spelling_in_every_segment() {
 }
 
 #[test]
-fn unused_bits_of_the_last_character_must_be_zero() {
+fn nonzero_unused_bits_are_refused() {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut seen = 0;
     // Claims of three lengths, so that header and payload end in each kind of last character.
@@ -200,7 +200,7 @@ fn unused_bits_of_the_last_character_must_be_zero() {
 }
 
 #[test]
-fn white_space_within_a_token_is_refused() {
+fn whitespace_in_a_token_is_refused() {
     let token = ada().build();
     for space in [" ", "\t", "\n", "\r\n", "\u{b}", "\0", "%20"] {
         let broken = format!("{}{space}{}", &token[..50], &token[50..]);
@@ -209,7 +209,7 @@ fn white_space_within_a_token_is_refused() {
 }
 
 #[test]
-fn the_json_serializations_are_no_bearer_tokens() {
+fn json_serialization_is_refused() {
     let token = ada().build();
     let [header, payload, signature] = token.split('.').collect::<Vec<_>>()[..] else {
         panic!("three segments")
@@ -225,7 +225,7 @@ fn the_json_serializations_are_no_bearer_tokens() {
 }
 
 #[test]
-fn an_unencoded_payload_is_refused() {
+fn unencoded_payload_is_refused() {
     // RFC 7797: signed with b64 false, with and without crit.
     let crit: [&dyn Fn() -> Value; 2] = [&|| json!(["b64"]), &|| json!(["exp", "b64"])];
     for names in crit {
@@ -238,7 +238,7 @@ fn an_unencoded_payload_is_refused() {
 }
 
 #[test]
-fn critical_extensions_are_refused_whatever_they_are() {
+fn any_critical_extension_is_refused() {
     for value in [
         json!(["exp"]),
         json!(["alg"]),
@@ -256,7 +256,7 @@ fn critical_extensions_are_refused_whatever_they_are() {
 }
 
 #[test]
-fn a_nested_token_is_refused() {
+fn nested_token_is_refused() {
     let inner = ada().build();
     for cty in ["JWT", "jwt", "application/jwt"] {
         let header = ada().header("cty", cty).header_value().to_string();
@@ -272,9 +272,9 @@ fn a_nested_token_is_refused() {
 }
 
 #[test]
-fn an_encrypted_token_is_refused_by_its_own_name() {
+fn encrypted_token_is_refused_with_its_own_reason() {
     for algorithm in ["dir", "RSA-OAEP", "RSA1_5", "PBES2-HS256+A128KW"] {
-        // PBES2 with a large p2c has kept decryptors busy for minutes; nobody decrypts here.
+        // PBES2 with a large p2c has kept decryptors busy for minutes. The filter decrypts nothing.
         let header =
             json!({"alg": algorithm, "enc": "A256GCM", "zip": "DEF", "p2c": 2_000_000_000});
         let header = super::segment(&header);

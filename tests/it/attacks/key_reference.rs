@@ -1,4 +1,4 @@
-//! RFC 8725 §3.10: what a token says of keys is never followed, looked up in or printed raw.
+//! RFC 8725 §3.10: key references in a token are never followed, used for other look-ups or printed unescaped.
 
 use super::support::*;
 use super::{code, segment};
@@ -26,7 +26,7 @@ const INJECTIONS: [&str; 16] = [
 ];
 
 #[test]
-fn s3_10_a_kid_is_a_name_and_nothing_else() {
+fn s3_10_kid_is_never_interpreted() {
     let tail = ada().build().split_once('.').unwrap().1.to_owned();
     let long = "k".repeat(100 * 1024);
     for kid in INJECTIONS.into_iter().chain([long.as_str()]) {
@@ -38,7 +38,7 @@ fn s3_10_a_kid_is_a_name_and_nothing_else() {
             102_400 => assert_eq!(code_of(&ruling), "token_too_large"),
             _ => assert_eq!(code_of(&ruling), "waiting", "{kid}"),
         }
-        // If anything is asked, it is the issuer, as always.
+        // The only possible call is the usual one to the issuer.
         for call in bench.calls.drain(..) {
             let target = &call.callout.target;
             assert_eq!(target.authority, "login.microsoftonline.com");
@@ -49,7 +49,7 @@ fn s3_10_a_kid_is_a_name_and_nothing_else() {
 }
 
 #[test]
-fn s3_10_a_kid_just_below_the_header_bound_is_refused_in_peace() {
+fn s3_10_kid_near_the_header_limit_is_refused() {
     for length in [256, 257, 2_000, 3_000, 4_000, 20_000] {
         let token = ada().header("kid", "k".repeat(length)).build();
         let found = code(&token);
@@ -61,14 +61,14 @@ fn s3_10_a_kid_just_below_the_header_bound_is_refused_in_peace() {
 }
 
 #[test]
-fn s3_10_a_kid_of_no_text_is_refused() {
+fn s3_10_kid_that_is_not_a_string_is_refused() {
     for kid in [json!(0), json!(["a"]), json!({"a": 1}), json!(true)] {
         assert_eq!(code(&ada().header("kid", kid).build()), "token_malformed");
     }
 }
 
 #[test]
-fn s3_10_an_unknown_kid_never_falls_back_to_another_key() {
+fn s3_10_unknown_kid_never_falls_back_to_another_key() {
     // Signed by the right key under a wrong name.
     let token = ada().header("kid", "no-such-key");
     let mut bench = Bench::warm(&settings());
@@ -79,8 +79,8 @@ fn s3_10_an_unknown_kid_never_falls_back_to_another_key() {
 }
 
 #[test]
-fn s3_10_x5t_does_not_stand_in_for_kid() {
-    // Two keys: without a kid it is ambiguous, whatever the thumbprint says.
+fn s3_10_x5t_does_not_replace_kid() {
+    // With two keys, a token without kid is ambiguous even with a thumbprint.
     let mut bench = Bench::cold(&settings());
     bench.answer(jwks(&[&keys::rsa(), &keys::other_rsa()]));
     let token = ada().without_header("kid").header("x5t", keys::rsa().kid());
@@ -88,7 +88,7 @@ fn s3_10_x5t_does_not_stand_in_for_kid() {
 }
 
 #[test]
-fn s3_10_addresses_and_certificates_in_the_header_change_nothing() {
+fn s3_10_urls_and_certificates_in_the_header_are_ignored() {
     let evil = "https://evil.example/keys";
     let x5c = keys::other_rsa().to_entra_jwk("microsoftonline.com", None)["x5c"].clone();
     let members: [(&str, Value); 6] = [

@@ -1,4 +1,4 @@
-//! RFC 8725 §3.4 and §3.5: keys and signatures that are no sound input to the cryptography.
+//! RFC 8725 §3.4 and §3.5: keys and signatures that are invalid cryptographic inputs.
 
 use super::support::*;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
@@ -37,7 +37,7 @@ fn with_signature(token: &Token, signature: &[u8]) -> String {
 }
 
 #[test]
-fn s3_4_points_off_the_curve_verify_nothing() {
+fn s3_4_point_off_the_curve_is_refused() {
     for algorithm in [Algorithm::Es256, Algorithm::Es384] {
         let key = keys::cached(algorithm);
         let jwk = key.to_jwk();
@@ -74,7 +74,7 @@ fn s3_4_points_off_the_curve_verify_nothing() {
 }
 
 #[test]
-fn s3_4_coordinates_of_another_length_are_no_key() {
+fn s3_4_coordinates_of_another_length_are_refused() {
     let jwk = keys::cached(Algorithm::Es256).to_jwk();
     let x = BASE64URL.decode(jwk["x"].as_str().unwrap()).unwrap();
     for wrong in [&x[1..], &[&[0], &x[..]].concat(), &[], &[1]] {
@@ -85,7 +85,7 @@ fn s3_4_coordinates_of_another_length_are_no_key() {
 }
 
 #[test]
-fn s3_4_a_psychic_signature_convinces_nobody() {
+fn s3_4_psychic_signature_is_refused() {
     // CVE-2022-21449: r = s = 0 held for every text.
     for (algorithm, size) in [(Algorithm::Es256, 32), (Algorithm::Es384, 48)] {
         let key = keys::cached(algorithm);
@@ -101,7 +101,7 @@ fn s3_4_a_psychic_signature_convinces_nobody() {
 }
 
 #[test]
-fn s3_4_an_ed25519_key_of_small_order_vouches_for_nothing() {
+fn s3_4_ed25519_key_of_small_order_is_refused() {
     // Encodings of points of order 1, 2, 4 and 8, and two that are not canonical: with them some
     // verifiers accept one signature for every text.
     let orders = [
@@ -132,7 +132,7 @@ fn s3_4_an_ed25519_key_of_small_order_vouches_for_nothing() {
 }
 
 #[test]
-fn s3_5_weak_rsa_keys_are_passed_over() {
+fn s3_5_weak_rsa_key_is_ignored() {
     let jwk = keys::rsa().to_jwk();
     let n = BASE64URL.decode(jwk["n"].as_str().unwrap()).unwrap();
     let with = |name: &str, value: &[u8]| {
@@ -160,7 +160,7 @@ fn s3_5_weak_rsa_keys_are_passed_over() {
 }
 
 #[test]
-fn s3_5_a_set_of_weak_keys_replaces_no_good_one() {
+fn s3_5_set_of_weak_keys_never_replaces_a_valid_set() {
     let mut bench = Bench::warm(&settings());
     let mut weak = keys::rsa().to_jwk();
     weak["e"] = json!("Aw");

@@ -1,6 +1,6 @@
-//! Attacks on the gate, by clause: RFC 8725 (JWT best current practices), and what went wrong with
-//! this filter's peers. [`catalogue`] says which test answers which clause, those in other files
-//! included. What depends on Envoy's own parsing is in `tests/e2e/smuggling.rs`.
+//! Attacks on the gate, by clause: RFC 8725 (JWT best current practices), and known failures of similar gateways.
+//! [`catalogue`] lists the test for each clause, including tests in other files. Attacks that depend on Envoy's own parsing are
+//! in `tests/e2e/smuggling.rs`.
 
 mod catalogue;
 mod claims;

@@ -1,4 +1,4 @@
-//! Mistakes seen in this filter's peers (facts/peers.md), beyond those that have tests elsewhere.
+//! Known faults of similar gateways that no other test covers.
 
 use super::support::*;
 use entragate::fetch::callout::{Answer, CalloutError};
@@ -8,7 +8,7 @@ use testbed::mint::Token;
 use testbed::persona::Persona;
 
 #[test]
-fn a_request_parked_at_a_cold_start_never_leaves_unauthenticated() {
+fn request_parked_at_cold_start_is_never_forwarded_unauthenticated() {
     let settings = settings();
     // However the wait ends: keys that do not fit, garbage, an outage, time running out.
     type End = fn(&mut Bench);
@@ -46,7 +46,7 @@ fn a_request_parked_at_a_cold_start_never_leaves_unauthenticated() {
 }
 
 #[test]
-fn forged_kids_never_cost_more_than_a_fetch_per_cooldown_even_without_keys() {
+fn forged_kids_trigger_one_fetch_per_cooldown_even_without_keys() {
     let mut bench = Bench::cold(&settings());
     // The kid is looked up before the signature: no need to sign each.
     let token = ada().build();
@@ -70,7 +70,7 @@ fn forged_kids_never_cost_more_than_a_fetch_per_cooldown_even_without_keys() {
 }
 
 #[test]
-fn an_outage_is_never_shown_as_a_bad_token() {
+fn outage_is_never_reported_as_an_invalid_token() {
     let mut bench = Bench::cold(&settings());
     for _ in 0..8 {
         while !bench.calls.is_empty() {
@@ -96,7 +96,7 @@ fn an_outage_is_never_shown_as_a_bad_token() {
 }
 
 #[test]
-fn scopes_roles_and_groups_read_alike_as_text_and_as_list() {
+fn scopes_roles_and_groups_are_read_from_string_or_list() {
     for (require, claim, text, list) in [
         (
             json!({"scope": "b"}),
@@ -130,7 +130,7 @@ fn scopes_roles_and_groups_read_alike_as_text_and_as_list() {
 }
 
 #[test]
-fn a_token_of_two_hundred_groups_is_remembered() {
+fn token_with_200_groups_is_cached() {
     let mut settings = settings();
     settings["cache"] = json!({"ttl": "1h"});
     let mut bench = Bench::warm(&settings);
@@ -146,7 +146,7 @@ fn a_token_of_two_hundred_groups_is_remembered() {
 }
 
 #[test]
-fn nothing_counted_grows_with_the_callers() {
+fn metric_names_do_not_grow_with_callers() {
     let mut bench = Bench::warm(&settings());
     let mut names = std::collections::BTreeSet::new();
     for n in 0..60 {

@@ -1,5 +1,4 @@
-//! Claims and headers that try to end a header, a log line or a quoted text, and identities that a
-//! caller writes for himself.
+//! Claims and headers that try to end a header, a log line or a quoted string, and identity headers that a caller forges.
 
 use super::support::*;
 use entragate::gate::{Notice, Step};
@@ -34,7 +33,7 @@ fn is_header_value(value: &str) -> bool {
 }
 
 #[test]
-fn a_claim_cannot_end_a_header_of_the_request() {
+fn claim_cannot_split_a_request_header() {
     for text in HOSTILE {
         let mut token = ada();
         for claim in ["oid", "azp", "name", "preferred_username", "sub"] {
@@ -54,7 +53,7 @@ fn a_claim_cannot_end_a_header_of_the_request() {
 }
 
 #[test]
-fn a_claim_cannot_end_a_header_or_a_quoted_text_of_the_reply() {
+fn claim_cannot_split_a_reply_header_or_quoted_string() {
     for text in HOSTILE {
         for (token, expected) in [
             (ada().claim("iss", text), "issuer_unknown"),
@@ -101,7 +100,7 @@ fn parameters(challenge: &str) -> Vec<&str> {
 }
 
 #[test]
-fn a_record_is_one_line_of_json_whatever_the_caller_sends() {
+fn audit_record_is_one_json_line_for_any_input() {
     for text in HOSTILE {
         let mut bench = Bench::warm(&telling());
         let token = ada()
@@ -148,7 +147,7 @@ fn a_record_is_one_line_of_json_whatever_the_caller_sends() {
 }
 
 #[test]
-fn identity_headers_of_the_caller_s_own_come_off_first() {
+fn callers_identity_headers_are_removed() {
     let bench = Bench::warm(&telling());
     let spoofed = [
         ("X-OID", "spoofed"),
@@ -180,7 +179,7 @@ fn identity_headers_of_the_caller_s_own_come_off_first() {
 }
 
 #[test]
-fn an_identity_that_the_token_lacks_is_told_to_nobody() {
+fn identity_missing_from_the_token_sets_no_header() {
     let mut bench = Bench::warm(&telling());
     let token = ada()
         .without("azp")
@@ -193,7 +192,7 @@ fn an_identity_that_the_token_lacks_is_told_to_nobody() {
 }
 
 #[test]
-fn several_tokens_in_one_request_are_no_token() {
+fn several_tokens_in_one_request_are_refused() {
     let good = format!("Bearer {}", ada().build());
     let with = |values: &[&str]| {
         let mut headers = Headers::from_iter([(":method", "POST"), (":path", "/v1/x")]);

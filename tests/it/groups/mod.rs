@@ -1,7 +1,7 @@
 //! Callers with too many groups for a token, looked up in Microsoft Graph.
 
-mod answered;
-mod asked;
+mod queries;
+mod responses;
 use crate::support;
 
 use entragate::fetch::callout::Answer;
@@ -35,7 +35,7 @@ fn bench_of(settings: &Value) -> Bench {
         json!({"access_token": "graph-token", "expires_in": 3600}),
     ));
     bench.tick();
-    assert!(bench.calls.is_empty(), "nobody is looked up ahead");
+    assert!(bench.calls.is_empty(), "no look-up in advance");
     bench
 }
 
@@ -47,7 +47,7 @@ fn olga() -> Token {
     Token::of(Persona::Olga)
 }
 
-/// What Graph is asked next: the path, and the groups.
+/// The next request to Graph: its path and groups.
 fn question(bench: &Bench) -> (String, Vec<String>) {
     let callout = &bench.calls[0].callout;
     assert_eq!(

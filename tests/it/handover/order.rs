@@ -1,6 +1,6 @@
-//! Any order of what can happen to VMs that hand over.
+//! Random orders of the events of VMs that hand over records.
 
-use super::office::{End, Office, exporting};
+use super::collector::{Collector, End, exporting};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::json;
@@ -37,46 +37,46 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 /// Lets the plugin end in a VM, each of its last calls well.
-fn close(office: &mut Office, index: usize) {
-    office.close(index);
-    office.go(index, End::Arrives);
-    office.host.replace(index);
+fn close(collector: &mut Collector, index: usize) {
+    collector.close(index);
+    collector.go(index, End::Arrives);
+    collector.host.replace(index);
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever the order: each record of a VM that has not died arrives, and none twice but where
-    /// nobody was told that it had.
+    /// For any order of events: each record of a VM that did not terminate arrives, and arrives twice only if its
+    /// confirmation was lost.
     #[test]
-    fn no_order_of_events_loses_a_record_or_repeats_one(events in vec(event(), 1..80)) {
-        let mut office = Office::new(&exporting(), 4);
+    fn any_order_of_events_delivers_each_record_once(events in vec(event(), 1..80)) {
+        let mut collector = Collector::new(&exporting(), 4);
         let mut mortal: Vec<u64> = Vec::new();
         for (number, event) in events.into_iter().enumerate() {
             match event {
                 Event::Decide(vm, count) => (0..count).for_each(|_| {
-                    office.decide(vm);
+                    collector.decide(vm);
                 }),
-                Event::Answer(vm, end) => office.answer(vm, end),
-                Event::Pass(millis) => office.wait(millis),
+                Event::Answer(vm, end) => collector.answer(vm, end),
+                Event::Pass(millis) => collector.wait(millis),
                 Event::Die(vm) => {
-                    let its = office.decided.iter().filter(|(_, own)| **own == vm);
+                    let its = collector.decided.iter().filter(|(_, own)| **own == vm);
                     mortal.extend(its.map(|(number, _)| *number));
-                    office.die(vm);
+                    collector.die(vm);
                 }
-                Event::Close(vm) => close(&mut office, vm),
+                Event::Close(vm) => close(&mut collector, vm),
                 Event::Reload => {
                     let mut settings = exporting();
                     settings["rules"][0]["name"] = json!(format!("health-{number}"));
-                    office.host.reconfigure(&settings);
-                    (0..4).for_each(|vm| close(&mut office, vm));
+                    collector.host.reconfigure(&settings);
+                    (0..4).for_each(|vm| close(&mut collector, vm));
                 }
             }
         }
-        office.run(90_000);
-        let lost: Vec<u64> = office.missing().into_iter().filter(|own| !mortal.contains(own)).collect();
+        collector.run(90_000);
+        let lost: Vec<u64> = collector.missing().into_iter().filter(|own| !mortal.contains(own)).collect();
         prop_assert_eq!(lost, Vec::<u64>::new(), "lost");
-        prop_assert_eq!(office.repeated(), Vec::<u64>::new(), "repeated");
-        prop_assert_eq!(office.queued(), 0);
+        prop_assert_eq!(collector.repeated(), Vec::<u64>::new(), "repeated");
+        prop_assert_eq!(collector.queued(), 0);
     }
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// What may happen to requests whose bodies are held.
+/// An event of requests whose bodies are held.
 #[derive(Clone, Debug)]
 enum Event {
     /// A request whose body is read for its model, or only held while the keys are fetched.
@@ -41,7 +41,7 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// A request that the host holds, how much of its body has come, and when it came itself.
+/// A request that the host holds, the received part of its body, and its start time.
 struct Open {
     id: StreamId,
     read: bool,
@@ -52,10 +52,10 @@ struct Open {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// Whatever happens in whatever order: the limits are kept, what is held is what is open, and no
-    /// request is held beyond the sum of both timeouts.
+    /// For any order of events: the limits are kept, the held bytes are those of open requests, and no request
+    /// is held longer than the sum of both timeouts.
     #[test]
-    fn no_order_of_events_exceeds_a_limit(events in proptest::collection::vec(event(), 1..120)) {
+    fn any_order_of_events_stays_within_the_limits(events in proptest::collection::vec(event(), 1..120)) {
         static TOKEN: OnceLock<String> = OnceLock::new();
         let token = TOKEN.get_or_init(|| ada().build());
         let mut settings = limited(json!({"body_inspected": 150, "inspections": 4,
@@ -63,7 +63,7 @@ proptest! {
         settings["wait"] = json!({"timeout": "2s"});
         let mut bench = Bench::cold(&settings);
         let mut open: Vec<Open> = Vec::new();
-        // Decided, and not over yet: their bodies are no longer held for us.
+        // Decided but not ended: their bodies no longer count.
         let mut decided: Vec<StreamId> = Vec::new();
         for event in events {
             match event {

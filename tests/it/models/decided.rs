@@ -1,9 +1,9 @@
-//! What is decided, and whether the body was read for it.
+//! Decisions by model, and whether the body was read for them.
 
 use super::*;
 
 #[test]
-fn the_model_decides_wherever_it_is_told() {
+fn model_from_any_source_decides() {
     let mut bench = Bench::warm(&by_model());
     let [llama, secret, other] = ["meta/llama:fastest", "SECRET/one", "mistral/x"].map(body);
     let nameless = json!({"inputs": "x"}).to_string();
@@ -23,7 +23,7 @@ fn the_model_decides_wherever_it_is_told() {
             true,
             "meta/llama",
         ),
-        // The host fixes the model, whatever the body says.
+        // The host determines the model; the body is ignored.
         (
             at("llama.contoso.com", chat, "{}"),
             "permitted",
@@ -95,7 +95,7 @@ fn the_model_decides_wherever_it_is_told() {
             true,
             "",
         ),
-        // No entry says which model answers here: neither body nor path is believed.
+        // No entry configures a model here: body and path are ignored.
         (
             at(gateway, "/generate", &llama),
             "denied_by_rule",
@@ -131,7 +131,7 @@ fn the_model_decides_wherever_it_is_told() {
 }
 
 #[test]
-fn a_body_that_can_t_tell_the_model_is_refused_with_a_reason() {
+fn body_without_readable_model_is_refused_with_a_reason() {
     let mut bench = Bench::warm(&by_model());
     let chat = "/v1/chat/completions";
     let long = json!({"model": "meta/llama", "x": "y".repeat(1000)}).to_string();
@@ -210,7 +210,7 @@ fn a_body_that_can_t_tell_the_model_is_refused_with_a_reason() {
 }
 
 #[test]
-fn nobody_reads_a_body_that_decides_nothing() {
+fn body_is_not_read_if_no_rule_needs_it() {
     let mut bench = Bench::warm(&by_model());
     let mut settings = by_model();
     let with = |token: Token| Some(token.build());
@@ -229,7 +229,7 @@ fn nobody_reads_a_body_that_decides_nothing() {
         none.end(&mut bench),
         ("token_missing".into(), false, Value::Null)
     );
-    // Whom no open rule can touch is not asked: without the role the deny rule never holds.
+    // The body is not read if no open rule can apply: without the role, the deny rule is never satisfied.
     let admin = || with(ada().claim("roles", json!(["Admin"])));
     let request = Sent {
         token: admin(),
@@ -261,7 +261,7 @@ fn nobody_reads_a_body_that_decides_nothing() {
 }
 
 #[test]
-fn an_anonymous_rule_can_name_models() {
+fn anonymous_rule_can_name_models() {
     let mut bench = Bench::warm(&by_model());
     let [tiny, llama] = ["tiny/x", "meta/llama"].map(body);
     let stranger = |body| Sent {
@@ -278,7 +278,7 @@ fn an_anonymous_rule_can_name_models() {
     );
     assert_eq!(stranger("{}").end(&mut bench).0, "model_missing");
     assert_eq!(stranger("[").end(&mut bench).0, "body_unreadable");
-    // Who brings a token is judged by it where the rule does not hold.
+    // If the anonymous rule does not apply, the token decides.
     assert_eq!(sent("/demo", &llama).end(&mut bench).0, "permitted");
     let broken = Sent {
         token: Some("a.b.c".into()),
@@ -287,9 +287,9 @@ fn an_anonymous_rule_can_name_models() {
     assert_eq!(broken.end(&mut bench).0, "anonymous");
 }
 
-/// Whether the model is told by the body, read only where needed, or beforehand, must not matter.
+/// The decision must not depend on whether the model is known in advance or read from the body.
 #[test]
-fn reading_late_decides_the_same() {
+fn late_body_gives_the_same_decision() {
     let mut state = 9_u64;
     let mut below = |end: u64| {
         state = state
@@ -332,9 +332,9 @@ fn reading_late_decides_the_same() {
                     _ => None,
                 }
             };
-            let told = outcome(&mut bench, &format!("/models/{model}"));
+            let from_path = outcome(&mut bench, &format!("/models/{model}"));
             let read = outcome(&mut bench, "/v1/x");
-            assert_eq!(told, read, "{model} under {settings}");
+            assert_eq!(from_path, read, "{model} under {settings}");
         }
     }
 }

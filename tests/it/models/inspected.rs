@@ -1,9 +1,9 @@
-//! Bodies on their way: late keys, slow callers, hosts that keep them back, shadow rules.
+//! Bodies in transit: late keys, slow callers, hosts that withhold bodies, shadow rules.
 
 use super::*;
 
 #[test]
-fn keys_and_body_come_in_either_order() {
+fn keys_and_body_can_arrive_in_either_order() {
     let llama = body("meta/llama");
     let secret = body("secret/one");
     for (body, code) in [(&llama, "permitted"), (&secret, "denied_by_rule")] {
@@ -27,7 +27,7 @@ fn keys_and_body_come_in_either_order() {
         bench.answer(jwks(&[&keys::rsa()]));
         assert_eq!(bench.resume_woken(), [(id, "inspecting".to_owned())]);
         assert_eq!(code_of(&feed(&mut bench, id, rest, 3).unwrap()), code);
-        // The keys last, for a body that an anonymous rule asked for.
+        // The keys arrive last; an anonymous rule needs the body.
         let mut bench = Bench::cold(&by_model());
         let (id, ruling) = sent("/demo", body).begin(&mut bench);
         assert_eq!(ruling.step, Step::Inspect);
@@ -41,7 +41,7 @@ fn keys_and_body_come_in_either_order() {
 }
 
 #[test]
-fn a_token_that_expires_while_its_body_comes_is_refused() {
+fn token_that_expires_while_the_body_arrives_is_refused() {
     let mut bench = Bench::warm(&by_model());
     let token = ada().claim(
         "exp",
@@ -89,7 +89,7 @@ fn by_model_with_keys_of_ten_minutes() -> Value {
 }
 
 #[test]
-fn keys_that_go_stale_while_a_body_comes_vouch_for_nobody() {
+fn keys_that_become_stale_while_the_body_arrives_deny() {
     let llama = body("meta/llama");
     let rest = &llama.as_bytes()[20..];
     let renewed: [(&[&keys::SigningKey], &str); 3] = [
@@ -120,7 +120,7 @@ fn keys_that_go_stale_while_a_body_comes_vouch_for_nobody() {
 }
 
 #[test]
-fn a_key_that_is_withdrawn_while_a_body_comes_vouches_for_nobody() {
+fn key_removed_while_the_body_arrives_denies() {
     let llama = body("meta/llama");
     let rest = &llama.as_bytes()[20..];
     let renewed: [(&[&keys::SigningKey], &str); 2] = [
@@ -138,7 +138,7 @@ fn a_key_that_is_withdrawn_while_a_body_comes_vouches_for_nobody() {
 }
 
 #[test]
-fn a_host_that_keeps_the_body_back_is_found_out() {
+fn host_that_withholds_bodies_is_detected() {
     let mut bench = Bench::warm(&by_model());
     let (id, _) = sent("/v1/x", "{}").begin(&mut bench);
     bench.advance(1);
@@ -146,7 +146,7 @@ fn a_host_that_keeps_the_body_back_is_found_out() {
     bench.advance(2);
     assert_eq!(bench.resume_woken(), [(id, "internal".to_owned())]);
     assert!(!bench.gate.is_permitted(id));
-    let told = bench
+    let logged = bench
         .gate
         .take_notices()
         .into_iter()
@@ -156,7 +156,7 @@ fn a_host_that_keeps_the_body_back_is_found_out() {
             }
             _ => false,
         });
-    assert!(told);
+    assert!(logged);
     bench.gate.finish(id, Some(500), bench.now);
     let record = bench.audit().remove(0);
     assert!(
@@ -186,7 +186,7 @@ fn a_host_that_keeps_the_body_back_is_found_out() {
 }
 
 #[test]
-fn a_slow_caller_is_told_from_a_host_that_keeps_the_body_back() {
+fn slow_caller_is_not_mistaken_for_a_withholding_host() {
     let mut bench = Bench::warm(&by_model());
     let llama = body("meta/llama");
     let (id, _) = sent("/v1/x", &llama).begin(&mut bench);
@@ -220,7 +220,7 @@ fn a_slow_caller_is_told_from_a_host_that_keeps_the_body_back() {
 }
 
 #[test]
-fn whoever_leaves_while_the_body_comes_is_counted_and_forgotten() {
+fn caller_that_disconnects_while_the_body_arrives_is_counted_and_released() {
     let mut bench = Bench::warm(&by_model());
     let (id, _) = sent("/v1/x", "{}").begin(&mut bench);
     bench.gate.finish(id, None, bench.now);
@@ -240,7 +240,7 @@ fn whoever_leaves_while_the_body_comes_is_counted_and_forgotten() {
 }
 
 #[test]
-fn shadow_rules_see_the_model_without_holding_the_body() {
+fn shadow_rule_reads_the_model_without_holding_the_body() {
     let mut settings = by_model();
     settings["rules"] = json!([
         {"name": "trial", "match": {"models": ["meta/*"]}, "require": {"role": "Model.Query"},

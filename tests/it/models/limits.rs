@@ -1,4 +1,4 @@
-//! Bodies that are held are limited in number, bytes and time.
+//! Limits on the number, bytes and time of held bodies.
 
 use super::*;
 use entragate::http::headers::Headers;
@@ -37,7 +37,7 @@ pub fn held(bench: &Bench) -> (u64, u64) {
     (gauge(bench, bodies), gauge(bench, bytes))
 }
 
-/// How often a limit was reached since last asked, and the audit records since then.
+/// The number of times a limit was reached, and the audit records, since the last call.
 fn exceeded(bench: &mut Bench, limit: &str) -> (usize, Vec<Value>) {
     let name = format!("entragate.held.exceeded.{limit}");
     let notices = bench.gate.take_notices();
@@ -58,7 +58,7 @@ fn reply(ruling: Ruling) -> entragate::reply::Reply {
 }
 
 #[test]
-fn no_more_bodies_are_held_than_inspections_allows() {
+fn held_bodies_are_limited_by_inspections() {
     let mut bench = Bench::warm(&limited(json!({"inspections": 3})));
     let opened: Vec<_> = (0..5).map(|_| open(&mut bench)).collect();
     let codes: Vec<&str> = opened.iter().map(|(_, code)| code.as_str()).collect();
@@ -84,7 +84,7 @@ fn no_more_bodies_are_held_than_inspections_allows() {
 }
 
 #[test]
-fn requests_whose_body_is_not_read_need_no_room() {
+fn request_whose_body_is_not_read_does_not_count() {
     let mut bench = Bench::warm(&limited(json!({"inspections": 1})));
     open(&mut bench);
     let code = picture("/models/meta/x").end(&mut bench).0;
@@ -100,7 +100,7 @@ fn requests_whose_body_is_not_read_need_no_room() {
 }
 
 #[test]
-fn no_more_bytes_are_held_than_inspected_bytes_allows() {
+fn held_bytes_are_limited_by_inspected_bytes() {
     let limits = json!({"body_inspected": 100, "inspected_bytes": 100});
     let mut bench = Bench::warm(&limited(limits));
     let ids: Vec<StreamId> = (0..3).map(|_| open(&mut bench).0).collect();
@@ -118,7 +118,7 @@ fn no_more_bytes_are_held_than_inspected_bytes_allows() {
     assert_eq!(held(&bench), (2, 100));
     assert_eq!(piece(&mut bench, ids[2], 6), None, "it is over");
     assert_eq!(exceeded(&mut bench, "inspected_bytes").0, 1);
-    // What was held by a request that is gone is free again.
+    // Bytes of an ended request are released.
     bench.gate.finish(ids[0], None, bench.now);
     assert_eq!(held(&bench), (1, 40));
     bench.gate.forget(ids[1]);
@@ -133,7 +133,7 @@ fn no_more_bytes_are_held_than_inspected_bytes_allows() {
 }
 
 #[test]
-fn the_body_of_a_waiting_request_counts() {
+fn body_of_a_parked_request_counts() {
     let limits = json!({"body_inspected": 100, "inspected_bytes": 100});
     let mut bench = Bench::cold(&limited(limits));
     // One whose body is read, and one whose body is only held.
@@ -157,7 +157,7 @@ fn the_body_of_a_waiting_request_counts() {
 }
 
 #[test]
-fn a_body_is_due_within_inspection_timeout_without_any_further_event() {
+fn inspection_timeout_applies_without_further_events() {
     let mut bench = Bench::warm(&limited(json!({"inspection_timeout": "10s"})));
     let (slow, _) = open(&mut bench);
     bench.advance(1);
@@ -183,7 +183,7 @@ fn a_body_is_due_within_inspection_timeout_without_any_further_event() {
 }
 
 #[test]
-fn the_time_for_a_body_begins_with_the_headers() {
+fn inspection_timeout_starts_with_the_headers() {
     let mut settings = limited(json!({"inspection_timeout": "10s"}));
     settings["wait"] = json!({"timeout": "1m"});
     let mut bench = Bench::cold(&settings);
@@ -230,7 +230,7 @@ fn code_of_return(returned: entragate::gate::Returned) -> String {
 }
 
 #[test]
-fn held_lists_of_models_are_limited_likewise() {
+fn held_model_lists_count_toward_the_limits() {
     use entragate::gate::Return;
     let limits = json!({"inspections": 2, "body_inspected": 100, "inspected_bytes": 100, "inspection_timeout": "10s"});
     let mut bench = Bench::warm(&listing(limits));
@@ -266,7 +266,7 @@ fn held_lists_of_models_are_limited_likewise() {
 }
 
 #[test]
-fn a_refusal_of_the_upstream_s_passes_where_it_can_not_be_held() {
+fn upstream_error_passes_if_it_cannot_be_held() {
     use entragate::gate::Return;
     let mut bench = Bench::warm(&listing(
         json!({"inspections": 1, "inspection_timeout": "10s"}),

@@ -1,4 +1,4 @@
-//! Rules by model: where the model is told, who must wait for the body, and what comes of it.
+//! Rules by model: where the model is read from, which requests wait for the body, and the decisions.
 
 mod any_order;
 mod decided;
@@ -40,7 +40,7 @@ fn by_model() -> Value {
     settings
 }
 
-/// A request and what its body is, sent as the host would: headers, then pieces.
+/// A request and its body, sent as the host does: headers, then pieces.
 struct Sent<'a> {
     path: &'a str,
     host: &'a str,
@@ -75,7 +75,7 @@ impl Sent<'_> {
         bench.send_headers(headers)
     }
 
-    /// How the request ends, whether its body was asked for, and the audited model.
+    /// The outcome of the request, whether its body was read, and the recorded model.
     fn end(&self, bench: &mut Bench) -> (String, bool, Value) {
         let (id, mut ruling) = self.begin(bench);
         let inspected = ruling.step == Step::Inspect;

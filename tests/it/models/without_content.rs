@@ -1,5 +1,4 @@
-//! Requests whose headers announce content and that have none: rules that name models do not apply to
-//! them.
+//! Requests whose headers announce content but that have none: rules that name models do not apply to them.
 
 use super::support::*;
 use super::*;
@@ -43,7 +42,7 @@ const FORMS: [(&str, &[(&str, &str)]); 7] = [
 ];
 
 #[test]
-fn request_that_ends_without_content_is_judged_by_rules_without_models() {
+fn request_that_ends_without_content_is_decided_by_rules_without_models() {
     for (method, fields) in FORMS {
         let mut bench = Bench::warm(&model_rule_before_path_rule());
         let (id, ruling) = begin(&mut bench, method, fields);

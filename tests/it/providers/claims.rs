@@ -1,11 +1,11 @@
-//! Claims that are elsewhere, in another form, or that nothing refers to.
+//! Distributed claims, claims of an unexpected form, and unused claims.
 
 use super::*;
 
 const GROUP: &str = "11111111-1111-1111-1111-111111111111";
 
 #[test]
-fn groups_that_are_elsewhere_are_never_taken_for_none() {
+fn distributed_groups_are_not_treated_as_absent() {
     let rules = json!([
         {"name": "no-group", "require": {"group": GROUP}, "effect": "deny"},
         {"name": "scope", "require": {"scope": "chat"}},
@@ -44,14 +44,14 @@ fn groups_that_are_elsewhere_are_never_taken_for_none() {
         let here = json!({"scope": "chat", "groups": [], "team": []});
         assert_eq!(code(&settings, here), "permitted");
     }
-    // Another claim's being elsewhere says nothing of groups.
+    // A distributed claim other than groups has no effect on groups.
     let settings = oidc(team, without);
     let other = json!({"_claim_names": {"address": "src1"}, "hasgroups": false});
     assert_eq!(code(&settings, other), "permitted");
 }
 
 #[test]
-fn any_claim_that_is_elsewhere_leaves_its_requirement_indeterminate() {
+fn distributed_claim_makes_its_requirement_indeterminate() {
     for (name, require) in [
         ("roles", json!({"role": "x"})),
         ("scope", json!({"scope": "x"})),
@@ -85,7 +85,7 @@ fn any_claim_that_is_elsewhere_leaves_its_requirement_indeterminate() {
 }
 
 #[test]
-fn unused_claims_of_any_form_refuse_no_token() {
+fn unused_claim_of_any_form_is_accepted() {
     let settings = oidc(
         json!({}),
         json!([{"name": "scope", "require": {"scope": "chat"}}]),
@@ -111,7 +111,7 @@ fn unused_claims_of_any_form_refuse_no_token() {
 }
 
 #[test]
-fn claims_that_are_referred_to_in_a_wrong_form_are_indeterminate() {
+fn used_claim_of_unexpected_form_is_indeterminate() {
     for (claim, value, require) in [
         ("roles", json!([{"name": "x"}]), json!({"role": "x"})),
         ("groups", json!([1]), json!({"group": GROUP})),
@@ -155,8 +155,8 @@ fn claims_that_are_referred_to_in_a_wrong_form_are_indeterminate() {
 }
 
 #[test]
-fn deny_rule_among_many_sees_roles_that_can_not_be_read() {
-    // So many rules that they are looked up by role.
+fn deny_rule_applies_to_unreadable_roles() {
+    // Enough rules for the index by role.
     let deny = |n: usize| json!({"name": format!("d{n}"), "require": {"role": format!("r{n}")}, "effect": "deny"});
     let mut rules: Vec<Value> = (0..40).map(deny).collect();
     rules.push(json!({"name": "anyone", "require": {"issuer": "idp"}}));
@@ -169,7 +169,7 @@ fn deny_rule_among_many_sees_roles_that_can_not_be_read() {
 }
 
 #[test]
-fn null_counts_as_absent() {
+fn null_claim_counts_as_absent() {
     let settings = oidc(
         json!({}),
         json!([{"name": "not", "require": {"not": {"role": "x"}}}]),
@@ -217,7 +217,7 @@ fn null_counts_as_absent() {
 }
 
 #[test]
-fn roles_in_objects_are_read_where_they_are_mapped() {
+fn mapped_roles_in_objects_are_read() {
     let role = || json!([{"name": "r", "require": {"role": "admin"}}]);
     let named = oidc(
         json!({"claims": {"roles": {"path": "/roles", "member": "name"}}}),
@@ -272,7 +272,7 @@ fn roles_in_objects_are_read_where_they_are_mapped() {
 }
 
 #[test]
-fn revocation_feed_is_not_evaded_by_an_id_of_another_form() {
+fn id_of_unexpected_form_does_not_evade_revocation() {
     let mut settings = oidc(json!({}), anyone());
     settings["revocation"] = json!({"cluster": "ops", "uri": "https://ops/revoked.json"});
     let mut bench = Bench::cold(&settings);
@@ -291,7 +291,7 @@ fn revocation_feed_is_not_evaded_by_an_id_of_another_form() {
 }
 
 #[test]
-fn token_without_iat_does_not_pass_a_longest_lifetime() {
+fn token_without_iat_is_refused_under_max_lifetime() {
     let mut settings = oidc(json!({}), anyone());
     settings["token"] = json!({"max_lifetime": "2h"});
     assert_eq!(code(&settings, json!({})), "permitted");
@@ -303,10 +303,10 @@ fn token_without_iat_does_not_pass_a_longest_lifetime() {
 }
 
 #[test]
-fn identity_headers_tell_arrays_and_objects() {
+fn identity_headers_contain_arrays_and_objects() {
     let mut settings = oidc(json!({}), anyone());
     settings["forward"] = json!({"identity_headers": {"x-roles": "roles", "x-org": "org"}});
-    let told = |claims: Value| {
+    let header = |claims: Value| {
         let ruling = Bench::cold(&settings).chat(&token(claims)).1;
         let edits = edits_of(&ruling).into_iter();
         edits
@@ -314,29 +314,29 @@ fn identity_headers_tell_arrays_and_objects() {
             .map(|(_, value)| value)
             .collect::<Vec<_>>()
     };
-    assert_eq!(told(json!({"roles": ["a", "b"]})), ["a,b"]);
+    assert_eq!(header(json!({"roles": ["a", "b"]})), ["a,b"]);
     assert_eq!(
-        told(json!({"roles": ["a,b", "50%", "ü"]})),
+        header(json!({"roles": ["a,b", "50%", "ü"]})),
         ["a%2Cb,50%25,%C3%BC"]
     );
     assert_eq!(
-        told(json!({"roles": ["a", 7, true, ["x", "y"]]})),
+        header(json!({"roles": ["a", 7, true, ["x", "y"]]})),
         [r#"a,7,true,["x"%2C"y"]"#]
     );
     assert_eq!(
-        told(json!({"org": {"id": 1, "n": "x"}})),
+        header(json!({"org": {"id": 1, "n": "x"}})),
         [r#"{"id":1%2C"n":"x"}"#]
     );
-    assert_eq!(told(json!({"roles": []})), [""]);
+    assert_eq!(header(json!({"roles": []})), [""]);
     let many: Vec<String> = (0..900).map(|n| format!("role-{n}")).collect();
-    let told = told(json!({"roles": many}));
+    let header = header(json!({"roles": many}));
     assert!(
-        told[0].len() <= 4096 && told[0].ends_with(char::is_numeric),
+        header[0].len() <= 4096 && header[0].ends_with(char::is_numeric),
         "{}",
-        told[0].len()
+        header[0].len()
     );
     assert!(
-        told[0]
+        header[0]
             .split(',')
             .all(|own| many.iter().any(|role| role == own))
     );

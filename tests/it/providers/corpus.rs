@@ -1,12 +1,12 @@
-//! A token and a key set of each provider on docs/providers.md, in the shapes that it documents, read with
-//! the configuration on that page.
+//! A token and a key set of each provider in docs/providers.md, in the form that the provider documents, read with the
+//! configuration in that page.
 
 use super::*;
 use std::collections::BTreeMap;
 
 use crate::pages as docs;
 
-/// What is known of a caller.
+/// The known facts about a caller.
 #[derive(Debug, PartialEq)]
 struct Known {
     object: &'static str,
@@ -216,7 +216,7 @@ fn documented() -> BTreeMap<String, Value> {
 }
 
 #[test]
-fn every_documented_provider_has_a_sample_that_is_understood() {
+fn every_documented_provider_has_a_sample_that_is_accepted() {
     let documented = documented();
     let samples = samples();
     for provider in documented.keys() {

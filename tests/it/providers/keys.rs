@@ -1,4 +1,4 @@
-//! Key sets as providers publish them.
+//! Key sets in the forms that providers publish.
 
 use super::*;
 use testbed::keys::{Algorithm, SigningKey};
@@ -19,7 +19,7 @@ fn published(keys: &[Value]) -> Value {
 }
 
 #[test]
-fn every_key_of_a_kid_is_tried_within_a_bound() {
+fn keys_with_the_same_kid_are_tried_up_to_the_limit() {
     let keys: Vec<SigningKey> = (0..5)
         .map(|_| SigningKey::generate(Algorithm::Rs256))
         .collect();
@@ -34,7 +34,7 @@ fn every_key_of_a_kid_is_tried_within_a_bound() {
 }
 
 #[test]
-fn log_tells_of_keys_that_share_a_kid() {
+fn keys_with_the_same_kid_are_logged() {
     let (one, other) = (signing::rsa(), signing::other_rsa());
     let mut settings = oidc(json!({}), anyone());
     settings["issuers"][0]["jwks"] = json!({"cluster": "idp", "uri": "https://idp.example/keys"});
@@ -51,7 +51,7 @@ fn log_tells_of_keys_that_share_a_kid() {
 }
 
 #[test]
-fn key_without_kid_fits_any_token_of_its_type() {
+fn key_without_kid_verifies_tokens_of_its_type() {
     let (nameless, named) = (signing::rsa(), signing::other_rsa());
     let set = [jwk(&nameless, None), jwk(&named, Some("b"))];
     let mut bench = Bench::cold(&published(&set));
@@ -70,7 +70,7 @@ fn key_without_kid_fits_any_token_of_its_type() {
 }
 
 #[test]
-fn token_that_a_key_without_kid_did_not_sign_has_a_newer_set_fetched() {
+fn unverified_token_with_keys_without_kid_triggers_a_fetch() {
     let (old, new) = (signing::rsa(), signing::other_rsa());
     let mut settings = oidc(json!({}), anyone());
     settings["issuers"][0]["jwks"] = json!({"cluster": "idp", "uri": "https://idp.example/keys"});
@@ -90,7 +90,7 @@ fn token_that_a_key_without_kid_did_not_sign_has_a_newer_set_fetched() {
 }
 
 #[test]
-fn members_of_keys_that_are_null_count_as_absent() {
+fn null_members_of_a_key_count_as_absent() {
     let key = signing::rsa();
     let mut jwk = key.to_jwk();
     for name in [

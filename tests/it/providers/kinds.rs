@@ -1,4 +1,4 @@
-//! People and applications, as providers mark them.
+//! People and applications, as providers distinguish them.
 
 use super::*;
 
@@ -22,7 +22,7 @@ fn preset(name: &str) -> Value {
 }
 
 #[test]
-fn machines_that_look_like_people_are_told_apart_without_a_preset() {
+fn caller_kind_without_preset_is_derived_from_claims() {
     for (claims, expected) in [
         (json!({"sub": "u", "azp": "c"}), "user"),
         (json!({"sub": "c", "azp": "c"}), "app"),
@@ -48,7 +48,7 @@ fn machines_that_look_like_people_are_told_apart_without_a_preset() {
 }
 
 #[test]
-fn presets_know_their_providers_tokens() {
+fn preset_classifies_its_providers_tokens() {
     for (name, claims, expected) in [
         (
             "keycloak",
@@ -127,7 +127,7 @@ fn presets_know_their_providers_tokens() {
 }
 
 #[test]
-fn mapped_kinds_are_told_by_claims_and_unknown_where_neither_or_both_hold() {
+fn mapped_kind_is_unknown_if_none_or_both_match() {
     let more = json!({"claims": {"kind": {
         "app": {"any": [{"claim": {"path": "typ", "equals": "machine"}}, {"claim": {"path": "bot", "equals": true}}]},
         "user": {"all": [{"claim": {"path": "typ", "equals": "human"}}, {"not": {"claim": {"path": "guest", "present": true}}}]},

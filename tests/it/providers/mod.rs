@@ -1,4 +1,4 @@
-//! Tokens and key sets in the shapes that real providers write, and what is understood of them.
+//! Tokens and key sets in the forms of real providers, and their interpretation.
 
 mod claims;
 mod corpus;

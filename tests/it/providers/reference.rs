@@ -1,5 +1,5 @@
-//! 10,000 tokens whose claims vary in form, nullness and case, held against a plain reading of the contract:
-//! what is permitted would be permitted by it, and no token is malformed because of an unused claim.
+//! 10,000 tokens whose claims vary in form, nullness and case, compared with a simple reference implementation: every
+//! permit is also a permit of the reference, and no unused claim makes a token malformed.
 
 use super::*;
 use proptest::prelude::*;
@@ -18,7 +18,7 @@ enum Truth {
     Unclear,
 }
 
-/// A value of any form, often the one that a rule asks for.
+/// A value of any form, often the one that a rule requires.
 fn value() -> impl Strategy<Value = Value> {
     let text = select(vec![
         "x",
@@ -69,7 +69,7 @@ fn same(own: &str, wanted: &str) -> bool {
     own == wanted || is_guid(own) && own.eq_ignore_ascii_case(wanted)
 }
 
-/// What the contract says of one requirement.
+/// The value of one requirement according to the contract.
 fn plainly(require: &Value, claims: &Value) -> Truth {
     let (kind, wanted) = require
         .as_object()
@@ -152,7 +152,7 @@ fn requirement() -> impl Strategy<Value = Value> {
 }
 
 #[test]
-fn permits_are_those_of_a_plain_reading() {
+fn permits_match_the_reference_implementation() {
     let mut runner = TestRunner::new(Config {
         cases: 10_000,
         failure_persistence: None,

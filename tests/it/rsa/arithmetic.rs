@@ -1,4 +1,4 @@
-//! The modular arithmetic beneath a verification, for moduli of all accepted lengths.
+//! The modular arithmetic of a verification, for moduli of all accepted lengths.
 
 use entragate::keys::rsa::{BITS, RsaKey};
 use proptest::prelude::*;
@@ -17,7 +17,7 @@ fn number(bytes: usize) -> impl Strategy<Value = Vec<u8>> {
         .prop_map(move |runs| runs.concat()[..bytes].to_vec())
 }
 
-/// An odd number of exactly so many bits.
+/// An odd number of exactly the given number of bits.
 fn modulus(bits: usize) -> impl Strategy<Value = Vec<u8>> {
     number(bits.div_ceil(8)).prop_map(move |mut bytes| {
         let top = (bits - 1) % 8;
@@ -58,7 +58,7 @@ proptest! {
     ) {
         let key = RsaKey::new(&modulus).unwrap();
         prop_assert_eq!(key.recover(&signature), expected(&modulus, &signature));
-        // Less than a modulus of that length, whatever the rest.
+        // Less than any modulus of that length.
         let mut small = signature;
         small[0] = 0;
         small[1] &= 0x7f;
@@ -69,7 +69,7 @@ proptest! {
 }
 
 #[test]
-fn recovers_the_ends_of_the_range() {
+fn public_operation_is_correct_at_the_range_limits() {
     for bits in [2048, 2049, 2500, 3072, 3073, 4095, 4096] {
         let ones = {
             let mut bytes = vec![0xff; bits / 8 + usize::from(bits % 8 != 0)];
@@ -113,7 +113,7 @@ fn recovers_the_ends_of_the_range() {
 }
 
 #[test]
-fn only_odd_moduli_of_accepted_lengths_make_a_key() {
+fn even_modulus_or_unsupported_length_makes_no_key() {
     let of_bits = |bits: usize, last: u8| {
         let mut bytes = vec![0xff; bits.div_ceil(8)];
         bytes[0] = 0xff >> (bytes.len() * 8 - bits);

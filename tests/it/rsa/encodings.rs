@@ -1,5 +1,5 @@
-//! Encoded messages that only the key's owner can sign: the right one, and others that a lenient
-//! verifier accepts. The filter's unit tests try every single byte.
+//! Encoded messages that only the key's owner can sign: the correct one, and others that a lenient verifier accepts. The
+//! filter's unit tests try every single byte.
 
 use super::pair::{self, Pair};
 use super::{TEXT, ask};
@@ -21,7 +21,7 @@ fn pkcs1(pair: &Pair, header: [u8; 2], padding: u8, rest: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn only_one_pkcs1_encoding_is_accepted() {
+fn non_canonical_pkcs1_encoding_is_refused() {
     let hash = Sha256::digest(TEXT).to_vec();
     let rest = [&[0][..], &INFO, &hash].concat();
     let mut without_null = INFO.to_vec();
@@ -87,7 +87,7 @@ fn pss(bits: usize, salt: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_pss_salt_is_exactly_as_long_as_the_hash() {
+fn pss_salt_of_another_length_is_refused() {
     for bits in [2048, 2049, 2057, 3071] {
         let pair = pair::of(bits);
         for length in [0, 1, HASH - 1, HASH, HASH + 1, 64] {
@@ -102,7 +102,7 @@ fn a_pss_salt_is_exactly_as_long_as_the_hash() {
 /// With 8n + 1 bits, the modulus has a byte that the encoding does not have. It must be zero (RFC 8017
 /// §8.1.2, step 2c). rsa 0.9, and so jwt-simple, does not look at it.
 #[test]
-fn a_pss_message_longer_than_its_encoding_is_refused() {
+fn pss_message_longer_than_its_encoding_is_refused() {
     for bits in [2049, 2057, 3073] {
         let pair = pair::of(bits);
         let fits = |byte: u8| {

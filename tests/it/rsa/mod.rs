@@ -1,5 +1,4 @@
-//! The filter's own RSA verification against other implementations: jwt-simple's (rsa 0.9), ring's, and
-//! num-bigint's arithmetic.
+//! The filter's own RSA verification compared with jwt-simple (rsa 0.9), ring and num-bigint's arithmetic.
 
 mod arithmetic;
 mod encodings;
@@ -14,7 +13,7 @@ use rsa::BigUint;
 
 const TEXT: &[u8] = b"header.payload";
 
-/// Asks every implementation and returns their common answer.
+/// Runs every implementation and returns their common result.
 fn ask(pair: &Pair, algorithm: Algorithm, text: &[u8], signature: &[u8]) -> bool {
     let ours = verify(algorithm, &pair.key, text, signature);
     let bits = pair.key.bits();
@@ -58,7 +57,7 @@ fn signature_not_less_than_the_modulus_is_refused() {
         let modulus = BigUint::from_bytes_be(pair.key.modulus());
         for algorithm in ALGORITHMS {
             let signature = pair.signature(algorithm);
-            // The same number modulo the modulus, where it still fits into the same bytes.
+            // The same number modulo the modulus, if it fits into the same number of bytes.
             let larger = (BigUint::from_bytes_be(&signature) + &modulus).to_bytes_be();
             if larger.len() == signature.len() {
                 assert!(!ask(pair, algorithm, TEXT, &larger));

@@ -1,4 +1,4 @@
-//! Key pairs of every kind of length that a key set may hold, and the other implementations.
+//! Key pairs of all length classes that a key set may contain, and the other implementations.
 
 use super::TEXT;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
@@ -93,7 +93,7 @@ impl Pair {
         }
     }
 
-    /// The signature that stands for this encoded message (RSASP1, RFC 8017 §5.2.1).
+    /// The signature of this encoded message (RSASP1, RFC 8017 §5.2.1).
     pub fn sign_encoded(&self, encoded: &[u8]) -> Vec<u8> {
         let message = BigUint::from_bytes_be(encoded);
         assert!(&message < self.private.n(), "the message is too large");
@@ -102,7 +102,7 @@ impl Pair {
         [vec![0; self.key.modulus().len() - digits.len()], digits].concat()
     }
 
-    /// By jwt-simple's key objects, in the same calls as its `verify_token` makes.
+    /// Uses jwt-simple's key objects with the calls that its `verify_token` makes.
     pub fn verify_by_jwt_simple(
         &self,
         algorithm: Algorithm,

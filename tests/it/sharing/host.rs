@@ -1,5 +1,4 @@
-//! A host with several VMs of one filter: shared data as Envoy keeps it, calls that are answered when a
-//! test says so, and VMs that die.
+//! A host with several VMs of one filter: shared data as in Envoy, calls that the test answers, and VMs that terminate.
 
 use crate::support::{code_of, load};
 use entragate::fetch::callout::Answer;
@@ -13,7 +12,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Envoy's shared data: a write with `cas` 0 is unconditional, and so is one on what is not there.
+/// Envoy's shared data: a write with `cas` 0 or to a missing key is unconditional.
 #[derive(Default)]
 pub struct Data {
     pub entries: RefCell<BTreeMap<String, (Vec<u8>, u32)>>,
@@ -24,7 +23,7 @@ pub struct Data {
 }
 
 impl Data {
-    /// Writes as anyone with the same `vm_id` could.
+    /// Writes as any plugin with the same `vm_id` can.
     pub fn put(&self, name: &str, value: Vec<u8>) {
         self.last_cas.set(self.last_cas.get() + 1);
         let entry = (value, self.last_cas.get());
@@ -82,7 +81,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// With so many VMs that have just been configured, under a `vm_id` of their own.
+    /// A host with the given number of newly configured VMs under one `vm_id`.
     pub fn new(settings: &Value, vms: usize) -> Self {
         let mut host = Self {
             data: Data::default(),
@@ -97,13 +96,13 @@ impl Host {
         host
     }
 
-    /// One more VM.
+    /// Starts one more VM.
     pub fn start(&mut self, vm_id: &[u8]) {
         let vm = self.fresh(vm_id);
         self.vms.push(vm);
     }
 
-    /// That VM dies, and all that it waited for; a fresh one takes its place.
+    /// Replaces a VM; its open calls are lost.
     pub fn replace(&mut self, index: usize) {
         self.vms[index] = self.fresh(b"entragate");
     }
@@ -119,7 +118,7 @@ impl Host {
         }
     }
 
-    /// From now on VMs start with other settings.
+    /// Sets the settings of VMs that start from now on.
     pub fn reconfigure(&mut self, settings: &Value) {
         self.settings = settings.clone();
     }
@@ -134,7 +133,7 @@ impl Host {
         self.settle(index);
     }
 
-    /// So many milliseconds, in ticks of all VMs.
+    /// Advances by milliseconds, in ticks of all VMs.
     pub fn run(&mut self, millis: u64) {
         const TICK: u64 = 50;
         for _ in 0..millis.div_ceil(TICK) {
@@ -143,7 +142,7 @@ impl Host {
         }
     }
 
-    /// So many seconds, in ticks a second apart.
+    /// Advances by seconds, in ticks of all VMs one second apart.
     pub fn run_secs(&mut self, secs: u64) {
         for _ in 0..secs {
             self.pass(Duration::from_secs(1));
@@ -162,7 +161,7 @@ impl Host {
         vm.calls.extend(calls);
     }
 
-    /// How many calls are on their way.
+    /// The number of open calls.
     pub fn open(&self) -> usize {
         self.vms.iter().map(|vm| vm.calls.len()).sum()
     }
@@ -174,7 +173,7 @@ impl Host {
         vm.calls.last().is_some_and(timed_out)
     }
 
-    /// Answers all calls that are on their way, and those that follow from them.
+    /// Answers all open calls and the calls that result from them.
     pub fn answer(&mut self, answer: impl Fn(&Call) -> Answer) {
         while let Some(index) = self.vms.iter().position(|vm| !vm.calls.is_empty()) {
             self.answer_one(index, &answer);
@@ -189,7 +188,7 @@ impl Host {
         self.settle(index);
     }
 
-    /// Lets seconds go by, in which every call is answered at once. How many there were.
+    /// Advances by seconds, answers every call immediately, and returns the number of calls.
     pub fn serve(&mut self, secs: u64, answer: impl Fn(&Call) -> Answer) -> usize {
         let before = self.sent;
         for _ in 0..secs {
@@ -216,7 +215,7 @@ impl Host {
         (id, code_of(&ruling))
     }
 
-    /// What became of those who were woken at one VM.
+    /// The outcomes of the requests that one VM resumed.
     pub fn resumed(&mut self, index: usize) -> Vec<(StreamId, String)> {
         let (vm, now) = (&mut self.vms[index], self.now);
         let woken = vm.gate.take_wakeups().into_iter();
@@ -242,7 +241,7 @@ impl Host {
         self.gauge(index, "entragate.keys.contoso.fetched_at")
     }
 
-    /// What one VM has counted and logged since it was last asked.
+    /// The counters and log lines of one VM since the last call.
     pub fn notices(&mut self, index: usize) -> Vec<Notice> {
         self.vms[index].gate.take_notices()
     }

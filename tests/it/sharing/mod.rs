@@ -1,8 +1,8 @@
-//! One fetch for all VMs of a host: what it costs the issuer, and what it must survive.
+//! One fetch for all VMs of a host: the number of requests, and the faults that it must tolerate.
 
 pub mod host;
 use crate::support;
-mod trouble;
+mod faults;
 
 use entragate::fetch::callout::Answer;
 use entragate::gate::{Call, CallId, Notice};
@@ -37,7 +37,7 @@ fn warm() -> Host {
 }
 
 #[test]
-fn a_refresh_costs_the_issuer_one_request() {
+fn refresh_takes_one_request_for_all_vms() {
     let mut host = Host::new(&settings(), VMS);
     assert_eq!(host.serve(2, published), 1, "the first");
     assert!(host.all_have_keys());
@@ -51,7 +51,7 @@ fn a_refresh_costs_the_issuer_one_request() {
 }
 
 #[test]
-fn one_counts_a_fetch_and_the_others_what_they_took_over() {
+fn fetch_is_counted_once_and_shared_elsewhere() {
     let mut host = warm();
     let mut counted = [0, 0];
     for index in 0..VMS {
@@ -72,7 +72,7 @@ fn one_counts_a_fetch_and_the_others_what_they_took_over() {
 }
 
 #[test]
-fn who_waits_at_one_worker_goes_on_with_what_another_has_fetched() {
+fn parked_request_resumes_with_keys_that_another_worker_fetched() {
     let mut host = warm();
     host.run_secs(60);
     let token = ada_now(&host).signed_by(&keys::other_rsa()).build();
@@ -89,7 +89,7 @@ fn who_waits_at_one_worker_goes_on_with_what_another_has_fetched() {
 }
 
 #[test]
-fn what_one_worker_met_the_others_know_within_a_second() {
+fn new_key_reaches_all_workers_within_a_second() {
     let mut host = warm();
     host.run_secs(60);
     let token = ada_now(&host).signed_by(&keys::other_rsa()).build();
@@ -105,11 +105,11 @@ fn what_one_worker_met_the_others_know_within_a_second() {
 }
 
 #[test]
-fn random_kids_at_every_worker_cost_a_request_per_cooldown() {
+fn random_kids_at_all_workers_trigger_one_fetch_per_cooldown() {
     let mut host = warm();
     host.run_secs(60);
     let before = host.sent;
-    // Five minutes, with a cooldown of 30 s: now at one of them, now at all at once.
+    // Five minutes with a cooldown of 30 s: partly at one worker, partly at all of them.
     for second in 0..300 {
         let met = |index: &usize| second % 60 > 45 || *index == second % VMS;
         for index in (0..VMS).filter(met) {
@@ -128,7 +128,7 @@ fn random_kids_at_every_worker_cost_a_request_per_cooldown() {
 }
 
 #[test]
-fn an_outage_costs_the_issuer_one_request_per_retry() {
+fn outage_takes_one_request_per_retry_for_all_vms() {
     let failed = |_: &Call| Answer::Response {
         status: 500,
         body: Vec::new(),
@@ -141,11 +141,11 @@ fn an_outage_costs_the_issuer_one_request_per_retry() {
         "{alone} fetches of one VM, {together} of {VMS}"
     );
     host.serve(31, published);
-    assert!(host.all_have_keys(), "and ends for all at once");
+    assert!(host.all_have_keys(), "and the outage ends for all VMs");
 }
 
 #[test]
-fn discovery_is_shared_as_well() {
+fn discovery_is_shared() {
     let mut settings = settings();
     settings["issuers"][0]["jwks"]["discovery"] = json!(format!(
         "https://login.microsoftonline.com/{}/v2.0/.well-known/openid-configuration",
@@ -165,7 +165,7 @@ fn discovery_is_shared_as_well() {
 }
 
 #[test]
-fn the_revocation_feed_is_shared_as_well() {
+fn revocation_feed_is_shared() {
     let mut settings = settings();
     settings["revocation"] =
         json!({"cluster": "ops", "uri": "https://ops/revoked.json", "refresh": "60s"});
@@ -218,7 +218,7 @@ fn secrets_are_not_shared() {
 }
 
 #[test]
-fn without_a_vm_id_each_fetches_for_itself_and_says_so() {
+fn without_vm_id_each_vm_fetches_and_logs_it() {
     let mut host = Host::new(&settings(), 0);
     (0..3).for_each(|_| host.start(b""));
     assert_eq!(host.serve(2, published), 3);

@@ -1,8 +1,8 @@
-//! Which tokens are believed: every persona, every algorithm, and the ways to lie about both.
+//! Which tokens are accepted: every persona, every algorithm, and forgeries of both.
 
-mod meant;
-mod signed;
-mod spelled;
+mod audience_and_time;
+mod encoding;
+mod signatures;
 use crate::support;
 
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use testbed::mint::{self, Token};
 use testbed::persona::*;
 
 #[test]
-fn each_persona_gets_its_own_answer() {
+fn persona_gets_its_expected_code() {
     for (persona, code) in [
         (Persona::Ada, "permitted"),
         (Persona::Ben, "permitted"),
@@ -38,7 +38,7 @@ fn each_persona_gets_its_own_answer() {
 }
 
 #[test]
-fn a_permit_swaps_the_token_for_the_credential() {
+fn permit_replaces_the_token_with_the_credential() {
     let mut bench = Bench::warm(&settings());
     let (_, ruling) = bench.chat(&ada().build());
     let authorization = ("authorization".to_owned(), format!("Bearer {CREDENTIAL}"));
@@ -46,7 +46,7 @@ fn a_permit_swaps_the_token_for_the_credential() {
 }
 
 #[test]
-fn the_audit_record_knows_the_caller_once_the_signature_held() {
+fn audit_record_names_the_caller_only_after_a_valid_signature() {
     let mut bench = Bench::warm(&settings());
     bench.code(&Token::of(Persona::WrongAudience).build());
     bench.code(&ada().corrupt_signature().build());

@@ -1,5 +1,5 @@
-//! Published test vectors against the way signatures are checked inside wasm. The host's way is held
-//! against the same ones in a real Envoy (tests/e2e/vectors.rs).
+//! Published test vectors against the signature verification in wasm. tests/e2e/vectors.rs runs the same vectors against
+//! the host's implementation in a real Envoy.
 
 mod published;
 mod suites;
@@ -10,8 +10,8 @@ use entragate::token::rsa;
 use jwt_simple::prelude::*;
 use suites::Vector;
 
-/// What the filter does with a token's text and signature. For curves, by jwt-simple's own key objects: it checks whole
-/// tokens only, and most vectors' texts are none.
+/// Verifies a token's text and signature as the filter does. Uses the key objects of jwt-simple for curves, since
+/// jwt-simple accepts whole tokens only and most vectors are not tokens.
 fn verify(algorithm: Algorithm, material: &Material, text: &[u8], signature: &[u8]) -> Option<()> {
     match (material, algorithm) {
         (Material::Rsa(key), algorithm) => {
@@ -52,7 +52,7 @@ fn accepts(vector: &Vector) -> bool {
 }
 
 #[test]
-fn wycheproof_in_wasm() {
+fn wycheproof_vectors_have_the_expected_results() {
     let vectors = suites::all();
     let answers: Vec<_> = vectors
         .iter()

@@ -1,12 +1,11 @@
-//! The Wycheproof suites for signatures we accept, read into one shape, and the check against the
-//! exceptions that are written down.
+//! The Wycheproof suites for the accepted algorithms in a common form, and the comparison with the documented exceptions.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use entragate::keys::algorithm::Algorithm;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A signature over a text by a key, and whether it holds.
+/// A signature over a text by a key, and whether it is valid.
 pub struct Vector {
     pub suite: &'static str,
     pub id: u64,
@@ -63,7 +62,7 @@ fn read(suite: &'static str, algorithm: Algorithm) -> Vec<Vector> {
                 jwk: jwk.clone(),
                 text: hex(&test["msg"]),
                 signature: hex(&test["sig"]),
-                // What others may accept ("acceptable") we need not, and don't.
+                // Results marked "acceptable" are optional; the filter refuses them.
                 holds: valid,
                 comment: test["comment"].as_str().unwrap_or_default().to_owned(),
             });
@@ -118,8 +117,8 @@ fn hex(value: &Value) -> Vec<u8> {
         .collect()
 }
 
-/// Holds a way's answers against the vectors: it must answer as they say, but for what
-/// `exceptions.txt` names, and exactly there otherwise. Prints how many there were.
+/// Compares an implementation's results with the vectors. They must match except for the vectors in
+/// `exceptions.txt`, and must differ for those. Prints the number of vectors.
 pub fn compare(way: &str, answers: &[(&Vector, bool)]) {
     let mut exceptions = exceptions(way);
     let mut wrong = Vec::new();

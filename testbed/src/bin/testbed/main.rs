@@ -1,4 +1,4 @@
-//! `testbed`: the gateway on a desk. A real Envoy with the filter, between stand-ins for Entra ID and Hugging Face.
+//! `testbed`: a local gateway. A real Envoy with the filter, between stand-ins for Entra ID and Hugging Face.
 
 mod run;
 mod show;

@@ -1,4 +1,4 @@
-//! Starting everything, and following the audit log afterwards.
+//! Starts everything, and then follows the audit log.
 
 use std::{
     error::Error,
@@ -25,7 +25,7 @@ const FRIENDLY_PORT: u16 = 10_000;
 /// Audit records are written when a stream has ended; this is ample.
 const AUDIT_DEADLINE: Duration = Duration::from_secs(5);
 
-/// Everything that runs.
+/// All running parts.
 pub struct Stage {
     pub entra: Entra,
     pub hf: HuggingFace,

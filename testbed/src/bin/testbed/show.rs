@@ -1,4 +1,4 @@
-//! What a person at the terminal reads.
+//! The output for a person at the terminal.
 
 use testbed::{
     entra::BATCH_SECRET,
@@ -15,7 +15,7 @@ const BODY: usize = 300;
 /// How much of a credential is shown: enough to tell its kind.
 const CREDENTIAL: usize = 6;
 
-/// What runs where.
+/// Prints the addresses of all parts.
 pub fn stage(stage: &Stage) {
     let (gateway, admin) = (stage.envoy.url(), stage.envoy.admin_url());
     println!("\n  gateway       {gateway}   a real Envoy, envoy.yaml, entragate");
@@ -37,33 +37,33 @@ pub fn call(call: &Call) {
     println!("    POST {PATH}");
     println!("    {}  {}", call.status, shortened(&call.body));
     match &call.upstream {
-        None => println!("    the endpoint saw nothing of it"),
+        None => println!("    the endpoint received no request"),
         Some(seen) => {
             let token = if seen.entra_token_arrived {
-                "ARRIVED TOO"
+                "ALSO ARRIVED"
             } else {
                 "did not arrive"
             };
             let credential = if seen.is_our_credential {
-                "our Hugging Face credential"
+                "the gateway's Hugging Face credential"
             } else {
-                "NOT our credential"
+                "NOT the gateway's credential"
             };
             println!(
-                "    the endpoint saw  authorization: {}  ({credential}); the Entra token {token}",
+                "    the endpoint received  authorization: {}  ({credential}); the Entra token {token}",
                 redacted(&seen.authorization)
             );
         }
     }
     if !call.as_expected {
         println!(
-            "    ✗ expected {}, with nothing of the caller's token behind the gateway",
+            "    ✗ expected status {}, and no token of the caller at the endpoint",
             call.expected
         );
     }
 }
 
-/// Lines to paste.
+/// Prints commands to paste.
 pub fn try_it(stage: &Stage) {
     let (gateway, control) = (stage.envoy.url(), stage.control.url());
     let data = format!("-H 'content-type: application/json' -d '{}'", question());
@@ -74,7 +74,7 @@ pub fn try_it(stage: &Stage) {
         |name: &str| format!("-H \"authorization: Bearer $(curl -s {control}/token/{name})\"");
 
     println!("\nTry it yourself:\n");
-    println!("# a stranger: 401\ncurl -i {gateway}{PATH} {data}\n");
+    println!("# a caller without a token: 401\ncurl -i {gateway}{PATH} {data}\n");
     println!(
         "# a data scientist: 200\ncurl -i {gateway}{PATH} {} {data}\n",
         as_persona("ada")
@@ -87,7 +87,7 @@ pub fn try_it(stage: &Stage) {
         "# a contractor: 403, with the reason\ncurl -i {gateway}{PATH} {} {data}\n",
         as_persona("carl")
     );
-    println!("# a program, with a token from Entra's token endpoint");
+    println!("# a program with a token from Entra's token endpoint");
     println!(
         "TOKEN=$(curl -s --cacert {} {}/{TENANT}/oauth2/v2.0/token -d grant_type=client_credentials -d client_id={BATCH_CLIENT} -d client_secret={BATCH_SECRET} -d scope={AUDIENCE}/.default | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')",
         stage.ca_file().display(),
@@ -95,10 +95,10 @@ pub fn try_it(stage: &Stage) {
     );
     println!("curl -i {gateway}{PATH} -H \"authorization: Bearer $TOKEN\" {data}\n");
     println!(
-        "# Entra signs with a new key from now on; the gateway finds it by itself\ncurl -X POST {control}/rotate\n"
+        "# rotate Entra's signing key; the gateway fetches the new key automatically\ncurl -X POST {control}/rotate\n"
     );
-    println!("# everybody else you can be\ncurl {control}/\n");
-    println!("The audit log follows; Ctrl-C ends everything.\n");
+    println!("# list all personas\ncurl {control}/\n");
+    println!("The audit log follows; Ctrl-C stops everything.\n");
 }
 
 fn shortened(body: &str) -> String {

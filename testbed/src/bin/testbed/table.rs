@@ -1,4 +1,4 @@
-//! Audit records as `entragate audit` shows them: it is run itself, so that there is one table.
+//! Audit records as a table, printed by `entragate audit` itself.
 
 use std::{
     env, io,

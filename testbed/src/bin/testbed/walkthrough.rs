@@ -1,4 +1,4 @@
-//! The main calls, made for real, with what each answered and what the endpoint saw of it.
+//! The main calls, with the response to each and the request that reached the endpoint.
 
 use std::error::Error;
 
@@ -11,7 +11,7 @@ use testbed::{
 
 use crate::{run::Stage, show};
 
-/// The route all calls of the walk-through ask for.
+/// The path of all requests of the walkthrough.
 pub const PATH: &str = "/v1/chat/completions";
 
 /// One call and its outcome.
@@ -20,12 +20,12 @@ pub struct Call {
     pub status: u16,
     pub expected: u16,
     pub body: String,
-    /// What the endpoint got as Authorization; `None`: the endpoint saw no request at all.
+    /// The Authorization at the endpoint; `None` if the endpoint received no request.
     pub upstream: Option<Upstream>,
     pub as_expected: bool,
 }
 
-/// What of the caller arrived at the endpoint.
+/// The request as it reached the endpoint.
 pub struct Upstream {
     pub authorization: String,
     pub is_our_credential: bool,
@@ -34,16 +34,16 @@ pub struct Upstream {
 
 /// Makes the calls and prints each as it is done.
 pub async fn perform(stage: &Stage) -> Result<Vec<Call>, Box<dyn Error>> {
-    println!("\nFour calls, made just now:");
+    println!("\nFour requests through the gateway:");
     let ada = stage.entra.token(Persona::Ada);
     let carl = stage.entra.token(Persona::Carl);
     let batch = client_credentials(stage).await?;
     let callers = [
-        ("a stranger, without a token", None, 401),
+        ("a caller without a token", None, 401),
         ("Ada, a data scientist", Some(ada), 200),
         ("Carl, a contractor", Some(carl), 403),
         (
-            "a nightly job, with a token from Entra's token endpoint",
+            "a nightly job with a token from Entra's token endpoint",
             Some(batch),
             200,
         ),
@@ -110,6 +110,6 @@ async fn client_credentials(stage: &Stage) -> Result<String, Box<dyn Error>> {
     let answer: Value = client().post(url).form(&form).send().await?.json().await?;
     match answer["access_token"].as_str() {
         Some(token) => Ok(token.to_owned()),
-        None => Err(format!("the Entra stand-in gave no token: {answer}").into()),
+        None => Err(format!("the Entra stand-in issued no token: {answer}").into()),
     }
 }

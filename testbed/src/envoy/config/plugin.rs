@@ -13,7 +13,7 @@ const STRING: &str = "type.googleapis.com/google.protobuf.StringValue";
 /// # Panics
 /// All of these but the readers panic when the configuration has no wasm filter.
 impl EnvoyConfig {
-    /// The filter's file; [`super::super::wasm_path`] unless told otherwise.
+    /// The filter's file; [`super::super::wasm_path`] by default.
     pub fn wasm(self, file: &Path) -> Self {
         self.plugin_config(|config| {
             config["vm_config"]["code"] = json!({"local": {"filename": file}});
@@ -92,7 +92,7 @@ impl EnvoyConfig {
         })
     }
 
-    /// Takes the wasm filter out: Envoy alone.
+    /// Removes the wasm filter.
     pub fn without_plugin(self) -> Self {
         self.connection_manager(|manager| {
             if let Some(filters) = manager["http_filters"].as_array_mut() {

@@ -1,4 +1,4 @@
-//! The rules that the strict host holds the filter to.
+//! The rules that the strict host enforces.
 
 use super::*;
 use crate::vm::rules::map;
@@ -41,7 +41,7 @@ fn reply() -> LocalReply {
 }
 
 #[test]
-fn nginx_aborts_on_calls_from_where_it_does_not_expect_them() {
+fn nginx_aborts_on_calls_from_unsupported_callbacks() {
     for (step, context, is_allowed) in [
         (Step::VmStart, 1, false),
         (Step::Configure, 1, false),
@@ -60,7 +60,7 @@ fn nginx_aborts_on_calls_from_where_it_does_not_expect_them() {
 }
 
 #[test]
-fn nginx_aborts_on_addresses_that_envoy_only_does_not_know() {
+fn nginx_aborts_on_addresses_that_envoy_rejects() {
     for (cluster, path) in [("", "/"), ("h:x", "/"), ("h:99999", "/"), ("h:80", "")] {
         let called = call(&mut state(Rules::Nginx, Step::Tick), cluster, path);
         assert!(called.is_err(), "{cluster:?} {path:?}");
@@ -72,7 +72,7 @@ fn nginx_aborts_on_addresses_that_envoy_only_does_not_know() {
 }
 
 #[test]
-fn nginx_aborts_on_what_it_lacks() {
+fn nginx_aborts_on_missing_functions() {
     let mut nginx = state(Rules::Nginx, Step::Configure);
     assert!(nginx.foreign("verify_signature", &[]).is_err());
     assert!(nginx.shared_data("key").is_err());
@@ -93,7 +93,7 @@ fn nginx_aborts_on_what_it_lacks() {
 }
 
 #[test]
-fn shared_data_collides_by_each_hosts_rules() {
+fn shared_data_cas_follows_each_hosts_rules() {
     let mut envoy = state(Rules::Envoy, Step::Tick);
     let mut nginx = state(Rules::Nginx, Step::Tick);
     nginx.settings.has_shared_data = true;
@@ -117,7 +117,7 @@ fn shared_data_collides_by_each_hosts_rules() {
 }
 
 #[test]
-fn one_reply_and_none_to_who_has_gone() {
+fn second_reply_or_reply_after_the_end_aborts() {
     for rules in Rules::ALL {
         let mut state = state(rules, Step::RequestHeaders);
         state.effective = 2;
@@ -140,7 +140,7 @@ fn one_reply_and_none_to_who_has_gone() {
 }
 
 #[test]
-fn envoys_headers_are_out_of_reach_once_a_request_is_resumed() {
+fn envoy_headers_are_unavailable_after_resume() {
     let mut envoy = state(Rules::Envoy, Step::CallResponse);
     assert_eq!(envoy.set_effective_context(9), Ok(Err(Status::BadArgument)));
     assert_eq!(envoy.set_effective_context(2), Ok(Ok(())));
@@ -156,7 +156,7 @@ fn envoys_headers_are_out_of_reach_once_a_request_is_resumed() {
 }
 
 #[test]
-fn nginx_lets_no_root_touch_a_request() {
+fn nginx_root_context_cannot_access_a_request() {
     let mut nginx = state(Rules::Nginx, Step::CallResponse);
     assert_eq!(nginx.set_effective_context(2), Ok(Ok(())), "it says");
     assert!(nginx.header(map::REQUEST, "a").is_err());
@@ -196,7 +196,7 @@ fn nginx_increments_counters_only() {
 }
 
 #[test]
-fn nginx_sends_upstream_what_the_filter_has_removed() {
+fn nginx_sends_removed_headers_upstream() {
     let sent = |rules, change: fn(&mut State)| {
         let fields = [
             ("cookie", "1"),
@@ -274,7 +274,7 @@ fn nginx_loses_the_reply_after_a_second_call_with_a_short_timeout() {
 }
 
 #[test]
-fn nginx_complains_of_each_property_outside_a_request() {
+fn nginx_logs_each_property_read_outside_a_request() {
     let mut nginx = state(Rules::Nginx, Step::Configure);
     assert!(nginx.property("ngx\0nginx_version").is_ok());
     assert!(nginx.property("xds\0node\0id").is_err());

@@ -1,4 +1,4 @@
-//! Requests that no other callback can wake: each waits by a copy of the call it waits for.
+//! Requests that only their own callback can resume: each makes a copy of the call that it waits for.
 
 use crate::support;
 
@@ -24,7 +24,7 @@ fn waiting() -> (Bench, u32, CallId) {
 }
 
 #[test]
-fn a_request_waits_for_one_call_and_so_long() {
+fn pending_request_waits_for_one_call_until_its_timeout() {
     let (mut bench, id, ticket) = waiting();
     let left = |bench: &Bench| bench.gate.waits_for(id, ticket, bench.now);
     assert_eq!(left(&bench), Some(secs(2)));
@@ -36,7 +36,7 @@ fn a_request_waits_for_one_call_and_so_long() {
 }
 
 #[test]
-fn another_issuers_keys_are_not_waited_for() {
+fn pending_request_does_not_wait_for_another_issuer() {
     let mut settings = settings();
     settings["issuers"].as_array_mut().unwrap().insert(
         0,
@@ -59,7 +59,7 @@ fn another_issuers_keys_are_not_waited_for() {
 }
 
 #[test]
-fn a_good_copy_serves_all_who_wait() {
+fn valid_response_to_a_copied_call_resumes_all_pending_requests() {
     let (mut bench, id, ticket) = waiting();
     bench
         .gate
@@ -69,7 +69,7 @@ fn a_good_copy_serves_all_who_wait() {
 }
 
 #[test]
-fn a_bad_copy_spoils_nothing() {
+fn failed_copied_call_leaves_requests_pending() {
     let (mut bench, id, ticket) = waiting();
     let busy = Answer::Response {
         status: 503,
@@ -84,7 +84,7 @@ fn a_bad_copy_spoils_nothing() {
 }
 
 #[test]
-fn who_has_nothing_to_wait_for_is_decided_at_once() {
+fn request_without_a_dependency_is_decided_immediately() {
     let (mut bench, id, _) = waiting();
     let ruling = bench.gate.give_up(id, bench.now, &Portable);
     assert_eq!(code_of(&ruling.unwrap()), "keys_unavailable");
@@ -93,7 +93,7 @@ fn who_has_nothing_to_wait_for_is_decided_at_once() {
 }
 
 #[test]
-fn where_no_body_is_handed_out_rules_that_need_its_model_deny() {
+fn rule_on_model_denies_if_the_host_withholds_bodies() {
     let rules = json!([{"name": "llama", "match": {"paths": ["/v1/**"], "models": ["meta-llama/*"]},
                         "require": {"role": "Model.Query"}}]);
     let mut bench = Bench::warm(&with_rules(rules));

@@ -1,4 +1,4 @@
-//! How often and how many at once, and answers that are none.
+//! The number of look-ups, their concurrency, and invalid responses.
 
 use super::*;
 use std::collections::BTreeSet;
@@ -17,7 +17,7 @@ fn after(bench: &mut Bench, token: &Token, answer: Answer) -> String {
 }
 
 #[test]
-fn many_groups_take_several_calls_and_count_only_together() {
+fn groups_from_several_calls_count_only_if_all_succeed() {
     let group = |index: usize| format!("bbbbbbbb-0000-4000-8000-{index:012}");
     let all: Vec<Value> = (0..45)
         .map(|index| json!({"group": group(index)}))
@@ -38,7 +38,7 @@ fn many_groups_take_several_calls_and_count_only_together() {
     assert_eq!(asked.len(), 45);
     assert_eq!(bench.resume_woken(), [(id, "permitted".into())]);
 
-    // One bad part, and the rest tells nothing.
+    // If one part fails, the others are discarded.
     let (late, _) = bench.chat(&Token::of(Persona::Omar).build());
     bench.tick();
     let (_, groups) = question(&bench);
@@ -50,7 +50,7 @@ fn many_groups_take_several_calls_and_count_only_together() {
 }
 
 #[test]
-fn one_question_for_many_requests_and_for_as_long_as_ttl() {
+fn look_up_is_shared_by_requests_and_cached_for_ttl() {
     let mut bench = bench(for_group());
     let token = olga();
     let ids: Vec<u32> = (0..50).map(|_| bench.chat(&token.build()).0).collect();
@@ -92,7 +92,7 @@ fn denied(bench: &mut Bench) -> (String, String) {
 }
 
 #[test]
-fn what_graph_does_not_tell_denies_with_its_reason() {
+fn failed_look_up_denies_with_its_reason() {
     let mut slow = bench(for_group());
     let (code, reason) = denied(&mut slow);
     assert_eq!(code, "groups_overage");
@@ -129,7 +129,7 @@ fn what_graph_does_not_tell_denies_with_its_reason() {
 }
 
 #[test]
-fn a_failing_graph_is_left_alone_and_comes_back() {
+fn failing_graph_is_not_called_until_the_pause_ends() {
     let mut bench = bench(for_group());
     let mut asked = Vec::new();
     for second in 0..300 {
@@ -176,7 +176,7 @@ fn a_failing_graph_is_left_alone_and_comes_back() {
 }
 
 #[test]
-fn look_ups_at_once_and_requests_that_wait_are_bounded() {
+fn concurrent_look_ups_and_parked_requests_are_limited() {
     let mut settings = with_graph(for_group());
     settings["wait"] = json!({"requests": 40});
     let mut bench = bench_of(&settings);

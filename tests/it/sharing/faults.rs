@@ -1,4 +1,4 @@
-//! Leaders that die, data that others have written to, configurations that change, and any order of it all.
+//! Leaders that terminate, forged shared data, changed configurations, and random orders of all of these.
 
 use super::host::Host;
 use super::{VMS, ada_now, published, rotated, warm};
@@ -13,23 +13,23 @@ use std::time::Duration;
 use testbed::keys;
 
 #[test]
-fn a_leader_that_dies_is_survived_within_its_lease() {
+fn terminated_leader_is_replaced_when_its_lease_ends() {
     let mut host = Host::new(&settings(), VMS);
     host.run(100);
     let leader = host.vms.iter().position(|vm| !vm.calls.is_empty()).unwrap();
     assert_eq!(host.open(), 1);
     host.replace(leader);
     host.run(1800);
-    assert_eq!(host.open(), 0, "the lease holds yet");
+    assert_eq!(host.open(), 0, "the lease has not ended");
     host.run(300);
-    assert_eq!(host.open(), 1, "another has taken it");
+    assert_eq!(host.open(), 1, "another VM holds the lease");
     host.answer(published);
     host.run(100);
     assert!(host.all_have_keys());
 }
 
 #[test]
-fn a_slow_leader_keeps_its_lease() {
+fn slow_leader_keeps_its_lease() {
     let mut host = Host::new(&settings(), VMS);
     // The call's own timeout is 5 s.
     host.run(4900);
@@ -41,14 +41,14 @@ fn a_slow_leader_keeps_its_lease() {
 }
 
 #[test]
-fn what_is_taken_over_is_as_old_as_it_is() {
+fn shared_response_keeps_its_age() {
     let mut settings = settings();
     settings["issuers"][0]["jwks"]["max_stale"] = json!("2h");
     let mut host = Host::new(&settings, 2);
     host.serve(2, published);
     let fetched = host.fetched_at(0);
     let failed = |_: &Call| failed();
-    // The issuer goes away, and then a VM is replaced: it has what the others have, and its age.
+    // The issuer becomes unavailable and a VM is replaced: the new VM gets the shared keys with their age.
     host.serve(7100, failed);
     host.replace(1);
     host.serve(2, failed);
@@ -64,7 +64,7 @@ fn what_is_taken_over_is_as_old_as_it_is() {
 }
 
 #[test]
-fn another_configuration_or_secret_is_another_world() {
+fn data_of_another_configuration_or_secret_is_ignored() {
     let mut host = warm();
     let mut changed = settings();
     changed["rules"][0]["name"] = json!("liveness");
@@ -81,7 +81,7 @@ fn another_configuration_or_secret_is_another_world() {
 }
 
 #[test]
-fn who_leaves_takes_what_is_large_along() {
+fn last_vm_clears_the_shared_bodies() {
     let mut host = warm();
     let size = |host: &Host| -> usize {
         let names = host.data.names();
@@ -98,7 +98,7 @@ fn who_leaves_takes_what_is_large_along() {
     assert!(host.all_have_keys());
 }
 
-/// What stands in shared data: head and body.
+/// The shared data: head and body.
 fn entries(host: &Host) -> [(String, Vec<u8>); 2] {
     let names = host.data.names().into_iter();
     let mut entries: Vec<_> = names.map(|n| (n.clone(), host.data.value(&n))).collect();
@@ -107,10 +107,10 @@ fn entries(host: &Host) -> [(String, Vec<u8>); 2] {
 }
 
 #[test]
-fn what_others_write_is_not_believed() {
+fn forged_shared_data_is_ignored() {
     let mut host = warm();
     host.run_secs(600);
-    // Newer keys, an attacker's among them, as a VM of the same code would share them that only lacks the secret.
+    // Newer keys, including an attacker's, as a VM of the same code without the secret would share them.
     let mut other = settings();
     other["credentials"][0]["value"] = json!("hf_the_attackers_guess");
     let mut forger = Host::new(&other, 0);
@@ -148,7 +148,7 @@ fn what_others_write_is_not_believed() {
 }
 
 #[test]
-fn what_was_once_true_is_no_news_when_it_is_written_again() {
+fn replayed_shared_data_is_ignored() {
     let mut host = warm();
     let old = entries(&host);
     assert_eq!(host.serve(3700, rotated), 1);
@@ -165,7 +165,7 @@ fn what_was_once_true_is_no_news_when_it_is_written_again() {
 }
 
 #[test]
-fn a_host_that_takes_no_writes_keeps_nobody_from_fetching() {
+fn failing_writes_do_not_prevent_fetches() {
     let mut host = Host::new(&settings(), 3);
     host.data.never_in_time.set(true);
     host.run(1100);
@@ -188,7 +188,7 @@ fn a_host_that_takes_no_writes_keeps_nobody_from_fetching() {
 }
 
 #[test]
-fn a_clock_that_is_set_back_stops_nothing() {
+fn clock_set_back_does_not_stop_fetches() {
     let mut host = warm();
     host.now = host.now.minus(Duration::from_secs(7200));
     let token = ada_now(&host).signed_by(&keys::other_rsa()).build();
@@ -205,7 +205,7 @@ enum Event {
     Tick(usize),
     /// The oldest call of that VM's is answered, well or badly.
     Answer(usize, bool),
-    /// A request with a kid that nobody knows.
+    /// A request with an unknown kid.
     Stranger(usize),
     Die(usize),
     /// Someone writes into one of the entries.
@@ -252,10 +252,10 @@ fn act(
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// As long as nobody meddles, no VM begins a fetch while another that is alive fetches, and none sooner
-    /// than the lease after the death of one that did. However it went: in the end all have keys.
+    /// Without forged data, no VM starts a fetch while another running VM fetches, nor before the lease of a
+    /// terminated one ends. In the end all VMs have keys.
     #[test]
-    fn no_order_of_events_fetches_twice_or_leaves_anyone_without(events in vec(event(), 1..160)) {
+    fn any_order_of_events_fetches_once_and_serves_all_vms(events in vec(event(), 1..160)) {
         let mut host = Host::new(&settings(), 4);
         let mut kids = 0;
         // When a VM last died during its fetch.
@@ -291,7 +291,7 @@ proptest! {
                         meddled = true;
                     }
                 }
-                // Those who fetch renew their leases meanwhile, and the host ends calls at their timeout.
+                // VMs that fetch renew their leases, and the host ends calls at their timeout.
                 Event::Pass(millis) => {
                     for _ in 0..millis.div_ceil(200) {
                         host.pass(Duration::from_millis(200));

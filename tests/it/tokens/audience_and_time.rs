@@ -1,9 +1,9 @@
-//! What it says: times, issuer, tenant, audience, client.
+//! The claims of a token: times, issuer, tenant, audience, client.
 
 use super::*;
 
 #[test]
-fn times_have_edges() {
+fn token_times_are_exact_at_their_limits() {
     let mut bench = Bench::warm(&settings());
     let now = bench.now.as_secs();
     // The default skew is 60 s.
@@ -32,7 +32,7 @@ fn times_have_edges() {
 }
 
 #[test]
-fn a_longest_lifetime_can_be_set() {
+fn token_longer_than_max_lifetime_is_refused() {
     let mut settings = settings();
     settings["token"] = json!({"max_lifetime": "1h"});
     let mut bench = Bench::warm(&settings);
@@ -45,7 +45,7 @@ fn a_longest_lifetime_can_be_set() {
 }
 
 #[test]
-fn issuer_tenant_and_audience_must_agree() {
+fn wrong_issuer_tenant_or_audience_is_refused() {
     let slash = format!("{AUDIENCE}/");
     for (name, value, code) in [
         ("iss", json!(issuer_v2(GUEST_TENANT)), "tenant_not_allowed"),
@@ -98,7 +98,7 @@ fn issuer_tenant_and_audience_must_agree() {
 }
 
 #[test]
-fn clients_can_be_listed() {
+fn unlisted_client_is_refused() {
     let mut settings = settings();
     settings["issuers"][0]["clients"] = json!([NOTEBOOK_CLIENT]);
     assert_eq!(Bench::warm(&settings).code(&ada().build()), "permitted");
@@ -107,7 +107,7 @@ fn clients_can_be_listed() {
 }
 
 #[test]
-fn client_ids_and_audiences_that_are_guids_are_compared_in_any_case() {
+fn guid_clients_and_audiences_are_compared_case_insensitively() {
     const CLIENT: &str = "75dbe77f-aaaa-4222-8333-444444444444";
     let mut settings = settings();
     settings["issuers"][0]["clients"] = json!([CLIENT.to_uppercase(), "Named"]);
@@ -126,7 +126,7 @@ fn client_ids_and_audiences_that_are_guids_are_compared_in_any_case() {
 }
 
 #[test]
-fn client_of_an_entra_token_is_named_by_its_version() {
+fn client_claim_depends_on_the_token_version() {
     const LISTED: &str = "aaaaaaaa-1111-4222-8333-444444444444";
     const OTHER: &str = "bbbbbbbb-1111-4222-8333-444444444444";
     let mut settings = settings();

@@ -1,9 +1,9 @@
-//! How it is written: headers, base64url, JSON.
+//! The encoding of a token: headers, base64url, JSON.
 
 use super::*;
 
 #[test]
-fn headers_that_change_the_meaning_are_refused() {
+fn header_that_changes_the_meaning_is_refused() {
     for (name, value, code) in [
         ("crit", json!(["exp"]), "token_malformed"),
         ("crit", json!([]), "token_malformed"),
@@ -35,7 +35,7 @@ fn headers_that_change_the_meaning_are_refused() {
 }
 
 #[test]
-fn one_token_has_one_spelling() {
+fn alternative_encoding_of_a_token_is_refused() {
     let token = ada().build();
     let mut bench = Bench::warm(&settings());
     let (rest, signature) = token.rsplit_once('.').unwrap();
@@ -65,7 +65,7 @@ fn stray_bits(text: &str) -> String {
 }
 
 #[test]
-fn json_must_mean_one_thing() {
+fn ambiguous_json_is_refused() {
     let key = keys::rsa();
     let header = ada().header_value().to_string();
     let claims = ada().claims_value().to_string();

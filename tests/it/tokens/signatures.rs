@@ -1,4 +1,4 @@
-//! Who signed it: algorithms, keys, and signatures.
+//! The signature of a token: algorithms and keys.
 
 use super::*;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -28,10 +28,10 @@ fn names() -> Vec<&'static str> {
 }
 
 #[test]
-fn every_algorithm_verifies_with_its_key_and_with_no_other() {
+fn algorithm_verifies_only_with_its_own_key() {
     for algorithm in Algorithm::ALL {
         let key = keys::cached(algorithm);
-        // RSA keys come without `alg`: one key then serves all six.
+        // An RSA key without `alg` verifies all six RSA algorithms.
         let mut jwk = key.to_jwk();
         jwk.as_object_mut().unwrap().remove("alg");
         let jwks = json!({"keys": [jwk]});
@@ -57,7 +57,7 @@ fn every_algorithm_verifies_with_its_key_and_with_no_other() {
 }
 
 #[test]
-fn a_key_of_another_type_or_with_another_alg_verifies_nothing() {
+fn key_of_another_type_or_alg_is_refused() {
     let rsa = keys::cached(Algorithm::Rs256);
     let es = keys::cached(Algorithm::Es256);
     let jwks = json!({"keys": [rsa.to_jwk(), es.to_jwk()]});
@@ -70,7 +70,7 @@ fn a_key_of_another_type_or_with_another_alg_verifies_nothing() {
 }
 
 #[test]
-fn an_rsa_key_without_alg_serves_each_allowed_algorithm() {
+fn rsa_key_without_alg_verifies_each_allowed_algorithm() {
     let rsa = keys::rsa();
     let mut jwk = rsa.to_jwk();
     jwk.as_object_mut().unwrap().remove("alg");
@@ -83,7 +83,7 @@ fn an_rsa_key_without_alg_serves_each_allowed_algorithm() {
 }
 
 #[test]
-fn a_token_without_kid_needs_the_only_key_that_fits() {
+fn token_without_kid_requires_a_single_suitable_key() {
     let (one, two) = (keys::rsa(), keys::other_rsa());
     let es = keys::cached(Algorithm::Es256);
     let token = kim().signed_by(&one).without_header("kid").build();
@@ -100,7 +100,7 @@ fn a_token_without_kid_needs_the_only_key_that_fits() {
 }
 
 #[test]
-fn algorithm_tricks_fail() {
+fn algorithm_confusion_is_refused() {
     let mut bench = Bench::warm(&settings());
     let key = keys::rsa();
     let claims = ada().claims_value();
@@ -120,7 +120,7 @@ fn algorithm_tricks_fail() {
 }
 
 #[test]
-fn a_forger_cannot_bring_the_key() {
+fn key_in_the_token_header_is_ignored() {
     let forger = keys::other_rsa();
     let jwk = forger.to_jwk();
     for (name, value, code) in [
@@ -145,7 +145,7 @@ fn a_forger_cannot_bring_the_key() {
 }
 
 #[test]
-fn the_payload_is_bound_to_the_signature() {
+fn changed_payload_is_refused() {
     let token = ada().build();
     let [header, _, signature] = token.split('.').collect::<Vec<_>>()[..] else {
         panic!("three segments")
@@ -157,7 +157,7 @@ fn the_payload_is_bound_to_the_signature() {
 }
 
 #[test]
-fn a_key_signs_only_for_the_issuer_its_set_names() {
+fn key_verifies_only_for_its_own_issuer() {
     let key = keys::rsa();
     let of = |cloud: &str, issuer: Option<&str>| {
         let jwk = key.to_entra_jwk(cloud, issuer);

@@ -1,11 +1,11 @@
-//! Who is asked for, and what comes of the answer.
+//! Which callers and groups are looked up, and the effect of the result.
 
 use super::*;
 use entragate::gate::Notice;
 use testbed::persona::{GUEST_TENANT, TENANT};
 
 #[test]
-fn graph_decides_where_the_token_does_not_tell() {
+fn graph_decides_if_the_token_omits_groups() {
     let upper = GROUP.to_uppercase();
     let deny = json!([
         {"name": "all", "require": {"issuer": "contoso"}},
@@ -40,7 +40,7 @@ fn graph_decides_where_the_token_does_not_tell() {
 }
 
 #[test]
-fn nobody_is_asked_for_where_the_decision_does_not_hang_on_it() {
+fn groups_are_not_looked_up_if_the_decision_does_not_depend_on_them() {
     let group = json!({"group": GROUP});
     let held = ada().claim("groups", json!([GROUP.to_lowercase()]));
     for (rules, token, code) in [
@@ -77,7 +77,7 @@ fn nobody_is_asked_for_where_the_decision_does_not_hang_on_it() {
             olga(),
             "groups_overage",
         ),
-        // What is not known is the kind of caller, and no group tells that.
+        // The caller's kind is unknown, which groups cannot determine.
         (
             json!([{"name": "r", "require": {"all": [group, {"kind": "app"}]}}]),
             held.without("scp"),
@@ -100,7 +100,7 @@ fn nobody_is_asked_for_where_the_decision_does_not_hang_on_it() {
 }
 
 #[test]
-fn only_groups_of_rules_about_the_issuer_are_asked_for_and_only_by_id() {
+fn only_group_ids_in_rules_of_the_issuer_are_looked_up() {
     let mut settings = with_graph(json!([
         {"name": "ours", "require": {"any": [{"group": GROUP}, {"group": "sales"}]}},
         {"name": "theirs", "match": {"issuers": ["fabrikam"]}, "require": {"group": OTHER}},
@@ -115,7 +115,7 @@ fn only_groups_of_rules_about_the_issuer_are_asked_for_and_only_by_id() {
 }
 
 #[test]
-fn a_rule_that_comes_first_counts_first() {
+fn earlier_rule_takes_precedence_over_a_look_up() {
     let mut settings = with_graph(json!([
         {"name": "special", "require": {"group": GROUP}},
         {"name": "everyone", "require": {"issuer": "contoso"}},
@@ -145,7 +145,7 @@ fn a_rule_that_comes_first_counts_first() {
 }
 
 #[test]
-fn applications_are_asked_for_as_such() {
+fn application_is_looked_up_as_a_service_principal() {
     let overage = json!({"groups": "src1"});
     let robot = Token::of(Persona::Robot).claim("_claim_names", overage.clone());
     let unknown = olga().without("scp");
@@ -159,7 +159,7 @@ fn applications_are_asked_for_as_such() {
 }
 
 #[test]
-fn shadow_rules_look_up_without_keeping_anyone_waiting() {
+fn shadow_rule_looks_up_groups_without_parking() {
     let rules = json!([
         {"name": "all", "require": {"issuer": "contoso"}},
         {"name": "later", "mode": "shadow", "effect": "deny", "require": {"not": {"group": GROUP}}},
@@ -186,7 +186,7 @@ fn shadow_rules_look_up_without_keeping_anyone_waiting() {
 }
 
 #[test]
-fn nobody_is_asked_for_before_signature_and_feed() {
+fn groups_are_not_looked_up_before_signature_and_revocation() {
     let mut settings = with_graph(for_group());
     settings["revocation"] = json!({"cluster": "ops", "uri": "https://ops/revoked.json"});
     let mut bench = Bench::warm(&settings);
@@ -202,7 +202,7 @@ fn nobody_is_asked_for_before_signature_and_feed() {
 }
 
 #[test]
-fn an_oid_that_is_none_is_never_put_in_an_address() {
+fn invalid_oid_is_never_put_into_a_url() {
     let hostile = olga().claim("oid", "../../groups/x");
     let mut bench = bench(for_group());
     assert_eq!(bench.code(&hostile.build()), "groups_overage");
@@ -211,7 +211,7 @@ fn an_oid_that_is_none_is_never_put_in_an_address() {
 }
 
 #[test]
-fn the_model_and_the_groups_are_found_out_one_after_the_other() {
+fn model_and_groups_are_determined_sequentially() {
     let mut bench =
         bench(json!([{"name": "r", "require": {"group": GROUP}, "match": {"models": ["meta/*"]}}]));
     let authorization = format!("Bearer {}", olga().build());

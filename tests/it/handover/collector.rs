@@ -1,4 +1,4 @@
-//! VMs that export, and the service that takes their records: what has arrived, and how often.
+//! VMs that export, and the collector that receives their records: which records arrived, and how often.
 
 use crate::sharing::host::Host;
 use crate::support::{jwks, settings};
@@ -27,22 +27,22 @@ pub fn exporting() -> Value {
     settings
 }
 
-pub struct Office {
+pub struct Collector {
     pub host: Host,
     /// How often each record has arrived.
     pub arrived: BTreeMap<u64, usize>,
-    /// Those of which some call's maker does not know that they have.
+    /// Records that arrived although their sender received no confirmation.
     pub doubtful: Vec<u64>,
     pub calls: usize,
     /// Which VM decided which records.
     pub decided: BTreeMap<u64, usize>,
-    /// Calls whose answers were lost, and who made them.
+    /// Calls whose responses were lost, with the VMs that made them.
     unanswered: Vec<(usize, Call)>,
 }
 
-impl Office {
+impl Collector {
     pub fn new(settings: &Value, vms: usize) -> Self {
-        let mut office = Self {
+        let mut collector = Self {
             host: Host::new(settings, vms),
             arrived: BTreeMap::new(),
             doubtful: Vec::new(),
@@ -50,8 +50,8 @@ impl Office {
             decided: BTreeMap::new(),
             unanswered: Vec::new(),
         };
-        office.run(2000);
-        office
+        collector.run(2000);
+        collector
     }
 
     /// An anonymous request at one VM, and its number.
@@ -72,7 +72,7 @@ impl Office {
         number
     }
 
-    /// Time goes by in ticks of all VMs; every call is answered well at once.
+    /// Advances the time in ticks of all VMs; every call succeeds immediately.
     pub fn run(&mut self, millis: u64) {
         self.run_with(millis, End::Arrives);
     }
@@ -84,7 +84,7 @@ impl Office {
         }
     }
 
-    /// Time goes by; calls of the export stay open until their timeout.
+    /// Advances the time; export calls stay open until their timeout.
     pub fn wait(&mut self, millis: u64) {
         for _ in 0..millis.div_ceil(50) {
             self.host.run(50);
@@ -103,7 +103,7 @@ impl Office {
         }
     }
 
-    /// Those for keys.
+    /// Answers the open calls for keys.
     pub fn answer_keys(&mut self) {
         let is_keys = |call: &Call| !matches!(call.ticket, CallId::Export(_));
         for index in 0..self.host.vms.len() {
@@ -114,7 +114,7 @@ impl Office {
         }
     }
 
-    /// The oldest call of one VM ends.
+    /// Ends the oldest call of one VM.
     pub fn answer(&mut self, index: usize, end: End) {
         let Some(call) = self.host.vms[index].calls.first() else {
             return;
@@ -144,7 +144,7 @@ impl Office {
         }
     }
 
-    /// A VM dies. What it had on its way may have arrived or not.
+    /// Terminates a VM. Records in its open calls may have arrived.
     pub fn die(&mut self, index: usize) {
         while !self.host.vms[index].calls.is_empty() {
             self.answer(index, End::Lost);
@@ -153,20 +153,20 @@ impl Office {
         self.host.replace(index);
     }
 
-    /// Which VM has a call of the export open.
+    /// The VM that has an open export call.
     pub fn caller(&self) -> Option<usize> {
         let is_export = |call: &Call| matches!(call.ticket, CallId::Export(_));
         let calls = |index: &usize| self.host.vms[*index].calls.iter().any(is_export);
         (0..self.host.vms.len()).find(calls)
     }
 
-    /// The plugin goes in one VM: its calls are to be answered still.
+    /// Removes the plugin in one VM; its open calls can still end.
     pub fn close(&mut self, index: usize) {
         let (vm, now) = (&mut self.host.vms[index], self.host.now);
         vm.gate.leave(now, &self.host.data);
         vm.gate.close(now, &self.host.data);
         self.host.settle(index);
-        // The host gives up what it has no answer to.
+        // The host ends the calls without a response.
         let (its, others) = std::mem::take(&mut self.unanswered)
             .into_iter()
             .partition(|(its, _)| *its == index);
@@ -178,7 +178,7 @@ impl Office {
         }
     }
 
-    /// It goes; it has gone once its calls are over, all of which end like this.
+    /// Ends all calls of a VM with this result, until the VM is closed.
     pub fn go(&mut self, index: usize, end: End) {
         while !self.host.vms[index].gate.is_closed() {
             self.answer(index, end);
@@ -191,7 +191,7 @@ impl Office {
             .collect()
     }
 
-    /// Those that have arrived more than once, though it was known that they had.
+    /// Records that arrived more than once although their sender had a confirmation.
     pub fn repeated(&self) -> Vec<u64> {
         let twice = self.arrived.iter().filter(|(_, times)| **times > 1);
         twice
