@@ -204,7 +204,7 @@ impl Exporter {
         }
     }
 
-    /// Returns the losses since the last report, at most once per [`REPORT_INTERVAL`].
+    /// Returns the losses since the last report, at most once per `REPORT_INTERVAL`.
     pub fn take_losses(&mut self, now: Timestamp) -> Option<Losses> {
         let quiet = self
             .reported
