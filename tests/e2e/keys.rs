@@ -189,7 +189,8 @@ async fn missing_cluster_is_named_in_the_log() {
     let gateway = Gateway::cold(entra, |config| jwks(config, json!({"cluster": "nobody"}))).await;
     let response = gateway.chat(&gateway.token(Persona::Ada)).await;
     assert_eq!(header(&response, "x-error-code"), "keys_unavailable");
-    let wanted = |line: &str| line.contains("contoso") && line.contains("no cluster of that name");
+    let wanted =
+        |line: &str| line.contains("contoso") && line.contains("no cluster with this name");
     gateway.envoy.wait_for_log(wanted, SOON).await.unwrap();
 }
 

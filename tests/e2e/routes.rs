@@ -341,8 +341,9 @@ async fn request_that_leaves_the_permitted_cluster_is_logged_and_counted() {
     assert_eq!(record["cluster"], "huggingface");
     assert_eq!(record["upstream_cluster"], "team-b");
     let envoy = &shared.gateway.envoy;
-    let logged =
-        |line: &str| line.contains("permitted for \"huggingface\", but sent to \"team-b\"");
+    let logged = |line: &str| {
+        line.contains(r#"permitted for cluster "huggingface", but sent to cluster "team-b""#)
+    };
     let line = envoy.wait_for_log(logged, SOON).await.unwrap();
     assert!(line.contains("[error]"), "{line}");
     let counted = || async {

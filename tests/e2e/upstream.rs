@@ -327,7 +327,7 @@ async fn host_that_withholds_bodies_is_awaited_only_once() {
     let log = gateway.envoy.log_lines();
     let told = log
         .iter()
-        .filter(|line| line.contains("lists of models are refused"));
+        .filter(|line| line.contains("lists of models are denied"));
     assert_eq!(told.count(), 1);
 }
 

@@ -59,7 +59,7 @@ fn unknown_envoy_cluster_is_a_failed_call() {
     let logs = gateway.host.logs();
     assert!(
         logs.iter()
-            .any(|line| line.contains("no cluster of that name")),
+            .any(|line| line.contains("no cluster with this name")),
         "{logs:?}"
     );
 }
