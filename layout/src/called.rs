@@ -49,11 +49,12 @@ pub fn by_requests(wasm: Vec<u8>) -> Result<Vec<Entered>, Box<dyn Error>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{instrument::instrument, module};
+    use crate::{instrument::instrument, module, ordered};
 
     #[test]
-    fn what_make_build_leaves_has_them_in_front() {
-        let wasm = std::fs::read(testbed::envoy::wasm_path()).expect("run `make build`");
+    fn ordered_filter_has_called_functions_in_front() {
+        let built = std::fs::read(testbed::envoy::wasm_path()).expect("run `make build`");
+        let (wasm, _) = ordered(&built).unwrap();
         let groups = by_requests(instrument(&wasm).unwrap()).unwrap();
         let mut next = module::imported_functions(&wasm).unwrap();
         for group in groups {

@@ -32,16 +32,19 @@ fn main() -> ExitCode {
 
 /// Puts another file in the filter's place: cargo keeps a link to the old one.
 fn lay_out(path: &Path) -> Result<String, Box<dyn Error>> {
-    let wasm = fs::read(path)?;
-    let called = called::by_requests(instrument::instrument(&wasm)?)?;
-    let called: Vec<u32> = called.into_iter().flatten().collect();
-    let arranged = arrange::arrange(&wasm, &called)?;
+    let (arranged, called) = ordered(&fs::read(path)?)?;
     let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
     file.write_all(&arranged)?;
     fs::set_permissions(file.path(), fs::metadata(path)?.permissions())?;
     file.persist(path)?;
     Ok(format!(
-        "    {} functions that requests call, to the front",
-        called.len()
+        "    {called} functions that requests call, to the front"
     ))
+}
+
+/// Returns the filter with the functions that requests call in front, and their number.
+fn ordered(wasm: &[u8]) -> Result<(Vec<u8>, usize), Box<dyn Error>> {
+    let called = called::by_requests(instrument::instrument(wasm)?)?;
+    let called: Vec<u32> = called.into_iter().flatten().collect();
+    Ok((arrange::arrange(wasm, &called)?, called.len()))
 }
