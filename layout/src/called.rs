@@ -52,6 +52,14 @@ mod tests {
     use crate::{instrument::instrument, module, ordered};
 
     #[test]
+    fn callers_of_an_ordinary_day_are_permitted() {
+        let mut day = Everyday::start(None, &json!({})).unwrap();
+        day.pass(&caller(0), |_, _| ());
+        let logs = day.host.logs().join("\n");
+        assert!(logs.contains(r#""code":"permitted""#), "{logs}");
+    }
+
+    #[test]
     fn ordered_filter_has_called_functions_in_front() {
         let built = std::fs::read(testbed::envoy::wasm_path()).expect("run `make build`");
         let (wasm, _) = ordered(&built).unwrap();

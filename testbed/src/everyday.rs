@@ -45,6 +45,8 @@ impl Everyday {
         settings
             .environment
             .insert("HF_TOKEN_READ".into(), "credential-of-every-day".into());
+        let cluster = ("xds.cluster_name".into(), "huggingface".into());
+        settings.properties.extend([cluster]);
         let mut host = Host::start(settings).map_err(|logs| logs.join("\n"))?;
         let key = keys::rsa();
         host.tick();
