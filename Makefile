@@ -54,14 +54,14 @@ bench: optimized envoy ## compare with Envoy's native filters and write bench/RE
 # RUSTFLAGS from the environment would replace the flags in .cargo/config.toml, so they are unset for the filter.
 build: ## build the filter: target/wasm32-wasip1/release/entragate.wasm
 	@tools/wasm-target.sh $(TARGET)
-	@echo "==> build: compiling the filter for $(TARGET) (first build: about 2 minutes on 2 cores)"
+	@echo "==> build: compiling the filter for $(TARGET) (first build: about a minute on 2 cores)"
 	@WRAPPED_RUSTC_WRAPPER="$${RUSTC_WRAPPER:-}" RUSTC_WRAPPER="$(CURDIR)/tools/rustc-remapped.sh" env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS cargo build --release --locked --lib --target $(TARGET)
 	@echo "    $(WASM): $$(wc -c < $(WASM)) bytes"
 
 # Orders the functions of the filter for the CPU's caches (layout/). The result replaces the file that `build` wrote; the next
 # `make build` restores that file. Whatever is measured or released uses this target.
 optimized: build
-	@echo "==> optimized: ordering the filter's functions by how often requests call them (first build: about 4 minutes on 2 cores)"
+	@echo "==> optimized: ordering the filter's functions by how often requests call them (first build: about 3 minutes on 2 cores)"
 	@cargo run --locked -q -p layout -- $(WASM)
 	@echo "    $(WASM): $$(wc -c < $(WASM)) bytes"
 

@@ -13,7 +13,7 @@ build() {
     mv "$1/target/wasm32-wasip1/release/entragate.wasm" "$work/$2"
     rm -rf "$1"
 }
-echo "==> reproducible: building the filter in two directories (about 12 minutes on 2 cores)"
+echo "==> reproducible: building the filter in two directories (several minutes)"
 build "$work/one" one.wasm
 build "$work/another/and/deeper" two.wasm
 
