@@ -14,5 +14,5 @@ check() { # check BITS [RUSTFLAGS]: whether the crate compiles where limbs have 
 }
 check 64 || { echo "limbs of wasm32 are no longer 64 bits wide" >&2; exit 1; }
 check 32 '--cfg cpubits="32"' || { echo "--cfg cpubits no longer selects 32-bit limbs" >&2; exit 1; }
-! check 32 || { echo "both widths at once" >&2; exit 1; }
+! check 32 || { echo "the check passes for any width" >&2; exit 1; }
 echo "crypto-bigint 0.7.10 on wasm32-wasip1: 64-bit limbs by default, 32-bit limbs with --cfg cpubits=\"32\""

@@ -26,7 +26,7 @@ const EXPIRY_MARGIN: Duration = Duration::from_secs(10);
 /// Pause between a failed exchange and the next one for the same person. Also the minimum age of a
 /// token to be dropped when the upstream rejects it.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
-/// How long a person whom Hugging Face does not know is denied without another exchange. Short, so
+/// How long a person who is unknown to Hugging Face is denied without another exchange. Short, so
 /// that a new member is soon admitted.
 const NOT_A_MEMBER_FOR: Duration = Duration::from_secs(30);
 /// Time after its timeout until an exchange without an answer is given up as lost.

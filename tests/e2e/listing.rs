@@ -9,7 +9,7 @@ use testbed::reqwest::{Method, Response};
 
 const SECRET: &str = "secret-lab/unreleased";
 
-/// Ada may use all Llama models except one, nobody else any; every caller with a token may list.
+/// Ada may use all Llama models except one, and other callers may use none; every caller with a token may list.
 fn policy(config: EnvoyConfig) -> EnvoyConfig {
     config.change_policy(|policy| {
         policy["endpoints"] = json!([

@@ -253,7 +253,7 @@ fn rule_with_credential_none_sends_no_credential() {
     assert_eq!(
         names,
         ["x-oid"],
-        "nothing to authenticate with, and nobody to bill"
+        "no credential and no organization to bill"
     );
     bench.gate.finish(id, Some(200), bench.now);
     assert_eq!(bench.audit()[0]["credential"], Value::Null);

@@ -76,6 +76,16 @@ pub enum WaitBudget {
     NoCapacity,
 }
 
+impl WaitBudget {
+    /// Returns when the wait must end: now, if the request must not wait.
+    pub fn deadline(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Until(deadline) => deadline,
+            Self::Expired | Self::NoCapacity => now,
+        }
+    }
+}
+
 /// The credential behind a permit.
 enum PermittedAccess {
     Open(Option<InjectedCredential>),
@@ -248,32 +258,24 @@ impl Authorizer<'_> {
         caller: Option<&Verified<Claims>>,
     ) -> Result<PermittedAccess, Denial> {
         let now = self.context.now;
-        let by = match self.budget {
-            WaitBudget::Until(deadline) => deadline,
-            WaitBudget::Expired | WaitBudget::NoCapacity => now,
-        };
+        let by = self.budget.deadline(now);
         self.record.credential = self.credential_store.name(permit).cloned();
         let unavailable = |reason| {
             let rule = permit.rule().clone();
             Err(Denial::CredentialUnavailable { rule, reason })
         };
-        match (
-            self.credential_store.open(permit, to, caller, by, now)?,
-            self.budget,
-        ) {
-            (None, _) => Ok(PermittedAccess::Open(None)),
-            (Some(CredentialAccess::Ready(held)), _) => Ok(PermittedAccess::Open(Some(held))),
-            (Some(CredentialAccess::Unavailable { reason, coming }), budget) => {
-                match (coming, budget) {
-                    (Some(coming), WaitBudget::Until(_)) => {
-                        Ok(PermittedAccess::Wait(Dependency::Credential(coming)))
-                    }
-                    (Some(_), WaitBudget::NoCapacity) => {
-                        unavailable(CredentialUnavailable::TooManyWaiting)
-                    }
-                    (Some(_), WaitBudget::Expired) | (None, _) => unavailable(reason),
+        match self.credential_store.open(permit, to, caller, by, now)? {
+            None => Ok(PermittedAccess::Open(None)),
+            Some(CredentialAccess::Ready(held)) => Ok(PermittedAccess::Open(Some(held))),
+            Some(CredentialAccess::Unavailable { reason, coming }) => match (coming, self.budget) {
+                (Some(coming), WaitBudget::Until(_)) => {
+                    Ok(PermittedAccess::Wait(Dependency::Credential(coming)))
                 }
-            }
+                (Some(_), WaitBudget::NoCapacity) => {
+                    unavailable(CredentialUnavailable::TooManyWaiting)
+                }
+                (Some(_), WaitBudget::Expired) | (None, _) => unavailable(reason),
+            },
         }
     }
 

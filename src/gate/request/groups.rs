@@ -61,10 +61,7 @@ impl Authorizer<'_> {
             return LookUp::Unchanged;
         };
         let now = self.context.now;
-        let by = match self.budget {
-            WaitBudget::Until(deadline) => deadline,
-            WaitBudget::Expired | WaitBudget::NoCapacity => now,
-        };
+        let by = self.budget.deadline(now);
         let directory = match (lookups.ask(caller, by, now), need, self.budget) {
             (Standing::Known(membership), _, _) => Directory::Known(membership),
             (Standing::Pending(_), Need::Shadow, _) => return LookUp::Unchanged,
