@@ -1,10 +1,10 @@
 //! The headers that are set on permitted requests, and the headers that are never forwarded.
 
+pub mod strip;
+
 use crate::credential::store::InjectedCredential;
 use crate::http::headers::Headers;
 use crate::http::trace_context;
-use crate::model::catalog;
-use crate::token::bearer::TokenLocation;
 use crate::token::claim_path::ClaimPath;
 use crate::token::claims::Claims;
 use serde_json::Value;
@@ -44,25 +44,6 @@ pub enum IdentityField {
 const BILL_TO: &str = "x-hf-bill-to";
 const TRACESTATE: &str = "tracestate";
 const SCALE_UP: &str = "x-scale-up-timeout";
-/// Headers with which a caller could authenticate, bill others or hold connections open. Hugging Face
-/// reads some of them.
-const NEVER_FORWARDED: [&str; 7] = [
-    "authorization",
-    "proxy-authorization",
-    "cookie",
-    "x-api-key",
-    "api-key",
-    BILL_TO,
-    SCALE_UP,
-];
-/// Headers that could make the upstream answer a list of models partially or not at all.
-const NEVER_WITH_LISTS: [&str; 5] = [
-    "if-match",
-    "if-modified-since",
-    "if-none-match",
-    "if-range",
-    "range",
-];
 /// The longest value of an identity header, in bytes before escaping.
 const MAX_IDENTITY_BYTES: usize = 512;
 /// The longest value of an identity header with an array or an object, in bytes.
@@ -93,57 +74,6 @@ pub struct Onward {
     pub is_listing: bool,
     /// The `traceparent` of a trace that begins at this filter.
     pub traceparent: Option<String>,
-}
-
-/// Returns the names, as the caller spelled them, of the headers that must be removed before anything else
-/// happens. Spelling matters: servers that pass headers as variables (CGI, WSGI) read `x_api_key` as
-/// `x-api-key`.
-pub fn strip_credentials<'h>(
-    headers: &'h Headers,
-    locations: &[TokenLocation],
-    forwarding: &Forwarding,
-) -> Vec<&'h str> {
-    let locations = locations.iter().map(|carrier| carrier.header.as_str());
-    let identity = forwarding
-        .identity_headers
-        .iter()
-        .map(|(name, _)| name.as_str());
-    let never: Vec<&str> = NEVER_FORWARDED
-        .into_iter()
-        .chain(locations)
-        .chain(identity)
-        .collect();
-    let listed = |names: &[&str], own: &[u8]| names.iter().any(|name| is_same(own, name));
-    let breaks_trace = headers.has(TRACESTATE) && continued_trace(headers).is_none();
-    let mut present = Vec::new();
-    let mut partial = Vec::new();
-    for (own, _) in headers.iter() {
-        let list = if listed(&never, own) || (breaks_trace && is_same(own, TRACESTATE)) {
-            &mut present
-        } else if listed(&NEVER_WITH_LISTS, own) {
-            &mut partial
-        } else {
-            continue;
-        };
-        // A name that matches one of these is ASCII.
-        list.extend(std::str::from_utf8(own));
-    }
-    if forwarding.filter_models && !partial.is_empty() && catalog::may_be_listing(headers) {
-        present.append(&mut partial);
-    }
-    present.sort_unstable();
-    present.dedup();
-    present
-}
-
-/// Whether two header names are equal for a server that treats `_` as `-`.
-fn is_same(own: &[u8], name: &str) -> bool {
-    let fold = |byte: u8| if byte == b'_' { b'-' } else { byte };
-    own.len() == name.len()
-        && own
-            .iter()
-            .zip(name.bytes())
-            .all(|(own, name)| fold(*own) == fold(name))
 }
 
 /// Returns the id of the trace that the request's `traceparent` continues.

@@ -29,6 +29,7 @@ use crate::cache::CacheLimits;
 use crate::credential::Credential;
 use crate::export;
 use crate::forward::Forwarding;
+use crate::forward::strip::StripList;
 use crate::groups;
 use crate::keys::source::KeySource;
 use crate::model::endpoint::Endpoints;
@@ -97,6 +98,7 @@ pub struct Config {
     pub policy: Policy,
     pub client_address: ClientAddress,
     pub forward: Forwarding,
+    pub stripped: StripList,
     pub replies: ReplyStyle,
     pub revocation: Option<revocation::Source>,
     /// Service tokens; an [`Auth`](crate::service_auth::auth::Auth) holds an index into this list.

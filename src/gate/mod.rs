@@ -195,9 +195,8 @@ impl Gate {
 
     /// Returns the names of the headers that must be removed from the request before [`Gate::begin`].
     pub fn strip_credentials(&self, headers: &Headers) -> Vec<String> {
-        let names =
-            forward::strip_credentials(headers, &self.config.token.locations, &self.config.forward);
-        names.into_iter().map(str::to_owned).collect()
+        let names = self.config.stripped.present(headers).into_iter();
+        names.map(str::to_owned).collect()
     }
 
     /// Returns the connection properties that the rules need, to be read before [`Gate::begin`].

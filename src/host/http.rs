@@ -200,10 +200,11 @@ impl HttpContext for Http {
 
     fn on_http_request_body(&mut self, size: usize, is_last: bool) -> Action {
         self.inspect(size, is_last).unwrap_or_else(|| {
-            if !self.is_permitted() {
+            let action = self.pass();
+            if action == Action::Pause {
                 self.count_held(size);
             }
-            self.pass()
+            action
         })
     }
 

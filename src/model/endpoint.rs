@@ -48,10 +48,11 @@ impl Endpoints {
 
     /// Returns the model, as far as it is known before the body is read.
     pub fn model(&self, target: Target<'_>, has_body: bool) -> Model {
-        if let Some(Source::Fixed(model)) = self.find(target) {
+        let source = self.find(target);
+        if let Some(Source::Fixed(model)) = source {
             return Model::Named(model.clone());
         }
-        match self.in_path(target) {
+        match self.in_path_for(source, target.path) {
             InPath::Nothing | InPath::Hint(_) if has_body => Model::Unread,
             InPath::Nothing | InPath::Hint(_) => Model::None,
             // A valid model in the body does not make up for an invalid one in the path.
@@ -66,9 +67,12 @@ impl Endpoints {
 
     /// Returns what the path says about the model of a request whose body may name one too.
     pub fn in_path(&self, target: Target<'_>) -> InPath {
-        let path = target.path;
+        self.in_path_for(self.find(target), target.path)
+    }
+
+    fn in_path_for(&self, source: Option<&Source>, path: &str) -> InPath {
         let hint = || name::within_path(path);
-        match self.find(target) {
+        match source {
             Some(Source::Path) => {
                 let missing = Model::Unavailable(ModelUnavailable::Missing);
                 InPath::Decides(name::in_path(path).unwrap_or(missing))

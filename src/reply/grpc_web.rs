@@ -24,15 +24,18 @@ pub enum GrpcWeb {
 impl GrpcWeb {
     /// Returns the encoding in which a call expects its answer. `None`: it is not a gRPC-Web call.
     pub fn of(headers: &Headers) -> Option<Self> {
-        let begins = |name, prefix| {
-            let value = headers.text(name).unwrap_or_default();
-            value.starts_with(prefix)
-        };
-        let is_text = begins("content-type", TEXT) || begins("accept", TEXT);
-        begins("content-type", BINARY).then_some(match is_text {
-            true => Self::Text,
-            false => Self::Binary,
-        })
+        let content_type = headers.text("content-type").unwrap_or_default();
+        if !content_type.starts_with(BINARY) {
+            return None;
+        }
+        let accepted = headers.text("accept").unwrap_or_default();
+        Some(
+            if content_type.starts_with(TEXT) || accepted.starts_with(TEXT) {
+                Self::Text
+            } else {
+                Self::Binary
+            },
+        )
     }
 
     /// Returns a body of one frame with the trailers (PROTOCOL-WEB).

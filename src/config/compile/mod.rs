@@ -37,6 +37,7 @@ pub(super) use {
 use super::error::{Findings, Reported};
 use super::wire;
 use super::{Config, path};
+use crate::forward::strip::StripList;
 use crate::sharing::mac::Mac;
 
 /// The environment of the VM.
@@ -80,6 +81,7 @@ pub(super) fn compile(
     let (issuers, sources): (Vec<_>, Vec<_>) = issuers?.into_iter().unzip();
     let (credentials, policy) = (credentials?, policy?);
     reach::check(&policy, &issuers, &credentials, wire, findings)?;
+    let (token, forward) = (token?, forward?);
     // All secrets have been read at this point.
     let Identity {
         digest,
@@ -90,7 +92,8 @@ pub(super) fn compile(
         issuers,
         sources,
         directories: directories?,
-        token: token?,
+        stripped: StripList::new(&token.locations, &forward),
+        token,
         cache: cache?,
         wait: wait?,
         credentials,
@@ -98,7 +101,7 @@ pub(super) fn compile(
         limits: limits?,
         policy,
         client_address: client_address?,
-        forward: forward?,
+        forward,
         replies: replies?,
         revocation: revocation?,
         leases: auths.into_leases(),

@@ -5,7 +5,6 @@ use crate::cache::TokenCache;
 use crate::config::Config;
 use crate::credential::store::{CredentialAccess, CredentialStore, InjectedCredential};
 use crate::decision::{CredentialUnavailable, Denial};
-use crate::forward;
 use crate::gate::request::groups::LookUp;
 use crate::gate::request::identify::Identified;
 use crate::gate::request::pending::Dependency;
@@ -349,10 +348,14 @@ impl Authorizer<'_> {
 
     /// Denies a repeated header that must be removed, for hosts that remove only its first copy.
     fn refuse_repeated(&self, headers: &Headers) -> Result<(), Denial> {
-        let (locations, forward) = (&self.config.token.locations, &self.config.forward);
-        let names = forward::strip_credentials(headers, locations, forward);
         let is_repeated = |name: &&str| headers.all(name).nth(1).is_some();
-        if names.iter().any(is_repeated) {
+        if self
+            .config
+            .stripped
+            .present(headers)
+            .iter()
+            .any(is_repeated)
+        {
             return Err(Denial::RequestAmbiguous(REPEATED));
         }
         Ok(())

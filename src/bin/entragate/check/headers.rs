@@ -7,6 +7,7 @@ use crate::deployment::envoy::{self, Route};
 use crate::deployment::filters::Host;
 use crate::deployment::name_of;
 use crate::deployment::node::Node;
+use entragate::forward::strip::NEVER_FORWARDED;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -42,19 +43,9 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
 
 /// The headers that the filter sets or removes.
 fn headers(scene: &Scene<'_>) -> BTreeSet<String> {
-    const ALWAYS: [&str; 10] = [
-        "authorization",
-        "proxy-authorization",
-        "cookie",
-        "x-api-key",
-        "api-key",
-        "x-hf-bill-to",
-        "x-scale-up-timeout",
-        "traceparent",
-        "tracestate",
-        "accept-encoding",
-    ];
-    let mut names: BTreeSet<String> = ALWAYS.into_iter().map(str::to_owned).collect();
+    const ALSO_CHANGED: [&str; 3] = ["traceparent", "tracestate", "accept-encoding"];
+    let always = NEVER_FORWARDED.into_iter().chain(ALSO_CHANGED);
+    let mut names: BTreeSet<String> = always.map(str::to_owned).collect();
     let token = scene
         .given
         .pointer("/token/headers")
