@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Node clients for the end-to-end tests (tests/clients/node/package-lock.json) under .tools/node-clients.
-# Without Node, prints a warning and writes the file SKIPPED, which makes the tests skip these clients. In CI this is an error.
+# Installs the Node clients and identity providers of the tests (tests/clients/node/package-lock.json) under .tools/node-clients.
+# Without Node, prints a warning and writes the file SKIPPED, which makes the tests skip them. In CI this is an error.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,13 +24,13 @@ if ! node_is_usable; then
     exit 0
 fi
 
-wanted=$(node --version && cat "$source/package.json" "$source/package-lock.json" "$source/check_clients.mjs")
+wanted=$(node --version && cat "$source/package.json" "$source/package-lock.json" "$source"/*.mjs)
 [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && exit 0
 
-echo "==> clients: installing the Node clients (Hugging Face, OpenAI, @azure/identity)"
+echo "==> clients: installing the Node clients (Hugging Face, OpenAI, @azure/identity) and oidc-provider"
 rm -rf "$destination"
 mkdir -p "$destination"
-cp "$source"/package.json "$source"/package-lock.json "$source"/check_clients.mjs "$destination"
+cp "$source"/package.json "$source"/package-lock.json "$source"/*.mjs "$destination"
 (cd "$destination" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) >/dev/null ||
     fail "could not install the packages in $source/package-lock.json" \
         "see npm's error above; the packages come from the registry that npm is configured to use"

@@ -29,6 +29,7 @@ mod metrics;
 mod models;
 mod oci;
 mod preflights;
+mod providers;
 #[path = "../support/random.rs"]
 mod random;
 mod records;

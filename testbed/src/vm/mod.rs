@@ -26,6 +26,7 @@ use self::rules::Step;
 use self::state::{Response, State};
 use self::stream::Stream;
 
+pub use self::crypto::verify_signature;
 pub use self::entered::{Entered, IMPORT as ENTERED};
 pub use self::rules::Rules;
 pub use self::settings::{Answer, Cluster, Settings, SharedData};

@@ -2,6 +2,7 @@
 
 mod claims;
 mod corpus;
+mod issued;
 mod keys;
 mod kinds;
 mod reference;
