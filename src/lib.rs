@@ -34,6 +34,7 @@ mod host;
 pub mod http;
 pub mod json;
 pub mod keys;
+pub mod logic;
 pub mod metrics;
 pub mod model;
 pub mod pattern;

@@ -110,13 +110,15 @@ impl Findings {
         self.lost.insert(at);
     }
 
-    /// Adds that a choice was not made, or made several times.
-    pub(super) fn choose(
+    /// Adds that none or several of the fields are given, of which exactly one is required.
+    pub(super) fn exactly_one<const N: usize>(
         &mut self,
         object: &str,
-        of: &'static [&'static str],
-        found: Vec<&'static str>,
+        of: &'static [&'static str; N],
+        given: [bool; N],
     ) -> Reported {
+        let found = of.iter().zip(given).filter(|(_, given)| *given);
+        let found: Vec<_> = found.map(|(name, _)| *name).collect();
         let tried = |field: &&str| self.unsure(object, field).is_some();
         match found.is_empty() && of.iter().any(tried) {
             true => Reported(()),

@@ -5,12 +5,12 @@
 //! indeterminate one never permits.
 
 use super::bits::Bits;
-use super::describe::describe;
-use super::evaluate::{Facts, Truth, evaluate};
 use super::membership::{Directory, lacks_groups};
+use super::requirement::Facts;
 use super::rule::{AnonymousRule, Effect, Mode, Policy, Rule};
 use super::step_up::step_up;
 use crate::decision::Denial;
+use crate::logic::Truth;
 use crate::model::request::Request;
 use crate::policy::context::RequestContext;
 use crate::token::claims::Claims;
@@ -144,7 +144,7 @@ impl Policy {
         let issuer = Some(&*facts.caller.issuer);
         let open = |rule: &Rule| rule.matches.waits_for_model(request, issuer);
         let covers = |rule: &Rule| rule.matches.covers(request, issuer);
-        let truth = |rule: &Rule| evaluate(&rule.require, facts);
+        let truth = |rule: &Rule| rule.require.truth(facts);
         let mut relevant = candidates.clone();
         self.index.callers.narrow(&mut relevant, facts.caller);
         // Allow rules by model count even if the caller does not satisfy them.
@@ -193,7 +193,7 @@ fn pick<'p, T>(rules: &'p [T], found: &Bits) -> impl Iterator<Item = &'p T> {
 
 pub(super) fn enforce(rules: &[&Rule], facts: Facts<'_>) -> Result<Permit, Denial> {
     for rule in rules.iter().filter(|rule| rule.effect == Effect::Deny) {
-        match evaluate(&rule.require, facts) {
+        match rule.require.truth(facts) {
             Truth::Satisfied => {
                 return Err(Denial::DeniedByRule {
                     rule: rule.name.clone(),
@@ -208,7 +208,7 @@ pub(super) fn enforce(rules: &[&Rule], facts: Facts<'_>) -> Result<Permit, Denia
         let Effect::Allow { credential } = rule.effect else {
             continue;
         };
-        match evaluate(&rule.require, facts) {
+        match rule.require.truth(facts) {
             Truth::Satisfied => {
                 let rule = rule.name.clone();
                 return Ok(Permit { rule, credential });
@@ -220,7 +220,7 @@ pub(super) fn enforce(rules: &[&Rule], facts: Facts<'_>) -> Result<Permit, Denia
                 refusal = refusal.or_else(|| {
                     Some(Denial::RuleUnsatisfied {
                         rule: rule.name.clone(),
-                        lacks: describe(&rule.require),
+                        lacks: rule.require.describe(),
                     })
                 });
             }
@@ -249,7 +249,7 @@ fn indeterminate(rule: &Rule, facts: Facts<'_>) -> Denial {
 }
 
 fn observe(rule: &Rule, facts: Facts<'_>) -> Option<Shadow> {
-    let would = match (rule.effect, evaluate(&rule.require, facts)) {
+    let would = match (rule.effect, rule.require.truth(facts)) {
         (Effect::Allow { .. }, Truth::Satisfied) => Would::Permit,
         (Effect::Deny, Truth::Satisfied | Truth::Indeterminate) => Would::Deny,
         (Effect::Allow { .. }, Truth::Unsatisfied | Truth::Indeterminate)

@@ -6,7 +6,9 @@
 
 use super::bits::Bits;
 use super::postings::Postings;
-use super::rule::{Match, Requirement};
+use super::requirement::{Condition, Requirement};
+use super::rule::Match;
+use crate::logic::Operator;
 use crate::model::request::Request;
 use crate::pattern::{Key, Pattern};
 use crate::token::claims::Claims;
@@ -199,16 +201,16 @@ impl Callers {
         index
     }
 
-    fn add(&mut self, rule: usize, needed: &Requirement) {
+    fn add(&mut self, rule: usize, needed: &Condition) {
         let (map, text) = match needed {
-            Requirement::Role(role) => (&mut self.roles, role.clone()),
-            Requirement::Scope(scope) => (&mut self.scopes, scope.clone()),
-            Requirement::Group(group) => {
+            Condition::Role(role) => (&mut self.roles, role.clone()),
+            Condition::Scope(scope) => (&mut self.scopes, scope.clone()),
+            Condition::Group(group) => {
                 self.grouped.add(rule);
                 (&mut self.groups, group.to_ascii_lowercase())
             }
-            Requirement::Client(client) => (&mut self.clients, client.to_ascii_lowercase()),
-            Requirement::Object(object) => (&mut self.objects, object.to_ascii_lowercase()),
+            Condition::Client(client) => (&mut self.clients, client.to_ascii_lowercase()),
+            Condition::Object(object) => (&mut self.objects, object.to_ascii_lowercase()),
             _ => {
                 self.any.add(rule);
                 return;
@@ -254,22 +256,28 @@ impl Callers {
     }
 }
 
-/// Returns requirements of which the whole needs at least one: if all of them are unsatisfied, so
-/// is the whole. `None` if it needs none that can be looked up.
-fn any_needed(requirement: &Requirement) -> Option<Vec<&Requirement>> {
-    match requirement {
-        Requirement::Role(_)
-        | Requirement::Scope(_)
-        | Requirement::Group(_)
-        | Requirement::Client(_)
-        | Requirement::Object(_) => Some(vec![requirement]),
-        Requirement::Any(parts) => {
-            let parts: Option<Vec<_>> = parts.iter().map(any_needed).collect();
-            parts.map(|parts| parts.into_iter().flatten().collect())
-        }
-        Requirement::All(parts) => parts.iter().filter_map(any_needed).min_by_key(Vec::len),
-        _ => None,
-    }
+/// Returns conditions of which the requirement needs at least one: if all of them are unsatisfied, so
+/// is the requirement. `None` if it needs none that can be looked up.
+fn any_needed(requirement: &Requirement) -> Option<Vec<&Condition>> {
+    let condition = |condition| is_indexed(condition).then(|| vec![condition]);
+    requirement.fold(&condition, &|operator, parts| match operator {
+        Operator::All => parts.flatten().min_by_key(Vec::len),
+        Operator::Any => parts
+            .collect::<Option<Vec<_>>>()
+            .map(|parts| parts.concat()),
+        Operator::Not => None,
+    })
+}
+
+fn is_indexed(condition: &Condition) -> bool {
+    matches!(
+        condition,
+        Condition::Role(_)
+            | Condition::Scope(_)
+            | Condition::Group(_)
+            | Condition::Client(_)
+            | Condition::Object(_)
+    )
 }
 
 #[cfg(test)]

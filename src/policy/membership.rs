@@ -1,9 +1,10 @@
 //! Group membership of callers whose tokens omit their groups because there are too many: the
 //! directory's answer, and whether a lookup could change the decision.
 
-use super::evaluate::{Facts, Truth, evaluate};
-use super::rule::{Effect, Mode, Policy, Requirement, Rule};
+use super::requirement::{Condition, Facts, Requirement};
+use super::rule::{Effect, Mode, Policy, Rule};
 use crate::decision::GroupsUnavailable;
+use crate::logic::Truth;
 use crate::model::request::Request;
 use crate::policy::context::RequestContext;
 use crate::token::claims::Claims;
@@ -73,8 +74,8 @@ impl Policy {
         let mut groups = BTreeSet::new();
         for rule in &self.rules {
             if rule.matches.allows_issuer(Some(issuer)) {
-                rule.require.visit(&mut |part, _| {
-                    if let Requirement::Group(group) = part
+                rule.require.visit(&mut |condition, _| {
+                    if let Condition::Group(group) = condition
                         && is_guid(group)
                     {
                         groups.insert(group.to_ascii_lowercase());
@@ -97,7 +98,7 @@ impl Policy {
             return None;
         }
         let facts = Facts::of(caller, context);
-        let truth = |rule: &Rule| evaluate(&rule.require, facts);
+        let truth = |rule: &Rule| rule.require.truth(facts);
         let open = |rule: &Rule| truth(rule) == Truth::Indeterminate && names_groups(&rule.require);
         let of = |mode: Mode| {
             let matches_request = move |rule: &&Rule| {
@@ -123,15 +124,16 @@ impl Policy {
 
 /// Returns whether a rule requires a group and the caller's membership in it is unknown.
 pub(super) fn lacks_groups(rule: &Rule, facts: Facts<'_>) -> bool {
-    let is_open = |part: &Requirement| {
-        matches!(part, Requirement::Group(_))
+    let is_open = |condition: &Condition| {
+        matches!(condition, Condition::Group(_))
             && facts.caller.groups.overage
-            && evaluate(part, facts) == Truth::Indeterminate
+            && condition.truth(facts) == Truth::Indeterminate
     };
     rule.require.contains_any(is_open)
 }
 
 fn names_groups(requirement: &Requirement) -> bool {
-    let is_known = |part: &Requirement| matches!(part, Requirement::Group(group) if is_guid(group));
+    let is_known =
+        |condition: &Condition| matches!(condition, Condition::Group(group) if is_guid(group));
     requirement.contains_any(is_known)
 }

@@ -4,13 +4,12 @@ mod bits;
 pub mod cidr;
 pub mod context;
 pub mod decide;
-pub mod describe;
-pub mod evaluate;
 mod index;
 pub mod membership;
 mod postings;
 #[cfg(test)]
 mod reference;
+pub mod requirement;
 pub mod rule;
 mod step_up;
 pub mod trace;

@@ -2,11 +2,10 @@
 //! no outcome.
 
 use super::decide::{Permit, Shadow, Would};
-use super::evaluate::{Facts, Truth, evaluate};
-use super::rule::{
-    AnonymousRule, Clusters, Effect, Match, Mode, Models, Policy, Requirement, Rule,
-};
+use super::requirement::{Condition, Facts, Requirement};
+use super::rule::{AnonymousRule, Clusters, Effect, Match, Mode, Models, Policy, Rule};
 use crate::http::cluster::Cluster;
+use crate::logic::Truth;
 use crate::model::request::Request;
 use crate::model::{Model, ModelUnavailable};
 use crate::pattern::Pattern;
@@ -67,7 +66,7 @@ fn needs_model(policy: &Policy, request: &Request, facts: Facts<'_>) -> bool {
     let issuer = Some(&*facts.caller.issuer);
     let open = |rule: &Rule| rule.matches.waits_for_model(request, issuer);
     let matches_request = |rule: &Rule| rule.matches.covers(request, issuer);
-    let truth = |rule: &Rule| evaluate(&rule.require, facts);
+    let truth = |rule: &Rule| rule.require.truth(facts);
     let enforced = policy
         .rules
         .iter()
@@ -95,7 +94,7 @@ fn decide(policy: &Policy, request: &Request, facts: Facts<'_>) -> Outcome {
         .filter(matches_request)
         .partition(|rule| rule.mode == Mode::Shadow);
     let shadow = shadow.into_iter().filter_map(|rule| {
-        let would = match (rule.effect, evaluate(&rule.require, facts)) {
+        let would = match (rule.effect, rule.require.truth(facts)) {
             (Effect::Allow { .. }, Truth::Satisfied) => Would::Permit,
             (Effect::Deny, Truth::Satisfied | Truth::Indeterminate) => Would::Deny,
             _ => return None,
@@ -208,15 +207,16 @@ fn denying(mut matches: Match) -> Match {
 fn requirement() -> impl Strategy<Value = Requirement> {
     let text = |of: &'static [&'static str]| select(of).prop_map(str::to_owned);
     let leaf = prop_oneof![
-        text(&["Query", "query", "Other"]).prop_map(Requirement::Role),
-        text(&GROUPS).prop_map(Requirement::Group),
-        text(&["read", "write"]).prop_map(Requirement::Scope),
-        text(&OBJECTS).prop_map(Requirement::Client),
-        text(&OBJECTS).prop_map(Requirement::Object),
-        Just(Requirement::Kind(Kind::User)),
-        text(&["c1", "c2"]).prop_map(Requirement::AuthContext),
-        Just(Requirement::Issuer("contoso".into())),
-    ];
+        text(&["Query", "query", "Other"]).prop_map(Condition::Role),
+        text(&GROUPS).prop_map(Condition::Group),
+        text(&["read", "write"]).prop_map(Condition::Scope),
+        text(&OBJECTS).prop_map(Condition::Client),
+        text(&OBJECTS).prop_map(Condition::Object),
+        Just(Condition::Kind(Kind::User)),
+        text(&["c1", "c2"]).prop_map(Condition::AuthContext),
+        Just(Condition::Issuer("contoso".into())),
+    ]
+    .prop_map(Requirement::Condition);
     leaf.prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
             vec(inner.clone(), 0..4).prop_map(Requirement::All),

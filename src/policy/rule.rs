@@ -1,16 +1,11 @@
 //! Compiled rules. Only the configuration creates them, and only this room's decision reads them.
 
-use super::cidr::Cidr;
-use super::evaluate::{CONTEXTS, METHODS};
 use super::index::{Callers, Matches};
-use super::window::Window;
+use super::requirement::{CONTEXTS, Condition, METHODS, Requirement};
 use crate::http::cluster::Cluster;
 use crate::model::Model;
 use crate::model::request::Request;
 use crate::pattern::Pattern;
-use crate::token::claim_path::ClaimPath;
-pub use crate::token::claim_test::ClaimTest;
-use crate::token::kind::Kind;
 use std::sync::Arc;
 
 /// All rules, in the order of the configuration. Immutable, because the index covers exactly these
@@ -173,40 +168,6 @@ pub(super) fn any_or_empty<T>(items: &[T], test: impl Fn(&T) -> bool) -> bool {
     items.is_empty() || items.iter().any(test)
 }
 
-/// A requirement on the caller or the context.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Requirement {
-    Role(String),
-    Group(String),
-    Scope(String),
-    /// `wids`: a directory role's template id.
-    DirectoryRole(String),
-    Client(String),
-    /// `oid`, or the claim that the issuer's `object` is mapped to.
-    Object(String),
-    Tenant(String),
-    Issuer(String),
-    Kind(Kind),
-    /// An ARM id (`xms_mirid`, without case) or the identity's `oid`.
-    ManagedIdentity(String),
-    /// `amr` reports several factors.
-    Mfa,
-    /// `acrs` contains this authentication context.
-    AuthContext(String),
-    /// The client's address is in one of these ranges.
-    Source(Vec<Cidr>),
-    Time(Window),
-    /// The URI in the client certificate matches.
-    Peer(Pattern),
-    Claim {
-        path: ClaimPath,
-        test: ClaimTest,
-    },
-    All(Vec<Requirement>),
-    Any(Vec<Requirement>),
-    Not(Box<Requirement>),
-}
-
 impl Policy {
     /// Returns whether any rule names models.
     pub fn names_models(&self) -> bool {
@@ -228,63 +189,20 @@ impl Policy {
     pub fn claims(&self) -> Vec<&str> {
         let mut names = Vec::new();
         for rule in &self.rules {
-            rule.require.visit(&mut |part, _| match part {
-                Requirement::Mfa => names.push(METHODS),
-                Requirement::AuthContext(_) => names.push(CONTEXTS),
-                Requirement::Claim { path, .. } => names.extend(path.first()),
+            rule.require.visit(&mut |condition, _| match condition {
+                Condition::Mfa => names.push(METHODS),
+                Condition::AuthContext(_) => names.push(CONTEXTS),
+                Condition::Claim(claim) => names.extend(claim.path.first()),
                 _ => {}
             });
         }
         names
     }
 
-    /// Returns whether any rule, enforced or shadow, contains such a requirement at any depth.
-    pub fn asks_for(&self, wanted: impl Fn(&Requirement) -> bool) -> bool {
+    /// Returns whether any rule, enforced or shadow, contains such a condition at any depth.
+    pub fn asks_for(&self, wanted: impl Fn(&Condition) -> bool) -> bool {
         self.rules
             .iter()
             .any(|rule| rule.require.contains_any(&wanted))
-    }
-}
-
-impl Requirement {
-    /// Returns whether the requirement or any part of it passes the test.
-    pub(super) fn contains_any(&self, wanted: impl Fn(&Self) -> bool) -> bool {
-        let mut found = false;
-        self.visit(&mut |part, _| found |= wanted(part));
-        found
-    }
-
-    /// Calls the visitor with the requirement and each of its parts, at any depth, and with the
-    /// part's polarity: false under an odd number of `not`.
-    pub(super) fn visit<'r>(&'r self, visitor: &mut dyn FnMut(&'r Self, bool)) {
-        self.visit_as(true, visitor);
-    }
-
-    fn visit_as<'r>(&'r self, polarity: bool, visitor: &mut dyn FnMut(&'r Self, bool)) {
-        visitor(self, polarity);
-        match self {
-            Self::All(parts) | Self::Any(parts) => {
-                for part in parts {
-                    part.visit_as(polarity, visitor);
-                }
-            }
-            Self::Not(part) => part.visit_as(!polarity, visitor),
-            Self::Role(_)
-            | Self::Group(_)
-            | Self::Scope(_)
-            | Self::DirectoryRole(_)
-            | Self::Client(_)
-            | Self::Object(_)
-            | Self::Tenant(_)
-            | Self::Issuer(_)
-            | Self::Kind(_)
-            | Self::ManagedIdentity(_)
-            | Self::Mfa
-            | Self::AuthContext(_)
-            | Self::Source(_)
-            | Self::Time(_)
-            | Self::Peer(_)
-            | Self::Claim { .. } => {}
-        }
     }
 }

@@ -1,8 +1,9 @@
 //! Step-up: detects that a rule would permit after a stronger sign-in.
 
-use super::evaluate::{Facts, Truth, evaluate};
-use super::rule::{Effect, Requirement, Rule};
+use super::requirement::{Condition, Facts, Requirement};
+use super::rule::{Effect, Rule};
 use crate::decision::Denial;
+use crate::logic::Truth;
 
 /// Returns the denial that asks the caller of an allow rule to sign in again. Returns `None` if a
 /// new sign-in would not help, or if the caller's client does not support the challenge. The result
@@ -25,8 +26,8 @@ pub fn step_up(rule: &Rule, facts: Facts<'_>) -> Option<Denial> {
 fn missing_context<'r>(requirement: &'r Requirement, facts: Facts<'_>) -> Option<&'r str> {
     let mut needed: Vec<&str> = Vec::new();
     // A context under a `not` cannot help.
-    requirement.visit(&mut |part, polarity| match part {
-        Requirement::AuthContext(context) if polarity => needed.push(context.as_str()),
+    requirement.visit(&mut |condition, polarity| match condition {
+        Condition::AuthContext(context) if polarity => needed.push(context.as_str()),
         _ => {}
     });
     let suffice = |assumed: &[&str]| {
@@ -37,7 +38,7 @@ fn missing_context<'r>(requirement: &'r Requirement, facts: Facts<'_>) -> Option
             context,
             assumed,
         };
-        evaluate(requirement, facts) == Truth::Satisfied
+        requirement.truth(facts) == Truth::Satisfied
     };
     if suffice(&[]) || !suffice(&needed) {
         return None;

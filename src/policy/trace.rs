@@ -1,9 +1,9 @@
 //! Explains a decision: lists each rule, whether it matches the request, and which of its clauses
 //! are satisfied. All values come from the evaluation; nothing is decided here.
 
-use super::describe::describe;
-use super::evaluate::{Facts, Truth, evaluate};
-use super::rule::{Effect, Match, Mode, Policy, Requirement};
+use super::requirement::{Condition, Facts, Requirement};
+use super::rule::{Effect, Match, Mode, Policy};
+use crate::logic::{Operator, Truth};
 use crate::model::request::Request;
 use crate::policy::context::RequestContext;
 use crate::token::claims::Claims;
@@ -83,17 +83,23 @@ fn matches_request(matches: &Match, request: &Request, issuer: Option<&str>) -> 
 }
 
 fn clause(requirement: &Requirement, facts: Facts<'_>) -> ClauseTrace {
-    let all = |parts: &[Requirement]| parts.iter().map(|part| clause(part, facts)).collect();
-    let (text, parts) = match requirement {
-        Requirement::All(parts) if parts.is_empty() => ("anything".to_owned(), Vec::new()),
-        Requirement::All(parts) => ("all of".to_owned(), all(parts)),
-        Requirement::Any(parts) => ("any of".to_owned(), all(parts)),
-        Requirement::Not(part) => ("not".to_owned(), vec![clause(part, facts)]),
-        leaf => (describe(leaf), Vec::new()),
+    let condition = |condition: &Condition| ClauseTrace {
+        text: condition.describe(),
+        truth: condition.truth(facts),
+        parts: Vec::new(),
     };
-    ClauseTrace {
-        text,
-        truth: evaluate(requirement, facts),
-        parts,
-    }
+    requirement.fold(&condition, &|operator, parts| {
+        let parts: Vec<_> = parts.collect();
+        let text = match operator {
+            Operator::All if parts.is_empty() => "anything",
+            Operator::All => "all of",
+            Operator::Any => "any of",
+            Operator::Not => "not",
+        };
+        ClauseTrace {
+            text: text.to_owned(),
+            truth: operator.truth(parts.iter().map(|part| part.truth)),
+            parts,
+        }
+    })
 }

@@ -3,8 +3,9 @@
 //! A model is shown if an enforced rule that permits requests with bodies lets this caller use it
 //! now, and no deny rule forbids it.
 
-use super::evaluate::{Facts, Truth, evaluate};
+use super::requirement::Facts;
 use super::rule::{AnonymousRule, Effect, Match, Mode, Models, Policy, Rule, any_or_empty};
+use crate::logic::Truth;
 use crate::model::request::Request;
 use crate::model::{Model, name};
 use crate::policy::context::RequestContext;
@@ -76,7 +77,7 @@ impl Policy {
         is_sent: &dyn Fn(Option<usize>) -> bool,
     ) -> Vec<Use> {
         let facts = Facts::of(caller, context);
-        let truth = |rule: &Rule| evaluate(&rule.require, facts);
+        let truth = |rule: &Rule| rule.require.truth(facts);
         let issuer = Some(&*caller.issuer);
         let matches_request = |rule: &&Rule| {
             rule.mode == Mode::Enforce && may_match_use(&rule.matches, request, issuer)

@@ -7,6 +7,7 @@
 use super::claim_test::ClaimRequirement;
 use super::issuer::Authority;
 use crate::json::raw::{Object, Raw};
+use crate::logic::Truth;
 
 /// The caller's kind: a person or an application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,12 +146,14 @@ impl KindEvidence<'_, '_> {
         app: &Option<ClaimRequirement>,
         user: &Option<ClaimRequirement>,
     ) -> Option<Kind> {
-        // An indeterminate requirement leaves the kind unknown.
-        let is = |requirement: &Option<ClaimRequirement>| match requirement {
-            Some(requirement) => requirement.is_satisfied(self.claims),
-            None => Some(false),
+        let truth = |requirement: &Option<ClaimRequirement>| match requirement {
+            Some(requirement) => requirement.truth(self.claims),
+            None => Truth::Unsatisfied,
         };
-        exactly_one(is(app)?, is(user)?)
+        match (truth(app), truth(user)) {
+            (Truth::Indeterminate, _) | (_, Truth::Indeterminate) => None,
+            (app, user) => exactly_one(app == Truth::Satisfied, user == Truth::Satisfied),
+        }
     }
 
     fn text(&self, name: &str) -> Option<std::borrow::Cow<'_, str>> {

@@ -3,7 +3,6 @@
 use entragate::config::Config;
 use entragate::credential::Source;
 use entragate::pattern::Pattern;
-use entragate::policy::describe::describe;
 use entragate::policy::rule::{Effect, Mode, Rule};
 
 /// Returns one line for each credential, followed by one for each rule that permits its use.
@@ -48,7 +47,7 @@ fn ways(config: &Config, credential: usize) -> Vec<String> {
             [] => String::new(),
             issuers => format!(", with a token of {}", issuers.join(" or ")),
         };
-        format!("  rule {}: {}{issuers}", rule.name, describe(&rule.require))
+        format!("  rule {}: {}{issuers}", rule.name, rule.require.describe())
     });
     anonymous.chain(rules).collect()
 }

@@ -5,7 +5,8 @@ use super::super::path;
 use super::super::problem::Problem;
 use super::super::wire::issuer as wire;
 use super::super::wire::rule::Requirement as Wire;
-use super::{each, optional, require, text};
+use super::{optional, require, text};
+use crate::logic::Formula;
 use crate::token::claim_list::{ClaimList, Members};
 use crate::token::claim_path::ClaimPath;
 use crate::token::claim_test::ClaimRequirement;
@@ -13,7 +14,7 @@ use crate::token::issuer::ClaimNames;
 use crate::token::kind::{KindRule, Preset};
 
 /// The formats of names in objects: exactly one must be set.
-pub(in crate::config) const MEMBERS: &[&str] = &["member", "keys"];
+pub(in crate::config) const MEMBERS: &[&str; 2] = &["member", "keys"];
 
 pub(super) fn compile(
     wire: &wire::Issuer,
@@ -79,13 +80,9 @@ fn list(
             let rule = "has no effect when false; remove it, or name a member";
             Err(findings.add(path::member(&at, "keys"), Problem::BadText { rule }))
         }
-        (member, _) => {
-            let found = if member.is_some() {
-                MEMBERS.to_vec()
-            } else {
-                Vec::new()
-            };
-            Err(findings.choose(&at, MEMBERS, found))
+        (member, keys) => {
+            let given = [member.is_some(), keys.is_some()];
+            Err(findings.exactly_one(&at, MEMBERS, given))
         }
     };
     Ok(ClaimList {
@@ -146,24 +143,23 @@ fn requirement(
     at: &str,
     findings: &mut Findings,
 ) -> Result<ClaimRequirement, Reported> {
-    let mut several = |parts: &[Wire], name: &str| {
-        let at = path::member(at, name);
-        if parts.is_empty() {
-            let otherwise = "name the claims that identify the kind";
-            return Err(findings.add(at, Problem::EmptyList { otherwise }));
-        }
-        each(parts, &at, findings, requirement)
-    };
+    let otherwise = "name the claims that identify the kind";
+    let inside = |name: &str| path::member(at, name);
     match wire {
-        Wire::All(parts) => several(parts, "all").map(ClaimRequirement::All),
-        Wire::Any(parts) => several(parts, "any").map(ClaimRequirement::Any),
+        Wire::All(parts) => {
+            require::several(parts, &inside("all"), otherwise, findings, requirement)
+                .map(Formula::All)
+        }
+        Wire::Any(parts) => {
+            require::several(parts, &inside("any"), otherwise, findings, requirement)
+                .map(Formula::Any)
+        }
         Wire::Not(part) => {
-            let part = requirement(part, &path::member(at, "not"), findings)?;
-            Ok(ClaimRequirement::Not(Box::new(part)))
+            let part = requirement(part, &inside("not"), findings)?;
+            Ok(Formula::Not(Box::new(part)))
         }
         Wire::Claim(claim) => {
-            let (path, test) = require::claim(claim, &path::member(at, "claim"), findings)?;
-            Ok(ClaimRequirement::Claim { path, test })
+            require::claim(claim, &inside("claim"), findings).map(Formula::Condition)
         }
         _ => {
             let rule = "must be claim, all, any or not: only claims identify the kind";

@@ -8,7 +8,7 @@ use crate::config::problem::Problem;
 use crate::config::wire::{self, rule};
 use crate::pattern::Pattern;
 use crate::policy::cidr::{Cidr, CidrError};
-use crate::policy::rule::Requirement;
+use crate::policy::requirement::Condition;
 use crate::policy::window::{Days, TimeOfDay, UtcOffset, Window};
 
 /// Longer chains of proxies do not occur.
@@ -30,19 +30,19 @@ pub(super) fn context(
     context: &str,
     at: &str,
     findings: &mut Findings,
-) -> Result<Requirement, Reported> {
+) -> Result<Condition, Reported> {
     let number = context.strip_prefix('c').unwrap_or_default();
     let digits = number.bytes().all(|byte| byte.is_ascii_digit()) && !number.starts_with('0');
     let obeys = digits && (1..=2).contains(&number.len());
     let rule = "is not a valid authentication context; write its id in Entra, c1 to c99";
-    text::ruled(context, obeys, rule, at, findings).map(Requirement::AuthContext)
+    text::ruled(context, obeys, rule, at, findings).map(Condition::AuthContext)
 }
 
 pub(super) fn source(
     ranges: &[String],
     at: &str,
     findings: &mut Findings,
-) -> Result<Requirement, Reported> {
+) -> Result<Condition, Reported> {
     if ranges.is_empty() {
         let otherwise = "list the ranges that clients may come from, such as 10.0.0.0/8";
         return Err(findings.add(at, Problem::EmptyList { otherwise }));
@@ -65,14 +65,14 @@ pub(super) fn source(
             findings.add(at, Problem::BadText { rule })
         })
     })
-    .map(Requirement::Source)
+    .map(Condition::Source)
 }
 
 pub(super) fn time(
     wire: &rule::Window,
     at: &str,
     findings: &mut Findings,
-) -> Result<Requirement, Reported> {
+) -> Result<Condition, Reported> {
     let days = days(wire.days.as_deref(), &path::member(at, "days"), findings);
     let from = clock(&wire.from, &path::member(at, "from"), findings);
     let to = clock(&wire.to, &path::member(at, "to"), findings);
@@ -88,7 +88,7 @@ pub(super) fn time(
         let rule = "starts and ends at the same time; write 00:00 to 24:00 for whole days";
         return Err(findings.add(at, Problem::BadText { rule }));
     }
-    Ok(Requirement::Time(Window {
+    Ok(Condition::Time(Window {
         days: days?,
         from,
         to,
@@ -120,9 +120,9 @@ pub(super) fn peer(
     pattern: &str,
     at: &str,
     findings: &mut Findings,
-) -> Result<Requirement, Reported> {
+) -> Result<Condition, Reported> {
     let obeys = text::is_visible(pattern) && (pattern.contains(':') || pattern.starts_with('*'));
     let rule = "is not a valid URI pattern; write one such as spiffe://contoso.com/ns/*/sa/nightly";
     text::ruled(pattern, obeys, rule, at, findings)
-        .map(|pattern| Requirement::Peer(Pattern::path(&pattern)))
+        .map(|pattern| Condition::Peer(Pattern::path(&pattern)))
 }

@@ -12,7 +12,7 @@ use crate::secret::Secret;
 
 const AT: &str = "credentials";
 /// The sources of a credential: exactly one must be set.
-pub(in crate::config) const SOURCES: &[&str] = &["env", "value", "http", "token_exchange"];
+pub(in crate::config) const SOURCES: &[&str; 4] = &["env", "value", "http", "token_exchange"];
 
 pub(super) fn compile(
     credentials: &[wire::Credential],
@@ -77,13 +77,7 @@ fn source(
                 http.is_some(),
                 exchange.is_some(),
             ];
-            let found = SOURCES
-                .iter()
-                .copied()
-                .zip(given)
-                .filter(|(_, given)| *given);
-            let found = found.map(|(name, _)| name).collect();
-            Err(findings.choose(at, SOURCES, found))
+            Err(findings.exactly_one(at, SOURCES, given))
         }
     }
 }

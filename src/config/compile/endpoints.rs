@@ -67,8 +67,10 @@ fn endpoint(wire: &Wire, at: &str, findings: &mut Findings) -> Result<Endpoint, 
         (Some(model), None) => fixed(model, &path::member(at, "model"), findings),
         (None, Some(ModelFrom::Path)) => Ok(Source::Path),
         (None, Some(ModelFrom::Body)) => Ok(Source::Body),
-        (None, None) => Err(findings.choose(at, &CHOICES, Vec::new())),
-        (Some(_), Some(_)) => Err(findings.choose(at, &CHOICES, CHOICES.to_vec())),
+        (model, model_from) => {
+            let given = [model.is_some(), model_from.is_some()];
+            Err(findings.exactly_one(at, CHOICES, given))
+        }
     };
     Ok(Endpoint {
         hosts: hosts?,
@@ -79,7 +81,7 @@ fn endpoint(wire: &Wire, at: &str, findings: &mut Findings) -> Result<Endpoint, 
 }
 
 /// The sources of an endpoint's model: exactly one must be set.
-pub(in crate::config) const CHOICES: [&str; 2] = ["model", "model_from"];
+pub(in crate::config) const CHOICES: &[&str; 2] = &["model", "model_from"];
 
 fn fixed(model: &str, at: &str, findings: &mut Findings) -> Result<Source, Reported> {
     match name::named(model) {

@@ -95,14 +95,9 @@ fn authority(
             let issuer = text::ruled(issuer, text::is_visible(issuer), rule, &at, findings)?;
             Ok(Authority::Oidc { issuer })
         }
-        (entra, _) => {
-            let of = &["entra", "oidc"];
-            let found = if entra.is_some() {
-                of.to_vec()
-            } else {
-                Vec::new()
-            };
-            Err(findings.choose(at, of, found))
+        (entra, oidc) => {
+            let given = [entra.is_some(), oidc.is_some()];
+            Err(findings.exactly_one(at, &["entra", "oidc"], given))
         }
     }
 }

@@ -71,23 +71,17 @@ pub(super) fn compile(
                     schedule: schedule?,
                 })
             }
-            Authority::Oidc { .. } => Err(findings.choose(at, SOURCES, Vec::new())),
+            Authority::Oidc { .. } => Err(findings.exactly_one(at, SOURCES, [false; 3])),
         },
         (uri, discovery, inline) => {
             let given = [uri.is_some(), discovery.is_some(), inline.is_some()];
-            let found = SOURCES
-                .iter()
-                .copied()
-                .zip(given)
-                .filter(|(_, given)| *given);
-            let found = found.map(|(name, _)| name).collect();
-            Err(findings.choose(at, SOURCES, found))
+            Err(findings.exactly_one(at, SOURCES, given))
         }
     }
 }
 
 /// The sources of keys: at most one may be set.
-pub(in crate::config) const SOURCES: &[&str] = &["uri", "discovery", "inline"];
+pub(in crate::config) const SOURCES: &[&str; 3] = &["uri", "discovery", "inline"];
 
 fn schedule(jwks: &wire::Jwks, at: &str, findings: &mut Findings) -> Result<Schedule, Reported> {
     let cooldown = (at, "cooldown");

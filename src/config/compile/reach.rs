@@ -6,7 +6,9 @@ use super::super::path;
 use super::super::problem::Problem;
 use super::super::wire;
 use crate::credential::{Credential, Source};
-use crate::policy::rule::{AnonymousRule, Effect, Policy, Requirement, Rule};
+use crate::logic::Operator;
+use crate::policy::requirement::{Condition, Requirement};
+use crate::policy::rule::{AnonymousRule, Effect, Policy, Rule};
 use crate::token::issuer::{Authority, Issuer, Tenants};
 
 /// Entra's tenant for personal Microsoft accounts.
@@ -75,25 +77,13 @@ fn is_open_to(rule: &Rule, issuer: &str) -> bool {
 }
 
 fn may_hold_for(requirement: &Requirement, issuer: &str) -> bool {
-    match requirement {
-        Requirement::Issuer(name) => name == issuer,
-        Requirement::All(parts) => parts.iter().all(|part| may_hold_for(part, issuer)),
-        Requirement::Any(parts) => parts.iter().any(|part| may_hold_for(part, issuer)),
-        Requirement::Role(_)
-        | Requirement::Group(_)
-        | Requirement::Scope(_)
-        | Requirement::DirectoryRole(_)
-        | Requirement::Client(_)
-        | Requirement::Object(_)
-        | Requirement::Tenant(_)
-        | Requirement::Kind(_)
-        | Requirement::ManagedIdentity(_)
-        | Requirement::Mfa
-        | Requirement::AuthContext(_)
-        | Requirement::Source(_)
-        | Requirement::Time(_)
-        | Requirement::Peer(_)
-        | Requirement::Claim { .. }
-        | Requirement::Not(_) => true,
-    }
+    let condition = |condition: &Condition| match condition {
+        Condition::Issuer(name) => name == issuer,
+        _ => true,
+    };
+    requirement.fold(&condition, &|operator, parts| match operator {
+        Operator::All => parts.min().unwrap_or(true),
+        Operator::Any => parts.max().unwrap_or(false),
+        Operator::Not => true,
+    })
 }

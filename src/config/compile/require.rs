@@ -6,8 +6,8 @@ use super::super::problem::Problem;
 use super::super::wire::rule as wire;
 use super::names::Names;
 use super::{context, each, issuers, text};
-use crate::policy::rule::{ClaimTest, Requirement};
-use crate::token::claim_path::ClaimPath;
+use crate::policy::requirement::{Condition, Requirement};
+use crate::token::claim_test::{ClaimCondition, ClaimTest};
 use crate::token::issuer::is_guid;
 use crate::token::kind::Kind;
 use serde_json::Value;
@@ -28,32 +28,34 @@ pub(super) fn compile(
 ) -> Result<Requirement, Reported> {
     use wire::Requirement as Wire;
     let inside = |name: &str| path::member(at, name);
-    match wire {
-        Wire::Role(text) => filled(text, &inside("role"), findings, Requirement::Role),
-        Wire::Group(text) => filled(text, &inside("group"), findings, Requirement::Group),
-        Wire::Scope(text) => filled(text, &inside("scope"), findings, Requirement::Scope),
+    let part =
+        |part: &Wire, at: &str, findings: &mut Findings| compile(part, known_issuers, at, findings);
+    let condition = match wire {
+        Wire::Role(text) => filled(text, &inside("role"), findings, Condition::Role),
+        Wire::Group(text) => filled(text, &inside("group"), findings, Condition::Group),
+        Wire::Scope(text) => filled(text, &inside("scope"), findings, Condition::Scope),
         Wire::DirectoryRole(id) => {
             let what = "template id of a directory role";
             let id = issuers::guid(id, what, &inside("directory_role"), findings)?;
-            Ok(Requirement::DirectoryRole(id))
+            Ok(Condition::DirectoryRole(id))
         }
-        Wire::Client(text) => filled(text, &inside("client"), findings, Requirement::Client),
-        Wire::Object(text) => filled(text, &inside("object"), findings, Requirement::Object),
-        Wire::Tenant(text) => filled(text, &inside("tenant"), findings, Requirement::Tenant),
+        Wire::Client(text) => filled(text, &inside("client"), findings, Condition::Client),
+        Wire::Object(text) => filled(text, &inside("object"), findings, Condition::Object),
+        Wire::Tenant(text) => filled(text, &inside("tenant"), findings, Condition::Tenant),
         Wire::Issuer(name) => {
             known_issuers.find(name, &inside("issuer"), findings)?;
-            Ok(Requirement::Issuer(name.clone()))
+            Ok(Condition::Issuer(name.clone()))
         }
-        Wire::Kind(wire::Kind::User) => Ok(Requirement::Kind(Kind::User)),
-        Wire::Kind(wire::Kind::App) => Ok(Requirement::Kind(Kind::App)),
+        Wire::Kind(wire::Kind::User) => Ok(Condition::Kind(Kind::User)),
+        Wire::Kind(wire::Kind::App) => Ok(Condition::Kind(Kind::App)),
         Wire::ManagedIdentity(id) => {
             let obeys = is_arm_id(id) || is_guid(id);
             let rule = "is not a valid managed identity; write its object id (a GUID) or its ARM id, which \
                         begins with /subscriptions/";
             text::ruled(id, obeys, rule, &inside("managed_identity"), findings)
-                .map(Requirement::ManagedIdentity)
+                .map(Condition::ManagedIdentity)
         }
-        Wire::Mfa(true) => Ok(Requirement::Mfa),
+        Wire::Mfa(true) => Ok(Condition::Mfa),
         Wire::Mfa(false) => {
             let rule = "has no meaning when false; write {mfa: true}, or {not: {mfa: true}}";
             Err(findings.add(inside("mfa"), Problem::BadText { rule }))
@@ -62,57 +64,54 @@ pub(super) fn compile(
         Wire::Source(ranges) => context::source(ranges, &inside("source"), findings),
         Wire::Time(window) => context::time(window, &inside("time"), findings),
         Wire::Peer(pattern) => context::peer(pattern, &inside("peer"), findings),
-        Wire::Claim(test) => {
-            let (path, test) = claim(test, &inside("claim"), findings)?;
-            Ok(Requirement::Claim { path, test })
-        }
+        Wire::Claim(test) => claim(test, &inside("claim"), findings).map(Condition::Claim),
         Wire::All(parts) => {
             let otherwise = "add a requirement, because every caller satisfies an empty list";
-            several(parts, known_issuers, &inside("all"), otherwise, findings).map(Requirement::All)
+            return several(parts, &inside("all"), otherwise, findings, part).map(Requirement::All);
         }
         Wire::Any(parts) => {
             let otherwise = "add a requirement, because no caller satisfies an empty list";
-            several(parts, known_issuers, &inside("any"), otherwise, findings).map(Requirement::Any)
+            return several(parts, &inside("any"), otherwise, findings, part).map(Requirement::Any);
         }
-        Wire::Not(part) => {
-            let part = compile(part, known_issuers, &inside("not"), findings)?;
-            Ok(Requirement::Not(Box::new(part)))
+        Wire::Not(inner) => {
+            let inner = part(inner, &inside("not"), findings)?;
+            return Ok(Requirement::Not(Box::new(inner)));
         }
-    }
+    };
+    condition.map(Requirement::Condition)
 }
 
-fn several(
+/// Compiles the parts of a combination, at least one.
+pub(super) fn several<T>(
     parts: &[wire::Requirement],
-    known_issuers: &Names<'_>,
     at: &str,
     otherwise: &'static str,
     findings: &mut Findings,
-) -> Result<Vec<Requirement>, Reported> {
+    compile: impl Fn(&wire::Requirement, &str, &mut Findings) -> Result<T, Reported>,
+) -> Result<Vec<T>, Reported> {
     if parts.is_empty() {
         return Err(findings.add(at, Problem::EmptyList { otherwise }));
     }
-    each(parts, at, findings, |part, at, findings| {
-        compile(part, known_issuers, at, findings)
-    })
+    each(parts, at, findings, compile)
 }
 
 fn filled(
     text: &str,
     at: &str,
     findings: &mut Findings,
-    requirement: fn(String) -> Requirement,
-) -> Result<Requirement, Reported> {
-    text::filled(text, at, findings).map(requirement)
+    condition: fn(String) -> Condition,
+) -> Result<Condition, Reported> {
+    text::filled(text, at, findings).map(condition)
 }
 
 /// The tests of a claim: exactly one must be set.
-pub(in crate::config) const TESTS: &[&str] = &["equals", "one_of", "contains", "present"];
+pub(in crate::config) const TESTS: &[&str; 4] = &["equals", "one_of", "contains", "present"];
 
 pub(super) fn claim(
     wire: &wire::Claim,
     at: &str,
     findings: &mut Findings,
-) -> Result<(ClaimPath, ClaimTest), Reported> {
+) -> Result<ClaimCondition, Reported> {
     let path = text::claim_path(&wire.path, &path::member(at, "path"), findings);
     let test = match (&wire.equals, &wire.one_of, &wire.contains, wire.present) {
         (Some(value), None, None, None) => {
@@ -132,12 +131,13 @@ pub(super) fn claim(
                 contains.is_some(),
                 present.is_some(),
             ];
-            let found = TESTS.iter().copied().zip(given).filter(|(_, given)| *given);
-            let found = found.map(|(name, _)| name).collect();
-            Err(findings.choose(at, TESTS, found))
+            Err(findings.exactly_one(at, TESTS, given))
         }
     };
-    Ok((path?, test?))
+    Ok(ClaimCondition {
+        path: path?,
+        test: test?,
+    })
 }
 
 fn one_of(values: &[Value], at: &str, findings: &mut Findings) -> Result<Vec<Value>, Reported> {

@@ -6,9 +6,8 @@ use super::super::wire::rule as wire;
 use super::super::{path, wire::Config};
 use super::names::{self, Names};
 use super::{each, optional, patterns, require};
-use crate::policy::rule::{
-    AnonymousRule, Clusters, Effect, Match, Mode, Models, Policy, Requirement, Rule,
-};
+use crate::policy::requirement::Requirement;
+use crate::policy::rule::{AnonymousRule, Clusters, Effect, Match, Mode, Models, Policy, Rule};
 
 const AT: &str = "rules";
 /// The value of `credential` in rules that send none.

@@ -132,7 +132,7 @@ fn refinements() -> Vec<(&'static str, Value)> {
         ("Match.clusters", some()),
         ("Match.clusters[]", filled()),
         ("Match.issuers", some()),
-        ("Endpoint", exactly_one(&compile::MODEL_SOURCES)),
+        ("Endpoint", exactly_one(compile::MODEL_SOURCES)),
         ("Endpoint.hosts", some()),
         ("Endpoint.clusters", some()),
         ("Endpoint.clusters[]", filled()),

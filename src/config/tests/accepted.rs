@@ -8,8 +8,10 @@ use crate::keys::algorithm::Algorithm;
 use crate::keys::source::KeySource;
 use crate::model::endpoint::Source;
 use crate::pattern::Pattern;
-use crate::policy::rule::{ClaimTest, Effect, Mode, Requirement};
+use crate::policy::requirement::{Condition, Requirement};
+use crate::policy::rule::{Effect, Mode};
 use crate::reply::Detail;
+use crate::token::claim_test::{ClaimCondition, ClaimTest};
 use crate::token::issuer::{Authority, Tenants};
 
 #[test]
@@ -120,7 +122,7 @@ fn rules_compile_to_a_policy() {
         panic!()
     };
     assert_eq!(parts.len(), 10);
-    let Requirement::Claim { path, test } = &parts[8] else {
+    let Requirement::Condition(Condition::Claim(ClaimCondition { path, test })) = &parts[8] else {
         panic!()
     };
     assert_eq!(path.as_str(), "/a/b");

@@ -7,7 +7,7 @@ use crate::http::cluster::Cluster;
 use crate::http::headers::Headers;
 use crate::policy::context::{Peer, RequestContext};
 use crate::policy::membership::Directory;
-use crate::policy::rule::Requirement;
+use crate::policy::requirement::Condition;
 use crate::time::Timestamp;
 use std::net::{IpAddr, SocketAddr};
 
@@ -44,10 +44,10 @@ impl Connection {
 impl Wanted {
     pub fn by(config: &Config) -> Self {
         let policy = &config.policy;
-        let source = policy.asks_for(|part| matches!(part, Requirement::Source(_)));
+        let source = policy.asks_for(|part| matches!(part, Condition::Source(_)));
         Self {
             source: source.then_some(config.client_address),
-            peer: policy.asks_for(|part| matches!(part, Requirement::Peer(_))),
+            peer: policy.asks_for(|part| matches!(part, Condition::Peer(_))),
             cluster: names_clusters(config),
         }
     }

@@ -1,6 +1,7 @@
 //! Tests of whether a decision depends on the model, and of the rule that a denial names.
 
-use super::super::rule::{Match, Models, Requirement};
+use super::super::requirement::Condition;
+use super::super::rule::{Match, Models};
 use super::*;
 use crate::http::cluster::Cluster;
 use crate::model::Model;
@@ -29,7 +30,7 @@ fn rule_requiring(role: &str) -> Rule {
             paths: vec![Pattern::path(PATH)],
             ..Match::default()
         },
-        require: Requirement::Role(role.to_owned()),
+        require: Condition::Role(role.to_owned()).into(),
         effect: Effect::Allow {
             credential: Some(0),
         },

@@ -136,7 +136,7 @@ const GROUP: &str = "aaaaaaaa-0000-4000-8000-000000000001";
 /// Returns the requirements that the caller may satisfy; no rule that requires another role may be
 /// found.
 fn satisfiable(requirements: &[Requirement], caller: &Claims) -> Vec<usize> {
-    let others = (0..OTHERS).map(|index| Requirement::Role(format!("Other-{index}")));
+    let others = (0..OTHERS).map(|index| Condition::Role(format!("Other-{index}")).into());
     let rules: Vec<_> = others.chain(requirements.iter().cloned()).collect();
     let mut found = Bits::all(rules.len());
     Callers::of(rules.iter()).narrow(&mut found, caller);
@@ -159,16 +159,16 @@ fn ada() -> Claims {
 
 #[test]
 fn caller_selects_the_rules_it_may_satisfy() {
-    type Ask = fn(String) -> Requirement;
+    type Ask = fn(String) -> Condition;
     let asks: [(Ask, &str, &str); 5] = [
-        (Requirement::Role, "Query", "query"),
-        (Requirement::Scope, "read", "write"),
-        (Requirement::Client, "notebook", "other"),
-        (Requirement::Object, "ADA", "other"),
-        (Requirement::Group, &GROUP.to_uppercase(), "sales"),
+        (Condition::Role, "Query", "query"),
+        (Condition::Scope, "read", "write"),
+        (Condition::Client, "notebook", "other"),
+        (Condition::Object, "ADA", "other"),
+        (Condition::Group, &GROUP.to_uppercase(), "sales"),
     ];
     for (ask, own, other) in asks {
-        let requirements_of_rule = [own, other, own].map(|text| ask(text.to_owned()));
+        let requirements_of_rule = [own, other, own].map(|text| ask(text.to_owned()).into());
         assert_eq!(
             satisfiable(&requirements_of_rule, &ada()),
             [0, 2],
@@ -186,17 +186,17 @@ fn unknown_groups_select_all_group_rules() {
     let mut olga = anyone();
     olga.groups.overage = true;
     let requirements_of_rule = [
-        Requirement::Group(GROUP.to_owned()),
-        Requirement::Role("Query".to_owned()),
-        Requirement::Group("sales".to_owned()),
+        Condition::Group(GROUP.to_owned()).into(),
+        Condition::Role("Query".to_owned()).into(),
+        Condition::Group("sales".to_owned()).into(),
     ];
     assert_eq!(satisfiable(&requirements_of_rule, &olga), [0, 2]);
 }
 
 #[test]
 fn rule_is_excluded_only_if_it_cannot_be_satisfied() {
-    let role = |name: &str| Requirement::Role(name.to_owned());
-    let user = || Requirement::Kind(Kind::User);
+    let role = |name: &str| Requirement::from(Condition::Role(name.to_owned()));
+    let user = || Requirement::from(Condition::Kind(Kind::User));
     let any = Requirement::Any;
     let all = Requirement::All;
     for (requirement, may_hold) in [

@@ -4,7 +4,8 @@ use super::finding::Findings;
 use super::ids;
 use super::scene::Scene;
 use entragate::pattern::Pattern;
-use entragate::policy::rule::{Clusters, Effect, Match, Mode, Models, Policy, Requirement, Rule};
+use entragate::policy::requirement::{Condition, Requirement};
+use entragate::policy::rule::{Clusters, Effect, Match, Mode, Models, Policy, Rule};
 
 pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
     let Some(config) = scene.config else { return };
@@ -160,13 +161,13 @@ fn implies(strict: &Requirement, broad: &Requirement) -> bool {
 /// Whether no issuer can satisfy the requirement.
 fn impossible(require: &Requirement, matches: &Match) -> bool {
     match require {
-        Requirement::Issuer(name) => {
+        Requirement::Condition(Condition::Issuer(name)) => {
             !matches.issuers.is_empty() && matches.issuers.iter().all(|issuer| **issuer != **name)
         }
         Requirement::All(parts) => {
             let mut issuers = parts
                 .iter()
-                .filter(|part| matches!(part, Requirement::Issuer(_)));
+                .filter(|part| matches!(part, Requirement::Condition(Condition::Issuer(_))));
             let first = issuers.next();
             issuers.any(|issuer| Some(issuer) != first)
                 || parts.iter().any(|part| impossible(part, matches))

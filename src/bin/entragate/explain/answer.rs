@@ -5,7 +5,7 @@ use super::question::Question;
 use entragate::config::Config;
 use entragate::fetch::callout;
 use entragate::gate::{CallId, Gate, Notice, Step};
-use entragate::policy::evaluate::Truth;
+use entragate::logic::Truth;
 use entragate::policy::rule::Mode;
 use entragate::policy::trace::{ClauseTrace, RuleKind, RuleTrace};
 use entragate::token::signature::{Portable, SignatureCheck};

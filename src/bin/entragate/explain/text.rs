@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, kind};
 use crate::report::{Colour, paint};
-use entragate::policy::evaluate::Truth;
+use entragate::logic::Truth;
 use entragate::policy::rule::Mode;
 use entragate::policy::trace::{ClauseTrace, RuleKind, RuleTrace};
 use std::fmt::Write;
