@@ -67,32 +67,45 @@ impl Choice<'_> {
     }
 }
 
-/// Defines how an enum is read: the name of each variant, with `(_)` if the choice has a value.
+/// Declares a choice: the enum, how it is read, and its schema. A variant is `Name = "json name"`, or `Name(type) =
+/// "json name"` if the choice has a value. Comments and `schemars` attributes go to the schema.
 macro_rules! choice {
-    ($shape:ident {
-        $first:ident $(($with:tt))? = $named:literal,
-        $($variant:ident $(($content:tt))? = $name:literal,)*
-    }) => {
+    (
+        $(#[$meta:meta])*
+        enum $shape:ident {
+            $($(#[$about:meta])* $variant:ident $(($(#[$limit:meta])* $content:ty))? = $name:literal,)*
+        }
+    ) => {
+        $(#[$meta])*
+        #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+        pub(in crate::config) enum $shape {
+            $(
+                $(#[cfg_attr(not(target_family = "wasm"), $about)])*
+                #[cfg_attr(not(target_family = "wasm"), schemars(rename = $name))]
+                $variant $(($(#[cfg_attr(not(target_family = "wasm"), $limit)])* $content))?,
+            )*
+        }
+
         impl $crate::config::node::Shape for $shape {
             fn read(node: $crate::config::node::Node<'_>) -> Option<Self> {
-                let choice = node.choice(&[$named, $($name,)*])?;
+                let choice = node.choice(&[$($name,)*])?;
                 $(if choice.is($name) {
-                    return choice!(@read choice, $shape, $variant $($content)?);
+                    return choice!(@read choice, $shape, $variant $(, $content)?);
                 })*
-                choice!(@read choice, $shape, $first $($with)?)
+                None
             }
 
             fn empty() -> Self {
-                choice!(@empty $shape, $first $($with)?)
+                choice!(@first $shape, $($variant $(($content))?,)*)
             }
         }
     };
     (@read $choice:ident, $shape:ident, $variant:ident) => { $choice.alone($shape::$variant) };
-    (@read $choice:ident, $shape:ident, $variant:ident _) => {
+    (@read $choice:ident, $shape:ident, $variant:ident, $content:ty) => {
         $choice.content().map($shape::$variant)
     };
-    (@empty $shape:ident, $variant:ident) => { $shape::$variant };
-    (@empty $shape:ident, $variant:ident _) => {
+    (@first $shape:ident, $variant:ident, $($rest:tt)*) => { $shape::$variant };
+    (@first $shape:ident, $variant:ident($content:ty), $($rest:tt)*) => {
         $shape::$variant($crate::config::node::Shape::empty())
     };
 }

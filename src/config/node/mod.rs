@@ -18,6 +18,9 @@ const MAX_ERRORS: usize = 100;
 
 /// A type that can be read from a JSON value.
 pub(super) trait Shape: Sized {
+    /// Whether the type is an `Option`: a field of another type is required.
+    const IS_OPTION: bool = false;
+
     /// Returns `None` after adding an error if the value cannot be read.
     fn read(node: Node<'_>) -> Option<Self>;
 
@@ -152,6 +155,8 @@ impl Shape for Value {
 
 /// Refuses `null`: an empty list in YAML must not be treated as an absent field.
 impl<T: Shape> Shape for Option<T> {
+    const IS_OPTION: bool = true;
+
     fn read(node: Node<'_>) -> Option<Self> {
         match node.value {
             Value::Null => node.wrong_type("set or removed"),

@@ -36,42 +36,50 @@ impl<'a> Node<'a> {
 }
 
 impl Object<'_> {
-    pub(in crate::config) fn required<T: Shape>(&mut self, name: &str) -> T {
-        match self.field(name, true) {
-            Some(node) => node.or_empty(),
-            None => T::empty(),
+    /// Reads a member, which is required unless its type is an `Option`.
+    pub(in crate::config) fn member<T: Shape>(&mut self, name: &str) -> T {
+        if !T::IS_OPTION && !self.members.contains_key(name) {
+            let at = path::member(&self.node.path, name);
+            lose(self.node.findings, at, Problem::Missing);
         }
+        self.member_or_empty(name)
     }
 
-    pub(in crate::config) fn optional<T: Shape>(&mut self, name: &str) -> T {
-        match self.field(name, false) {
-            Some(node) => node.or_empty(),
-            None => T::empty(),
-        }
-    }
-
-    fn field(&mut self, name: &str, is_required: bool) -> Option<Node<'_>> {
+    pub(in crate::config) fn member_or_empty<T: Shape>(&mut self, name: &str) -> T {
         match self.members.get(name) {
-            Some(value) => Some(self.node.member(name, value)),
-            None => {
-                if is_required {
-                    let at = path::member(&self.node.path, name);
-                    lose(self.node.findings, at, Problem::Missing);
-                }
-                None
-            }
+            Some(value) => self.node.member(name, value).or_empty(),
+            None => T::empty(),
         }
     }
 }
 
-/// Defines how a struct is read: each field, whether it is required, and its name in JSON if different.
+/// Declares an object: the struct, how it is read, and its schema. A field is `name: type`, or `name as "json name":
+/// type`; it is required unless its type is an `Option` or it ends with `= default`. Comments and `schemars`
+/// attributes go to the schema.
 macro_rules! object {
-    ($shape:ident { $($field:ident: $presence:ident $(= $name:literal)?),* $(,)? }) => {
+    (
+        $(#[$meta:meta])*
+        struct $shape:ident {
+            $($(#[$about:meta])* $field:ident $(as $name:literal)?: $type:ty $(= $default:ident)?,)*
+        }
+    ) => {
+        $(#[$meta])*
+        #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+        #[cfg_attr(not(target_family = "wasm"), schemars(deny_unknown_fields))]
+        pub(in crate::config) struct $shape {
+            $(
+                $(#[cfg_attr(not(target_family = "wasm"), $about)])*
+                $(#[cfg_attr(not(target_family = "wasm"), schemars(rename = $name))])?
+                $(#[cfg_attr(not(target_family = "wasm"), schemars($default))])?
+                pub $field: $type,
+            )*
+        }
+
         impl $crate::config::node::Shape for $shape {
             fn read(node: $crate::config::node::Node<'_>) -> Option<Self> {
                 let mut object = node.object(&[$(object!(@name $field $($name)?),)*])?;
                 Some(Self {
-                    $($field: object.$presence(object!(@name $field $($name)?)),)*
+                    $($field: object!(@read object, object!(@name $field $($name)?) $(, $default)?),)*
                 })
             }
 
@@ -82,6 +90,8 @@ macro_rules! object {
     };
     (@name $field:ident) => { stringify!($field) };
     (@name $field:ident $name:literal) => { $name };
+    (@read $object:ident, $name:expr) => { $object.member($name) };
+    (@read $object:ident, $name:expr, default) => { $object.member_or_empty($name) };
 }
 pub(in crate::config) use object;
 
@@ -92,6 +102,21 @@ pub(in crate::config) struct Named<T>(pub Vec<(String, T)>);
 impl<T> Default for Named<T> {
     fn default() -> Self {
         Self(Vec::new())
+    }
+}
+
+#[cfg(not(target_family = "wasm"))]
+impl<T: schemars::JsonSchema> schemars::JsonSchema for Named<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        std::collections::BTreeMap::<String, T>::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        std::collections::BTreeMap::<String, T>::json_schema(generator)
     }
 }
 

@@ -3,6 +3,7 @@
 //! A schema describes single values. References between names, limits of durations and other conditions across fields
 //! are verified by [`load`](super::load).
 
+pub(super) mod bounds;
 mod refine;
 
 use super::wire;
