@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testbed::{
     entra::Entra,
-    persona::{AUDIENCE, TENANT, issuer_v2},
+    persona::{AUDIENCE, AUDIENCE_URI, TENANT, issuer_v2},
 };
 
 /// The secret that `credential_injector` takes its value from.
@@ -26,7 +26,7 @@ fn jwt_authn(entra: &Entra, cached: bool) -> Value {
         .collect();
     let mut provider = json!({
         "issuer": issuer_v2(TENANT),
-        "audiences": [AUDIENCE, "api://hf"],
+        "audiences": [AUDIENCE, AUDIENCE_URI],
         "local_jwks": {"inline_string": json!({"keys": keys}).to_string()},
         // What rbac and the access log read.
         "payload_in_metadata": "payload",

@@ -18,7 +18,7 @@ fn only(require: Value, hops: u64) -> impl FnOnce(EnvoyConfig) -> EnvoyConfig {
                 {"name": "only", "match": {}, "require": require, "credential": "hf-read"},
             ]);
             policy["replies"]["protected_resource"] =
-                json!({"resource": "https://hf.contoso.com", "scopes": ["api://hf/query"]});
+                json!({"resource": "https://hf.contoso.com", "scopes": ["api://00001111-aaaa-2222-bbbb-3333cccc4444/query"]});
         })
     }
 }
@@ -147,7 +147,7 @@ async fn protected_resource_document_is_served() {
     let expected = json!({
         "resource": "https://hf.contoso.com",
         "authorization_servers": [format!("https://login.microsoftonline.com/{TENANT}/v2.0")],
-        "scopes_supported": ["api://hf/query"],
+        "scopes_supported": ["api://00001111-aaaa-2222-bbbb-3333cccc4444/query"],
         "bearer_methods_supported": ["header"],
     });
     assert_eq!(document, expected);
@@ -173,7 +173,9 @@ async fn protected_resource_document_is_served() {
         .unwrap();
     let challenge = header(&refused, "www-authenticate");
     assert!(
-        challenge.ends_with(&format!("scope=\"api://hf/query\", {metadata}")),
+        challenge.ends_with(&format!(
+            "scope=\"api://00001111-aaaa-2222-bbbb-3333cccc4444/query\", {metadata}"
+        )),
         "{challenge}"
     );
     assert!(

@@ -9,7 +9,7 @@ use serde_json::json;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use testbed::persona::Persona;
+use testbed::persona::{AUDIENCE, AUDIENCE_URI, Persona};
 use testbed::stub::{Answer, Stub};
 use tokio::process::Command;
 
@@ -100,13 +100,15 @@ async fn managed_identity(gateway: &Gateway) -> Stub {
     let token = gateway.token(Persona::Ada);
     stub.answer("/msi/token", move |asked| {
         let is_ours = asked.header("x-identity-header") == Some("testbed")
-            && (asked.path.contains("resource=api://hf")
-                || asked.path.contains("resource=api%3A%2F%2Fhf"));
+            && (asked.path.contains(&format!("resource={AUDIENCE_URI}"))
+                || asked
+                    .path
+                    .contains(&format!("resource=api%3A%2F%2F{AUDIENCE}")));
         let expires = (testbed::mint::now() + 3600).to_string();
         match is_ours {
             true => Answer::json(
                 200,
-                &json!({"access_token": token, "expires_on": expires, "resource": "api://hf",
+                &json!({"access_token": token, "expires_on": expires, "resource": AUDIENCE_URI,
                     "token_type": "Bearer"}),
             ),
             false => Answer::json(400, &json!({"error": "invalid_resource"})),

@@ -95,6 +95,10 @@ fn with_own_values(settings: &Value) -> String {
             testbed::persona::AUDIENCE,
             "22223333-cccc-4444-dddd-5555eeee6666",
         )
+        .replace(
+            testbed::persona::SCIENTISTS_GROUP,
+            "33334444-dddd-5555-eeee-6666ffff7777",
+        )
 }
 
 #[test]

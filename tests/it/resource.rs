@@ -9,7 +9,7 @@ use testbed::persona::*;
 
 fn published() -> Value {
     let mut settings = settings();
-    settings["replies"] = json!({"protected_resource": {"resource": "https://hf.contoso.com/v1", "scopes": ["api://hf/query"]}});
+    settings["replies"] = json!({"protected_resource": {"resource": "https://hf.contoso.com/v1", "scopes": ["api://00001111-aaaa-2222-bbbb-3333cccc4444/query"]}});
     settings
 }
 
@@ -38,7 +38,7 @@ fn document_is_served_without_keys_or_token() {
         let expected = json!({
             "resource": "https://hf.contoso.com/v1",
             "authorization_servers": [format!("https://login.microsoftonline.com/{TENANT}/v2.0")],
-            "scopes_supported": ["api://hf/query"],
+            "scopes_supported": ["api://00001111-aaaa-2222-bbbb-3333cccc4444/query"],
             "bearer_methods_supported": ["header"],
         });
         assert_eq!(document, expected);
@@ -117,7 +117,7 @@ fn challenge_refers_to_the_document() {
         let challenge = header_of(&ruling, "www-authenticate").unwrap();
         assert!(challenge.ends_with(metadata), "{challenge}");
         assert_eq!(
-            challenge.contains("scope=\"api://hf/query\""),
+            challenge.contains("scope=\"api://00001111-aaaa-2222-bbbb-3333cccc4444/query\""),
             scoped,
             "{challenge}"
         );

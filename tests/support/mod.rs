@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use testbed::keys::{self, SigningKey};
 use testbed::mint::Token;
 use testbed::persona::Persona;
-use testbed::persona::{AUDIENCE, TENANT, issuer_v2};
+use testbed::persona::{AUDIENCE, AUDIENCE_URI, TENANT, issuer_v2};
 
 /// The credential of these tests, the only one that the upstream receives.
 pub const CREDENTIAL: &str = "hf_credential_of_the_tests";
@@ -28,7 +28,7 @@ pub fn settings() -> Value {
         "issuers": [{
             "name": "contoso",
             "entra": {"tenants": [TENANT]},
-            "audiences": [AUDIENCE, "api://hf"],
+            "audiences": [AUDIENCE, AUDIENCE_URI],
             "jwks": {"cluster": "entra"},
         }],
         "credentials": [{"name": "hf-read", "value": CREDENTIAL}],

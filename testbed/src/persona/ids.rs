@@ -10,7 +10,7 @@ pub const CONSUMER_TENANT: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 /// The gateway's API: its client id is the audience of v2 tokens.
 pub const AUDIENCE: &str = "00001111-aaaa-2222-bbbb-3333cccc4444";
 /// The gateway's App ID URI: the audience of v1 tokens.
-pub const AUDIENCE_URI: &str = "api://hf";
+pub const AUDIENCE_URI: &str = "api://00001111-aaaa-2222-bbbb-3333cccc4444";
 /// An unrelated API of the same tenant.
 pub const OTHER_AUDIENCE: &str = "00000003-0000-0ff1-ce00-000000000000";
 /// Microsoft Graph's App ID URI.

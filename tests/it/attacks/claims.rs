@@ -152,7 +152,7 @@ fn s3_9_audience_is_compared_byte_for_byte() {
         json!(format!("{AUDIENCE}0")),
         json!(format!("{AUDIENCE},x")),
         json!(format!("x {AUDIENCE}")),
-        json!("api://hf/.default"),
+        json!("api://00001111-aaaa-2222-bbbb-3333cccc4444/.default"),
         json!("API://HF"),
         json!("*"),
         json!(""),

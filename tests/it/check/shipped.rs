@@ -3,9 +3,10 @@
 use super::*;
 use std::collections::BTreeMap;
 use std::fs;
+use testbed::persona::SCIENTISTS_GROUP;
 
 /// An operator's values in place of the sample values.
-const VALUES: [(&str, &str); 4] = [
+const VALUES: [(&str, &str); 6] = [
     (
         "72f988bf-86f1-41af-91ab-2d7cd011db47",
         "11112222-bbbb-3333-cccc-4444dddd5555",
@@ -21,6 +22,11 @@ const VALUES: [(&str, &str); 4] = [
     (
         "00001111-aaaa-2222-bbbb-3333cccc4444",
         "22223333-cccc-4444-dddd-5555eeee6666",
+    ),
+    (SCIENTISTS_GROUP, "33334444-dddd-5555-eeee-6666ffff7777"),
+    (
+        testbed::hf::ENDPOINT_HOST,
+        "own.us-east-1.aws.endpoints.huggingface.cloud",
     ),
 ];
 

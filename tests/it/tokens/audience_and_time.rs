@@ -75,8 +75,12 @@ fn wrong_issuer_tenant_or_audience_is_refused() {
         ("tid", json!(null), "key_unknown"),
         ("TID", json!(TENANT), "token_malformed"),
         ("aud", json!(["x", AUDIENCE]), "permitted"),
-        ("aud", json!("api://hf"), "permitted"),
-        ("aud", json!("api://hf/"), "audience_mismatch"),
+        ("aud", json!(AUDIENCE_URI), "permitted"),
+        (
+            "aud",
+            json!(format!("{AUDIENCE_URI}/")),
+            "audience_mismatch",
+        ),
         ("aud", json!(slash), "audience_mismatch"),
         ("aud", json!([]), "audience_mismatch"),
         ("aud", json!([AUDIENCE, 1]), "token_malformed"),
@@ -111,7 +115,7 @@ fn guid_clients_and_audiences_are_compared_case_insensitively() {
     const CLIENT: &str = "75dbe77f-aaaa-4222-8333-444444444444";
     let mut settings = settings();
     settings["issuers"][0]["clients"] = json!([CLIENT.to_uppercase(), "Named"]);
-    settings["issuers"][0]["audiences"] = json!([AUDIENCE.to_uppercase(), "api://hf"]);
+    settings["issuers"][0]["audiences"] = json!([AUDIENCE.to_uppercase(), AUDIENCE_URI]);
     for (client, code) in [
         (CLIENT, "permitted"),
         ("Named", "permitted"),
@@ -121,7 +125,10 @@ fn guid_clients_and_audiences_are_compared_case_insensitively() {
         let token = ada().claim("azp", client).build();
         assert_eq!(Bench::warm(&settings).code(&token), code, "{client}");
     }
-    let other = ada().claim("azp", CLIENT).claim("aud", "API://hf").build();
+    let other = ada()
+        .claim("azp", CLIENT)
+        .claim("aud", AUDIENCE_URI.to_uppercase())
+        .build();
     assert_eq!(Bench::warm(&settings).code(&other), "audience_mismatch");
 }
 

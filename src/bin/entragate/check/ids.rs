@@ -54,7 +54,7 @@ kinds! {
 
     ENV_IS_SECRET = Error, "`env` holds a secret instead of the name of an environment variable.", "Revoke the secret, put its successor into an environment variable, and write the variable's name.";
     SECRET_IN_CONFIGURATION = Warning, "A credential, or the value of a variable that the filter reads, is part of the configuration, which hosts show in dumps and interfaces.", "Use `env`, and take its value from the proxy's own environment.";
-    SAMPLE_VALUE = Warning, "A tenant or an audience is that of the sample.", "Write your own tenant and your API's client id.";
+    SAMPLE_VALUE = Warning, "A tenant, an audience, a group or the endpoint is that of the sample.", "Write your own value.";
     ANY_TENANT = Warning, "Every tenant of Entra ID is accepted.", "List the tenants, or let rules require more than a tenant can grant itself.";
     AUDIENCE_FINAL_SLASH = Warning, "An audience has a slash at its end, which Entra's tokens do not have.", "Remove the slash.";
     AUDIENCE_IS_SCOPE = Warning, "An audience ends in `/.default`: it is a scope, which no token has as its audience.", "Remove `/.default`.";

@@ -2,7 +2,7 @@
 
 use super::finding::Findings;
 use super::ids;
-use super::samples::is_sample;
+use super::samples::{self, is_sample};
 use super::scene::{Scene, name, text};
 use entragate::token::issuer::is_guid;
 use serde_json::Value;
@@ -11,6 +11,7 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
     credentials(scene, findings);
     issuers(scene, findings);
     groups(scene, findings);
+    samples::endpoint(scene, findings);
     if scene.items("rules").is_empty() {
         let message = "is empty, so every request is denied; add rules";
         findings.add_inside(&ids::NO_RULES, scene.at("rules"), None, message);
@@ -97,10 +98,13 @@ fn groups(scene: &Scene<'_>, findings: &mut Findings) {
             continue;
         };
         named_groups(require, &format!("{path}.require"), &mut |at, group| {
-            if !is_guid(group) {
+            let place = scene.at(at);
+            if is_sample(group) {
+                let message = "is the sample's group; write the object id of your own group";
+                findings.add_inside(&ids::SAMPLE_VALUE, place, name(rule), message);
+            } else if !is_guid(group) {
                 let message = "is not a GUID, but Entra's tokens contain the object ids of groups; \
                                write the group's object id";
-                let place = scene.at(at);
                 findings.add_inside(&ids::GROUP_NOT_GUID, place, name(rule), message);
             }
         });

@@ -83,6 +83,28 @@ pub const CASES: &[Case] = &[
         line: "tenants: ",
     },
     Case {
+        id: "sample_value",
+        name: Some("team"),
+        base: ALONE,
+        bad: &[(
+            "{group: 22223333-cccc-4444-dddd-5555eeee6666}",
+            "{not: {group: 11111111-1111-1111-1111-111111111111}}",
+        )],
+        good: &[],
+        line: "name: team",
+    },
+    Case {
+        id: "sample_value",
+        name: None,
+        base: KONG,
+        bad: &[(
+            "url: https://hf.example",
+            "url: https://q8x1f0example.us-east-1.aws.endpoints.huggingface.cloud",
+        )],
+        good: &[],
+        line: "q8x1f0example",
+    },
+    Case {
         id: "any_tenant",
         name: Some("contoso"),
         base: ALONE,
