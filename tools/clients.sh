@@ -25,14 +25,14 @@ echo "==> clients: installing the Python clients (Hugging Face, OpenAI, LangChai
 rm -rf "$destination"
 mkdir -p .tools
 options=(--quiet --disable-pip-version-check --only-binary=:all: --requirement "$requirements")
-unfetched=("could not install the packages in $requirements" "see pip's error above; the packages come from PyPI or the index that pip is configured to use")
+install_error=("could not install the packages in $requirements" "see pip's error above; the packages come from PyPI or the index that pip is configured to use")
 
 if python3 -m venv "$destination" >/dev/null 2>&1; then
-    "$destination/bin/python" -m pip install "${options[@]}" || fail "${unfetched[@]}"
+    "$destination/bin/python" -m pip install "${options[@]}" || fail "${install_error[@]}"
 elif python3 -m pip --version >/dev/null 2>&1; then
     # Debian's python3 without python3-venv: install into a directory and write a wrapper that sets PYTHONPATH.
     rm -rf "$destination"
-    python3 -m pip install "${options[@]}" --target "$destination/packages" || fail "${unfetched[@]}"
+    python3 -m pip install "${options[@]}" --target "$destination/packages" || fail "${install_error[@]}"
     mkdir -p "$destination/bin"
     cat >"$destination/bin/python" <<EOF
 #!/bin/sh

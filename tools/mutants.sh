@@ -18,7 +18,7 @@ mkdir -p "$here/copy"
 list=(.tools/bin/cargo-mutants mutants --list --json "${selection[@]}")
 "${list[@]}" >"$here/list.json"
 count() { grep -c '"name":'; }
-left_out=$(($("${list[@]}" --no-config | count) - $(count <"$here/list.json")))
+excluded=$(($("${list[@]}" --no-config | count) - $(count <"$here/list.json")))
 git ls-files | sort >"$here/files.new"
 [ ! -f "$here/files" ] || comm -23 "$here/files" "$here/files.new" | (cd "$here/copy" && xargs -rd '\n' rm -f)
 mv "$here/files.new" "$here/files"
@@ -27,5 +27,5 @@ CARGO_TARGET_DIR=target/mutants/tool cargo build --quiet --locked --manifest-pat
 unset CARGO_TARGET_DIR
 passed=0
 nice -n 19 "$here/tool/debug/mutants" . "$here/copy" "$here/list.json" "$here/report" -p entragate "${tests[@]}" || passed=$?
-printf '    %s changes excluded, each with a reason in .cargo/mutants.toml; report: %s\n' "$left_out" "$here/report"
+printf '    %s changes excluded, each with a reason in .cargo/mutants.toml; report: %s\n' "$excluded" "$here/report"
 exit "$passed"

@@ -16,7 +16,7 @@ if have skopeo && have docker-registry; then
     exit 0
 fi
 have apt-get && have dpkg ||
-    { echo "error: docker-registry (CNCF Distribution) and skopeo are required; install them and run this again" >&2; exit 1; }
+    { echo "error: docker-registry (CNCF Distribution) and skopeo are not on the PATH; install them and run this again" >&2; exit 1; }
 
 echo "==> registry: fetching docker-registry and skopeo from the Debian archive"
 mkdir -p .tools

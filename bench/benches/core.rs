@@ -1,5 +1,5 @@
-//! The core natively, without a host: `cargo bench -p bench`. What is measured is our own work on a request; in wasm it
-//! costs about one and a half times as much, and the host's calls come on top.
+//! The core, measured natively and without a host: `cargo bench -p bench`. This measures our own work on a request; in wasm, it
+//! takes about one and a half times as long, and host calls are added.
 
 use std::{cell::Cell, time::Duration};
 
@@ -24,7 +24,7 @@ fn main() {
     divan::main();
 }
 
-/// A gate that holds its keys, and the time it is there.
+/// A gate that has its keys, and the current time.
 struct Warm {
     gate: Gate,
     now: Timestamp,
@@ -33,9 +33,10 @@ struct Warm {
 
 fn rules(count: usize) -> Value {
     let rule = |index: usize| {
-        let role = match index + 1 == count {
-            true => "Model.Query".to_owned(),
-            false => format!("Team{index}.Query"),
+        let role = if index + 1 == count {
+            "Model.Query".to_owned()
+        } else {
+            format!("Team{index}.Query")
         };
         json!({"name": format!("rule-{index}"), "match": {"methods": ["POST"], "paths": ["/v1/**"]},
                "require": {"role": role}, "credential": "hf-read"})
@@ -116,7 +117,7 @@ fn warm_denial(bencher: Bencher, count: usize) {
         .bench_local_values(|headers| warm.pass(headers));
 }
 
-/// With the signature checked by jwt-simple.
+/// The signature is verified by jwt-simple.
 #[divan::bench]
 fn cold_permit(bencher: Bencher) {
     let mut warm = Warm::new(rules(1), "0s");

@@ -1,5 +1,5 @@
-//! What the filter executes for a request, in a host without a proxy and in an interpreter's fuel: nearly the same in
-//! every run, on a machine however busy. Not in it: what the host's calls cost, and what a compiler makes of it all.
+//! Counts the instructions that the filter executes for a request, as the fuel of an interpreter and in a host without a proxy:
+//! nearly the same in every run, even on a busy machine. The cost of host calls and the effect of a compiler are not included.
 
 use std::error::Error;
 
@@ -10,10 +10,10 @@ use testbed::{
     persona::Persona,
 };
 
-/// Requests that are counted, after as many that are not.
+/// The number of counted requests, which follow the same number of warm-up requests.
 const COUNTED: u64 = 100;
 
-/// By what a request comes to: its headers, its body, its response, its end.
+/// Fuel by the stage of a request.
 #[derive(Default)]
 struct Executed {
     headers: u64,
@@ -22,7 +22,7 @@ struct Executed {
     end: u64,
 }
 
-/// A table of what a warm, a cold and a denied request take.
+/// Returns a table of the fuel that a warm, a cold and a denied request take.
 pub fn table() -> Result<String, Box<dyn Error>> {
     let rows = [
         ("warm", count(json!({}), |_| caller(0))?),
@@ -56,13 +56,13 @@ pub fn table() -> Result<String, Box<dyn Error>> {
     Ok(table)
 }
 
-/// The mean over requests of such tokens, under the shipped policy with these changes.
+/// Returns the mean over requests with these tokens, under the shipped policy with these changes.
 fn count(changes: Value, token: impl Fn(u64) -> Token) -> Result<Executed, Box<dyn Error>> {
-    let mut day = Everyday::start(None, &changes)?;
+    let mut traffic = Everyday::start(None, &changes)?;
     let mut sum = Executed::default();
     for index in 0..COUNTED * 2 {
-        let mut last = day.host.executed();
-        day.pass(&token(index), |host, stage| {
+        let mut last = traffic.host.executed();
+        traffic.pass(&token(index), |host, stage| {
             let executed = host.executed() - std::mem::replace(&mut last, host.executed());
             if index >= COUNTED {
                 *sum.of(stage) += executed;

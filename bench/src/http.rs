@@ -1,11 +1,11 @@
-//! Just enough of HTTP/1.1 to count answers: messages whose length is told, on connections that are kept.
+//! The part of HTTP/1.1 that is needed to count messages: messages with a Content-Length on persistent connections.
 
 use std::io::{self, BufRead, Read};
 
-/// Longest first line and headers.
+/// The maximum length of the first line and the headers, in bytes.
 const MAX_HEAD: u64 = 64 * 1024;
 
-/// Reads one message and throws its body away. Returns its first line; `None` at the end of the connection.
+/// Reads one message and discards its body. Returns its first line; `None` at the end of the connection.
 pub fn read_message(reader: &mut impl BufRead) -> io::Result<Option<String>> {
     let mut first = String::new();
     let mut length = 0;
@@ -28,15 +28,16 @@ pub fn read_message(reader: &mut impl BufRead) -> io::Result<Option<String>> {
                 length = value.trim().parse().map_err(io::Error::other)?;
             }
             Some((name, _)) if name.eq_ignore_ascii_case("transfer-encoding") => {
-                return Err(io::Error::other("a message whose length is not told"));
+                return Err(io::Error::other("the message has no content-length"));
             }
             _ => {}
         }
     }
     let read = io::copy(&mut reader.by_ref().take(length), &mut io::sink())?;
-    match read == length {
-        true => Ok(Some(first.trim_end().to_owned())),
-        false => Err(io::ErrorKind::UnexpectedEof.into()),
+    if read == length {
+        Ok(Some(first.trim_end().to_owned()))
+    } else {
+        Err(io::ErrorKind::UnexpectedEof.into())
     }
 }
 
@@ -45,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_are_told_apart() {
+    fn consecutive_messages_are_read_separately() {
         let mut bytes: &[u8] =
             b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcHTTP/1.1 403 Forbidden\r\n\r\n";
         let mut next = || read_message(&mut bytes).unwrap();
@@ -55,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_cut_short_is_an_error() {
+    fn truncated_message_is_an_error() {
         for text in [
             "GET / HTTP/1.1\r\n",
             "GET /\r\ncontent-length: 5\r\n\r\nabc",

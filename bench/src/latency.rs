@@ -1,5 +1,5 @@
-//! How long callers wait at a fixed rate. What holds requests up on a machine comes for seconds and then is gone, so rows
-//! are sent requests in short turns, each beside the others'.
+//! Latency of requests at a fixed rate. Disturbances on a machine come and go within seconds, so the rows take short turns, and
+//! each turn is compared with its neighbours.
 
 use std::{collections::BTreeMap, error::Error, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::{
     rows::Row,
 };
 
-/// Rows whose latency is taken, and the row that tells their rate.
+/// The rows whose latency is measured, and the row that determines their rate.
 pub const ROWS: [(&str, &str); 6] = [
     ("none", "native, warm"),
     ("empty", "native, warm"),
@@ -21,25 +21,25 @@ pub const ROWS: [(&str, &str); 6] = [
     ("ours, warm", "native, warm"),
 ];
 const TURN: Duration = Duration::from_millis(500);
-/// Of each row, in each round.
+/// Turns of each row in each round.
 const TURNS: usize = 6;
 const P99: f64 = 0.99;
 
-/// By row.
+/// Latencies by row.
 #[derive(Default)]
-pub struct Latencies(BTreeMap<&'static str, Waits>);
+pub struct Latencies(BTreeMap<&'static str, TurnLatencies>);
 
-/// Of one row.
+/// Latencies of one row.
 #[derive(Default)]
-struct Waits {
-    /// Requests a second, as last asked.
+struct TurnLatencies {
+    /// Requests a second in the last turn.
     rate: f64,
-    /// How long each request of a turn took, sorted.
+    /// The latency of each request of a turn, sorted.
     turns: Vec<Vec<Duration>>,
 }
 
 impl Latencies {
-    /// Sends each row requests for so many rounds, at half of the rate that the samples tell.
+    /// Sends requests to each row for `rounds` rounds, at half of the rate in `samples`.
     pub async fn take(
         &mut self,
         envoy: &Envoy,
@@ -52,44 +52,48 @@ impl Latencies {
             if turn % 2 == 1 {
                 order.reverse();
             }
-            for (name, paced_by) in order {
+            for (name, rate_row) in order {
                 let row = rows.iter().find(|row| row.name == name);
-                let row = row.ok_or("no such row")?;
+                let row = row.ok_or_else(|| format!("there is no row `{name}`"))?;
                 let to = measure::address(envoy, row.listener)?;
-                let rate = samples.rate(paced_by) / 2.0;
+                let rate = samples.rate(rate_row) / 2.0;
                 load::at_rate(to, &row.requests, rate, TURN / 8)?;
                 let mut turn = load::at_rate(to, &row.requests, rate, TURN)?;
                 turn.sort_unstable();
-                let waits = self.0.entry(name).or_default();
-                waits.rate = rate;
-                waits.turns.push(turn);
+                let latencies = self.0.entry(name).or_default();
+                latencies.rate = rate;
+                latencies.turns.push(turn);
             }
         }
         Ok(())
     }
 
-    /// The median over the turns of the ratio of each to the other's beside it.
+    /// Returns the median over the turns of the ratio between neighbouring turns of the two rows.
     pub fn p99_ratio(&self, row: &str, to: &str) -> f64 {
-        let p99s = |row| self.0[row].turns.iter().map(|turn| part(turn, P99));
-        median(p99s(row).zip(p99s(to)).map(|(own, other)| own / other))
+        let p99s = |row| self.0[row].turns.iter().map(|turn| quantile(turn, P99));
+        median(
+            p99s(row)
+                .zip(p99s(to))
+                .map(|(p99, reference)| p99 / reference),
+        )
     }
 
     pub fn table(&self) -> String {
         let head = "| Row | requests/s | p50, µs | p99, µs | p99 of all turns, µs |\n|---|---|---|---|---|\n";
-        let row = |(name, waits): (&&str, &Waits)| {
-            let [p50, p99] =
-                [0.5, P99].map(|share| median(waits.turns.iter().map(|turn| part(turn, share))));
-            let mut all = waits.turns.concat();
+        let row = |(name, latencies): (&&str, &TurnLatencies)| {
+            let [p50, p99] = [0.5, P99]
+                .map(|share| median(latencies.turns.iter().map(|turn| quantile(turn, share))));
+            let mut all = latencies.turns.concat();
             all.sort_unstable();
-            let (rate, of_all) = (waits.rate, part(&all, P99));
+            let (rate, of_all) = (latencies.rate, quantile(&all, P99));
             format!("| {name} | {rate:.0} | {p50:.0} | {p99:.0} | {of_all:.0} |\n")
         };
         String::from(head) + &self.0.iter().map(row).collect::<String>()
     }
 }
 
-/// What that share of some sorted waits does not exceed, in microseconds; of none, NaN.
-fn part(sorted: &[Duration], share: f64) -> f64 {
+/// Returns the quantile `share` of sorted latencies in microseconds, or NaN if there are none.
+fn quantile(sorted: &[Duration], share: f64) -> f64 {
     let index = (sorted.len() as f64 * share) as usize;
     let wait = sorted.get(index).or(sorted.last());
     wait.map_or(f64::NAN, |wait| wait.as_secs_f64() * 1e6)
@@ -100,23 +104,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_share_of_waits() {
-        let waits: Vec<Duration> = (0..200).map(Duration::from_micros).collect();
-        assert_eq!(part(&waits, 0.5), 100.0);
-        assert_eq!(part(&waits, P99), 198.0);
-        assert_eq!(part(&waits[..1], P99), 0.0);
-        assert!(part(&[], P99).is_nan());
+    fn quantile_of_latencies_is_taken_from_the_sorted_list() {
+        let latencies: Vec<Duration> = (0..200).map(Duration::from_micros).collect();
+        assert_eq!(quantile(&latencies, 0.5), 100.0);
+        assert_eq!(quantile(&latencies, P99), 198.0);
+        assert_eq!(quantile(&latencies[..1], P99), 0.0);
+        assert!(quantile(&[], P99).is_nan());
     }
 
     #[test]
-    fn turns_are_compared_with_those_beside_them() {
-        let turns = |micros: [u64; 3]| Waits {
+    fn p99_ratio_compares_neighbouring_turns() {
+        let turns = |micros: [u64; 3]| TurnLatencies {
             rate: 1.0,
             turns: micros
                 .map(|micros| vec![Duration::from_micros(micros)])
                 .into(),
         };
-        // The machine was slow in the second, for both.
+        // In the second turn, the machine was slow for both rows.
         let rows = [
             ("own", turns([12, 120, 11])),
             ("other", turns([10, 100, 10])),

@@ -1,6 +1,7 @@
-//! The load: a fixed number of kept connections, a thread each. Either as fast as answers come (what Envoy can do, and
-//! what it costs), or at a fixed rate (how long callers wait; counted from when a request was due, not from when there
-//! was a connection free for it, so that a slow answer counts against those that queued behind it).
+//! The load generator: a fixed number of persistent connections, one thread each. It sends either as fast as responses arrive
+//! (for throughput and CPU cost) or at a fixed rate (for latency, which is counted from the time at which a request was due and
+//! not from the time at which a connection was free, so that a slow response also counts against the requests queued behind
+//! it).
 
 use std::{
     io::{self, BufReader, Write},
@@ -17,10 +18,10 @@ use testbed::everyday::ASKED;
 
 use crate::http::read_message;
 
-/// A divisor of the load's rhythm and a multiple of Envoy's workers.
+/// A divisor of the request interval and a multiple of the number of Envoy's workers.
 pub const CONNECTIONS: usize = 8;
 
-/// Requests to send in turn, whole as they go over the wire; and the status that all are answered.
+/// Complete HTTP requests that are sent in rotation, and the status that all of them are expected to get.
 #[derive(Clone)]
 pub struct Requests {
     texts: Arc<Vec<Vec<u8>>>,
@@ -29,19 +30,19 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// One request for each token, all permitted.
+    /// One request per token; all are permitted.
     pub fn permitted(tokens: &[String]) -> Requests {
-        Requests::bearing(tokens, ASKED, 200)
+        Requests::with_tokens(tokens, ASKED, 200)
     }
 
-    /// The same, all refused, and so without a body: a server that answers before the body has come closes the
+    /// One request per token; all are denied. They have no body: a server that answers before it has read the body closes the
     /// connection.
-    pub fn refused(tokens: &[String]) -> Requests {
-        Requests::bearing(tokens, "", 403)
+    pub fn denied(tokens: &[String]) -> Requests {
+        Requests::with_tokens(tokens, "", 403)
     }
 
-    fn bearing(tokens: &[String], body: &str, status: u16) -> Requests {
-        let bearing = |token: &String| {
+    fn with_tokens(tokens: &[String], body: &str, status: u16) -> Requests {
+        let with_tokens = |token: &String| {
             let length = body.len();
             let head = format!(
                 "POST /v1/chat/completions HTTP/1.1\r\nhost: gateway.contoso.com\r\n\
@@ -51,13 +52,13 @@ impl Requests {
             head.into_bytes()
         };
         Requests {
-            texts: Arc::new(tokens.iter().map(bearing).collect()),
+            texts: Arc::new(tokens.iter().map(with_tokens).collect()),
             status,
             turn: Arc::default(),
         }
     }
 
-    /// The first of them.
+    /// The first `count` of them.
     pub fn first(&self, count: usize) -> Requests {
         Requests {
             texts: Arc::new(self.texts.iter().take(count).cloned().collect()),
@@ -75,7 +76,7 @@ impl Requests {
     }
 }
 
-/// Sends that many requests as fast as they are answered. Returns how long it took.
+/// Sends `count` requests as fast as they are answered. Returns how long it took.
 pub fn saturate(to: SocketAddr, requests: &Requests, count: usize) -> io::Result<Duration> {
     let left = Arc::new(AtomicUsize::new(count));
     let started = Instant::now();
@@ -86,25 +87,25 @@ pub fn saturate(to: SocketAddr, requests: &Requests, count: usize) -> io::Result
             })
         };
         while take().is_ok() {
-            connection.ask(requests.next(), requests.status)?;
+            connection.request(requests.next(), requests.status)?;
         }
         Ok(())
     })?;
     Ok(started.elapsed())
 }
 
-/// Sends every request once over each of that many connections.
+/// Sends every request once over each of `connections` connections.
 pub fn each_on(to: SocketAddr, requests: &Requests, connections: usize) -> io::Result<()> {
     on_connections(to, requests, connections, |connection, requests, _| {
         for text in requests.texts.iter() {
-            connection.ask(text, requests.status)?;
+            connection.request(text, requests.status)?;
         }
         Ok(())
     })?;
     Ok(())
 }
 
-/// Sends `rate` requests a second for that long. Returns every request's latency.
+/// Sends `rate` requests a second for `span`. Returns every request's latency.
 pub fn at_rate(
     to: SocketAddr,
     requests: &Requests,
@@ -122,7 +123,7 @@ pub fn at_rate(
             let mut latencies = Vec::new();
             while due < started + span {
                 thread::sleep(due.saturating_duration_since(Instant::now()));
-                connection.ask(requests.next(), requests.status)?;
+                connection.request(requests.next(), requests.status)?;
                 latencies.push(due.elapsed());
                 due += gap;
             }
@@ -132,7 +133,7 @@ pub fn at_rate(
     Ok(latencies.into_iter().flatten().collect())
 }
 
-/// Does the same on each connection at once; its index comes along.
+/// Runs `work` on all connections at the same time, with the index of each.
 fn on_connections<T: Send + 'static>(
     to: SocketAddr,
     requests: &Requests,
@@ -165,18 +166,19 @@ impl Connection {
         Ok(Connection(BufReader::with_capacity(32 * 1024, stream)))
     }
 
-    fn ask(&mut self, text: &[u8], expected: u16) -> io::Result<()> {
+    fn request(&mut self, text: &[u8], expected: u16) -> io::Result<()> {
         self.0.get_mut().write_all(text)?;
         let line = read_message(&mut self.0)?.ok_or(io::ErrorKind::UnexpectedEof)?;
         let status = line
             .split(' ')
             .nth(1)
             .and_then(|status| status.parse().ok());
-        match status == Some(expected) {
-            true => Ok(()),
-            false => Err(io::Error::other(format!(
-                "{line:?} where {expected} was expected"
-            ))),
+        if status == Some(expected) {
+            Ok(())
+        } else {
+            Err(io::Error::other(format!(
+                "the response starts with {line:?}; expected status {expected}"
+            )))
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The filter beside Envoy's native filters, in one real Envoy and one run. `make bench` builds what it needs first.
+//! Compares the filter with Envoy's native filters in one real Envoy and one run. `make bench` builds everything that this
+//! needs.
 
 mod fuel;
 mod http;
@@ -19,13 +20,13 @@ use std::{env, error::Error, fs, process::ExitCode};
 use latency::Latencies;
 use measure::Memory;
 use report::{Results, Samples};
-use rows::{Other, Row};
+use rows::{OtherBuild, Row};
 use stage::Stage;
 use testbed::envoy::{Envoy, wasm_path};
 
-const USUAL_ROUNDS: usize = 15;
-/// One Envoy differs from the next by more than rounds do: by where its memory came to lie.
-const ROUNDS_OF_ONE: usize = 3;
+const DEFAULT_ROUNDS: usize = 15;
+/// Rounds before a new Envoy is started. Two Envoy processes differ more than two rounds do, because of their memory layout.
+const ROUNDS_PER_ENVOY: usize = 3;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -51,11 +52,13 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Whether all that is required holds.
+/// Returns whether all requirements are met.
 async fn run() -> Result<bool, Box<dyn Error>> {
     let rounds = match env::var("BENCH_ROUNDS") {
-        Ok(rounds) => rounds.parse().map_err(|_| "BENCH_ROUNDS is not a number")?,
-        Err(_) => USUAL_ROUNDS,
+        Ok(rounds) => rounds
+            .parse()
+            .map_err(|_| "BENCH_ROUNDS: must be a number")?,
+        Err(_) => DEFAULT_ROUNDS,
     };
     println!("    signing tokens");
     let stage = Stage::start().await?;
@@ -68,19 +71,22 @@ async fn run() -> Result<bool, Box<dyn Error>> {
     }
     let mut listeners = rows::listeners();
     if let Ok(wasm) = env::var("BENCH_BASELINE") {
-        let baseline = Other::baseline(&wasm);
+        let baseline = OtherBuild::baseline(&wasm);
         listeners.extend(baseline.listeners());
         rows.extend(baseline.rows(&rows));
     }
-    let takes_latencies = matches!(only.as_deref(), None | Some("latency"));
+    let measures_latency = matches!(only.as_deref(), None | Some("latency"));
     if let Some(names) = &only {
-        let is_named = |row: &Row| match takes_latencies {
-            true => latency::ROWS.iter().any(|(name, _)| *name == row.name),
-            false => names.split(';').any(|name| name == row.name),
+        let is_named = |row: &Row| {
+            if measures_latency {
+                latency::ROWS.iter().any(|(name, _)| *name == row.name)
+            } else {
+                names.split(';').any(|name| name == row.name)
+            }
         };
         rows.retain(is_named);
         for wasm in names.split(';').filter(|name| name.ends_with(".wasm")) {
-            let other = Other::new(wasm);
+            let other = OtherBuild::new(wasm);
             listeners.extend(other.listeners());
             rows.extend(other.rows(&rows));
         }
@@ -96,7 +102,7 @@ async fn run() -> Result<bool, Box<dyn Error>> {
     };
     let mut done = 0;
     while done < rounds {
-        let count = ROUNDS_OF_ONE.min(rounds - done);
+        let count = ROUNDS_PER_ENVOY.min(rounds - done);
         println!(
             "    rounds {} to {} of {rounds}: starting Envoy",
             done + 1,
@@ -108,16 +114,17 @@ async fn run() -> Result<bool, Box<dyn Error>> {
             prepared.map_err(|error| format!("{}: {error}", row.name))?;
         }
         sample(&envoy, &rows, count, &mut results.samples).await?;
-        if takes_latencies {
+        if measures_latency {
             let (samples, latencies) = (&results.samples, &mut results.latencies);
             latencies.take(&envoy, &rows, count, samples).await?;
         }
         done += count;
     }
     if only.is_some() {
-        match takes_latencies {
-            true => println!("{}", results.latency_table()),
-            false => println!("{}", report::cpu_table(&rows, &results.samples)),
+        if measures_latency {
+            println!("{}", results.latency_table());
+        } else {
+            println!("{}", report::cpu_table(&rows, &results.samples));
         }
         return Ok(true);
     }
@@ -125,11 +132,11 @@ async fn run() -> Result<bool, Box<dyn Error>> {
     results.memory = memory(&stage, &rows).await?;
     let file = stage::results();
     fs::write(&file, results.to_markdown(&rows))?;
-    println!("    written to bench/RESULTS.md");
+    println!("    wrote bench/RESULTS.md");
     Ok(verdict(&results))
 }
 
-/// By row, a sample a round; every other round backwards, so that none always follows the same other.
+/// Takes one sample per row and round. Every other round runs backwards, so that a row does not always follow the same row.
 async fn sample(
     envoy: &Envoy,
     rows: &[Row],
@@ -151,7 +158,7 @@ async fn sample(
 
 async fn memory(stage: &Stage, rows: &[Row]) -> Result<Memory, Box<dyn Error>> {
     let many = rows.iter().find(|row| row.name == "ours, many");
-    measure::memory(stage, &many.ok_or("no such row")?.requests).await
+    measure::memory(stage, &many.ok_or("there is no row `ours, many`")?.requests).await
 }
 
 fn versions() -> Result<String, Box<dyn Error>> {
@@ -172,8 +179,8 @@ fn verdict(results: &Results) -> bool {
             limit,
             ..
         } = requirement;
-        let verdict = if requirement.holds() { "ok  " } else { "FAIL" };
+        let verdict = if requirement.is_met() { "ok  " } else { "FAIL" };
         println!("    {verdict} {about}: {measured:.2}, at most {limit:.2}");
     }
-    requirements.iter().all(report::Requirement::holds)
+    requirements.iter().all(report::Requirement::is_met)
 }

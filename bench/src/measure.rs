@@ -1,4 +1,4 @@
-//! The measurements themselves.
+//! CPU, request rate and memory of an Envoy.
 
 use std::{error::Error, time::Duration};
 
@@ -14,16 +14,16 @@ use crate::{
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// One row in one round.
+/// A measurement of one row in one round.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
-    /// Envoy's CPU for one request, in microseconds.
+    /// Envoy's CPU time for one request, in microseconds.
     pub cpu: f64,
-    /// Requests a second, as fast as they are answered.
+    /// Requests a second at saturation.
     pub rate: f64,
 }
 
-/// Sends every token of a row to every worker, then checks that the row measures what it says.
+/// Fills the caches of a row, then checks that its tokens are verified in the way that the row claims.
 pub async fn prepare(envoy: &Envoy, row: &Row) -> Outcome<()> {
     let to = address(envoy, row.listener)?;
     if matches!(row.check, Check::Cache | Check::NativeCache) {
@@ -32,16 +32,18 @@ pub async fn prepare(envoy: &Envoy, row: &Row) -> Outcome<()> {
     let before = settled(envoy, row).await?;
     let count = (row.count / 4).max(200);
     load::saturate(to, &row.requests, count)?;
-    let seen = settled(envoy, row).await?.minus(before);
-    match seen.is_as_expected(row.check, count as u64) {
-        true => Ok(()),
-        false => {
-            Err(format!("of {count} tokens, {seen:?} is not how they should be checked").into())
-        }
+    let counted = settled(envoy, row).await?.minus(before);
+    if counted.is_as_expected(row.check, count as u64) {
+        Ok(())
+    } else {
+        Err(
+            format!("{count} tokens were not verified as the row expects; found {counted:?}")
+                .into(),
+        )
     }
 }
 
-/// The filter hands its counts to Envoy every 50 ms: waits until nothing comes any more.
+/// Waits until the counters no longer change. The filter passes its counters to Envoy every 50 ms.
 async fn settled(envoy: &Envoy, row: &Row) -> Outcome<Checks> {
     let mut last = checks(envoy, row).await?;
     loop {
@@ -66,23 +68,23 @@ pub async fn sample(envoy: &Envoy, row: &Row) -> Outcome<Sample> {
     })
 }
 
-/// Resident memory of an Envoy after it has seen requests on each worker, in bytes.
+/// Resident memory of an Envoy after requests on each worker, in bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Memory {
     pub without_filter: u64,
     /// A filter that does nothing.
     pub empty: u64,
-    /// The native chain with its cache, all tokens in each worker.
+    /// The native chain with its cache; each worker caches all tokens.
     pub native_in_each: u64,
-    /// Ours, and one token.
+    /// Our filter with one cached token.
     pub one: u64,
-    /// All tokens, half of them in each of two workers.
-    pub in_all: u64,
-    /// All tokens in each worker.
+    /// Our filter; each of two workers caches half of the tokens.
+    pub in_total: u64,
+    /// Our filter; each worker caches all tokens.
     pub in_each: u64,
 }
 
-/// Each in an Envoy of its own.
+/// Measures each case in a separate Envoy.
 pub async fn memory(stage: &Stage, requests: &Requests) -> Outcome<Memory> {
     let ours = || Filters::Ours(json!({"cache": {"entries": requests.distinct(), "ttl": "1h"}}));
     let native = Filters::Native { cached: true };
@@ -92,7 +94,7 @@ pub async fn memory(stage: &Stage, requests: &Requests) -> Outcome<Memory> {
         empty: resident(stage, Filters::Empty, requests).await?,
         native_in_each: resident(stage, native, requests).await?,
         one: resident(stage, ours(), &requests.first(1)).await?,
-        in_all: resident(stage, ours(), &half).await?,
+        in_total: resident(stage, ours(), &half).await?,
         in_each: resident(stage, ours(), requests).await?,
     })
 }
@@ -112,7 +114,7 @@ async fn resident(stage: &Stage, filters: Filters, requests: &Requests) -> Outco
     settled_memory(envoy.pid()).await
 }
 
-/// What is free goes back to the system bit by bit, a second apart: waits until nothing does any more.
+/// Waits until the resident memory no longer shrinks: the allocator returns free memory gradually, at intervals of a second.
 async fn settled_memory(pid: u32) -> Outcome<u64> {
     const NOISE: u64 = 256 * 1024;
     let mut last = process::resident(pid)?;
@@ -128,10 +130,10 @@ async fn settled_memory(pid: u32) -> Outcome<u64> {
 pub fn address(envoy: &Envoy, listener: &str) -> Outcome<std::net::SocketAddr> {
     Ok(envoy
         .listener(listener)
-        .ok_or_else(|| format!("no listener {listener}"))?)
+        .ok_or_else(|| format!("Envoy has no listener {listener}"))?)
 }
 
-/// How many tokens were checked in each way so far.
+/// The number of tokens verified so far, by method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Checks {
     host: u64,
@@ -144,8 +146,8 @@ struct Checks {
 async fn checks(envoy: &Envoy, row: &Row) -> Outcome<Checks> {
     let stats = envoy.stats().await?;
     let get = |name: &str| stats.get(name).copied().unwrap_or(0);
-    let ours = |way: &str| get(&format!("wasmcustom.entragate.verified_by.{way}"));
-    let native = |what: &str| get(&format!("http.{}.jwt_authn.{what}", row.listener));
+    let ours = |method: &str| get(&format!("wasmcustom.entragate.verified_by.{method}"));
+    let native = |counter: &str| get(&format!("http.{}.jwt_authn.{counter}", row.listener));
     Ok(Checks {
         host: ours("host"),
         wasm: ours("wasm"),
@@ -166,7 +168,8 @@ impl Checks {
         }
     }
 
-    /// A remembered token is checked anew when its `cache.ttl` is over: a few of many.
+    /// Returns whether `count` tokens were verified in the expected way. A few of the cached tokens are verified again because
+    /// their `cache.ttl` is over.
     fn is_as_expected(self, check: Check, count: u64) -> bool {
         let nearly = |number: u64| number * 100 >= count * 97 && number <= count;
         match check {

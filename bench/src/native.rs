@@ -1,4 +1,4 @@
-//! Envoy's own filters set up for the same task: verify the token, ask for the role, swap the header.
+//! Envoy's own filters, configured for the same task: verify the token, require the role, replace the Authorization header.
 
 use serde_json::{Value, json};
 use testbed::{
@@ -6,10 +6,10 @@ use testbed::{
     persona::{AUDIENCE, AUDIENCE_URI, TENANT, issuer_v2},
 };
 
-/// The secret that `credential_injector` takes its value from.
+/// The secret that `credential_injector` injects.
 pub const SECRET: &str = "hf";
 
-/// Most tokens the native cache may hold, and the longest: all that any row sends.
+/// Limits of the native cache, in tokens and in bytes per token: large enough for every row.
 const CACHED_TOKENS: u32 = 20_000;
 const LONGEST_TOKEN: u32 = 24_576;
 
@@ -28,7 +28,7 @@ fn jwt_authn(entra: &Entra, cached: bool) -> Value {
         "issuer": issuer_v2(TENANT),
         "audiences": [AUDIENCE, AUDIENCE_URI],
         "local_jwks": {"inline_string": json!({"keys": keys}).to_string()},
-        // What rbac and the access log read.
+        // Read by rbac and by the access log.
         "payload_in_metadata": "payload",
         "claim_to_headers": [
             {"header_name": "x-entra-oid", "claim_name": "oid"},
@@ -49,7 +49,7 @@ fn jwt_authn(entra: &Entra, cached: bool) -> Value {
     )
 }
 
-/// What the rules of `envoy.yaml` come to for this caller: no contractors; POST to the endpoint with the role.
+/// The equivalent of the rules in `envoy.yaml` for this caller: not a contractor; POST to the endpoint with the role.
 fn rbac() -> Value {
     let role = |name: &str| {
         json!({"metadata": {
@@ -93,7 +93,8 @@ fn filter(name: &str, kind: &str, mut config: Value) -> Value {
     json!({"name": name, "typed_config": config})
 }
 
-/// One line a request in place of the audit record: as long, and made from what `jwt_authn` found.
+/// One line per request, comparable to the audit record: of the same length, and made from the claims that `jwt_authn`
+/// verified.
 pub fn access_log() -> Value {
     let claim = |name: &str| {
         json!(format!(

@@ -1,8 +1,8 @@
-//! The policies that are compared: `envoy.yaml`'s own, and what each row changes in it.
+//! Policies with many rules, which replace the rules of `envoy.yaml`.
 
 use serde_json::{Value, json};
 
-/// That many rules told apart by role and group alone; the caller of the benchmark meets the last one.
+/// Returns `count` rules that differ only in role and group; the caller of the benchmark satisfies the last one.
 pub fn rules_by_role(count: usize) -> Value {
     rules(count, |index| {
         let role = if index + 1 == count {
@@ -17,7 +17,7 @@ pub fn rules_by_role(count: usize) -> Value {
     })
 }
 
-/// That many rules told apart by path alone; the request of the benchmark is the last one's.
+/// Returns `count` rules that differ only in their path; the request of the benchmark matches the last one.
 pub fn rules_by_path(count: usize) -> Value {
     rules(count, |index| {
         let path = if index + 1 == count {
@@ -29,7 +29,7 @@ pub fn rules_by_path(count: usize) -> Value {
     })
 }
 
-/// Each rule's match and requirement by its index.
+/// Builds rules from a function that returns the match and the requirement for an index.
 fn rules(count: usize, rule: impl Fn(usize) -> Value) -> Value {
     let rules: Vec<Value> = (0..count)
         .map(|index| {

@@ -1,20 +1,21 @@
-//! What the kernel says of Envoy: proc(5), and of the machine.
+//! CPU time and memory of a process from proc(5), and a description of the machine.
 
 use std::{fs, io, time::Duration};
 
-/// User and system time of all threads there are, to the nanosecond: /proc/PID/stat tells no more than ten milliseconds.
+/// Returns user and system time of all live threads in nanosecond resolution; /proc/PID/stat has a resolution of ten
+/// milliseconds.
 pub fn cpu(pid: u32) -> io::Result<Duration> {
     let mut sum = Duration::ZERO;
     for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
         let times = match fs::read_to_string(thread?.path().join("schedstat")) {
-            // It has ended since it was listed. Envoy's do not.
+            // The thread has ended since it was listed. Envoy's worker threads do not end.
             Err(error) if is_gone(&error) => continue,
             times => times?,
         };
         let on_cpu = times.split_whitespace().next();
         let on_cpu = on_cpu.and_then(|nanoseconds| nanoseconds.parse().ok());
         sum += Duration::from_nanos(
-            on_cpu.ok_or_else(|| io::Error::other("unreadable /proc/PID/task/TID/schedstat"))?,
+            on_cpu.ok_or_else(|| io::Error::other("/proc/PID/task/TID/schedstat is unreadable"))?,
         );
     }
     Ok(sum)
@@ -31,10 +32,10 @@ pub fn resident(pid: u32) -> io::Result<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     kib.map(|kib| kib * 1024)
-        .ok_or_else(|| io::Error::other("unreadable /proc/PID/status"))
+        .ok_or_else(|| io::Error::other("/proc/PID/status has no VmRSS"))
 }
 
-/// As in `2 × AMD EPYC, Linux 6.18`: nothing that names the machine.
+/// Returns a description such as `2 × AMD EPYC, Linux 6.18`, without anything that identifies the machine.
 pub fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -62,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_a_process_at_work() {
+    fn cpu_and_memory_of_busy_process_are_read() {
         let mut shell = Command::new("sh");
         shell.args(["-c", "while :; do :; done"]);
         let busy = Busy(shell.spawn().unwrap());

@@ -1,4 +1,4 @@
-//! What was measured, as a table; and what must hold of it.
+//! Tables of the measurements, and the requirements on them.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -8,10 +8,10 @@ use crate::{
     rows::{BASELINE, PORTABLE, Row},
 };
 
-/// What is told besides, and not required.
-const COMPARED: [(&str, &[(&str, &str)]); 2] = [
+/// Comparisons that are reported but not required.
+const COMPARISONS: [(&str, &[(&str, &str)]); 2] = [
     (
-        "As shipped: usage and filter state besides, and two records where the native chain leaves one",
+        "As shipped: with usage, filter state, and two records where the native chain writes one",
         &[
             ("ours, cold, shipped", "native, cold"),
             ("ours, warm, shipped", "native, warm"),
@@ -19,7 +19,7 @@ const COMPARED: [(&str, &[(&str, &str)]); 2] = [
         ],
     ),
     (
-        "Besides",
+        "Other comparisons",
         &[
             ("ours, cold, quiet", "native, cold, quiet"),
             ("ours, warm, quiet", "native, warm, quiet"),
@@ -33,8 +33,8 @@ const COMPARED: [(&str, &[(&str, &str)]); 2] = [
     ),
 ];
 
-/// Whose tails are compared.
-const TAILS: [(&str, &str); 2] = [
+/// The rows whose p99 is compared.
+const P99_PAIRS: [(&str, &str); 2] = [
     ("ours, cold", "native, cold"),
     ("ours, warm", "native, warm"),
 ];
@@ -49,11 +49,11 @@ pub struct Results {
     pub versions: String,
 }
 
-/// By row, a sample a round.
+/// Samples by row, one per round.
 #[derive(Default)]
 pub struct Samples(pub BTreeMap<&'static str, Vec<Sample>>);
 
-/// Something that must hold: a measured value and its limit.
+/// A measured value and its limit.
 pub struct Requirement {
     pub about: String,
     pub measured: f64,
@@ -62,12 +62,12 @@ pub struct Requirement {
 }
 
 impl Requirement {
-    pub fn holds(&self) -> bool {
+    pub fn is_met(&self) -> bool {
         self.measured <= self.limit
     }
 
     fn row(&self) -> String {
-        let verdict = if self.holds() { "yes" } else { "**no**" };
+        let verdict = if self.is_met() { "yes" } else { "**no**" };
         let Requirement {
             about,
             measured,
@@ -87,18 +87,18 @@ impl Samples {
         median(self.0[row].iter().map(|sample| sample.rate))
     }
 
-    /// The median over the rounds of the ratio within each: what slows a round down slows both.
+    /// Returns the median over the rounds of the ratio within each round: whatever slows a round down affects both rows.
     fn ratio(&self, row: &str, to: &str) -> f64 {
         let pairs = self.0[row].iter().zip(&self.0[to]);
-        median(pairs.map(|(own, other)| own.cpu / other.cpu))
+        median(pairs.map(|(sample, reference)| sample.cpu / reference.cpu))
     }
 }
 
-/// Of these rows, beside the first.
+/// Returns a table of these rows, with the ratio of each to the first.
 pub fn cpu_table(rows: &[Row], samples: &Samples) -> String {
     let first = rows.first().map_or("", |row| row.name);
     let mut text = format!(
-        "| Row | What | µs of Envoy's CPU a request | beside *{first}* | requests/s |\n|---|---|---|---|---|\n"
+        "| Row | What | µs of Envoy's CPU per request | relative to *{first}* | requests/s |\n|---|---|---|---|---|\n"
     );
     for row in rows {
         let _ = writeln!(
@@ -115,11 +115,11 @@ pub fn cpu_table(rows: &[Row], samples: &Samples) -> String {
 }
 
 impl Results {
-    /// Rates, medians and tails; and the tails beside those of the native chain.
+    /// Returns rates, medians and p99 of all rows, and the p99 relative to the native chain.
     pub fn latency_table(&self) -> String {
         let mut text = self.latencies.table();
         let _ = writeln!(text, "\n| p99 | Measured |\n|---|---|");
-        for (row, to) in TAILS {
+        for (row, to) in P99_PAIRS {
             let _ = writeln!(
                 text,
                 "| *{row}* / *{to}* | {:.2} |",
@@ -143,8 +143,8 @@ impl Results {
             unit: "",
         };
         let memory = Requirement {
-            about: "memory that the filter adds, 2 workers, 10,000 tokens remembered".into(),
-            measured: self.memory.added(self.memory.in_all),
+            about: "memory that the filter adds, 2 workers, 10,000 cached tokens".into(),
+            measured: self.memory.added(self.memory.in_total),
             // 64 MB.
             limit: 61.0,
             unit: " MiB",
@@ -160,7 +160,7 @@ impl Results {
         if self.samples.0.contains_key(BASELINE) {
             all.push(cpu(PORTABLE, BASELINE, 0.35));
         }
-        all.extend(TAILS.map(p99));
+        all.extend(P99_PAIRS.map(p99));
         all.push(memory);
         all
     }
@@ -174,12 +174,12 @@ impl Results {
         );
         let _ = writeln!(
             text,
-            "## Required\n\n| What | Measured | At most | Holds |\n|---|---|---|---|"
+            "## Required\n\n| What | Measured | At most | Met |\n|---|---|---|---|"
         );
         for requirement in self.requirements() {
             let _ = writeln!(text, "{}", requirement.row());
         }
-        for (title, ratios) in COMPARED {
+        for (title, ratios) in COMPARISONS {
             let _ = writeln!(text, "\n## {title}\n\n| What | Measured |\n|---|---|");
             for (row, to) in ratios {
                 let ratio = self.samples.ratio(row, to);
@@ -194,7 +194,7 @@ impl Results {
 }
 
 impl Memory {
-    /// What is there beyond an Envoy without filter, in MiB.
+    /// Returns the difference to an Envoy without a filter, in MiB.
     fn added(&self, bytes: u64) -> f64 {
         mib(bytes) - mib(self.without_filter)
     }
@@ -205,18 +205,18 @@ pub fn memory_table(memory: &Memory) -> String {
         ("no filter", memory.without_filter),
         ("a wasm filter that does nothing", memory.empty),
         (
-            "the native chain, 10,000 tokens remembered in each",
+            "the native chain, 10,000 tokens cached in each worker",
             memory.native_in_each,
         ),
-        ("ours, one token remembered in each", memory.one),
-        ("ours, 10,000 tokens remembered in all", memory.in_all),
-        ("ours, 10,000 tokens remembered in each", memory.in_each),
+        ("ours, one token cached in each worker", memory.one),
+        ("ours, 10,000 tokens cached in total", memory.in_total),
+        ("ours, 10,000 tokens cached in each worker", memory.in_each),
     ];
     let mut text = String::from("| 2 workers | resident, MiB | added, MiB |\n|---|---|---|\n");
-    for (what, bytes) in rows {
+    for (label, bytes) in rows {
         let _ = writeln!(
             text,
-            "| {what} | {:.1} | {:.1} |",
+            "| {label} | {:.1} | {:.1} |",
             mib(bytes),
             memory.added(bytes)
         );
@@ -228,7 +228,7 @@ fn mib(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
 
-/// The middle of some finite numbers; of none, NaN, which holds no requirement.
+/// Returns the median of finite numbers, or NaN if there are none; NaN meets no requirement.
 pub fn median(numbers: impl Iterator<Item = f64>) -> f64 {
     let mut numbers: Vec<f64> = numbers.collect();
     numbers.sort_by(f64::total_cmp);
@@ -245,22 +245,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn medians() {
+    fn median_is_the_middle_or_the_mean_of_two() {
         assert_eq!(median([3.0, 1.0, 2.0].into_iter()), 2.0);
         assert_eq!(median([4.0, 1.0, 2.0, 3.0].into_iter()), 2.5);
         assert!(median(std::iter::empty()).is_nan());
     }
 
     #[test]
-    fn what_was_not_measured_does_not_hold() {
+    fn missing_measurement_does_not_meet_a_requirement() {
         let requirement = |measured| Requirement {
             about: "x".into(),
             measured,
             limit: 1.0,
             unit: "",
         };
-        assert!(requirement(1.0).holds());
-        assert!(!requirement(1.01).holds());
-        assert!(!requirement(f64::NAN).holds());
+        assert!(requirement(1.0).is_met());
+        assert!(!requirement(1.01).is_met());
+        assert!(!requirement(f64::NAN).is_met());
     }
 }

@@ -1,4 +1,5 @@
-//! What is compared: each row a listener, the requests it is sent, and how its tokens must have been checked.
+//! The rows that are compared: each has a listener, the requests that it gets, and the way in which its tokens must be
+//! verified.
 
 use std::path::PathBuf;
 
@@ -12,24 +13,24 @@ use crate::{
     tokens,
 };
 
-/// How many callers there are where there are many.
+/// The number of callers in rows with many.
 pub const MANY: usize = 10_000;
-/// With fewer remembered than come round, the least recently used is never the next one.
+/// The number of callers in cold rows. The cache holds half of them, so a token is always evicted before it is sent again.
 const FEW: usize = 1_000;
 
-/// How tokens must have been checked, or the row does not measure what it says.
+/// How tokens must be verified; otherwise the row does not measure what it claims.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Check {
     None,
-    /// By Envoy's `verify_signature`, asked by our filter.
+    /// By Envoy's `verify_signature`, called by our filter.
     Host,
     /// By our filter itself.
     Wasm,
-    /// Remembered by our filter.
+    /// Found in our filter's cache.
     Cache,
-    /// By `jwt_authn`, each anew.
+    /// By `jwt_authn`, without its cache.
     Native,
-    /// Remembered by `jwt_authn`.
+    /// Found in the cache of `jwt_authn`.
     NativeCache,
 }
 
@@ -40,11 +41,11 @@ pub struct Row {
     pub listener: &'static str,
     pub requests: Requests,
     pub check: Check,
-    /// Requests in a round.
+    /// Requests per round.
     pub count: usize,
 }
 
-/// Every listener of the one Envoy.
+/// All listeners of the Envoy.
 pub fn listeners() -> Vec<Listener> {
     let listener = |name, filters, record| Listener {
         name,
@@ -63,10 +64,14 @@ pub fn listeners() -> Vec<Listener> {
         listener("ours", unchanged(), Record::Line),
         listener("ours-quiet", unchanged(), Record::None),
         listener("ours-shipped", unchanged(), Record::Both),
-        listener("ours-few", Filters::Ours(few()), Record::Line),
-        listener("ours-few-shipped", Filters::Ours(few()), Record::Both),
-        listener("ours-few-quiet", Filters::Ours(few()), Record::None),
-        listener("ours-many", Filters::Ours(remembering(MANY)), Record::Line),
+        listener("ours-few", Filters::Ours(small_cache()), Record::Line),
+        listener(
+            "ours-few-shipped",
+            Filters::Ours(small_cache()),
+            Record::Both,
+        ),
+        listener("ours-few-quiet", Filters::Ours(small_cache()), Record::None),
+        listener("ours-many", Filters::Ours(caching(MANY)), Record::Line),
         listener("ours-10", Filters::Ours(rules_by_role(10)), Record::Line),
         listener(
             "ours-1000",
@@ -87,64 +92,64 @@ pub fn listeners() -> Vec<Listener> {
     ]
 }
 
-/// No host's cryptography, and no token remembered.
+/// Verification in wasm, without a cache.
 fn portable() -> Value {
     json!({"crypto": "wasm", "cache": {"ttl": "0s"}})
 }
 
-/// A cache of so many tokens, which stay.
-fn remembering(entries: usize) -> Value {
+/// A cache of `entries` tokens that do not expire during the run.
+fn caching(entries: usize) -> Value {
     json!({"cache": {"entries": entries, "ttl": "1h"}})
 }
 
-fn few() -> Value {
-    remembering(FEW / 2)
+fn small_cache() -> Value {
+    caching(FEW / 2)
 }
 
-/// The credential without its cluster, which builds before 2026-11-28 do not know.
-fn unbound() -> Value {
+/// A credential without `clusters`, a setting that builds before 2026-11-28 do not know.
+fn credential_without_clusters() -> Value {
     json!({"credentials": [{"name": "hf-read", "env": "HF_TOKEN_READ"}]})
 }
 
-/// The row of the portable signature, and the same by the build that `BENCH_BASELINE` names.
+/// The row that verifies signatures in wasm, and the same for the build that `BENCH_BASELINE` names.
 pub const PORTABLE: &str = "ours, wasm";
 pub const BASELINE: &str = "ours, wasm, baseline";
 
 /// Another build of the filter, and its rows.
-pub struct Other {
+pub struct OtherBuild {
     wasm: PathBuf,
     counterparts: Vec<Counterpart>,
 }
 
-/// A row by another build.
+/// A row that repeats another one with another build.
 struct Counterpart {
     of: &'static str,
     name: &'static str,
     policy: Value,
 }
 
-impl Other {
+impl OtherBuild {
     /// Counterparts of *ours, warm*, *ours, cold* and *ours, wasm*, named by the build's file.
-    pub fn new(wasm: &str) -> Other {
-        // For as long as the run, as all names of rows are.
-        let like = |of, what: &str, policy| Counterpart {
+    pub fn new(wasm: &str) -> OtherBuild {
+        // Leaked because the names of rows are `&'static str`.
+        let like = |of, suffix: &str, policy| Counterpart {
             of,
-            name: format!("{wasm}, {what}").leak(),
+            name: format!("{wasm}, {suffix}").leak(),
             policy,
         };
-        Other {
+        OtherBuild {
             wasm: wasm.into(),
             counterparts: vec![
                 like("ours, warm", "warm", json!({})),
-                like("ours, cold", "cold", few()),
+                like("ours, cold", "cold", small_cache()),
                 like(PORTABLE, "wasm", portable()),
             ],
         }
     }
 
     /// The counterpart of *ours, wasm* by an earlier build.
-    pub fn baseline(wasm: &str) -> Other {
-        Other {
+    pub fn baseline(wasm: &str) -> OtherBuild {
+        OtherBuild {
             wasm: wasm.into(),
             counterparts: vec![Counterpart {
                 of: PORTABLE,
@@ -155,23 +160,23 @@ impl Other {
     }
 
     pub fn listeners(&self) -> impl Iterator<Item = Listener> {
-        self.counterparts.iter().map(|own| Listener {
-            name: own.name,
-            filters: Filters::Other {
+        self.counterparts.iter().map(|counterpart| Listener {
+            name: counterpart.name,
+            filters: Filters::OtherBuild {
                 wasm: self.wasm.clone(),
-                policy: changed(&unbound(), &own.policy),
+                policy: changed(&credential_without_clusters(), &counterpart.policy),
             },
             record: Record::Line,
         })
     }
 
-    /// The counterparts of those rows that are among `rows`.
+    /// Returns the counterparts of the rows in `rows`.
     pub fn rows(&self, rows: &[Row]) -> Vec<Row> {
-        let rows = self.counterparts.iter().filter_map(|own| {
-            let row = rows.iter().find(|row| row.name == own.of)?;
+        let rows = self.counterparts.iter().filter_map(|counterpart| {
+            let row = rows.iter().find(|row| row.name == counterpart.of)?;
             Some(Row {
-                name: own.name,
-                listener: own.name,
+                name: counterpart.name,
+                listener: counterpart.name,
                 ..row.clone()
             })
         });
@@ -180,8 +185,8 @@ impl Other {
 }
 
 pub fn rows(entra: &Entra) -> Vec<Row> {
-    let one = Requests::permitted(&tokens::usual(entra));
-    let refused = Requests::refused(&tokens::refused(entra));
+    let one = Requests::permitted(&tokens::permitted(entra));
+    let denied = Requests::denied(&tokens::denied(entra));
     let many = Requests::permitted(&tokens::many(entra, MANY));
     let long_one = Requests::permitted(&tokens::long(entra, 1));
     let long_many = Requests::permitted(&tokens::long(entra, FEW));
@@ -196,21 +201,21 @@ pub fn rows(entra: &Entra) -> Vec<Row> {
     let mut rows = vec![
         row(
             "none",
-            "no filter, no record; the token goes on",
+            "no filter, no record; the token is forwarded",
             "none",
             &one,
             Check::None,
         ),
         row(
             "empty",
-            "a wasm filter that does nothing, no record; the token goes on",
+            "a wasm filter that does nothing, no record; the token is forwarded",
             "empty",
             &one,
             Check::None,
         ),
         row(
             "native, cold",
-            "native chain, every token checked",
+            "native chain, every token verified",
             "native",
             &many,
             Check::Native,
@@ -224,7 +229,7 @@ pub fn rows(entra: &Entra) -> Vec<Row> {
         ),
         row(
             "native, many",
-            "native chain with its cache, 10,000 tokens in turn",
+            "native chain with its cache, 10,000 tokens in rotation",
             "native-cache",
             &many,
             Check::NativeCache,
@@ -233,12 +238,12 @@ pub fn rows(entra: &Entra) -> Vec<Row> {
             "native, denied",
             "native chain with its cache, a caller without the role",
             "native-cache",
-            &refused,
+            &denied,
             Check::NativeCache,
         ),
         row(
             "native, long, cold",
-            "native chain, 10 KB tokens, every token checked",
+            "native chain, 10 KB tokens, every token verified",
             "native",
             &long_many,
             Check::Native,
@@ -252,7 +257,7 @@ pub fn rows(entra: &Entra) -> Vec<Row> {
         ),
         row(
             "native, cold, quiet",
-            "native chain, every token checked, no record",
+            "native chain, every token verified, no record",
             "native-quiet",
             &many,
             Check::Native,
@@ -274,7 +279,7 @@ pub fn rows(entra: &Entra) -> Vec<Row> {
         row("ours, warm", "one token", "ours", &one, Check::Cache),
         row(
             "ours, many",
-            "10,000 tokens in turn, all remembered",
+            "10,000 tokens in rotation, all cached",
             "ours-many",
             &many,
             Check::Cache,
@@ -283,7 +288,7 @@ pub fn rows(entra: &Entra) -> Vec<Row> {
             "ours, denied",
             "a caller without the role",
             "ours",
-            &refused,
+            &denied,
             Check::Cache,
         ),
         row(
@@ -316,42 +321,42 @@ pub fn rows(entra: &Entra) -> Vec<Row> {
         ),
         row(
             "ours, warm, shipped",
-            "one token; as `envoy.yaml` has it: usage, filter state, audit line and access log",
+            "one token; as in `envoy.yaml`: usage, filter state, audit line and access log",
             "ours-shipped",
             &one,
             Check::Cache,
         ),
         row(
             "ours, cold, shipped",
-            "every token new; as `envoy.yaml` has it",
+            "every token new; as in `envoy.yaml`",
             "ours-few-shipped",
             &many,
             Check::Host,
         ),
         row(
             "ours, 10 roles",
-            "10 rules told apart by role, the last one permits",
+            "10 rules that differ by role, the last one permits",
             "ours-10",
             &one,
             Check::Cache,
         ),
         row(
             "ours, 1000 roles",
-            "1,000 rules told apart by role, the last one permits",
+            "1,000 rules that differ by role, the last one permits",
             "ours-1000",
             &one,
             Check::Cache,
         ),
         row(
             "ours, 10 paths",
-            "10 rules told apart by path, the last one permits",
+            "10 rules that differ by path, the last one permits",
             "ours-10-paths",
             &one,
             Check::Cache,
         ),
         row(
             "ours, 1000 paths",
-            "1,000 rules told apart by path, the last one permits",
+            "1,000 rules that differ by path, the last one permits",
             "ours-1000-paths",
             &one,
             Check::Cache,
@@ -361,7 +366,7 @@ pub fn rows(entra: &Entra) -> Vec<Row> {
         count: 400,
         ..row(
             PORTABLE,
-            "`crypto: wasm`, `cache.ttl: 0s`: every token checked in the filter",
+            "`crypto: wasm`, `cache.ttl: 0s`: the filter verifies every token itself",
             "ours-wasm",
             &many,
             Check::Wasm,

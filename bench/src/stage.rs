@@ -1,6 +1,6 @@
-//! What runs: the key server, the endpoint, and one Envoy with a listener for everything that is compared. All start
-//! from the user's `envoy.yaml`, so that connection manager, route and upstream are the same; only the filters and the
-//! record they leave differ.
+//! The processes of the benchmark: the key server, the endpoint, and one Envoy with a listener for each configuration that is
+//! compared. All start from the user's `envoy.yaml`, so that connection manager, route and upstream are the same; only the
+//! filters and their records differ.
 
 use std::{
     env,
@@ -22,15 +22,15 @@ use testbed::{
 use crate::{native, upstream};
 
 const FILE_LOG: &str = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog";
-/// Records are formatted and written, and kept nowhere.
+/// Records are formatted and written, but not kept.
 const NOWHERE: &str = "/dev/null";
-/// What every chain swaps the caller's header for.
+/// The credential that every chain sets in place of the caller's.
 const CREDENTIAL: &str = "credential-of-the-benchmark";
 
-/// Envoy's workers.
+/// The number of Envoy's workers.
 pub const WORKERS: u32 = 2;
 
-/// Which filters a listener has in front of the router.
+/// The filters that a listener has in front of the router.
 pub enum Filters {
     None,
     Empty,
@@ -38,26 +38,26 @@ pub enum Filters {
         cached: bool,
     },
     Ours(Value),
-    /// Another build of ours, with a VM of its own.
-    Other {
+    /// Another build of our filter, in a separate VM.
+    OtherBuild {
         wasm: PathBuf,
         policy: Value,
     },
 }
 
 impl Filters {
-    fn are_ours(&self) -> bool {
-        matches!(self, Filters::Ours(_) | Filters::Other { .. })
+    fn is_entragate(&self) -> bool {
+        matches!(self, Filters::Ours(_) | Filters::OtherBuild { .. })
     }
 }
 
-/// What is left of a request in a log.
+/// The records that a request leaves in a log.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Record {
     None,
-    /// Ours: the audit line, through Envoy's log. Native: an access log line with the same fields.
+    /// Our filter: the audit line, through Envoy's log. Native chain: an access log line with the same fields.
     Line,
-    /// As `envoy.yaml` has it: the audit line, and its access log line.
+    /// As in `envoy.yaml`: the audit line and an access log line.
     Both,
 }
 
@@ -80,7 +80,7 @@ impl Stage {
         })
     }
 
-    /// An Envoy with these listeners, whose filters hold their keys.
+    /// Starts an Envoy with these listeners and waits until their filters have their keys.
     pub async fn envoy(&self, listeners: &[Listener]) -> Result<Envoy, Box<dyn Error>> {
         let config = EnvoyConfig::from_user_file()?
             .upstream("entra", self.entra.addr(), self.entra.is_tls())
@@ -105,30 +105,30 @@ impl Stage {
         let envoy = Envoy::start(config).await?;
         let ours = listeners
             .iter()
-            .filter(|listener| listener.filters.are_ours());
+            .filter(|listener| listener.filters.is_entragate());
         let fetches = ours.count() as u64 * u64::from(WORKERS);
         let fetched = async || {
-            let got = envoy.keys_got("contoso").await;
-            got.is_ok_and(|count| count >= fetches)
+            let fetched_count = envoy.keys_got("contoso").await;
+            fetched_count.is_ok_and(|count| count >= fetches)
         };
         let deadline = Duration::from_secs(60);
         wait::eventually(deadline, fetched)
             .await
             .then_some(())
-            .ok_or("the filters have no keys")?;
+            .ok_or("the filters did not fetch their keys within 60 seconds")?;
         Ok(envoy)
     }
 
     fn listener(&self, template: &Value, listener: &Listener, policy: &Value) -> Value {
         let mut node = template.clone();
         node["name"] = json!(listener.name);
-        // Or a run's connections all end up on one worker now and then.
+        // Otherwise all connections of a run sometimes end up on one worker.
         node["connection_balance_config"] = json!({"exact_balance": {}});
         let manager = &mut node["filter_chains"][0]["filters"][0]["typed_config"];
         manager["stat_prefix"] = json!(listener.name);
         let log = &mut manager["access_log"][0]["typed_config"];
         log["path"] = json!(NOWHERE);
-        let is_ours = listener.filters.are_ours();
+        let is_ours = listener.filters.is_entragate();
         match (listener.record, is_ours) {
             (Record::None, _) | (Record::Line, true) => manager["access_log"] = json!([]),
             (Record::Line, false) => {
@@ -147,7 +147,7 @@ impl Stage {
                 let policy = recording(changed(policy, changes), listener.record);
                 vec![with_policy(ours, listener.name, policy)]
             }
-            Filters::Other {
+            Filters::OtherBuild {
                 wasm,
                 policy: changes,
             } => {
@@ -161,8 +161,8 @@ impl Stage {
     }
 }
 
-/// Beside the native chain, the filter does what that does: it reads no usage from responses, and leaves nothing for an
-/// access log where there is none. As shipped, it does both.
+/// For the comparison with the native chain, the filter does the same work: it does not read usage from responses, and sets no
+/// filter state for an access log that does not exist. The shipped configuration does both.
 fn recording(mut policy: Value, record: Record) -> Value {
     let log = match record {
         Record::None => "off",
@@ -174,7 +174,7 @@ fn recording(mut policy: Value, record: Record) -> Value {
     policy
 }
 
-/// The shipped filter with another policy. All share one VM per worker, as plugins of one `vm_id` do.
+/// Returns the shipped filter with another policy. All share one VM per worker, as plugins with the same `vm_id` do.
 fn with_policy(mut filter: Value, name: &str, policy: Value) -> Value {
     let config = &mut filter["typed_config"]["config"];
     config["name"] = json!(format!("entragate-{name}"));
@@ -182,7 +182,7 @@ fn with_policy(mut filter: Value, name: &str, policy: Value) -> Value {
     filter
 }
 
-/// Plugins of one file share one VM per worker, too.
+/// Returns the filter with another .wasm file. Plugins of the same file share one VM per worker.
 fn with_wasm(mut filter: Value, wasm: &Path) -> Value {
     let vm = &mut filter["typed_config"]["config"]["vm_config"];
     vm["vm_id"] = json!(wasm);
@@ -190,7 +190,7 @@ fn with_wasm(mut filter: Value, wasm: &Path) -> Value {
     filter
 }
 
-/// Where `make bench` leaves the filter that does nothing.
+/// Returns the path at which `make bench` builds the empty filter.
 pub fn empty_wasm() -> PathBuf {
     testbed::envoy::wasm_path().with_file_name("empty_filter.wasm")
 }
@@ -205,7 +205,7 @@ fn empty(ours: &Value) -> Value {
     filter
 }
 
-/// Where the results go.
+/// Returns the path of the results file.
 pub fn results() -> PathBuf {
     workspace_root().join("bench/RESULTS.md")
 }

@@ -1,26 +1,26 @@
-//! Tokens as Entra makes them, in numbers.
+//! Entra tokens in large numbers.
 
 use std::thread;
 
 use serde_json::{Value, json};
 use testbed::{entra::Entra, mint::Token, persona::Persona};
 
-/// One of Ada's, who is permitted.
-pub fn usual(entra: &Entra) -> Vec<String> {
+/// A token of Ada, who is permitted.
+pub fn permitted(entra: &Entra) -> Vec<String> {
     vec![entra.token(Persona::Ada)]
 }
 
-/// One of Nora's, whom no rule permits.
-pub fn refused(entra: &Entra) -> Vec<String> {
+/// A token of Nora, whom no rule permits.
+pub fn denied(entra: &Entra) -> Vec<String> {
     vec![entra.token(Persona::Nora)]
 }
 
-/// That many callers, alike but for who they are.
+/// Tokens of `count` callers that differ only in their identity.
 pub fn many(entra: &Entra, count: usize) -> Vec<String> {
     signed(entra, count, |_, token| token)
 }
 
-/// That many callers in so many groups that each token has 10 KB: what an encrypted token comes to as well.
+/// Tokens of `count` callers in so many groups that each token has 10 KB, about the size of an encrypted token.
 pub fn long(entra: &Entra, count: usize) -> Vec<String> {
     signed(entra, count, |index, token| {
         let group = |number: usize| format!("{index:08}-0000-4000-8000-{number:012}");
@@ -35,7 +35,7 @@ fn signed(
     change: impl Fn(usize, Token) -> Token + Sync,
 ) -> Vec<String> {
     let workers = thread::available_parallelism().map_or(1, usize::from);
-    let of_worker = |worker: usize| {
+    let sign_share = |worker: usize| {
         let indexes = (worker..count).step_by(workers);
         let token = |index| {
             let token = Token::of(Persona::Ada)
@@ -46,9 +46,9 @@ fn signed(
         indexes.map(token).collect::<Vec<String>>()
     };
     thread::scope(|scope| {
-        let of_worker = &of_worker;
+        let sign_share = &sign_share;
         let threads: Vec<_> = (0..workers)
-            .map(|worker| scope.spawn(move || of_worker(worker)))
+            .map(|worker| scope.spawn(move || sign_share(worker)))
             .collect();
         let tokens = threads
             .into_iter()

@@ -1,4 +1,5 @@
-//! The cheapest endpoint there can be: HTTP/1.1, a thread per connection, one canned answer. Its CPU is not Envoy's.
+//! A minimal endpoint: HTTP/1.1, one thread per connection, one fixed response. It runs outside Envoy's process, so that its
+//! CPU time is not counted.
 
 use std::{
     io::{self, BufReader, Write},
@@ -21,7 +22,7 @@ pub fn start() -> io::Result<SocketAddr> {
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let answer = answer.clone();
-            // An end is Envoy's wish: it closes connections it no longer needs.
+            // Errors are ignored: Envoy closes connections that it no longer needs.
             thread::spawn(move || serve(stream, answer.as_bytes()));
         }
     });

@@ -1,5 +1,5 @@
-//! The gate under any order of events: nothing is forwarded that was not permitted, nothing is
-//! permitted but the one genuine token in time, and what is open stays bounded.
+//! The gate under any order of events: only permitted requests are forwarded, only the genuine token is permitted while it is
+//! valid, and the amount of pending work stays bounded.
 
 use super::{TENANT, jwk, load};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
@@ -41,7 +41,7 @@ static SETTINGS: LazyLock<Config> = LazyLock::new(|| {
     }))
 });
 
-/// Ada's token, that the issuer signed.
+/// Ada's token, signed by the issuer.
 static GENUINE: LazyLock<String> = LazyLock::new(|| token("k", "R", EXPIRES));
 
 fn token(kid: &str, role: &str, expires: u64) -> String {
@@ -54,24 +54,24 @@ fn token(kid: &str, role: &str, expires: u64) -> String {
     format!("{}.{}.AAAA", segment(&header), segment(&claims))
 }
 
-/// Holds for the genuine token alone, with the issuer's own key.
-struct OnlyGenuine;
+/// Accepts only the genuine token with the issuer's own key.
+struct GenuineOnly;
 
-impl SignatureCheck for OnlyGenuine {
+impl SignatureCheck for GenuineOnly {
     fn check(&self, token: &Unverified<'_>, key: &Key) -> Option<CheckedBy> {
         (token.token == *GENUINE && key.kid.as_deref() == Some("k")).then_some(CheckedBy::Wasm)
     }
 }
 
-/// What one stream has sent.
+/// The part of a stream's request that was sent.
 struct Sent {
     genuine: bool,
     path: &'static str,
-    /// The cluster that the host has chosen.
+    /// The upstream cluster that the host selected.
     cluster: &'static str,
     body: &'static [u8],
-    /// How much of the body has come.
-    came: usize,
+    /// The number of bytes of the body sent so far.
+    sent_bytes: usize,
 }
 
 struct World {
@@ -80,11 +80,11 @@ struct World {
     streams: BTreeMap<StreamId, Sent>,
     calls: Vec<Call>,
     last_id: StreamId,
-    /// When a good key set was last answered, whether or not it counted.
+    /// The time of the last answer with a valid key set, even if the gate did not use it.
     good_keys: Option<Timestamp>,
 }
 
-/// Two bytes an event: which, and how.
+/// Two bytes per event: its kind and its parameter.
 pub fn gate(data: &[u8]) {
     let now = Timestamp::from_secs(START);
     let mut world = World {
@@ -96,59 +96,59 @@ pub fn gate(data: &[u8]) {
         good_keys: None,
     };
     for event in data.chunks_exact(2).take(400) {
-        world.meet(event[0], event[1]);
-        world.look_around();
+        world.apply(event[0], event[1]);
+        world.check_open_streams();
     }
 }
 
 impl World {
-    fn meet(&mut self, event: u8, how: u8) {
+    fn apply(&mut self, event: u8, parameter: u8) {
         match event % 9 {
-            0 => self.pass(u64::from(how) * 50),
-            1 => self.pass(u64::from(how) * 10_000),
-            2 | 3 => self.begin(how),
-            4 => self.answer(how),
-            5 => self.wake(),
-            6 => self.send_body(how),
+            0 => self.advance(u64::from(parameter) * 50),
+            1 => self.advance(u64::from(parameter) * 10_000),
+            2 | 3 => self.begin(parameter),
+            4 => self.answer(parameter),
+            5 => self.resume_pending(),
+            6 => self.send_body(parameter),
             7 => {
-                if let Some(id) = self.pick(how) {
+                if let Some(id) = self.pick(parameter) {
                     self.streams.remove(&id);
                     self.gate
-                        .finish(id, (how & 1 == 0).then_some(200), self.now);
+                        .finish(id, (parameter & 1 == 0).then_some(200), self.now);
                     self.gate.forget(id);
                 }
             }
             _ => {
-                // The host asks about streams that never were, or are gone.
+                // The host may ask about streams that never existed or have ended.
                 assert!(!self.gate.is_permitted(u32::MAX));
-                assert!(self.gate.resume(u32::MAX, self.now, &OnlyGenuine).is_none());
+                assert!(self.gate.resume(u32::MAX, self.now, &GenuineOnly).is_none());
                 assert!(
                     self.gate
-                        .body(u32::MAX, Some(b"{}"), true, self.now, &OnlyGenuine)
+                        .body(u32::MAX, Some(b"{}"), true, self.now, &GenuineOnly)
                         .is_none()
                 );
             }
         }
     }
 
-    fn pass(&mut self, millis: u64) {
+    fn advance(&mut self, millis: u64) {
         self.now = self.now.plus(Duration::from_millis(millis));
         self.gate.tick(self.now);
     }
 
-    fn begin(&mut self, how: u8) {
+    fn begin(&mut self, parameter: u8) {
         self.last_id += 1;
         let id = self.last_id;
-        let path = ["/plain", "/v1/chat", "/health", "/other"][usize::from(how >> 6)];
-        let bearer = match how & 7 {
+        let path = ["/plain", "/v1/chat", "/health", "/other"][usize::from(parameter >> 6)];
+        let bearer = match parameter & 7 {
             0..=2 => GENUINE.clone(),
             3 => token("unknown", "R", EXPIRES),
-            4 => token("k", "R", EXPIRES + 1), // signed by nobody
+            4 => token("k", "R", EXPIRES + 1), // not signed
             5 => "x.y.z".into(),
             6 => String::new(),
             _ => format!("{},{}", *GENUINE, *GENUINE),
         };
-        let genuine = how & 7 <= 2;
+        let genuine = parameter & 7 <= 2;
         let authorization = format!("Bearer {bearer}");
         let mut headers = Headers::from_iter([
             (":method", "POST"),
@@ -156,9 +156,13 @@ impl World {
             ("content-type", "application/json"),
             ("authorization", authorization.as_str()),
         ]);
-        headers.is_all = how & 8 != 0;
-        let body = if how & 16 != 0 { GOOD_BODY } else { BAD_BODY };
-        let cluster = if how & 34 == 32 { "other" } else { "hf" };
+        headers.is_all = parameter & 8 != 0;
+        let body = if parameter & 16 != 0 {
+            GOOD_BODY
+        } else {
+            BAD_BODY
+        };
+        let cluster = if parameter & 34 == 32 { "other" } else { "hf" };
         self.streams.insert(
             id,
             Sent {
@@ -166,7 +170,7 @@ impl World {
                 path,
                 cluster,
                 body,
-                came: 0,
+                sent_bytes: 0,
             },
         );
         assert!(
@@ -177,7 +181,7 @@ impl World {
         let connection = self.connection(cluster);
         let ruling = self
             .gate
-            .begin(id, headers, connection, self.now, &OnlyGenuine);
+            .begin(id, headers, connection, self.now, &GenuineOnly);
         self.check(id, &ruling);
     }
 
@@ -188,11 +192,13 @@ impl World {
             .read(&|path| is_cluster(path).then(|| cluster.as_bytes().to_vec()))
     }
 
-    fn answer(&mut self, how: u8) {
+    fn answer(&mut self, parameter: u8) {
         if self.calls.is_empty() {
             return;
         }
-        let call = self.calls.remove(usize::from(how >> 4) % self.calls.len());
+        let call = self
+            .calls
+            .remove(usize::from(parameter >> 4) % self.calls.len());
         let keys = |kids: &[&str]| {
             let keys: Vec<_> = kids.iter().map(|kid| jwk(kid)).collect();
             Answer::Response {
@@ -200,7 +206,7 @@ impl World {
                 body: json!({ "keys": keys }).to_string().into_bytes(),
             }
         };
-        let answer = match how & 7 {
+        let answer = match parameter & 7 {
             0..=2 => {
                 self.good_keys = Some(self.now);
                 keys(&["k", "other"])
@@ -217,41 +223,41 @@ impl World {
             6 => Answer::Failed(CalloutError::Interrupted),
             _ => Answer::Response {
                 status: 200,
-                body: vec![b'{'; usize::from(how)],
+                body: vec![b'{'; usize::from(parameter)],
             },
         };
         self.gate.answered(call.ticket, answer, self.now);
     }
 
-    fn wake(&mut self) {
+    fn resume_pending(&mut self) {
         for id in self.gate.take_wakeups() {
-            if let Some(ruling) = self.gate.resume(id, self.now, &OnlyGenuine) {
+            if let Some(ruling) = self.gate.resume(id, self.now, &GenuineOnly) {
                 self.check(id, &ruling);
             }
         }
     }
 
-    fn send_body(&mut self, how: u8) {
-        let Some(id) = self.pick(how) else {
+    fn send_body(&mut self, parameter: u8) {
+        let Some(id) = self.pick(parameter) else {
             return;
         };
         let sent = self.streams.get_mut(&id).expect("it was picked");
-        let rest = sent.body.len() - sent.came;
-        let size = usize::from(how >> 3).min(rest);
-        let piece = &sent.body[sent.came..sent.came + size];
-        sent.came += size;
-        let is_last = sent.came == sent.body.len();
+        let rest = sent.body.len() - sent.sent_bytes;
+        let size = usize::from(parameter >> 3).min(rest);
+        let piece = &sent.body[sent.sent_bytes..sent.sent_bytes + size];
+        sent.sent_bytes += size;
+        let is_last = sent.sent_bytes == sent.body.len();
         if self.gate.wants_body(id)
             && let Some(ruling) = self
                 .gate
-                .body(id, Some(piece), is_last, self.now, &OnlyGenuine)
+                .body(id, Some(piece), is_last, self.now, &GenuineOnly)
         {
             self.check(id, &ruling);
         }
     }
 
-    fn pick(&self, how: u8) -> Option<StreamId> {
-        let at = usize::from(how) % self.streams.len().max(1);
+    fn pick(&self, parameter: u8) -> Option<StreamId> {
+        let at = usize::from(parameter) % self.streams.len().max(1);
         self.streams.keys().nth(at).copied()
     }
 
@@ -260,7 +266,7 @@ impl World {
         assert_eq!(
             self.gate.is_permitted(id),
             permitted,
-            "only what is forwarded is permitted"
+            "a request is permitted if and only if it is forwarded"
         );
         let Step::Forward(edits) = &ruling.step else {
             return;
@@ -275,33 +281,36 @@ impl World {
             return;
         }
         assert!(sent.genuine, "forwarded without the genuine token");
-        assert_ne!(sent.path, "/other", "no rule allows it");
-        assert_eq!(sent.cluster, "hf", "the credential is meant for no other");
+        assert_ne!(sent.path, "/other", "no rule permits this path");
+        assert_eq!(
+            sent.cluster, "hf",
+            "the credential is not meant for this cluster"
+        );
         assert!(
             self.now < Timestamp::from_secs(EXPIRES).plus(SKEW),
-            "forwarded after it expired"
+            "forwarded after the token expired"
         );
         assert!(
             self.good_keys
                 .is_some_and(|then| self.now.since(then) <= MAX_STALE),
-            "keys of long ago"
+            "the keys are older than max_stale"
         );
         if sent.path == "/v1/chat" {
             assert!(
-                sent.body == GOOD_BODY && sent.came == sent.body.len(),
-                "the model decides"
+                sent.body == GOOD_BODY && sent.sent_bytes == sent.body.len(),
+                "forwarded before the complete body named a permitted model"
             );
         }
         assert_eq!(
             authorization.map(|edit| edit.value.as_str()),
             Some("Bearer credential")
         );
-        self.check_anew();
+        self.check_new_request();
     }
 
-    /// However long a request waited or its body took: who is forwarded now would also be if they
-    /// came only now.
-    fn check_anew(&mut self) {
+    /// However long a request waited or its body took, a caller that is forwarded now would also be forwarded if the request
+    /// arrived now.
+    fn check_new_request(&mut self) {
         self.last_id += 1;
         let authorization = format!("Bearer {}", *GENUINE);
         let mut headers = Headers::from_iter([
@@ -312,20 +321,20 @@ impl World {
         headers.is_all = true;
         let (id, now) = (self.last_id, self.now);
         let connection = self.connection("hf");
-        let ruling = self.gate.begin(id, headers, connection, now, &OnlyGenuine);
+        let ruling = self.gate.begin(id, headers, connection, now, &GenuineOnly);
         assert!(
             matches!(ruling.step, Step::Forward(_)),
-            "forwarded on a key that is gone"
+            "forwarded with a key that is no longer in the key set"
         );
         self.gate.finish(id, Some(200), now);
     }
 
-    fn look_around(&mut self) {
+    fn check_open_streams(&mut self) {
         self.calls.extend(self.gate.take_calls());
         self.gate.take_notices();
         for (id, sent) in &self.streams {
-            let may = sent.genuine || sent.path == "/health";
-            assert!(may || !self.gate.is_permitted(*id));
+            let may_be_permitted = sent.genuine || sent.path == "/health";
+            assert!(may_be_permitted || !self.gate.is_permitted(*id));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What fuzzing asks of the parts that read strangers' bytes: no panic, and what must hold of any
-//! input. Used by the libFuzzer targets beside it, and by `tests/fuzz.rs` on the corpora.
+//! Properties that fuzzing checks for the parts that read untrusted bytes: they do not panic, and their invariants are
+//! satisfied for any input. Used by the libFuzzer targets in `fuzz_targets/` and by `tests/it/fuzz.rs` on the corpora.
 
 mod events;
 mod usage;
@@ -25,10 +25,10 @@ use std::sync::LazyLock;
 pub use events::gate;
 pub use usage::usage;
 
-/// Takes any input, and panics where something does not hold that must.
+/// A fuzz target: takes any input and panics if an invariant is violated.
 pub type Target = fn(&[u8]);
 
-/// Every target by name.
+/// All targets by name.
 pub const TARGETS: [(&str, Target); 6] = [
     ("token", token),
     ("key_set", key_set),
@@ -50,7 +50,7 @@ fn jwk(kid: &str) -> Value {
     serde_json::json!({"kty": "RSA", "kid": kid, "n": MODULUS, "e": "AQAB"})
 }
 
-/// An Entra issuer, and another that allows every algorithm.
+/// An Entra issuer, and an OIDC issuer that allows every algorithm.
 static ISSUERS: LazyLock<Config> = LazyLock::new(|| {
     let names: Vec<&str> = Algorithm::ALL
         .iter()
@@ -72,15 +72,15 @@ fn load(settings: &Value) -> Config {
         .unwrap_or_else(|errors| panic!("{errors}"))
 }
 
-struct Trusting;
+struct AcceptAll;
 
-impl SignatureCheck for Trusting {
+impl SignatureCheck for AcceptAll {
     fn check(&self, _: &Unverified<'_>, _: &Key) -> Option<CheckedBy> {
         Some(CheckedBy::Host)
     }
 }
 
-/// A value of the Authorization header; whoever signed it is believed.
+/// Target: a value of the Authorization header. Every signature is accepted as valid.
 pub fn token(data: &[u8]) {
     let mut headers = Headers::default();
     headers.push(b"authorization", data);
@@ -88,42 +88,42 @@ pub fn token(data: &[u8]) {
     let Ok(bearer) = bearer::extract(&headers, &rules.locations, rules.max_bytes) else {
         return;
     };
-    let mut room = Vec::new();
-    let Ok(parsed) = bearer.unverified(&rules.types, &mut room) else {
+    let mut buffer = Vec::new();
+    let Ok(parsed) = bearer.unverified(&rules.types, &mut buffer) else {
         return;
     };
     let token = bearer.token().expect("a JWS has the characters of a token");
     assert!(token.len() <= rules.max_bytes);
-    // One token has one spelling: its parts give it back.
-    let again = format!(
+    // A token has only one encoding: reassembling its parts gives the same token.
+    let reassembled = format!(
         "{}.{}",
         parsed.signing_input,
         BASE64URL.encode(parsed.signature)
     );
-    assert_eq!(again, token);
+    assert_eq!(reassembled, token);
     let Ok(index) = pick_issuer(&parsed, &ISSUERS.issuers) else {
         return;
     };
     let issuer = &ISSUERS.issuers[index];
-    let key = Key::from_jwk(&jwk("k")).expect("a good key").into();
-    let names_issuer = parsed.text("iss").map(String::from);
-    let names_us = match parsed.claims.get("aud").and_then(Raw::value) {
+    let key = Key::from_jwk(&jwk("k")).expect("the key is valid").into();
+    let issuer_claim = parsed.text("iss").map(String::from);
+    let audience_matches = match parsed.claims.get("aud").and_then(Raw::value) {
         Some(Value::Array(all)) => all.iter().any(|audience| audience == "a"),
         only => only.is_some_and(|audience| audience == "a"),
     };
-    let Ok(authentic) = authenticate(&parsed, issuer, Candidates::only(&key), &Trusting) else {
+    let Ok(authentic) = authenticate(&parsed, issuer, Candidates::only(&key), &AcceptAll) else {
         return;
     };
     let now = Timestamp::from_secs(1_795_000_000);
     if let Ok(verified) = authentic.verify(rules, now) {
-        assert!(names_us);
+        assert!(audience_matches);
         assert!(verified.expires.plus(rules.clock_skew) > now);
         assert!(!verified.object.is_empty());
-        assert!(names_issuer.is_some_and(|iss| iss == "i" || iss.contains(TENANT)));
+        assert!(issuer_claim.is_some_and(|iss| iss == "i" || iss.contains(TENANT)));
     }
 }
 
-/// A key set.
+/// Target: a key set.
 pub fn key_set(data: &[u8]) {
     let Ok(set) = KeySet::from_json(data) else {
         return;
@@ -143,7 +143,7 @@ pub fn key_set(data: &[u8]) {
     }
 }
 
-/// A plugin configuration: JSON, or a Struct on the wire.
+/// Target: a plugin configuration, as JSON or as a Struct in wire format.
 pub fn configuration(data: &[u8]) {
     let env = |name: &str| (name == "HF_TOKEN").then(|| "credential-of-the-environment".to_owned());
     match config::load(data, &env) {
@@ -161,21 +161,25 @@ pub fn configuration(data: &[u8]) {
     }
 }
 
-/// A request's body: the first byte says in pieces of which size it comes.
+/// Target: the body of a request. The first byte is the size of the pieces in which it arrives.
 pub fn body(data: &[u8]) {
     let Some((size, text)) = data.split_first() else {
         return;
     };
     let whole = scan(&mut std::iter::once(text), text.len());
     let mut pieces = text.chunks(usize::from(*size).max(1));
-    assert_eq!(scan(&mut pieces, text.len()), whole, "pieces tell the same");
+    assert_eq!(
+        scan(&mut pieces, text.len()),
+        whole,
+        "the result depends on the size of the pieces"
+    );
     if let Model::Named(name) = &whole {
         match serde_json::from_slice::<Value>(text) {
             Ok(parsed) => {
-                let model = parsed["model"].as_str().expect("a text is named");
+                let model = parsed["model"].as_str().expect("a named model is a string");
                 assert!(model.contains(name.as_str()), "{model} {name}");
             }
-            // serde_json's own limits; and half a surrogate pair, which we refuse in names only.
+            // The exceptions are limits of serde_json, and unpaired surrogates, which the scanner rejects only in names.
             Err(error) => {
                 let text = error.to_string();
                 let limits = [
@@ -200,7 +204,7 @@ fn scan(pieces: &mut dyn Iterator<Item = &[u8]>, length: usize) -> Model {
             return body.model();
         }
     }
-    // An empty body has no last piece of its own.
+    // An empty body has no last piece, so end it separately.
     body.feed(&[], true);
     body.model()
 }

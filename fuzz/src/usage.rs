@@ -1,17 +1,17 @@
-//! The reader of usage: any pieces of a response tell the same, next to nothing of it is held, and a
-//! plain parse of its events finds the same counts.
+//! The reader of usage: the size of the pieces of a response does not change the result, memory use is bounded, and a plain
+//! parse of its events finds the same counts.
 
 use entragate::http::headers::Headers;
 use entragate::json;
 use entragate::usage::{Meter, Usage};
 use serde_json::Value;
 
-/// What a reader may hold, printed: one short token and a few names.
+/// The maximum length of a reader's debug output in bytes: one short JSON token and a few names.
 const MAX_HELD: usize = 16 * 1024;
 
 type Counts = [Option<u64>; 3];
 
-/// A response's body. The first byte says which form it has (odd: events), and the size of its pieces.
+/// Target: the body of a response. The first byte gives its form (odd: server-sent events) and the size of its pieces.
 pub fn usage(data: &[u8]) {
     let Some((first, body)) = data.split_first() else {
         return;
@@ -21,17 +21,17 @@ pub fn usage(data: &[u8]) {
     let size = usize::from(first / 2) + 1;
     for size in [1, size] {
         let pieces = read(is_stream, body.chunks(size), false);
-        assert_eq!(pieces, whole, "pieces of {size} tell the same");
+        assert_eq!(pieces, whole, "pieces of {size} bytes change the result");
     }
     let ended = read(is_stream, body.chunks(size), true);
-    assert_eq!(ended, whole, "the last piece may come empty");
+    assert_eq!(ended, whole, "an empty last piece changes the result");
     if let Some(expected) = parsed(is_stream, body) {
-        let told = [
+        let reported = [
             whole.prompt_tokens,
             whole.completion_tokens,
             whole.total_tokens,
         ];
-        assert_eq!(told, expected, "{}", String::from_utf8_lossy(body));
+        assert_eq!(reported, expected, "{}", String::from_utf8_lossy(body));
     }
 }
 
@@ -40,15 +40,16 @@ fn read<'b>(
     pieces: impl ExactSizeIterator<Item = &'b [u8]>,
     ends_empty: bool,
 ) -> Usage {
-    let kind = match is_stream {
-        true => "text/event-stream",
-        false => "application/json",
+    let kind = if is_stream {
+        "text/event-stream"
+    } else {
+        "application/json"
     };
     let mut meter = Meter::new(&Headers::from_iter([("content-type", kind)]));
     let last = pieces.len().checked_sub(1).filter(|_| !ends_empty);
     for (index, piece) in pieces.enumerate() {
         meter.feed(Some(piece), Some(index) == last);
-        // Printing is slow: what is held is looked at now and then, and always where much has come.
+        // Debug formatting is slow, so the state is only inspected for every 64th piece.
         if index % 64 == 0 {
             assert!(format!("{meter:?}").len() < MAX_HELD, "{meter:?}");
         }
@@ -59,19 +60,20 @@ fn read<'b>(
     meter.finish()
 }
 
-/// Prompt, completion and total, where the body is well-formed and tells them in the plain way only.
+/// Returns the prompt, completion and total tokens if the body is well-formed and reports them only in OpenAI's form.
 fn parsed(is_stream: bool, body: &[u8]) -> Option<Counts> {
     let text = std::str::from_utf8(body).ok()?;
-    // Other ways to tell (messages, TGI, Groq), and names that are not spelt out.
+    // Other forms of reporting usage (messages, TGI, Groq), and names with escapes.
     let others = [
         "\\", "cache_", "details", "message", "x_groq", "response", "input_", "output_",
     ];
     if others.iter().any(|other| text.contains(other)) {
         return None;
     }
-    let documents = match is_stream {
-        true => events(text),
-        false => vec![text.to_owned()],
+    let documents = if is_stream {
+        events(text)
+    } else {
+        vec![text.to_owned()]
     };
     let mut found = [None; 3];
     for document in documents {
@@ -89,7 +91,7 @@ fn parsed(is_stream: bool, body: &[u8]) -> Option<Counts> {
     Some([prompt, completion, total.or_else(sum)])
 }
 
-/// An integer, or a float without fraction that is exact.
+/// Accepts an integer, or a float that is exactly an integer.
 fn count(value: &Value) -> Option<u64> {
     let exact = |float: &f64| float.is_sign_positive() && *float < 9_007_199_254_740_992.0;
     let float = || value.as_f64().filter(exact);
@@ -97,7 +99,7 @@ fn count(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| whole().map(|float| float as u64))
 }
 
-/// The data of each event, by the letter of WHATWG HTML §9.2.6, but that the last may lack its empty line.
+/// Returns the data of each event according to WHATWG HTML §9.2.6, except that the last event may lack its empty line.
 fn events(text: &str) -> Vec<String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
@@ -108,7 +110,10 @@ fn events(text: &str) -> Vec<String> {
             ("", _) => events.push(Vec::new()),
             (_, "data") => {
                 let value = value.strip_prefix(' ').unwrap_or(value);
-                events.last_mut().expect("one at least").push(value);
+                events
+                    .last_mut()
+                    .expect("there is at least one event")
+                    .push(value);
             }
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! The same module, with its functions in another order.
+//! Reorders the functions of a module.
 
 use std::convert::Infallible;
 
@@ -10,14 +10,15 @@ use wasmparser::{CodeSectionReader, CustomSectionReader, FunctionSectionReader, 
 
 use crate::{instrument::Error, module};
 
-/// These functions first and in this order, by their indices in `wasm`; then all others in theirs. Custom sections, which
-/// nothing that runs needs, are left out.
+/// Returns the module with the functions `first`, given by their indices in `wasm`, in front and in this order; all others keep
+/// their order. Custom sections are dropped, since nothing needs them at run time.
 ///
 /// # Errors
+/// `wasm` is not a module.
 /// It is not a module.
 pub fn arrange(wasm: &[u8], first: &[u32]) -> Result<Vec<u8>, Error> {
     let imported = module::imported_functions(wasm)?;
-    let mut arranged = Arranged::new(imported, own_functions(wasm)?, first);
+    let mut arranged = Reordering::new(imported, own_functions(wasm)?, first);
     let mut module = Module::new();
     arranged.parse_core_module(&mut module, Parser::new(0), wasm)?;
     Ok(module.finish())
@@ -32,15 +33,15 @@ fn own_functions(wasm: &[u8]) -> Result<u32, Error> {
     Ok(0)
 }
 
-struct Arranged {
+struct Reordering {
     imported: u32,
-    /// By place: which of the module's own functions comes there.
+    /// By new position: the index of the function among the module's own functions.
     order: Vec<usize>,
-    /// By which of the module's own functions: its place.
-    places: Vec<u32>,
+    /// By index among the module's own functions: the new position.
+    positions: Vec<u32>,
 }
 
-impl Arranged {
+impl Reordering {
     fn new(imported: u32, own: u32, first: &[u32]) -> Self {
         let mut is_first = vec![false; own as usize];
         let mut order = Vec::with_capacity(own as usize);
@@ -52,25 +53,25 @@ impl Arranged {
             }
         }
         order.extend((0..is_first.len()).filter(|index| !is_first[*index]));
-        let mut places = vec![0; order.len()];
-        for (place, index) in (0..).zip(&order) {
-            places[*index] = place;
+        let mut positions = vec![0; order.len()];
+        for (position, index) in (0..).zip(&order) {
+            positions[*index] = position;
         }
         Self {
             imported,
             order,
-            places,
+            positions,
         }
     }
 }
 
-impl Reencode for Arranged {
+impl Reencode for Reordering {
     type Error = Infallible;
 
     fn function_index(&mut self, function: u32) -> Result<u32, Error> {
-        let own = function.checked_sub(self.imported);
-        let place = own.and_then(|own| self.places.get(own as usize));
-        Ok(place.map_or(function, |place| self.imported + place))
+        let own_index = function.checked_sub(self.imported);
+        let position = own_index.and_then(|index| self.positions.get(index as usize));
+        Ok(position.map_or(function, |position| self.imported + position))
     }
 
     fn parse_function_section(
@@ -114,8 +115,8 @@ mod tests {
         ImportSection, RefType, TableSection, TableType, TypeSection, ValType,
     };
 
-    /// Imports one function, has `OWN` of its own, of which each returns its number by all ways of calling: the export `call`
-    /// adds up what it gets directly, through the table and from the import.
+    /// A module with one imported and four own functions. The export `call` adds up the results of the others, which it calls
+    /// directly, through the table and as an import.
     fn sample() -> Vec<u8> {
         let mut types = TypeSection::new();
         types.ty().function([], [ValType::I32]);
@@ -167,7 +168,7 @@ mod tests {
         module.finish()
     }
 
-    fn called(wasm: &[u8]) -> i32 {
+    fn call_result(wasm: &[u8]) -> i32 {
         let engine = wasmi::Engine::default();
         let module = wasmi::Module::new(&engine, wasm).unwrap();
         let mut linker = wasmi::Linker::new(&engine);
@@ -181,7 +182,7 @@ mod tests {
         call.call(&mut store, ()).unwrap()
     }
 
-    /// What the module's own functions begin with, in their order.
+    /// The sizes of the module's own functions, in their order.
     fn sizes(wasm: &[u8]) -> Vec<usize> {
         let payloads = Parser::new(0).parse_all(wasm).map(Result::unwrap);
         payloads
@@ -193,35 +194,35 @@ mod tests {
     }
 
     #[test]
-    fn calls_find_who_has_moved() {
+    fn calls_reach_moved_functions() {
         let sample = sample();
-        assert_eq!(called(&sample), 1111);
+        assert_eq!(call_result(&sample), 1111);
         assert_eq!(sizes(&sample), [4, 4, 5, 16]);
         for (first, expected) in [
             (&[][..], [4, 4, 5, 16]),
             (&[4], [16, 4, 4, 5]),
             (&[3, 2], [5, 4, 4, 16]),
-            // The import stays where it is; what is named twice, moves once; what is not there, is none.
+            // The import stays where it is; an index that appears twice moves once; an index that does not exist has no effect.
             (&[4, 0, 3, 4, 99], [16, 5, 4, 4]),
         ] {
             let arranged = arrange(&sample, first).unwrap();
-            assert_eq!(called(&arranged), 1111, "{first:?}");
+            assert_eq!(call_result(&arranged), 1111, "{first:?}");
             assert_eq!(sizes(&arranged), expected, "{first:?}");
             assert_eq!(arrange(&arranged, &[]).unwrap(), arranged, "{first:?}");
         }
     }
 
     #[test]
-    fn an_instrumented_module_does_the_same() {
+    fn instrumented_module_returns_the_same_result() {
         assert_eq!(
-            called(&crate::instrument::instrument(&sample()).unwrap()),
+            call_result(&crate::instrument::instrument(&sample()).unwrap()),
             1111
         );
     }
 
     #[test]
-    fn what_is_no_module_is_refused() {
-        for wasm in [&b""[..], b"\0asm", b"no module at all"] {
+    fn invalid_module_is_rejected() {
+        for wasm in [&b""[..], b"\0asm", b"not a module"] {
             assert!(arrange(wasm, &[]).is_err());
         }
     }

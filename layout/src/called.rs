@@ -1,4 +1,4 @@
-//! Which functions are called by what a gateway sees all day, in the strict host.
+//! Determines which functions the filter calls under typical traffic in the strict host.
 
 use std::error::Error;
 
@@ -10,39 +10,40 @@ use testbed::{
     vm::Entered,
 };
 
-/// So many tokens are remembered, and more come: the others are forgotten for them.
-const REMEMBERED: u64 = 8;
+/// The size of the filter's cache. More tokens than this are sent, so that some are evicted.
+const CACHE_ENTRIES: u64 = 8;
 
-/// The functions that an instrumented filter calls, in groups, the most often called first: by a caller who is known, by one
-/// who is new, by one who is denied, by ticks, by a request without a token, at the start. Each function is in the first
-/// of its groups alone.
+/// Returns the functions that an instrumented filter calls, in groups, the most frequently called first: for a caller whose
+/// token is cached, for a new caller, for a denied caller, in ticks, for a request without a token, at the start. Each function
+/// is only in the first group that calls it.
 ///
 /// # Errors
-/// The filter does not start, or tells of nothing.
-pub fn by_requests(wasm: Vec<u8>) -> Result<Vec<Entered>, Box<dyn Error>> {
-    let policy = json!({"cache": {"entries": REMEMBERED}});
-    let mut day = Everyday::start(Some(wasm), &policy)?;
-    let at_start = day.host.take_entered();
-    for index in 0..REMEMBERED * 4 {
-        day.pass(&caller(index), |_, _| ());
+/// The filter does not start, or reports no function.
+pub fn functions(wasm: Vec<u8>) -> Result<Vec<Entered>, Box<dyn Error>> {
+    let policy = json!({"cache": {"entries": CACHE_ENTRIES}});
+    let mut traffic = Everyday::start(Some(wasm), &policy)?;
+    let at_start = traffic.host.take_entered();
+    for index in 0..CACHE_ENTRIES * 4 {
+        traffic.pass(&caller(index), |_, _| ());
     }
-    let new = day.host.take_entered();
-    day.pass(&caller(REMEMBERED * 4 - 1), |_, _| ());
-    let known = day.host.take_entered();
-    day.pass(&Token::of(Persona::Nora), |_, _| ());
-    let denied = day.host.take_entered();
-    day.host.tick();
-    let by_ticks = day.host.take_entered();
-    day.pass_nobody();
-    let by_nobody = day.host.take_entered();
-    let mut groups = vec![known, new, denied, by_ticks, by_nobody, at_start];
+    let new = traffic.host.take_entered();
+    traffic.pass(&caller(CACHE_ENTRIES * 4 - 1), |_, _| ());
+    let cached = traffic.host.take_entered();
+    traffic.pass(&Token::of(Persona::Nora), |_, _| ());
+    let denied = traffic.host.take_entered();
+    traffic.host.tick();
+    let in_ticks = traffic.host.take_entered();
+    traffic.pass_nobody();
+    let without_token = traffic.host.take_entered();
+    let mut groups = vec![cached, new, denied, in_ticks, without_token, at_start];
     let mut seen = Entered::new();
     for group in &mut groups {
         group.retain(|function| seen.insert(*function));
     }
-    match groups.first().is_some_and(|known| !known.is_empty()) {
-        true => Ok(groups),
-        false => Err("it tells of no function that a request calls".into()),
+    if groups.first().is_some_and(|cached| !cached.is_empty()) {
+        Ok(groups)
+    } else {
+        Err("the filter reported no function that a request calls; is it instrumented?".into())
     }
 }
 
@@ -52,18 +53,18 @@ mod tests {
     use crate::{instrument::instrument, module, ordered};
 
     #[test]
-    fn callers_of_an_ordinary_day_are_permitted() {
-        let mut day = Everyday::start(None, &json!({})).unwrap();
-        day.pass(&caller(0), |_, _| ());
-        let logs = day.host.logs().join("\n");
+    fn typical_callers_are_permitted() {
+        let mut traffic = Everyday::start(None, &json!({})).unwrap();
+        traffic.pass(&caller(0), |_, _| ());
+        let logs = traffic.host.logs().join("\n");
         assert!(logs.contains(r#""code":"permitted""#), "{logs}");
     }
 
     #[test]
-    fn ordered_filter_has_called_functions_in_front() {
+    fn ordered_filter_starts_with_the_called_functions() {
         let built = std::fs::read(testbed::envoy::wasm_path()).expect("run `make build`");
         let (wasm, _) = ordered(&built).unwrap();
-        let groups = by_requests(instrument(&wasm).unwrap()).unwrap();
+        let groups = functions(instrument(&wasm).unwrap()).unwrap();
         let mut next = module::imported_functions(&wasm).unwrap();
         for group in groups {
             let end = next + group.len() as u32;

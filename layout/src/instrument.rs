@@ -1,4 +1,4 @@
-//! The same module, which tells the host of each function that is called.
+//! Instruments a module: it reports each function that is called to the host.
 
 use std::convert::Infallible;
 
@@ -13,28 +13,29 @@ use crate::module;
 
 pub type Error = reencode::Error<Infallible>;
 
-/// Each function of its own begins with a call of the import [`ENTERED`], with the index that it has in `wasm`.
+/// Returns the module in which each of its own functions begins with a call of the import [`ENTERED`], with the function's
+/// index in `wasm`.
 ///
 /// # Errors
-/// It is not a module.
+/// `wasm` is not a module.
 pub fn instrument(wasm: &[u8]) -> Result<Vec<u8>, Error> {
-    let mut told = Told {
+    let mut instrumentation = Instrumentation {
         imported: module::imported_functions(wasm)?,
-        own_type: 0,
+        entered_type: 0,
     };
     let mut module = Module::new();
-    told.parse_core_module(&mut module, Parser::new(0), wasm)?;
+    instrumentation.parse_core_module(&mut module, Parser::new(0), wasm)?;
     Ok(module.finish())
 }
 
-struct Told {
-    /// Functions imported before; the new import comes behind them.
+struct Instrumentation {
+    /// The number of functions that the original imports; the new import follows them.
     imported: u32,
     /// The type of the new import.
-    own_type: u32,
+    entered_type: u32,
 }
 
-impl Reencode for Told {
+impl Reencode for Instrumentation {
     type Error = Infallible;
 
     fn function_index(&mut self, function: u32) -> Result<u32, Error> {
@@ -47,7 +48,7 @@ impl Reencode for Told {
         section: TypeSectionReader<'_>,
     ) -> Result<(), Error> {
         utils::parse_type_section(self, types, section)?;
-        self.own_type = types.len();
+        self.entered_type = types.len();
         types.ty().function([ValType::I32], []);
         Ok(())
     }
@@ -59,7 +60,7 @@ impl Reencode for Told {
     ) -> Result<(), Error> {
         utils::parse_import_section(self, imports, section)?;
         let (module, name) = ENTERED;
-        imports.import(module, name, EntityType::Function(self.own_type));
+        imports.import(module, name, EntityType::Function(self.entered_type));
         Ok(())
     }
 

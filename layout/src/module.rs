@@ -1,8 +1,8 @@
-//! What has to be known of a module before it can be written anew.
+//! Properties of a module that are needed before it is rewritten.
 
 use wasmparser::{Parser, Payload, TypeRef};
 
-/// How many functions it imports: the indices of its own begin there.
+/// Returns the number of imported functions, which is also the index of the module's first own function.
 pub fn imported_functions(wasm: &[u8]) -> wasmparser::Result<u32> {
     let mut count = 0;
     for payload in Parser::new(0).parse_all(wasm) {

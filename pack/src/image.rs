@@ -1,5 +1,5 @@
-//! The two forms of image that carry a proxy-wasm module: the *oci* form, whose two layers are a
-//! description and the module itself, and the *compat* form, which looks like any container image.
+//! The two forms of image for a proxy-wasm module: the *oci* form, whose two layers are a description and the module, and the
+//! *compat* form, which looks like any container image.
 
 use crate::Failure;
 use clap::Args;
@@ -7,24 +7,24 @@ use flate2::{Compression, GzBuilder};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// What the annotations say (image-spec, annotations.md).
+/// The values of the annotations (image-spec, annotations.md).
 #[derive(Args, Clone, Debug)]
 pub struct About {
-    /// Of the filter
+    /// The version of the filter
     #[arg(long)]
     pub release: String,
     /// The commit that was built
     #[arg(long)]
     pub revision: String,
-    /// When that commit was made, RFC 3339: not when it was packed, which would differ each time
+    /// The time of that commit, RFC 3339. The time of packing would differ each time
     #[arg(long)]
     pub created: String,
-    /// Where the sources are
+    /// The URL of the source repository
     #[arg(long)]
     pub source: Option<String>,
 }
 
-/// Some bytes with their media type.
+/// Bytes with their media type.
 pub struct Blob {
     pub media_type: &'static str,
     pub bytes: Vec<u8>,
@@ -38,18 +38,18 @@ impl Blob {
         }
     }
 
-    /// As in `sha256:…`.
+    /// The digest in the form `sha256:…`.
     pub fn digest(&self) -> String {
         digest(&self.bytes)
     }
 
-    /// How manifests and indexes refer to it.
+    /// The descriptor by which manifests and indexes refer to the blob.
     pub fn descriptor(&self) -> Value {
         json!({"mediaType": self.media_type, "digest": self.digest(), "size": self.bytes.len()})
     }
 }
 
-/// A manifest and all that it refers to.
+/// A manifest and all blobs that it refers to.
 pub struct Image {
     pub manifest: Blob,
     pub blobs: Vec<Blob>,
@@ -61,8 +61,8 @@ const TAR_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const MODULE_CONFIG: &str = "application/vnd.module.wasm.config.v1+json";
 const MODULE: &str = "application/vnd.module.wasm.content.layer.v1+wasm";
 
-/// The oci form: exactly two layers, the description and the module.
-pub fn modular(wasm: &[u8], about: &About) -> Result<Image, Failure> {
+/// Returns the oci form: exactly two layers, the description and the module.
+pub fn oci(wasm: &[u8], about: &About) -> Result<Image, Failure> {
     check(wasm)?;
     let description = json!({
         "type": "envoy_proxy",
@@ -82,7 +82,7 @@ pub fn modular(wasm: &[u8], about: &About) -> Result<Image, Failure> {
     ))
 }
 
-/// The compat form: one layer with the file `plugin.wasm`.
+/// Returns the compat form: one layer with the file `plugin.wasm`.
 pub fn compat(wasm: &[u8], about: &About) -> Result<Image, Failure> {
     check(wasm)?;
     let archive = tar(wasm)?;
@@ -96,9 +96,10 @@ pub fn compat(wasm: &[u8], about: &About) -> Result<Image, Failure> {
     Ok(image(vec![layer], &diff_ids, annotations))
 }
 
-/// `diff_ids`: digests of the layers, uncompressed.
+/// `diff_ids`: the digests of the uncompressed layers.
 fn image(layers: Vec<Blob>, diff_ids: &[String], annotations: Value) -> Image {
-    // What `docker build FROM scratch` says on most machines; nothing of it is run.
+    // The values that `docker build FROM scratch` writes on most machines. They have no effect, since nothing in the image is
+    // executed.
     let config = json!({
         "architecture": "amd64",
         "os": "linux",
@@ -124,7 +125,7 @@ fn image(layers: Vec<Blob>, diff_ids: &[String], annotations: Value) -> Image {
 fn annotations(about: &About) -> Value {
     let mut annotations = json!({
         "org.opencontainers.image.title": "entragate",
-        "org.opencontainers.image.description": "A proxy-wasm filter that lets Microsoft Entra ID identities, and nobody else, query Hugging Face endpoints",
+        "org.opencontainers.image.description": "A proxy-wasm filter that lets only permitted Microsoft Entra ID identities query Hugging Face endpoints",
         "org.opencontainers.image.licenses": "Apache-2.0",
         "org.opencontainers.image.version": about.release,
         "org.opencontainers.image.revision": about.revision,
@@ -136,14 +137,14 @@ fn annotations(about: &About) -> Value {
     annotations
 }
 
-/// Refuses what is no module, and what Istio and Envoy Gateway would refuse.
+/// Rejects input that is not a module or that Istio and Envoy Gateway would reject for its size.
 fn check(wasm: &[u8]) -> Result<(), Failure> {
-    const MOST: usize = 256 * 1024 * 1024;
+    const MAX_BYTES: usize = 256 * 1024 * 1024;
     match wasm {
         module if !module.starts_with(b"\0asm") => {
-            Err("the filter is no WebAssembly module".into())
+            Err("the filter is not a WebAssembly module".into())
         }
-        module if module.len() > MOST => Err("the filter is larger than 256 MiB".into()),
+        module if module.len() > MAX_BYTES => Err("the filter is larger than 256 MiB".into()),
         _ => Ok(()),
     }
 }
@@ -159,7 +160,7 @@ fn tar(wasm: &[u8]) -> std::io::Result<Vec<u8>> {
 }
 
 fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
-    // Neither time nor system in the header.
+    // The header contains neither the time nor the operating system.
     let builder = GzBuilder::new().mtime(0).operating_system(255);
     let mut gzip = builder.write(Vec::new(), Compression::best());
     std::io::Write::write_all(&mut gzip, bytes)?;
@@ -191,8 +192,8 @@ mod tests {
     }
 
     #[test]
-    fn the_oci_form_is_a_description_and_the_module() {
-        let image = modular(WASM, &about()).unwrap();
+    fn oci_form_contains_the_description_and_the_module() {
+        let image = oci(WASM, &about()).unwrap();
         let manifest = manifest(&image);
         let kinds: Vec<&Value> = manifest["layers"]
             .as_array()
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn the_compat_form_is_an_archive_with_plugin_wasm() {
+    fn compat_form_is_an_archive_with_plugin_wasm() {
         let image = compat(WASM, &about()).unwrap();
         let manifest = manifest(&image);
         assert_eq!(
@@ -234,8 +235,8 @@ mod tests {
     }
 
     #[test]
-    fn the_same_input_gives_the_same_digest_and_another_another() {
-        for form in [modular, compat] {
+    fn digest_depends_only_on_the_input() {
+        for form in [oci, compat] {
             let digest = |wasm: &[u8], about: &About| form(wasm, about).unwrap().manifest.digest();
             let first = digest(WASM, &about());
             assert_eq!(first, digest(WASM, &about()));
@@ -249,8 +250,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_module_is_refused() {
+    fn input_that_is_not_a_module_is_rejected() {
         assert!(compat(b"<html>", &about()).is_err());
-        assert!(modular(b"", &about()).is_err());
+        assert!(oci(b"", &about()).is_err());
     }
 }

@@ -1,5 +1,5 @@
-//! `pack`: from the filter to what is released. The same input gives the same bytes: no clock, no machine, no order
-//! that could differ goes into anything.
+//! `pack` turns the filter into the files of a release. The same input gives the same bytes: the output does not depend on the
+//! time, the machine or an undefined order.
 
 mod image;
 mod layout;
@@ -22,10 +22,10 @@ struct Arguments {
 enum Command {
     /// Write OCI image layouts in both forms that Istio and Envoy Gateway accept, and print their digests.
     Oci {
-        /// The filter
+        /// The path of the filter
         #[arg(long)]
         wasm: PathBuf,
-        /// Gets the folders `oci` and `oci-compat`
+        /// The directory in which the directories `oci` and `oci-compat` are written
         #[arg(long)]
         out: PathBuf,
         #[command(flatten)]
@@ -33,8 +33,8 @@ enum Command {
     },
     /// Turn `cargo metadata` on standard input into a CycloneDX bill of materials of one target's dependencies.
     Sbom,
-    /// Print the SHA-256 sum of each file below a folder, as sha256sum does.
-    Sums { folder: PathBuf },
+    /// Print the SHA-256 sum of each file in a directory and its subdirectories, as sha256sum does.
+    Sums { directory: PathBuf },
 }
 
 fn main() -> ExitCode {
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What went wrong, and where.
+/// The reason of a failure, for people.
 type Failure = Box<dyn std::error::Error>;
 
 fn run(command: Command) -> Result<(), Failure> {
@@ -56,7 +56,7 @@ fn run(command: Command) -> Result<(), Failure> {
             let wasm =
                 std::fs::read(&wasm).map_err(|error| format!("{}: {error}", wasm.display()))?;
             for (name, image) in [
-                ("oci", image::modular(&wasm, &about)?),
+                ("oci", image::oci(&wasm, &about)?),
                 ("oci-compat", image::compat(&wasm, &about)?),
             ] {
                 let digest = layout::write(&out.join(name), &image)?;
@@ -67,7 +67,7 @@ fn run(command: Command) -> Result<(), Failure> {
             let metadata: serde_json::Value = serde_json::from_reader(std::io::stdin())?;
             println!("{:#}", sbom::of(&metadata)?);
         }
-        Command::Sums { folder } => print!("{}", sums::of(&folder)?),
+        Command::Sums { directory } => print!("{}", sums::of(&directory)?),
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! A bill of materials in CycloneDX 1.5, from `cargo metadata --filter-platform`: what the filter is
-//! linked from, and nothing that only builds or tests it.
+//! A bill of materials in CycloneDX 1.5, from `cargo metadata --filter-platform`. It lists the crates that are linked into the
+//! filter, without build and development dependencies.
 
 use crate::Failure;
 use serde_json::{Value, json};
@@ -7,8 +7,10 @@ use std::collections::BTreeSet;
 
 const ROOT: &str = "entragate";
 
+/// Returns the bill of materials for `metadata`.
+///
 /// # Errors
-/// Where the metadata lacks what it should have.
+/// The metadata lacks a required member.
 pub fn of(metadata: &Value) -> Result<Value, Failure> {
     let packages = list(metadata, "/packages");
     let package = |id: &str| packages.iter().find(|package| package["id"] == id);
@@ -16,25 +18,25 @@ pub fn of(metadata: &Value) -> Result<Value, Failure> {
     let node = |id: &str| nodes.iter().find(|node| node["id"] == id);
     let root = packages.iter().find(|package| package["name"] == ROOT);
     let root = root.ok_or("the metadata has no package entragate")?;
-    let mut reached = BTreeSet::new();
-    let mut open = vec![text(root, "id")?];
-    while let Some(id) = open.pop() {
-        if reached.insert(id) {
+    let mut linked_ids = BTreeSet::new();
+    let mut pending = vec![text(root, "id")?];
+    while let Some(id) = pending.pop() {
+        if linked_ids.insert(id) {
             let node =
                 node(id).ok_or_else(|| format!("{id} is not resolved; run without --no-deps"))?;
-            open.extend(linked(node));
+            pending.extend(linked(node));
         }
     }
     let mut components = Vec::new();
     let mut dependencies = Vec::new();
-    for id in &reached {
-        let own = package(id).ok_or_else(|| format!("no package {id}"))?;
-        if own["name"] != ROOT {
-            components.push(component(own)?);
+    for id in &linked_ids {
+        let found = package(id).ok_or_else(|| format!("no package {id}"))?;
+        if found["name"] != ROOT {
+            components.push(component(found)?);
         }
         let needs = node(id).into_iter().flat_map(linked).filter_map(package);
         let needs: BTreeSet<String> = needs.map(reference).collect::<Result<_, _>>()?;
-        dependencies.push(json!({"ref": reference(own)?, "dependsOn": needs}));
+        dependencies.push(json!({"ref": reference(found)?, "dependsOn": needs}));
     }
     Ok(json!({
         "bomFormat": "CycloneDX",
@@ -46,7 +48,7 @@ pub fn of(metadata: &Value) -> Result<Value, Failure> {
     }))
 }
 
-/// What a package is linked with: no build and no development dependencies.
+/// Returns the packages that a package links, without build and development dependencies.
 fn linked(node: &Value) -> Vec<&str> {
     let normal = |dependency: &&Value| {
         let kinds = list(dependency, "/dep_kinds");
@@ -73,13 +75,13 @@ fn component(package: &Value) -> Result<Value, Failure> {
         "purl": reference(package)?,
     });
     if let Some(licence) = package["license"].as_str() {
-        // crates.io once took a slash for "or".
+        // crates.io used to accept a slash in place of "OR".
         component["licenses"] = json!([{"expression": licence.replace('/', " OR ")}]);
     }
     Ok(component)
 }
 
-/// The package URL.
+/// Returns the package URL.
 fn reference(package: &Value) -> Result<String, Failure> {
     Ok(format!(
         "pkg:cargo/{}@{}",
@@ -106,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_what_is_linked_and_no_more() {
+    fn sbom_lists_only_linked_packages() {
         let package = |name: &str| json!({"id": name, "name": name, "version": "1.0.0", "license": "MIT/Apache-2.0"});
         let on = |name: &str, kind: Value| json!({"pkg": name, "dep_kinds": [{"kind": kind}]});
         let packages = ["entragate", "a", "b", "macro", "tester"].map(package);

@@ -1,5 +1,5 @@
-//! A filter that sees headers and body of a request, as ours does, and does nothing: the floor of what any wasm filter
-//! costs. It is entered for the same callbacks.
+//! A filter that receives the same callbacks as ours, including headers and body of a request, and does nothing: the minimum
+//! cost of any wasm filter.
 #![cfg(target_family = "wasm")]
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
