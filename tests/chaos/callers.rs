@@ -10,20 +10,20 @@ use testbed::persona::Persona;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// A rule that needs the model, so that the body is held until it has come.
+/// A policy with a rule that needs the model, so that the body is held until it has arrived.
 fn by_model(config: EnvoyConfig) -> EnvoyConfig {
     config.change_policy(|policy| {
         policy["rules"][2]["match"]["models"] = json!(["org/*"]);
     })
 }
 
-/// Sends so much of it, reads so much of the answer, and is gone.
+/// Sends a part of a request, reads up to `read` bytes of the answer, and closes the connection.
 async fn hang_up(gateway: &Gateway, request: &[u8], read: usize) {
     let mut stream = TcpStream::connect(gateway.envoy.addr()).await.unwrap();
     stream.write_all(request).await.unwrap();
     let mut answer = vec![0; read.max(1)];
     if read > 0 {
-        // However much it is; Envoy may have closed first.
+        // The result is ignored: Envoy may have closed the connection first.
         let _ = tokio::time::timeout(Duration::from_millis(500), stream.read(&mut answer)).await;
     }
 }
@@ -38,7 +38,7 @@ fn request(token: &str, body: &str) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn callers_hang_up_at_every_stage_of_their_request() {
+async fn callers_that_hang_up_at_any_stage_of_a_request_leave_no_state() {
     let gateway = Gateway::with(by_model).await;
     let mut streamed = chat();
     streamed["stream"] = json!(true);
@@ -46,7 +46,7 @@ async fn callers_hang_up_at_every_stage_of_their_request() {
     for round in 0..rounds(2) {
         for token in [&good, &bad] {
             let whole = request(token, &streamed.to_string());
-            // Another set of places in each round.
+            // The positions differ in each round.
             for end in (round..whole.len()).step_by(37).chain([whole.len() - 1]) {
                 hang_up(&gateway, &whole[..end], 0).await;
             }
@@ -55,13 +55,13 @@ async fn callers_hang_up_at_every_stage_of_their_request() {
     assert_eq!(
         gateway.hf.take_requests().len(),
         0,
-        "what never came whole was never decided"
+        "an incomplete request is never forwarded"
     );
     assert_sound(&gateway).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn callers_hang_up_during_the_response() {
+async fn callers_that_hang_up_during_the_response_leave_no_state() {
     let gateway = Gateway::start().await;
     gateway.hf.set_mode(Mode::Paced(Duration::from_millis(30)));
     let mut streamed = chat();

@@ -1,4 +1,4 @@
-//! An endpoint that closes the connection before its response, within it, or within a stream.
+//! An endpoint that closes the connection before its response, in the middle of it, or in a stream.
 
 use super::gateway::{Gateway, chat};
 use super::{assert_sound, rounds};
@@ -36,8 +36,8 @@ async fn broken_responses_are_passed_on_and_leave_no_state() {
                         assert!(status.is_server_error(), "{status}")
                     }
                     (Mode::ResetMidBody, outcome) => {
-                        let whole = outcome.is_some_and(|(_, text)| text.contains("[DONE]"));
-                        assert!(!whole, "a broken stream looks whole");
+                        let is_complete = outcome.is_some_and(|(_, text)| text.contains("[DONE]"));
+                        assert!(!is_complete, "a broken stream looks complete");
                     }
                     (Mode::Delay(_) | Mode::Paced(_), Some((status, text))) => {
                         assert_eq!(status, 200);
@@ -71,7 +71,7 @@ async fn body_that_no_rule_needs_is_not_held_in_memory() {
         assert_eq!(request.send().await.unwrap().status(), 200);
         gateway.hf.take_requests();
     };
-    send().await; // The allocator's own stock.
+    send().await; // The allocator keeps the memory of the first request.
     let before = super::resident(&gateway);
     for _ in 0..rounds(10) {
         send().await;

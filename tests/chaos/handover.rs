@@ -12,7 +12,7 @@ use testbed::envoy::EnvoyConfig;
 use testbed::persona::Persona;
 use testbed::stub::{Answer, Stub, Trouble};
 
-/// The ids of all records that have arrived.
+/// Returns the ids of all records that have arrived.
 fn arrived(monitor: &Stub) -> Vec<String> {
     let calls = monitor.requests().into_iter();
     let records = calls.flat_map(|call| serde_json::from_slice::<Vec<Value>>(&call.body).unwrap());
@@ -22,7 +22,7 @@ fn arrived(monitor: &Stub) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn replaced_configurations_lose_no_audit_record() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let monitor = Stub::start(&["localhost"]).await.unwrap();
     let slow = Answer::bytes(204, "").with(Trouble::Delay(Duration::from_millis(50)));
     monitor.on("/in", slow);
@@ -37,7 +37,7 @@ async fn replaced_configurations_lose_no_audit_record() {
                     json!({"cluster": "monitor", "uri": "https://localhost/in", "every": "1s"});
             })
             .document(|document| {
-                listener = Some(Listener::taken_from(document, folder.path()));
+                listener = Some(Listener::extract(document, directory.path()));
             })
     })
     .await;
@@ -49,7 +49,7 @@ async fn replaced_configurations_lose_no_audit_record() {
             tokio::spawn(async move {
                 let (token, mut sent) = (gateway.token(Persona::Ada), Vec::new());
                 while !ended.load(Ordering::SeqCst) {
-                    // A listener that goes closes its connections, maybe as a request is sent.
+                    // A removed listener closes its connections, possibly while a request is being sent.
                     let Ok(response) = gateway.chat_builder(&token).send().await else {
                         continue;
                     };
@@ -64,11 +64,11 @@ async fn replaced_configurations_lose_no_audit_record() {
     for round in 1..=rounds(6) {
         listener.write(&format!("realm-{round}"));
         let stat = "listener_manager.lds.update_success";
-        wait_until("Envoy has taken it", || async {
+        wait_until("Envoy has accepted the configuration", || async {
             gateway.envoy.stat(stat).await.unwrap() > round as u64
         })
         .await;
-        // The old configuration drains for a second; it is replaced either before or after that.
+        // The old configuration drains for a second; the next one arrives either before or after the end of the drain.
         let pause = if round % 2 == 0 { 200 } else { 1500 };
         tokio::time::sleep(Duration::from_millis(pause)).await;
     }

@@ -22,7 +22,7 @@ const FAULTS: [Fault; 9] = [
     Fault::Delay(Duration::from_millis(300)),
 ];
 
-fn often(config: EnvoyConfig) -> EnvoyConfig {
+fn with_frequent_refresh(config: EnvoyConfig) -> EnvoyConfig {
     config.change_policy(|policy| {
         policy["issuers"][0]["jwks"] =
             json!({"cluster": "entra", "refresh": "1s", "cooldown": "1s", "timeout": "400ms"});
@@ -31,14 +31,14 @@ fn often(config: EnvoyConfig) -> EnvoyConfig {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn flapping_issuer_fails_no_request() {
-    let gateway = Gateway::with(often).await;
-    let (good, stranger) = (gateway.token(Persona::Ada), gateway.token(Persona::Gina));
+    let gateway = Gateway::with(with_frequent_refresh).await;
+    let (good, other_tenant) = (gateway.token(Persona::Ada), gateway.token(Persona::Gina));
     for round in 0..rounds(2) * FAULTS.len() {
         let fault = FAULTS[round % FAULTS.len()];
         gateway.entra.set_fault(fault);
         for _ in 0..8 {
             assert_eq!(gateway.chat(&good).await.status(), 200, "{fault:?}");
-            assert_eq!(gateway.chat(&stranger).await.status(), 401, "{fault:?}");
+            assert_eq!(gateway.chat(&other_tenant).await.status(), 401, "{fault:?}");
             pause(25).await;
         }
     }
@@ -48,10 +48,10 @@ async fn flapping_issuer_fails_no_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn issuer_with_an_untrusted_certificate_is_refused() {
+async fn issuer_with_an_untrusted_certificate_is_rejected() {
     let entra = Entra::start().await.unwrap();
     let gateway = Gateway::cold(entra, |config| {
-        often(config).document(|document| {
+        with_frequent_refresh(config).document(|document| {
             let clusters = document["static_resources"]["clusters"]
                 .as_array_mut()
                 .unwrap();
@@ -78,11 +78,11 @@ async fn issuer_with_an_untrusted_certificate_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn frequent_rotations_cause_no_wrong_decision() {
-    let gateway = Gateway::with(often).await;
+    let gateway = Gateway::with(with_frequent_refresh).await;
     let first = gateway.token(Persona::Ada);
     let (started, before) = (Instant::now(), gateway.entra.jwks_requests());
     for round in 0..rounds(10) {
-        // Ten pairs of keys are enough; then they come round.
+        // Generated key pairs are reused after ten rotations, since ten are enough.
         if round < 10 {
             gateway.entra.rotate();
         }
@@ -100,16 +100,16 @@ async fn frequent_rotations_cause_no_wrong_decision() {
     }
     let seconds = started.elapsed().as_secs() + 1;
     let fetches = gateway.entra.jwks_requests() - before;
-    // A refresh a second and a fetch on demand a second, at most, for all VMs together.
+    // At most one refresh and one fetch on demand per second, for all VMs together.
     let bound = usize::try_from(seconds).unwrap() * 2 + 2;
     assert!(fetches <= bound, "{fetches} fetches in {seconds} s");
     let token = gateway.token(Persona::Ada);
-    wait_until("the newest key serves", || async {
+    wait_until("tokens of the newest key are accepted", || async {
         gateway.chat(&token).await.status() == 200
     })
     .await;
     gateway.entra.retire();
-    wait_until("a retired one does not", || async {
+    wait_until("tokens of a retired key are denied", || async {
         gateway.chat(&first).await.status() == 401
     })
     .await;

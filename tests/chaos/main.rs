@@ -14,19 +14,19 @@ use gateway::{Gateway, wait_until};
 use std::time::Duration;
 use testbed::persona::Persona;
 
-/// How often each thing goes wrong: `few` times in `make test`.
+/// Returns the number of repetitions of each fault: `few` in `make test`.
 fn rounds(few: usize) -> usize {
     match std::env::var("CHAOS_TIMES") {
-        Ok(text) => few * text.parse::<usize>().expect("CHAOS_TIMES is a number"),
+        Ok(text) => few * text.parse::<usize>().expect("CHAOS_TIMES must be a number"),
         Err(_) => few,
     }
 }
 
-/// Nothing hangs, nothing has crashed, and the gateway goes on deciding as it should.
+/// Checks that no request hangs, no VM has crashed, and the gateway still makes the right decisions.
 async fn assert_sound(gateway: &Gateway) {
     assert!(gateway.envoy.becomes_idle().await, "a request hangs");
     let good = gateway.token(Persona::Ada);
-    wait_until("the gateway serves", || async {
+    wait_until("a permitted request succeeds", || async {
         gateway.chat(&good).await.status() == 200
     })
     .await;
@@ -45,7 +45,10 @@ async fn assert_sound(gateway: &Gateway) {
     }
     let crashed =
         |line: &String| line.contains("[critical]") || line.contains("Function: proxy_on_");
-    assert!(!gateway.envoy.log_lines().iter().any(crashed), "a VM died");
+    assert!(
+        !gateway.envoy.log_lines().iter().any(crashed),
+        "a VM crashed"
+    );
 }
 
 /// Resident memory of Envoy, in KiB.

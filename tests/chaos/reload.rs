@@ -11,15 +11,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use testbed::envoy::EnvoyConfig;
 use testbed::persona::Persona;
 
-/// Envoy's listener in a file that Envoy watches.
+/// Envoy's listener, in a file that Envoy watches.
 pub struct Listener {
     file: PathBuf,
     value: Value,
 }
 
 impl Listener {
-    /// Takes the listener out of the bootstrap and has Envoy read it from `folder`.
-    pub fn taken_from(document: &mut Value, folder: &Path) -> Self {
+    /// Moves the listener from the bootstrap into a file in `directory` from which Envoy reads it.
+    pub fn extract(document: &mut Value, directory: &Path) -> Self {
         let mut value = document["static_resources"]["listeners"][0].take();
         value["@type"] = json!("type.googleapis.com/envoy.config.listener.v3.Listener");
         document["static_resources"]
@@ -27,19 +27,19 @@ impl Listener {
             .unwrap()
             .remove("listeners");
         document["node"] = json!({"id": "chaos", "cluster": "chaos"});
-        let file = folder.join("listener.json");
+        let file = directory.join("listener.json");
         document["dynamic_resources"]["lds_config"] = json!({"path_config_source": {"path": file}});
         let listener = Self { file, value };
         listener.write("first");
         listener
     }
 
-    /// The same with the given realm.
+    /// Writes the listener with this realm.
     pub fn write(&self, realm: &str) {
         self.change(realm, |policy| policy["replies"]["realm"] = json!(realm));
     }
 
-    /// The same with a changed policy. Envoy reads a file that was moved into place.
+    /// Writes the listener with a changed policy. Envoy reloads a file when another one is moved into its place.
     fn change(&self, version: &str, change: impl Fn(&mut Value)) {
         let mut value = self.value.clone();
         let filters = &mut value["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"];
@@ -53,28 +53,29 @@ impl Listener {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reloads_fail_no_request_and_memory_levels_off() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let mut listener = None;
     let gateway = Gateway::with(|config: EnvoyConfig| {
         config.drain_time(1).document(|document| {
-            listener = Some(Listener::taken_from(document, folder.path()));
+            listener = Some(Listener::extract(document, directory.path()));
         })
     })
     .await;
     let (gateway, listener) = (Arc::new(gateway), listener.unwrap());
-    let (ended, asked) = (
+    let (ended, request_count) = (
         Arc::new(AtomicBool::new(false)),
         Arc::new(AtomicUsize::new(0)),
     );
     let load: Vec<_> = (0..4)
         .map(|_| {
-            let (gateway, ended, asked) = (gateway.clone(), ended.clone(), asked.clone());
+            let (gateway, ended, request_count) =
+                (gateway.clone(), ended.clone(), request_count.clone());
             tokio::spawn(async move {
                 let (good, bad) = (gateway.token(Persona::Ada), gateway.token(Persona::Nora));
                 while !ended.load(Ordering::SeqCst) {
                     assert_eq!(gateway.chat(&good).await.status(), 200);
                     assert_eq!(gateway.chat(&bad).await.status(), 403);
-                    asked.fetch_add(2, Ordering::SeqCst);
+                    request_count.fetch_add(2, Ordering::SeqCst);
                     gateway.hf.take_requests();
                 }
             })
@@ -84,7 +85,7 @@ async fn reloads_fail_no_request_and_memory_levels_off() {
     let mut sizes = Vec::new();
     for round in 1..=count {
         listener.write(&format!("realm-{round}"));
-        wait_until("Envoy has taken it", || async {
+        wait_until("Envoy has accepted the configuration", || async {
             let updates = gateway
                 .envoy
                 .stat("listener_manager.lds.update_success")
@@ -94,7 +95,7 @@ async fn reloads_fail_no_request_and_memory_levels_off() {
         })
         .await;
         let realm = format!("realm=\"realm-{round}\"");
-        wait_until("the filter has it", || async {
+        wait_until("the filter uses the configuration", || async {
             let response = gateway
                 .client
                 .get(gateway.envoy.url() + "/v1/models")
@@ -113,7 +114,7 @@ async fn reloads_fail_no_request_and_memory_levels_off() {
     let (third, last) = (sizes[count / 3], *sizes.last().unwrap());
     println!(
         "chaos: {count} configurations under {} requests: resident {} KiB after 1, {third} KiB after {}, {last} KiB after {count}",
-        asked.load(Ordering::SeqCst),
+        request_count.load(Ordering::SeqCst),
         sizes[0],
         count / 3 + 1,
     );
@@ -125,11 +126,11 @@ async fn reloads_fail_no_request_and_memory_levels_off() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn invalid_configuration_does_not_replace_a_valid_one() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let mut listener = None;
     let gateway = Gateway::with(|config: EnvoyConfig| {
         config.document(|document| {
-            listener = Some(Listener::taken_from(document, folder.path()));
+            listener = Some(Listener::extract(document, directory.path()));
         })
     })
     .await;
@@ -142,12 +143,12 @@ async fn invalid_configuration_does_not_replace_a_valid_one() {
     ];
     for (round, change) in (1..).zip(wrong) {
         listener.change(&format!("wrong-{round}"), change);
-        wait_until("Envoy has refused it", || async {
+        wait_until("Envoy has rejected the configuration", || async {
             let refused = gateway.envoy.stat("listener_manager.lds.update_rejected");
             refused.await.unwrap() >= round
         })
         .await;
-        // The log is loud about it, so this is not `assert_sound`.
+        // Envoy logs the rejection as critical, so `assert_sound` does not apply.
         for (caller, status) in [(Persona::Ada, 200), (Persona::Nora, 403)] {
             let response = gateway.chat(&gateway.token(caller)).await;
             assert_eq!(response.status(), status, "{caller:?} after {round}");

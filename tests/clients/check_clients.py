@@ -1,38 +1,38 @@
 #!/usr/bin/env python3
-"""Checks what users see: the real clients (huggingface_hub, openai-python) against a running gateway.
+"""Checks the behaviour of real clients (huggingface_hub, openai-python) against a running gateway.
 
 The end-to-end tests start Envoy with the filter and a stand-in for a Hugging Face endpoint, then run
 
     GATEWAY_URL=http://127.0.0.1:PORT TOKEN_OK=... TOKEN_FORBIDDEN=... TOKEN_EXPIRED=... \\
         .tools/clients/bin/python tests/clients/check_clients.py
 
-    GATEWAY_URL      where the gateway listens, without a path
-    TOKEN_OK         an Entra ID token that a rule permits every route below with
+    GATEWAY_URL      the address of the gateway, without a path
+    TOKEN_OK         an Entra ID token that is permitted on every route below
     TOKEN_FORBIDDEN  a valid Entra ID token that no rule permits           -> 403, code rule_unsatisfied
-    TOKEN_EXPIRED    a token that would be permitted, had it not expired   -> 401, code token_expired
+    TOKEN_EXPIRED    a token that would be permitted if it had not expired -> 401, code token_expired
 
-It prints `ok NAME` for each check, says what was expected and what came for each that fails, ends with
-`N passed, N failed`, and exits 1 if any failed.
+It prints `ok NAME` for each check that passes, the expected and the actual result of each one that fails, and
+`N passed, N failed` at the end. The exit status is 1 if any check failed.
 
-What the clients send, and so what the stand-in must answer (found in their sources, and seen on the wire):
+The requests of the clients, and the answers that the stand-in must give (from their sources and from recorded traffic):
 
     POST /v1/chat/completions  huggingface_hub `chat_completion` (model "dummy" unless one is given), openai
         {"model", "messages", ...}  ->  a `chat.completion` with `choices` and `usage`;
-        with "stream": true  ->  SSE: chunks of `delta.content`, `finish_reason` in the last; with
-        "stream_options": {"include_usage": true} one more with empty `choices` and `usage`; then `data: [DONE]`
+        with "stream": true  ->  SSE: chunks of `delta.content`, `finish_reason` in the last one; with
+        "stream_options": {"include_usage": true} another chunk with empty `choices` and with `usage`; then `data: [DONE]`
     POST /embed                huggingface_hub `feature_extraction(model=GATEWAY_URL + "/embed")`: it posts to the
-        URL as given, with the parameters beside the inputs: {"inputs": "text" | [...], "normalize": true}
+        URL as given, with the parameters next to the inputs: {"inputs": "text" | [...], "normalize": true}
         ->  a JSON array of one array of numbers for each input
     POST /generate             huggingface_hub `text_generation(model=GATEWAY_URL + "/generate")`, likewise as given:
-        {"inputs": "text", "parameters": {"max_new_tokens": 5, "details": true, ...}}, "stream" only when true
+        {"inputs": "text", "parameters": {"max_new_tokens": 5, "details": true, ...}}, "stream" is only sent if true
         ->  {"generated_text", "details": {"finish_reason", "generated_tokens", "prefill": [], "tokens": []}}
-    POST /                     the same, as a client given only the endpoint's URL sends it ->  [{"generated_text"}],
+    POST /                     the same, from a client that has only the endpoint's URL  ->  [{"generated_text"}],
         or the object alone
     POST /generate_stream      the same with "stream": true  ->  SSE, `data:` and then
         {"token": {"id", "text", "logprob", "special"}, "generated_text": null, "details": null}; the last has
         `generated_text` and `details`: {"finish_reason", "generated_tokens"}
     POST /v1/embeddings        openai: {"input", "model", "encoding_format": "base64"}  ->  a list of `embedding`, each
-        an array of numbers or, as the client asks by default, base64 of little-endian 32-bit floats; and `usage`
+        an array of numbers or, by default, base64 of little-endian 32-bit floats; and `usage`
     GET /v1/models             openai `models.list`  ->  {"object": "list", "data": [{"id", ...}]}
 """
 
@@ -86,7 +86,7 @@ class Mismatch(Exception):
 
 def expect(condition, expected, got):
     if not condition:
-        raise Mismatch(f"expected {expected}\n  got      {got!r}")
+        raise Mismatch(f"expected {expected}\n  found    {got!r}")
 
 
 def raised(kind, call):
@@ -96,7 +96,7 @@ def raised(kind, call):
     except Exception as error:
         expect(type(error) is kind, kind.__name__, error)
         return error
-    raise Mismatch(f"expected {kind.__name__}\n  got      an answer: {answer!r}")
+    raise Mismatch(f"expected {kind.__name__}\n  found    an answer: {answer!r}")
 
 
 def hugging_face(token, path=""):
@@ -109,7 +109,7 @@ def open_ai(token):
 
 
 def expect_sentence(text, code):
-    """A readable text: a few words and the error code."""
+    """Checks that a text is readable: a few words and the error code."""
     expect(f"({code})" in text and len(text.split()) >= 4, f"a sentence with ({code})", text)
 
 
@@ -117,18 +117,18 @@ def expect_open_ai_error(error, status, code):
     expect(error.status_code == status, f"status {status}", error.status_code)
     expect(error.code == code, f"code {code}", error.code)
     expect_sentence(error.body["message"], code)
-    expect(error.body["message"] in str(error), f"str() to show {error.body['message']!r}", str(error))
+    expect(error.body["message"] in str(error), f"str() with {error.body['message']!r}", str(error))
     expect(error.request_id, "a request id", error.request_id)
 
 
 def expect_hugging_face_error(error, status, code):
     expect(error.response.status_code == status, f"status {status}", error.response.status_code)
-    said = error.response.headers.get("x-error-message", "")
-    expect_sentence(said, code)
-    expect(said in str(error), f"str() to show {said!r}", str(error))
+    message = error.response.headers.get("x-error-message", "")
+    expect_sentence(message, code)
+    expect(message in str(error), f"str() with {message!r}", str(error))
     expect(error.response.headers.get("x-error-code") == code, f"x-error-code {code}", error.response.headers)
     expect("Forbidden: None" not in str(error), "a reason", str(error))
-    expect(error.request_id and error.request_id in str(error), "str() to show the request id", str(error))
+    expect(error.request_id and error.request_id in str(error), "str() with the request id", str(error))
 
 
 def chat(client):
@@ -243,7 +243,7 @@ def open_ai_models():
 
 
 @check
-def open_ai_fresh_token_per_request():
+def open_ai_new_token_per_request():
     """`api_key` can be a function: a client that outlives a token calls it before each request."""
     tokens = iter([TOKEN_OK, TOKEN_EXPIRED, TOKEN_OK])
     client = open_ai(lambda: next(tokens))
@@ -281,7 +281,7 @@ def open_ai_expired():
 def open_ai_own_hugging_face_token():
     error = raised(openai.AuthenticationError, lambda: chat(open_ai(OWN_HF_TOKEN)))
     expect_open_ai_error(error, 401, CODE_OWN_HF_TOKEN)
-    expect(OWN_HF_TOKEN not in str(error), "the token itself not to be shown", str(error))
+    expect(OWN_HF_TOKEN not in str(error), "a text without the token", str(error))
 
 
 @check
@@ -327,7 +327,7 @@ def hugging_face_expired():
 def hugging_face_own_hugging_face_token():
     error = raised(HfHubHTTPError, lambda: hugging_face(OWN_HF_TOKEN).chat_completion(MESSAGES))
     expect_hugging_face_error(error, 401, CODE_OWN_HF_TOKEN)
-    expect(OWN_HF_TOKEN not in str(error), "the token itself not to be shown", str(error))
+    expect(OWN_HF_TOKEN not in str(error), "a text without the token", str(error))
 
 
 def main():
@@ -340,7 +340,7 @@ def main():
             print(f"FAILED {function.__name__}\n  {mismatch}", flush=True)
         except Exception as error:
             failed += 1
-            print(f"FAILED {function.__name__}\n  expected an answer\n  got      {error!r}", flush=True)
+            print(f"FAILED {function.__name__}\n  expected an answer\n  found    {error!r}", flush=True)
         else:
             print(f"ok {function.__name__}", flush=True)
     print(f"{len(CHECKS) - failed} passed, {failed} failed")

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Checks what users see for one outcome: huggingface_hub and openai-python against a running gateway.
+"""Checks one outcome of real clients (huggingface_hub, openai-python) against a running gateway.
 
     GATEWAY_URL=http://127.0.0.1:PORT TOKEN=... EXPECT=200|STATUS:CODE .tools/clients/bin/python tests/clients/check_outcome.py
 
-EXPECT is what every call must end with: 200, or the status and the code of an error of the gateway's. check_clients.mjs
-is the same for Node.
+EXPECT is the outcome of every call: 200, or the status and the code of an error from the gateway. check_clients.mjs
+does the same for Node.
 """
 
 import os
@@ -50,10 +50,10 @@ def main():
             good = EXPECT == "200" and "Say hello" in text
         except Exception as error:
             text = str(error)
-            print(f"   {name} shows: {text!r}")
+            print(f"   {name} prints: {text!r}")
             held = text + repr(getattr(getattr(error, "response", None), "headers", ""))
             good = bool(CODE) and STATUS in text and f"({CODE})" in text and "hf_" not in held
-        print(f"ok {name}" if good else f"FAILED {name}: expected {EXPECT}, got {text!r}")
+        print(f"ok {name}" if good else f"FAILED {name}: expected {EXPECT}, found {text!r}")
         failed += not good
     print(f"{len(CHECKS) - failed} passed, {failed} failed")
     return 1 if failed else 0

@@ -48,7 +48,7 @@ async fn denied_body_is_not_forwarded() {
         .json(&inputs(300_000));
     let response = request.send().await.unwrap();
     assert_eq!(header(&response, "x-error-code"), "rule_unsatisfied");
-    // Chunked, with trailers; the headers are decided before the body arrives.
+    // Chunked and with trailers; the request is denied before the body arrives.
     let token = gateway.token(Persona::Carl);
     let bytes = format!(
         "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\

@@ -9,8 +9,8 @@ use testbed::persona::{Persona, TENANT};
 use testbed::reqwest::{Method, Response};
 use testbed::tls;
 
-/// The policy with one allowing rule for chat, and that many trusted hops.
-fn only(require: Value, hops: u64) -> impl FnOnce(EnvoyConfig) -> EnvoyConfig {
+/// A policy with a single rule for chat that has this requirement, and `hops` trusted hops.
+fn single_rule(require: Value, hops: u64) -> impl FnOnce(EnvoyConfig) -> EnvoyConfig {
     move |config| {
         config.change_policy(|policy| {
             policy["client_address"] = json!({"trusted_hops": hops});
@@ -35,17 +35,17 @@ async fn forwarded(gateway: &Gateway, value: Option<&str>) -> u16 {
 #[tokio::test(flavor = "multi_thread")]
 async fn source_is_the_connections_address_despite_forwarded_headers() {
     let here = json!({"source": ["127.0.0.0/8"]});
-    let gateway = Gateway::with(only(here.clone(), 0)).await;
+    let gateway = Gateway::with(single_rule(here.clone(), 0)).await;
     assert_eq!(forwarded(&gateway, None).await, 200);
     assert_eq!(forwarded(&gateway, Some("203.0.113.9")).await, 200);
-    let gateway = Gateway::with(only(json!({"source": ["203.0.113.0/24"]}), 0)).await;
+    let gateway = Gateway::with(single_rule(json!({"source": ["203.0.113.0/24"]}), 0)).await;
     assert_eq!(forwarded(&gateway, Some("203.0.113.9")).await, 403);
 }
 
-/// Envoy appends its own peer (`use_remote_address: true`), so one proxy ahead of it is two hops.
+/// Envoy appends its own peer (`use_remote_address: true`), so one proxy in front of it means two hops.
 #[tokio::test(flavor = "multi_thread")]
 async fn trusted_hops_start_at_envoys_peer() {
-    let gateway = Gateway::with(only(json!({"source": ["203.0.113.0/24"]}), 2)).await;
+    let gateway = Gateway::with(single_rule(json!({"source": ["203.0.113.0/24"]}), 2)).await;
     for (value, status) in [
         (Some("203.0.113.9"), 200),
         (Some("198.51.100.1, 203.0.113.9"), 200),
@@ -60,10 +60,11 @@ async fn trusted_hops_start_at_envoys_peer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn peer_is_read_from_the_client_certificate() {
     let gateway = Gateway::with(|config| {
-        let config = only(json!({"peer": "spiffe://contoso.com/ns/*/sa/nightly"}), 0)(config);
+        let config =
+            single_rule(json!({"peer": "spiffe://contoso.com/ns/*/sa/nightly"}), 0)(config);
         config.document(|document| {
             let chain = &mut document["static_resources"]["listeners"][0]["filter_chains"][0];
-            chain["transport_socket"] = asks_for_certificates();
+            chain["transport_socket"] = with_client_certificates();
         })
     })
     .await;
@@ -80,8 +81,8 @@ async fn peer_is_read_from_the_client_certificate() {
     }
 }
 
-/// TLS whose clients may show a certificate of the testbed's CA, and no other.
-fn asks_for_certificates() -> Value {
+/// A TLS context in which clients may present a certificate from the testbed's CA only.
+fn with_client_certificates() -> Value {
     let (certificate, key) = tls::ca().server_pem(&["127.0.0.1"]);
     json!({
         "name": "envoy.transport_sockets.tls",
@@ -101,7 +102,7 @@ fn asks_for_certificates() -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn step_up_challenge_has_the_form_of_entra_clients() {
     let gateway = Gateway::with(|config| {
-        only(json!({"auth_context": "c1"}), 0)(config).change_policy(|policy| {
+        single_rule(json!({"auth_context": "c1"}), 0)(config).change_policy(|policy| {
             policy["replies"] = json!({"detail": "minimal"});
         })
     })
@@ -116,10 +117,10 @@ async fn step_up_challenge_has_the_form_of_entra_clients() {
              error=\"insufficient_claims\", claims=\"{claims}\""
         )
     );
-    let record = audited(&gateway, &refused).await;
+    let record = audit_record(&gateway, &refused).await;
     assert_eq!(record["code"], "step_up_required");
     assert_eq!(record["rule"], "only");
-    // Stepped up; and a client that would not understand.
+    // A token with the authentication context, and a client that does not support step-up.
     assert_eq!(
         gateway.chat(&gateway.token(Persona::Cora)).await.status(),
         200
@@ -132,13 +133,13 @@ async fn step_up_challenge_has_the_form_of_entra_clients() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn protected_resource_document_is_served() {
-    let gateway = Gateway::with(only(json!({"role": "Model.Query"}), 0)).await;
+    let gateway = Gateway::with(single_rule(json!({"role": "Model.Query"}), 0)).await;
     let path = "/.well-known/oauth-protected-resource";
     let get = |method| gateway.request(method, path).send();
     let answer = get(Method::GET).await.unwrap();
     assert_eq!(answer.status(), 200);
     assert_eq!(header(&answer, "content-type"), "application/json");
-    let record = audited(&gateway, &answer).await;
+    let record = audit_record(&gateway, &answer).await;
     assert_eq!(
         (&record["code"], &record["upstream_status"]),
         (&json!("metadata"), &Value::Null)
@@ -180,11 +181,11 @@ async fn protected_resource_document_is_served() {
     );
     assert!(
         gateway.hf.requests().is_empty(),
-        "nothing reached the endpoint"
+        "no request reached the endpoint"
     );
 }
 
-async fn audited(gateway: &Gateway, response: &Response) -> Value {
+async fn audit_record(gateway: &Gateway, response: &Response) -> Value {
     let id = header(response, "x-request-id");
     let record = |record: &Value| record["request_id"] == id;
     gateway.envoy.wait_for_audit(record, SOON).await.unwrap()

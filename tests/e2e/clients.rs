@@ -10,7 +10,7 @@ use testbed::hf::Mode;
 use testbed::persona::Persona;
 use tokio::process::Command;
 
-/// A Python that has the clients.
+/// The Python in which the clients are installed.
 pub fn python() -> PathBuf {
     let python = root().join(".tools/clients/bin/python");
     assert!(
@@ -21,8 +21,8 @@ pub fn python() -> PathBuf {
     python
 }
 
-/// The output of a client that succeeds.
-pub async fn printed(client: &mut Command) -> String {
+/// Runs a client that must succeed, and returns its output.
+pub async fn output_of(client: &mut Command) -> String {
     let client = client.stdin(Stdio::null()).kill_on_drop(true);
     let output = client.output().await.unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -41,32 +41,32 @@ async fn python_clients_work_and_show_denials() {
         .env("TOKEN_OK", gateway.token(Persona::Ada))
         .env("TOKEN_FORBIDDEN", gateway.token(Persona::Nora))
         .env("TOKEN_EXPIRED", gateway.token(Persona::Expired));
-    let text = printed(&mut client).await;
+    let text = output_of(&mut client).await;
     assert!(text.contains(" 0 failed"), "{text}");
 }
 
-/// The outcome of each call of both client families: `check_outcome.py` and `check_clients.mjs`.
-async fn outcome(program: &Path, script: &Path, gateway: &Gateway, who: Persona, expect: &str) {
+/// Runs `check_outcome.py` or `check_clients.mjs`, which check the outcome of each call of a client family.
+async fn outcome(program: &Path, script: &Path, gateway: &Gateway, persona: Persona, expect: &str) {
     let before = gateway.hf.requests().len();
     let mut client = Command::new(program);
     client
         .arg(script)
         .env("GATEWAY_URL", gateway.envoy.url())
-        .env("TOKEN", gateway.token(who))
+        .env("TOKEN", gateway.token(persona))
         .env("EXPECT", expect);
-    let text = printed(&mut client).await;
+    let text = output_of(&mut client).await;
     assert!(text.contains("4 passed, 0 failed"), "{text}");
-    // One request for each call: no client retries in a loop.
-    let asked = gateway.hf.requests().len() - before;
+    // One request per call: no client retries in a loop.
+    let request_count = gateway.hf.requests().len() - before;
     assert!(
-        asked == 4 || (asked == 0 && expect.starts_with("403")),
-        "{expect}: {asked} requests"
+        request_count == 4 || (request_count == 0 && expect.starts_with("403")),
+        "{expect}: {request_count} requests"
     );
 }
 
 async fn each_outcome(program: &Path, script: &Path) {
     let gateway = Gateway::start().await;
-    for (mode, who, expect) in [
+    for (mode, persona, expect) in [
         (Mode::Normal, Persona::Ada, "200"),
         (Mode::Normal, Persona::Nora, "403:rule_unsatisfied"),
         (Mode::forbidden(), Persona::Ada, "502:credential_rejected"),
@@ -78,11 +78,11 @@ async fn each_outcome(program: &Path, script: &Path) {
         (Mode::paused(), Persona::Ada, "502:endpoint_unavailable"),
     ] {
         gateway.hf.set_mode(mode);
-        outcome(program, script, &gateway, who, expect).await;
+        outcome(program, script, &gateway, persona, expect).await;
     }
     let (gateway, _hugging_face) = exchanging(3600, json!({})).await;
-    let (stranger, expect) = (Persona::Nora, "403:not_a_member");
-    outcome(program, script, &gateway, stranger, expect).await;
+    let (persona, expect) = (Persona::Nora, "403:not_a_member");
+    outcome(program, script, &gateway, persona, expect).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,7 +95,7 @@ async fn python_clients_show_upstream_errors() {
 pub fn node_clients() -> Option<PathBuf> {
     let folder = root().join(".tools/node-clients");
     if folder.join("SKIPPED").exists() && std::env::var_os("CI").is_none() {
-        eprintln!("NOT TESTED: there was no Node for the Node clients");
+        eprintln!("NOT TESTED: the Node clients need Node, which is not installed");
         return None;
     }
     let is_there = folder.join(".installed").exists();
@@ -118,7 +118,7 @@ async fn node_clients_show_upstream_errors() {
     }
 }
 
-/// The reason to replace a 503: the reaction of huggingface.js.
+/// Shows why the filter replaces a 503: huggingface.js retries it without pause.
 #[tokio::test(flavor = "multi_thread")]
 async fn huggingface_js_without_the_gateway_retries_without_pause() {
     let Some(script) = node_script() else { return };
@@ -139,7 +139,7 @@ async fn huggingface_js_without_the_gateway_retries_without_pause() {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    let storms = || async { gateway.hf.requests().len() > 50 };
-    super::gateway::wait_until("a storm of requests", storms).await;
+    let retries_often = || async { gateway.hf.requests().len() > 50 };
+    super::gateway::wait_until("the client has sent more than 50 requests", retries_often).await;
     client.kill().await.unwrap();
 }

@@ -14,7 +14,7 @@ async fn config() -> EnvoyConfig {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn json_in_a_string_value_means_the_same_as_yaml() {
+async fn json_string_is_equivalent_to_yaml() {
     let gateway = Gateway::with(|config| {
         let policy = config.policy();
         config.policy_json(&policy)

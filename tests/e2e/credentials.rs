@@ -1,4 +1,5 @@
-//! Credentials that change while a real Envoy runs: rotated in a secret store under load, or lost with the store.
+//! Credentials that change while a real Envoy runs: rotated in a secret store under load, or lost because the store is
+//! unavailable.
 
 use super::gateway::{Gateway, header, wait_until};
 use serde_json::{Value, json};
@@ -27,7 +28,7 @@ async fn service(path: &str, answer: Answer) -> Stub {
     service
 }
 
-/// The only credential, from that cluster.
+/// Makes this credential, fetched from `service`, the only one.
 pub fn credential(
     name: &'static str,
     service: &Stub,
@@ -68,8 +69,8 @@ fn vault(
     move |config| change(config).vm_env("VAULT_TOKEN", "s.vault")
 }
 
-/// The credentials that reached the endpoint.
-pub fn carried(requests: &[Recorded]) -> BTreeSet<String> {
+/// Returns the credentials with which requests reached the endpoint.
+pub fn credentials_in(requests: &[Recorded]) -> BTreeSet<String> {
     let bearer = |request: &Recorded| {
         let value = request.header("authorization")?;
         Some(value.strip_prefix("Bearer ")?.to_owned())
@@ -77,38 +78,41 @@ pub fn carried(requests: &[Recorded]) -> BTreeSet<String> {
     requests.iter().filter_map(bearer).collect()
 }
 
-/// One of the filter's counters or gauges.
+/// Returns a counter or gauge of the filter.
 pub async fn stat(gateway: &Gateway, name: &str) -> u64 {
     let name = format!("wasmcustom.entragate.{name}");
     gateway.envoy.stat(&name).await.unwrap_or_default()
 }
 
-/// Callers that continue until stopped, and the outcomes of their requests.
+/// Callers that send requests until they are stopped, and the number of their outcomes.
 struct Load {
     stop: Arc<AtomicBool>,
-    served: Arc<AtomicUsize>,
+    succeeded: Arc<AtomicUsize>,
     failed: Arc<AtomicUsize>,
     callers: Vec<tokio::task::JoinHandle<()>>,
 }
 
 impl Load {
     fn begin(gateway: &Arc<Gateway>, callers: usize) -> Self {
-        let (stop, served, failed) = Default::default();
+        let (stop, succeeded, failed) = Default::default();
         let mut load = Self {
             stop,
-            served,
+            succeeded,
             failed,
             callers: Vec::new(),
         };
         let token = gateway.token(Persona::Ada);
         for _ in 0..callers {
             let (gateway, token) = (gateway.clone(), token.clone());
-            let (stop, served, failed) =
-                (load.stop.clone(), load.served.clone(), load.failed.clone());
+            let (stop, succeeded, failed) = (
+                load.stop.clone(),
+                load.succeeded.clone(),
+                load.failed.clone(),
+            );
             load.callers.push(tokio::spawn(async move {
                 while !stop.load(Ordering::Relaxed) {
                     let is_good = gateway.chat(&token).await.status() == 200;
-                    let outcome = if is_good { &served } else { &failed };
+                    let outcome = if is_good { &succeeded } else { &failed };
                     outcome.fetch_add(1, Ordering::Relaxed);
                 }
             }));
@@ -116,18 +120,18 @@ impl Load {
         load
     }
 
-    fn served(&self) -> usize {
-        self.served.load(Ordering::Relaxed)
+    fn succeeded(&self) -> usize {
+        self.succeeded.load(Ordering::Relaxed)
     }
 
-    /// How many were served, and how many were not.
+    /// Stops the callers. Returns the number of requests that succeeded and that failed.
     async fn end(self) -> (usize, usize) {
         self.stop.store(true, Ordering::Relaxed);
         for caller in self.callers {
             caller.await.unwrap();
         }
         let count = |counter: Arc<AtomicUsize>| counter.load(Ordering::Relaxed);
-        (count(self.served), count(self.failed))
+        (count(self.succeeded), count(self.failed))
     }
 }
 
@@ -140,39 +144,39 @@ async fn credential_rotates_under_load_without_a_failed_request() {
     let load = Load::begin(&gateway, 8);
     for version in 2..=4 {
         let (old, new) = (format!("value-{}", version - 1), format!("value-{version}"));
-        let before = load.served();
+        let before = load.succeeded();
         wait_until("requests are served", || async {
-            load.served() > before + 50
+            load.succeeded() > before + 50
         })
         .await;
-        // As the runbook has it: the new one is made, put into the store, and in use everywhere before
-        // the old one is deleted.
+        // The steps of the runbook: a new credential is created, put into the store, and in use everywhere before the old one
+        // is deleted.
         gateway.hf.accept(&new);
         store.on(VAULT_PATH, vault_answer(&new));
         let since = Instant::now();
-        wait_until("only the new one is sent", || async {
+        wait_until("only the new credential is sent", || async {
             gateway.hf.take_requests();
             tokio::time::sleep(Duration::from_millis(200)).await;
-            carried(&gateway.hf.requests()) == BTreeSet::from([new.clone()])
+            credentials_in(&gateway.hf.requests()) == BTreeSet::from([new.clone()])
         })
         .await;
-        let took = since.elapsed();
-        assert!(took < Duration::from_secs(10), "it took {took:?}");
+        let elapsed = since.elapsed();
+        assert!(elapsed < Duration::from_secs(10), "it took {elapsed:?}");
         gateway.hf.set_accepted([new.as_str()]);
         gateway.hf.take_requests();
-        let before = load.served();
+        let before = load.succeeded();
         wait_until("requests are served", || async {
-            load.served() > before + 50
+            load.succeeded() > before + 50
         })
         .await;
         assert!(
-            !carried(&gateway.hf.requests()).contains(&old),
+            !credentials_in(&gateway.hf.requests()).contains(&old),
             "{old} is dead"
         );
     }
-    let (served, failed) = load.end().await;
-    assert_eq!(failed, 0, "of {}", served + failed);
-    assert!(served > 300, "{served}");
+    let (succeeded, failed) = load.end().await;
+    assert_eq!(failed, 0, "of {}", succeeded + failed);
+    assert!(succeeded > 300, "{succeeded}");
     for request in store.requests() {
         assert_eq!(request.header("x-vault-token"), Some("s.vault"));
     }
@@ -182,7 +186,7 @@ async fn credential_rotates_under_load_without_a_failed_request() {
 async fn rejected_value_triggers_one_early_poll_per_cooldown() {
     const COOLDOWN: Duration = Duration::from_secs(10);
     let store = service(VAULT_PATH, vault_answer("value-1")).await;
-    // No poll is due before the test is over. Each worker polls for itself; one makes counting exact.
+    // No scheduled poll is due before the test ends. Each worker polls separately, so one worker makes the count exact.
     let change = vault(&store, "1h", "1h");
     let gateway = Gateway::cold(testbed::entra::Entra::start().await.unwrap(), |config| {
         change(config).concurrency(1)
@@ -199,8 +203,8 @@ async fn rejected_value_triggers_one_early_poll_per_cooldown() {
     )
     .await;
     assert_eq!(gateway.chat(&token).await.status(), 200);
-    // Of a response that is no success: ours is refused, and the caller is not to blame.
-    let is_served = |response: Response| {
+    // If the request fails, the credential was rejected and the reply does not blame the caller.
+    let succeeds = |response: Response| {
         if response.status() != 200 {
             assert_eq!(response.status(), 502);
             assert_eq!(header(&response, "x-error-code"), "credential_rejected");
@@ -211,33 +215,33 @@ async fn rejected_value_triggers_one_early_poll_per_cooldown() {
     let polls = || store.requests().len();
     let before = polls();
 
-    // Revoked, and the store has the next one: one request fails, the next one does not.
+    // The credential is revoked and the store has a new one: one request fails, the next one succeeds.
     store.on(VAULT_PATH, vault_answer("value-2"));
     gateway.hf.set_accepted(["value-2"]);
     let since = Instant::now();
-    assert!(!is_served(gateway.chat(&token).await));
-    wait_until("it is polled early", || async {
+    assert!(!succeeds(gateway.chat(&token).await));
+    wait_until("the store is polled early", || async {
         stat(&gateway, "credential_fetches.hf-vault.good").await >= 3
     })
     .await;
     gateway.hf.take_requests();
     assert_eq!(gateway.chat(&token).await.status(), 200);
     let now = BTreeSet::from(["value-2".to_owned()]);
-    assert_eq!(carried(&gateway.hf.take_requests()), now);
+    assert_eq!(credentials_in(&gateway.hf.take_requests()), now);
     assert_eq!(polls(), before + 1);
 
-    // Rejected again: the store is not polled for each such request.
+    // The credential is rejected again: the store is not polled for each of these requests.
     store.on(VAULT_PATH, vault_answer("value-3"));
     gateway.hf.set_accepted(["value-3"]);
     let refused = AtomicUsize::new(0);
-    wait_until("the third one is in use", || async {
-        let served = is_served(gateway.chat(&token).await);
-        refused.fetch_add(usize::from(!served), Ordering::Relaxed);
-        served
+    wait_until("the third value is in use", || async {
+        let succeeded = succeeds(gateway.chat(&token).await);
+        refused.fetch_add(usize::from(!succeeded), Ordering::Relaxed);
+        succeeded
     })
     .await;
-    let took = since.elapsed();
-    assert!(took >= COOLDOWN, "after {took:?}");
+    let elapsed = since.elapsed();
+    assert!(elapsed >= COOLDOWN, "after {elapsed:?}");
     assert!(refused.into_inner() > 1);
     assert_eq!(polls(), before + 2);
 }
@@ -258,9 +262,9 @@ async fn unavailable_store_has_no_effect_until_max_stale() {
     assert_eq!(
         gateway.chat(&token).await.status(),
         200,
-        "the last valid value"
+        "the last valid value remains in use"
     );
-    wait_until("it is stale", || async {
+    wait_until("the value is stale", || async {
         let response = gateway.chat(&token).await;
         header(&response, "x-error-code") == "credential_unavailable" && response.status() == 502
     })
@@ -274,14 +278,15 @@ async fn unavailable_store_has_no_effect_until_max_stale() {
     store.on(VAULT_PATH, Answer::bytes(200, "garbage"));
     assert_eq!(gateway.chat(&token).await.status(), 502);
     store.on(VAULT_PATH, vault_answer("value-1"));
-    wait_until("it is back", || async {
+    wait_until("the store has recovered", || async {
         gateway.chat(&token).await.status() == 200
     })
     .await;
     store.on(VAULT_PATH, Answer::default().with(Trouble::Hang));
-    wait_until("it hangs past max_stale", || async {
-        gateway.chat(&token).await.status() == 502
-    })
+    wait_until(
+        "the value is older than max_stale because the store hangs",
+        || async { gateway.chat(&token).await.status() == 502 },
+    )
     .await;
 }
 
@@ -316,9 +321,9 @@ async fn key_vault_is_called_with_a_managed_identity_token() {
     gateway.hf.set_accepted(["from-key-vault"]);
     let token = gateway.token(Persona::Ada);
     assert_eq!(gateway.chat(&token).await.status(), 200);
-    let asked = key_vault.requests();
-    assert!(!asked.is_empty());
-    for request in asked {
+    let polls = key_vault.requests();
+    assert!(!polls.is_empty());
+    for request in polls {
         assert_eq!(request.path, format!("{SECRET}?api-version=7.4"));
         assert_eq!(request.header("authorization"), Some("Bearer imds-token"));
     }

@@ -1,4 +1,4 @@
-//! Every code over HTTP: status, body, headers, details.
+//! Every code over HTTP: status, body, headers and response code details.
 
 use super::gateway::{Gateway, SOON, header};
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ fn policy(config: EnvoyConfig) -> EnvoyConfig {
 }
 
 struct Case {
-    what: &'static str,
+    label: &'static str,
     request: RequestBuilder,
     status: u16,
     code: &'static str,
@@ -49,8 +49,8 @@ async fn every_denial_has_its_code_and_a_readable_reply() {
             .request(Method::POST, "/v1/x")
             .header("authorization", value)
     };
-    let case = |what, request, status, code| Case {
-        what,
+    let case = |label, request, status, code| Case {
+        label,
         request,
         status,
         code,
@@ -167,7 +167,7 @@ async fn every_denial_has_its_code_and_a_readable_reply() {
     ];
     let mut decided = Vec::new();
     for Case {
-        what,
+        label,
         request,
         status,
         code,
@@ -181,32 +181,32 @@ async fn every_denial_has_its_code_and_a_readable_reply() {
                 header(&response, "x-error-code")
             ),
             (status, code),
-            "{what}"
+            "{label}"
         );
         assert_headers(&response, status, code);
         let is_v1 = response.url().path().starts_with("/v1/");
         let body: Value = response.json().await.unwrap();
         assert_body(&body, is_v1, status, code);
-        decided.push((what, code, id));
+        decided.push((label, code, id));
     }
-    // Envoy writes its access log now and then, so ask only when all is done.
-    for (what, code, id) in decided {
+    // Envoy flushes its access log at intervals, so it is read after all requests.
+    for (label, code, id) in decided {
         let entry = gateway
             .envoy
             .wait_for_access(|entry| entry["request_id"] == id.as_str(), SOON);
         let entry = entry.await.unwrap();
-        assert_eq!(entry["details"], format!("entragate.{code}"), "{what}");
-        assert_eq!(entry["code"], code, "{what}");
+        assert_eq!(entry["details"], format!("entragate.{code}"), "{label}");
+        assert_eq!(entry["code"], code, "{label}");
         let record = gateway
             .envoy
             .wait_for_audit(|record| record["request_id"] == id.as_str(), SOON);
-        assert_eq!(record.await.unwrap()["code"], code, "{what}");
+        assert_eq!(record.await.unwrap()["code"], code, "{label}");
         let counter = format!("wasmcustom.entragate.decisions.{code}");
         assert!(gateway.envoy.stat(&counter).await.unwrap() > 0, "{counter}");
     }
     assert!(
         gateway.hf.requests().is_empty(),
-        "nothing of all this reached the endpoint"
+        "no denied request reached the endpoint"
     );
 }
 
@@ -274,7 +274,7 @@ async fn minimal_detail_discloses_no_reason() {
     let carl = gateway.chat(&gateway.token(Persona::Carl)).await;
     assert_eq!((nora.status().as_u16(), carl.status().as_u16()), (403, 403));
     assert_eq!(nora.text().await.unwrap(), carl.text().await.unwrap());
-    // The operator still learns why.
+    // The audit record still has the reason.
     let record = gateway
         .envoy
         .wait_for_audit(|record| record["code"] == "tenant_not_allowed", SOON);
@@ -282,7 +282,7 @@ async fn minimal_detail_discloses_no_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn grpc_caller_gets_a_grpc_status() {
+async fn denied_grpc_request_gets_a_grpc_status() {
     let gateway = Gateway::start().await;
     for (token, grpc_status) in [("", "16"), (gateway.token(Persona::Nora).as_str(), "7")] {
         let request = gateway
@@ -301,7 +301,7 @@ async fn grpc_caller_gets_a_grpc_status() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn client_that_shows_only_strings_gets_a_string() {
+async fn error_outside_of_v1_is_a_string() {
     let gateway = Gateway::start().await;
     let response = gateway
         .request(Method::POST, "/v1/chat/completions")
@@ -314,16 +314,17 @@ async fn client_that_shows_only_strings_gets_a_string() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn persona_gets_its_documented_code() {
+async fn each_persona_gets_its_documented_code() {
     let gateway = Gateway::start().await;
     for persona in Persona::ALL {
         let response = gateway.chat(&gateway.token(persona)).await;
         let (status, code) = persona.verdict();
         assert_eq!(response.status().as_u16(), status, "{persona}");
-        let told = match status {
-            200 => "permitted",
-            _ => header(&response, "x-error-code"),
+        let found = if status == 200 {
+            "permitted"
+        } else {
+            header(&response, "x-error-code")
         };
-        assert_eq!(told, code, "{persona}");
+        assert_eq!(found, code, "{persona}");
     }
 }

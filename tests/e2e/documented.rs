@@ -1,8 +1,8 @@
-//! The client code in README.md and docs/clients.md, run as written: only the gateway's address and a final line that makes
-//! a request are added. The clients and Microsoft's libraries are real; the managed identity that issues the token is a
+//! Runs the client code in README.md and docs/clients.md as written, except for the gateway's address and an added last line
+//! that makes a request. The clients and Microsoft's libraries are real; the managed identity that issues the token is a
 //! stand-in.
 
-use super::clients::{node_clients, printed, python};
+use super::clients::{node_clients, output_of, python};
 use super::docs::{blocks, files, read};
 use super::gateway::Gateway;
 use serde_json::json;
@@ -13,50 +13,50 @@ use testbed::persona::{AUDIENCE, AUDIENCE_URI, Persona};
 use testbed::stub::{Answer, Stub};
 use tokio::process::Command;
 
-/// Where the pages say that the gateway is.
+/// The gateway's address in the documentation.
 const EXAMPLE: &str = "https://hf.contoso.com";
 const QUESTION: &str = r#"[{"role": "user", "content": "Hello"}]"#;
 
-/// A block of a page, identified by a text in it, and the line that is added to run it.
+/// A block of a page, identified by a text that it contains, and the line that is added to run it.
 struct Block {
     page: &'static str,
     language: &'static str,
-    holds: &'static str,
-    ask: &'static str,
+    contains: &'static str,
+    added_line: &'static str,
 }
 
 const PYTHON: [Block; 5] = [
     Block {
         page: "README.md",
         language: "python",
-        holds: "def token():",
-        ask: "print(client.chat_completion(QUESTION).choices[0].message.content)",
+        contains: "def token():",
+        added_line: "print(client.chat_completion(QUESTION).choices[0].message.content)",
     },
     Block {
         page: "docs/clients.md",
         language: "python",
-        holds: "# call it: token()",
-        ask: "import openai\n\
+        contains: "# call it: token()",
+        added_line: "import openai\n\
               client = openai.OpenAI(base_url='https://hf.contoso.com/v1', api_key=token())\n\
               print(client.chat.completions.create(model='a/b', messages=QUESTION).choices[0].message.content)",
     },
     Block {
         page: "docs/clients.md",
         language: "python",
-        holds: "answer = client",
-        ask: "print(answer.choices[0].message.content)",
+        contains: "answer = client",
+        added_line: "print(answer.choices[0].message.content)",
     },
     Block {
         page: "docs/clients.md",
         language: "python",
-        holds: "InferenceClient",
-        ask: "print(client.chat_completion(QUESTION).choices[0].message.content)",
+        contains: "InferenceClient",
+        added_line: "print(client.chat_completion(QUESTION).choices[0].message.content)",
     },
     Block {
         page: "docs/clients.md",
         language: "python",
-        holds: "ChatOpenAI",
-        ask: "print(model.invoke('Hello').content)",
+        contains: "ChatOpenAI",
+        added_line: "print(model.invoke('Hello').content)",
     },
 ];
 
@@ -64,44 +64,44 @@ const NODE: [Block; 2] = [
     Block {
         page: "docs/clients.md",
         language: "js",
-        holds: "new OpenAI",
-        ask: "const made = await client.chat.completions.create({ model: 'a/b', messages: QUESTION });\n\
+        contains: "new OpenAI",
+        added_line: "const made = await client.chat.completions.create({ model: 'a/b', messages: QUESTION });\n\
               console.log(made.choices[0].message.content);",
     },
     Block {
         page: "docs/clients.md",
         language: "js",
-        holds: "new InferenceClient",
-        ask: "console.log((await client.chatCompletion({ messages: QUESTION })).choices[0].message.content);",
+        contains: "new InferenceClient",
+        added_line: "console.log((await client.chatCompletion({ messages: QUESTION })).choices[0].message.content);",
     },
 ];
 
-/// A person signs in by a browser there: nothing that a test can do.
-const BY_HAND: &str = "acquire_token_interactive";
+/// A marker of blocks in which a person signs in with a browser, which a test cannot do.
+const INTERACTIVE: &str = "acquire_token_interactive";
 
 impl Block {
     fn text(&self, gateway: &Gateway) -> String {
         let page = read(self.page);
         let found: Vec<_> = blocks(&page, self.language)
             .into_iter()
-            .filter(|block| block.contains(self.holds))
+            .filter(|block| block.contains(self.contains))
             .collect();
-        assert_eq!(found.len(), 1, "{}: {}", self.page, self.holds);
-        let program = format!("{}\n{}\n", found[0], self.ask);
+        assert_eq!(found.len(), 1, "{}: {}", self.page, self.contains);
+        let program = format!("{}\n{}\n", found[0], self.added_line);
         program
             .replace(EXAMPLE, &gateway.envoy.url())
             .replace("QUESTION", QUESTION)
     }
 }
 
-/// The endpoint that Azure gives to apps with a managed identity.
+/// The token endpoint that Azure provides to apps with a managed identity.
 async fn managed_identity(gateway: &Gateway) -> Stub {
     let stub = Stub::start_plain().await.unwrap();
     let token = gateway.token(Persona::Ada);
-    stub.answer("/msi/token", move |asked| {
-        let is_ours = asked.header("x-identity-header") == Some("testbed")
-            && (asked.path.contains(&format!("resource={AUDIENCE_URI}"))
-                || asked
+    stub.answer("/msi/token", move |request| {
+        let is_ours = request.header("x-identity-header") == Some("testbed")
+            && (request.path.contains(&format!("resource={AUDIENCE_URI}"))
+                || request
                     .path
                     .contains(&format!("resource=api%3A%2F%2F{AUDIENCE}")));
         let expires = (testbed::mint::now() + 3600).to_string();
@@ -117,7 +117,7 @@ async fn managed_identity(gateway: &Gateway) -> Stub {
     stub
 }
 
-/// Runs a program as an app with that managed identity; the endpoint's answer must come out of it.
+/// Runs a program as an app with that managed identity, and checks that it prints the endpoint's answer.
 async fn run(gateway: &Gateway, identity: &Stub, program: &Path, script: &Path) {
     let before = gateway.hf.requests().len();
     let mut client = Command::new(program);
@@ -127,16 +127,16 @@ async fn run(gateway: &Gateway, identity: &Stub, program: &Path, script: &Path) 
         .env("IDENTITY_HEADER", "testbed")
         .env_remove("HF_TOKEN")
         .env("NO_PROXY", "127.0.0.1,localhost");
-    let text = printed(&mut client).await;
+    let text = output_of(&mut client).await;
     assert!(text.contains("Hello"), "{script:?}: {text}");
     assert!(gateway.hf.requests().len() > before, "{script:?}: {text}");
 }
 
-async fn run_each(written: &[Block], extension: &str, program: &Path, folder: &Path) {
+async fn run_each(written: &[Block], extension: &str, program: &Path, directory: &Path) {
     let gateway = Gateway::start().await;
     let identity = managed_identity(&gateway).await;
     for (index, block) in written.iter().enumerate() {
-        let file = folder.join(format!("block-{index}.{extension}"));
+        let file = directory.join(format!("block-{index}.{extension}"));
         fs::write(&file, block.text(&gateway)).unwrap();
         run(&gateway, &identity, program, &file).await;
     }
@@ -144,8 +144,8 @@ async fn run_each(written: &[Block], extension: &str, program: &Path, folder: &P
 
 #[tokio::test(flavor = "multi_thread")]
 async fn documented_python_runs() {
-    let folder = tempfile::tempdir().unwrap();
-    run_each(&PYTHON, "py", &python(), folder.path()).await;
+    let directory = tempfile::tempdir().unwrap();
+    run_each(&PYTHON, "py", &python(), directory.path()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -153,13 +153,13 @@ async fn documented_javascript_runs() {
     let Some(clients) = node_clients() else {
         return;
     };
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     symlink(
         clients.join("node_modules"),
-        folder.path().join("node_modules"),
+        directory.path().join("node_modules"),
     )
     .unwrap();
-    run_each(&NODE, "mjs", Path::new("node"), folder.path()).await;
+    run_each(&NODE, "mjs", Path::new("node"), directory.path()).await;
 }
 
 /// The Azure CLI is a stand-in; the shell and curl are real.
@@ -167,8 +167,8 @@ async fn documented_javascript_runs() {
 async fn documented_curl_runs() {
     let gateway = Gateway::start().await;
     let identity = managed_identity(&gateway).await;
-    let folder = tempfile::tempdir().unwrap();
-    let az = folder.path().join("az");
+    let directory = tempfile::tempdir().unwrap();
+    let az = directory.path().join("az");
     fs::write(
         &az,
         format!("#!/bin/sh\necho '{}'\n", gateway.token(Persona::Ada)),
@@ -178,11 +178,11 @@ async fn documented_curl_runs() {
     let curl = Block {
         page: "docs/clients.md",
         language: "sh manual",
-        holds: "curl",
-        ask: "",
+        contains: "curl",
+        added_line: "",
     };
-    let script = folder.path().join("block.sh");
-    let path = format!("PATH={}:$PATH\n", folder.path().display());
+    let script = directory.path().join("block.sh");
+    let path = format!("PATH={}:$PATH\n", directory.path().display());
     fs::write(&script, path + &curl.text(&gateway)).unwrap();
     run(&gateway, &identity, Path::new("bash"), &script).await;
 }
@@ -197,8 +197,8 @@ fn every_documented_block_is_run() {
                 let is_run = PYTHON
                     .iter()
                     .chain(&NODE)
-                    .any(|own| own.page == page && block.contains(own.holds));
-                assert!(is_run || block.contains(BY_HAND), "{page}: {block}");
+                    .any(|known| known.page == page && block.contains(known.contains));
+                assert!(is_run || block.contains(INTERACTIVE), "{page}: {block}");
             }
         }
     }

@@ -1,6 +1,6 @@
-//! Exchanged credentials in a real Envoy, for several people.
+//! Exchanged credentials of several people in a real Envoy.
 
-use super::credentials::{carried, credential, stat};
+use super::credentials::{credential, credentials_in, stat};
 use super::gateway::{Gateway, header, wait_until};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +14,7 @@ use testbed::stub::{Answer, Stub, Trouble};
 
 const TOKEN_PATH: &str = "/oauth/token";
 
-/// Hugging Face's token endpoint: a new token for each exchange, which the endpoint accepts immediately.
+/// A stand-in for Hugging Face's token endpoint: each exchange returns a new token, which the endpoint then accepts.
 fn issue(hf: HuggingFace, lifetime: u64) -> impl Fn(&Recorded) -> Answer {
     let issued = AtomicUsize::new(0);
     move |request| {
@@ -47,7 +47,7 @@ fn exchange(service: &Stub, change: Value) -> impl Fn(EnvoyConfig) -> EnvoyConfi
     }
     let change = credential("hf-per-user", service, json!({"token_exchange": exchange}));
     move |config| {
-        // Each worker exchanges for itself; one makes counting exact.
+        // Each worker exchanges tokens separately, so one worker makes the count exact.
         change(config)
             .concurrency(1)
             .vm_env("HF_OAUTH_SECRET", "oauth-secret")
@@ -60,7 +60,7 @@ fn exchange(service: &Stub, change: Value) -> impl Fn(EnvoyConfig) -> EnvoyConfi
     }
 }
 
-/// A gateway that exchanges, and the token endpoint.
+/// Returns a gateway with token exchange, and the token endpoint.
 pub async fn exchanging(lifetime: u64, change: Value) -> (Gateway, Stub) {
     let endpoint = Stub::start(&["localhost"]).await.unwrap();
     let entra = testbed::entra::Entra::start().await.unwrap();
@@ -71,14 +71,14 @@ pub async fn exchanging(lifetime: u64, change: Value) -> (Gateway, Stub) {
     (gateway, endpoint)
 }
 
-/// The token that a person's request reaches the endpoint with.
-async fn reaches_with(gateway: &Gateway, persona: Persona) -> String {
+/// Returns the token with which a person's request reaches the endpoint.
+async fn token_sent_for(gateway: &Gateway, persona: Persona) -> String {
     gateway.hf.take_requests();
     let response = gateway.chat(&gateway.token(persona)).await;
     assert_eq!(response.status(), 200, "{persona}");
     let requests = gateway.hf.take_requests();
-    let mut carried = carried(&requests).into_iter();
-    carried.next().unwrap()
+    let mut credentials_in = credentials_in(&requests).into_iter();
+    credentials_in.next().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,7 +87,7 @@ async fn exchanged_token_is_reused_and_renewed_before_it_expires() {
     let people = [Persona::Ada, Persona::Cora, Persona::Olga];
     let mut first = Vec::new();
     for persona in people {
-        let token = reaches_with(&gateway, persona).await;
+        let token = token_sent_for(&gateway, persona).await;
         assert!(
             token.starts_with(&format!("token-of-{persona}-")),
             "{token}"
@@ -95,23 +95,23 @@ async fn exchanged_token_is_reused_and_renewed_before_it_expires() {
         first.push(token);
     }
     for (persona, token) in people.into_iter().zip(&first) {
-        assert_eq!(&reaches_with(&gateway, persona).await, token);
+        assert_eq!(&token_sent_for(&gateway, persona).await, token);
     }
-    let asked = endpoint.requests();
-    assert_eq!(asked.len(), 3, "one exchange each");
-    assert_eq!(asked[0].method, "POST");
+    let exchanges = endpoint.requests();
+    assert_eq!(exchanges.len(), 3, "there is one exchange per person");
+    assert_eq!(exchanges[0].method, "POST");
     // app:oauth-secret
     assert_eq!(
-        asked[0].header("authorization"),
+        exchanges[0].header("authorization"),
         Some("Basic YXBwOm9hdXRoLXNlY3JldA==")
     );
-    // Never a failed request, and a second token before the first one ends.
+    // No exchange fails, and the token is renewed before it expires.
     let ada = Persona::Ada;
-    wait_until("it is renewed", || async {
-        reaches_with(&gateway, ada).await != first[0]
+    wait_until("the token is renewed", || async {
+        token_sent_for(&gateway, ada).await != first[0]
     })
     .await;
-    let renewed = reaches_with(&gateway, ada).await;
+    let renewed = token_sent_for(&gateway, ada).await;
     assert!(renewed.starts_with("token-of-ada-"), "{renewed}");
     assert_eq!(stat(&gateway, "exchanges.hf-per-user.failed").await, 0);
 }
@@ -120,15 +120,15 @@ async fn exchanged_token_is_reused_and_renewed_before_it_expires() {
 async fn concurrent_requests_of_one_person_share_one_exchange() {
     let (gateway, endpoint) = exchanging(3600, json!({})).await;
     let issue = issue(gateway.hf.clone(), 3600);
-    // Long enough for all to come while it is under way.
-    let late = Trouble::Delay(Duration::from_millis(500));
-    endpoint.answer(TOKEN_PATH, move |request| issue(request).with(late));
+    // The delay lets all requests arrive during the exchange.
+    let delay = Trouble::Delay(Duration::from_millis(500));
+    endpoint.answer(TOKEN_PATH, move |request| issue(request).with(delay));
     let token = gateway.token(Persona::Ada);
-    let crowd: Vec<_> = (0..32)
+    let requests: Vec<_> = (0..32)
         .map(|_| tokio::spawn(gateway.chat_builder(&token).send()))
         .collect();
     let mut statuses = BTreeSet::new();
-    for request in crowd {
+    for request in requests {
         statuses.insert(request.await.unwrap().unwrap().status().as_u16());
     }
     assert_eq!(statuses, BTreeSet::from([200]));
@@ -138,13 +138,13 @@ async fn concurrent_requests_of_one_person_share_one_exchange() {
 #[tokio::test(flavor = "multi_thread")]
 async fn least_recently_used_token_is_evicted() {
     let (gateway, endpoint) = exchanging(3600, json!({"entries": 2})).await;
-    let ada = reaches_with(&gateway, Persona::Ada).await;
-    let cora = reaches_with(&gateway, Persona::Cora).await;
-    reaches_with(&gateway, Persona::Olga).await;
-    assert_eq!(reaches_with(&gateway, Persona::Cora).await, cora);
-    assert_ne!(reaches_with(&gateway, Persona::Ada).await, ada, "evicted");
+    let ada = token_sent_for(&gateway, Persona::Ada).await;
+    let cora = token_sent_for(&gateway, Persona::Cora).await;
+    token_sent_for(&gateway, Persona::Olga).await;
+    assert_eq!(token_sent_for(&gateway, Persona::Cora).await, cora);
+    assert_ne!(token_sent_for(&gateway, Persona::Ada).await, ada, "evicted");
     assert_eq!(endpoint.requests().len(), 4);
-    wait_until("it is counted", || async {
+    wait_until("the eviction is counted", || async {
         stat(&gateway, "exchanges.hf-per-user.evicted").await == 2
     })
     .await;
@@ -178,6 +178,6 @@ async fn non_member_is_denied_and_an_outage_is_a_gateway_error() {
         .unwrap();
     assert!(
         gateway.hf.requests().is_empty(),
-        "nothing reached the endpoint"
+        "no request reached the endpoint"
     );
 }

@@ -1,4 +1,4 @@
-//! The result of `entragate explain` matches the decision of a real Envoy.
+//! `entragate explain` predicts the decision of a real Envoy.
 
 #[path = "../support/cli.rs"]
 mod cli;
@@ -25,7 +25,7 @@ fn policy(config: EnvoyConfig) -> EnvoyConfig {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn explain_and_envoy_agree() {
+async fn explain_predicts_the_decision_of_envoy() {
     let gateway = Gateway::with(policy).await;
     let settings = policy(EnvoyConfig::from_user_file().unwrap()).policy();
     let keys = format!("{}/{TENANT}/discovery/v2.0/keys", gateway.entra.url());

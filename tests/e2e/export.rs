@@ -32,7 +32,7 @@ pub async fn monitor() -> Stub {
     monitor
 }
 
-/// The records of all calls so far.
+/// Returns the records of all calls so far.
 pub fn records(monitor: &Stub) -> Vec<Value> {
     let calls = monitor.requests().into_iter();
     calls
@@ -48,7 +48,7 @@ pub fn ids(monitor: &Stub) -> BTreeSet<String> {
 }
 
 impl Gateway {
-    /// Sends the given number of requests; returns their ids.
+    /// Sends `count` requests. Returns their ids.
     async fn requests(&self, count: usize) -> BTreeSet<String> {
         let token = self.token(Persona::Ada);
         let mut ids = BTreeSet::new();
@@ -69,7 +69,10 @@ async fn log_metric_access_log_and_export_agree() {
     let mut exported = Vec::new();
     for token in [&ada, &carl] {
         let id = header(&gateway.chat(token).await, "x-request-id").to_owned();
-        wait_until("it is exported", || async { ids(&monitor).contains(&id) }).await;
+        wait_until("the record is exported", || async {
+            ids(&monitor).contains(&id)
+        })
+        .await;
         let found = records(&monitor);
         let found = found.iter().find(|record| record["request_id"] == *id);
         exported.push(found.unwrap().clone());
@@ -78,11 +81,11 @@ async fn log_metric_access_log_and_export_agree() {
         let id = record["request_id"].clone();
         let logged = gateway
             .envoy
-            .wait_for_audit(|own| own["request_id"] == id, SOON);
+            .wait_for_audit(|record| record["request_id"] == id, SOON);
         assert_eq!(logged.await.unwrap(), record);
         let entry = gateway
             .envoy
-            .wait_for_access(|own| own["request_id"] == id, SOON);
+            .wait_for_access(|entry| entry["request_id"] == id, SOON);
         let entry = entry.await.unwrap();
         for key in ["oid", "client", "rule", "code", "method", "path"] {
             assert_eq!(entry[key], record[key], "{key} in {entry}");
@@ -100,12 +103,15 @@ async fn log_metric_access_log_and_export_agree() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn outage_of_any_kind_loses_no_record() {
+async fn no_record_is_lost_in_any_outage() {
     let monitor = monitor().await;
     let gateway = Gateway::with(export(&monitor, json!({"batch": 5}))).await;
     let mut sent = gateway.requests(6).await;
     let first = sent.clone();
-    wait_until("the first arrive", || async { ids(&monitor) == first }).await;
+    wait_until("the first records arrive", || async {
+        ids(&monitor) == first
+    })
+    .await;
     let busy = Answer::bytes(429, "").header("retry-after", "1");
     for trouble in [
         Answer::bytes(500, ""),
@@ -117,7 +123,7 @@ async fn outage_of_any_kind_loses_no_record() {
         monitor.on(PATH, trouble);
         monitor.take_requests();
         sent.extend(gateway.requests(6).await);
-        wait_until("it has been tried", || async {
+        wait_until("the export was attempted", || async {
             !monitor.requests().is_empty()
         })
         .await;
@@ -145,8 +151,8 @@ async fn outage_of_any_kind_loses_no_record() {
     assert!(sizes.max().unwrap() <= 5);
     let lost = gateway.envoy.stat("wasmcustom.entragate.export.lost").await;
     assert_eq!(lost.unwrap(), 0);
-    let again = |line: &str| line.contains("audit export: recovered");
-    gateway.envoy.wait_for_log(again, SOON).await.unwrap();
+    let recovered = |line: &str| line.contains("audit export: recovered");
+    gateway.envoy.wait_for_log(recovered, SOON).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -173,7 +179,7 @@ async fn hanging_service_delays_no_request() {
     };
     let (well, hanging) = (median(&mut well), median(&mut hanging));
     println!(
-        "median of a request: {well:?} with a healthy service, {hanging:?} with a hanging one"
+        "median duration of a request: {well:?} with a healthy service, {hanging:?} with a hanging one"
     );
     assert!(
         hanging < well * 2 + Duration::from_millis(10),
@@ -198,7 +204,7 @@ async fn azure_monitor_receives_a_service_token_and_timestamps() {
     })
     .await;
     let sent = gateway.requests(3).await;
-    wait_until("they arrive", || async { ids(&monitor) == sent }).await;
+    wait_until("the records arrive", || async { ids(&monitor) == sent }).await;
     for record in records(&monitor) {
         assert_eq!(record["TimeGenerated"], record["time"]);
         assert!(record["time"].is_string());
@@ -214,14 +220,17 @@ async fn otlp_collector_receives_log_records() {
     let monitor = monitor().await;
     let gateway = Gateway::with(export(&monitor, json!({"format": "otlp"}))).await;
     let sent = gateway.requests(1).await;
-    wait_until("it arrives", || async { !monitor.requests().is_empty() }).await;
+    wait_until("the record arrives", || async {
+        !monitor.requests().is_empty()
+    })
+    .await;
     let body: Value = serde_json::from_slice(&monitor.requests()[0].body).unwrap();
     let record = &body["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0];
     assert_eq!(record["body"]["stringValue"], "permit permitted");
     let attributes = record["attributes"].as_array().unwrap();
     let id = attributes
         .iter()
-        .find(|own| own["key"] == "request_id")
+        .find(|attribute| attribute["key"] == "request_id")
         .unwrap();
     assert_eq!(
         Some(&id["value"]["stringValue"]),

@@ -6,7 +6,7 @@ use testbed::persona::Persona;
 use testbed::recorded::Recorded;
 use testbed::reqwest::Method;
 
-fn only(mut requests: Vec<Recorded>) -> Recorded {
+fn single(mut requests: Vec<Recorded>) -> Recorded {
     assert_eq!(requests.len(), 1);
     requests.remove(0)
 }
@@ -31,9 +31,9 @@ async fn endpoint_receives_the_credential_and_none_of_the_callers_secrets() {
     let body: Value = response.json().await.unwrap();
     assert!(body["choices"][0]["message"]["content"].is_string());
 
-    let seen = only(gateway.hf.requests());
+    let forwarded = single(gateway.hf.requests());
     assert_eq!(
-        seen.headers_named("authorization"),
+        forwarded.headers_named("authorization"),
         [format!("Bearer {}", gateway.hf.token())]
     );
     for absent in [
@@ -43,18 +43,25 @@ async fn endpoint_receives_the_credential_and_none_of_the_callers_secrets() {
         "proxy-authorization",
         "x-hf-bill-to",
     ] {
-        assert_eq!(seen.header(absent), None, "{absent}");
+        assert_eq!(forwarded.header(absent), None, "{absent}");
     }
     assert_eq!(
-        seen.headers_named("x-entra-oid"),
+        forwarded.headers_named("x-entra-oid"),
         ["690222be-ff1a-4d56-abd1-7e4f7d38e474"]
     );
-    assert_eq!(seen.headers_named("x-entra-app").len(), 1);
+    assert_eq!(forwarded.headers_named("x-entra-app").len(), 1);
     for piece in token.split('.') {
-        assert!(!seen.contains(piece), "a piece of the token went upstream");
+        assert!(
+            !forwarded.contains(piece),
+            "a part of the token was forwarded"
+        );
     }
-    assert!(!seen.contains("callers") && !seen.contains("spoofed") && !seen.contains("victim"));
-    assert_eq!(seen.json(), chat());
+    assert!(
+        !forwarded.contains("callers")
+            && !forwarded.contains("spoofed")
+            && !forwarded.contains("victim")
+    );
+    assert_eq!(forwarded.json(), chat());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,16 +121,16 @@ async fn anonymous_route_forwards_without_a_credential() {
         .request(Method::GET, "/health")
         .bearer_auth(gateway.token(Persona::Ada));
     assert_eq!(response.send().await.unwrap().status(), 200);
-    let seen = only(gateway.hf.requests());
-    assert_eq!(seen.header("authorization"), None);
-    assert_eq!(seen.header("x-entra-oid"), None);
+    let forwarded = single(gateway.hf.requests());
+    assert_eq!(forwarded.header("authorization"), None);
+    assert_eq!(forwarded.header("x-entra-oid"), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn underscored_header_names_are_removed() {
     let gateway = Gateway::with(|config| {
         config.connection_manager(|manager| {
-            // Envoy's default: such headers are passed on.
+            // Envoy's default, which forwards these headers.
             let options = manager["common_http_protocol_options"].as_object_mut();
             options.unwrap().remove("headers_with_underscores_action");
         })
@@ -144,8 +151,8 @@ async fn underscored_header_names_are_removed() {
         request = request.header(name, "spoofed");
     }
     assert_eq!(request.send().await.unwrap().status(), 200);
-    let seen = only(gateway.hf.requests());
-    assert!(!seen.contains("spoofed"), "{seen:?}");
-    assert_eq!(seen.header("x_other"), Some("kept"));
-    assert_eq!(seen.headers_named("x-entra-oid").len(), 1);
+    let forwarded = single(gateway.hf.requests());
+    assert!(!forwarded.contains("spoofed"), "{forwarded:?}");
+    assert_eq!(forwarded.header("x_other"), Some("kept"));
+    assert_eq!(forwarded.headers_named("x-entra-oid").len(), 1);
 }

@@ -1,4 +1,4 @@
-//! One Envoy with the shipped `envoy.yaml`, and the requests that tests make to it.
+//! One Envoy with the shipped `envoy.yaml`, and the requests that tests send to it.
 
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use testbed::mint::Token;
 use testbed::persona::Persona;
 use testbed::reqwest::{Client, Method, RequestBuilder, Response};
 
-/// Longer than anything here takes, shorter than anyone's patience.
+/// A timeout that no successful test reaches.
 pub const SOON: Duration = Duration::from_secs(20);
 
 pub struct Gateway {
@@ -21,19 +21,19 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// As `make run` starts it.
+    /// Starts a gateway in the way that `make run` does.
     pub async fn start() -> Self {
         Self::with(|config| config).await
     }
 
-    /// The same with changes, after all workers have keys.
+    /// Starts a gateway with changes, and waits until all workers have keys.
     pub async fn with(change: impl FnOnce(EnvoyConfig) -> EnvoyConfig) -> Self {
         let gateway = Self::cold(Entra::start().await.unwrap(), change).await;
         gateway.wait_for_keys().await;
         gateway
     }
 
-    /// In front of an Entra that may not answer; the workers may hold no keys yet.
+    /// Starts a gateway in front of an Entra stand-in that may not answer; the workers may not have keys yet.
     pub async fn cold(entra: Entra, change: impl FnOnce(EnvoyConfig) -> EnvoyConfig) -> Self {
         let hf = HuggingFace::start().await.unwrap();
         let config = change(EnvoyConfig::gateway(&entra, &hf).unwrap());
@@ -48,15 +48,16 @@ impl Gateway {
         }
     }
 
-    /// Both workers and the main thread.
+    /// Waits for both workers and the main thread.
     async fn wait_for_keys(&self) {
         self.wait_for_vms_with_keys(3).await;
     }
 
-    /// Every worker has a VM, and so has the main thread.
+    /// Waits until `vms` VMs have keys. Every worker has a VM, and so does the main thread.
     pub async fn wait_for_vms_with_keys(&self, vms: u64) {
-        let got = || async { self.envoy.keys_got("contoso").await.unwrap_or_default() >= vms };
-        wait_until("every VM has keys", got).await;
+        let have_keys =
+            || async { self.envoy.keys_got("contoso").await.unwrap_or_default() >= vms };
+        wait_until("every VM has keys", have_keys).await;
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -64,7 +65,7 @@ impl Gateway {
             .request(method, format!("{}{path}", self.envoy.url()))
     }
 
-    /// A chat request with that Authorization token.
+    /// Sends a chat request with the token.
     pub async fn chat(&self, token: &str) -> Response {
         self.chat_builder(token).send().await.unwrap()
     }
@@ -98,7 +99,7 @@ pub fn chat() -> Value {
     json!({"model": "org/model", "messages": [{"role": "user", "content": "Say hello."}]})
 }
 
-/// A header of a response, empty when absent.
+/// Returns a header of a response, or an empty string if it is absent.
 pub fn header<'a>(response: &'a Response, name: &str) -> &'a str {
     response
         .headers()
@@ -106,13 +107,13 @@ pub fn header<'a>(response: &'a Response, name: &str) -> &'a str {
         .map_or("", |value| value.to_str().unwrap())
 }
 
-/// Evaluates the condition until it is true.
-pub async fn wait_until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
+/// Waits until the condition is true.
+pub async fn wait_until<F: Future<Output = bool>>(goal: &str, condition: impl Fn() -> F) {
     let deadline = tokio::time::Instant::now() + SOON;
     while !condition().await {
         assert!(
             tokio::time::Instant::now() < deadline,
-            "waited in vain: {what}"
+            "timed out waiting until {goal}"
         );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -13,18 +13,21 @@ use testbed::stub::{Answer, Stub, Trouble};
 
 const OTHER: &str = "aaaaaaaa-0000-4000-8000-000000000002";
 
-/// Responds as Graph does; `members` are the collection, the member's id, and the groups.
+/// A stand-in for Graph. Each entry of `members` is a collection, one of its members, and the groups of that member.
 async fn graph(members: &[(&'static str, Persona, &[&str])]) -> Stub {
     let graph = Stub::start(&["localhost"]).await.unwrap();
     for (collection, persona, groups) in members {
         let path = format!("/v1.0/{collection}/{}/checkMemberGroups", oid(*persona));
-        let own: Vec<String> = groups.iter().map(|group| (*group).to_owned()).collect();
-        graph.answer(&path, move |request| check_member_groups(request, &own));
+        let groups_of_member: Vec<String> =
+            groups.iter().map(|group| (*group).to_owned()).collect();
+        graph.answer(&path, move |request| {
+            check_member_groups(request, &groups_of_member)
+        });
     }
     graph
 }
 
-fn check_member_groups(request: &Recorded, own: &[String]) -> Answer {
+fn check_member_groups(request: &Recorded, groups_of_member: &[String]) -> Answer {
     let error = |status, code: &str| {
         let error = json!({"error": {"code": code, "message": "no"}});
         Answer::json(status, &error)
@@ -37,11 +40,13 @@ fn check_member_groups(request: &Recorded, own: &[String]) -> Answer {
     } else if !request.bearer().is_some_and(is_signed) {
         error(401, "InvalidAuthenticationToken")
     } else {
-        let held = groups.iter().filter(|group| own.contains(*group));
-        let held: Vec<&String> = held.collect();
+        let member_of = groups
+            .iter()
+            .filter(|group| groups_of_member.contains(*group));
+        let member_of: Vec<&String> = member_of.collect();
         Answer::json(
             200,
-            &json!({"@odata.context": "Collection(Edm.String)", "value": held}),
+            &json!({"@odata.context": "Collection(Edm.String)", "value": member_of}),
         )
     }
 }
@@ -51,8 +56,8 @@ fn oid(persona: Persona) -> String {
     claims["oid"].as_str().unwrap().to_owned()
 }
 
-/// One rule for a group; Graph is called with client credentials of the Entra stand-in.
-fn asking(
+/// A policy with one rule for groups, and Graph called with client credentials of the Entra stand-in.
+fn with_graph(
     graph: &Stub,
     ttl: &'static str,
     require: Value,
@@ -79,7 +84,7 @@ fn for_group() -> Value {
     json!({"group": SCIENTISTS_GROUP})
 }
 
-/// A gateway with one worker that has keys.
+/// A gateway with one worker, which has keys.
 async fn one_worker(change: impl FnOnce(EnvoyConfig) -> EnvoyConfig) -> Gateway {
     let entra = Entra::start().await.unwrap();
     let gateway = Gateway::cold(entra, |config| change(config.concurrency(1))).await;
@@ -95,14 +100,14 @@ fn paths(requests: &[Recorded]) -> BTreeSet<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn graph_result_decides() {
+async fn callers_are_permitted_by_the_groups_in_graph() {
     let graph = graph(&[
         ("users", Persona::Olga, &[SCIENTISTS_GROUP]),
         ("users", Persona::Omar, &[OTHER]),
         ("servicePrincipals", Persona::Robot, &[SCIENTISTS_GROUP]),
     ])
     .await;
-    let gateway = Gateway::with(asking(&graph, "5m", for_group())).await;
+    let gateway = Gateway::with(with_graph(&graph, "5m", for_group())).await;
     let olga = gateway.token(Persona::Olga);
     assert_eq!(gateway.chat(&olga).await.status(), 200);
     let response = gateway.chat(&gateway.token(Persona::Omar)).await;
@@ -115,12 +120,12 @@ async fn graph_result_decides() {
     );
     let robot = Token::of(Persona::Robot).claim("_claim_names", json!({"groups": "src1"}));
     assert_eq!(gateway.chat(&gateway.mint(robot)).await.status(), 200);
-    let stranger = Token::of(Persona::Ben)
+    let unknown_user = Token::of(Persona::Ben)
         .without("groups")
         .claim("hasgroups", json!(true));
-    let response = gateway.chat(&gateway.mint(stranger)).await;
+    let response = gateway.chat(&gateway.mint(unknown_user)).await;
     assert_eq!(header(&response, "x-error-code"), "groups_overage");
-    let asked = graph.take_requests();
+    let lookups = graph.take_requests();
     let expected = [
         ("users", Persona::Olga),
         ("users", Persona::Omar),
@@ -128,13 +133,16 @@ async fn graph_result_decides() {
         ("users", Persona::Ben),
     ];
     let expected =
-        expected.map(|(kind, who)| format!("/v1.0/{kind}/{}/checkMemberGroups", oid(who)));
-    assert_eq!(paths(&asked), BTreeSet::from(expected));
-    for request in &asked {
+        expected.map(|(kind, persona)| format!("/v1.0/{kind}/{}/checkMemberGroups", oid(persona)));
+    assert_eq!(paths(&lookups), BTreeSet::from(expected));
+    for request in &lookups {
         assert_eq!(request.host, "graph.microsoft.com");
-        assert!(!request.contains(&olga), "the caller's token goes nowhere");
+        assert!(
+            !request.contains(&olga),
+            "the caller's token is not sent to Graph"
+        );
     }
-    // No look-up for callers whose token suffices or whose groups both workers have cached.
+    // There is no look-up for callers whose token lists their groups, or whose groups both workers have cached.
     for _ in 0..8 {
         assert_eq!(gateway.chat(&olga).await.status(), 200);
         assert_eq!(
@@ -142,8 +150,11 @@ async fn graph_result_decides() {
             200
         );
     }
-    let again = graph.take_requests();
-    assert!(again.len() <= 1, "once a worker: {again:?}");
+    let further_lookups = graph.take_requests();
+    assert!(
+        further_lookups.len() <= 1,
+        "one look-up per worker: {further_lookups:?}"
+    );
     let reason = |record: &Value| record["reason"] == "Microsoft Graph does not know the caller";
     gateway.envoy.wait_for_audit(reason, SOON).await.unwrap();
 }
@@ -152,19 +163,19 @@ async fn graph_result_decides() {
 async fn parked_requests_share_one_look_up_of_several_calls() {
     let group = |index: usize| format!("bbbbbbbb-0000-4000-8000-{index:012}");
     let named: Vec<String> = (0..45).map(group).collect();
-    let held = [named[0].as_str(), &named[25], &named[44]];
-    let graph = graph(&[("users", Persona::Olga, &held)]).await;
+    let member_of = [named[0].as_str(), &named[25], &named[44]];
+    let graph = graph(&[("users", Persona::Olga, &member_of)]).await;
     let all: Vec<Value> = named.iter().map(|group| json!({"group": group})).collect();
     let others = json!({"not": {"any": [all[1], all[43]]}});
     let require = json!({"all": [all[0], all[25], all[44], others, {"any": all}]});
-    let gateway = one_worker(asking(&graph, "5m", require)).await;
+    let gateway = one_worker(with_graph(&graph, "5m", require)).await;
     let token = gateway.token(Persona::Olga);
     let all = (0..40).map(|_| gateway.chat_builder(&token).send());
     for response in futures(all).await {
         assert_eq!(response.status(), 200);
     }
-    let asked = graph.requests();
-    assert_eq!(asked.len(), 3, "20, 20 and 5 groups: {asked:?}");
+    let lookups = graph.requests();
+    assert_eq!(lookups.len(), 3, "20, 20 and 5 groups: {lookups:?}");
 }
 
 /// Sends all requests concurrently.
@@ -185,12 +196,12 @@ where
 #[tokio::test(flavor = "multi_thread")]
 async fn failing_graph_denies_until_it_recovers() {
     let graph = graph(&[("users", Persona::Olga, &[SCIENTISTS_GROUP])]).await;
-    let gateway = one_worker(asking(&graph, "1ms", for_group())).await;
+    let gateway = one_worker(with_graph(&graph, "1ms", for_group())).await;
     let path = format!("/v1.0/users/{}/checkMemberGroups", oid(Persona::Olga));
     let token = gateway.token(Persona::Olga);
     let list = json!({"value": [SCIENTISTS_GROUP]});
     let failed = "wasmcustom.entragate.group_lookups.contoso.failed";
-    for trouble in [
+    for fault in [
         Answer::json(200, &list).with(Trouble::Hang),
         Answer::default().with(Trouble::Reset),
         Answer::json(429, &json!({})).header("retry-after", "1"),
@@ -200,9 +211,9 @@ async fn failing_graph_denies_until_it_recovers() {
         ),
         Answer::json(200, &json!({"value": [SCIENTISTS_GROUP, 1]})),
     ] {
-        let shown = format!("{trouble:?}");
+        let shown = format!("{fault:?}");
         let before = gateway.envoy.stat(failed).await.unwrap_or_default();
-        graph.on(&path, trouble);
+        graph.on(&path, fault);
         let response = gateway.chat(&token).await;
         assert_eq!(response.status(), 403, "{shown}");
         assert_eq!(
@@ -214,11 +225,11 @@ async fn failing_graph_denies_until_it_recovers() {
             gateway.envoy.stat(failed).await.unwrap_or_default() > before
         })
         .await;
-        let asked = graph.take_requests().len();
-        assert!(asked <= 4, "it is left alone: {asked}, {shown}");
-        let late = Duration::from_millis(100);
-        graph.on(&path, Answer::json(200, &list).with(Trouble::Delay(late)));
-        wait_until("it has recovered", || async {
+        let lookups = graph.take_requests().len();
+        assert!(lookups <= 4, "there are few retries: {lookups}, {shown}");
+        let delay = Duration::from_millis(100);
+        graph.on(&path, Answer::json(200, &list).with(Trouble::Delay(delay)));
+        wait_until("the look-up succeeds", || async {
             gateway.chat(&token).await.status() == 200
         })
         .await;

@@ -1,4 +1,4 @@
-//! Denied gRPC-Web calls, with and without Envoy's own gRPC-Web filter before this filter.
+//! Denied gRPC-Web calls, with and without Envoy's own gRPC-Web filter in front of this filter.
 
 use super::gateway::{Gateway, header};
 use base64::Engine as _;
@@ -14,7 +14,7 @@ const KINDS: [&str; 2] = [
     "application/grpc-web-text+proto",
 ];
 
-/// Envoy's filter turns gRPC-Web calls into gRPC calls.
+/// Adds Envoy's filter, which translates gRPC-Web calls into gRPC calls.
 fn translated(config: EnvoyConfig) -> EnvoyConfig {
     let kind = "type.googleapis.com/envoy.extensions.filters.http.grpc_web.v3.GrpcWeb";
     let filter = json!({"name": "envoy.filters.http.grpc_web", "typed_config": {"@type": kind}});
@@ -37,7 +37,7 @@ async fn call(gateway: &Gateway, kind: &str, token: Option<&str>) -> Response {
     request.body(vec![0; 5]).send().await.unwrap()
 }
 
-/// Status and message as gRPC-Web clients read them: from the headers or from the frame of trailers.
+/// Returns status and message as gRPC-Web clients read them: from the headers or from the trailers frame.
 async fn read_status(response: Response) -> (String, String) {
     let in_headers = ["grpc-status", "grpc-message"].map(|name| header(&response, name).to_owned());
     let is_text = header(&response, "content-type").contains("-text");
@@ -45,7 +45,11 @@ async fn read_status(response: Response) -> (String, String) {
     if let [status, message] = in_headers
         && !status.is_empty()
     {
-        assert_eq!(body.as_ref(), b"", "one of both");
+        assert_eq!(
+            body.as_ref(),
+            b"",
+            "status and message are either in the headers or in the body"
+        );
         return (status, message);
     }
     let frame = match is_text {
@@ -61,7 +65,11 @@ async fn read_status(response: Response) -> (String, String) {
     let trailers = std::str::from_utf8(trailers).unwrap();
     let of = |name: &str| {
         let mut lines = trailers.lines().filter_map(|line| line.split_once(':'));
-        lines.find(|(own, _)| *own == name).unwrap().1.to_owned()
+        lines
+            .find(|(field, _)| *field == name)
+            .unwrap()
+            .1
+            .to_owned()
     };
     (of("grpc-status"), of("grpc-message"))
 }
@@ -76,7 +84,7 @@ async fn assert_readable(response: Response, kind: &str, expected: &str, code: &
 
 /// Envoy's filter keeps the HTTP status of a local reply and adds the gRPC status to its headers.
 #[tokio::test(flavor = "multi_thread")]
-async fn refused_grpc_web_call_gets_a_status_that_its_client_reads() {
+async fn denied_grpc_web_call_gets_a_readable_grpc_status() {
     let plain = (Gateway::start().await, [200, 200]);
     let translated = (Gateway::with(translated).await, [401, 403]);
     for (gateway, http) in [plain, translated] {
@@ -94,7 +102,7 @@ async fn refused_grpc_web_call_gets_a_status_that_its_client_reads() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn grpc_web_call_to_a_failed_upstream_gets_a_status_that_its_client_reads() {
+async fn grpc_web_call_to_failed_upstream_gets_a_readable_grpc_status() {
     let gateway = Gateway::start().await;
     gateway.hf.set_mode(Mode::forbidden());
     let token = gateway.token(Persona::Ada);

@@ -1,4 +1,4 @@
-//! One exporter for all workers of a real Envoy with eight workers and its main thread.
+//! One exporter for all workers of a real Envoy, which has eight workers and its main thread.
 
 use super::export::{export, ids, monitor, records};
 use super::gateway::{Gateway, SOON, chat, header, http2, wait_until};
@@ -23,8 +23,8 @@ async fn eight(monitor: &Stub, change: impl FnOnce(EnvoyConfig) -> EnvoyConfig) 
 }
 
 impl Gateway {
-    /// Sends chats, each over its own connection, so that every worker receives some; returns their ids.
-    async fn spread(&self, count: usize) -> Vec<String> {
+    /// Sends chats over separate connections, so that every worker receives some. Returns their ids.
+    async fn chats_on_all_workers(&self, count: usize) -> Vec<String> {
         let (url, token) = (self.envoy.url(), self.token(Persona::Ada));
         let tasks: Vec<_> = (0..count)
             .map(|_| {
@@ -45,7 +45,7 @@ impl Gateway {
         ids
     }
 
-    /// How many threads have written audit records.
+    /// Returns the number of threads that have written audit records.
     fn deciding_threads(&self) -> usize {
         let lines = self.envoy.log_lines().into_iter();
         let audit = lines.filter(|line| line.contains(r#""request_id""#));
@@ -71,21 +71,28 @@ async fn one_worker_exports_for_all_and_each_record_arrives_once() {
     let gateway = eight(&monitor, |config| config).await;
     let (began, mut sent) = (Instant::now(), Vec::new());
     while began.elapsed() < Duration::from_secs(12) {
-        sent.extend(gateway.spread(8).await);
+        sent.extend(gateway.chats_on_all_workers(8).await);
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     all_arrive(&monitor, &sent).await;
-    let took = began.elapsed().as_secs() as usize + 1;
+    let elapsed = began.elapsed().as_secs() as usize + 1;
     let (calls, threads) = (monitor.requests().len(), gateway.deciding_threads());
     println!(
-        "{} records of {threads} workers in {calls} calls and {took} s",
+        "{} records of {threads} workers in {calls} calls and {elapsed} s",
         sent.len()
     );
-    assert_eq!(records(&monitor).len(), sent.len(), "each arrives once");
+    assert_eq!(
+        records(&monitor).len(),
+        sent.len(),
+        "each record arrives once"
+    );
     assert!(threads >= 4, "{threads} workers had requests");
-    // One call per 2 s, and one for each full batch of 100; separate exports would make at least four times as many.
-    let most = took / 2 + took / 6 + sent.len() / 100 + 2;
-    assert!(calls <= most, "{calls} calls in {took} s; {most} expected");
+    // One call per 2 s, and one for each full batch of 100; separate exports would make at least four times as many calls.
+    let max_calls = elapsed / 2 + elapsed / 6 + sent.len() / 100 + 2;
+    assert!(
+        calls <= max_calls,
+        "{calls} calls in {elapsed} s; {max_calls} expected"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,20 +100,22 @@ async fn terminated_worker_loses_no_record_it_handed_over() {
     let monitor = monitor().await;
     let gateway = eight(&monitor, |config| config.wasm(&hooks_path())).await;
     monitor.on("/in", testbed::stub::Answer::bytes(503, ""));
-    let sent = gateway.spread(48).await;
-    wait_until("the service refuses", || async {
+    let sent = gateway.chats_on_all_workers(48).await;
+    wait_until("the service rejects a call", || async {
         !monitor.requests().is_empty()
     })
     .await;
-    // The exporter is in its pause. All workers terminate, most of them more than once.
+    // The exporter pauses after the failure. All workers terminate, most of them more than once.
     monitor.take_requests();
-    let mut died = 0;
+    let mut terminated = 0;
     for _ in 0..40 {
         let trap = http2().get(format!("{}/health", gateway.envoy.url()));
         let trap = trap.header("x-entragate-test-trap", "1").send().await;
-        died += usize::from(trap.is_err() || trap.is_ok_and(|own| own.status().is_server_error()));
+        terminated += usize::from(
+            trap.is_err() || trap.is_ok_and(|response| response.status().is_server_error()),
+        );
     }
-    assert_eq!(died, 40);
+    assert_eq!(terminated, 40);
     monitor.on("/in", testbed::stub::Answer::bytes(204, ""));
     all_arrive(&monitor, &sent).await;
 }
@@ -115,9 +124,10 @@ async fn terminated_worker_loses_no_record_it_handed_over() {
 async fn without_vm_id_each_worker_exports_and_logs_it() {
     let monitor = monitor().await;
     let gateway = Gateway::with(|config| export(&monitor, json!({}))(config).vm_id("")).await;
-    let sent = gateway.spread(4).await;
+    let sent = gateway.chats_on_all_workers(4).await;
     all_arrive(&monitor, &sent).await;
-    let said = |line: &str| line.contains("exports its audit records") && line.contains("vm_id");
-    let said = gateway.envoy.wait_for_log(said, SOON);
-    said.await.unwrap();
+    let is_logged =
+        |line: &str| line.contains("exports its audit records") && line.contains("vm_id");
+    let is_logged = gateway.envoy.wait_for_log(is_logged, SOON);
+    is_logged.await.unwrap();
 }

@@ -1,5 +1,4 @@
-//! Bodies that are held until a decision stay within their limits for any behaviour of callers and upstreams, and so do
-//! connections.
+//! Held bodies and connections stay within their limits, whatever callers and upstreams do.
 
 use super::gateway::{Gateway, SOON, chat, header, wait_until};
 use super::metrics::value;
@@ -18,7 +17,7 @@ const WORKERS: f64 = 2.0;
 const BODIES: &str = "entragate_held_bodies{}";
 const BYTES: &str = "entragate_held_bytes{}";
 
-/// Every request needs its model.
+/// A gateway whose rules need the model of every POST request.
 async fn gateway(limits: Value) -> Gateway {
     Gateway::with(|config: EnvoyConfig| {
         config.change_policy(|policy| {
@@ -34,7 +33,7 @@ async fn gateway(limits: Value) -> Gateway {
     .await
 }
 
-/// The number of bodies refused because of that limit.
+/// Returns the number of bodies refused because of this limit.
 async fn exceeded(gateway: &Gateway, limit: &str) -> f64 {
     let sample = format!(r#"entragate_held_exceeded{{reason="{limit}"}}"#);
     Some(value(gateway, &sample).await)
@@ -49,21 +48,22 @@ fn head(token: &str) -> String {
     )
 }
 
-/// Begins a body of 1 MB, and waits for an answer.
+/// Starts to send a body of 1 MB, and waits for an answer.
 fn unfinished(gateway: &Gateway, bytes: usize) -> JoinHandle<Vec<u8>> {
     let (addr, token) = (gateway.envoy.addr(), gateway.token(Persona::Ada));
     tokio::spawn(async move {
         let mut stream = TcpStream::connect(addr).await.unwrap();
-        let begun = format!("{}{{\"messages\": \"{}", head(&token), "x".repeat(bytes));
-        // One that is refused midway may be closed before all of it is written.
-        let _ = stream.write_all(begun.as_bytes()).await;
+        let partial_request = format!("{}{{\"messages\": \"{}", head(&token), "x".repeat(bytes));
+        // The gateway may close the connection before all of it is written.
+        let _ = stream.write_all(partial_request.as_bytes()).await;
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer).await;
         answer
     })
 }
 
-async fn is_served(gateway: &Gateway) {
+/// Checks that a regular request succeeds.
+async fn assert_is_served(gateway: &Gateway) {
     let response = gateway.chat(&gateway.token(Persona::Ada)).await;
     assert_eq!(response.status(), 200);
 }
@@ -81,26 +81,26 @@ async fn unfinished_bodies_are_limited_in_bytes() {
         let refused = exceeded(&gateway, "inspected_bytes").await;
         let held = value(&gateway, BODIES).await;
         let bytes = value(&gateway, BYTES).await;
-        // Gauges are shown once a second; the first may not be there yet.
+        // Gauges are updated once a second, so the first may not exist yet.
         assert!(
             bytes.is_nan() || bytes <= WORKERS * LIMIT,
             "{bytes} bytes are held"
         );
-        // 900,000 bytes and a little of each that is still held.
+        // Each held body has 900,000 bytes and little more.
         refused + held == CALLERS as f64 && bytes > held * 900_000.0
     };
     wait_until("each body is held or refused", all_have_arrived).await;
     let held = value(&gateway, BODIES).await;
     assert!((1.0..=8.0).contains(&held), "{held} bodies are held");
-    let of_refusal = |record: &Value| record["code"] == "inspection_unavailable";
-    let record = gateway.envoy.wait_for_audit(of_refusal, SOON).await;
+    let is_denial = |record: &Value| record["code"] == "inspection_unavailable";
+    let record = gateway.envoy.wait_for_audit(is_denial, SOON).await;
     let reason = record.unwrap()["reason"].to_string();
     assert!(reason.contains("limits.inspected_bytes"), "{reason}");
     callers.iter().for_each(JoinHandle::abort);
-    let all_is_free =
+    let nothing_is_held =
         || async { value(&gateway, BYTES).await == 0.0 && value(&gateway, BODIES).await == 0.0 };
-    wait_until("nothing is held", all_is_free).await;
-    is_served(&gateway).await;
+    wait_until("nothing is held", nothing_is_held).await;
+    assert_is_served(&gateway).await;
     assert_eq!(gateway.hf.requests().len(), 1);
 }
 
@@ -124,7 +124,7 @@ async fn open_bodies_are_limited_in_number() {
         let answered = callers.iter().filter(|caller| caller.is_finished());
         answered.count() as f64 == CALLERS as f64 - held
     };
-    wait_until("all others are answered", answered).await;
+    wait_until("all other callers are answered", answered).await;
     for caller in callers {
         if !caller.is_finished() {
             caller.abort();
@@ -135,16 +135,16 @@ async fn open_bodies_are_limited_in_number() {
         assert!(answer.contains("x-error-code: inspection_unavailable"));
         assert!(answer.contains("retry-after: 2"), "{answer}");
     }
-    let all_is_free = || async { value(&gateway, BODIES).await == 0.0 };
-    wait_until("nothing is held", all_is_free).await;
-    is_served(&gateway).await;
+    let nothing_is_held = || async { value(&gateway, BODIES).await == 0.0 };
+    wait_until("nothing is held", nothing_is_held).await;
+    assert_is_served(&gateway).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_body_is_refused_at_the_deadline() {
     let gateway = gateway(json!({"inspection_timeout": "1s"})).await;
     let token = gateway.token(Persona::Ada);
-    // A byte now and then; one piece; nothing at all.
+    // The callers send one byte at a time, one piece, or nothing.
     for pieces in [1000, 1, 0] {
         let stream = TcpStream::connect(gateway.envoy.addr()).await.unwrap();
         let (mut read, mut write) = stream.into_split();
@@ -156,29 +156,28 @@ async fn slow_body_is_refused_at_the_deadline() {
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
-            // Not closed: the caller goes on to wait.
+            // The connection stays open: the caller continues to wait.
             write
         });
         let mut answer = vec![0; 4096];
         let reading = tokio::time::timeout(SOON, read.read(&mut answer));
-        let length = reading.await.expect("an answer").unwrap();
+        let length = reading
+            .await
+            .expect("the gateway answers before the timeout")
+            .unwrap();
         let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
         assert!(answer.starts_with("HTTP/1.1 408"), "{pieces}: {answer}");
         assert!(answer.contains("x-error-code: body_timeout"), "{answer}");
         sending.abort();
     }
-    let of_refusal = |record: &Value| record["code"] == "body_timeout";
-    gateway
-        .envoy
-        .wait_for_audit(of_refusal, SOON)
-        .await
-        .unwrap();
+    let is_denial = |record: &Value| record["code"] == "body_timeout";
+    gateway.envoy.wait_for_audit(is_denial, SOON).await.unwrap();
     let counted = || async { exceeded(&gateway, "inspection_timeout").await == 3.0 };
-    wait_until("each is counted", counted).await;
-    let all_is_free = || async { value(&gateway, BODIES).await == 0.0 };
-    wait_until("nothing is held", all_is_free).await;
+    wait_until("each timeout is counted", counted).await;
+    let nothing_is_held = || async { value(&gateway, BODIES).await == 0.0 };
+    wait_until("nothing is held", nothing_is_held).await;
     assert!(gateway.hf.requests().is_empty());
-    is_served(&gateway).await;
+    assert_is_served(&gateway).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -200,29 +199,29 @@ async fn stalled_response_is_released_at_the_deadline() {
     let chunk = response.chunk().await.unwrap().unwrap();
     assert_eq!(&chunk[..], br#"{"error": "#);
     let counted = || async { exceeded(&gateway, "inspection_timeout").await == 2.0 };
-    wait_until("both are counted", counted).await;
-    let all_is_free = || async { value(&gateway, BODIES).await == 0.0 };
-    wait_until("nothing is held", all_is_free).await;
+    wait_until("both timeouts are counted", counted).await;
+    let nothing_is_held = || async { value(&gateway, BODIES).await == 0.0 };
+    wait_until("nothing is held", nothing_is_held).await;
 }
 
-/// The overload section of `envoy.yaml`, with a smaller number.
+/// The overload section of `envoy.yaml` with a lower limit.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_beyond_the_limit_are_closed() {
-    const MOST: u64 = 4;
+    const LIMIT: u64 = 4;
     let gateway = Gateway::with(|config: EnvoyConfig| {
         config.document(|document| {
             let monitors = &mut document["overload_manager"]["resource_monitors"];
             let monitor = monitors.as_array_mut().unwrap().iter_mut();
-            let own = |monitor: &&mut Value| {
+            let is_connections = |monitor: &&mut Value| {
                 monitor["name"] == "envoy.resource_monitors.global_downstream_max_connections"
             };
-            let limit = &mut monitor.into_iter().find(own).unwrap()["typed_config"];
-            limit["max_active_downstream_connections"] = json!(MOST);
+            let limit = &mut monitor.into_iter().find(is_connections).unwrap()["typed_config"];
+            limit["max_active_downstream_connections"] = json!(LIMIT);
         })
     })
     .await;
     let mut open = Vec::new();
-    for _ in 0..MOST {
+    for _ in 0..LIMIT {
         let mut stream = TcpStream::connect(gateway.envoy.addr()).await.unwrap();
         let health = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n";
         stream.write_all(health).await.unwrap();
@@ -231,12 +230,12 @@ async fn connections_beyond_the_limit_are_closed() {
         assert_eq!(&answer, b"HTTP/1.1 200");
         open.push(stream);
     }
-    let mut further = TcpStream::connect(gateway.envoy.addr()).await.unwrap();
+    let mut one_more = TcpStream::connect(gateway.envoy.addr()).await.unwrap();
     let mut answer = Vec::new();
-    let closed = tokio::time::timeout(SOON, further.read_to_end(&mut answer)).await;
-    closed.expect("it is closed").ok();
+    let closed = tokio::time::timeout(SOON, one_more.read_to_end(&mut answer)).await;
+    closed.expect("the connection is closed").ok();
     assert!(answer.is_empty());
-    // The admin interface counts for nothing: metrics are still there.
+    // Connections to the admin interface are not counted, so metrics are still available.
     gateway.envoy.prometheus().await.unwrap();
     drop(open);
     let served = || async {
@@ -249,5 +248,5 @@ async fn connections_beyond_the_limit_are_closed() {
             .await
             .is_ok_and(|answer| answer.status() == 200)
     };
-    wait_until("there is room again", served).await;
+    wait_until("a new connection is accepted", served).await;
 }

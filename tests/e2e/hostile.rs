@@ -1,4 +1,4 @@
-//! Bytes that no regular client sends: the filter continues to serve.
+//! Malformed requests that no regular client sends: the filter continues to serve.
 
 use super::gateway::{Gateway, SOON};
 use testbed::client::raw_http;
@@ -47,15 +47,15 @@ async fn malformed_headers_are_refused_and_the_next_request_succeeds() {
             "token_malformed",
         ),
     ];
-    for (what, head, code) in cases {
+    for (label, head, code) in cases {
         let answer = send(&gateway, &head).await;
         assert!(
             answer.contains(&format!("x-error-code: {code}\r\n")),
-            "{what}: {answer}"
+            "{label}: {answer}"
         );
-        assert_eq!(gateway.chat(&token).await.status(), 200, "after {what}");
+        assert_eq!(gateway.chat(&token).await.status(), 200, "after {label}");
     }
-    for (what, head) in [
+    for (label, head) in [
         (
             "other header not UTF-8",
             [b"x-odd: \xff\xfe\r\n".as_slice(), bearer.as_bytes()].concat(),
@@ -63,9 +63,9 @@ async fn malformed_headers_are_refused_and_the_next_request_succeeds() {
         ("300 KB header", many_groups.into_bytes()),
     ] {
         let answer = send(&gateway, &head).await;
-        assert!(answer.starts_with("HTTP/1.1 200"), "{what}: {answer}");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{label}: {answer}");
     }
-    // Every status so far was the filter's or the endpoint's: no VM died.
+    // Every status so far came from the filter or the endpoint: no VM terminated.
     assert!(
         !gateway
             .envoy
@@ -76,11 +76,11 @@ async fn malformed_headers_are_refused_and_the_next_request_succeeds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unsafe_request_id_is_not_repeated() {
+async fn unsafe_request_id_is_not_echoed() {
     let gateway = Gateway::with(|config| {
         config.connection_manager(|manager| {
             manager["preserve_external_request_id"] = true.into();
-            // Otherwise Envoy puts the caller's value into the response without checks.
+            // Otherwise Envoy copies the caller's value into the response without checks.
             manager["always_set_request_id_in_response"] = false.into();
         })
     })

@@ -22,8 +22,8 @@ async fn requests_at_cold_start_are_parked_until_keys_arrive() {
     entra.set_fault(Fault::Delay(Duration::from_secs(1)));
     let gateway = Gateway::cold(entra, |config| config).await;
     let token = gateway.token(Persona::Ada);
-    let stranger = gateway.token(Persona::WrongAudience);
-    let (good, bad) = tokio::join!(gateway.chat(&token), gateway.chat(&stranger));
+    let wrong_tenant = gateway.token(Persona::WrongAudience);
+    let (good, bad) = tokio::join!(gateway.chat(&token), gateway.chat(&wrong_tenant));
     assert_eq!(good.status(), 200);
     assert_eq!(header(&bad, "x-error-code"), "audience_mismatch");
     assert_eq!(gateway.hf.requests().len(), 1);
@@ -37,32 +37,32 @@ async fn cold_start_without_keys_replies_keys_unavailable() {
         config.change_policy(|policy| policy["wait"] = json!({"timeout": "500ms"}))
     };
     let gateway = Gateway::cold(entra, wait).await;
-    let begun = Instant::now();
+    let started = Instant::now();
     let response = gateway.chat(&gateway.token(Persona::Ada)).await;
     assert_eq!(response.status(), 502);
     assert_eq!(header(&response, "x-error-code"), "keys_unavailable");
     assert_eq!(header(&response, "retry-after"), "2");
     assert_eq!(header(&response, "www-authenticate"), "");
-    let waited = begun.elapsed();
+    let waited = started.elapsed();
     assert!(
         waited >= Duration::from_millis(450),
-        "it waited only {waited:?}"
+        "the request waited only {waited:?}"
     );
     assert!(gateway.hf.requests().is_empty());
     gateway.entra.set_fault(Fault::None);
     let token = gateway.token(Persona::Ada);
-    wait_until("it recovers by itself", || async {
+    wait_until("the gateway recovers", || async {
         gateway.chat(&token).await.status() == 200
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_that_hang_up_while_parked_do_no_harm() {
+async fn client_that_hangs_up_while_parked_has_no_effect() {
     let entra = Entra::start().await.unwrap();
     entra.set_fault(Fault::Delay(Duration::from_secs(1)));
-    let patient = |policy: &mut Value| policy["wait"] = json!({"timeout": "10s"});
-    let gateway = Gateway::cold(entra, |config| config.change_policy(patient)).await;
+    let long_wait = |policy: &mut Value| policy["wait"] = json!({"timeout": "10s"});
+    let gateway = Gateway::cold(entra, |config| config.change_policy(long_wait)).await;
     let token = gateway.token(Persona::Ada);
     let request = format!(
         "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\
@@ -81,7 +81,7 @@ async fn clients_that_hang_up_while_parked_do_no_harm() {
     assert_eq!(
         gateway.hf.requests().len(),
         1,
-        "a request whose caller left is not forwarded"
+        "a request whose caller has hung up is not forwarded"
     );
 }
 
@@ -108,7 +108,7 @@ async fn rotation_fails_no_request() {
         assert_eq!(
             gateway.entra.jwks_requests(),
             cooled,
-            "no fetch without a need"
+            "keys are not fetched without a reason"
         );
     }
 }
@@ -139,7 +139,7 @@ async fn known_keys_remain_in_use_during_outages() {
     gateway.entra.set_fault(Fault::None);
     gateway.entra.rotate();
     let token = gateway.token(Persona::Ada);
-    wait_until("new keys are found again", || async {
+    wait_until("new keys are fetched", || async {
         gateway.chat(&token).await.status() == 200
     })
     .await;
@@ -170,7 +170,10 @@ async fn ten_thousand_unknown_kids_trigger_one_fetch() {
         task.await.unwrap();
     }
     let fetches = gateway.entra.jwks_requests() - before;
-    assert_eq!(fetches, 1, "one cooldown, whatever the number of workers");
+    assert_eq!(
+        fetches, 1,
+        "one fetch per cooldown for any number of workers"
+    );
     assert_eq!(gateway.chat(&genuine).await.status(), 200);
 }
 
@@ -189,9 +192,9 @@ async fn missing_cluster_is_named_in_the_log() {
     let gateway = Gateway::cold(entra, |config| jwks(config, json!({"cluster": "nobody"}))).await;
     let response = gateway.chat(&gateway.token(Persona::Ada)).await;
     assert_eq!(header(&response, "x-error-code"), "keys_unavailable");
-    let wanted =
+    let is_logged =
         |line: &str| line.contains("contoso") && line.contains("no cluster with this name");
-    gateway.envoy.wait_for_log(wanted, SOON).await.unwrap();
+    gateway.envoy.wait_for_log(is_logged, SOON).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -223,7 +226,7 @@ async fn second_provider_is_configured_by_discovery() {
     assert_eq!(response.status(), 200);
 }
 
-/// Serves keys as kube-apiserver does: in one media type, with 406 to clients that do not accept it.
+/// Serves keys as kube-apiserver does: only as one media type, with 406 for clients that do not accept it.
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_offered_only_as_a_jwk_set_are_fetched() {
     const PATH: &str = "/openid/v1/jwks";
@@ -254,5 +257,8 @@ async fn keys_offered_only_as_a_jwk_set_are_fetched() {
     .await;
     let response = gateway.chat(&gateway.token(Persona::Ada)).await;
     assert_eq!(response.status(), 200);
-    assert!(!server.requests().is_empty(), "the keys came from there");
+    assert!(
+        !server.requests().is_empty(),
+        "the keys were fetched from this server"
+    );
 }

@@ -1,4 +1,4 @@
-//! Lists of models contain only models that the caller's rules permit.
+//! Lists of models contain only models that the rules permit the caller to use.
 
 use super::gateway::{Gateway, header, http2};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use testbed::reqwest::{Method, Response};
 
 const SECRET: &str = "secret-lab/unreleased";
 
-/// Ada may use all Llama models except one, and other callers may use none; every caller with a token may list.
+/// Ada may use all Llama models except one, and other callers may use none; every caller with a token may list models.
 fn policy(config: EnvoyConfig) -> EnvoyConfig {
     config.change_policy(|policy| {
         policy["endpoints"] = json!([
@@ -42,10 +42,10 @@ fn ids(list: &Value) -> Vec<&str> {
 }
 
 fn answer(body: &str, headers: &[(&str, &str)]) -> Mode {
-    let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    let to_owned_pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     Mode::Fixed {
         status: 200,
-        headers: headers.iter().map(own).collect(),
+        headers: headers.iter().map(to_owned_pair).collect(),
         body: body.to_owned(),
     }
 }
@@ -78,10 +78,10 @@ async fn list_contains_only_permitted_models() {
             (None, None)
         );
     }
-    // Nora may list, and has nothing to use.
+    // Nora may list models, but may use none.
     let response = list(&gateway, Persona::Nora, "/v1/models").await;
     assert_eq!(ids(&response.json().await.unwrap()), [""; 0]);
-    // A host with a fixed model can give it any name; Ada may not use it.
+    // An upstream with a fixed model can list it under any name; Ada may not use that model.
     let on_host = |host: &'static str, persona| {
         let request = gateway
             .request(Method::GET, "/v1/models")
@@ -102,7 +102,7 @@ async fn list_contains_only_permitted_models() {
         ids(&on_host("qwen.contoso.com", Persona::Ada).await),
         [""; 0]
     );
-    // Without a token: the models that require none.
+    // Without a token, the list contains the models that require none.
     let request = gateway.request(Method::GET, "/v1/models");
     let request = request.header("host", "public.contoso.com");
     let public: Value = request.send().await.unwrap().json().await.unwrap();

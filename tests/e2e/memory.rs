@@ -1,5 +1,5 @@
-//! The filter's linear memory contains no secret after its last use. The real .wasm runs in the strict host, whose memory
-//! can be read; copies in a real host are not covered.
+//! The filter's linear memory contains no secret after the secret was last used. The real .wasm runs in the strict host, whose
+//! memory can be read; copies in a real host are not covered.
 
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -50,7 +50,7 @@ fn send(host: &mut Host, token: &str) -> u32 {
     host.open(fields.to_vec(), true)
 }
 
-/// The Authorization of the forwarded request; `None` if it was not forwarded.
+/// Returns the Authorization of the forwarded request, or `None` if it was not forwarded.
 fn sent_with(host: &Host, id: u32) -> Option<String> {
     match host.fate(id) {
         Fate::Forwarded(headers) => field(headers, "authorization"),
@@ -58,25 +58,25 @@ fn sent_with(host: &Host, id: u32) -> Option<String> {
     }
 }
 
-fn holds(host: &Host, secret: &str) -> bool {
+fn contains(host: &Host, secret: &str) -> bool {
     let secret = secret.as_bytes();
     host.linear_memory()
         .windows(secret.len())
         .any(|window| window == secret)
 }
 
-/// Parts of a token that identify it even if its beginning was overwritten: pieces of the payload and of the
+/// Returns parts of a token that identify it even if its beginning was overwritten: the middle of its payload and of its
 /// signature, which are unique to it.
 fn pieces(token: &str) -> Vec<String> {
     let segments = token.split('.').skip(1);
-    let own = |segment: &str| {
+    let pieces_of = |segment: &str| {
         let middle = segment.len() / 2;
         [
             segment[middle..middle + 32].to_owned(),
             segment[segment.len() - 32..].to_owned(),
         ]
     };
-    segments.flat_map(own).collect()
+    segments.flat_map(pieces_of).collect()
 }
 
 #[test]
@@ -89,19 +89,22 @@ fn rotated_credentials_and_callers_tokens_are_wiped_from_memory() {
     let mut host = host.unwrap_or_else(|logs| panic!("{logs:#?}"));
     host.tick();
 
-    // A caller that waits for keys and credential, one that is denied, and one that is permitted.
+    // A caller that waits for keys and the credential, one that is denied, and one that is permitted.
     let parked = Token::of(Persona::Ada).build();
-    let refused = Token::of(Persona::Nora).build();
+    let denied = Token::of(Persona::Nora).build();
     let broken = Token::of(Persona::Cora).corrupt_signature().build();
     let known = Token::of(Persona::Batch).build();
     let waiting = send(&mut host, &parked);
     assert_eq!(host.fate(waiting), &Fate::Held);
-    assert!(holds(&host, &parked), "while it waits, it is kept");
+    assert!(
+        contains(&host, &parked),
+        "a waiting request's token is in memory"
+    );
     while host.answer("entra", jwks()) {}
     assert!(host.answer("vault", vault(first)));
     assert_eq!(sent_with(&host, waiting), Some(format!("Bearer {first}")));
-    assert!(holds(&host, first), "what is in use can be found");
-    for token in [&refused, &broken] {
+    assert!(contains(&host, first), "a credential in use is in memory");
+    for token in [&denied, &broken] {
         let id = send(&mut host, token);
         assert!(matches!(host.fate(id), Fate::Replied(_)));
         host.end(id);
@@ -120,11 +123,17 @@ fn rotated_credentials_and_callers_tokens_are_wiped_from_memory() {
     assert_eq!(sent_with(&host, id), Some(format!("Bearer {second}")));
     host.end(id);
 
-    assert!(holds(&host, second), "what is in use can be found");
-    assert!(!holds(&host, first), "the old credential is still there");
-    for token in [&parked, &refused, &broken, &known] {
+    assert!(contains(&host, second), "a credential in use is in memory");
+    assert!(
+        !contains(&host, first),
+        "the old credential is still in memory"
+    );
+    for token in [&parked, &denied, &broken, &known] {
         for piece in pieces(token) {
-            assert!(!holds(&host, &piece), "a token is still there: {piece}");
+            assert!(
+                !contains(&host, &piece),
+                "a token is still in memory: {piece}"
+            );
         }
     }
 }

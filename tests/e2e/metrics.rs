@@ -1,4 +1,4 @@
-//! Metrics in Prometheus: labels, gauges, and that the dashboard and alerts use existing metrics.
+//! Metrics in Prometheus: labels, gauges, and that the dashboard and the alerts use existing metrics.
 
 use super::gateway::{Gateway, SOON, wait_until};
 use serde_json::json;
@@ -11,11 +11,11 @@ use testbed::persona::{BATCH_CLIENT, Persona, SCIENTISTS_GROUP, TENANT};
 use testbed::reqwest::Method;
 use testbed::stub::{Answer, Stub};
 
-/// Families by name, with the names of their labels.
+/// Metric families by name, with the names of their labels.
 type Families = BTreeMap<String, BTreeSet<String>>;
 
-/// A gateway that has decided about anyone.
-async fn busy(ops: &Stub) -> Gateway {
+/// A gateway that has made permit, deny and anonymous decisions.
+async fn gateway_with_decisions(ops: &Stub) -> Gateway {
     let (addr, tls) = (ops.addr(), ops.is_tls());
     ops.on("/revoked.json", Answer::json(200, &json!({})));
     let gateway = Gateway::with(|config: EnvoyConfig| {
@@ -35,10 +35,9 @@ async fn busy(ops: &Stub) -> Gateway {
     gateway
 }
 
-/// A gateway that uses every feature with metrics and has met the conditions of the alerts: the credential is
-/// rejected, Graph is unavailable, exported records are refused, a body does not arrive, and a
-/// route leads to another cluster after the decision.
-async fn troubled(ops: &Stub) -> Gateway {
+/// A gateway that uses every feature with metrics and meets the conditions of the alerts: the credential is rejected, Graph is
+/// unavailable, exported records are rejected, a body does not arrive, and a route leads to another cluster after the decision.
+async fn gateway_with_failures(ops: &Stub) -> Gateway {
     let (addr, tls) = (ops.addr(), ops.is_tls());
     ops.on("/revoked.json", Answer::json(200, &json!({})));
     ops.on("/token", Answer::bytes(200, "value-1"));
@@ -120,7 +119,7 @@ async fn troubled(ops: &Stub) -> Gateway {
 #[tokio::test(flavor = "multi_thread")]
 async fn decisions_and_fetches_have_labels() {
     let ops = Stub::start(&["localhost"]).await.unwrap();
-    let gateway = busy(&ops).await;
+    let gateway = gateway_with_decisions(&ops).await;
     for line in [
         r#"entragate_decisions{code="permitted",issuer="contoso",rule="scientists"} 1"#,
         r#"entragate_decisions{code="denied_by_rule",issuer="contoso",rule="contractors"} 1"#,
@@ -138,7 +137,7 @@ async fn decisions_and_fetches_have_labels() {
     let fetched = value(&gateway, r#"entragate_keys_fetched_at{issuer="contoso"}"#).await;
     let now = testbed::mint::now() as f64;
     assert!((now - 60.0..=now + 1.0).contains(&fetched), "{fetched}");
-    // One request in eight is measured, the first of each worker among them.
+    // One request in eight is measured, including the first one of each worker.
     let measured = || async { value(&gateway, "entragate_own_time_us_count{}").await };
     wait_until("the histogram has values", || async {
         measured().await > 0.0
@@ -150,7 +149,7 @@ async fn decisions_and_fetches_have_labels() {
     assert!((1.0..200_000.0).contains(&sum), "{sum} µs");
 }
 
-/// The usage at the endpoint, under the names in the configuration.
+/// The usage that the endpoint reports, under the model names of the configuration.
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_are_counted_by_model_and_kind() {
     let gateway = Gateway::with(|config| {
@@ -194,7 +193,7 @@ async fn tokens_are_counted_by_model_and_kind() {
     assert!(!shown.contains("callers"), "{shown}");
 }
 
-/// Gauges are updated once a second, as a sum over the workers.
+/// Gauges are updated once a second, and summed over the workers.
 #[tokio::test(flavor = "multi_thread")]
 async fn gauges_rise_and_fall() {
     let entra = testbed::entra::Entra::start().await.unwrap();
@@ -229,28 +228,31 @@ async fn gauges_rise_and_fall() {
         gateway.chat(&ada).await;
     }
     let entries = || async { value(&gateway, "entragate_cache_entries{}").await >= 1.0 };
-    wait_until("a token is remembered", entries).await;
+    wait_until("a token is cached", entries).await;
     level("entragate_cache_entries{}", 0.0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dashboard_and_alerts_use_existing_metrics() {
     let ops = Stub::start(&["localhost"]).await.unwrap();
-    let gateway = troubled(&ops).await;
-    let mut asked = Vec::new();
+    let gateway = gateway_with_failures(&ops).await;
+    let mut expressions_in_use = Vec::new();
     for file in ["alerts.yaml", "dashboard.json"] {
         let text = fs::read_to_string(workspace_root().join("deploy/monitoring").join(file));
         let document: serde_json::Value = serde_saphyr::from_str(&text.unwrap()).unwrap();
-        let before = asked.len();
-        expressions(&document, &mut asked);
-        assert!(asked.len() > before + 3, "{file} asks for nothing");
+        let before = expressions_in_use.len();
+        expressions(&document, &mut expressions_in_use);
+        assert!(
+            expressions_in_use.len() > before + 3,
+            "{file} has hardly any expressions"
+        );
     }
     let missing = || async {
         let families = families(&lines(&gateway).await);
-        let lacks = asked
+        let missing_names = expressions_in_use
             .iter()
-            .flat_map(|expression| lacks(expression, &families));
-        lacks.collect::<BTreeSet<_>>()
+            .flat_map(|expression| missing_names(expression, &families));
+        missing_names.collect::<BTreeSet<_>>()
     };
     let deadline = tokio::time::Instant::now() + super::gateway::SOON;
     while !missing().await.is_empty() && tokio::time::Instant::now() < deadline {
@@ -259,7 +261,7 @@ async fn dashboard_and_alerts_use_existing_metrics() {
     assert_eq!(missing().await, BTreeSet::new());
 }
 
-/// All `expr` members, at any depth.
+/// Collects all `expr` members at any depth.
 fn expressions(document: &serde_json::Value, found: &mut Vec<String>) {
     match document {
         serde_json::Value::Object(members) => {
@@ -270,20 +272,20 @@ fn expressions(document: &serde_json::Value, found: &mut Vec<String>) {
                 }
             }
         }
-        serde_json::Value::Array(items) => items.iter().for_each(|own| expressions(own, found)),
+        serde_json::Value::Array(items) => items.iter().for_each(|item| expressions(item, found)),
         _ => {}
     }
 }
 
-/// The families and labels in an expression that no scrape contains. Labels are the names before `=`, `!=`, `=~` or
-/// `!~`, and in `by (…)`.
-fn lacks(expression: &str, families: &Families) -> Vec<String> {
+/// Returns the families and labels in an expression that do not exist in the scrape. Labels are the names before `=`, `!=`,
+/// `=~` or `!~`, and in `by (…)`.
+fn missing_names(expression: &str, families: &Families) -> Vec<String> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let words = expression.split(|c| !is_word(c));
     let named: BTreeSet<&str> = words
         .filter(|word| word.starts_with("entragate_"))
         .collect();
-    let mut lacks: Vec<String> = named
+    let mut missing_names: Vec<String> = named
         .iter()
         .filter(|family| !families.contains_key(**family))
         .map(|family| format!("{family} in {expression}"))
@@ -307,12 +309,12 @@ fn lacks(expression: &str, families: &Families) -> Vec<String> {
         .filter_map(|rest| rest.split_once(')'));
     let grouped = grouped.flat_map(|(inside, _)| inside.split(','));
     let labels = matched.chain(grouped).map(str::trim);
-    lacks.extend(
+    missing_names.extend(
         labels
             .filter(|label| !known.contains(label))
             .map(|label| format!("label {label} in {expression}")),
     );
-    lacks
+    missing_names
 }
 
 async fn lines(gateway: &Gateway) -> Vec<String> {
@@ -321,7 +323,7 @@ async fn lines(gateway: &Gateway) -> Vec<String> {
     ours.map(str::to_owned).collect()
 }
 
-/// Waits for a line of the scrape that begins so.
+/// Waits for a line of the scrape with this beginning.
 async fn wait_for_line(gateway: &Gateway, begin: &str) {
     let shown = || async {
         let lines = lines(gateway).await;
@@ -330,7 +332,7 @@ async fn wait_for_line(gateway: &Gateway, begin: &str) {
     wait_until(begin, shown).await;
 }
 
-/// A sample's value; NaN where there is none.
+/// Returns the value of a sample, or NaN if it does not exist.
 pub async fn value(gateway: &Gateway, sample: &str) -> f64 {
     let lines = lines(gateway).await;
     let found = lines

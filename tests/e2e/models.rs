@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 const LLAMA: &str = "meta-llama/Llama-3.1-8B-Instruct";
 const BGE: &str = "BAAI/bge-m3";
 
-/// Llama requires the role, BGE is denied, and one host has its own model.
+/// A policy in which Llama requires the role, BGE is denied, and one host has its own model.
 fn by_model(config: EnvoyConfig) -> EnvoyConfig {
     config.change_policy(|policy| {
         policy["endpoints"] = json!([
@@ -31,9 +31,9 @@ fn by_model(config: EnvoyConfig) -> EnvoyConfig {
     })
 }
 
-fn asking(model: &str, padding: usize) -> Value {
+fn chat_for(model: &str, padding: usize) -> Value {
     let mut body = chat();
-    // serde_json sorts members, so the model follows the messages, as huggingface.js sends it.
+    // serde_json sorts members, so the model follows the messages, as in requests of huggingface.js.
     body["messages"][0]["content"] = "x".repeat(padding).into();
     body["model"] = model.into();
     body
@@ -68,12 +68,12 @@ async fn model_decides_over_http_1_and_2() {
     let gateway = Gateway::with(by_model).await;
     for (version, client) in [("1.1", gateway.client.clone()), ("2", http2())] {
         for padding in [1, 300_000, 1_000_000] {
-            let body = asking(&format!("{LLAMA}:fastest"), padding);
+            let body = chat_for(&format!("{LLAMA}:fastest"), padding);
             let response = ask(&gateway, &client, &body).await;
             assert_eq!(response.status(), 200, "HTTP/{version}, {padding}");
             let seen = gateway.hf.take_requests();
             assert_eq!(seen.len(), 1);
-            assert_eq!(seen[0].json(), body, "whole and unaltered");
+            assert_eq!(seen[0].json(), body, "the body is complete and unchanged");
             assert_eq!(seen[0].bearer(), Some(gateway.hf.token().as_str()));
             let id = header(&response, "x-request-id").to_owned();
             let wanted = |record: &Value| record["request_id"] == id.as_str();
@@ -81,13 +81,13 @@ async fn model_decides_over_http_1_and_2() {
             assert_eq!(record["model"], LLAMA);
             assert_eq!(record["rule"], "llama");
 
-            let response = ask(&gateway, &client, &asking(BGE, padding)).await;
+            let response = ask(&gateway, &client, &chat_for(BGE, padding)).await;
             assert_eq!(header(&response, "x-error-code"), "denied_by_rule");
-            let response = ask(&gateway, &client, &asking("org/other", padding)).await;
+            let response = ask(&gateway, &client, &chat_for("org/other", padding)).await;
             assert_eq!(header(&response, "x-error-code"), "no_rule");
-            let response = ask(&gateway, &client, &asking("tgi", padding)).await;
+            let response = ask(&gateway, &client, &chat_for("tgi", padding)).await;
             assert_eq!(header(&response, "x-error-code"), "model_missing");
-            let large = ask(&gateway, &client, &asking(LLAMA, 1_100_000)).await;
+            let large = ask(&gateway, &client, &chat_for(LLAMA, 1_100_000)).await;
             assert_eq!(large.status(), 413);
             assert_eq!(header(&large, "x-error-code"), "body_too_large");
             assert!(gateway.hf.requests().is_empty());
@@ -100,13 +100,13 @@ async fn chunks_of_any_size_are_read() {
     let gateway = Gateway::with(by_model).await;
     let token = gateway.token(Persona::Ada);
     for (model, status) in [(LLAMA, "200"), (BGE, "403"), ("dummy", "400")] {
-        let body = asking(model, 50).to_string();
+        let body = chat_for(model, 50).to_string();
         for size in [1, 7, 1000] {
             let mut stream = TcpStream::connect(gateway.envoy.addr()).await.unwrap();
             stream.set_nodelay(true).unwrap();
             let head = head(&token, "transfer-encoding: chunked\r\n");
             stream.write_all(head.as_bytes()).await.unwrap();
-            // In several packets, so that the filter sees it come bit by bit.
+            // Several packets, so that the filter receives the body in pieces.
             for packet in chunked(&body, size).chunks(100) {
                 stream.write_all(packet).await.unwrap();
                 tokio::time::sleep(Duration::from_millis(3)).await;
@@ -123,10 +123,10 @@ async fn chunks_of_any_size_are_read() {
     assert_eq!(seen.len(), 3);
     assert!(
         seen.iter()
-            .all(|request| request.json() == asking(LLAMA, 50))
+            .all(|request| request.json() == chat_for(LLAMA, 50))
     );
-    // Longer than the limit, without content-length: the request is not forwarded.
-    let body = asking(LLAMA, 3_000_000).to_string();
+    // Longer than the limit and without content-length: the request is not forwarded.
+    let body = chat_for(LLAMA, 3_000_000).to_string();
     let mut bytes = head(&token, "transfer-encoding: chunked\r\n").into_bytes();
     bytes.extend(chunked(&body, 10_000));
     let answer = raw_http(gateway.envoy.addr(), &bytes, SOON).await.unwrap();
@@ -150,7 +150,7 @@ async fn unreadable_body_is_refused() {
         "y".repeat(100_000)
     );
     let unreadable = "body_unreadable";
-    for (what, request, expected) in [
+    for (label, request, expected) in [
         (
             "gzip",
             json()
@@ -168,7 +168,7 @@ async fn unreadable_body_is_refused() {
         ),
         (
             "no type",
-            post().body(asking(LLAMA, 1).to_string()),
+            post().body(chat_for(LLAMA, 1).to_string()),
             unreadable,
         ),
         ("two models", json().body(twice), "request_ambiguous"),
@@ -183,10 +183,10 @@ async fn unreadable_body_is_refused() {
         assert_eq!(
             (response.status().as_u16(), code.as_str()),
             (400, expected),
-            "{what}"
+            "{label}"
         );
     }
-    // A bad token is refused without waiting for the body.
+    // A request with an invalid token is denied without waiting for the body.
     let wrong = gateway.token(Persona::WrongAudience);
     let mut stream = TcpStream::connect(gateway.envoy.addr()).await.unwrap();
     let head = head(&wrong, "content-length: 100\r\n");
@@ -203,14 +203,14 @@ async fn unreadable_body_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn body_that_no_rule_needs_is_streamed() {
     let gateway = Gateway::with(by_model).await;
-    let body = asking("dummy", 10_000_000);
+    let body = chat_for("dummy", 10_000_000);
     let fixed = gateway
         .request(Method::POST, "/v1/chat/completions")
         .header("host", "fixed.contoso.com");
     let request = fixed.bearer_auth(gateway.token(Persona::Ada)).json(&body);
     assert_eq!(request.send().await.unwrap().status(), 200);
     assert_eq!(gateway.hf.take_requests()[0].json(), body);
-    // The path names the model, and audio can't name another.
+    // The path names the model, and audio can't name another one.
     let audio = vec![7_u8; 10_000_000];
     for (model, code) in [(LLAMA, ""), (BGE, "denied_by_rule")] {
         let path = format!("/hf-inference/models/{model}");
@@ -230,10 +230,10 @@ async fn body_with_another_model_than_the_path_is_refused() {
     let gateway = Gateway::with(by_model).await;
     let path = format!("/hf-inference/models/{LLAMA}");
     for (body, code) in [
-        (asking(LLAMA, 300_000), ""),
+        (chat_for(LLAMA, 300_000), ""),
         (json!({"inputs": "x"}), ""),
-        (asking(BGE, 10), "request_ambiguous"),
-        (asking(LLAMA, 1_100_000), "body_too_large"),
+        (chat_for(BGE, 10), "request_ambiguous"),
+        (chat_for(LLAMA, 1_100_000), "body_too_large"),
     ] {
         let request = gateway.request(Method::POST, &path).json(&body);
         let request = request.bearer_auth(gateway.token(Persona::Ada));
@@ -255,7 +255,7 @@ async fn shadow_rule_reads_the_streamed_body() {
     .await;
     for client in [gateway.client.clone(), http2()] {
         for (padding, seen) in [(10, true), (500_000, true), (5_000_000, false)] {
-            let body = asking(BGE, padding);
+            let body = chat_for(BGE, padding);
             let response = ask(&gateway, &client, &body).await;
             assert_eq!(response.status(), 200);
             assert_eq!(gateway.hf.take_requests()[0].json(), body);
@@ -279,7 +279,7 @@ async fn shadow_rule_reads_the_streamed_body() {
 #[tokio::test(flavor = "multi_thread")]
 async fn client_that_expects_100_continue_receives_it() {
     let gateway = Gateway::with(by_model).await;
-    let body = asking(LLAMA, 20).to_string();
+    let body = chat_for(LLAMA, 20).to_string();
     let fields = format!("expect: 100-continue\r\ncontent-length: {}\r\n", body.len());
     let mut stream = TcpStream::connect(gateway.envoy.addr()).await.unwrap();
     let head = head(&gateway.token(Persona::Ada), &fields);
@@ -298,7 +298,11 @@ async fn body_is_available_when_keys_arrive_later() {
     let entra = Entra::start().await.unwrap();
     entra.set_fault(Fault::Delay(Duration::from_millis(700)));
     let gateway = Gateway::cold(entra, by_model).await;
-    let bodies = [asking(LLAMA, 10), asking(BGE, 10), asking(LLAMA, 500_000)];
+    let bodies = [
+        chat_for(LLAMA, 10),
+        chat_for(BGE, 10),
+        chat_for(LLAMA, 500_000),
+    ];
     let ask = |body| ask(&gateway, &gateway.client, body);
     let [small, denied, large] = [ask(&bodies[0]), ask(&bodies[1]), ask(&bodies[2])];
     let (small, denied, large) = tokio::join!(small, denied, large);
@@ -313,15 +317,15 @@ async fn body_is_available_when_keys_arrive_later() {
     assert_eq!(seen, sent);
 }
 
-/// Waiting as short as it may be: a slow caller is not taken for a missing flag.
+/// The shortest wait: a slow caller must not be mistaken for a missing flag.
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_body_is_awaited() {
     let gateway = Gateway::with(|config| {
-        let hasty = |policy: &mut Value| policy["wait"] = json!({"timeout": "200ms"});
-        by_model(config).change_policy(hasty)
+        let short_wait = |policy: &mut Value| policy["wait"] = json!({"timeout": "200ms"});
+        by_model(config).change_policy(short_wait)
     })
     .await;
-    let body = asking(LLAMA, 20).to_string();
+    let body = chat_for(LLAMA, 20).to_string();
     let fields = format!("content-length: {}\r\n", body.len());
     let mut stream = TcpStream::connect(gateway.envoy.addr()).await.unwrap();
     let head = head(&gateway.token(Persona::Ada), &fields);
@@ -343,9 +347,9 @@ async fn missing_envoy_flag_denies_and_is_named() {
         config.change_policy(|policy| policy["wait"] = json!({"timeout": "300ms"}))
     };
     let gateway = Gateway::with(without).await;
-    let begun = Instant::now();
-    let response = ask(&gateway, &gateway.client, &asking(LLAMA, 10)).await;
-    assert!(begun.elapsed() >= Duration::from_millis(280));
+    let started = Instant::now();
+    let response = ask(&gateway, &gateway.client, &chat_for(LLAMA, 10)).await;
+    assert!(started.elapsed() >= Duration::from_millis(280));
     assert_eq!(response.status(), 500);
     assert_eq!(header(&response, "x-error-code"), "internal");
     let flag = "allow_on_headers_stop_iteration: true";
@@ -353,26 +357,30 @@ async fn missing_envoy_flag_denies_and_is_named() {
         .envoy
         .wait_for_log(|line| line.contains("[error]") && line.contains(flag), SOON);
     named.await.unwrap();
-    let told = |record: &Value| {
+    let is_recorded = |record: &Value| {
         record["reason"]
             .as_str()
             .is_some_and(|reason| reason.contains(flag))
     };
-    gateway.envoy.wait_for_audit(told, SOON).await.unwrap();
+    gateway
+        .envoy
+        .wait_for_audit(is_recorded, SOON)
+        .await
+        .unwrap();
     // A worker that has detected this once replies immediately.
     let mut waited = Vec::new();
     for _ in 0..8 {
-        let begun = Instant::now();
-        let response = ask(&gateway, &gateway.client, &asking(LLAMA, 10)).await;
+        let started = Instant::now();
+        let response = ask(&gateway, &gateway.client, &chat_for(LLAMA, 10)).await;
         assert_eq!(header(&response, "x-error-code"), "internal");
-        waited.push(begun.elapsed());
+        waited.push(started.elapsed());
     }
     let quick = waited
         .iter()
         .filter(|took| **took < Duration::from_millis(250));
     assert!(quick.count() >= 7, "{waited:?}");
     assert!(gateway.hf.requests().is_empty());
-    // A request is served as ever if its body can't name a model.
+    // A request whose body can't name a model is served as usual.
     let path = format!("/models/{LLAMA}");
     let request = gateway
         .request(Method::POST, &path)

@@ -10,10 +10,14 @@ use std::process::{Child, Command, Stdio};
 use testbed::envoy::wasm_path;
 use testbed::persona::Persona;
 
-/// The tool from `make registry`, otherwise the system's.
+/// Returns the path of a tool from `make registry`, or its name if it is on the PATH.
 fn tool(name: &str) -> PathBuf {
-    let own = root().join(".tools/registry/bin").join(name);
-    if own.exists() { own } else { name.into() }
+    let installed = root().join(".tools/registry/bin").join(name);
+    if installed.exists() {
+        installed
+    } else {
+        name.into()
+    }
 }
 
 fn succeed(command: &mut Command) {
@@ -24,7 +28,7 @@ fn succeed(command: &mut Command) {
     assert!(output.status.success(), "{command:?}: {errors}");
 }
 
-/// A registry on its own port; dropping it stops it.
+/// A registry on its own port, which is stopped on drop.
 struct Registry {
     process: Child,
     address: String,
@@ -123,7 +127,7 @@ async fn pushed_image_is_pulled_unchanged_and_runs() {
     let mut module = PathBuf::new();
     for form in ["oci", "oci-compat"] {
         let layout = dist.join(form);
-        // As a user pushes, without the build and fetch steps.
+        // Pushes in the way that a user does, without the build and fetch steps.
         succeed(
             Command::new("make")
                 .args(["-o", "oci", "-o", "registry", "push"])
@@ -154,7 +158,7 @@ async fn pushed_image_is_pulled_unchanged_and_runs() {
                 "{form}: another {digest}"
             );
         }
-        // The module as a proxy extracts it.
+        // Extracts the module in the way that a proxy does.
         let last = layers.last().unwrap()["digest"].as_str().unwrap();
         let pulled = work.path().join(form);
         fs::write(&pulled, registry.get(&format!("blobs/{last}")).await).unwrap();

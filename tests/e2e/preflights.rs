@@ -1,4 +1,4 @@
-//! Envoy's CORS filter before this filter, as docs/recipes.md recommends.
+//! Envoy's CORS filter in front of this filter, as docs/recipes.md recommends.
 
 use super::gateway::{Gateway, header};
 use serde_json::json;
@@ -25,7 +25,7 @@ fn with_cors(config: EnvoyConfig) -> EnvoyConfig {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn cors_filter_in_front_answers_preflights_and_lets_scripts_read_refusals() {
+async fn cors_filter_in_front_answers_preflights_and_exposes_denials() {
     let gateway = Gateway::with(with_cors).await;
     let preflight = gateway
         .request(Method::OPTIONS, "/v1/chat/completions")

@@ -1,4 +1,5 @@
-//! Output of a decision: one audit record that matches the access log and the counters, and never a token or credential.
+//! The records of a decision: one audit record that matches the access log and the counters, and never contains a token or
+//! credential.
 
 use super::gateway::{Gateway, SOON, chat, header};
 use serde_json::Value;
@@ -46,7 +47,7 @@ async fn audit_record_names_caller_request_and_rule() {
         assert_eq!(record[key], expected, "{key} in {record}");
     }
     assert!(record["duration_ms"].is_u64());
-    assert!(humantime_like(&record["time"]));
+    assert!(is_timestamp(&record["time"]));
     assert_eq!(record["policy"].as_str().unwrap().len(), 16);
     let entry = gateway
         .envoy
@@ -57,8 +58,8 @@ async fn audit_record_names_caller_request_and_rule() {
     }
 }
 
-/// `2026-11-22T21:40:42.007Z`
-fn humantime_like(value: &Value) -> bool {
+/// Returns whether a value has the form `2026-11-22T21:40:42.007Z`.
+fn is_timestamp(value: &Value) -> bool {
     let shape = |c: char| if c.is_ascii_digit() { '0' } else { c };
     value
         .as_str()
@@ -106,12 +107,12 @@ async fn tokens_and_credentials_are_never_logged() {
         gateway.chat(token).await;
     }
     let seen = || gateway.envoy.audit_lines().len() >= tokens.len();
-    super::gateway::wait_until("all are recorded", || async { seen() }).await;
+    super::gateway::wait_until("all requests are recorded", || async { seen() }).await;
     let log = gateway.envoy.log_lines().join("\n");
     assert!(!log.contains(&gateway.hf.token()));
     for token in &tokens {
         let secret = token.rsplit('.').next().unwrap();
-        assert!(!log.contains(secret), "a token in the log");
+        assert!(!log.contains(secret), "the log contains a token");
     }
     let access = gateway.envoy.access_lines();
     assert!(
@@ -121,14 +122,14 @@ async fn tokens_and_credentials_are_never_logged() {
     );
 }
 
-/// As docs/operating.md warns, Envoy prints them, not the filter.
+/// Envoy prints them at this level, as docs/operating.md warns, but the filter does not.
 #[tokio::test(flavor = "multi_thread")]
 async fn envoy_prints_token_and_credential_at_debug_and_the_filter_does_not() {
     let gateway = Gateway::with(|config| config.log_level("debug")).await;
     let token = gateway.token(Persona::Ada);
     assert_eq!(gateway.chat(&token).await.status(), 200);
     let credential = gateway.hf.token();
-    // Loggers by the content of their lines; a continuation line belongs to its logger.
+    // The names of the loggers whose lines contain a secret. A line without a header continues the previous one.
     let loggers = |secret: &str| {
         let mut logger = String::new();
         let mut found = std::collections::BTreeSet::new();
@@ -175,22 +176,22 @@ async fn callers_hugging_face_token_is_not_forwarded() {
             assert_eq!(response.status(), 401);
             assert_eq!(header(&response, "x-error-code"), "hugging_face_token");
             let message = header(&response, "x-error-message").to_owned();
-            let told = "send a Microsoft Entra ID access token instead";
-            assert!(message.contains(told), "{message}");
+            let advice = "send a Microsoft Entra ID access token instead";
+            assert!(message.contains(advice), "{message}");
             let shown = format!("{:?}", response.headers()) + &response.text().await.unwrap();
             assert!(!shown.contains(SECRET), "{shown}");
         }
     }
     assert!(gateway.hf.requests().is_empty());
-    // Beside a token that permits it is taken off.
+    // In addition to a token that permits the request, it is removed.
     let request = request()
         .bearer_auth(gateway.token(Persona::Ada))
         .header("x-api-key", format!("hf_{SECRET}"));
     assert_eq!(request.send().await.unwrap().status(), 200);
     assert!(!format!("{:?}", gateway.hf.requests()).contains(SECRET));
     let recorded = || async { gateway.envoy.audit_lines().len() == 9 };
-    super::gateway::wait_until("all are recorded", recorded).await;
+    super::gateway::wait_until("all requests are recorded", recorded).await;
     let logged = || async { gateway.envoy.access_lines().len() == 9 };
-    super::gateway::wait_until("all are logged", logged).await;
+    super::gateway::wait_until("all requests are in the access log", logged).await;
     assert!(!gateway.envoy.log_lines().join("\n").contains(SECRET));
 }

@@ -42,8 +42,8 @@ async fn revocation_takes_effect_within_refresh_despite_invalid_responses() {
     let oid = Persona::Ada.claims(testbed::mint::now())["oid"].clone();
     ops.on(PATH, good(json!({"oids": [oid]})));
     let since = Instant::now();
-    // Both workers in a row, several times.
-    wait_until("it is in effect", || async {
+    // Requests on all workers, several times.
+    wait_until("the revocation is in effect", || async {
         for _ in 0..8 {
             if gateway.chat(&token).await.status() != 401 {
                 return false;
@@ -52,8 +52,8 @@ async fn revocation_takes_effect_within_refresh_despite_invalid_responses() {
         true
     })
     .await;
-    let took = since.elapsed();
-    assert!(took < Duration::from_millis(2500), "it took {took:?}");
+    let elapsed = since.elapsed();
+    assert!(elapsed < Duration::from_millis(2500), "it took {elapsed:?}");
     let response = gateway.chat(&token).await;
     assert_eq!(header(&response, "x-error-code"), "token_revoked");
 
@@ -65,14 +65,14 @@ async fn revocation_takes_effect_within_refresh_despite_invalid_responses() {
         ops.on(PATH, Answer::bytes(200, garbage));
         let name = "wasmcustom.entragate.revocation_fetches.failed";
         let before = gateway.envoy.stat(name).await.unwrap_or_default();
-        wait_until("garbage has come", || async {
+        wait_until("the invalid response was fetched", || async {
             gateway.envoy.stat(name).await.unwrap_or_default() > before
         })
         .await;
         assert_eq!(gateway.chat(&token).await.status(), 401, "{garbage}");
     }
     ops.on(PATH, good(json!({})));
-    wait_until("it has ended", || async {
+    wait_until("the revocation has ended", || async {
         gateway.chat(&token).await.status() == 200
     })
     .await;
@@ -85,13 +85,13 @@ async fn unavailable_feed_denies_until_it_recovers() {
     let token = gateway.token(Persona::Ada);
     assert_eq!(gateway.chat(&token).await.status(), 200);
     ops.on(PATH, Answer::default().with(Trouble::Hang));
-    wait_until("it is stale", || async {
+    wait_until("the feed is stale", || async {
         let response = gateway.chat(&token).await;
         header(&response, "x-error-code") == "revocation_unavailable" && response.status() == 502
     })
     .await;
     ops.on(PATH, good(json!({})));
-    wait_until("it is back", || async {
+    wait_until("the feed has recovered", || async {
         gateway.chat(&token).await.status() == 200
     })
     .await;

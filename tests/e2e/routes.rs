@@ -1,4 +1,4 @@
-//! A decision is about the upstream that receives the request.
+//! Decisions consider the upstream that receives the request.
 
 use super::gateway::{Gateway, SOON, header, http2};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use testbed::reqwest::Method;
 
 const LLAMA: &str = "meta-llama/x";
 
-/// A gateway with a second upstream, another team's, in cluster `team-b`.
+/// A gateway with the second upstream of another team, in cluster `team-b`.
 struct Shared {
     gateway: Gateway,
     team: HuggingFace,
@@ -22,7 +22,7 @@ impl Shared {
         team.set_mode(Mode::json(200, &json!({})));
         let gateway = Gateway::with(|config| {
             let config = config.upstream("team-b", team.addr(), false);
-            // A refused POST is not to linger.
+            // The connection of a denied POST is closed without delay.
             let config = config.connection_manager(|manager| {
                 manager["delayed_close_timeout"] = json!("0.02s");
             });
@@ -33,7 +33,7 @@ impl Shared {
         Self { gateway, team }
     }
 
-    /// Sends a chat request byte for byte; returns the response's status and code.
+    /// Sends a chat request exactly as written. Returns status and code of the response.
     async fn send(&self, target: &str, host: &str, fields: &str, body: &Value) -> (u16, String) {
         let token = self.gateway.token(Persona::Ada);
         let body = body.to_string();
@@ -63,10 +63,10 @@ impl Shared {
         envoy.wait_for_audit(wanted, SOON).await.unwrap()
     }
 
-    /// The number of requests at either upstream since the last call.
+    /// Returns the number of requests at each upstream since the last call.
     fn arrived(&self) -> (usize, usize) {
-        let own = self.gateway.hf.take_requests().len();
-        (own, self.team.take_requests().len())
+        let at_endpoint = self.gateway.hf.take_requests().len();
+        (at_endpoint, self.team.take_requests().len())
     }
 }
 
@@ -78,7 +78,7 @@ fn to(cluster: &str) -> Value {
     json!([{"match": {"prefix": "/"}, "route": route(cluster)}])
 }
 
-/// The host that the endpoint's certificate names goes into SNI.
+/// The host name of the endpoint's certificate is used for SNI.
 fn route(cluster: &str) -> Value {
     json!({"cluster": cluster, "host_rewrite_literal": ENDPOINT_HOST})
 }
@@ -89,7 +89,7 @@ fn rewritten() -> Value {
     route
 }
 
-/// The gateway's endpoint under its own host; every other host belongs to another team.
+/// Routes in which the gateway's endpoint has its own host, and every other host belongs to another team.
 fn two_teams(config: EnvoyConfig) -> EnvoyConfig {
     let hosts = json!([
         {"name": "ours", "domains": ["llama.example.com"], "routes": to("huggingface")},
@@ -161,7 +161,7 @@ async fn another_teams_service_never_receives_the_credential() {
     assert_eq!(changed.unwrap_or_default(), 0);
 }
 
-/// A host part that Envoy does not strip differs between its routes and the filter's rules.
+/// A part of the host that Envoy does not strip could be treated differently by its routes and the filter's rules.
 #[tokio::test(flavor = "multi_thread")]
 async fn host_in_another_spelling_does_not_get_its_model() {
     for strips in [true, false] {
@@ -200,7 +200,7 @@ async fn host_in_another_spelling_does_not_get_its_model() {
         ] {
             let (status, code) = shared.chat(host, LLAMA).await;
             match shared.arrived() {
-                // The endpoint that the record names.
+                // The endpoint in the record is the one that received the request.
                 (1, 0) => assert_eq!(status, 200, "{host}"),
                 (0, 0) => assert!(matches!(status, 400 | 403), "{host}: {status} {code}"),
                 elsewhere => panic!("{host}: {elsewhere:?}"),
@@ -244,7 +244,7 @@ async fn path_and_body_must_name_the_same_model_whatever_the_route_rewrites() {
             "secret/one",
             ambiguous,
         ),
-        // The body is not believed outside of the paths that are known to take it.
+        // The body is ignored on paths that are not known to take a model.
         ("/inference/chat", LLAMA, (403, "no_rule")),
         ("/generate", LLAMA, (403, "no_rule")),
         ("/inference/models/meta-llama/x", LLAMA, (403, "no_rule")),
@@ -300,7 +300,7 @@ async fn methods_that_servers_may_fold_or_echo_are_refused() {
         })
     })
     .await;
-    // Envoy refuses some of them itself in HTTP/1, and passes them on in HTTP/2.
+    // Envoy rejects some of these methods in HTTP/1, but forwards them in HTTP/2.
     let token = shared.gateway.token(Persona::Ada);
     let client = http2();
     for method in ["TRACE", "TRACK", "get", "Post", "pOST"] {
@@ -320,8 +320,8 @@ async fn methods_that_servers_may_fold_or_echo_are_refused() {
     assert_eq!(shared.send("POST /v1/x", "x", "", &json!({})).await.0, 200);
 }
 
-/// A route that matches on a header that the filter sets leads elsewhere after the decision: nothing can
-/// prevent that, but it does not go unnoticed.
+/// A route that matches on a header set by the filter leads to another cluster after the decision. This cannot be prevented,
+/// but it is logged and counted.
 #[tokio::test(flavor = "multi_thread")]
 async fn request_that_leaves_the_permitted_cluster_is_logged_and_counted() {
     let shared = Shared::start(|config| {
@@ -336,7 +336,7 @@ async fn request_that_leaves_the_permitted_cluster_is_logged_and_counted() {
     })
     .await;
     assert_eq!(shared.chat("x", LLAMA).await.0, 200);
-    assert_eq!(shared.arrived(), (0, 1), "Envoy has chosen the route anew");
+    assert_eq!(shared.arrived(), (0, 1), "Envoy selects the route again");
     let record = shared.record(|record| record["code"] == "permitted").await;
     assert_eq!(record["cluster"], "huggingface");
     assert_eq!(record["upstream_cluster"], "team-b");
@@ -377,13 +377,13 @@ async fn rule_without_credential_sends_none_and_not_the_callers_token_either() {
     assert_eq!(record["credential"], Value::Null);
     assert_eq!(record["rule"], "vllm");
     assert_eq!(record["upstream_cluster"], "team-b");
-    // Requests without a token are denied, and the rule applies to no other cluster.
+    // Requests without a token are denied, and the rule matches no other cluster.
     let url = "/v1/chat/completions";
-    let nobody = shared
+    let without_token = shared
         .gateway
         .request(Method::POST, url)
         .header("host", "vllm.internal");
-    let response = nobody.json(&json!({})).send().await.unwrap();
+    let response = without_token.json(&json!({})).send().await.unwrap();
     assert_eq!(header(&response, "x-error-code"), "token_missing");
     let (status, code) = shared.chat("llama.example.com", LLAMA).await;
     assert_eq!((status, code.as_str()), (403, "no_rule"));

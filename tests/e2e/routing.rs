@@ -1,4 +1,4 @@
-//! The routing test in a real Envoy: random routes, policies and requests. Envoy's choice is compared with the model.
+//! The routing test in a real Envoy: random routes, policies and requests. Envoy's selection is compared with the model.
 
 use super::gateway::{Gateway, SOON, wait_until};
 use super::random::Random;
@@ -12,7 +12,7 @@ use testbed::persona::Persona;
 const WORLDS: usize = 8;
 const CALLS: usize = 50;
 
-/// A request byte for byte.
+/// Returns a request as it is sent over the connection.
 fn on_wire(call: &Call, token: &str, number: usize) -> String {
     let method = if call.model.is_some() { "POST" } else { "GET" };
     let line = |name: &str, value: Option<&str>| {
@@ -43,13 +43,13 @@ fn field(answer: &str, name: &str) -> String {
     let lines = answer.lines();
     let found = lines
         .filter_map(|line| line.split_once(": "))
-        .find(|(own, _)| *own == name);
+        .find(|(field, _)| *field == name);
     found
         .map(|(_, value)| value.trim().to_owned())
         .unwrap_or_default()
 }
 
-/// Sends all calls; the codes of their records, counted.
+/// Sends all calls. Returns the number of records by code.
 async fn run(world: &World, calls: &[Call], upstreams: &[HuggingFace]) -> BTreeMap<String, usize> {
     let gateway = Gateway::with(|config| {
         let pairs = UPSTREAMS.iter().zip(upstreams);
@@ -58,7 +58,7 @@ async fn run(world: &World, calls: &[Call], upstreams: &[HuggingFace]) -> BTreeM
         });
         let config = config.connection_manager(|manager| {
             manager["route_config"]["virtual_hosts"] = world.table.as_envoy();
-            // A refused POST is not to linger.
+            // The connection of a denied POST is closed without delay.
             manager["delayed_close_timeout"] = json!("0.02s");
             manager["strip_any_host_port"] = json!(world.table.strips);
             manager["strip_trailing_host_dot"] = json!(world.table.strips);
@@ -76,9 +76,9 @@ async fn run(world: &World, calls: &[Call], upstreams: &[HuggingFace]) -> BTreeM
             "x-request-id",
         ));
     }
-    // Envoy itself has answered those without an id.
-    let judged = ids.iter().filter(|id| !id.is_empty()).count();
-    let all = || async { gateway.envoy.audit_lines().len() >= judged };
+    // Requests without an id were answered by Envoy itself.
+    let decided = ids.iter().filter(|id| !id.is_empty()).count();
+    let all = || async { gateway.envoy.audit_lines().len() >= decided };
     wait_until("every request is recorded", all).await;
     let records = gateway.envoy.audit_lines();
     let arrived: BTreeMap<String, (&str, Option<String>)> = UPSTREAMS
@@ -100,21 +100,21 @@ async fn run(world: &World, calls: &[Call], upstreams: &[HuggingFace]) -> BTreeM
             .iter()
             .find(|record| record["request_id"] == id.as_str());
         let Some(record) = record else {
-            assert!(arrived.is_none(), "{call:?} passed without a record");
+            assert!(arrived.is_none(), "{call:?} was forwarded without a record");
             continue;
         };
         let chosen = world.table.choose(call);
         assert_eq!(
             record["cluster"],
             json!(chosen),
-            "the model of Envoy: {call:?} {world:#?}"
+            "the model differs from Envoy: {call:?} {world:#?}"
         );
         if let Some((cluster, authorization)) = arrived {
             assert_eq!(record["code"], "permitted", "{call:?}");
             assert_eq!(record["upstream_cluster"], *cluster, "{call:?}");
             world.check(call, cluster, authorization.as_deref(), record);
         } else if record["code"] == "permitted" {
-            // Envoy has answered itself: no route, or a cluster that is not there.
+            // Envoy has answered the request itself: no route matched, or the cluster does not exist.
             assert_eq!(record["upstream_status"], Value::Null, "{call:?} {record}");
             assert_eq!(chosen, None, "{call:?} {record}");
         }

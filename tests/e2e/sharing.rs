@@ -1,4 +1,4 @@
-//! One fetch for all workers of a real Envoy with eight workers and its main thread.
+//! One fetch for all workers of a real Envoy, which has eight workers and its main thread.
 
 use super::gateway::{Gateway, chat, http2, wait_until};
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ impl Gateway {
         self.envoy.stat(&name).await.unwrap_or_default()
     }
 
-    /// Statuses of concurrent chats, each over its own connection, so that every worker receives some.
+    /// Returns the statuses of concurrent chats over separate connections, so that every worker receives some.
     async fn chats(&self, count: usize, token: &str) -> Vec<u16> {
         let url = format!("{}/v1/chat/completions", self.envoy.url());
         let tasks: Vec<_> = (0..count)
@@ -55,12 +55,12 @@ async fn refresh_of_eight_workers_takes_one_request() {
         config
     })
     .await;
-    wait_until("five fetches are over", || async {
+    wait_until("five fetches have finished", || async {
         gateway.key_fetches("good").await >= 5
             && gateway.key_fetches("shared").await >= 5 * (VMS - 1)
     })
     .await;
-    // Another may have begun by now.
+    // Another fetch may have started.
     let (good, requests) = (
         gateway.key_fetches("good").await,
         gateway.entra.jwks_requests(),
@@ -99,12 +99,12 @@ async fn terminated_fetching_worker_is_replaced() {
     gateway.entra.rotate();
     gateway.entra.set_fault(Fault::Hang);
     let token = gateway.token(Persona::Ada);
-    // One connection and thus one worker: it sees the new key, fetches, and terminates.
+    // One connection and therefore one worker: it sees the new key, fetches, and terminates.
     let connection = http2();
     let url = gateway.envoy.url();
     let parked = connection.post(format!("{url}/v1/chat/completions"));
     let parked = tokio::spawn(parked.bearer_auth(&token).json(&chat()).send());
-    wait_until("it fetches", || async {
+    wait_until("the worker fetches keys", || async {
         gateway.entra.jwks_requests() > before
     })
     .await;
@@ -117,13 +117,13 @@ async fn terminated_fetching_worker_is_replaced() {
     parked.abort();
     // The other workers wait for the lease to end, and then one of them fetches for all.
     let statuses = gateway.chats(32, &token).await;
-    let took = since.elapsed();
-    println!("keys {took:?} after the death of who fetched them");
+    let elapsed = since.elapsed();
+    println!("keys arrived {elapsed:?} after the fetching worker terminated");
     let served = statuses.iter().filter(|status| **status == 200).count();
-    // Those at the worker whose VM is being replaced may meet an error; it is one of eight.
+    // Requests at the worker whose VM is being replaced may fail; it is one of eight.
     assert!(served >= 16, "{statuses:?}");
-    assert!(took < Duration::from_secs(9), "{took:?}");
-    wait_until("the fresh VM serves as well", || async {
+    assert!(elapsed < Duration::from_secs(9), "{elapsed:?}");
+    wait_until("the new VM serves requests as well", || async {
         gateway
             .chats(32, &token)
             .await
@@ -134,7 +134,7 @@ async fn terminated_fetching_worker_is_replaced() {
     assert_eq!(
         gateway.entra.jwks_requests() - before,
         2,
-        "the lost one and one for all"
+        "the lost fetch, and one for all workers"
     );
 }
 
@@ -145,10 +145,10 @@ async fn without_vm_id_each_worker_fetches_and_logs_it() {
     gateway.wait_for_vms_with_keys(3).await;
     assert_eq!(gateway.key_fetches("shared").await, 0);
     assert_eq!(gateway.entra.jwks_requests(), 3);
-    let said = |line: &str| line.contains("fetches keys") && line.contains("vm_id is empty");
+    let is_logged = |line: &str| line.contains("fetches keys") && line.contains("vm_id is empty");
     gateway
         .envoy
-        .wait_for_log(said, super::gateway::SOON)
+        .wait_for_log(is_logged, super::gateway::SOON)
         .await
         .unwrap();
 }

@@ -1,4 +1,4 @@
-//! Which implementation verifies signatures in a real Envoy, and that all of them agree.
+//! Tests which implementation verifies signatures in a real Envoy, and that all implementations agree.
 
 use super::gateway::{Gateway, SOON, header, wait_until};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -9,9 +9,13 @@ use testbed::keys::{self, Algorithm, SigningKey};
 use testbed::mint::Token;
 use testbed::persona::{Persona, REALM_AUDIENCE, REALM_ISSUER};
 
-/// One worker, so that a second use finds the first one's memory; Kim's realm beside Contoso.
+/// One worker, so that the second request finds the token of the first in the cache. Kim's realm is configured in addition to
+/// Contoso.
 fn settings(config: EnvoyConfig, crypto: &str, ttl: &str) -> EnvoyConfig {
-    let names: Vec<_> = Algorithm::ALL.iter().map(|own| own.name()).collect();
+    let names: Vec<_> = Algorithm::ALL
+        .iter()
+        .map(|algorithm| algorithm.name())
+        .collect();
     let jwks: Vec<Value> = [Algorithm::Es256, Algorithm::Es384, Algorithm::EdDsa]
         .into_iter()
         .map(|algorithm| keys::cached(algorithm).to_jwk())
@@ -33,7 +37,7 @@ fn settings(config: EnvoyConfig, crypto: &str, ttl: &str) -> EnvoyConfig {
     })
 }
 
-/// Verifies every RSA algorithm.
+/// A key that can verify every RSA algorithm.
 fn any_rsa() -> Value {
     let mut jwk = keys::rsa().to_jwk();
     jwk.as_object_mut().unwrap().remove("alg");
@@ -48,7 +52,7 @@ impl Gateway {
         gateway
     }
 
-    /// The decision's code and the verification method.
+    /// Returns the code of the decision and the verification method.
     async fn outcome(&self, token: &str) -> (Value, Value) {
         let id = header(&self.chat(token).await, "x-request-id").to_owned();
         let record = self
@@ -63,16 +67,16 @@ impl Gateway {
 async fn host_verifies_by_default_and_cached_token_needs_no_check() {
     let gateway = Gateway::with_crypto("auto", "10s").await;
     let token = gateway.token(Persona::Ada);
-    for way in ["host", "cache", "cache"] {
-        let expected = (json!("permitted"), json!(way));
+    for method in ["host", "cache", "cache"] {
+        let expected = (json!("permitted"), json!(method));
         assert_eq!(gateway.outcome(&token).await, expected);
     }
-    let said = |line: &str| line.contains("signatures are verified by the host");
-    gateway.envoy.wait_for_log(said, SOON).await.unwrap();
-    for (way, count) in [("host", 1), ("cache", 2)] {
-        let name = format!("wasmcustom.entragate.verified_by.{way}");
+    let is_logged = |line: &str| line.contains("signatures are verified by the host");
+    gateway.envoy.wait_for_log(is_logged, SOON).await.unwrap();
+    for (method, count) in [("host", 1), ("cache", 2)] {
+        let name = format!("wasmcustom.entragate.verified_by.{method}");
         let counted = || async { gateway.envoy.stat(&name).await.unwrap() == count };
-        wait_until("each check is counted", counted).await;
+        wait_until("each verification is counted", counted).await;
     }
     let misses = "wasmcustom.entragate.cache.misses";
     assert_eq!(gateway.envoy.stat(misses).await.unwrap(), 1);
@@ -83,38 +87,39 @@ async fn all_implementations_agree_on_every_vector() {
     let host = Gateway::with_crypto("host", "0s").await;
     let wasm = Gateway::with_crypto("wasm", "0s").await;
     let caching = Gateway::with_crypto("auto", "1h").await;
-    for (what, token) in vectors() {
-        let (code, way) = host.outcome(&token).await;
-        let (same, wasm_way) = wasm.outcome(&token).await;
-        assert_eq!(code, same, "{what}: by the host, and in wasm");
+    for (label, token) in vectors() {
+        let (code, method) = host.outcome(&token).await;
+        let (same, wasm_method) = wasm.outcome(&token).await;
+        assert_eq!(code, same, "{label}: host and wasm disagree");
         for _ in 0..2 {
-            assert_eq!(caching.outcome(&token).await.0, code, "{what}: cached");
+            assert_eq!(caching.outcome(&token).await.0, code, "{label}: cached");
         }
-        let expected = match what.ends_with(" honest") {
-            true => "permitted",
-            false => "signature_invalid",
+        let expected = if label.ends_with(" valid") {
+            "permitted"
+        } else {
+            "signature_invalid"
         };
-        assert_eq!(code, expected, "{what}");
-        let held = code == "permitted";
-        assert_eq!(wasm_way, json!(held.then_some("wasm")), "{what}");
-        let native = !what.starts_with("PS") && !what.starts_with("Ed");
-        let host_way = held.then_some(if native { "host" } else { "wasm" });
-        assert_eq!(way, json!(host_way), "{what}");
+        assert_eq!(code, expected, "{label}");
+        let is_valid = code == "permitted";
+        assert_eq!(wasm_method, json!(is_valid.then_some("wasm")), "{label}");
+        let native = !label.starts_with("PS") && !label.starts_with("Ed");
+        let host_method = is_valid.then_some(if native { "host" } else { "wasm" });
+        assert_eq!(method, json!(host_method), "{label}");
     }
 }
 
-/// Tokens of the realm by the fault of their signatures.
+/// Returns tokens of the realm, by the defect of their signature.
 fn vectors() -> Vec<(String, String)> {
     let mut vectors = Vec::new();
     for algorithm in Algorithm::ALL {
         let key = keys::cached(algorithm);
         let signer = Token::of(Persona::Kim).signed_by(&key).algorithm(algorithm);
-        let honest = signer.build();
-        for (what, signature) in signatures(algorithm, &key, &honest) {
-            let (signed, _) = honest.rsplit_once('.').unwrap();
+        let valid = signer.build();
+        for (label, signature) in signatures(algorithm, &key, &valid) {
+            let (signed, _) = valid.rsplit_once('.').unwrap();
             let signature = URL_SAFE_NO_PAD.encode(signature);
             vectors.push((
-                format!("{algorithm} {what}"),
+                format!("{algorithm} {label}"),
                 format!("{signed}.{signature}"),
             ));
         }
@@ -122,12 +127,8 @@ fn vectors() -> Vec<(String, String)> {
     vectors
 }
 
-fn signatures(
-    algorithm: Algorithm,
-    key: &SigningKey,
-    honest: &str,
-) -> Vec<(&'static str, Vec<u8>)> {
-    let (signed, signature) = honest.rsplit_once('.').unwrap();
+fn signatures(algorithm: Algorithm, key: &SigningKey, valid: &str) -> Vec<(&'static str, Vec<u8>)> {
+    let (signed, signature) = valid.rsplit_once('.').unwrap();
     let good = URL_SAFE_NO_PAD.decode(signature).unwrap();
     let half = good.len() / 2;
     let changed = |at: usize| {
@@ -136,7 +137,7 @@ fn signatures(
         bytes
     };
     let mut signatures = vec![
-        ("honest", good.clone()),
+        ("valid", good.clone()),
         ("first bit", changed(0)),
         ("middle bit", changed(half)),
         ("last bit", changed(good.len() - 1)),
@@ -164,13 +165,13 @@ fn signatures(
                 signatures.push(("of another algorithm", crossed));
             }
         }
-        let stranger = keys::other_rsa().sign_raw(algorithm, signed.as_bytes());
-        signatures.push(("of another key", stranger));
+        let other_key = keys::other_rsa().sign_raw(algorithm, signed.as_bytes());
+        signatures.push(("of another key", other_key));
     }
     if let Some(order) = order(algorithm) {
         let (r, s) = good.split_at(half);
-        // Both s and order − s verify in ECDSA; s + order is out of range.
-        signatures.push(("honest", [r, &subtract(&order, s)].concat()));
+        // In ECDSA, both s and order − s verify; s + order is out of range.
+        signatures.push(("valid", [r, &subtract(&order, s)].concat()));
         signatures.push(("s is the order", [r, &order].concat()));
         signatures.push(("r is the order", [&order, s].concat()));
         let number = |bytes: &[u8]| [&[2, bytes.len() as u8 + 1, 0], bytes].concat();
@@ -180,7 +181,7 @@ fn signatures(
     signatures
 }
 
-/// The order of the curve's group (SEC 2 §2.4.2, §2.5.1).
+/// Returns the order of the curve's group (SEC 2 §2.4.2, §2.5.1).
 fn order(algorithm: Algorithm) -> Option<Vec<u8>> {
     let digits = match algorithm {
         Algorithm::Es256 => "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
@@ -194,7 +195,7 @@ fn order(algorithm: Algorithm) -> Option<Vec<u8>> {
     Some((0..digits.len()).step_by(2).map(byte).collect())
 }
 
-/// Of numbers in as many big-endian bytes, the first one larger.
+/// Subtracts big-endian numbers of the same length; `from` is the larger one.
 fn subtract(from: &[u8], number: &[u8]) -> Vec<u8> {
     let mut borrow = 0;
     let mut difference = vec![0; from.len()];
@@ -217,13 +218,13 @@ async fn retired_key_invalidates_cached_tokens() {
     });
     let gateway = gateway.await;
     let token = gateway.token(Persona::Ada);
-    for way in ["host", "cache"] {
-        assert_eq!(gateway.outcome(&token).await.1, way);
+    for method in ["host", "cache"] {
+        assert_eq!(gateway.outcome(&token).await.1, method);
     }
     gateway.entra.rotate();
     gateway.entra.retire();
     let refused = || async { gateway.outcome(&token).await.0 == "key_unknown" };
-    wait_until("the retired key is gone", refused).await;
+    wait_until("the retired key is removed", refused).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -259,7 +260,7 @@ async fn disabled_filter_state_saves_four_host_calls() {
     );
 }
 
-/// The host calls of a permit from the cache, including its audit record and metrics: 12. One request in eight
+/// Returns the host calls of a permit with a cached token, including its audit record and metrics: 12. One request in eight
 /// makes one more call, which reads the time again.
 async fn calls_of_a_warm_permit(changes: Value) -> Vec<String> {
     let gateway = Gateway::with(|config| {
@@ -275,7 +276,7 @@ async fn calls_of_a_warm_permit(changes: Value) -> Vec<String> {
     let token = gateway.token(Persona::Ada);
     let warm = (json!("permitted"), json!("cache"));
     let (mut before, mut outcome) = (0, Default::default());
-    // Either worker has to learn the token.
+    // Each worker must first verify the token.
     for _ in 0..20 {
         before = gateway.envoy.log_lines().len();
         outcome = gateway.outcome(&token).await;

@@ -1,4 +1,4 @@
-//! Requests that two servers could read differently: how Envoy parses them, and that nothing bypasses the filter.
+//! Requests that two servers could parse differently: how Envoy parses them, and that none bypasses the filter.
 
 use super::gateway::{Gateway, SOON};
 use testbed::client::raw_http;
@@ -12,15 +12,15 @@ impl Gateway {
         String::from_utf8_lossy(&answer.unwrap()).into_owned()
     }
 
-    /// The forwarded requests so far; all have the gateway's credential and none has the caller's.
+    /// Returns the forwarded requests so far, after checking that each has the gateway's credential and none has the caller's.
     fn seen(&self, token: &str) -> Vec<Recorded> {
         let seen = self.hf.take_requests();
         for request in &seen {
             let values = request.headers_named("authorization");
-            let own = format!("Bearer {}", self.hf.token());
+            let credential = format!("Bearer {}", self.hf.token());
             let is_health = request.path == "/health";
             assert!(
-                values == [own.as_str()] || (is_health && values.is_empty()),
+                values == [credential.as_str()] || (is_health && values.is_empty()),
                 "{request:?}"
             );
             assert!(
@@ -38,12 +38,12 @@ fn head(target: &str, fields: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ambiguous_request_reaches_no_upstream() {
-    let gateway = Gateway::with(prompt).await;
+    let gateway = Gateway::with(without_close_delay).await;
     let token = gateway.token(Persona::Ada);
     let hidden = "GET /v1/models HTTP/1.1\r\nhost: x\r\nx-hidden: 1\r\n\r\n";
     let length = hidden.len();
     for framing in [
-        // CL.TE, TE.CL, two lengths, odd codings, odd lengths.
+        // CL.TE, TE.CL, two lengths, unusual codings, unusual lengths.
         format!("content-length: {length}\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n{hidden}"),
         format!("transfer-encoding: chunked\r\ncontent-length: 0\r\n\r\n0\r\n\r\n{hidden}"),
         format!("content-length: 0\r\ncontent-length: {length}\r\n\r\n{hidden}"),
@@ -60,7 +60,7 @@ async fn ambiguous_request_reaches_no_upstream() {
         let request = format!(
             "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n{framing}"
         );
-        // The hidden request has no token: if Envoy takes it for one, the filter refuses it.
+        // The hidden request has no token: if Envoy parses it as a request, the filter denies it.
         let answer = raw_http(gateway.envoy.addr(), request.as_bytes(), SOON / 20).await;
         let answer = String::from_utf8_lossy(&answer.unwrap_or_default()).into_owned();
         for request in gateway.seen(&token) {
@@ -78,7 +78,7 @@ async fn ambiguous_request_reaches_no_upstream() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn authorization_in_any_spelling_is_never_forwarded() {
-    let gateway = Gateway::with(prompt).await;
+    let gateway = Gateway::with(without_close_delay).await;
     let token = gateway.token(Persona::Ada);
     for fields in [
         format!("authorization: Bearer {token}\r\n {token}\r\n"),
@@ -109,15 +109,15 @@ async fn authorization_in_any_spelling_is_never_forwarded() {
         let answer = gateway.raw(&head(&target, "")).await;
         assert!(
             answer.starts_with("HTTP/1.1 401"),
-            "a token in the query is none: {answer}"
+            "a token in the query is not accepted: {answer}"
         );
     }
     // Two unambiguous forms: Envoy unfolds a line, as RFC 9112 §5.2 allows.
-    for plain in [
+    for unambiguous in [
         format!("AUTHORIZATION:Bearer {token}\r\n"),
         format!("authorization: Bearer\r\n {token}\r\n"),
     ] {
-        let answer = gateway.raw(&head("/v1/models", &plain)).await;
+        let answer = gateway.raw(&head("/v1/models", &unambiguous)).await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         assert_eq!(gateway.seen(&token).len(), 1);
     }
@@ -125,7 +125,7 @@ async fn authorization_in_any_spelling_is_never_forwarded() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connection_options_cannot_remove_or_add_an_identity() {
-    let gateway = Gateway::with(prompt).await;
+    let gateway = Gateway::with(without_close_delay).await;
     let token = gateway.token(Persona::Ada);
     let bearer = format!("authorization: Bearer {token}\r\n");
     for options in [
@@ -147,7 +147,7 @@ async fn connection_options_cannot_remove_or_add_an_identity() {
             );
         }
     }
-    // If a route requires no token, claimed identities are not forwarded either.
+    // If a route requires no token, identity headers of the caller are not forwarded either.
     let fields =
         "x-entra-oid: spoofed\r\nx-entra-app: spoofed\r\nx-hf-bill-to: victim\r\ncookie: a=b\r\n";
     let answer = gateway.raw(&head("/health", fields)).await;
@@ -165,14 +165,14 @@ async fn connection_options_cannot_remove_or_add_an_identity() {
     }
 }
 
-/// Envoy closes a connection immediately instead of a second after the response.
-fn prompt(config: EnvoyConfig) -> EnvoyConfig {
+/// Makes Envoy close a connection immediately instead of a second after the response.
+fn without_close_delay(config: EnvoyConfig) -> EnvoyConfig {
     config.connection_manager(|manager| manager["delayed_close_timeout"] = "0.02s".into())
 }
 
-/// Envoy without path normalization: only the filter detects ambiguous paths.
-fn untidied(config: EnvoyConfig) -> EnvoyConfig {
-    prompt(config).connection_manager(|manager| {
+/// Disables Envoy's path normalization: only the filter detects ambiguous paths.
+fn without_normalization(config: EnvoyConfig) -> EnvoyConfig {
+    without_close_delay(config).connection_manager(|manager| {
         manager["normalize_path"] = false.into();
         manager["merge_slashes"] = false.into();
         manager["path_with_escaped_slashes_action"] = "KEEP_UNCHANGED".into();
@@ -215,25 +215,25 @@ async fn path_in_any_spelling_does_not_match_the_anonymous_rule() {
         "/health#/v1/models",
         "*",
     ];
-    for (tidied, gateway) in [
-        (true, Gateway::with(prompt).await),
-        (false, Gateway::with(untidied).await),
+    for (normalized, gateway) in [
+        (true, Gateway::with(without_close_delay).await),
+        (false, Gateway::with(without_normalization).await),
     ] {
         for target in targets {
             let answer = gateway.raw(&head(target, "")).await;
             let status = answer.get(9..12).unwrap_or_default();
             for request in gateway.seen("no.token.here") {
-                // Only the very path of the rule; Envoy itself may have tidied it to that.
+                // Only the exact path of the rule is forwarded; Envoy itself may have normalized it to that.
                 let path = request.path.split('?').next().unwrap();
                 assert_eq!(
                     (path, status),
                     ("/health", "200"),
-                    "{tidied} {target}: {answer}"
+                    "{normalized} {target}: {answer}"
                 );
             }
             assert!(
                 ["200", "400", "401", "404", "307"].contains(&status),
-                "{tidied} {target}: {answer}"
+                "{normalized} {target}: {answer}"
             );
         }
         let answer = gateway.raw(&head("/health", "")).await;

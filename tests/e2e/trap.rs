@@ -9,7 +9,7 @@ use testbed::reqwest::Method;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn trapped_vm_denies_and_is_reloaded() {
-    // One worker, so that it is the one whose VM traps; it has keys after the first request.
+    // One worker, so that its VM is the one that traps; it has keys after the first request.
     let one = |config: EnvoyConfig| config.concurrency(1).wasm(&hooks_path());
     let gateway = Gateway::cold(Entra::start().await.unwrap(), one).await;
     let token = gateway.token(Persona::Ada);
@@ -22,22 +22,19 @@ async fn trapped_vm_denies_and_is_reloaded() {
             .header("x-entragate-test-trap", "1");
         let status = trap.bearer_auth(&token).send().await.unwrap().status();
         assert!(status.is_server_error(), "round {round}: {status}");
-        // Neither the one that died nor those behind it, not even the anonymous one.
+        // Neither the request that terminated the VM nor the ones after it are forwarded, except for an anonymous request to a
+        // new VM.
         let health = gateway
             .request(Method::GET, "/health")
             .send()
             .await
             .unwrap();
-        let stranger = gateway.chat("not.a.token").await.status();
-        assert_ne!(stranger, 200);
-        let came_through = gateway.hf.take_requests();
+        let malformed = gateway.chat("not.a.token").await.status();
+        assert_ne!(malformed, 200);
+        let forwarded = gateway.hf.take_requests();
         let expected = usize::from(health.status() == 200);
-        assert_eq!(
-            came_through.len(),
-            expected,
-            "round {round}: {came_through:?}"
-        );
-        wait_until("a fresh VM serves", || async {
+        assert_eq!(forwarded.len(), expected, "round {round}: {forwarded:?}");
+        wait_until("a new VM serves requests", || async {
             gateway.chat(&token).await.status() == 200
         })
         .await;
@@ -49,11 +46,14 @@ async fn trapped_vm_denies_and_is_reloaded() {
 
 #[test]
 fn released_filter_has_no_test_hooks() {
-    let holds = |file: &std::path::Path| {
+    let contains_hooks = |file: &std::path::Path| {
         let bytes = fs::read(file).unwrap();
         let needle = b"x-entragate-test-";
         bytes.windows(needle.len()).any(|window| window == needle)
     };
-    assert!(holds(&hooks_path()), "what is looked for can be found");
-    assert!(!holds(&wasm_path()));
+    assert!(
+        contains_hooks(&hooks_path()),
+        "the filter with test hooks contains the name"
+    );
+    assert!(!contains_hooks(&wasm_path()));
 }

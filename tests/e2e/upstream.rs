@@ -12,15 +12,15 @@ const USER: &str = "contoso-gateway";
 const PAUSED: &str = "Bad Request: Invalid state";
 
 fn fixed(status: u16, headers: &[(&str, &str)], body: &str) -> Mode {
-    let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    let to_owned_pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     Mode::Fixed {
         status,
-        headers: headers.iter().map(own).collect(),
+        headers: headers.iter().map(to_owned_pair).collect(),
         body: body.to_owned(),
     }
 }
 
-/// The reply, and that record, access log and counter agree with it.
+/// Checks the reply, and that record, access log and counter agree with it. Returns the record.
 async fn failed(gateway: &Gateway, response: Response, code: &str, upstream: Value) -> Value {
     let id = header(&response, "x-request-id").to_owned();
     assert_eq!(response.status(), 502);
@@ -94,7 +94,7 @@ async fn rejected_credential_replies_a_gateway_error() {
     let counter = "wasmcustom.entragate.upstream.credential_rejected.hf-read";
     let counted = || async { gateway.envoy.stat(counter).await.unwrap() == count };
     super::gateway::wait_until("all are counted", counted).await;
-    // And back to normal, on the same connections.
+    // The next request succeeds on the same connections.
     gateway.hf.set_mode(Mode::Normal);
     assert_eq!(gateway.chat(&token).await.status(), 200);
 }
@@ -109,7 +109,7 @@ async fn upstream_error_has_the_form_of_the_protocol() {
     let gateway = gateway.await;
     let token = gateway.token(Persona::Ada);
     gateway.hf.set_mode(Mode::forbidden());
-    // Under /v1 the OpenAI object, elsewhere a text.
+    // Under /v1 the error is an OpenAI object, elsewhere a string.
     let openai: Value = gateway.chat(&token).await.json().await.unwrap();
     assert_eq!(openai["error"]["code"], "credential_rejected");
     assert_eq!(openai["error"]["type"], "api_error");
@@ -165,7 +165,7 @@ async fn sleeping_paused_or_missing_endpoint_is_reported() {
         assert!(paused["reason"].as_str().unwrap().contains("paused"));
     }
 
-    // No host to connect to: the proxy's own 503.
+    // The cluster has no host: Envoy itself replies 503.
     gateway.hf.set_mode(Mode::Reset);
     let response = gateway.chat(&token).await;
     assert_eq!(header(&response, "retry-after"), "2");
@@ -208,7 +208,7 @@ async fn unrelated_upstream_error_passes_unchanged() {
             assert_eq!(response.text().await.unwrap(), body);
         }
     }
-    // Too many, and too much.
+    // Rate limits and other errors.
     for status in [402, 404, 422, 429, 500] {
         gateway
             .hf
@@ -220,7 +220,7 @@ async fn unrelated_upstream_error_passes_unchanged() {
         );
         assert_eq!(response.text().await.unwrap(), "theirs");
     }
-    // An anonymous rule without credential: the upstream's 401 is the caller's own affair.
+    // An anonymous rule without a credential: the upstream's 401 is meant for the caller.
     gateway
         .hf
         .set_mode(fixed(401, &[("www-authenticate", "Bearer")], "theirs"));
@@ -236,9 +236,9 @@ async fn unrelated_upstream_error_passes_unchanged() {
     assert_eq!(response.text().await.unwrap(), "theirs");
 }
 
-/// The words of a paused endpoint's error also occur in answers that repeat the caller's input.
+/// The text of a paused endpoint's error also occurs in responses that echo the caller's input.
 #[tokio::test(flavor = "multi_thread")]
-async fn upstream_400_that_repeats_the_callers_input_passes_unchanged() {
+async fn upstream_400_that_echoes_the_callers_input_passes_unchanged() {
     let gateway = Gateway::start().await;
     let token = gateway.token(Persona::Ada);
     let input = PAUSED;
@@ -291,9 +291,9 @@ async fn both_remaps_can_be_disabled() {
     }
 }
 
-/// Istio does not expose the flag: a held response then never shows its body.
+/// Istio does not expose the flag: the host then never passes the body of a held response to the filter.
 #[tokio::test(flavor = "multi_thread")]
-async fn host_that_withholds_bodies_is_awaited_only_once() {
+async fn host_that_withholds_bodies_is_detected_once() {
     let entra = Entra::start().await.unwrap();
     let gateway = Gateway::cold(entra, |config| {
         let config = config.allow_on_headers_stop_iteration(false).concurrency(1);
@@ -325,10 +325,10 @@ async fn host_that_withholds_bodies_is_awaited_only_once() {
         assert_eq!(gateway.chat(&token).await.status(), 200);
     }
     let log = gateway.envoy.log_lines();
-    let told = log
+    let log_lines = log
         .iter()
         .filter(|line| line.contains("lists of models are denied"));
-    assert_eq!(told.count(), 1);
+    assert_eq!(log_lines.count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

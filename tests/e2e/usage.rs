@@ -9,7 +9,7 @@ use testbed::hf::{Bill, MODELS, Mode};
 use testbed::persona::Persona;
 use testbed::reqwest::{Client, Method, Response};
 
-fn anywhere(config: EnvoyConfig) -> EnvoyConfig {
+fn on_any_path(config: EnvoyConfig) -> EnvoyConfig {
     config.change_policy(|policy| policy["rules"][2]["match"] = json!({}))
 }
 
@@ -30,7 +30,7 @@ fn messages(stream: bool) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn usage_of_each_api_is_recorded() {
-    let gateway = Gateway::with(anywhere).await;
+    let gateway = Gateway::with(on_any_path).await;
     let mut included = messages(true);
     included["stream_options"] = json!({"include_usage": true});
     let prompt = |stream: bool| {
@@ -79,7 +79,7 @@ async fn usage_of_each_api_is_recorded() {
                 bill["model"] = json!(MODELS[0]);
             }
             let mut usage = usage_of(&gateway, &id).await;
-            // Further details that the responses API reports.
+            // The responses API reports further details.
             for detail in ["cached_tokens", "reasoning_tokens"] {
                 usage.as_object_mut().unwrap().remove(detail);
             }
@@ -92,12 +92,13 @@ async fn usage_of_each_api_is_recorded() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn usage_missing_from_the_response_is_unknown() {
-    let gateway = Gateway::with(anywhere).await;
+    let gateway = Gateway::with(on_any_path).await;
     let answer = |headers: &[(&str, &str)]| {
-        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let to_owned_pair =
+            |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         Mode::Fixed {
             status: 200,
-            headers: headers.iter().map(own).collect(),
+            headers: headers.iter().map(to_owned_pair).collect(),
             body: json!({"usage": {"prompt_tokens": 1}}).to_string(),
         }
     };
@@ -155,9 +156,9 @@ async fn usage_missing_from_the_response_is_unknown() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stream_is_neither_held_nor_changed() {
-    let gateway = Gateway::with(anywhere).await;
+    let gateway = Gateway::with(on_any_path).await;
     gateway.hf.set_mode(Mode::Paced(Duration::from_millis(150)));
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut response = ask(
         &gateway,
         &gateway.client,
@@ -168,7 +169,7 @@ async fn stream_is_neither_held_nor_changed() {
     let mut arrived = Vec::new();
     let mut text = Vec::new();
     while let Some(chunk) = response.chunk().await.unwrap() {
-        arrived.push(begun.elapsed());
+        arrived.push(started.elapsed());
         text.extend_from_slice(&chunk);
     }
     let (first, last) = (arrived[0], arrived[arrived.len() - 1]);
@@ -186,7 +187,7 @@ async fn stream_is_neither_held_nor_changed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn large_response_passes_unchanged_and_is_read() {
-    let gateway = Gateway::with(anywhere).await;
+    let gateway = Gateway::with(on_any_path).await;
     let body =
         json!({"data": "x".repeat(9_000_000), "usage": {"prompt_tokens": 7, "total_tokens": 7}})
             .to_string();
@@ -255,7 +256,7 @@ async fn trace_is_continued_or_started() {
         assert_eq!(passed == valid, continues);
         assert_ne!(passed, "00-nonsense");
     }
-    // A request that goes nowhere begins none.
+    // A request that is not forwarded starts no trace.
     let response = gateway
         .request(Method::POST, "/v1/chat/completions")
         .send()

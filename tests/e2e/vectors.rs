@@ -1,6 +1,6 @@
-//! Published test vectors in a real Envoy: against its own cryptography, called as the filter calls it (the same message,
-//! foreign function and parsing of the result), and against the filter's RSA compiled for wasm, whose limbs differ from those in
-//! native tests.
+//! Published test vectors in a real Envoy: against its own cryptography, called as the filter calls it (with the same message,
+//! foreign function and parsing of the result), and against the filter's RSA compiled for wasm, whose limbs differ from those
+//! in native tests.
 
 #[path = "../it/vectors/suites.rs"]
 mod suites;
@@ -13,15 +13,15 @@ use suites::Vector;
 use testbed::envoy::hooks_path;
 use testbed::reqwest::Method;
 
-/// The message to the host; `None` if the filter decides without it.
-fn question(vector: &Vector) -> Option<Vec<u8>> {
+/// Returns the message to the host, or `None` if the filter decides without the host.
+fn message(vector: &Vector) -> Option<Vec<u8>> {
     let key = Key::from_jwk(&vector.jwk).ok()?;
     host_verify::arguments_for_text(vector.algorithm, &key, &vector.signature, &vector.text)
 }
 
-/// The response of the filter with test hooks to the message in this header.
-async fn ask(gateway: &Gateway, header: &str, question: String) -> bool {
-    let request = gateway.request(Method::GET, "/").header(header, question);
+/// Sends the message in this header to the filter with test hooks. Returns its answer.
+async fn verify_by_hook(gateway: &Gateway, header: &str, message: String) -> bool {
+    let request = gateway.request(Method::GET, "/").header(header, message);
     let answer = request.send().await.unwrap().text().await.unwrap();
     assert!(["yes", "no"].contains(&&*answer), "{answer}");
     answer == "yes"
@@ -36,11 +36,11 @@ async fn wycheproof_vectors_have_the_expected_results_in_the_host() {
         .filter(|vector| host_verify::hash(vector.algorithm).is_some());
     let mut answers = Vec::new();
     for vector in by_host {
-        let accepted = match question(vector) {
+        let accepted = match message(vector) {
             None => false,
-            Some(question) => {
-                let question = BASE64URL.encode(question);
-                ask(&gateway, "x-entragate-test-ask", question).await
+            Some(message) => {
+                let message = BASE64URL.encode(message);
+                verify_by_hook(&gateway, "x-entragate-test-ask", message).await
             }
         };
         answers.push((vector, accepted));
@@ -63,8 +63,8 @@ async fn wycheproof_rsa_vectors_have_the_expected_results_in_wasm() {
             &vector.text,
             &vector.signature,
         ];
-        let question = parts.map(|part| BASE64URL.encode(part)).join(".");
-        let accepted = ask(&gateway, "x-entragate-test-verify", question).await;
+        let message = parts.map(|part| BASE64URL.encode(part)).join(".");
+        let accepted = verify_by_hook(&gateway, "x-entragate-test-verify", message).await;
         answers.push((vector, accepted));
     }
     suites::compare("wasm", &answers);

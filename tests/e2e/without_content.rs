@@ -1,4 +1,4 @@
-//! Requests without content are decided by the rules that need no model, regardless of their framing.
+//! Requests without content are decided by the rules that need no model, for any framing.
 
 use super::gateway::{Gateway, SOON, header, http2};
 use serde_json::json;
@@ -7,7 +7,7 @@ use testbed::envoy::EnvoyConfig;
 use testbed::persona::Persona;
 use testbed::reqwest::Method;
 
-/// A rule on models for all of `/v1`, then one on paths that need no model.
+/// A policy with a rule on models for all of `/v1`, then one on paths that need no model.
 fn model_rule_before_path_rule(config: EnvoyConfig) -> EnvoyConfig {
     let config = config.change_policy(|policy| {
         policy["rules"] = json!([
@@ -22,7 +22,7 @@ fn model_rule_before_path_rule(config: EnvoyConfig) -> EnvoyConfig {
     })
 }
 
-/// The response to an HTTP/1.1 request with these fields and following bytes, and whether it was forwarded.
+/// Sends an HTTP/1.1 request with these fields and following bytes. Returns the response, and whether it was forwarded.
 async fn send(gateway: &Gateway, line: &str, fields: &str) -> (String, bool) {
     let token = gateway.token(Persona::Ada);
     let request =
@@ -104,9 +104,9 @@ async fn http_2_request_that_ends_with_an_empty_frame_is_decided_by_rules_withou
     assert_eq!(gateway.hf.take_requests().len(), 1);
     let response = get().body(streamed(vec!["x"])).send().await.unwrap();
     assert_eq!(header(&response, "x-error-code"), "body_unreadable");
-    // A length of zero is not believed.
-    let lying = get().header("content-length", "0");
-    if let Ok(response) = lying.body(streamed(vec!["x"])).send().await {
+    // A content-length of zero is not trusted.
+    let wrong_length = get().header("content-length", "0");
+    if let Ok(response) = wrong_length.body(streamed(vec!["x"])).send().await {
         assert_ne!(response.status(), 200);
     }
     assert!(gateway.hf.requests().is_empty());
@@ -114,7 +114,7 @@ async fn http_2_request_that_ends_with_an_empty_frame_is_decided_by_rules_withou
 
 /// The upstream does not switch protocols, so it would parse the following bytes as the next request.
 #[tokio::test(flavor = "multi_thread")]
-async fn bytes_after_a_refused_upgrade_do_not_reach_the_upstream() {
+async fn bytes_after_a_denied_upgrade_do_not_reach_the_upstream() {
     let gateway = Gateway::with(model_rule_before_path_rule).await;
     let hidden = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n";
     let token = gateway.token(Persona::Ada);

@@ -31,7 +31,7 @@ fn denial(n: usize) -> String {
     )
 }
 
-/// 40 permits and 3 denials, with other lines in between.
+/// 40 permits and 3 denials, with other log lines in between.
 fn log() -> String {
     let mut log = String::from("[2026-11-23][info][main] starting main dispatch loop\n");
     for n in 0..40 {
@@ -74,7 +74,10 @@ fn last_records_are_printed_in_order() {
     assert!(rows[0].starts_with("TIME (UTC)"), "{}", rows[0]);
     assert!(rows[1].contains("01:23:00"), "{}", rows[1]);
     assert!(rows[20].contains("no_rule") && rows[20].ends_with("POST /v1/chat  (no rule)"));
-    assert!(!outcome.out.contains('\u{1b}'), "no colours in a pipe");
+    assert!(
+        !outcome.out.contains('\u{1b}'),
+        "there are no colours in a pipe"
+    );
     assert_eq!(audit(&["--last", "3"]).out.lines().count(), 4);
 }
 
@@ -86,7 +89,7 @@ fn records_are_filtered_by_denial_and_time() {
     let since = ["--since", "2026-11-23T01:41:00Z", "--json"];
     let ids: Vec<Value> = json_lines(&audit(&since))
         .iter()
-        .map(|own| own["request_id"].clone())
+        .map(|record| record["request_id"].clone())
         .collect();
     assert_eq!(ids, ["r41", "r42"]);
     assert_eq!(audit(&["--since", "1s", "--json"]).out, "");
@@ -114,7 +117,7 @@ fn records_are_counted_by_group() {
     assert!(rows[0].ends_with("OID") && rows.len() == 4, "{table}");
 }
 
-/// The members are those of the filter's own record.
+/// The names of the fields are those of the filter's own record.
 #[test]
 fn token_sums_use_the_filters_own_records() {
     let mut written = entragate::audit::Record::default();
@@ -177,7 +180,7 @@ fn standard_input_is_processed_line_by_line() {
         if n == 0 {
             assert!(rows.next().unwrap().unwrap().starts_with("TIME"));
         }
-        // It is there before anything else is written.
+        // The row is printed before more input is written.
         assert!(rows.next().unwrap().unwrap().contains(&format!("oid-{n}")));
     }
     drop(input);

@@ -1,4 +1,4 @@
-//! The cache of verified tokens: which checks it saves and which it must not skip.
+//! The cache of verified tokens: the checks that it saves, and the checks that it must not skip.
 
 use crate::support;
 
@@ -17,8 +17,8 @@ fn caching(ttl: &str) -> Value {
 }
 
 impl Bench {
-    /// The codes and verification methods of the decisions since the last call.
-    fn ways(&mut self) -> Vec<(String, Value)> {
+    /// Returns the codes and verification methods of the decisions since the last call.
+    fn decisions(&mut self) -> Vec<(String, Value)> {
         let decision = |record: Value| {
             let code = record["code"].as_str().unwrap().to_owned();
             (code, record["verified_by"].clone())
@@ -38,28 +38,28 @@ impl Bench {
             .collect()
     }
 
-    /// Sends a token; the code of the decision and the way its signature was checked.
-    fn ask(&mut self, token: &str) -> (String, Value) {
+    /// Sends a token. Returns the code of the decision and the verification method.
+    fn send_token(&mut self, token: &str) -> (String, Value) {
         self.gate.take_notices();
         self.code(token);
-        self.ways().remove(0)
+        self.decisions().remove(0)
     }
 }
 
-fn decided(code: &str, way: impl Into<Value>) -> (String, Value) {
-    (code.to_owned(), way.into())
+fn decision(code: &str, method: impl Into<Value>) -> (String, Value) {
+    (code.to_owned(), method.into())
 }
 
 #[test]
 fn signature_is_verified_once_within_the_ttl() {
     let mut bench = Bench::warm(&caching("10s"));
     let token = ada().build();
-    assert_eq!(bench.ask(&token), decided("permitted", "wasm"));
-    assert_eq!(bench.ask(&token), decided("permitted", "cache"));
+    assert_eq!(bench.send_token(&token), decision("permitted", "wasm"));
+    assert_eq!(bench.send_token(&token), decision("permitted", "cache"));
     bench.advance(9);
-    assert_eq!(bench.ask(&token), decided("permitted", "cache"));
+    assert_eq!(bench.send_token(&token), decision("permitted", "cache"));
     bench.advance(1);
-    assert_eq!(bench.ask(&token), decided("permitted", "wasm"));
+    assert_eq!(bench.send_token(&token), decision("permitted", "wasm"));
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn cache_can_be_disabled() {
     let mut bench = Bench::warm(&caching("0s"));
     let token = ada().build();
     for _ in 0..3 {
-        assert_eq!(bench.ask(&token), decided("permitted", "wasm"));
+        assert_eq!(bench.send_token(&token), decision("permitted", "wasm"));
     }
     let counted = bench.counted();
     assert!(!counted.iter().any(|name| name.contains("cache")));
@@ -77,10 +77,10 @@ fn cache_can_be_disabled() {
 fn expired_token_leaves_the_default_cache() {
     let mut bench = Bench::warm(&settings());
     let token = ada().build();
-    assert_eq!(bench.ask(&token), decided("permitted", "wasm"));
-    assert_eq!(bench.ask(&token), decided("permitted", "cache"));
+    assert_eq!(bench.send_token(&token), decision("permitted", "wasm"));
+    assert_eq!(bench.send_token(&token), decision("permitted", "cache"));
     bench.advance(1);
-    assert_eq!(bench.ask(&token), decided("permitted", "wasm"));
+    assert_eq!(bench.send_token(&token), decision("permitted", "wasm"));
 }
 
 #[test]
@@ -88,22 +88,22 @@ fn cached_token_is_authorized_on_each_request() {
     let mut bench = Bench::warm(&caching("1h"));
     let now = bench.now.as_secs();
     let short = ada().claim("exp", now + 5).build();
-    assert_eq!(bench.ask(&short), decided("permitted", "wasm"));
+    assert_eq!(bench.send_token(&short), decision("permitted", "wasm"));
     bench.advance(64);
-    assert_eq!(bench.ask(&short), decided("permitted", "cache"));
+    assert_eq!(bench.send_token(&short), decision("permitted", "cache"));
     bench.advance(1);
-    assert_eq!(bench.ask(&short), decided("token_expired", "cache"));
+    assert_eq!(bench.send_token(&short), decision("token_expired", "cache"));
     for (persona, code) in [
         (Persona::WrongAudience, "audience_mismatch"),
         (Persona::Nora, "rule_unsatisfied"),
     ] {
         let token = Token::of(persona).build();
-        assert_eq!(bench.ask(&token), decided(code, "wasm"));
-        assert_eq!(bench.ask(&token), decided(code, "cache"));
+        assert_eq!(bench.send_token(&token), decision(code, "wasm"));
+        assert_eq!(bench.send_token(&token), decision(code, "cache"));
     }
-    // Another request with the same token may be another decision.
+    // Another request with the same token can lead to another decision.
     let token = ada().build();
-    bench.ask(&token);
+    bench.send_token(&token);
     let authorization = format!("Bearer {token}");
     let (_, ruling) = bench.send(&[
         (":method", "GET"),
@@ -118,7 +118,7 @@ fn cached_token_is_authorized_on_each_request() {
 fn forged_token_is_not_cached_and_matches_no_cached_token() {
     let mut bench = Bench::warm(&caching("1h"));
     let genuine = ada().build();
-    bench.ask(&genuine);
+    bench.send_token(&genuine);
     let (signed, signature) = genuine.rsplit_once('.').unwrap();
     let (header, payload) = signed.split_once('.').unwrap();
     let other = Token::of(Persona::Nora).build();
@@ -132,12 +132,12 @@ fn forged_token_is_not_cached_and_matches_no_cached_token() {
         ada().forged_by(&keys::other_rsa()).build(),
     ] {
         for _ in 0..2 {
-            let (code, way) = bench.ask(&forged);
+            let (code, method) = bench.send_token(&forged);
             assert!(code.starts_with("signature_") || code == "token_malformed");
-            assert_eq!(way, Value::Null);
+            assert_eq!(method, Value::Null);
         }
     }
-    assert_eq!(bench.ask(&genuine), decided("permitted", "cache"));
+    assert_eq!(bench.send_token(&genuine), decision("permitted", "cache"));
 }
 
 #[test]
@@ -146,16 +146,20 @@ fn removed_key_invalidates_its_cached_tokens() {
     settings["issuers"][0]["jwks"] = json!({"cluster": "entra", "refresh": "10s"});
     let mut bench = Bench::warm(&settings);
     let token = ada().build();
-    bench.ask(&token);
-    // A second key comes: nothing is lost.
+    bench.send_token(&token);
+    // A second key is added: the cached token remains valid.
     bench.advance(10);
     bench.answer(jwks(&[&keys::rsa(), &keys::other_rsa()]));
-    assert_eq!(bench.ask(&token), decided("permitted", "cache"));
-    // The first one goes.
+    assert_eq!(bench.send_token(&token), decision("permitted", "cache"));
+    // The first key is removed.
     bench.advance(10);
     bench.answer(jwks(&[&keys::other_rsa()]));
     let (id, ruling) = bench.chat(&token);
-    assert_eq!(code_of(&ruling), "waiting", "for newer keys");
+    assert_eq!(
+        code_of(&ruling),
+        "waiting",
+        "the request waits for newer keys"
+    );
     bench.answer(jwks(&[&keys::other_rsa()]));
     bench.advance(2);
     assert_eq!(bench.resume_woken(), [(id, "key_unknown".into())]);
@@ -168,9 +172,9 @@ fn stale_keys_invalidate_cached_tokens() {
         json!({"cluster": "entra", "refresh": "1m", "max_stale": "2m"});
     let mut bench = Bench::warm(&settings);
     let token = ada().build();
-    bench.ask(&token);
+    bench.send_token(&token);
     bench.advance(120);
-    assert_eq!(bench.ask(&token), decided("permitted", "cache"));
+    assert_eq!(bench.send_token(&token), decision("permitted", "cache"));
     for _ in 0..8 {
         while !bench.calls.is_empty() {
             bench.answer(Answer::Failed(CalloutError::Interrupted));
@@ -197,7 +201,12 @@ fn hits_misses_and_evictions_are_counted() {
         bench.code(token);
     }
     let counted = bench.counted();
-    let count = |name: &str| counted.iter().filter(|own| *own == name).count();
+    let count = |name: &str| {
+        counted
+            .iter()
+            .filter(|counted_name| *counted_name == name)
+            .count()
+    };
     assert_eq!(count("entragate.verified_by.wasm"), 4);
     assert_eq!(count("entragate.verified_by.cache"), 2);
     assert_eq!(count("entragate.cache.misses"), 4);

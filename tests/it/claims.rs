@@ -1,4 +1,4 @@
-//! Claims at their limits: cases in which the absence, the form or a neighbour of a claim decides.
+//! Claims at their limits: cases in which the absence, the form or the value of another claim decides.
 
 use crate::support;
 
@@ -8,7 +8,7 @@ use testbed::keys;
 use testbed::mint::Token;
 use testbed::persona::*;
 
-/// The code, and the reason in the record.
+/// Returns the code, and the reason in the record.
 fn outcome(settings: &Value, token: &Token) -> (String, String) {
     let mut bench = Bench::warm(settings);
     let code = bench.code(&token.build());
@@ -23,7 +23,7 @@ fn code(token: &Token) -> String {
     outcome(&settings(), token).0
 }
 
-/// The realm beside Contoso; `first` or second in the configuration.
+/// The realm in addition to Contoso, as the first or second issuer in the configuration.
 fn with_realm(first: bool) -> Value {
     let realm = json!({
         "name": "realm", "oidc": {"issuer": REALM_ISSUER}, "audiences": [REALM_AUDIENCE],
@@ -65,12 +65,12 @@ fn tenant_is_read_from_tid_only() {
         (ada().claim("tid", "contoso"), "not a GUID"),
         (ada().claim("tid", GUEST_TENANT), "do not match"),
     ] {
-        // A key with an `issuer` would refuse some of these earlier.
+        // A key with an `issuer` would reject some of these tokens earlier.
         let mut bench = Bench::cold(&settings());
         bench.answer(ok(json!({"keys": [keys::rsa().to_jwk()]})));
         assert_eq!(bench.code(&token.build()), "token_malformed");
-        let said = bench.audit()[0]["reason"].to_string();
-        assert!(said.contains(reason), "{said}: not {reason}");
+        let recorded = bench.audit()[0]["reason"].to_string();
+        assert!(recorded.contains(reason), "{recorded}: not {reason}");
     }
 }
 
@@ -97,20 +97,24 @@ fn issuer_of_unsupported_form_or_version_is_refused() {
 }
 
 #[test]
-fn issuer_is_selected_independently_of_their_order() {
+fn issuer_is_selected_independently_of_the_configured_order() {
     for first in [true, false] {
         let settings = with_realm(first);
         let kim = Token::of(Persona::Kim).claim("realm_access", json!({"roles": ["Model.Query"]}));
         let mut bench = Bench::warm(&settings);
         assert_eq!(bench.code(&ada().build()), "permitted", "{first}");
         assert_eq!(bench.code(&kim.build()), "permitted", "{first}");
-        let stranger = kim.claim("iss", "https://evil.example/realms/ml");
-        assert_eq!(bench.code(&stranger.build()), "issuer_unknown", "{first}");
+        let foreign_issuer = kim.claim("iss", "https://evil.example/realms/ml");
+        assert_eq!(
+            bench.code(&foreign_issuer.build()),
+            "issuer_unknown",
+            "{first}"
+        );
     }
 }
 
-/// These settings, for callers of that kind.
-fn of_kind(mut settings: Value, kind: &str) -> Value {
+/// Restricts a rule of these settings to callers of this kind.
+fn with_required_kind(mut settings: Value, kind: &str) -> Value {
     settings["rules"] =
         json!([{"name": "r", "match": {}, "require": {"kind": kind}, "credential": "hf-read"}]);
     settings
@@ -126,7 +130,7 @@ fn entra_idtyp_determines_the_caller_kind() {
         ("app", "device", "rule_unsatisfied"),
         ("user", "device", "rule_unsatisfied"),
     ] {
-        let settings = of_kind(settings(), kind);
+        let settings = with_required_kind(settings(), kind);
         let token = ada().claim("idtyp", idtyp);
         assert_eq!(outcome(&settings, &token).0, expected, "{kind} {idtyp}");
     }
@@ -140,7 +144,7 @@ fn subject_determines_the_caller_kind_of_other_providers() {
         ("app", "kim", "rule_unsatisfied"),
         ("user", "kim", "permitted"),
     ] {
-        let settings = of_kind(with_realm(false), kind);
+        let settings = with_required_kind(with_realm(false), kind);
         let token = Token::of(Persona::Kim)
             .claim("azp", "batch")
             .claim("sub", subject);
@@ -154,7 +158,7 @@ fn authorization_header_is_limited_in_length() {
         let empty = ada().header("x", "").header_value().to_string().len();
         ada().header("x", "x".repeat(length - empty))
     };
-    // 3 bytes are 4 characters of base64url: 4096 of these may be.
+    // Three bytes are four characters of base64url; 4096 characters are allowed.
     assert_eq!(code(&header(3072)), "permitted");
     assert_eq!(code(&header(3073)), "token_malformed");
 }
@@ -166,7 +170,7 @@ fn token_types_and_lengths_follow_the_configuration() {
     let jose = ada().header("typ", "JOSE");
     assert_eq!(outcome(&settings, &jose).0, "permitted");
     assert_eq!(outcome(&settings, &ada()).0, "token_for_another_api");
-    // More than a million bytes, jwt-simple's own limit.
+    // More than a million bytes, which is the limit of jwt-simple.
     let long = jose.claim("x", "x".repeat(751_000));
     assert!(long.build().len() > 1_000_000);
     assert_eq!(outcome(&settings, &long).0, "permitted");

@@ -7,29 +7,33 @@ use support::case::Case;
 use support::*;
 
 const HOUR: u64 = 3600;
-/// The latest Monday, at midnight UTC.
+/// The start of the current week: the latest Monday, at midnight UTC.
 fn monday() -> u64 {
     let days = testbed::mint::now() / (24 * HOUR);
     // 1970-01-01 was a Thursday.
     (days - (days + 3) % 7) * 24 * HOUR
 }
 
-/// The value of a requirement in a case; `None` means indeterminate.
+/// Returns the value of a requirement in a case; `None` means indeterminate.
 fn truth(clause: &Value, case: &Case) -> Option<bool> {
     let allow = |require: Value| {
         let code = case.code(json!([{"name": "only", "require": require}]));
         code == "permitted"
     };
-    let holds = allow(clause.clone());
-    let fails = allow(json!({ "not": clause }));
-    assert!(!(holds && fails), "{clause}");
+    let satisfied = allow(clause.clone());
+    let unsatisfied = allow(json!({ "not": clause }));
+    assert!(!(satisfied && unsatisfied), "{clause}");
     let denied = case.code(json!([
         {"name": "all", "require": {"issuer": "contoso"}},
         {"name": "ban", "require": clause, "effect": "deny"},
     ]));
-    let expected = if fails { "permitted" } else { "denied_by_rule" };
+    let expected = if unsatisfied {
+        "permitted"
+    } else {
+        "denied_by_rule"
+    };
     assert_eq!(denied, expected, "a deny rule with {clause}");
-    (holds || fails).then_some(holds)
+    (satisfied || unsatisfied).then_some(satisfied)
 }
 
 #[test]
@@ -60,7 +64,7 @@ fn context_requirement_is_satisfied_only_if_it_matches() {
         (ten(), Case::from("[2001:db9::7]:4711"), no),
         (ten(), Case::from("/run/socket"), unknown),
         (ten(), Case::ada(), unknown),
-        // Without trusted hops nothing that a caller writes is believed.
+        // Without trusted hops, the headers of the caller are ignored.
         (
             ten(),
             Case {
@@ -155,7 +159,7 @@ fn parked_request_keeps_its_context() {
     assert_eq!(bench.resume_woken(), expected);
 }
 
-/// Omitted groups are the reason only if the rule requires a group.
+/// A denial mentions missing groups only if the rule requires a group.
 #[test]
 fn unknown_address_is_not_reported_as_missing_groups() {
     let abroad = json!({"not": {"source": ["10.0.0.0/8"]}});
@@ -169,7 +173,7 @@ fn unknown_address_is_not_reported_as_missing_groups() {
 
 #[test]
 fn connection_properties_are_read_only_if_a_rule_uses_them() {
-    let asked = |require: Value| {
+    let properties_read = |require: Value| {
         let bench = Bench::warm(&with_rules(json!([{"name": "only", "require": require}])));
         let paths = std::cell::RefCell::new(Vec::new());
         bench.gate.wanted().read(&|path| {
@@ -180,9 +184,12 @@ fn connection_properties_are_read_only_if_a_rule_uses_them() {
     };
     let source = json!({"source": ["10.0.0.0/8"]});
     let peer = json!({"peer": "spiffe://contoso/*"});
-    assert!(asked(json!({"issuer": "contoso"})).is_empty());
-    assert_eq!(asked(json!({ "not": source })), ["source.address"]);
+    assert!(properties_read(json!({"issuer": "contoso"})).is_empty());
+    assert_eq!(
+        properties_read(json!({ "not": source })),
+        ["source.address"]
+    );
     let both = json!({"any": [{"role": "x"}, {"all": [source, peer]}]});
     let paths = ["source.address", "connection.uri_san_peer_certificate"];
-    assert_eq!(asked(both), paths);
+    assert_eq!(properties_read(both), paths);
 }

@@ -1,4 +1,4 @@
-//! The command line.
+//! The command-line program.
 
 use crate::command_line as cli;
 
@@ -67,7 +67,7 @@ fn all_errors_are_printed_with_paths_and_without_secrets() {
 }
 
 #[test]
-fn unwise_settings_are_warnings() {
+fn insecure_settings_are_warnings() {
     let text = VALID
         .replace("[11112222-bbbb-3333-cccc-4444dddd5555]", "[\"*\"]")
         .replace("env: ENTRAGATE_TEST_TOKEN", "value: hf_abc");
@@ -100,7 +100,7 @@ fn strict_treats_warnings_as_errors_and_ignores_notes() {
 }
 
 #[test]
-fn filter_in_a_deployment_is_found() {
+fn filter_in_a_kubernetes_resource_is_found() {
     let indented = VALID.replace('\n', "\n    ");
     let plugin = format!(
         "kind: Namespace\n---\napiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\n\
@@ -138,7 +138,10 @@ fn invalid_arguments_exit_with_2() {
     let help = run(&["check", "--help"], "", None);
     assert_eq!(help.status, 0);
     assert!(help.out.contains("Exit status:"), "{}", help.out);
-    assert!(!help.out.contains('\x1b'), "no colours but on a terminal");
+    assert!(
+        !help.out.contains('\x1b'),
+        "colours are only used on a terminal"
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Credentials that change while the gate runs: which value is sent, and what happens if there is none.
+//! Credentials that change while the gate runs: the value that is sent, and the outcome if there is none.
 
 use crate::support;
 
@@ -11,7 +11,7 @@ use std::time::Duration;
 use support::*;
 use testbed::keys;
 
-/// The usual settings with one polled credential.
+/// The default settings with one polled credential.
 fn polled(change: Value) -> Value {
     let mut settings = settings();
     let mut http = json!({
@@ -22,21 +22,21 @@ fn polled(change: Value) -> Value {
         http[name] = value.clone();
     }
     settings["credentials"] = json!([{"name": "hf-read", "http": http}]);
-    // All calls after the first are the credential's.
+    // After the first call, which fetches the keys, all calls poll the credential.
     settings["issuers"][0]["jwks"]["refresh"] = json!("8000h");
     settings["issuers"][0]["jwks"]["max_stale"] = json!("8000h");
     settings
 }
 
-/// A bench with keys and one open call for the credential.
+/// A bench with keys and one pending call for the credential.
 fn bench() -> Bench {
     let bench = Bench::warm(&polled(json!({})));
     assert_eq!(bench.calls.len(), 1);
     bench
 }
 
-/// A bench with that credential.
-fn holding(value: &str) -> Bench {
+/// A bench whose credential has this value.
+fn with_value(value: &str) -> Bench {
     let mut bench = bench();
     bench.answer(vault(value));
     bench
@@ -46,13 +46,13 @@ fn vault(value: &str) -> Answer {
     ok(json!({"data": {"data": {"token": value}}}))
 }
 
-fn down() -> Answer {
+fn unavailable() -> Answer {
     let (status, body) = (503, Vec::new());
     Answer::Response { status, body }
 }
 
-/// The Authorization of a permitted request.
-fn sent(bench: &mut Bench) -> String {
+/// Returns the Authorization of a permitted request.
+fn authorization_sent(bench: &mut Bench) -> String {
     let (id, ruling) = bench.chat(&ada().build());
     bench.gate.finish(id, Some(200), bench.now);
     let edits = edits_of(&ruling);
@@ -60,7 +60,7 @@ fn sent(bench: &mut Bench) -> String {
     authorization.unwrap().1
 }
 
-/// A permitted request comes back with 401.
+/// Sends a permitted request, whose response is a 401.
 fn rejected(bench: &mut Bench) {
     let (id, _) = bench.chat(&ada().build());
     reject(bench, id);
@@ -74,14 +74,18 @@ fn reject(bench: &mut Bench, id: u32) {
 
 #[test]
 fn new_value_replaces_the_old_one_immediately() {
-    let mut bench = holding("first");
-    assert_eq!(sent(&mut bench), "Bearer first");
+    let mut bench = with_value("first");
+    assert_eq!(authorization_sent(&mut bench), "Bearer first");
     bench.advance(59);
-    assert!(bench.calls.is_empty(), "not before refresh");
+    assert!(bench.calls.is_empty(), "there is no poll before refresh");
     bench.advance(1);
-    assert_eq!(sent(&mut bench), "Bearer first", "while the poll is out");
+    assert_eq!(
+        authorization_sent(&mut bench),
+        "Bearer first",
+        "the value is used while the poll is pending"
+    );
     bench.answer(vault("second"));
-    assert_eq!(sent(&mut bench), "Bearer second");
+    assert_eq!(authorization_sent(&mut bench), "Bearer second");
 }
 
 #[test]
@@ -111,7 +115,7 @@ fn parked_request_whose_key_is_removed_is_recorded_without_credential() {
     let mut bench = bench();
     let (id, ruling) = bench.chat(&ada().build());
     assert_eq!(code_of(&ruling), "waiting");
-    // Somebody's unknown key has the set fetched, and it has changed.
+    // An unknown kid triggers a fetch of the key set, which has changed.
     bench.chat(&ada().signed_by(&keys::other_rsa()).build());
     bench.calls.swap(0, 1);
     bench.answer(jwks(&[&keys::other_rsa()]));
@@ -183,75 +187,75 @@ fn denied_request_is_not_parked() {
 #[test]
 fn invalid_response_never_replaces_a_valid_value() {
     for bad in [
-        down(),
+        unavailable(),
         ok(json!({"data": {"data": {}}})),
         vault(""),
         vault("two words"),
         vault("line\r\nx-evil: 1"),
         Answer::Failed(entragate::fetch::callout::CalloutError::NoHost),
     ] {
-        let mut bench = holding("first");
+        let mut bench = with_value("first");
         bench.advance(60);
         bench.answer(bad);
-        assert_eq!(sent(&mut bench), "Bearer first");
+        assert_eq!(authorization_sent(&mut bench), "Bearer first");
         bench.advance(1);
         bench.answer(vault("second"));
         assert_eq!(
-            sent(&mut bench),
+            authorization_sent(&mut bench),
             "Bearer second",
-            "it recovers within a second"
+            "polling recovers within a second"
         );
     }
 }
 
 #[test]
 fn value_past_max_stale_denies_and_is_logged_once() {
-    let mut bench = holding("first");
+    let mut bench = with_value("first");
     for _ in 0..300 {
         bench.advance(1);
         while !bench.calls.is_empty() {
-            bench.answer(down());
+            bench.answer(unavailable());
         }
-        assert_eq!(sent(&mut bench), "Bearer first");
+        assert_eq!(authorization_sent(&mut bench), "Bearer first");
     }
     bench.gate.take_notices();
     bench.advance(1);
-    bench.answer_all(down);
+    bench.answer_all(unavailable);
     let code = bench.code(&ada().build());
-    assert_eq!(code, "credential_unavailable", "no retry comes in time");
+    assert_eq!(code, "credential_unavailable", "no retry succeeds in time");
     bench.advance(2);
-    let complaints: Vec<Notice> = bench.gate.take_notices();
-    let complaints = complaints.iter().filter(
+    let errors: Vec<Notice> = bench.gate.take_notices();
+    let errors = errors.iter().filter(
         |notice| matches!(notice, Notice::Log(log::Level::Error, text) if text.contains("hf-read")),
     );
-    assert_eq!(complaints.count(), 1);
+    assert_eq!(errors.count(), 1);
     bench.advance(10);
     bench.answer(vault("second"));
-    assert_eq!(sent(&mut bench), "Bearer second");
+    assert_eq!(authorization_sent(&mut bench), "Bearer second");
 }
 
 #[test]
 fn rejected_value_triggers_one_early_poll_per_cooldown() {
-    let mut bench = holding("first");
+    let mut bench = with_value("first");
     rejected(&mut bench);
-    assert_eq!(bench.calls.len(), 1, "at once");
+    assert_eq!(bench.calls.len(), 1, "the store is polled immediately");
     rejected(&mut bench);
-    assert_eq!(bench.calls.len(), 1, "one fetch in flight");
+    assert_eq!(bench.calls.len(), 1, "one fetch is pending");
     bench.answer(vault("first"));
     for _ in 0..9 {
         bench.advance(1);
         rejected(&mut bench);
-        assert!(bench.calls.is_empty(), "cooldown");
+        assert!(bench.calls.is_empty(), "the cooldown has not ended");
     }
     bench.advance(1);
     rejected(&mut bench);
     bench.answer(vault("second"));
-    assert_eq!(sent(&mut bench), "Bearer second");
+    assert_eq!(authorization_sent(&mut bench), "Bearer second");
 }
 
 #[test]
 fn rejection_of_a_replaced_value_triggers_no_poll() {
-    let mut bench = holding("first");
+    let mut bench = with_value("first");
     let (old, _) = bench.chat(&ada().build());
     bench.advance(60);
     bench.answer(vault("second"));
@@ -261,7 +265,10 @@ fn rejection_of_a_replaced_value_triggers_no_poll() {
     let (denied, _) = bench.chat("no token");
     reject(&mut bench, denied);
     reject(&mut bench, 4711);
-    assert!(bench.calls.is_empty(), "nor do requests that carried none");
+    assert!(
+        bench.calls.is_empty(),
+        "requests without the credential trigger no poll either"
+    );
 }
 
 #[test]
@@ -271,7 +278,7 @@ fn poll_sends_its_headers_and_output_contains_no_secrets() {
         "auth": {"env": "BEARER"},
     }));
     let env = |name: &str| Some(format!("secret-{}", name.to_lowercase()));
-    let (mut gate, now) = begun(&settings, &env);
+    let (mut gate, now) = started_gate(&settings, &env);
     let calls = gate.take_calls();
     let call = calls.last().unwrap();
     let mut headers = call.callout.headers.clone();
@@ -301,12 +308,12 @@ fn poll_sends_its_headers_and_output_contains_no_secrets() {
 #[derive(Clone, Debug)]
 enum Event {
     Advance(u64),
-    /// The store answers the oldest open call with that value.
+    /// The store answers the oldest pending call with this value.
     Good(u8),
     Bad,
     /// The upstream rejects the credential of a request sent now.
     Rejected,
-    /// An answer to a call that was given up.
+    /// An answer to an abandoned call.
     Late(u8),
 }
 
@@ -324,10 +331,10 @@ fn event() -> impl Strategy<Value = Event> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// For any order of events: at most one fetch is open, polls keep their pauses, and the only value that is
+    /// For any order of events: at most one fetch is pending, polls are separated by their pauses, and the only value that is
     /// sent is the last valid one while it is younger than `max_stale`.
     #[test]
-    fn no_order_of_events_polls_too_often_or_loses_or_outlives_a_good_value(
+    fn any_order_of_events_keeps_poll_intervals_and_value_lifetimes(
         events in vec(event(), 1..120)
     ) {
         let token = ada().claim("exp", testbed::mint::now() + 100_000).build();
@@ -338,8 +345,8 @@ proptest! {
         for event in events {
             let before = bench.calls.len();
             let mut early = false;
-            // Longer than a poll may take: it was given up, and its answer counts for nothing.
-            let is_lost = polls.last().is_some_and(|poll| bench.now.as_secs() > poll.0 + 7);
+            // This exceeds the duration of a poll, so the poll was abandoned and its answer is ignored.
+            let is_abandoned = polls.last().is_some_and(|poll| bench.now.as_secs() > poll.0 + 7);
             match event {
                 Event::Advance(secs) => {
                     for _ in 0..secs {
@@ -354,13 +361,13 @@ proptest! {
                     bench.calls.drain(..before - 1);
                     let value = format!("value-{n}");
                     bench.answer(vault(&value));
-                    if !is_lost {
+                    if !is_abandoned {
                         good = Some((value, bench.now.as_secs()));
                     }
                 }
                 Event::Bad if before > 0 => {
                     bench.calls.drain(..before - 1);
-                    bench.answer(down());
+                    bench.answer(unavailable());
                 }
                 Event::Late(n) if before > 1 => bench.answer(vault(&format!("value-{n}"))),
                 Event::Rejected => {

@@ -11,8 +11,8 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use support::*;
 
-/// Denials that callers cannot distinguish, each with the text that tells the operator its cause.
-fn alike() -> Vec<Vec<(Denial, &'static [&'static str])>> {
+/// Groups of denials that callers cannot distinguish, each with texts that the recorded reason contains.
+fn indistinguishable() -> Vec<Vec<(Denial, &'static [&'static str])>> {
     let keys = |reason| Denial::KeysUnavailable {
         issuer: "contoso".into(),
         reason,
@@ -21,9 +21,9 @@ fn alike() -> Vec<Vec<(Denial, &'static [&'static str])>> {
         rule: "r".into(),
         reason,
     };
-    let groups = |lack| Denial::GroupsOverage {
+    let groups = |unavailable| Denial::GroupsOverage {
         rule: "r".into(),
-        lookup: Some(lack),
+        lookup: Some(unavailable),
     };
     let upstream = |cluster: Option<&str>| Denial::UpstreamNotAllowed {
         rule: "r".into(),
@@ -105,7 +105,7 @@ fn alike() -> Vec<Vec<(Denial, &'static [&'static str])>> {
     ]
 }
 
-/// The reason in the audit record.
+/// Returns the reason in the audit record.
 fn recorded(denial: &Denial) -> String {
     let mut record = audit::open(Timestamp::from_secs(1), &"digest".into());
     record.deny(denial);
@@ -114,12 +114,12 @@ fn recorded(denial: &Denial) -> String {
 
 #[test]
 fn cause_is_recorded_for_the_operator_only() {
-    for denials in alike() {
+    for denials in indistinguishable() {
         let public: BTreeSet<_> = denials.iter().map(|(one, _)| one.facts().text).collect();
         assert_eq!(
             public.len(),
             1,
-            "the caller can tell them apart: {public:?}"
+            "the caller can distinguish the causes: {public:?}"
         );
         let causes: BTreeSet<_> = denials.iter().map(|(one, _)| recorded(one)).collect();
         assert_eq!(
@@ -154,7 +154,7 @@ fn detail_in_the_reply_is_in_the_record() {
 
 #[test]
 fn unavailable_endpoint_reply_has_action_and_retry_time() {
-    for (why, public, operator, retry) in [
+    for (state, public, operator, retry) in [
         (Unavailable::Asleep, "scaled to zero", "503", Some(30)),
         (Unavailable::Paused, "paused", "Invalid state", None),
         (
@@ -164,7 +164,7 @@ fn unavailable_endpoint_reply_has_action_and_retry_time() {
             Some(2),
         ),
     ] {
-        let denial = Denial::EndpointUnavailable(why);
+        let denial = Denial::EndpointUnavailable(state);
         assert!(denial.facts().text.contains(public), "{denial:?}");
         assert!(recorded(&denial).contains(operator), "{denial:?}");
         assert_eq!(
@@ -177,13 +177,17 @@ fn unavailable_endpoint_reply_has_action_and_retry_time() {
 
 #[test]
 fn retry_after_is_sent_for_temporary_gateway_faults() {
-    for denial in alike().into_iter().flatten().map(|(denial, _)| denial) {
-        let lasting = matches!(
+    for denial in indistinguishable()
+        .into_iter()
+        .flatten()
+        .map(|(denial, _)| denial)
+    {
+        let is_permanent = matches!(
             denial,
             Denial::CredentialRejected { .. } | Denial::ModelsUnreadable(_)
         );
-        let ours = denial.facts().status == 502;
-        let expected = (ours && !lasting).then_some(2);
+        let is_gateway_error = denial.facts().status == 502;
+        let expected = (is_gateway_error && !is_permanent).then_some(2);
         assert_eq!(
             denial.retry_after(denial.facts().status),
             expected,
@@ -211,13 +215,13 @@ fn untrusted_text_is_quoted_short_and_escaped() {
 }
 
 #[test]
-fn denial_names_only_certain_requirements() {
+fn denial_names_the_requirements_of_the_rule() {
     let (a, b, c) = (
         json!({"role": "A"}),
         json!({"role": "B"}),
         json!({"role": "C"}),
     );
-    for (require, said) in [
+    for (require, text) in [
         (
             json!({"all": [{"any": [a, b]}, c]}),
             "(role 'A' or role 'B') and role 'C'",
@@ -236,7 +240,7 @@ fn denial_names_only_certain_requirements() {
         assert_eq!(bench.code(&ada().build()), "rule_unsatisfied");
         let reason = bench.audit()[0]["reason"].as_str().unwrap().to_owned();
         assert!(
-            reason.ends_with(&format!("rule r requires {said}")),
+            reason.ends_with(&format!("rule r requires {text}")),
             "{reason}"
         );
     }

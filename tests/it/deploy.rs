@@ -18,12 +18,12 @@ fn deploy_files_are_valid_yaml() {
     }
 }
 
-/// The documents of a file.
+/// Returns the documents of a file.
 fn documents(file: &str) -> Vec<Value> {
     serde_saphyr::from_multiple(&docs::read(file)).unwrap()
 }
 
-/// All documents in deploy/ of that kind, with their files.
+/// Returns all documents of this kind in deploy/, with their files.
 fn of_kind(kind: &str) -> Vec<(String, Value)> {
     let files = docs::files("deploy", "yaml").into_iter();
     let all = files.flat_map(|file| {
@@ -34,12 +34,12 @@ fn of_kind(kind: &str) -> Vec<(String, Value)> {
         .collect()
 }
 
-/// All values of members with that name, at any depth.
+/// Collects the values of all members with this name, at any depth.
 fn members<'d>(document: &'d Value, name: &str, found: &mut Vec<&'d Value>) {
     match document {
         Value::Object(object) => {
-            for (own, value) in object {
-                if own == name {
+            for (member, value) in object {
+                if member == name {
                     found.push(value);
                 }
                 members(value, name, found);
@@ -66,22 +66,22 @@ const TLS: &str = r#"    - transport_socket:
 #[test]
 fn kubernetes_config_is_the_tested_envoy_yaml_with_tls() {
     let documents = documents("deploy/kubernetes/entragate.yaml");
-    let held = documents
+    let shipped = documents
         .iter()
         .find_map(|document| document.pointer("/data/envoy.yaml"));
     let ours = docs::read("envoy.yaml");
     let ours = ours.replace("/etc/envoy/entragate.wasm", "/etc/envoy/filter/plugin.wasm");
-    let plain = |line: &&str| {
+    let is_kept = |line: &&str| {
         !line
             .trim_start()
             .starts_with("# Plain HTTP: put TLS in front")
     };
-    let ours: Vec<&str> = ours.lines().filter(plain).collect();
+    let ours: Vec<&str> = ours.lines().filter(is_kept).collect();
     let ours = ours.join("\n") + "\n";
     assert_eq!(ours.matches("    - filters:\n").count(), 1);
     let ours = ours.replace("    - filters:\n", TLS);
     let ours = ours.replace("\nadmin:\n", &format!("\n{NODE}admin:\n"));
-    assert!(held.unwrap() == ours.as_str(), "copy envoy.yaml over");
+    assert!(shipped.unwrap() == ours.as_str(), "copy envoy.yaml over");
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn kubernetes_mounts_refer_to_existing_volumes() {
     }
     let used = data.unwrap().to_string();
     for path in paths.iter().skip(1) {
-        assert!(used.contains(path), "{path} is used by nothing");
+        assert!(used.contains(path), "{path} is not used");
     }
     let limit = pod["containers"][0]["resources"]["limits"]["memory"].as_str();
     let limit = limit.unwrap().strip_suffix("Mi").unwrap();
@@ -115,7 +115,7 @@ fn kubernetes_mounts_refer_to_existing_volumes() {
     assert!(heap[0].as_u64().unwrap() < limit * 1024 * 1024);
 }
 
-/// A Secret in a file that is applied again overwrites the real one.
+/// Applying a file that contains a Secret would overwrite the real one.
 #[test]
 fn deploy_files_contain_no_secret() {
     assert_eq!(of_kind("Secret"), []);
@@ -126,7 +126,7 @@ fn deploy_files_contain_no_secret() {
     }
 }
 
-/// Before 1.21 Istio verifies no certificate without `caCertificates`.
+/// Before 1.21, Istio verifies certificates only with `caCertificates`.
 #[test]
 fn istio_destination_rules_verify_certificates() {
     let rules = of_kind("DestinationRule");
@@ -144,7 +144,7 @@ fn istio_destination_rules_verify_certificates() {
     }
 }
 
-/// On a shared gateway, no rule may apply to the hosts of others.
+/// On a shared gateway, no rule may apply to other teams' hosts.
 #[test]
 fn rules_for_shared_gateways_name_their_hosts() {
     let shared = [
@@ -174,7 +174,7 @@ fn rules_for_shared_gateways_name_their_hosts() {
     }
 }
 
-/// A tag can be pushed again; a digest always names the same filter.
+/// A tag can be overwritten; a digest always identifies the same filter.
 #[test]
 fn image_is_pinned_by_its_digest() {
     let mut seen = 0;
@@ -182,7 +182,7 @@ fn image_is_pinned_by_its_digest() {
         let text = docs::read(&file);
         for (at, _) in text.match_indices("registry.example/entragate") {
             let rest = &text[at + "registry.example/entragate".len()..];
-            // Envoy Gateway has a separate member for the digest.
+            // Envoy Gateway has a separate field for the digest.
             let rest = rest.strip_prefix(":0.1.0\n        ").unwrap_or(rest);
             let digest = rest
                 .strip_prefix("@sha256:")
@@ -196,7 +196,7 @@ fn image_is_pinned_by_its_digest() {
     assert_eq!(seen, 5);
 }
 
-/// If it runs as root, the image's entry point switches users, which requires capabilities.
+/// The image's entry point switches users if it runs as root, which requires capabilities.
 #[test]
 fn compose_runs_as_a_user_without_capabilities() {
     let compose = docs::yaml(&docs::read("deploy/docker/compose.yaml"));
@@ -254,9 +254,9 @@ fn kong_configuration_is_valid_under_the_shipped_schema() {
     let kong = docs::yaml(&docs::read("deploy/kong/kong.yaml"));
     let config = &kong["services"][0]["filter_chains"][0]["filters"][0]["config"];
     assert!(config.is_object());
-    let complaints: Vec<String> = validator
+    let errors: Vec<String> = validator
         .iter_errors(config)
         .map(|error| error.to_string())
         .collect();
-    assert_eq!(complaints, Vec::<String>::new());
+    assert_eq!(errors, Vec::<String>::new());
 }

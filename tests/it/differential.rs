@@ -5,7 +5,7 @@ use crate::support;
 use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::Jwk;
-use jsonwebtoken::{Algorithm as Theirs, DecodingKey, DecodingKeyKind, Validation};
+use jsonwebtoken::{Algorithm as JwtAlgorithm, DecodingKey, DecodingKeyKind, Validation};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::TestRunner;
@@ -17,36 +17,36 @@ use testbed::keys::{self, Algorithm};
 use testbed::mint::Token;
 use testbed::persona::*;
 
-/// Checks signatures by ring.
+/// Verifies signatures with ring.
 struct Ring {
-    algorithm: Theirs,
+    algorithm: JwtAlgorithm,
     key: DecodingKey,
 }
 
 impl signature::Verifier<Vec<u8>> for Ring {
     fn verify(&self, text: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
-        let by_numbers = |parameters| match self.key.kind() {
+        let by_components = |parameters| match self.key.kind() {
             DecodingKeyKind::RsaModulusExponent { n, e } => {
                 ring::RsaPublicKeyComponents { n, e }.verify(parameters, text, signature)
             }
-            DecodingKeyKind::SecretOrDer(_) => panic!("an RSA key without numbers"),
+            DecodingKeyKind::SecretOrDer(_) => panic!("an RSA key without its components"),
         };
         let by_bytes = |algorithm| {
             let bytes = self.key.try_get_as_bytes().unwrap();
             ring::UnparsedPublicKey::new(algorithm, bytes).verify(text, signature)
         };
         let verified = match self.algorithm {
-            Theirs::RS256 => by_numbers(&ring::RSA_PKCS1_2048_8192_SHA256),
-            Theirs::RS384 => by_numbers(&ring::RSA_PKCS1_2048_8192_SHA384),
-            Theirs::RS512 => by_numbers(&ring::RSA_PKCS1_2048_8192_SHA512),
-            Theirs::PS256 => by_numbers(&ring::RSA_PSS_2048_8192_SHA256),
-            Theirs::PS384 => by_numbers(&ring::RSA_PSS_2048_8192_SHA384),
-            Theirs::PS512 => by_numbers(&ring::RSA_PSS_2048_8192_SHA512),
-            Theirs::ES256 => {
+            JwtAlgorithm::RS256 => by_components(&ring::RSA_PKCS1_2048_8192_SHA256),
+            JwtAlgorithm::RS384 => by_components(&ring::RSA_PKCS1_2048_8192_SHA384),
+            JwtAlgorithm::RS512 => by_components(&ring::RSA_PKCS1_2048_8192_SHA512),
+            JwtAlgorithm::PS256 => by_components(&ring::RSA_PSS_2048_8192_SHA256),
+            JwtAlgorithm::PS384 => by_components(&ring::RSA_PSS_2048_8192_SHA384),
+            JwtAlgorithm::PS512 => by_components(&ring::RSA_PSS_2048_8192_SHA512),
+            JwtAlgorithm::ES256 => {
                 by_bytes(&ring::ECDSA_P256_SHA256_FIXED as &dyn ring::VerificationAlgorithm)
             }
-            Theirs::ES384 => by_bytes(&ring::ECDSA_P384_SHA384_FIXED),
-            Theirs::EdDSA => by_bytes(&ring::ED25519),
+            JwtAlgorithm::ES384 => by_bytes(&ring::ECDSA_P384_SHA384_FIXED),
+            JwtAlgorithm::EdDSA => by_bytes(&ring::ED25519),
             other => panic!("{other:?}"),
         };
         verified.map_err(|_| signature::Error::new())
@@ -54,7 +54,7 @@ impl signature::Verifier<Vec<u8>> for Ring {
 }
 
 impl JwtVerifier for Ring {
-    fn algorithm(&self) -> Theirs {
+    fn algorithm(&self) -> JwtAlgorithm {
         self.algorithm
     }
 }
@@ -68,17 +68,17 @@ static BY_RING: CryptoProvider = CryptoProvider {
     key_utils: KeyUtils::new_unimplemented(),
 };
 
-/// A change to an honest token.
+/// A change to a valid token.
 #[derive(Clone, Debug)]
 enum Change {
     Claim(&'static str, Value),
     NoClaim(&'static str),
     Header(&'static str, Value),
     NoHeader(&'static str),
-    /// The header names another algorithm than the signature's.
+    /// The header names another algorithm than that of the signature.
     Named(Algorithm),
     Forged,
-    /// That byte of the token becomes that one.
+    /// The byte at this position is replaced by this one.
     Byte(Index, u8),
 }
 
@@ -96,7 +96,7 @@ fn change() -> impl Strategy<Value = Change> {
         "realm_access",
         "x",
     ]);
-    // Without null: the filter reads it as absent, jsonwebtoken as a wrong form.
+    // Without null: the filter treats it as absent, jsonwebtoken as malformed.
     let values = select(vec![
         json!(REALM_ISSUER),
         json!(REALM_AUDIENCE),
@@ -167,7 +167,7 @@ fn build(algorithm: Algorithm, changes: &[Change]) -> String {
     String::from_utf8(text).unwrap()
 }
 
-/// The realm with one key of that algorithm.
+/// Settings with the realm and one key for this algorithm.
 fn realm(algorithm: Algorithm) -> Value {
     let mut settings = settings();
     settings["issuers"] = json!([{
@@ -187,7 +187,7 @@ fn published(algorithm: Algorithm) -> Value {
     jwk
 }
 
-fn they_accept(algorithm: Algorithm, token: &str) -> Result<(), String> {
+fn jsonwebtoken_accepts(algorithm: Algorithm, token: &str) -> Result<(), String> {
     let jwk: Jwk = serde_json::from_value(published(algorithm)).unwrap();
     let key = DecodingKey::from_jwk(&jwk).unwrap();
     let mut validation = Validation::new(algorithm.name().parse().unwrap());
@@ -204,7 +204,7 @@ fn they_accept(algorithm: Algorithm, token: &str) -> Result<(), String> {
 fn accepted_token_is_accepted_by_jsonwebtoken() {
     BY_RING
         .install_default()
-        .expect("no other provider is installed");
+        .expect("no other crypto provider is installed");
     let config = ProptestConfig {
         cases: 1500,
         failure_persistence: None,
@@ -218,12 +218,12 @@ fn accepted_token_is_accepted_by_jsonwebtoken() {
     TestRunner::new(config)
         .run(&cases, |(algorithm, changes)| {
             let token = build(algorithm, &changes);
-            let they = they_accept(algorithm, &token);
-            theirs.set(theirs.get() + usize::from(they.is_ok()));
+            let expected = jsonwebtoken_accepts(algorithm, &token);
+            theirs.set(theirs.get() + usize::from(expected.is_ok()));
             let mut bench = Bench::cold(&realm(algorithm));
             if bench.code(&token) == "permitted" {
                 ours.set(ours.get() + 1);
-                prop_assert!(they.is_ok(), "{:?}", they);
+                prop_assert!(expected.is_ok(), "{:?}", expected);
             }
             Ok(())
         })
@@ -235,7 +235,7 @@ fn accepted_token_is_accepted_by_jsonwebtoken() {
     );
     assert!(
         ours.get() > 150,
-        "{} accepted are too few to say anything",
+        "{} accepted tokens are too few for a meaningful comparison",
         ours.get()
     );
 }

@@ -1,4 +1,4 @@
-//! The documentation is correct: its examples are accepted, its links resolve, its lists are complete.
+//! The documentation is correct: its examples are accepted, its links resolve, and its lists are complete.
 
 use crate::command_line as cli;
 use crate::pages as docs;
@@ -11,7 +11,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Everything that people read.
+/// All pages for people.
 fn pages() -> Vec<String> {
     let top = [
         "README.md",
@@ -27,7 +27,7 @@ fn pages() -> Vec<String> {
     top.into_iter().chain(deeper).collect()
 }
 
-/// Ours are those of the pages; recipes have a test of their own.
+/// The blocks of this kind in all pages except docs/recipes.md, which has its own test.
 fn blocks_of(information: &str) -> Vec<(String, String)> {
     let pages = pages().into_iter().filter(|page| page != "docs/recipes.md");
     pages
@@ -118,7 +118,9 @@ fn documented_commands_succeed() {
             let line = line
                 .strip_prefix("cargo run --bin entragate -- ")
                 .or(line.strip_prefix("entragate "));
-            let line = line.unwrap_or_else(|| panic!("{page}: only entragate is run: {block}"));
+            let line = line.unwrap_or_else(|| {
+                panic!("{page}: a block `sh run` may only run entragate: {block}")
+            });
             let arguments: Vec<&str> = line.split_whitespace().collect();
             let outcome = cli::entragate(&arguments, "");
             assert_eq!(outcome.status, 0, "{page}: {line}: {}", outcome.err);
@@ -166,12 +168,12 @@ fn documentation_index_links_every_page() {
         let name = page.trim_start_matches("docs/");
         assert!(
             name == "README.md" || index.contains(&format!("]({name})")),
-            "docs/README.md does not link {name}"
+            "docs/README.md does not link to {name}"
         );
     }
 }
 
-/// Codes and their status, as the table of decisions has them.
+/// Returns the codes with their status, read from the table of denials.
 fn codes() -> BTreeMap<String, String> {
     let source = read("src/decision/facts.rs");
     let lines: Vec<&str> = source.lines().map(str::trim).collect();
@@ -181,7 +183,7 @@ fn codes() -> BTreeMap<String, String> {
         status.parse::<u16>().ok()?;
         Some((code.to_owned(), status.to_owned()))
     });
-    // Those whose text is short stand in one line.
+    // Entries with a short text are on one line.
     let inline = lines.iter().filter_map(|line| {
         let (status, rest) = line.split_once("facts(")?.1.split_once(", \"")?;
         status.parse::<u16>().ok()?;
@@ -201,7 +203,7 @@ fn troubleshooting_explains_exactly_the_existing_codes() {
     assert!(codes.len() > 20, "found only {} codes", codes.len());
     assert_eq!(
         explained, codes,
-        "docs/troubleshooting.md and src/decision/facts.rs differ"
+        "docs/troubleshooting.md and src/decision/facts.rs have different codes"
     );
 }
 
@@ -231,7 +233,7 @@ fn repository_links_resolve() {
     }
 }
 
-/// The anchor of a heading, as GitHub makes it.
+/// Returns the anchor that GitHub generates for a heading.
 fn slug(line: &str) -> Option<String> {
     let title = line
         .strip_prefix('#')?

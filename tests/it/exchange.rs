@@ -1,4 +1,4 @@
-//! Token exchanges: one short-lived token per person, for subjects that are identified unambiguously.
+//! Token exchanges: one short-lived token per person, only for subjects that are identified unambiguously.
 
 use crate::support;
 
@@ -9,7 +9,7 @@ use support::*;
 use testbed::mint::Token;
 use testbed::persona::Persona;
 
-/// The usual settings with one exchanged credential.
+/// The default settings with one exchanged credential.
 fn exchanging(change: Value) -> Value {
     let mut settings = settings();
     let mut exchange = json!({
@@ -39,7 +39,7 @@ fn error(status: u16, code: &str) -> Answer {
     Answer::Response { status, body }
 }
 
-/// The person that an exchange is for.
+/// Returns the person for whom an exchange is made.
 fn subject(callout: &Callout) -> String {
     let body = String::from_utf8(callout.body.clone()).unwrap();
     let mut fields = body.split('&').filter_map(|field| field.split_once('='));
@@ -47,8 +47,8 @@ fn subject(callout: &Callout) -> String {
     subject.replace("%40", "@")
 }
 
-/// The Authorization of a permitted request; `None`: it waits.
-fn sent(bench: &mut Bench, persona: Persona) -> Option<String> {
+/// Returns the Authorization of a permitted request, or `None` if the request waits.
+fn authorization_sent(bench: &mut Bench, persona: Persona) -> Option<String> {
     let (id, ruling) = bench.chat(&Token::of(persona).build());
     bench.gate.finish(id, Some(200), bench.now);
     let edits = (code_of(&ruling) == "permitted").then(|| edits_of(&ruling))?;
@@ -64,7 +64,7 @@ fn exchanged_token_is_per_person_and_reused() {
     ];
     let mut bench = bench();
     for (persona, mail) in people {
-        assert_eq!(sent(&mut bench, persona), None);
+        assert_eq!(authorization_sent(&mut bench, persona), None);
         assert_eq!(subject(&bench.calls[0].callout), mail);
         bench.answer(token(&format!("token-of-{mail}")));
     }
@@ -72,10 +72,10 @@ fn exchanged_token_is_per_person_and_reused() {
         bench.advance(secs);
         for (persona, mail) in people {
             let expected = format!("Bearer token-of-{mail}");
-            assert_eq!(sent(&mut bench, persona), Some(expected));
+            assert_eq!(authorization_sent(&mut bench, persona), Some(expected));
         }
     }
-    assert!(bench.calls.is_empty(), "no further exchange");
+    assert!(bench.calls.is_empty(), "there is no further exchange");
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn unknown_member_is_denied_and_not_retried_immediately() {
     assert_eq!(bench.code(&ada), "waiting");
     bench.answer(token("invited"));
     assert_eq!(
-        sent(&mut bench, Persona::Ada).as_deref(),
+        authorization_sent(&mut bench, Persona::Ada).as_deref(),
         Some("Bearer invited")
     );
 }
@@ -264,7 +264,10 @@ fn other_exchange_failure_is_a_gateway_error_and_logged_once() {
         }
         let ada = Token::of(Persona::Ada).build();
         assert_eq!(bench.code(&ada), "credential_unavailable");
-        assert!(bench.calls.is_empty(), "not retried immediately");
+        assert!(
+            bench.calls.is_empty(),
+            "the exchange is not retried immediately"
+        );
         let notices = bench.gate.take_notices();
         let is_warning = |notice: &&Notice| matches!(notice, Notice::Log(log::Level::Warn, text) if text.contains("hf-per-user"));
         assert_eq!(notices.iter().filter(is_warning).count(), 1, "{notices:?}");
@@ -284,7 +287,7 @@ fn request_after_a_wait_timeout_uses_the_exchanged_token() {
     );
     bench.answer(token("late"));
     assert_eq!(
-        sent(&mut bench, Persona::Ada).as_deref(),
+        authorization_sent(&mut bench, Persona::Ada).as_deref(),
         Some("Bearer late")
     );
 }
@@ -297,13 +300,13 @@ fn rejected_token_is_exchanged_again() {
     bench.advance(60);
     let (id, _) = bench.chat(&Token::of(Persona::Ada).build());
     bench.gate.credential_rejected(id, bench.now);
-    assert_eq!(sent(&mut bench, Persona::Ada), None);
+    assert_eq!(authorization_sent(&mut bench, Persona::Ada), None);
     bench.answer(token("second"));
     bench.gate.credential_rejected(id, bench.now);
     assert_eq!(
-        sent(&mut bench, Persona::Ada).as_deref(),
+        authorization_sent(&mut bench, Persona::Ada).as_deref(),
         Some("Bearer second"),
-        "the refusal of the first is old news"
+        "the rejection of the first token is outdated"
     );
 }
 

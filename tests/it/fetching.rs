@@ -1,4 +1,4 @@
-//! The keys of one issuer: which responses are used, from what time, and how invalid ones are reported.
+//! The keys of one issuer: the responses that are used, the time from which their age counts, and the errors of invalid ones.
 
 use crate::support;
 
@@ -16,7 +16,7 @@ use testbed::persona::*;
 
 const START: Timestamp = Timestamp::from_secs(1_795_000_000);
 
-/// A ring that goes by the discovery document of the realm.
+/// Keys that are found by the realm's discovery document.
 fn realm() -> IssuerKeys {
     let mut settings = settings();
     settings["issuers"] = json!([{
@@ -38,22 +38,27 @@ fn good_keys() -> Answer {
     ok(json!({"keys": [keys::rsa().to_jwk()]}))
 }
 
-/// The answer to that fetch.
-fn answered(ring: &mut IssuerKeys, fetch: &Fetch, answer: Answer, now: Timestamp) -> Progress {
-    ring.answered(fetch.stage, fetch.attempt, answer, now)
+/// Passes the answer to this fetch to the keys.
+fn answered(
+    issuer_keys: &mut IssuerKeys,
+    fetch: &Fetch,
+    answer: Answer,
+    now: Timestamp,
+) -> Progress {
+    issuer_keys.answered(fetch.stage, fetch.attempt, answer, now)
 }
 
 fn failed(progress: Progress) -> FetchError {
     match progress {
         Progress::Failed(error) => error,
-        other => panic!("no failure but {other:?}"),
+        other => panic!("expected a failure, found {other:?}"),
     }
 }
 
 fn next(progress: Progress) -> Fetch {
     match progress {
         Progress::Next(fetch) => fetch,
-        other => panic!("no next call but {other:?}"),
+        other => panic!("expected another fetch, found {other:?}"),
     }
 }
 
@@ -84,23 +89,28 @@ fn invalid_response_is_logged_with_a_reason() {
         (document(REALM_ISSUER, "http://kc.example/k"), "not https"),
     ];
     cases.extend(no_document.map(|body| (ok(body), "not a discovery document")));
-    for (answer, said) in cases {
-        let mut ring = realm();
-        let fetch = ring.due(START).unwrap();
+    for (answer, reason) in cases {
+        let mut issuer_keys = realm();
+        let fetch = issuer_keys.due(START).unwrap();
         assert_eq!(fetch.stage, Stage::Discovery);
-        let error = failed(answered(&mut ring, &fetch, answer, START)).to_string();
-        assert!(error.contains(said), "{error}");
-        assert_eq!(ring.fetched(), None);
+        let error = failed(answered(&mut issuer_keys, &fetch, answer, START)).to_string();
+        assert!(error.contains(reason), "{error}");
+        assert_eq!(issuer_keys.fetched(), None);
     }
-    let mut ring = realm();
-    let fetch = ring.due(START).unwrap();
-    let fetch = next(answered(&mut ring, &fetch, good_document(), START));
+    let mut issuer_keys = realm();
+    let fetch = issuer_keys.due(START).unwrap();
+    let fetch = next(answered(&mut issuer_keys, &fetch, good_document(), START));
     assert_eq!(fetch.stage, Stage::Keys);
-    let error = failed(answered(&mut ring, &fetch, ok(json!({"keys": []})), START));
+    let error = failed(answered(
+        &mut issuer_keys,
+        &fetch,
+        ok(json!({"keys": []})),
+        START,
+    ));
     assert_eq!(error.to_string(), "the key set is empty");
 }
 
-/// Remembered tokens hold the keys they were verified with: those of every fetch would add up.
+/// Cached tokens hold the keys with which they were verified; without sharing, the keys of every fetch would add up.
 #[test]
 fn unchanged_key_is_stored_once() {
     let set = |keys: &[&keys::SigningKey]| {
@@ -118,13 +128,13 @@ fn unchanged_key_is_stored_once() {
     assert_eq!(newer.len(), 1);
     assert!(Arc::ptr_eq(&found(&newer, &stays), &found(&older, &stays)));
     assert!(!newer.contains(&found(&older, &goes)));
-    // And the ring sees to it.
-    let mut ring = realm();
+    // Refreshing the issuer's keys shares them.
+    let mut issuer_keys = realm();
     let mut renew = |now| {
-        let fetch = ring.due(now).unwrap();
-        let fetch = next(answered(&mut ring, &fetch, good_document(), now));
-        answered(&mut ring, &fetch, good_keys(), now);
-        found(ring.usable(now).unwrap(), &stays)
+        let fetch = issuer_keys.due(now).unwrap();
+        let fetch = next(answered(&mut issuer_keys, &fetch, good_document(), now));
+        answered(&mut issuer_keys, &fetch, good_keys(), now);
+        found(issuer_keys.usable(now).unwrap(), &stays)
     };
     let (first, second) = (renew(START), renew(START.plus(Duration::from_secs(3600))));
     assert!(Arc::ptr_eq(&first, &second));
@@ -132,18 +142,18 @@ fn unchanged_key_is_stored_once() {
 
 #[test]
 fn key_age_starts_at_the_response() {
-    let mut ring = realm();
-    let find = |ring: &IssuerKeys, now| {
+    let mut issuer_keys = realm();
+    let find = |issuer_keys: &IssuerKeys, now| {
         matches!(
-            ring.find(Some(keys::rsa().kid()), Algorithm::Rs256, now),
+            issuer_keys.find(Some(keys::rsa().kid()), Algorithm::Rs256, now),
             Found::Keys(_)
         )
     };
-    let fetch = ring.due(START).unwrap();
-    let fetch = next(answered(&mut ring, &fetch, good_document(), START));
-    assert!(!ring.is_usable(START) && !find(&ring, START));
-    let came = START.plus(Duration::from_secs(1));
-    let progress = answered(&mut ring, &fetch, good_keys(), came);
+    let fetch = issuer_keys.due(START).unwrap();
+    let fetch = next(answered(&mut issuer_keys, &fetch, good_document(), START));
+    assert!(!issuer_keys.is_usable(START) && !find(&issuer_keys, START));
+    let received = START.plus(Duration::from_secs(1));
+    let progress = answered(&mut issuer_keys, &fetch, good_keys(), received);
     assert!(
         matches!(
             progress,
@@ -155,36 +165,36 @@ fn key_age_starts_at_the_response() {
         ),
         "{progress:?}"
     );
-    assert_eq!(ring.fetched(), Some(came));
-    assert!(ring.is_usable(came) && find(&ring, came));
-    // A failure later changes neither.
-    let later = came.plus(Duration::from_secs(3600));
-    let fetch = ring.due(later).unwrap();
+    assert_eq!(issuer_keys.fetched(), Some(received));
+    assert!(issuer_keys.is_usable(received) && find(&issuer_keys, received));
+    // A later failure changes neither age nor keys.
+    let later = received.plus(Duration::from_secs(3600));
+    let fetch = issuer_keys.due(later).unwrap();
     failed(answered(
-        &mut ring,
+        &mut issuer_keys,
         &fetch,
         Answer::Failed(CalloutError::Interrupted),
         later,
     ));
-    assert_eq!(ring.fetched(), Some(came));
-    assert!(ring.is_usable(later) && find(&ring, later));
+    assert_eq!(issuer_keys.fetched(), Some(received));
+    assert!(issuer_keys.is_usable(later) && find(&issuer_keys, later));
 }
 
 #[test]
 fn response_to_an_abandoned_fetch_is_ignored() {
-    let mut ring = realm();
-    let lost = ring.due(START).unwrap();
-    // Two calls of 2 s and 5 s more, then a pause.
+    let mut issuer_keys = realm();
+    let lost = issuer_keys.due(START).unwrap();
+    // Two calls of 2 s plus 5 s, then a pause.
     let later = START.plus(Duration::from_secs(20));
-    assert_eq!(ring.due(later), None);
+    assert_eq!(issuer_keys.due(later), None);
     let later = later.plus(Duration::from_secs(20));
-    let current = ring.due(later).unwrap();
-    let late = answered(&mut ring, &lost, good_document(), later);
+    let current = issuer_keys.due(later).unwrap();
+    let late = answered(&mut issuer_keys, &lost, good_document(), later);
     assert!(matches!(late, Progress::Late), "{late:?}");
-    let fetch = next(answered(&mut ring, &current, good_document(), later));
-    let late = ring.answered(Stage::Keys, lost.attempt, good_keys(), later);
+    let fetch = next(answered(&mut issuer_keys, &current, good_document(), later));
+    let late = issuer_keys.answered(Stage::Keys, lost.attempt, good_keys(), later);
     assert!(matches!(late, Progress::Late), "{late:?}");
-    assert_eq!(ring.fetched(), None);
-    let progress = answered(&mut ring, &fetch, good_keys(), later);
+    assert_eq!(issuer_keys.fetched(), None);
+    let progress = answered(&mut issuer_keys, &fetch, good_keys(), later);
     assert!(matches!(progress, Progress::Renewed { .. }), "{progress:?}");
 }

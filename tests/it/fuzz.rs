@@ -1,5 +1,5 @@
-//! The fuzz targets without a fuzzer: on their corpora, on modified copies of these, and on random bytes, the same in
-//! every run. `make fuzz` searches further.
+//! Runs the fuzz targets without a fuzzer: on their corpora, on modified copies of these, and on random bytes, which are the
+//! same in every run. `make fuzz` searches further.
 
 use crate::random;
 #[path = "../../fuzz/src/lib.rs"]
@@ -10,7 +10,7 @@ use std::fs;
 use std::path::PathBuf;
 
 impl Random {
-    /// Changes a few bytes, or takes a piece of another input.
+    /// Changes a few bytes, or inserts a piece of another input.
     fn change(&mut self, original: &[u8], other: &[u8]) -> Vec<u8> {
         let mut bytes = original.to_vec();
         for _ in 0..=self.below(4) {
@@ -39,7 +39,7 @@ impl Random {
 fn run(name: &str, changed: usize) {
     let (_, target) = targets::TARGETS
         .into_iter()
-        .find(|(own, _)| *own == name)
+        .find(|(target_name, _)| *target_name == name)
         .unwrap();
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("fuzz/corpus")
@@ -50,7 +50,11 @@ fn run(name: &str, changed: usize) {
         .collect();
     corpus.sort();
     let corpus: Vec<Vec<u8>> = corpus.iter().map(|path| fs::read(path).unwrap()).collect();
-    assert!(corpus.len() >= 3, "a corpus of {}", corpus.len());
+    assert!(
+        corpus.len() >= 3,
+        "the corpus has only {} inputs",
+        corpus.len()
+    );
     corpus.iter().for_each(|input| target(input));
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     for _ in 0..changed {

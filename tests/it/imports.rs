@@ -1,15 +1,18 @@
-//! Imports follow the list of rooms in CONTRIBUTING: a room imports only rooms above it, so there is no circle between
-//! rooms.
+//! Imports follow the list of rooms in CONTRIBUTING: a room imports only rooms above it, so there is no cycle between rooms.
 
 use crate::pages as docs;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The rooms in their order, as CONTRIBUTING lists them.
+/// Returns the rooms in the order of CONTRIBUTING.
 fn order() -> Vec<String> {
     let page = docs::read("CONTRIBUTING.md");
-    let start = page.find("<!-- rooms -->").expect("the list of rooms");
-    let end = page.find("<!-- /rooms -->").expect("its end");
+    let start = page
+        .find("<!-- rooms -->")
+        .expect("CONTRIBUTING has a list of rooms");
+    let end = page
+        .find("<!-- /rooms -->")
+        .expect("the list of rooms has an end");
     let list = page[start..end]
         .lines()
         .filter(|line| line.starts_with("| `"));
@@ -25,7 +28,7 @@ fn order() -> Vec<String> {
     rooms.collect()
 }
 
-/// Every source file of the library, with its room.
+/// Collects all source files of the library.
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -37,7 +40,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The rooms that a text uses by `crate::…`, but for those that its tests use.
+/// Returns the rooms that a text uses by `crate::…`, except in its tests.
 fn used(text: &str) -> Vec<&str> {
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();
     let lines = code
@@ -63,19 +66,19 @@ fn every_import_points_to_a_room_above() {
     let mut wrong = Vec::new();
     let mut edges = 0;
     for file in files {
-        let own = file
+        let source = file
             .strip_prefix(&root)
             .unwrap()
             .to_string_lossy()
             .replace('\\', "/");
-        let room = own.split('/').next().unwrap().trim_end_matches(".rs");
-        let is_test = own.contains("tests") || own == "policy/reference.rs";
+        let room = source.split('/').next().unwrap().trim_end_matches(".rs");
+        let is_test = source.contains("tests") || source == "policy/reference.rs";
         if matches!(room, "bin" | "lib") || is_test {
             continue;
         }
         let Some(here) = place.get(room) else {
             wrong.push(format!(
-                "{own}: the room {room} is not listed in CONTRIBUTING"
+                "{source}: the room {room} is not listed in CONTRIBUTING"
             ));
             continue;
         };
@@ -83,16 +86,16 @@ fn every_import_points_to_a_room_above() {
         for other in used(&text).into_iter().filter(|other| *other != room) {
             edges += 1;
             match place.get(other) {
-                None => wrong.push(format!("{own}: crate::{other} is not a listed room")),
+                None => wrong.push(format!("{source}: crate::{other} is not a listed room")),
                 Some(there) if there >= here => {
-                    wrong.push(format!("{own} uses {other}, which is below {room}"))
+                    wrong.push(format!("{source} uses {other}, which is below {room}"))
                 }
                 Some(_) => {}
             }
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert!(edges > 100, "the imports were read: {edges}");
+    assert!(edges > 100, "only {edges} imports were found");
 }
 
 #[test]

@@ -24,7 +24,7 @@ const fn secs(secs: u64) -> Duration {
 enum Event {
     Pass(u64),
     Demand,
-    /// The fetch that is under way ends; or one long given up does.
+    /// The pending fetch ends; if `late`, an abandoned one does.
     Succeed {
         late: bool,
     },
@@ -56,17 +56,17 @@ fn schedule() -> impl Strategy<Value = Schedule> {
 
 /// An event of the gate or its only issuer.
 #[derive(Clone, Copy, Debug)]
-enum Turn {
+enum GateEvent {
     Pass(u64),
-    /// A request with a token of the first or the second key.
+    /// A request with a token signed by the first or the second key.
     Ask(usize),
-    /// One of the open calls is answered, however old it is.
+    /// One of the pending calls is answered, regardless of its age.
     Answer(prop::sample::Index, Published),
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Published {
-    /// Which of the two keys.
+    /// Whether the set contains each of the two keys.
     Keys([bool; 2]),
     Nonsense,
     Unavailable,
@@ -76,9 +76,12 @@ enum Published {
 impl Published {
     fn answer(self, signers: &[keys::SigningKey; 2]) -> Answer {
         match self {
-            Self::Keys(held) => {
-                let held = signers.iter().zip(held).filter(|(_, held)| *held);
-                jwks(&held.map(|(key, _)| key).collect::<Vec<_>>())
+            Self::Keys(contained) => {
+                let contained = signers
+                    .iter()
+                    .zip(contained)
+                    .filter(|(_, contained)| *contained);
+                jwks(&contained.map(|(key, _)| key).collect::<Vec<_>>())
             }
             Self::Nonsense => ok(json!({"keys": []})),
             Self::Unavailable => Answer::Response {
@@ -90,7 +93,7 @@ impl Published {
     }
 }
 
-fn turn() -> impl Strategy<Value = Turn> {
+fn gate_event() -> impl Strategy<Value = GateEvent> {
     let published = prop::sample::select(vec![
         Published::Keys([true, false]),
         Published::Keys([true, true]),
@@ -100,10 +103,10 @@ fn turn() -> impl Strategy<Value = Turn> {
         Published::Nothing,
     ]);
     prop_oneof![
-        3 => (0..8_u64).prop_map(Turn::Pass),
-        1 => (0..200_u64).prop_map(Turn::Pass),
-        4 => (0..2_usize).prop_map(Turn::Ask),
-        3 => (any::<prop::sample::Index>(), published).prop_map(|(which, what)| Turn::Answer(which, what)),
+        3 => (0..8_u64).prop_map(GateEvent::Pass),
+        1 => (0..200_u64).prop_map(GateEvent::Pass),
+        4 => (0..2_usize).prop_map(GateEvent::Ask),
+        3 => (any::<prop::sample::Index>(), published).prop_map(|(which, answer)| GateEvent::Answer(which, answer)),
     ]
 }
 
@@ -111,15 +114,15 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_order_of_events_fetches_too_often_or_serves_too_long(
+    fn any_order_of_events_keeps_fetch_intervals_and_max_stale(
         schedule in schedule(), events in vec(event(), 1..120),
     ) {
         let mut now = Timestamp::from_secs(1_000_000);
         let mut refresh = Refresh::new(schedule, now);
-        let mut under_way = None;
-        let mut given_up = Vec::new();
+        let mut pending = None;
+        let mut abandoned = Vec::new();
         let mut last_good: Option<Timestamp> = None;
-        // When a demanded fetch last ended, and when any last began.
+        // The end of the last fetch on demand, and the start of the last fetch of any kind.
         let (mut demanded_end, mut last_begin): (Option<Timestamp>, Option<Timestamp>) = (None, None);
         for event in events {
             let mut started = None;
@@ -139,20 +142,20 @@ proptest! {
                         prop_assert!(demanded_end.is_none_or(|end| now.since(end) >= schedule.cooldown));
                         started = Some((attempt, true));
                     }
-                    Demand::UnderWay => prop_assert!(under_way.is_some()),
+                    Demand::UnderWay => prop_assert!(pending.is_some()),
                     Demand::Cooling { until } => prop_assert!(now < until),
                 },
                 Event::Succeed { late } | Event::Fail { late } => {
-                    let attempt = if late { given_up.last().copied() } else { under_way };
+                    let attempt = if late { abandoned.last().copied() } else { pending };
                     if let Some((attempt, demanded)) = attempt {
                         let good = matches!(event, Event::Succeed { .. });
-                        let counts = match good {
+                        let is_used = match good {
                             true => refresh.succeeded(attempt, now),
                             false => refresh.failed(attempt, now),
                         };
-                        prop_assert!(!(late && counts), "a late answer counts");
-                        if counts {
-                            under_way = None;
+                        prop_assert!(!(late && is_used), "the answer to an abandoned fetch is used");
+                        if is_used {
+                            pending = None;
                             demanded_end = if demanded { Some(now) } else { demanded_end };
                             last_good = if good { Some(now) } else { last_good };
                         }
@@ -160,12 +163,12 @@ proptest! {
                 }
             }
             if let Some((attempt, demanded)) = started {
-                // One at a time: an earlier one is over, or was given up as lost.
-                if let Some(lost) = under_way.replace((attempt, demanded)) {
-                    let patience = schedule.timeout * 2 + secs(5);
-                    prop_assert!(last_begin.is_some_and(|begin| now.since(begin) > patience));
+                // One fetch at a time: the previous one has ended, or was abandoned.
+                if let Some(lost) = pending.replace((attempt, demanded)) {
+                    let max_duration = schedule.timeout * 2 + secs(5);
+                    prop_assert!(last_begin.is_some_and(|begin| now.since(begin) > max_duration));
                     demanded_end = if lost.1 { demanded_end.max(last_begin) } else { demanded_end };
-                    given_up.push(lost);
+                    abandoned.push(lost);
                 }
                 last_begin = Some(now);
             }
@@ -177,7 +180,7 @@ proptest! {
                 (Freshness::Stale { age }, Some(good)) => {
                     prop_assert!(age == now.since(good) && age > schedule.max_stale);
                 }
-                (_, None) => prop_assert!(false, "fresh of nothing"),
+                (_, None) => prop_assert!(false, "keys are fresh although none were fetched"),
             }
         }
     }
@@ -194,7 +197,7 @@ proptest! {
                 refresh.failed(attempt, now);
             }
         }
-        // Pauses double from a second up to the cooldown (or refresh, if that is shorter).
+        // Pauses double from one second up to the cooldown (or refresh, if that is shorter).
         let longest = schedule.cooldown.min(schedule.refresh).as_secs();
         let bound = 2 + u64::from(longest.ilog2()) + 1 + minutes * 60 / longest;
         prop_assert!(fetches <= bound, "{fetches} fetches, at most {bound}");
@@ -217,7 +220,7 @@ proptest! {
     }
 
     #[test]
-    fn any_order_of_responses_keeps_valid_keys_and_drops_invalid_ones(turns in vec(turn(), 1..80)) {
+    fn any_order_of_responses_keeps_valid_keys_and_drops_invalid_ones(events in vec(gate_event(), 1..80)) {
         let start = testbed::mint::now();
         let signers = [keys::rsa(), keys::other_rsa()];
         let tokens = signers.each_ref().map(|key| ada().claim("exp", start + 100_000).signed_by(key).build());
@@ -225,41 +228,41 @@ proptest! {
         settings["issuers"][0]["jwks"] = json!({"cluster": "entra",
             "refresh": "60s", "max_stale": "300s", "cooldown": "5s", "timeout": "2s"});
         let mut bench = Bench::cold_at(&settings, start);
-        // The current fetch with its start; the keys of the last valid response with its time.
+        // The current fetch with its start time; the keys of the last valid response with its time.
         let mut live = Some((bench.calls[0].clone(), start));
         let mut good: Option<([bool; 2], u64)> = None;
-        let (mut fetches, mut goods) = (1, 0);
-        for turn in turns {
+        let (mut fetches, mut valid_responses) = (1, 0);
+        for gate_event in events {
             let mut open = bench.calls.len();
-            match turn {
-                Turn::Pass(secs) => bench.advance(secs),
-                Turn::Ask(signer) => {
-                    let held = good.is_some_and(|(held, at)| held[signer] && bench.now.as_secs() - at <= 300);
-                    prop_assert_eq!(bench.code(&tokens[signer]) == "permitted", held);
+            match gate_event {
+                GateEvent::Pass(secs) => bench.advance(secs),
+                GateEvent::Ask(signer) => {
+                    let contained = good.is_some_and(|(contained, at)| contained[signer] && bench.now.as_secs() - at <= 300);
+                    prop_assert_eq!(bench.code(&tokens[signer]) == "permitted", contained);
                 }
-                Turn::Answer(which, published) if open > 0 => {
+                GateEvent::Answer(which, published) if open > 0 => {
                     let call = bench.calls.remove(which.index(open));
                     open -= 1;
-                    let counts = live.take_if(|(live, _)| *live == call).is_some();
-                    if let (true, Published::Keys(held)) = (counts, published) {
-                        good = Some((held, bench.now.as_secs()));
-                        goods += 1;
+                    let is_used = live.take_if(|(live, _)| *live == call).is_some();
+                    if let (true, Published::Keys(contained)) = (is_used, published) {
+                        good = Some((contained, bench.now.as_secs()));
+                        valid_responses += 1;
                     }
                     bench.gate.answered(call.ticket, published.answer(&signers), bench.now);
                     bench.tick();
                 }
-                Turn::Answer(..) => {}
+                GateEvent::Answer(..) => {}
             }
             let now = bench.now.as_secs();
-            // Two calls' time and five seconds, and it is given up.
+            // A fetch is abandoned after the timeouts of two calls and five seconds.
             live.take_if(|(_, since)| now - *since > 9);
             if let Some(started) = bench.calls.get(open..).and_then(<[_]>::last) {
                 fetches += 1;
-                prop_assert!(live.replace((started.clone(), now)).is_none(), "one at a time");
+                prop_assert!(live.replace((started.clone(), now)).is_none(), "there is one fetch at a time");
             }
         }
-        // On demand one in five seconds; in the background one a minute, and after failures three quick ones.
-        let bound = 2 + 2 * (bench.now.as_secs() - start) / 5 + 3 * (1 + goods);
+        // On demand, one fetch in five seconds; in the background, one per minute, and three quick ones after a failure.
+        let bound = 2 + 2 * (bench.now.as_secs() - start) / 5 + 3 * (1 + valid_responses);
         prop_assert!(fetches <= bound, "{} fetches, at most {}", fetches, bound);
     }
 
@@ -279,7 +282,7 @@ proptest! {
         for algorithm in entragate::keys::algorithm::Algorithm::ALL {
             for kid in 0..4_u8 {
                 let name = format!("kid-{kid}");
-                let serving = |(own, of): &&(usize, u8)| Algorithm::ALL[*own].name() == algorithm.name() && *of == kid;
+                let serving = |(index, key_kid): &&(usize, u8)| Algorithm::ALL[*index].name() == algorithm.name() && *key_kid == kid;
                 match set.find(Some(&name), algorithm) {
                     Lookup::Found(keys) => {
                         prop_assert!(keys.are_named);
@@ -300,7 +303,7 @@ proptest! {
     }
 
     #[test]
-    fn a_token_s_parts_give_it_back(
+    fn token_parts_reassemble_to_the_token(
         header in vec(("[a-z]{1,6}", "\\PC{0,12}"), 0..4),
         claims in vec(("\\PC{1,8}", "\\PC{0,20}"), 0..6),
         signature in vec(any::<u8>(), 0..80),
@@ -318,15 +321,15 @@ proptest! {
                 let read = parsed.claims.iter().map(|(name, value)| (name.to_owned(), value.value().unwrap()));
                 prop_assert_eq!(Value::Object(read.collect()), claims);
                 prop_assert_eq!(parsed.signature, &signature);
-                let again = format!("{}.{}", parsed.signing_input, BASE64URL.encode(parsed.signature));
-                prop_assert_eq!(again, token);
+                let reassembled = format!("{}.{}", parsed.signing_input, BASE64URL.encode(parsed.signature));
+                prop_assert_eq!(reassembled, token);
             }
             Err(denial) => prop_assert!(denial.facts().status == 401),
         }
     }
 
     #[test]
-    fn a_configuration_loads_whole_or_says_where_it_is_wrong(
+    fn configuration_loads_completely_or_reports_the_path_of_the_error(
         at in any::<prop::sample::Index>(), value in prop::sample::select(vec![
             json!(null), json!(0), json!(-1), json!(1.5), json!(""), json!("x"), json!([]), json!({}), json!(true),
             json!(["x"]), json!({"x": 1}), json!("5s"), json!("*"),
@@ -347,7 +350,7 @@ proptest! {
     }
 }
 
-/// JSON Pointers of everything below.
+/// Collects the JSON Pointers of all values.
 fn walk(value: &Value, at: String, paths: &mut Vec<String>) {
     match value {
         Value::Object(members) => members.iter().for_each(|(name, inner)| {

@@ -1,4 +1,4 @@
-//! Which keys of a published set are used, at the limits of each bound, and how ignored keys are reported.
+//! The keys of a published set that are used, at the limits of each bound, and the reports about ignored keys.
 
 use crate::support;
 
@@ -14,22 +14,22 @@ fn rsa() -> Value {
     keys::rsa().to_jwk()
 }
 
-/// The RSA key with that member.
+/// Returns the RSA key with this member.
 fn with(name: &str, value: impl Into<Value>) -> Value {
     let mut jwk = rsa();
     jwk[name] = value.into();
     jwk
 }
 
-/// An RSA key with a modulus of the given number of bits and no known private key.
+/// Returns an RSA key with a modulus of `bits` bits, whose private key is unknown.
 fn of_bits(bits: usize) -> Value {
     let mut modulus = vec![0xff; bits.div_ceil(8)];
     modulus[0] = 0xff >> (modulus.len() * 8 - bits);
     with("n", BASE64URL.encode(modulus))
 }
 
-fn refused(jwk: &Value) -> Unusable {
-    Key::from_jwk(jwk).expect_err("it is refused")
+fn unusable(jwk: &Value) -> Unusable {
+    Key::from_jwk(jwk).expect_err("the key is ignored")
 }
 
 #[test]
@@ -49,12 +49,12 @@ fn key_not_for_verification_is_ignored() {
         with("key_ops", json!(["sign"])),
         with("key_ops", json!(["encrypt", "wrapKey"])),
     ] {
-        assert_eq!(refused(&jwk), Unusable::Purpose, "{jwk}");
+        assert_eq!(unusable(&jwk), Unusable::Purpose, "{jwk}");
     }
-    let misshapen = with("key_ops", "verify");
-    assert_eq!(refused(&misshapen), Unusable::Member("key_ops"));
+    let malformed = with("key_ops", "verify");
+    assert_eq!(unusable(&malformed), Unusable::Member("key_ops"));
     assert_eq!(
-        refused(&with("use", json!(["sig"]))),
+        unusable(&with("use", json!(["sig"]))),
         Unusable::Member("use")
     );
 }
@@ -63,7 +63,7 @@ fn key_not_for_verification_is_ignored() {
 fn encryption_key_verifies_no_token() {
     for (name, value) in [("use", json!("enc")), ("key_ops", json!(["encrypt"]))] {
         let mut bench = Bench::cold(&settings());
-        // A valid key in the same set, so that the set is accepted.
+        // The set also has a valid key, so that it is accepted.
         let other = keys::other_rsa().to_jwk();
         bench.answer(ok(json!({"keys": [with(name, value), other]})));
         assert_ne!(bench.code(&ada().build()), "permitted", "{name}");
@@ -78,10 +78,10 @@ fn rsa_key_outside_2048_to_4096_bits_is_ignored() {
         assert!(Key::from_jwk(&of_bits(bits)).is_ok(), "{bits}");
     }
     for bits in [8, 1024, 2040, 2041, 2047, 4097, 4104] {
-        assert_eq!(refused(&of_bits(bits)), Unusable::Size(bits));
+        assert_eq!(unusable(&of_bits(bits)), Unusable::Size(bits));
     }
-    assert_eq!(refused(&with("n", "")), Unusable::Size(0));
-    // Zeros before a number do not make it longer.
+    assert_eq!(unusable(&with("n", "")), Unusable::Size(0));
+    // Leading zeros do not make a number longer.
     let padded = [
         &[0; 3][..],
         &BASE64URL.decode(rsa()["n"].as_str().unwrap()).unwrap(),
@@ -90,34 +90,41 @@ fn rsa_key_outside_2048_to_4096_bits_is_ignored() {
     let padded = Key::from_jwk(&with("n", BASE64URL.encode(padded)));
     assert_eq!(padded, Key::from_jwk(&rsa()));
     let even = BASE64URL.encode([0xfe; 256]);
-    assert_eq!(refused(&with("n", even)), Unusable::Member("n"));
+    assert_eq!(unusable(&with("n", even)), Unusable::Member("n"));
     for exponent in ["Aw", "AQAC", "AQABAA", ""] {
-        assert_eq!(refused(&with("e", exponent)), Unusable::Exponent);
+        assert_eq!(unusable(&with("e", exponent)), Unusable::Exponent);
     }
 }
 
 #[test]
 fn key_verifies_only_its_alg_or_the_algorithms_of_its_type() {
-    let fits = |own: keys::Algorithm, other: Algorithm| {
+    let is_compatible = |key_algorithm: keys::Algorithm, other: Algorithm| {
         let rsa = |name: &str| name.starts_with("RS") || name.starts_with("PS");
-        own.name() == other.name() || (rsa(own.name()) && rsa(other.name()))
+        key_algorithm.name() == other.name() || (rsa(key_algorithm.name()) && rsa(other.name()))
     };
-    for own in keys::Algorithm::ALL {
-        let mut jwk = keys::cached(own).to_jwk();
+    for key_algorithm in keys::Algorithm::ALL {
+        let mut jwk = keys::cached(key_algorithm).to_jwk();
         jwk.as_object_mut().unwrap().remove("alg");
         let any = Key::from_jwk(&jwk).unwrap();
         for other in Algorithm::ALL {
-            assert_eq!(any.serves(other), fits(own, other), "{own} {other:?}");
+            assert_eq!(
+                any.serves(other),
+                is_compatible(key_algorithm, other),
+                "{key_algorithm} {other:?}"
+            );
             jwk["alg"] = json!(other.name());
             match Key::from_jwk(&jwk) {
                 Ok(named) => {
-                    assert!(fits(own, other));
+                    assert!(is_compatible(key_algorithm, other));
                     for third in Algorithm::ALL {
                         assert_eq!(named.serves(third), third == other);
                     }
                 }
                 Err(error) => {
-                    assert!(!fits(own, other), "{own} {other:?}");
+                    assert!(
+                        !is_compatible(key_algorithm, other),
+                        "{key_algorithm} {other:?}"
+                    );
                     let name = format!("'{}'", other.name());
                     assert_eq!(error, Unusable::Algorithm(name));
                 }
@@ -128,7 +135,7 @@ fn key_verifies_only_its_alg_or_the_algorithms_of_its_type() {
 
 #[test]
 fn ignored_key_is_reported_with_a_reason() {
-    for (jwk, said) in [
+    for (jwk, reason) in [
         (json!("x"), "not a JSON object"),
         (
             with("kty", "oct"),
@@ -151,15 +158,15 @@ fn ignored_key_is_reported_with_a_reason() {
         (of_bits(1024), "has 1024 bits; it must have 2048 to 4096"),
         (with("e", "Aw"), "the RSA exponent is not 65537"),
     ] {
-        let error = refused(&jwk).to_string();
-        assert!(error.contains(said), "{error}");
+        let error = unusable(&jwk).to_string();
+        assert!(error.contains(reason), "{error}");
         let set = KeySet::from_jwks(&[jwk]).expect_err("no key").to_string();
         assert!(
-            set.contains("(the first of 1: ") && set.contains(said),
+            set.contains("(the first of 1: ") && set.contains(reason),
             "{set}"
         );
     }
-    for (text, said) in [
+    for (text, reason) in [
         ("[]", "not a JSON object"),
         ("{}", "no array \"keys\""),
         (r#"{"keys":{}}"#, "no array \"keys\""),
@@ -168,7 +175,7 @@ fn ignored_key_is_reported_with_a_reason() {
         let error = KeySet::from_json(text.as_bytes())
             .expect_err("no set")
             .to_string();
-        assert!(error.contains(said), "{error}");
+        assert!(error.contains(reason), "{error}");
     }
 }
 
@@ -176,7 +183,7 @@ fn ignored_key_is_reported_with_a_reason() {
 fn kids_sets_and_documents_are_limited_in_length() {
     assert!(Key::from_jwk(&with("kid", "k".repeat(256))).is_ok());
     assert_eq!(
-        refused(&with("kid", "k".repeat(257))),
+        unusable(&with("kid", "k".repeat(257))),
         Unusable::Member("kid")
     );
     assert!(KeySet::from_jwks(&vec![rsa(); 100]).is_ok());

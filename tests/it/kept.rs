@@ -52,7 +52,7 @@ static TOKENS: LazyLock<Vec<String>> = LazyLock::new(|| {
     [all, other, ada()].map(|token| token.build()).into()
 });
 
-fn test_of_a_claim() -> impl Strategy<Value = Value> {
+fn claim_requirement() -> impl Strategy<Value = Value> {
     let test = select(vec![
         json!({"equals": "research"}),
         json!({"one_of": ["research", 1]}),
@@ -72,7 +72,7 @@ fn requirement() -> impl Strategy<Value = Value> {
         json!({"auth_context": "c2"}),
         json!({"role": "Model.Query"}),
     ]);
-    let leaf = prop_oneof![2 => test_of_a_claim(), 1 => others];
+    let leaf = prop_oneof![2 => claim_requirement(), 1 => others];
     leaf.prop_recursive(3, 8, 3, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 1..3).prop_map(|parts| json!({ "all": parts })),
@@ -104,10 +104,10 @@ fn rule((index, (require, denies, shadow)): (usize, (Value, bool, bool))) -> Val
     rule
 }
 
-/// The decision, the headers that it sets, and its record.
+/// The code of the decision, the headers that it sets, and its record.
 type Outcome = (String, Vec<(String, String)>, Value);
 
-/// The outcome of each token, verified and cached, without the fields that differ by design.
+/// Returns the outcome of each token, verified and cached, without the fields that differ by design.
 fn outcomes(settings: &Value) -> Vec<Outcome> {
     let mut bench = Bench::warm(settings);
     let mut outcomes = Vec::new();

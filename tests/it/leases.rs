@@ -1,5 +1,5 @@
-//! Service tokens in the gate: a call that needs one starts when it is available. If it is unavailable, requests that depend
-//! on the call are denied.
+//! Service tokens in the gate: a call that needs one starts when the token is available. If it is unavailable, requests that
+//! depend on the call are denied.
 
 use crate::support;
 
@@ -20,14 +20,14 @@ fn with_auth(auth: Value) -> Value {
     settings
 }
 
-/// A bench with keys and one open call for the service token.
+/// A bench with keys and one pending call for the service token.
 fn bench() -> Bench {
     let bench = Bench::warm(&with_auth(managed_identity()));
-    assert_eq!(asked(&bench), ["169.254.169.254"]);
+    assert_eq!(hosts_called(&bench), ["169.254.169.254"]);
     bench
 }
 
-fn asked(bench: &Bench) -> Vec<&str> {
+fn hosts_called(bench: &Bench) -> Vec<&str> {
     let calls = bench.calls.iter();
     calls
         .map(|call| call.callout.target.authority.as_str())
@@ -71,11 +71,15 @@ fn call_starts_when_its_service_token_is_available() {
     assert!(call.headers.contains(&("metadata".into(), "true".into())));
     let (id, _) = bench.chat(&ada().build());
     bench.tick();
-    assert_eq!(asked(&bench), ["169.254.169.254"], "the feed waits for it");
+    assert_eq!(
+        hosts_called(&bench),
+        ["169.254.169.254"],
+        "the feed waits for the service token"
+    );
     bench.answer(token("one"));
     assert_eq!(counts(&mut bench, "lease_fetches.good"), 1);
     bench.tick();
-    assert_eq!(asked(&bench), ["ops"]);
+    assert_eq!(hosts_called(&bench), ["ops"]);
     assert_eq!(bearer(&bench), Some("Bearer one"));
     bench.answer(ok(json!({})));
     assert_eq!(bench.resume_woken(), [(id, "permitted".into())]);
@@ -88,20 +92,20 @@ fn feed_without_service_token_is_not_fetched_and_denies() {
     bench.answer(refusal(400));
     bench.tick();
     let notices = bench.gate.take_notices();
-    let said = |wanted: &str| {
+    let warnings = |wanted: &str| {
         let has = |notice: &&Notice| matches!(notice, Notice::Log(log::Level::Warn, text) if text.contains(wanted));
         notices.iter().filter(has).count()
     };
     assert_eq!(
-        said("managed identity for api://ops could not be fetched"),
+        warnings("managed identity for api://ops could not be fetched"),
         1
     );
-    assert_eq!(said("no service token is available"), 1);
+    assert_eq!(warnings("no service token is available"), 1);
     for _ in 0..60 {
         bench.advance(1);
         bench.gate.take_notices();
         while !bench.calls.is_empty() {
-            assert_eq!(asked(&bench), ["169.254.169.254"]);
+            assert_eq!(hosts_called(&bench), ["169.254.169.254"]);
             bench.answer(refusal(500));
         }
         for (woken, code) in bench.resume_woken() {
@@ -121,7 +125,7 @@ fn feed_without_service_token_is_not_fetched_and_denies() {
     assert_eq!(
         bearer(&bench),
         Some("Bearer late"),
-        "the feed is asked at once"
+        "the feed is fetched immediately"
     );
     bench.answer(ok(json!({})));
     assert_eq!(bench.code(&ada().build()), "permitted");
@@ -133,13 +137,17 @@ fn rejected_service_token_is_replaced() {
     bench.answer(token("old"));
     bench.tick();
     bench.answer(refusal(401));
-    assert_eq!(asked(&bench), ["169.254.169.254"]);
+    assert_eq!(hosts_called(&bench), ["169.254.169.254"]);
     bench.answer(token("new"));
     bench.advance(1);
     assert_eq!(bearer(&bench), Some("Bearer new"));
     bench.answer(refusal(401));
     bench.advance(2);
-    assert_eq!(asked(&bench), ["ops"], "not again so soon");
+    assert_eq!(
+        hosts_called(&bench),
+        ["ops"],
+        "the token is not requested again so soon"
+    );
 }
 
 #[test]
@@ -151,7 +159,7 @@ fn expired_service_token_is_never_used() {
     for second in 1..=3700 {
         bench.advance(1);
         while !bench.calls.is_empty() {
-            match asked(&bench)[0] {
+            match hosts_called(&bench)[0] {
                 "ops" => {
                     assert!(second < 3600, "{second}");
                     assert_eq!(bearer(&bench), Some("Bearer one"));
@@ -168,5 +176,5 @@ fn expired_service_token_is_never_used() {
     bench.now = bench.now.plus(Duration::from_secs(2));
     bench.tick();
     bench.resume_woken();
-    assert!(!bench.gate.is_permitted(id), "the feed is stale by now");
+    assert!(!bench.gate.is_permitted(id), "the feed is stale");
 }

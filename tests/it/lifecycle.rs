@@ -1,4 +1,4 @@
-//! Keys over time, and the requests that wait for them.
+//! Fetching and rotation of keys, and the requests that wait for them.
 
 use crate::support;
 
@@ -38,7 +38,7 @@ fn early_requests_are_parked_and_then_decided_in_full() {
     assert_eq!(
         code_of(&ruling),
         "tenant_not_allowed",
-        "needs no keys to be refused"
+        "a malformed token is denied without keys"
     );
     assert!(!bench.gate.is_permitted(foreign));
     bench.answer(jwks(&[&keys::rsa()]));
@@ -81,11 +81,11 @@ fn parked_requests_are_limited_in_number() {
 #[test]
 fn disconnected_parked_request_is_released() {
     let mut bench = Bench::cold(&settings());
-    let (gone, _) = bench.chat(&ada().build());
+    let (disconnected, _) = bench.chat(&ada().build());
     let (stays, _) = bench.chat(&ada().build());
-    bench.gate.finish(gone, None, bench.now);
-    bench.gate.forget(gone);
-    assert!(bench.audit().is_empty(), "nothing was decided");
+    bench.gate.finish(disconnected, None, bench.now);
+    bench.gate.forget(disconnected);
+    assert!(bench.audit().is_empty(), "no request was decided");
     bench.answer(jwks(&[&keys::rsa()]));
     assert_eq!(bench.resume_woken(), [(stays, "permitted".into())]);
 }
@@ -128,7 +128,7 @@ fn rotation_takes_one_fetch_and_fails_no_request() {
     assert_eq!(
         bench.code(&ada().build()),
         "permitted",
-        "the old key goes on"
+        "the old key remains in use"
     );
     bench.answer(jwks(&[&old, &new]));
     let permitted = "permitted".to_owned();
@@ -146,12 +146,12 @@ fn retired_key_stops_verifying_with_the_new_set() {
     bench.advance(3600);
     bench.answer(jwks(&[&new]));
     let code = bench.code(&ada().build());
-    assert_eq!(code, "waiting", "a newer set might have it back");
+    assert_eq!(code, "waiting", "a newer set might contain the key again");
     bench.answer(jwks(&[&new]));
     assert_eq!(
         bench.resume_woken().len(),
         0,
-        "that request was finished meanwhile"
+        "the request has ended in the meantime"
     );
     assert_eq!(bench.code(&ada().build()), "key_unknown");
 }
@@ -163,7 +163,7 @@ fn random_kids_trigger_one_fetch_per_cooldown() {
     let genuine = ada().build();
     let (_, rest) = genuine.split_once('.').unwrap();
     for n in 0..10_000 {
-        // Not signed anew each time: the kid is looked up before the signature.
+        // The kid is looked up before the signature is verified, so the tokens need not be signed.
         let header = ada().header("kid", format!("kid-{n}")).header_value();
         let token = format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header.to_string()));
         let (id, ruling) = bench.chat(&token);
@@ -180,7 +180,10 @@ fn random_kids_trigger_one_fetch_per_cooldown() {
             bench.advance(6);
         }
     }
-    assert_eq!(fetches, 2, "54 s, a cooldown of 30 s");
+    assert_eq!(
+        fetches, 2,
+        "there are two fetches in 54 s with a cooldown of 30 s"
+    );
     assert_eq!(bench.code(&ada().build()), "permitted");
 }
 
@@ -224,12 +227,12 @@ fn invalid_responses_never_replace_valid_keys() {
         bench.advance(3600);
         assert_eq!(bench.calls.len(), 1, "a fetch is due before {bad:?}");
         bench.answer(bad);
-        assert_eq!(bench.code(&refreshed(&bench)), "permitted");
+        assert_eq!(bench.code(&current_token(&bench)), "permitted");
     }
 }
 
-/// Ada's token as of the bench's now.
-fn refreshed(bench: &Bench) -> String {
+/// Returns Ada's token at the current time of the bench.
+fn current_token(bench: &Bench) -> String {
     Token::at(Persona::Ada, bench.now.as_secs()).build()
 }
 
@@ -245,7 +248,7 @@ fn stale_keys_deny() {
         while !bench.calls.is_empty() {
             bench.answer(failed());
         }
-        last = bench.code(&refreshed(&bench));
+        last = bench.code(&current_token(&bench));
         let expected = if minute <= 60 {
             "permitted"
         } else {
@@ -332,7 +335,7 @@ fn two_issuers_can_use_the_same_kid() {
         .header("kid", ours.kid());
     assert_eq!(bench.code(&kim.build()), "permitted");
     assert_eq!(bench.code(&ada().build()), "permitted");
-    // Neither issuer's key vouches for the other's tokens.
+    // The key of one issuer does not verify the other issuer's tokens.
     assert_eq!(
         bench.code(&kim.forged_by(&ours).build()),
         "signature_invalid"

@@ -1,4 +1,4 @@
-//! Which models a list contains for which caller.
+//! The models that a list contains for a caller.
 
 use crate::support;
 
@@ -12,7 +12,7 @@ use testbed::persona::Persona;
 
 const IDS: [&str; 4] = ["meta-llama/one", "Meta-Llama/Two", "other/three", "tgi"];
 
-/// The ids of [`IDS`] that the list contains for the caller under these rules.
+/// Returns the ids of [`IDS`] that the list contains for the caller under these rules.
 fn shown(rules: Value, token: Option<&Token>) -> Vec<String> {
     let mut rules = rules.as_array().unwrap().clone();
     rules.push(json!({"name": "may-list", "match": {"methods": ["GET"]}, "require": {"issuer": "contoso"}}));
@@ -20,11 +20,11 @@ fn shown(rules: Value, token: Option<&Token>) -> Vec<String> {
 }
 
 fn shown_by(settings: &Value, token: Option<&Token>) -> Vec<String> {
-    shown_where(settings, token, BTreeMap::new())
+    shown_with_properties(settings, token, BTreeMap::new())
 }
 
 /// `properties`: the properties of the request that the host reports.
-fn shown_where(
+fn shown_with_properties(
     settings: &Value,
     token: Option<&Token>,
     properties: BTreeMap<String, Vec<u8>>,
@@ -102,7 +102,7 @@ fn model_is_listed_if_permitted_and_not_denied() {
             )]),
             &[2],
         ),
-        // Rules that no use of a model could meet.
+        // Rules that no request for a model can satisfy.
         (
             json!([allow(json!({"methods": ["GET", "HEAD"]}), role.clone())]),
             &[],
@@ -118,7 +118,7 @@ fn model_is_listed_if_permitted_and_not_denied() {
             )]),
             &all,
         ),
-        // Information missing from the token never permits, and a deny rule on it denies.
+        // Information that is missing from the token never permits, and a deny rule that needs it denies.
         (
             json!([allow(json!({}), json!({"source": ["10.0.0.0/8"]}))]),
             &[],
@@ -158,7 +158,7 @@ fn model_is_listed_if_permitted_and_not_denied() {
             ]),
             &[0, 1],
         ),
-        // A deny rule without models denies everything.
+        // A deny rule without models denies all models.
         (
             json!([
                 allow(json!({}), role.clone()),
@@ -226,14 +226,14 @@ fn anonymous_rule_lists_its_models() {
         {"name": "a", "match": {"models": ["meta-llama/*"]}, "require": {"role": "Model.Query"}},
         {"name": "deny", "match": {"models": ["other/*"]}, "require": {"issuer": "contoso"}, "effect": "deny"},
     ]);
-    // On an anonymous rule the caller is anonymous, even with a token.
+    // For an anonymous rule, the caller is anonymous even with a token.
     for token in [None, Some(&ada())] {
         assert_eq!(shown(rules.clone(), token), ["other/three"]);
     }
-    let mut asked = rules;
-    asked.as_array_mut().unwrap().remove(1);
+    let mut rules_for_callers = rules;
+    rules_for_callers.as_array_mut().unwrap().remove(1);
     assert_eq!(
-        shown(asked, Some(&ada())),
+        shown(rules_for_callers, Some(&ada())),
         ["meta-llama/one", "other/three"]
     );
 }
@@ -260,8 +260,8 @@ fn caller_with_omitted_groups_sees_models_that_need_no_groups() {
     assert_eq!(shown(rules, Some(&many)), ["meta-llama/one"]);
 }
 
-/// The code of Ada's request for that path.
-fn asked(bench: &mut Bench, path: &str) -> String {
+/// Returns the code of Ada's request for this path.
+fn code_for_path(bench: &mut Bench, path: &str) -> String {
     code_of(&get(bench, path, Some(&ada())).1)
 }
 
@@ -275,9 +275,9 @@ fn some_models() -> Value {
 #[test]
 fn model_requested_by_name_is_found_if_listed() {
     let mut bench = Bench::warm(&some_models());
-    let mut asked = |path| asked(&mut bench, path);
-    assert_eq!(asked("/v1/models/meta-llama/one"), "permitted");
-    assert_eq!(asked("/v1/models/other/three"), "model_not_found");
+    let mut code_for_path = |path| code_for_path(&mut bench, path);
+    assert_eq!(code_for_path("/v1/models/meta-llama/one"), "permitted");
+    assert_eq!(code_for_path("/v1/models/other/three"), "model_not_found");
 }
 
 #[test]
@@ -287,10 +287,10 @@ fn host_that_withholds_bodies_returns_no_list() {
         withholds_bodies: true,
         ..HostLimits::default()
     });
-    let mut asked = |path| asked(&mut bench, path);
-    assert_eq!(asked("/v1/models"), "models_unreadable");
-    assert_eq!(asked("/v1/models/meta-llama/one"), "permitted");
-    assert_eq!(asked("/v1/other"), "permitted");
+    let mut code_for_path = |path| code_for_path(&mut bench, path);
+    assert_eq!(code_for_path("/v1/models"), "models_unreadable");
+    assert_eq!(code_for_path("/v1/models/meta-llama/one"), "permitted");
+    assert_eq!(code_for_path("/v1/other"), "permitted");
 }
 
 #[test]
@@ -317,7 +317,7 @@ fn list_depends_on_the_cluster_and_an_unknown_model_is_hidden() {
             IDS.to_vec(),
         ),
         (json!([{"clusters": ["hf"], "model": "x/y"}]), "hf", vec![]),
-        // No entry configures a model there.
+        // No endpoint configures a model for this cluster.
         (
             json!([{"clusters": ["router"], "model_from": "body"}]),
             "hf",
@@ -332,7 +332,7 @@ fn list_depends_on_the_cluster_and_an_unknown_model_is_hidden() {
         let mut settings = base();
         settings["endpoints"] = endpoints.clone();
         let properties = [("xds.cluster_name".to_owned(), cluster.as_bytes().to_vec())];
-        let shown = shown_where(&settings, Some(&ada()), properties.into());
+        let shown = shown_with_properties(&settings, Some(&ada()), properties.into());
         assert_eq!(shown, expected, "{endpoints} {cluster}");
     }
 }

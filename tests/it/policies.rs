@@ -1,4 +1,4 @@
-//! Rules: which callers they permit, and the reasons of denials.
+//! Rules: the callers that they permit, and the reasons of denials.
 
 use crate::support;
 
@@ -20,7 +20,7 @@ fn requirement_is_satisfied_only_by_matching_callers() {
     let persona = Token::of;
     let ada_claims = ada().claims_value();
     let robot = "/SUBSCRIPTIONS".to_owned() + &ROBOT_RESOURCE["/subscriptions".len()..];
-    let yes = [
+    let satisfied = [
         (json!({"role": "Model.Query"}), ada()),
         (json!({"group": SCIENTISTS_GROUP}), ada()),
         (json!({"scope": "access_as_user"}), ada()),
@@ -59,10 +59,10 @@ fn requirement_is_satisfied_only_by_matching_callers() {
         ),
         (json!({"any": [{"role": "x"}, {"kind": "user"}]}), ada()),
     ];
-    for (require, token) in yes {
+    for (require, token) in satisfied {
         assert_eq!(decide(require.clone(), &token), "permitted", "{require}");
     }
-    let no = [
+    let unsatisfied = [
         (json!({"role": "model.query"}), ada()),
         (json!({"group": GUEST_TENANT}), ada()),
         (json!({"scope": "access"}), ada()),
@@ -89,8 +89,8 @@ fn requirement_is_satisfied_only_by_matching_callers() {
         ),
         (json!({"any": [{"role": "x"}, {"kind": "app"}]}), ada()),
     ];
-    for (require, token) in no {
-        // A null to compare with can be refused by the configuration as well.
+    for (require, token) in unsatisfied {
+        // The configuration may also reject a comparison with null.
         let settings = with_rules(json!([{"name": "only", "require": require}]));
         let text = settings.to_string();
         if entragate::config::load(text.as_bytes(), &|_| None).is_ok() {
@@ -103,7 +103,7 @@ fn requirement_is_satisfied_only_by_matching_callers() {
     }
 }
 
-/// No scp, `sub` unlike `oid`, no `idtyp`: neither a user's nor an app's.
+/// No scp, a `sub` that differs from `oid`, no `idtyp`: neither a user's token nor an app's.
 fn of_unknown_kind() -> Token {
     ada().without("scp")
 }
@@ -250,7 +250,10 @@ fn anonymous_rule_ignores_the_token() {
     ];
     let (id, ruling) = bench.send(&health);
     assert_eq!(code_of(&ruling), "anonymous");
-    assert!(edits_of(&ruling).is_empty(), "no credential unless named");
+    assert!(
+        edits_of(&ruling).is_empty(),
+        "no credential is sent unless the rule names one"
+    );
     bench.gate.finish(id, Some(200), bench.now);
     assert_eq!(bench.audit()[0]["rule"], "health");
 
@@ -368,6 +371,6 @@ fn unsafe_headers_are_removed_and_identity_headers_added() {
     };
     assert!(
         !format!("{edits:?}").contains(CREDENTIAL),
-        "a credential prints redacted"
+        "a credential is redacted in debug output"
     );
 }

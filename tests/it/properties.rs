@@ -1,4 +1,4 @@
-//! Properties of every policy: deny rules only remove permissions, indeterminate requirements never permit, and the order
+//! Properties of all policies: deny rules only remove permissions, indeterminate requirements never permit, and the order
 //! within `any` and `all` has no effect.
 
 use crate::support;
@@ -11,7 +11,7 @@ use support::*;
 use testbed::mint::Token;
 use testbed::persona::*;
 
-/// Tokens of callers that differ in the facts that the rules below use; signed once.
+/// Tokens of callers that differ in the facts that the rules below use, signed once.
 static TOKENS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let personas = [
         Persona::Ada,
@@ -32,7 +32,7 @@ static TOKENS: LazyLock<Vec<String>> = LazyLock::new(|| {
         .collect()
 });
 
-/// The caller and its address; `None` means unknown.
+/// The index of the caller's token, and its address; `None` means unknown.
 #[derive(Clone, Copy, Debug)]
 struct Call {
     caller: usize,
@@ -70,7 +70,7 @@ fn requirement() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Rules with unlike names, in the shape of the configuration.
+/// Rules with distinct names, in the form of the configuration.
 fn rules() -> impl Strategy<Value = Vec<Value>> {
     let rule = (
         requirement(),
@@ -95,7 +95,7 @@ fn rules() -> impl Strategy<Value = Vec<Value>> {
     })
 }
 
-/// The code, and the rule that decided.
+/// Returns the code, and the rule that decided.
 fn decide(rules: &[Value], call: Call) -> (String, Value) {
     decide_about(rules, &TOKENS[call.caller], call.source)
 }
@@ -112,29 +112,29 @@ fn decide_about(rules: &[Value], token: &str, source: Option<&str>) -> (String, 
 }
 
 /// A caller whose groups, kind and address are unknown.
-fn puzzling() -> Token {
+fn unclear_caller() -> Token {
     let token = Token::of(Persona::Olga).without("scp");
     token.claim("roles", json!(["Model.Query"]))
 }
 
-/// All that the puzzling caller can turn out to be: token and address.
-static WORLDS: LazyLock<Vec<(String, &str)>> = LazyLock::new(|| {
+/// All possible values of the unknown information, as tokens and addresses.
+static POSSIBILITIES: LazyLock<Vec<(String, &str)>> = LazyLock::new(|| {
     let groups = [json!([]), json!([SCIENTISTS_GROUP])];
-    let mut worlds = Vec::new();
+    let mut possibilities = Vec::new();
     for (groups, kind) in groups
         .iter()
         .flat_map(|groups| [(groups, "user"), (groups, "app")])
     {
-        let token = puzzling()
+        let token = unclear_caller()
             .without("_claim_names")
             .claim("groups", groups.clone());
         let token = token.claim("idtyp", kind).build();
-        worlds.extend([INSIDE, OUTSIDE].map(|address| (token.clone(), address)));
+        possibilities.extend([INSIDE, OUTSIDE].map(|address| (token.clone(), address)));
     }
-    worlds
+    possibilities
 });
 
-/// The same rules with all lists of `any` and `all` reversed.
+/// Returns the requirement with all lists of `any` and `all` reversed.
 fn reversed(require: &Value) -> Value {
     let Some((name, inner)) = require.as_object().and_then(|one| one.iter().next()) else {
         return require.clone();
@@ -159,12 +159,12 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn a_deny_rule_more_never_permits_more(
-        rules in rules(), ban in requirement(), place in any::<prop::sample::Index>(), call in call(),
+    fn additional_deny_rule_never_permits_more(
+        rules in rules(), deny_rule in requirement(), place in any::<prop::sample::Index>(), call in call(),
     ) {
         let mut stricter = rules.clone();
-        let ban = json!({"name": "ban", "require": ban, "effect": "deny"});
-        stricter.insert(place.index(rules.len() + 1), ban);
+        let deny_rule = json!({"name": "ban", "require": deny_rule, "effect": "deny"});
+        stricter.insert(place.index(rules.len() + 1), deny_rule);
         let after = decide(&stricter, call);
         if after.0 == "permitted" {
             prop_assert_eq!(decide(&rules, call), after);
@@ -175,7 +175,7 @@ proptest! {
     fn unknown_information_never_permits(rules in rules(), call in call()) {
         let decide = |source| decide(&rules, Call { source, ..call });
         if decide(None).0 == "permitted" {
-            // Then it does not depend on it.
+            // A permit without the information does not depend on it.
             prop_assert_eq!(decide(Some(INSIDE)).0, "permitted");
             prop_assert_eq!(decide(Some(OUTSIDE)).0, "permitted");
         }
@@ -183,8 +183,8 @@ proptest! {
 
     #[test]
     fn permit_holds_for_any_value_of_unknown_information(rules in rules()) {
-        if decide_about(&rules, &puzzling().build(), None).0 == "permitted" {
-            for (token, address) in WORLDS.iter() {
+        if decide_about(&rules, &unclear_caller().build(), None).0 == "permitted" {
+            for (token, address) in POSSIBILITIES.iter() {
                 let found = decide_about(&rules, token, Some(address)).0;
                 prop_assert_eq!(found, "permitted");
             }
@@ -193,13 +193,13 @@ proptest! {
 
     #[test]
     fn order_within_any_and_all_has_no_effect(rules in rules(), call in call()) {
-        let turned = rules.iter().map(|rule| {
+        let reversed_rules = rules.iter().map(|rule| {
             let mut rule = rule.clone();
             rule["require"] = reversed(&rule["require"]);
             rule
         });
-        let turned: Vec<Value> = turned.collect();
-        prop_assert_eq!(decide(&rules, call), decide(&turned, call));
+        let reversed_rules: Vec<Value> = reversed_rules.collect();
+        prop_assert_eq!(decide(&rules, call), decide(&reversed_rules, call));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The recipes in docs/recipes.md decide as their tables state.
+//! The recipes in docs/recipes.md decide as stated in their tables.
 
 use crate::command_line as cli;
 use crate::pages as docs;
@@ -28,7 +28,7 @@ fn rows(recipe: &str) -> Vec<Row<'_>> {
     lines.skip(2).map(row).collect()
 }
 
-/// Ada's token with the claims of that cell; null removes a claim.
+/// Returns Ada's token with the claims in this cell; null removes a claim.
 fn token(claims: &str, now: u64) -> String {
     let claims: Value = serde_json::from_str(claims.trim_matches('`')).unwrap();
     let token = Token::at(Persona::Ada, now).without("groups");
@@ -40,40 +40,40 @@ fn token(claims: &str, now: u64) -> String {
     token.build()
 }
 
-/// The output of `explain` for one row.
+/// Returns the code that `explain` prints for one row.
 fn answer(settings: &Value, row: &Row<'_>) -> String {
     let mut parts = row.request.split(", ");
     let request = parts.next().unwrap().trim_matches('`').to_owned();
     let mut arguments = vec!["--request".to_owned(), request, "--unverified".to_owned()];
     let mut at = entragate::time::Timestamp::from_secs(1_795_435_200).to_rfc3339();
-    let mut give = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
+    let mut add_option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
     for part in parts {
-        let (what, value) = part.split_once(' ').unwrap();
+        let (key, value) = part.split_once(' ').unwrap();
         let value = value.trim_matches('`').to_owned();
-        match what {
-            "model" => give(
+        match key {
+            "model" => add_option(
                 "--body",
                 json!({"messages": [], "model": value}).to_string(),
             ),
-            "host" => give("--host", value),
-            "cluster" => give("--cluster", value),
-            "from" => give("--source", value),
+            "host" => add_option("--host", value),
+            "cluster" => add_option("--cluster", value),
+            "from" => add_option("--source", value),
             "at" => at = value,
             _ => panic!("{part}"),
         }
     }
     let posts_body = row.request.starts_with("`POST /v1/");
     if posts_body && !row.request.contains(", model ") {
-        give("--body", "{}".to_owned());
+        add_option("--body", "{}".to_owned());
     }
     let seconds = humantime::parse_rfc3339(&at).unwrap();
     let seconds = seconds
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap()
         .as_secs();
-    give("--time", at);
+    add_option("--time", at);
     if row.caller != "no token" {
-        give("--token", token(row.caller, seconds));
+        add_option("--token", token(row.caller, seconds));
     }
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let (_, explained) = cli::explain(settings, &arguments);
@@ -83,7 +83,7 @@ fn answer(settings: &Value, row: &Row<'_>) -> String {
         .to_owned()
 }
 
-/// The settings with the test's tenant and client id in place of the sample values.
+/// Returns the settings with the tenant and client id of the test in place of the sample values.
 fn with_own_values(settings: &Value) -> String {
     settings
         .to_string()

@@ -63,7 +63,7 @@ fn document_is_served_without_keys_or_token() {
             "{method} {path}"
         );
     }
-    // Without the setting there is no such document.
+    // Without the setting, the document does not exist.
     assert_eq!(
         ask(&mut Bench::cold(&settings()), "GET", well_known).0,
         "token_missing"

@@ -20,15 +20,15 @@ fn with_feed(change: Value) -> Value {
     settings
 }
 
-/// A bench with keys and one open call for the feed.
+/// A bench with keys and one pending call for the feed.
 fn bench(change: Value) -> Bench {
     let bench = Bench::warm(&with_feed(change));
     assert_eq!(bench.calls.len(), 1);
     bench
 }
 
-/// A bench with that feed.
-fn fed(feed: Value) -> Bench {
+/// A bench with this feed.
+fn with_valid_feed(feed: Value) -> Bench {
     let mut bench = bench(json!({}));
     bench.answer(ok(feed));
     bench
@@ -78,16 +78,16 @@ fn every_feed_member_revokes() {
         ),
         (json!({"not_before": {"other": issued + 1}}), "permitted"),
     ] {
-        assert_eq!(fed(feed.clone()).code(&token), code, "{feed}");
+        assert_eq!(with_valid_feed(feed.clone()).code(&token), code, "{feed}");
     }
-    let mut bench = fed(json!({"not_before": {&oid: 1}}));
+    let mut bench = with_valid_feed(json!({"not_before": {&oid: 1}}));
     assert_eq!(bench.code(&ada().without("iat").build()), "token_revoked");
 }
 
 #[test]
 fn revocation_is_recorded_without_naming_the_list_to_the_caller() {
     let oid = token().claims_value()["oid"].clone();
-    let mut bench = fed(json!({"oids": [oid]}));
+    let mut bench = with_valid_feed(json!({"oids": [oid]}));
     let (id, ruling) = bench.chat(&token().build());
     let reply = reply_of(&ruling);
     assert_eq!(reply.status, 401);
@@ -105,7 +105,7 @@ fn revocation_is_recorded_without_naming_the_list_to_the_caller() {
 #[test]
 fn forged_token_does_not_reveal_the_feed() {
     let oid = token().claims_value()["oid"].clone();
-    let mut bench = fed(json!({"oids": [oid]}));
+    let mut bench = with_valid_feed(json!({"oids": [oid]}));
     let forged = bench.code(&token().corrupt_signature().build());
     assert_eq!(forged, "signature_invalid");
     let (_, health) = bench.send(&[
@@ -149,13 +149,13 @@ fn wait_for_the_feed_is_limited() {
 #[test]
 fn revocation_starts_and_ends_within_refresh() {
     let oid = token().claims_value()["oid"].clone();
-    let mut bench = fed(json!({}));
+    let mut bench = with_valid_feed(json!({}));
     assert_eq!(bench.code(&token().build()), "permitted");
     bench.advance(9);
     assert!(bench.calls.is_empty());
     bench.advance(1);
     assert_eq!(bench.calls[0].callout.target.authority, "ops");
-    // From here on the token is cached; the revocation still applies.
+    // From here on, the token is cached; the revocation still applies.
     assert_eq!(bench.code(&token().build()), "permitted");
     bench.answer(ok(json!({"oids": [oid]})));
     assert_eq!(bench.code(&token().build()), "token_revoked");
@@ -169,7 +169,7 @@ fn invalid_response_never_replaces_a_valid_feed() {
     let oid = token().claims_value()["oid"].clone();
     let big = json!({"oids": ["x".repeat(1024 * 1024)]}).to_string();
     let good = json!({"oids": [oid]});
-    for garbage in [
+    for invalid in [
         "",
         "[]",
         "{",
@@ -187,37 +187,37 @@ fn invalid_response_never_replaces_a_valid_feed() {
         r#"{"not_before":{"a":1e300}}"#,
         &big,
     ] {
-        let mut bench = fed(good.clone());
+        let mut bench = with_valid_feed(good.clone());
         bench.gate.take_notices();
         bench.advance(10);
-        let (status, body) = (200, garbage.as_bytes().to_vec());
+        let (status, body) = (200, invalid.as_bytes().to_vec());
         bench.answer(Answer::Response { status, body });
         let notices = bench.gate.take_notices();
         let count = Notice::Count("entragate.revocation_fetches.failed".into());
-        assert!(notices.contains(&count), "{garbage:.40}: {notices:?}");
+        assert!(notices.contains(&count), "{invalid:.40}: {notices:?}");
         assert_eq!(
             bench.code(&token().build()),
             "token_revoked",
-            "{garbage:.40}"
+            "{invalid:.40}"
         );
         let nora = Token::of(Persona::Nora).build();
-        assert_eq!(bench.code(&nora), "rule_unsatisfied", "{garbage:.40}");
+        assert_eq!(bench.code(&nora), "rule_unsatisfied", "{invalid:.40}");
     }
 }
 
 #[test]
 fn null_member_of_a_feed_counts_as_absent() {
     let oid = token().claims_value()["oid"].clone();
-    let mut bench = fed(
+    let mut bench = with_valid_feed(
         json!({"oids": [oid], "clients": null, "sessions": null, "tokens": null,
         "not_before": null, "next": null}),
     );
     assert_eq!(bench.code(&token().build()), "token_revoked");
-    let mut bench = fed(json!({"oids": null, "sessions": ["Session-2"]}));
+    let mut bench = with_valid_feed(json!({"oids": null, "sessions": ["Session-2"]}));
     assert_eq!(bench.code(&token().build()), "permitted");
 }
 
-/// The code of a request `secs` after the last valid feed.
+/// Returns the code of a request `secs` after the last valid feed.
 fn stale(on_stale: &str, secs: u64) -> (Bench, String) {
     let mut bench = bench(json!({"on_stale": on_stale, "max_stale": "60s"}));
     bench.answer(ok(json!({"sessions": ["s-revoked"]})));
@@ -238,7 +238,7 @@ fn stale(on_stale: &str, secs: u64) -> (Bench, String) {
     (bench, code)
 }
 
-fn complaints(bench: &mut Bench) -> Vec<String> {
+fn logged_problems(bench: &mut Bench) -> Vec<String> {
     let notices = bench.gate.take_notices().into_iter();
     notices
         .filter_map(|notice| match notice {
@@ -253,14 +253,14 @@ fn stale_feed_follows_on_stale_and_is_logged_once() {
     for on_stale in ["deny", "allow"] {
         let (mut bench, code) = stale(on_stale, 59);
         assert_eq!(code, "permitted");
-        assert_eq!(complaints(&mut bench), Vec::<String>::new());
+        assert_eq!(logged_problems(&mut bench), Vec::<String>::new());
     }
     let (mut bench, code) = stale("deny", 90);
     assert_eq!(code, "revocation_unavailable");
-    assert_eq!(complaints(&mut bench).len(), 1);
+    assert_eq!(logged_problems(&mut bench).len(), 1);
     let (mut bench, code) = stale("allow", 90);
     assert_eq!(code, "permitted");
-    let logged = complaints(&mut bench);
+    let logged = logged_problems(&mut bench);
     assert!(
         logged.len() == 1 && logged[0].contains("on_stale: allow"),
         "{logged:?}"
@@ -269,7 +269,7 @@ fn stale_feed_follows_on_stale_and_is_logged_once() {
     assert_eq!(
         bench.code(&revoked),
         "token_revoked",
-        "who was revoked stays so"
+        "revoked callers stay revoked"
     );
 }
 
@@ -309,13 +309,13 @@ fn feed_that_was_never_fetched_follows_on_stale() {
     assert_eq!(
         code_of(&ruling),
         "waiting",
-        "the first fetch is worth waiting for"
+        "requests wait for the first fetch"
     );
     allow.answer(failed());
     assert_eq!(allow.resume_woken()[0].0, id);
     allow.advance(1);
     assert_eq!(allow.code(&token().build()), "permitted");
-    assert_eq!(complaints(&mut allow).len(), 1);
+    assert_eq!(logged_problems(&mut allow).len(), 1);
 }
 
 #[test]
@@ -323,7 +323,7 @@ fn output_contains_no_ids_or_bearer_token() {
     let mut settings = with_feed(json!({"auth": {"env": "OPS_TOKEN"}}));
     settings["issuers"][0]["name"] = json!("contoso");
     let env = |_: &str| Some("ops-secret".to_owned());
-    let (mut gate, now) = begun(&settings, &env);
+    let (mut gate, now) = started_gate(&settings, &env);
     let calls = gate.take_calls();
     let call = calls.last().unwrap();
     let header = ("authorization".to_owned(), "Bearer ops-secret".to_owned());

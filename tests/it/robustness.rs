@@ -1,4 +1,4 @@
-//! Random and mutated bytes cause no panic and no unjustified permit.
+//! Random and mutated bytes cause neither a panic nor an unjustified permit.
 
 use crate::random;
 use crate::support;
@@ -107,7 +107,7 @@ fn arbitrary_token_segments_cause_no_panic() {
 }
 
 #[test]
-fn mutated_key_sets_parse_or_do_not() {
+fn mutated_key_sets_cause_no_panic() {
     let mut random = Random(4);
     let keys: Vec<_> = testbed::keys::Algorithm::ALL
         .into_iter()
@@ -125,7 +125,7 @@ fn mutated_key_sets_parse_or_do_not() {
 }
 
 #[test]
-fn a_mutated_key_set_never_breaks_the_gate() {
+fn mutated_key_set_does_not_break_the_gate() {
     let mut random = Random(5);
     let Answer::Response { body, .. } = jwks(&[&keys::rsa()]) else {
         panic!()

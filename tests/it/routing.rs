@@ -1,5 +1,5 @@
-//! A credential is sent only to its clusters, and the recorded model is that of the upstream: for random routes, endpoints,
-//! rules and requests, in a model of Envoy's routing.
+//! For random routes, endpoints, rules and requests in a model of Envoy's routing: a credential is sent only to its clusters,
+//! and the recorded model is that of the upstream.
 
 use crate::random;
 use crate::routing_model as routing;
@@ -37,7 +37,7 @@ fn headers(world: &World, call: &Call, token: &str) -> Headers {
     headers
 }
 
-/// Sends a request through the gate and counts its code.
+/// Sends a request through the gate. Returns its code.
 fn pass(bench: &mut Bench, world: &World, call: &Call, token: &str) -> String {
     let chosen = world.table.choose(call);
     bench.properties = BTreeMap::from_iter(
@@ -49,7 +49,7 @@ fn pass(bench: &mut Bench, world: &World, call: &Call, token: &str) -> String {
         let gate = &mut bench.gate;
         ruling = gate
             .body(id, Some(body.as_bytes()), true, bench.now, &Portable)
-            .expect("the whole body is there");
+            .expect("the body is complete");
     }
     let code = code_of(&ruling);
     let sent = match &ruling.step {
@@ -66,7 +66,7 @@ fn pass(bench: &mut Bench, world: &World, call: &Call, token: &str) -> String {
     assert_eq!(record["cluster"], json!(chosen), "{call:?}");
     if let Some(authorization) = sent {
         match chosen {
-            // No route: Envoy answers itself, and nothing has the credential.
+            // No route matches: Envoy answers the request itself, so the credential goes nowhere.
             None => assert_eq!(authorization, None, "{call:?} {record} {world:#?}"),
             Some(cluster) => world.check(call, cluster, authorization.as_deref(), &record),
         }
@@ -95,7 +95,7 @@ fn credential_is_sent_only_to_its_clusters() {
     let cases: usize = codes.values().sum();
     println!("routing: {cases} cases: {codes:?}");
     assert!(cases >= 10_000);
-    // Each way out is really taken.
+    // Every outcome occurs often enough.
     for code in [
         "permitted",
         "upstream_not_allowed",
@@ -110,7 +110,7 @@ fn credential_is_sent_only_to_its_clusters() {
     }
 }
 
-/// Settings whose credential is meant for the cluster `hf`.
+/// Settings in which the credential is meant for the cluster `hf`.
 fn limited() -> Value {
     let mut settings = settings();
     settings["credentials"][0]["clusters"] = json!(["hf"]);
@@ -146,7 +146,10 @@ fn unreported_cluster_is_a_mismatch_and_a_change_is_reported() {
     ] {
         let (id, _) = chat_at(&mut bench, Some("hf"));
         bench.gate.note_upstream(id, actual.map(str::as_bytes));
-        assert!(!bench.gate.needs_upstream(id), "once is enough");
+        assert!(
+            !bench.gate.needs_upstream(id),
+            "the upstream is read only once"
+        );
         bench.gate.finish(id, Some(200), bench.now);
         let notices = bench.gate.take_notices();
         let count =
@@ -214,7 +217,7 @@ fn deny_rule_applies_if_cluster_or_model_is_unknown() {
     }
 }
 
-/// A request that waits for keys is judged by the cluster that it came with.
+/// A request that waits for keys is decided for the cluster that was reported with its headers.
 #[test]
 fn parked_request_keeps_its_cluster() {
     for (cluster, code) in [("hf", "permitted"), ("other", "upstream_not_allowed")] {
@@ -253,11 +256,11 @@ fn rule_with_credential_none_sends_no_credential() {
     assert_eq!(
         names,
         ["x-oid"],
-        "no credential and no organization to bill"
+        "neither a credential nor an organization to bill is sent"
     );
     bench.gate.finish(id, Some(200), bench.now);
     assert_eq!(bench.audit()[0]["credential"], Value::Null);
-    // Without a valid token nothing is forwarded.
+    // Without a valid token, the request is not forwarded.
     let (id, ruling) = bench.chat("x.y.z");
     assert!(!bench.gate.is_permitted(id), "{}", code_of(&ruling));
 }

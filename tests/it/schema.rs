@@ -11,7 +11,7 @@ fn schema(arguments: &[&str]) -> Value {
     serde_json::from_str(&outcome.out).unwrap()
 }
 
-fn complaints(validator: &jsonschema::Validator, value: &Value) -> Vec<String> {
+fn errors(validator: &jsonschema::Validator, value: &Value) -> Vec<String> {
     let errors = validator.iter_errors(value);
     errors
         .map(|error| format!("{}: {error}", error.instance_path()))
@@ -36,18 +36,14 @@ fn shipped_configurations_pass_and_a_mistake_fails() {
     let older = jsonschema::draft4::new(&kong["config_schema"]).unwrap();
     for (file, mut config) in configurations() {
         for validator in [&newer, &older] {
-            assert_eq!(
-                complaints(validator, &config),
-                Vec::<String>::new(),
-                "{file}"
-            );
+            assert_eq!(errors(validator, &config), Vec::<String>::new(), "{file}");
         }
         config["rules"][0]["paths"] = serde_json::json!(["/health"]);
         for validator in [&newer, &older] {
-            let complaints = complaints(validator, &config);
+            let errors = errors(validator, &config);
             assert!(
-                complaints.iter().any(|text| text.starts_with("/rules/0: ")),
-                "{complaints:?}"
+                errors.iter().any(|text| text.starts_with("/rules/0: ")),
+                "{errors:?}"
             );
         }
     }
@@ -68,7 +64,7 @@ fn schemas_are_valid() {
     let schema = &kong["config_schema"];
     assert_eq!(schema["$schema"], "http://json-schema.org/draft-04/schema#");
     jsonschema::draft4::meta::validate(schema).unwrap();
-    // Keywords of later drafts are unknown in draft-04 and have no effect.
+    // draft-04 ignores keywords of later drafts, so they would have no effect.
     let text = schema.to_string();
     for newer in ["\"const\"", "\"$defs\"", "\"if\"", "#/$defs/", "\"$id\""] {
         assert!(!text.contains(newer), "{newer}");
@@ -80,14 +76,14 @@ fn audit_record_matches_its_schema() {
     let validator = jsonschema::draft202012::new(&schema(&["--audit"])).unwrap();
     let line = entragate::audit::Record::default().line();
     let mut record: Value = serde_json::from_str(&line).unwrap();
-    assert_eq!(complaints(&validator, &record), Vec::<String>::new());
+    assert_eq!(errors(&validator, &record), Vec::<String>::new());
     record.as_object_mut().unwrap().remove("code");
     record["duration_ms"] = "7ms".into();
-    assert_eq!(complaints(&validator, &record).len(), 2);
+    assert_eq!(errors(&validator, &record).len(), 2);
 }
 
 #[test]
-fn several_formats_are_refused() {
+fn several_formats_are_rejected() {
     assert_eq!(
         cli::entragate(&["schema", "--kong", "--audit"], "").status,
         2
@@ -98,8 +94,5 @@ fn several_formats_are_refused() {
 fn reference_is_up_to_date() {
     let outcome = cli::entragate(&["schema", "--markdown"], "");
     let same = outcome.out == docs::read("docs/configuration.md");
-    assert!(
-        same,
-        "docs/configuration.md is older than src/config/wire: run make docs"
-    );
+    assert!(same, "docs/configuration.md is out of date: run make docs");
 }

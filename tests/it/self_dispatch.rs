@@ -14,7 +14,7 @@ fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-/// A cold gate, a request that waits for its keys, and the call for them.
+/// A gate without keys, a request that waits for them, and the call that fetches them.
 fn waiting() -> (Bench, u32, CallId) {
     let mut bench = Bench::cold(&settings());
     let (id, ruling) = bench.chat(&ada().build());

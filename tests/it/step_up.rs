@@ -1,4 +1,4 @@
-//! The reply to a caller that could satisfy a rule with a stronger sign-in.
+//! The reply to a caller that could satisfy a rule by a stronger sign-in.
 
 use crate::support;
 
@@ -12,14 +12,15 @@ use testbed::persona::*;
 const CLAIMS_C1: &str =
     "eyJhY2Nlc3NfdG9rZW4iOnsiYWNycyI6eyJlc3NlbnRpYWwiOnRydWUsInZhbHVlIjoiYzEifX19";
 
-/// The usual settings with one allowing rule.
-fn asking(require: Value) -> Value {
+/// The default settings with one allow rule.
+fn with_requirement(require: Value) -> Value {
     with_rules(json!([{"name": "careful", "require": require}]))
 }
 
 #[test]
 fn step_up_challenge_has_the_form_of_entra_clients() {
-    let settings = asking(json!({"all": [{"role": "Model.Query"}, {"auth_context": "c1"}]}));
+    let settings =
+        with_requirement(json!({"all": [{"role": "Model.Query"}, {"auth_context": "c1"}]}));
     let (code, challenge, record) = Case::ada().run(&settings);
     assert_eq!(code, "step_up_required");
     let expected = format!(
@@ -31,7 +32,7 @@ fn step_up_challenge_has_the_form_of_entra_clients() {
         (&record["rule"], &record["code"]),
         (&json!("careful"), &json!("step_up_required"))
     );
-    // The challenge is sent even without reasons; otherwise no client could step up.
+    // The challenge is sent even with `detail: minimal`; otherwise no client could step up.
     let mut minimal = settings.clone();
     minimal["replies"] = json!({"detail": "minimal"});
     let (code, challenge, _) = Case::ada().run(&minimal);
@@ -39,7 +40,7 @@ fn step_up_challenge_has_the_form_of_entra_clients() {
         (code.as_str(), challenge),
         ("step_up_required", Some(expected))
     );
-    // With the context there is nothing left to ask.
+    // A token with the context satisfies the rule.
     assert_eq!(
         Case::of(Token::of(Persona::Cora)).run(&settings).0,
         "permitted"
@@ -50,56 +51,56 @@ fn step_up_challenge_has_the_form_of_entra_clients() {
 fn step_up_is_offered_only_if_it_leads_to_a_permit() {
     let c = |n: u8| json!({"auth_context": format!("c{n}")});
     let role = |name: &str| json!({"role": name});
-    let stepped = |n: u8| (format!("\"value\":\"c{n}\""), "step_up_required");
-    let refused = || (String::new(), "rule_unsatisfied");
+    let step_up = |n: u8| (format!("\"value\":\"c{n}\""), "step_up_required");
+    let denied = || (String::new(), "rule_unsatisfied");
     let app = Token::of(Persona::Batch).claim("xms_cc", json!(["cp1"]));
     let ben = Token::of(Persona::Ben).claim("xms_cc", json!(["CP1"]));
     for (require, token, (value, code)) in [
-        (c(1), ada(), stepped(1)),
-        (c(1), ben, stepped(1)),
-        (c(1), ada().without("xms_cc"), refused()),
-        (c(1), ada().claim("xms_cc", json!(["cp2"])), refused()),
-        (c(1), ada().claim("xms_cc", json!("cp1 ")), refused()),
-        (c(1), app, refused()),
-        (json!({"all": [c(1), role("x")]}), ada(), refused()),
+        (c(1), ada(), step_up(1)),
+        (c(1), ben, step_up(1)),
+        (c(1), ada().without("xms_cc"), denied()),
+        (c(1), ada().claim("xms_cc", json!(["cp2"])), denied()),
+        (c(1), ada().claim("xms_cc", json!("cp1 ")), denied()),
+        (c(1), app, denied()),
+        (json!({"all": [c(1), role("x")]}), ada(), denied()),
         (
             json!({"all": [c(1), {"source": ["10.0.0.0/8"]}]}),
             ada(),
-            refused(),
+            denied(),
         ),
         (
             json!({"not": c(1)}),
             ada().claim("acrs", json!(["c1"])),
-            refused(),
+            denied(),
         ),
         (
             json!({"any": [{"all": [c(2), role("x")]}, c(3)]}),
             ada(),
-            stepped(3),
+            step_up(3),
         ),
-        (json!({"any": [c(4), c(3)]}), ada(), stepped(4)),
-        (json!({"all": [c(1), c(2)]}), ada(), stepped(1)),
+        (json!({"any": [c(4), c(3)]}), ada(), step_up(4)),
+        (json!({"all": [c(1), c(2)]}), ada(), step_up(1)),
         (
             json!({"all": [c(1), c(2)]}),
             ada().claim("acrs", json!(["c1"])),
-            stepped(2),
+            step_up(2),
         ),
-        (json!({"all": [c(1), {"not": c(2)}]}), ada(), stepped(1)),
+        (json!({"all": [c(1), {"not": c(2)}]}), ada(), step_up(1)),
         (
             json!({"all": [c(1), {"not": c(2)}]}),
             ada().claim("acrs", json!(["c2"])),
-            refused(),
+            denied(),
         ),
-        (json!({"not": {"not": c(5)}}), ada(), stepped(5)),
+        (json!({"not": {"not": c(5)}}), ada(), step_up(5)),
     ] {
-        let (found, challenge, _) = Case::of(token).run(&asking(require.clone()));
+        let (found, challenge, _) = Case::of(token).run(&with_requirement(require.clone()));
         assert_eq!(found, code, "{require}");
         let claims = claims_of(&challenge.unwrap());
         assert!(claims.contains(&value), "{require}: {claims}");
     }
 }
 
-/// The claims of a challenge, decoded; empty when it has none.
+/// Returns the decoded claims of a challenge, or an empty string if it has none.
 fn claims_of(challenge: &str) -> String {
     use base64::{Engine as _, prelude::BASE64_STANDARD};
     let encoded = challenge.split("claims=\"").nth(1).unwrap_or_default();
@@ -109,8 +110,8 @@ fn claims_of(challenge: &str) -> String {
 
 #[test]
 fn step_up_takes_other_rules_into_account() {
-    let careful = json!({"name": "careful", "require": {"auth_context": "c1"}});
-    let rules = |other: Value| json!([other, careful]);
+    let with_context = json!({"name": "careful", "require": {"auth_context": "c1"}});
+    let rules = |other: Value| json!([other, with_context]);
     for (other, code) in [
         (
             json!({"name": "o", "require": {"role": "Model.Query"}}),
@@ -124,7 +125,7 @@ fn step_up_takes_other_rules_into_account() {
             json!({"name": "o", "require": {"role": "Model.Query"}, "effect": "deny"}),
             "denied_by_rule",
         ),
-        // A deny rule that a step-up would lift is no invitation.
+        // No step-up is offered if it would satisfy a deny rule.
         (
             json!({"name": "o", "require": {"not": {"auth_context": "c1"}}, "effect": "deny"}),
             "denied_by_rule",
@@ -142,7 +143,7 @@ fn step_up_takes_other_rules_into_account() {
 
 #[test]
 fn step_up_supports_other_clouds_and_no_other_providers() {
-    let mut settings = asking(json!({"auth_context": "c1"}));
+    let mut settings = with_requirement(json!({"auth_context": "c1"}));
     settings["issuers"][0]["entra"]["cloud"] = json!("china");
     let issuer = format!("https://login.partner.microsoftonline.cn/{TENANT}/v2.0");
     let mut bench = Bench::cold(&settings);
@@ -157,7 +158,7 @@ fn step_up_supports_other_clouds_and_no_other_providers() {
         "{challenge}"
     );
 
-    let mut settings = asking(json!({"auth_context": "c1"}));
+    let mut settings = with_requirement(json!({"auth_context": "c1"}));
     settings["issuers"] = json!([{"name": "contoso", "oidc": {"issuer": "https://kc.example"}, "audiences": [AUDIENCE],
                                   "jwks": {"cluster": "kc", "uri": "https://kc.example/keys"}}]);
     let elsewhere = ada().claim("iss", "https://kc.example");

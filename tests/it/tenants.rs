@@ -1,4 +1,4 @@
-//! Many tenants in one issuer: the `common` key set, and Microsoft's rules on which key can sign for which tenant.
+//! Many tenants in one issuer: the `common` key set, and Microsoft's rules about the tenants for which a key can sign.
 
 use crate::support;
 
@@ -21,8 +21,7 @@ fn tenants(listed: Value) -> Value {
     settings
 }
 
-/// The keys of the common set: for any tenant, for personal accounts, for Fabrikam alone, for
-/// another cloud.
+/// The keys of the common set: for any tenant, for personal accounts, for Fabrikam only, and for another cloud.
 struct Common {
     any: SigningKey,
     personal: SigningKey,
@@ -63,7 +62,7 @@ impl Common {
     }
 }
 
-/// A person of personal Microsoft accounts.
+/// The token of a person with a personal Microsoft account.
 fn personal() -> Token {
     ada()
         .claim("tid", CONSUMER_TENANT)
@@ -93,7 +92,7 @@ fn key_verifies_tokens_of_its_own_tenants_only() {
         ),
         (&listed, personal(), "tenant_not_allowed"),
         (&listed, gina().without("roles"), "rule_unsatisfied"),
-        // A tenant's own admin can write any claim but `iss`, `tid` and the signature.
+        // An administrator of a tenant can set any claim except `iss`, `tid` and the signature.
         (&listed, gina().claim("tid", TENANT), "token_malformed"),
         (&listed, ada().claim("tid", GUEST_TENANT), "token_malformed"),
         (&listed, ada().claim("tid", "{tenantid}"), "token_malformed"),
@@ -114,7 +113,7 @@ fn key_verifies_tokens_of_its_own_tenants_only() {
         let claims = token.claims_value();
         let mut found = bench.code(&token.build());
         if found == "waiting" {
-            // A newer set might have had it.
+            // The request waits because a newer set might contain the key.
             bench.advance(60);
             found = bench.resume_woken().remove(0).1;
         }

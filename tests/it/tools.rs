@@ -10,17 +10,17 @@ use tempfile::TempDir;
 
 const RUNS: usize = 200;
 
-/// A program that prints the expected line and then more than a pipe holds (64 KiB on Linux), so that a reader
-/// that exits at the match always kills it.
-fn talkative(line: &str) -> String {
+/// A program that prints the expected line and then more than a pipe can hold (64 KiB on Linux), so that a reader that exits at
+/// the match always kills it.
+fn long_output(line: &str) -> String {
     format!(
         "#!/bin/bash\ncase \" $* \" in *' --version '*) ;; *) exit 0 ;; esac\n\
          echo '{line}'\nprintf -v more '%131072s' ''\necho \"$more\"\n"
     )
 }
 
-/// A copy of tools/ with stand-ins for the programs that the scripts run. Those on the PATH fail if a script fetches
-/// or installs anything.
+/// A copy of tools/ with stand-ins for the programs that the scripts run. The stand-ins on the PATH fail if a script fetches or
+/// installs anything.
 struct Tools(TempDir);
 
 impl Tools {
@@ -60,7 +60,7 @@ impl Tools {
             .unwrap()
     }
 
-    /// Runs a script many times; each run must succeed and must install nothing.
+    /// Runs a script many times; each run must succeed and install nothing.
     fn always_finds(&self, script: &str, arguments: &[&str]) {
         for run in 1..=RUNS {
             let output = self.run(script, arguments);
@@ -82,7 +82,7 @@ impl Tools {
 fn installed_envoy_is_always_found() {
     let tools = Tools::new();
     let version = "envoy  version: 0000/1.40.0/Clean/RELEASE/BoringSSL";
-    tools.add(".tools/envoy", &talkative(version));
+    tools.add(".tools/envoy", &long_output(version));
     tools.always_finds("envoy.sh", &[]);
 }
 
@@ -90,7 +90,7 @@ fn installed_envoy_is_always_found() {
 fn envoy_on_the_path_is_always_found() {
     let tools = Tools::new();
     let version = "envoy  version: 0000/1.40.0/Clean/RELEASE/BoringSSL";
-    tools.add("bin/envoy", &talkative(version));
+    tools.add("bin/envoy", &long_output(version));
     tools.always_finds("envoy.sh", &[]);
 }
 
@@ -113,9 +113,9 @@ fn installed_cargo_tools_are_always_found() {
         .find_map(|line| line.strip_prefix("version="))
         .unwrap();
     let line = format!("cargo-deny {version}");
-    tools.add(".tools/bin/cargo-deny", &talkative(&line));
+    tools.add(".tools/bin/cargo-deny", &long_output(&line));
     tools.always_finds("deny.sh", &[]);
-    tools.add(".tools/bin/cargo-fuzz", &talkative("cargo-fuzz 0.13.2"));
+    tools.add(".tools/bin/cargo-fuzz", &long_output("cargo-fuzz 0.13.2"));
     tools.always_finds("tool.sh", &["cargo-fuzz", "0.13.2"]);
 }
 
@@ -124,7 +124,7 @@ fn tool_of_another_version_or_that_fails_is_not_used() {
     let tools = Tools::new();
     let broken = "#!/bin/bash\necho 'envoy  version: 0/1.40.0/Clean/RELEASE/BoringSSL'\nexit 1\n";
     for envoy in [
-        &talkative("envoy  version: 0/1.39.0/Clean/RELEASE/x"),
+        &long_output("envoy  version: 0/1.39.0/Clean/RELEASE/x"),
         broken,
     ] {
         tools.add(".tools/envoy", envoy);
@@ -133,12 +133,12 @@ fn tool_of_another_version_or_that_fails_is_not_used() {
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(errors.contains("needed to fetch Envoy"), "{errors}");
     }
-    tools.add(".tools/bin/cargo-fuzz", &talkative("cargo-fuzz 0.1.0"));
+    tools.add(".tools/bin/cargo-fuzz", &long_output("cargo-fuzz 0.1.0"));
     let output = tools.run("tool.sh", &["cargo-fuzz", "0.13.2"]);
     assert!(!output.status.success());
 }
 
-/// Commands that can exit before they have read all of their input.
+/// Returns whether a command can exit before it has read all of its input.
 fn stops_early(command: &str) -> bool {
     let mut words = command.split_whitespace();
     let name = words.next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Token usage is read from every form of response, regardless of how it is split.
+//! Token usage is read from all forms of responses, however they are split.
 
 use entragate::http::headers::Headers;
 use entragate::usage::{Meter, Unknown, Usage};
@@ -35,9 +35,9 @@ fn named(usage: Usage) -> Usage {
     }
 }
 
-fn unknown(why: Unknown) -> Usage {
+fn unknown(reason: Unknown) -> Usage {
     Usage {
-        unknown: Some(why),
+        unknown: Some(reason),
         ..Usage::default()
     }
 }
@@ -52,7 +52,7 @@ fn chunk(usage: Value) -> Value {
     json!({"object": "chat.completion.chunk", "model": "org/m", "choices": [{"index": 0, "delta": delta}], "usage": usage})
 }
 
-/// Headers, body and the reported usage.
+/// Headers, body, and the reported usage.
 type Case = (&'static [(&'static str, &'static str)], String, Usage);
 
 /// Responses of each API with their usage.
@@ -140,7 +140,7 @@ fn corpus() -> Vec<Case> {
         events(&[json!({"error": "Model is overloaded", "error_type": "overloaded"})]);
     let in_band_messages =
         events(&[json!({"type": "error", "error": {"type": "overloaded_error", "message": "x"}})]);
-    let not_told = unknown(Unknown::NotReported);
+    let not_reported = unknown(Unknown::NotReported);
     let tgi_headers: &[(&str, &str)] = &[
         ("content-type", "application/json"),
         ("x-prompt-tokens", "12"),
@@ -157,36 +157,36 @@ fn corpus() -> Vec<Case> {
         (JSON, chat.to_string().replace("org/m", "org\\/\\u006d"), detailed.clone()),
         (JSON, embeddings.to_string(), embedded),
         (JSON, response("completed", response_usage).to_string(), detailed.clone()),
-        (JSON, response("failed", Value::Null).to_string(), failed("error", named(not_told.clone()))),
+        (JSON, response("failed", Value::Null).to_string(), failed("error", named(not_reported.clone()))),
         (JSON, message(json!({"input_tokens": 12, "output_tokens": 34})).to_string(), named(counts(12, 34))),
         (JSON, message(json!({"input_tokens": 7, "output_tokens": 34, "cache_creation_input_tokens": 2,
             "cache_read_input_tokens": 3})).to_string(), cached(named(counts(12, 34)))),
         (JSON, json!([details]).to_string(), only(34)),
-        (JSON, json!([details, details]).to_string(), not_told.clone()),
+        (JSON, json!([details, details]).to_string(), not_reported.clone()),
         (JSON, details.to_string(), only(34)),
         (tgi_headers, json!([{"generated_text": "x"}]).to_string(), Usage { provider: Some("hf".into()), ..counts(12, 34) }),
         (tei_headers, "[[0.25,-1.5e-3]]".into(), Usage { prompt_tokens: Some(8), total_tokens: Some(8), ..Usage::default() }),
-        (JSON, r#"{"model":"org/m","usage":{"prompt_tokens":-1,"completion_tokens":1.5,"total_tokens":"7"}}"#.into(), named(not_told.clone())),
-        (JSON, r#"{"model":"org/m","usage":null}"#.into(), named(not_told.clone())),
+        (JSON, r#"{"model":"org/m","usage":{"prompt_tokens":-1,"completion_tokens":1.5,"total_tokens":"7"}}"#.into(), named(not_reported.clone())),
+        (JSON, r#"{"model":"org/m","usage":null}"#.into(), named(not_reported.clone())),
         (JSON, "5".into(), unknown(Unknown::NotJson)),
         (JSON, String::new(), unknown(Unknown::NotJson)),
         (JSON, "{} {}".into(), unknown(Unknown::NotJson)),
         (JSON, r#"{"usage":{"prompt_tokens":1}"#.into(), unknown(Unknown::NotJson)),
         (SSE, stream, detailed),
         (SSE, spread.into(), named(counts(1, 2))),
-        (SSE, events(&[chunk(Value::Null)]), named(not_told.clone())),
+        (SSE, events(&[chunk(Value::Null)]), named(not_reported.clone())),
         (SSE, responses, Usage { cached_tokens: Some(5), reasoning_tokens: Some(6), ..named(counts(12, 34)) }),
-        (SSE, failing, failed("server_error", named(not_told.clone()))),
+        (SSE, failing, failed("server_error", named(not_reported.clone()))),
         (SSE, messages, cached(named(counts(12, 34)))),
         (SSE, tgi, counts(12, 34)),
-        (SSE, in_band, failed("overloaded", named(not_told.clone()))),
-        (SSE, in_band_tgi, failed("overloaded", not_told.clone())),
-        (SSE, "event: error\ndata: {\"message\":\"x\"}\n\n".into(), failed("error", not_told.clone())),
+        (SSE, in_band, failed("overloaded", named(not_reported.clone()))),
+        (SSE, in_band_tgi, failed("overloaded", not_reported.clone())),
+        (SSE, "event: error\ndata: {\"message\":\"x\"}\n\n".into(), failed("error", not_reported.clone())),
         (JSON, r#"{"model":"org/m","usage":{"prompt_tokens":1.0,"completion_tokens":2e0}}"#.into(), named(counts(1, 2))),
-        (SSE, in_band_messages, failed("overloaded_error", not_told.clone())),
-        (SSE, "data: {\"usage\":{\"prompt_tokens\":1}\n\ndata: [DONE]\n\n".into(), not_told.clone()),
-        (SSE, "database: {\"usage\":{\"prompt_tokens\":1}}\n\n".into(), not_told.clone()),
-        (SSE, "data : {\"usage\":{\"prompt_tokens\":1}}\n\n".into(), not_told),
+        (SSE, in_band_messages, failed("overloaded_error", not_reported.clone())),
+        (SSE, "data: {\"usage\":{\"prompt_tokens\":1}\n\ndata: [DONE]\n\n".into(), not_reported.clone()),
+        (SSE, "database: {\"usage\":{\"prompt_tokens\":1}}\n\n".into(), not_reported.clone()),
+        (SSE, "data : {\"usage\":{\"prompt_tokens\":1}}\n\n".into(), not_reported),
         (SSE, "data: {\"usage\":{\"prompt_tokens\":1}}".into(), Usage { prompt_tokens: Some(1), ..Usage::default() }),
     ]
 }
@@ -198,7 +198,7 @@ fn usage_of_each_api_is_read_whole_and_byte_by_byte() {
         let bytes: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
         assert_eq!(read(headers, &whole, true), expected, "{body}");
         assert_eq!(read(headers, &bytes, true), expected, "{body}");
-        // And where the end comes with the last piece.
+        // The end can also arrive with the last piece.
         let mut meter = Meter::new(&Headers::from_iter(headers.iter().copied()));
         meter.feed(Some(body.as_bytes()), true);
         assert_eq!(meter.finish(), expected, "{body}");
@@ -303,7 +303,7 @@ fn stream_lines_with_any_line_end_are_read() {
 fn truncated_stream_does_not_report_partial_counts_as_final() {
     for (headers, body, _) in corpus() {
         let usage = read(headers, &[body.as_bytes()], false);
-        // A document that is wrong already stays so.
+        // An invalid document stays invalid.
         if usage.unknown != Some(Unknown::NotJson) {
             assert_eq!(usage.unknown, Some(Unknown::CutShort), "{body}");
         }
@@ -417,7 +417,7 @@ proptest! {
 
     /// The reader finds the same counts as serde_json in any document.
     #[test]
-    fn any_document_is_read_as_serde_json_reads_it(
+    fn any_document_has_the_same_counts_as_in_serde_json(
         rest in any_json(), usage in any_json(), pretty in any::<bool>(),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
     ) {

@@ -1,5 +1,5 @@
-//! A Hugging Face token in place of an Entra token: the reply explains what to send, and the token is neither forwarded nor
-//! written anywhere.
+//! A Hugging Face token in place of an Entra token: the reply explains which token to send, and the token is neither forwarded
+//! nor written anywhere.
 
 use crate::support;
 
@@ -7,11 +7,11 @@ use entragate::gate::Notice;
 use serde_json::{Value, json};
 use support::*;
 
-/// All kinds of Hugging Face's tokens: a person's, an organization's, an app's, a session's.
+/// The prefixes of all kinds of Hugging Face tokens: of a person, an organization, an app, a session.
 const PREFIXES: [&str; 4] = ["hf_", "api_org_", "hf_oauth_", "hf_jwt_"];
 const SECRET: &str = "e30.OfTheCaller.OfTheCaller";
 
-fn with_two_carriers() -> Value {
+fn with_two_locations() -> Value {
     let mut settings = settings();
     settings["token"]["headers"] =
         json!([{"name": "Authorization", "scheme": "Bearer"}, {"name": "x-api-key"}]);
@@ -20,7 +20,7 @@ fn with_two_carriers() -> Value {
 
 #[test]
 fn wrong_token_reply_explains_what_to_send_without_disclosure() {
-    let mut bench = Bench::warm(&with_two_carriers());
+    let mut bench = Bench::warm(&with_two_locations());
     bench.gate.take_notices();
     for prefix in PREFIXES {
         for (header, scheme) in [
@@ -38,9 +38,11 @@ fn wrong_token_reply_explains_what_to_send_without_disclosure() {
             assert_eq!(code_of(&ruling), "hugging_face_token", "{header}: {prefix}");
             let reply = reply_of(&ruling);
             assert_eq!(reply.status, 401);
-            let told = "send a Microsoft Entra ID access token instead";
-            assert!(reply.body.contains(told), "{}", reply.body);
-            assert!(header_of(&ruling, "x-error-message").is_some_and(|text| text.contains(told)));
+            let advice = "send a Microsoft Entra ID access token instead";
+            assert!(reply.body.contains(advice), "{}", reply.body);
+            assert!(
+                header_of(&ruling, "x-error-message").is_some_and(|text| text.contains(advice))
+            );
             bench.gate.finish(id, None, bench.now);
             let notices: Vec<Notice> = bench.gate.take_notices();
             let is_record = |notice: &Notice| matches!(notice, Notice::Audit(..));
@@ -49,5 +51,5 @@ fn wrong_token_reply_explains_what_to_send_without_disclosure() {
             assert!(!written.contains("OfTheCaller"), "{written}");
         }
     }
-    assert!(bench.calls.is_empty(), "no key is looked for");
+    assert!(bench.calls.is_empty(), "no keys are fetched for it");
 }

@@ -18,12 +18,12 @@ use testbed::persona::{REALM_AUDIENCE, REALM_ISSUER};
 use traffic::Traffic;
 
 const CALLERS: usize = 16;
-/// From one look at the memory to the next.
+/// The interval between two measurements of memory.
 const SAMPLE: Duration = Duration::from_secs(2);
-/// The permitted growth after the warm-up, since allocators fluctuate.
+/// The permitted growth after the warm-up, because allocators fluctuate.
 const SLACK_KIB: u64 = 16 * 1024;
 
-/// Contoso, and a realm whose people have cheap keys: 50,000 RSA signatures would take minutes.
+/// Contoso, and a realm with ECDSA keys, since 50,000 RSA signatures would take minutes.
 fn two_issuers(config: EnvoyConfig) -> EnvoyConfig {
     config.wasm(&hooks_path()).change_policy(|policy| {
         policy["issuers"][0]["jwks"] = json!({"cluster": "entra", "refresh": "10s", "cooldown": "1s"});
@@ -36,14 +36,14 @@ fn two_issuers(config: EnvoyConfig) -> EnvoyConfig {
     })
 }
 
-/// Memory of Envoy and the maximum of the filter's VMs, in KiB.
+/// Memory of Envoy, and the maximum of the filter's VMs, in KiB.
 #[derive(Clone, Copy)]
 struct Memory {
     resident: u64,
     linear: u64,
 }
 
-async fn look(gateway: &Gateway) -> Memory {
+async fn measure(gateway: &Gateway) -> Memory {
     let status = fs::read_to_string(format!("/proc/{}/status", gateway.envoy.pid())).unwrap();
     let line = status
         .lines()
@@ -69,7 +69,7 @@ async fn mixed_traffic_causes_no_wrong_decision_and_no_memory_growth() {
         println!("soak: not run; make soak runs it");
         return;
     };
-    let length = Duration::from_secs(seconds.parse().expect("SOAK_SECONDS is a number"));
+    let length = Duration::from_secs(seconds.parse().expect("SOAK_SECONDS must be a number"));
     let gateway = Arc::new(Gateway::with(two_issuers).await);
     let traffic = Arc::new(Traffic::new(&gateway));
     println!(
@@ -87,7 +87,7 @@ async fn mixed_traffic_causes_no_wrong_decision_and_no_memory_growth() {
     let mut samples = Vec::new();
     while Instant::now() < end {
         tokio::time::sleep(SAMPLE).await;
-        samples.push(look(&gateway).await);
+        samples.push(measure(&gateway).await);
         if samples.len().is_multiple_of(5) {
             traffic.rotate(&gateway);
         }
@@ -103,7 +103,7 @@ async fn mixed_traffic_causes_no_wrong_decision_and_no_memory_growth() {
         .unwrap();
     traffic.report(length);
     println!(
-        "soak: Envoy's resident memory {} KiB after a third, {} KiB at the end, {highest} KiB at most between",
+        "soak: Envoy's resident memory {} KiB after a third, {} KiB at the end, {highest} KiB at most in between",
         warm.resident, last.resident,
     );
     println!(
@@ -112,6 +112,12 @@ async fn mixed_traffic_causes_no_wrong_decision_and_no_memory_growth() {
     );
     assert!(gateway.envoy.becomes_idle().await, "a request hangs");
     assert_eq!(traffic.wrong(), Vec::<String>::new());
-    assert!(highest <= warm.resident + SLACK_KIB, "Envoy grows");
-    assert!(last.linear <= warm.linear + 1024, "the filter grows");
+    assert!(
+        highest <= warm.resident + SLACK_KIB,
+        "Envoy's memory has grown"
+    );
+    assert!(
+        last.linear <= warm.linear + 1024,
+        "the filter's memory has grown"
+    );
 }

@@ -1,4 +1,4 @@
-//! Requests of the soak test and the expected outcome of each.
+//! The requests of the soak test and their expected outcomes.
 
 use super::gateway::{Gateway, chat, header};
 use serde_json::json;
@@ -13,7 +13,7 @@ use testbed::reqwest::{Method, Response};
 
 const IDENTITIES: usize = 50_000;
 
-/// A kind of request.
+/// The kinds of requests, in the order in which they are sent; repeated kinds are more frequent.
 const KINDS: [&str; 10] = [
     "identity",
     "identity",
@@ -28,10 +28,10 @@ const KINDS: [&str; 10] = [
 ];
 
 pub struct Traffic {
-    /// Of people of the realm, each another.
+    /// Tokens of distinct people in the realm.
     tokens: Vec<String>,
-    /// Ada's, by the key that signs now and by those before it.
-    adas: Mutex<Vec<String>>,
+    /// Ada's tokens, signed with the current key and with earlier ones.
+    tokens_of_ada: Mutex<Vec<String>>,
     expired: String,
     counts: Mutex<BTreeMap<&'static str, usize>>,
     wrong: Mutex<Vec<String>>,
@@ -51,7 +51,7 @@ impl Traffic {
         };
         Self {
             tokens: (0..IDENTITIES).map(token).collect(),
-            adas: Mutex::new(vec![gateway.token(Persona::Ada)]),
+            tokens_of_ada: Mutex::new(vec![gateway.token(Persona::Ada)]),
             expired: gateway.token(Persona::Expired),
             counts: Mutex::default(),
             wrong: Mutex::default(),
@@ -63,13 +63,13 @@ impl Traffic {
         self.tokens.len()
     }
 
-    /// A new key signs; the older ones stay published. Made keys are kept, so there are few.
+    /// Signs with a new key; the earlier keys stay published. The number of keys is limited, since the stand-in keeps them all.
     pub fn rotate(&self, gateway: &Gateway) {
-        let mut adas = self.adas.lock().unwrap();
-        if adas.len() < 8 {
+        let mut tokens_of_ada = self.tokens_of_ada.lock().unwrap();
+        if tokens_of_ada.len() < 8 {
             gateway.entra.rotate();
         }
-        adas.push(gateway.token(Persona::Ada));
+        tokens_of_ada.push(gateway.token(Persona::Ada));
     }
 
     pub fn wrong(&self) -> Vec<String> {
@@ -91,8 +91,8 @@ impl Traffic {
         while Instant::now() < end {
             let kind = KINDS[turn % KINDS.len()];
             turn += 1;
-            if let Err(what) = self.ask(gateway, kind, turn).await {
-                self.wrong.lock().unwrap().push(format!("{kind}: {what}"));
+            if let Err(error) = self.send(gateway, kind, turn).await {
+                self.wrong.lock().unwrap().push(format!("{kind}: {error}"));
             }
             *self.counts.lock().unwrap().entry(kind).or_default() += 1;
             if turn.is_multiple_of(500) {
@@ -101,17 +101,17 @@ impl Traffic {
         }
     }
 
-    async fn ask(&self, gateway: &Gateway, kind: &'static str, turn: usize) -> Result<(), String> {
+    async fn send(&self, gateway: &Gateway, kind: &'static str, turn: usize) -> Result<(), String> {
         match kind {
             "identity" => {
                 let token = &self.tokens[self.next.fetch_add(1, Ordering::Relaxed) % IDENTITIES];
                 expect(gateway.chat(token).await, 200, "").await.map(drop)
             }
             "ada" => {
-                let adas = self.adas.lock().unwrap().clone();
-                let (newest, older) = (adas.len() - 1, turn % adas.len());
-                // This worker can still be in its cooldown for the newest key; its token is then denied with that code.
-                let response = gateway.chat(&adas[older]).await;
+                let tokens_of_ada = self.tokens_of_ada.lock().unwrap().clone();
+                let (newest, older) = (tokens_of_ada.len() - 1, turn % tokens_of_ada.len());
+                // The worker can still be in its cooldown for the newest key; it then denies the token with that code.
+                let response = gateway.chat(&tokens_of_ada[older]).await;
                 match header(&response, "x-error-code") {
                     "key_unknown" if older + 1 >= newest => Ok(()),
                     _ => expect(response, 200, "").await.map(drop),
@@ -130,11 +130,11 @@ impl Traffic {
                 let text = expect(response, 200, "").await?;
                 text.contains("[DONE]")
                     .then_some(())
-                    .ok_or(format!("a torn stream: {text}"))
+                    .ok_or(format!("an incomplete stream: {text}"))
             }
             "nora" => {
                 let response = gateway.chat(&gateway.token(Persona::Nora)).await;
-                // As above, where the key is new to this worker.
+                // As above, if the key is new to this worker.
                 match header(&response, "x-error-code") {
                     "key_unknown" => Ok(()),
                     _ => expect(response, 403, "rule_unsatisfied").await.map(drop),
@@ -180,15 +180,18 @@ fn base64_of(value: &serde_json::Value) -> String {
     URL_SAFE_NO_PAD.encode(value.to_string())
 }
 
-/// The body of an answer with that status and code.
+/// Returns the body of a response that must have this status and code.
 async fn expect(response: Response, status: u16, code: &str) -> Result<String, String> {
     let found = (
         response.status().as_u16(),
         header(&response, "x-error-code").to_owned(),
     );
     let text = response.text().await.map_err(|error| error.to_string())?;
-    match found == (status, code.to_owned()) {
-        true => Ok(text),
-        false => Err(format!("{found:?} instead of {status} {code}: {text:.200}")),
+    if found == (status, code.to_owned()) {
+        Ok(text)
+    } else {
+        Err(format!(
+            "expected {status} {code}, found {found:?}: {text:.200}"
+        ))
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use testbed::mint::Token;
 use testbed::persona::Persona;
 
-/// One request: who, when, and over what.
+/// A request, the time, and the context that rules can refer to.
 pub struct Case {
     pub token: Token,
     pub now: u64,
@@ -30,7 +30,7 @@ impl Case {
         Self::of(ada())
     }
 
-    /// Ada at that time, with a token of that time.
+    /// Ada's request at `now`, with a token issued at that time.
     pub fn at(now: u64) -> Self {
         Self {
             now,
@@ -70,7 +70,7 @@ impl Case {
         self.run(&settings).0
     }
 
-    /// The code, the reply's challenge and the audit record.
+    /// Returns the code, the challenge of the reply and the audit record.
     pub fn run(&self, settings: &Value) -> (String, Option<String>, Value) {
         let mut bench = Bench::warm(settings);
         bench.now = entragate::time::Timestamp::from_secs(self.now);

@@ -1,4 +1,4 @@
-//! The command line, run as a user runs it.
+//! The command-line program, run as a user would run it.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use serde_json::Value;
@@ -11,7 +11,7 @@ pub struct Outcome {
     pub err: String,
 }
 
-/// Runs `entragate` with that standard input.
+/// Runs `entragate` with the given standard input.
 pub fn entragate(arguments: &[&str], input: &str) -> Outcome {
     run(
         Command::new(env!("CARGO_BIN_EXE_entragate")).args(arguments),
@@ -19,14 +19,14 @@ pub fn entragate(arguments: &[&str], input: &str) -> Outcome {
     )
 }
 
-/// Runs a command with that standard input to its end.
+/// Runs a command with the given standard input until it ends.
 pub fn run(command: &mut Command, input: &str) -> Outcome {
     let command = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    // The program may end without having read it all.
+    // The program may exit before it has read all of its input.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     let output = child.wait_with_output().unwrap();
     Outcome {
@@ -36,7 +36,7 @@ pub fn run(command: &mut Command, input: &str) -> Outcome {
     }
 }
 
-/// What `explain --json` answers about a configuration on standard input.
+/// Returns the exit status and the output of `explain --json` for a configuration on standard input.
 pub fn explain(settings: &Value, arguments: &[&str]) -> (i32, Value) {
     let all = [&["explain", "-", "--json"], arguments].concat();
     let Outcome { status, out, err } = entragate(&all, &settings.to_string());
@@ -44,7 +44,7 @@ pub fn explain(settings: &Value, arguments: &[&str]) -> (i32, Value) {
     (status, json)
 }
 
-/// A file that goes when the test ends.
+/// A temporary file, deleted at the end of the test.
 pub fn file(name: &str, text: &str) -> tempfile::NamedTempFile {
     let mut file = tempfile::NamedTempFile::with_suffix(name).unwrap();
     file.write_all(text.as_bytes()).unwrap();

@@ -14,7 +14,7 @@ pub fn read(name: &str) -> String {
     fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// The files below a folder with that extension, as paths within the repository, sorted.
+/// Returns the files with this extension in a directory and its subdirectories, as sorted paths relative to the repository.
 pub fn files(folder: &str, extension: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::from(folder)];
@@ -24,7 +24,7 @@ pub fn files(folder: &str, extension: &str) -> Vec<String> {
             let path = folder.join(entry.file_name());
             if entry.file_type().unwrap().is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|own| own == extension) {
+            } else if path.extension().is_some_and(|found| found == extension) {
                 found.push(path.to_str().unwrap().to_owned());
             }
         }
@@ -33,15 +33,15 @@ pub fn files(folder: &str, extension: &str) -> Vec<String> {
     found
 }
 
-/// The fenced blocks whose information string is exactly that.
+/// Returns the fenced blocks whose info string is exactly `information`.
 pub fn blocks(text: &str, information: &str) -> Vec<String> {
     let all = fenced(text).into_iter();
-    all.filter(|(own, _)| own == information)
+    all.filter(|(info, _)| info == information)
         .map(|(_, block)| block)
         .collect()
 }
 
-/// All fenced blocks: the info string and the text without the fence's indentation.
+/// Returns all fenced blocks: the info string, and the text without the indentation of the fence.
 pub fn fenced(text: &str) -> Vec<(String, String)> {
     let mut blocks = Vec::new();
     let mut open: Option<(usize, String, String)> = None;
@@ -62,7 +62,7 @@ pub fn fenced(text: &str) -> Vec<(String, String)> {
             (None, None) => {}
         }
     }
-    assert!(open.is_none(), "a block is not closed");
+    assert!(open.is_none(), "a fenced block is not closed");
     blocks
 }
 

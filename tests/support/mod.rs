@@ -40,7 +40,7 @@ pub fn settings() -> Value {
     })
 }
 
-/// The default settings with these rules; each allows with the default credential unless it sets its own.
+/// The default settings with these rules; each rule uses the default credential unless it sets its own.
 pub fn with_rules(rules: Value) -> Value {
     let mut settings = settings();
     settings["rules"] = rules;
@@ -59,7 +59,7 @@ pub fn load(settings: &Value) -> Config {
     config::load(settings.to_string().as_bytes(), &env).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
-/// For tokens with valid signatures.
+/// Accepts every signature.
 pub struct Trusting;
 
 impl SignatureCheck for Trusting {
@@ -73,7 +73,7 @@ pub struct Bench {
     pub gate: Gate,
     pub now: Timestamp,
     pub calls: Vec<Call>,
-    /// The connection's properties that the host reports, by dotted path.
+    /// The connection properties that the host reports, by dotted path.
     pub properties: BTreeMap<String, Vec<u8>>,
     next: StreamId,
 }
@@ -84,7 +84,7 @@ impl Bench {
         Self::cold_at(settings, testbed::mint::now())
     }
 
-    /// The same at the given time, in seconds since 1970.
+    /// A gate without keys at the given time, in seconds since 1970.
     pub fn cold_at(settings: &Value, now: u64) -> Self {
         let now = Timestamp::from_secs(now);
         let gate = Gate::new(load(settings), now);
@@ -119,14 +119,14 @@ impl Bench {
         self.calls.extend(self.gate.take_calls());
     }
 
-    /// Answers the oldest open call.
+    /// Answers the oldest pending call.
     pub fn answer(&mut self, answer: Answer) {
         let call = self.calls.remove(0);
         self.gate.answered(call.ticket, answer, self.now);
         self.calls.extend(self.gate.take_calls());
     }
 
-    /// Answers all open calls with the same response.
+    /// Answers all pending calls with the same response.
     pub fn answer_all(&mut self, answer: impl Fn() -> Answer) {
         for call in std::mem::take(&mut self.calls) {
             self.gate.answered(call.ticket, answer(), self.now);
@@ -150,7 +150,7 @@ impl Bench {
         (id, ruling)
     }
 
-    /// A chat request with that token.
+    /// Sends a chat request with the token.
     pub fn chat(&mut self, token: &str) -> (StreamId, Ruling) {
         let authorization = format!("Bearer {token}");
         self.send(&[
@@ -161,7 +161,7 @@ impl Bench {
         ])
     }
 
-    /// The same with another implementation of signature verification.
+    /// Sends a chat request with the token, with another implementation of signature verification.
     pub fn chat_by(&mut self, token: &str, signatures: &dyn SignatureCheck) -> (StreamId, Ruling) {
         let authorization = format!("Bearer {token}");
         let headers = Headers::from_iter([
@@ -179,7 +179,7 @@ impl Bench {
         )
     }
 
-    /// The log lines since the last call, without audit records.
+    /// Returns the log lines since the last call, without audit records.
     pub fn logs(&mut self) -> Vec<String> {
         let notices = self.gate.take_notices().into_iter();
         let logs = notices.filter_map(|notice| match notice {
@@ -189,7 +189,7 @@ impl Bench {
         logs.collect()
     }
 
-    /// The outcome's code: `permitted`, `anonymous`, `waiting`, or the denial's.
+    /// Sends a chat request and returns the code of its outcome: `permitted`, `anonymous`, `waiting`, or that of the denial.
     pub fn code(&mut self, token: &str) -> String {
         let (id, ruling) = self.chat(token);
         let code = code_of(&ruling);
@@ -197,7 +197,7 @@ impl Bench {
         code
     }
 
-    /// Resumes all woken requests in order; returns their ids and codes.
+    /// Resumes all woken requests in order. Returns their ids and codes.
     pub fn resume_woken(&mut self) -> Vec<(StreamId, String)> {
         let woken = self.gate.take_wakeups();
         let resumed = woken
@@ -209,13 +209,15 @@ impl Bench {
         resumed
     }
 
-    /// The audit records since the last call.
+    /// Returns the audit records since the last call.
     pub fn audit(&mut self) -> Vec<Value> {
         self.gate
             .take_notices()
             .into_iter()
             .filter_map(|notice| match notice {
-                Notice::Audit(_, line) => Some(serde_json::from_str(&line).expect("audit is JSON")),
+                Notice::Audit(_, line) => {
+                    Some(serde_json::from_str(&line).expect("an audit record is JSON"))
+                }
                 Notice::Count(_) | Notice::Add(..) | Notice::Log(..) => None,
             })
             .collect()
@@ -232,7 +234,7 @@ pub fn code_of(ruling: &Ruling) -> String {
                 .iter()
                 .find(|(name, _)| *name == "entragate.code");
             mark.map(|(_, code)| code.to_string())
-                .expect("a decision is marked with its code")
+                .expect("a decision has a detail with its code")
         }
     }
 }
@@ -240,19 +242,19 @@ pub fn code_of(ruling: &Ruling) -> String {
 pub fn reply_of(ruling: &Ruling) -> &Reply {
     match &ruling.step {
         Step::Reply(reply) => reply,
-        other => panic!("no reply but {other:?}"),
+        other => panic!("expected a reply, found {other:?}"),
     }
 }
 
-/// A header of the reply.
+/// Returns a header of the reply.
 pub fn header_of(ruling: &Ruling, name: &str) -> Option<String> {
     let headers = &reply_of(ruling).headers;
-    let found = headers.iter().find(|(own, _)| *own == name);
+    let found = headers.iter().find(|(header, _)| *header == name);
     found.map(|(_, value)| value.to_string())
 }
 
-/// A gate with those settings and that environment, after its first tick; and when that was.
-pub fn begun(settings: &Value, env: &dyn Fn(&str) -> Option<String>) -> (Gate, Timestamp) {
+/// Returns a gate with these settings and environment after its first tick, and the time of that tick.
+pub fn started_gate(settings: &Value, env: &dyn Fn(&str) -> Option<String>) -> (Gate, Timestamp) {
     let config = config::load(settings.to_string().as_bytes(), env).unwrap();
     let now = Timestamp::from_secs(testbed::mint::now());
     let mut gate = Gate::new(config, now);
@@ -260,7 +262,7 @@ pub fn begun(settings: &Value, env: &dyn Fn(&str) -> Option<String>) -> (Gate, T
     (gate, now)
 }
 
-/// The headers that are set on a permitted request, but for the trace that begins with it.
+/// Returns the headers that are set on a permitted request, except for a new `traceparent`.
 pub fn edits_of(ruling: &Ruling) -> Vec<(String, String)> {
     match &ruling.step {
         Step::Forward(edits) => edits
@@ -268,11 +270,11 @@ pub fn edits_of(ruling: &Ruling) -> Vec<(String, String)> {
             .filter(|edit| edit.name != "traceparent")
             .map(|edit| (edit.name.to_string(), edit.value.clone()))
             .collect(),
-        other => panic!("not forwarded but {other:?}"),
+        other => panic!("expected a forwarded request, found {other:?}"),
     }
 }
 
-/// A key set as Entra publishes one for the tenant.
+/// Returns a key set in the form in which Entra publishes it for the tenant.
 pub fn jwks(keys: &[&SigningKey]) -> Answer {
     let issuer = issuer_v2(TENANT);
     let keys: Vec<Value> = keys

@@ -1,4 +1,4 @@
-//! A small generator with a fixed seed (xorshift64*): the same bytes in every run.
+//! A small pseudo-random generator with a fixed seed (xorshift64*): every run gets the same values.
 
 pub struct Random(pub u64);
 
@@ -11,12 +11,14 @@ impl Random {
     }
 
     pub fn below(&mut self, end: usize) -> usize {
-        // The upper bits are the better ones.
+        // The upper bits have the better statistical quality.
         usize::try_from(self.next() >> 33).unwrap() % end.max(1)
     }
 
     #[allow(dead_code, reason = "each test file uses its own part")]
-    pub fn bytes(&mut self, most: usize) -> Vec<u8> {
-        (0..self.below(most)).map(|_| self.next() as u8).collect()
+    pub fn bytes(&mut self, max_length: usize) -> Vec<u8> {
+        (0..self.below(max_length))
+            .map(|_| self.next() as u8)
+            .collect()
     }
 }

@@ -1,5 +1,6 @@
-//! A model of how Envoy selects the cluster of a request, random route tables and policies for it, and the conditions on
-//! every decision. The native test and the test in a real Envoy share it; the latter also compares the model with Envoy.
+//! A model of how Envoy selects the cluster of a request, random route tables and policies for it, and the conditions that
+//! every decision must meet. The native test and the test in a real Envoy share it; the latter also compares the model with
+//! Envoy.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 mod table;
@@ -7,7 +8,7 @@ mod table;
 use serde_json::{Value, json};
 pub use table::Table;
 
-/// An upstream and its model; `None`: the model in the body.
+/// An upstream and its fixed model; `None` if the request body names the model.
 pub struct Upstream {
     pub cluster: &'static str,
     pub serves: Option<&'static str>,
@@ -32,15 +33,15 @@ pub fn upstream_of(cluster: &str) -> &'static Upstream {
     found.unwrap_or_else(|| panic!("no cluster {cluster}"))
 }
 
-/// Chooses: a number below the one given.
+/// A source of random choices: returns a number less than its argument.
 pub type Dice<'d> = &'d mut dyn FnMut(usize) -> usize;
 
 fn pick<T: Copy>(dice: Dice<'_>, of: &[T]) -> T {
     of[dice(of.len())]
 }
 
-fn some<T: Copy>(dice: Dice<'_>, of: &[T], most: usize) -> Vec<T> {
-    (0..=dice(most)).map(|_| pick(dice, of)).collect()
+fn pick_several<T: Copy>(dice: Dice<'_>, of: &[T], max_extra: usize) -> Vec<T> {
+    (0..=dice(max_extra)).map(|_| pick(dice, of)).collect()
 }
 
 /// A request as the caller sends it.
@@ -48,10 +49,10 @@ fn some<T: Copy>(dice: Dice<'_>, of: &[T], most: usize) -> Vec<T> {
 pub struct Call {
     pub authority: String,
     pub path: String,
-    /// `x-route` and `x-cluster`, which routes match on and the filter does not touch.
+    /// The headers `x-route` and `x-cluster`, which routes match on and the filter does not change.
     pub route: Option<&'static str>,
     pub cluster: Option<&'static str>,
-    /// The model that its JSON body names; `None`: it has no body.
+    /// The model in the JSON body; `None` if there is no body.
     pub model: Option<&'static str>,
 }
 
@@ -118,11 +119,11 @@ struct Rule {
     models: Vec<&'static str>,
     clusters: Vec<&'static str>,
     paths: Vec<&'static str>,
-    /// `None`: `none`.
+    /// The index of the credential; `None` for a rule with `credential: none`.
     credential: Option<usize>,
 }
 
-/// Routes, and a policy in front of them.
+/// A route table, and a policy for the filter in front of it.
 #[derive(Clone, Debug)]
 pub struct World {
     pub table: Table,
@@ -133,7 +134,7 @@ pub struct World {
 
 impl World {
     pub fn random(dice: Dice<'_>) -> Self {
-        const MEANT: [&[&str]; 6] = [
+        const CLUSTERS: [&[&str]; 6] = [
             &["hf-llama"],
             &["hf-*"],
             &["router", "hf-qwen"],
@@ -143,7 +144,7 @@ impl World {
         ];
         let credential = |index: usize, dice: Dice<'_>| Credential {
             value: format!("hf_credential_{index}"),
-            clusters: pick(dice, &MEANT),
+            clusters: pick(dice, &CLUSTERS),
         };
         let credentials: Vec<_> = (0..3).map(|index| credential(index, dice)).collect();
         let (table, endpoints) = if dice(3) == 0 {
@@ -170,7 +171,7 @@ impl World {
         }
     }
 
-    /// Puts its part into a policy.
+    /// Adds this world's credentials, endpoints and rules to a policy.
     pub fn configure(&self, policy: &mut Value) {
         let credentials = self.credentials.iter().enumerate();
         policy["credentials"] = credentials
@@ -181,8 +182,7 @@ impl World {
         policy["rules"] = rules.map(|(index, rule)| rule.as_json(index)).collect();
     }
 
-    /// What must hold of a request whose audit record this is, and which arrived at `cluster` with that
-    /// Authorization.
+    /// Checks a request that arrived at `cluster` with this Authorization and has this audit record.
     pub fn check(&self, call: &Call, cluster: &str, authorization: Option<&str>, record: &Value) {
         let context = || format!("{call:?} at {cluster}: {record}\n{self:#?}");
         let index = record["rule"]
@@ -191,22 +191,22 @@ impl World {
         let index: usize = index.unwrap_or_else(|| panic!("{}", context()));
         let rule = &self.rules[index];
         let credential = rule.credential.map(|index| &self.credentials[index]);
-        // The credential is meant for the cluster, and is the rule's.
+        // The credential is that of the rule, and it is meant for the cluster.
         let expected = credential.map(|credential| format!("Bearer {}", credential.value));
         assert_eq!(authorization, expected.as_deref(), "{}", context());
         if let Some(credential) = credential {
-            assert!(is_among(cluster, credential.clusters), "{}", context());
+            assert!(matches_any(cluster, credential.clusters), "{}", context());
         }
-        // The recorded model is the upstream's.
+        // The recorded model is that of the upstream.
         let upstream = upstream_of(cluster);
         let is_v1 = call.path.starts_with("/v1/");
-        let truth = upstream.serves.or(call.model.filter(|_| is_v1));
+        let actual_model = upstream.serves.or(call.model.filter(|_| is_v1));
         if let Some(model) = record["model"].as_str() {
-            assert_eq!(Some(model), truth, "{}", context());
+            assert_eq!(Some(model), actual_model, "{}", context());
         }
-        // The rule is about it, and no rule that denies is.
-        let is_about = |rule: &Rule| {
-            let model = truth.unwrap_or_default();
+        // The rule matches the request, and no deny rule matches it.
+        let matches = |rule: &Rule| {
+            let model = actual_model.unwrap_or_default();
             let model = if rule.denies {
                 model.to_lowercase()
             } else {
@@ -215,18 +215,21 @@ impl World {
             let models: Vec<String> = rule
                 .models
                 .iter()
-                .map(|pattern| match rule.denies {
-                    true => pattern.to_lowercase(),
-                    false => (*pattern).to_owned(),
+                .map(|pattern| {
+                    if rule.denies {
+                        pattern.to_lowercase()
+                    } else {
+                        (*pattern).to_owned()
+                    }
                 })
                 .collect();
             let models: Vec<&str> = models.iter().map(String::as_str).collect();
-            (rule.models.is_empty() || is_among(&model, &models))
-                && (rule.clusters.is_empty() || is_among(cluster, &rule.clusters))
+            (rule.models.is_empty() || matches_any(&model, &models))
+                && (rule.clusters.is_empty() || matches_any(cluster, &rule.clusters))
                 && (rule.paths.is_empty() || rule.paths.contains(&"/v1/**") && is_v1)
         };
-        assert!(is_about(rule), "{}", context());
-        let denies = |rule: &&Rule| rule.denies && is_about(rule);
+        assert!(matches(rule), "{}", context());
+        let denies = |rule: &&Rule| rule.denies && matches(rule);
         assert!(
             !self.rules.iter().any(|rule| denies(&rule)),
             "{}",
@@ -246,10 +249,10 @@ impl Rule {
             ..Self::default()
         };
         if denies || dice(2) == 0 {
-            rule.models = some(dice, &models, 2);
+            rule.models = pick_several(dice, &models, 2);
         }
         if dice(3) == 0 {
-            rule.clusters = some(dice, &clusters, 2);
+            rule.clusters = pick_several(dice, &clusters, 2);
         }
         if dice(3) == 0 {
             rule.paths = vec!["/v1/**"];
@@ -278,8 +281,8 @@ impl Rule {
     }
 }
 
-/// Whether a text matches a pattern of these tests: literal, `prefix*` or `**`.
-fn is_among(text: &str, patterns: &[&str]) -> bool {
+/// Returns whether a text matches one of these patterns, which are literal, `prefix*` or `**`.
+fn matches_any(text: &str, patterns: &[&str]) -> bool {
     patterns
         .iter()
         .any(|pattern| match pattern.strip_suffix('*') {

@@ -21,7 +21,7 @@ struct VirtualHost {
 #[derive(Clone, Debug)]
 pub struct Table {
     hosts: Vec<VirtualHost>,
-    /// `strip_any_host_port` and `strip_trailing_host_dot`.
+    /// Whether `strip_any_host_port` and `strip_trailing_host_dot` are set.
     pub strips: bool,
 }
 
@@ -85,7 +85,7 @@ impl Table {
         (Self { hosts, strips }, named)
     }
 
-    /// The authority as filters and routes see it.
+    /// Returns the authority as filters and routes see it.
     pub fn seen(&self, authority: &str) -> String {
         let mut host = authority.to_owned();
         if !self.strips {
@@ -105,7 +105,7 @@ impl Table {
         host
     }
 
-    /// The cluster that Envoy chooses for a request.
+    /// Returns the cluster that Envoy selects for a request.
     pub fn choose(&self, call: &Call) -> Option<&'static str> {
         let host = self.seen(&call.authority).to_ascii_lowercase();
         let path = call.path.split('?').next().unwrap_or_default();
@@ -122,7 +122,7 @@ impl Table {
             .map(|upstream| upstream.cluster)
     }
 
-    /// Exact domains first, then the longest that begin with a wildcard, then the longest that end with one.
+    /// Returns the virtual host: exact domains first, then the longest suffix wildcard, then the longest prefix wildcard.
     fn virtual_host(&self, host: &str) -> Option<&VirtualHost> {
         let rank = |domain: &str| match (domain.strip_prefix('*'), domain.strip_suffix('*')) {
             _ if domain == host => Some((4, 0)),
@@ -145,7 +145,7 @@ impl Table {
         ranked.max_by_key(|(rank, _)| *rank).map(|(_, host)| host)
     }
 
-    /// Envoy's `virtual_hosts`.
+    /// Returns the table as Envoy's `virtual_hosts`.
     pub fn as_envoy(&self) -> Value {
         let hosts = self.hosts.iter().enumerate();
         let hosts = hosts.map(|(index, host)| {

@@ -1,12 +1,12 @@
 #!/usr/bin/env node
-/* What users of Node see: openai and @huggingface/inference against a running gateway, and how often they try.
+/* Checks one outcome of the Node clients (openai, @huggingface/inference) against a running gateway.
 
    The end-to-end tests start Envoy with the filter and a stand-in, set how the stand-in fails, then run
 
        GATEWAY_URL=http://127.0.0.1:PORT TOKEN=... EXPECT=200|STATUS:CODE node check_clients.mjs
 
-   EXPECT is what every call must end with: 200, or the status and the code of an error of the gateway's. It prints
-   `ok NAME` for each check, says what came for each that fails, and exits 1 if any failed. */
+   EXPECT is the outcome of every call: 200, or the status and the code of an error from the gateway. It prints
+   `ok NAME` for each check that passes, the result of each one that fails, and exits with 1 if any failed. */
 
 import OpenAI from "openai";
 import { InferenceClient } from "@huggingface/inference";
@@ -32,7 +32,7 @@ const CHECKS = {
   huggingface_stream: async () => whole(huggingFace.chatCompletionStream({ model: MODEL, messages })),
 };
 
-/* Everything that an error shows or holds. */
+/* Returns everything that an error shows or contains. */
 function shown(error) {
   const response = error.httpResponse ?? {};
   return [error.message, error.status, error.code, response.status, JSON.stringify(response.body ?? "")].join(" ");
@@ -48,9 +48,9 @@ for (const [name, check] of Object.entries(CHECKS)) {
     const text = shown(error);
     outcome = code && text.includes(status) && text.includes(`(${code})`) ? null : text;
     if (outcome && outcome.includes("hf_")) outcome = "something that looks like a credential";
-    console.log(`   ${name} shows: ${error.message}`);
+    console.log(`   ${name} prints: ${error.message}`);
   }
-  console.log(outcome === null ? `ok ${name}` : `FAILED ${name}: expected ${EXPECT}, got ${outcome}`);
+  console.log(outcome === null ? `ok ${name}` : `FAILED ${name}: expected ${EXPECT}, found ${outcome}`);
   failed += outcome === null ? 0 : 1;
 }
 console.log(`${Object.keys(CHECKS).length - failed} passed, ${failed} failed`);

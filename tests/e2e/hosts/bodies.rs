@@ -78,11 +78,15 @@ fn nginx_rules_that_need_the_body_deny() {
     let id = open(&mut gateway);
     assert_eq!(gateway.code(id), "internal");
     let logs = gateway.host.logs();
-    let says = |line: &&String| line.contains("delivers no body");
-    assert_eq!(logs.iter().filter(says).count(), 1, "{logs:?}");
+    let is_logged = |line: &&String| line.contains("delivers no body");
+    assert_eq!(logs.iter().filter(is_logged).count(), 1, "{logs:?}");
     let again = open(&mut gateway);
     assert_eq!(gateway.code(again), "internal");
-    assert_eq!(gateway.host.logs().iter().filter(says).count(), 0, "once");
+    assert_eq!(
+        gateway.host.logs().iter().filter(is_logged).count(),
+        0,
+        "once"
+    );
 }
 
 #[test]
@@ -138,7 +142,7 @@ fn envoy_refuses_bodies_that_reach_a_limit() {
     gateway.host.body(held[1], &spaces, false);
     assert_eq!(gateway.code(held[0]), "held");
     assert_eq!(gateway.code(held[1]), "inspection_unavailable");
-    // The clock alone ends the wait.
+    // Only the passing of time ends the wait.
     gateway.host.advance(9 * SECOND);
     assert_eq!(gateway.code(held[0]), "held");
     gateway.host.advance(2 * SECOND);

@@ -1,4 +1,4 @@
-//! Which requests are permitted, with which headers, and their audit records.
+//! The decisions on requests, the headers of permitted requests, and audit records.
 
 use super::*;
 
@@ -49,7 +49,7 @@ in_both_hosts! {
         assert_eq!(reply.status, 401);
         let details = match rules {
             Rules::Envoy => "entragate.token_missing",
-            Rules::Nginx => "", // the caller would read them in the status line
+            Rules::Nginx => "", // nginx shows them to the caller in the status line
         };
         assert_eq!(reply.details, details);
         assert!(reply.header("www-authenticate").is_some_and(|value| value.starts_with("Bearer")));
@@ -63,7 +63,7 @@ in_both_hosts! {
             panic!("{:?}", gateway.host.fate(id))
         };
         for (name, _) in sent {
-            // nginx sends them empty.
+            // nginx sends them with an empty value.
             assert_eq!(field(headers, name).unwrap_or_default(), "", "{name}");
         }
     }
@@ -126,7 +126,7 @@ in_both_hosts! {
     fn second_authorization_is_refused(rules: Rules) {
         let mut gateway = Gateway::warm(rules, &settings());
         let bearer = format!("Bearer {}", ada().build());
-        // Envoy joins them, nginx leaves them apart.
+        // Envoy joins them, nginx keeps them separate.
         let joined = format!("{bearer},{bearer}");
         let fields = match rules {
             Rules::Envoy => vec![("authorization", joined.as_str())],
@@ -135,7 +135,7 @@ in_both_hosts! {
         let id = gateway.get("hf.contoso.com", "/v1/models", &fields);
         let code = match rules {
             Rules::Envoy => "token_malformed",
-            Rules::Nginx => "request_ambiguous", // the second one could not be taken off
+            Rules::Nginx => "request_ambiguous", // the filter could not remove the second one
         };
         assert_eq!(gateway.code(id), code);
     }

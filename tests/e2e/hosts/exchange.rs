@@ -47,7 +47,7 @@ in_both_hosts! {
         let second = gateway.chat(&ada().build());
         assert_eq!((gateway.code(first), gateway.code(second)), ("held".into(), "held".into()));
         gateway.host.tick();
-        // There each makes a copy of the one call, to be woken by.
+        // In nginx, each request makes a copy of the call, because only its own call can resume it.
         let calls = match rules {
             Rules::Envoy => 1,
             Rules::Nginx => 3,
@@ -101,7 +101,7 @@ in_both_hosts! {
         gateway.host.tick();
         gateway.host.end(id);
         while gateway.host.answer(HUGGING_FACE, issued(3600)) {}
-        assert_eq!(gateway.outcome(&ada().build()), "forwarded", "it was not in vain");
+        assert_eq!(gateway.outcome(&ada().build()), "forwarded", "the result of the exchange is kept");
     }
 }
 
@@ -112,7 +112,7 @@ fn immediately_failing_service_is_not_called_endlessly_on_nginx() {
     let mut calls = 0;
     while gateway.host.answer(HUGGING_FACE, Answer::Broken) {
         calls += 1;
-        assert!(calls <= 4, "no tick has come by");
+        assert!(calls <= 4, "there was no tick in between");
     }
     assert_eq!(gateway.code(id), "credential_unavailable");
 }

@@ -7,7 +7,10 @@ const MONITOR: &str = "monitor.contoso.com:443";
 
 fn records(call: &Call) -> Vec<Value> {
     let records: Vec<Value> = serde_json::from_slice(&call.body).unwrap();
-    let mut methods: Vec<Value> = records.iter().map(|own| own["method"].clone()).collect();
+    let mut methods: Vec<Value> = records
+        .iter()
+        .map(|record| record["method"].clone())
+        .collect();
     methods.sort_by_key(Value::to_string);
     methods
 }
@@ -31,8 +34,8 @@ fn two() -> [Gateway; 2] {
     gateways
 }
 
-/// Advances by seconds, in ticks of all workers.
-fn pass(gateways: &mut [Gateway], secs: u64) {
+/// Advances the time of all workers with their ticks.
+fn advance(gateways: &mut [Gateway], secs: u64) {
     for _ in 0..secs * 4 {
         for gateway in &mut *gateways {
             gateway.host.advance(SECOND / 4);
@@ -50,26 +53,36 @@ fn decide(gateway: &mut Gateway, method: &str) {
 #[test]
 fn terminated_exporter_loses_no_record() {
     let mut gateways = two();
-    pass(&mut gateways, 1);
+    advance(&mut gateways, 1);
     decide(&mut gateways[0], "GET");
     decide(&mut gateways[1], "POST");
-    pass(&mut gateways, 6);
+    advance(&mut gateways, 6);
     let [leader, other] = [exports(&gateways[0]), exports(&gateways[1])];
     let [leader] = leader[..] else {
         panic!("{leader:?}")
     };
     assert_eq!(records(leader), ["GET", "POST"]);
     assert!(other.is_empty(), "{other:?}");
-    // Its call has not been answered; nor will it be.
+    // Its call is still pending, and will never be answered.
     let [_, survivor] = gateways;
     let mut survivors = [survivor];
-    pass(&mut survivors, 1);
-    assert!(exports(&survivors[0]).is_empty(), "the lease has not ended");
-    pass(&mut survivors, 2);
+    advance(&mut survivors, 1);
+    assert!(
+        exports(&survivors[0]).is_empty(),
+        "the lease has not expired"
+    );
+    advance(&mut survivors, 2);
     let calls = exports(&survivors[0]);
     assert_eq!(calls.len(), 1);
-    assert_eq!(records(calls[0]), ["GET", "POST"], "the dead one's too");
+    assert_eq!(
+        records(calls[0]),
+        ["GET", "POST"],
+        "the records of the terminated VM are included"
+    );
     assert!(survivors[0].host.answer(MONITOR, Answer::status(204)));
-    pass(&mut survivors, 10);
-    assert!(exports(&survivors[0]).is_empty(), "once is enough");
+    advance(&mut survivors, 10);
+    assert!(
+        exports(&survivors[0]).is_empty(),
+        "the records are exported only once"
+    );
 }

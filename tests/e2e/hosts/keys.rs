@@ -1,4 +1,4 @@
-//! Keys and the revocation feed over time, and the requests that wait for them.
+//! Fetches of keys and the revocation feed over time, and requests that wait for them.
 
 use super::*;
 
@@ -8,7 +8,7 @@ fn with_feed() -> Value {
     settings
 }
 
-/// Answers all calls for keys and the feed until none is open.
+/// Answers all calls for keys and the feed until none is pending.
 fn answer_all(gateway: &mut Gateway, feed: &Value) {
     loop {
         let keys = gateway.host.answer(ENTRA, jwks(&[&key::rsa()]));
@@ -19,8 +19,8 @@ fn answer_all(gateway: &mut Gateway, feed: &Value) {
     }
 }
 
-/// The credential comes from a secret store.
-fn stored_elsewhere() -> Value {
+/// A policy whose credential comes from a secret store.
+fn with_secret_store() -> Value {
     let mut settings = settings();
     settings["credentials"] = json!([{
         "name": "hf-read",
@@ -59,14 +59,14 @@ in_both_hosts! {
         let new = key::other_rsa();
         let id = gateway.chat(&ada().signed_by(&new).build());
         assert_eq!(gateway.code(id), "held");
-        assert_eq!(gateway.outcome(&ada().build()), "forwarded", "the old key goes on");
+        assert_eq!(gateway.outcome(&ada().build()), "forwarded", "the old key remains in use");
         gateway.host.tick();
         gateway.publish(&[&key::rsa(), &new]);
         assert_eq!(gateway.code(id), "forwarded");
         let unknown = SigningKey::generate(testbed::keys::Algorithm::Rs256);
         assert_eq!(gateway.outcome(&ada().signed_by(&unknown).build()), "key_unknown");
         gateway.host.tick();
-        assert!(gateway.host.calls().is_empty(), "it is still cooling");
+        assert!(gateway.host.calls().is_empty(), "the cooldown has not ended");
     }
 
     fn held_request_ends_at_its_timeout(rules: Rules) {
@@ -147,11 +147,11 @@ in_both_hosts! {
         gateway.publish(&[&key::rsa()]);
         assert_eq!(gateway.code(patient), "forwarded");
         gateway.host.end(patient);
-        assert_eq!(gateway.audit().len(), 1, "only one was decided");
+        assert_eq!(gateway.audit().len(), 1, "only one request was decided");
     }
 
     fn polled_credential_is_awaited(rules: Rules) {
-        let mut gateway = Gateway::warm(rules, &stored_elsewhere());
+        let mut gateway = Gateway::warm(rules, &with_secret_store());
         let id = gateway.chat(&ada().build());
         assert_eq!(gateway.code(id), "held");
         gateway.host.tick();
@@ -162,7 +162,7 @@ in_both_hosts! {
     }
 
     fn missing_credential_denies(rules: Rules) {
-        let mut gateway = Gateway::warm(rules, &stored_elsewhere());
+        let mut gateway = Gateway::warm(rules, &with_secret_store());
         let id = gateway.chat(&ada().build());
         for _ in 0..4 {
             while gateway.host.answer(OPS, Answer::status(403)) {}

@@ -46,7 +46,7 @@ fn rejected_configuration_is_reported_to_envoy() {
     let mut settings = settings();
     settings["rules"][1]["credential"] = json!("hf-raed");
     let refused = Host::start(Settings::new(Rules::Envoy, &settings));
-    let logs = refused.err().expect("it is refused");
+    let logs = refused.err().expect("the configuration is rejected");
     assert!(logs.iter().any(|line| line.contains("hf-raed")), "{logs:?}");
 }
 
@@ -99,8 +99,8 @@ fn old_envoy_without_crypto_uses_wasm() {
 #[test]
 fn shipped_kong_configuration_works_on_nginx() {
     let path = testbed::envoy::workspace_root().join("deploy/kong/kong.yaml");
-    let text = std::fs::read_to_string(path).expect("it is there");
-    let kong: Value = serde_saphyr::from_str(&text).expect("it is YAML");
+    let text = std::fs::read_to_string(path).expect("the shipped file exists");
+    let kong: Value = serde_saphyr::from_str(&text).expect("the shipped file is YAML");
     let filter = &kong["services"][0]["filter_chains"][0]["filters"][0];
     let mut settings = Settings::new(Rules::Nginx, &filter["config"]);
     let token = ("HF_TOKEN_READ".to_owned(), CREDENTIAL.to_owned());
@@ -110,6 +110,6 @@ fn shipped_kong_configuration_works_on_nginx() {
     assert_eq!(gateway.code(id), "held");
     gateway.host.tick();
     gateway.publish(&[&key::rsa()]);
-    let why = "its example names the tenant of our personas";
-    assert_eq!(gateway.code(id), "forwarded", "{why}");
+    let message = "the example configures the tenant of the personas";
+    assert_eq!(gateway.code(id), "forwarded", "{message}");
 }

@@ -1,5 +1,5 @@
-//! The real .wasm in strict hosts, under the rules of Envoy and of ngx_wasm_module: calls that such a host would abort, crash or
-//! hang on panic. No proxy runs, and the test controls the clock.
+//! The real .wasm in strict hosts with the rules of Envoy and of ngx_wasm_module: a call on which such a host would abort,
+//! crash or hang panics. No proxy runs, and the test controls the clock.
 
 mod bodies;
 mod decisions;
@@ -65,7 +65,7 @@ impl Gateway {
         Self { host }
     }
 
-    /// A filter with Entra's keys and no open call.
+    /// A filter with Entra's keys and without pending calls.
     fn warm(rules: Rules, settings: &Value) -> Self {
         let mut gateway = Self::cold(rules, settings);
         gateway.host.tick();
@@ -73,7 +73,7 @@ impl Gateway {
         gateway
     }
 
-    /// Answers every open call for keys, including the resulting ones.
+    /// Answers every pending call for keys, including the calls that result from it.
     fn publish(&mut self, keys: &[&SigningKey]) {
         while self.host.answer(ENTRA, jwks(keys)) {}
     }
@@ -104,7 +104,7 @@ impl Gateway {
         self.host.open(headers, true)
     }
 
-    /// The state of a request: `forwarded`, `held`, or the code of the reply.
+    /// Returns the state of a request: `forwarded`, `held`, or the code of the reply.
     fn code(&self, id: u32) -> String {
         match self.host.fate(id) {
             Fate::Held => "held".to_owned(),
@@ -125,7 +125,7 @@ impl Gateway {
         code
     }
 
-    /// The audit records since the last call.
+    /// Returns the audit records since the last call.
     fn audit(&mut self) -> Vec<Value> {
         let logs = self.host.logs();
         let records = logs
@@ -135,14 +135,14 @@ impl Gateway {
     }
 }
 
-/// A request's headers as each host shows them: nginx's `:authority` is the name of the server.
+/// Returns the headers of a request as each host passes them: in nginx, `:authority` is the server name.
 fn headers(rules: Rules, method: &str, host: &str, path: &str, fields: &[(&str, &str)]) -> Fields {
-    let own = [(":method", method), (":path", path), (":scheme", "https")];
+    let pseudo_headers = [(":method", method), (":path", path), (":scheme", "https")];
     let authority = match rules {
         Rules::Envoy => vec![(":authority", host)],
         Rules::Nginx => vec![(":authority", "kong"), ("host", host)],
     };
-    let all = own.iter().chain(&authority).chain(fields);
+    let all = pseudo_headers.iter().chain(&authority).chain(fields);
     all.map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
         .collect()
 }
@@ -158,7 +158,7 @@ fn ada() -> Token {
     Token::of(Persona::Ada)
 }
 
-/// The same test under both hosts' rules.
+/// Declares a test that runs under the rules of both hosts.
 macro_rules! in_both_hosts {
     ($($(#[$attribute:meta])* fn $name:ident($rules:ident: Rules) $body:block)*) => {$(
         mod $name {

@@ -4,17 +4,17 @@ use super::*;
 
 fn with_fields(gateway: &mut Gateway, count: usize) -> u32 {
     let mut headers = gateway.chat_headers(&ada().build());
-    let own = headers
+    let header_count = headers
         .iter()
         .filter(|(name, _)| !name.starts_with(':'))
         .count();
     let filler = |number| (format!("x-filler-{number}"), b"1".to_vec());
-    headers.extend((own..count).map(filler));
+    headers.extend((header_count..count).map(filler));
     gateway.host.open(headers, true)
 }
 
 #[test]
-fn request_with_more_than_90_headers_is_refused_unread_and_recorded() {
+fn request_with_more_than_90_headers_is_denied_unread_and_recorded() {
     let mut gateway = Gateway::warm(Rules::Nginx, &settings());
     let served = with_fields(&mut gateway, 90);
     assert_eq!(gateway.code(served), "forwarded");
@@ -28,7 +28,7 @@ fn request_with_more_than_90_headers_is_refused_unread_and_recorded() {
     assert_eq!(record["path"], "/v1/models");
     let reason = record["reason"].as_str().unwrap_or_default();
     assert!(reason.contains("more header fields"), "{record}");
-    assert!(record["oid"].is_null(), "nothing was verified");
+    assert!(record["oid"].is_null(), "no token was verified");
 }
 
 #[test]
@@ -50,12 +50,12 @@ fn call_with_only_milliseconds_left_is_not_made() {
         let mut gateway = Gateway::cold(Rules::Nginx, &policy);
         gateway.host.tick();
         let id = gateway.chat(&ada().build());
-        let own = gateway.host.calls().iter().map(|call| call.token).max();
+        let own_call = gateway.host.calls().iter().map(|call| call.token).max();
         gateway.host.pass(Duration::from_millis(1000 - left));
-        // Its own call ends too late for another one.
+        // Its own call would end too late for another one.
         gateway
             .host
-            .answer_token(own.expect("a call"), Answer::status(504));
+            .answer_token(own_call.expect("a call"), Answer::status(504));
         assert_eq!(gateway.code(id), "keys_unavailable", "{left} ms");
     }
 }
@@ -88,7 +88,7 @@ fn counters_with_long_names_do_not_end_the_vm() {
 }
 
 #[test]
-fn refused_configuration_is_explained_and_every_request_answered_500() {
+fn rejected_configuration_is_logged_and_every_request_gets_500() {
     let mut policy = settings();
     policy["rules"][1]["credential"] = json!("hf-raed");
     let mut gateway = Gateway::cold(Rules::Nginx, &policy);
@@ -149,7 +149,10 @@ fn long_records_are_shortened_to_lines_that_the_log_holds() {
     let id = gateway.get("hf.contoso.com", &path, &[("authorization", &bearer)]);
     assert_eq!(gateway.code(id), "forwarded");
     gateway.host.end(id);
-    let [record] = gateway.audit().try_into().expect("one line of valid JSON");
+    let [record] = gateway
+        .audit()
+        .try_into()
+        .expect("there is one line of valid JSON");
     assert_eq!(record["shortened"], true);
     assert_eq!(record["code"], "permitted");
     assert_eq!(gateway.outcome(&ada().build()), "forwarded");
@@ -168,7 +171,7 @@ fn unexported_records_of_an_ending_worker_are_logged_and_counted() {
     let last = gateway.chat(&ada().build());
     gateway.host.tick();
     assert_eq!(gateway.audit(), [] as [Value; 0]);
-    // The gateway is reloaded: this worker has no more ticks, and one request that is still served.
+    // The gateway is reloaded: this worker has no more ticks, and serves one more request.
     gateway.host.pass(3 * SECOND);
     gateway.host.end(last);
     assert_eq!(gateway.audit().len(), 2);
@@ -182,7 +185,7 @@ fn new_worker_starts_with_its_own_gauges() {
     for _ in 0..40 {
         gateway.host.advance(SECOND / 20);
     }
-    // The engine keeps metrics over a reload, so that a value of zero must be written too.
+    // ngx_wasm_module keeps metrics across a reload, so a value of zero must be written too.
     assert!(gateway.host.was_recorded("entragate.keys.contoso.unusable"));
     assert!(gateway.host.was_recorded("entragate.parked"));
 }
@@ -206,13 +209,13 @@ fn log_recommends_all_records_if_an_export_can_be_lost() {
     let mut policy = settings();
     policy["audit"] = json!({"log": "denied", "level": "warn",
         "export": {"cluster": OPS, "uri": "https://ops.contoso.com/in"}});
-    let asks = |policy: &Value| {
+    let recommends_all = |policy: &Value| {
         let logs = Gateway::cold(Rules::Nginx, policy).host.logs();
         logs.iter()
             .filter(|line| line.contains("audit.log: all"))
             .count()
     };
-    assert_eq!(asks(&policy), 1);
+    assert_eq!(recommends_all(&policy), 1);
     policy["audit"]["log"] = json!("all");
-    assert_eq!(asks(&policy), 0);
+    assert_eq!(recommends_all(&policy), 0);
 }

@@ -1,8 +1,8 @@
-//! No secret of the caller reaches the upstream, for any decision.
+//! No secret of the caller reaches the upstream, whatever the decision.
 
 use super::*;
 
-/// Every header that must not be forwarded: headers that authenticate a caller, bill others or claim an identity.
+/// The headers that must not be forwarded: those that authenticate a caller, bill others or claim an identity.
 const STRIPPED: [&str; 9] = [
     "authorization",
     "proxy-authorization",
@@ -25,7 +25,7 @@ fn policy() -> Value {
     policy
 }
 
-/// A request that a rule permits, one that an anonymous rule permits, and one for the metadata.
+/// A request that a rule permits, one that an anonymous rule permits, and one for the metadata document.
 fn requests() -> [(&'static str, &'static str, bool); 3] {
     let metadata = "/.well-known/oauth-protected-resource";
     [
@@ -35,7 +35,7 @@ fn requests() -> [(&'static str, &'static str, bool); 3] {
     ]
 }
 
-/// The forwarded headers of a request with these additional fields; `None` if the filter replied.
+/// Returns the forwarded headers of a request with these additional fields, or `None` if the filter replied.
 fn sent(
     gateway: &mut Gateway,
     request: (&str, &str, bool),
@@ -67,7 +67,7 @@ in_both_hosts! {
     fn single_headers_do_not_reach_the_upstream(rules: Rules) {
         let mut gateway = Gateway::warm(rules, &policy());
         for request in requests() {
-            // The token's own header would not be single beside a token.
+            // The header of the token itself would not be single in a request with a token.
             let names = STRIPPED.iter().filter(|name| !(request.2 && **name == "x-token"));
             for name in names {
                 let sent = sent(&mut gateway, request, &[(name, FORGED)]);
@@ -85,8 +85,8 @@ in_both_hosts! {
             for name in STRIPPED {
                 let sent = sent(&mut gateway, request, &[(name, FORGED), (name, "another")]);
                 let all = sent.unwrap_or_default();
-                let leaks = |(own, value): &(String, Vec<u8>)| {
-                    own == name && [FORGED.as_bytes(), b"another"].contains(&value.as_slice())
+                let leaks = |(sent_name, value): &(String, Vec<u8>)| {
+                    sent_name == name && [FORGED.as_bytes(), b"another"].contains(&value.as_slice())
                 };
                 assert!(!all.iter().any(leaks), "{request:?} with {name}: {all:?}");
             }
@@ -95,7 +95,7 @@ in_both_hosts! {
 }
 
 #[test]
-fn repeated_sensitive_header_is_refused_and_recorded_on_nginx() {
+fn repeated_sensitive_header_is_denied_and_recorded_on_nginx() {
     let mut gateway = Gateway::warm(Rules::Nginx, &policy());
     let cookies = [("cookie", "a=1"), ("cookie", "b=2")];
     let id = gateway.get("hf.contoso.com", "/health", &cookies);

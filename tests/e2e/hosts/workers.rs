@@ -1,4 +1,4 @@
-//! A day of traffic at a gateway with two workers, in each host.
+//! Typical traffic at a gateway with two workers, in each host.
 
 use super::*;
 use std::iter;
@@ -15,15 +15,15 @@ fn policy() -> Value {
 
 const VAULT: &str = "vault.contoso.com:443";
 
-/// The services around a gateway, as they are now.
-struct World {
+/// The services that a gateway calls, with their current answers.
+struct Services {
     keys: Answer,
     feed: Answer,
     credential: Answer,
 }
 
-impl World {
-    fn well() -> Self {
+impl Services {
+    fn healthy() -> Self {
         Self {
             keys: jwks(&[&key::rsa()]),
             feed: Answer::ok("{}"),
@@ -31,7 +31,7 @@ impl World {
         }
     }
 
-    /// Answers all calls of all workers, and counts those for keys.
+    /// Answers all calls of all workers. Returns the number of calls for keys.
     fn answer(&self, workers: &mut [Gateway]) -> usize {
         let mut fetches = 0;
         for worker in workers {
@@ -48,7 +48,7 @@ impl World {
         fetches
     }
 
-    /// Time goes by in steps of a quarter of a second.
+    /// Advances the time in steps of a quarter of a second.
     fn pass(&self, workers: &mut [Gateway], secs: u32) -> usize {
         let mut fetches = 0;
         for _ in 0..secs * 4 {
@@ -77,13 +77,13 @@ fn outcomes(workers: &mut [Gateway], token: &str) -> Vec<String> {
 
 in_both_hosts! {
     fn cold_start_with_200_parallel_requests_permits_all_when_keys_arrive(rules: Rules) {
-        let (mut workers, world) = (workers(rules), World::well());
+        let (mut workers, services) = (workers(rules), Services::healthy());
         let token = ada().build();
         let ids: Vec<Vec<u32>> = workers
             .iter_mut()
             .map(|worker| (0..100).map(|_| worker.chat(&token)).collect())
             .collect();
-        world.pass(&mut workers, 1);
+        services.pass(&mut workers, 1);
         for (worker, ids) in workers.iter_mut().zip(ids) {
             for id in ids {
                 assert_eq!(worker.code(id), "forwarded");
@@ -91,19 +91,19 @@ in_both_hosts! {
             }
             assert_eq!(worker.audit().len(), 100);
         }
-        assert_eq!(world.pass(&mut workers, 20), 0, "keys are fetched once");
+        assert_eq!(services.pass(&mut workers, 20), 0, "keys are fetched once");
     }
 
     fn rotated_keys_are_used_and_removed_keys_are_refused(rules: Rules) {
-        let (mut workers, mut world) = (workers(rules), World::well());
-        world.pass(&mut workers, 1);
+        let (mut workers, mut services) = (workers(rules), Services::healthy());
+        services.pass(&mut workers, 1);
         let next = SigningKey::generate(key::Algorithm::Rs256);
-        world.keys = jwks(&[&next]);
-        // The cooldown of unknown kids goes by, and the cache's time.
-        world.pass(&mut workers, 31);
+        services.keys = jwks(&[&next]);
+        // Wait until the cooldown of unknown kids and the lifetime of cache entries have passed.
+        services.pass(&mut workers, 31);
         for worker in &mut workers {
             let id = worker.chat(&ada().signed_by(&next).build());
-            world.pass(std::slice::from_mut(worker), 1);
+            services.pass(std::slice::from_mut(worker), 1);
             assert_eq!(worker.code(id), "forwarded");
             worker.host.end(id);
             assert_eq!(worker.outcome(&ada().build()), "key_unknown");
@@ -111,52 +111,52 @@ in_both_hosts! {
     }
 
     fn forged_kids_cause_one_fetch_per_cooldown(rules: Rules) {
-        let (mut workers, world) = (workers(rules), World::well());
-        world.pass(&mut workers, 31);
+        let (mut workers, services) = (workers(rules), Services::healthy());
+        services.pass(&mut workers, 31);
         let foreign = SigningKey::generate(key::Algorithm::Rs256);
         let forged = ada().signed_by(&foreign).build();
         let mut fetches = 0;
         for _ in 0..20 {
             for worker in &mut workers {
                 let id = worker.chat(&forged);
-                fetches += world.pass(std::slice::from_mut(worker), 1);
+                fetches += services.pass(std::slice::from_mut(worker), 1);
                 assert_eq!(worker.code(id), "key_unknown");
                 worker.host.end(id);
             }
         }
-        // A waiting request on nginx makes a copy of the one call.
-        let most = match rules { Rules::Envoy => 2, Rules::Nginx => 4 };
-        assert!((1..=most).contains(&fetches), "{fetches}");
+        // In nginx, a waiting request makes a copy of the call.
+        let max_fetches = match rules { Rules::Envoy => 2, Rules::Nginx => 4 };
+        assert!((1..=max_fetches).contains(&fetches), "{fetches}");
     }
 
     fn long_outage_denies_until_it_ends(rules: Rules) {
-        let (mut workers, mut world) = (workers(rules), World::well());
-        world.pass(&mut workers, 1);
-        world.feed = Answer::status(503);
+        let (mut workers, mut services) = (workers(rules), Services::healthy());
+        services.pass(&mut workers, 1);
+        services.feed = Answer::status(503);
         assert_eq!(outcomes(&mut workers, &ada().build()), ["forwarded"; 2]);
-        world.pass(&mut workers, 601);
+        services.pass(&mut workers, 601);
         let fresh = Token::at(Persona::Ada, testbed::mint::now() + 600).build();
         for worker in &mut workers {
             let id = worker.chat(&fresh);
-            world.pass(std::slice::from_mut(worker), 3);
+            services.pass(std::slice::from_mut(worker), 3);
             assert_eq!(worker.code(id), "revocation_unavailable");
             worker.host.end(id);
         }
-        world.feed = Answer::ok("{}");
-        world.pass(&mut workers, 70);
+        services.feed = Answer::ok("{}");
+        services.pass(&mut workers, 70);
         assert_eq!(outcomes(&mut workers, &fresh), ["forwarded"; 2]);
     }
 
     fn revocations_and_rotated_credentials_reach_every_worker(rules: Rules) {
-        let (mut workers, mut world) = (workers(rules), World::well());
-        world.pass(&mut workers, 1);
+        let (mut workers, mut services) = (workers(rules), Services::healthy());
+        services.pass(&mut workers, 1);
         let oid = Persona::Ada.claims(testbed::mint::now())["oid"].clone();
-        world.feed = Answer::ok(json!({"oids": [oid]}).to_string());
-        world.pass(&mut workers, 11);
+        services.feed = Answer::ok(json!({"oids": [oid]}).to_string());
+        services.pass(&mut workers, 11);
         assert_eq!(outcomes(&mut workers, &ada().build()), ["token_revoked"; 2]);
-        world.feed = Answer::ok("{}");
-        world.credential = Answer::ok("hf_rotated");
-        world.pass(&mut workers, 61);
+        services.feed = Answer::ok("{}");
+        services.credential = Answer::ok("hf_rotated");
+        services.pass(&mut workers, 61);
         for worker in &mut workers {
             let id = worker.chat(&ada().build());
             let Fate::Forwarded(headers) = worker.host.fate(id) else {
@@ -167,12 +167,12 @@ in_both_hosts! {
     }
 
     fn reload_denies_no_request(rules: Rules) {
-        let (mut old, world) = (workers(rules), World::well());
-        world.pass(&mut old, 1);
+        let (mut old, services) = (workers(rules), Services::healthy());
+        services.pass(&mut old, 1);
         let last = old[0].chat(&ada().build());
         let mut new = workers(rules);
         let first = new[0].chat(&ada().build());
-        world.pass(&mut new, 1);
+        services.pass(&mut new, 1);
         assert_eq!(new[0].code(first), "forwarded");
         assert_eq!(old[0].code(last), "forwarded");
         old[0].host.end(last);
@@ -180,8 +180,8 @@ in_both_hosts! {
 
     fn memory_is_flat_over_50_000_requests(rules: Rules) {
         const REQUESTS: usize = 50_000;
-        let (mut workers, world) = (workers(rules), World::well());
-        world.pass(&mut workers, 1);
+        let (mut workers, services) = (workers(rules), Services::healthy());
+        services.pass(&mut workers, 1);
         let (known, refused) = (ada().build(), ada().without("roles").build());
         let mut sizes = [[0; 2]; 2];
         for number in 0..REQUESTS {

@@ -8,7 +8,7 @@ use testbed::mint::Token;
 use testbed::persona::Persona;
 use testbed::persona::*;
 
-/// Contoso and the realm; the keys of both have the same kid unless `kids` distinguishes them.
+/// Contoso and the realm, and a token of the realm. The keys of both issuers have the same kid.
 fn two_issuers() -> (Value, Token) {
     let theirs = keys::other_rsa();
     let mut settings = settings();
@@ -23,31 +23,31 @@ fn two_issuers() -> (Value, Token) {
 
 #[test]
 fn s3_8_issuer_is_compared_byte_for_byte() {
-    let own = issuer_v2(TENANT);
+    let issuer = issuer_v2(TENANT);
     for iss in [
-        own.to_uppercase(),
-        own.replace("https", "http"),
-        format!("{own}/"),
-        format!(" {own}"),
-        format!("{own}\0"),
-        format!("{own}#"),
-        format!("{own}?x"),
-        own.replace("login.", "login.evil."),
-        own.replace(".com/", ".com.evil.example/"),
-        own.replace("https://", "https://user@"),
-        own.replace(".com/", ".com:443/"),
-        own.replace('-', "%2d"),
-        own.replace(TENANT, "common"),
-        own.replace(TENANT, "organizations"),
-        own.replace(TENANT, "{tenantid}"),
-        own.replace("/v2.0", "/v2.0/v2.0"),
-        own.replace("/v2.0", "/../v2.0"),
+        issuer.to_uppercase(),
+        issuer.replace("https", "http"),
+        format!("{issuer}/"),
+        format!(" {issuer}"),
+        format!("{issuer}\0"),
+        format!("{issuer}#"),
+        format!("{issuer}?x"),
+        issuer.replace("login.", "login.evil."),
+        issuer.replace(".com/", ".com.evil.example/"),
+        issuer.replace("https://", "https://user@"),
+        issuer.replace(".com/", ".com:443/"),
+        issuer.replace('-', "%2d"),
+        issuer.replace(TENANT, "common"),
+        issuer.replace(TENANT, "organizations"),
+        issuer.replace(TENANT, "{tenantid}"),
+        issuer.replace("/v2.0", "/v2.0/v2.0"),
+        issuer.replace("/v2.0", "/../v2.0"),
         String::new(),
     ] {
         let found = code(&ada().claim("iss", iss.clone()).build());
         assert_eq!(found, "issuer_unknown", "{iss:?}");
     }
-    for iss in [json!(null), json!([own]), json!({"a": own}), json!(7)] {
+    for iss in [json!(null), json!([issuer]), json!({"a": issuer}), json!(7)] {
         assert_eq!(code(&ada().claim("iss", iss).build()), "token_malformed");
     }
     assert_eq!(code(&ada().without("iss").build()), "token_malformed");
@@ -59,9 +59,9 @@ fn s3_8_token_of_one_issuer_is_refused_for_another() {
     let code = |token: &Token| Bench::warm(&settings).code(&token.build());
     assert_eq!(code(&kim), "permitted");
     assert_eq!(code(&ada()), "permitted");
-    // The realm's key under Contoso's name, and the other way round.
+    // The realm's key in a token of Contoso, and vice versa.
     let ours = ada().signed_by(&keys::other_rsa());
-    assert_eq!(code(&ours), "waiting", "its kid is not Contoso's");
+    assert_eq!(code(&ours), "waiting", "Contoso has no key with this kid");
     assert_eq!(
         code(&ada().forged_by(&keys::other_rsa())),
         "signature_invalid"
@@ -71,7 +71,7 @@ fn s3_8_token_of_one_issuer_is_refused_for_another() {
         code(&kim.clone().claim("iss", issuer_v2(TENANT))),
         "waiting"
     );
-    // Contoso's audience in the realm's token, and the realm's in Contoso's.
+    // Contoso's audience in a token of the realm, and vice versa.
     assert_eq!(code(&kim.claim("aud", AUDIENCE)), "audience_mismatch");
     assert_eq!(
         code(&ada().claim("aud", REALM_AUDIENCE)),
@@ -82,7 +82,7 @@ fn s3_8_token_of_one_issuer_is_refused_for_another() {
 #[test]
 fn s3_8_claims_of_another_issuer_grant_nothing() {
     let (settings, kim) = two_issuers();
-    // Roles where Entra has them mean nothing in the realm's tokens, where they are elsewhere.
+    // The realm has its roles in another claim, so Entra's claim `roles` has no effect in its tokens.
     let kim = kim
         .claim("roles", json!(["Model.Query"]))
         .without("realm_access");
@@ -99,9 +99,9 @@ fn s3_8_key_of_one_tenant_is_refused_for_another() {
     let template = "https://login.microsoftonline.com/{tenantid}/v2.0";
     let contoso = issuer_v2(TENANT);
     for (key_issuer, moved_code) in [
-        // A key of all tenants signs for any.
+        // A key for all tenants can sign for any of them.
         (template, "permitted"),
-        // Contoso's own key is refused for other tenants, even if `tid` and `iss` agree.
+        // Contoso's own key is rejected for other tenants, even if `tid` and `iss` agree.
         (contoso.as_str(), "key_unknown"),
     ] {
         let key = keys::rsa().to_entra_jwk("microsoftonline.com", Some(key_issuer));
@@ -111,17 +111,17 @@ fn s3_8_key_of_one_tenant_is_refused_for_another() {
             bench.code(&token.build())
         };
         assert_eq!(ask(&ada()), "permitted", "{key_issuer}");
-        let torn = ada().claim("iss", issuer_v2(GUEST_TENANT));
+        let mixed = ada().claim("iss", issuer_v2(GUEST_TENANT));
         assert_eq!(
-            ask(&torn),
+            ask(&mixed),
             "token_malformed",
-            "{key_issuer}: iss of one, tid of another"
+            "{key_issuer}: iss and tid of different tenants"
         );
-        let moved = torn.claim("tid", GUEST_TENANT);
+        let moved = mixed.claim("tid", GUEST_TENANT);
         assert_eq!(
             ask(&moved),
             moved_code,
-            "{key_issuer}: all of another tenant"
+            "{key_issuer}: iss and tid of another tenant"
         );
     }
 }
@@ -208,15 +208,15 @@ fn s3_12_tokens_of_other_kinds_are_refused_by_their_claims() {
     assert_eq!(code(Token::of(Persona::IdToken)), "token_for_another_api");
     assert_eq!(code(Token::of(Persona::Graph)), "token_for_another_api");
     assert_eq!(code(Token::of(Persona::Pop)), "token_bound");
-    // An ID token made for our own API's client.
+    // An ID token issued to the client of our own API.
     let id_token = Token::of(Persona::IdToken).claim("aud", AUDIENCE);
     assert_eq!(code(id_token), "token_for_another_api");
-    // Graph's, had it been made without the nonce that keeps its signature from holding.
+    // A token for Graph, without the nonce that makes its signature unverifiable.
     assert_eq!(
         code(ada().claim("aud", GRAPH_AUDIENCE)),
         "audience_mismatch"
     );
-    // A `cnf` claim of any form binds the token to a key that a bearer does not present.
+    // A `cnf` claim of any form binds the token to a key, which a bearer does not present.
     for cnf in [json!({}), json!("x"), json!({"x5t#S256": "a"}), json!([])] {
         assert_eq!(
             code(ada().claim("cnf", cnf.clone())),
@@ -231,7 +231,7 @@ fn s3_12_tokens_of_other_kinds_are_refused_by_their_claims() {
 fn token_that_expires_while_parked_is_refused() {
     let mut bench = Bench::cold(&settings());
     let now = bench.now.as_secs();
-    // The skew of 60 s ends a second from now.
+    // The clock skew of 60 s ends a second from now.
     let (id, ruling) = bench.chat(&ada().claim("exp", now - 59).build());
     assert_eq!(code_of(&ruling), "waiting");
     bench.advance(1);

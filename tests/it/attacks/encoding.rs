@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use testbed::keys;
 use testbed::mint;
 
-/// Ada's claims, signed as those bytes.
+/// Returns a token of Ada with these bytes as its payload.
 fn signed(payload: &[u8]) -> String {
     mint::mint_raw(
         ada().header_value().to_string().as_bytes(),
@@ -26,7 +26,7 @@ fn signed_header(header: &[u8]) -> String {
 
 #[test]
 fn s3_6_compressed_payload_is_never_inflated() {
-    // `{}` in raw DEFLATE, in zlib and in gzip, honestly signed.
+    // `{}` in raw DEFLATE, zlib and gzip, with a valid signature.
     let deflated: [&[u8]; 3] = [
         b"\xab\xae\x05\x00",
         b"\x78\x9c\xab\xae\x05\x00\x01\x75\x00\xf9",
@@ -41,7 +41,7 @@ fn s3_6_compressed_payload_is_never_inflated() {
 
 #[test]
 fn s3_6_token_with_zip_header_is_refused() {
-    // Even where the payload is plain: another reader might inflate it.
+    // Even if the payload is not compressed: another reader might inflate it.
     for value in [json!("DEF"), json!(true), json!(0)] {
         let found = code(&ada().header("zip", value.clone()).build());
         assert_eq!(found, "token_malformed", "{value}");
@@ -123,7 +123,7 @@ fn trailing_data_or_non_object_is_refused() {
             "{payload:.60}: {found}"
         );
     }
-    // White space around JSON means nothing, and is allowed by RFC 8259.
+    // White space around JSON has no meaning, and RFC 8259 allows it.
     assert_eq!(
         code(&signed(format!(" \n{claims}\t ").as_bytes())),
         "permitted"
@@ -140,20 +140,20 @@ fn non_canonical_base64url_is_refused_in_every_segment() {
             all[at] = text;
             code(&all.join("."))
         };
-        let own = segments[at];
-        assert_eq!(spelled(own.to_owned()), "permitted");
+        let segment = segments[at];
+        assert_eq!(spelled(segment.to_owned()), "permitted");
         for text in [
-            format!("{own}="),
-            format!("{own}=="),
-            format!("={own}"),
-            format!("{own}A"),
-            format!("{}+{}", &own[..4], &own[5..]),
-            format!("{}/{}", &own[..4], &own[5..]),
-            format!("{}~{}", &own[..4], &own[4..]),
+            format!("{segment}="),
+            format!("{segment}=="),
+            format!("={segment}"),
+            format!("{segment}A"),
+            format!("{}+{}", &segment[..4], &segment[5..]),
+            format!("{}/{}", &segment[..4], &segment[5..]),
+            format!("{}~{}", &segment[..4], &segment[4..]),
             String::new(),
         ] {
-            // A character more on the signature makes it another one.
-            let longer = at == 2 && text == format!("{own}A");
+            // One more character makes it a different signature.
+            let longer = at == 2 && text == format!("{segment}A");
             let expected = if longer {
                 "signature_invalid"
             } else {
@@ -168,7 +168,7 @@ fn non_canonical_base64url_is_refused_in_every_segment() {
 fn nonzero_unused_bits_are_refused() {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut seen = 0;
-    // Claims of three lengths, so that header and payload end in each kind of last character.
+    // Claims of three lengths, so that header and payload end with each kind of last character.
     for padding in ["", "a", "ab"] {
         let token = ada().claim("padding", padding).build();
         let segments: Vec<&str> = token.split('.').collect();
@@ -226,7 +226,7 @@ fn json_serialization_is_refused() {
 
 #[test]
 fn unencoded_payload_is_refused() {
-    // RFC 7797: signed with b64 false, with and without crit.
+    // RFC 7797: signed with `b64` false, with and without `crit`.
     let crit: [&dyn Fn() -> Value; 2] = [&|| json!(["b64"]), &|| json!(["exp", "b64"])];
     for names in crit {
         let token = ada().header("b64", false).header("crit", names()).build();
@@ -274,7 +274,7 @@ fn nested_token_is_refused() {
 #[test]
 fn encrypted_token_is_refused_with_its_own_reason() {
     for algorithm in ["dir", "RSA-OAEP", "RSA1_5", "PBES2-HS256+A128KW"] {
-        // PBES2 with a large p2c has kept decryptors busy for minutes. The filter decrypts nothing.
+        // PBES2 with a large p2c can keep a decrypter busy for minutes. The filter decrypts nothing.
         let header =
             json!({"alg": algorithm, "enc": "A256GCM", "zip": "DEF", "p2c": 2_000_000_000});
         let header = super::segment(&header);

@@ -1,4 +1,4 @@
-//! RFC 8725 §3.10: key references in a token are never followed, used for other look-ups or printed unescaped.
+//! RFC 8725 §3.10: key references in a token are never followed, used for other look-ups, or printed unescaped.
 
 use super::support::*;
 use super::{code, segment};
@@ -34,7 +34,7 @@ fn s3_10_kid_is_never_interpreted() {
         let header = segment(&ada().header("kid", kid).header_value());
         let (_, ruling) = bench.chat(&format!("{header}.{tail}"));
         match kid.len() {
-            // Over all bounds: refused unread.
+            // This exceeds all bounds, so it is denied unread.
             102_400 => assert_eq!(code_of(&ruling), "token_too_large"),
             _ => assert_eq!(code_of(&ruling), "waiting", "{kid}"),
         }
@@ -69,7 +69,7 @@ fn s3_10_kid_that_is_not_a_string_is_refused() {
 
 #[test]
 fn s3_10_unknown_kid_never_falls_back_to_another_key() {
-    // Signed by the right key under a wrong name.
+    // Signed by the right key, but with another kid.
     let token = ada().header("kid", "no-such-key");
     let mut bench = Bench::warm(&settings());
     let (id, ruling) = bench.chat(&token.build());
@@ -80,7 +80,7 @@ fn s3_10_unknown_kid_never_falls_back_to_another_key() {
 
 #[test]
 fn s3_10_x5t_does_not_replace_kid() {
-    // With two keys, a token without kid is ambiguous even with a thumbprint.
+    // With two keys, a token without kid is ambiguous, even with a thumbprint.
     let mut bench = Bench::cold(&settings());
     bench.answer(jwks(&[&keys::rsa(), &keys::other_rsa()]));
     let token = ada().without_header("kid").header("x5t", keys::rsa().kid());
@@ -102,7 +102,7 @@ fn s3_10_urls_and_certificates_in_the_header_are_ignored() {
     for (name, value) in members {
         let mut bench = Bench::warm(&settings());
         let honest = ada().header(name, value.clone()).build();
-        assert_eq!(bench.code(&honest), "permitted", "{name} is not looked at");
+        assert_eq!(bench.code(&honest), "permitted", "{name} is ignored");
         let forged = ada()
             .header(name, value)
             .forged_by(&keys::other_rsa())

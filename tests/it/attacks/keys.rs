@@ -8,7 +8,7 @@ use testbed::keys::{self, Algorithm};
 use testbed::mint::Token;
 use testbed::persona::*;
 
-/// The realm with these keys written in, and every algorithm allowed.
+/// The realm with these inline keys, and with every algorithm allowed.
 fn realm(keys: Value) -> Value {
     let names: Vec<_> = Algorithm::ALL
         .iter()
@@ -86,7 +86,7 @@ fn s3_4_coordinates_of_another_length_are_refused() {
 
 #[test]
 fn s3_4_psychic_signature_is_refused() {
-    // CVE-2022-21449: r = s = 0 held for every text.
+    // CVE-2022-21449: r = s = 0 was a valid signature for every text.
     for (algorithm, size) in [(Algorithm::Es256, 32), (Algorithm::Es384, 48)] {
         let key = keys::cached(algorithm);
         let mut bench = Bench::cold(&realm(json!([key.to_jwk()])));
@@ -102,8 +102,8 @@ fn s3_4_psychic_signature_is_refused() {
 
 #[test]
 fn s3_4_ed25519_key_of_small_order_is_refused() {
-    // Encodings of points of order 1, 2, 4 and 8, and two that are not canonical: with them some
-    // verifiers accept one signature for every text.
+    // Encodings of points of order 1, 2, 4 and 8, and two that are not canonical: with these keys, some verifiers accept one
+    // signature for every text.
     let orders = [
         "0100000000000000000000000000000000000000000000000000000000000000",
         "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",

@@ -1,6 +1,6 @@
-//! Attacks on the gate, by clause: RFC 8725 (JWT best current practices), and known failures of similar gateways.
-//! [`catalogue`] lists the test for each clause, including tests in other files. Attacks that depend on Envoy's own parsing are
-//! in `tests/e2e/smuggling.rs`.
+//! Attacks on the gate, by clause: RFC 8725 (JWT best current practices), and known failures of similar gateways. [`catalogue`]
+//! lists the test for each clause, including tests in other files. Attacks that depend on Envoy's own parsing are in
+//! `tests/e2e/smuggling.rs`.
 
 mod catalogue;
 mod claims;
@@ -15,7 +15,7 @@ use crate::support;
 use serde_json::Value;
 use support::{Bench, settings};
 
-/// The code that a warm gate of the usual settings answers that token with.
+/// Returns the code with which a gate with keys and the default settings decides on this token.
 fn code(token: &str) -> String {
     Bench::warm(&settings()).code(token)
 }

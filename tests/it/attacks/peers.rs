@@ -10,10 +10,10 @@ use testbed::persona::Persona;
 #[test]
 fn request_parked_at_cold_start_is_never_forwarded_unauthenticated() {
     let settings = settings();
-    // However the wait ends: keys that do not fit, garbage, an outage, time running out.
+    // The ways in which the wait can end: other keys, invalid responses, an outage, a timeout.
     type End = fn(&mut Bench);
     let ends: [(&str, End); 5] = [
-        ("a stranger's keys", |bench| {
+        ("another signer's keys", |bench| {
             bench.answer(jwks(&[&keys::other_rsa()]))
         }),
         ("no keys", |bench| bench.answer(ok(json!({"keys": []})))),
@@ -28,7 +28,7 @@ fn request_parked_at_cold_start_is_never_forwarded_unauthenticated() {
         }),
         ("nothing", |_| {}),
     ];
-    for (what, end) in ends {
+    for (label, end) in ends {
         let mut bench = Bench::cold(&settings);
         let (good, _) = bench.chat(&ada().build());
         let (none, ruling) = bench.send(&[(":method", "POST"), (":path", "/v1/chat/completions")]);
@@ -38,7 +38,7 @@ fn request_parked_at_cold_start_is_never_forwarded_unauthenticated() {
             bench.resume_woken();
             assert!(
                 !bench.gate.is_permitted(good) && !bench.gate.is_permitted(none),
-                "{what}"
+                "{label}"
             );
             bench.advance(1);
         }
@@ -48,7 +48,7 @@ fn request_parked_at_cold_start_is_never_forwarded_unauthenticated() {
 #[test]
 fn forged_kids_trigger_one_fetch_per_cooldown_even_without_keys() {
     let mut bench = Bench::cold(&settings());
-    // The kid is looked up before the signature: no need to sign each.
+    // The kid is looked up before the signature is verified, so the tokens need not be signed.
     let token = ada().build();
     let (_, tail) = token.split_once('.').unwrap();
     let mut fetches = 0;
@@ -92,7 +92,7 @@ fn outage_is_never_reported_as_an_invalid_token() {
         bench.gate.finish(id, None, bench.now);
         bench.advance(1);
     }
-    assert!(!bench.audit().is_empty(), "some were answered");
+    assert!(!bench.audit().is_empty(), "some requests were decided");
 }
 
 #[test]
@@ -139,9 +139,9 @@ fn token_with_200_groups_is_cached() {
         .collect();
     let token = ada().claim("groups", json!(groups)).build();
     assert!(token.len() > 10_000);
-    for way in ["wasm", "cache"] {
+    for method in ["wasm", "cache"] {
         assert_eq!(bench.code(&token), "permitted");
-        assert_eq!(bench.audit()[0]["verified_by"], way);
+        assert_eq!(bench.audit()[0]["verified_by"], method);
     }
 }
 

@@ -7,8 +7,8 @@ use serde_json::json;
 use testbed::keys::{self, Algorithm};
 use testbed::mint;
 
-/// Every way to write `none` in capitals and small letters.
-fn nones() -> impl Iterator<Item = String> {
+/// Returns all spellings of `none` in upper and lower case.
+fn spellings_of_none() -> impl Iterator<Item = String> {
     (0..16_u32).map(|mask| {
         let letter = |(at, c): (usize, char)| match mask >> at & 1 {
             1 => c.to_ascii_uppercase(),
@@ -23,13 +23,13 @@ fn s3_1_none_in_any_spelling_is_refused() {
     let signed = ada().build();
     let signature = signed.rsplit_once('.').unwrap().1;
     let payload = segment(&ada().claims_value());
-    for name in nones().chain(["none ".into(), "n\u{f6}ne".into(), "no\0ne".into()]) {
+    for name in spellings_of_none().chain(["none ".into(), "n\u{f6}ne".into(), "no\0ne".into()]) {
         let header = segment(&json!({"alg": name, "typ": "JWT", "kid": keys::rsa().kid()}));
         for third in ["", signature, "AA"] {
             let found = code(&format!("{header}.{payload}.{third}"));
             assert_eq!(found, "algorithm_not_allowed", "{name:?} {third:?}");
         }
-        // Two segments, as some libraries wrote unsigned tokens.
+        // Two segments, as some libraries encode unsigned tokens.
         assert_eq!(code(&format!("{header}.{payload}")), "token_malformed");
     }
 }
@@ -60,7 +60,7 @@ fn s3_1_hmac_with_the_public_key_is_refused() {
             assert_eq!(code(&forged), "algorithm_not_allowed", "{name}");
         }
     }
-    // The same bytes under the key's own algorithm.
+    // The same bytes with the key's own algorithm.
     for secret in secrets {
         let forged = mint::mint_hs256(&ada().header_value(), &ada().claims_value(), secret);
         assert_eq!(code(&forged), "signature_invalid");

@@ -18,7 +18,7 @@ const HOSTILE: [&str; 9] = [
     "%0d%0aset-cookie: a=b",
 ];
 
-fn telling() -> Value {
+fn with_identity_headers() -> Value {
     let mut settings = settings();
     settings["forward"] = json!({"identity_headers": {
         "x-oid": "oid", "x-app": "client", "x-name": "name", "x-mail": "preferred_username",
@@ -39,7 +39,7 @@ fn claim_cannot_split_a_request_header() {
         for claim in ["oid", "azp", "name", "preferred_username", "sub"] {
             token = token.claim(claim, text);
         }
-        let mut bench = Bench::warm(&telling());
+        let mut bench = Bench::warm(&with_identity_headers());
         let (_, ruling) = bench.chat(&token.build());
         let edits = edits_of(&ruling);
         assert_eq!(edits.len(), 7, "{text:?}");
@@ -62,7 +62,7 @@ fn claim_cannot_split_a_reply_header_or_quoted_string() {
             (ada().claim("roles", json!([text])), "rule_unsatisfied"),
             (ada().claim("aud", text), "audience_mismatch"),
         ] {
-            let mut bench = Bench::warm(&telling());
+            let mut bench = Bench::warm(&with_identity_headers());
             let (_, ruling) = bench.chat(&token.build());
             assert_eq!(code_of(&ruling), expected, "{text:?}");
             for (name, value) in &reply_of(&ruling).headers {
@@ -80,7 +80,7 @@ fn claim_cannot_split_a_reply_header_or_quoted_string() {
     }
 }
 
-/// The names of a challenge's parameters, read as RFC 9110 §11.2 has it.
+/// Returns the names of a challenge's parameters, parsed according to RFC 9110 §11.2.
 fn parameters(challenge: &str) -> Vec<&str> {
     let mut rest = challenge.strip_prefix("Bearer ").unwrap();
     let mut names = Vec::new();
@@ -102,7 +102,7 @@ fn parameters(challenge: &str) -> Vec<&str> {
 #[test]
 fn audit_record_is_one_json_line_for_any_input() {
     for text in HOSTILE {
-        let mut bench = Bench::warm(&telling());
+        let mut bench = Bench::warm(&with_identity_headers());
         let token = ada()
             .claim("name", text)
             .claim("oid", text)
@@ -148,7 +148,7 @@ fn audit_record_is_one_json_line_for_any_input() {
 
 #[test]
 fn callers_identity_headers_are_removed() {
-    let bench = Bench::warm(&telling());
+    let bench = Bench::warm(&with_identity_headers());
     let spoofed = [
         ("X-OID", "spoofed"),
         ("x-oid", "spoofed again"),
@@ -162,7 +162,7 @@ fn callers_identity_headers_are_removed() {
         ("X-Api-Key", "x"),
         ("API-Key", "x"),
     ];
-    // The gate names each once; the host removes every field of that name.
+    // The gate lists each name once; the host removes every field with that name.
     let stripped = bench.gate.strip_credentials(&Headers::from_iter(spoofed));
     let expected = [
         "api-key",
@@ -180,7 +180,7 @@ fn callers_identity_headers_are_removed() {
 
 #[test]
 fn identity_missing_from_the_token_sets_no_header() {
-    let mut bench = Bench::warm(&telling());
+    let mut bench = Bench::warm(&with_identity_headers());
     let token = ada()
         .without("azp")
         .without("name")

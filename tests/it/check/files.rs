@@ -5,14 +5,14 @@ use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 
-fn folder(files: &[(&str, &str)]) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
+fn directory(files: &[(&str, &str)]) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
     for (name, text) in files {
-        let path = folder.path().join(name);
+        let path = directory.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
-    folder
+    directory
 }
 
 fn check_paths(paths: &[&Path]) -> (i32, Vec<Value>) {
@@ -25,7 +25,7 @@ fn check_paths(paths: &[&Path]) -> (i32, Vec<Value>) {
     (outcome.status, findings)
 }
 
-/// The plugin and the hosts of the base for Istio, as two files.
+/// The plugin and the hosts in the base for Istio, as two files.
 fn istio() -> (String, String) {
     let (plugin, rest) = ISTIO.split_once("---\n").unwrap();
     (plugin.to_owned(), rest.to_owned())
@@ -35,12 +35,12 @@ fn istio() -> (String, String) {
 fn files_of_one_call_are_one_deployment() {
     let (plugin, hosts) = istio();
     let plain = hosts.replacen("mode: SIMPLE", "mode: DISABLE", 1);
-    let folder = folder(&[
+    let directory = directory(&[
         ("plugin.yaml", &plugin),
         ("hosts.yaml", &hosts),
         ("plain.yaml", &plain),
     ]);
-    let path = |name: &str| folder.path().join(name);
+    let path = |name: &str| directory.path().join(name);
     let (status, findings) = check_paths(&[&path("plugin.yaml")]);
     assert_eq!(
         (status, ids(&findings)),
@@ -64,16 +64,16 @@ fn files_of_one_call_are_one_deployment() {
 }
 
 #[test]
-fn directory_is_read_with_its_folders_and_without_other_files() {
+fn directory_is_read_recursively_without_other_files() {
     let (plugin, hosts) = istio();
-    let folder = folder(&[
+    let directory = directory(&[
         ("plugin.yaml", &plugin),
         ("more/hosts.yml", &hosts),
         ("notes.txt", "a: [1"),
         (".hidden/broken.yaml", "a: [1"),
         ("dashboard.json", "{\"rules\": [], \"title\": \"x\"}"),
     ]);
-    let (status, findings) = check_paths(&[folder.path()]);
+    let (status, findings) = check_paths(&[directory.path()]);
     assert_eq!((status, findings), (0, Vec::new()));
 }
 
@@ -99,18 +99,18 @@ fn clusters_and_routes_of_discovery_files_belong_to_the_bootstrap() {
         (&clusters, BTreeSet::new()),
         (&plain, BTreeSet::from(["cluster_without_ca"])),
     ] {
-        let folder = folder(&[
+        let directory = directory(&[
             ("envoy.yaml", &bootstrap),
             ("cds.yaml", &format!("resources:\n{clusters}")),
             ("rds.yaml", &format!("resources:\n{routes}")),
         ]);
-        let (_, findings) = check_paths(&[folder.path()]);
+        let (_, findings) = check_paths(&[directory.path()]);
         assert_eq!(ids(&findings), expected, "{findings:#?}");
     }
 }
 
 #[test]
-fn foreign_plugin_is_not_judged_and_our_own_are_distinguished() {
+fn other_plugins_are_ignored_and_our_own_are_distinguished() {
     let foreign = "          http_filters:\n          - name: waf\n            typed_config: {config: {name: waf, fail_open: true, vm_config: {}, configuration: {rules: []}}}\n";
     let text = ENVOY.replacen("          http_filters:\n", foreign, 1);
     let (_, findings) = check(&text, &[]);
@@ -127,11 +127,11 @@ fn foreign_plugin_is_not_judged_and_our_own_are_distinguished() {
 
     let listener = "  - name: gateway\n";
     let (before, rest) = ENVOY.split_once(listener).unwrap();
-    let (own, clusters) = rest.split_once("  clusters:\n").unwrap();
-    let second = own
+    let (gateway, clusters) = rest.split_once("  clusters:\n").unwrap();
+    let second = gateway
         .replace("name: entragate", "name: entragate-2")
         .replace("FAIL_RELOAD", "FAIL_OPEN");
-    let text = format!("{before}{listener}{own}{listener}{second}  clusters:\n{clusters}");
+    let text = format!("{before}{listener}{gateway}{listener}{second}  clusters:\n{clusters}");
     let (_, findings) = check(&text, &[]);
     let [finding] = &findings[..] else {
         panic!("{findings:#?}")
@@ -184,14 +184,14 @@ fn lines_of_embedded_texts_are_lines_of_the_file() {
 
 #[test]
 fn unusable_files_are_findings() {
-    let folder = folder(&[("broken.yaml", "a: 1\nb: [1\n"), ("fine.yaml", ALONE)]);
-    let (status, findings) = check_paths(&[folder.path()]);
+    let directory = directory(&[("broken.yaml", "a: 1\nb: [1\n"), ("fine.yaml", ALONE)]);
+    let (status, findings) = check_paths(&[directory.path()]);
     assert_eq!(
         (status, ids(&findings)),
         (1, BTreeSet::from(["file_unusable"]))
     );
     assert!(findings[0]["line"].is_u64(), "{findings:#?}");
-    let (status, findings) = check_paths(&[&folder.path().join("absent.yaml")]);
+    let (status, findings) = check_paths(&[&directory.path().join("absent.yaml")]);
     assert_eq!(
         (status, ids(&findings)),
         (2, BTreeSet::from(["file_unusable"]))
@@ -215,8 +215,8 @@ fn filter_from_a_discovery_file_runs_in_the_manager_that_discovers_it() {
         (&bootstrap, BTreeSet::new()),
         (&unsafe_path, BTreeSet::from(["path_not_normalized"])),
     ] {
-        let folder = folder(&[("envoy.yaml", bootstrap), ("ecds.yaml", &ecds)]);
-        let (_, findings) = check_paths(&[folder.path()]);
+        let directory = directory(&[("envoy.yaml", bootstrap), ("ecds.yaml", &ecds)]);
+        let (_, findings) = check_paths(&[directory.path()]);
         assert_eq!(ids(&findings), expected, "{findings:#?}");
     }
 }

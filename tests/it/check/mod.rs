@@ -1,5 +1,4 @@
-//! `entragate check`: for every finding, one configuration that causes it and one that differs only in the cause and
-//! does not.
+//! `entragate check`: for every finding, one configuration that causes it, and one that differs only in the cause and does not.
 
 use crate::command_line as cli;
 use crate::pages as docs;
@@ -37,7 +36,7 @@ fn changed(base: &str, changes: Changes) -> String {
     text
 }
 
-/// The exit status and the findings of a text on standard input.
+/// Returns the exit status and the findings for a text on standard input.
 fn check(text: &str, options: &[&str]) -> (i32, Vec<Value>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_entragate"));
     command.args(["check", "--json", "-"]).args(options);
@@ -55,7 +54,7 @@ fn ids(findings: &[Value]) -> BTreeSet<&str> {
     ids.collect()
 }
 
-/// The ids and levels that the command line lists.
+/// Returns the ids and levels that the command line lists.
 fn listed() -> Vec<(String, String)> {
     let table = cli::entragate(&["check", "--list"], "").out;
     let rows = table.lines().skip(2).map(|row| {
@@ -67,7 +66,7 @@ fn listed() -> Vec<(String, String)> {
 }
 
 #[test]
-fn bases_have_no_findings_but_notes() {
+fn bases_have_only_notes() {
     for base in [ENVOY, ISTIO, GATEWAY, KONG, ALONE, &kubernetes()] {
         let (status, findings) = check(base, &["--strict"]);
         assert_eq!(status, 0, "{findings:#?}");

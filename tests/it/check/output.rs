@@ -1,4 +1,4 @@
-//! How findings are printed, and which exit statuses they cause.
+//! The printed findings, and their exit statuses.
 
 use super::*;
 

@@ -1,11 +1,11 @@
-//! The shipped files pass `--strict` with an operator's values.
+//! The shipped files pass `--strict` with an operator's values in place of the sample values.
 
 use super::*;
 use std::collections::BTreeMap;
 use std::fs;
 use testbed::persona::SCIENTISTS_GROUP;
 
-/// An operator's values in place of the sample values.
+/// Sample values, and an operator's values for them.
 const VALUES: [(&str, &str); 6] = [
     (
         "72f988bf-86f1-41af-91ab-2d7cd011db47",
@@ -30,13 +30,13 @@ const VALUES: [(&str, &str); 6] = [
     ),
 ];
 
-/// The warnings and errors of a folder's files, read as one deployment.
+/// Returns the warnings and errors for the files of a directory, read as one deployment.
 fn findings(folder: &str, files: &[String]) -> Vec<String> {
     let copy = tempfile::tempdir().unwrap();
     for file in files {
         let mut text = docs::read(file);
-        for (sample, own) in VALUES {
-            text = text.replace(sample, own);
+        for (sample, operators) in VALUES {
+            text = text.replace(sample, operators);
         }
         let name = file.rsplit('/').next().unwrap();
         fs::write(copy.path().join(name), text).unwrap();
@@ -58,7 +58,7 @@ fn findings(folder: &str, files: &[String]) -> Vec<String> {
     counted
 }
 
-/// Folders without a filter.
+/// Directories without a filter.
 const OTHERS: [&str; 1] = ["deploy/monitoring"];
 
 #[test]
@@ -71,7 +71,7 @@ fn shipped_files_pass_strict_with_an_operators_values() {
         folders.entry(folder).or_insert_with(Vec::new).push(file);
     }
     folders.retain(|folder, _| !OTHERS.contains(&folder.as_str()));
-    // Compose runs the repository's own.
+    // The Compose file mounts the repository's own envoy.yaml.
     folders.get_mut("deploy/docker").unwrap().extend(envoy());
     assert_eq!(folders.len(), 6);
     for (folder, files) in folders {

@@ -55,7 +55,7 @@ fn groups_argument_replaces_the_graph_response() {
     assert!(err.contains("--groups has no effect"), "{err}");
 }
 
-/// Rules can be explained without the issuer's keys, whichever algorithm signs its tokens.
+/// Rules can be explained without the issuer's keys, for any signature algorithm.
 #[test]
 fn unverified_accepts_every_algorithm_and_performs_other_checks() {
     let mut settings = settings();

@@ -14,7 +14,7 @@ use testbed::keys;
 use testbed::mint::Token;
 use testbed::persona::{Persona, SCIENTISTS_GROUP};
 
-/// A configuration with an example of everything that explain shows.
+/// A configuration with an example of every kind of rule that `explain` shows.
 fn policy() -> Value {
     let mut settings = settings();
     let corp = json!({"source": ["10.0.0.0/8"]});
@@ -36,26 +36,26 @@ fn policy() -> Value {
 /// 2026-11-23T12:00:00Z.
 const NOON: u64 = 1_795_435_200;
 
-struct Asked {
+struct Request {
     request: &'static str,
     body: Option<&'static str>,
     source: Option<&'static str>,
     peer: Option<&'static str>,
 }
 
-/// The code of the gate's decision.
-fn live(bench: &mut Bench, asked: &Asked, token: Option<&str>) -> String {
+/// Returns the code of the gate's decision.
+fn decision_of_gate(bench: &mut Bench, request_case: &Request, token: Option<&str>) -> String {
     bench.properties.clear();
-    let source = asked
+    let source = request_case
         .source
         .map(|source| ("source.address", format!("{source}:0")));
-    let peer = asked
+    let peer = request_case
         .peer
         .map(|peer| ("connection.uri_san_peer_certificate", peer.to_owned()));
     for (path, value) in source.into_iter().chain(peer) {
         bench.properties.insert(path.to_owned(), value.into_bytes());
     }
-    let (method, path) = asked.request.split_once(' ').unwrap();
+    let (method, path) = request_case.request.split_once(' ').unwrap();
     let authorization = token.map(|token| format!("Bearer {token}"));
     let mut fields = vec![
         (":method", method),
@@ -68,16 +68,16 @@ fn live(bench: &mut Bench, asked: &Asked, token: Option<&str>) -> String {
             .map(|value| ("authorization", value.as_str())),
     );
     fields.extend(
-        asked
+        request_case
             .body
             .iter()
             .map(|_| ("content-type", "application/json")),
     );
     let mut headers = entragate::http::headers::Headers::from_iter(fields);
-    headers.is_all = asked.body.is_none();
+    headers.is_all = request_case.body.is_none();
     let (id, mut ruling) = bench.send_headers(headers);
     if ruling.step == Step::Inspect {
-        let body = asked.body.map(str::as_bytes);
+        let body = request_case.body.map(str::as_bytes);
         let signatures = &entragate::token::signature::Portable;
         ruling = bench
             .gate
@@ -89,43 +89,43 @@ fn live(bench: &mut Bench, asked: &Asked, token: Option<&str>) -> String {
 
 #[test]
 fn explain_and_the_gate_agree() {
-    let asked = |request| Asked {
+    let request_for = |request| Request {
         request,
         body: None,
         source: None,
         peer: None,
     };
     let cases = [
-        asked("GET /health"),
-        asked("GET /.well-known/oauth-protected-resource"),
-        asked("GET /v1/models"),
-        asked("GET /v1/../models"),
-        Asked {
+        request_for("GET /health"),
+        request_for("GET /.well-known/oauth-protected-resource"),
+        request_for("GET /v1/models"),
+        request_for("GET /v1/../models"),
+        Request {
             body: Some(r#"{"model":"meta-llama/x"}"#),
-            ..asked("POST /v1/chat/completions")
+            ..request_for("POST /v1/chat/completions")
         },
-        Asked {
+        Request {
             body: Some(r#"{"model":"openai/x"}"#),
-            ..asked("POST /v1/chat/completions")
+            ..request_for("POST /v1/chat/completions")
         },
-        Asked {
+        Request {
             body: Some(r#"{"messages":[]}"#),
-            ..asked("POST /v1/chat/completions")
+            ..request_for("POST /v1/chat/completions")
         },
-        asked("POST /secret"),
-        asked("POST /generate"),
-        Asked {
+        request_for("POST /secret"),
+        request_for("POST /generate"),
+        Request {
             source: Some("10.0.0.1"),
-            ..asked("POST /generate")
+            ..request_for("POST /generate")
         },
-        Asked {
+        Request {
             source: Some("11.0.0.1"),
-            ..asked("POST /generate")
+            ..request_for("POST /generate")
         },
-        asked("POST /embed"),
-        Asked {
+        request_for("POST /embed"),
+        Request {
             peer: Some("spiffe://contoso/a"),
-            ..asked("POST /embed")
+            ..request_for("POST /embed")
         },
     ];
     let tokens: Vec<Option<String>> = Persona::ALL
@@ -143,21 +143,26 @@ fn explain_and_the_gate_agree() {
     bench.answer(set.clone());
     for token in &tokens {
         let token_file = file(".jwt", token.as_deref().unwrap_or_default());
-        for asked in &cases {
-            let mut arguments = vec!["--request", asked.request, "--time", "2026-11-23T12:00:00Z"];
+        for request_case in &cases {
+            let mut arguments = vec![
+                "--request",
+                request_case.request,
+                "--time",
+                "2026-11-23T12:00:00Z",
+            ];
             arguments.extend(["--jwks", keys.path().to_str().unwrap()]);
             if token.is_some() {
                 arguments.extend(["--token-file", token_file.path().to_str().unwrap()]);
             }
             for (name, value) in [
-                ("--body", asked.body),
-                ("--source", asked.source),
-                ("--peer", asked.peer),
+                ("--body", request_case.body),
+                ("--source", request_case.source),
+                ("--peer", request_case.peer),
             ] {
                 arguments.extend(value.iter().flat_map(|value| [name, *value]));
             }
             let (status, explained) = explain(&settings, &arguments);
-            let code = live(&mut bench, asked, token.as_deref());
+            let code = decision_of_gate(&mut bench, request_case, token.as_deref());
             assert_eq!(explained["code"], code, "{arguments:?}");
             let expected = if explained["decision"] == "deny" {
                 3

@@ -98,15 +98,15 @@ fn rule_without_a_requirement_is_satisfied() {
     ];
     let (status, json) = explain(&settings, &arguments);
     assert_eq!((status, &json["code"]), (3, &json!("denied_by_rule")));
-    let asked = json!({"clause": "anything", "holds": true});
-    assert_eq!(json["rules"][0]["require"], asked);
+    let expected = json!({"clause": "anything", "holds": true});
+    assert_eq!(json["rules"][0]["require"], expected);
 }
 
 /// Explains a chat request that is permitted.
 fn explain_permit(settings: &Value, token: &str, further: &[&str]) -> Outcome {
     let request = "POST /v1/chat/completions";
-    let asked = ["--unverified", "--token", token, "--request", request];
-    let arguments = [&["explain", "-"], &asked[..], further].concat();
+    let options = ["--unverified", "--token", token, "--request", request];
+    let arguments = [&["explain", "-"], &options[..], further].concat();
     let outcome = entragate(&arguments, &settings.to_string());
     assert_eq!(outcome.status, 0, "{}", outcome.err);
     outcome
@@ -122,7 +122,7 @@ fn no_secret_is_shown() {
         }
         assert!(
             !outcome.out.contains('\x1b'),
-            "no colours but on a terminal"
+            "colours are only used on a terminal"
         );
     }
 }

@@ -14,7 +14,7 @@ const GROUP: &str = "AAAAAAAA-0000-4000-8000-000000000001";
 
 const OTHER: &str = "aaaaaaaa-0000-4000-8000-000000000002";
 
-/// Contoso with look-ups, and these rules.
+/// Contoso with look-ups in Microsoft Graph, and these rules.
 fn with_graph(rules: Value) -> Value {
     let mut settings = with_rules(rules);
     settings["issuers"][0]["groups_overage"] = json!({"graph": {"cluster": "graph", "ttl": "60s",
@@ -23,7 +23,7 @@ fn with_graph(rules: Value) -> Value {
     settings
 }
 
-/// A bench with keys and a token for Graph.
+/// A bench with keys and a service token for Graph.
 fn bench(rules: Value) -> Bench {
     bench_of(&with_graph(rules))
 }
@@ -35,7 +35,7 @@ fn bench_of(settings: &Value) -> Bench {
         json!({"access_token": "graph-token", "expires_in": 3600}),
     ));
     bench.tick();
-    assert!(bench.calls.is_empty(), "no look-up in advance");
+    assert!(bench.calls.is_empty(), "there is no look-up in advance");
     bench
 }
 
@@ -47,8 +47,8 @@ fn olga() -> Token {
     Token::of(Persona::Olga)
 }
 
-/// The next request to Graph: its path and groups.
-fn question(bench: &Bench) -> (String, Vec<String>) {
+/// Returns the path and the groups of the next request to Graph.
+fn next_lookup(bench: &Bench) -> (String, Vec<String>) {
     let callout = &bench.calls[0].callout;
     assert_eq!(
         (callout.method, callout.target.authority.as_str()),

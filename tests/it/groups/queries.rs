@@ -1,4 +1,4 @@
-//! Which callers and groups are looked up, and the effect of the result.
+//! The callers and groups that are looked up, and the effect of the result.
 
 use super::*;
 use entragate::gate::Notice;
@@ -12,7 +12,7 @@ fn graph_decides_if_the_token_omits_groups() {
         {"name": "ban", "require": {"group": GROUP}, "effect": "deny"},
     ]);
     let not = json!([{"name": "others", "require": {"not": {"group": GROUP}}}]);
-    for (rules, held, code) in [
+    for (rules, member, code) in [
         (for_group(), vec![upper.as_str()], "permitted"),
         (for_group(), vec![], "rule_unsatisfied"),
         (for_group(), vec![OTHER], "rule_unsatisfied"),
@@ -27,14 +27,14 @@ fn graph_decides_if_the_token_omits_groups() {
             assert_eq!(code_of(&ruling), "waiting");
             bench.tick();
             let path = format!("/v1.0/users/{}/checkMemberGroups", oid(&token));
-            let asked = vec![GROUP.to_ascii_lowercase()];
+            let expected_groups = vec![GROUP.to_ascii_lowercase()];
             assert_eq!(
-                question(&bench),
-                (path, asked),
-                "never what the token names"
+                next_lookup(&bench),
+                (path, expected_groups),
+                "the URL in the token is never called"
             );
-            bench.answer(member_of(&held));
-            assert_eq!(bench.resume_woken()[0].1, code, "{rules} {held:?}");
+            bench.answer(member_of(&member));
+            assert_eq!(bench.resume_woken()[0].1, code, "{rules} {member:?}");
         }
     }
 }
@@ -42,7 +42,7 @@ fn graph_decides_if_the_token_omits_groups() {
 #[test]
 fn groups_are_not_looked_up_if_the_decision_does_not_depend_on_them() {
     let group = json!({"group": GROUP});
-    let held = ada().claim("groups", json!([GROUP.to_lowercase()]));
+    let member = ada().claim("groups", json!([GROUP.to_lowercase()]));
     for (rules, token, code) in [
         (for_group(), ada(), "rule_unsatisfied"),
         (
@@ -77,10 +77,10 @@ fn groups_are_not_looked_up_if_the_decision_does_not_depend_on_them() {
             olga(),
             "groups_overage",
         ),
-        // The caller's kind is unknown, which groups cannot determine.
+        // The caller's kind is unknown and cannot be determined by groups.
         (
             json!([{"name": "r", "require": {"all": [group, {"kind": "app"}]}}]),
-            held.without("scp"),
+            member.without("scp"),
             "rule_unsatisfied",
         ),
         (
@@ -111,7 +111,7 @@ fn only_group_ids_in_rules_of_the_issuer_are_looked_up() {
     let mut bench = bench_of(&settings);
     bench.chat(&olga().build());
     bench.tick();
-    assert_eq!(question(&bench).1, [GROUP.to_lowercase()]);
+    assert_eq!(next_lookup(&bench).1, [GROUP.to_lowercase()]);
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn application_is_looked_up_as_a_service_principal() {
         bench.chat(&token.build());
         bench.tick();
         let path = format!("/v1.0/{collection}/{}/checkMemberGroups", oid(&token));
-        assert_eq!(question(&bench).0, path);
+        assert_eq!(next_lookup(&bench).0, path);
     }
 }
 
@@ -173,14 +173,18 @@ fn shadow_rule_looks_up_groups_without_parking() {
     bench.tick();
     bench.answer(member_of(&[GROUP]));
     assert_eq!(bench.code(&olga().build()), "permitted");
-    assert_eq!(bench.audit()[0]["shadow"], json!([]), "known by now");
+    assert_eq!(
+        bench.audit()[0]["shadow"],
+        json!([]),
+        "the groups are known by now"
+    );
 
-    let mut down = bench_of(&with_graph(rules));
+    let mut unavailable = bench_of(&with_graph(rules));
     for _ in 0..5 {
-        assert_eq!(down.code(&olga().build()), "permitted");
-        down.tick();
-        while !down.calls.is_empty() {
-            down.answer(failed(500));
+        assert_eq!(unavailable.code(&olga().build()), "permitted");
+        unavailable.tick();
+        while !unavailable.calls.is_empty() {
+            unavailable.answer(failed(500));
         }
     }
 }

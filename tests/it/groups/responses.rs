@@ -3,7 +3,7 @@
 use super::*;
 use std::collections::BTreeSet;
 
-/// The code once Graph has answered so.
+/// Returns the code after this answer of Graph.
 fn after(bench: &mut Bench, token: &Token, answer: Answer) -> String {
     let (id, ruling) = bench.chat(&token.build());
     assert_eq!(code_of(&ruling), "waiting");
@@ -27,21 +27,21 @@ fn groups_from_several_calls_count_only_if_all_succeed() {
     let mut bench = bench(rules);
     let (id, _) = bench.chat(&olga().build());
     bench.tick();
-    let mut asked = BTreeSet::new();
+    let mut looked_up = BTreeSet::new();
     for part in 0..3 {
-        let (_, groups) = question(&bench);
+        let (_, groups) = next_lookup(&bench);
         assert_eq!(groups.len(), [20, 20, 5][part]);
-        asked.extend(groups.clone());
+        looked_up.extend(groups.clone());
         assert!(bench.resume_woken().is_empty());
         bench.answer(ok(json!({ "value": groups })));
     }
-    assert_eq!(asked.len(), 45);
+    assert_eq!(looked_up.len(), 45);
     assert_eq!(bench.resume_woken(), [(id, "permitted".into())]);
 
     // If one part fails, the others are discarded.
     let (late, _) = bench.chat(&Token::of(Persona::Omar).build());
     bench.tick();
-    let (_, groups) = question(&bench);
+    let (_, groups) = next_lookup(&bench);
     bench.answer(ok(json!({ "value": groups })));
     bench.answer(failed(500));
     bench.answer(ok(json!({"value": []})));
@@ -68,13 +68,17 @@ fn look_up_is_shared_by_requests_and_cached_for_ttl() {
     assert!(bench.calls.is_empty());
     bench.advance(1);
     let (id, ruling) = bench.chat(&token.build());
-    assert_eq!(code_of(&ruling), "waiting", "known for ttl and no longer");
+    assert_eq!(
+        code_of(&ruling),
+        "waiting",
+        "the groups are cached for ttl and no longer"
+    );
     bench.tick();
     bench.answer(member_of(&[]));
     assert_eq!(bench.resume_woken(), [(id, "rule_unsatisfied".into())]);
 }
 
-/// The code and the record's reason.
+/// Returns the code and the recorded reason.
 fn denied(bench: &mut Bench) -> (String, String) {
     let (id, mut ruling) = bench.chat(&olga().build());
     if code_of(&ruling) == "waiting" {
@@ -115,29 +119,35 @@ fn failed_look_up_denies_with_its_reason() {
         assert!(!bench.gate.is_permitted(1));
     }
 
-    let mut gone = bench(for_group());
-    assert_eq!(after(&mut gone, &olga(), failed(404)), "groups_overage");
-    let reason = gone.audit()[0]["reason"].clone();
+    let mut unknown = bench(for_group());
+    assert_eq!(after(&mut unknown, &olga(), failed(404)), "groups_overage");
+    let reason = unknown.audit()[0]["reason"].clone();
     assert_eq!(reason, "Microsoft Graph does not know the caller");
     for _ in 0..29 {
-        gone.advance(1);
-        assert_eq!(gone.code(&olga().build()), "groups_overage");
+        unknown.advance(1);
+        assert_eq!(unknown.code(&olga().build()), "groups_overage");
     }
-    assert!(gone.calls.is_empty(), "not asked for again so soon");
-    gone.advance(1);
-    assert_eq!(after(&mut gone, &olga(), member_of(&[GROUP])), "permitted");
+    assert!(
+        unknown.calls.is_empty(),
+        "the look-up is not repeated so soon"
+    );
+    unknown.advance(1);
+    assert_eq!(
+        after(&mut unknown, &olga(), member_of(&[GROUP])),
+        "permitted"
+    );
 }
 
 #[test]
 fn failing_graph_is_not_called_until_the_pause_ends() {
     let mut bench = bench(for_group());
-    let mut asked = Vec::new();
+    let mut lookup_times = Vec::new();
     for second in 0..300 {
         let token = olga().claim("oid", format!("cccccccc-0000-4000-8000-{second:012}"));
         bench.chat(&token.build());
         bench.advance(1);
         while !bench.calls.is_empty() {
-            asked.push(second);
+            lookup_times.push(second);
             bench.answer(failed(503));
         }
         for (_, code) in bench.resume_woken() {
@@ -147,10 +157,10 @@ fn failing_graph_is_not_called_until_the_pause_ends() {
             );
         }
     }
-    // 1, 2, 4 … 60 s; each time the ones that wait are asked for, until one fails.
-    let times: BTreeSet<u32> = asked.iter().copied().collect();
-    assert!(times.len() <= 11, "{asked:?}");
-    assert!(asked.len() <= 30, "{asked:?}");
+    // Calls after pauses of 1, 2, 4 … 60 s; each time, the waiting look-ups are made until one fails.
+    let times: BTreeSet<u32> = lookup_times.iter().copied().collect();
+    assert!(times.len() <= 11, "{lookup_times:?}");
+    assert!(lookup_times.len() <= 30, "{lookup_times:?}");
     bench.advance(60);
     assert_eq!(after(&mut bench, &olga(), member_of(&[GROUP])), "permitted");
 
@@ -160,7 +170,7 @@ fn failing_graph_is_not_called_until_the_pause_ends() {
     assert_eq!(
         bench.resume_woken(),
         [(id, "groups_overage".into())],
-        "it would not help to wait"
+        "waiting would not help"
     );
     bench.advance(16);
     assert_eq!(
@@ -168,7 +178,7 @@ fn failing_graph_is_not_called_until_the_pause_ends() {
         "rule_unsatisfied"
     );
     let (id, ruling) = bench.chat(&Token::of(Persona::Omar).build());
-    assert_eq!(code_of(&ruling), "waiting", "soon it may be asked");
+    assert_eq!(code_of(&ruling), "waiting", "the pause ends soon");
     assert!(bench.calls.is_empty());
     bench.advance(1);
     bench.answer(member_of(&[GROUP]));
@@ -187,7 +197,7 @@ fn concurrent_look_ups_and_parked_requests_are_limited() {
     assert_eq!(
         bench.code(&token(40).build()),
         "groups_overage",
-        "the room is full"
+        "the number of parked requests is limited"
     );
     bench.tick();
     assert_eq!(bench.calls.len(), 16);
@@ -199,5 +209,5 @@ fn concurrent_look_ups_and_parked_requests_are_limited() {
         done.extend(bench.resume_woken());
     }
     let expected: Vec<(u32, String)> = ids.iter().map(|id| (*id, "permitted".into())).collect();
-    assert_eq!(done, expected, "and the next in line follows");
+    assert_eq!(done, expected, "the next look-ups follow in order");
 }

@@ -1,4 +1,4 @@
-//! VMs that export, and the collector that receives their records: which records arrived, and how often.
+//! VMs that export, and the collector that receives their records: the records that arrived, and how often.
 
 use crate::sharing::host::Host;
 use crate::support::{jwks, settings};
@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use testbed::keys;
 
-/// How a call of the export ends.
+/// The end of an export call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    Arrives,
+    Arrived,
     Refused,
-    /// It arrives, and its answer is lost.
+    /// The records arrive, but the response is lost.
     Lost,
     Broken,
 }
@@ -29,12 +29,12 @@ pub fn exporting() -> Value {
 
 pub struct Collector {
     pub host: Host,
-    /// How often each record has arrived.
+    /// The number of times that each record has arrived.
     pub arrived: BTreeMap<u64, usize>,
     /// Records that arrived although their sender received no confirmation.
     pub doubtful: Vec<u64>,
     pub calls: usize,
-    /// Which VM decided which records.
+    /// The VM that made each decision.
     pub decided: BTreeMap<u64, usize>,
     /// Calls whose responses were lost, with the VMs that made them.
     unanswered: Vec<(usize, Call)>,
@@ -54,7 +54,7 @@ impl Collector {
         collector
     }
 
-    /// An anonymous request at one VM, and its number.
+    /// Makes an anonymous request at one VM. Returns its number.
     pub fn decide(&mut self, index: usize) -> u64 {
         let number = self.decided.len() as u64;
         self.decided.insert(number, index);
@@ -72,9 +72,9 @@ impl Collector {
         number
     }
 
-    /// Advances the time in ticks of all VMs; every call succeeds immediately.
+    /// Advances the time with ticks of all VMs; every call succeeds immediately.
     pub fn run(&mut self, millis: u64) {
-        self.run_with(millis, End::Arrives);
+        self.run_with(millis, End::Arrived);
     }
 
     pub fn run_with(&mut self, millis: u64, end: End) {
@@ -84,7 +84,7 @@ impl Collector {
         }
     }
 
-    /// Advances the time; export calls stay open until their timeout.
+    /// Advances the time; export calls stay pending until their timeout.
     pub fn wait(&mut self, millis: u64) {
         for _ in 0..millis.div_ceil(50) {
             self.host.run(50);
@@ -103,13 +103,13 @@ impl Collector {
         }
     }
 
-    /// Answers the open calls for keys.
+    /// Answers the pending calls for keys.
     pub fn answer_keys(&mut self) {
         let is_keys = |call: &Call| !matches!(call.ticket, CallId::Export(_));
         for index in 0..self.host.vms.len() {
             while let Some(at) = self.host.vms[index].calls.iter().position(is_keys) {
                 self.host.vms[index].calls.swap(0, at);
-                self.answer(index, End::Arrives);
+                self.answer(index, End::Arrived);
             }
         }
     }
@@ -125,13 +125,13 @@ impl Collector {
         }
         let numbers = numbers(call);
         self.calls += 1;
-        if matches!(end, End::Arrives | End::Lost) {
+        if matches!(end, End::Arrived | End::Lost) {
             for number in &numbers {
                 *self.arrived.entry(*number).or_default() += 1;
             }
         }
         match end {
-            End::Arrives => self.host.answer_one(index, |_| status(204)),
+            End::Arrived => self.host.answer_one(index, |_| status(204)),
             End::Refused => self.host.answer_one(index, |_| status(503)),
             End::Broken => self
                 .host
@@ -144,42 +144,43 @@ impl Collector {
         }
     }
 
-    /// Terminates a VM. Records in its open calls may have arrived.
-    pub fn die(&mut self, index: usize) {
+    /// Terminates a VM. The records in its pending calls may have arrived.
+    pub fn terminate(&mut self, index: usize) {
         while !self.host.vms[index].calls.is_empty() {
             self.answer(index, End::Lost);
         }
-        self.unanswered.retain(|(its, _)| *its != index);
+        self.unanswered
+            .retain(|(calls_of_vm, _)| *calls_of_vm != index);
         self.host.replace(index);
     }
 
-    /// The VM that has an open export call.
+    /// Returns the VM that has a pending export call.
     pub fn caller(&self) -> Option<usize> {
         let is_export = |call: &Call| matches!(call.ticket, CallId::Export(_));
         let calls = |index: &usize| self.host.vms[*index].calls.iter().any(is_export);
         (0..self.host.vms.len()).find(calls)
     }
 
-    /// Removes the plugin in one VM; its open calls can still end.
+    /// Removes the plugin in one VM; its pending calls can still end.
     pub fn close(&mut self, index: usize) {
         let (vm, now) = (&mut self.host.vms[index], self.host.now);
         vm.gate.leave(now, &self.host.data);
         vm.gate.close(now, &self.host.data);
         self.host.settle(index);
         // The host ends the calls without a response.
-        let (its, others) = std::mem::take(&mut self.unanswered)
+        let (calls_of_vm, others) = std::mem::take(&mut self.unanswered)
             .into_iter()
-            .partition(|(its, _)| *its == index);
+            .partition(|(calls_of_vm, _)| *calls_of_vm == index);
         self.unanswered = others;
-        let its: Vec<(usize, Call)> = its;
-        for (_, call) in its {
+        let calls_of_vm: Vec<(usize, Call)> = calls_of_vm;
+        for (_, call) in calls_of_vm {
             self.host.vms[index].calls.insert(0, call);
             self.answer(index, End::Broken);
         }
     }
 
-    /// Ends all calls of a VM with this result, until the VM is closed.
-    pub fn go(&mut self, index: usize, end: End) {
+    /// Ends all calls of a VM in this way until the VM is closed.
+    pub fn close_with(&mut self, index: usize, end: End) {
         while !self.host.vms[index].gate.is_closed() {
             self.answer(index, end);
         }
@@ -191,7 +192,7 @@ impl Collector {
             .collect()
     }
 
-    /// Records that arrived more than once although their sender had a confirmation.
+    /// Returns records that arrived more than once although their sender had received a confirmation.
     pub fn repeated(&self) -> Vec<u64> {
         let twice = self.arrived.iter().filter(|(_, times)| **times > 1);
         twice
@@ -200,7 +201,7 @@ impl Collector {
             .collect()
     }
 
-    /// The sum of a gauge over all VMs.
+    /// Returns the sum of a gauge over all VMs.
     pub fn queued(&self) -> u64 {
         let gauge = |index| self.host.gauge(index, "entragate.export.queued");
         (0..self.host.vms.len()).filter_map(gauge).sum()

@@ -1,4 +1,4 @@
-//! One exporter for all VMs of a host: the number of calls, and the faults that must lose no record.
+//! One exporter for all VMs of a host: the number of calls, and the faults in which no record is lost.
 
 mod collector;
 mod order;
@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Eight workers and the main thread.
 const VMS: usize = 9;
 
-/// The same number of records at each VM, within the given milliseconds.
+/// Makes `rounds` requests at each VM within `millis` milliseconds.
 fn load(collector: &mut Collector, rounds: usize, millis: u64) {
     for _ in 0..rounds {
         for index in 0..collector.host.vms.len() {
@@ -27,7 +27,7 @@ fn assert_all_arrived_once(collector: &Collector) {
         .values()
         .filter(|times| **times > 1)
         .count();
-    assert_eq!(twice, 0, "records that have arrived twice");
+    assert_eq!(twice, 0, "no record has arrived twice");
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn one_vm_exports_for_all() {
     load(&mut collector, 60, 60_000);
     collector.run(6000);
     assert_all_arrived_once(&collector);
-    // A record waits for 5 s; handing over takes an eighth of that.
+    // A record waits for up to 5 s; it is handed over after an eighth of that time.
     assert!(
         (12..=15).contains(&collector.calls),
         "{} calls",
@@ -68,7 +68,7 @@ fn full_batch_is_sent_immediately() {
     assert_all_arrived_once(&collector);
     assert!(
         collector.calls <= 5,
-        "{} calls of at most 100",
+        "{} calls of at most 100 records",
         collector.calls
     );
 }
@@ -84,9 +84,9 @@ fn terminated_vm_loses_only_records_it_had_not_handed_over() {
         let late: Vec<u64> = (0..VMS).map(|index| collector.decide(index)).collect();
         let leader = collector.caller().unwrap();
         // The exporting VM and another one.
-        for dead in [leader, victim] {
-            collector.host.vms[dead].calls.clear(); // Which did not arrive either.
-            collector.host.replace(dead);
+        for terminated in [leader, victim] {
+            collector.host.vms[terminated].calls.clear(); // Their records did not arrive either.
+            collector.host.replace(terminated);
         }
         collector.run(10_000);
         let (lost, mut expected) = (collector.missing(), vec![late[leader], late[victim]]);
@@ -107,10 +107,10 @@ fn new_leader_does_not_repeat_delivered_records() {
     }
     collector.wait(500);
     let leader = collector.caller().unwrap();
-    collector.answer(leader, End::Arrives);
-    collector.answer(leader, End::Arrives);
+    collector.answer(leader, End::Arrived);
+    collector.answer(leader, End::Arrived);
     assert_eq!(collector.arrived.len(), 40);
-    collector.die(leader);
+    collector.terminate(leader);
     collector.run(10_000);
     assert_eq!(collector.repeated(), Vec::<u64>::new());
     let lost = collector.missing();
@@ -143,10 +143,10 @@ fn vm_with_a_full_mailbox_exports_its_own_records() {
         for index in (0..600).map(|number| number % 3) {
             collector.decide(index);
         }
-        // One call per round trip of a second: the service is that slow.
+        // The service is so slow that there is one call per second.
         collector.wait(1000);
         for index in 0..3 {
-            collector.answer(index, End::Arrives);
+            collector.answer(index, End::Arrived);
         }
     }
     assert!(collector.decided.len() - before > 20_000);
@@ -174,7 +174,7 @@ fn shutdown_in_any_order_loses_no_record() {
         }
         for index in (0..4).map(|index| (index + first) % 4) {
             collector.close(index);
-            collector.go(index, End::Arrives);
+            collector.close_with(index, End::Arrived);
         }
         assert_all_arrived_once(&collector);
     }
@@ -186,7 +186,7 @@ fn simultaneous_shutdown_loses_no_record() {
     collector.wait(1000);
     (0..4).for_each(|index| collector.close(index));
     for index in (0..4).rev() {
-        collector.go(index, End::Arrives);
+        collector.close_with(index, End::Arrived);
     }
     assert_all_arrived_once(&collector);
 }
@@ -198,7 +198,7 @@ fn unsent_records_are_sent_after_a_reload() {
     for index in 0..4 {
         collector.decide(index);
         collector.close(index);
-        collector.go(index, End::Broken);
+        collector.close_with(index, End::Broken);
     }
     assert_eq!(collector.missing().len(), 44);
     let names = collector.host.data.names().len();
@@ -219,7 +219,7 @@ fn forged_shared_data_is_ignored() {
         for index in 0..3 {
             collector.decide(index);
         }
-        // Arbitrary data under any name, except where records wait to be taken.
+        // Arbitrary data under any name, except in mailboxes with records.
         for (at, name) in collector.host.data.names().into_iter().enumerate() {
             let at = at as u64;
             if (at * 7 + round).is_multiple_of(5) && collector.host.data.value(&name).is_empty() {
@@ -239,13 +239,13 @@ fn without_shared_data_each_vm_exports_and_logs_it() {
         let mut collector = Collector::new(&exporting(), 0);
         collector.host.data.fails.set(fails);
         (0..3).for_each(|_| collector.host.start(vm_id));
-        let said = |text: &String| text.contains("exports its audit records independently");
+        let is_logged = |text: &String| text.contains("exports its audit records independently");
         for index in 0..3 {
             assert_eq!(
                 collector
                     .logs(index)
                     .iter()
-                    .filter(|text| said(text))
+                    .filter(|text| is_logged(text))
                     .count(),
                 1
             );
@@ -259,11 +259,11 @@ fn without_shared_data_each_vm_exports_and_logs_it() {
 
 #[test]
 fn failing_shared_data_loses_no_record() {
-    for is_dead in [true, false] {
+    for is_unavailable in [true, false] {
         let mut collector = Collector::new(&exporting(), 3);
         let data = &collector.host.data;
-        data.fails.set(is_dead);
-        data.never_in_time.set(!is_dead);
+        data.fails.set(is_unavailable);
+        data.always_conflicts.set(!is_unavailable);
         (0..3).for_each(|index| {
             collector.decide(index);
         });
@@ -272,13 +272,13 @@ fn failing_shared_data_loses_no_record() {
     }
 }
 
-/// Ticks of these VMs only; their calls succeed immediately.
+/// Advances the time with ticks of these VMs only; their calls succeed immediately.
 fn run_only(collector: &mut Collector, vms: &[usize], millis: u64) {
     for _ in 0..millis.div_ceil(50) {
         collector.host.pass(Duration::from_millis(50));
         for index in vms {
             collector.host.tick(*index);
-            collector.answer(*index, End::Arrives);
+            collector.answer(*index, End::Arrived);
         }
     }
 }
@@ -292,7 +292,7 @@ fn delayed_leader_withdraws_nothing_and_can_lead_again() {
     collector.wait(6000);
     let leader = collector.caller().unwrap();
     let other = 1 - leader;
-    // The leader is suspended while the other takes over and delivers.
+    // The leader is suspended while the other VM takes over and delivers.
     run_only(&mut collector, &[other], 4000);
     collector.answer(leader, End::Broken);
     collector.wait(500);
@@ -304,7 +304,7 @@ fn delayed_leader_withdraws_nothing_and_can_lead_again() {
         collector.wait(700);
     }
     collector.wait(5000);
-    collector.die(other);
+    collector.terminate(other);
     collector.run(90_000);
     assert_eq!(collector.missing(), Vec::<u64>::new());
     assert_eq!(collector.repeated(), Vec::<u64>::new());
@@ -317,7 +317,7 @@ fn terminating_leader_releases_its_lease() {
     collector.wait(6000);
     let leader = collector.caller().unwrap();
     collector.close(leader);
-    collector.go(leader, End::Arrives);
+    collector.close_with(leader, End::Arrived);
     for _ in 0..100 {
         collector.decide(1 - leader);
     }
@@ -339,15 +339,15 @@ fn terminating_leader_sends_records_handed_over_meanwhile() {
     run_only(&mut collector, &others, 1000);
     for index in &others {
         collector.close(*index);
-        collector.go(*index, End::Arrives);
+        collector.close_with(*index, End::Arrived);
     }
     let missing = others.len() + 1;
     assert_eq!(
         collector.missing().len(),
         missing,
-        "one is under way, they are handed over"
+        "one record is being sent, and the others are handed over"
     );
-    collector.go(leader, End::Arrives);
+    collector.close_with(leader, End::Arrived);
     assert_eq!(collector.missing(), Vec::<u64>::new());
     assert_eq!(collector.repeated(), Vec::<u64>::new());
 }

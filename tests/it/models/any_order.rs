@@ -1,4 +1,4 @@
-//! The limits of held bodies under any order of events.
+//! The limits on held bodies under any order of events.
 
 use super::limits::{held, limited, picture};
 use super::*;
@@ -41,19 +41,19 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// A request that the host holds, the received part of its body, and its start time.
+/// A request that the host holds, with the received part of its body and its start time.
 struct Open {
     id: StreamId,
     read: bool,
     bytes: usize,
-    began: entragate::time::Timestamp,
+    started: entragate::time::Timestamp,
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// For any order of events: the limits are kept, the held bytes are those of open requests, and no request
-    /// is held longer than the sum of both timeouts.
+    /// For any order of events: the limits are respected, the held bytes are those of open requests, and no request is held
+    /// longer than the sum of both timeouts.
     #[test]
     fn any_order_of_events_stays_within_the_limits(events in proptest::collection::vec(event(), 1..120)) {
         static TOKEN: OnceLock<String> = OnceLock::new();
@@ -63,7 +63,7 @@ proptest! {
         settings["wait"] = json!({"timeout": "2s"});
         let mut bench = Bench::cold(&settings);
         let mut open: Vec<Open> = Vec::new();
-        // Decided but not ended: their bodies no longer count.
+        // Decided but not ended: their bodies no longer count toward the limits.
         let mut decided: Vec<StreamId> = Vec::new();
         for event in events {
             match event {
@@ -73,7 +73,7 @@ proptest! {
                     let (id, ruling) = request.begin(&mut bench);
                     match ruling.step {
                         Step::Wait | Step::Inspect => {
-                            open.push(Open { id, read, bytes: 0, began: bench.now });
+                            open.push(Open { id, read, bytes: 0, started: bench.now });
                         }
                         _ => decided.push(id),
                     }
@@ -110,21 +110,21 @@ proptest! {
             }
             for (id, code) in bench.resume_woken() {
                 if code != "waiting" && code != "inspecting" {
-                    open.retain(|own| own.id != id);
+                    open.retain(|request| request.id != id);
                     decided.push(id);
                 }
             }
             let (bodies, bytes) = held(&bench);
             prop_assert!(bodies <= 4 && bytes <= 200, "{bodies} bodies, {bytes} bytes");
-            let sum: usize = open.iter().map(|own| own.bytes).sum();
+            let sum: usize = open.iter().map(|request| request.bytes).sum();
             prop_assert_eq!(bytes, sum as u64);
-            for own in &open {
-                let age = bench.now.since(own.began);
+            for request in &open {
+                let age = bench.now.since(request.started);
                 prop_assert!(age < Duration::from_secs(7), "held for {age:?}");
             }
         }
-        for own in open {
-            bench.gate.finish(own.id, None, bench.now);
+        for request in open {
+            bench.gate.finish(request.id, None, bench.now);
         }
         prop_assert_eq!(held(&bench), (0, 0));
         for id in decided {

@@ -42,7 +42,7 @@ fn model_from_any_source_decides() {
             false,
             "Secret/One",
         ),
-        // The path does, and a body must not contradict it.
+        // The path determines the model, and the body must not contradict it.
         (
             at(gateway, "/models/meta/llama", &llama),
             "permitted",
@@ -95,7 +95,7 @@ fn model_from_any_source_decides() {
             true,
             "",
         ),
-        // No entry configures a model here: body and path are ignored.
+        // No endpoint configures a model for this host: body and path are ignored.
         (
             at(gateway, "/generate", &llama),
             "denied_by_rule",
@@ -172,7 +172,7 @@ fn body_without_readable_model_is_refused_with_a_reason() {
             "body_unreadable",
             true,
         ),
-        // No body: rules that name models are not about it.
+        // Without a body, rules that name models do not apply.
         (
             Sent {
                 body: None,
@@ -214,7 +214,7 @@ fn body_is_not_read_if_no_rule_needs_it() {
     let mut bench = Bench::warm(&by_model());
     let mut settings = by_model();
     let with = |token: Token| Some(token.build());
-    // A bad token is refused before the body.
+    // An invalid token is denied before the body is read.
     let wrong = sent("/v1/x", "{}");
     let wrong = Sent {
         token: with(Token::of(Persona::WrongAudience)),
@@ -229,7 +229,7 @@ fn body_is_not_read_if_no_rule_needs_it() {
         none.end(&mut bench),
         ("token_missing".into(), false, Value::Null)
     );
-    // The body is not read if no open rule can apply: without the role, the deny rule is never satisfied.
+    // The body is not read if no rule that needs it can apply: without the role, the deny rule is never satisfied.
     let admin = || with(ada().claim("roles", json!(["Admin"])));
     let request = Sent {
         token: admin(),
@@ -238,7 +238,7 @@ fn body_is_not_read_if_no_rule_needs_it() {
     assert_eq!(
         request.end(&mut bench).0,
         "model_missing",
-        "an allow rule that names models is first"
+        "an allow rule that names models comes first"
     );
     settings["rules"][3]["mode"] = json!("shadow");
     let mut bench = Bench::warm(&settings);
@@ -250,7 +250,7 @@ fn body_is_not_read_if_no_rule_needs_it() {
         request.end(&mut bench),
         ("permitted".into(), false, Value::Null)
     );
-    // A deny rule that might hold needs the model even where another permits.
+    // A deny rule that could be satisfied needs the model, even if another rule permits the request.
     let request = sent("/open", "{}");
     assert_eq!(
         request.end(&mut bench),
@@ -264,20 +264,20 @@ fn body_is_not_read_if_no_rule_needs_it() {
 fn anonymous_rule_can_name_models() {
     let mut bench = Bench::warm(&by_model());
     let [tiny, llama] = ["tiny/x", "meta/llama"].map(body);
-    let stranger = |body| Sent {
+    let without_token = |body| Sent {
         token: None,
         ..sent("/demo", body)
     };
     assert_eq!(
-        stranger(&tiny).end(&mut bench),
+        without_token(&tiny).end(&mut bench),
         ("anonymous".into(), true, "tiny/x".into())
     );
     assert_eq!(
-        stranger(&llama).end(&mut bench),
+        without_token(&llama).end(&mut bench),
         ("token_missing".into(), true, "meta/llama".into())
     );
-    assert_eq!(stranger("{}").end(&mut bench).0, "model_missing");
-    assert_eq!(stranger("[").end(&mut bench).0, "body_unreadable");
+    assert_eq!(without_token("{}").end(&mut bench).0, "model_missing");
+    assert_eq!(without_token("[").end(&mut bench).0, "body_unreadable");
     // If the anonymous rule does not apply, the token decides.
     assert_eq!(sent("/demo", &llama).end(&mut bench).0, "permitted");
     let broken = Sent {

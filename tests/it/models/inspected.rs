@@ -7,14 +7,14 @@ fn keys_and_body_can_arrive_in_either_order() {
     let llama = body("meta/llama");
     let secret = body("secret/one");
     for (body, code) in [(&llama, "permitted"), (&secret, "denied_by_rule")] {
-        // All of the body first.
+        // The complete body arrives before the keys.
         let mut bench = Bench::cold(&by_model());
         let (id, ruling) = sent("/v1/x", body).begin(&mut bench);
         assert_eq!(ruling.step, Step::Wait);
         assert_eq!(feed(&mut bench, id, body.as_bytes(), 5), None);
         bench.answer(jwks(&[&keys::rsa()]));
         assert_eq!(bench.resume_woken(), [(id, code.to_owned())]);
-        // Half of it first.
+        // Half of the body arrives before the keys.
         let mut bench = Bench::cold(&by_model());
         let (id, _) = sent("/v1/x", body).begin(&mut bench);
         let (first, rest) = body.as_bytes().split_at(20);
@@ -27,7 +27,7 @@ fn keys_and_body_can_arrive_in_either_order() {
         bench.answer(jwks(&[&keys::rsa()]));
         assert_eq!(bench.resume_woken(), [(id, "inspecting".to_owned())]);
         assert_eq!(code_of(&feed(&mut bench, id, rest, 3).unwrap()), code);
-        // The keys arrive last; an anonymous rule needs the body.
+        // The keys arrive last, and an anonymous rule needs the body.
         let mut bench = Bench::cold(&by_model());
         let (id, ruling) = sent("/demo", body).begin(&mut bench);
         assert_eq!(ruling.step, Step::Inspect);
@@ -69,7 +69,7 @@ fn token_that_expires_while_the_body_arrives_is_refused() {
     assert_eq!(code_of(&ruling.unwrap()), "token_expired");
 }
 
-/// A caller whose token was verified before the first half of the body, with the second half to come.
+/// Sends a request whose token is verified before the first half of the body; the second half is missing.
 fn halfway(bench: &mut Bench, llama: &str) -> StreamId {
     let (id, ruling) = sent("/v1/x", llama).begin(bench);
     assert_eq!(ruling.step, Step::Inspect);
@@ -98,23 +98,23 @@ fn keys_that_become_stale_while_the_body_arrives_deny() {
         (&[&keys::other_rsa()], "key_unknown"),
     ];
     for (published, code) in renewed {
-        // From memory and freshly verified.
+        // With a cached token, and with one that was just verified.
         for times in [1, 2] {
             let mut bench = Bench::warm(&by_model_with_keys_of_ten_minutes());
             let mut id = 0;
             (0..times).for_each(|_| id = halfway(&mut bench, &llama));
             bench.advance(601);
-            let ruling = feed(&mut bench, id, rest, 9).expect("the body is there");
-            assert_eq!(ruling.step, Step::Wait, "new keys are on their way");
+            let ruling = feed(&mut bench, id, rest, 9).expect("the body is complete");
+            assert_eq!(ruling.step, Step::Wait, "the request waits for new keys");
             bench.answer(jwks(published));
             assert_eq!(bench.resume_woken(), [(id, code.to_owned())]);
         }
     }
-    // None come.
+    // No new keys arrive.
     let mut bench = Bench::warm(&by_model_with_keys_of_ten_minutes());
     let id = halfway(&mut bench, &llama);
     bench.advance(601);
-    feed(&mut bench, id, rest, 9).expect("the body is there");
+    feed(&mut bench, id, rest, 9).expect("the body is complete");
     bench.advance(3);
     assert_eq!(bench.resume_woken(), [(id, "keys_unavailable".to_owned())]);
 }
@@ -132,7 +132,7 @@ fn key_removed_while_the_body_arrives_denies() {
         let id = halfway(&mut bench, &llama);
         bench.advance(61);
         bench.answer(jwks(published));
-        let ruling = feed(&mut bench, id, rest, 9).expect("the body is there");
+        let ruling = feed(&mut bench, id, rest, 9).expect("the body is complete");
         assert_eq!(code_of(&ruling), code);
     }
 }
@@ -165,7 +165,7 @@ fn host_that_withholds_bodies_is_detected() {
             .unwrap()
             .contains("allow_on_headers_stop_iteration")
     );
-    // Once a body has come, a slow caller is only slow.
+    // After a body has arrived, a slow caller is recognized as slow.
     let llama = body("meta/llama");
     let (first, _) = sent("/v1/x", &llama).begin(&mut bench);
     let (second, _) = sent("/v1/x", &llama).begin(&mut bench);
@@ -197,10 +197,10 @@ fn slow_caller_is_not_mistaken_for_a_withholding_host() {
         assert_eq!(
             bench.resume_woken(),
             [],
-            "nothing came, so nothing was kept back"
+            "no body arrived, so the host withheld none"
         );
     }
-    // Bytes came, but not to us.
+    // Bytes arrived at the host, but not at the filter.
     bench.advance(5);
     bench.gate.note_received(id, 950);
     assert_eq!(bench.resume_woken(), [(id, "internal".to_owned())]);
@@ -208,9 +208,9 @@ fn slow_caller_is_not_mistaken_for_a_withholding_host() {
     assert_eq!(
         code_of(&ruling),
         "internal",
-        "at once, now that it is proven"
+        "the denial is immediate once this is detected"
     );
-    // The path names the model, but a JSON body may name another; audio can't.
+    // The path names the model, but a JSON body may name another; audio can't name one.
     assert_eq!(sent("/models/meta/x", "{}").end(&mut bench).0, "internal");
     let audio = Sent {
         content_type: "audio/flac",
@@ -229,11 +229,11 @@ fn caller_that_disconnects_while_the_body_arrives_is_counted_and_released() {
         bench.gate.body(id, Some(b"{}"), true, bench.now, &Portable),
         None
     );
-    // The host's own limit was hit before ours.
+    // The host's own limit was reached before ours.
     let (id, _) = sent("/v1/x", "{}").begin(&mut bench);
     bench.gate.finish(id, Some(413), bench.now);
     assert_eq!(bench.audit()[0]["code"], "body_too_large");
-    // A piece that can't be read denies.
+    // A piece that can't be read leads to a denial.
     let (id, _) = sent("/v1/x", "{}").begin(&mut bench);
     let ruling = bench.gate.body(id, None, false, bench.now, &Portable);
     assert_eq!(code_of(&ruling.unwrap()), "internal");
@@ -258,7 +258,7 @@ fn shadow_rule_reads_the_model_without_holding_the_body() {
         ("[".to_owned(), json!([]), Value::Null),
     ] {
         let (id, ruling) = sent("/v1/x", &body).begin(&mut bench);
-        assert_eq!(code_of(&ruling), "permitted", "at once");
+        assert_eq!(code_of(&ruling), "permitted", "the decision is immediate");
         assert!(bench.gate.wants_body(id));
         assert_eq!(feed(&mut bench, id, body.as_bytes(), 4), None);
         assert!(!bench.gate.wants_body(id));

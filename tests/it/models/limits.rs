@@ -1,4 +1,4 @@
-//! Limits on the number, bytes and time of held bodies.
+//! Limits on the number, the size and the duration of held bodies.
 
 use super::*;
 use entragate::http::headers::Headers;
@@ -10,13 +10,13 @@ pub fn limited(limits: Value) -> Value {
     settings
 }
 
-/// A request whose body is to be read, and has not arrived.
+/// Sends a request whose body must be read and has not arrived.
 fn open(bench: &mut Bench) -> (StreamId, String) {
     let (id, ruling) = sent("/v1/x", "{}").begin(bench);
     (id, code_of(&ruling))
 }
 
-/// A request whose body can't name a model, and so is not read.
+/// A request whose body can't name a model and is therefore not read.
 pub fn picture(path: &str) -> Sent<'_> {
     Sent {
         content_type: "image/png",
@@ -24,7 +24,7 @@ pub fn picture(path: &str) -> Sent<'_> {
     }
 }
 
-/// The value of a gauge.
+/// Returns the value of a gauge.
 fn gauge(bench: &Bench, name: &str) -> u64 {
     let gauges = bench.gate.gauges(bench.now);
     let found = gauges.into_iter().find(|gauge| gauge.name == name);
@@ -37,11 +37,11 @@ pub fn held(bench: &Bench) -> (u64, u64) {
     (gauge(bench, bodies), gauge(bench, bytes))
 }
 
-/// The number of times a limit was reached, and the audit records, since the last call.
+/// Returns the number of times that a limit was reached since the last call, and the audit records.
 fn exceeded(bench: &mut Bench, limit: &str) -> (usize, Vec<Value>) {
     let name = format!("entragate.held.exceeded.{limit}");
     let notices = bench.gate.take_notices();
-    let is_count = |notice: &&Notice| matches!(notice, Notice::Count(own) if *own == name);
+    let is_count = |notice: &&Notice| matches!(notice, Notice::Count(counted) if *counted == name);
     let count = notices.iter().filter(is_count).count();
     let records = notices.into_iter().filter_map(|notice| match notice {
         Notice::Audit(_, line) => Some(serde_json::from_str(&line).unwrap()),
@@ -72,7 +72,7 @@ fn held_bodies_are_limited_by_inspections() {
     assert_eq!(records[0]["code"], "inspection_unavailable");
     let reason = records[0]["reason"].as_str().unwrap();
     assert!(reason.contains("limits.inspections"), "{reason}");
-    // A decision, and a caller that hangs up, make room.
+    // Another request fits after a decision, and after a caller has hung up.
     let llama = body("meta/llama");
     let ruling = feed(&mut bench, opened[0].0, llama.as_bytes(), 9).unwrap();
     assert_eq!(code_of(&ruling), "permitted");
@@ -113,12 +113,12 @@ fn held_bytes_are_limited_by_inspected_bytes() {
     assert_eq!(piece(&mut bench, ids[0], 60), None);
     assert_eq!(piece(&mut bench, ids[1], 40), None);
     assert_eq!(held(&bench), (3, 100));
-    let refused = piece(&mut bench, ids[2], 6).expect("there is no room");
+    let refused = piece(&mut bench, ids[2], 6).expect("the piece exceeds the limit");
     assert_eq!(code_of(&refused), "inspection_unavailable");
     assert_eq!(held(&bench), (2, 100));
-    assert_eq!(piece(&mut bench, ids[2], 6), None, "it is over");
+    assert_eq!(piece(&mut bench, ids[2], 6), None, "the request has ended");
     assert_eq!(exceeded(&mut bench, "inspected_bytes").0, 1);
-    // Bytes of an ended request are released.
+    // The bytes of an ended request are released.
     bench.gate.finish(ids[0], None, bench.now);
     assert_eq!(held(&bench), (1, 40));
     bench.gate.forget(ids[1]);
@@ -136,7 +136,7 @@ fn held_bytes_are_limited_by_inspected_bytes() {
 fn body_of_a_parked_request_counts() {
     let limits = json!({"body_inspected": 100, "inspected_bytes": 100});
     let mut bench = Bench::cold(&limited(limits));
-    // One whose body is read, and one whose body is only held.
+    // A request whose body is read, and one whose body is only held.
     let llama = body("meta/llama");
     let (read, ruling) = sent("/v1/x", &llama).begin(&mut bench);
     assert_eq!(ruling.step, Step::Wait);
@@ -147,9 +147,16 @@ fn body_of_a_parked_request_counts() {
     assert_eq!(bench.gate.body_held(unread, 20), None);
     assert_eq!(bench.gate.body_held(unread, 30), None);
     assert_eq!(held(&bench), (0, llama.len() as u64 + 30));
-    let refused = bench.gate.body_held(unread, 100).expect("there is no room");
+    let refused = bench
+        .gate
+        .body_held(unread, 100)
+        .expect("the piece exceeds the limit");
     assert_eq!(code_of(&refused), "inspection_unavailable");
-    assert_eq!(bench.gate.body_held(unread, 200), None, "it is over");
+    assert_eq!(
+        bench.gate.body_held(unread, 200),
+        None,
+        "the request has ended"
+    );
     assert_eq!(held(&bench), (0, llama.len() as u64));
     bench.answer(jwks(&[&keys::rsa()]));
     assert_eq!(bench.resume_woken(), [(read, "permitted".to_owned())]);
@@ -169,7 +176,7 @@ fn inspection_timeout_applies_without_further_events() {
         bench.advance(1);
         assert_eq!(bench.resume_woken(), []);
     }
-    // It ends with the clock alone.
+    // Only the passing of time ends the wait.
     bench.advance(1);
     assert_eq!(bench.resume_woken(), [(slow, "body_timeout".to_owned())]);
     bench.gate.finish(slow, Some(408), bench.now);
@@ -196,7 +203,7 @@ fn inspection_timeout_starts_with_the_headers() {
     assert_eq!(bench.resume_woken(), [(id, "body_timeout".to_owned())]);
 }
 
-/// A held list of models.
+/// Sends a request whose response, a list of models, is held.
 fn list(bench: &mut Bench) -> (StreamId, entragate::gate::Returned) {
     let bearer = format!("Bearer {}", ada().build());
     let mut headers = Headers::from_iter([
@@ -245,11 +252,11 @@ fn held_model_lists_count_toward_the_limits() {
     let feed = |bench: &mut Bench, id| bench.gate.response_body(id, Some(&piece), false);
     assert_eq!(feed(&mut bench, first), None);
     assert_eq!(held(&bench), (2, 60));
-    let refused = feed(&mut bench, second).expect("there is no room");
+    let refused = feed(&mut bench, second).expect("the piece exceeds the limit");
     assert_eq!(code_of_return(refused), "inspection_unavailable");
     assert_eq!(held(&bench), (1, 60));
     assert_eq!(exceeded(&mut bench, "inspected_bytes").0, 1);
-    // The clock alone ends the wait for the rest.
+    // Only the passing of time ends the wait for the rest.
     bench.tick();
     bench.advance(9);
     assert!(!bench.gate.take_wakeups().contains(&first));
@@ -259,9 +266,9 @@ fn held_model_lists_count_toward_the_limits() {
     assert_eq!(code_of_return(late), "models_unreadable");
     assert_eq!(exceeded(&mut bench, "inspection_timeout").0, 1);
     assert_eq!(held(&bench), (0, 0));
-    let (gone, returned) = list(&mut bench);
+    let (disconnected, returned) = list(&mut bench);
     assert_eq!(returned.step, Return::Hold);
-    bench.gate.finish(gone, None, bench.now);
+    bench.gate.finish(disconnected, None, bench.now);
     assert_eq!(held(&bench), (0, 0));
 }
 
@@ -282,7 +289,7 @@ fn upstream_error_passes_if_it_cannot_be_held() {
     assert_eq!(
         ask(&mut bench).1,
         Return::Pass,
-        "there is no room to look at it"
+        "the error cannot be inspected within the limit"
     );
     assert_eq!(bench.gate.response_body(held, Some(b"{"), false), None);
     bench.tick();

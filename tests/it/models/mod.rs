@@ -1,4 +1,4 @@
-//! Rules by model: where the model is read from, which requests wait for the body, and the decisions.
+//! Rules by model: the sources of the model, the requests that wait for the body, and the decisions.
 
 mod any_order;
 mod decided;
@@ -15,7 +15,7 @@ use testbed::keys;
 use testbed::mint::Token;
 use testbed::persona::Persona;
 
-/// Deny `secret/*`; allow `meta/*` to those with the role, everything to administrators.
+/// Deny `secret/*`; allow `meta/*` to callers with the role, and everything to administrators.
 fn by_model() -> Value {
     let mut settings = settings();
     settings["endpoints"] = json!([
@@ -35,12 +35,12 @@ fn by_model() -> Value {
          "require": {"role": "Model.Query"}, "credential": "hf-read"},
         {"name": "admins", "match": {"paths": ["/v1/**"]}, "require": {"role": "Admin"}, "credential": "hf-read"},
     ]);
-    // Most tests are about slow bodies; limits of time are tested in `limits`.
+    // Most tests here are about slow bodies; timeouts are tested in `limits`.
     settings["limits"] = json!({"body_inspected": 1000, "inspection_timeout": "1h"});
     settings
 }
 
-/// A request and its body, sent as the host does: headers, then pieces.
+/// A request and its body, passed to the gate as the host does: first the headers, then pieces of the body.
 struct Sent<'a> {
     path: &'a str,
     host: &'a str,
@@ -75,13 +75,13 @@ impl Sent<'_> {
         bench.send_headers(headers)
     }
 
-    /// The outcome of the request, whether its body was read, and the recorded model.
+    /// Returns the code, whether the body was read, and the recorded model.
     fn end(&self, bench: &mut Bench) -> (String, bool, Value) {
         let (id, mut ruling) = self.begin(bench);
         let inspected = ruling.step == Step::Inspect;
         if inspected {
-            ruling =
-                feed(bench, id, self.body.unwrap_or_default(), 7).expect("a decision at the end");
+            ruling = feed(bench, id, self.body.unwrap_or_default(), 7)
+                .expect("there is a decision at the end of the body");
         }
         let code = code_of(&ruling);
         bench.gate.finish(id, Some(200), bench.now);
@@ -96,7 +96,7 @@ impl Sent<'_> {
     }
 }
 
-/// Hands the body over in pieces of that size; the ruling must come with the last, or at a failure.
+/// Passes the body in pieces of this size. The decision must come with the last piece, except for a denial.
 fn feed(bench: &mut Bench, id: StreamId, body: &[u8], size: usize) -> Option<Ruling> {
     let before = bench.gate.is_permitted(id);
     for piece in body.chunks(size) {
@@ -106,7 +106,7 @@ fn feed(bench: &mut Bench, id: StreamId, body: &[u8], size: usize) -> Option<Rul
         if let Some(ruling) = ruling {
             assert!(
                 matches!(ruling.step, Step::Reply(_)),
-                "before the end only a denial"
+                "only a denial may come before the end"
             );
             return Some(ruling);
         }

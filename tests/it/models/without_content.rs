@@ -4,7 +4,7 @@ use super::support::*;
 use super::*;
 use entragate::http::headers::Headers;
 
-/// A rule on models for all of `/v1`, then one on paths that need no model.
+/// A rule on models for all of `/v1`, then a rule on paths that needs no model.
 fn model_rule_before_path_rule() -> Value {
     let mut settings = settings();
     settings["rules"] = json!([
@@ -16,7 +16,7 @@ fn model_rule_before_path_rule() -> Value {
     settings
 }
 
-/// A request for `/v1/info` whose headers leave open whether content follows.
+/// Sends a request for `/v1/info` whose headers do not determine whether content follows.
 fn begin(bench: &mut Bench, method: &str, fields: &[(&str, &str)]) -> (StreamId, Ruling) {
     let authorization = format!("Bearer {}", ada().build());
     let mut headers = Headers::from_iter([

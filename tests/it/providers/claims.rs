@@ -156,7 +156,7 @@ fn used_claim_of_unexpected_form_is_indeterminate() {
 
 #[test]
 fn deny_rule_applies_to_unreadable_roles() {
-    // Enough rules for the index by role.
+    // Enough rules for the index by role to be used.
     let deny = |n: usize| json!({"name": format!("d{n}"), "require": {"role": format!("r{n}")}, "effect": "deny"});
     let mut rules: Vec<Value> = (0..40).map(deny).collect();
     rules.push(json!({"name": "anyone", "require": {"issuer": "idp"}}));
@@ -212,7 +212,7 @@ fn null_claim_counts_as_absent() {
     assert_eq!(
         Bench::cold(&settings).code(&sign(&header)),
         "permitted",
-        "the only key"
+        "the token is verified with the only key"
     );
 }
 
@@ -247,7 +247,7 @@ fn mapped_roles_in_objects_are_read() {
         code(&keys, json!({ zitadel: {"admin": null} })),
         "rule_unsatisfied"
     );
-    // Where an object lacks the member, a role may be missing.
+    // If the object lacks the member, a role may be missing.
     let not = json!([{"name": "r", "require": {"not": {"role": "admin"}}}]);
     let not = oidc(
         json!({"claims": {"roles": {"path": "/roles", "member": "name"}}}),
@@ -338,6 +338,6 @@ fn identity_headers_contain_arrays_and_objects() {
     assert!(
         header[0]
             .split(',')
-            .all(|own| many.iter().any(|role| role == own))
+            .all(|part| many.iter().any(|role| role == part))
     );
 }

@@ -30,7 +30,10 @@ fn keys_with_the_same_kid_are_tried_up_to_the_limit() {
         .map(|key| bench.code(&signed(key, Some("same"))))
         .collect();
     assert_eq!(codes[..4], ["permitted"; 4]);
-    assert_eq!(codes[4], "signature_invalid", "only so many are tried");
+    assert_eq!(
+        codes[4], "signature_invalid",
+        "the number of keys that are tried is limited"
+    );
 }
 
 #[test]
@@ -60,17 +63,17 @@ fn key_without_kid_verifies_tokens_of_its_type() {
         "permitted"
     );
     assert_eq!(bench.code(&signed(&named, Some("b"))), "permitted");
-    // Another key has that kid.
+    // Another key has this kid.
     assert_eq!(
         bench.code(&signed(&nameless, Some("b"))),
         "signature_invalid"
     );
-    let stranger = SigningKey::generate(Algorithm::Rs256);
-    assert_eq!(bench.code(&signed(&stranger, Some("c"))), "key_unknown");
+    let other_key = SigningKey::generate(Algorithm::Rs256);
+    assert_eq!(bench.code(&signed(&other_key, Some("c"))), "key_unknown");
 }
 
 #[test]
-fn unverified_token_with_keys_without_kid_triggers_a_fetch() {
+fn unverifiable_token_with_keys_without_kid_triggers_a_fetch() {
     let (old, new) = (signing::rsa(), signing::other_rsa());
     let mut settings = oidc(json!({}), anyone());
     settings["issuers"][0]["jwks"] = json!({"cluster": "idp", "uri": "https://idp.example/keys"});

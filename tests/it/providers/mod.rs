@@ -16,7 +16,7 @@ use testbed::mint;
 const ISSUER: &str = "https://idp.example/tenant";
 const AUDIENCE: &str = "hf";
 
-/// Settings with one OpenID Connect issuer, more members of it, and these rules.
+/// Settings with one OpenID Connect issuer that has these additional members, and these rules.
 fn oidc(more: Value, rules: Value) -> Value {
     let mut settings = with_rules(rules);
     let jwk = signing::rsa().to_jwk();
@@ -29,25 +29,25 @@ fn oidc(more: Value, rules: Value) -> Value {
     settings
 }
 
-/// A rule that any caller of the issuer satisfies.
+/// A rule that every caller of the issuer satisfies.
 fn anyone() -> Value {
     json!([{"name": "anyone", "require": {"issuer": "idp"}}])
 }
 
 fn merge(into: &mut Value, more: Value) {
-    if let (Some(own), Value::Object(more)) = (into.as_object_mut(), more) {
-        own.extend(more);
+    if let (Some(members), Value::Object(more)) = (into.as_object_mut(), more) {
+        members.extend(more);
     }
 }
 
-/// A token of that issuer with these claims, signed by the usual key.
+/// A token of that issuer with these claims, signed by its key.
 fn token(claims: Value) -> String {
     let key = signing::rsa();
     let header = json!({"alg": "RS256", "kid": key.kid(), "typ": "JWT"});
     mint::mint(&header, &complete(claims), &key)
 }
 
-/// The claims, with those that every token has.
+/// Adds the claims that every token has.
 fn complete(claims: Value) -> Value {
     let now = mint::now();
     let mut all = Map::from_iter([
@@ -63,7 +63,7 @@ fn complete(claims: Value) -> Value {
     Value::Object(all)
 }
 
-/// The code of a chat request with a token of these claims.
+/// Returns the code of a chat request with a token that has these claims.
 fn code(settings: &Value, claims: Value) -> String {
     Bench::cold(settings).code(&token(claims))
 }

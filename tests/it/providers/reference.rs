@@ -1,5 +1,5 @@
-//! 10,000 tokens whose claims vary in form, nullness and case, compared with a simple reference implementation: every
-//! permit is also a permit of the reference, and no unused claim makes a token malformed.
+//! 10,000 tokens whose claims vary in form, nullness and case, compared with a simple reference implementation: every permit is
+//! also a permit of the reference, and no unused claim makes a token malformed.
 
 use super::*;
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ const GROUP: &str = "aaaaaaaa-0000-4000-8000-00000000000a";
 const USED: [&str; 6] = ["roles", "groups", "scope", "azp", "tid", "level"];
 const UNUSED: [&str; 5] = ["wids", "sid", "uti", "jti", "xms_mirid"];
 
-/// Three values, as in the contract.
+/// The three values of a requirement.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Truth {
     Yes,
@@ -65,18 +65,18 @@ fn is_guid(text: &str) -> bool {
     text == GROUP || text.eq_ignore_ascii_case(GROUP)
 }
 
-fn same(own: &str, wanted: &str) -> bool {
-    own == wanted || is_guid(own) && own.eq_ignore_ascii_case(wanted)
+fn same(text: &str, wanted: &str) -> bool {
+    text == wanted || is_guid(text) && text.eq_ignore_ascii_case(wanted)
 }
 
-/// The value of one requirement according to the contract.
-fn plainly(require: &Value, claims: &Value) -> Truth {
+/// Returns the value of a requirement by a direct implementation of the documented rules.
+fn evaluate(require: &Value, claims: &Value) -> Truth {
     let (kind, wanted) = require
         .as_object()
-        .and_then(|own| own.iter().next())
+        .and_then(|members| members.iter().next())
         .expect("one");
     if kind == "not" {
-        return match plainly(wanted, claims) {
+        return match evaluate(wanted, claims) {
             Truth::Yes => Truth::No,
             Truth::No => Truth::Yes,
             Truth::Unclear => Truth::Unclear,
@@ -92,7 +92,7 @@ fn plainly(require: &Value, claims: &Value) -> Truth {
     };
     let is_elsewhere = claims["_claim_names"].get(name).is_some();
     let value = claims.get(name).filter(|value| !value.is_null());
-    let (holds, is_clear) = match (kind.as_str(), value) {
+    let (is_satisfied, is_clear) = match (kind.as_str(), value) {
         (_, None) => (false, true),
         ("claim", Some(value)) => (
             value == &wanted["equals"],
@@ -101,7 +101,7 @@ fn plainly(require: &Value, claims: &Value) -> Truth {
         ("client" | "tenant", Some(value)) => {
             let text = value.as_str();
             (
-                text.is_some_and(|own| same(own, wanted.as_str().unwrap())),
+                text.is_some_and(|text| same(text, wanted.as_str().unwrap())),
                 text.is_some(),
             )
         }
@@ -113,18 +113,18 @@ fn plainly(require: &Value, claims: &Value) -> Truth {
             let texts: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
             let is_clear = texts.len() == items.len();
             let wanted = wanted.as_str().unwrap();
-            let holds = match kind.as_str() {
+            let is_satisfied = match kind.as_str() {
                 "scope" => texts
                     .iter()
                     .any(|text| text.split_whitespace().any(|word| word == wanted)),
                 "group" => texts.iter().any(|text| same(text, wanted)),
                 _ => texts.contains(&wanted),
             };
-            (holds, is_clear)
+            (is_satisfied, is_clear)
         }
     };
     match (
-        holds,
+        is_satisfied,
         is_clear && !(is_elsewhere && (kind != "claim" || value.is_none())),
     ) {
         (true, _) => Truth::Yes,
@@ -173,7 +173,7 @@ fn permits_match_the_reference_implementation() {
             let code = code_of(&ruling);
             prop_assert_ne!(&code, "token_malformed", "{}", claims);
             let is_permitted =
-                plainly(&deny, &claims) == Truth::No && plainly(&allow, &claims) == Truth::Yes;
+                evaluate(&deny, &claims) == Truth::No && evaluate(&allow, &claims) == Truth::Yes;
             prop_assert_eq!(
                 code == "permitted",
                 is_permitted,

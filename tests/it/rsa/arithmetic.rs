@@ -4,7 +4,7 @@ use entragate::keys::rsa::{BITS, RsaKey};
 use proptest::prelude::*;
 use rsa::BigUint;
 
-/// Bytes of a number, in runs of four that are random or extreme: carries show at the extremes.
+/// The bytes of a number, in runs of four that are random or extreme, because extreme values cause carries.
 fn number(bytes: usize) -> impl Strategy<Value = Vec<u8>> {
     let run = prop_oneof![
         3 => any::<[u8; 4]>(),
@@ -17,7 +17,7 @@ fn number(bytes: usize) -> impl Strategy<Value = Vec<u8>> {
         .prop_map(move |runs| runs.concat()[..bytes].to_vec())
 }
 
-/// An odd number of exactly the given number of bits.
+/// An odd number of exactly `bits` bits.
 fn modulus(bits: usize) -> impl Strategy<Value = Vec<u8>> {
     number(bits.div_ceil(8)).prop_map(move |mut bytes| {
         let top = (bits - 1) % 8;
@@ -27,7 +27,7 @@ fn modulus(bits: usize) -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// RSAVP1 by num-bigint, in as many bytes as the modulus has.
+/// RSAVP1 by num-bigint, as long as the modulus.
 fn expected(modulus: &[u8], signature: &[u8]) -> Option<Vec<u8>> {
     let (n, s) = (
         BigUint::from_bytes_be(modulus),
@@ -51,14 +51,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn recovers_what_num_bigint_recovers(
+    fn recovered_message_equals_that_of_num_bigint(
         (modulus, signature) in sizes().prop_flat_map(|bits| {
             (modulus(bits), number(bits.div_ceil(8)))
         }),
     ) {
         let key = RsaKey::new(&modulus).unwrap();
         prop_assert_eq!(key.recover(&signature), expected(&modulus, &signature));
-        // Less than any modulus of that length.
+        // Less than any modulus of this length.
         let mut small = signature;
         small[0] = 0;
         small[1] &= 0x7f;

@@ -14,7 +14,7 @@ use rsa::BigUint;
 const TEXT: &[u8] = b"header.payload";
 
 /// Runs every implementation and returns their common result.
-fn ask(pair: &Pair, algorithm: Algorithm, text: &[u8], signature: &[u8]) -> bool {
+fn verify_by_all(pair: &Pair, algorithm: Algorithm, text: &[u8], signature: &[u8]) -> bool {
     let ours = verify(algorithm, &pair.key, text, signature);
     let bits = pair.key.bits();
     let context = format!("{algorithm:?}, {bits} bits, {} bytes", signature.len());
@@ -31,10 +31,10 @@ fn every_implementation_accepts_every_key_length_and_algorithm() {
         for algorithm in ALGORITHMS {
             let signature = pair.signature(algorithm);
             assert_eq!(signature.len(), pair.key.modulus().len());
-            assert!(ask(pair, algorithm, TEXT, &signature));
-            assert!(!ask(pair, algorithm, b"another text", &signature));
+            assert!(verify_by_all(pair, algorithm, TEXT, &signature));
+            assert!(!verify_by_all(pair, algorithm, b"another text", &signature));
             for other in ALGORITHMS.into_iter().filter(|other| *other != algorithm) {
-                assert!(!ask(pair, other, TEXT, &signature), "{other:?}");
+                assert!(!verify_by_all(pair, other, TEXT, &signature), "{other:?}");
             }
         }
     }
@@ -45,7 +45,7 @@ fn signature_of_another_key_is_refused() {
     for (pair, other) in pairs().zip(pairs().skip(1)) {
         for algorithm in ALGORITHMS {
             let signature = other.signature(algorithm);
-            assert!(!ask(pair, algorithm, TEXT, &signature));
+            assert!(!verify_by_all(pair, algorithm, TEXT, &signature));
         }
     }
 }
@@ -60,14 +60,19 @@ fn signature_not_less_than_the_modulus_is_refused() {
             // The same number modulo the modulus, if it fits into the same number of bytes.
             let larger = (BigUint::from_bytes_be(&signature) + &modulus).to_bytes_be();
             if larger.len() == signature.len() {
-                assert!(!ask(pair, algorithm, TEXT, &larger));
+                assert!(!verify_by_all(pair, algorithm, TEXT, &larger));
                 tried += 1;
             }
-            assert!(!ask(pair, algorithm, TEXT, pair.key.modulus()));
-            assert!(!ask(pair, algorithm, TEXT, &vec![0xff; signature.len()]));
+            assert!(!verify_by_all(pair, algorithm, TEXT, pair.key.modulus()));
+            assert!(!verify_by_all(
+                pair,
+                algorithm,
+                TEXT,
+                &vec![0xff; signature.len()]
+            ));
         }
     }
-    assert!(tried > 0, "no key has room for a larger signature");
+    assert!(tried > 0, "a larger signature fits in no key length");
 }
 
 #[test]
@@ -86,7 +91,7 @@ fn signature_of_another_length_is_refused() {
                 vec![1],
                 vec![],
             ] {
-                assert!(!ask(pair, algorithm, TEXT, &other));
+                assert!(!verify_by_all(pair, algorithm, TEXT, &other));
             }
         }
     }
@@ -106,6 +111,6 @@ proptest! {
         let mut signature = pair.signature(algorithm);
         let at = at.index(signature.len());
         signature[at] ^= change;
-        prop_assert!(!ask(pair, algorithm, TEXT, &signature));
+        prop_assert!(!verify_by_all(pair, algorithm, TEXT, &signature));
     }
 }

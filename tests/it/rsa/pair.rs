@@ -1,4 +1,4 @@
-//! Key pairs of all length classes that a key set may contain, and the other implementations.
+//! Key pairs of all classes of lengths that a key set may contain, and the other implementations.
 
 use super::TEXT;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
@@ -17,8 +17,8 @@ use std::sync::OnceLock;
 use superboring::pkey::PKey;
 use superboring::sign::Verifier;
 
-/// The least and the greatest of each width, lengths around them, and some that fill no whole byte.
-/// With 8n + 1 bits, a PSS encoding is a byte shorter than the modulus.
+/// The smallest and the largest length of each limb width, lengths around them, and some that are not a multiple of 8. With 8n
+/// + 1 bits, a PSS encoding is one byte shorter than the modulus.
 pub const SIZES: [usize; 10] = [2048, 2049, 2055, 2056, 2057, 3071, 3072, 3073, 4095, 4096];
 
 pub const ALGORITHMS: [Algorithm; 6] = [
@@ -32,13 +32,13 @@ pub const ALGORITHMS: [Algorithm; 6] = [
 
 pub struct Pair {
     private: RsaPrivateKey,
-    /// As the filter reads it from a key set.
+    /// The public key, as the filter reads it from a key set.
     pub key: RsaKey,
-    /// Of [`TEXT`], by algorithm.
+    /// Signatures of [`TEXT`] by algorithm.
     signatures: [OnceLock<Vec<u8>>; ALGORITHMS.len()],
 }
 
-/// One pair of each size; generating one takes a noticeable time, so each test process does it once.
+/// Returns one pair of each size. Generating a pair takes long, so each test process does it once.
 pub fn pairs() -> impl Iterator<Item = &'static Pair> {
     SIZES.into_iter().map(of)
 }
@@ -66,9 +66,12 @@ impl Pair {
         }
     }
 
-    /// A signature over [`TEXT`], made once.
+    /// Returns a signature over [`TEXT`], which is made once.
     pub fn signature(&self, algorithm: Algorithm) -> Vec<u8> {
-        let index = ALGORITHMS.iter().position(|own| *own == algorithm).unwrap();
+        let index = ALGORITHMS
+            .iter()
+            .position(|candidate| *candidate == algorithm)
+            .unwrap();
         let signature = self.signatures[index].get_or_init(|| self.sign(algorithm, TEXT));
         signature.clone()
     }
@@ -93,7 +96,7 @@ impl Pair {
         }
     }
 
-    /// The signature of this encoded message (RSASP1, RFC 8017 §5.2.1).
+    /// Returns the signature of this encoded message (RSASP1, RFC 8017 §5.2.1).
     pub fn sign_encoded(&self, encoded: &[u8]) -> Vec<u8> {
         let message = BigUint::from_bytes_be(encoded);
         assert!(&message < self.private.n(), "the message is too large");
@@ -102,7 +105,7 @@ impl Pair {
         [vec![0; self.key.modulus().len() - digits.len()], digits].concat()
     }
 
-    /// Uses jwt-simple's key objects with the calls that its `verify_token` makes.
+    /// Verifies with jwt-simple's key objects and the calls that its `verify_token` makes.
     pub fn verify_by_jwt_simple(
         &self,
         algorithm: Algorithm,

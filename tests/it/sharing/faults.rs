@@ -20,7 +20,7 @@ fn terminated_leader_is_replaced_when_its_lease_ends() {
     assert_eq!(host.open(), 1);
     host.replace(leader);
     host.run(1800);
-    assert_eq!(host.open(), 0, "the lease has not ended");
+    assert_eq!(host.open(), 0, "the lease has not expired");
     host.run(300);
     assert_eq!(host.open(), 1, "another VM holds the lease");
     host.answer(published);
@@ -31,7 +31,7 @@ fn terminated_leader_is_replaced_when_its_lease_ends() {
 #[test]
 fn slow_leader_keeps_its_lease() {
     let mut host = Host::new(&settings(), VMS);
-    // The call's own timeout is 5 s.
+    // The timeout of the call itself is 5 s.
     host.run(4900);
     assert_eq!(host.open(), 1);
     host.answer(published);
@@ -74,7 +74,7 @@ fn data_of_another_configuration_or_secret_is_ignored() {
         let names = host.data.names();
         host.reconfigure(&settings);
         host.start(b"entragate");
-        assert_eq!(host.serve(2, published), 1, "it fetches for itself");
+        assert_eq!(host.serve(2, published), 1, "the VM fetches independently");
         let new = host.data.names().into_iter();
         assert_eq!(new.filter(|name| !names.contains(name)).count(), 2);
     }
@@ -92,13 +92,13 @@ fn last_vm_clears_the_shared_bodies() {
     let (data, vms) = (&host.data, &mut host.vms);
     vms.iter_mut().for_each(|vm| vm.gate.leave(now, data));
     assert!(size(&host) < 100, "{} bytes stay", size(&host));
-    // A VM that comes now finds nothing, and loses nothing.
+    // A VM that starts now finds no shared data, but it works.
     host.replace(0);
     host.serve(2, published);
     assert!(host.all_have_keys());
 }
 
-/// The shared data: head and body.
+/// Returns the entries of the shared data: the head and the body.
 fn entries(host: &Host) -> [(String, Vec<u8>); 2] {
     let names = host.data.names().into_iter();
     let mut entries: Vec<_> = names.map(|n| (n.clone(), host.data.value(&n))).collect();
@@ -110,7 +110,7 @@ fn entries(host: &Host) -> [(String, Vec<u8>); 2] {
 fn forged_shared_data_is_ignored() {
     let mut host = warm();
     host.run_secs(600);
-    // Newer keys, including an attacker's, as a VM of the same code without the secret would share them.
+    // Newer keys, including an attacker's, as a VM with the same code but without the secret would share them.
     let mut other = settings();
     other["credentials"][0]["value"] = json!("hf_the_attackers_guess");
     let mut forger = Host::new(&other, 0);
@@ -131,7 +131,11 @@ fn forged_shared_data_is_ignored() {
     ] {
         host.data.put(&head_name, head);
         host.data.put(&body_name, body);
-        assert_eq!(host.serve(2, published), 0, "what is there is good for now");
+        assert_eq!(
+            host.serve(2, published),
+            0,
+            "the present keys are still valid"
+        );
         for index in 0..VMS {
             let token = ada_now(&host).signed_by(&keys::other_rsa()).build();
             assert_ne!(host.chat(index, &token).1, "permitted");
@@ -167,7 +171,7 @@ fn replayed_shared_data_is_ignored() {
 #[test]
 fn failing_writes_do_not_prevent_fetches() {
     let mut host = Host::new(&settings(), 3);
-    host.data.never_in_time.set(true);
+    host.data.always_conflicts.set(true);
     host.run(1100);
     assert_eq!(host.open(), 3);
     host.answer(published);
@@ -203,13 +207,13 @@ fn clock_set_back_does_not_stop_fetches() {
 #[derive(Clone, Copy, Debug)]
 enum Event {
     Tick(usize),
-    /// The oldest call of that VM's is answered, well or badly.
+    /// The oldest call of this VM is answered with keys or an error.
     Answer(usize, bool),
     /// A request with an unknown kid.
-    Stranger(usize),
-    Die(usize),
-    /// Someone writes into one of the entries.
-    Garble(usize),
+    UnknownKid(usize),
+    Terminate(usize),
+    /// Another plugin writes into one of the entries.
+    Forge(usize),
     Pass(u64),
 }
 
@@ -218,9 +222,9 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         8 => vm.clone().prop_map(Event::Tick),
         4 => (vm.clone(), any::<bool>()).prop_map(|(vm, good)| Event::Answer(vm, good)),
-        2 => vm.clone().prop_map(Event::Stranger),
-        1 => vm.prop_map(Event::Die),
-        1 => (0..2_usize).prop_map(Event::Garble),
+        2 => vm.clone().prop_map(Event::UnknownKid),
+        1 => vm.prop_map(Event::Terminate),
+        1 => (0..2_usize).prop_map(Event::Forge),
         6 => (1..400_u64).prop_map(Event::Pass),
         1 => (500..4000_u64).prop_map(Event::Pass),
     ]
@@ -231,20 +235,24 @@ fn failed() -> Answer {
     Answer::Response { status, body }
 }
 
-/// Lets a VM do something, and checks whether it may begin a fetch by that.
-fn act(
+/// Runs a step of a VM, and checks whether the VM may start a fetch in it.
+fn run_step(
     host: &mut Host,
-    what: impl FnOnce(&mut Host),
-    orphaned: Option<Timestamp>,
-    meddled: bool,
+    step: impl FnOnce(&mut Host),
+    terminated_at: Option<Timestamp>,
+    is_forged: bool,
 ) -> Result<(), TestCaseError> {
     let (before, was_open) = (host.sent, host.open());
-    what(host);
-    let begun = host.sent - before;
-    if begun > 0 && !meddled {
-        prop_assert_eq!((begun, was_open), (1, 0), "two at a time");
-        let since_death = orphaned.map(|at| host.now.since(at));
-        prop_assert!(since_death.is_none_or(|since| since >= Duration::from_millis(1500)));
+    step(host);
+    let new_calls = host.sent - before;
+    if new_calls > 0 && !is_forged {
+        prop_assert_eq!(
+            (new_calls, was_open),
+            (1, 0),
+            "there are two fetches at the same time"
+        );
+        let since_termination = terminated_at.map(|at| host.now.since(at));
+        prop_assert!(since_termination.is_none_or(|since| since >= Duration::from_millis(1500)));
     }
     Ok(())
 }
@@ -252,43 +260,43 @@ fn act(
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Without forged data, no VM starts a fetch while another running VM fetches, nor before the lease of a
-    /// terminated one ends. In the end all VMs have keys.
+    /// Without forged data, no VM starts a fetch while another running VM fetches, nor before the lease of a terminated VM
+    /// expires. In the end, all VMs have keys.
     #[test]
     fn any_order_of_events_fetches_once_and_serves_all_vms(events in vec(event(), 1..160)) {
         let mut host = Host::new(&settings(), 4);
         let mut kids = 0;
-        // When a VM last died during its fetch.
-        let mut orphaned: Option<Timestamp> = None;
-        let mut meddled = false;
+        // The time at which a VM last terminated during its fetch.
+        let mut terminated_at: Option<Timestamp> = None;
+        let mut is_forged = false;
         for event in events {
             match event {
-                Event::Tick(vm) => act(&mut host, |host| host.tick(vm), orphaned, meddled)?,
+                Event::Tick(vm) => run_step(&mut host, |host| host.tick(vm), terminated_at, is_forged)?,
                 Event::Answer(vm, good) if !host.vms[vm].calls.is_empty() => {
                     let answer = |_: &Call| match good {
                         true => jwks(&[&keys::rsa()]),
                         false => failed(),
                     };
-                    act(&mut host, |host| host.answer_one(vm, answer), orphaned, meddled)?;
+                    run_step(&mut host, |host| host.answer_one(vm, answer), terminated_at, is_forged)?;
                 }
                 Event::Answer(..) => {}
-                Event::Stranger(vm) => {
+                Event::UnknownKid(vm) => {
                     kids += 1;
                     let token = ada_now(&host).header("kid", format!("{kids}")).build();
                     prop_assert_ne!(host.chat(vm, &token).1, "permitted");
                 }
-                Event::Die(vm) => {
+                Event::Terminate(vm) => {
                     if !host.vms[vm].calls.is_empty() {
-                        orphaned = Some(host.now);
+                        terminated_at = Some(host.now);
                     }
                     host.replace(vm);
                 }
-                Event::Garble(entry) => {
+                Event::Forge(entry) => {
                     if let Some(name) = host.data.names().get(entry) {
                         let mut value = host.data.value(name);
                         value.reverse();
                         host.data.put(name, value);
-                        meddled = true;
+                        is_forged = true;
                     }
                 }
                 // VMs that fetch renew their leases, and the host ends calls at their timeout.
@@ -297,9 +305,9 @@ proptest! {
                         host.pass(Duration::from_millis(200));
                         for vm in 0..4 {
                             if host.has_timed_out(vm) {
-                                act(&mut host, |host| host.answer_one(vm, |_| failed()), orphaned, meddled)?;
+                                run_step(&mut host, |host| host.answer_one(vm, |_| failed()), terminated_at, is_forged)?;
                             } else if !host.vms[vm].calls.is_empty() {
-                                act(&mut host, |host| host.tick(vm), orphaned, meddled)?;
+                                run_step(&mut host, |host| host.tick(vm), terminated_at, is_forged)?;
                             }
                         }
                     }

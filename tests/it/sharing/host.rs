@@ -17,13 +17,13 @@ use std::time::Duration;
 pub struct Data {
     pub entries: RefCell<BTreeMap<String, (Vec<u8>, u32)>>,
     last_cas: Cell<u32>,
-    /// Every write is too late.
-    pub never_in_time: Cell<bool>,
+    /// If true, every write fails because of a newer value.
+    pub always_conflicts: Cell<bool>,
     pub fails: Cell<bool>,
 }
 
 impl Data {
-    /// Writes as any plugin with the same `vm_id` can.
+    /// Writes a value, as any plugin with the same `vm_id` can.
     pub fn put(&self, name: &str, value: Vec<u8>) {
         self.last_cas.set(self.last_cas.get() + 1);
         let entry = (value, self.last_cas.get());
@@ -54,7 +54,7 @@ impl SharedData for Data {
         }
         let current = self.entries.borrow().get(name).map(|(_, cas)| *cas);
         let is_late = cas != 0 && current.is_some_and(|current| current != cas);
-        if is_late || (self.never_in_time.get() && cas != 0) {
+        if is_late || (self.always_conflicts.get() && cas != 0) {
             return Ok(false);
         }
         self.put(name, value.to_vec());
@@ -64,9 +64,9 @@ impl SharedData for Data {
 
 pub struct Vm {
     pub gate: Gate,
-    /// Calls on their way.
+    /// Pending calls.
     pub calls: Vec<Call>,
-    /// When the last of them went out.
+    /// The time at which the last of them was made.
     sent_at: Timestamp,
     next: StreamId,
 }
@@ -76,12 +76,12 @@ pub struct Host {
     pub vms: Vec<Vm>,
     pub now: Timestamp,
     settings: Value,
-    /// All calls that ever went out.
+    /// The number of all calls made so far.
     pub sent: usize,
 }
 
 impl Host {
-    /// A host with the given number of newly configured VMs under one `vm_id`.
+    /// Starts a host with `vms` newly configured VMs under one `vm_id`.
     pub fn new(settings: &Value, vms: usize) -> Self {
         let mut host = Self {
             data: Data::default(),
@@ -102,7 +102,7 @@ impl Host {
         self.vms.push(vm);
     }
 
-    /// Replaces a VM; its open calls are lost.
+    /// Replaces a VM; its pending calls are lost.
     pub fn replace(&mut self, index: usize) {
         self.vms[index] = self.fresh(b"entragate");
     }
@@ -127,13 +127,13 @@ impl Host {
         self.now = self.now.plus(span);
     }
 
-    /// A tick of one VM, as the host shell makes it.
+    /// A tick of one VM, with the calls that the host shell makes.
     pub fn tick(&mut self, index: usize) {
         self.vms[index].gate.tick(self.now);
         self.settle(index);
     }
 
-    /// Advances by milliseconds, in ticks of all VMs.
+    /// Advances the time by milliseconds with ticks of all VMs.
     pub fn run(&mut self, millis: u64) {
         const TICK: u64 = 50;
         for _ in 0..millis.div_ceil(TICK) {
@@ -142,7 +142,7 @@ impl Host {
         }
     }
 
-    /// Advances by seconds, in ticks of all VMs one second apart.
+    /// Advances the time by seconds with one tick of all VMs per second.
     pub fn run_secs(&mut self, secs: u64) {
         for _ in 0..secs {
             self.pass(Duration::from_secs(1));
@@ -161,19 +161,19 @@ impl Host {
         vm.calls.extend(calls);
     }
 
-    /// The number of open calls.
+    /// Returns the number of pending calls.
     pub fn open(&self) -> usize {
         self.vms.iter().map(|vm| vm.calls.len()).sum()
     }
 
-    /// Whether the host would have ended that VM's only call by now.
+    /// Returns whether the host would have ended this VM's only call by now.
     pub fn has_timed_out(&self, index: usize) -> bool {
         let vm = &self.vms[index];
         let timed_out = |call: &Call| self.now.since(vm.sent_at) >= call.callout.timeout;
         vm.calls.last().is_some_and(timed_out)
     }
 
-    /// Answers all open calls and the calls that result from them.
+    /// Answers all pending calls and the calls that result from them.
     pub fn answer(&mut self, answer: impl Fn(&Call) -> Answer) {
         while let Some(index) = self.vms.iter().position(|vm| !vm.calls.is_empty()) {
             self.answer_one(index, &answer);
@@ -188,7 +188,7 @@ impl Host {
         self.settle(index);
     }
 
-    /// Advances by seconds, answers every call immediately, and returns the number of calls.
+    /// Advances by seconds and answers every call immediately. Returns the number of calls.
     pub fn serve(&mut self, secs: u64, answer: impl Fn(&Call) -> Answer) -> usize {
         let before = self.sent;
         for _ in 0..secs {
@@ -198,7 +198,7 @@ impl Host {
         self.sent - before
     }
 
-    /// A chat request at one VM.
+    /// Sends a chat request to one VM.
     pub fn chat(&mut self, index: usize, token: &str) -> (StreamId, String) {
         let vm = &mut self.vms[index];
         let id = vm.next;
@@ -215,7 +215,7 @@ impl Host {
         (id, code_of(&ruling))
     }
 
-    /// The outcomes of the requests that one VM resumed.
+    /// Returns the outcomes of the requests that one VM resumed.
     pub fn resumed(&mut self, index: usize) -> Vec<(StreamId, String)> {
         let (vm, now) = (&mut self.vms[index], self.now);
         let woken = vm.gate.take_wakeups().into_iter();
@@ -225,7 +225,7 @@ impl Host {
         codes.collect()
     }
 
-    /// A gauge of one VM.
+    /// Returns a gauge of one VM.
     pub fn gauge(&self, index: usize, name: &str) -> Option<u64> {
         let gauges = self.vms[index].gate.gauges(self.now);
         let gauge = gauges.into_iter().find(|gauge| gauge.name == name);
@@ -241,7 +241,7 @@ impl Host {
         self.gauge(index, "entragate.keys.contoso.fetched_at")
     }
 
-    /// The counters and log lines of one VM since the last call.
+    /// Returns the counters and log lines of one VM since the last call.
     pub fn notices(&mut self, index: usize) -> Vec<Notice> {
         self.vms[index].gate.take_notices()
     }

@@ -79,7 +79,7 @@ fn parked_request_resumes_with_keys_that_another_worker_fetched() {
     let waiting: Vec<_> = (0..VMS).map(|index| host.chat(index, &token)).collect();
     assert!(waiting.iter().all(|(_, code)| code == "waiting"));
     host.run(100);
-    assert_eq!(host.open(), 1, "single flight over all VMs");
+    assert_eq!(host.open(), 1, "one fetch for all VMs");
     host.answer(rotated);
     host.run(100);
     for (index, (id, _)) in waiting.into_iter().enumerate() {
@@ -109,10 +109,10 @@ fn random_kids_at_all_workers_trigger_one_fetch_per_cooldown() {
     let mut host = warm();
     host.run_secs(60);
     let before = host.sent;
-    // Five minutes with a cooldown of 30 s: partly at one worker, partly at all of them.
+    // Five minutes with a cooldown of 30 s, partly at one worker and partly at all of them.
     for second in 0..300 {
-        let met = |index: &usize| second % 60 > 45 || *index == second % VMS;
-        for index in (0..VMS).filter(met) {
+        let receives_a_request = |index: &usize| second % 60 > 45 || *index == second % VMS;
+        for index in (0..VMS).filter(receives_a_request) {
             let kid = format!("{second}-{index}");
             let token = ada_now(&host).header("kid", kid).build();
             host.chat(index, &token);
@@ -133,15 +133,15 @@ fn outage_takes_one_request_per_retry_for_all_vms() {
         status: 500,
         body: Vec::new(),
     };
-    let alone = Host::new(&settings(), 1).serve(600, failed);
+    let fetches_of_one = Host::new(&settings(), 1).serve(600, failed);
     let mut host = Host::new(&settings(), VMS);
-    let together = host.serve(600, failed);
+    let fetches_of_all = host.serve(600, failed);
     assert!(
-        together <= alone + 1,
-        "{alone} fetches of one VM, {together} of {VMS}"
+        fetches_of_all <= fetches_of_one + 1,
+        "{fetches_of_one} fetches of one VM, {fetches_of_all} of {VMS}"
     );
     host.serve(31, published);
-    assert!(host.all_have_keys(), "and the outage ends for all VMs");
+    assert!(host.all_have_keys(), "the outage ends for all VMs");
 }
 
 #[test]
@@ -159,7 +159,11 @@ fn discovery_is_shared() {
         false => jwks(&[&keys::rsa()]),
     };
     let mut host = Host::new(&settings, VMS);
-    assert_eq!(host.serve(2, answer), 2, "discovery and keys");
+    assert_eq!(
+        host.serve(2, answer),
+        2,
+        "one call for discovery and one for keys"
+    );
     assert!(host.all_have_keys());
     assert_eq!(host.serve(3600, answer), 2);
 }
@@ -177,7 +181,11 @@ fn revocation_feed_is_shared() {
         }
     };
     let mut host = Host::new(&settings, VMS);
-    assert_eq!(host.serve(2, answer(json!([]))), 2, "keys and feed");
+    assert_eq!(
+        host.serve(2, answer(json!([]))),
+        2,
+        "one call for keys and one for the feed"
+    );
     let token = ada_now(&host);
     let oid = token.claims_value()["oid"].clone();
     let token = token.build();
@@ -206,14 +214,18 @@ fn secrets_are_not_shared() {
         _ => jwks(&[&keys::rsa()]),
     };
     let mut host = Host::new(&settings, VMS);
-    assert_eq!(host.serve(2, answer), 1 + VMS, "each fetches its own copy");
+    assert_eq!(
+        host.serve(2, answer),
+        1 + VMS,
+        "each VM fetches its own copy"
+    );
     assert!(!host.data.names().is_empty());
     for name in host.data.names() {
         let value = host.data.value(&name);
-        let holds = value
+        let contains_secret = value
             .windows(secret.len())
             .any(|part| part == secret.as_bytes());
-        assert!(!holds);
+        assert!(!contains_secret);
     }
 }
 
@@ -224,9 +236,9 @@ fn without_vm_id_each_vm_fetches_and_logs_it() {
     assert_eq!(host.serve(2, published), 3);
     assert!(host.data.names().is_empty());
     for index in 0..3 {
-        let told = host.notices(index).into_iter().filter(
+        let log_lines = host.notices(index).into_iter().filter(
             |notice| matches!(notice, Notice::Log(_, text) if text.contains("vm_id is empty")),
         );
-        assert_eq!(told.count(), 1);
+        assert_eq!(log_lines.count(), 1);
     }
 }

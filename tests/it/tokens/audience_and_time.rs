@@ -6,7 +6,7 @@ use super::*;
 fn token_times_are_exact_at_their_limits() {
     let mut bench = Bench::warm(&settings());
     let now = bench.now.as_secs();
-    // The default skew is 60 s.
+    // The default clock skew is 60 s.
     for (name, value, code) in [
         ("exp", json!(now - 59), "permitted"),
         ("exp", json!(now - 60), "token_expired"),

@@ -41,7 +41,7 @@ fn alternative_encoding_of_a_token_is_refused() {
     let (rest, signature) = token.rsplit_once('.').unwrap();
     let padded = format!("{rest}.{signature}==");
     assert_eq!(bench.code(&padded), "token_malformed");
-    // 256 bytes leave two unused bits in the last character: setting them must not pass.
+    // 256 bytes leave two unused bits in the last character; a token in which they are set must be denied.
     let stray = format!("{rest}.{}", stray_bits(signature));
     assert_eq!(bench.code(&stray), "token_malformed");
     for wrong in [

@@ -1,4 +1,4 @@
-//! Which tokens are accepted: every persona, every algorithm, and forgeries of both.
+//! The tokens that are accepted: every persona, every algorithm, and forgeries of both.
 
 mod audience_and_time;
 mod encoding;
@@ -12,7 +12,7 @@ use testbed::mint::{self, Token};
 use testbed::persona::*;
 
 #[test]
-fn persona_gets_its_expected_code() {
+fn each_persona_gets_its_expected_code() {
     for (persona, code) in [
         (Persona::Ada, "permitted"),
         (Persona::Ben, "permitted"),

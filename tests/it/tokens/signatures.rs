@@ -44,7 +44,7 @@ fn algorithm_verifies_only_with_its_own_key() {
             "signature_invalid",
             "{algorithm:?}"
         );
-        // Named in the token, but not allowed for the issuer.
+        // The token names the algorithm, but the issuer does not allow it.
         let others: Vec<&str> = names()
             .into_iter()
             .filter(|n| *n != algorithm.name())
@@ -64,7 +64,7 @@ fn key_of_another_type_or_alg_is_refused() {
     let mut bench = Bench::cold(&oidc_settings(&jwks, &names()));
     let forged = kim().signed_by(&rsa).header("kid", es.kid());
     assert_eq!(bench.code(&forged.build()), "algorithm_not_allowed");
-    // `alg` of the key pins it, though the type would fit.
+    // The `alg` of a key excludes other algorithms of its type.
     let other = kim().signed_by(&rsa).algorithm(Algorithm::Ps256);
     assert_eq!(bench.code(&other.build()), "algorithm_not_allowed");
 }

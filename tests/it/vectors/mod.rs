@@ -1,5 +1,5 @@
-//! Published test vectors against the signature verification in wasm. tests/e2e/vectors.rs runs the same vectors against
-//! the host's implementation in a real Envoy.
+//! Published test vectors against signature verification in wasm. tests/e2e/vectors.rs runs the same vectors against the host's
+//! implementation in a real Envoy.
 
 mod published;
 mod suites;
@@ -10,8 +10,8 @@ use entragate::token::rsa;
 use jwt_simple::prelude::*;
 use suites::Vector;
 
-/// Verifies a token's text and signature as the filter does. Uses the key objects of jwt-simple for curves, since
-/// jwt-simple accepts whole tokens only and most vectors are not tokens.
+/// Verifies the text and signature of a token in the way that the filter does. For curves, this uses the key objects of
+/// jwt-simple, since jwt-simple accepts whole tokens only and most vectors are not tokens.
 fn verify(algorithm: Algorithm, material: &Material, text: &[u8], signature: &[u8]) -> Option<()> {
     match (material, algorithm) {
         (Material::Rsa(key), algorithm) => {

@@ -34,7 +34,7 @@ const BILBO: &str = concat!(
     "wJlsde3uhGqC0ZCuEHg8lhzwOHrtIQbS0FVbb9k3-tVTU4fg_3L_vniUFAKwuCLqKnS2BYwdq_mzSnbLY7h_qixoR7jig3__kRhuaxwUkRz5",
     "iaiQkqgc5gHdrNP5zw"
 );
-/// RFC 7520 §4: the text all its examples sign.
+/// RFC 7520 §4: the text that all its examples sign.
 const ROAD: &str = concat!(
     "SXTigJlzIGEgZGFuZ2Vyb3VzIGJ1c2luZXNzLCBGcm9kbywgZ29pbmcgb3V0IHlvdXIgZG9vci4gWW91IHN0ZXAgb250byB0aGUgcm9hZCwg",
     "YW5kIGlmIHlvdSBkb24ndCBrZWVwIHlvdXIgZmVldCwgdGhlcmXigJlzIG5vIGtub3dpbmcgd2hlcmUgeW91IG1pZ2h0IGJlIHN3ZXB0IG9m",
@@ -50,18 +50,18 @@ fn p256() -> Value {
            "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"})
 }
 
-/// Whether the signature is valid, and whether it remains valid with one bit of the text or the signature changed.
+/// Returns whether the signature is valid, and whether it remains valid if one bit of the text or the signature is changed.
 fn check(algorithm: Algorithm, jwk: &Value, text: &str, signature: &str) -> (bool, bool) {
     let key = Key::from_jwk(jwk).unwrap();
     let signature = BASE64URL.decode(signature).unwrap();
-    let holds =
+    let is_valid =
         |text: &[u8], signature: &[u8]| verify(algorithm, &key.material, text, signature).is_some();
     let mut changed = signature.clone();
     changed[7] ^= 1;
     let mut other = text.as_bytes().to_vec();
     other[7] ^= 1;
-    let still = holds(text.as_bytes(), &changed) || holds(&other, &signature);
-    (holds(text.as_bytes(), &signature), still)
+    let still_valid = is_valid(text.as_bytes(), &changed) || is_valid(&other, &signature);
+    (is_valid(text.as_bytes(), &signature), still_valid)
 }
 
 #[test]
@@ -71,8 +71,8 @@ fn rfc_7515_a_2_and_a_3_signatures_are_verified() {
         ("eyJhbGciOiJFUzI1NiJ9", p256(), A3_SIGNATURE),
     ] {
         let token = format!("{header}.{A_PAYLOAD}.{signature}");
-        let mut room = Vec::new();
-        let unverified = Unverified::parse(&token, &[], &mut room).unwrap();
+        let mut buffer = Vec::new();
+        let unverified = Unverified::parse(&token, &[], &mut buffer).unwrap();
         assert_eq!(unverified.text("iss").as_deref(), Some("joe"));
         let exp = unverified.claims.get("exp").map(Raw::as_written);
         assert_eq!(exp, Some("1300819380"));
@@ -88,7 +88,7 @@ fn rfc_7515_a_2_and_a_3_signatures_are_verified() {
 
 #[test]
 fn rfc_7515_a_5_and_a_1_tokens_are_refused() {
-    // Unsecured, and HMAC.
+    // An unsecured token, and one with HMAC.
     let unsecured = format!("eyJhbGciOiJub25lIn0.{A_PAYLOAD}.");
     let hmac = format!(
         "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.{A_PAYLOAD}.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"

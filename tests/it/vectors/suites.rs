@@ -13,11 +13,11 @@ pub struct Vector {
     pub jwk: Value,
     pub text: Vec<u8>,
     pub signature: Vec<u8>,
-    pub holds: bool,
+    pub is_valid: bool,
     pub comment: String,
 }
 
-/// Name of the suite, and the algorithm of RFC 7518 that its keys would be used with.
+/// The name of a suite, and the algorithm of RFC 7518 with which its keys would be used.
 const SUITES: [(&str, Algorithm); 19] = [
     ("rsa_signature_2048_sha256", Algorithm::Rs256),
     ("rsa_signature_3072_sha256", Algorithm::Rs256),
@@ -34,7 +34,7 @@ const SUITES: [(&str, Algorithm); 19] = [
     ("rsa_pss_2048_sha384_mgf1_48", Algorithm::Ps384),
     ("rsa_pss_4096_sha384_mgf1_48", Algorithm::Ps384),
     ("rsa_pss_4096_sha512_mgf1_64", Algorithm::Ps512),
-    // RFC 7518 §3.5 wants a salt as long as the hash: of an empty one, none may hold.
+    // RFC 7518 §3.5 requires a salt as long as the hash, so no vector with an empty salt may be valid.
     ("rsa_pss_2048_sha256_mgf1_0", Algorithm::Ps256),
     ("ecdsa_secp256r1_sha256_p1363", Algorithm::Es256),
     ("ecdsa_secp384r1_sha384_p1363", Algorithm::Es384),
@@ -62,8 +62,8 @@ fn read(suite: &'static str, algorithm: Algorithm) -> Vec<Vector> {
                 jwk: jwk.clone(),
                 text: hex(&test["msg"]),
                 signature: hex(&test["sig"]),
-                // Results marked "acceptable" are optional; the filter refuses them.
-                holds: valid,
+                // Results marked "acceptable" are optional; the filter rejects these signatures.
+                is_valid: valid,
                 comment: test["comment"].as_str().unwrap_or_default().to_owned(),
             });
         }
@@ -117,47 +117,49 @@ fn hex(value: &Value) -> Vec<u8> {
         .collect()
 }
 
-/// Compares an implementation's results with the vectors. They must match except for the vectors in
-/// `exceptions.txt`, and must differ for those. Prints the number of vectors.
-pub fn compare(way: &str, answers: &[(&Vector, bool)]) {
-    let mut exceptions = exceptions(way);
+/// Compares an implementation's results with the vectors. They must match except for the vectors in `exceptions.txt`, and must
+/// differ for those. Prints the number of vectors.
+pub fn compare(wanted: &str, answers: &[(&Vector, bool)]) {
+    let mut exceptions = exceptions(wanted);
     let mut wrong = Vec::new();
     let mut counts: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
     for (vector, accepted) in answers {
         let Vector {
             suite,
             id,
-            holds,
+            is_valid,
             comment,
             ..
         } = vector;
         let excepted = exceptions.remove(&((*suite).to_owned(), *id));
         let count = counts.entry(suite).or_default();
-        count[usize::from(!holds)] += 1;
+        count[usize::from(!is_valid)] += 1;
         count[2] += usize::from(excepted);
-        if (accepted != holds) != excepted {
+        if (accepted != is_valid) != excepted {
             wrong.push(format!(
-                "{way} {suite} {id}: accepted: {accepted}, excepted: {excepted} ({comment})"
+                "{wanted} {suite} {id}: accepted: {accepted}, excepted: {excepted} ({comment})"
             ));
         }
     }
-    for (suite, [hold, fail, excepted]) in &counts {
-        println!("{way:5} {suite:32} {hold:4} hold, {fail:4} do not, {excepted} exceptions");
+    for (suite, [valid, invalid, excepted]) in &counts {
+        println!(
+            "{wanted:5} {suite:32} {valid:4} valid, {invalid:4} invalid, {excepted} exceptions"
+        );
     }
     println!(
-        "{way:5} {} vectors in {} suites",
+        "{wanted:5} {} vectors in {} suites",
         answers.len(),
         counts.len()
     );
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(
         exceptions.is_empty(),
-        "exceptions for no vector: {exceptions:?}"
+        "exceptions.txt lists vectors that do not exist: {exceptions:?}"
     );
 }
 
-/// Lines of `way suite id[,id…]: reason`.
-fn exceptions(way: &str) -> BTreeSet<(String, u64)> {
+/// Parses lines of the form `implementation suite id[,id…]: reason`.
+fn exceptions(wanted: &str) -> BTreeSet<(String, u64)> {
     let mut found = BTreeSet::new();
     for line in include_str!("exceptions.txt")
         .lines()
@@ -166,11 +168,11 @@ fn exceptions(way: &str) -> BTreeSet<(String, u64)> {
         let (head, reason) = line
             .split_once(": ")
             .unwrap_or_else(|| panic!("no reason: {line}"));
-        assert!(reason.len() > 20, "a reason is more than a word: {line}");
-        let [own, suite, ids] = head.split(' ').collect::<Vec<_>>()[..] else {
-            panic!("not `way suite ids`: {line}")
+        assert!(reason.len() > 20, "the reason is too short: {line}");
+        let [implementation, suite, ids] = head.split(' ').collect::<Vec<_>>()[..] else {
+            panic!("expected `implementation suite ids`, found: {line}")
         };
-        if own == way {
+        if implementation == wanted {
             found.extend(
                 ids.split(',')
                     .map(|id| (suite.to_owned(), id.parse().unwrap())),

@@ -78,7 +78,7 @@ pub const CASES: &[Case] = &[
         name: Some("outbound|443||hf.example"),
         base: ISTIO,
         bad: &[("  host: hf.example", "  host: other.example")],
-        // The mesh's own TLS protects its services.
+        // Istio protects services in the mesh with mutual TLS.
         good: &[
             ("  host: hf.example", "  host: other.example"),
             (
@@ -164,7 +164,7 @@ pub const CASES: &[Case] = &[
         good: &[],
         line: "- name: hf",
     },
-    // The authorities come from a static secret; those of another secret are not in these files.
+    // The authorities are in a static secret; another secret is not defined in these files.
     Case {
         id: "cluster_without_ca",
         name: Some("huggingface"),
@@ -296,7 +296,7 @@ pub const CASES: &[Case] = &[
             "jwks: {cluster: \"outbound|443||login.microsoftonline.com\"}",
             "jwks: {cluster: \"outbound|443||login.microsoftonline.com\", uri: \"http://login.microsoftonline.com/keys\"}",
         )],
-        // A service of the mesh.
+        // A service in the mesh.
         good: &[(
             "jwks: {cluster: \"outbound|443||login.microsoftonline.com\"}",
             "jwks: {cluster: \"outbound|80||kc.idp.svc.cluster.local\", uri: \"http://kc.idp.svc.cluster.local/keys\"}",
@@ -389,7 +389,7 @@ pub const CASES: &[Case] = &[
         )],
         line: "hugging-face",
     },
-    // A credential that names its clusters is not sent to any other.
+    // A credential that names its clusters is not sent to any other cluster.
     Case {
         id: "cluster_without_tls",
         name: Some("plain"),

@@ -1,4 +1,4 @@
-//! One configuration with each finding, and a twin without it.
+//! One configuration with each finding, and a variant without it.
 
 mod cluster;
 mod configuration;
@@ -17,7 +17,7 @@ pub struct Case {
     bad: Changes,
     /// The changes that differ from `bad` only in the cause.
     good: Changes,
-    /// A text on the line that the finding names.
+    /// A text in the line that the finding reports.
     line: &'static str,
 }
 
@@ -32,13 +32,15 @@ fn all() -> Vec<&'static Case> {
     groups.into_iter().flatten().collect()
 }
 
-/// Describes how the finding of a case differs from the expected one.
-fn fault(case: &Case) -> Option<String> {
+/// Returns how the finding of a case differs from the expected one, or `None` if it does not.
+fn difference(case: &Case) -> Option<String> {
     let text = changed(case.base, case.bad);
     let (_, findings) = check(&text, &[]);
-    let mut ours = findings.iter().filter(|finding| finding["id"] == case.id);
-    let (Some(finding), None) = (ours.next(), ours.next()) else {
-        return Some(format!("not exactly one: {findings:#?}"));
+    let mut with_id = findings.iter().filter(|finding| finding["id"] == case.id);
+    let (Some(finding), None) = (with_id.next(), with_id.next()) else {
+        return Some(format!(
+            "expected exactly one finding, found: {findings:#?}"
+        ));
     };
     let line = text.lines().position(|line| line.contains(case.line));
     let line = line.map(|line| line as u64 + 1);
@@ -54,17 +56,17 @@ fn fault(case: &Case) -> Option<String> {
 }
 
 #[test]
-fn each_finding_is_reported_where_its_cause_is() {
-    let faults = all().into_iter().filter_map(|case| {
-        let fault = fault(case)?;
-        Some(format!("{} {:?}: {fault}", case.id, case.bad))
+fn each_finding_is_reported_at_its_cause() {
+    let differences = all().into_iter().filter_map(|case| {
+        let difference = difference(case)?;
+        Some(format!("{} {:?}: {difference}", case.id, case.bad))
     });
-    let faults: Vec<String> = faults.collect();
-    assert!(faults.is_empty(), "{}", faults.join("\n\n"));
+    let differences: Vec<String> = differences.collect();
+    assert!(differences.is_empty(), "{}", differences.join("\n\n"));
 }
 
 #[test]
-fn twin_without_the_cause_has_no_such_finding() {
+fn variant_without_the_cause_does_not_have_the_finding() {
     for case in all() {
         let text = changed(case.base, case.good);
         let (_, findings) = check(&text, &[]);
@@ -78,7 +80,7 @@ fn twin_without_the_cause_has_no_such_finding() {
 }
 
 #[test]
-fn levels_decide_the_exit_status() {
+fn exit_status_follows_the_levels() {
     let levels: std::collections::BTreeMap<String, String> = listed().into_iter().collect();
     for case in all() {
         let text = changed(case.base, case.bad);
@@ -97,18 +99,18 @@ fn levels_decide_the_exit_status() {
             "{}",
             case.id
         );
-        let own = findings
+        let finding = findings
             .iter()
             .find(|finding| finding["id"] == case.id)
             .unwrap();
-        assert_eq!(own["level"], levels[case.id].as_str(), "{}", case.id);
+        assert_eq!(finding["level"], levels[case.id].as_str(), "{}", case.id);
     }
 }
 
 #[test]
 fn every_finding_has_a_case() {
     let tested: BTreeSet<&str> = all().iter().map(|case| case.id).collect();
-    // Those without a plugin configuration have tests in files.rs, as has the container's environment.
+    // Findings about files without a plugin configuration are tested in files.rs; the container's environment is tested below.
     let elsewhere = [
         "file_unusable",
         "filter_not_found",

@@ -34,7 +34,7 @@ pub const CASES: &[Case] = &[
             "domains: [\"*\"]",
             "domains: [\"*\"]\n              typedPerFilterConfig: {gate: {\"@type\": x/envoy.config.route.v3.FilterConfig, disabled: true}}",
         )],
-        // Another filter, and a route that leads to no upstream.
+        // Another filter, and a route without an upstream.
         good: &[
             (
                 "domains: [\"*\"]",
@@ -207,7 +207,7 @@ pub const CASES: &[Case] = &[
 ];
 
 #[test]
-fn every_header_that_is_never_forwarded_must_not_choose_a_route() {
+fn headers_that_are_never_forwarded_must_not_select_a_route() {
     assert!(NEVER_FORWARDED.len() >= 5, "{NEVER_FORWARDED:?}");
     for name in NEVER_FORWARDED {
         let to = format!("match: {{prefix: /, headers: [{{name: {name}, present_match: true}}]}}");
