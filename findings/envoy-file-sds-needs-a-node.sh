@@ -39,4 +39,4 @@ grep -F "node 'id' and 'cluster' are required" without.log | head -1
 (cat envoy.yaml; echo 'node: {id: gateway, cluster: gateway}') >with.yaml
 "$envoy" --mode validate -c with.yaml >with.log 2>&1
 [ "$without" != 0 ]
-echo "file SDS: without a node exit $without, with one accepted"
+echo "file SDS: exit status $without without a node, accepted with a node"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # guessed: openai's client asks for a model `org/name` at /v1/models/org/name, as it is listed.
-# is: models.retrieve("org/name") requests /v1/models/org%2Fname, so a gateway that refuses encoded slashes refuses every model of a hub.
+# is: models.retrieve("org/name") requests /v1/models/org%2Fname, so a gateway that rejects encoded slashes rejects every model whose id has an organization.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Replaces the tokens in tests/it/providers/issued: runs each identity provider at its pinned version and keeps what it issues.
+# Replaces the tokens in tests/it/providers/issued: runs each identity provider at its pinned version and stores the tokens that
+# it issues.
 # Needs `make clients`.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -58,7 +58,7 @@ impl Requests {
         }
     }
 
-    /// The first `count` of them.
+    /// Returns the first `count` requests.
     pub fn first(&self, count: usize) -> Requests {
         Requests {
             texts: Arc::new(self.texts.iter().take(count).cloned().collect()),

@@ -13,7 +13,7 @@ use crate::{
     tokens,
 };
 
-/// The number of callers in rows with many.
+/// The number of callers in rows with many callers.
 pub const MANY: usize = 10_000;
 /// The number of callers in cold rows. The cache holds half of them, so a token is always evicted before it is sent again.
 const FEW: usize = 1_000;

@@ -14,7 +14,6 @@ use crate::{instrument::Error, module};
 /// their order. Custom sections are dropped, since nothing needs them at run time.
 ///
 /// # Errors
-/// `wasm` is not a module.
 /// It is not a module.
 pub fn arrange(wasm: &[u8], first: &[u32]) -> Result<Vec<u8>, Error> {
     let imported = module::imported_functions(wasm)?;

@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The reason of a failure, for people.
+/// An error message for the user.
 type Failure = Box<dyn std::error::Error>;
 
 fn run(command: Command) -> Result<(), Failure> {

@@ -90,7 +90,7 @@ def expect(condition, expected, got):
 
 
 def raised(kind, call):
-    """Returns the error of exactly this class that `call` raises."""
+    """Runs `call` and returns its error, which must be of exactly this class."""
     try:
         answer = call()
     except Exception as error:

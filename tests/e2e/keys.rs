@@ -30,7 +30,7 @@ async fn requests_at_cold_start_are_parked_until_keys_arrive() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn cold_start_without_keys_replies_keys_unavailable() {
+async fn cold_start_without_keys_is_denied_with_keys_unavailable() {
     let entra = Entra::start().await.unwrap();
     entra.set_fault(Fault::Hang);
     let wait = |config: EnvoyConfig| {

@@ -8,14 +8,14 @@ use testbed::entra::Entra;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-/// The provider, which ends with this value, and what it said about itself: `issuer`, `port` and `tokens`.
+/// A running provider, which stops on drop, and the facts that it printed: `issuer`, `port` and `tokens`.
 struct Provider {
     _process: Child,
-    said: Value,
+    printed: Value,
 }
 
 impl Provider {
-    /// `None` if `make clients` found no Node.
+    /// Starts the provider. Returns `None` if `make clients` found no Node.
     async fn start() -> Option<Self> {
         let (certificate, key) = testbed::tls::ca().server_pem(&["localhost"]);
         let mut process = Command::new("node")
@@ -37,13 +37,13 @@ impl Provider {
             .expect("it describes itself");
         Some(Self {
             _process: process,
-            said: serde_json::from_str(&line).unwrap(),
+            printed: serde_json::from_str(&line).unwrap(),
         })
     }
 
     /// The issuer, with the audiences and algorithms of all its tokens, and a rule for each token.
     fn configure(&self, policy: &mut Value, crypto: &str) {
-        let issuer = self.said["issuer"].as_str().unwrap();
+        let issuer = self.printed["issuer"].as_str().unwrap();
         let all = |member: &str| {
             let values = self
                 .tokens()
@@ -63,11 +63,11 @@ impl Provider {
     }
 
     fn tokens(&self) -> &[Value] {
-        self.said["tokens"].as_array().unwrap()
+        self.printed["tokens"].as_array().unwrap()
     }
 
     async fn gateway(&self, crypto: &str) -> Gateway {
-        let port = self.said["port"].as_u64().unwrap();
+        let port = self.printed["port"].as_u64().unwrap();
         let address = format!("127.0.0.1:{port}").parse().unwrap();
         let gateway = Gateway::cold(Entra::start().await.unwrap(), |config| {
             let config = config.change_policy(|policy| self.configure(policy, crypto));

@@ -10,7 +10,7 @@ use testbed::reqwest::Method;
 
 const LLAMA: &str = "meta-llama/x";
 
-/// A gateway with the second upstream of another team, in cluster `team-b`.
+/// A gateway with a second upstream, which belongs to another team, in cluster `team-b`.
 struct Shared {
     gateway: Gateway,
     team: HuggingFace,
@@ -163,7 +163,7 @@ async fn another_teams_service_never_receives_the_credential() {
 
 /// A part of the host that Envoy does not strip could be treated differently by its routes and the filter's rules.
 #[tokio::test(flavor = "multi_thread")]
-async fn host_in_another_spelling_does_not_get_its_model() {
+async fn differently_spelled_host_does_not_get_its_model() {
     for strips in [true, false] {
         let shared = Shared::start(|config| {
             let config = two_teams(config).connection_manager(|manager| {
@@ -217,7 +217,7 @@ async fn host_in_another_spelling_does_not_get_its_model() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn path_and_body_must_name_the_same_model_whatever_the_route_rewrites() {
+async fn path_and_body_must_name_the_same_model_for_any_route_rewrite() {
     let shared = Shared::start(|config| {
         let routes = json!([
             {"match": {"prefix": "/inference/"}, "route": rewritten()},
@@ -354,7 +354,7 @@ async fn request_that_leaves_the_permitted_cluster_is_logged_and_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_without_credential_sends_none_and_not_the_callers_token_either() {
+async fn rule_without_credential_sends_neither_a_credential_nor_the_callers_token() {
     let shared = Shared::start(|config| {
         two_teams(config).change_policy(|policy| {
             policy["rules"] = json!([{"name": "vllm", "match": {"clusters": ["team-*"]},

@@ -49,7 +49,7 @@ async fn access(gateway: &Gateway, id: &Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rejected_credential_replies_a_gateway_error() {
+async fn rejected_credential_is_reported_as_a_gateway_error() {
     let gateway = Gateway::start().await;
     let token = gateway.token(Persona::Ada);
     let leaks = [

@@ -197,7 +197,7 @@ fn retry_after_is_sent_for_temporary_gateway_faults() {
 }
 
 #[test]
-fn untrusted_text_is_quoted_short_and_escaped() {
+fn untrusted_text_is_truncated_quoted_and_escaped() {
     let longest = "x".repeat(100);
     for (written, shown) in [
         ("HS256", "'HS256'".to_owned()),

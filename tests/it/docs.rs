@@ -11,7 +11,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// All pages for people.
+/// All pages of the documentation.
 fn pages() -> Vec<String> {
     let top = [
         "README.md",

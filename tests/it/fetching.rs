@@ -128,7 +128,7 @@ fn unchanged_key_is_stored_once() {
     assert_eq!(newer.len(), 1);
     assert!(Arc::ptr_eq(&found(&newer, &stays), &found(&older, &stays)));
     assert!(!newer.contains(&found(&older, &goes)));
-    // Refreshing the issuer's keys shares them.
+    // A refresh of the issuer's keys also shares unchanged keys.
     let mut issuer_keys = realm();
     let mut renew = |now| {
         let fetch = issuer_keys.due(now).unwrap();

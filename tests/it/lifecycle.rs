@@ -19,7 +19,7 @@ fn failed() -> Answer {
 fn first_keys_are_fetched_immediately_from_the_tenants_set() {
     let bench = Bench::cold(&settings());
     let [call] = bench.calls.as_slice() else {
-        panic!("one call, not {:?}", bench.calls)
+        panic!("expected one call, found {:?}", bench.calls)
     };
     let target = &call.callout.target;
     assert_eq!(target.cluster, "entra");
@@ -140,7 +140,7 @@ fn rotation_takes_one_fetch_and_fails_no_request() {
 }
 
 #[test]
-fn retired_key_stops_verifying_with_the_new_set() {
+fn retired_key_is_unknown_after_the_new_set() {
     let mut bench = Bench::warm(&settings());
     let new = keys::other_rsa();
     bench.advance(3600);

@@ -1,4 +1,4 @@
-//! Files of the repository and their content.
+//! Reads files of the repository and their content.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use serde_json::Value;
@@ -9,7 +9,7 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A file of the repository.
+/// Reads a file of the repository.
 pub fn read(name: &str) -> String {
     fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }

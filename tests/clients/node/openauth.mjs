@@ -1,5 +1,6 @@
-// An OpenAuth issuer issues tokens; prints a fixture of tests/it/providers/issued. Its tokens are JWTs, but not by RFC 9068:
-// they contain neither iat nor a client besides aud, and all facts about the caller are in `properties`.
+// Issues tokens with an OpenAuth issuer and prints a fixture for tests/it/providers/issued. The tokens are JWTs but do not
+// follow RFC 9068: they contain neither `iat` nor a client apart from `aud`, and all facts about the caller are in
+// `properties`.
 import { readFileSync } from 'node:fs';
 import { issuer } from '@openauthjs/openauth';
 import { MemoryStorage } from '@openauthjs/openauth/storage/memory';

@@ -1,5 +1,5 @@
-//! The real .wasm in strict hosts with the rules of Envoy and of ngx_wasm_module: a call on which such a host would abort,
-//! crash or hang panics. No proxy runs, and the test controls the clock.
+//! The real .wasm in strict hosts with the rules of Envoy and of ngx_wasm_module. A strict host panics on every call on which
+//! the real host would abort, crash or hang. No proxy runs, and the test controls the clock.
 
 mod bodies;
 mod decisions;

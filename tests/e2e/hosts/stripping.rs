@@ -67,7 +67,7 @@ in_both_hosts! {
     fn single_headers_do_not_reach_the_upstream(rules: Rules) {
         let mut gateway = Gateway::warm(rules, &policy());
         for request in requests() {
-            // The header of the token itself would not be single in a request with a token.
+            // In a request with a token, the header of the token would not be the only one.
             let names = STRIPPED.iter().filter(|name| !(request.2 && **name == "x-token"));
             for name in names {
                 let sent = sent(&mut gateway, request, &[(name, FORGED)]);

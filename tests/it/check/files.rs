@@ -149,7 +149,7 @@ fn other_plugins_are_ignored_and_our_own_are_distinguished() {
 }
 
 #[test]
-fn lines_of_embedded_texts_are_lines_of_the_file() {
+fn lines_in_embedded_texts_are_reported_as_lines_of_the_file() {
     let text = kubernetes().replace("normalize_path: true", "normalize_path: false");
     let (_, findings) = check(&text, &[]);
     let line = text

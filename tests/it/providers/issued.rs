@@ -1,4 +1,4 @@
-//! Tokens that installed implementations have issued, with the documents that they publish. tools/issue.sh issues them again.
+//! Tokens issued by real implementations, with the documents that these publish. tools/issue.sh issues them again.
 
 use super::*;
 
@@ -9,7 +9,7 @@ use entragate::token::host_verify;
 use entragate::token::jws::Unverified;
 use entragate::token::signature::{CheckedBy, Portable, SignatureCheck};
 
-/// Verifies signatures as the filter does in Envoy: by the host where it knows the algorithm.
+/// Verifies signatures as the filter does in Envoy: in the host for the algorithms that the host supports, otherwise in wasm.
 struct ByHost;
 
 impl SignatureCheck for ByHost {
@@ -86,15 +86,21 @@ impl Issued<'_> {
         settings
     }
 
-    /// The audit record of a request with this token, `later` seconds after the token was issued.
-    fn record(&self, settings: &Value, token: &str, later: u64, way: &dyn SignatureCheck) -> Value {
+    /// Returns the audit record of a request with this token, `later` seconds after the token was issued.
+    fn record(
+        &self,
+        settings: &Value,
+        token: &str,
+        later: u64,
+        signatures: &dyn SignatureCheck,
+    ) -> Value {
         let issued_at = self.fixture["issued_at"].as_u64().unwrap();
         let mut bench = Bench::cold_at(settings, issued_at + later);
         for document in ["discovery", "jwks"] {
             let body = self.fixture[document].to_string().into_bytes();
             bench.answer(Answer::Response { status: 200, body });
         }
-        let (id, _) = bench.chat_by(token, way);
+        let (id, _) = bench.chat_by(token, signatures);
         bench.gate.finish(id, Some(200), bench.now);
         bench.audit().pop().expect("a record")
     }
@@ -103,10 +109,10 @@ impl Issued<'_> {
 fn each(mut visit: impl FnMut(&Issued<'_>, &str, &dyn SignatureCheck)) {
     for fixture in fixtures() {
         for issued in Issued::of(&fixture) {
-            for (name, way) in WAYS {
+            for (name, signatures) in WAYS {
                 let algorithm = &issued.issued["algorithm"];
                 let about = format!("{} {algorithm} {name}", fixture["implementation"]);
-                visit(&issued, &about, way);
+                visit(&issued, &about, signatures);
             }
         }
     }
@@ -115,8 +121,8 @@ fn each(mut visit: impl FnMut(&Issued<'_>, &str, &dyn SignatureCheck)) {
 #[test]
 fn tokens_of_installed_implementations_name_their_callers() {
     let mut seen = std::collections::BTreeSet::new();
-    each(|issued, about, way| {
-        let record = issued.record(&issued.settings(), issued.token(), 1, way);
+    each(|issued, about, signatures| {
+        let record = issued.record(&issued.settings(), issued.token(), 1, signatures);
         assert_eq!(record["code"], "permitted", "{about}: {record}");
         let caller = issued.caller();
         for (member, known) in [("oid", "object"), ("client", "client"), ("kind", "kind")] {
@@ -138,12 +144,12 @@ fn tokens_of_installed_implementations_name_their_callers() {
 }
 
 #[test]
-fn tokens_of_installed_implementations_are_denied_for_one_difference() {
-    each(|issued, about, way| {
+fn tokens_of_installed_implementations_are_denied_after_one_change() {
+    each(|issued, about, signatures| {
         let code = |change: &dyn Fn(&mut Value), token: &str, later: u64| {
             let mut settings = issued.settings();
             change(&mut settings);
-            issued.record(&settings, token, later, way)["code"].clone()
+            issued.record(&settings, token, later, signatures)["code"].clone()
         };
         let same = |_: &mut Value| {};
         let token = issued.token();

@@ -1,4 +1,4 @@
-"""An authorization server on Authlib and Flask issues JWT access tokens (RFC 9068); prints a fixture of tests/it/providers/issued."""
+"""Issues JWT access tokens (RFC 9068) with Authlib and Flask, and prints a fixture for tests/it/providers/issued."""
 
 import json
 import logging
