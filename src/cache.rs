@@ -6,11 +6,10 @@
 //! 64-bit arithmetic but no instructions for either hash. The least recently used entries are evicted if the
 //! number of entries or their total size exceeds its limit.
 
-mod lru;
-
 use crate::time::Timestamp;
 use crate::token::verify::Authentic;
-use lru::Lru;
+use lru::LruCache;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::time::Duration;
 
 /// The size limit of all entries of one VM, in bytes as computed by [`weight`]. 4096 tokens of typical size
@@ -47,7 +46,7 @@ pub struct TokenCache {
     ttl: Duration,
     max_entries: usize,
     max_weight: usize,
-    entries: Lru<Entry>,
+    entries: LruCache<TokenDigest, Entry, BuildHasherDefault<DigestHasher>>,
     weight: usize,
 }
 
@@ -68,7 +67,7 @@ impl TokenCache {
             ttl: limits.ttl,
             max_entries: limits.entries,
             max_weight: MAX_WEIGHT,
-            entries: Lru::new(),
+            entries: LruCache::unbounded_with_hasher(BuildHasherDefault::default()),
             weight: 0,
         }
     }
@@ -80,7 +79,7 @@ impl TokenCache {
 
     /// Returns the entry for a token, unless it has expired.
     pub fn find(&mut self, digest: &TokenDigest, now: Timestamp) -> Option<Hit> {
-        let entry = self.entries.find(digest)?;
+        let entry = self.entries.get(digest)?;
         if now >= entry.expires {
             self.remove(digest);
             return None;
@@ -115,26 +114,24 @@ impl TokenCache {
             expires: now.plus(self.ttl),
             weight,
         };
-        self.entries.insert(digest, entry);
+        self.entries.put(digest, entry);
         evicted
     }
 
     /// Removes all tokens of an issuer. Called if a key that verified them may have been removed.
     pub fn forget_issuer(&mut self, issuer: usize) {
-        let weight = &mut self.weight;
-        self.entries.retain(|entry| {
-            let is_kept = entry.issuer != issuer;
-            if !is_kept {
-                *weight = weight.saturating_sub(entry.weight);
-            }
-            is_kept
-        });
+        let of_issuer = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| entry.issuer == issuer);
+        let digests: Vec<TokenDigest> = of_issuer.map(|(digest, _)| *digest).collect();
+        digests.iter().for_each(|digest| self.remove(digest));
     }
 
     /// Removes expired entries, in order of last use. Called periodically. An expired entry that was used
     /// after an unexpired one remains until that one expires.
     pub fn sweep(&mut self, now: Timestamp) {
-        while let Some(oldest) = self.entries.oldest()
+        while let Some((_, oldest)) = self.entries.peek_lru()
             && now >= oldest.expires
         {
             self.remove_oldest();
@@ -151,12 +148,12 @@ impl TokenCache {
 
     /// Returns false if the cache is empty.
     fn remove_oldest(&mut self) -> bool {
-        let removed = self.entries.remove_oldest();
-        self.subtract_weight(removed)
+        let removed = self.entries.pop_lru();
+        self.subtract_weight(removed.map(|(_, entry)| entry))
     }
 
     fn remove(&mut self, digest: &TokenDigest) {
-        let removed = self.entries.remove(digest);
+        let removed = self.entries.pop(digest);
         self.subtract_weight(removed);
     }
 
@@ -169,7 +166,31 @@ impl TokenCache {
 
 /// The size in bytes of an entry whose claims have the given size.
 const fn weight(claims: usize) -> usize {
-    claims.saturating_add(Lru::<Entry>::BYTES)
+    // The list links each entry to two others, and up to half of the places in the map may be spare.
+    const LINKS: usize = 2 * size_of::<usize>();
+    const PLACE: usize = 2 * size_of::<usize>() + 1;
+    claims.saturating_add(size_of::<TokenDigest>() + size_of::<Entry>() + LINKS + 2 * PLACE)
+}
+
+/// Takes the hash from the digest, which is uniformly distributed.
+#[derive(Debug, Default)]
+struct DigestHasher(u64);
+
+impl Hasher for DigestHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        let first = bytes.first_chunk().copied().unwrap_or_default();
+        self.0 = u64::from_le_bytes(first);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+impl Hash for TokenDigest {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(&self.0);
+    }
 }
 
 #[cfg(test)]

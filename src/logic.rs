@@ -83,11 +83,11 @@ impl<C> Formula<C> {
     }
 
     /// Calls the visitor with each condition and its polarity: false under an odd number of `not`.
-    pub fn visit<'f>(&'f self, visitor: &mut impl FnMut(&'f C, bool)) {
+    pub fn visit<'f>(&'f self, visitor: &mut dyn FnMut(&'f C, bool)) {
         self.visit_as(true, visitor);
     }
 
-    fn visit_as<'f>(&'f self, polarity: bool, visitor: &mut impl FnMut(&'f C, bool)) {
+    fn visit_as<'f>(&'f self, polarity: bool, visitor: &mut dyn FnMut(&'f C, bool)) {
         match self {
             Self::Condition(condition) => visitor(condition, polarity),
             Self::All(parts) | Self::Any(parts) => {

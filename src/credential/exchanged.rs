@@ -9,7 +9,8 @@ use super::polled::Generation;
 use crate::fetch::callout::{Answer, Callout};
 use crate::secret::Secret;
 use crate::time::Timestamp;
-use std::collections::{BTreeMap, HashMap};
+use lru::LruCache;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,11 +38,8 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Exchanged {
     settings: TokenExchange,
-    people: HashMap<Arc<str>, Person>,
+    people: LruCache<Arc<str>, Person>,
     under_way: BTreeMap<ExchangeId, Running>,
-    /// People from the least to the most recently used.
-    by_use: BTreeMap<u64, Arc<str>>,
-    uses: u64,
     exchanges: u64,
     weight: usize,
     evicted: usize,
@@ -67,7 +65,6 @@ struct Person {
     not_a_member_until: Option<Timestamp>,
     /// Set after a failure.
     pause_until: Option<Timestamp>,
-    used: u64,
     weight: usize,
 }
 
@@ -115,10 +112,8 @@ impl Exchanged {
     pub fn new(settings: TokenExchange, now: Timestamp) -> Self {
         Self {
             settings,
-            people: HashMap::new(),
+            people: LruCache::unbounded(),
             under_way: BTreeMap::new(),
-            by_use: BTreeMap::new(),
-            uses: 0,
             exchanges: 0,
             weight: 0,
             evicted: 0,
@@ -133,10 +128,13 @@ impl Exchanged {
 
     /// Returns the state of a person's token, and an exchange to start for it.
     pub fn find(&mut self, subject: &Arc<str>, now: Timestamp) -> (Found, Option<NewExchange>) {
-        if !self.people.contains_key(subject) && !self.make_room() {
-            return (Found::Full, None);
+        if !self.people.contains(subject) {
+            if !self.make_room() {
+                return (Found::Full, None);
+            }
+            self.people.put(subject.clone(), Person::default());
+            self.weigh(subject);
         }
-        self.touch(subject);
         self.drop_lost_exchange(subject, now);
         let Some(person) = self.people.get_mut(subject) else {
             return (Found::Full, None);
@@ -163,7 +161,7 @@ impl Exchanged {
     /// Handles a token that the upstream rejected: it is not sent again, unless it was just issued,
     /// because a new token would most likely be rejected too.
     pub fn rejected(&mut self, subject: &str, used: Generation, now: Timestamp) {
-        if let Some(person) = self.people.get_mut(subject) {
+        if let Some(person) = self.people.peek_mut(subject) {
             person
                 .held
                 .take_if(|held| held.generation == used && now.since(held.issued) >= RETRY_PAUSE);
@@ -181,7 +179,7 @@ impl Exchanged {
             return ExchangeProgress::Late;
         };
         let read = exchange::read(answer);
-        let Some(person) = self.people.get_mut(&subject) else {
+        let Some(person) = self.people.peek_mut(&subject) else {
             return ExchangeProgress::Late;
         };
         person.under_way = None;
@@ -216,10 +214,11 @@ impl Exchanged {
             return;
         }
         self.next_sweep = now.plus(SWEEP_INTERVAL);
-        let subjects: Vec<Arc<str>> = self.people.keys().cloned().collect();
+        let subjects = self.people.iter().map(|(subject, _)| subject.clone());
+        let subjects: Vec<Arc<str>> = subjects.collect();
         for subject in subjects {
             self.drop_lost_exchange(&subject, now);
-            let idle = self.people.get(&subject).is_some_and(|person| {
+            let idle = self.people.peek(&subject).is_some_and(|person| {
                 let over = |moment: Option<Timestamp>| moment.is_none_or(|moment| now >= moment);
                 let held = person.held.as_ref().map(|held| held.ends);
                 let times = [held, person.not_a_member_until, person.pause_until];
@@ -244,14 +243,14 @@ impl Exchanged {
             started: now,
         };
         self.under_way.insert(exchange, under_way);
-        if let Some(person) = self.people.get_mut(subject) {
+        if let Some(person) = self.people.peek_mut(subject) {
             person.under_way = Some(exchange);
         }
         (exchange, self.settings.callout(subject))
     }
 
     fn drop_lost_exchange(&mut self, subject: &str, now: Timestamp) {
-        let Some(person) = self.people.get_mut(subject) else {
+        let Some(person) = self.people.peek_mut(subject) else {
             return;
         };
         let budget = self.settings.timeout.saturating_add(GRACE);
@@ -277,11 +276,9 @@ impl Exchanged {
     }
 
     fn evict(&mut self) -> bool {
-        let is_idle = |subject: &&Arc<str>| {
-            let person = self.people.get(*subject);
-            person.is_none_or(|person| person.under_way.is_none())
-        };
-        let Some(subject) = self.by_use.values().find(is_idle).cloned() else {
+        let mut by_use = self.people.iter().rev();
+        let idle = by_use.find(|(_, person)| person.under_way.is_none());
+        let Some(subject) = idle.map(|(subject, _)| subject.clone()) else {
             return false;
         };
         self.forget(&subject);
@@ -290,27 +287,13 @@ impl Exchanged {
     }
 
     fn forget(&mut self, subject: &str) {
-        if let Some(person) = self.people.remove(subject) {
-            self.by_use.remove(&person.used);
+        if let Some(person) = self.people.pop(subject) {
             self.weight -= person.weight;
         }
     }
 
-    /// Records a use, and adds the person if absent.
-    fn touch(&mut self, subject: &Arc<str>) {
-        self.uses += 1;
-        let is_new = !self.people.contains_key(subject);
-        let person = self.people.entry(subject.clone()).or_default();
-        self.by_use.remove(&person.used);
-        person.used = self.uses;
-        self.by_use.insert(self.uses, subject.clone());
-        if is_new {
-            self.weigh(subject);
-        }
-    }
-
     fn weigh(&mut self, subject: &str) {
-        if let Some(person) = self.people.get_mut(subject) {
+        if let Some(person) = self.people.peek_mut(subject) {
             let value = person.held.as_ref().map(|held| held.value.expose().len());
             let weight = ENTRY_WEIGHT + 2 * subject.len() + value.unwrap_or_default();
             self.weight = self.weight - person.weight + weight;

@@ -136,7 +136,7 @@ impl Lookups {
     }
 
     /// Returns what is known of a caller without starting a lookup.
-    pub fn recall(&self, caller: &Claims, now: Timestamp) -> Option<Arc<Membership>> {
+    pub fn recall(&mut self, caller: &Claims, now: Timestamp) -> Option<Arc<Membership>> {
         let subject = Subject::of(caller)?;
         self.memory.find(&subject.object, now)?.ok()
     }

@@ -1,7 +1,7 @@
 //! Sets of rule indices.
 
 /// A set of numbers below a limit that is fixed at construction. A limit of up to 64 needs no heap
-/// allocation.
+/// allocation: `fixedbitset` always allocates, which took two to three times as long for 10 rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bits {
     first: u64,
@@ -66,15 +66,12 @@ impl Bits {
     }
 
     /// Iterates in ascending order.
-    pub fn iter(&self) -> impl Iterator<Item = usize> {
-        self.words().enumerate().flat_map(|(at, word)| {
-            let mut rest = word;
-            std::iter::from_fn(move || {
-                let lowest = (rest != 0).then(|| rest.trailing_zeros() as usize)?;
-                rest &= rest - 1;
-                Some(at * 64 + lowest)
-            })
-        })
+    pub fn iter(&self) -> Numbers<'_> {
+        Numbers {
+            others: self.others.iter(),
+            base: 0,
+            rest: self.first,
+        }
     }
 
     fn words(&self) -> impl Iterator<Item = u64> {
@@ -83,6 +80,29 @@ impl Bits {
 
     fn words_mut(&mut self) -> impl Iterator<Item = &mut u64> {
         std::iter::once(&mut self.first).chain(&mut self.others)
+    }
+}
+
+/// The numbers of a set.
+#[derive(Debug)]
+pub struct Numbers<'b> {
+    others: std::slice::Iter<'b, u64>,
+    /// The lowest number of the current word, and those of its bits that are still to be returned.
+    base: usize,
+    rest: u64,
+}
+
+impl Iterator for Numbers<'_> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        while self.rest == 0 {
+            self.rest = *self.others.next()?;
+            self.base += 64;
+        }
+        let lowest = self.rest.trailing_zeros() as usize;
+        self.rest &= self.rest - 1;
+        Some(self.base + lowest)
     }
 }
 

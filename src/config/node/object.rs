@@ -38,17 +38,31 @@ impl<'a> Node<'a> {
 impl Object<'_> {
     /// Reads a member, which is required unless its type is an `Option`.
     pub(in crate::config) fn member<T: Shape>(&mut self, name: &str) -> T {
-        if !T::IS_OPTION && !self.members.contains_key(name) {
-            let at = path::member(&self.node.path, name);
-            lose(self.node.findings, at, Problem::Missing);
-        }
-        self.member_or_empty(name)
+        self.read(name, !T::IS_OPTION)
     }
 
     pub(in crate::config) fn member_or_empty<T: Shape>(&mut self, name: &str) -> T {
-        match self.members.get(name) {
-            Some(value) => self.node.member(name, value).or_empty(),
+        self.read(name, false)
+    }
+
+    fn read<T: Shape>(&mut self, name: &str, is_required: bool) -> T {
+        match self.find(name, is_required) {
+            Some(node) => node.or_empty(),
             None => T::empty(),
+        }
+    }
+
+    #[inline(never)]
+    fn find(&mut self, name: &str, is_required: bool) -> Option<Node<'_>> {
+        match self.members.get(name) {
+            Some(value) => Some(self.node.member(name, value)),
+            None => {
+                if is_required {
+                    let at = path::member(&self.node.path, name);
+                    lose(self.node.findings, at, Problem::Missing);
+                }
+                None
+            }
         }
     }
 }

@@ -38,7 +38,7 @@ pub(in crate::gate) enum LookUp {
 impl Authorizer<'_> {
     /// Adds the caller's groups to the context, if they have been looked up before.
     pub(in crate::gate) fn recall_groups(&mut self, issuer: usize, caller: &Claims) {
-        let lookups = self.lookups.get(issuer).and_then(Option::as_ref);
+        let lookups = self.lookups.get_mut(issuer).and_then(Option::as_mut);
         if let Some(lookups) = lookups.filter(|_| caller.groups.overage)
             && let Some(membership) = lookups.recall(caller, self.context.now)
         {
