@@ -17,7 +17,7 @@
 //! # use entragate::time::Timestamp;
 //! # use entragate::token::signature::SignatureCheck;
 //! # trait Host: SignatureCheck {
-//! #     fn property(&self, path: &[&str]) -> Option<Vec<u8>>;
+//! #     fn property(&self, path: &str) -> Option<Vec<u8>>;
 //! #     fn remove(&self, id: StreamId, headers: Vec<String>);
 //! #     fn apply(&self, id: StreamId, ruling: Ruling);
 //! #     fn apply_response(&self, id: StreamId, returned: Returned);
@@ -132,6 +132,8 @@ pub struct Gate {
     trace: Option<Vec<RuleTrace>>,
     traces: Traces,
     request_ids: RequestIds,
+    /// The cluster of the last request.
+    last_cluster: Cluster,
 }
 
 /// The state of a request from its headers to the end of its response.
@@ -190,6 +192,7 @@ impl Gate {
             trace: None,
             traces: Traces::default(),
             request_ids: RequestIds::default(),
+            last_cluster: Cluster::default(),
         }
     }
 
@@ -215,8 +218,9 @@ impl Gate {
     ) -> Ruling {
         let mut exchange = self.exchange(id, &headers, now);
         exchange.context = self.wanted.context(now, &headers, &connection);
-        exchange.cluster = connection.cluster();
+        exchange.cluster = connection.cluster(&self.last_cluster);
         exchange.record.note_cluster(&exchange.cluster);
+        self.last_cluster = exchange.cluster.clone();
         self.exchanges.insert(id, exchange);
         let outcome = self.authorize(id, Resume::Headers(headers), now, signatures);
         self.rule(id, outcome)

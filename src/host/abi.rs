@@ -200,16 +200,14 @@ pub fn remove_header(map: Map, name: &str) -> bool {
     status == OK
 }
 
-/// Returns a property by its path.
-pub fn property(path: &[&str]) -> Option<Vec<u8>> {
-    let path = path.join("\0");
+/// Returns a property by its path, whose parts are separated by zero bytes.
+pub fn property(path: &str) -> Option<Vec<u8>> {
     // SAFETY: pointer and size describe a live string; the host writes data and size, or neither.
     owned(|data, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) })
 }
 
 /// Returns the host's status for reading a property.
-pub fn property_status(path: &[&str]) -> u32 {
-    let path = path.join("\0");
+pub fn property_status(path: &str) -> u32 {
     let mut status = OK;
     // Taking ownership frees the value.
     let _ = owned(|data, size| {
@@ -223,7 +221,7 @@ pub fn property_status(path: &[&str]) -> u32 {
 /// Returns how many bytes of the effective context's request have arrived, headers included. Envoy counts
 /// them on arrival, whether or not it delivers them to filters.
 pub fn received() -> Option<u64> {
-    let bytes = property(&["request", "total_size"])?;
+    let bytes = property("request\0total_size")?;
     Some(u64::from_le_bytes(bytes.try_into().ok()?))
 }
 

@@ -80,5 +80,5 @@ fn host_support() -> Result<(), &'static str> {
 /// tried there. Only Envoy has this property, with an empty value if its node has no id. It is not read
 /// on ngx_wasm_module, which logs an error for each property that is read outside a request.
 fn is_envoy() -> bool {
-    kind() == Kind::Envoy && abi::property(&["xds", "node", "id"]).is_some()
+    kind() == Kind::Envoy && abi::property("xds\0node\0id").is_some()
 }

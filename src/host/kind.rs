@@ -21,7 +21,7 @@ thread_local! {
 /// exist.
 pub fn kind() -> Kind {
     KIND.with(|kind| {
-        *kind.get_or_init(|| match abi::property_status(&["ngx", "nginx_version"]) {
+        *kind.get_or_init(|| match abi::property_status("ngx\0nginx_version") {
             abi::OK | abi::INTERNAL_FAILURE => Kind::Nginx,
             _ => Kind::Envoy,
         })

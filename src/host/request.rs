@@ -74,7 +74,7 @@ fn as_sent(headers: &Headers) -> Headers {
 
 /// Returns the status that the caller received, at the end of the stream.
 pub fn answered_status() -> Option<u16> {
-    let bytes = abi::property(&["response", "code"])?;
+    let bytes = abi::property("response\0code")?;
     let status = match kind() {
         Kind::Envoy => u16::try_from(i64::from_le_bytes(bytes.try_into().ok()?)).ok()?,
         Kind::Nginx => std::str::from_utf8(&bytes).ok()?.parse().ok()?,

@@ -36,7 +36,7 @@ impl Response {
         note_upstream(&self.gate, self.id);
         let mut headers = abi::headers(Map::Response).unwrap_or_default();
         headers.is_all = is_all;
-        let details = || abi::property(&["response", "code_details"]);
+        let details = || abi::property("response\0code_details");
         let error = Gate::needs_origin(&headers).then(|| (details(), abi::now()));
         let origin = error.as_ref().map(|(details, now)| Origin {
             details: details.as_deref(),

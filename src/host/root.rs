@@ -196,7 +196,7 @@ impl RootContext for Root {
                 let mut gate = Gate::new(config, now);
                 match kind() {
                     Kind::Envoy => {
-                        let vm_id = abi::property(&["plugin_vm_id"]).unwrap_or_default();
+                        let vm_id = abi::property("plugin_vm_id").unwrap_or_default();
                         gate.join(&vm_id, Some(&HostData), now);
                     }
                     Kind::Nginx => {

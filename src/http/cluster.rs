@@ -16,6 +16,16 @@ impl Cluster {
         Self(text.filter(|text| !text.is_empty()).map(Arc::from))
     }
 
+    /// Does the same, but shares the name of another cluster if it is equal: nearly all requests go to
+    /// few clusters, and an allocation costs more than a comparison.
+    pub fn reported_like(name: Option<&[u8]>, other: &Self) -> Self {
+        if name.is_some() && name == other.0.as_deref().map(str::as_bytes) {
+            other.clone()
+        } else {
+            Self::reported(name)
+        }
+    }
+
     pub fn name(&self) -> Option<&Arc<str>> {
         self.0.as_ref()
     }
@@ -41,6 +51,28 @@ mod tests {
         }
         assert!(Cluster::reported(Some(b"a")).is_among(&patterns));
         assert!(!Cluster::reported(Some(b"a")).is_among(&[]));
+    }
+
+    #[test]
+    fn only_an_equal_name_is_shared() {
+        let before = Cluster::reported(Some(b"hf"));
+        for name in [
+            None,
+            Some(&b""[..]),
+            Some(b"\xff"),
+            Some(b"h"),
+            Some(b"hf2"),
+        ] {
+            for other in [&before, &Cluster::default()] {
+                let cluster = Cluster::reported_like(name, other);
+                assert_eq!(cluster, Cluster::reported(name), "{name:?}");
+            }
+        }
+        let same = Cluster::reported_like(Some(b"hf"), &before);
+        let (Some(own), Some(shared)) = (before.name(), same.name()) else {
+            panic!("both are known");
+        };
+        assert!(Arc::ptr_eq(own, shared));
     }
 
     #[test]

@@ -40,6 +40,14 @@ pub struct Target<'r> {
     pub path: &'r str,
 }
 
+/// What is known about the model of a request before its body is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BeforeBody {
+    Final(Model),
+    /// The body may name the model too, or contradict the path.
+    NeedsBody(InPath),
+}
+
 impl Endpoints {
     /// Returns whether any entry names clusters.
     pub fn name_clusters(&self) -> bool {
@@ -47,27 +55,27 @@ impl Endpoints {
     }
 
     /// Returns the model, as far as it is known before the body is read.
-    pub fn model(&self, target: Target<'_>, has_body: bool) -> Model {
+    pub fn model(&self, target: Target<'_>, has_body: bool) -> BeforeBody {
         let source = self.find(target);
         if let Some(Source::Fixed(model)) = source {
-            return Model::Named(model.clone());
+            return BeforeBody::Final(Model::Named(model.clone()));
         }
-        match self.in_path_for(source, target.path) {
-            InPath::Nothing | InPath::Hint(_) if has_body => Model::Unread,
+        let model = match self.in_path_for(source, target.path) {
+            in_path @ (InPath::Nothing | InPath::Hint(_)) if has_body => {
+                return BeforeBody::NeedsBody(in_path);
+            }
             InPath::Nothing | InPath::Hint(_) => Model::None,
             // A valid model in the body does not make up for an invalid one in the path.
-            InPath::Decides(Model::Named(_)) | InPath::Untrusted(Some(_)) if has_body => {
-                Model::Unread
+            in_path @ (InPath::Decides(Model::Named(_)) | InPath::Untrusted(Some(_)))
+                if has_body =>
+            {
+                return BeforeBody::NeedsBody(in_path);
             }
             InPath::Decides(model) => model,
             InPath::Untrusted(_) if has_body || self.is_closed() => Model::Unknown,
             InPath::Untrusted(_) => Model::None,
-        }
-    }
-
-    /// Returns what the path says about the model of a request whose body may name one too.
-    pub fn in_path(&self, target: Target<'_>) -> InPath {
-        self.in_path_for(self.find(target), target.path)
+        };
+        BeforeBody::Final(model)
     }
 
     fn in_path_for(&self, source: Option<&Source>, path: &str) -> InPath {

@@ -1,7 +1,7 @@
 //! The properties of a request that rules match: method, host, path, cluster and model.
 
-use super::Model;
-use super::endpoint::{Endpoints, Target};
+use super::endpoint::{BeforeBody, Endpoints, Target};
+use super::{InPath, Model};
 use crate::decision::Denial;
 use crate::http::authority;
 use crate::http::cluster::Cluster;
@@ -25,7 +25,7 @@ pub struct Request {
 
 impl Request {
     /// Reads method, host and path from the pseudo-headers (or `host`), and the model as far as
-    /// these determine it.
+    /// these determine it. For [`Model::Unread`], also returns what the path says about the model.
     ///
     /// # Errors
     /// [`Denial::RequestAmbiguous`] if two servers could read the request differently.
@@ -33,7 +33,7 @@ impl Request {
         headers: &Headers,
         cluster: &Cluster,
         endpoints: &Endpoints,
-    ) -> Result<Self, Denial> {
+    ) -> Result<(Self, InPath), Denial> {
         let method = method(headers).map_err(Denial::RequestAmbiguous)?;
         let host = authority::host(headers).map_err(Denial::RequestAmbiguous)?;
         let target = headers
@@ -47,8 +47,12 @@ impl Request {
             path,
             cluster: cluster.clone(),
         };
-        request.model = endpoints.model(request.target(), !headers.is_all);
-        Ok(request)
+        let (model, in_path) = match endpoints.model(request.target(), !headers.is_all) {
+            BeforeBody::Final(model) => (model, InPath::Nothing),
+            BeforeBody::NeedsBody(in_path) => (Model::Unread, in_path),
+        };
+        request.model = model;
+        Ok((request, in_path))
     }
 
     /// Returns the destination.
@@ -67,7 +71,8 @@ mod tests {
 
     fn read(fields: &[(&str, &str)]) -> Result<Request, Denial> {
         let headers = Headers::from_iter(fields.iter().copied());
-        Request::read(&headers, &Cluster::default(), &Endpoints::default())
+        let read = Request::read(&headers, &Cluster::default(), &Endpoints::default());
+        read.map(|(request, _)| request)
     }
 
     #[test]

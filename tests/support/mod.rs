@@ -141,7 +141,7 @@ impl Bench {
     pub fn send_headers(&mut self, headers: Headers) -> (StreamId, Ruling) {
         let id = self.next;
         self.next += 1;
-        let property = |path: &[&str]| self.properties.get(&path.join(".")).cloned();
+        let property = |path: &str| self.properties.get(&path.replace('\0', ".")).cloned();
         let connection = self.gate.wanted().read(&property);
         let ruling = self
             .gate

@@ -23,23 +23,26 @@ impl Gate {
             return;
         }
         let line = record.line();
-        let logged = logged.then(|| self.fit_for_log(record, &line));
-        if let Some(exporter) = &mut self.exporter {
-            exporter.push(line, now);
-            self.notices
-                .push(Notice::Count(metrics::EXPORT_ACCEPTED.into()));
-        }
         let level = self.config.audit.level;
+        let shortened = self.shortened_for_log(record, &line);
+        let Some(exporter) = &mut self.exporter else {
+            let line = shortened.unwrap_or(line);
+            self.notices.push(Notice::Audit(level, line));
+            return;
+        };
+        if logged {
+            let line = shortened.unwrap_or_else(|| line.clone());
+            self.notices.push(Notice::Audit(level, line));
+        }
+        exporter.push(line, now);
         self.notices
-            .extend(logged.map(|line| Notice::Audit(level, line)));
+            .push(Notice::Count(metrics::EXPORT_ACCEPTED.into()));
     }
 
-    /// Returns the record's line, shortened if this host's log would cut it.
-    fn fit_for_log(&self, record: &Record, line: &str) -> String {
-        match self.host.log_line {
-            Some(longest) if line.len() > longest => record.line_within(longest),
-            Some(_) | None => line.to_owned(),
-        }
+    /// Returns a shorter form of the record's line if this host's log would cut it.
+    fn shortened_for_log(&self, record: &Record, line: &str) -> Option<String> {
+        let longest = self.host.log_line.filter(|longest| line.len() > *longest)?;
+        Some(record.line_within(longest))
     }
 
     /// Begins the next export call, if one is due.

@@ -14,10 +14,10 @@ use crate::http::cluster::Cluster;
 use crate::http::headers::Headers;
 use crate::keys::issuer_keys::IssuerKeys;
 use crate::metrics;
-use crate::model::Model;
 use crate::model::body::{Body, may_name_model};
 use crate::model::catalog::Listing;
 use crate::model::request::Request;
+use crate::model::{InPath, Model};
 use crate::policy::context::RequestContext;
 use crate::policy::decide::Permit;
 use crate::policy::trace::RuleTrace;
@@ -362,17 +362,12 @@ impl Authorizer<'_> {
     }
 
     fn read_request(&mut self, headers: &Headers) -> Result<Request, Denial> {
-        let mut request = match Request::read(headers, self.cluster, &self.config.endpoints) {
-            Ok(request) => request,
-            Err(denial) => {
-                self.record.describe_unread(headers);
-                return Err(denial);
-            }
-        };
+        let read = Request::read(headers, self.cluster, &self.config.endpoints);
+        let (mut request, in_path) = read.inspect_err(|_| self.record.describe_unread(headers))?;
         self.record
             .describe_request(&request.method, &request.host, &request.path);
         if request.model == Model::Unread {
-            request.model = self.read_model(&request, headers);
+            request.model = self.read_model(&request, in_path, headers);
         }
         self.record.note_model(&request.model);
         Ok(request)
@@ -380,8 +375,7 @@ impl Authorizer<'_> {
 
     /// Returns the model of a request whose body may name it: from the part of the body read so far, if
     /// a rule needs the model.
-    fn read_model(&mut self, request: &Request, headers: &Headers) -> Model {
-        let in_path = self.config.endpoints.in_path(request.target());
+    fn read_model(&mut self, request: &Request, in_path: InPath, headers: &Headers) -> Model {
         if !self.config.policy.may_need_model(request) {
             return in_path.without_body().unwrap_or_else(|| self.body.model());
         }

@@ -11,12 +11,12 @@ use crate::policy::requirement::Condition;
 use crate::time::Timestamp;
 use std::net::{IpAddr, SocketAddr};
 
-const SOURCE_ADDRESS: [&str; 2] = ["source", "address"];
-const PEER_URI: [&str; 2] = ["connection", "uri_san_peer_certificate"];
-const CLUSTER: [&str; 2] = ["xds", "cluster_name"];
+const SOURCE_ADDRESS: &str = "source\0address";
+const PEER_URI: &str = "connection\0uri_san_peer_certificate";
+const CLUSTER: &str = "xds\0cluster_name";
 
-/// Reads one of the host's properties by its path.
-pub type Property<'a> = &'a dyn Fn(&[&str]) -> Option<Vec<u8>>;
+/// Reads one of the host's properties by its path, whose parts are separated by zero bytes.
+pub type Property<'a> = &'a dyn Fn(&str) -> Option<Vec<u8>>;
 
 /// The connection properties that the configuration needs.
 #[derive(Clone, Copy, Debug)]
@@ -35,9 +35,9 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Returns the cluster that the host has chosen.
-    pub fn cluster(&self) -> Cluster {
-        Cluster::reported(self.cluster.as_deref())
+    /// Returns the cluster that the host has chosen. `last` is the cluster of an earlier request.
+    pub fn cluster(&self, last: &Cluster) -> Cluster {
+        Cluster::reported_like(self.cluster.as_deref(), last)
     }
 }
 
@@ -59,7 +59,7 @@ impl Wanted {
 
     /// Reads the current cluster of a request, if the configuration refers to clusters.
     pub fn read_cluster(self, property: Property<'_>) -> Option<Vec<u8>> {
-        self.cluster.then(|| property(&CLUSTER)).flatten()
+        self.cluster.then(|| property(CLUSTER)).flatten()
     }
 
     /// Reads the properties that the configuration needs.
@@ -67,8 +67,8 @@ impl Wanted {
         let read = |wanted: bool, path| wanted.then(|| property(path)).flatten();
         let from_host = self.source == Some(ClientAddress::Connection);
         Connection {
-            source_address: read(from_host, &SOURCE_ADDRESS),
-            peer_uri: read(self.peer, &PEER_URI),
+            source_address: read(from_host, SOURCE_ADDRESS),
+            peer_uri: read(self.peer, PEER_URI),
             cluster: self.read_cluster(property),
         }
     }

@@ -24,7 +24,7 @@ impl Gate {
         let Some(exchange) = self.exchanges.get_mut(&id) else {
             return;
         };
-        let actual = Cluster::reported(name);
+        let actual = Cluster::reported_like(name, &exchange.cluster);
         exchange.upstream_noted = true;
         exchange.record.note_upstream_cluster(&actual);
         if actual.name().is_none() || actual == exchange.cluster {

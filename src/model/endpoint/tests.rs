@@ -26,7 +26,10 @@ fn model(endpoints: &Endpoints, host: &str, cluster: &str, path: &str, has_body:
         cluster: &cluster,
         path,
     };
-    endpoints.model(target, has_body)
+    match endpoints.model(target, has_body) {
+        BeforeBody::Final(model) => model,
+        BeforeBody::NeedsBody(_) => Model::Unread,
+    }
 }
 
 #[test]

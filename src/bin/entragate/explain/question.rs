@@ -90,12 +90,12 @@ fn forwarded_for(source: IpAddr, hop: usize) -> String {
 }
 
 impl Question {
-    /// The host's property at that path, as bytes.
-    pub fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
+    /// Returns the host's property at a path, as bytes.
+    pub fn property(&self, path: &str) -> Option<Vec<u8>> {
         let text = match path {
-            ["source", "address"] => SocketAddr::new(self.source?, 0).to_string(),
-            ["connection", "uri_san_peer_certificate"] => self.peer.clone()?,
-            ["xds", "cluster_name"] => self.cluster.clone()?,
+            "source\0address" => SocketAddr::new(self.source?, 0).to_string(),
+            "connection\0uri_san_peer_certificate" => self.peer.clone()?,
+            "xds\0cluster_name" => self.cluster.clone()?,
             _ => return None,
         };
         Some(text.into_bytes())
