@@ -225,9 +225,10 @@ fn assert_headers(response: &Response, status: u16, code: &str) {
 }
 
 fn assert_body(body: &Value, is_v1: bool, status: u16, code: &str) {
-    let message = match is_v1 {
-        true => &body["error"]["message"],
-        false => &body["error"],
+    let message = if is_v1 {
+        &body["error"]["message"]
+    } else {
+        &body["error"]
     };
     let message = message.as_str().unwrap_or_else(|| panic!("{body}"));
     assert!(message.ends_with(&format!("({code})")), "{message}");

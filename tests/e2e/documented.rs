@@ -105,13 +105,14 @@ async fn managed_identity(gateway: &Gateway) -> Stub {
                     .path
                     .contains(&format!("resource=api%3A%2F%2F{AUDIENCE}")));
         let expires = (testbed::mint::now() + 3600).to_string();
-        match is_ours {
-            true => Answer::json(
+        if is_ours {
+            Answer::json(
                 200,
                 &json!({"access_token": token, "expires_on": expires, "resource": AUDIENCE_URI,
                     "token_type": "Bearer"}),
-            ),
-            false => Answer::json(400, &json!({"error": "invalid_resource"})),
+            )
+        } else {
+            Answer::json(400, &json!({"error": "invalid_resource"}))
         }
     });
     stub

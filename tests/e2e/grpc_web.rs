@@ -52,9 +52,10 @@ async fn read_status(response: Response) -> (String, String) {
         );
         return (status, message);
     }
-    let frame = match is_text {
-        true => BASE64_STANDARD.decode(body).unwrap(),
-        false => body.to_vec(),
+    let frame = if is_text {
+        BASE64_STANDARD.decode(body).unwrap()
+    } else {
+        body.to_vec()
     };
     let (head, trailers) = frame.split_at(5);
     assert_eq!(head[0], 0x80, "trailers");

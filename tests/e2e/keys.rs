@@ -243,10 +243,10 @@ async fn keys_offered_only_as_a_jwk_set_are_fetched() {
         let mut ranges = accept
             .split(',')
             .filter_map(|range| range.split(';').next());
-        match ranges.any(|range| ["*/*", "application/jwk-set+json"].contains(&range.trim())) {
-            true => Answer::bytes(200, keys.to_string())
-                .header("content-type", "application/jwk-set+json"),
-            false => Answer::bytes(406, "406: Not Acceptable"),
+        if ranges.any(|range| ["*/*", "application/jwk-set+json"].contains(&range.trim())) {
+            Answer::bytes(200, keys.to_string()).header("content-type", "application/jwk-set+json")
+        } else {
+            Answer::bytes(406, "406: Not Acceptable")
         }
     });
     let gateway = Gateway::cold(entra, |config| {

@@ -263,9 +263,10 @@ async fn shadow_rule_reads_the_streamed_body() {
             response.bytes().await.unwrap();
             let wanted = |record: &Value| record["request_id"] == id.as_str();
             let record = gateway.envoy.wait_for_audit(wanted, SOON).await.unwrap();
-            let (model, shadow) = match seen {
-                true => (json!(BGE), json!([{"rule": "trial", "would": "deny"}])),
-                false => (Value::Null, json!([])),
+            let (model, shadow) = if seen {
+                (json!(BGE), json!([{"rule": "trial", "would": "deny"}]))
+            } else {
+                (Value::Null, json!([]))
             };
             assert_eq!(
                 (&record["model"], &record["shadow"]),

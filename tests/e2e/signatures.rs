@@ -303,10 +303,9 @@ async fn calls_of_a_warm_permit(changes: Value) -> Vec<String> {
         .take_while(|line| !ends(line))
         // Host calls of a tick do not count toward the request.
         .filter(|line| {
-            ticks = match line.contains("] proxy_on_tick") {
-                true => line.contains("[host->vm]"),
-                false => ticks,
-            };
+            if line.contains("] proxy_on_tick") {
+                ticks = line.contains("[host->vm]");
+            }
             !ticks
         })
         .filter(|line| line.contains("[vm->host]") && !line.contains("_metric("))

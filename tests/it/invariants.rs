@@ -149,9 +149,10 @@ proptest! {
                     let attempt = if late { abandoned.last().copied() } else { pending };
                     if let Some((attempt, demanded)) = attempt {
                         let good = matches!(event, Event::Succeed { .. });
-                        let is_used = match good {
-                            true => refresh.succeeded(attempt, now),
-                            false => refresh.failed(attempt, now),
+                        let is_used = if good {
+                            refresh.succeeded(attempt, now)
+                        } else {
+                            refresh.failed(attempt, now)
                         };
                         prop_assert!(!(late && is_used), "the answer to an abandoned fetch is used");
                         if is_used {

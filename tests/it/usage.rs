@@ -422,9 +422,10 @@ proptest! {
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
     ) {
         let document = json!({"a": rest, "model": rest, "usage": usage, "z": [rest, usage]});
-        let body = match pretty {
-            true => serde_json::to_string_pretty(&document).unwrap(),
-            false => document.to_string(),
+        let body = if pretty {
+            serde_json::to_string_pretty(&document).unwrap()
+        } else {
+            document.to_string()
         };
         let read = read(JSON, &pieces(body.as_bytes(), &cuts), true);
         let count = &usage["prompt_tokens"];

@@ -273,9 +273,10 @@ proptest! {
             match event {
                 Event::Tick(vm) => run_step(&mut host, |host| host.tick(vm), terminated_at, is_forged)?,
                 Event::Answer(vm, good) if !host.vms[vm].calls.is_empty() => {
-                    let answer = |_: &Call| match good {
-                        true => jwks(&[&keys::rsa()]),
-                        false => failed(),
+                    let answer = |_: &Call| if good {
+                        jwks(&[&keys::rsa()])
+                    } else {
+                        failed()
                     };
                     run_step(&mut host, |host| host.answer_one(vm, answer), terminated_at, is_forged)?;
                 }

@@ -151,12 +151,15 @@ fn discovery_is_shared() {
         "https://login.microsoftonline.com/{}/v2.0/.well-known/openid-configuration",
         testbed::persona::TENANT
     ));
-    let answer = |call: &Call| match call.callout.target.path.ends_with("openid-configuration") {
-        true => ok(json!({
-            "issuer": testbed::persona::issuer_v2(testbed::persona::TENANT),
-            "jwks_uri": "https://login.microsoftonline.com/common/discovery/v2.0/keys",
-        })),
-        false => jwks(&[&keys::rsa()]),
+    let answer = |call: &Call| {
+        if call.callout.target.path.ends_with("openid-configuration") {
+            ok(json!({
+                "issuer": testbed::persona::issuer_v2(testbed::persona::TENANT),
+                "jwks_uri": "https://login.microsoftonline.com/common/discovery/v2.0/keys",
+            }))
+        } else {
+            jwks(&[&keys::rsa()])
+        }
     };
     let mut host = Host::new(&settings, VMS);
     assert_eq!(
@@ -175,9 +178,12 @@ fn revocation_feed_is_shared() {
         json!({"cluster": "ops", "uri": "https://ops/revoked.json", "refresh": "60s"});
     let is_feed = |call: &Call| matches!(call.ticket, CallId::Revocation(_));
     let answer = |revoked: Value| {
-        move |call: &Call| match is_feed(call) {
-            true => ok(json!({"oids": revoked.clone()})),
-            false => jwks(&[&keys::rsa()]),
+        move |call: &Call| {
+            if is_feed(call) {
+                ok(json!({"oids": revoked.clone()}))
+            } else {
+                jwks(&[&keys::rsa()])
+            }
         }
     };
     let mut host = Host::new(&settings, VMS);
