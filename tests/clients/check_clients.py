@@ -198,7 +198,7 @@ def hugging_face_text_generation_stream():
     client = hugging_face(TOKEN_OK, "/generate_stream")
     events = list(client.text_generation("Hello", max_new_tokens=5, stream=True, details=True))
     expect(len(events) >= 2 and events[0].token.text, "two events or more, with text", events)
-    expect(events[-1].generated_text and events[-1].details, "the whole text and details in the last", events[-1])
+    expect(events[-1].generated_text and events[-1].details, "the complete text and details in the last event", events[-1])
 
 
 # Permitted calls with openai-python.

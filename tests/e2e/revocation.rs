@@ -98,7 +98,7 @@ async fn unavailable_feed_denies_until_it_recovers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn feed_never_fetched_allows_with_on_stale_allow_and_logs_it() {
+async fn unfetched_feed_permits_with_on_stale_allow_and_is_logged() {
     let ops = ops(Answer::bytes(500, "")).await;
     let gateway = Gateway::with(feed(&ops, "allow")).await;
     let wanted = |line: &str| line.contains("on_stale: allow");

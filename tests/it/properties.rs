@@ -175,7 +175,7 @@ proptest! {
     fn unknown_information_never_permits(rules in rules(), call in call()) {
         let decide = |source| decide(&rules, Call { source, ..call });
         if decide(None).0 == "permitted" {
-            // A permit without the information does not depend on it.
+            // If the request is permitted without the information, no value of it changes the decision.
             prop_assert_eq!(decide(Some(INSIDE)).0, "permitted");
             prop_assert_eq!(decide(Some(OUTSIDE)).0, "permitted");
         }
