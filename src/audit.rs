@@ -14,6 +14,7 @@ use crate::policy::decide::{Shadow, Would};
 use crate::time::Timestamp;
 use crate::token::claim_path::ClaimPath;
 use crate::token::claims::Claims;
+use crate::token::facets::Actor;
 use crate::usage::Usage;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -100,8 +101,12 @@ pub struct Caller {
     pub sub: Option<Arc<str>>,
     /// The client that requested the token (`azp`, `appid`).
     pub client: Option<Arc<str>>,
-    /// `user` or `app`.
+    /// `user`, `app` or `agent`.
     pub kind: Option<&'static str>,
+    /// `agent` if an agent acts, for itself or for the user that the other fields identify.
+    pub actor: Option<&'static str>,
+    /// The blueprint of the agent (`xms_par_app_azp`).
+    pub blueprint: Option<Arc<str>>,
     /// The token's id, as in Entra's sign-in logs.
     pub uti: Option<Arc<str>>,
     /// The session id.
@@ -221,6 +226,8 @@ impl Caller {
             sub: clip(&claims.subject),
             client: clip(&claims.client),
             kind: claims.kind.map(|kind| kind.name()),
+            actor: claims.actor.and_then(Actor::name),
+            blueprint: clip(&claims.blueprint),
             uti: clip(&claims.token_id),
             sid: clip(&claims.session),
             claims: extra.collect(),

@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Truth {
     Unsatisfied,
-    /// The facts are missing: groups omitted, kind of caller unclear, address unknown.
+    /// The facts are missing: groups omitted, kind of caller or actor unclear, address unknown.
     Indeterminate,
     Satisfied,
 }

@@ -52,6 +52,8 @@ impl Caller {
         line.text_or_null("sub", self.sub.as_deref());
         line.text_or_null("client", self.client.as_deref());
         line.text_or_null("kind", self.kind);
+        line.text_or_null("actor", self.actor);
+        line.text_or_null("blueprint", self.blueprint.as_deref());
         line.text_or_null("uti", self.uti.as_deref());
         line.text_or_null("sid", self.sid.as_deref());
         if !self.claims.is_empty() {
@@ -128,6 +130,8 @@ mod tests {
                 sub: text(),
                 client: text(),
                 kind: Some("user"),
+                actor: Some("agent"),
+                blueprint: text(),
                 uti: text(),
                 sid: text(),
                 claims: Map::from_iter([(
@@ -180,7 +184,7 @@ mod tests {
     #[test]
     fn line_contains_every_documented_key_in_order() {
         let line = Record::default().line();
-        let keys = "time request_id trace_id code decision issuer tid oid sub client kind uti sid \
+        let keys = "time request_id trace_id code decision issuer tid oid sub client kind actor blueprint uti sid \
                     rule shadow model method host path cluster credential kid verified_by policy \
                     upstream_status upstream_cluster duration_ms usage";
         let mut from = 0;

@@ -60,6 +60,7 @@ impl Caller {
             &mut self.oid,
             &mut self.sub,
             &mut self.client,
+            &mut self.blueprint,
             &mut self.uti,
             &mut self.sid,
         ] {
@@ -98,6 +99,7 @@ mod tests {
                 &mut record.caller.oid,
                 &mut record.caller.client,
                 &mut record.caller.tid,
+                &mut record.caller.blueprint,
                 &mut record.caller.uti,
                 &mut record.caller.sid,
                 &mut record.rule,

@@ -42,6 +42,7 @@ impl SubjectRule {
             (Some(Kind::User), _) => self.person(caller),
             (Some(Kind::App), Some(app)) => Ok(app.clone()),
             (Some(Kind::App), None) => Err(SubjectError::Application),
+            (Some(Kind::Agent), _) => Err(SubjectError::Agent),
             (None, _) => Err(SubjectError::KindUnknown),
         }
     }

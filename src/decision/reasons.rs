@@ -5,6 +5,8 @@
 pub enum SubjectError {
     /// The caller is an application, and `app_subject` is not configured.
     Application,
+    /// The caller is an agent that acts for no person.
+    Agent,
     /// The token does not show whether the caller is a person or an application.
     KindUnknown,
     /// The claim is absent or not a string.
@@ -22,6 +24,7 @@ impl SubjectError {
     pub const fn text(self) -> &'static str {
         match self {
             Self::Application => "this credential is for people, and the caller is an application",
+            Self::Agent => "this credential is for people, and the caller is an agent",
             Self::KindUnknown => {
                 "the token does not show whether the caller is a person or an application"
             }

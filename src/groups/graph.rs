@@ -4,6 +4,7 @@
 use crate::fetch::callout::{Answer, Callout, CalloutError, Target};
 use crate::json;
 use crate::token::claims::Claims;
+use crate::token::facets;
 use crate::token::issuer::is_guid;
 use crate::token::kind::Kind;
 use serde_json::{Value, json};
@@ -35,6 +36,15 @@ impl Subject {
         let collection = match caller.kind {
             Some(Kind::User) => "users",
             Some(Kind::App) => "servicePrincipals",
+            Some(Kind::Agent)
+                if caller
+                    .others
+                    .get(facets::TYPE)
+                    .is_some_and(|own| own == "user") =>
+            {
+                "users"
+            }
+            Some(Kind::Agent) => "servicePrincipals",
             // This path accepts every kind of object, but reading it requires more permissions
             // (Directory.Read.All).
             None => "directoryObjects",

@@ -13,6 +13,7 @@ use crate::policy::context::{Peer, RequestContext};
 use crate::time::Timestamp;
 use crate::token::claims::tests::anyone;
 use crate::token::claims::{Claims, Groups, SignIn};
+use crate::token::facets::Actor;
 use crate::token::kind::Kind;
 use proptest::collection::vec;
 use proptest::option::weighted;
@@ -213,6 +214,7 @@ fn requirement() -> impl Strategy<Value = Requirement> {
         text(&OBJECTS).prop_map(Condition::Client),
         text(&OBJECTS).prop_map(Condition::Object),
         Just(Condition::Kind(Kind::User)),
+        Just(Condition::Actor(Actor::Agent)),
         text(&["c1", "c2"]).prop_map(Condition::AuthContext),
         Just(Condition::Issuer("contoso".into())),
     ]
@@ -327,7 +329,10 @@ fn caller() -> impl Strategy<Value = Claims> {
         some(&["read", "write"], |text| text.into()),
         select(&CALLERS[..]),
         weighted(0.7, select(&CALLERS[..])),
-        weighted(0.5, Just(Kind::User)),
+        (
+            weighted(0.5, select(&[Kind::User, Kind::Agent][..])),
+            weighted(0.5, select(&[Actor::Agent, Actor::NoAgent][..])),
+        ),
         weighted(
             0.5,
             Just(SignIn {
@@ -338,11 +343,22 @@ fn caller() -> impl Strategy<Value = Claims> {
         select(&["contoso", "fabrikam"][..]),
     )
         .prop_map(
-            |(roles, listed, overage, scopes, object, client, kind, step_up_at, issuer)| Claims {
+            |(
+                roles,
+                listed,
+                overage,
+                scopes,
+                object,
+                client,
+                (kind, actor),
+                step_up_at,
+                issuer,
+            )| Claims {
                 issuer: issuer.into(),
                 object: object.into(),
                 client: client.map(Arc::from),
                 kind,
+                actor,
                 roles: roles.into(),
                 groups: Groups {
                     listed: listed.into(),

@@ -8,6 +8,7 @@ use crate::pattern::Pattern;
 use crate::policy::context::{Peer, RequestContext};
 use crate::token::claim_test::{ClaimCondition, ClaimTest};
 use crate::token::claims::{Claims, Fact};
+use crate::token::facets::Actor;
 use crate::token::issuer::same_id as same;
 use crate::token::kind::Kind;
 use serde_json::Value;
@@ -33,6 +34,7 @@ pub enum Condition {
     Tenant(String),
     Issuer(String),
     Kind(Kind),
+    Actor(Actor),
     /// An ARM id (`xms_mirid`, without case) or the identity's `oid`.
     ManagedIdentity(String),
     /// `amr` reports several factors.
@@ -143,6 +145,10 @@ impl Condition {
                 Some(own) => Truth::known(own == *kind),
                 None => Truth::Indeterminate,
             },
+            Self::Actor(actor) => match caller.actor {
+                Some(own) => Truth::known(own == *actor),
+                None => Truth::Indeterminate,
+            },
             Self::ManagedIdentity(identity) => {
                 let is_it = is_identity(caller, identity);
                 known_of(caller, Fact::ManagedIdentity, is_it)
@@ -189,6 +195,7 @@ impl Condition {
             Self::Tenant(tenant) => named("tenant", tenant),
             Self::Issuer(issuer) => named("issuer", issuer),
             Self::Kind(kind) => named("a caller of kind", kind.name()),
+            Self::Actor(_) => "an agent that acts".to_owned(),
             Self::ManagedIdentity(identity) => named("managed identity", identity),
             Self::Mfa => "multifactor authentication".to_owned(),
             Self::AuthContext(context) => format!("authentication context '{context}'"),
@@ -209,6 +216,9 @@ impl Condition {
                         format!("claim '{name}' equal to one of {}", values.join(", "))
                     }
                     ClaimTest::Contains(value) => format!("claim '{name}' containing {value}"),
+                    ClaimTest::ContainsNumber(number) => {
+                        format!("claim '{name}' containing {number}")
+                    }
                     ClaimTest::Present(true) => format!("claim '{name}'"),
                     ClaimTest::Present(false) => format!("no claim '{name}'"),
                 }

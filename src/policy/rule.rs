@@ -3,6 +3,7 @@
 use super::index::{Callers, Matches};
 use super::requirement::{CONTEXTS, Condition, METHODS, Requirement};
 use crate::http::cluster::Cluster;
+use crate::logic::Operator;
 use crate::model::Model;
 use crate::model::request::Request;
 use crate::pattern::Pattern;
@@ -57,6 +58,25 @@ pub struct Rule {
     pub require: Requirement,
     pub effect: Effect,
     pub mode: Mode,
+}
+
+impl Rule {
+    /// Returns whether a caller of that issuer could satisfy the rule, judged only by the issuers that it
+    /// names.
+    pub fn is_open_to(&self, issuer: &str) -> bool {
+        let condition = |condition: &Condition| match condition {
+            Condition::Issuer(name) => name == issuer,
+            _ => true,
+        };
+        self.matches.allows_issuer(Some(issuer))
+            && self
+                .require
+                .fold(&condition, &|operator, parts| match operator {
+                    Operator::All => parts.min().unwrap_or(true),
+                    Operator::Any => parts.max().unwrap_or(false),
+                    Operator::Not => true,
+                })
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -40,6 +40,14 @@ impl ClaimPath {
         &self.text
     }
 
+    /// Returns the name if the path is that of a top-level member.
+    pub fn member_name(&self) -> Option<&str> {
+        match &*self.segments {
+            [name] => Some(name),
+            _ => None,
+        }
+    }
+
     /// The name of the top-level member, the first segment of the path.
     pub fn first(&self) -> Option<&str> {
         self.segments.first().map(String::as_str)

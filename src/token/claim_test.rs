@@ -1,6 +1,8 @@
 //! Requirements on a token's claims.
 
 use super::claim_path::ClaimPath;
+use super::facets;
+use super::issuer::same_id;
 use crate::json::raw::Object;
 use crate::logic::{Formula, Truth};
 use serde_json::Value;
@@ -14,6 +16,8 @@ pub enum ClaimTest {
     OneOf(Vec<Value>),
     /// The claim is an array that contains this value.
     Contains(Value),
+    /// The claim is a string of numbers separated by spaces that contains this number: a facet of Entra.
+    ContainsNumber(u64),
     /// The claim is present, or absent if false.
     Present(bool),
 }
@@ -29,13 +33,27 @@ impl ClaimTest {
             (Self::Equals(_) | Self::OneOf(_), Some(Value::Array(_) | Value::Object(_))) => {
                 Truth::Indeterminate
             }
-            (Self::Equals(wanted), Some(value)) => Truth::known(value == wanted),
-            (Self::OneOf(wanted), Some(value)) => Truth::known(wanted.contains(value)),
-            (Self::Contains(wanted), Some(Value::Array(items))) => {
-                Truth::known(items.contains(wanted))
+            (Self::Equals(wanted), Some(value)) => Truth::known(is_same(value, wanted)),
+            (Self::OneOf(wanted), Some(value)) => {
+                Truth::known(wanted.iter().any(|wanted| is_same(value, wanted)))
             }
-            (Self::Contains(_), Some(_)) => Truth::Indeterminate,
+            (Self::Contains(wanted), Some(Value::Array(items))) => {
+                Truth::known(items.iter().any(|item| is_same(item, wanted)))
+            }
+            (Self::ContainsNumber(wanted), Some(Value::String(text))) => facets::numbers(text)
+                .map_or(Truth::Indeterminate, |numbers| {
+                    Truth::known(numbers.contains(wanted))
+                }),
+            (Self::Contains(_) | Self::ContainsNumber(_), Some(_)) => Truth::Indeterminate,
         }
+    }
+}
+
+/// Compares values; GUIDs without regard to case.
+fn is_same(own: &Value, wanted: &Value) -> bool {
+    match (own, wanted) {
+        (Value::String(own), Value::String(wanted)) => same_id(own, wanted),
+        _ => own == wanted,
     }
 }
 

@@ -12,6 +12,7 @@ pub use self::unclear::Unclear;
 use self::reader::{ClaimReader, each_text};
 use super::claim_path::ClaimPath;
 use super::claim_set::ClaimSet;
+use super::facets::{self, Actor, Facets, Sign};
 use super::issuer::{Authority, Entra, Issuer, Version, is_guid, same_id};
 use super::kind::{Kind, KindEvidence};
 use crate::decision::Denial;
@@ -64,6 +65,10 @@ pub struct Claims {
     pub client: Option<Arc<str>>,
     /// `None`: the token does not determine it.
     pub kind: Option<Kind>,
+    /// `None`: the token does not show who acts.
+    pub actor: Option<Actor>,
+    /// `xms_par_app_azp`: the blueprint of an agent.
+    pub blueprint: Option<Arc<str>>,
     pub roles: Texts,
     pub groups: Groups,
     pub scopes: Texts,
@@ -75,8 +80,8 @@ pub struct Claims {
     pub token_id: Option<Arc<str>>,
     /// `sid`.
     pub session: Option<Arc<str>>,
-    /// The endpoint for a stronger sign-in. Set if the caller is not an app and its client understands
-    /// claims challenges (`xms_cc` contains `cp1`).
+    /// The endpoint for a stronger sign-in. Set if a person may be there to respond, and the client
+    /// understands claims challenges (`xms_cc` contains `cp1`).
     pub step_up_at: Option<Box<SignIn>>,
     pub expires: Timestamp,
     pub not_before: Option<Timestamp>,
@@ -132,8 +137,13 @@ impl Claims {
             let malformed = reader.refusal.map(Denial::TokenMalformed);
             return Err(malformed.unwrap_or(Denial::Internal("the claims are too large to retain")));
         };
+        let facets = match &issuer.authority {
+            Authority::Entra(entra) => Facets::read(all, entra.agent_claims),
+            Authority::Oidc { .. } => Facets::UNKNOWN,
+        };
         let evidence = KindEvidence {
             claims: all,
+            facets: facets.sign,
             has_scopes: !scopes.is_empty(),
             are_scopes_unclear: reader.unclear.has(Fact::Scopes),
             object: &object,
@@ -149,12 +159,14 @@ impl Claims {
             .map(Box::new);
         Ok(Self {
             issuer: issuer.name.clone(),
-            step_up_at: read_step_up(issuer, all, kind, &tenant).map(Box::new),
+            step_up_at: read_step_up(issuer, all, kind, facets, &tenant).map(Box::new),
             tenant,
             object,
             subject,
             client,
             kind,
+            actor: facets.actor,
+            blueprint: read_blueprint(issuer, all),
             roles,
             groups,
             scopes,
@@ -178,6 +190,7 @@ impl Claims {
             &self.tenant,
             &self.subject,
             &self.client,
+            &self.blueprint,
             &self.managed_identity,
             &self.token_id,
             &self.session,
@@ -405,12 +418,22 @@ struct Elsewhere {
     others: Texts,
 }
 
-/// Returns the endpoint for a stronger sign-in. An app has none, because no person can respond to a
-/// challenge. `tenant` is shared if it equals `tid`.
+/// Reads the blueprint for audit records. A blueprint in an unreadable form makes the kind unknown.
+fn read_blueprint(issuer: &Issuer, all: &Object<'_>) -> Option<Arc<str>> {
+    let blueprint = match &issuer.authority {
+        Authority::Entra(_) => all.get(facets::BLUEPRINT)?.text(),
+        Authority::Oidc { .. } => None,
+    };
+    blueprint.map(|text| Arc::from(&*text))
+}
+
+/// Returns the endpoint for a stronger sign-in. An app or an agent has none, because no person can respond
+/// to a challenge. `tenant` is shared if it equals `tid`.
 fn read_step_up(
     issuer: &Issuer,
     all: &Object<'_>,
     kind: Option<Kind>,
+    facets: Facets,
     tenant: &Option<Arc<str>>,
 ) -> Option<SignIn> {
     let Authority::Entra(entra) = &issuer.authority else {
@@ -420,7 +443,12 @@ fn read_step_up(
         let name = capability.text();
         name.is_some_and(|name| name.eq_ignore_ascii_case("cp1"))
     });
-    if !understands || kind == Some(Kind::App) {
+    let may_be_person = match kind {
+        Some(Kind::User) => true,
+        Some(Kind::App | Kind::Agent) => false,
+        None => facets.sign == Sign::None,
+    };
+    if !understands || !may_be_person {
         return None;
     }
     let tid = all.get("tid")?.text().filter(|tid| is_guid(tid))?;

@@ -42,6 +42,8 @@ pub struct Entra {
     pub cloud: Cloud,
     pub v1: bool,
     pub v2: bool,
+    /// The API requests the facets as optional claims, so a token without them is not an agent's.
+    pub agent_claims: bool,
 }
 
 /// The tenant allow-list.

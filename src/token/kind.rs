@@ -1,19 +1,22 @@
-//! The caller's kind, a person or an application, as read from a token.
+//! The caller's kind, a person, an application or an agent, as read from a token.
 //!
-//! An unknown kind satisfies neither `kind: user` nor `kind: app`. Sources: Microsoft's claims
-//! reference for Entra, RFC 9068 §2.2 for other issuers, and the providers' documentation of their access
+//! An unknown kind satisfies no `kind`. Sources: Microsoft's claims references for Entra, RFC 9068 §2.2 for other issuers, and the providers' documentation of their access
 //! tokens for the presets.
 
 use super::claim_test::ClaimRequirement;
+use super::facets::{self, Sign};
 use super::issuer::Authority;
 use crate::json::raw::{Object, Raw};
 use crate::logic::Truth;
 
-/// The caller's kind: a person or an application.
+/// The caller's kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// A person, possibly represented by an agent.
     User,
     App,
+    /// An agent that acts for itself, or through a user account of its own.
+    Agent,
 }
 
 impl Kind {
@@ -21,6 +24,7 @@ impl Kind {
         match self {
             Self::User => "user",
             Self::App => "app",
+            Self::Agent => "agent",
         }
     }
 }
@@ -54,6 +58,8 @@ pub enum Preset {
 #[derive(Clone, Copy, Debug)]
 pub struct KindEvidence<'a, 't> {
     pub claims: &'a Object<'t>,
+    /// Of Entra: what the facets say about the kind.
+    pub facets: Sign,
     pub has_scopes: bool,
     /// The scopes have a form that cannot be read.
     pub are_scopes_unclear: bool,
@@ -76,10 +82,19 @@ impl KindEvidence<'_, '_> {
     }
 
     fn entra(&self) -> Option<Kind> {
-        match self.claims.get("idtyp") {
+        match self.facets {
+            Sign::Kind(kind) => Some(kind),
+            Sign::Unclear => None,
+            Sign::None => self.by_type(),
+        }
+    }
+
+    fn by_type(&self) -> Option<Kind> {
+        match self.claims.get(facets::TYPE) {
             Some(kind) if kind.is("app") => Some(Kind::App),
             Some(kind) if kind.is("user") => Some(Kind::User),
             Some(_) => None,
+            None if facets::is_elsewhere(self.claims, facets::TYPE) => None,
             None if self.has_scopes => Some(Kind::User),
             None if self.are_scopes_unclear => None,
             None if self.subject == Some(self.object) => Some(Kind::App),

@@ -7,6 +7,7 @@ pub mod claim_path;
 pub mod claim_set;
 pub mod claim_test;
 pub mod claims;
+pub mod facets;
 pub mod host_verify;
 pub mod issuer;
 pub mod jws;

@@ -30,6 +30,9 @@ pub enum Persona {
     Olga,
     Omar,
     Kim,
+    Scout,
+    Clerk,
+    Mate,
     Expired,
     Future,
     WrongAudience,
@@ -39,7 +42,7 @@ pub enum Persona {
 }
 
 impl Persona {
-    pub const ALL: [Persona; 18] = [
+    pub const ALL: [Persona; 21] = [
         Persona::Ada,
         Persona::Ben,
         Persona::Carl,
@@ -52,6 +55,9 @@ impl Persona {
         Persona::Olga,
         Persona::Omar,
         Persona::Kim,
+        Persona::Scout,
+        Persona::Clerk,
+        Persona::Mate,
         Persona::Expired,
         Persona::Future,
         Persona::WrongAudience,
@@ -74,9 +80,14 @@ impl Persona {
     /// the status and the stable code.
     pub fn verdict(self) -> (u16, &'static str) {
         match self {
-            Persona::Ada | Persona::Ben | Persona::Cora | Persona::Batch | Persona::Robot => {
-                (200, "permitted")
-            }
+            Persona::Ada
+            | Persona::Ben
+            | Persona::Cora
+            | Persona::Batch
+            | Persona::Robot
+            | Persona::Scout
+            | Persona::Clerk
+            | Persona::Mate => (200, "permitted"),
             Persona::Carl => (403, "denied_by_rule"),
             Persona::Nora | Persona::Lurker => (403, "rule_unsatisfied"),
             Persona::Olga | Persona::Omar => (403, "groups_overage"),
@@ -157,6 +168,15 @@ impl Persona {
                 "kim",
                 "user of a generic OIDC realm (Keycloak), signed with ES256",
             ),
+            Persona::Scout => (
+                "scout",
+                "v2 agent that acts for itself (autonomous), role Model.Query",
+            ),
+            Persona::Clerk => ("clerk", "v2 agent that acts on behalf of ada"),
+            Persona::Mate => (
+                "mate",
+                "v2 agent with a user account of its own, role Model.Query",
+            ),
             Persona::Expired => ("expired", "ada's token, two hours old"),
             Persona::Future => ("future", "ada's token, valid in an hour"),
             Persona::WrongAudience => ("wrong_audience", "ada's token for another API"),
@@ -219,9 +239,9 @@ mod tests {
         };
         let (all, distinct) = own("uti");
         assert_eq!(all, distinct);
-        // The last six are all Ada's.
+        // Ada's agent has her object id, and the last six are all Ada's.
         let (all, distinct) = own("oid");
-        assert_eq!(distinct, all - 6);
+        assert_eq!(distinct, all - 7);
     }
 
     #[test]

@@ -191,6 +191,17 @@ fn ambiguous_subject_is_not_exchanged() {
             Ok("jobs@contoso.com"),
         ),
         (
+            Token::of(Persona::Scout),
+            json!({"app_subject": "jobs@contoso.com"}),
+            Err("the caller is an agent"),
+        ),
+        (
+            Token::of(Persona::Mate),
+            json!({"app_subject": "jobs@contoso.com"}),
+            Err("the caller is an agent"),
+        ),
+        (Token::of(Persona::Clerk), json!({}), Ok("ada@contoso.com")),
+        (
             ada(),
             json!({"app_subject": "jobs@contoso.com"}),
             Ok("ada@contoso.com"),

@@ -11,6 +11,7 @@ mod routing_model;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod agents;
 mod agreement;
 mod attacks;
 mod audit;

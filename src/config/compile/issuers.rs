@@ -126,6 +126,7 @@ fn entra(wire: &wire::Entra, at: &str, findings: &mut Findings) -> Result<Entra,
         cloud: cloud(wire.cloud),
         v1,
         v2,
+        agent_claims: wire.agent_claims.unwrap_or(false),
     })
 }
 

@@ -6,9 +6,7 @@ use super::super::path;
 use super::super::problem::Problem;
 use super::super::wire;
 use crate::credential::{Credential, Source};
-use crate::logic::Operator;
-use crate::policy::requirement::{Condition, Requirement};
-use crate::policy::rule::{AnonymousRule, Effect, Policy, Rule};
+use crate::policy::rule::{AnonymousRule, Effect, Policy};
 use crate::token::issuer::{Authority, Issuer, Tenants};
 
 /// Entra's tenant for personal Microsoft accounts.
@@ -48,7 +46,7 @@ pub(super) fn check(
             continue;
         };
         let mut many = issuers.iter().filter(|issuer| has_many_tenants(issuer));
-        let issuer = many.find(|issuer| is_exchange(credential) && is_open_to(rule, &issuer.name));
+        let issuer = many.find(|issuer| is_exchange(credential) && rule.is_open_to(&issuer.name));
         if let Some(issuer) = issuer {
             let issuer = issuer.name.to_string();
             refuse(&rule.name, Problem::ExchangeForManyTenants { issuer });
@@ -67,23 +65,4 @@ fn has_many_tenants(issuer: &Issuer) -> bool {
             }
         },
     }
-}
-
-/// Whether a caller of that issuer could satisfy the rule, judged only by the issuers that it names.
-fn is_open_to(rule: &Rule, issuer: &str) -> bool {
-    let named = &rule.matches.issuers;
-    let is_matched = named.is_empty() || named.iter().any(|name| &**name == issuer);
-    is_matched && may_hold_for(&rule.require, issuer)
-}
-
-fn may_hold_for(requirement: &Requirement, issuer: &str) -> bool {
-    let condition = |condition: &Condition| match condition {
-        Condition::Issuer(name) => name == issuer,
-        _ => true,
-    };
-    requirement.fold(&condition, &|operator, parts| match operator {
-        Operator::All => parts.min().unwrap_or(true),
-        Operator::Any => parts.max().unwrap_or(false),
-        Operator::Not => true,
-    })
 }

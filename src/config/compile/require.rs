@@ -7,7 +7,9 @@ use super::super::wire::rule as wire;
 use super::names::Names;
 use super::{context, each, issuers, text};
 use crate::policy::requirement::{Condition, Requirement};
+use crate::token::claim_path::ClaimPath;
 use crate::token::claim_test::{ClaimCondition, ClaimTest};
+use crate::token::facets::{self, Actor};
 use crate::token::issuer::is_guid;
 use crate::token::kind::Kind;
 use serde_json::Value;
@@ -48,6 +50,8 @@ pub(super) fn compile(
         }
         Wire::Kind(wire::Kind::User) => Ok(Condition::Kind(Kind::User)),
         Wire::Kind(wire::Kind::App) => Ok(Condition::Kind(Kind::App)),
+        Wire::Kind(wire::Kind::Agent) => Ok(Condition::Kind(Kind::Agent)),
+        Wire::Actor(wire::Actor::Agent) => Ok(Condition::Actor(Actor::Agent)),
         Wire::ManagedIdentity(id) => {
             let obeys = is_arm_id(id) || is_guid(id);
             let rule = "is not a valid managed identity; write its object id (a GUID) or its ARM id, which \
@@ -121,7 +125,7 @@ pub(super) fn claim(
             one_of(values, &path::member(at, "one_of"), findings).map(ClaimTest::OneOf)
         }
         (None, None, Some(value), None) => {
-            scalar(value, &path::member(at, "contains"), findings).map(ClaimTest::Contains)
+            contains(&wire.path, value, &path::member(at, "contains"), findings)
         }
         (None, None, None, Some(present)) => Ok(ClaimTest::Present(present)),
         (equals, one_of, contains, present) => {
@@ -138,6 +142,30 @@ pub(super) fn claim(
         path: path?,
         test: test?,
     })
+}
+
+fn contains(
+    claim: &str,
+    value: &Value,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<ClaimTest, Reported> {
+    let path = ClaimPath::parse(claim);
+    let name = path.as_ref().and_then(ClaimPath::member_name);
+    if name.is_none_or(|name| !facets::SETS.contains(&name)) {
+        return scalar(value, at, findings).map(ClaimTest::Contains);
+    }
+    let number = match value {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) => match facets::numbers(text).as_deref() {
+            Some([number]) => Some(*number),
+            _ => None,
+        },
+        _ => None,
+    };
+    let rule = "must be a number, because this claim is a set of numbers";
+    let otherwise = || findings.add(at, Problem::BadText { rule });
+    number.map(ClaimTest::ContainsNumber).ok_or_else(otherwise)
 }
 
 fn one_of(values: &[Value], at: &str, findings: &mut Findings) -> Result<Vec<Value>, Reported> {

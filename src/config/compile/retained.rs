@@ -5,6 +5,7 @@ use crate::credential::Source;
 use crate::groups::graph;
 use crate::revocation;
 use crate::token::claim_set::RetainedClaims;
+use crate::token::facets;
 
 /// Collects the claims that a configuration refers to.
 pub(super) fn kept(config: &Config) -> RetainedClaims {
@@ -24,6 +25,7 @@ pub(super) fn kept(config: &Config) -> RetainedClaims {
         .chain(config.audit.claims.iter().filter_map(|path| path.first()))
         .chain(exchanged.flatten())
         .chain(has_directory.then_some(graph::OBJECT))
+        .chain(has_directory.then_some(facets::TYPE))
         .chain(config.revocation.is_some().then_some(revocation::TOKEN_ID))
         .collect()
 }

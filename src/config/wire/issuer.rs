@@ -52,6 +52,9 @@ object! {
         /// Client id of an app that has its own signing keys; it is added to the key set URI. Default: none.
         #[schemars(regex(pattern = bounds::GUID))]
         app_id: Option<String>,
+        /// `true`: your API requests the optional claims `xms_act_fct` and `xms_sub_fct`, so a token without them is not
+        /// an agent's. Otherwise `actor` is indeterminate for tokens without them. Default: false.
+        agent_claims: Option<bool>,
     }
 }
 

@@ -96,8 +96,11 @@ choice! {
         Tenant(#[schemars(length(min = 1))] String) = "tenant",
         /// A configured issuer's name.
         Issuer(String) = "issuer",
-        /// The kind of caller: a user or an app.
+        /// The kind of caller: a user, an app or an agent.
         Kind(Kind) = "kind",
+        /// Who acts: an agent, for itself or for a user. Indeterminate if the token does not show it; see
+        /// `entra.agent_claims`.
+        Actor(Actor) = "actor",
         /// A managed identity: its ARM id (`xms_mirid`) or its `oid`.
         ManagedIdentity(String) = "managed_identity",
         /// `true`: the user signed in with multi-factor authentication (`amr`).
@@ -125,10 +128,20 @@ choice! {
 choice! {
     #[derive(Clone, Copy, Debug)]
     enum Kind {
-        /// A user who signed in.
+        /// A user who signed in, possibly represented by an agent.
         User = "user",
         /// An app or a managed identity that acts without a user.
         App = "app",
+        /// An agent that acts for itself, or through a user account of its own.
+        Agent = "agent",
+    }
+}
+
+choice! {
+    #[derive(Clone, Copy, Debug)]
+    enum Actor {
+        /// An agent.
+        Agent = "agent",
     }
 }
 
@@ -145,7 +158,8 @@ object! {
         /// The claim is a scalar with one of these values.
         #[schemars(length(min = 1), extend("items" = {"type": bounds::SCALAR}))]
         one_of: Option<Vec<Value>>,
-        /// The claim is an array that contains this value.
+        /// The claim is an array that contains this value; or one of Entra's sets of numbers, such as `xms_act_fct`,
+        /// that contains this number.
         #[schemars(extend("type" = bounds::SCALAR))]
         contains: Option<Value>,
         /// Whether the token has the claim.

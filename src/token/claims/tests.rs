@@ -17,6 +17,8 @@ pub(crate) fn anyone() -> Claims {
         subject: None,
         client: None,
         kind: None,
+        actor: None,
+        blueprint: None,
         roles: Texts::default(),
         groups: Groups {
             listed: Texts::default(),
@@ -101,6 +103,13 @@ fn claims_size_includes_the_heap_overhead() {
         (
             Claims {
                 tenant: some(),
+                ..bare()
+            },
+            1000 + SHARED,
+        ),
+        (
+            Claims {
+                blueprint: some(),
                 ..bare()
             },
             1000 + SHARED,

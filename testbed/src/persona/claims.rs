@@ -49,6 +49,23 @@ pub(super) fn of(persona: Persona, now: u64) -> Value {
         ),
         Persona::Omar => user(now, &OMAR, json!({"hasgroups": true})),
         Persona::Kim => kim(now),
+        Persona::Scout => scout(now),
+        Persona::Clerk => with(
+            ada(now, "clerk-token-uti-AAAAAA"),
+            json!({
+                "azp": SCOUT_CLIENT, "azpacr": "2", "idtyp": "user", "xms_idrel": "1 8",
+                "xms_act_fct": "3 9 11", "xms_sub_fct": "3 9", "xms_par_app_azp": AGENT_BLUEPRINT,
+            }),
+        ),
+        Persona::Mate => user(
+            now,
+            &MATE,
+            json!({
+                "roles": ["Model.Query"], "azp": SCOUT_CLIENT, "azpacr": "2", "idtyp": "user",
+                "xms_idrel": "1 8", "xms_act_fct": "9 11 3", "xms_sub_fct": "13 3 9",
+                "xms_par_app_azp": AGENT_BLUEPRINT,
+            }),
+        ),
         Persona::Expired => ada(now - 2 * HOUR, "ada-expired-uti-AAAAAA"),
         Persona::Future => ada(now + HOUR + BACKDATED, "ada-future-utiA-AAAAAA"),
         Persona::WrongAudience => with(
@@ -145,6 +162,16 @@ const OMAR: User = User {
     mail: "omar@contoso.com",
 };
 
+const MATE: User = User {
+    tenant: TENANT,
+    oid: "2fbec1d2-e3f4-4a50-a6b7-c8d9eafb0c1d",
+    sub: "vB1nM4qW7eR0tY3uI6oP9aS2dF5gH8jK_lZ-xC0vMtE",
+    uti: "mate-token-uti-AAAAAAA",
+    sid: "009b3e86-f4a5-4ad2-b63e-e64c3b958a07",
+    name: "Model Mate",
+    mail: "mate@contoso.com",
+};
+
 /// A v2 user token from the notebook with this user's own claims.
 fn user(now: u64, user: &User, particular: Value) -> Value {
     let common = json!({
@@ -201,6 +228,22 @@ fn robot(now: u64) -> Value {
         "appid": ROBOT_CLIENT, "appidacr": "2", "idtyp": "app", "roles": ["Model.Query"],
         "oid": object, "sub": object, "uti": "robot-token-uti-AAAAAA", "xms_mirid": ROBOT_RESOURCE,
     })
+}
+
+/// An autonomous agent: an application with facets, whose `sub` differs from its `oid`.
+fn scout(now: u64) -> Value {
+    app(
+        now,
+        SCOUT_CLIENT,
+        "4d6a8b0c-1e2f-4a3b-9c5d-7e8f90a1b2c3",
+        "scout-token-uti-AAAAAA",
+        json!({
+            "azpacr": "2", "idtyp": "app", "roles": ["Model.Query"], "xms_idrel": "7 10",
+            "sub": "6f8cad2e-3041-4c5d-be7f-90a1b2c3d4e5",
+            "xms_act_fct": "3 9 11", "xms_sub_fct": "9 3 11", "xms_tnt_fct": "3 9",
+            "xms_par_app_azp": AGENT_BLUEPRINT,
+        }),
+    )
 }
 
 /// An ID token: its audience is the client, and it has no scopes or roles.

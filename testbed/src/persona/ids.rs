@@ -24,6 +24,10 @@ pub const BATCH_CLIENT: &str = "b8a1d6f0-3c52-4f0e-8f64-1d9f20c4e7a3";
 pub const LURKER_CLIENT: &str = "c4d0e9b2-7711-4a39-a5c8-6a2be0f3d915";
 /// The client id of the managed identity.
 pub const ROBOT_CLIENT: &str = "d5e7f3c4-2a60-4b8b-b7de-94c1a8e05f26";
+/// The client id of the agent identity.
+pub const SCOUT_CLIENT: &str = "e6f8a4d5-3b71-4c9c-98ef-a5d2b9f16037";
+/// The blueprint that the agent identity was made from.
+pub const AGENT_BLUEPRINT: &str = "f7a9b5e6-4c82-4dad-89f0-b6e3ca027148";
 /// The client in the Keycloak realm.
 pub const REALM_CLIENT: &str = "hf-notebook";
 

@@ -145,11 +145,18 @@ fn earlier_rule_takes_precedence_over_a_look_up() {
 }
 
 #[test]
-fn application_is_looked_up_as_a_service_principal() {
+fn caller_is_looked_up_in_the_collection_of_its_kind() {
     let overage = json!({"groups": "src1"});
     let robot = Token::of(Persona::Robot).claim("_claim_names", overage.clone());
+    let scout = Token::of(Persona::Scout).claim("_claim_names", overage.clone());
+    let mate = Token::of(Persona::Mate).claim("_claim_names", overage);
     let unknown = olga().without("scp");
-    for (token, collection) in [(robot, "servicePrincipals"), (unknown, "directoryObjects")] {
+    for (token, collection) in [
+        (robot, "servicePrincipals"),
+        (scout, "servicePrincipals"),
+        (mate, "users"),
+        (unknown, "directoryObjects"),
+    ] {
         let mut bench = bench(for_group());
         bench.chat(&token.build());
         bench.tick();

@@ -1,6 +1,7 @@
 //! `entragate check`: validates configurations and the deployment around them.
 
 mod admin;
+mod agents;
 mod bodies;
 mod callouts;
 mod connection;
@@ -227,6 +228,7 @@ fn look(
         values::check(&scene, &mut findings);
         variables::check(&scene, &missing.borrow(), &mut findings);
         rules::check(&scene, &mut findings);
+        agents::check(&scene, &mut findings);
         callouts::check(&scene, &mut findings);
         upstreams::check(&scene, &mut findings);
     }

@@ -120,7 +120,16 @@ impl Answer {
             .map(|name| (name.to_owned(), self.member(name)))
             .into_iter()
             .collect();
-        let members = ["issuer", "tid", "oid", "sub", "client", "kind"];
+        let members = [
+            "issuer",
+            "tid",
+            "oid",
+            "sub",
+            "client",
+            "kind",
+            "actor",
+            "blueprint",
+        ];
         let caller: Map<String, Value> = members
             .map(|name| (name.to_owned(), self.member(name)))
             .into_iter()

@@ -90,6 +90,11 @@ impl Text {
             };
             self.line(1, &format!("{label}: {value}"));
         }
+        for member in ["actor", "blueprint"] {
+            if !answer.text(member).is_empty() {
+                self.line(1, &format!("{member}: {}", answer.text(member)));
+            }
+        }
     }
 
     fn rule(&mut self, rule: &RuleTrace) {

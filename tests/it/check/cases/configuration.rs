@@ -4,6 +4,12 @@ use super::*;
 
 const TENANT: &str = "tenants: [11112222-bbbb-3333-cccc-4444dddd5555]";
 const AUDIENCES: &str = "audiences: [\"api://models\"]";
+const GROUP: &str = "{group: 22223333-cccc-4444-dddd-5555eeee6666}";
+const TEAM: &str = "require: {group: 22223333-cccc-4444-dddd-5555eeee6666}, credential: hf-read}";
+const AGENT_CLAIMS: (&str, &str) = (
+    "{tenants: [11112222-bbbb-3333-cccc-4444dddd5555]}",
+    "{tenants: [11112222-bbbb-3333-cccc-4444dddd5555], agent_claims: true}",
+);
 
 pub const CASES: &[Case] = &[
     Case {
@@ -138,6 +144,61 @@ pub const CASES: &[Case] = &[
             "{any: [{not: {group: Data Scientists}}]}",
         )],
         good: &[],
+        line: "name: team",
+    },
+    Case {
+        id: "actor_not_shown",
+        name: Some("team"),
+        base: ALONE,
+        bad: &[(GROUP, "{all: [{role: x}, {not: {actor: agent}}]}")],
+        good: &[
+            (GROUP, "{all: [{role: x}, {not: {actor: agent}}]}"),
+            AGENT_CLAIMS,
+        ],
+        line: "name: team",
+    },
+    Case {
+        id: "actor_not_shown",
+        name: Some("team"),
+        base: ALONE,
+        bad: &[(TEAM, "require: {actor: agent}, effect: deny}")],
+        good: &[
+            (TEAM, "require: {actor: agent}, effect: deny}"),
+            AGENT_CLAIMS,
+        ],
+        line: "name: team",
+    },
+    Case {
+        // The rule is about both issuers, and tokens of the second have no facets.
+        id: "actor_not_shown",
+        name: Some("team"),
+        base: ALONE,
+        bad: &[
+            AGENT_CLAIMS,
+            ("match: {issuers: [contoso]}, ", ""),
+            (GROUP, "{not: {actor: agent}}"),
+        ],
+        good: &[
+            AGENT_CLAIMS,
+            ("match: {issuers: [contoso]}, ", ""),
+            (GROUP, "{all: [{issuer: contoso}, {not: {actor: agent}}]}"),
+        ],
+        line: "name: team",
+    },
+    Case {
+        id: "agent_may_be_user",
+        name: Some("team"),
+        base: ALONE,
+        bad: &[(GROUP, "{any: [{kind: user}]}")],
+        good: &[(GROUP, "{not: {kind: user}}")],
+        line: "name: team",
+    },
+    Case {
+        id: "agent_may_be_user",
+        name: Some("team"),
+        base: ALONE,
+        bad: &[(GROUP, "{kind: user}")],
+        good: &[(GROUP, "{kind: user}"), AGENT_CLAIMS],
         line: "name: team",
     },
     Case {

@@ -1,0 +1,76 @@
+//! Rules that distinguish agents from other callers, although tokens may not show the difference.
+
+use super::finding::Findings;
+use super::ids;
+use super::scene::Scene;
+use entragate::policy::requirement::Condition;
+use entragate::policy::rule::{Effect, Rule};
+use entragate::token::issuer::{Authority, Issuer};
+use entragate::token::kind::Kind;
+
+pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
+    let Some(config) = scene.config else { return };
+    for rule in &config.policy.rules {
+        let place = || scene.at(&scene.rule_path(&rule.name));
+        let issuers = || {
+            config
+                .issuers
+                .iter()
+                .filter(|issuer| rule.is_open_to(&issuer.name))
+        };
+        let mut unknown = issuers().filter(|issuer| !shows_agents(issuer));
+        if let Some(issuer) = unknown.next()
+            && may_be_indeterminate(rule)
+        {
+            let effect = match rule.effect {
+                Effect::Deny => "denies",
+                Effect::Allow { .. } => "does not permit",
+            };
+            let message = format!(
+                "{effect} callers of issuer {:?} whose tokens do not show whether an agent acts; request the facets and \
+                 set `entra.agent_claims`, or limit the rule to other issuers",
+                &*issuer.name
+            );
+            findings.add_inside(&ids::ACTOR_NOT_SHOWN, place(), Some(&rule.name), message);
+        }
+        let mut entra = issuers().filter(|issuer| is_entra_without_facets(issuer));
+        if let Some(issuer) = entra.next()
+            && requires_person(rule)
+        {
+            let message = format!(
+                "without facets in the tokens of issuer {:?}, an agent's own user account is a user; request them, and \
+                 set `entra.agent_claims`",
+                &*issuer.name
+            );
+            findings.add_inside(&ids::AGENT_MAY_BE_USER, place(), Some(&rule.name), message);
+        }
+    }
+}
+
+fn shows_agents(issuer: &Issuer) -> bool {
+    matches!(&issuer.authority, Authority::Entra(entra) if entra.agent_claims)
+}
+
+fn is_entra_without_facets(issuer: &Issuer) -> bool {
+    matches!(&issuer.authority, Authority::Entra(entra) if !entra.agent_claims)
+}
+
+/// Whether an unknown actor changes the rule's result: it makes a deny rule deny, and an allow rule with `not:
+/// {actor: agent}` not permit.
+fn may_be_indeterminate(rule: &Rule) -> bool {
+    let mut found = false;
+    rule.require.visit(&mut |part, polarity| {
+        let denies = rule.effect == Effect::Deny;
+        found |= matches!(part, Condition::Actor(_)) && (denies || !polarity);
+    });
+    found
+}
+
+/// Whether an allow rule requires a person.
+fn requires_person(rule: &Rule) -> bool {
+    let mut found = false;
+    rule.require.visit(&mut |part, polarity| {
+        found |= polarity && *part == Condition::Kind(Kind::User);
+    });
+    found && rule.effect != Effect::Deny
+}

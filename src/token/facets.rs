@@ -1,0 +1,166 @@
+//! Entra's facets: the claims that tell agents from people and applications.
+//!
+//! `xms_act_fct` describes who acts, `xms_sub_fct` whose identity the token has. Both are strings of numbers in no
+//! order, and unknown numbers are ignored. `xms_par_app_azp`, the agent's blueprint, is in every agent's token.
+//! Source: Microsoft's "Token claims reference for agents".
+
+use super::kind::Kind;
+use crate::json::raw::{Object, Raw};
+
+pub const ACTOR: &str = "xms_act_fct";
+pub const SUBJECT: &str = "xms_sub_fct";
+pub const BLUEPRINT: &str = "xms_par_app_azp";
+/// The claim that tells people and agents' user accounts from applications.
+pub const TYPE: &str = "idtyp";
+/// The claims that are sets of numbers.
+pub const SETS: [&str; 4] = [ACTOR, SUBJECT, "xms_tnt_fct", "xms_idrel"];
+
+/// The facet of an agent's identity.
+const AGENT: u64 = 11;
+/// The facet of a user account that belongs to an agent.
+const AGENTS_USER: u64 = 13;
+
+/// Who acts in a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// An agent, for itself or for a person.
+    Agent,
+    /// The token shows that no agent acts.
+    NoAgent,
+}
+
+impl Actor {
+    pub const AGENT: &str = "agent";
+
+    /// Returns the name in audit records.
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Agent => Some(Self::AGENT),
+            Self::NoAgent => None,
+        }
+    }
+}
+
+/// What the facets say about the caller's kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// Nothing: other claims determine the kind.
+    None,
+    Kind(Kind),
+    /// They mark an agent, but not in a documented combination.
+    Unclear,
+}
+
+/// The facets of one token.
+#[derive(Clone, Copy, Debug)]
+pub struct Facets {
+    pub sign: Sign,
+    /// `None`: the token does not show who acts.
+    pub actor: Option<Actor>,
+}
+
+impl Facets {
+    /// The facets of a token whose issuer has none.
+    pub const UNKNOWN: Self = Self {
+        sign: Sign::None,
+        actor: None,
+    };
+
+    /// Reads the facets of Entra's claims. `are_requested`: the API requests them as optional claims, so a token
+    /// without them is not an agent's.
+    pub fn read(claims: &Object<'_>, are_requested: bool) -> Self {
+        let (actor, subject) = (Facet::read(claims, ACTOR), Facet::read(claims, SUBJECT));
+        let has_blueprint = claims.has(BLUEPRINT) || is_elsewhere(claims, BLUEPRINT);
+        if !actor.is_mark() && !subject.is_mark() && !has_blueprint {
+            let is_known = are_requested || actor != Facet::Absent;
+            return Self {
+                sign: Sign::None,
+                actor: is_known.then_some(Actor::NoAgent),
+            };
+        }
+        if !actor.has_agent() {
+            return Self {
+                sign: Sign::Unclear,
+                actor: None,
+            };
+        }
+        let is = |wanted| claims.get(TYPE).is_some_and(|own| own.is(wanted));
+        let sign = match subject {
+            Facet::Numbers { agent: true, .. } if is("app") => Sign::Kind(Kind::Agent),
+            Facet::Numbers { user: true, .. } if is("user") => Sign::Kind(Kind::Agent),
+            Facet::Numbers {
+                agent: false,
+                user: false,
+            } if is("user") => Sign::Kind(Kind::User),
+            // An API that does not request this facet cannot tell a person from an agent's user account.
+            Facet::Absent if is("user") && are_requested => Sign::Kind(Kind::User),
+            Facet::Numbers { .. } | Facet::Absent | Facet::Unreadable => Sign::Unclear,
+        };
+        Self {
+            sign,
+            actor: Some(Actor::Agent),
+        }
+    }
+}
+
+/// One facet claim, reduced to the numbers that mark agents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Facet {
+    Absent,
+    /// Not a string of numbers, or elsewhere (`_claim_names`).
+    Unreadable,
+    Numbers {
+        agent: bool,
+        user: bool,
+    },
+}
+
+impl Facet {
+    fn read(claims: &Object<'_>, name: &str) -> Self {
+        let Some(value) = claims.get(name) else {
+            return if is_elsewhere(claims, name) {
+                Self::Unreadable
+            } else {
+                Self::Absent
+            };
+        };
+        let text = value.text();
+        let Some(numbers) = text.as_deref().and_then(numbers) else {
+            return Self::Unreadable;
+        };
+        Self::Numbers {
+            agent: numbers.contains(&AGENT),
+            user: numbers.contains(&AGENTS_USER),
+        }
+    }
+
+    fn has_agent(self) -> bool {
+        matches!(self, Self::Numbers { agent: true, .. })
+    }
+
+    /// Returns whether the facet marks an agent, or may do so.
+    fn is_mark(self) -> bool {
+        match self {
+            Self::Absent => false,
+            Self::Unreadable => true,
+            Self::Numbers { agent, user } => agent || user,
+        }
+    }
+}
+
+/// Returns the numbers in a text that are separated by spaces; `None` if it contains anything else.
+pub fn numbers(text: &str) -> Option<Vec<u64>> {
+    let number = |word: &str| {
+        let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
+        // No facet has a number of this size.
+        is_number.then(|| word.parse().unwrap_or(u64::MAX))
+    };
+    text.split_ascii_whitespace().map(number).collect()
+}
+
+/// Returns whether the token says that the claim is in another place. If the names of such claims are
+/// unreadable, any claim may be.
+pub fn is_elsewhere(claims: &Object<'_>, name: &str) -> bool {
+    let names = claims.get("_claim_names").map(Raw::object);
+    names.is_some_and(|names| names.is_none_or(|names| names.has(name)))
+}
