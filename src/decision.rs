@@ -40,7 +40,10 @@ pub enum Denial {
     InspectionUnavailable(HeldLimit),
 
     /// No token, or a scheme without tokens.
-    TokenMissing,
+    TokenMissing {
+        /// A header that often carries a key or a token, and that `token.headers` does not list.
+        unread: Option<&'static str>,
+    },
     TokenMalformed(&'static str),
     TokenTooLarge {
         bytes: usize,
@@ -70,6 +73,10 @@ pub enum Denial {
     SignatureInvalid,
     AudienceMismatch {
         issuer: Arc<str>,
+        /// The token's audience, quoted, as in a message; `None`: the token has none.
+        audience: Option<String>,
+        /// The issuer's audiences.
+        accepted: Arc<[String]>,
     },
     TenantNotAllowed {
         tenant: String,
@@ -94,11 +101,16 @@ pub enum Denial {
     },
 
     /// No rule matches the request.
-    NoRule,
+    NoRule {
+        /// The path is one of the OpenAI API without `/v1`.
+        lacks_version: bool,
+    },
     /// Rules match the request, but the caller satisfies none; `lacks` is what the nearest rule requires.
     RuleUnsatisfied {
         rule: Arc<str>,
         lacks: String,
+        /// A value of the token that differs from a required one in case only.
+        similar: Option<String>,
     },
     DeniedByRule {
         rule: Arc<str>,

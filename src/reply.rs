@@ -1,13 +1,15 @@
 //! Replies to denied requests: the challenge of RFC 6750, and a body that the caller's client displays.
 //!
-//! Clients display the OpenAI error object under `/v1/` and `{"error": "text"}` elsewhere. A denial never
-//! has status 503, since huggingface.js retries a 503 without a pause.
+//! Clients display the OpenAI error object on the paths of OpenAI's API, with and without `/v1`, and
+//! `{"error": "text"}` elsewhere. A denial never has status 503, since huggingface.js retries a 503
+//! without a pause.
 
 mod grpc_web;
 pub mod protected_resource;
 
 use crate::decision::{Challenge, Denial};
 use crate::http::headers::Headers;
+use crate::http::openai;
 use crate::json::write::Writer;
 use crate::reply::protected_resource::ProtectedResource;
 use crate::text::fitted;
@@ -77,12 +79,18 @@ impl Dialect {
             Self::GrpcWeb(encoding)
         } else if begins("content-type", "application/grpc") {
             Self::Grpc
-        } else if begins(":path", "/v1/") && !begins("user-agent", "@huggingface/inference") {
+        } else if is_openai(headers) && !begins("user-agent", "@huggingface/inference") {
             Self::OpenAi
         } else {
             Self::Text
         }
     }
+}
+
+fn is_openai(headers: &Headers) -> bool {
+    let path = headers.text(":path").unwrap_or_default();
+    let path = path.split('?').next().unwrap_or_default();
+    openai::is_versioned(path) || openai::lacks_version(path)
 }
 
 impl Reply {

@@ -78,7 +78,9 @@ mod tests {
     fn record_with_hostile_input_is_a_single_line() {
         let mut record = open(Timestamp::from_secs(0), &"abc".into());
         record.describe_request("GET\r\n", "h\u{2028}", &"/é".repeat(1000));
-        record.deny(&Denial::NoRule);
+        record.deny(&Denial::NoRule {
+            lacks_version: false,
+        });
         record.close(Duration::from_millis(7));
         let line = record.line();
         assert!(!line.contains(is_invisible), "{line}");

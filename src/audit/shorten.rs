@@ -93,7 +93,9 @@ mod tests {
             let long = text.repeat(1000);
             let mut record = open(Timestamp::from_secs(0), &"policy".into());
             record.describe_request(&long, &long, &long);
-            record.deny(&Denial::NoRule);
+            record.deny(&Denial::NoRule {
+                lacks_version: false,
+            });
             for own in [
                 &mut record.caller.sub,
                 &mut record.caller.oid,

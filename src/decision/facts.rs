@@ -85,13 +85,18 @@ impl Denial {
                  valid: try again shortly",
             ),
 
-            Self::TokenMissing => facts(
-                401,
-                "token_missing",
-                Bare,
-                "Send a Microsoft Entra ID access token for this API in the Authorization header, \
-                 as: Bearer <token>",
-            ),
+            Self::TokenMissing { unread } => {
+                const REMEDY: &str = "end a Microsoft Entra ID access token for this API in the \
+                                      Authorization header, as: Bearer <token>";
+                let text = match unread {
+                    Option::None => format!("S{REMEDY}"),
+                    Some(header) => format!(
+                        "The gateway does not read tokens from the header {header} (token.headers does \
+                         not list it); s{REMEDY}"
+                    ),
+                };
+                facts(401, "token_missing", Bare, text)
+            }
             Self::TokenMalformed(reason) => facts(
                 401,
                 "token_malformed",
@@ -172,15 +177,20 @@ impl Denial {
                 InvalidToken,
                 "The token's signature is invalid; request a new access token",
             ),
-            Self::AudienceMismatch { issuer } => facts(
-                401,
-                "audience_mismatch",
-                InvalidToken,
-                format!(
-                    "The token's audience is not one that this gateway accepts from issuer {issuer}; \
-                     request a token with a scope of this API"
-                ),
-            ),
+            Self::AudienceMismatch {
+                issuer, audience, ..
+            } => {
+                let audience = audience.as_deref().unwrap_or("(none)");
+                facts(
+                    401,
+                    "audience_mismatch",
+                    InvalidToken,
+                    format!(
+                        "The token's audience {audience} is not one that this gateway accepts from \
+                         issuer {issuer}; request a token with a scope of this API"
+                    ),
+                )
+            }
             Self::TenantNotAllowed { tenant } => facts(
                 401,
                 "tenant_not_allowed",
@@ -235,13 +245,18 @@ impl Denial {
                 "The token has been revoked; sign in again, or ask your administrator why",
             ),
 
-            Self::NoRule => facts(
+            Self::NoRule { lacks_version } => facts(
                 403,
                 "no_rule",
                 InsufficientScope,
-                "You are authenticated, but no rule permits this request",
+                if *lacks_version {
+                    "You are authenticated, but no rule permits this request, whose path lacks /v1; end the \
+                     client's base URL in /v1"
+                } else {
+                    "You are authenticated, but no rule permits this request"
+                },
             ),
-            Self::RuleUnsatisfied { rule, lacks } => facts(
+            Self::RuleUnsatisfied { rule, lacks, .. } => facts(
                 403,
                 "rule_unsatisfied",
                 InsufficientScope,

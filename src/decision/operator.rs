@@ -17,6 +17,32 @@ impl Denial {
                 };
                 Some(format!("issuer {issuer}: {reason}"))
             }
+            Self::TokenMissing { unread } => unread.map(|header| {
+                format!(
+                    "the request has no token in token.headers, but a header {header}; add {{name: {header}}} \
+                     to token.headers to accept tokens in it"
+                )
+            }),
+            Self::AudienceMismatch {
+                issuer,
+                audience,
+                accepted,
+            } => Some(format!(
+                "the token's audience {} is not among the audiences of issuer {issuer}: {}; add it there if \
+                 it is an audience of your API",
+                audience.as_deref().unwrap_or("(none)"),
+                listed(accepted)
+            )),
+            Self::RuleUnsatisfied {
+                rule,
+                lacks,
+                similar,
+            } => similar.as_ref().map(|similar| {
+                format!(
+                    "rule {rule} requires {lacks}; did you mean {similar}, which the token has? Upper and \
+                     lower case differ"
+                )
+            }),
             Self::InspectionUnavailable(limit) => Some(limit.text().to_owned()),
             Self::UpstreamNotAllowed {
                 credential,
@@ -69,6 +95,16 @@ impl Denial {
             _ => None,
         }
     }
+}
+
+/// Quotes the first texts of a list.
+fn listed(texts: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let mut shown: Vec<String> = texts.iter().take(SHOWN).map(|text| excerpt(text)).collect();
+    if let Some(more) = texts.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        shown.push(format!("and {more} more"));
+    }
+    shown.join(", ")
 }
 
 impl HeldLimit {

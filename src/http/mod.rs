@@ -5,5 +5,6 @@ pub mod authority;
 pub mod cluster;
 pub mod headers;
 pub mod method;
+pub mod openai;
 pub mod path;
 pub mod trace_context;

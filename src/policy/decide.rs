@@ -10,6 +10,7 @@ use super::requirement::Facts;
 use super::rule::{AnonymousRule, Effect, Mode, Policy, Rule};
 use super::step_up::step_up;
 use crate::decision::Denial;
+use crate::http::openai;
 use crate::logic::Truth;
 use crate::model::request::Request;
 use crate::policy::context::RequestContext;
@@ -109,6 +110,12 @@ impl Policy {
     }
 
     pub(super) fn decide_on(&self, request: &Request, facts: Facts<'_>) -> Decision {
+        let refused = |denial: Denial| match denial {
+            Denial::NoRule { .. } => Denial::NoRule {
+                lacks_version: openai::lacks_version(&request.path),
+            },
+            denial => denial,
+        };
         let candidates = self.index.matches.candidates(request);
         if let Some(reason) = request.model.unavailable()
             && self.depends_on_model(request, facts, &candidates)
@@ -124,7 +131,7 @@ impl Policy {
             .into_iter()
             .partition(|rule| rule.mode == Mode::Shadow);
         Decision {
-            outcome: enforce(&enforced, facts),
+            outcome: enforce(&enforced, facts).map_err(refused),
             shadow: shadow
                 .into_iter()
                 .filter_map(|rule| observe(rule, facts))
@@ -221,13 +228,16 @@ pub(super) fn enforce(rules: &[&Rule], facts: Facts<'_>) -> Result<Permit, Denia
                     Some(Denial::RuleUnsatisfied {
                         rule: rule.name.clone(),
                         lacks: rule.require.describe(),
+                        similar: rule.require.similar(facts.caller),
                     })
                 });
             }
         }
     }
     let stronger = rules.iter().find_map(|rule| step_up(rule, facts));
-    Err(stronger.or(refusal).unwrap_or(Denial::NoRule))
+    Err(stronger.or(refusal).unwrap_or(Denial::NoRule {
+        lacks_version: false,
+    }))
 }
 
 /// Returns the denial for a rule whose requirement is indeterminate. An indeterminate deny rule

@@ -6,6 +6,7 @@ use super::window::Window;
 use crate::logic::{Formula, Operator, Truth};
 use crate::pattern::Pattern;
 use crate::policy::context::{Peer, RequestContext};
+use crate::text::excerpt;
 use crate::token::claim_test::{ClaimCondition, ClaimTest};
 use crate::token::claims::{Claims, Fact};
 use crate::token::facets::Actor;
@@ -73,6 +74,17 @@ impl<'a> Facts<'a> {
 impl Requirement {
     pub fn truth(&self, facts: Facts<'_>) -> Truth {
         self.evaluate(&|condition: &Condition| condition.truth(facts))
+    }
+
+    /// Returns a value of the token, in quotes, that differs from a required one in case only.
+    pub fn similar(&self, caller: &Claims) -> Option<String> {
+        let mut found = None;
+        self.visit(&mut |condition, is_positive| {
+            if found.is_none() && is_positive {
+                found = condition.similar(caller);
+            }
+        });
+        found.map(excerpt)
     }
 
     /// Describes the requirement, as in `role 'Model.Query' or group '…'`.
@@ -180,6 +192,20 @@ impl Condition {
                 }
             }
         }
+    }
+
+    /// Returns the value of the token that differs from the required one in case only.
+    pub fn similar<'c>(&self, caller: &'c Claims) -> Option<&'c str> {
+        let (own, wanted) = match self {
+            Self::Role(role) => (&caller.roles, role),
+            Self::Group(group) => (&caller.groups.listed, group),
+            Self::Scope(scope) => (&caller.scopes, scope),
+            _ => return None,
+        };
+        let differs = |own: &&str| own.eq_ignore_ascii_case(wanted) && !same(own, wanted);
+        let is_satisfied = own.iter().any(|own| same(own, wanted));
+        let mut own = own.iter().map(|own| &**own);
+        own.find(differs).filter(|_| !is_satisfied)
     }
 
     /// Describes the condition, for a caller that does not satisfy it.

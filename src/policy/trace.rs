@@ -6,6 +6,7 @@ use super::rule::{Effect, Match, Mode, Policy};
 use crate::logic::{Operator, Truth};
 use crate::model::request::Request;
 use crate::policy::context::RequestContext;
+use crate::text::excerpt;
 use crate::token::claims::Claims;
 use crate::token::verify::Verified;
 use std::sync::Arc;
@@ -35,6 +36,8 @@ pub struct ClauseTrace {
     /// The clause in words; for a combination, how its parts are combined.
     pub text: String,
     pub truth: Truth,
+    /// A value of the token that differs from the required one in case only.
+    pub similar: Option<String>,
     pub parts: Vec<ClauseTrace>,
 }
 
@@ -86,6 +89,7 @@ fn clause(requirement: &Requirement, facts: Facts<'_>) -> ClauseTrace {
     let condition = |condition: &Condition| ClauseTrace {
         text: condition.describe(),
         truth: condition.truth(facts),
+        similar: condition.similar(facts.caller).map(excerpt),
         parts: Vec::new(),
     };
     requirement.fold(&condition, &|operator, parts| {
@@ -99,6 +103,7 @@ fn clause(requirement: &Requirement, facts: Facts<'_>) -> ClauseTrace {
         ClauseTrace {
             text: text.to_owned(),
             truth: operator.truth(parts.iter().map(|part| part.truth)),
+            similar: None,
             parts,
         }
     })

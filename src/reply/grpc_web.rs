@@ -107,6 +107,7 @@ mod tests {
         let denial = Denial::RuleUnsatisfied {
             rule: "r".into(),
             lacks: "role '50%'".into(),
+            similar: None,
         };
         for (encoding, kind) in [
             (GrpcWeb::Binary, "application/grpc-web+proto"),

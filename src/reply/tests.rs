@@ -28,7 +28,7 @@ fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
 #[test]
 fn request_without_token_gets_a_bare_challenge() {
     let reply = reply(
-        &Denial::TokenMissing,
+        &Denial::TokenMissing { unread: None },
         &style(Detail::Full),
         &reply_context(Dialect::OpenAi),
     );
@@ -56,6 +56,7 @@ fn hostile_name_breaks_neither_header_nor_body() {
     let denial = Denial::RuleUnsatisfied {
         rule: "r".into(),
         lacks: "role 'a\"\r\nset-cookie: x\\é'".into(),
+        similar: None,
     };
     let reply = reply(&denial, &style(Detail::Full), &reply_context(Dialect::Text));
     let challenge = header(&reply, "www-authenticate").unwrap();
@@ -123,13 +124,18 @@ fn challenge_refers_to_the_resource_metadata() {
     };
     let claims = "eyJhY2Nlc3NfdG9rZW4iOnsiYWNycyI6eyJlc3NlbnRpYWwiOnRydWUsInZhbHVlIjoiYzEifX19";
     for (denial, challenge) in [
-        (Denial::TokenMissing, "realm=\"hf\"".to_owned()),
+        (
+            Denial::TokenMissing { unread: None },
+            "realm=\"hf\"".to_owned(),
+        ),
         (
             Denial::SignatureInvalid,
             "realm=\"hf\", error=\"invalid_token\"".to_owned(),
         ),
         (
-            Denial::NoRule,
+            Denial::NoRule {
+                lacks_version: false,
+            },
             "realm=\"hf\", error=\"insufficient_scope\", scope=\"a b\"".to_owned(),
         ),
         (

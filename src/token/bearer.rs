@@ -15,6 +15,8 @@ pub struct TokenLocation {
 
 /// Schemes of tokens that are bound to a key. The filter cannot check the proof of possession.
 const BOUND_SCHEMES: [&str; 3] = ["DPoP", "PoP", "MTLS_POP"];
+/// Headers in which clients of other APIs send a key or a token.
+const KEY_HEADERS: [&str; 2] = ["x-api-key", "api-key"];
 /// Prefixes of Hugging Face tokens. `hf_` includes `hf_oauth_` and `hf_jwt_`.
 const HUGGING_FACE_PREFIXES: [&str; 2] = ["hf_", "api_org_"];
 
@@ -40,15 +42,30 @@ pub fn extract<'h>(
             return Err(Denial::TokenMalformed("its header appears more than once"));
         }
         let token = match &location.scheme {
-            Some(scheme) => without_scheme(value, scheme)?,
+            Some(scheme) => {
+                let token = without_scheme(value, scheme)?;
+                token.ok_or_else(|| missing(headers, locations))?
+            }
             None => value.trim_ascii(),
         };
         return Bearer::bounded(token, max_bytes);
     }
-    Err(Denial::TokenMissing)
+    Err(missing(headers, locations))
 }
 
-fn without_scheme<'h>(value: &'h [u8], wanted: &str) -> Result<&'h [u8], Denial> {
+fn missing(headers: &Headers, locations: &[TokenLocation]) -> Denial {
+    let is_read = |name: &str| locations.iter().any(|location| location.header == name);
+    let is_unread = |name: &&str| !is_read(name) && headers.all(name).next().is_some();
+    Denial::TokenMissing {
+        unread: KEY_HEADERS.into_iter().find(is_unread),
+    }
+}
+
+/// Returns the token after the scheme; `None` if the scheme is another one.
+///
+/// # Errors
+/// [`Denial::TokenBound`] if the scheme is one of proof of possession.
+fn without_scheme<'h>(value: &'h [u8], wanted: &str) -> Result<Option<&'h [u8]>, Denial> {
     let value = value.trim_ascii();
     let end = value
         .iter()
@@ -56,14 +73,14 @@ fn without_scheme<'h>(value: &'h [u8], wanted: &str) -> Result<&'h [u8], Denial>
         .unwrap_or(value.len());
     let (scheme, rest) = value.split_at(end);
     if scheme.eq_ignore_ascii_case(wanted.as_bytes()) {
-        Ok(rest.trim_ascii())
+        Ok(Some(rest.trim_ascii()))
     } else if BOUND_SCHEMES
         .iter()
         .any(|bound| scheme.eq_ignore_ascii_case(bound.as_bytes()))
     {
         Err(Denial::TokenBound)
     } else {
-        Err(Denial::TokenMissing)
+        Ok(None)
     }
 }
 

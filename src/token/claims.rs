@@ -235,6 +235,8 @@ fn check(
     if !is_for_this_api {
         return Err(Denial::AudienceMismatch {
             issuer: issuer.name.clone(),
+            audience: describe_audience(all),
+            accepted: issuer.audiences.clone(),
         });
     }
     match &issuer.authority {
@@ -324,6 +326,21 @@ fn read_audience(issuer: &Issuer, all: &Object<'_>, reader: &mut ClaimReader) ->
         reader.refuse("its aud is not a string or an array of strings");
     }
     is_for_this_api
+}
+
+/// Returns the first of the token's audiences for a message, and how many others there are.
+fn describe_audience(all: &Object<'_>) -> Option<String> {
+    let (mut first, mut more) = (None, 0_usize);
+    each_text(all.get("aud"), &mut |audience| match first {
+        None => first = Some(excerpt(audience)),
+        Some(_) => more += 1,
+    });
+    let first = first?;
+    Some(if more == 0 {
+        first
+    } else {
+        format!("{first} (and {more} more)")
+    })
 }
 
 /// Reads the tenant. A listed tenant shares the issuer's text, because thousands of tokens are cached.

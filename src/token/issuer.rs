@@ -15,7 +15,7 @@ pub struct Issuer {
     pub name: Arc<str>,
     pub authority: Authority,
     /// `aud` must contain one of these. GUIDs are compared without regard to case, other texts exactly.
-    pub audiences: Vec<String>,
+    pub audiences: Arc<[String]>,
     /// The allowed client ids. Empty: all clients are allowed.
     pub clients: Vec<String>,
     pub algorithms: Vec<Algorithm>,

@@ -103,9 +103,9 @@ def hugging_face(token, path=""):
     return InferenceClient(base_url=GATEWAY_URL + path, api_key=token, timeout=TIMEOUT)
 
 
-def open_ai(token):
+def open_ai(token, path="/v1"):
     # Without retries, so that each check covers one response.
-    return openai.OpenAI(base_url=GATEWAY_URL + "/v1", api_key=token, timeout=TIMEOUT, max_retries=0)
+    return openai.OpenAI(base_url=GATEWAY_URL + path, api_key=token, timeout=TIMEOUT, max_retries=0)
 
 
 def expect_sentence(text, code):
@@ -269,6 +269,13 @@ def open_ai_forbidden_stream():
         lambda: client.chat.completions.create(model=MODEL, messages=MESSAGES, stream=True),
     )
     expect_open_ai_error(error, 403, CODE_FORBIDDEN)
+
+
+@check
+def open_ai_base_url_without_version():
+    error = raised(openai.PermissionDeniedError, lambda: chat(open_ai(TOKEN_OK, "")))
+    expect_open_ai_error(error, 403, "no_rule")
+    expect("base URL in /v1" in str(error), "the mistake", str(error))
 
 
 @check

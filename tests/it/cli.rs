@@ -109,7 +109,7 @@ fn filter_in_a_kubernetes_resource_is_found() {
     let outcome = check(&plugin);
     assert_eq!(outcome.status, 0, "{}", outcome.err);
     assert!(
-        outcome.out.contains("(spec.pluginConfig)"),
+        outcome.out.starts_with("ok: 1 issuer, 1 rule"),
         "{}",
         outcome.out
     );

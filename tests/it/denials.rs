@@ -140,8 +140,10 @@ fn cause_is_recorded_for_the_operator_only() {
 #[test]
 fn detail_in_the_reply_is_in_the_record() {
     for denial in [
-        Denial::NoRule,
-        Denial::TokenMissing,
+        Denial::NoRule {
+            lacks_version: false,
+        },
+        Denial::TokenMissing { unread: None },
         Denial::GroupsOverage {
             rule: "r".into(),
             lookup: None,

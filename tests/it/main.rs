@@ -38,6 +38,7 @@ mod kept;
 mod leases;
 mod lifecycle;
 mod listing;
+mod mistakes;
 mod models;
 mod policies;
 mod properties;

@@ -1,8 +1,8 @@
 //! The input of a command: files, and the configurations in them.
 
-use crate::deployment::filters::{self, Configuration};
-use crate::deployment::load;
+use crate::deployment::filters::Configuration;
 use entragate::config::{self, Config, ConfigErrors};
+use serde_json::Value;
 use std::io::Read;
 
 /// Exit status: the configuration is not valid.
@@ -33,35 +33,20 @@ pub fn read(file: &str) -> std::io::Result<String> {
 pub const NO_FILTER: &str = "no entragate filter is configured here; name the plugin or its root_id \"entragate\", \
                              or pass the plugin configuration alone";
 
-/// A configuration of the filter, and its path in the file.
-#[derive(Debug)]
-pub struct Found {
-    pub place: String,
-    pub configuration: Configuration,
+/// The name of the rule, credential or issuer that a path of the configuration is about.
+pub fn item_at(configuration: &Value, path: &str) -> Option<String> {
+    let (list, rest) = path.split_once('[')?;
+    let (index, _) = rest.split_once(']')?;
+    let item = configuration.get(list)?.get(index.parse::<usize>().ok()?)?;
+    name(item).map(str::to_owned)
 }
 
-/// Finds all configurations of the filter in a file, at least one.
-///
-/// # Errors
-/// The exit status and the message if there is none.
-pub fn find(file: &str) -> Result<Vec<Found>, (u8, String)> {
-    let deployment = load::load(&[file.to_owned()]).map_err(|unusable| {
-        let first = unusable.into_iter().next();
-        first.map_or((UNREADABLE, String::new()), |file| {
-            (file.status, file.message)
-        })
-    })?;
-    let found: Vec<Found> = filters::find(&deployment)
-        .into_iter()
-        .map(|filter| Found {
-            place: filter.place,
-            configuration: filter.configuration,
-        })
-        .collect();
-    if found.is_empty() {
-        return Err((UNREADABLE, NO_FILTER.to_owned()));
-    }
-    Ok(found)
+/// The name of a rule, a credential or an issuer. Anything that is not a valid name might be a
+/// secret, so it is not shown.
+pub fn name(item: &Value) -> Option<&str> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let name = item.get("name").and_then(Value::as_str)?;
+    (!name.is_empty() && name.bytes().all(plain)).then_some(name)
 }
 
 /// Loads a configuration as the filter does.

@@ -68,7 +68,7 @@ fn issuer(
     let source = jwks::compile(&wire.jwks, authority, app_id, &at, findings);
     let issuer = Issuer {
         name: wire.name.as_str().into(),
-        audiences: audiences?,
+        audiences: audiences?.into(),
         clients: clients?,
         algorithms: algorithms?,
         claims: claims?,

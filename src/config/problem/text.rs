@@ -35,7 +35,14 @@ impl fmt::Display for Problem {
                 )
             }
             Self::Missing => f.write_str("is required; add it"),
-            Self::WrongType { expected, found } => write!(f, "must be {expected}, but is {found}"),
+            Self::WrongType { expected, found } => {
+                write!(f, "must be {expected}, but is {found}")?;
+                // YAML reads `yes`, `on` and `007` as values of another type.
+                if *expected == "a string" && matches!(*found, "a number" | "true or false") {
+                    f.write_str("; write it in quotes")?;
+                }
+                Ok(())
+            }
             Self::NotDuration { text } => write!(
                 f,
                 "{} is not a valid duration; write an integer and a unit, as in 500ms, 5s, 10m or 24h",

@@ -140,6 +140,15 @@ fn other_plugins_are_ignored_and_our_own_are_distinguished() {
         (&finding["id"], &finding["name"]),
         (&"fail_open".into(), &"entragate-2".into())
     );
+    let (before, rest) = text.split_once("entragate-2").unwrap();
+    let mistaken = rest.replacen("env: HF_READ", "value: x", 1);
+    let (_, findings) = check(&format!("{before}entragate-2{mistaken}"), &[]);
+    let plugins: Vec<_> = findings
+        .iter()
+        .map(|finding| (&finding["id"], &finding["plugin"]))
+        .collect();
+    let secret = (&"secret_in_configuration".into(), &"entragate-2".into());
+    assert!(plugins.contains(&secret), "{findings:#?}");
     let line = text
         .lines()
         .position(|line| line.contains("FAIL_OPEN"))

@@ -156,7 +156,7 @@ fn invalid_arguments_are_reported_with_a_remedy() {
             [&get[..], &["--token-file", "/nowhere"]].concat(),
             &settings,
             2,
-            "/nowhere: No such file",
+            "/nowhere: error: No such file",
         ),
         (
             [&get[..], &["--jwks", "/dev/null"]].concat(),
@@ -221,4 +221,55 @@ fn unknown_cluster_is_reported_as_a_warning() {
             "{err}"
         );
     }
+}
+
+/// Two plugins in one file, of which only one has an error.
+fn two_plugins() -> String {
+    let plugin = |name: &str, mut settings: Value| {
+        settings["credentials"][0] = json!({"name": "hf-read", "env": "HF"});
+        json!({"name": "wasm", "typed_config": {"config": {
+            "name": name, "root_id": "entragate", "vm_config": {}, "configuration": {
+                "@type": "type.googleapis.com/google.protobuf.Struct", "value": settings},
+        }}})
+    };
+    let mut invalid = settings();
+    invalid["rules"][1]["require"] = json!({"role": 5});
+    let filters = json!([plugin("team-a", settings()), plugin("team-b", invalid)]);
+    format!(
+        "{:#}",
+        json!({"static_resources": {"listeners": [{"filters": filters}]}})
+    )
+}
+
+#[test]
+fn plugins_of_one_file_are_told_apart() {
+    let text = two_plugins();
+    let token = ada().build();
+    let line = |wanted: &str| text.lines().position(|line| line.contains(wanted)).unwrap() + 1;
+    let get = [
+        "explain",
+        "-",
+        "--unverified",
+        "--token",
+        &token,
+        "--request",
+        "POST /v1/chat/completions",
+    ];
+    let ask = |plugin: &[&str]| entragate(&[&get[..], plugin].concat(), &text);
+    let both = ask(&[]);
+    assert_eq!(both.status, 2);
+    for name in ["team-a (line ", "team-b (line ", "choose one with --plugin"] {
+        assert!(both.err.contains(name), "{}", both.err);
+    }
+    assert_eq!(ask(&["--plugin", "team-a"]).status, 0);
+    let unknown = ask(&["--plugin", "team-c"]);
+    assert_eq!(unknown.status, 2);
+    assert!(unknown.err.contains("there are team-a"), "{}", unknown.err);
+    let invalid = ask(&["--plugin", "team-b"]);
+    assert_eq!(invalid.status, 1);
+    let expected = format!(
+        "standard input:{}: error: [scientists] rules[1].require.role: must be a string, but is a number; write it in quotes\n",
+        line("\"role\": 5")
+    );
+    assert_eq!(invalid.err, expected);
 }

@@ -34,6 +34,13 @@ caller (the signature is not verified):
   tenant: aaaabbbb-0000-cccc-1111-dddd2222eeee
   object id: 0d9c8b7a-6f5e-4d3c-8b2a-190807060504
   client: 2f3a7c1e-5b0d-4d57-9c1f-0c8e6f1b7a42
+token:
+  issuer: https://login.microsoftonline.com/aaaabbbb-0000-cccc-1111-dddd2222eeee/v2.0
+  audience: 00001111-aaaa-2222-bbbb-3333cccc4444
+  expires: 2026-11-23T13:10:23.000Z (in 1h 10m 23s)
+  roles: none
+  groups: too many for the token to list
+  scopes: access_as_user
   kind: user
 rules, in the order of evaluation:
   health (anonymous): does not match this request
@@ -146,4 +153,61 @@ fn polled_credential_is_named_and_not_fetched() {
     settings["credentials"][0] = json!({"name": "hf-read", "http": http});
     let outcome = explain_permit(&settings, &ada().build(), &[]);
     assert!(outcome.out.contains("hf-read"), "{}", outcome.out);
+}
+
+#[test]
+fn content_of_a_refused_token_is_shown() {
+    let settings = settings();
+    let request = [
+        "--unverified",
+        "--request",
+        "POST /v1/chat/completions",
+        "--time",
+        "2026-11-23T12:00:00Z",
+    ];
+    let shown = |token: Token| {
+        let token = token.build();
+        let arguments = [&["explain", "-", "--token", &token], &request[..]].concat();
+        let outcome = entragate(&arguments, &settings.to_string());
+        assert_eq!(outcome.status, 3, "{}", outcome.err);
+        let from = outcome.out.find("token:\n").expect("the token is shown");
+        let until = outcome.out.find("rules, in").unwrap();
+        outcome.out[from..until].to_owned()
+    };
+    let late = || Token::at(Persona::Ada, NOON - 2 * 86400);
+    let expired = shown(late());
+    assert!(expired.contains("roles: Model.Query\n"), "{expired}");
+    assert!(expired.contains(" ago)\n"), "{expired}");
+    let wrong = shown(Token::at(Persona::Ada, NOON).claim("aud", json!(["api://a", "api://b"])));
+    assert!(wrong.contains("  audience: api://a, api://b\n"), "{wrong}");
+    let unknown = shown(late().claim("iss", "https://elsewhere/\u{1b}[2J"));
+    let known: Vec<&str> = unknown
+        .lines()
+        .map(|line| line.split(": ").next().unwrap().trim())
+        .collect();
+    assert_eq!(known, ["token:", "issuer", "audience", "expires"]);
+    assert!(!unknown.contains('\u{1b}'), "{unknown}");
+    let unclear = shown(late().claim("roles", json!([7])));
+    assert!(
+        unclear.contains("roles: none (the claim is in an unexpected form)"),
+        "{unclear}"
+    );
+
+    let token = Token::at(Persona::Ada, NOON)
+        .claim("roles", json!(["model.query"]))
+        .build();
+    let (_, json) = explain(&settings, &[&request[..], &["--token", &token]].concat());
+    assert_eq!(
+        json["token"]["audiences"],
+        json!([testbed::persona::AUDIENCE])
+    );
+    assert_eq!(json["token"]["roles"], json!(["model.query"]));
+    assert_eq!(json["token"]["kind"], "user");
+    assert_eq!(json["rules"][1]["require"]["similar"], "'model.query'");
+    let arguments = [&["explain", "-", "--token", &token], &request[..]].concat();
+    let text = entragate(&arguments, &settings.to_string()).out;
+    assert!(
+        text.contains("role 'Model.Query' (did you mean 'model.query', which the token has?"),
+        "{text}"
+    );
 }

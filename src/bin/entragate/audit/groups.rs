@@ -1,7 +1,7 @@
 //! Totals of records, grouped by one of their fields.
 
-use super::table::printable;
 use super::{model, tokens};
+use crate::report::printable;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io::{self, Write};

@@ -1,9 +1,8 @@
 //! Records as rows of a table.
 
 use super::{ecs, model, tokens};
-use crate::report::{Colour, paint};
+use crate::report::{Colour, paint, printable};
 use serde_json::Value;
-use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -119,25 +118,6 @@ fn fit(text: &str, width: usize) -> String {
             .chars()
             .take(width.saturating_sub(1))
             .chain(['…'])
-            .collect(),
-    }
-}
-
-/// Escapes control and invisible characters, so that a caller's text can neither move the cursor nor change the
-/// direction of the text next to it.
-pub fn printable(text: &str) -> Cow<'_, str> {
-    let is_plain = |c: char| !c.is_control() && !entragate::text::is_invisible(c);
-    match text.chars().all(is_plain) {
-        true => Cow::Borrowed(text),
-        false => text
-            .chars()
-            .map(|c| {
-                if is_plain(c) {
-                    c.to_string()
-                } else {
-                    c.escape_unicode().to_string()
-                }
-            })
             .collect(),
     }
 }

@@ -104,9 +104,12 @@ fn cluster(scene: &Scene<'_>, callout: &Callout<'_>, known: &Known, findings: &m
             );
         }
         Known::Missing { known } => {
+            let other = match known.is_empty() {
+                true => String::new(),
+                false => format!(", or use one of {}", known.join(", ")),
+            };
             let message = format!(
-                "no cluster is named {name:?} in these files, so its calls fail; add it, or use one of {}",
-                known.join(", ")
+                "no cluster is named {name:?} in these files, so its calls fail; add it{other}"
             );
             let place = scene.at(&callout.at);
             findings.add_inside(&ids::CLUSTER_MISSING, place, Some(name), message);

@@ -33,6 +33,8 @@ pub struct Finding {
     pub place: Place,
     /// The name of the rule, cluster, route or credential.
     pub subject: Option<String>,
+    /// The plugin's name, if there are several and the finding is about the configuration of one.
+    pub plugin: Option<String>,
     /// What is wrong; what to do.
     pub text: String,
     /// Whether the path is part of the message: it is for paths within the plugin configuration.
@@ -48,16 +50,19 @@ impl Finding {
             "level": self.kind.level.name(),
             "id": self.kind.id,
             "name": self.subject,
+            "plugin": self.plugin,
             "message": self.text,
         })
     }
 }
 
-/// `[name] path: message (id)`.
+/// `[plugin/name] path: message (id)`.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(subject) = &self.subject {
-            write!(f, "[{subject}] ")?;
+        let names = [&self.plugin, &self.subject].into_iter().flatten();
+        let names: Vec<&str> = names.map(String::as_str).collect();
+        if !names.is_empty() {
+            write!(f, "[{}] ", names.join("/"))?;
         }
         if self.shows_path && !self.place.path.is_empty() {
             write!(f, "{}: ", self.place.path)?;
@@ -107,11 +112,19 @@ impl Findings {
             kind,
             place,
             subject: subject.map(str::to_owned),
+            plugin: None,
             text,
             shows_path,
         };
         if !self.found.contains(&finding) {
             self.found.push(finding);
+        }
+    }
+
+    /// Names the plugin in all findings about its configuration.
+    pub fn name_plugin(&mut self, name: &str) {
+        for finding in self.found.iter_mut().filter(|finding| finding.shows_path) {
+            finding.plugin = Some(name.to_owned());
         }
     }
 

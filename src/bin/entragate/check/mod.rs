@@ -43,7 +43,7 @@ use std::process::ExitCode;
 /// are read.
 ///
 /// Each finding is printed as `FILE:LINE: level: [name] message (id)`; docs/check.md explains every
-/// id. Errors: the filter would not start, or a secret or the trust in keys is lost. Warnings:
+/// id. If several plugins are checked, `[plugin/name]` tells them apart. Errors: the filter would not start, or a secret or the trust in keys is lost. Warnings:
 /// everything else that is probably a mistake. Notes never count.
 ///
 /// Environment variables that are missing on this machine are notes, since the proxy runs elsewhere. With --env they
@@ -58,6 +58,7 @@ JSON:
     level    error, warning or note
     id       the kind of finding, stable
     name     the rule, cluster, route or credential, or null
+    plugin   the plugin, if several plugins are checked and the finding is about the configuration of one; otherwise null
     message  what is wrong; what to do
 
 Exit status:
@@ -109,7 +110,10 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     let mut all = Findings::default();
     let mut results = Vec::new();
     for filter in &filters {
-        let (loaded, findings) = look(filter, &deployment, arguments.env);
+        let (loaded, mut findings) = look(filter, &deployment, arguments.env);
+        if filters.len() > 1 {
+            findings.name_plugin(filter.name());
+        }
         let passes = !findings.has(Level::Error);
         all.extend(findings);
         if let (Ok(config), true) = (loaded, passes) {
@@ -119,9 +123,9 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     let failed = all.has(Level::Error) || (arguments.strict && all.has(Level::Warning));
     report(arguments, all, &deployment);
     if !arguments.json {
-        let several = arguments.files.len() > 1 || deployment_files(&deployment) > 1;
+        let only = filters.len() == 1 && deployment_files(&deployment) == 1;
         for (filter, config) in &results {
-            output::ok(filter, config, several);
+            output::ok(filter, config, only);
         }
     }
     if failed {
@@ -166,6 +170,7 @@ fn refuse(arguments: &Arguments, unusable: &[Unusable]) -> ExitCode {
             line: file.line,
         },
         subject: None,
+        plugin: None,
         text: file.message.clone(),
         shows_path: false,
     };
@@ -189,6 +194,7 @@ fn refuse_without_filter(arguments: &Arguments) -> ExitCode {
             line: None,
         },
         subject: None,
+        plugin: None,
         text: input::NO_FILTER.to_owned(),
         shows_path: false,
     };
@@ -246,18 +252,9 @@ fn look(
 fn invalid(scene: &Scene<'_>, errors: &ConfigErrors, findings: &mut Findings) {
     for error in errors {
         let place = scene.at(&error.path);
-        let subject = named_item(scene, &error.path);
+        let subject = input::item_at(scene.given, &error.path);
         let message = error.problem.to_string();
         let kind = &ids::CONFIGURATION_INVALID;
         findings.add_inside(kind, place, subject.as_deref(), message);
     }
-}
-
-/// The name of the item of a list that a path is about: of a rule, a credential or an issuer.
-fn named_item(scene: &Scene<'_>, path: &str) -> Option<String> {
-    let (list, rest) = path.split_once('[')?;
-    let (index, _) = rest.split_once(']')?;
-    let items = scene.items(list);
-    let (_, item) = items.get(index.parse::<usize>().ok()?)?;
-    scene::name(item).map(str::to_owned)
 }

@@ -33,17 +33,18 @@ pub fn print(text: &str) {
     let _ = write!(stdout(), "{text}");
 }
 
-/// Prints a summary of a valid configuration, and the callers that can use each credential.
-pub fn ok(filter: &Filter<'_>, config: &Config, several_files: bool) {
+/// Prints a summary of a valid configuration, and the callers that can use each credential. Unless it is the `only` one,
+/// its place and its plugin are named.
+pub fn ok(filter: &Filter<'_>, config: &Config, only: bool) {
     let mark = paint("ok", Colour::Green, stdout().is_terminal());
-    let file = filter.document().source.name.as_str();
-    let place = match (several_files, filter.place.as_str()) {
-        (false, "") => String::new(),
-        (false, place) => format!(" ({place})"),
-        (true, "") => format!(" ({file})"),
-        (true, place) => format!(" ({file}: {place})"),
+    let place = filter.at("");
+    let line = place.line.map(|line| format!(":{line}"));
+    let line = line.unwrap_or_default();
+    let which = match only {
+        true => String::new(),
+        false => format!("{}{line}: [{}] ", place.file, filter.name()),
     };
-    let _ = writeln!(stdout(), "{mark}: {}{place}", summary(config));
+    let _ = writeln!(stdout(), "{mark}: {which}{}", summary(config));
     for line in reach::of(config) {
         let _ = writeln!(stdout(), "  {line}");
     }

@@ -2,6 +2,7 @@
 
 use crate::deployment::filters::Filter;
 use crate::deployment::{Deployment, Place};
+pub use crate::input::name;
 use entragate::config::Config;
 use entragate::policy::rule::{Match, Policy};
 use serde_json::Value;
@@ -69,11 +70,4 @@ fn first_rule(policy: &Policy, wanted: impl Fn(&Match) -> bool) -> Option<&str> 
 /// A member that is a string.
 pub fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
     value.get(name).and_then(Value::as_str)
-}
-
-/// The name of a rule, a credential or an issuer. Anything that is not a valid name might be a
-/// secret, so it is not shown.
-pub fn name(value: &Value) -> Option<&str> {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    text(value, "name").filter(|name| !name.is_empty() && name.bytes().all(plain))
 }

@@ -90,9 +90,12 @@ fn patterns(scene: &Scene<'_>, findings: &mut Findings) {
                 let Some(pattern) = pattern else { continue };
                 let known = clusters::look_up(pattern, scene.filter, scene.deployment);
                 if let Known::Missing { known } = known {
+                    let remedy = match known.is_empty() {
+                        true => "add it".to_owned(),
+                        false => format!("use one of {}", known.join(", ")),
+                    };
                     let message = format!(
-                        "no cluster is named {pattern:?} in these files, so nothing matches it; use one of {}",
-                        known.join(", ")
+                        "no cluster is named {pattern:?} in these files, so nothing matches it; {remedy}"
                     );
                     let at = format!("{path}{}[{index}]", member.replace('/', "."));
                     let place = scene.at(&at);

@@ -24,7 +24,10 @@ impl Unusable {
             status: UNREADABLE,
             file: input::name_of(file).to_owned(),
             line: None,
-            message: error.to_string(),
+            message: match error.kind() {
+                std::io::ErrorKind::InvalidData => "is not a text in UTF-8".to_owned(),
+                _ => error.to_string(),
+            },
         }
     }
 }

@@ -43,7 +43,26 @@ fn read_all(text: &str) -> Result<Vec<Value>, String> {
     // A snippet of the text around an error may show a credential.
     let options = serde_saphyr::options! { with_snippet: false };
     serde_saphyr::from_multiple_with_options::<Value>(text, options)
-        .map_err(|error| format!("is neither JSON nor YAML: {error}"))
+        .map_err(|error| sentence(&error))
+}
+
+/// The parser's message as a sentence. Its limits have names that only its authors know.
+fn sentence(error: &serde_saphyr::Error) -> String {
+    let text = error.to_string();
+    let at = text.find(" at line ").and_then(|at| text.get(at..));
+    let at = at.unwrap_or_default();
+    if text.contains("budget breached") {
+        let at = at.split(" (").next().unwrap_or_default();
+        format!(
+            "has more values, aliases or nesting than the YAML parser reads{at}; split the file, or write it as JSON"
+        )
+    } else if text.contains("recursion limit") {
+        format!("is nested too deeply{at}; flatten it")
+    } else if text.contains("tabs disallowed") {
+        format!("is indented with a tab{at}; use spaces")
+    } else {
+        format!("is neither JSON nor YAML: {text}")
+    }
 }
 
 #[cfg(test)]
@@ -108,6 +127,24 @@ mod tests {
     fn ambiguous_document_is_refused() {
         for text in ["a: 1\na: 2\n", "{\"a\": 1, \"a\": 2}", "a: [1\n"] {
             assert!(read_located(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn limits_of_the_parser_are_reported_as_sentences() {
+        let many = "- 1\n".repeat(300_000);
+        let deep = format!("a: {}{}", "[".repeat(3000), "]".repeat(3000));
+        for (text, expected) in [
+            (
+                many.as_str(),
+                "has more values, aliases or nesting than the YAML parser reads at line ",
+            ),
+            (&deep, "is nested too deeply at line 1, "),
+            ("a:\n\t- b\n", "is indented with a tab at line 2, "),
+        ] {
+            let error = read_located(text).unwrap_err();
+            assert!(error.starts_with(expected), "{error}");
+            assert!(!error.contains("budget"), "{error}");
         }
     }
 

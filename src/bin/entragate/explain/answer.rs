@@ -2,6 +2,7 @@
 
 use super::keys::AnySignature;
 use super::question::Question;
+use super::token::TokenFacts;
 use entragate::config::Config;
 use entragate::fetch::callout;
 use entragate::gate::{CallId, Gate, Notice, Step};
@@ -19,11 +20,18 @@ pub struct Answer {
     pub challenge: Option<String>,
     /// Whether the token's signature was verified.
     pub is_verified: bool,
+    /// The content of the token, if the request has one.
+    pub token: Option<TokenFacts>,
     pub rules: Vec<RuleTrace>,
 }
 
 /// Passes the request through the filter's gate. Returns `None` if the gate waits for keys.
-pub fn of(config: Config, mut question: Question, unverified: bool) -> Option<Answer> {
+pub fn of(
+    config: Config,
+    mut question: Question,
+    token: Option<TokenFacts>,
+    unverified: bool,
+) -> Option<Answer> {
     const ID: u32 = 1;
     let signatures: &dyn SignatureCheck = match unverified {
         true => &AnySignature,
@@ -69,6 +77,7 @@ pub fn of(config: Config, mut question: Question, unverified: bool) -> Option<An
         status,
         challenge,
         is_verified: !unverified,
+        token,
         rules: gate.take_trace(),
     })
 }
@@ -135,6 +144,8 @@ impl Answer {
             .into_iter()
             .collect();
         json.insert("caller".into(), caller.into());
+        let token = self.token.as_ref().map(TokenFacts::json);
+        json.insert("token".into(), token.into());
         json.insert("status".into(), self.status.into());
         json.insert("challenge".into(), self.challenge.clone().into());
         json.insert("signature_checked".into(), self.is_verified.into());
@@ -162,6 +173,9 @@ fn rule(trace: &RuleTrace) -> Value {
 
 fn clause(trace: &ClauseTrace) -> Value {
     let mut json = json!({"clause": trace.text, "holds": truth(trace.truth)});
+    if let (Some(similar), Some(members)) = (&trace.similar, json.as_object_mut()) {
+        members.insert("similar".to_owned(), similar.as_str().into());
+    }
     if let (false, Some(members)) = (trace.parts.is_empty(), json.as_object_mut()) {
         let parts = trace.parts.iter().map(clause).collect();
         members.insert("parts".to_owned(), parts);

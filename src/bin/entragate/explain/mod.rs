@@ -5,9 +5,12 @@ mod answer;
 mod keys;
 mod question;
 mod text;
+mod token;
 
-use crate::input::{self, Found, INVALID, UNREADABLE};
-use crate::report::Report;
+use crate::deployment::filters::{self, Filter};
+use crate::deployment::load;
+use crate::input::{self, INVALID, UNREADABLE};
+use crate::report;
 use answer::Answer;
 use clap::Args;
 use entragate::config::{AuditLog, Config};
@@ -37,6 +40,10 @@ Examples:
 pub struct Arguments {
     /// The configuration, or a file that contains it (as for `check`); `-` reads standard input
     file: String,
+
+    /// The plugin to explain, by its name, if the file contains several
+    #[arg(long, value_name = "NAME")]
+    plugin: Option<String>,
 
     /// The method and path, such as 'POST /v1/chat/completions'
     #[arg(long, value_name = "METHOD PATH")]
@@ -112,8 +119,8 @@ pub fn run(arguments: &Arguments) -> ExitCode {
             }
         }
         Err(Failure { status, errors }) => {
-            for FailureError { about, place, text } in errors {
-                Report::new(&about).error(&place, &text);
+            for FailureError { about, text } in errors {
+                report::error(&about, &text);
             }
             ExitCode::from(status)
         }
@@ -127,10 +134,8 @@ struct Failure {
 }
 
 struct FailureError {
-    /// The file or option.
+    /// The option, or the file and line.
     about: String,
-    /// Where in it.
-    place: String,
     text: String,
 }
 
@@ -138,7 +143,6 @@ impl Failure {
     fn of(status: u8, about: &str, text: impl Into<String>) -> Self {
         let error = FailureError {
             about: about.to_owned(),
-            place: String::new(),
             text: text.into(),
         };
         Self {
@@ -149,12 +153,12 @@ impl Failure {
 }
 
 fn explain(arguments: &Arguments) -> Result<Answer, Failure> {
-    let mut config = load(&arguments.file)?;
+    let mut config = load(arguments)?;
     // The decision is read from the audit record.
     config.audit.log = AuditLog::All;
     if config.revocation.take().is_some() {
-        let text = "the feed is not fetched here, so no caller is treated as revoked";
-        Report::new(input::name_of(&arguments.file)).warning("revocation", text);
+        let text = "revocation: the feed is not fetched here, so no caller is treated as revoked";
+        report::warn(input::name_of(&arguments.file), text);
     }
     for credential in &mut config.credentials {
         // The answer names the credential and never shows its value, so a placeholder replaces the fetched value.
@@ -166,11 +170,12 @@ fn explain(arguments: &Arguments) -> Result<Answer, Failure> {
     if arguments.cluster.is_none() && Wanted::by(&config).cluster() {
         let text = "the configuration refers to clusters, and the request's cluster is unknown; set it with \
                     --cluster";
-        Report::new(input::name_of(&arguments.file)).warning("clusters", text);
+        report::warn(input::name_of(&arguments.file), text);
     }
     let question = question::ask(arguments, &config)?;
+    let token = token::read(&question, &config);
     keys::provide(arguments, &question, &mut config)?;
-    answer::of(config, question, arguments.unverified).ok_or_else(|| {
+    answer::of(config, question, token, arguments.unverified).ok_or_else(|| {
         let text = "the keys of the token's issuer are required; pass them with --jwks FILE, or accept any \
                     signature with --unverified";
         Failure::of(UNREADABLE, "--jwks", text)
@@ -179,18 +184,18 @@ fn explain(arguments: &Arguments) -> Result<Answer, Failure> {
 
 /// Microsoft Graph is not called: `--groups` provides its response, or look-ups are disabled.
 fn replace_graph(arguments: &Arguments, config: &mut Config) {
-    let report = Report::new(input::name_of(&arguments.file));
+    let warn = |text: &str| report::warn(input::name_of(&arguments.file), text);
     let asked = config.directories.iter_mut().flatten();
     match (asked.count(), &arguments.groups) {
         (0, None) => {}
         (0, Some(_)) => {
-            let text = "no issuer looks up groups in Microsoft Graph, so --groups has no effect";
-            report.warning("groups_overage", text);
+            warn("no issuer looks up groups in Microsoft Graph, so --groups has no effect");
         }
         (_, None) => {
             config.directories.iter_mut().for_each(|each| *each = None);
-            let text = "Microsoft Graph is not called here; pass the groups that it would return with --groups";
-            report.warning("groups_overage", text);
+            warn(
+                "Microsoft Graph is not called here; pass the groups that it would return with --groups",
+            );
         }
         (_, Some(_)) => {
             for directory in config.directories.iter_mut().flatten() {
@@ -200,31 +205,84 @@ fn replace_graph(arguments: &Arguments, config: &mut Config) {
     }
 }
 
-/// Loads the only configuration in a file. Missing environment variables get a placeholder, because their values are
-/// never shown or sent.
-fn load(file: &str) -> Result<Config, Failure> {
-    let about = input::name_of(file);
-    let filters = input::find(file).map_err(|(status, text)| Failure::of(status, about, text))?;
-    let [filter] = filters.as_slice() else {
-        let places: Vec<&str> = filters.iter().map(|filter| filter.place.as_str()).collect();
-        let text = format!(
-            "contains several configurations ({}); pass a file with one of them",
-            places.join(", ")
-        );
-        return Err(Failure::of(UNREADABLE, about, text));
-    };
+/// Loads the configuration in a file. Missing environment variables get a placeholder, because their values are never
+/// shown or sent.
+fn load(arguments: &Arguments) -> Result<Config, Failure> {
+    let files = std::slice::from_ref(&arguments.file);
+    let deployment = load::load(files).map_err(|unusable| Failure {
+        status: unusable
+            .iter()
+            .map(|file| file.status)
+            .max()
+            .unwrap_or(UNREADABLE),
+        errors: unusable.into_iter().map(FailureError::from).collect(),
+    })?;
+    let filters = filters::find(&deployment);
+    let filter = choose(&filters, arguments)?;
     let env = |name: &str| std::env::var(name).ok().or(Some("unset".to_owned()));
-    input::load(&filter.configuration, &env).map_err(|errors| invalid(about, filter, &errors))
+    input::load(&filter.configuration, &env).map_err(|errors| invalid(filter, &errors))
 }
 
-fn invalid(about: &str, filter: &Found, errors: &entragate::config::ConfigErrors) -> Failure {
-    let error = |error: &entragate::config::ConfigError| FailureError {
-        about: about.to_owned(),
-        place: filter.place.clone(),
-        text: error.to_string(),
+/// Returns the only filter, or the one that `--plugin` names.
+fn choose<'f, 'd>(
+    filters: &'f [Filter<'d>],
+    arguments: &Arguments,
+) -> Result<&'f Filter<'d>, Failure> {
+    let file = input::name_of(&arguments.file);
+    let is_wanted = |filter: &&Filter<'_>| {
+        let wanted = arguments.plugin.as_deref();
+        wanted.is_none_or(|wanted| filter.name() == wanted)
+    };
+    let wanted: Vec<&Filter<'_>> = filters.iter().filter(is_wanted).collect();
+    let text = match (wanted.as_slice(), filters) {
+        ([filter], _) => return Ok(filter),
+        ([], []) => input::NO_FILTER.to_owned(),
+        ([], all) => format!(
+            "no plugin has the name that --plugin gives; there {}",
+            listed(all.iter())
+        ),
+        (several, _) => format!(
+            "there {}; choose one with --plugin, or pass a file that contains only one",
+            listed(several.iter().copied())
+        ),
+    };
+    Err(Failure::of(UNREADABLE, file, text))
+}
+
+/// Lists plugins with their lines.
+fn listed<'f, 'd: 'f>(filters: impl Iterator<Item = &'f Filter<'d>>) -> String {
+    let named = filters.map(|filter| match filter.at("").line {
+        Some(line) => format!("{} (line {line})", filter.name()),
+        None => format!("{} ({})", filter.name(), filter.place),
+    });
+    let named: Vec<String> = named.collect();
+    let verb = if named.len() == 1 { "is" } else { "are" };
+    format!("{verb} {}", named.join(", "))
+}
+
+fn invalid(filter: &Filter<'_>, errors: &entragate::config::ConfigErrors) -> Failure {
+    let members = filter.configuration.members().unwrap_or_default();
+    let error = |error: &entragate::config::ConfigError| {
+        let place = filter.at(&error.path);
+        let line = place.line.map(|line| format!(":{line}"));
+        let item = input::item_at(&members, &error.path).map(|item| format!("[{item}] "));
+        FailureError {
+            about: format!("{}{}", place.file, line.unwrap_or_default()),
+            text: format!("{}{error}", item.unwrap_or_default()),
+        }
     };
     Failure {
         status: INVALID,
         errors: errors.iter().map(error).collect(),
+    }
+}
+
+impl From<load::Unusable> for FailureError {
+    fn from(file: load::Unusable) -> Self {
+        let line = file.line.map(|line| format!(":{line}"));
+        Self {
+            about: format!("{}{}", file.file, line.unwrap_or_default()),
+            text: file.message,
+        }
     }
 }

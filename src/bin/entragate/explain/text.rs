@@ -1,7 +1,7 @@
 //! The answer as text.
 
 use super::answer::{Answer, kind};
-use crate::report::{Colour, paint};
+use crate::report::{Colour, paint, printable};
 use entragate::logic::Truth;
 use entragate::policy::rule::Mode;
 use entragate::policy::trace::{ClauseTrace, RuleKind, RuleTrace};
@@ -15,6 +15,7 @@ pub fn of(answer: &Answer) -> String {
     };
     text.verdict(answer);
     text.caller(answer);
+    text.token(answer);
     text.line(0, "rules, in the order of evaluation:");
     for rule in &answer.rules {
         text.rule(rule);
@@ -82,13 +83,22 @@ impl Text {
             ("tenant", "tid"),
             ("object id", "oid"),
             ("client", "client"),
-            ("kind", "kind"),
         ] {
             let value = match answer.text(member) {
                 "" => "unknown",
                 value => value,
             };
-            self.line(1, &format!("{label}: {value}"));
+            self.line(1, &format!("{label}: {}", printable(value)));
+        }
+    }
+
+    fn token(&mut self, answer: &Answer) {
+        let Some(token) = &answer.token else {
+            return;
+        };
+        self.line(0, "token:");
+        for (label, value) in token.lines() {
+            self.line(1, &format!("{label}: {}", printable(&value)));
         }
         for member in ["actor", "blueprint"] {
             if !answer.text(member).is_empty() {
@@ -117,7 +127,11 @@ impl Text {
             Truth::Unsatisfied => self.paint("no ", Colour::Red),
             Truth::Indeterminate => self.paint("?  ", Colour::Yellow),
         };
-        self.line(depth, &format!("{mark} {}", clause.text));
+        let similar = clause.similar.as_ref().map(|similar| {
+            format!(" (did you mean {similar}, which the token has? Upper and lower case differ)")
+        });
+        let similar = similar.unwrap_or_default();
+        self.line(depth, &format!("{mark} {}{similar}", clause.text));
         for part in &clause.parts {
             self.clause(depth + 1, part);
         }
