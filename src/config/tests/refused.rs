@@ -100,7 +100,7 @@ fn structure_of_every_section_is_checked() {
         (
             "/issuers/0/groups_overage",
             graph,
-            "issuers[0].groups_overage.graph.auth.env: must be a string, but is a number",
+            "issuers[0].groups_overage.graph.auth.env: must be a string, but is a number; write it in quotes",
         ),
     ] {
         let errors = refused(&with(pointer, value));

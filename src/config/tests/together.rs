@@ -31,7 +31,7 @@ rules:
         "issuers[0].entra.tenants[0]: \"contoso.com\" is not a valid tenant id",
         "issuers[0].jwks.refesh: unknown field; did you mean \"refresh\"?",
         "issuers[0].jwks.timeout: \"5 s\" is not a valid duration",
-        "issuers[1].jwks.cluster: must be a string, but is a number",
+        "issuers[1].jwks.cluster: must be a string, but is a number; write it in quotes",
         "issuers[1].name: is required; add it",
         "rules[0].name: \"Health\" is not a valid name",
         "rules[1].credential: no credential is named \"hf-raed\"; did you mean \"hf-read\"?",
