@@ -6,6 +6,7 @@
 pub mod raw;
 #[cfg(not(target_family = "wasm"))]
 pub(crate) mod schema;
+pub mod structure;
 pub mod write;
 
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};

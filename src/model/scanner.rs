@@ -10,20 +10,16 @@ mod tests;
 mod text;
 
 use super::{Model, ModelUnavailable, name};
+use crate::json::structure::{Malformed, Part, Structure};
 use number::Number;
 use text::{Progress, Role, Text};
-
-/// Deepest nesting, including the outermost object. serde_json has the same limit.
-const MAX_DEPTH: u32 = 128;
 
 #[derive(Debug)]
 pub struct Scanner {
     limit: usize,
     seen: usize,
+    structure: Structure,
     state: State,
-    /// The depth; `objects` has a bit for each level, from the lowest, which is set for an object.
-    depth: u32,
-    objects: u128,
     /// The top-level `model` was read. `Some` if its value was a string.
     has_model: bool,
     model: Option<String>,
@@ -36,24 +32,12 @@ pub struct Scanner {
 
 #[derive(Debug)]
 enum State {
-    /// Before the outermost value.
-    Start,
-    /// After `{`: a key or `}`.
-    FirstKey,
-    /// After `,` in an object.
-    Key,
-    Colon,
-    /// After `[`: a value or `]`.
-    FirstItem,
-    Value,
-    /// After a value: `,` or the end of its container.
-    After,
+    /// Outside strings, literals and numbers.
+    Between,
     Text(Text),
     /// The rest of `true`, `false` or `null`.
     Literal(&'static [u8]),
     Number(Number),
-    /// After the outermost value.
-    End,
 }
 
 impl Scanner {
@@ -62,9 +46,8 @@ impl Scanner {
         Self {
             limit,
             seen: 0,
-            state: State::Start,
-            depth: 0,
-            objects: 0,
+            structure: Structure::default(),
+            state: State::Between,
             has_model: false,
             model: None,
             is_model: false,
@@ -110,13 +93,13 @@ impl Scanner {
     pub fn finish(&mut self) -> Model {
         match (&self.state, self.failed) {
             (_, Some(reason)) => Model::Unavailable(reason),
-            (State::Start, None) if self.seen == 0 => Model::None,
-            (State::End, None) => match self.model.take() {
+            (State::Between, None) if self.seen == 0 => Model::None,
+            (State::Between, None) if self.structure.is_complete() => match self.model.take() {
                 Some(text) => name::named(&text),
                 None => Model::Unavailable(ModelUnavailable::Missing),
             },
             // A number at the top level ends only with the body.
-            (State::Number(number), None) if self.depth == 0 && number.is_whole() => {
+            (State::Number(number), None) if self.structure.is_complete() && number.is_whole() => {
                 Model::Unavailable(ModelUnavailable::Missing)
             }
             _ => Model::Unavailable(ModelUnavailable::Unreadable("its JSON is incomplete")),
@@ -146,8 +129,7 @@ impl Scanner {
                 if text.push(byte)? == Progress::Open {
                     return Ok(());
                 }
-                let after = self.after();
-                return match std::mem::replace(&mut self.state, after) {
+                return match std::mem::replace(&mut self.state, State::Between) {
                     State::Text(text) => self.end_text(text),
                     _ => Err(NOT_JSON),
                 };
@@ -158,7 +140,7 @@ impl Scanner {
                     _ => return Err(NOT_JSON),
                 };
                 if rest.is_empty() {
-                    self.state = self.after();
+                    self.state = State::Between;
                 }
                 return Ok(());
             }
@@ -166,76 +148,31 @@ impl Scanner {
                 if number.takes(byte)? {
                     return Ok(());
                 }
-                self.state = self.after();
+                self.state = State::Between;
             }
-            _ => {}
+            State::Between => {}
         }
-        match byte {
-            b' ' | b'\t' | b'\n' | b'\r' => Ok(()),
-            byte => self.structure(byte),
-        }
-    }
-
-    /// Reads a byte outside strings, literals, numbers and white space.
-    fn structure(&mut self, byte: u8) -> Result<(), ModelUnavailable> {
-        self.state = match (&self.state, byte) {
-            (State::Start, byte) => return self.value(byte),
-            (State::FirstKey, b'}') => return self.close(),
-            (State::FirstKey | State::Key, b'"') => State::Text(Text::new(match self.depth {
-                1 => Role::Key,
-                _ => Role::InnerKey,
-            })),
-            (State::Colon, b':') => State::Value,
-            (State::FirstItem, b']') => return self.close(),
-            (State::FirstItem | State::Value, byte) => return self.value(byte),
-            (State::After, b',') => {
-                if self.in_object() {
-                    State::Key
-                } else {
-                    State::Value
-                }
-            }
-            (State::After, b'}') if self.in_object() => return self.close(),
-            (State::After, b']') if !self.in_object() => return self.close(),
-            (State::End, _) => {
-                return Err(ModelUnavailable::Unreadable(
-                    "it has content after its JSON",
-                ));
-            }
-            _ => return Err(NOT_JSON),
-        };
-        Ok(())
-    }
-
-    fn value(&mut self, first: u8) -> Result<(), ModelUnavailable> {
-        // A model that is not a string names no model.
-        let is_model = std::mem::take(&mut self.is_model);
-        self.state = match first {
-            b'"' if is_model => State::Text(Text::new(Role::Model)),
-            b'"' => State::Text(Text::new(Role::Other)),
-            b'{' => return self.open(true),
-            b'[' => return self.open(false),
-            b't' => State::Literal(b"rue"),
-            b'f' => State::Literal(b"alse"),
-            b'n' => State::Literal(b"ull"),
-            other => State::Number(Number::new(other).ok_or(NOT_JSON)?),
+        self.state = match self.structure.step(byte).map_err(unreadable)? {
+            Part::Punctuation | Part::NextItem => return Ok(()),
+            Part::Key if self.structure.depth() == 1 => State::Text(Text::new(Role::Key)),
+            Part::Key => State::Text(Text::new(Role::InnerKey)),
+            // A model that is not a string names no model.
+            value => match (value, std::mem::take(&mut self.is_model)) {
+                (Part::Text, true) => State::Text(Text::new(Role::Model)),
+                (Part::Text, false) => State::Text(Text::new(Role::Other)),
+                (Part::Bare, _) => bare(byte)?,
+                _ => State::Between,
+            },
         };
         Ok(())
     }
 
     fn end_text(&mut self, text: Text) -> Result<(), ModelUnavailable> {
-        self.state = match text.role {
-            Role::Key => {
-                self.is_model = self.is_model_key(&text.kept()?)?;
-                State::Colon
-            }
-            Role::InnerKey => State::Colon,
-            Role::Model => {
-                self.model = Some(text.kept()?);
-                State::After
-            }
-            Role::Other => self.after(),
-        };
+        match text.role {
+            Role::Key => self.is_model = self.is_model_key(&text.kept()?)?,
+            Role::Model => self.model = Some(text.kept()?),
+            Role::InnerKey | Role::Other => {}
+        }
         Ok(())
     }
 
@@ -255,40 +192,23 @@ impl Scanner {
         }
         Ok(true)
     }
+}
 
-    fn open(&mut self, is_object: bool) -> Result<(), ModelUnavailable> {
-        if self.depth >= MAX_DEPTH {
-            return Err(ModelUnavailable::Unreadable(
-                "its JSON is nested too deeply",
-            ));
-        }
-        self.depth += 1;
-        self.objects = self.objects << 1 | u128::from(is_object);
-        self.state = if is_object {
-            State::FirstKey
-        } else {
-            State::FirstItem
-        };
-        Ok(())
-    }
+/// Returns the state after the first byte of a number or literal.
+fn bare(first: u8) -> Result<State, ModelUnavailable> {
+    Ok(match first {
+        b't' => State::Literal(b"rue"),
+        b'f' => State::Literal(b"alse"),
+        b'n' => State::Literal(b"ull"),
+        other => State::Number(Number::new(other).ok_or(NOT_JSON)?),
+    })
+}
 
-    fn close(&mut self) -> Result<(), ModelUnavailable> {
-        self.depth = self.depth.saturating_sub(1);
-        self.objects >>= 1;
-        self.state = self.after();
-        Ok(())
-    }
-
-    /// Returns the state after a value.
-    fn after(&self) -> State {
-        match self.depth {
-            0 => State::End,
-            _ => State::After,
-        }
-    }
-
-    fn in_object(&self) -> bool {
-        self.objects & 1 == 1
+fn unreadable(malformed: Malformed) -> ModelUnavailable {
+    match malformed {
+        Malformed::Syntax => NOT_JSON,
+        Malformed::TooDeep => ModelUnavailable::Unreadable("its JSON is nested too deeply"),
+        Malformed::Trailing => ModelUnavailable::Unreadable("it has content after its JSON"),
     }
 }
 

@@ -5,10 +5,9 @@
 //! literals by their characters.
 
 use super::document::{Document, Member};
+use crate::json::structure::{Part, Structure};
 use std::borrow::Cow;
 
-/// Deepest nesting.
-const MAX_DEPTH: u32 = 128;
 /// Longest path that is reported. No value that is read is nested deeper.
 const MAX_PATH: usize = 4;
 /// Longest token that is kept, in bytes.
@@ -62,10 +61,8 @@ fn integral_float(text: &str) -> Option<u64> {
 
 #[derive(Debug, Default)]
 pub(super) struct Reader {
+    structure: Structure,
     state: State,
-    depth: u32,
-    /// A bit for each level, from the lowest, which is set for an object.
-    objects: u128,
     /// The members on the path to the current value.
     path: [Member; MAX_PATH],
     /// The part of the token from earlier pieces, or before an escape.
@@ -75,14 +72,9 @@ pub(super) struct Reader {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
+    /// Outside strings, literals and numbers.
     #[default]
-    Start,
-    FirstKey,
-    Key,
-    Colon,
-    FirstItem,
-    Value,
-    After,
+    Between,
     Text {
         is_key: bool,
     },
@@ -91,7 +83,6 @@ enum State {
         is_key: bool,
     },
     Bare,
-    End,
     Broken,
 }
 
@@ -102,12 +93,12 @@ impl Reader {
 
     /// Returns whether one whole document has been read, and nothing after it.
     pub(super) fn is_complete(&self) -> bool {
-        self.state == State::End
+        self.state == State::Between && self.structure.is_complete()
     }
 
     /// Returns whether nothing has been read.
     pub(super) fn is_fresh(&self) -> bool {
-        self.state == State::Start
+        self.structure.is_fresh()
     }
 
     pub(super) fn feed(&mut self, piece: &[u8], document: &mut Document) {
@@ -156,51 +147,38 @@ impl Reader {
     }
 
     fn step(&mut self, byte: u8, document: &mut Document) -> State {
-        if self.state == State::Bare {
-            if !self.overflow {
-                document.take(self.path_of_value(), Scalar::Bare(&self.token));
-            }
-            self.state = self.after();
+        if self.state == State::Bare && !self.overflow {
+            document.take(self.path_of_value(), Scalar::Bare(&self.token));
         }
-        match (self.state, byte) {
-            (state, b' ' | b'\t' | b'\n' | b'\r') => state,
-            (State::FirstKey, b'}') | (State::FirstItem, b']') => self.close(),
-            (State::FirstKey | State::Key, b'"') => self.text(true, true),
-            (State::Colon, b':') => State::Value,
-            (State::After, b',') if self.in_object() => State::Key,
-            (State::After, b',') => {
+        match self.structure.step(byte) {
+            Ok(Part::Punctuation) => State::Between,
+            Ok(Part::NextItem) => {
                 document.next_item(self.path_of_value());
-                State::Value
+                State::Between
             }
-            (State::After, b'}') if self.in_object() => self.close(),
-            (State::After, b']') if !self.in_object() => self.close(),
-            (State::Start | State::Value | State::FirstItem, byte) => self.value(byte, document),
-            _ => State::Broken,
-        }
-    }
-
-    fn value(&mut self, first: u8, document: &mut Document) -> State {
-        let is_kept = document.wants(self.path_of_value());
-        match first {
-            b'"' => self.text(false, is_kept),
-            b'{' | b'[' if self.depth >= MAX_DEPTH => State::Broken,
-            b'{' => {
-                document.open(self.path_of_value());
-                self.open(true)
+            Ok(Part::Object) => {
+                document.open(self.path_of_container());
+                State::Between
             }
-            b'[' => self.open(false),
-            byte if is_bare(byte) => {
-                self.begin(is_kept);
+            Ok(Part::Array) => {
+                self.enter(Member::Item);
+                State::Between
+            }
+            Ok(Part::Key) => {
+                self.begin(true);
+                State::Text { is_key: true }
+            }
+            Ok(Part::Text) => {
+                self.begin(document.wants(self.path_of_value()));
+                State::Text { is_key: false }
+            }
+            Ok(Part::Bare) if is_bare(byte) => {
+                self.begin(document.wants(self.path_of_value()));
                 self.keep(&[byte]);
                 State::Bare
             }
-            _ => State::Broken,
+            Ok(Part::Bare) | Err(_) => State::Broken,
         }
-    }
-
-    fn text(&mut self, is_key: bool, is_kept: bool) -> State {
-        self.begin(is_kept);
-        State::Text { is_key }
     }
 
     /// `last` is the part of the string since the last piece or escape; usually all of it.
@@ -216,57 +194,33 @@ impl Reader {
         };
         if is_key {
             self.enter(text.map(Member::named).unwrap_or_default());
-            return State::Colon;
-        }
-        if let Some(text) = text {
+        } else if let Some(text) = text {
             document.take(self.path_of_value(), Scalar::Text(text));
         }
-        self.after()
+        State::Between
     }
 
     /// Sets the member whose value comes next.
     fn enter(&mut self, member: Member) {
-        let level = usize::try_from(self.depth).unwrap_or(MAX_PATH);
-        if let Some(slot) = level
-            .checked_sub(1)
-            .and_then(|level| self.path.get_mut(level))
-        {
+        let level = self.depth().checked_sub(1);
+        if let Some(slot) = level.and_then(|level| self.path.get_mut(level)) {
             *slot = member;
-        }
-    }
-
-    fn open(&mut self, is_object: bool) -> State {
-        self.depth += 1;
-        self.objects = self.objects << 1 | u128::from(is_object);
-        if is_object {
-            State::FirstKey
-        } else {
-            self.enter(Member::Item);
-            State::FirstItem
-        }
-    }
-
-    fn close(&mut self) -> State {
-        self.depth = self.depth.saturating_sub(1);
-        self.objects >>= 1;
-        self.after()
-    }
-
-    fn after(&self) -> State {
-        match self.depth {
-            0 => State::End,
-            _ => State::After,
         }
     }
 
     /// Returns the path of the current value; empty if it is nested too deeply.
     fn path_of_value(&self) -> &[Member] {
-        let depth = usize::try_from(self.depth).unwrap_or(usize::MAX);
-        self.path.get(..depth).unwrap_or_default()
+        self.path.get(..self.depth()).unwrap_or_default()
     }
 
-    fn in_object(&self) -> bool {
-        self.objects & 1 == 1
+    /// Returns the path of the container that was just opened; empty if it is nested too deeply.
+    fn path_of_container(&self) -> &[Member] {
+        let outer = self.depth().saturating_sub(1);
+        self.path.get(..outer).unwrap_or_default()
+    }
+
+    fn depth(&self) -> usize {
+        usize::try_from(self.structure.depth()).unwrap_or(usize::MAX)
     }
 
     fn begin(&mut self, is_kept: bool) {
