@@ -21,7 +21,7 @@ cp target/wasm32-wasip1/release/entragate.wasm dist/
 cp target/release/entragate "dist/entragate-$(rustc -vV | sed -n 's/^host: //p')"
 # The section of this version, without its heading.
 awk -v heading="## [$version]" 'index($0, "## [") == 1 { shown = index($0, heading) == 1; next } shown' CHANGELOG.md > dist/CHANGES.md
-cargo run --locked -q -p pack -- sums dist > SHA256SUMS.new
+(cd dist && find -- * -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) > SHA256SUMS.new
 mv SHA256SUMS.new dist/SHA256SUMS
 [ -z "$(git status --porcelain)" ] || fail "the tests or the build changed the working tree:" "$(git status --short)"
 echo "==> release: entragate $version, commit $(git rev-parse --short HEAD), in dist/"

@@ -168,7 +168,9 @@ fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
 }
 
 fn digest(bytes: &[u8]) -> String {
-    format!("sha256:{}", crate::sums::hex(&Sha256::digest(bytes)))
+    let hex = |byte: &u8| format!("{byte:02x}");
+    let digits: String = Sha256::digest(bytes).iter().map(hex).collect();
+    format!("sha256:{digits}")
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 mod image;
 mod layout;
 mod sbom;
-mod sums;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -33,8 +32,6 @@ enum Command {
     },
     /// Turn `cargo metadata` on standard input into a CycloneDX bill of materials of one target's dependencies.
     Sbom,
-    /// Print the SHA-256 sum of each file in a directory and its subdirectories, as sha256sum does.
-    Sums { directory: PathBuf },
 }
 
 fn main() -> ExitCode {
@@ -67,7 +64,6 @@ fn run(command: Command) -> Result<(), Failure> {
             let metadata: serde_json::Value = serde_json::from_reader(std::io::stdin())?;
             println!("{:#}", sbom::of(&metadata)?);
         }
-        Command::Sums { directory } => print!("{}", sums::of(&directory)?),
     }
     Ok(())
 }
