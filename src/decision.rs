@@ -105,10 +105,10 @@ pub enum Denial {
         /// The path is one of the OpenAI API without `/v1`.
         lacks_version: bool,
     },
-    /// Rules match the request, but the caller satisfies none; `lacks` is what the nearest rule requires.
+    /// Rules match the request, but the caller satisfies none; `requirement` is that of the nearest rule.
     RuleUnsatisfied {
         rule: Arc<str>,
-        lacks: String,
+        requirement: String,
         /// A value of the token that differs from a required one in case only.
         similar: Option<String>,
     },

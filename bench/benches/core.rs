@@ -67,7 +67,7 @@ impl Warm {
                 status: 200,
                 body: body.clone(),
             };
-            gate.answered(call.ticket, answer, now);
+            gate.answered(call.call_id, answer, now);
         }
         gate.take_notices();
         let next = Cell::new(1);

@@ -226,7 +226,7 @@ impl World {
                 body: vec![b'{'; usize::from(parameter)],
             },
         };
-        self.gate.answered(call.ticket, answer, self.now);
+        self.gate.answered(call.call_id, answer, self.now);
     }
 
     fn resume_pending(&mut self) {

@@ -6,13 +6,13 @@ mod compile;
 mod digest;
 mod error;
 mod excerpt;
+mod mac_keys;
 mod node;
 mod path;
 mod problem;
 mod proto;
 #[cfg(not(target_family = "wasm"))]
 pub(crate) mod schema;
-mod sealer;
 mod source;
 mod suggest;
 #[cfg(test)]
@@ -42,7 +42,7 @@ use crate::token::claim_path::ClaimPath;
 use crate::token::issuer::Issuer;
 use crate::token::rules::TokenRules;
 use error::Findings;
-use sealer::MacKeys;
+use mac_keys::MacKeys;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,12 +67,12 @@ pub fn load_value(
 ) -> Result<Config, ConfigErrors> {
     let mut findings = Findings::default();
     let wire = node::read(value, &mut findings);
-    let sealer = MacKeys::over(value);
-    let env = |name: &str| sealer.note(name, env(name));
+    let keys = MacKeys::over(value);
+    let env = |name: &str| keys.note(name, env(name));
     let of_it = || compile::Identity {
         digest: digest::of(value),
-        seal: sealer.seal(),
-        export_seal: sealer.export_seal(),
+        shared_mac: keys.shared_mac(),
+        export_mac: keys.export_mac(),
     };
     let compiled = wire.map(|wire| compile::compile(&wire, &env, &of_it, &mut findings));
     match compiled {
@@ -102,7 +102,7 @@ pub struct Config {
     pub replies: ReplyStyle,
     pub revocation: Option<revocation::Source>,
     /// Service tokens; an [`Auth`](crate::service_auth::auth::Auth) holds an index into this list.
-    pub leases: Vec<service_token::Source>,
+    pub service_tokens: Vec<service_token::Source>,
     pub audit: AuditSettings,
     /// Whether token usage is read from responses.
     pub usage: bool,
@@ -111,9 +111,9 @@ pub struct Config {
     /// policy in audit records.
     pub digest: Arc<str>,
     /// Authenticates data that VMs with this configuration share. Depends on all settings and secrets.
-    pub seal: Mac,
+    pub shared_mac: Mac,
     /// Authenticates records between VMs that export to the same service.
-    pub export_seal: Mac,
+    pub export_mac: Mac,
 }
 
 impl Config {

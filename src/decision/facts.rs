@@ -256,11 +256,13 @@ impl Denial {
                     "You are authenticated, but no rule permits this request"
                 },
             ),
-            Self::RuleUnsatisfied { rule, lacks, .. } => facts(
+            Self::RuleUnsatisfied {
+                rule, requirement, ..
+            } => facts(
                 403,
                 "rule_unsatisfied",
                 InsufficientScope,
-                format!("You are authenticated, but rule {rule} requires {lacks}"),
+                format!("You are authenticated, but rule {rule} requires {requirement}"),
             ),
             Self::DeniedByRule { rule } => facts(
                 403,

@@ -35,11 +35,11 @@ impl Denial {
             )),
             Self::RuleUnsatisfied {
                 rule,
-                lacks,
+                requirement,
                 similar,
             } => similar.as_ref().map(|similar| {
                 format!(
-                    "rule {rule} requires {lacks}; did you mean {similar}, which the token has? Upper and \
+                    "rule {rule} requires {requirement}; did you mean {similar}, which the token has? Upper and \
                      lower case differ"
                 )
             }),

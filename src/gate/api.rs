@@ -37,10 +37,10 @@ impl Ruling {
     }
 }
 
-/// A callout to make from the root context; its answer is passed back with the `ticket`.
+/// A callout to make from the root context; its answer is passed back with the `call_id`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    pub ticket: CallId,
+    pub call_id: CallId,
     pub callout: Callout,
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::secret::Secret;
 use crate::token::claims::Groups;
-use crate::token::claims::tests::{anyone, kept};
+use crate::token::claims::tests::{anyone, retained};
 use crate::token::kind::Kind;
 use proptest::prelude::*;
 use serde_json::json;
@@ -33,7 +33,7 @@ fn caller(index: usize) -> Claims {
             listed: Default::default(),
             overage: true,
         },
-        others: kept(&json!({ "oid": oid }).to_string(), graph::OBJECT),
+        others: retained(&json!({ "oid": oid }).to_string(), graph::OBJECT),
         ..anyone()
     }
 }

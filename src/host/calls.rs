@@ -41,13 +41,13 @@ impl Calls {
     }
 
     pub fn ended(&mut self, token: u32) -> Option<CallId> {
-        self.open.remove(&token).map(|call| call.ticket)
+        self.open.remove(&token).map(|call| call.call_id)
     }
 
     /// Returns a queued call or one in flight.
     pub fn find(&self, is_wanted: impl Fn(CallId) -> bool) -> Option<&Call> {
         let mut all = self.open.values().chain(&self.queued);
-        all.find(|call| is_wanted(call.ticket))
+        all.find(|call| is_wanted(call.call_id))
     }
 }
 

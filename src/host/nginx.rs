@@ -40,22 +40,22 @@ impl Http {
     /// call, or the host refused it.
     fn copy_call(&self) -> Option<(u32, CallId)> {
         let now = abi::now();
-        let (ticket, callout) = {
+        let (call_id, callout) = {
             let mut gate = self.gate.borrow_mut();
             let gate = gate.as_mut()?;
             // Due calls begin now rather than at the next tick.
             gate.tick(now);
             let mut calls = self.calls.borrow_mut();
             calls.queue(gate.take_calls());
-            let left = |ticket| gate.waits_for(self.id, ticket, now);
-            let call = calls.find(|ticket| left(ticket).is_some())?;
+            let left = |call_id| gate.waits_for(self.id, call_id, now);
+            let call = calls.find(|call_id| left(call_id).is_some())?;
             let mut callout = call.callout.clone();
-            let left = left(call.ticket).filter(|left| *left >= SHORTEST_TIMEOUT)?;
+            let left = left(call.call_id).filter(|left| *left >= SHORTEST_TIMEOUT)?;
             callout.timeout = callout.timeout.clamp(SHORTEST_TIMEOUT, left);
-            (call.ticket, callout)
+            (call.call_id, callout)
         };
         let token = calls::dispatch(&callout).ok()?;
-        Some((token, ticket))
+        Some((token, call_id))
     }
 
     /// Decides the request now, since there is no call to wait for.
@@ -78,9 +78,9 @@ impl Http {
         let now = abi::now();
         let own = self.own_call.take_if(|(own, _)| *own == token);
         self.own_failures += u32::from(!answer.is_good());
-        let ruling = own.and_then(|(_, ticket)| {
+        let ruling = own.and_then(|(_, call_id)| {
             self.ask(|gate| {
-                gate.copy_answered(ticket, answer, now);
+                gate.copy_answered(call_id, answer, now);
                 gate.resume(self.id, now, &self.signatures)
             })
         });

@@ -84,7 +84,7 @@ impl Root {
             for call in calls {
                 match calls::dispatch(&call.callout) {
                     Ok(token) => self.calls.borrow_mut().begun(token, call),
-                    Err(error) => self.answered(call.ticket, Answer::Failed(error)),
+                    Err(error) => self.answered(call.call_id, Answer::Failed(error)),
                 }
             }
             for stream in wakeups {
@@ -97,10 +97,10 @@ impl Root {
         self.gate.borrow().as_ref().is_none_or(Gate::is_closed)
     }
 
-    fn answered(&mut self, ticket: CallId, answer: Answer) {
+    fn answered(&mut self, call_id: CallId, answer: Answer) {
         let now = abi::now();
         if let Some(gate) = self.gate.borrow_mut().as_mut() {
-            gate.answered(ticket, answer, now);
+            gate.answered(call_id, answer, now);
         }
     }
 
@@ -271,8 +271,8 @@ impl Context for Root {
 
     fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _: usize) {
         let ended = self.calls.borrow_mut().ended(token);
-        let Some(ticket) = ended else { return };
-        self.answered(ticket, calls::read_answer(headers, body));
+        let Some(call_id) = ended else { return };
+        self.answered(call_id, calls::read_answer(headers, body));
         // ngx_wasm_module allows no further call from here, so queued calls wait for the next tick.
         if kind() == Kind::Envoy {
             self.settle();

@@ -169,8 +169,8 @@ impl Scanner {
 
     fn end_text(&mut self, text: Text) -> Result<(), ModelUnavailable> {
         match text.role {
-            Role::Key => self.is_model = self.is_model_key(&text.kept()?)?,
-            Role::Model => self.model = Some(text.kept()?),
+            Role::Key => self.is_model = self.is_model_key(&text.into_string()?)?,
+            Role::Model => self.model = Some(text.into_string()?),
             Role::InnerKey | Role::Other => {}
         }
         Ok(())

@@ -227,7 +227,7 @@ pub(super) fn enforce(rules: &[&Rule], facts: Facts<'_>) -> Result<Permit, Denia
                 refusal = refusal.or_else(|| {
                     Some(Denial::RuleUnsatisfied {
                         rule: rule.name.clone(),
-                        lacks: rule.require.describe(),
+                        requirement: rule.require.describe(),
                         similar: rule.require.similar(facts.caller),
                     })
                 });
@@ -247,13 +247,19 @@ fn indeterminate(rule: &Rule, facts: Facts<'_>) -> Denial {
     let rule = rule.name.clone();
     match (for_groups, &facts.context.directory) {
         (false, _) => Denial::DeniedByRule { rule },
-        (true, Directory::Unavailable(lack)) => {
-            let lack = Some(*lack);
-            Denial::GroupsOverage { rule, lookup: lack }
+        (true, Directory::Unavailable(reason)) => {
+            let reason = Some(*reason);
+            Denial::GroupsOverage {
+                rule,
+                lookup: reason,
+            }
         }
         (true, Directory::NotQueried | Directory::Known(_)) => {
-            let lack = None;
-            Denial::GroupsOverage { rule, lookup: lack }
+            let reason = None;
+            Denial::GroupsOverage {
+                rule,
+                lookup: reason,
+            }
         }
     }
 }

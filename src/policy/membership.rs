@@ -70,7 +70,7 @@ pub enum Need {
 impl Policy {
     /// Returns the groups that rules require of callers of an issuer, as GUIDs in lower case.
     /// Groups that are not GUIDs are left out, because the directory does not know them.
-    pub fn groups_asked(&self, issuer: &str) -> Vec<String> {
+    pub fn required_groups(&self, issuer: &str) -> Vec<String> {
         let mut groups = BTreeSet::new();
         for rule in &self.rules {
             if rule.matches.allows_issuer(Some(issuer)) {

@@ -220,7 +220,7 @@ impl Policy {
     }
 
     /// Returns whether any rule, enforced or shadow, contains such a condition at any depth.
-    pub fn asks_for(&self, wanted: impl Fn(&Condition) -> bool) -> bool {
+    pub fn has_condition(&self, wanted: impl Fn(&Condition) -> bool) -> bool {
         self.rules
             .iter()
             .any(|rule| rule.require.contains_any(&wanted))

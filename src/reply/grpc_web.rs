@@ -106,7 +106,7 @@ mod tests {
         };
         let denial = Denial::RuleUnsatisfied {
             rule: "r".into(),
-            lacks: "role '50%'".into(),
+            requirement: "role '50%'".into(),
             similar: None,
         };
         for (encoding, kind) in [

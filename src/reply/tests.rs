@@ -55,7 +55,7 @@ fn request_without_token_gets_a_bare_challenge() {
 fn hostile_name_breaks_neither_header_nor_body() {
     let denial = Denial::RuleUnsatisfied {
         rule: "r".into(),
-        lacks: "role 'a\"\r\nset-cookie: x\\é'".into(),
+        requirement: "role 'a\"\r\nset-cookie: x\\é'".into(),
         similar: None,
     };
     let reply = reply(&denial, &style(Detail::Full), &reply_context(Dialect::Text));

@@ -130,7 +130,7 @@ impl Claims {
         }
         let not_before = reader.time(all.get("nbf"), "its nbf is not a valid time");
         let issued_at = reader.time(all.get("iat"), "its iat is not a valid time");
-        let others = ClaimSet::of(all, &issuer.kept);
+        let others = ClaimSet::of(all, &issuer.retained);
         let (Some(object), Some(expires), Some(others), None) =
             (object, expires, others, reader.refusal)
         else {
@@ -421,7 +421,10 @@ fn read_elsewhere(issuer: &Issuer, all: &Object<'_>, reader: &mut ClaimReader) -
     note(Fact::Session, is_elsewhere(Some("sid")));
     let is_token_id = is_elsewhere(Some("uti")) || is_elsewhere(Some("jti"));
     note(Fact::TokenId, is_token_id);
-    let others = issuer.kept.names().filter(|name| is_elsewhere(Some(name)));
+    let others = issuer
+        .retained
+        .names()
+        .filter(|name| is_elsewhere(Some(name)));
     Elsewhere {
         groups: is_elsewhere(claims.groups.path.first()),
         others: others.map(Box::from).collect(),

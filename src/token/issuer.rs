@@ -22,7 +22,7 @@ pub struct Issuer {
     pub claims: ClaimNames,
     /// The other claims that are retained because the configuration refers to them. The same for all
     /// issuers.
-    pub kept: RetainedClaims,
+    pub retained: RetainedClaims,
 }
 
 /// The kind of issuer, which determines the accepted values of `iss`.

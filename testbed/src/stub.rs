@@ -33,12 +33,12 @@ pub struct Answer {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
-    pub trouble: Trouble,
+    pub fault: ResponseFault,
 }
 
 /// A fault of a response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Trouble {
+pub enum ResponseFault {
     #[default]
     None,
     /// The response is delayed.
@@ -57,7 +57,7 @@ impl Answer {
             status,
             headers: vec![content_type],
             body: body.to_string().into_bytes(),
-            trouble: Trouble::None,
+            fault: ResponseFault::None,
         }
     }
 
@@ -77,8 +77,8 @@ impl Answer {
     }
 
     /// Adds a fault.
-    pub fn with(mut self, trouble: Trouble) -> Answer {
-        self.trouble = trouble;
+    pub fn with(mut self, fault: ResponseFault) -> Answer {
+        self.fault = fault;
         self
     }
 }
@@ -171,11 +171,11 @@ async fn handle(Extract(state): Extract<Arc<State>>, request: Request) -> Respon
         return StatusCode::NOT_FOUND.into_response();
     };
     let answer = answering(&recorded);
-    match answer.trouble {
-        Trouble::None => {}
-        Trouble::Delay(delay) => tokio::time::sleep(delay).await,
-        Trouble::Hang => future::pending().await,
-        Trouble::Reset => {
+    match answer.fault {
+        ResponseFault::None => {}
+        ResponseFault::Delay(delay) => tokio::time::sleep(delay).await,
+        ResponseFault::Hang => future::pending().await,
+        ResponseFault::Reset => {
             let mut response = StatusCode::OK.into_response();
             response.extensions_mut().insert(Abort);
             return response;

@@ -43,21 +43,21 @@ fn missing_filter_or_envoy_is_reported_with_the_fix() {
 #[test]
 fn walkthrough_has_the_expected_results() {
     let output = testbed(&["run", "--once"], &[]);
-    let told = String::from_utf8(output.stdout).unwrap();
+    let table = String::from_utf8(output.stdout).unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{told}\n{errors}");
+    assert!(output.status.success(), "{table}\n{errors}");
     for line in [
         "(token_missing)",
         "You said: Hello from the desk",
         "Rule contractors denies this request (denied_by_rule)",
         "the Entra token did not arrive",
     ] {
-        assert!(told.contains(line), "{line} in\n{told}");
+        assert!(table.contains(line), "{line} in\n{table}");
     }
     let rows = |code: &str, rule: &str| {
         let row = |line: &&str| line.contains(code) && line.contains(rule);
-        told.lines().filter(row).count()
+        table.lines().filter(row).count()
     };
-    assert_eq!(rows(" permitted ", " scientists "), 2, "{told}");
-    assert_eq!(rows(" denied_by_rule ", " contractors "), 1, "{told}");
+    assert_eq!(rows(" permitted ", " scientists "), 2, "{table}");
+    assert_eq!(rows(" denied_by_rule ", " contractors "), 1, "{table}");
 }

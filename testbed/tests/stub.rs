@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testbed::{
     client::client,
-    stub::{Answer, Stub, Trouble},
+    stub::{Answer, ResponseFault, Stub},
 };
 
 #[tokio::test]
@@ -13,7 +13,10 @@ async fn stub_path_returns_its_response_and_records_requests() {
         "/v1/secret",
         Answer::json(200, &json!({"data": {"token": "x"}})).header("x-one", "1"),
     )
-    .on("/gone", Answer::bytes(200, "never").with(Trouble::Reset));
+    .on(
+        "/gone",
+        Answer::bytes(200, "never").with(ResponseFault::Reset),
+    );
     let get = async |path: &str| {
         client()
             .get(format!("{}{path}", stub.url()))

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use testbed::envoy::EnvoyConfig;
 use testbed::persona::Persona;
-use testbed::stub::{Answer, Stub, Trouble};
+use testbed::stub::{Answer, ResponseFault, Stub};
 
 /// Returns the ids of all records that have arrived.
 fn arrived(monitor: &Stub) -> Vec<String> {
@@ -24,7 +24,7 @@ fn arrived(monitor: &Stub) -> Vec<String> {
 async fn replaced_configurations_lose_no_audit_record() {
     let directory = tempfile::tempdir().unwrap();
     let monitor = Stub::start(&["localhost"]).await.unwrap();
-    let slow = Answer::bytes(204, "").with(Trouble::Delay(Duration::from_millis(50)));
+    let slow = Answer::bytes(204, "").with(ResponseFault::Delay(Duration::from_millis(50)));
     monitor.on("/in", slow);
     let mut listener = None;
     let gateway = Gateway::with(|config: EnvoyConfig| {

@@ -11,7 +11,7 @@ use testbed::envoy::EnvoyConfig;
 use testbed::persona::Persona;
 use testbed::recorded::Recorded;
 use testbed::reqwest::Response;
-use testbed::stub::{Answer, Stub, Trouble};
+use testbed::stub::{Answer, ResponseFault, Stub};
 
 const VAULT_PATH: &str = "/v1/secret/data/hf";
 
@@ -282,7 +282,7 @@ async fn unavailable_store_has_no_effect_until_max_stale() {
         gateway.chat(&token).await.status() == 200
     })
     .await;
-    store.on(VAULT_PATH, Answer::default().with(Trouble::Hang));
+    store.on(VAULT_PATH, Answer::default().with(ResponseFault::Hang));
     wait_until(
         "the value is older than max_stale because the store hangs",
         || async { gateway.chat(&token).await.status() == 502 },

@@ -10,7 +10,7 @@ use testbed::envoy::EnvoyConfig;
 use testbed::hf::HuggingFace;
 use testbed::persona::Persona;
 use testbed::recorded::Recorded;
-use testbed::stub::{Answer, Stub, Trouble};
+use testbed::stub::{Answer, ResponseFault, Stub};
 
 const TOKEN_PATH: &str = "/oauth/token";
 
@@ -121,7 +121,7 @@ async fn concurrent_requests_of_one_person_share_one_exchange() {
     let (gateway, endpoint) = exchanging(3600, json!({})).await;
     let issue = issue(gateway.hf.clone(), 3600);
     // The delay lets all requests arrive during the exchange.
-    let delay = Trouble::Delay(Duration::from_millis(500));
+    let delay = ResponseFault::Delay(Duration::from_millis(500));
     endpoint.answer(TOKEN_PATH, move |request| issue(request).with(delay));
     let token = gateway.token(Persona::Ada);
     let requests: Vec<_> = (0..32)

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use testbed::entra::{BATCH_SECRET, Entra};
 use testbed::envoy::EnvoyConfig;
 use testbed::persona::{BATCH_CLIENT, Persona, TENANT};
-use testbed::stub::{Answer, Stub, Trouble};
+use testbed::stub::{Answer, ResponseFault, Stub};
 
 const PATH: &str = "/in";
 
@@ -113,14 +113,14 @@ async fn no_record_is_lost_in_any_outage() {
     })
     .await;
     let busy = Answer::bytes(429, "").header("retry-after", "1");
-    for trouble in [
+    for fault in [
         Answer::bytes(500, ""),
         busy,
-        Answer::default().with(Trouble::Hang),
-        Answer::default().with(Trouble::Reset),
+        Answer::default().with(ResponseFault::Hang),
+        Answer::default().with(ResponseFault::Reset),
         Answer::bytes(403, ""),
     ] {
-        monitor.on(PATH, trouble);
+        monitor.on(PATH, fault);
         monitor.take_requests();
         sent.extend(gateway.requests(6).await);
         wait_until("the export was attempted", || async {
@@ -164,7 +164,7 @@ async fn hanging_service_delays_no_request() {
     for round in 0..6 {
         let (times, answer) = match round % 2 {
             0 => (&mut well, Answer::bytes(204, "")),
-            _ => (&mut hanging, Answer::default().with(Trouble::Hang)),
+            _ => (&mut hanging, Answer::default().with(ResponseFault::Hang)),
         };
         monitor.on(PATH, answer);
         for _ in 0..30 {

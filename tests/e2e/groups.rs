@@ -9,7 +9,7 @@ use testbed::envoy::EnvoyConfig;
 use testbed::mint::Token;
 use testbed::persona::{BATCH_CLIENT, Persona, SCIENTISTS_GROUP, TENANT};
 use testbed::recorded::Recorded;
-use testbed::stub::{Answer, Stub, Trouble};
+use testbed::stub::{Answer, ResponseFault, Stub};
 
 const OTHER: &str = "aaaaaaaa-0000-4000-8000-000000000002";
 
@@ -202,8 +202,8 @@ async fn failing_graph_denies_until_it_recovers() {
     let list = json!({"value": [SCIENTISTS_GROUP]});
     let failed = "wasmcustom.entragate.group_lookups.contoso.failed";
     for fault in [
-        Answer::json(200, &list).with(Trouble::Hang),
-        Answer::default().with(Trouble::Reset),
+        Answer::json(200, &list).with(ResponseFault::Hang),
+        Answer::default().with(ResponseFault::Reset),
         Answer::json(429, &json!({})).header("retry-after", "1"),
         Answer::json(
             403,
@@ -228,7 +228,10 @@ async fn failing_graph_denies_until_it_recovers() {
         let lookups = graph.take_requests().len();
         assert!(lookups <= 4, "there are few retries: {lookups}, {shown}");
         let delay = Duration::from_millis(100);
-        graph.on(&path, Answer::json(200, &list).with(Trouble::Delay(delay)));
+        graph.on(
+            &path,
+            Answer::json(200, &list).with(ResponseFault::Delay(delay)),
+        );
         wait_until("the look-up succeeds", || async {
             gateway.chat(&token).await.status() == 200
         })

@@ -22,7 +22,6 @@ mod held;
 mod hostile;
 mod hosts;
 mod keys;
-mod leases;
 mod listing;
 mod memory;
 mod metrics;
@@ -38,6 +37,7 @@ mod routes;
 mod routing;
 #[path = "../support/routing.rs"]
 mod routing_model;
+mod service_tokens;
 mod sharing;
 mod signatures;
 mod smuggling;

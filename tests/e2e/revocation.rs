@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use testbed::envoy::EnvoyConfig;
 use testbed::persona::Persona;
-use testbed::stub::{Answer, Stub, Trouble};
+use testbed::stub::{Answer, ResponseFault, Stub};
 
 const PATH: &str = "/revoked.json";
 
@@ -84,7 +84,7 @@ async fn unavailable_feed_denies_until_it_recovers() {
     let gateway = Gateway::with(feed(&ops, "deny")).await;
     let token = gateway.token(Persona::Ada);
     assert_eq!(gateway.chat(&token).await.status(), 200);
-    ops.on(PATH, Answer::default().with(Trouble::Hang));
+    ops.on(PATH, Answer::default().with(ResponseFault::Hang));
     wait_until("the feed is stale", || async {
         let response = gateway.chat(&token).await;
         header(&response, "x-error-code") == "revocation_unavailable" && response.status() == 502

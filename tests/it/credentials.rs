@@ -298,7 +298,7 @@ fn poll_sends_its_headers_and_output_contains_no_secrets() {
     let target = &call.callout.target;
     assert_eq!((call.callout.method, &*target.cluster), ("GET", "vault"));
     assert_eq!(target.path, "/v1/secret/data/hf");
-    gate.answered(call.ticket, vault("secret-value"), now);
+    gate.answered(call.call_id, vault("secret-value"), now);
     let printed = format!("{calls:?} {:?} {gate:?}", gate.take_notices());
     assert!(printed.contains("hf-read: a new value is in use"));
     assert!(!printed.contains("secret-"), "{printed}");

@@ -249,7 +249,7 @@ proptest! {
                         good = Some((contained, bench.now.as_secs()));
                         valid_responses += 1;
                     }
-                    bench.gate.answered(call.ticket, published.answer(&signers), bench.now);
+                    bench.gate.answered(call.call_id, published.answer(&signers), bench.now);
                     bench.tick();
                 }
                 GateEvent::Answer(..) => {}

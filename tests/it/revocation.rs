@@ -329,7 +329,7 @@ fn output_contains_no_ids_or_bearer_token() {
     let header = ("authorization".to_owned(), "Bearer ops-secret".to_owned());
     assert!(call.callout.headers.contains(&header));
     let feed = json!({"oids": ["id-of-a-person"]});
-    gate.answered(call.ticket, ok(feed), now);
+    gate.answered(call.call_id, ok(feed), now);
     let printed = format!("{calls:?} {:?} {gate:?}", gate.take_notices());
     assert!(!printed.contains("ops-secret"));
     assert!(!printed.contains("id-of-a-person"));

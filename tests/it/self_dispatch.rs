@@ -19,16 +19,16 @@ fn waiting() -> (Bench, u32, CallId) {
     let mut bench = Bench::cold(&settings());
     let (id, ruling) = bench.chat(&ada().build());
     assert_eq!(code_of(&ruling), "waiting");
-    let ticket = bench.calls[0].ticket;
-    (bench, id, ticket)
+    let call_id = bench.calls[0].call_id;
+    (bench, id, call_id)
 }
 
 #[test]
 fn pending_request_waits_for_one_call_until_its_timeout() {
-    let (mut bench, id, ticket) = waiting();
-    let left = |bench: &Bench| bench.gate.waits_for(id, ticket, bench.now);
+    let (mut bench, id, call_id) = waiting();
+    let left = |bench: &Bench| bench.gate.waits_for(id, call_id, bench.now);
     assert_eq!(left(&bench), Some(secs(2)));
-    assert_eq!(bench.gate.waits_for(id + 1, ticket, bench.now), None);
+    assert_eq!(bench.gate.waits_for(id + 1, call_id, bench.now), None);
     bench.now = bench.now.plus(secs(1));
     assert_eq!(left(&bench), Some(secs(1)));
     bench.now = bench.now.plus(secs(1));
@@ -49,8 +49,8 @@ fn pending_request_does_not_wait_for_another_issuer() {
     let waits = |cluster: &str| {
         let mut calls = bench.calls.iter();
         let call = calls.find(|call| call.callout.target.cluster == cluster);
-        let ticket = call.expect("a call").ticket;
-        bench.gate.waits_for(id, ticket, bench.now).is_some()
+        let call_id = call.expect("a call").call_id;
+        bench.gate.waits_for(id, call_id, bench.now).is_some()
     };
     assert_eq!(
         [waits("kc"), waits("ops"), waits("entra")],
@@ -60,23 +60,23 @@ fn pending_request_does_not_wait_for_another_issuer() {
 
 #[test]
 fn valid_response_to_a_copied_call_resumes_all_pending_requests() {
-    let (mut bench, id, ticket) = waiting();
+    let (mut bench, id, call_id) = waiting();
     bench
         .gate
-        .copy_answered(ticket, jwks(&[&keys::rsa()]), bench.now);
+        .copy_answered(call_id, jwks(&[&keys::rsa()]), bench.now);
     assert_eq!(bench.resume_woken(), [(id, "permitted".into())]);
     assert_eq!(bench.code(&ada().build()), "permitted");
 }
 
 #[test]
 fn failed_copied_call_leaves_requests_pending() {
-    let (mut bench, id, ticket) = waiting();
+    let (mut bench, id, call_id) = waiting();
     let busy = Answer::Response {
         status: 503,
         body: Vec::new(),
     };
     for answer in [busy, Answer::Failed(CalloutError::Interrupted)] {
-        bench.gate.copy_answered(ticket, answer, bench.now);
+        bench.gate.copy_answered(call_id, answer, bench.now);
         assert!(bench.resume_woken().is_empty());
     }
     bench.answer(jwks(&[&keys::rsa()]));

@@ -102,7 +102,7 @@ impl Bench {
     /// A gate with the default keys of its only issuer.
     pub fn warm(settings: &Value) -> Self {
         let mut bench = Self::cold(settings);
-        let is_keys = |call: &Call| matches!(call.ticket, CallId::Keys { .. });
+        let is_keys = |call: &Call| matches!(call.call_id, CallId::Keys { .. });
         let position = bench.calls.iter().position(is_keys).unwrap();
         bench.calls[..=position].rotate_right(1);
         bench.answer(jwks(&[&keys::rsa()]));
@@ -122,14 +122,14 @@ impl Bench {
     /// Answers the oldest pending call.
     pub fn answer(&mut self, answer: Answer) {
         let call = self.calls.remove(0);
-        self.gate.answered(call.ticket, answer, self.now);
+        self.gate.answered(call.call_id, answer, self.now);
         self.calls.extend(self.gate.take_calls());
     }
 
     /// Answers all pending calls with the same response.
     pub fn answer_all(&mut self, answer: impl Fn() -> Answer) {
         for call in std::mem::take(&mut self.calls) {
-            self.gate.answered(call.ticket, answer(), self.now);
+            self.gate.answered(call.call_id, answer(), self.now);
         }
         self.calls.extend(self.gate.take_calls());
     }

@@ -18,17 +18,17 @@ const INSTANCE_METADATA: &str = "http://169.254.169.254/metadata/identity/oauth2
 /// Compiles each `auth` and collects the sources of service tokens, without duplicates.
 pub(super) struct Auths<'e> {
     env: Environment<'e>,
-    leases: Vec<Source>,
+    sources: Vec<Source>,
 }
 
 impl<'e> Auths<'e> {
     pub(super) fn new(env: Environment<'e>) -> Self {
-        let leases = Vec::new();
-        Self { env, leases }
+        let sources = Vec::new();
+        Self { env, sources }
     }
 
-    pub(super) fn into_leases(self) -> Vec<Source> {
-        self.leases
+    pub(super) fn into_sources(self) -> Vec<Source> {
+        self.sources
     }
 
     pub(super) fn compile(
@@ -50,10 +50,10 @@ impl<'e> Auths<'e> {
                 client_credentials(wire, self.env, &at, findings)
             }
         }?;
-        let known = self.leases.iter().position(|known| *known == source);
+        let known = self.sources.iter().position(|known| *known == source);
         let index = known.unwrap_or_else(|| {
-            self.leases.push(source);
-            self.leases.len() - 1
+            self.sources.push(source);
+            self.sources.len() - 1
         });
         Ok(Auth::ServiceToken(ServiceTokenId(index)))
     }

@@ -36,7 +36,10 @@ pub(super) fn compile(
 /// Refuses rules that name more groups than are looked up.
 pub(super) fn limit(issuers: &[wire::Issuer], policy: &Policy, findings: &mut Findings) {
     for (index, issuer) in issuers.iter().enumerate() {
-        let (groups, most) = (policy.groups_asked(&issuer.name).len(), groups::MOST_GROUPS);
+        let (groups, most) = (
+            policy.required_groups(&issuer.name).len(),
+            groups::MOST_GROUPS,
+        );
         if graph_of(issuer).is_some() && groups > most {
             let at = format!("issuers[{index}].groups_overage.graph");
             findings.add(at, Problem::TooManyGroups { groups, most });

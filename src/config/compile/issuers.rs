@@ -73,7 +73,7 @@ fn issuer(
         algorithms: algorithms?,
         claims: claims?,
         authority: authority?.clone(),
-        kept: RetainedClaims::default(),
+        retained: RetainedClaims::default(),
     };
     Ok((issuer, source?))
 }

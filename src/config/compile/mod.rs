@@ -46,8 +46,8 @@ pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// The digest and keys of a configuration.
 pub(super) struct Identity {
     pub digest: String,
-    pub seal: Mac,
-    pub export_seal: Mac,
+    pub shared_mac: Mac,
+    pub export_mac: Mac,
 }
 
 /// Compiles the whole configuration. The result is valid only if there are no findings.
@@ -85,8 +85,8 @@ pub(super) fn compile(
     // All secrets have been read at this point.
     let Identity {
         digest,
-        seal,
-        export_seal,
+        shared_mac,
+        export_mac,
     } = identity();
     let mut config = Config {
         issuers,
@@ -104,17 +104,17 @@ pub(super) fn compile(
         forward,
         replies: replies?,
         revocation: revocation?,
-        leases: auths.into_leases(),
+        service_tokens: auths.into_sources(),
         audit: audit?,
         usage: wire.usage.unwrap_or(true),
         crypto: token::crypto(wire.crypto),
         digest: digest.into(),
-        seal,
-        export_seal,
+        shared_mac,
+        export_mac,
     };
-    let kept = retained::kept(&config);
+    let retained = retained::compile(&config);
     for issuer in &mut config.issuers {
-        issuer.kept = kept.clone();
+        issuer.retained = retained.clone();
     }
     Ok(config)
 }

@@ -8,7 +8,7 @@ use crate::token::claim_set::RetainedClaims;
 use crate::token::facets;
 
 /// Collects the claims that a configuration refers to.
-pub(super) fn kept(config: &Config) -> RetainedClaims {
+pub(super) fn compile(config: &Config) -> RetainedClaims {
     let exchanged = config
         .credentials
         .iter()

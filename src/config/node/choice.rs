@@ -51,7 +51,7 @@ impl Choice<'_> {
     }
 
     /// Reads a choice without a value.
-    pub(in crate::config) fn alone<T>(self, value: T) -> Option<T> {
+    pub(in crate::config) fn without_content<T>(self, value: T) -> Option<T> {
         match self.content {
             None => Some(value),
             Some(_) => self.node.wrong_type("a string"),
@@ -100,7 +100,7 @@ macro_rules! choice {
             }
         }
     };
-    (@read $choice:ident, $shape:ident, $variant:ident) => { $choice.alone($shape::$variant) };
+    (@read $choice:ident, $shape:ident, $variant:ident) => { $choice.without_content($shape::$variant) };
     (@read $choice:ident, $shape:ident, $variant:ident, $content:ty) => {
         $choice.content().map($shape::$variant)
     };

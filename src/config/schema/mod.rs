@@ -52,18 +52,19 @@ mod tests {
 
     /// Every field and choice has a description, because descriptions are the users' reference.
     fn undescribed(schema: &Value) -> Vec<String> {
-        let told = |shape: &Value| shape.get("description").is_some();
+        let is_described = |shape: &Value| shape.get("description").is_some();
         let mut bare = Vec::new();
         let definitions = schema["$defs"].as_object().into_iter().flatten();
         for (name, definition) in definitions.chain([(&"root".to_owned(), schema)]) {
             let fields = definition["properties"].as_object().into_iter().flatten();
-            let fields = fields.filter(|(_, shape)| !told(shape));
+            let fields = fields.filter(|(_, shape)| !is_described(shape));
             bare.extend(fields.map(|(field, _)| format!("{name}.{field}")));
             let choices = definition["oneOf"].as_array().into_iter().flatten();
-            let choices = choices.filter(|choice| choice.get("type").is_some() && !told(choice));
+            let choices =
+                choices.filter(|choice| choice.get("type").is_some() && !is_described(choice));
             bare.extend(choices.map(|choice| format!("{name}: {choice}")));
             let words = definition["enum"].as_array().into_iter().flatten();
-            let words = words.filter(|_| !told(definition));
+            let words = words.filter(|_| !is_described(definition));
             bare.extend(words.map(|word| format!("{name}: {word}")));
         }
         bare

@@ -135,14 +135,14 @@ fn service_token_requests_follow_the_microsoft_documentation() {
     let with_auth = |auth| {
         let revocation = json!({"cluster": "c", "uri": "https://x", "auth": auth});
         let config = accepted(&with("/revocation", revocation));
-        let [lease] = config.leases.as_slice() else {
-            panic!("{:?}", config.leases)
+        let [token] = config.service_tokens.as_slice() else {
+            panic!("{:?}", config.service_tokens)
         };
-        let target = &lease.request.target;
+        let target = &token.request.target;
         let uri = format!("{}://{}{}", target.scheme, target.authority, target.path);
-        let body = String::from_utf8(lease.request.body.clone()).unwrap();
+        let body = String::from_utf8(token.request.body.clone()).unwrap();
         assert!(!format!("{config:?}").contains("hf_environment"));
-        (lease.request.method, uri, body)
+        (token.request.method, uri, body)
     };
     let client = "00001111-aaaa-2222-bbbb-3333cccc4444";
     let identity = json!({"cluster": "imds", "resource": "https://graph.microsoft.com",
@@ -213,7 +213,7 @@ fn more_groups_than_can_be_looked_up_are_refused() {
     let all: Vec<Value> = (0..400).map(group).collect();
     set(&mut config, "/rules/2/require", json!({"any": all}));
     let loaded = accepted(&config);
-    assert_eq!(loaded.policy.groups_asked("contoso").len(), 400);
+    assert_eq!(loaded.policy.required_groups("contoso").len(), 400);
     set(&mut config, "/rules/1/require", group(400));
     let errors = refused(&config);
     assert!(

@@ -40,7 +40,7 @@ fn client_secret_of_client_credentials_may_hold_any_character() {
     let feed = json!({"cluster": "ops", "uri": "https://ops.example/revoked.json",
         "auth": {"client_credentials": credentials}});
     let config = accepted(&with("/revocation", feed));
-    let body = String::from_utf8(config.leases[0].request.body.clone()).unwrap();
+    let body = String::from_utf8(config.service_tokens[0].request.body.clone()).unwrap();
     let field = format!("&client_secret={}&", form::escape(ODD));
     assert!(body.contains(&field), "{body}");
 }

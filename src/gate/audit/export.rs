@@ -55,7 +55,7 @@ impl Gate {
         }
         let delivers = self.mailbox.as_ref().is_none_or(|own| own.delivers(now));
         let may_export = self.phase == Phase::Open && (delivers || exporter.is_pressed());
-        if !may_export || self.leases.is_coming(exporter.auth(), now) {
+        if !may_export || self.service_tokens.is_coming(exporter.auth(), now) {
             return;
         }
         if let Some((attempt, callout)) = exporter.due(now) {

@@ -30,7 +30,7 @@ impl Gate {
         data: &dyn SharedData,
     ) -> Result<(), Unavailable> {
         if self.exporter.is_some() {
-            self.mailbox = Some(Mailbox::join(me, &self.config.export_seal, data)?);
+            self.mailbox = Some(Mailbox::join(me, &self.config.export_mac, data)?);
         }
         Ok(())
     }

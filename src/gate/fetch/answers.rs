@@ -31,7 +31,7 @@ pub enum CallId {
     /// A batch of audit records.
     Export(export::Attempt),
     /// A fetch of a service token.
-    Lease {
+    ServiceToken {
         id: ServiceTokenId,
         attempt: Attempt,
     },
@@ -79,24 +79,24 @@ impl Call {
             attempt,
             callout,
         } = fetch;
-        let ticket = CallId::Keys {
+        let call_id = CallId::Keys {
             ring,
             stage,
             attempt,
         };
-        Self { ticket, callout }
+        Self { call_id, callout }
     }
 
     fn for_lease((id, attempt, callout): TokenFetch) -> Self {
-        let ticket = CallId::Lease { id, attempt };
-        Self { ticket, callout }
+        let call_id = CallId::ServiceToken { id, attempt };
+        Self { call_id, callout }
     }
 }
 
 impl Gate {
     /// Begins the calls that are due.
     pub(in crate::gate) fn begin_due(&mut self, now: Timestamp) {
-        let fetches = self.leases.due(now);
+        let fetches = self.service_tokens.due(now);
         self.calls.extend(fetches.into_iter().map(Call::for_lease));
         for (index, ring) in self.issuer_keys.iter_mut().enumerate() {
             let fetch = ring.due(now);
@@ -104,7 +104,7 @@ impl Gate {
                 .extend(fetch.map(|fetch| Call::for_keys(index, fetch)));
         }
         if let Some(revocation) = &mut self.revocation {
-            let waits_for_token = self.leases.is_coming(revocation.auth(), now);
+            let waits_for_token = self.service_tokens.is_coming(revocation.auth(), now);
             let fetch = (!waits_for_token).then(|| revocation.due(now)).flatten();
             let warning = revocation.take_warning(now);
             self.notices
@@ -119,17 +119,20 @@ impl Gate {
     }
 
     /// Queues a call with its service token. Without the token, the call fails immediately.
-    pub(in crate::gate) fn call(&mut self, ticket: CallId, callout: Callout, now: Timestamp) {
-        match self.leases.authorize(callout, self.auth_of(ticket), now) {
-            Ok(callout) => self.calls.push(Call { ticket, callout }),
-            Err(error) => self.answered(ticket, Answer::Failed(error), now),
+    pub(in crate::gate) fn call(&mut self, call_id: CallId, callout: Callout, now: Timestamp) {
+        match self
+            .service_tokens
+            .authorize(callout, self.auth_of(call_id), now)
+        {
+            Ok(callout) => self.calls.push(Call { call_id, callout }),
+            Err(error) => self.answered(call_id, Answer::Failed(error), now),
         }
     }
 
     /// Returns how a call authenticates.
-    fn auth_of(&self, ticket: CallId) -> Option<&Auth> {
-        match ticket {
-            CallId::Keys { .. } | CallId::Lease { .. } => None,
+    fn auth_of(&self, call_id: CallId) -> Option<&Auth> {
+        match call_id {
+            CallId::Keys { .. } | CallId::ServiceToken { .. } => None,
             CallId::Revocation(_) => self.revocation.as_ref()?.auth(),
             CallId::Credential(credential_call) => self.credential_store.auth_of(credential_call),
             CallId::Export(_) => self.exporter.as_ref()?.auth(),
@@ -141,13 +144,13 @@ impl Gate {
     }
 
     /// Takes the answer to a callout and queues the wake-ups that follow from it.
-    pub fn answered(&mut self, ticket: CallId, answer: Answer, now: Timestamp) {
+    pub fn answered(&mut self, call_id: CallId, answer: Answer, now: Timestamp) {
         if answer.status() == Some(401) {
-            let auth = self.auth_of(ticket).cloned();
-            let fetch = self.leases.refused(auth.as_ref(), now);
+            let auth = self.auth_of(call_id).cloned();
+            let fetch = self.service_tokens.refused(auth.as_ref(), now);
             self.calls.extend(fetch.map(Call::for_lease));
         }
-        let dependency = match ticket {
+        let dependency = match call_id {
             CallId::Keys {
                 ring,
                 stage,
@@ -164,7 +167,7 @@ impl Gate {
                 self.export_answered(attempt, &answer, now);
                 Vec::new()
             }
-            CallId::Lease { id, attempt } => {
+            CallId::ServiceToken { id, attempt } => {
                 self.token_answered(id, attempt, answer, now);
                 Vec::new()
             }
@@ -311,7 +314,7 @@ impl Gate {
         answer: Answer,
         now: Timestamp,
     ) {
-        let Some((progress, name)) = self.leases.answered(id, attempt, answer, now) else {
+        let Some((progress, name)) = self.service_tokens.answered(id, attempt, answer, now) else {
             return;
         };
         let (good, level, text) = match progress {

@@ -23,10 +23,10 @@ impl Gate {
 
     /// Begins the credential calls that are due.
     pub(in crate::gate) fn begin_due_credentials(&mut self, now: Timestamp) {
-        let leases = &self.leases;
+        let service_tokens = &self.service_tokens;
         let changes = self
             .credential_store
-            .tick(now, |auth| leases.is_coming(auth, now));
+            .tick(now, |auth| service_tokens.is_coming(auth, now));
         self.notices
             .extend(changes.iter().map(|(name, change)| match change {
                 Change::Lapsed => {

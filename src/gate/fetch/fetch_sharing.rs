@@ -46,12 +46,12 @@ pub enum SharedResource {
 }
 
 impl SharedResource {
-    fn fetched_by(ticket: CallId) -> Option<(Self, Attempt)> {
-        match ticket {
+    fn fetched_by(call_id: CallId) -> Option<(Self, Attempt)> {
+        match call_id {
             CallId::Keys { ring, attempt, .. } => Some((Self::Keys(ring), attempt)),
             CallId::Revocation(attempt) => Some((Self::Feed, attempt)),
             CallId::Export(_)
-            | CallId::Lease { .. }
+            | CallId::ServiceToken { .. }
             | CallId::Credential(_)
             | CallId::Groups { .. } => None,
         }
@@ -153,7 +153,7 @@ impl Gate {
     ) -> Result<(), Unavailable> {
         let join = |resource: SharedResource| {
             let coordinator =
-                FetchCoordinator::join(&resource.name(), me, &self.config.seal, now, data)?;
+                FetchCoordinator::join(&resource.name(), me, &self.config.shared_mac, now, data)?;
             Ok(Shared {
                 resource,
                 coordinator,
@@ -190,7 +190,7 @@ impl Gate {
     fn hold_back(&mut self, shared: &mut Shared) {
         let led = shared.led.as_ref().map(|led| led.attempt);
         let is_new = |call: &mut Call| {
-            SharedResource::fetched_by(call.ticket).is_some_and(|(resource, attempt)| {
+            SharedResource::fetched_by(call.call_id).is_some_and(|(resource, attempt)| {
                 resource == shared.resource && led != Some(attempt)
             })
         };
@@ -234,7 +234,7 @@ impl Gate {
             }
             return;
         };
-        let Some((resource, attempt)) = SharedResource::fetched_by(call.ticket) else {
+        let Some((resource, attempt)) = SharedResource::fetched_by(call.call_id) else {
             return;
         };
         let refresh = self.refresh(resource);

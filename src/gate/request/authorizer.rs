@@ -170,7 +170,9 @@ impl Authorizer<'_> {
             bearer::extract(headers, &rules.locations, rules.max_bytes).map_err(|denial| {
                 match (denial, request.model.unavailable()) {
                     // A request without a token was intended for the anonymous rule.
-                    (Denial::TokenMissing { .. }, Some(lack)) if in_doubt => lack.denial(),
+                    (Denial::TokenMissing { .. }, Some(unavailable)) if in_doubt => {
+                        unavailable.denial()
+                    }
                     (denial, _) => denial,
                 }
             })?;

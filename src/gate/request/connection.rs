@@ -44,10 +44,10 @@ impl Connection {
 impl Wanted {
     pub fn by(config: &Config) -> Self {
         let policy = &config.policy;
-        let source = policy.asks_for(|part| matches!(part, Condition::Source(_)));
+        let source = policy.has_condition(|part| matches!(part, Condition::Source(_)));
         Self {
             source: source.then_some(config.client_address),
-            peer: policy.asks_for(|part| matches!(part, Condition::Peer(_))),
+            peer: policy.has_condition(|part| matches!(part, Condition::Peer(_))),
             cluster: names_clusters(config),
         }
     }

@@ -19,7 +19,7 @@ use log::Level;
 pub fn lookups(config: &Config, now: Timestamp) -> Vec<Option<Lookups>> {
     let issuers = config.issuers.iter().zip(&config.directories);
     let lookups = issuers.map(|(issuer, source)| {
-        let groups = config.policy.groups_asked(&issuer.name);
+        let groups = config.policy.required_groups(&issuer.name);
         let source = source.clone().filter(|_| !groups.is_empty())?;
         Some(Lookups::new(source, groups, now))
     });
@@ -74,7 +74,7 @@ impl Authorizer<'_> {
             (Standing::Pending(_), _, WaitBudget::Expired) => {
                 Directory::Unavailable(GroupsUnavailable::TooSlow)
             }
-            (Standing::Unavailable(lack), _, _) => Directory::Unavailable(lack),
+            (Standing::Unavailable(reason), _, _) => Directory::Unavailable(reason),
         };
         self.context.directory = directory;
         LookUp::Changed
@@ -87,11 +87,11 @@ impl Gate {
         let mut calls = Vec::new();
         for (issuer, lookups) in self.lookups.iter_mut().enumerate() {
             let Some(lookups) = lookups else { continue };
-            if self.leases.is_coming(Some(lookups.auth()), now) {
+            if self.service_tokens.is_coming(Some(lookups.auth()), now) {
                 continue;
             }
             calls.extend(lookups.due(now).into_iter().map(|question| Call {
-                ticket: CallId::Groups {
+                call_id: CallId::Groups {
                     issuer,
                     id: question.id,
                     part: question.part,
@@ -99,8 +99,8 @@ impl Gate {
                 callout: question.callout,
             }));
         }
-        for Call { ticket, callout } in calls {
-            self.call(ticket, callout, now);
+        for Call { call_id, callout } in calls {
+            self.call(call_id, callout, now);
         }
     }
 

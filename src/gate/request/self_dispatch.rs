@@ -11,9 +11,9 @@ use std::time::Duration;
 impl Gate {
     /// Returns how much longer a request waits for the answer to a call. `None`: it does not depend on
     /// the call, or its deadline has passed.
-    pub fn waits_for(&self, id: StreamId, ticket: CallId, now: Timestamp) -> Option<Duration> {
+    pub fn waits_for(&self, id: StreamId, call_id: CallId, now: Timestamp) -> Option<Duration> {
         let (dependency, deadline) = self.waiting.get(id)?;
-        let serves = match (dependency, ticket) {
+        let serves = match (dependency, call_id) {
             (Dependency::Keys(wanted), CallId::Keys { ring, .. }) => ring == wanted,
             (Dependency::Revocation, CallId::Revocation(_)) => true,
             (Dependency::Credential(wanted), CallId::Credential(credential_call)) => {
@@ -28,7 +28,7 @@ impl Gate {
             // These calls may first need a service token.
             (
                 Dependency::Revocation | Dependency::Credential(_) | Dependency::Groups { .. },
-                CallId::Lease { .. },
+                CallId::ServiceToken { .. },
             ) => true,
             _ => false,
         };
@@ -37,9 +37,9 @@ impl Gate {
 
     /// Takes the answer to a copy of a call. A failed copy is ignored, since the call itself may still
     /// succeed.
-    pub fn copy_answered(&mut self, ticket: CallId, answer: Answer, now: Timestamp) {
+    pub fn copy_answered(&mut self, call_id: CallId, answer: Answer, now: Timestamp) {
         if answer.is_good() {
-            self.answered(ticket, answer, now);
+            self.answered(call_id, answer, now);
         }
     }
 

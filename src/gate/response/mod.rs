@@ -321,8 +321,8 @@ impl Gate {
     /// Whether a response may be a list of models to filter. An error response is not.
     fn is_list(&self, id: StreamId, status: Option<u16>) -> bool {
         let exchange = self.exchanges.get(&id);
-        let asked = exchange.is_some_and(|exchange| exchange.response.view.is_some());
-        asked && status.is_none_or(|status| status < 300)
+        let had_view = exchange.is_some_and(|exchange| exchange.response.view.is_some());
+        had_view && status.is_none_or(|status| status < 300)
     }
 
     pub(in crate::gate) fn release(&mut self, id: StreamId, outcome: Outcome) -> Returned {

@@ -100,7 +100,7 @@ impl Text {
     }
 
     /// Returns the decoded string; empty if it is longer than the limit of its role.
-    pub(super) fn kept(self) -> Result<String, ModelUnavailable> {
+    pub(super) fn into_string(self) -> Result<String, ModelUnavailable> {
         match (self.overflow, self.role) {
             (false, _) => String::from_utf8(self.bytes).map_err(|_| NOT_UTF8),
             (true, Role::Model) => Err(ModelUnavailable::Ambiguous("its model is too long")),

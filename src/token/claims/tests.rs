@@ -3,7 +3,7 @@
 use super::*;
 
 /// Retains one of the claims.
-pub(crate) fn kept(claims: &str, name: &str) -> ClaimSet {
+pub(crate) fn retained(claims: &str, name: &str) -> ClaimSet {
     let claims = Object::read(claims).unwrap();
     ClaimSet::of(&claims, &[name].into_iter().collect()).unwrap()
 }
@@ -36,7 +36,7 @@ pub(crate) fn anyone() -> Claims {
         rejection: None,
         unclear: Unclear::default(),
         elsewhere: Texts::default(),
-        others: kept("{}", "acrs"),
+        others: retained("{}", "acrs"),
     }
 }
 
@@ -90,7 +90,7 @@ fn claims_size_includes_the_heap_overhead() {
         listed: one(),
         overage: false,
     };
-    let others = kept(&format!(r#"{{"acrs":"{}"}}"#, "x".repeat(998)), "acrs");
+    let others = retained(&format!(r#"{{"acrs":"{}"}}"#, "x".repeat(998)), "acrs");
     let some = || Some(long().into());
     for (claims, expected) in [
         (

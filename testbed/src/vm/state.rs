@@ -226,12 +226,12 @@ impl State {
         millis: u32,
     ) -> Answered<u32> {
         let pseudo = |name| super::stream::field(&headers, name).filter(|value| !value.is_empty());
-        let lacks = [":method", ":path", ":authority"]
+        let missing_header = [":method", ":path", ":authority"]
             .into_iter()
             .find(|name| pseudo(name).is_none());
         match self.rules() {
             Rules::Envoy => {
-                if lacks.is_some() {
+                if missing_header.is_some() {
                     return Ok(Err(Status::BadArgument));
                 }
                 match self.settings.clusters.get(cluster) {
@@ -240,7 +240,7 @@ impl State {
                     Some(Cluster::Up) => {}
                 }
             }
-            Rules::Nginx => self.may_call_on_nginx(cluster, lacks, millis)?,
+            Rules::Nginx => self.may_call_on_nginx(cluster, missing_header, millis)?,
         }
         let token = self.next_token;
         self.next_token += 1;
@@ -263,7 +263,7 @@ impl State {
     fn may_call_on_nginx(
         &self,
         cluster: &str,
-        lacks: Option<&str>,
+        missing_header: Option<&str>,
         millis: u32,
     ) -> Result<(), Trap> {
         let is_root = self.effective == self.root;
@@ -275,7 +275,7 @@ impl State {
                 return trap(format!("a callout of the {who} in {step:?}"));
             }
         }
-        if let Some(name) = lacks {
+        if let Some(name) = missing_header {
             return trap(format!("a callout without {name}"));
         }
         let (host, port) = match cluster.rsplit_once(':') {

@@ -105,7 +105,7 @@ impl Collector {
 
     /// Answers the pending calls for keys.
     pub fn answer_keys(&mut self) {
-        let is_keys = |call: &Call| !matches!(call.ticket, CallId::Export(_));
+        let is_keys = |call: &Call| !matches!(call.call_id, CallId::Export(_));
         for index in 0..self.host.vms.len() {
             while let Some(at) = self.host.vms[index].calls.iter().position(is_keys) {
                 self.host.vms[index].calls.swap(0, at);
@@ -119,7 +119,7 @@ impl Collector {
         let Some(call) = self.host.vms[index].calls.first() else {
             return;
         };
-        if !matches!(call.ticket, CallId::Export(_)) {
+        if !matches!(call.call_id, CallId::Export(_)) {
             self.host.answer_one(index, |_| jwks(&[&keys::rsa()]));
             return;
         }
@@ -156,7 +156,7 @@ impl Collector {
 
     /// Returns the VM that has a pending export call.
     pub fn caller(&self) -> Option<usize> {
-        let is_export = |call: &Call| matches!(call.ticket, CallId::Export(_));
+        let is_export = |call: &Call| matches!(call.call_id, CallId::Export(_));
         let calls = |index: &usize| self.host.vms[*index].calls.iter().any(is_export);
         (0..self.host.vms.len()).find(calls)
     }

@@ -184,7 +184,7 @@ impl Host {
     pub fn answer_one(&mut self, index: usize, answer: impl Fn(&Call) -> Answer) {
         let call = self.vms[index].calls.remove(0);
         let gate = &mut self.vms[index].gate;
-        gate.answered(call.ticket, answer(&call), self.now);
+        gate.answered(call.call_id, answer(&call), self.now);
         self.settle(index);
     }
 

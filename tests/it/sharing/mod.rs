@@ -176,7 +176,7 @@ fn revocation_feed_is_shared() {
     let mut settings = settings();
     settings["revocation"] =
         json!({"cluster": "ops", "uri": "https://ops/revoked.json", "refresh": "60s"});
-    let is_feed = |call: &Call| matches!(call.ticket, CallId::Revocation(_));
+    let is_feed = |call: &Call| matches!(call.call_id, CallId::Revocation(_));
     let answer = |revoked: Value| {
         move |call: &Call| {
             if is_feed(call) {
@@ -212,7 +212,7 @@ fn secrets_are_not_shared() {
     settings["credentials"][0] =
         json!({"name": "hf-read", "http": {"cluster": "vault", "uri": "https://vault/token"}});
     let secret = "hf_polled_secret";
-    let answer = |call: &Call| match call.ticket {
+    let answer = |call: &Call| match call.call_id {
         CallId::Credential(_) => Answer::Response {
             status: 200,
             body: secret.into(),

@@ -145,7 +145,7 @@ fn source(scene: &Scene<'_>, manager: &Node<'_>, findings: &mut Findings) {
     let Some(config) = scene.config else { return };
     let wanted = config
         .policy
-        .asks_for(|part| matches!(part, Condition::Source(_)));
+        .has_condition(|part| matches!(part, Condition::Source(_)));
     let trusts = manager.is_true("use_remote_address");
     if wanted && config.client_address == ClientAddress::Connection && !trusts {
         let message = "use_remote_address is not true, so the address that `source` requires is what a caller \
@@ -161,7 +161,7 @@ fn peer(scene: &Scene<'_>, findings: &mut Findings) {
     let Some(config) = scene.config else { return };
     let wanted = config
         .policy
-        .asks_for(|part| matches!(part, Condition::Peer(_)));
+        .has_condition(|part| matches!(part, Condition::Peer(_)));
     let Some(chain) = scene.filter.around("filters").filter(|_| wanted) else {
         return;
     };

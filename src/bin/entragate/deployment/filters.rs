@@ -127,7 +127,7 @@ pub fn find(deployment: &Deployment) -> Vec<Filter<'_>> {
             is_ours(root.value)
         };
         if !foreign && (own || (only && plugins.is_empty())) {
-            filters.push(alone(root));
+            filters.push(standalone(root));
         } else {
             let ours = plugins.into_iter().filter(|plugin| plugin.is_ours);
             filters.extend(ours.map(|plugin| plugin.filter));
@@ -136,7 +136,7 @@ pub fn find(deployment: &Deployment) -> Vec<Filter<'_>> {
     filters
 }
 
-fn alone(root: Node<'_>) -> Filter<'_> {
+fn standalone(root: Node<'_>) -> Filter<'_> {
     Filter {
         place: String::new(),
         configuration: Configuration::Value(root.value.clone()),

@@ -88,16 +88,16 @@ fn answer_calls(gate: &mut Gate, question: &Question) -> bool {
     gate.tick(question.now);
     let mut is_answered = false;
     for call in gate.take_calls() {
-        let body = match call.ticket {
+        let body = match call.call_id {
             CallId::Groups { .. } => json!({"value": question.groups.0}),
             CallId::Credential(_) => json!({"access_token": "unset", "token_type": "bearer"}),
             CallId::Keys { .. }
             | CallId::Revocation(_)
-            | CallId::Lease { .. }
+            | CallId::ServiceToken { .. }
             | CallId::Export(_) => continue,
         };
         let answer = callout::Answer::of(200, None, body.to_string().into_bytes());
-        gate.answered(call.ticket, answer, question.now);
+        gate.answered(call.call_id, answer, question.now);
         is_answered = true;
     }
     is_answered

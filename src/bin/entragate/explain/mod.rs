@@ -185,8 +185,8 @@ fn explain(arguments: &Arguments) -> Result<Answer, Failure> {
 /// Microsoft Graph is not called: `--groups` provides its response, or look-ups are disabled.
 fn replace_graph(arguments: &Arguments, config: &mut Config) {
     let warn = |text: &str| report::warn(input::name_of(&arguments.file), text);
-    let asked = config.directories.iter_mut().flatten();
-    match (asked.count(), &arguments.groups) {
+    let lookups = config.directories.iter_mut().flatten();
+    match (lookups.count(), &arguments.groups) {
         (0, None) => {}
         (0, Some(_)) => {
             warn("no issuer looks up groups in Microsoft Graph, so --groups has no effect");

@@ -36,12 +36,12 @@ impl MacKeys {
     }
 
     /// The key for data that VMs with this configuration share.
-    pub fn seal(&self) -> Mac {
+    pub fn shared_mac(&self) -> Mac {
         self.over_secrets(&self.whole)
     }
 
     /// The key for records to the export service, independent of other settings.
-    pub fn export_seal(&self) -> Mac {
+    pub fn export_mac(&self) -> Mac {
         self.over_secrets(&self.export)
     }
 
@@ -59,9 +59,9 @@ mod tests {
     #[test]
     fn key_depends_on_every_setting_and_secret() {
         let name = |value: &Value, secret: Option<&str>| {
-            let sealer = MacKeys::over(value);
-            sealer.note("HF_TOKEN", secret.map(str::to_owned));
-            sealer.seal().name("keys/0/head")
+            let keys = MacKeys::over(value);
+            keys.note("HF_TOKEN", secret.map(str::to_owned));
+            keys.shared_mac().name("keys/0/head")
         };
         let (one, two) = (json!({"a": 1, "b": "x"}), json!({"a": 1, "b": "y"}));
         let same = serde_json::from_str(r#"{"b": "x", "a": 1}"#).unwrap();
@@ -74,10 +74,10 @@ mod tests {
     #[test]
     fn export_key_depends_on_secrets_and_not_on_rules() {
         let name = |rule: &str, uri: &str, inline: &str, secret: &str| {
-            let sealer = MacKeys::over(&json!({"rules": [rule], "audit": {"export": {"uri": uri}},
+            let keys = MacKeys::over(&json!({"rules": [rule], "audit": {"export": {"uri": uri}},
                 "credentials": [{"value": inline}]}));
-            sealer.note("HF_TOKEN", Some(secret.to_owned()));
-            sealer.export_seal().name("mailbox/0")
+            keys.note("HF_TOKEN", Some(secret.to_owned()));
+            keys.export_mac().name("mailbox/0")
         };
         let one = name("a", "https://a", "hf_a", "hf_b");
         assert_eq!(name("b", "https://a", "hf_a", "hf_b"), one);
