@@ -3,7 +3,10 @@
 //! The gate fills a [`Record`] while it handles a request; [`Record::line`] returns the JSON line for the
 //! log.
 
+pub mod chain;
 mod line;
+#[cfg(not(target_family = "wasm"))]
+pub mod restore;
 mod shorten;
 
 use crate::decision::{Denial, Grant};
@@ -16,8 +19,10 @@ use crate::token::claim_path::ClaimPath;
 use crate::token::claims::Claims;
 use crate::token::facets::Actor;
 use crate::usage::Usage;
+use chain::Link;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +32,8 @@ pub const VERSION: u32 = 1;
 
 /// The longest text from the caller in a record, in bytes.
 const MAX_TEXT: usize = 1024;
+/// The longest user agent in a record, in bytes.
+const MAX_USER_AGENT: usize = 256;
 
 /// The audit record of one request.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -37,7 +44,7 @@ pub struct Record {
     /// The `x-request-id`, or a generated id if the request has none.
     pub request_id: Arc<str>,
     /// The trace id, 32 hexadecimal digits, from the caller's `traceparent` or of a trace that begins at
-    /// this filter. Absent if a request without `traceparent` is not forwarded.
+    /// this filter.
     pub trace_id: Option<String>,
     /// The outcome: `permitted`, `anonymous`, `metadata`, the denial's code, or the code of the failure of a
     /// permitted request.
@@ -60,6 +67,10 @@ pub struct Record {
     pub host: String,
     /// The request's path, without query.
     pub path: String,
+    /// The caller's address, as `client_address` determines it. Absent if it is unknown.
+    pub source_ip: Option<String>,
+    /// The request's `user-agent`.
+    pub user_agent: Option<String>,
     /// The upstream cluster that the decision was made for. Present only if the configuration refers to
     /// clusters.
     pub cluster: Option<Arc<str>>,
@@ -71,6 +82,8 @@ pub struct Record {
     pub verified_by: Option<&'static str>,
     /// The digest of the configuration that decided.
     pub policy: Arc<str>,
+    /// The status that the caller received. Absent if the caller left before the response.
+    pub status: Option<u16>,
     /// The upstream's status, which can differ from the caller's. Absent if the upstream did not answer.
     pub upstream_status: Option<u16>,
     /// The cluster that served the request. Present only if the configuration refers to clusters.
@@ -82,6 +95,8 @@ pub struct Record {
     /// True if texts were cut and claims omitted to fit the longest line of the host's log.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub shortened: bool,
+    #[serde(flatten)]
+    pub link: Link,
     /// Whether the request was permitted but not served.
     #[serde(skip)]
     failed: bool,
@@ -141,6 +156,14 @@ impl Record {
         let path = text(":path").split('?').next().unwrap_or_default();
         let host = headers.text(":authority").unwrap_or_else(|| text("host"));
         self.describe_request(text(":method"), host, path);
+    }
+
+    /// Notes who sent the request, apart from the token.
+    pub fn note_sender(&mut self, source: Option<IpAddr>, headers: &Headers) {
+        self.source_ip = source.map(|address| address.to_canonical().to_string());
+        let agent = headers.first("user-agent");
+        self.user_agent =
+            agent.map(|agent| clip_to(MAX_USER_AGENT, &String::from_utf8_lossy(agent)));
     }
 
     pub fn note_cluster(&mut self, cluster: &Cluster) {
@@ -254,7 +277,11 @@ pub fn open(now: Timestamp, policy: &Arc<str>) -> Record {
 }
 
 fn clip(text: &str) -> String {
-    let mut end = text.len().min(MAX_TEXT);
+    clip_to(MAX_TEXT, text)
+}
+
+fn clip_to(longest: usize, text: &str) -> String {
+    let mut end = text.len().min(longest);
     while !text.is_char_boundary(end) {
         end -= 1;
     }

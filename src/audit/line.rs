@@ -1,5 +1,6 @@
 //! The audit record as a line of JSON.
 
+use super::chain::Link;
 use super::{Caller, Record};
 use crate::json::write::Writer;
 
@@ -25,11 +26,14 @@ impl Record {
         line.text("method", &self.method);
         line.text("host", &self.host);
         line.text("path", &self.path);
+        line.text_or_null("source_ip", self.source_ip.as_deref());
+        line.text_or_null("user_agent", self.user_agent.as_deref());
         line.text_or_null("cluster", self.cluster.as_deref());
         line.text_or_null("credential", self.credential.as_deref());
         line.text_or_null("kid", self.kid.as_deref());
         line.text_or_null("verified_by", self.verified_by);
         line.text("policy", &self.policy);
+        line.number_or_null("status", self.status.map(u64::from));
         line.number_or_null("upstream_status", self.upstream_status.map(u64::from));
         line.text_or_null("upstream_cluster", self.upstream_cluster.as_deref());
         line.number_or_null("duration_ms", self.duration_ms);
@@ -40,7 +44,19 @@ impl Record {
         if self.shortened {
             line.flag("shortened", true);
         }
+        self.link.write(&mut line);
         line.finish()
+    }
+}
+
+impl Link {
+    fn write(&self, line: &mut Writer) {
+        line.text("instance", &self.instance);
+        line.number("seq", self.seq);
+        match &self.prev {
+            Some(hash) => line.hex("prev", &hash.0),
+            None => line.null("prev"),
+        }
     }
 }
 
@@ -65,7 +81,8 @@ impl Caller {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::{MAX_TEXT, ShadowEntry, open};
+    use crate::audit::chain::LineHash;
+    use crate::audit::{MAX_TEXT, ShadowEntry, open, restore};
     use crate::decision::Denial;
     use crate::text::is_invisible;
     use crate::time::Timestamp;
@@ -155,13 +172,28 @@ mod tests {
             credential: text(),
             kid: text(),
             verified_by: Some("host"),
+            source_ip: Some("10.0.0.1".into()),
+            user_agent: Some("agent".into()),
+            status: Some(502),
             upstream_status: Some(200),
+            link: Link {
+                instance: "instance".into(),
+                seq: 7,
+                prev: Some(LineHash([0xa5; 32])),
+            },
             ..open(Timestamp::from_secs(1), &"policy".into())
         };
         let derived = |record: &Record| serde_json::to_string(record).unwrap();
-        for record in [&full, &Record::default()] {
-            assert_eq!(record.line(), derived(record));
-        }
+        let assert_equal = |record: &Record| {
+            let line = record.line();
+            assert_eq!(line, derived(record));
+            let mut read: Value = serde_json::from_str(&line).unwrap();
+            read.sort_all_objects();
+            read["TimeGenerated"] = "2026-11-23T01:00:00Z".into();
+            assert_eq!(restore::line(read.as_object().unwrap()), line);
+        };
+        assert_equal(&full);
+        assert_equal(&Record::default());
         for unknown in [
             Unknown::NotReported,
             Unknown::CutShort,
@@ -172,23 +204,25 @@ mod tests {
             let record = Record {
                 usage: Some(usage(unknown)),
                 duration_ms: Some(12),
+                shortened: true,
                 ..full.clone()
             };
-            assert_eq!(record.line(), derived(&record));
+            assert_equal(&record);
         }
         let record = Record {
             usage: Some(Usage::default()),
             ..full
         };
-        assert_eq!(record.line(), derived(&record));
+        assert_equal(&record);
     }
 
     #[test]
     fn line_contains_every_documented_key_in_order() {
         let line = Record::default().line();
         let keys = "time request_id trace_id code decision issuer tid oid sub client kind actor blueprint uti sid \
-                    rule shadow model method host path cluster credential kid verified_by policy \
-                    upstream_status upstream_cluster duration_ms usage";
+                    rule shadow model method host path source_ip user_agent cluster credential \
+                    kid verified_by policy status upstream_status upstream_cluster duration_ms usage \
+                    instance seq prev";
         let mut from = 0;
         for key in keys.split_whitespace() {
             let quoted = format!("\"{key}\":");

@@ -29,7 +29,11 @@ impl Record {
         for text in [&mut record.method, &mut record.host, &mut record.path] {
             *text = own(text);
         }
-        for text in [&mut record.reason, &mut record.model] {
+        for text in [
+            &mut record.reason,
+            &mut record.model,
+            &mut record.user_agent,
+        ] {
             *text = text.as_ref().map(own);
         }
         for text in [&mut record.rule, &mut record.credential, &mut record.kid] {
@@ -82,6 +86,7 @@ fn cut(text: &str, most: usize) -> &str {
 mod tests {
     use crate::audit::{ShadowEntry, open};
     use crate::decision::Denial;
+    use crate::http::headers::Headers;
     use crate::time::Timestamp;
     use serde_json::{Map, Value, json};
 
@@ -93,6 +98,8 @@ mod tests {
             let long = text.repeat(1000);
             let mut record = open(Timestamp::from_secs(0), &"policy".into());
             record.describe_request(&long, &long, &long);
+            let agent = Headers::from_iter([("user-agent", long.as_str())]);
+            record.note_sender(Some([10, 0, 0, 1].into()), &agent);
             record.deny(&Denial::NoRule {
                 lacks_version: false,
             });

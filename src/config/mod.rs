@@ -181,6 +181,13 @@ pub struct AuditSettings {
     pub export: Option<export::Settings>,
 }
 
+impl AuditSettings {
+    /// Whether any record is written.
+    pub fn has_records(&self) -> bool {
+        self.log != AuditLog::Off || self.export.is_some()
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuditLog {
     All,

@@ -63,6 +63,7 @@ mod request;
 mod response;
 mod stream_id;
 
+use crate::audit::chain::Chain;
 use crate::audit::{self as records, Record};
 use crate::cache::TokenCache;
 use crate::config::Config;
@@ -114,6 +115,7 @@ pub struct Gate {
     credential_store: CredentialStore,
     labels: Labels,
     exporter: Option<Exporter>,
+    chains: Chains,
     /// Shared by the VMs, so that one exports on behalf of all.
     mailbox: Option<Mailbox>,
     phase: Phase,
@@ -134,6 +136,13 @@ pub struct Gate {
     request_ids: RequestIds,
     /// The cluster of the last request.
     last_cluster: Cluster,
+}
+
+/// The chains of the records that this VM writes. The log has its own where it omits or shortens records.
+#[derive(Debug, Default)]
+struct Chains {
+    log: Chain,
+    export: Chain,
 }
 
 /// The state of a request from its headers to the end of its response.
@@ -172,6 +181,7 @@ impl Gate {
             credential_store: CredentialStore::new(&config.credentials, now),
             labels: Labels::of(&config.endpoints, &config.policy),
             exporter: config.audit.export.clone().map(Exporter::new),
+            chains: Chains::default(),
             mailbox: None,
             phase: Phase::Open,
             waiting: PendingRequests::new(config.wait.requests),
@@ -217,13 +227,26 @@ impl Gate {
         signatures: &dyn SignatureCheck,
     ) -> Ruling {
         let mut exchange = self.exchange(id, &headers, now);
-        exchange.context = self.wanted.context(now, &headers, &connection);
-        exchange.cluster = connection.cluster(&self.last_cluster);
-        exchange.record.note_cluster(&exchange.cluster);
-        self.last_cluster = exchange.cluster.clone();
+        self.note_connection(&mut exchange, &headers, &connection, now);
         self.exchanges.insert(id, exchange);
         let outcome = self.authorize(id, Resume::Headers(headers), now, signatures);
         self.rule(id, outcome)
+    }
+
+    fn note_connection(
+        &mut self,
+        exchange: &mut Exchange,
+        headers: &Headers,
+        connection: &Connection,
+        now: Timestamp,
+    ) {
+        exchange.context = self.wanted.context(now, headers, connection);
+        exchange.cluster = connection.cluster(&self.last_cluster);
+        exchange.record.note_cluster(&exchange.cluster);
+        self.last_cluster = exchange.cluster.clone();
+        exchange
+            .record
+            .note_sender(exchange.context.source, headers);
     }
 
     fn exchange(&self, id: StreamId, headers: &Headers, now: Timestamp) -> Exchange {
@@ -273,14 +296,16 @@ impl Gate {
             .is_some_and(|exchange| exchange.permitted)
     }
 
-    /// Whether [`Gate::finish`] needs the status that the caller received. It does if the request was held
-    /// for its body, since the host itself may have rejected the body.
+    /// Whether [`Gate::finish`] needs the status that the caller received: if the gate has not passed on a
+    /// response. The filter's own replies are included, since the host can change their status.
     pub fn needs_status(&self, id: StreamId) -> bool {
-        self.inspections.holds(id)
+        let passed = |exchange: &Exchange| exchange.record.status.is_some();
+        let is_known = self.exchanges.get(&id).is_some_and(passed);
+        self.config.audit.has_records() && !is_known || self.inspections.holds(id)
     }
 
     /// Ends a stream and writes its audit record. `status` is the status that the caller received, if
-    /// [`Gate::needs_status`] requires it or the host can't call [`Gate::response`].
+    /// [`Gate::needs_status`] requires it and the caller received one.
     pub fn finish(&mut self, id: StreamId, status: Option<u16>, now: Timestamp) {
         let waited = self.waiting.leave(id).is_some();
         let inspected = self.inspections.leave(id).is_some();
@@ -294,13 +319,14 @@ impl Gate {
             self.notices.push(Notice::Count(metrics::ABANDONED.into()));
             return;
         }
-        if exchange.permitted && !exchange.response.begun {
+        exchange.record.status = exchange.record.status.or(status);
+        if exchange.permitted && self.host.withholds_responses {
             exchange.record.upstream_status = status;
         }
         exchange.record.usage = exchange.response.finish();
         self.count_tokens(&exchange.record);
         exchange.record.close(now.since(exchange.started));
-        self.output(&exchange.record, now);
+        self.output(exchange.record, now);
     }
 
     /// Drops the state of a stream that no longer exists, without an audit record.
@@ -388,6 +414,8 @@ impl Gate {
             record.deny(&denial);
             Step::Reply(reply(&denial, &self.config.replies, reply_context))
         });
+        // The request ends here, so its trace has no other part than the record.
+        record.trace_id.get_or_insert_with(|| self.traces.id());
         self.notices.push(count(record));
         self.bodies.release(id);
         Ruling {

@@ -8,7 +8,7 @@ use super::kind::{Kind, kind};
 use super::request::Unread;
 use super::response::{self, Response};
 use super::{Shared, meters, request, root};
-use crate::gate::{CallId, Gate};
+use crate::gate::{CallId, Connection, Gate};
 use crate::time::Timestamp;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
@@ -148,10 +148,8 @@ impl Http {
             effects::refuse("entragate.internal");
             return Action::Pause;
         }
-        let wanted = self.gate.borrow().as_ref().map(Gate::wanted);
-        let connection = wanted.map(|wanted| wanted.read(&abi::property));
+        let connection = self.connection();
         let ruling = self.gate.borrow_mut().as_mut().map(|gate| {
-            let connection = connection.unwrap_or_default();
             (
                 gate.begin(self.id, headers, connection, now, &self.signatures),
                 gate.take_notices(),
@@ -169,11 +167,18 @@ impl Http {
         }
     }
 
+    fn connection(&self) -> Connection {
+        let wanted = self.gate.borrow().as_ref().map(Gate::wanted);
+        let read = wanted.map(|wanted| wanted.read(&abi::property));
+        read.unwrap_or_default()
+    }
+
     /// Denies a request with more header fields than this host can deliver.
     fn begin_unread(&mut self, now: Timestamp) -> Action {
         let brief = request::brief();
+        let connection = self.connection();
         let refused = self.gate.borrow_mut().as_mut().map(|gate| {
-            let ruling = gate.begin_unread(self.id, &brief, now);
+            let ruling = gate.begin_unread(self.id, &brief, &connection, now);
             (ruling, gate.take_notices())
         });
         match refused {
@@ -229,7 +234,7 @@ impl HttpContext for Http {
     fn on_log(&mut self) {
         response::note_upstream(&self.gate, self.id);
         let needed = |gate: &Gate| gate.needs_status(self.id);
-        let needed = self.gate.borrow().as_ref().is_some_and(needed) || kind() == Kind::Nginx;
+        let needed = self.gate.borrow().as_ref().is_some_and(needed);
         let status = needed.then(request::answered_status).flatten();
         let now = abi::now();
         let is_stopped = self.ticks_have_stopped(now);

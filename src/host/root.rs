@@ -29,6 +29,7 @@ const TICKS_PER_SHOW: u32 = 1000 / TICK_MILLIS;
 /// level is `notice`.
 const NGINX: HostLimits = HostLimits {
     withholds_bodies: true,
+    withholds_responses: true,
     keeps_repeated_headers: true,
     log_line: Some(1800),
     shows: Some(log::Level::Warn),

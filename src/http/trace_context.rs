@@ -39,15 +39,24 @@ pub struct Trace {
 impl Traces {
     /// Starts a trace.
     pub fn begin(&mut self) -> Trace {
-        self.count = self.count.wrapping_add(1);
-        // Zero is not a valid id.
-        let part = |part: u8| self.source.hash_one((self.count, part)).max(1);
-        let parts = [digits(part(0)), digits(part(1)), digits(part(2))];
-        let [first, second, parent] = parts.each_ref().map(|digits| text(digits));
+        let id = self.id();
+        let parent = digits(self.part(2));
         Trace {
-            id: [first, second].concat(),
-            traceparent: ["00-", first, second, "-", parent, "-00"].concat(),
+            traceparent: ["00-", &id, "-", text(&parent), "-00"].concat(),
+            id,
         }
+    }
+
+    /// Returns the id of a new trace that no other service continues.
+    pub fn id(&mut self) -> String {
+        self.count = self.count.wrapping_add(1);
+        let parts = [digits(self.part(0)), digits(self.part(1))];
+        parts.each_ref().map(|digits| text(digits)).concat()
+    }
+
+    fn part(&self, part: u8) -> u64 {
+        // Zero is not a valid id.
+        self.source.hash_one((self.count, part)).max(1)
     }
 }
 

@@ -37,6 +37,15 @@ impl Writer {
         }
     }
 
+    /// Writes bytes as text in hexadecimal.
+    pub fn hex<const N: usize>(&mut self, name: &str, bytes: &[u8; N]) {
+        self.name(name);
+        self.0.push(b'"');
+        let digits = bytes.map(|byte| [hex_digit(byte >> 4), hex_digit(byte & 15)]);
+        self.0.extend_from_slice(digits.as_flattened());
+        self.0.push(b'"');
+    }
+
     pub fn number(&mut self, name: &str, number: u64) {
         self.name(name);
         self.push_number(number);
@@ -74,6 +83,12 @@ impl Writer {
             self.push_object(|writer| members(writer, item));
         }
         self.0.push(b']');
+    }
+
+    /// Writes a member of any value.
+    pub fn value(&mut self, name: &str, value: &Value) {
+        self.name(name);
+        self.push_value(value);
     }
 
     /// Writes a member whose value is any object.
@@ -172,6 +187,13 @@ impl Writer {
     }
 }
 
+const fn hex_digit(value: u8) -> u8 {
+    match value {
+        0..=9 => b'0' + value,
+        _ => b'a' - 10 + value,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,8 +226,8 @@ mod tests {
         writer.nested("empty", |_| {});
         writer.nested("one", |writer| writer.text_or_null("a", None));
         writer.number_or_null("b", None);
-        let expected =
-            r#"{"none":[],"two":[{"n":1},{"n":2}],"empty":{},"one":{"a":null},"b":null}"#;
+        writer.hex("c", &[0x0f, 0xa9]);
+        let expected = r#"{"none":[],"two":[{"n":1},{"n":2}],"empty":{},"one":{"a":null},"b":null,"c":"0fa9"}"#;
         assert_eq!(writer.finish(), expected);
     }
 

@@ -1,7 +1,7 @@
 //! `entragate explain` predicts the decision of a real Envoy.
 
 #[path = "../support/cli.rs"]
-mod cli;
+pub mod cli;
 
 use super::gateway::{Gateway, chat, header};
 use cli::{explain, file};

@@ -1,6 +1,7 @@
 //! The records of a decision: one audit record that matches the access log and the counters, and never contains a token or
 //! credential.
 
+use super::explain::cli::entragate;
 use super::gateway::{Gateway, SOON, chat, header};
 use serde_json::Value;
 use testbed::persona::Persona;
@@ -15,6 +16,7 @@ async fn audit_record_names_caller_request_and_rule() {
         .request(Method::POST, "/v1/chat/completions?secret=in-query")
         .bearer_auth(&token)
         .header("traceparent", format!("00-{trace}-b7ad6b7169203331-01"))
+        .header("user-agent", "records/1")
         .json(&chat());
     let response = request.send().await.unwrap();
     assert_eq!(response.status(), 200);
@@ -42,6 +44,9 @@ async fn audit_record_names_caller_request_and_rule() {
         ("kid", gateway.entra.signing_key().kid().into()),
         ("verified_by", "host".into()),
         ("trace_id", trace.into()),
+        ("source_ip", "127.0.0.1".into()),
+        ("user_agent", "records/1".into()),
+        ("status", 200.into()),
         ("upstream_status", 200.into()),
     ] {
         assert_eq!(record[key], expected, "{key} in {record}");
@@ -96,6 +101,40 @@ async fn decision_has_one_record_and_one_count() {
         };
         super::gateway::wait_until("ten records", || async { records() == 10 }).await;
     }
+}
+
+/// Both workers of a real Envoy, permits and denials, and a second Envoy as after a restart.
+#[tokio::test(flavor = "multi_thread")]
+async fn log_of_a_real_envoy_is_verified_and_a_tampered_one_is_not() {
+    let mut log = Vec::new();
+    for _ in 0..2 {
+        let gateway = Gateway::start().await;
+        let (ada, nora) = (gateway.token(Persona::Ada), gateway.token(Persona::Nora));
+        for round in 0..20 {
+            assert_eq!(gateway.chat(&ada).await.status(), 200);
+            assert_eq!(gateway.chat(&nora).await.status(), 403);
+            let written = || async { gateway.envoy.audit_lines().len() == round * 2 + 2 };
+            super::gateway::wait_until("both records", written).await;
+        }
+        let denied = gateway.envoy.audit_lines().pop().unwrap();
+        assert_eq!(
+            (&denied["status"], &denied["upstream_status"]),
+            (&403.into(), &Value::Null)
+        );
+        log.extend(gateway.envoy.log_lines());
+    }
+    let verify = |log: &[String]| entragate(&["audit", "--verify", "-"], &log.join("\n"));
+    let outcome = verify(&log);
+    assert_eq!(outcome.status, 0, "{}", outcome.out);
+    assert!(outcome.out.contains("80 records of"), "{}", outcome.out);
+    let of_a_permit = |line: &&String| line.contains(r#""seq":4,"#);
+    let index = log.iter().position(|line| of_a_permit(&line)).unwrap();
+    let mut changed = log.clone();
+    changed[index] = log[index].replace("contoso", "fabrikam");
+    assert_ne!(changed, log);
+    assert!(verify(&changed).out.contains("was changed"));
+    log.remove(index);
+    assert!(verify(&log).out.contains("is missing"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -160,9 +160,43 @@ fn ecs_output_has_flat_names_and_the_same_values() {
         "event.kind": "event", "event.category": ["iam"], "event.dataset": "entragate.audit",
         "entragate.issuer": "contoso", "user.id": "oid-0", "entragate.client": "app",
         "gen_ai.request.model": "org/m0", "http.request.method": "POST", "url.domain": "h",
-        "url.path": "/v1/chat", "entragate.policy": "p", "event.duration": 42_000_000_u64,
+        "url.path": "/v1/chat", "rule.version": "p", "event.duration": 42_000_000_u64,
     });
     assert_eq!(lines, [expected]);
+}
+
+/// Each member has a field, and no two members have the same.
+#[test]
+fn ecs_output_has_a_field_for_every_member() {
+    let more = json!({
+        "tid": "tenant", "claims": {"preferred_username": "ada@contoso.com", "dept": "r", "name": "Ada"},
+        "source_ip": "10.0.0.1", "user_agent": "curl/8", "status": 502, "upstream_status": 401,
+        "instance": "3f2a", "seq": 7, "prev": "ab", "kid": "k",
+        "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7, "model": "served"},
+    });
+    let file = cli::file(".log", &record(1, more));
+    let outcome = entragate(&["audit", file.path().to_str().unwrap(), "--ecs"], "");
+    let line: Value = serde_json::from_str(&outcome.out).unwrap();
+    for (field, expected) in [
+        ("organization.id", json!("tenant")),
+        ("user.name", json!("ada@contoso.com")),
+        ("user.full_name", json!("Ada")),
+        ("entragate.claims.dept", json!("r")),
+        ("source.ip", json!("10.0.0.1")),
+        ("user_agent.original", json!("curl/8")),
+        ("http.response.status_code", json!(502)),
+        ("entragate.upstream_status", json!(401)),
+        ("service.ephemeral_id", json!("3f2a")),
+        ("event.sequence", json!(7)),
+        ("entragate.prev", json!("ab")),
+        ("entragate.kid", json!("k")),
+        ("gen_ai.usage.input_tokens", json!(3)),
+        ("gen_ai.usage.output_tokens", json!(4)),
+        ("entragate.usage.total_tokens", json!(7)),
+        ("gen_ai.response.model", json!("served")),
+    ] {
+        assert_eq!(line[field], expected, "{field} in {line}");
+    }
 }
 
 #[test]

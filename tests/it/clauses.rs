@@ -172,9 +172,11 @@ fn unknown_address_is_not_reported_as_missing_groups() {
 }
 
 #[test]
-fn connection_properties_are_read_only_if_a_rule_uses_them() {
-    let properties_read = |require: Value| {
-        let bench = Bench::warm(&with_rules(json!([{"name": "only", "require": require}])));
+fn connection_properties_are_read_only_if_a_rule_or_the_record_uses_them() {
+    let properties_read_with = |audit: Value, require: Value| {
+        let mut settings = with_rules(json!([{"name": "only", "require": require}]));
+        settings["audit"] = audit;
+        let bench = Bench::warm(&settings);
         let paths = std::cell::RefCell::new(Vec::new());
         bench.gate.wanted().read(&|path| {
             paths.borrow_mut().push(path.replace('\0', "."));
@@ -182,9 +184,16 @@ fn connection_properties_are_read_only_if_a_rule_uses_them() {
         });
         paths.into_inner()
     };
+    let properties_read = |require| properties_read_with(json!({"log": "off"}), require);
     let source = json!({"source": ["10.0.0.0/8"]});
     let peer = json!({"peer": "spiffe://contoso/*"});
-    assert!(properties_read(json!({"issuer": "contoso"})).is_empty());
+    let anyone = json!({"issuer": "contoso"});
+    assert!(properties_read(anyone.clone()).is_empty());
+    let recorded = properties_read_with(json!({}), anyone.clone());
+    assert_eq!(recorded, ["source.address"]);
+    let export = json!({"cluster": "monitor", "uri": "https://monitor/in"});
+    let exported = properties_read_with(json!({"log": "off", "export": export}), anyone);
+    assert_eq!(exported, ["source.address"]);
     assert_eq!(
         properties_read(json!({ "not": source })),
         ["source.address"]

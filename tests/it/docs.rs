@@ -62,9 +62,11 @@ fn documented_configurations_are_accepted() {
 
 #[test]
 fn every_code_block_has_a_checked_kind() {
-    const KINDS: [&str; 11] = [
+    const KINDS: [&str; 13] = [
         "yaml",
         "yaml part",
+        "yaml vector",
+        "yaml fluent-bit",
         "json",
         "python",
         "js",

@@ -16,6 +16,7 @@ mod agreement;
 mod attacks;
 mod audit;
 mod cache;
+mod chain;
 mod check;
 mod claims;
 mod clauses;

@@ -13,36 +13,32 @@ use log::Level;
 
 impl Gate {
     /// Logs and exports a record. Every record is exported, also if `audit.log` omits it from the log.
-    pub(in crate::gate) fn output(&mut self, record: &Record, now: Timestamp) {
-        let logged = match self.config.audit.log {
+    pub(in crate::gate) fn output(&mut self, mut record: Record, now: Timestamp) {
+        let (log, longest) = (self.config.audit.log, self.host.log_line);
+        let is_logged = match log {
             AuditLog::All => true,
             AuditLog::Denied => record.is_unserved(),
             AuditLog::Off => false,
         };
-        if !logged && self.exporter.is_none() {
-            return;
+        let chains = &mut self.chains;
+        let exported = self
+            .exporter
+            .is_some()
+            .then(|| chains.export.write(&mut record, None));
+        // A log that contains every record in full has the same lines as the export.
+        let is_same = log == AuditLog::All && longest.is_none();
+        let logged = is_logged.then(|| match &exported {
+            Some(line) if is_same => line.clone(),
+            Some(_) | None => chains.log.write(&mut record, longest),
+        });
+        if let (Some(exporter), Some(line)) = (&mut self.exporter, exported) {
+            exporter.push(line, now);
+            self.notices
+                .push(Notice::Count(metrics::EXPORT_ACCEPTED.into()));
         }
-        let line = record.line();
         let level = self.config.audit.level;
-        let shortened = self.shortened_for_log(record, &line);
-        let Some(exporter) = &mut self.exporter else {
-            let line = shortened.unwrap_or(line);
-            self.notices.push(Notice::Audit(level, line));
-            return;
-        };
-        if logged {
-            let line = shortened.unwrap_or_else(|| line.clone());
-            self.notices.push(Notice::Audit(level, line));
-        }
-        exporter.push(line, now);
         self.notices
-            .push(Notice::Count(metrics::EXPORT_ACCEPTED.into()));
-    }
-
-    /// Returns a shorter form of the record's line if this host's log would cut it.
-    fn shortened_for_log(&self, record: &Record, line: &str) -> Option<String> {
-        let longest = self.host.log_line.filter(|longest| line.len() > *longest)?;
-        Some(record.line_within(longest))
+            .extend(logged.map(|line| Notice::Audit(level, line)));
     }
 
     /// Begins the next export call, if one is due.

@@ -1,5 +1,5 @@
 //! Properties of a request's connection and route, read from the host only if the configuration refers
-//! to them.
+//! to them, or the audit record contains them.
 
 use crate::config::{ClientAddress, Config};
 use crate::credential::Credential;
@@ -44,7 +44,8 @@ impl Connection {
 impl Wanted {
     pub fn by(config: &Config) -> Self {
         let policy = &config.policy;
-        let source = policy.has_condition(|part| matches!(part, Condition::Source(_)));
+        let source = config.audit.has_records()
+            || policy.has_condition(|part| matches!(part, Condition::Source(_)));
         Self {
             source: source.then_some(config.client_address),
             peer: policy.has_condition(|part| matches!(part, Condition::Peer(_))),

@@ -3,7 +3,7 @@
 use crate::config::AuditLog;
 use crate::decision::Denial;
 use crate::gate::request::authorizer::Outcome;
-use crate::gate::{Gate, Notice, Ruling, StreamId};
+use crate::gate::{Connection, Gate, Notice, Ruling, StreamId};
 use crate::http::headers::Headers;
 use crate::metrics;
 use crate::time::Timestamp;
@@ -16,6 +16,8 @@ const TOO_MANY_FIELDS: &str = "it has more header fields than this gateway can r
 pub struct HostLimits {
     /// The host delivers no body before the headers have gone upstream.
     pub withholds_bodies: bool,
+    /// The host does not pass responses to [`Gate::response`].
+    pub withholds_responses: bool,
     /// The host empties only the first header field of a name; further ones go upstream.
     pub keeps_repeated_headers: bool,
     /// The longest log line, in bytes.
@@ -60,8 +62,15 @@ impl Gate {
 
     /// Denies a request whose header fields the host can't deliver. `brief` contains the fields that
     /// could be read individually.
-    pub fn begin_unread(&mut self, id: StreamId, brief: &Headers, now: Timestamp) -> Ruling {
+    pub fn begin_unread(
+        &mut self,
+        id: StreamId,
+        brief: &Headers,
+        connection: &Connection,
+        now: Timestamp,
+    ) -> Ruling {
         let mut exchange = self.exchange(id, brief, now);
+        self.note_connection(&mut exchange, brief, connection, now);
         exchange.record.describe_unread(brief);
         self.exchanges.insert(id, exchange);
         let denial = Denial::RequestAmbiguous(TOO_MANY_FIELDS);

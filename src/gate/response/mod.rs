@@ -147,6 +147,9 @@ impl Gate {
             Ok(true) => Return::Hold,
             Ok(false) => Return::Pass,
         };
+        if let (Return::Pass, Some(exchange)) = (&step, self.exchanges.get_mut(&id)) {
+            exchange.record.status = status;
+        }
         if step == Return::Pass && is_upstreams && self.config.usage {
             self.meter(id, status, headers);
         }

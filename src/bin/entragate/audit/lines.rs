@@ -6,21 +6,36 @@ use std::io::{self, BufRead, Read};
 /// The maximum length of a line that is parsed; records are much shorter.
 const MAX_LINE: u64 = 1 << 20;
 
+/// A record in a log.
+#[derive(Debug)]
+pub struct Logged {
+    /// The record's JSON as the log contains it.
+    pub text: String,
+    pub record: Value,
+    /// The number of the line, from 1.
+    pub line: u64,
+}
+
 /// Iterator over the records of a log, in order. Lines without a record are skipped.
 pub struct Lines<R> {
     input: R,
     line: Vec<u8>,
+    number: u64,
 }
 
 impl<R: BufRead> Lines<R> {
     pub fn of(input: R) -> Self {
-        let line = Vec::new();
-        Self { input, line }
+        Self {
+            input,
+            line: Vec::new(),
+            number: 0,
+        }
     }
 
     /// Reads the next line; returns false at the end. The rest of a line that is too long is skipped.
     fn read(&mut self) -> io::Result<bool> {
         self.line.clear();
+        self.number += 1;
         let read = self
             .input
             .by_ref()
@@ -35,7 +50,7 @@ impl<R: BufRead> Lines<R> {
 }
 
 impl<R: BufRead> Iterator for Lines<R> {
-    type Item = io::Result<Value>;
+    type Item = io::Result<Logged>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -44,8 +59,9 @@ impl<R: BufRead> Iterator for Lines<R> {
                 Ok(false) => return None,
                 Err(error) => return Some(Err(error)),
             }
-            if let Some(record) = record(&String::from_utf8_lossy(&self.line)) {
-                return Some(Ok(record));
+            if let Some((text, record)) = record(&String::from_utf8_lossy(&self.line)) {
+                let line = self.number;
+                return Some(Ok(Logged { text, record, line }));
             }
         }
     }
@@ -54,28 +70,29 @@ impl<R: BufRead> Iterator for Lines<R> {
 /// Returns the record that is the line, or that follows Envoy's `wasm log` at its end. The line may also be a member
 /// of a JSON object, as container runtimes and Envoy's JSON log write it. JSON that a caller places in the middle of
 /// an access log line is not a record.
-fn record(line: &str) -> Option<Value> {
+fn record(line: &str) -> Option<(String, Value)> {
     let line = line.trim();
     if !line.starts_with('{') {
         return logged(line);
     }
     let object: Value = serde_json::from_str(line).ok()?;
     if is_record(&object) {
-        return Some(object);
+        return Some((line.to_owned(), object));
     }
     ["log", "message", "msg"]
         .iter()
         .find_map(|member| logged(object[*member].as_str()?.trim()))
 }
 
-fn logged(line: &str) -> Option<Value> {
+fn logged(line: &str) -> Option<(String, Value)> {
     let (before, after) = line.split_once("wasm log ")?;
     let (plugin, _) = after.split_once(": {")?;
     if before.contains('"') || plugin.contains(['"', ':']) {
         return None;
     }
-    let record = serde_json::from_str(after.get(plugin.len() + 2..)?).ok()?;
-    is_record(&record).then_some(record)
+    let text = after.get(plugin.len() + 2..)?;
+    let record = serde_json::from_str(text).ok()?;
+    is_record(&record).then(|| (text.to_owned(), record))
 }
 
 fn is_record(value: &Value) -> bool {
@@ -113,12 +130,13 @@ mod tests {
             json!({"log": format!("{envoy}\n"), "stream": "stderr"}).to_string(),
             json!({"level": "info", "message": format!("wasm log a a: {sample}")}).to_string(),
         ] {
-            assert_eq!(read(&line), 1, "{line}");
-            assert_eq!(
-                read(&format!("noise\n{line}\r\n\n{{}}\n{line}")),
-                2,
-                "{line}"
-            );
+            let log = format!("noise\n{line}\r\n\n{{}}\n{line}");
+            let found: Vec<Logged> = Lines::of(log.as_bytes()).map(Result::unwrap).collect();
+            let places: Vec<(u64, &str)> = found
+                .iter()
+                .map(|own| (own.line, own.text.as_str()))
+                .collect();
+            assert_eq!(places, [(2, sample.as_str()), (5, &sample)], "{line}");
         }
     }
 

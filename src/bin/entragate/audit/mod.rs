@@ -1,31 +1,36 @@
-//! `entragate audit`: reads audit records from a log and shows the latest ones or totals.
+//! `entragate audit`: reads audit records from logs, shows the latest ones or totals, or verifies their chains.
 
 mod ecs;
 mod groups;
 mod lines;
 mod table;
+mod unique;
+mod verify;
 
 use crate::input::{UNREADABLE, name_of};
 use clap::ValueEnum;
 use entragate::time::Timestamp;
 use groups::Groups;
-use lines::Lines;
+use lines::{Lines, Logged};
 use serde_json::Value;
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufReader, IsTerminal, Read, stdin, stdout};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 use table::{Form, Table};
+use verify::Verification;
 
 /// Show requests, callers and models from the audit records in Envoy's log.
 /// Lines that are not audit records are skipped. Records from standard input are shown as they arrive:
 /// `envoy -c envoy.yaml 2>&1 | entragate audit -`
-/// Exit status: 0 on success, 2 for invalid arguments or a FILE that cannot be read.
+/// Exit status: 0 on success, 1 if --verify found something, 2 for invalid arguments or a FILE that cannot be read.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// A log of Envoy, or audit records, one per line; `-` reads standard input
-    file: String,
+    /// Logs of Envoy, or audit records, one per line, the oldest first; `-` reads standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<String>,
     /// Show totals by this field: permitted and denied requests, and tokens
     #[arg(long, value_name = "FIELD")]
     by: Option<By>,
@@ -38,7 +43,13 @@ pub struct Arguments {
     /// The number of latest records of a FILE to show
     #[arg(long, value_name = "N", default_value_t = 20)]
     last: usize,
-    /// Print one line of JSON per record or group
+    /// Check that no record is missing, changed or out of order
+    #[arg(long, conflicts_with_all = ["by", "denied", "since", "last", "ecs"])]
+    verify: bool,
+    /// With --verify: accept records in any order, as an export service stores them
+    #[arg(long, requires = "verify")]
+    any_order: bool,
+    /// Print one line of JSON per record or group, or the result of --verify as JSON
     #[arg(long)]
     json: bool,
     /// Print JSON with the field names of the Elastic Common Schema
@@ -70,59 +81,114 @@ impl By {
     }
 }
 
+/// Exit status: records are missing, changed or out of order.
+const NOT_INTACT: u8 = 1;
+
 pub fn run(arguments: &Arguments) -> ExitCode {
-    let outcome = match arguments.file.as_str() {
-        "-" => show(arguments, stdin().lock(), true),
-        file => File::open(file).and_then(|file| show(arguments, file, false)),
+    let outcome = if arguments.verify {
+        verify(arguments)
+    } else {
+        show(arguments).map(|()| ExitCode::SUCCESS)
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         // The reader has closed the pipe, as in `entragate audit … | head`.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {}: {error}", name_of(&arguments.file));
+        Err((_, error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err((file, error)) => {
+            eprintln!("error: {}: {error}", name_of(&file));
             ExitCode::from(UNREADABLE)
         }
     }
 }
 
-fn show(arguments: &Arguments, input: impl Read, is_live: bool) -> io::Result<()> {
-    let records = Lines::of(BufReader::new(input));
-    let records = records.filter(|record| record.as_ref().map_or(true, |own| arguments.wants(own)));
-    let output = stdout();
-    match arguments.by {
-        Some(by) => {
-            let mut groups = Groups::by(by.member());
-            for record in records {
-                groups.add(&record?);
-            }
-            groups.write(arguments.json, &mut output.lock())
-        }
-        None => {
-            let is_terminal = output.is_terminal();
-            let form = match (arguments.json, arguments.ecs) {
-                (_, true) => Form::Ecs,
-                (true, false) => Form::Json,
-                (false, false) => Form::Rows {
-                    coloured: is_terminal,
-                },
-            };
-            let mut table = Table::new(form, output.lock());
-            let mut last = VecDeque::new();
-            for record in records {
-                match is_live {
-                    true => table.row(&record?)?,
-                    false => {
-                        last.push_back(record?);
-                        if last.len() > arguments.last {
-                            last.pop_front();
-                        }
-                    }
-                }
-            }
-            last.iter().try_for_each(|record| table.row(record))
-        }
+/// A file, and why it or the output failed.
+type Failure = (String, io::Error);
+
+/// Passes the records of all files to `each`, in order.
+fn read(
+    arguments: &Arguments,
+    mut begin: impl FnMut(&str),
+    mut each: impl FnMut(Logged) -> io::Result<()>,
+) -> Result<(), Failure> {
+    for file in &arguments.files {
+        begin(name_of(file));
+        let opened: io::Result<Box<dyn Read>> = match file.as_str() {
+            "-" => Ok(Box::new(stdin().lock())),
+            name => File::open(name).map(|opened| Box::new(opened) as Box<dyn Read>),
+        };
+        opened
+            .and_then(|input| Lines::of(BufReader::new(input)).try_for_each(|own| each(own?)))
+            .map_err(|error| (file.clone(), error))?;
     }
+    Ok(())
+}
+
+fn verify(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let verification = RefCell::new(Verification::new(arguments.any_order));
+    read(
+        arguments,
+        |file| verification.borrow_mut().begin(file),
+        |logged| {
+            verification.borrow_mut().add(&logged);
+            Ok(())
+        },
+    )?;
+    let verified = verification
+        .into_inner()
+        .finish(arguments.json, &mut stdout().lock());
+    match verified.map_err(of_output)? {
+        true => Ok(ExitCode::SUCCESS),
+        false => Ok(ExitCode::from(NOT_INTACT)),
+    }
+}
+
+fn show(arguments: &Arguments) -> Result<(), Failure> {
+    let output = stdout();
+    let wanted = |each: &mut dyn FnMut(Value) -> io::Result<()>| {
+        read(
+            arguments,
+            |_| {},
+            |own| match arguments.wants(&own.record) {
+                true => each(own.record),
+                false => Ok(()),
+            },
+        )
+    };
+    if let Some(by) = arguments.by {
+        let mut groups = Groups::by(by.member());
+        wanted(&mut |record| {
+            groups.add(&record);
+            Ok(())
+        })?;
+        let written = groups.write(arguments.json, &mut output.lock());
+        return written.map_err(of_output);
+    }
+    let form = match (arguments.json, arguments.ecs) {
+        (_, true) => Form::Ecs,
+        (true, false) => Form::Json,
+        (false, false) => Form::Rows {
+            coloured: output.is_terminal(),
+        },
+    };
+    let mut table = Table::new(form, output.lock());
+    let is_live = arguments.files.iter().any(|file| file == "-");
+    let mut last = VecDeque::new();
+    wanted(&mut |record| {
+        if is_live {
+            return table.row(&record);
+        }
+        last.push_back(record);
+        if last.len() > arguments.last {
+            last.pop_front();
+        }
+        Ok(())
+    })?;
+    let written = last.iter().try_for_each(|record| table.row(record));
+    written.map_err(of_output)
+}
+
+fn of_output(error: io::Error) -> Failure {
+    ("standard output".to_owned(), error)
 }
 
 impl Arguments {

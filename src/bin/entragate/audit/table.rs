@@ -74,19 +74,39 @@ impl<W: Write> Table<W> {
 fn cells(record: &Value) -> [String; 8] {
     let text = |member: &str| printable(record[member].as_str().unwrap_or("-")).into_owned();
     let number = |value: Option<u64>| value.map_or("-".to_owned(), |value| value.to_string());
-    let caller = ["oid", "client", "sub"]
-        .into_iter()
-        .find(|own| record[*own].is_string());
     [
         text("time").replace('T', " "),
         text("code"),
-        text(caller.unwrap_or("oid")),
+        printable(caller(record).unwrap_or("-")).into_owned(),
         text("rule"),
         printable(model(record).unwrap_or("-")).into_owned(),
-        number(record["upstream_status"].as_u64()),
+        number(status(record)),
         number(record["duration_ms"].as_u64()),
         number(tokens(record)),
     ]
+}
+
+/// The caller: the name that a person knows, if `audit.claims` lists a claim with it; otherwise an id.
+fn caller(record: &Value) -> Option<&str> {
+    const NAMES: [&str; 6] = [
+        "preferred_username",
+        "upn",
+        "unique_name",
+        "email",
+        "name",
+        "app_displayname",
+    ];
+    let name = NAMES.iter().find_map(|own| record["claims"][own].as_str());
+    let id = ["oid", "client", "sub"]
+        .iter()
+        .find_map(|own| record[own].as_str());
+    name.or(id)
+}
+
+/// The status that the caller received. Records of earlier versions have the upstream's only.
+fn status(record: &Value) -> Option<u64> {
+    let own = |member: &str| record[member].as_u64();
+    own("status").or_else(|| own("upstream_status"))
 }
 
 /// The request and, for a denial, the reason.
@@ -160,6 +180,21 @@ mod tests {
                 .find(cell)
                 .unwrap_or_else(|| panic!("{cell} in {shown}"));
         }
+    }
+
+    #[test]
+    fn row_shows_the_callers_name_if_the_record_has_it() {
+        let mut record =
+            json!({"code": "permitted", "oid": "6902e92c", "status": 502, "upstream_status": 401});
+        let form = Form::Rows { coloured: false };
+        assert!(show(&[record.clone()], form).contains("6902e92c"));
+        record["claims"] = json!({"name": "Ada Lovelace", "preferred_username": "ada@contoso.com"});
+        let shown = show(&[record], form);
+        assert!(
+            shown.contains("ada@contoso.com") && !shown.contains("6902e92c"),
+            "{shown}"
+        );
+        assert!(shown.contains("502") && !shown.contains("401"), "{shown}");
     }
 
     #[test]
