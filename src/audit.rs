@@ -62,11 +62,11 @@ pub struct Record {
     /// The requested model, without suffix. Absent if only the body names it and no rule needs it.
     pub model: Option<String>,
     /// The request's method.
-    pub method: String,
+    pub method: Arc<str>,
     /// The request's host, without port.
-    pub host: String,
+    pub host: Arc<str>,
     /// The request's path, without query.
-    pub path: String,
+    pub path: Arc<str>,
     /// The caller's address, as `client_address` determines it. Absent if it is unknown.
     pub source_ip: Option<String>,
     /// The request's `user-agent`.
@@ -143,10 +143,10 @@ pub struct ShadowEntry {
 
 impl Record {
     /// Notes the method, host and path of a request.
-    pub fn describe_request(&mut self, method: &str, host: &str, path: &str) {
-        self.method = clip(method);
-        self.host = clip(host);
-        self.path = clip(path);
+    pub fn describe_request(&mut self, method: &Arc<str>, host: &Arc<str>, path: &Arc<str>) {
+        self.method = clip_shared(method);
+        self.host = clip_shared(host);
+        self.path = clip_shared(path);
     }
 
     /// Notes the readable parts of a request that is denied before it is parsed. `:authority` takes
@@ -155,7 +155,7 @@ impl Record {
         let text = |name| headers.text(name).unwrap_or_default();
         let path = text(":path").split('?').next().unwrap_or_default();
         let host = headers.text(":authority").unwrap_or_else(|| text("host"));
-        self.describe_request(text(":method"), host, path);
+        self.describe_request(&text(":method").into(), &host.into(), &path.into());
     }
 
     /// Notes who sent the request, apart from the token.

@@ -113,7 +113,7 @@ mod tests {
 
     fn record(path: &str) -> Record {
         let mut record = open(Timestamp::from_secs(0), &"policy".into());
-        record.describe_request("GET", "host", path);
+        record.describe_request(&"GET".into(), &"host".into(), &path.into());
         record
     }
 

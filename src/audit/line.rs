@@ -94,7 +94,11 @@ mod tests {
     #[test]
     fn record_with_hostile_input_is_a_single_line() {
         let mut record = open(Timestamp::from_secs(0), &"abc".into());
-        record.describe_request("GET\r\n", "h\u{2028}", &"/é".repeat(1000));
+        record.describe_request(
+            &"GET\r\n".into(),
+            &"h\u{2028}".into(),
+            &"/é".repeat(1000).into(),
+        );
         record.deny(&Denial::NoRule {
             lacks_version: false,
         });
@@ -114,7 +118,7 @@ mod tests {
     fn escaped_text_parses_to_the_original() {
         let text = "a\u{7f}\u{85}\u{202e}\u{2066}\u{200b}\u{feff}\u{e0041}\u{1b}é漢🦀\"\\\\u0041";
         let mut record = Record::default();
-        record.describe_request("GET", text, "/");
+        record.describe_request(&"GET".into(), &text.into(), &"/".into());
         let line = record.line();
         assert!(!line.contains(is_invisible), "{line}");
         assert!(

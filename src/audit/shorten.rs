@@ -27,7 +27,7 @@ impl Record {
         let mut record = self.clone();
         record.shortened = true;
         for text in [&mut record.method, &mut record.host, &mut record.path] {
-            *text = own(text);
+            *text = shared(text);
         }
         for text in [
             &mut record.reason,
@@ -97,7 +97,8 @@ mod tests {
         for text in ["a", "\u{202e}", "\"\\", "🦀"] {
             let long = text.repeat(1000);
             let mut record = open(Timestamp::from_secs(0), &"policy".into());
-            record.describe_request(&long, &long, &long);
+            let text = long.as_str().into();
+            record.describe_request(&text, &text, &text);
             let agent = Headers::from_iter([("user-agent", long.as_str())]);
             record.note_sender(Some([10, 0, 0, 1].into()), &agent);
             record.deny(&Denial::NoRule {
@@ -139,7 +140,8 @@ mod tests {
     #[test]
     fn record_with_one_long_path_keeps_its_ids() {
         let mut record = open(Timestamp::from_secs(0), &"policy".into());
-        record.describe_request("GET", "hf.contoso.com", &"/é\u{1}".repeat(400));
+        let path = "/é\u{1}".repeat(400);
+        record.describe_request(&"GET".into(), &"hf.contoso.com".into(), &path.into());
         record.caller.oid = Some("6902aaaa-1111-4222-8333-444444444444".into());
         let parsed: Value = serde_json::from_str(&record.line_within(LONGEST)).unwrap();
         assert_eq!(parsed["oid"], "6902aaaa-1111-4222-8333-444444444444");

@@ -1,6 +1,7 @@
 //! The host of a request.
 
 use super::headers::Headers;
+use std::borrow::Cow;
 
 /// Returns the host of a request in lower case, without port. Empty if the request has no host, as in HTTP/1.0.
 ///
@@ -8,10 +9,10 @@ use super::headers::Headers;
 /// The reason why the host is ambiguous. Proxies choose a route by the unmodified authority, so an authority
 /// that is not exactly `host` or `host:port` could be routed to an upstream that rules about the host do not
 /// expect.
-pub fn host(headers: &Headers) -> Result<String, &'static str> {
+pub fn host(headers: &Headers) -> Result<Cow<'_, str>, &'static str> {
     let mut authorities = headers.all(":authority").chain(headers.all("host"));
     let Some(authority) = authorities.next() else {
-        return Ok(String::new());
+        return Ok(Cow::Borrowed(""));
     };
     if authorities.any(|other| other != authority) {
         return Err("it has two different hosts");
@@ -22,7 +23,7 @@ pub fn host(headers: &Headers) -> Result<String, &'static str> {
             let (address, port) = rest.split_once(']').ok_or(MALFORMED)?;
             // Zone ids are refused, because they are local to the sender.
             let address: std::net::Ipv6Addr = address.parse().map_err(|_| MALFORMED)?;
-            (format!("[{address}]"), port)
+            (format!("[{address}]").into(), port)
         }
         None => {
             let end = authority.find(':').unwrap_or(authority.len());
@@ -30,13 +31,21 @@ pub fn host(headers: &Headers) -> Result<String, &'static str> {
             if !is_name(host) {
                 return Err(MALFORMED);
             }
-            (host.to_ascii_lowercase(), port)
+            (lowercase(host), port)
         }
     };
     match port.strip_prefix(':') {
         None if port.is_empty() => Ok(host),
         Some(port) if is_port(port) => Ok(host),
         _ => Err(MALFORMED),
+    }
+}
+
+fn lowercase(name: &str) -> Cow<'_, str> {
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        name.to_ascii_lowercase().into()
+    } else {
+        name.into()
     }
 }
 
@@ -63,7 +72,7 @@ mod tests {
     use super::*;
 
     fn read(authority: &str) -> Result<String, &'static str> {
-        host(&Headers::from_iter([(":authority", authority)]))
+        host(&Headers::from_iter([(":authority", authority)])).map(Cow::into_owned)
     }
 
     #[test]
@@ -133,7 +142,9 @@ mod tests {
 
     #[test]
     fn host_header_is_used_without_authority_and_must_not_differ() {
-        let of = |fields: &[(&str, &str)]| host(&Headers::from_iter(fields.iter().copied()));
+        let of = |fields: &[(&str, &str)]| {
+            host(&Headers::from_iter(fields.iter().copied())).map(Cow::into_owned)
+        };
         assert_eq!(of(&[("host", "A.b")]).as_deref(), Ok("a.b"));
         assert_eq!(
             of(&[(":authority", "a"), ("host", "a")]).as_deref(),

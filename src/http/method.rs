@@ -7,14 +7,14 @@ use super::headers::Headers;
 ///
 /// # Errors
 /// The reason why the method is refused.
-pub fn method(headers: &Headers) -> Result<String, &'static str> {
+pub fn method(headers: &Headers) -> Result<&str, &'static str> {
     let method = headers
         .text(":method")
         .ok_or("its method is missing or not UTF-8")?;
     if !is_accepted(method) {
         return Err("its method is not in upper case, or asks the server to echo the request");
     }
-    Ok(method.to_owned())
+    Ok(method)
 }
 
 /// Reports whether requests with this method are accepted.

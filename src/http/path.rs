@@ -1,13 +1,15 @@
 //! Normalization of request paths.
 
+use std::borrow::Cow;
+
 /// Returns the path of a request target as rules match it: without query, percent-decoded once.
 ///
 /// # Errors
 /// The reason why the path is ambiguous. A path that a rule's pattern and the upstream's router could read
 /// differently is refused, not repaired.
-pub fn normalize(target: &str) -> Result<String, &'static str> {
+pub fn normalize(target: &str) -> Result<Cow<'_, str>, &'static str> {
     if target == "*" {
-        return Ok(target.to_owned());
+        return Ok(target.into());
     }
     if !target.starts_with('/') {
         return Err("the path does not begin with a slash");
@@ -35,7 +37,11 @@ pub fn normalize(target: &str) -> Result<String, &'static str> {
     Ok(decoded)
 }
 
-fn decode_once(path: &str) -> Result<String, &'static str> {
+fn decode_once(path: &str) -> Result<Cow<'_, str>, &'static str> {
+    let is_plain = |byte: u8| byte != b'%' && !byte.is_ascii_control();
+    if path.bytes().all(is_plain) {
+        return Ok(path.into());
+    }
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.bytes();
     while let Some(byte) = rest.next() {
@@ -58,7 +64,8 @@ fn decode_once(path: &str) -> Result<String, &'static str> {
         }
         bytes.push(decoded);
     }
-    String::from_utf8(bytes).map_err(|_| "the path is not UTF-8")
+    let decoded = String::from_utf8(bytes).map_err(|_| "the path is not UTF-8")?;
+    Ok(decoded.into())
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub enum Listing<'r> {
 
 impl<'r> Listing<'r> {
     pub fn asked_by(request: &'r Request) -> Option<Self> {
-        match request.method.as_str() {
+        match &*request.method {
             "GET" | "HEAD" => Self::at(&request.path),
             _ => None,
         }

@@ -8,16 +8,17 @@ use crate::http::cluster::Cluster;
 use crate::http::headers::Headers;
 use crate::http::method::method;
 use crate::http::path::normalize;
+use std::sync::Arc;
 
 /// A request as rules see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// Upper case.
-    pub method: String,
+    pub method: Arc<str>,
     /// Lower case, without port.
-    pub host: String,
+    pub host: Arc<str>,
     /// Without query, percent-decoded once, normalized.
-    pub path: String,
+    pub path: Arc<str>,
     /// The upstream cluster that the host selected.
     pub cluster: Cluster,
     pub model: Model,
@@ -42,9 +43,9 @@ impl Request {
         let path = normalize(target).map_err(Denial::RequestAmbiguous)?;
         let mut request = Self {
             model: Model::None,
-            method,
-            host,
-            path,
+            method: method.into(),
+            host: (*host).into(),
+            path: (*path).into(),
             cluster: cluster.clone(),
         };
         let (model, in_path) = match endpoints.model(request.target(), !headers.is_all) {
@@ -83,11 +84,8 @@ mod tests {
             (":authority", "H:1"),
         ];
         let request = read(&request).unwrap();
-        assert_eq!(
-            (request.method.as_str(), request.path.as_str()),
-            ("POST", "/v1/x")
-        );
-        assert_eq!(request.host, "h");
+        assert_eq!((&*request.method, &*request.path), ("POST", "/v1/x"));
+        assert_eq!(&*request.host, "h");
         assert!(read(&[]).is_err());
     }
 

@@ -73,9 +73,9 @@ impl Matches {
             return found;
         }
         for (field, text) in [
-            (&self.methods, Some(request.method.as_str())),
-            (&self.hosts, Some(request.host.as_str())),
-            (&self.paths, Some(request.path.as_str())),
+            (&self.methods, Some(&*request.method)),
+            (&self.hosts, Some(&*request.host)),
+            (&self.paths, Some(&*request.path)),
             (&self.models, request.model.name()),
             (&self.clusters, request.cluster.name().map(|name| &**name)),
         ] {

@@ -313,9 +313,9 @@ fn request() -> impl Strategy<Value = Request> {
         model,
     )
         .prop_map(|(method, host, path, cluster, model)| Request {
-            method,
-            host,
-            path,
+            method: method.into(),
+            host: host.into(),
+            path: path.into(),
             cluster: Cluster::reported(cluster.map(str::as_bytes)),
             model,
         })

@@ -177,7 +177,7 @@ impl Match {
     }
 
     fn covers_any_model(&self, request: &Request) -> bool {
-        any_or_empty(&self.methods, |method| *method == request.method)
+        any_or_empty(&self.methods, |method| **method == *request.method)
             && any_or_empty(&self.paths, |path| path.matches(&request.path))
             && any_or_empty(&self.hosts, |host| host.matches(&request.host))
             && self.clusters.cover(&request.cluster)

@@ -50,7 +50,7 @@ impl ProtectedResource {
     pub fn is_asked_by(&self, request: &Request) -> bool {
         let rest = request.path.strip_prefix(WELL_KNOWN);
         let here = rest.is_some_and(|rest| rest.is_empty() || rest == self.path);
-        here && matches!(request.method.as_str(), "GET" | "HEAD")
+        here && matches!(&*request.method, "GET" | "HEAD")
     }
 
     pub fn reply(&self, reply_context: &ReplyContext) -> Reply {

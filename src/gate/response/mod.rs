@@ -264,7 +264,7 @@ impl Gate {
         let Some(exchange) = self.exchanges.get_mut(&id) else {
             return Ok(false);
         };
-        if is_list && exchange.record.method == "HEAD" {
+        if is_list && &*exchange.record.method == "HEAD" {
             return Ok(false);
         }
         let length: Option<usize> = headers
@@ -315,7 +315,7 @@ impl Gate {
             record, response, ..
         }) = self.exchanges.get_mut(&id)
         {
-            let asks = !matches!(record.method.as_str(), "GET" | "HEAD" | "OPTIONS");
+            let asks = !matches!(&*record.method, "GET" | "HEAD" | "OPTIONS");
             let is_good = matches!(status, Some(200..=299));
             response.meter = (asks && is_good).then(|| Meter::new(headers));
         }

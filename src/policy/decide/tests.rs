@@ -14,9 +14,9 @@ const PATH: &str = "/v1/chat/completions";
 
 fn request(path: &str) -> Request {
     Request {
-        method: "POST".to_owned(),
-        host: "a.contoso.com".to_owned(),
-        path: path.to_owned(),
+        method: "POST".into(),
+        host: "a.contoso.com".into(),
+        path: path.into(),
         cluster: Cluster::default(),
         model: Model::Unread,
     }

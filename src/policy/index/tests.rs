@@ -13,9 +13,9 @@ const OTHERS: usize = 70;
 
 fn request(model: Model) -> Request {
     Request {
-        method: "POST".to_owned(),
-        host: "a.contoso.com".to_owned(),
-        path: "/v1/chat/completions".to_owned(),
+        method: "POST".into(),
+        host: "a.contoso.com".into(),
+        path: "/v1/chat/completions".into(),
         cluster: Cluster::reported(Some(b"hf-read")),
         model,
     }
