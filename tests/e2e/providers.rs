@@ -32,9 +32,9 @@ impl Provider {
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let line = tokio::time::timeout(SOON, lines.next_line()).await;
         let line = line
-            .expect("it starts")
+            .expect("oidc_provider.mjs starts in time")
             .unwrap()
-            .expect("it describes itself");
+            .expect("oidc_provider.mjs prints a line; if it is not installed, run `make clients`");
         Some(Self {
             _process: process,
             printed: serde_json::from_str(&line).unwrap(),
