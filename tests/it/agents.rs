@@ -1,4 +1,4 @@
-//! Agents as callers: told apart from people and applications by Entra's facets.
+//! Agents as callers, which Entra's facets distinguish from people and applications.
 
 use crate::support;
 
@@ -22,7 +22,7 @@ use testbed::persona::*;
 /// The rules whose requirements the tests evaluate, by name.
 const REQUIREMENTS: [&str; 4] = ["user", "app", "agent", "actor"];
 
-/// A configuration with and without `agent_claims`.
+/// Configurations without and with `agent_claims`.
 fn configured(agent_claims: bool) -> entragate::config::Config {
     let mut settings = with_rules(json!([
         {"name": "user", "require": {"kind": "user"}},
@@ -37,14 +37,14 @@ fn configured(agent_claims: bool) -> entragate::config::Config {
 static CONFIGURED: LazyLock<[entragate::config::Config; 2]> =
     LazyLock::new(|| [false, true].map(configured));
 
-/// The claims as the filter reads them.
+/// Returns the claims as the filter reads them.
 fn read(claims: &Map<String, Value>, agent_claims: bool) -> Claims {
     let config = &CONFIGURED[usize::from(agent_claims)];
     let text = Value::Object(claims.clone()).to_string();
     Claims::read(&config.issuers[0], &Object::read(&text).unwrap()).unwrap()
 }
 
-/// The results of the requirements, in their order.
+/// Returns the values of the requirements, in their order.
 fn truths(claims: &Claims) -> [Truth; 4] {
     let context = RequestContext {
         now: Timestamp::from_secs(0),
@@ -59,7 +59,7 @@ fn truths(claims: &Claims) -> [Truth; 4] {
     })
 }
 
-/// Ada's token with these claims; null removes a claim.
+/// Returns the claims of Ada's token with these changes; null removes a claim.
 fn claims(changes: Value) -> Map<String, Value> {
     let Value::Object(mut claims) = Persona::Ada.claims(1_900_000_000) else {
         panic!("claims are an object")
@@ -73,7 +73,8 @@ fn claims(changes: Value) -> Map<String, Value> {
     claims
 }
 
-/// Sets of numbers with the same meaning: in another order, among unknown numbers, repeated, with other blanks.
+/// Returns sets of numbers with the same meaning: in another order, with unknown numbers in between, repeated, with other
+/// blanks.
 fn spellings(numbers: &[u64]) -> Vec<String> {
     const UNKNOWN: [u64; 6] = [1, 3, 9, 111, 1311, 99_999_999_999_999_999];
     let join = |numbers: &[u64], blank: &str| {
@@ -96,31 +97,31 @@ fn spellings(numbers: &[u64]) -> Vec<String> {
 const AGENT: Option<Kind> = Some(Kind::Agent);
 const USER: Option<Kind> = Some(Kind::User);
 const APP: Option<Kind> = Some(Kind::App);
-const ACTS: Option<Actor> = Some(Actor::Agent);
-const ACTS_NOT: Option<Actor> = Some(Actor::NoAgent);
+const ACTOR_IS_AGENT: Option<Actor> = Some(Actor::Agent);
+const ACTOR_IS_NO_AGENT: Option<Actor> = Some(Actor::NoAgent);
 
 #[test]
 fn each_combination_of_facets_has_its_kind_and_actor_in_any_spelling() {
-    // idtyp, numbers of the actor, numbers of the subject: kind, actor.
+    // idtyp, the actor's numbers, the subject's numbers: kind, actor.
     for (idtyp, actor, subject, kind, acts) in [
-        // The three documented rows.
-        ("app", &[11][..], &[11][..], AGENT, ACTS),
-        ("user", &[11], &[], USER, ACTS),
-        ("user", &[11], &[13], AGENT, ACTS),
-        // Both numbers of the subject.
-        ("app", &[11], &[11, 13], AGENT, ACTS),
-        ("user", &[11], &[11, 13], AGENT, ACTS),
-        // Facets without an agent.
-        ("user", &[], &[], USER, ACTS_NOT),
-        ("app", &[], &[], APP, ACTS_NOT),
-        ("device", &[], &[], None, ACTS_NOT),
-        // Any other mix.
-        ("user", &[11], &[11], None, ACTS),
-        ("app", &[11], &[], None, ACTS),
-        ("app", &[11], &[13], None, ACTS),
-        ("device", &[11], &[11], None, ACTS),
-        ("device", &[11], &[13], None, ACTS),
-        ("device", &[11], &[], None, ACTS),
+        // The three documented combinations.
+        ("app", &[11][..], &[11][..], AGENT, ACTOR_IS_AGENT),
+        ("user", &[11], &[], USER, ACTOR_IS_AGENT),
+        ("user", &[11], &[13], AGENT, ACTOR_IS_AGENT),
+        // The subject has both numbers.
+        ("app", &[11], &[11, 13], AGENT, ACTOR_IS_AGENT),
+        ("user", &[11], &[11, 13], AGENT, ACTOR_IS_AGENT),
+        // Facets that mark no agent.
+        ("user", &[], &[], USER, ACTOR_IS_NO_AGENT),
+        ("app", &[], &[], APP, ACTOR_IS_NO_AGENT),
+        ("device", &[], &[], None, ACTOR_IS_NO_AGENT),
+        // All other combinations.
+        ("user", &[11], &[11], None, ACTOR_IS_AGENT),
+        ("app", &[11], &[], None, ACTOR_IS_AGENT),
+        ("app", &[11], &[13], None, ACTOR_IS_AGENT),
+        ("device", &[11], &[11], None, ACTOR_IS_AGENT),
+        ("device", &[11], &[13], None, ACTOR_IS_AGENT),
+        ("device", &[11], &[], None, ACTOR_IS_AGENT),
         ("user", &[], &[11], None, None),
         ("user", &[], &[13], None, None),
         ("app", &[], &[11], None, None),
@@ -143,20 +144,45 @@ fn each_combination_of_facets_has_its_kind_and_actor_in_any_spelling() {
 }
 
 #[test]
-fn token_with_missing_or_unreadable_facets_is_read_with_caution() {
+fn token_with_missing_or_unreadable_facets_is_read_conservatively() {
     let blueprint = || json!({"xms_par_app_azp": AGENT_BLUEPRINT});
     let acting = |idtyp: Value| json!({"idtyp": idtyp, "xms_act_fct": "11"});
-    // The claims: kind and actor without `agent_claims`, and with it.
+    // The claims; kind and actor without `agent_claims`; kind and actor with it.
     for (given, without, with) in [
         // No facets.
-        (json!({"idtyp": "user"}), (USER, None), (USER, ACTS_NOT)),
-        (json!({"idtyp": "app"}), (APP, None), (APP, ACTS_NOT)),
-        (json!({}), (USER, None), (USER, ACTS_NOT)),
-        (json!({"xms_sub_fct": "3"}), (USER, None), (USER, ACTS_NOT)),
-        // A person's token whose subject facet is absent, which it may be only if the API requests it.
-        (acting(json!("user")), (None, ACTS), (USER, ACTS)),
-        (acting(json!("app")), (None, ACTS), (None, ACTS)),
-        (acting(json!(null)), (None, ACTS), (None, ACTS)),
+        (
+            json!({"idtyp": "user"}),
+            (USER, None),
+            (USER, ACTOR_IS_NO_AGENT),
+        ),
+        (
+            json!({"idtyp": "app"}),
+            (APP, None),
+            (APP, ACTOR_IS_NO_AGENT),
+        ),
+        (json!({}), (USER, None), (USER, ACTOR_IS_NO_AGENT)),
+        (
+            json!({"xms_sub_fct": "3"}),
+            (USER, None),
+            (USER, ACTOR_IS_NO_AGENT),
+        ),
+        // A person's token without the subject facet, whose absence is meaningful only if the API requests facets
+        // (`agent_claims`).
+        (
+            acting(json!("user")),
+            (None, ACTOR_IS_AGENT),
+            (USER, ACTOR_IS_AGENT),
+        ),
+        (
+            acting(json!("app")),
+            (None, ACTOR_IS_AGENT),
+            (None, ACTOR_IS_AGENT),
+        ),
+        (
+            acting(json!(null)),
+            (None, ACTOR_IS_AGENT),
+            (None, ACTOR_IS_AGENT),
+        ),
         // The blueprint without facets, or with facets that mark no agent.
         (blueprint(), (None, None), (None, None)),
         (
@@ -169,7 +195,7 @@ fn token_with_missing_or_unreadable_facets_is_read_with_caution() {
             (None, None),
             (None, None),
         ),
-        // Forms that are no set of numbers.
+        // Values that are not a set of numbers.
         (
             json!({"idtyp": "user", "xms_act_fct": 11}),
             (None, None),
@@ -197,10 +223,10 @@ fn token_with_missing_or_unreadable_facets_is_read_with_caution() {
         ),
         (
             json!({"idtyp": "user", "xms_act_fct": "11", "xms_sub_fct": [13]}),
-            (None, ACTS),
-            (None, ACTS),
+            (None, ACTOR_IS_AGENT),
+            (None, ACTOR_IS_AGENT),
         ),
-        // Claims that are elsewhere.
+        // Distributed claims.
         (
             json!({"_claim_names": {"xms_act_fct": "s"}}),
             (None, None),
@@ -219,12 +245,12 @@ fn token_with_missing_or_unreadable_facets_is_read_with_caution() {
         (
             json!({"_claim_names": {"idtyp": "s"}}),
             (None, None),
-            (None, ACTS_NOT),
+            (None, ACTOR_IS_NO_AGENT),
         ),
         (
             json!({"_claim_names": {"groups": "s"}}),
             (USER, None),
-            (USER, ACTS_NOT),
+            (USER, ACTOR_IS_NO_AGENT),
         ),
     ] {
         for (agent_claims, expected) in [(false, without), (true, with)] {
@@ -234,7 +260,7 @@ fn token_with_missing_or_unreadable_facets_is_read_with_caution() {
     }
 }
 
-/// Claims that bear on the kind, in plausible and implausible combinations.
+/// Claims that determine the kind, in plausible and implausible combinations.
 fn any_claims() -> impl Strategy<Value = Map<String, Value>> {
     let number = prop_oneof![Just(11u64), Just(13), 0..20u64, any::<u64>()];
     let numbers = prop::collection::vec(number, 0..5).prop_map(|numbers| {
@@ -277,7 +303,7 @@ fn any_claims() -> impl Strategy<Value = Map<String, Value>> {
         })
 }
 
-/// Whether a claim contains the number, read in the simplest way.
+/// Returns whether a claim contains the number, by a simple split of its text.
 fn has(claims: &Map<String, Value>, name: &str, number: &str) -> bool {
     let text = claims.get(name).and_then(Value::as_str).unwrap_or_default();
     text.split(' ').any(|word| word == number)
@@ -299,7 +325,7 @@ proptest! {
         if is_agent {
             prop_assert!(app != Truth::Satisfied);
             prop_assert!(user != Truth::Satisfied || is_for_person);
-            // `not: {actor: agent}` would be satisfied.
+            // In this case, `not: {actor: agent}` would be satisfied.
             prop_assert!(actor != Truth::Unsatisfied);
             prop_assert!(user != Truth::Satisfied || actor == Truth::Satisfied);
         }
@@ -309,7 +335,7 @@ proptest! {
     }
 }
 
-/// The code of a rule with this requirement for that token.
+/// Returns the code for a token under a rule with this requirement.
 fn code(require: Value, agent_claims: bool, token: &Token) -> String {
     let mut settings = with_rules(json!([{"name": "only", "require": require}]));
     settings["issuers"][0]["entra"]["agent_claims"] = agent_claims.into();
@@ -407,7 +433,7 @@ fn only_the_person_behind_an_agent_gets_a_challenge() {
     assert!(challenged(Token::of(Persona::Clerk)));
     assert!(!challenged(Token::of(Persona::Scout)));
     assert!(!challenged(Token::of(Persona::Mate)));
-    // Unclear, and possibly an agent's.
+    // The actor is unclear and may be an agent.
     assert!(!challenged(ada().claim("xms_par_app_azp", AGENT_BLUEPRINT)));
     assert!(!challenged(
         Token::of(Persona::Mate).claim("idtyp", "device")

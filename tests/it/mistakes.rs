@@ -1,5 +1,5 @@
-//! Usual mistakes of callers and operators, and the lines that name them: in full to the operator, and to the caller unless
-//! `replies.detail` is `minimal`.
+//! Common mistakes of callers and operators, and the messages about them: complete for the operator, and shown to the caller
+//! unless `replies.detail` is `minimal`.
 
 use crate::support;
 
@@ -8,12 +8,12 @@ use support::*;
 use testbed::mint::Token;
 use testbed::persona::{AUDIENCE, AUDIENCE_URI, OTHER_AUDIENCE};
 
-/// The record and the body of the reply to a denied request.
+/// Returns the record of a denied request, and the body of the reply.
 fn denied(settings: &Value, fields: &[(&str, &str)]) -> (Value, Value) {
     let mut bench = Bench::warm(settings);
     bench.audit();
-    let own = [(":method", "POST"), (":authority", "gateway.contoso.com")];
-    let (id, ruling) = bench.send(&[&own, fields].concat());
+    let pseudo_headers = [(":method", "POST"), (":authority", "gateway.contoso.com")];
+    let (id, ruling) = bench.send(&[&pseudo_headers, fields].concat());
     let body = serde_json::from_str(&reply_of(&ruling).body).unwrap();
     bench.gate.finish(id, None, bench.now);
     (bench.audit().pop().expect("a record"), body)
@@ -37,7 +37,7 @@ fn minimal(settings: &Value) -> Value {
 fn text(value: &Value) -> &str {
     value
         .as_str()
-        .unwrap_or_else(|| panic!("not a text: {value}"))
+        .unwrap_or_else(|| panic!("expected a string, found {value}"))
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn token_in_an_unread_header_is_named() {
 }
 
 #[test]
-fn wrong_audience_is_named_to_both_and_the_accepted_ones_to_the_operator() {
+fn wrong_audience_is_shown_to_both_and_the_accepted_ones_to_the_operator() {
     for (audience, shown) in [
         (json!(OTHER_AUDIENCE), format!("'{OTHER_AUDIENCE}'")),
         (json!(["a", "b", "c"]), "'a' (and 2 more)".to_owned()),
@@ -167,8 +167,8 @@ fn wrong_audience_is_named_to_both_and_the_accepted_ones_to_the_operator() {
 }
 
 #[test]
-fn value_that_differs_in_case_does_not_permit_and_is_named_to_the_operator() {
-    for (require, claim, own, is_named) in [
+fn value_that_differs_in_case_does_not_permit_and_is_shown_to_the_operator() {
+    for (require, claim, claimed, is_suggested) in [
         (
             json!({"role": "Model.Query"}),
             "roles",
@@ -201,11 +201,11 @@ fn value_that_differs_in_case_does_not_permit_and_is_named_to_the_operator() {
         ),
     ] {
         let settings = with_rules(json!([{"name": "r", "require": require}]));
-        let token = ada().without("roles").claim(claim, own.clone());
+        let token = ada().without("roles").claim(claim, claimed.clone());
         let (record, body) = chat_by(&settings, &token);
         assert_eq!(record["code"], "rule_unsatisfied");
-        let said = text(&record["reason"]).contains("did you mean '");
-        assert_eq!(said, is_named, "{record}");
+        let has_suggestion = text(&record["reason"]).contains("did you mean '");
+        assert_eq!(has_suggestion, is_suggested, "{record}");
         assert!(!body.to_string().contains("did you mean"), "{body}");
     }
 }

@@ -242,7 +242,7 @@ fn two_plugins() -> String {
 }
 
 #[test]
-fn plugins_of_one_file_are_told_apart() {
+fn plugins_of_one_file_are_distinguished() {
     let text = two_plugins();
     let token = ada().build();
     let line = |wanted: &str| text.lines().position(|line| line.contains(wanted)).unwrap() + 1;

@@ -169,7 +169,7 @@ pub const CASES: &[Case] = &[
         line: "name: team",
     },
     Case {
-        // The rule is about both issuers, and tokens of the second have no facets.
+        // The rule matches both issuers, and tokens of the second one have no facets.
         id: "actor_not_shown",
         name: Some("team"),
         base: ALONE,
