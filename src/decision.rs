@@ -11,7 +11,9 @@ mod upstream;
 
 pub use facts::{Challenge, Facts};
 pub use grant::Grant;
-pub use reasons::{FeedUnavailable, Ground, GroupsUnavailable, SubjectError};
+pub use reasons::{
+    DirectoryGround, Ground, GroupsUnavailable, ListUnavailable, RevocationList, SubjectError,
+};
 pub use upstream::Unavailable;
 
 use crate::time::Timestamp;
@@ -95,7 +97,7 @@ pub enum Denial {
         seconds: Option<u64>,
         limit: u64,
     },
-    /// The revocation feed names the caller, its client, session or token.
+    /// A list of revocations names the caller, its client, session or token.
     TokenRevoked {
         ground: Ground,
     },
@@ -153,9 +155,10 @@ pub enum Denial {
         rule: Arc<str>,
         reason: CredentialUnavailable,
     },
-    /// There is no usable revocation feed, and `on_stale` is `deny`.
+    /// A list of revocations is unavailable, and its `on_stale` is `deny`.
     RevocationUnavailable {
-        reason: FeedUnavailable,
+        list: RevocationList,
+        reason: ListUnavailable,
     },
     /// The upstream rejected the injected credential.
     CredentialRejected {

@@ -33,6 +33,15 @@ pub fn parse_object(text: &[u8]) -> Result<Map<String, Value>, serde_json::Error
     }
 }
 
+/// Returns the `error.code` of an answer of Microsoft Graph, such as `Authorization_RequestDenied`, if it is safe to
+/// log.
+pub fn error_code(answer: &[u8]) -> Option<String> {
+    let members = parse_object(answer).ok()?;
+    let code = members.get("error")?.get("code")?.as_str()?;
+    let is_fit = code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    is_fit.then(|| code.to_owned())
+}
+
 struct Strict(Value);
 
 impl<'de> Deserialize<'de> for Strict {

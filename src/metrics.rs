@@ -94,6 +94,19 @@ pub fn revocation_fetch(outcome: FetchOutcome) -> String {
     format!("entragate.revocation_fetches.{}", outcome.name())
 }
 
+/// Counts fetches of the list of an issuer's users or service principals by outcome.
+pub fn directory_fetch(issuer: &str, list: &str, outcome: FetchOutcome) -> String {
+    format!(
+        "entragate.revocation_fetches.graph.{issuer}.{list}.{}",
+        outcome.name()
+    )
+}
+
+/// Counts pages of such a list, including those that could not be used.
+pub fn revocation_page(issuer: &str, list: &str) -> String {
+    format!("entragate.revocation_pages.graph.{issuer}.{list}")
+}
+
 /// Counts lookups of callers' groups by issuer and outcome.
 pub fn group_lookup(issuer: &str, outcome: &str) -> String {
     format!("entragate.group_lookups.{issuer}.{outcome}")
@@ -212,7 +225,7 @@ impl Gauge {
 
     /// The time of the last successful fetch of an issuer's keys, in seconds since 1970.
     pub fn keys_fetched(issuer: &str, secs: u64) -> Self {
-        Self::fetched(format!("entragate.keys.{issuer}.fetched_at"), secs)
+        Self::latest(format!("entragate.keys.{issuer}.fetched_at"), secs)
     }
 
     /// The number of VMs without a usable value of a polled credential: never fetched, or stale.
@@ -223,7 +236,7 @@ impl Gauge {
 
     /// The time of the last successful fetch of a polled credential, in seconds since 1970.
     pub fn credential_fetched(credential: &str, secs: u64) -> Self {
-        Self::fetched(
+        Self::latest(
             format!("entragate.credentials.{credential}.fetched_at"),
             secs,
         )
@@ -236,17 +249,51 @@ impl Gauge {
 
     /// The time of the last successful fetch of the revocation feed, in seconds since 1970.
     pub fn revocation_fetched(secs: u64) -> Self {
-        Self::fetched("entragate.revocation.fetched_at".to_owned(), secs)
+        Self::latest("entragate.revocation.fetched_at".to_owned(), secs)
     }
 
-    fn fetched(name: String, secs: u64) -> Self {
+    /// The entries of the revocation feed.
+    pub fn revocation_entries(entries: usize) -> Self {
+        Self::latest("entragate.revocation.entries".to_owned(), entries as u64)
+    }
+
+    /// The time of the last change of the revocation feed, in seconds since 1970.
+    pub fn revocation_changed(secs: u64) -> Self {
+        Self::latest("entragate.revocation.changed_at".to_owned(), secs)
+    }
+
+    /// The number of VMs without a usable list of an issuer's users or service principals.
+    pub fn directory_unusable((issuer, list): (&str, &str), unusable: bool) -> Self {
+        let name = format!("entragate.revocation.graph.{issuer}.{list}.unusable");
+        Self::sum(name, usize::from(unusable))
+    }
+
+    /// The entries of such a list.
+    pub fn directory_entries((issuer, list): (&str, &str), entries: usize) -> Self {
+        let name = format!("entragate.revocation.graph.{issuer}.{list}.entries");
+        Self::latest(name, entries as u64)
+    }
+
+    /// The time of the last successful fetch of such a list, or of its last change, in seconds since 1970.
+    pub fn directory_time((issuer, list): (&str, &str), of: &str, secs: u64) -> Self {
+        Self::latest(
+            format!("entragate.revocation.graph.{issuer}.{list}.{of}"),
+            secs,
+        )
+    }
+
+    fn latest(name: String, value: u64) -> Self {
         Self {
             name,
-            value: secs,
+            value,
             over_vms: OverVms::Latest,
         }
     }
 }
+
+/// Which time [`Gauge::directory_time`] is.
+pub const DIRECTORY_FETCHED: &str = "fetched_at";
+pub const DIRECTORY_CHANGED: &str = "changed_at";
 
 /// A histogram of the filter's time for the headers of a request, in microseconds. It includes host calls
 /// and excludes waiting. The number of measured requests per tick is bounded.

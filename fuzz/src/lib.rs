@@ -1,6 +1,7 @@
 //! Properties that fuzzing checks for the parts that read untrusted bytes: they do not panic, and their invariants are
 //! satisfied for any input. Used by the libFuzzer targets in `fuzz_targets/` and by `tests/it/fuzz.rs` on the corpora.
 
+mod directory;
 mod events;
 mod usage;
 
@@ -22,6 +23,7 @@ use entragate::token::verify::{authenticate, pick_issuer};
 use serde_json::Value;
 use std::sync::LazyLock;
 
+pub use directory::directory;
 pub use events::gate;
 pub use usage::usage;
 
@@ -29,13 +31,14 @@ pub use usage::usage;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("token", token),
     ("key_set", key_set),
     ("configuration", configuration),
     ("body", body),
     ("usage", usage),
     ("gate", gate),
+    ("directory", directory),
 ];
 
 const TENANT: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";

@@ -12,6 +12,8 @@ pub(super) struct MacKeys {
     whole: Zeroizing<Vec<u8>>,
     /// The settings of the export service, and the secrets in the configuration.
     export: Zeroizing<Vec<u8>>,
+    /// The directories that are queried, and the secrets in the configuration.
+    directories: Zeroizing<Vec<u8>>,
     read: RefCell<Vec<Zeroizing<Vec<u8>>>>,
 }
 
@@ -20,9 +22,11 @@ impl MacKeys {
         let text = |value: Value| Zeroizing::new(digest::canonical(value).into_bytes());
         let export = value.get("audit").and_then(|audit| audit.get("export"));
         let export = json!([export, value.get("credentials")]);
+        let directories = json!([directories(value), value.get("credentials")]);
         Self {
             whole: text(value.clone()),
             export: text(export),
+            directories: text(directories),
             read: RefCell::default(),
         }
     }
@@ -45,11 +49,38 @@ impl MacKeys {
         self.over_secrets(&self.export)
     }
 
+    /// The key for lists of revocations, independent of other settings: a worker with changed rules continues with the
+    /// lists that are there.
+    pub fn directory_mac(&self) -> Mac {
+        self.over_secrets(&self.directories)
+    }
+
     fn over_secrets(&self, part: &[u8]) -> Mac {
         let read = self.read.borrow();
         let read = read.iter().map(|part| part.as_slice());
         Mac::of([part].into_iter().chain(read))
     }
+}
+
+/// The settings that determine what a directory's lists contain: where they are fetched, and the issuers' tenants.
+fn directories(value: &Value) -> Value {
+    const OTHERS: [&str; 4] = ["refresh", "max_stale", "timeout", "on_stale"];
+    let mut graphs = value
+        .get("revocation")
+        .and_then(|all| all.get("graph"))
+        .cloned();
+    let entries = match &mut graphs {
+        Some(Value::Array(several)) => several.iter_mut().collect(),
+        Some(one) => vec![one],
+        None => Vec::new(),
+    };
+    for graph in entries.into_iter().filter_map(Value::as_object_mut) {
+        graph.retain(|name, _| !OTHERS.contains(&name.as_str()));
+    }
+    let issuers = value.get("issuers").and_then(Value::as_array);
+    let tenant = |issuer: &Value| json!([issuer.get("name"), issuer.get("entra")]);
+    let issuers: Vec<Value> = issuers.into_iter().flatten().map(tenant).collect();
+    json!([graphs, issuers])
 }
 
 #[cfg(test)]
@@ -85,6 +116,32 @@ mod tests {
             name("a", "https://b", "hf_a", "hf_b"),
             name("a", "https://a", "hf_x", "hf_b"),
             name("a", "https://a", "hf_a", "hf_x"),
+        ] {
+            assert_ne!(other, one);
+        }
+    }
+
+    #[test]
+    fn directory_key_depends_on_the_directory_and_not_on_rules_or_intervals() {
+        let name = |rule: &str, refresh: &str, host: &str, tenant: &str, secret: &str| {
+            let graph = json!({"host": host, "refresh": refresh});
+            let settings = |graph: Value| {
+                json!({"rules": [rule], "revocation": {"graph": graph},
+                    "issuers": [{"name": "contoso", "audiences": [rule], "entra": {"tenants": [tenant]}}]})
+            };
+            let names = [settings(graph.clone()), settings(json!([graph]))].map(|settings| {
+                let keys = MacKeys::over(&settings);
+                keys.note("SECRET", Some(secret.to_owned()));
+                keys.directory_mac().name("users")
+            });
+            names.join(" ")
+        };
+        let one = name("a", "1s", "h", "t", "s");
+        assert_eq!(name("b", "2s", "h", "t", "s"), one);
+        for other in [
+            name("a", "1s", "x", "t", "s"),
+            name("a", "1s", "h", "x", "s"),
+            name("a", "1s", "h", "t", "x"),
         ] {
             assert_ne!(other, one);
         }

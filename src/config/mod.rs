@@ -73,6 +73,7 @@ pub fn load_value(
         digest: digest::of(value),
         shared_mac: keys.shared_mac(),
         export_mac: keys.export_mac(),
+        directory_mac: keys.directory_mac(),
     };
     let compiled = wire.map(|wire| compile::compile(&wire, &env, &of_it, &mut findings));
     match compiled {
@@ -100,7 +101,7 @@ pub struct Config {
     pub forward: Forwarding,
     pub stripped: StripList,
     pub replies: ReplyStyle,
-    pub revocation: Option<revocation::Source>,
+    pub revocation: revocation::Sources,
     /// Service tokens; an [`Auth`](crate::service_auth::auth::Auth) holds an index into this list.
     pub service_tokens: Vec<service_token::Source>,
     pub audit: AuditSettings,
@@ -114,6 +115,8 @@ pub struct Config {
     pub shared_mac: Mac,
     /// Authenticates records between VMs that export to the same service.
     pub export_mac: Mac,
+    /// Authenticates lists of revocations between VMs that query the same directories.
+    pub directory_mac: Mac,
 }
 
 impl Config {

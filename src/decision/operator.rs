@@ -1,8 +1,6 @@
 //! The details of a denial that go into the audit record only.
 
-use super::{
-    CredentialUnavailable, Denial, FeedUnavailable, GroupsUnavailable, HeldLimit, KeysUnavailable,
-};
+use super::{CredentialUnavailable, Denial, GroupsUnavailable, HeldLimit, KeysUnavailable};
 use crate::text::excerpt;
 
 impl Denial {
@@ -75,18 +73,10 @@ impl Denial {
                 };
                 Some(reason.to_owned())
             }
-            Self::TokenRevoked { ground } => Some(format!(
-                "revoked by {} in the revocation feed",
-                ground.name()
-            )),
-            Self::RevocationUnavailable { reason } => Some(match reason {
-                FeedUnavailable::NeverFetched => {
-                    "no revocation feed has been fetched yet".to_owned()
-                }
-                FeedUnavailable::Stale => {
-                    "the last valid revocation feed is older than max_stale".to_owned()
-                }
-            }),
+            Self::TokenRevoked { ground } => Some(ground.text()),
+            Self::RevocationUnavailable { list, reason } => {
+                Some(format!("the {} {}", list.name(), reason.text()))
+            }
             Self::CredentialRejected { credential, status } => Some(format!(
                 "the upstream answered {status} to credential {credential}"
             )),

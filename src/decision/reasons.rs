@@ -1,4 +1,6 @@
-//! Reasons that denials carry: why a credential, Microsoft Graph or the revocation feed led to them.
+//! Reasons that denials carry: why a credential, Microsoft Graph or the lists of revocations led to them.
+
+use crate::time::Timestamp;
 
 /// Why there is no Hugging Face token for a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,34 +57,103 @@ pub enum GroupsUnavailable {
     TooManyWaiting,
 }
 
-/// Why there is no usable revocation feed.
+/// A list of revocations that a decision needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FeedUnavailable {
-    /// No feed has been fetched yet.
-    NeverFetched,
-    /// The last valid feed is older than `max_stale`.
-    Stale,
+pub enum RevocationList {
+    /// The revocation feed.
+    Feed,
+    /// The users of the issuer's directory.
+    Users,
+    /// The service principals of the issuer's directory.
+    ServicePrincipals,
 }
 
-/// The member of the feed that revokes a token.
+impl RevocationList {
+    /// Returns the list's name in texts.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Feed => "revocation feed",
+            Self::Users => "list of users from Microsoft Graph",
+            Self::ServicePrincipals => "list of service principals from Microsoft Graph",
+        }
+    }
+}
+
+/// Why a list of revocations is unavailable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListUnavailable {
+    /// The list has not been fetched yet.
+    NeverFetched,
+    /// The last valid list is older than `max_stale`.
+    Stale,
+    /// The directory has more entries than `entries`.
+    TooManyEntries,
+}
+
+impl ListUnavailable {
+    /// Returns the reason, as the end of a sentence that begins with the list.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::NeverFetched => "has not been fetched yet",
+            Self::Stale => "is older than max_stale",
+            Self::TooManyEntries => "has more entries than `entries` allows",
+        }
+    }
+}
+
+/// Why a token is revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ground {
+    /// The feed lists the caller's object.
     Object,
     Client,
     Session,
     Token,
     NotBefore,
+    /// The issuer's directory.
+    Directory(DirectoryGround),
+}
+
+/// What the issuer's directory says of a caller. The time is that of the first page that said it, except for
+/// [`DirectoryGround::NotBefore`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DirectoryGround {
+    /// The account is disabled.
+    Disabled(Timestamp),
+    /// The account was deleted.
+    Removed(Timestamp),
+    /// Sign-in sessions from before this time are revoked.
+    NotBefore(Timestamp),
+    /// The service principal of the token's client is disabled.
+    AppDisabled(Timestamp),
+    /// The service principal of the token's client was deleted.
+    AppRemoved(Timestamp),
 }
 
 impl Ground {
-    /// Returns the member's name.
-    pub const fn name(self) -> &'static str {
-        match self {
+    /// Returns the explanation for the operator.
+    pub fn text(self) -> String {
+        let member = match self {
             Self::Object => "oids",
             Self::Client => "clients",
             Self::Session => "sessions",
             Self::Token => "tokens",
             Self::NotBefore => "not_before",
-        }
+            Self::Directory(ground) => return ground.text(),
+        };
+        format!("revoked by {member} in the revocation feed")
+    }
+}
+
+impl DirectoryGround {
+    fn text(self) -> String {
+        let (event, at) = match self {
+            Self::Disabled(at) => ("account disabled", at),
+            Self::Removed(at) => ("account deleted", at),
+            Self::NotBefore(at) => ("sign-in sessions revoked", at),
+            Self::AppDisabled(at) => ("the client's service principal disabled", at),
+            Self::AppRemoved(at) => ("the client's service principal deleted", at),
+        };
+        format!("{event} at {}", at.to_rfc3339())
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use zeroize::Zeroize;
 
 /// The destination of a callout.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Target {
     /// The Envoy cluster, or `host:port` on Kong.
     pub cluster: String,
@@ -17,6 +17,20 @@ pub struct Target {
     pub authority: String,
     /// The path and query, beginning with `/`.
     pub path: String,
+}
+
+/// Omits the query, because it may contain the state of an earlier answer.
+impl std::fmt::Debug for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let path = self.path.split('?').next().unwrap_or_default();
+        let Self {
+            cluster,
+            scheme,
+            authority,
+            ..
+        } = self;
+        write!(f, "Target({cluster}: {scheme}://{authority}{path})")
+    }
 }
 
 /// The reason why a text is not a valid callout URI.

@@ -190,6 +190,12 @@ impl Refresh {
         self.in_flight.is_some() || self.next_fetch <= deadline
     }
 
+    /// Returns the start of the next fetch: now, if one is in flight.
+    pub fn fetched_from(&self, now: Timestamp) -> Option<Timestamp> {
+        let is_in_flight = self.in_flight.is_some();
+        Some(if is_in_flight { now } else { self.next_fetch })
+    }
+
     /// Reports whether the fetch is in flight.
     pub fn is_under_way(&self, attempt: Attempt) -> bool {
         self.in_flight

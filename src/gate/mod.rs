@@ -111,7 +111,7 @@ pub struct Gate {
     wanted: Wanted,
     issuer_keys: Vec<IssuerKeys>,
     service_tokens: ServiceTokens,
-    revocation: Option<Revocation>,
+    revocation: Revocation,
     credential_store: CredentialStore,
     labels: Labels,
     exporter: Option<Exporter>,
@@ -174,10 +174,9 @@ impl Gate {
             .iter()
             .map(|source| IssuerKeys::new(source.clone(), now))
             .collect();
-        let feed = config.revocation.clone();
         let limits = config.limits;
         Self {
-            revocation: feed.map(|source| Revocation::new(source, now)),
+            revocation: Revocation::new(&config.revocation, now),
             credential_store: CredentialStore::new(&config.credentials, now),
             labels: Labels::of(&config.endpoints, &config.policy),
             exporter: config.audit.export.clone().map(Exporter::new),

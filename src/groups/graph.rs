@@ -123,7 +123,7 @@ pub fn read(answer: Answer) -> Result<Vec<String>, GraphError> {
     match status {
         200 => list(&body).ok_or(GraphError::NoList),
         404 => Err(GraphError::UnknownCaller),
-        _ => Err(GraphError::Status(status, error_code(&body))),
+        _ => Err(GraphError::Status(status, json::error_code(&body))),
     }
 }
 
@@ -135,14 +135,6 @@ fn list(body: &[u8]) -> Option<Vec<String>> {
         Some(id.to_ascii_lowercase())
     };
     groups.map(group).collect()
-}
-
-/// Returns `error.code`, such as `Authorization_RequestDenied`, if it is safe to log.
-fn error_code(body: &[u8]) -> Option<String> {
-    let members = json::parse_object(body).ok()?;
-    let code = members.get("error")?.get("code")?.as_str()?;
-    let is_fit = code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    is_fit.then(|| code.to_owned())
 }
 
 #[cfg(test)]

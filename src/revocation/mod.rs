@@ -1,235 +1,224 @@
-//! The revocation feed, which lists callers, clients, sessions and tokens that are denied although
-//! their tokens are valid. It is polled in the background, so that a revocation takes effect within
-//! `refresh`. Without I/O, like the keys: calls go out as values, answers come in as values.
+//! Revocation: callers, clients, sessions and tokens that are denied although their tokens are valid. Two kinds of sources
+//! are polled in the background: a [feed] of the operator's own, and the [directory] of an issuer. Without I/O, like the
+//! keys: calls go out as values, answers come in as values.
 
+pub mod directory;
+pub mod feed;
 mod list;
 
-use crate::decision::{FeedUnavailable, Ground};
-use crate::fetch::callout::{Answer, Callout, CalloutError, Target};
-use crate::fetch::refresh::{Attempt, Backoff, Freshness, Refresh, Schedule};
-use crate::service_auth::auth::Auth;
+use crate::decision::{DirectoryGround, Ground, ListUnavailable, RevocationList};
 use crate::time::Timestamp;
 use crate::token::claims::{Claims, Fact};
+use crate::token::kind::Kind;
+use directory::{Collection, DirectoryList, Id};
+use feed::Feed;
 pub use list::{List, ListError, TOKEN_ID};
-use std::fmt;
 
-/// The source of the feed: the compiled form of `revocation`.
-#[derive(Clone, Debug)]
-pub struct Source {
-    pub target: Target,
-    pub schedule: Schedule,
-    pub on_stale: OnStale,
-    /// How the filter authenticates to the service.
-    pub auth: Option<Auth>,
+/// The claim with the caller's object id in the directory.
+pub const OBJECT: &str = "oid";
+
+/// The sources of revocations: the compiled form of `revocation`.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    pub feed: Option<feed::Source>,
+    /// One for each issuer whose directory is queried.
+    pub directories: Vec<directory::Source>,
 }
 
-/// What happens if the last valid feed is too old, or no feed has arrived yet.
+impl Sources {
+    pub const fn is_empty(&self) -> bool {
+        self.feed.is_none() && self.directories.is_empty()
+    }
+}
+
+/// What happens to requests while a list is unavailable: too old, or not fetched yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnStale {
     Deny,
-    /// Callers that the last valid feed does not revoke are allowed.
+    /// Callers that the last valid list does not revoke are allowed.
     Allow,
 }
 
-/// The feed and its refresh schedule.
-#[derive(Debug)]
-pub struct Revocation {
-    source: Source,
-    refresh: Refresh,
-    list: List,
-    /// At least one fetch has ended, successfully or not.
-    tried: bool,
-    /// The unavailability of the feed was reported to the operator.
-    reported: bool,
+impl OnStale {
+    /// Returns the effect on requests, for the operator.
+    pub const fn effect(self) -> &'static str {
+        match self {
+            Self::Deny => "requests that need it are denied (on_stale: deny)",
+            Self::Allow => {
+                "callers that were revoked since the last valid list are allowed (on_stale: allow)"
+            }
+        }
+    }
 }
 
-/// What the feed says about a caller.
+/// All lists of revocations.
+#[derive(Debug)]
+pub struct Revocation {
+    pub feed: Option<Feed>,
+    /// The lists of each directory, users first.
+    pub directories: Vec<DirectoryList>,
+}
+
+/// What the lists say about a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     Clear,
     Revoked(Ground),
-    /// A claim with an id that the feed could list is in a form that cannot be read.
+    /// A claim with an id that a list could contain is in a form that cannot be read.
     Unreadable,
-    /// No valid feed is available.
-    Unknown(FeedUnavailable),
+    /// A list that could revoke the caller is unavailable.
+    Unknown(Unknown),
 }
 
-/// The effect of an answer.
-#[derive(Debug)]
-pub enum Progress {
-    /// A valid feed is in use. `changed`: its content differs from the previous feed.
-    Renewed { entries: usize, changed: bool },
-    /// The answer was invalid; the previous feed remains in use.
-    Failed(FeedError),
-    /// The answer is too late and is ignored.
-    Late,
+/// A list that is unavailable for a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    pub list: RevocationList,
+    pub reason: ListUnavailable,
+    /// The caller is allowed if the list does not become available while the request waits.
+    pub is_lenient: bool,
+    /// The list is being fetched, or its next fetch begins at this time.
+    fetched_from: Option<Timestamp>,
 }
 
-/// Why an answer is invalid. Contains nothing of the feed, because its ids identify people.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FeedError {
-    Callout(CalloutError),
-    Status(u16),
-    List(ListError),
-}
-
-impl fmt::Display for FeedError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Callout(error) => error.fmt(f),
-            Self::Status(status) => write!(f, "the answer has status {status}"),
-            Self::List(error) => error.fmt(f),
+impl Unknown {
+    /// Requests wait for the first fetch only. After it, an outage must not delay requests that may be decided without
+    /// the list.
+    const fn standing(self, is_tried: bool) -> Standing {
+        if self.is_lenient && is_tried {
+            Standing::Clear
+        } else {
+            Standing::Unknown(self)
         }
+    }
+
+    /// Returns whether the list may be available before the deadline.
+    pub fn may_end_by(&self, deadline: Timestamp) -> bool {
+        self.fetched_from.is_some_and(|from| from <= deadline)
     }
 }
 
 impl Revocation {
-    pub fn new(source: Source, now: Timestamp) -> Self {
+    pub fn new(sources: &Sources, now: Timestamp) -> Self {
+        let lists = |source: &directory::Source| {
+            Collection::ALL.map(|collection| DirectoryList::new(source.clone(), collection, now))
+        };
+        let feed = sources.feed.clone();
         Self {
-            refresh: Refresh::new(source.schedule, now),
-            source,
-            list: List::default(),
-            tried: false,
-            reported: false,
+            feed: feed.map(|source| Feed::new(source, now)),
+            directories: sources.directories.iter().flat_map(lists).collect(),
         }
     }
 
-    /// Returns what the feed says about a caller. A caller that the last valid feed revokes stays
-    /// revoked, even if the feed is stale.
-    pub fn standing(&self, caller: &Claims, now: Timestamp) -> Standing {
-        if let Some(ground) = self.list.revokes(caller) {
-            return Standing::Revoked(ground);
-        }
-        let ids = [Fact::Client, Fact::Session, Fact::TokenId];
-        if ids.into_iter().any(|fact| caller.unclear.has(fact)) {
-            return Standing::Unreadable;
-        }
-        match self.unavailable(now) {
-            None => Standing::Clear,
-            // Requests wait for the first fetch only. After it, an outage must not delay requests.
-            Some(_) if self.is_lenient() && self.tried => Standing::Clear,
-            Some(reason) => Standing::Unknown(reason),
-        }
-    }
-
-    /// Returns whether callers are allowed while no valid feed is available.
-    pub fn is_lenient(&self) -> bool {
-        self.source.on_stale == OnStale::Allow
-    }
-
-    /// Returns whether an answer may arrive before the deadline.
-    pub fn may_answer_by(&self, deadline: Timestamp) -> bool {
-        self.refresh.may_answer_by(deadline)
-    }
-
-    /// Returns whether a valid feed is available.
-    pub fn is_usable(&self, now: Timestamp) -> bool {
-        self.unavailable(now).is_none()
-    }
-
-    /// Returns the time of the last successful fetch.
-    pub fn fetched(&self) -> Option<Timestamp> {
-        self.refresh.last_good()
-    }
-
-    /// Returns the refresh schedule.
-    pub fn refresh(&self) -> &Refresh {
-        &self.refresh
-    }
-
-    /// Records that a deferred fetch is sent only now.
-    pub fn sent(&mut self, attempt: Attempt, now: Timestamp) {
-        self.refresh.sent(attempt, now);
-    }
-
-    /// Starts a fetch whose answer another VM already has.
-    pub fn take_over(&mut self, now: Timestamp) -> Option<Attempt> {
-        self.refresh.take_over(now)
-    }
-
-    /// Cancels the fetch, because another VM's fetch has just failed. Returns false if the fetch is
-    /// not running.
-    pub fn stand_down(&mut self, attempt: Attempt, other: Backoff, now: Timestamp) -> bool {
-        let stands_down = self.refresh.stand_down(attempt, other, now);
-        self.tried |= stands_down;
-        stands_down
-    }
-
-    /// Returns how the fetches authenticate.
-    pub fn auth(&self) -> Option<&Auth> {
-        self.source.auth.as_ref()
-    }
-
-    /// Returns a fetch to start now, without its authorization.
-    pub fn due(&mut self, now: Timestamp) -> Option<(Attempt, Callout)> {
-        let attempt = self.refresh.due(now)?;
-        let callout = Callout::get(self.source.target.clone(), self.source.schedule.timeout);
-        Some((attempt, callout))
-    }
-
-    /// Retries soon, because the cause of the last failure may be gone.
+    /// Retries soon what failed, because the cause may be gone.
     pub fn hurry(&mut self, now: Timestamp) {
-        self.refresh.hurry(now);
+        self.feed.iter_mut().for_each(|feed| feed.hurry(now));
+        self.directories.iter_mut().for_each(|list| list.hurry(now));
     }
 
-    /// Processes the answer to a fetch. An invalid answer never replaces a valid feed.
-    pub fn answered(&mut self, attempt: Attempt, answer: Answer, now: Timestamp) -> Progress {
-        match read(answer) {
-            Ok(list) if self.refresh.succeeded(attempt, now) => {
-                let changed = !self.tried || list != self.list;
-                let entries = list.len();
-                self.list = list;
-                self.tried = true;
-                self.reported = false;
-                Progress::Renewed { entries, changed }
+    /// Returns what the lists say about a caller. A caller that a list revokes stays revoked, even if the list is stale.
+    pub fn standing(&self, caller: &Claims, now: Timestamp) -> Standing {
+        let mut unknown = None;
+        if let Some(feed) = &self.feed {
+            match of_feed(feed, caller, now) {
+                Standing::Clear => {}
+                Standing::Unknown(list) => unknown = Some(list),
+                standing @ (Standing::Revoked(_) | Standing::Unreadable) => return standing,
             }
-            Err(error) if self.refresh.failed(attempt, now) => {
-                self.tried = true;
-                Progress::Failed(error)
-            }
-            Ok(_) | Err(_) => Progress::Late,
         }
-    }
-
-    /// Returns a warning that the feed is unavailable, once until a valid feed arrives. Must be
-    /// called on every tick.
-    pub fn take_warning(&mut self, now: Timestamp) -> Option<&'static str> {
-        let reason = self
-            .unavailable(now)
-            .filter(|_| self.tried && !self.reported)?;
-        self.reported = true;
-        Some(match (self.source.on_stale, reason) {
-            (OnStale::Deny, FeedUnavailable::NeverFetched) => {
-                "no revocation feed has arrived yet: requests with a token are denied \
-                 (on_stale: deny)"
+        for list in &self.directories {
+            match of_directory(list, caller, now) {
+                Standing::Clear => {}
+                // One that denies takes precedence over one that allows.
+                Standing::Unknown(list) => {
+                    unknown = unknown
+                        .filter(|other: &Unknown| !other.is_lenient)
+                        .or(Some(list));
+                }
+                standing @ (Standing::Revoked(_) | Standing::Unreadable) => return standing,
             }
-            (OnStale::Deny, FeedUnavailable::Stale) => {
-                "the revocation feed is older than max_stale: requests with a token are denied \
-                 (on_stale: deny)"
-            }
-            (OnStale::Allow, FeedUnavailable::NeverFetched) => {
-                "no revocation feed has arrived yet: revoked callers are allowed (on_stale: allow)"
-            }
-            (OnStale::Allow, FeedUnavailable::Stale) => {
-                "the revocation feed is older than max_stale: callers revoked since then are allowed \
-                 (on_stale: allow)"
-            }
-        })
-    }
-
-    fn unavailable(&self, now: Timestamp) -> Option<FeedUnavailable> {
-        match self.refresh.freshness(now) {
-            Freshness::Usable { .. } => None,
-            Freshness::Never => Some(FeedUnavailable::NeverFetched),
-            Freshness::Stale { .. } => Some(FeedUnavailable::Stale),
         }
+        unknown.map_or(Standing::Clear, Standing::Unknown)
     }
 }
 
-fn read(answer: Answer) -> Result<List, FeedError> {
-    match answer {
-        Answer::Response { status: 200, body } => List::from_json(&body).map_err(FeedError::List),
-        Answer::Response { status, .. } => Err(FeedError::Status(status)),
-        Answer::Failed(error) => Err(FeedError::Callout(error)),
+fn of_feed(feed: &Feed, caller: &Claims, now: Timestamp) -> Standing {
+    if let Some(ground) = feed.revokes(caller) {
+        return Standing::Revoked(ground);
+    }
+    let ids = [Fact::Client, Fact::Session, Fact::TokenId];
+    if ids.into_iter().any(|fact| caller.unclear.has(fact)) {
+        return Standing::Unreadable;
+    }
+    feed.unavailable(now).map_or(Standing::Clear, |reason| {
+        let unknown = Unknown {
+            list: RevocationList::Feed,
+            reason,
+            is_lenient: feed.is_lenient(),
+            fetched_from: feed.refresh().fetched_from(now),
+        };
+        unknown.standing(feed.is_tried())
+    })
+}
+
+fn of_directory(list: &DirectoryList, caller: &Claims, now: Timestamp) -> Standing {
+    let (source, collection) = (list.source(), list.collection());
+    if *source.issuer != *caller.issuer {
+        return Standing::Clear;
+    }
+    match revokes(list, caller) {
+        Ok(None) => {}
+        Ok(Some(ground)) => return Standing::Revoked(Ground::Directory(ground)),
+        Err(Unreadable) => return Standing::Unreadable,
+    }
+    let unavailable = list
+        .unavailable(now)
+        .filter(|_| concerns(collection, caller.kind));
+    unavailable.map_or(Standing::Clear, |reason| {
+        let unknown = Unknown {
+            list: collection.list(),
+            reason,
+            is_lenient: source.on_stale == OnStale::Allow,
+            fetched_from: list.refresh().fetched_from(now),
+        };
+        unknown.standing(list.is_tried())
+    })
+}
+
+/// An id of the caller is in a form that cannot be read.
+struct Unreadable;
+
+fn revokes(list: &DirectoryList, caller: &Claims) -> Result<Option<DirectoryGround>, Unreadable> {
+    let entries = list.entries();
+    let object = object_of(list.source(), caller).ok_or(Unreadable)?;
+    let of_object = entries.of_object(object, caller.issued_at);
+    if list.collection() == Collection::Users || of_object.is_some() {
+        return Ok(of_object);
+    }
+    if caller.unclear.has(Fact::Client) {
+        return Err(Unreadable);
+    }
+    let client = caller.client.as_deref().and_then(Id::of);
+    Ok(client.and_then(|app| entries.of_app(app)))
+}
+
+/// Returns the caller as the directory knows it: by Entra's `oid`, even if rules match another claim as the object.
+fn object_of(source: &directory::Source, caller: &Claims) -> Option<Id> {
+    if source.object_is_oid {
+        Id::of(&caller.object)
+    } else {
+        Id::of(caller.others.get(OBJECT)?.as_str()?)
+    }
+}
+
+/// Reports whether a caller of this kind may be in the list. If the kind is unknown, it may be in any.
+fn concerns(collection: Collection, kind: Option<Kind>) -> bool {
+    match (kind, collection) {
+        (Some(Kind::User), Collection::Users)
+        | (Some(Kind::App), Collection::ServicePrincipals)
+        // An agent is a service principal, or acts through a user account of its own.
+        | (Some(Kind::Agent) | None, _) => true,
+        (Some(Kind::User), Collection::ServicePrincipals)
+        | (Some(Kind::App), Collection::Users) => false,
     }
 }

@@ -183,6 +183,22 @@ impl FetchCoordinator {
     /// Removes the shared entries when the plugin ends. Other VMs have already taken over the
     /// answer.
     pub fn leave(&self, now: Timestamp, data: &dyn SharedData) {
+        self.release(now, data);
+        if let Ok(Some(body)) = data.get(&self.body)
+            && !body.value.is_empty()
+        {
+            let _ = data.set(&self.body, &[], 0);
+        }
+    }
+
+    /// Reports whether the answer that this VM published or took over last is still there.
+    pub fn is_body_there(&self, data: &dyn SharedData) -> bool {
+        data.get(&self.body)
+            .is_ok_and(|body| body.is_some_and(|body| !body.value.is_empty()))
+    }
+
+    /// Gives up the lease when the plugin ends.
+    pub fn release(&self, now: Timestamp, data: &dyn SharedData) {
         self.update(now, data, |own, head| {
             let is_ours = head.is_held_by(own.me);
             if is_ours {
@@ -190,11 +206,6 @@ impl FetchCoordinator {
             }
             is_ours
         });
-        if let Ok(Some(body)) = data.get(&self.body)
-            && !body.value.is_empty()
-        {
-            let _ = data.set(&self.body, &[], 0);
-        }
     }
 
     fn lead(&mut self, holds_lease: bool, now: Timestamp) -> Verdict {

@@ -1,5 +1,5 @@
 //! Sharing between the VMs of a host: one VM fetches and the other VMs take over its answers
-//! ([`FetchCoordinator`]), and one VM delivers what the others hand over ([`Mailbox`]). State
+//! ([`FetchCoordinator`], with [`Pieces`] for large answers), and one VM delivers what the others hand over ([`Mailbox`]). State
 //! machines without I/O: the host's shared data comes in as a trait.
 //!
 //! Each fetched resource has two entries: a small `head` (state of the fetches, holder of the
@@ -13,10 +13,12 @@ mod head;
 mod lease;
 pub mod mac;
 pub mod mailbox;
+mod pieces;
 mod published;
 
 pub use coordinator::{FetchCoordinator, Outcome, Verdict};
 pub use mailbox::Mailbox;
+pub use pieces::Pieces;
 pub use published::Published;
 
 /// The map of names to bytes that all VMs with the same `vm_id` can read and write.

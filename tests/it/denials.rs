@@ -5,11 +5,13 @@ use crate::support;
 use entragate::audit;
 use entragate::decision::GroupsUnavailable;
 use entragate::decision::{CredentialUnavailable, Denial, KeysUnavailable, Unavailable};
-use entragate::decision::{FeedUnavailable, Ground};
+use entragate::decision::{DirectoryGround, Ground, ListUnavailable, RevocationList};
 use entragate::time::Timestamp;
 use serde_json::json;
 use std::collections::BTreeSet;
 use support::*;
+
+const SECOND_ONE: Timestamp = Timestamp::from_secs(1);
 
 /// Groups of denials that callers cannot distinguish, each with texts that the recorded reason contains.
 fn indistinguishable() -> Vec<Vec<(Denial, &'static [&'static str])>> {
@@ -31,7 +33,7 @@ fn indistinguishable() -> Vec<Vec<(Denial, &'static [&'static str])>> {
         cluster: cluster.map(Into::into),
     };
     let revoked = |ground| Denial::TokenRevoked { ground };
-    let feed = |reason| Denial::RevocationUnavailable { reason };
+    let unknown = |list, reason| Denial::RevocationUnavailable { list, reason };
     let rejected = |credential: &str, status| Denial::CredentialRejected {
         credential: credential.into(),
         status,
@@ -88,10 +90,43 @@ fn indistinguishable() -> Vec<Vec<(Denial, &'static [&'static str])>> {
             (revoked(Ground::Session), &["sessions"]),
             (revoked(Ground::Token), &["tokens"]),
             (revoked(Ground::NotBefore), &["not_before"]),
+            (
+                revoked(Ground::Directory(DirectoryGround::Disabled(SECOND_ONE))),
+                &["account disabled at 1970-01-01T00:00:01.000Z"],
+            ),
+            (
+                revoked(Ground::Directory(DirectoryGround::Removed(SECOND_ONE))),
+                &["account deleted at 1970-01-01T00:00:01.000Z"],
+            ),
+            (
+                revoked(Ground::Directory(DirectoryGround::NotBefore(SECOND_ONE))),
+                &["sign-in sessions revoked at 1970-01-01T00:00:01.000Z"],
+            ),
+            (
+                revoked(Ground::Directory(DirectoryGround::AppDisabled(SECOND_ONE))),
+                &["the client's service principal disabled at"],
+            ),
+            (
+                revoked(Ground::Directory(DirectoryGround::AppRemoved(SECOND_ONE))),
+                &["the client's service principal deleted at"],
+            ),
         ],
         vec![
-            (feed(FeedUnavailable::NeverFetched), &["no revocation feed"]),
-            (feed(FeedUnavailable::Stale), &["max_stale"]),
+            (
+                unknown(RevocationList::Feed, ListUnavailable::NeverFetched),
+                &["the revocation feed has not been fetched yet"],
+            ),
+            (
+                unknown(RevocationList::Users, ListUnavailable::Stale),
+                &["list of users", "max_stale"],
+            ),
+            (
+                unknown(
+                    RevocationList::ServicePrincipals,
+                    ListUnavailable::TooManyEntries,
+                ),
+                &["list of service principals", "`entries`"],
+            ),
         ],
         vec![
             (rejected("hf-read", 401), &["hf-read", "401"]),

@@ -91,6 +91,11 @@ fn usage_target_finds_no_failure() {
 }
 
 #[test]
+fn directory_target_finds_no_failure() {
+    run("directory", 10_000);
+}
+
+#[test]
 fn event_order_target_finds_no_failure() {
     run("gate", 1_500);
 }

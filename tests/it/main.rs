@@ -25,6 +25,7 @@ mod credentials;
 mod denials;
 mod deploy;
 mod differential;
+mod directory;
 mod docs;
 mod exchange;
 mod explain;

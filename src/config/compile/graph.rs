@@ -62,16 +62,7 @@ fn source(
     findings: &mut Findings,
 ) -> Result<Source, Reported> {
     let tenant = tenant(issuer, at, findings);
-    let cluster = text::filled(&wire.cluster, &path::member(at, "cluster"), findings);
-    let cloud = issuer.entra.as_ref().and_then(|entra| entra.cloud);
-    let host = wire.host.as_deref();
-    let host = host.unwrap_or_else(|| issuers::cloud(cloud).graph_host());
-    let rule = "is not a valid host; write it without scheme and path, such as graph.microsoft.com";
-    let graph = Target::parse(&wire.cluster, &format!("https://{host}/v1.0/"));
-    let is_host = |target: &Target| target.path == "/v1.0/";
-    let graph = graph.ok().filter(is_host);
-    let graph =
-        graph.ok_or_else(|| findings.add(path::member(at, "host"), Problem::BadText { rule }));
+    let graph = address(&wire.cluster, wire.host.as_deref(), issuer, at, findings);
     let ttl = MILLISECOND..=LONGEST_TTL;
     let ttl = text::duration(wire.ttl, TTL, ttl, (at, "ttl"), findings);
     let timeout = MILLISECOND..=HOUR;
@@ -79,7 +70,6 @@ fn source(
     let at = path::member(at, "auth");
     let auth = auths.compile(&wire.auth, &at, findings);
     same_tenant(&wire.auth, tenant?, &at, findings)?;
-    cluster?;
     Ok(Source {
         graph: graph?,
         ttl: ttl?,
@@ -88,8 +78,29 @@ fn source(
     })
 }
 
-/// The only tenant of the issuer. Microsoft Graph returns groups for the members of one tenant only.
-fn tenant<'w>(
+/// The address of Microsoft Graph, including the version.
+pub(super) fn address(
+    cluster: &str,
+    host: Option<&str>,
+    issuer: &wire::Issuer,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<Target, Reported> {
+    let filled = text::filled(cluster, &path::member(at, "cluster"), findings);
+    let cloud = issuer.entra.as_ref().and_then(|entra| entra.cloud);
+    let host = host.unwrap_or_else(|| issuers::cloud(cloud).graph_host());
+    let rule = "is not a valid host; write it without scheme and path, such as graph.microsoft.com";
+    let graph = Target::parse(cluster, &format!("https://{host}/v1.0/"));
+    let is_host = |target: &Target| target.path == "/v1.0/";
+    let graph = graph.ok().filter(is_host);
+    let graph =
+        graph.ok_or_else(|| findings.add(path::member(at, "host"), Problem::BadText { rule }));
+    filled?;
+    graph
+}
+
+/// The only tenant of the issuer. Microsoft Graph knows the members of one tenant only.
+pub(super) fn tenant<'w>(
     issuer: &'w wire::Issuer,
     at: &str,
     findings: &mut Findings,
@@ -105,7 +116,7 @@ fn tenant<'w>(
 }
 
 /// Checks that the token for Graph belongs to the issuer's tenant. The tenant of a managed identity is unknown here.
-fn same_tenant(
+pub(super) fn same_tenant(
     auth: &Auth,
     tenant: &str,
     at: &str,

@@ -31,7 +31,7 @@ mod token;
 pub(super) use {
     context::MOST_HOPS, credentials::SOURCES as CREDENTIAL_SOURCES,
     endpoints::CHOICES as MODEL_SOURCES, exchange::MOST_ENTRIES, jwks::SOURCES as KEY_SOURCES,
-    require::TESTS as CLAIM_TESTS, token::MOST_BYTES,
+    require::TESTS as CLAIM_TESTS, revocation::MOST_ENTRIES as MOST_REVOCATIONS, token::MOST_BYTES,
 };
 
 use super::error::{Findings, Reported};
@@ -48,6 +48,7 @@ pub(super) struct Identity {
     pub digest: String,
     pub shared_mac: Mac,
     pub export_mac: Mac,
+    pub directory_mac: Mac,
 }
 
 /// Compiles the whole configuration. The result is valid only if there are no findings.
@@ -77,7 +78,16 @@ pub(super) fn compile(
         replies::compile(&wire.replies, issuers, findings)
     };
     let audit = audit::compile(&wire.audit, &mut auths, findings);
-    let revocation = revocation::compile(wire.revocation.as_ref(), &mut auths, findings);
+    let revocation = {
+        let known = issuers.as_deref().unwrap_or_default();
+        let life = token.as_ref().map(revocation::token_life);
+        let context = revocation::Context {
+            wire: &wire.issuers,
+            issuers: known,
+            token_life: life.unwrap_or_default(),
+        };
+        revocation::compile(wire.revocation.as_ref(), &context, &mut auths, findings)
+    };
     let (issuers, sources): (Vec<_>, Vec<_>) = issuers?.into_iter().unzip();
     let (credentials, policy) = (credentials?, policy?);
     reach::check(&policy, &issuers, &credentials, wire, findings)?;
@@ -87,6 +97,7 @@ pub(super) fn compile(
         digest,
         shared_mac,
         export_mac,
+        directory_mac,
     } = identity();
     let mut config = Config {
         issuers,
@@ -111,6 +122,7 @@ pub(super) fn compile(
         digest: digest.into(),
         shared_mac,
         export_mac,
+        directory_mac,
     };
     let retained = retained::compile(&config);
     for issuer in &mut config.issuers {

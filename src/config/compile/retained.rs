@@ -17,6 +17,9 @@ pub(super) fn compile(config: &Config) -> RetainedClaims {
             Source::Fixed(_) | Source::Polled(_) => None,
         });
     let has_directory = config.directories.iter().any(Option::is_some);
+    let has_feed = config.revocation.feed.is_some();
+    let directories = &config.revocation.directories;
+    let needs_oid = directories.iter().any(|source| !source.object_is_oid);
     config
         .policy
         .claims()
@@ -26,6 +29,7 @@ pub(super) fn compile(config: &Config) -> RetainedClaims {
         .chain(exchanged.flatten())
         .chain(has_directory.then_some(graph::OBJECT))
         .chain(has_directory.then_some(facets::TYPE))
-        .chain(config.revocation.is_some().then_some(revocation::TOKEN_ID))
+        .chain(has_feed.then_some(revocation::TOKEN_ID))
+        .chain(needs_oid.then_some(revocation::OBJECT))
         .collect()
 }

@@ -86,6 +86,15 @@ impl<'a> Node<'a> {
         self.value.as_str()
     }
 
+    pub(super) fn is_list(&self) -> bool {
+        self.value.is_array()
+    }
+
+    /// Whether the value is an object with any of these members.
+    pub(super) fn has_any(&self, names: &[&str]) -> bool {
+        names.iter().any(|name| self.value.get(name).is_some())
+    }
+
     /// Whether the value may be a secret, which messages must not quote.
     fn may_be_secret(&self) -> bool {
         self.path

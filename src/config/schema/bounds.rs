@@ -1,6 +1,8 @@
 //! Formats and bounds that the wire types refer to in the schema.
 
-pub(in crate::config) use super::super::compile::{MOST_BYTES, MOST_ENTRIES, MOST_HOPS};
+pub(in crate::config) use super::super::compile::{
+    MOST_BYTES, MOST_ENTRIES, MOST_HOPS, MOST_REVOCATIONS,
+};
 use crate::keys::algorithm::Algorithm;
 
 pub(in crate::config) const NAME: &str = "^[a-z0-9-]{1,63}$";

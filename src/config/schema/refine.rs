@@ -23,7 +23,7 @@ fn add(schema: &mut Value, definition: &str, conditions: Value) -> bool {
     }
 }
 
-fn refinements() -> [(&'static str, Value); 7] {
+fn refinements() -> [(&'static str, Value); 8] {
     [
         ("Issuer", issuer_forms()),
         ("Jwks", at_most_one(compile::KEY_SOURCES)),
@@ -35,6 +35,7 @@ fn refinements() -> [(&'static str, Value); 7] {
         ("Rule", json!({"anyOf": rule_forms()})),
         ("Endpoint", exactly_one(compile::MODEL_SOURCES)),
         ("Claim", exactly_one(compile::CLAIM_TESTS)),
+        ("RevocationSources", json!({"minProperties": 1})),
     ]
 }
 

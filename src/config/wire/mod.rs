@@ -38,7 +38,7 @@ object! {
         forward: Forward = default,
         /// How denials are reported to callers.
         replies: Replies = default,
-        /// A polled feed of revoked callers and tokens. Default: none.
+        /// Sources of revoked callers and tokens: a polled feed, Entra's directory, or both. Default: none.
         revocation: Option<service::Revocation>,
         /// What is recorded about each decision.
         audit: service::Audit = default,

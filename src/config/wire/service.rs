@@ -1,6 +1,6 @@
 //! Wire types of `endpoints`, `revocation`, `audit` and `auth`.
 
-use super::super::node::{choice, object};
+use super::super::node::{Node, Shape, choice, object};
 #[cfg(not(target_family = "wasm"))]
 use super::super::schema::bounds;
 use super::issuer::Cloud;
@@ -38,10 +38,46 @@ choice! {
     }
 }
 
+/// Sources of revoked callers and tokens: a feed alone, or `feed` and `graph`.
+#[derive(Debug)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_family = "wasm"), schemars(untagged))]
+pub(in crate::config) enum Revocation {
+    /// A feed, and no other source.
+    Feed(Feed),
+    /// Several sources.
+    Sources(RevocationSources),
+}
+
+impl Shape for Revocation {
+    fn read(node: Node<'_>) -> Option<Self> {
+        if node.has_any(&["feed", "graph"]) {
+            RevocationSources::read(node).map(Self::Sources)
+        } else {
+            Feed::read(node).map(Self::Feed)
+        }
+    }
+
+    fn empty() -> Self {
+        Self::Sources(RevocationSources::empty())
+    }
+}
+
+object! {
+    /// The sources of revocations.
+    #[derive(Debug)]
+    struct RevocationSources {
+        /// A document of yours that lists revoked callers and tokens.
+        feed: Option<Feed>,
+        /// Entra's own directory, queried through Microsoft Graph: one entry, or a list with one entry for each issuer.
+        graph: Option<RevocationGraphs>,
+    }
+}
+
 object! {
     /// A feed of revoked callers and tokens. A change takes effect within `refresh`.
     #[derive(Debug)]
-    struct Revocation {
+    struct Feed {
         /// Envoy cluster that serves the feed.
         #[schemars(length(min = 1))]
         cluster: String,
@@ -61,12 +97,67 @@ object! {
     }
 }
 
+/// The directory of one issuer, or those of several.
+#[derive(Debug)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_family = "wasm"), schemars(untagged))]
+pub(in crate::config) enum RevocationGraphs {
+    /// The directory of one issuer.
+    One(Box<RevocationGraph>),
+    /// One entry for each issuer.
+    Several(Vec<RevocationGraph>),
+}
+
+impl Shape for RevocationGraphs {
+    fn read(node: Node<'_>) -> Option<Self> {
+        if node.is_list() {
+            Vec::read(node).map(Self::Several)
+        } else {
+            Box::read(node).map(Self::One)
+        }
+    }
+
+    fn empty() -> Self {
+        Self::Several(Vec::new())
+    }
+}
+
+object! {
+    /// The directory of an Entra issuer. Disabled and deleted users and applications are denied, and so are tokens from
+    /// sign-in sessions that were revoked. A change takes effect within `refresh` of the moment when Microsoft Graph shows
+    /// it.
+    #[derive(Debug)]
+    struct RevocationGraph {
+        /// Envoy cluster of Microsoft Graph.
+        #[schemars(length(min = 1))]
+        cluster: String,
+        /// Host of Microsoft Graph. Default: the host of the issuer's cloud, such as graph.microsoft.com.
+        host: Option<String>,
+        /// Name of the issuer, which must accept exactly one tenant.
+        issuer: String,
+        /// Time from one fetch of the changes to the next. Default: 15s.
+        refresh: Option<Span>,
+        /// How long the last complete lists of users and of service principals are used. Default: 10m.
+        max_stale: Option<Span>,
+        /// Timeout of one call. Default: 5s.
+        timeout: Option<Span>,
+        /// What happens if the list that a caller could be in is stale or not complete yet. Default: deny.
+        on_stale: Option<OnStale>,
+        /// Maximum number of disabled, deleted or changed objects in each list; every service principal counts as one.
+        /// Default: 200000.
+        #[schemars(range(min = 1, max = bounds::MOST_REVOCATIONS))]
+        entries: Option<u64>,
+        /// How the filter authenticates to Microsoft Graph.
+        auth: Auth,
+    }
+}
+
 choice! {
     #[derive(Clone, Copy, Debug)]
     enum OnStale {
-        /// Every request is answered 502 `revocation_unavailable`.
+        /// Requests that need it are answered 502 `revocation_unavailable`.
         Deny = "deny",
-        /// Requests are decided with the last valid feed.
+        /// Requests are decided with what was last valid.
         Allow = "allow",
     }
 }

@@ -1,7 +1,7 @@
-//! Gauges: the age of keys, credentials and the revocation feed, and the fill level of bounded resources.
+//! Gauges: the age of keys, credentials and lists of revocations, and the fill level of bounded resources.
 
 use crate::gate::Gate;
-use crate::metrics::Gauge;
+use crate::metrics::{DIRECTORY_CHANGED, DIRECTORY_FETCHED, Gauge};
 use crate::time::Timestamp;
 
 impl Gate {
@@ -27,10 +27,29 @@ impl Gate {
             let fetched = polled.fetched();
             gauges.extend(fetched.map(|at| Gauge::credential_fetched(name, at.as_secs())));
         }
-        if let Some(feed) = &self.revocation {
+        if let Some(feed) = &self.revocation.feed {
             gauges.push(Gauge::revocation_unusable(!feed.is_usable(now)));
             let fetched = feed.fetched();
             gauges.extend(fetched.map(|at| Gauge::revocation_fetched(at.as_secs())));
+            let (entries, changed) = feed.content();
+            gauges.push(Gauge::revocation_entries(entries));
+            gauges.extend(changed.map(|at| Gauge::revocation_changed(at.as_secs())));
+        }
+        for list in &self.revocation.directories {
+            let source = (&*list.source().issuer, list.collection().name());
+            gauges.push(Gauge::directory_unusable(
+                source,
+                list.unavailable(now).is_some(),
+            ));
+            gauges.push(Gauge::directory_entries(source, list.entries().len()));
+            let times = [
+                (DIRECTORY_FETCHED, list.refresh().last_good()),
+                (DIRECTORY_CHANGED, list.changed()),
+            ];
+            let gauge = |(of, at): (&str, Option<Timestamp>)| {
+                at.map(|at| Gauge::directory_time(source, of, at.as_secs()))
+            };
+            gauges.extend(times.into_iter().filter_map(gauge));
         }
         gauges
     }

@@ -11,7 +11,7 @@ use crate::gate::{Call, Gate, Notice};
 use crate::groups::{LookupId, Lookups};
 use crate::keys::issuer_keys::{self, Fetch, Stage};
 use crate::metrics::{self, FetchOutcome};
-use crate::revocation;
+use crate::revocation::feed;
 use crate::service_auth::auth::{Auth, Fetch as TokenFetch, ServiceTokenId};
 use crate::service_auth::service_token;
 use crate::time::Timestamp;
@@ -28,6 +28,12 @@ pub enum CallId {
     },
     /// A fetch of the revocation feed.
     Revocation(Attempt),
+    /// A page of a directory's list; `list` is its index, `number` that of the call.
+    Directory {
+        list: usize,
+        attempt: Attempt,
+        number: u32,
+    },
     /// A batch of audit records.
     Export(export::Attempt),
     /// A fetch of a service token.
@@ -55,7 +61,7 @@ pub(in crate::gate) enum Origin {
 
 impl Origin {
     /// Returns the outcome of a fetch for its counter.
-    fn outcome(self, good: bool) -> FetchOutcome {
+    pub(in crate::gate) fn outcome(self, good: bool) -> FetchOutcome {
         match (self, good) {
             (_, false) => FetchOutcome::Failed,
             (Self::Own, true) => FetchOutcome::Good,
@@ -64,7 +70,7 @@ impl Origin {
     }
 
     /// Returns the log level: only the VM that made the fetch logs it at info.
-    fn level(self) -> Level {
+    pub(in crate::gate) fn level(self) -> Level {
         match self {
             Self::Own => Level::Info,
             Self::Shared => Level::Debug,
@@ -103,16 +109,17 @@ impl Gate {
             self.calls
                 .extend(fetch.map(|fetch| Call::for_keys(index, fetch)));
         }
-        if let Some(revocation) = &mut self.revocation {
-            let waits_for_token = self.service_tokens.is_coming(revocation.auth(), now);
-            let fetch = (!waits_for_token).then(|| revocation.due(now)).flatten();
-            let warning = revocation.take_warning(now);
+        if let Some(feed) = &mut self.revocation.feed {
+            let waits_for_token = self.service_tokens.is_coming(feed.auth(), now);
+            let fetch = (!waits_for_token).then(|| feed.due(now)).flatten();
+            let warning = feed.take_warning(now);
             self.notices
-                .extend(warning.map(|text| Notice::Log(Level::Error, text.to_owned())));
+                .extend(warning.map(|text| Notice::Log(Level::Error, text)));
             if let Some((attempt, callout)) = fetch {
                 self.call(CallId::Revocation(attempt), callout, now);
             }
         }
+        self.begin_due_pages(now);
         self.begin_due_credentials(now);
         self.begin_export(now);
         self.begin_lookups(now);
@@ -133,7 +140,11 @@ impl Gate {
     fn auth_of(&self, call_id: CallId) -> Option<&Auth> {
         match call_id {
             CallId::Keys { .. } | CallId::ServiceToken { .. } => None,
-            CallId::Revocation(_) => self.revocation.as_ref()?.auth(),
+            CallId::Revocation(_) => self.revocation.feed.as_ref()?.auth(),
+            CallId::Directory { list, .. } => {
+                let list = self.revocation.directories.get(list)?;
+                Some(&list.source().auth)
+            }
             CallId::Credential(credential_call) => self.credential_store.auth_of(credential_call),
             CallId::Export(_) => self.exporter.as_ref()?.auth(),
             CallId::Groups { issuer, .. } => {
@@ -161,6 +172,10 @@ impl Gate {
             }
             CallId::Revocation(attempt) => {
                 let dependency = self.feed_answered(attempt, answer, now);
+                dependency.into_iter().collect()
+            }
+            CallId::Directory { .. } => {
+                let dependency = self.page_answered(call_id, answer, now);
                 dependency.into_iter().collect()
             }
             CallId::Export(attempt) => {
@@ -268,13 +283,14 @@ impl Gate {
         now: Timestamp,
     ) -> Option<Dependency> {
         self.sharing.keep(SharedResource::Feed, attempt, &answer);
-        let progress = self.revocation.as_mut()?.answered(attempt, answer, now);
+        let feed = self.revocation.feed.as_mut()?;
+        let progress = feed.answered(attempt, answer, now);
         match progress {
-            revocation::Progress::Late => {}
-            revocation::Progress::Renewed { .. } => {
+            feed::Progress::Late => {}
+            feed::Progress::Renewed { .. } => {
                 self.sharing.ended(SharedResource::Feed, attempt, true, now);
             }
-            revocation::Progress::Failed(_) => {
+            feed::Progress::Failed(_) => {
                 self.sharing
                     .ended(SharedResource::Feed, attempt, false, now);
             }
@@ -284,16 +300,16 @@ impl Gate {
 
     pub(in crate::gate) fn feed_progressed(
         &mut self,
-        progress: revocation::Progress,
+        progress: feed::Progress,
         origin: Origin,
     ) -> Option<Dependency> {
         let (good, log) = match progress {
-            revocation::Progress::Late => return None,
-            revocation::Progress::Renewed { entries, changed } => {
+            feed::Progress::Late => return None,
+            feed::Progress::Renewed { entries, changed } => {
                 let text = format!("the revocation feed has {entries} entries");
                 (true, changed.then_some(Notice::Log(origin.level(), text)))
             }
-            revocation::Progress::Failed(error) => {
+            feed::Progress::Failed(error) => {
                 let text = format!(
                     "the revocation feed could not be fetched: {error}; the last valid feed remains \
                      in use until max_stale"
@@ -322,9 +338,7 @@ impl Gate {
             service_token::Progress::Renewed { life, returned } => {
                 if returned {
                     self.credential_store.hurry(now);
-                    if let Some(revocation) = &mut self.revocation {
-                        revocation.hurry(now);
-                    }
+                    self.revocation.hurry(now);
                     if let Some(exporter) = &mut self.exporter {
                         exporter.hurry();
                     }

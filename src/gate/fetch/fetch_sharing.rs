@@ -1,4 +1,4 @@
-//! Fetch sharing: one VM fetches on behalf of all. Fetches of keys and of the revocation feed pass here
+//! Fetch sharing: one VM fetches on behalf of all. Fetches of keys and of lists of revocations pass here
 //! before they go out, and are held back if another VM is fetching the same resource or has fetched it.
 //! Credentials and service tokens are not shared, since a copy in the host's memory could not be wiped.
 
@@ -8,7 +8,10 @@ use crate::gate::fetch::answers::{CallId, Origin};
 use crate::gate::request::pending::Dependency;
 use crate::gate::{Call, Gate, Notice};
 use crate::keys::issuer_keys::IssuerKeys;
-use crate::sharing::{FetchCoordinator, Outcome, Published, SharedData, Unavailable, Verdict};
+use crate::revocation::directory::{ALL_PIECES, DirectoryList, Manifest};
+use crate::sharing::{
+    FetchCoordinator, Outcome, Pieces, Published, SharedData, Unavailable, Verdict,
+};
 use crate::time::Timestamp;
 use log::Level;
 use std::collections::hash_map::RandomState;
@@ -22,6 +25,8 @@ pub struct Sharing(Vec<Shared>);
 struct Shared {
     resource: SharedResource,
     coordinator: FetchCoordinator,
+    /// The shared content, if it is shared in pieces.
+    pieces: Option<Pieces>,
     /// The call of this VM that is held back while another VM fetches.
     held: Option<Call>,
     /// The fetch that this VM makes on behalf of all.
@@ -43,6 +48,8 @@ pub enum SharedResource {
     /// The keys of the issuer with this index.
     Keys(usize),
     Feed,
+    /// The list of a directory with this index.
+    Directory(usize),
 }
 
 impl SharedResource {
@@ -50,6 +57,7 @@ impl SharedResource {
         match call_id {
             CallId::Keys { ring, attempt, .. } => Some((Self::Keys(ring), attempt)),
             CallId::Revocation(attempt) => Some((Self::Feed, attempt)),
+            CallId::Directory { list, attempt, .. } => Some((Self::Directory(list), attempt)),
             CallId::Export(_)
             | CallId::ServiceToken { .. }
             | CallId::Credential(_)
@@ -57,18 +65,10 @@ impl SharedResource {
         }
     }
 
-    /// Returns the resource's name, the same in all VMs of one configuration.
-    fn name(self) -> String {
-        match self {
-            Self::Keys(ring) => format!("keys/{ring}"),
-            Self::Feed => "revocation".to_owned(),
-        }
-    }
-
     fn dependency(self) -> Dependency {
         match self {
             Self::Keys(ring) => Dependency::Keys(ring),
-            Self::Feed => Dependency::Revocation,
+            Self::Feed | Self::Directory(_) => Dependency::Revocation,
         }
     }
 }
@@ -125,7 +125,7 @@ impl Gate {
         let fetches = data.and_then(|data| self.join_fetches(me, now, data).map_err(refused));
         let exports = data.and_then(|data| self.join_mailbox(me, data).map_err(refused));
         let unshared = [
-            ("fetches keys and the revocation feed", fetches.err()),
+            ("fetches keys and lists of revocations", fetches.err()),
             ("exports its audit records", exports.err()),
         ];
         let wanted = [!self.fetched().is_empty(), self.exporter.is_some()];
@@ -141,8 +141,9 @@ impl Gate {
             ring.refresh().map(|_| SharedResource::Keys(index))
         };
         let keys = self.issuer_keys.iter().enumerate().filter_map(fetched);
-        let feed = self.revocation.as_ref().map(|_| SharedResource::Feed);
-        keys.chain(feed).collect()
+        let feed = self.revocation.feed.as_ref().map(|_| SharedResource::Feed);
+        let lists = (0..self.revocation.directories.len()).map(SharedResource::Directory);
+        keys.chain(feed).chain(lists).collect()
     }
 
     fn join_fetches(
@@ -152,11 +153,20 @@ impl Gate {
         data: &dyn SharedData,
     ) -> Result<(), Unavailable> {
         let join = |resource: SharedResource| {
-            let coordinator =
-                FetchCoordinator::join(&resource.name(), me, &self.config.shared_mac, now, data)?;
+            let mac = match resource {
+                SharedResource::Keys(_) | SharedResource::Feed => &self.config.shared_mac,
+                SharedResource::Directory(_) => &self.config.directory_mac,
+            };
+            let name = self.name_of(resource);
+            let pieces = match resource {
+                SharedResource::Keys(_) | SharedResource::Feed => None,
+                SharedResource::Directory(_) => Some(Pieces::join(&name, me, mac, data)?),
+            };
+            let coordinator = FetchCoordinator::join(&name, me, mac, now, data)?;
             Ok(Shared {
                 resource,
                 coordinator,
+                pieces,
                 held: None,
                 led: None,
             })
@@ -164,6 +174,22 @@ impl Gate {
         let joined: Result<Vec<_>, Unavailable> = self.fetched().into_iter().map(join).collect();
         self.sharing = Sharing(joined?);
         Ok(())
+    }
+
+    /// Returns a resource's name, the same in all VMs that share it.
+    fn name_of(&self, resource: SharedResource) -> String {
+        match resource {
+            SharedResource::Keys(ring) => format!("keys/{ring}"),
+            SharedResource::Feed => "revocation".to_owned(),
+            SharedResource::Directory(index) => {
+                let list = self.revocation.directories.get(index);
+                let name = |list: &DirectoryList| {
+                    let (issuer, collection) = (&list.source().issuer, list.collection());
+                    format!("directory/{issuer}/{}", collection.name())
+                };
+                list.map_or_else(String::new, name)
+            }
+        }
     }
 
     /// Coordinates fetches and the export with the other VMs. Must be called before each
@@ -182,7 +208,14 @@ impl Gate {
     /// Ends the sharing of fetches when the plugin shuts down.
     pub fn leave(&mut self, now: Timestamp, data: &dyn SharedData) {
         for shared in std::mem::take(&mut self.sharing).0 {
-            shared.coordinator.leave(now, data);
+            match &shared.pieces {
+                None => shared.coordinator.leave(now, data),
+                Some(pieces) if pieces.joined_last(data) => {
+                    shared.coordinator.leave(now, data);
+                    pieces.remove(ALL_PIECES, data);
+                }
+                Some(_) => shared.coordinator.release(now, data),
+            }
         }
     }
 
@@ -207,20 +240,43 @@ impl Gate {
             return;
         };
         let backoff = refresh.backoff();
-        let outcome = match led.ended {
-            Some((true, at)) => {
+        let outcome = match (led.ended, shared.resource) {
+            (Some((true, at)), SharedResource::Directory(index)) => {
+                match self.publish(index, shared, data) {
+                    Some(manifest) => {
+                        let bodies = vec![manifest];
+                        Outcome::Good(Published { at, bodies }, backoff)
+                    }
+                    None => Outcome::Failed(backoff),
+                }
+            }
+            (Some((true, at)), SharedResource::Keys(_) | SharedResource::Feed) => {
                 let bodies = std::mem::take(&mut led.bodies);
                 Outcome::Good(Published { at, bodies }, backoff)
             }
-            None if refresh.is_under_way(led.attempt) => {
+            (None, _) if refresh.is_under_way(led.attempt) => {
                 shared.coordinator.renew(now, data);
                 return;
             }
             // A fetch without an outcome was abandoned.
-            Some((false, _)) | None => Outcome::Failed(backoff),
+            (Some((false, _)) | None, _) => Outcome::Failed(backoff),
         };
         shared.coordinator.end(outcome, now, data);
         shared.led = None;
+    }
+
+    /// Publishes the pieces of a list that changed, and returns its manifest.
+    fn publish(&mut self, index: usize, shared: &Shared, data: &dyn SharedData) -> Option<Vec<u8>> {
+        let list = self.revocation.directories.get_mut(index)?;
+        let pieces = shared.pieces.as_ref()?;
+        if !shared.coordinator.is_body_there(data) {
+            list.unshare();
+        }
+        for piece in list.unshared() {
+            let tag = pieces.put(piece.id, piece.content, data)?;
+            list.note_shared(piece.id, tag);
+        }
+        list.manifest()
     }
 
     /// Lets a held fetch go out, or takes over the answer that another VM has published.
@@ -230,7 +286,7 @@ impl Gate {
                 && let Some(published) = shared.coordinator.look(now, data)
                 && let Some(attempt) = self.begin_take_over(shared.resource, now)
             {
-                self.take_over(shared.resource, attempt, published, now);
+                self.take_over(shared, attempt, published, now, data);
             }
             return;
         };
@@ -255,7 +311,7 @@ impl Gate {
                 self.calls.push(call);
             }
             Verdict::Wait => shared.held = Some(call),
-            Verdict::TakeOver(published) => self.take_over(resource, attempt, published, now),
+            Verdict::TakeOver(published) => self.take_over(shared, attempt, published, now, data),
             Verdict::StandDown(backoff) => self.stand_down(resource, attempt, backoff, now),
         }
     }
@@ -263,18 +319,26 @@ impl Gate {
     fn refresh(&self, resource: SharedResource) -> Option<&Refresh> {
         match resource {
             SharedResource::Keys(ring) => self.issuer_keys.get(ring)?.refresh(),
-            SharedResource::Feed => Some(self.revocation.as_ref()?.refresh()),
+            SharedResource::Feed => Some(self.revocation.feed.as_ref()?.refresh()),
+            SharedResource::Directory(index) => {
+                Some(self.revocation.directories.get(index)?.refresh())
+            }
         }
     }
 
     fn sent(&mut self, resource: SharedResource, attempt: Attempt, now: Timestamp) {
-        match (resource, &mut self.revocation) {
-            (SharedResource::Keys(ring), _) => {
+        match resource {
+            SharedResource::Keys(ring) => {
                 let ring = self.issuer_keys.get_mut(ring);
                 ring.into_iter().for_each(|ring| ring.sent(attempt, now));
             }
-            (SharedResource::Feed, feed) => {
-                feed.iter_mut().for_each(|feed| feed.sent(attempt, now))
+            SharedResource::Feed => {
+                let feed = self.revocation.feed.as_mut();
+                feed.into_iter().for_each(|feed| feed.sent(attempt, now));
+            }
+            SharedResource::Directory(index) => {
+                let list = self.revocation.directories.get_mut(index);
+                list.into_iter().for_each(|list| list.sent(attempt, now));
             }
         }
     }
@@ -282,20 +346,24 @@ impl Gate {
     fn begin_take_over(&mut self, resource: SharedResource, now: Timestamp) -> Option<Attempt> {
         match resource {
             SharedResource::Keys(ring) => self.issuer_keys.get_mut(ring)?.take_over(now),
-            SharedResource::Feed => self.revocation.as_mut()?.take_over(now),
+            SharedResource::Feed => self.revocation.feed.as_mut()?.take_over(now),
+            SharedResource::Directory(index) => {
+                self.revocation.directories.get_mut(index)?.take_over(now)
+            }
         }
     }
 
     /// Takes over an answer as if this VM had received it, at the time at which the other VM did.
     fn take_over(
         &mut self,
-        resource: SharedResource,
+        shared: &Shared,
         attempt: Attempt,
         found: Published,
         now: Timestamp,
+        data: &dyn SharedData,
     ) {
         let (at, bodies) = (found.at.min(now), found.bodies);
-        let dependency = match resource {
+        let dependency = match shared.resource {
             SharedResource::Keys(index) => {
                 let Some(ring) = self.issuer_keys.get_mut(index) else {
                     return;
@@ -304,13 +372,22 @@ impl Gate {
                 self.keys_progressed(index, progress, Origin::Shared)
             }
             SharedResource::Feed => {
-                let Some(feed) = &mut self.revocation else {
+                let Some(feed) = &mut self.revocation.feed else {
                     return;
                 };
                 let body = bodies.into_iter().next().unwrap_or_default();
                 let status = 200;
                 let progress = feed.answered(attempt, Answer::Response { status, body }, at);
                 self.feed_progressed(progress, Origin::Shared)
+            }
+            SharedResource::Directory(index) => {
+                let Some(list) = self.revocation.directories.get_mut(index) else {
+                    return;
+                };
+                let manifest = bodies.first().and_then(|body| Manifest::read(body));
+                let read = |id, tag| shared.pieces.as_ref()?.get(id, tag, data);
+                let progress = list.taken_over(attempt, manifest, at, read);
+                self.list_progressed(index, progress, Origin::Shared, now)
             }
         };
         self.wake(dependency);
@@ -329,8 +406,12 @@ impl Gate {
                 ring.is_some_and(|ring| ring.stand_down(attempt, other, now))
             }
             SharedResource::Feed => {
-                let feed = self.revocation.as_mut();
+                let feed = self.revocation.feed.as_mut();
                 feed.is_some_and(|feed| feed.stand_down(attempt, other, now))
+            }
+            SharedResource::Directory(index) => {
+                let list = self.revocation.directories.get_mut(index);
+                list.is_some_and(|list| list.stand_down(attempt, other, now))
             }
         };
         self.wake(stands_down.then(|| resource.dependency()));

@@ -2,4 +2,5 @@
 
 pub(in crate::gate) mod answers;
 pub(in crate::gate) mod credentials;
+pub(in crate::gate) mod directory;
 pub(in crate::gate) mod fetch_sharing;

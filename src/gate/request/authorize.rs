@@ -102,7 +102,7 @@ impl Gate {
         Some(Authorizer {
             config: &self.config,
             issuer_keys: &mut self.issuer_keys,
-            revocation: self.revocation.as_ref(),
+            revocation: &self.revocation,
             credential_store: &mut self.credential_store,
             lookups: &mut self.lookups,
             cache: &mut self.cache,

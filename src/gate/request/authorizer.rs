@@ -96,7 +96,7 @@ enum PermittedAccess {
 pub struct Authorizer<'g> {
     pub config: &'g Config,
     pub issuer_keys: &'g mut [IssuerKeys],
-    pub revocation: Option<&'g Revocation>,
+    pub revocation: &'g Revocation,
     pub credential_store: &'g mut CredentialStore,
     pub lookups: &'g mut [Option<Lookups>],
     pub cache: &'g mut TokenCache,
@@ -212,7 +212,7 @@ impl Authorizer<'_> {
     fn conclude(&mut self, signed: Signed) -> Result<Outcome, Denial> {
         let (config, request) = (self.config, &signed.request);
         let caller = signed.authentic.verify(&config.token, self.context.now)?;
-        if self.must_wait_for_feed(&caller)? {
+        if self.must_wait_for_revocations(&caller)? {
             let (dependency, signed) = (Dependency::Revocation, Some(Box::new(signed)));
             return Ok(Outcome::Wait { dependency, signed });
         }
@@ -312,21 +312,26 @@ impl Authorizer<'_> {
         Ok(())
     }
 
-    /// Checks the caller against the revocation feed; called for every decision, also if the token is
-    /// cached. Returns true if the request must wait for the feed.
-    fn must_wait_for_feed(&self, caller: &Claims) -> Result<bool, Denial> {
-        let Some(feed) = self.revocation else {
-            return Ok(false);
-        };
-        match (feed.standing(caller, self.context.now), self.budget) {
+    /// Checks the caller against the lists of revocations; called for every decision, also if the token is
+    /// cached. Returns true if the request must wait for a list.
+    fn must_wait_for_revocations(&self, caller: &Claims) -> Result<bool, Denial> {
+        match (
+            self.revocation.standing(caller, self.context.now),
+            self.budget,
+        ) {
             (Standing::Clear, _) => Ok(false),
             (Standing::Revoked(ground), _) => Err(Denial::TokenRevoked { ground }),
             (Standing::Unreadable, _) => Err(Denial::TokenMalformed(
-                "its client, sid, uti or jti is not a string, so its revocation can't be checked",
+                "its client, oid, sid, uti or jti has an unexpected form, so its revocation can't be checked",
             )),
-            (Standing::Unknown(_), WaitBudget::Until(by)) if feed.may_answer_by(by) => Ok(true),
-            (Standing::Unknown(_), _) if feed.is_lenient() => Ok(false),
-            (Standing::Unknown(reason), _) => Err(Denial::RevocationUnavailable { reason }),
+            (Standing::Unknown(unknown), WaitBudget::Until(by)) if unknown.may_end_by(by) => {
+                Ok(true)
+            }
+            (Standing::Unknown(unknown), _) if unknown.is_lenient => Ok(false),
+            (Standing::Unknown(unknown), _) => Err(Denial::RevocationUnavailable {
+                list: unknown.list,
+                reason: unknown.reason,
+            }),
         }
     }
 

@@ -15,7 +15,7 @@ impl Gate {
         let (dependency, deadline) = self.waiting.get(id)?;
         let serves = match (dependency, call_id) {
             (Dependency::Keys(wanted), CallId::Keys { ring, .. }) => ring == wanted,
-            (Dependency::Revocation, CallId::Revocation(_)) => true,
+            (Dependency::Revocation, CallId::Revocation(_) | CallId::Directory { .. }) => true,
             (Dependency::Credential(wanted), CallId::Credential(credential_call)) => {
                 credential_call.coming() == wanted
             }

@@ -93,6 +93,7 @@ fn answer_calls(gate: &mut Gate, question: &Question) -> bool {
             CallId::Credential(_) => json!({"access_token": "unset", "token_type": "bearer"}),
             CallId::Keys { .. }
             | CallId::Revocation(_)
+            | CallId::Directory { .. }
             | CallId::ServiceToken { .. }
             | CallId::Export(_) => continue,
         };

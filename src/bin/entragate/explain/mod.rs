@@ -156,8 +156,8 @@ fn explain(arguments: &Arguments) -> Result<Answer, Failure> {
     let mut config = load(arguments)?;
     // The decision is read from the audit record.
     config.audit.log = AuditLog::All;
-    if config.revocation.take().is_some() {
-        let text = "revocation: the feed is not fetched here, so no caller is treated as revoked";
+    if !std::mem::take(&mut config.revocation).is_empty() {
+        let text = "revocation: lists of revocations are not fetched here, so no caller is treated as revoked";
         report::warn(input::name_of(&arguments.file), text);
     }
     for credential in &mut config.credentials {

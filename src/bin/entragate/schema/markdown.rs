@@ -94,6 +94,10 @@ fn choices(shape: &Value) -> Vec<[String; 3]> {
             rows.push([format!("`{name}`"), kind(inner), meaning(choice)]);
         }
     }
+    // A choice by the value's form has no name.
+    let forms = shape["anyOf"].as_array().into_iter().flatten();
+    let forms = forms.filter(|form| form.get("description").is_some());
+    rows.extend(forms.map(|form| ["—".to_owned(), kind(form), meaning(form)]));
     rows
 }
 

@@ -1,0 +1,301 @@
+//! The part of the directory that matters: disabled and deleted objects, and revoked sign-in sessions, as long as
+//! tokens from before can be valid. Every other object is forgotten.
+
+use super::change::Change;
+use super::id::Id;
+use super::table::{Table, key};
+use crate::decision::DirectoryGround;
+use crate::time::Timestamp;
+use std::time::Duration;
+
+/// A key and a time in seconds since 1970. The key is the id, three bits for the kind, and one bit that tells whether
+/// the current pass has listed the object.
+type Revoked = [u8; 12];
+/// A service principal's key, and the id of its application.
+type App = [u8; 16];
+
+/// Bit 0 of a key: the current pass has listed the object.
+const LISTED: u64 = 1;
+
+/// What is recorded of an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Disabled,
+    Removed,
+    /// Tokens that were issued earlier are revoked.
+    NotBefore,
+    /// The id is that of an application whose service principal is disabled.
+    AppDisabled,
+    /// The same for a deleted service principal.
+    AppRemoved,
+}
+
+impl Kind {
+    const ALL: [Self; 5] = [
+        Self::Disabled,
+        Self::Removed,
+        Self::NotBefore,
+        Self::AppDisabled,
+        Self::AppRemoved,
+    ];
+
+    fn of(key: u64) -> Option<Self> {
+        let bits = usize::try_from(key >> 1 & 7).ok()?;
+        Self::ALL.get(bits).copied()
+    }
+
+    const fn key(self, id: Id) -> u64 {
+        id.bits() | (self as u64) << 1 | LISTED
+    }
+
+    /// Reports whether the record is of use only while tokens from before its time can be valid.
+    const fn ends(self) -> bool {
+        match self {
+            Self::Removed | Self::NotBefore | Self::AppRemoved => true,
+            Self::Disabled | Self::AppDisabled => false,
+        }
+    }
+}
+
+/// The directory holds more revoked objects and service principals than `entries`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooMany;
+
+/// The entries of one list.
+#[derive(Clone, Debug)]
+pub struct Entries {
+    pub revoked: Table<{ size_of::<Revoked>() }>,
+    /// The application of each service principal, because a change may name only the principal.
+    pub apps: Table<{ size_of::<App>() }>,
+    most: usize,
+    /// The longest life of a token.
+    life: Duration,
+}
+
+impl Entries {
+    /// Holds at most `most` records. `life` is the longest life of a token.
+    pub fn new(most: usize, life: Duration) -> Self {
+        Self {
+            revoked: Table::default(),
+            apps: Table::default(),
+            most,
+            life,
+        }
+    }
+
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub const fn len(&self) -> usize {
+        self.revoked.len() + self.apps.len()
+    }
+
+    /// Returns why the object is revoked, for a token issued at `issued`. A token without a time of issue may have been
+    /// issued at any time.
+    pub fn of_object(&self, object: Id, issued: Option<Timestamp>) -> Option<DirectoryGround> {
+        let records = self.revoked.find(object).iter();
+        let ground = |record: &Revoked| match (Kind::of(key(record))?, time(record)) {
+            (Kind::Disabled, at) => Some(DirectoryGround::Disabled(at)),
+            (Kind::Removed, at) => Some(DirectoryGround::Removed(at)),
+            (Kind::NotBefore, limit) if issued.is_none_or(|issued| issued < limit) => {
+                Some(DirectoryGround::NotBefore(limit))
+            }
+            (Kind::NotBefore | Kind::AppDisabled | Kind::AppRemoved, _) => None,
+        };
+        records.filter_map(ground).next()
+    }
+
+    /// Returns why tokens of the application are revoked.
+    pub fn of_app(&self, app: Id) -> Option<DirectoryGround> {
+        let records = self.revoked.find(app).iter();
+        let ground = |record: &Revoked| match (Kind::of(key(record))?, time(record)) {
+            (Kind::AppDisabled, at) => Some(DirectoryGround::AppDisabled(at)),
+            (Kind::AppRemoved, at) => Some(DirectoryGround::AppRemoved(at)),
+            (Kind::Disabled | Kind::Removed | Kind::NotBefore, _) => None,
+        };
+        records.filter_map(ground).next()
+    }
+
+    /// Begins a full pass: every object that still exists will be listed.
+    pub fn begin_pass(&mut self) {
+        self.revoked.retain(|record| set_listed(record, false));
+        self.apps.retain(|record| set_listed(record, false));
+    }
+
+    /// Ends a full pass. What the pass did not list has been deleted since the last one.
+    pub fn end_pass(&mut self, now: Timestamp) {
+        let mut gone = Vec::new();
+        self.apps.retain(|record| {
+            let key = key(record);
+            if key & LISTED == 0 {
+                gone.push((Kind::Removed, Id::from_key(key)));
+                gone.push((Kind::AppRemoved, app_of(record)));
+            }
+            key & LISTED != 0
+        });
+        self.revoked.retain(|record| {
+            let key = key(record);
+            let kind = Kind::of(key).filter(|_| key & LISTED == 0);
+            let now_gone = match kind {
+                Some(Kind::Disabled) => Some(Kind::Removed),
+                Some(Kind::AppDisabled) => Some(Kind::AppRemoved),
+                Some(Kind::Removed | Kind::NotBefore | Kind::AppRemoved) | None => None,
+            };
+            gone.extend(now_gone.map(|kind| (kind, Id::from_key(key))));
+            set_listed(record, true);
+            now_gone.is_none()
+        });
+        let is_current = |app: Id| self.apps.iter().any(|record| app_of(record) == app);
+        gone.retain(|(kind, id)| *kind != Kind::AppRemoved || !is_current(*id));
+        for (kind, id) in gone {
+            self.revoke(kind, id, now);
+        }
+    }
+
+    /// Removes records that no longer matter, because all tokens from before have expired.
+    pub fn expire(&mut self, now: Timestamp) {
+        let life = self.life;
+        let mut gone = Vec::new();
+        self.revoked.retain(|record| {
+            let kind = Kind::of(key(record));
+            let ends = kind.is_some_and(Kind::ends) && time(record).plus(life) < now;
+            if ends && kind == Some(Kind::Removed) {
+                gone.push(Id::from_key(key(record)));
+            }
+            !ends
+        });
+        for object in gone {
+            self.apps.retain_of(object, |_| false);
+        }
+    }
+
+    /// Applies a change. Changes may be repeated.
+    ///
+    /// # Errors
+    /// [`TooMany`] if an entry cannot be kept.
+    pub fn apply(&mut self, change: &Change, now: Timestamp) -> Result<(), TooMany> {
+        let object = change.object;
+        self.confirm(object);
+        if let Some(app) = change.app {
+            let mut record = [0; size_of::<App>()];
+            write(
+                &mut record,
+                object.bits() | LISTED,
+                &app.bits().to_be_bytes(),
+            );
+            self.apps.put(record);
+        }
+        let app = self.apps.find(object).first().map(app_of);
+        app.into_iter().for_each(|app| self.confirm(app));
+        match (change.is_removed, change.enabled) {
+            (true, _) => {
+                self.forget(object, &[Kind::Disabled]);
+                self.revoke(Kind::Removed, object, now);
+                if let Some(app) = app.filter(|app| !self.has_other(object, *app)) {
+                    self.forget(app, &[Kind::AppDisabled]);
+                    self.revoke(Kind::AppRemoved, app, now);
+                }
+            }
+            (false, Some(false)) => {
+                self.forget(object, &[Kind::Removed]);
+                self.revoke(Kind::Disabled, object, now);
+                if let Some(app) = app {
+                    self.forget(app, &[Kind::AppRemoved]);
+                    self.revoke(Kind::AppDisabled, app, now);
+                }
+            }
+            (false, Some(true)) => {
+                self.forget(object, &[Kind::Disabled, Kind::Removed]);
+                if let Some(app) = app {
+                    self.forget(app, &[Kind::AppDisabled, Kind::AppRemoved]);
+                }
+            }
+            // The change is about another property.
+            (false, None) => {}
+        }
+        if let Some(limit) = change.sessions_from
+            && limit.plus(self.life) >= now
+        {
+            self.revoke(Kind::NotBefore, object, limit);
+        }
+        if self.len() > self.most {
+            Err(TooMany)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Reports whether the application has another service principal: the deleted one was replaced.
+    fn has_other(&self, object: Id, app: Id) -> bool {
+        let is_other = |record: &App| app_of(record) == app && Id::from_key(key(record)) != object;
+        self.apps.iter().any(is_other)
+    }
+
+    /// Notes that the current pass lists an id.
+    fn confirm(&mut self, id: Id) {
+        self.revoked
+            .retain_of(id, |record| set_listed(record, true));
+    }
+
+    fn forget(&mut self, id: Id, kinds: &[Kind]) {
+        let is_one =
+            |record: &Revoked| Kind::of(key(record)).is_some_and(|kind| kinds.contains(&kind));
+        if self.revoked.find(id).iter().any(is_one) {
+            self.revoked.retain_of(id, |record| !is_one(record));
+        }
+    }
+
+    /// Records a revocation. One that is already recorded keeps its time; of two times before which tokens are revoked,
+    /// the later applies.
+    fn revoke(&mut self, kind: Kind, id: Id, at: Timestamp) {
+        let known = self.revoked.find(id).iter();
+        let mut known = known.filter(|record| Kind::of(key(record)) == Some(kind));
+        let known = known.next().map(time);
+        let at = match (kind, known) {
+            (_, None) => at,
+            (Kind::NotBefore, Some(known)) => at.max(known),
+            (_, Some(known)) => known,
+        };
+        let secs = u32::try_from(at.as_secs()).unwrap_or(u32::MAX);
+        let mut record = [0; size_of::<Revoked>()];
+        write(&mut record, kind.key(id), &secs.to_be_bytes());
+        self.revoked.put(record);
+    }
+}
+
+fn time(record: &Revoked) -> Timestamp {
+    let secs = record
+        .last_chunk()
+        .map_or(0, |secs| u32::from_be_bytes(*secs));
+    Timestamp::from_secs(u64::from(secs))
+}
+
+fn app_of(record: &App) -> Id {
+    Id::from_key(
+        record
+            .last_chunk()
+            .map_or(0, |app| u64::from_be_bytes(*app)),
+    )
+}
+
+/// Sets the bit of a key that tells whether the current pass has listed the object. Returns true.
+fn set_listed<const N: usize>(record: &mut [u8; N], listed: bool) -> bool {
+    let key = key(record) & !LISTED | u64::from(listed);
+    if let Some(bytes) = record.first_chunk_mut() {
+        *bytes = key.to_be_bytes();
+    }
+    true
+}
+
+fn write(record: &mut [u8], key: u64, value: &[u8]) {
+    let bytes = key.to_be_bytes();
+    let bytes = bytes.iter().chain(value);
+    record
+        .iter_mut()
+        .zip(bytes)
+        .for_each(|(to, from)| *to = *from);
+}
+
+#[cfg(test)]
+mod tests;
