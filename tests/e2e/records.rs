@@ -103,9 +103,9 @@ async fn decision_has_one_record_and_one_count() {
     }
 }
 
-/// Both workers of a real Envoy, permits and denials, and a second Envoy as after a restart.
+/// The log has permits and denials of both workers of a real Envoy, and of a second Envoy, as after a restart.
 #[tokio::test(flavor = "multi_thread")]
-async fn log_of_a_real_envoy_is_verified_and_a_tampered_one_is_not() {
+async fn log_of_a_real_envoy_is_intact_and_tampering_is_found() {
     let mut log = Vec::new();
     for _ in 0..2 {
         let gateway = Gateway::start().await;
@@ -114,7 +114,7 @@ async fn log_of_a_real_envoy_is_verified_and_a_tampered_one_is_not() {
             assert_eq!(gateway.chat(&ada).await.status(), 200);
             assert_eq!(gateway.chat(&nora).await.status(), 403);
             let written = || async { gateway.envoy.audit_lines().len() == round * 2 + 2 };
-            super::gateway::wait_until("both records", written).await;
+            super::gateway::wait_until("both records are written", written).await;
         }
         let denied = gateway.envoy.audit_lines().pop().unwrap();
         assert_eq!(
@@ -127,8 +127,8 @@ async fn log_of_a_real_envoy_is_verified_and_a_tampered_one_is_not() {
     let outcome = verify(&log);
     assert_eq!(outcome.status, 0, "{}", outcome.out);
     assert!(outcome.out.contains("80 records of"), "{}", outcome.out);
-    let of_a_permit = |line: &&String| line.contains(r#""seq":4,"#);
-    let index = log.iter().position(|line| of_a_permit(&line)).unwrap();
+    let is_permit = |line: &&String| line.contains(r#""seq":4,"#);
+    let index = log.iter().position(|line| is_permit(&line)).unwrap();
     let mut changed = log.clone();
     changed[index] = log[index].replace("contoso", "fabrikam");
     assert_ne!(changed, log);

@@ -256,7 +256,7 @@ async fn trace_is_continued_or_started() {
         assert_eq!(passed == valid, continues);
         assert_ne!(passed, "00-nonsense");
     }
-    // A denied request has a trace too.
+    // A denied request also has a trace id.
     let response = gateway
         .request(Method::POST, "/v1/chat/completions")
         .send()

@@ -165,7 +165,7 @@ fn ecs_output_has_flat_names_and_the_same_values() {
     assert_eq!(lines, [expected]);
 }
 
-/// Each member has a field, and no two members have the same.
+/// Each member of the record has its own ECS field.
 #[test]
 fn ecs_output_has_a_field_for_every_member() {
     let more = json!({

@@ -1,4 +1,4 @@
-//! `entragate audit --verify` on the records of the filter: what it finds, and what is no finding.
+//! `entragate audit --verify` on the records of the filter: the changes that it finds, and the changes that are allowed.
 
 use crate::command_line as cli;
 use crate::support;
@@ -34,7 +34,7 @@ fn logged(bench: &mut Bench) -> Vec<String> {
     lines.collect()
 }
 
-/// The records that a worker exports until now.
+/// Returns the records that the worker has exported so far.
 fn exported(bench: &mut Bench) -> Vec<Value> {
     bench.advance(60);
     let calls = std::mem::take(&mut bench.calls).into_iter();
@@ -55,7 +55,7 @@ fn exporting(log: &str) -> Value {
     with_audit(json!({"log": log, "export": export}))
 }
 
-/// The log of two workers, one of which is started again: chains of 10, 6 and 4 records.
+/// The log of two workers, one of which is restarted: chains of 10, 6 and 4 records.
 fn log_of_workers() -> Vec<String> {
     let mut lines = Vec::new();
     let mut workers = [Bench::warm(&settings()), Bench::warm(&settings())];
@@ -90,7 +90,7 @@ fn assert_intact(log: &str, options: &[&str]) {
     assert_eq!(outcome.status, 0, "{}{}\n{log}", outcome.out, outcome.err);
 }
 
-/// The kinds of findings.
+/// Returns the kinds of the findings.
 fn kinds(lines: &[String]) -> Vec<String> {
     let outcome = verify(&in_envoys_log(lines), &["--json"]);
     let report: Value = serde_json::from_str(&outcome.out).unwrap();
@@ -113,17 +113,17 @@ fn chain_of(line: &str) -> (String, u64) {
     )
 }
 
-/// Whether the chain has records before and after this one.
+/// Returns whether the chain has records before and after this one.
 fn is_inner(lines: &[String], line: &str) -> (bool, bool) {
     let (instance, seq) = chain_of(line);
     let chain = lines.iter().map(|line| chain_of(line));
     let chain: Vec<u64> = chain
-        .filter(|own| own.0 == instance)
-        .map(|own| own.1)
+        .filter(|record| record.0 == instance)
+        .map(|record| record.1)
         .collect();
     (
-        chain.iter().any(|own| *own < seq),
-        chain.iter().any(|own| *own > seq),
+        chain.iter().any(|record| *record < seq),
+        chain.iter().any(|record| *record > seq),
     )
 }
 
@@ -153,7 +153,7 @@ fn deleted_line_is_found() {
     for index in 0..lines.len() {
         let mut rest = lines.clone();
         let deleted = rest.remove(index);
-        // Nothing shows that a chain once began earlier or ended later.
+        // A missing record at the start or the end of a chain cannot be detected.
         let expected: &[&str] = match is_inner(&lines, &deleted) {
             (true, true) => &["missing"],
             _ => &[],
@@ -206,7 +206,7 @@ fn reordered_line_is_found() {
 }
 
 #[test]
-fn copy_is_no_finding_but_another_record_of_the_same_number_is() {
+fn copy_is_allowed_but_another_record_with_the_same_number_is_found() {
     let mut lines = log_of_workers();
     lines.push(lines[3].clone());
     assert_eq!(kinds(&lines), Vec::<String>::new());
@@ -244,24 +244,24 @@ fn log_without_records_is_not_intact() {
 }
 
 #[test]
-fn record_that_another_program_wrote_again_is_intact() {
+fn record_rewritten_by_another_program_is_intact() {
     let lines = log_of_workers();
-    let again = lines.iter().map(|line| {
+    let rewritten = lines.iter().map(|line| {
         let mut record: Value = serde_json::from_str(line).unwrap();
         record.sort_all_objects();
-        // As Azure Monitor receives it.
+        // The form in which Azure Monitor receives the record.
         record["TimeGenerated"] = record["time"].clone();
         record.to_string() + "\n"
     });
-    let again: Vec<String> = again.collect();
-    assert_intact(&again.concat(), &[]);
-    let changed = again.concat().replacen("curl/8", "curl/9", 1);
+    let rewritten: Vec<String> = rewritten.collect();
+    assert_intact(&rewritten.concat(), &[]);
+    let changed = rewritten.concat().replacen("curl/8", "curl/9", 1);
     assert_eq!(verify(&changed, &[]).status, 1);
 }
 
-/// The forms that the shippers in docs/audit.md store.
+/// The forms in which the shippers in docs/audit.md store the log.
 #[test]
-fn shipped_log_is_intact_and_a_deletion_shows() {
+fn shipped_log_is_intact_and_a_deletion_is_found() {
     let lines = log_of_workers();
     let page = crate::pages::read("docs/audit.md");
     for (shipper, member) in [("vector", "message"), ("fluent-bit", "log")] {
@@ -288,7 +288,7 @@ fn log_of_denials_is_a_chain() {
 }
 
 #[test]
-fn log_and_export_are_the_same_records_if_the_log_has_all() {
+fn log_and_export_share_a_chain_if_the_log_has_all_records() {
     let mut bench = Bench::warm(&exporting("all"));
     let lines: Vec<String> = (0..5).flat_map(|_| pair(&mut bench)).collect();
     let exported = exported(&mut bench);
@@ -300,13 +300,13 @@ fn log_and_export_are_the_same_records_if_the_log_has_all() {
     let both = records
         .iter()
         .chain(&exported)
-        .map(|own| own.to_string() + "\n");
+        .map(|record| record.to_string() + "\n");
     assert_intact(&both.collect::<String>(), &[]);
 }
 
-/// A log that omits records, and one whose host cuts long lines.
+/// A log that omits records, and one whose host truncates long lines.
 #[test]
-fn log_and_export_are_chains_of_their_own_if_the_log_has_less() {
+fn log_and_export_are_separate_chains_if_the_log_omits_records() {
     for (log, longest) in [("denied", None), ("off", None), ("all", Some(900))] {
         let mut bench = Bench::warm(&exporting(log));
         bench.gate.limit(HostLimits {
@@ -336,7 +336,10 @@ fn log_and_export_are_chains_of_their_own_if_the_log_has_less() {
                 _ => (9, 3),
             }
         );
-        let exported: String = exported.iter().map(|own| own.to_string() + "\n").collect();
+        let exported: String = exported
+            .iter()
+            .map(|record| record.to_string() + "\n")
+            .collect();
         assert_intact(&exported, &[]);
         if !lines.is_empty() {
             assert_intact(&lines.join("\n"), &[]);
