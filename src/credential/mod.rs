@@ -1,6 +1,7 @@
 //! Hugging Face credentials, which replace the caller's Authorization: their sources and their
 //! lifecycle. State machines without I/O: calls go out as values, answers come in as values.
 
+pub mod call;
 pub mod exchange;
 pub mod exchanged;
 pub mod polled;

@@ -1,14 +1,13 @@
 //! All credentials of one VM. A credential is available only to the holder of a [`Permit`].
 
+use crate::credential::call::{Coming, CredentialCall, CredentialCallKind};
 use crate::credential::exchange::ExchangeError;
-use crate::credential::exchanged::{ExchangeId, ExchangeProgress, Exchanged, Found, NewExchange};
+use crate::credential::exchanged::{ExchangeProgress, Exchanged, Found};
 use crate::credential::polled::{Generation, PollProgress, Polled, PolledUnavailable};
 use crate::credential::value::ValueError;
 use crate::credential::{Credential, Source};
-use crate::decision::SubjectError;
-use crate::decision::{CredentialUnavailable, Denial};
+use crate::decision::{CredentialUnavailable, Denial, SubjectError};
 use crate::fetch::callout::{Answer, Callout};
-use crate::fetch::refresh::Attempt;
 use crate::http::cluster::Cluster;
 use crate::pattern::Pattern;
 use crate::policy::decide::Permit;
@@ -71,38 +70,6 @@ pub enum CredentialAccess {
         reason: CredentialUnavailable,
         coming: Option<Coming>,
     },
-}
-
-/// What a request for a credential waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Coming {
-    /// Any valid value of that credential.
-    Poll(usize),
-    /// The end of that exchange.
-    Exchange(usize, ExchangeId),
-}
-
-/// Identifies the call that an answer belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CredentialCall {
-    credential: usize,
-    kind: CredentialCallKind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum CredentialCallKind {
-    Poll(Attempt),
-    Exchange(ExchangeId),
-}
-
-impl CredentialCall {
-    /// Returns what the waiting requests wait for.
-    pub fn coming(self) -> Coming {
-        match self.kind {
-            CredentialCallKind::Poll(_) => Coming::Poll(self.credential),
-            CredentialCallKind::Exchange(id) => Coming::Exchange(self.credential, id),
-        }
-    }
 }
 
 /// The effect of an answer.
@@ -378,18 +345,6 @@ impl CredentialStore {
     /// Returns the calls to make.
     pub fn take_calls(&mut self) -> Vec<(CredentialCall, Callout)> {
         std::mem::take(&mut self.calls)
-    }
-}
-
-impl CredentialCall {
-    fn poll(credential: usize, (attempt, callout): (Attempt, Callout)) -> (Self, Callout) {
-        let kind = CredentialCallKind::Poll(attempt);
-        (Self { credential, kind }, callout)
-    }
-
-    fn exchange(credential: usize, (exchange, callout): NewExchange) -> (Self, Callout) {
-        let kind = CredentialCallKind::Exchange(exchange);
-        (Self { credential, kind }, callout)
     }
 }
 

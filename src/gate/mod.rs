@@ -68,9 +68,8 @@ use crate::audit::{self as records, Record};
 use crate::cache::TokenCache;
 use crate::config::Config;
 use crate::credential::store::{Carried, CredentialStore};
-use crate::decision::{Denial, Grant};
 use crate::export::Exporter;
-use crate::forward::{self, Onward};
+use crate::forward;
 use crate::groups::Lookups;
 use crate::http::cluster::Cluster;
 use crate::http::headers::Headers;
@@ -80,7 +79,7 @@ use crate::metrics;
 use crate::model::body::Body;
 use crate::policy::context::RequestContext;
 use crate::policy::trace::RuleTrace;
-use crate::reply::{Dialect, ReplyContext, reply};
+use crate::reply::{Dialect, ReplyContext};
 use crate::revocation::Revocation;
 use crate::service_auth::auth::ServiceTokens;
 use crate::sharing::Mailbox;
@@ -90,13 +89,12 @@ use crate::usage::labels::Labels;
 use audit::handover::Phase;
 pub use fetch::answers::CallId;
 use fetch::fetch_sharing::Sharing;
-use request::authorizer::{Outcome, Signed, WaitBudget};
+use request::authorizer::{Signed, WaitBudget};
 use request::body_limits::HeldBodies;
 use request::inspect::{Inspections, Received};
 use request::pending::{PendingRequests, Resume};
 use response::Response;
 use std::collections::HashMap;
-use std::sync::Arc;
 use stream_id::{ByStream, RequestIds};
 
 pub use api::{Call, Notice, Ruling, Step, StreamId};
@@ -360,83 +358,4 @@ impl Gate {
     pub fn take_notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices)
     }
-
-    /// Turns an outcome into a step, fills the record and counts the decision.
-    fn rule(&mut self, id: StreamId, outcome: Outcome) -> Ruling {
-        let Some(exchange) = self.exchanges.get_mut(&id) else {
-            let denial = Denial::Internal("the request has no exchange");
-            let step = Step::Reply(reply(
-                &denial,
-                &self.config.replies,
-                &ReplyContext::default(),
-            ));
-            return Ruling::undecided(step);
-        };
-        let Exchange {
-            record,
-            reply_context,
-            ..
-        } = exchange;
-        let outcome = match outcome {
-            Outcome::Wait { .. } => return Ruling::undecided(Step::Wait),
-            Outcome::Inspect(_) => return Ruling::undecided(Step::Inspect),
-            Outcome::Deny(denial) => Err(denial),
-            Outcome::Metadata(resource) => {
-                record.grant(Grant::Metadata, None);
-                Ok(Step::Reply(resource.reply(reply_context)))
-            }
-            Outcome::Permit {
-                permit,
-                caller,
-                credential,
-            } => {
-                let grant = caller
-                    .as_ref()
-                    .map_or(Grant::Anonymous, |_| Grant::Permitted);
-                record.grant(grant, Some(permit.rule()));
-                exchange.permitted = true;
-                let credential = credential.as_ref();
-                exchange.carried = credential.map(|held| held.carried.clone());
-                let new = record.trace_id.is_none().then(|| self.traces.begin());
-                let (new_id, traceparent) = new.map(|new| (new.id, new.traceparent)).unzip();
-                let onward = Onward {
-                    is_listing: exchange.response.view.is_some(),
-                    traceparent,
-                };
-                let forward = &self.config.forward;
-                let edits = forward::edits(forward, credential, caller.as_deref(), onward);
-                record.trace_id = record.trace_id.take().or(new_id);
-                Ok(Step::Forward(edits))
-            }
-        };
-        let step = outcome.unwrap_or_else(|denial| {
-            record.deny(&denial);
-            Step::Reply(reply(&denial, &self.config.replies, reply_context))
-        });
-        // The request ends here, so its trace has no other part than the record.
-        record.trace_id.get_or_insert_with(|| self.traces.id());
-        self.notices.push(count(record));
-        self.bodies.release(id);
-        Ruling {
-            step,
-            marks: marks(record, self.config.audit.filter_state),
-        }
-    }
-}
-
-fn count(record: &Record) -> Notice {
-    let (issuer, rule) = (record.caller.issuer.as_deref(), record.rule.as_deref());
-    Notice::Count(metrics::decision(record.code, issuer, rule).into())
-}
-
-/// Returns filter state for Envoy's access log, shown by `%FILTER_STATE(wasm.<name>:PLAIN)%`.
-fn marks(record: &Record, enabled: bool) -> Vec<(&'static str, Arc<str>)> {
-    let optional = |name, value: &Option<Arc<str>>| value.clone().map(|value| (name, value));
-    let marks = [
-        Some(("entragate.code", record.code.into())),
-        optional("entragate.rule", &record.rule),
-        optional("entragate.oid", &record.caller.oid),
-        optional("entragate.client", &record.caller.client),
-    ];
-    marks.into_iter().flatten().filter(|_| enabled).collect()
 }

@@ -3,21 +3,24 @@
 //! The checks follow Microsoft's documentation for Entra ("Microsoft identity platform access tokens",
 //! "Secure applications and APIs by validating claims") and RFC 9068 for other issuers.
 
+mod accept;
+mod elsewhere;
 mod reader;
+mod size;
 mod unclear;
 
 pub use self::reader::Fact;
 pub use self::unclear::Unclear;
 
+use self::accept::{check, check_client, read_audience, version};
+use self::elsewhere::read_elsewhere;
 use self::reader::{ClaimReader, each_text};
-use super::claim_path::ClaimPath;
 use super::claim_set::ClaimSet;
 use super::facets::{self, Actor, Facets, Sign};
-use super::issuer::{Authority, Entra, Issuer, Version, is_guid, same_id};
+use super::issuer::{Authority, Issuer, Version, is_guid};
 use super::kind::{Kind, KindEvidence};
 use crate::decision::Denial;
 use crate::json::raw::{Object, Raw};
-use crate::text::excerpt;
 use crate::time::Timestamp;
 use std::sync::Arc;
 
@@ -183,91 +186,6 @@ impl Claims {
             others,
         })
     }
-
-    /// The approximate memory use in bytes, within a few per cent.
-    pub fn bytes(&self) -> usize {
-        let texts = [
-            &self.tenant,
-            &self.subject,
-            &self.client,
-            &self.blueprint,
-            &self.managed_identity,
-            &self.token_id,
-            &self.session,
-        ];
-        let lists = [
-            &self.roles,
-            &self.groups.listed,
-            &self.scopes,
-            &self.directory_roles,
-            &self.elsewhere,
-        ];
-        let item = |text: usize| size_of::<Box<str>>() + block(text);
-        let list =
-            |list: &Texts| block(0) + list.iter().map(|text| item(text.len())).sum::<usize>();
-        let texts = texts.into_iter().flatten().chain([&self.object]);
-        size_of::<Self>()
-            + texts.map(|text| shared(text.len())).sum::<usize>()
-            + lists.into_iter().map(list).sum::<usize>()
-            + block(self.others.bytes())
-            + boxed(&self.rejection)
-            + boxed(&self.step_up_at)
-    }
-}
-
-/// Checks that these are the claims of an access token for this API: token type, audience, tenant.
-///
-/// # Errors
-/// The denial of the first check that fails.
-fn check(
-    issuer: &Issuer,
-    all: &Object<'_>,
-    is_for_this_api: bool,
-    is_for_client: bool,
-) -> Result<(), Denial> {
-    if all.has("cnf") {
-        return Err(Denial::TokenBound);
-    }
-    // An ID token informs a client about a sign-in; it is not an access token (RFC 8725 §3.11).
-    if !is_for_client && all.has("nonce") {
-        return Err(Denial::TokenForAnotherApi("it is an ID token"));
-    }
-    if !is_for_this_api {
-        return Err(Denial::AudienceMismatch {
-            issuer: issuer.name.clone(),
-            audience: describe_audience(all),
-            accepted: issuer.audiences.clone(),
-        });
-    }
-    match &issuer.authority {
-        Authority::Entra(entra) => check_tenant(entra, all),
-        Authority::Oidc { .. } => Ok(()),
-    }
-}
-
-/// Microsoft's issuer validation: `tid` is the tenant, and `iss` must be that tenant's issuer.
-fn check_tenant(entra: &Entra, all: &Object<'_>) -> Result<(), Denial> {
-    let mut tids = all
-        .iter()
-        .filter(|(name, _)| name.eq_ignore_ascii_case("tid"));
-    let only = match (tids.next(), tids.next()) {
-        (Some(_), Some(_)) => return Err(Denial::TokenMalformed("it contains two tid claims")),
-        (first, _) => first.filter(|(name, _)| *name == "tid"),
-    };
-    let tenant = only
-        .and_then(|(_, tid)| tid.text())
-        .filter(|tid| is_guid(tid))
-        .ok_or(Denial::TokenMalformed("its tid is not a GUID"))?;
-    let iss = all.get("iss").and_then(Raw::text).unwrap_or_default();
-    if !entra.is_issuer(&iss, version(all), &tenant) {
-        return Err(Denial::TokenMalformed("its iss and tid do not match"));
-    }
-    if !entra.tenants.allow(&tenant) {
-        return Err(Denial::TenantNotAllowed {
-            tenant: tenant.into_owned(),
-        });
-    }
-    Ok(())
 }
 
 fn client<'t>(issuer: &Issuer, all: &Object<'t>) -> Option<Raw<'t>> {
@@ -286,61 +204,6 @@ fn default_client<'t>(issuer: &Issuer, all: &Object<'t>) -> Option<Raw<'t>> {
         (Authority::Oidc { .. }, _) => &["azp", "appid", "client_id"],
     };
     names.iter().find_map(|name| all.get(name))
-}
-
-fn version(all: &Object<'_>) -> Version {
-    let iss = all.get("iss").and_then(Raw::text).unwrap_or_default();
-    if iss.ends_with("/v2.0") {
-        Version::V2
-    } else {
-        Version::V1
-    }
-}
-
-fn check_client(issuer: &Issuer, client: Option<&str>) -> Result<(), Denial> {
-    let allowed = issuer.clients.is_empty()
-        || client.is_some_and(|client| {
-            issuer
-                .clients
-                .iter()
-                .any(|allowed| same_id(client, allowed))
-        });
-    if !allowed {
-        return Err(Denial::ClientNotAllowed {
-            client: excerpt(client.unwrap_or("(none)")),
-        });
-    }
-    Ok(())
-}
-
-/// Reports whether one of the token's audiences is accepted.
-fn read_audience(issuer: &Issuer, all: &Object<'_>, reader: &mut ClaimReader) -> bool {
-    let mut is_for_this_api = false;
-    let are_texts = each_text(all.get("aud"), &mut |audience| {
-        is_for_this_api |= issuer
-            .audiences
-            .iter()
-            .any(|accepted| same_id(audience, accepted));
-    });
-    if !are_texts {
-        reader.refuse("its aud is not a string or an array of strings");
-    }
-    is_for_this_api
-}
-
-/// Returns the first of the token's audiences for a message, and how many others there are.
-fn describe_audience(all: &Object<'_>) -> Option<String> {
-    let (mut first, mut more) = (None, 0_usize);
-    each_text(all.get("aud"), &mut |audience| match first {
-        None => first = Some(excerpt(audience)),
-        Some(_) => more += 1,
-    });
-    let first = first?;
-    Some(if more == 0 {
-        first
-    } else {
-        format!("{first} (and {more} more)")
-    })
 }
 
 /// Reads the tenant. A listed tenant shares the issuer's text, because thousands of tokens are cached.
@@ -377,65 +240,6 @@ fn read_groups(issuer: &Issuer, all: &Object<'_>, reader: &mut ClaimReader) -> G
     let listed = reader.list(groups.path.find(all), groups, Fact::Groups);
     let overage = all.get("hasgroups").is_some_and(|has| !has.is_false());
     Groups { listed, overage }
-}
-
-/// Reads `_claim_names`, which lists claims that are not in the token. Claims with a [`Fact`] become
-/// unclear; the names of other retained claims are returned.
-fn read_elsewhere(issuer: &Issuer, all: &Object<'_>, reader: &mut ClaimReader) -> Elsewhere {
-    let Some(names) = all.get("_claim_names") else {
-        return Elsewhere::default();
-    };
-    let claims = &issuer.claims;
-    let default_scopes = ["scope", "scp"].map(Some);
-    let default_clients = ["azp", "appid", "client_id"].map(Some);
-    let object = names.object();
-    let is_elsewhere = |name: Option<&str>| match &object {
-        Some(names) => name.is_some_and(|name| names.has(name)),
-        // The claim names are unreadable, so any claim may be elsewhere.
-        None => true,
-    };
-    let any = |configured: Option<Option<&str>>, defaults: &[Option<&str>]| match configured {
-        Some(name) => is_elsewhere(name),
-        None => defaults.iter().any(|name| is_elsewhere(*name)),
-    };
-    let mut note = |fact, is_elsewhere: bool| {
-        if is_elsewhere {
-            reader.unclear.add(fact);
-        }
-    };
-    note(Fact::Roles, is_elsewhere(claims.roles.path.first()));
-    note(
-        Fact::Scopes,
-        any(claims.scope.as_ref().map(ClaimPath::first), &default_scopes),
-    );
-    note(
-        Fact::Client,
-        any(
-            claims.client.as_ref().map(ClaimPath::first),
-            &default_clients,
-        ),
-    );
-    note(Fact::Tenant, is_elsewhere(claims.tenant.first()));
-    note(Fact::DirectoryRoles, is_elsewhere(Some("wids")));
-    note(Fact::ManagedIdentity, is_elsewhere(Some("xms_mirid")));
-    note(Fact::Session, is_elsewhere(Some("sid")));
-    let is_token_id = is_elsewhere(Some("uti")) || is_elsewhere(Some("jti"));
-    note(Fact::TokenId, is_token_id);
-    let others = issuer
-        .retained
-        .names()
-        .filter(|name| is_elsewhere(Some(name)));
-    Elsewhere {
-        groups: is_elsewhere(claims.groups.path.first()),
-        others: others.map(Box::from).collect(),
-    }
-}
-
-/// The contents of `_claim_names`.
-#[derive(Default)]
-struct Elsewhere {
-    groups: bool,
-    others: Texts,
 }
 
 /// Reads the blueprint for audit records. A blueprint in an unreadable form makes the kind unknown.
@@ -479,22 +283,6 @@ fn read_step_up(
             _ => tid.into(),
         },
     })
-}
-
-/// The size of a heap block, including the allocator's overhead.
-const fn block(bytes: usize) -> usize {
-    const OVERHEAD: usize = 12;
-    bytes + OVERHEAD
-}
-
-/// The heap size of an optional boxed value.
-fn boxed<T>(value: &Option<Box<T>>) -> usize {
-    value.as_ref().map_or(0, |_| block(size_of::<T>()))
-}
-
-/// The heap size of a reference-counted text.
-const fn shared(bytes: usize) -> usize {
-    block(bytes + 2 * size_of::<usize>())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Calls to other services and the effects of their answers. A [`CallId`] connects an answer with its
 //! call.
 
-use crate::credential::store::CredentialCall;
+use crate::credential::call::CredentialCall;
 use crate::export;
 use crate::fetch::callout::{Answer, Callout};
 use crate::fetch::refresh::Attempt;

@@ -1,6 +1,7 @@
 //! Fetched credentials: their calls, the answers, and rejections by the upstream.
 
-use crate::credential::store::{Change, CredentialCall, Progress};
+use crate::credential::call::CredentialCall;
+use crate::credential::store::{Change, Progress};
 use crate::fetch::callout::Answer;
 use crate::gate::fetch::answers::CallId;
 use crate::gate::request::pending::Dependency;

@@ -4,7 +4,8 @@
 
 use crate::config::Limits;
 use crate::decision::{Denial, HeldLimit};
-use crate::gate::{Gate, Notice, Outcome, Ruling, StreamId};
+use crate::gate::request::authorizer::Outcome;
+use crate::gate::{Gate, Notice, Ruling, StreamId};
 use crate::metrics;
 use crate::model::body::Body;
 use std::collections::{BTreeMap, BTreeSet};

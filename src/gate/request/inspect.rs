@@ -14,6 +14,7 @@
 use crate::decision::Denial;
 use crate::gate::request::authorizer::Outcome;
 use crate::gate::request::pending::Resume;
+use crate::gate::request::ruling;
 use crate::gate::{Exchange, Gate, Notice, Ruling, StreamId, WaitBudget};
 use crate::metrics;
 use crate::model::body::Body;
@@ -233,6 +234,6 @@ impl Gate {
     pub(in crate::gate) fn note_host_limit(&mut self, exchange: &mut Exchange) {
         let limit = self.config.limits.body_inspected;
         exchange.record.deny(&Denial::BodyTooLarge { limit });
-        self.notices.push(crate::gate::count(&exchange.record));
+        self.notices.push(ruling::count(&exchange.record));
     }
 }

@@ -9,5 +9,6 @@ pub(in crate::gate) mod host_limits;
 pub(in crate::gate) mod identify;
 pub(in crate::gate) mod inspect;
 pub(in crate::gate) mod pending;
+mod ruling;
 pub(in crate::gate) mod self_dispatch;
 pub(in crate::gate) mod trace;

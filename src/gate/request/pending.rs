@@ -1,7 +1,7 @@
 //! Pending requests: they wait for an answer of another service, bounded in number and time. Each
 //! keeps the state from which its decision resumes.
 
-use crate::credential::store::Coming;
+use crate::credential::call::Coming;
 use crate::gate::StreamId;
 use crate::gate::request::authorizer::Signed;
 use crate::groups::LookupId;
