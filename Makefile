@@ -27,7 +27,7 @@ FILTER       ?= build
 FORM ?= oci-compat
 DIST ?= dist
 
-.PHONY: help run test bench build optimized hooks chaos soak fuzz mutants lint fmt docs oci push reproducible release envoy clients registry clean
+.PHONY: help run test bench build optimized hooks chaos soak fuzz mutants lint fmt docs oci push reproducible release envoy clients registry prometheus helm clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,7 +39,7 @@ run: build envoy ## start a real Envoy with the filter and local stand-ins for E
 	@echo "==> run: starting the stand-ins and Envoy with the filter (Ctrl-C stops them)"
 	@cargo run --locked -p testbed -- run
 
-test: $(FILTER) hooks envoy clients registry ## run all tests: native tests, and end-to-end tests with a real Envoy and real clients
+test: $(FILTER) hooks envoy clients registry prometheus helm ## run all tests: native tests, and end-to-end tests with a real Envoy and real clients
 	@echo "==> test: building and running all tests (several minutes on 2 cores)"
 	@cargo test --workspace --locked
 
@@ -129,6 +129,12 @@ release: ## check, test and pack a release in dist/; requires a clean working tr
 
 registry: ## fetch an OCI registry and skopeo into .tools/, for the tests and for `make push`
 	@tools/registry.sh
+
+prometheus: ## fetch Prometheus into .tools/, for the tests of the dashboard and the alerts
+	@tools/prometheus.sh
+
+helm: ## install Helm's engine and Kubernetes' schemas into .tools/, for the tests of the chart
+	@tools/helm.sh
 
 envoy: ## fetch Envoy into .tools/, unless it is already there or on the PATH
 	@tools/envoy.sh

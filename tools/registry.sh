@@ -3,6 +3,7 @@
 # are not installed, so root is not required.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source tools/debian.sh
 
 destination=.tools/registry
 wanted=(docker-registry skopeo)
@@ -22,21 +23,8 @@ echo "==> registry: fetching docker-registry and skopeo from the Debian archive"
 mkdir -p .tools
 work=$(mktemp -d "$PWD/.tools/registry.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-chmod 755 "$work"
-mkdir -p "$work/lists/partial" "$work/debs" "$work/tree"
-
-# Separate package lists if the system has none: in a fresh container `apt-get update` has not run.
-options=()
-if ! apt-cache show skopeo >/dev/null 2>&1; then
-    options=(-o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work/cache")
-    mkdir -p "$work/cache/archives/partial"
-    apt-get "${options[@]}" -qq update
-fi
 # skopeo links gpgme, which a minimal system does not have. Its other libraries are on every system.
-(cd "$work/debs" && apt-get "${options[@]}" -qq -o APT::Sandbox::User=root download "${wanted[@]}" libgpgme11 libassuan0 libdevmapper1.02.1)
-for package in "$work"/debs/*.deb; do
-    dpkg -x "$package" "$work/tree"
-done
+unpack_debian "$work" "${wanted[@]}" libgpgme11 libassuan0 libdevmapper1.02.1
 
 mkdir -p "$work/out/bin" "$work/out/lib"
 mv "$work/tree/usr/bin/docker-registry" "$work/out/bin/"

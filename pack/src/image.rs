@@ -1,11 +1,12 @@
 //! The two forms of image for a proxy-wasm module: the *oci* form, whose two layers are a description and the module, and the
 //! *compat* form, which looks like any container image.
 
-use crate::Failure;
+use crate::{Failure, archive};
 use clap::Args;
 use flate2::{Compression, GzBuilder};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use std::path::Path;
 
 /// The values of the annotations (image-spec, annotations.md).
 #[derive(Args, Clone, Debug)]
@@ -31,7 +32,7 @@ pub struct Blob {
 }
 
 impl Blob {
-    fn json(media_type: &'static str, value: &Value) -> Self {
+    pub fn json(media_type: &'static str, value: &Value) -> Self {
         Self {
             media_type,
             bytes: value.to_string().into_bytes(),
@@ -106,7 +107,27 @@ fn image(layers: Vec<Blob>, diff_ids: &[String], annotations: Value) -> Image {
         "config": {},
         "rootfs": {"type": "layers", "diff_ids": diff_ids},
     });
+    with_config(layers, Blob::json(IMAGE_CONFIG, &config), annotations)
+}
+
+/// Returns the image of a program: one layer with the files of a directory, and the command to run.
+pub fn program(root: &Path, command: &[String], about: &About) -> Result<Image, Failure> {
+    let archive = archive::of(root, "", |_, content| content)?;
+    let config = json!({
+        "architecture": "amd64",
+        "os": "linux",
+        "config": {"User": "65532:65532", "Entrypoint": command, "Env": ["PATH=/usr/bin"]},
+        "rootfs": {"type": "layers", "diff_ids": [digest(&archive)]},
+    });
+    let layer = Blob {
+        media_type: TAR_GZIP,
+        bytes: gzip(&archive)?,
+    };
     let config = Blob::json(IMAGE_CONFIG, &config);
+    Ok(with_config(vec![layer], config, annotations(about)))
+}
+
+pub fn with_config(layers: Vec<Blob>, config: Blob, annotations: Value) -> Image {
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": MANIFEST,
@@ -122,7 +143,7 @@ fn image(layers: Vec<Blob>, diff_ids: &[String], annotations: Value) -> Image {
     }
 }
 
-fn annotations(about: &About) -> Value {
+pub fn annotations(about: &About) -> Value {
     let mut annotations = json!({
         "org.opencontainers.image.title": "entragate",
         "org.opencontainers.image.description": "A proxy-wasm filter that lets only permitted Microsoft Entra ID identities query Hugging Face endpoints",
@@ -159,7 +180,7 @@ fn tar(wasm: &[u8]) -> std::io::Result<Vec<u8>> {
     archive.into_inner()
 }
 
-fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+pub fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     // The header contains neither the time nor the operating system.
     let builder = GzBuilder::new().mtime(0).operating_system(255);
     let mut gzip = builder.write(Vec::new(), Compression::best());
@@ -234,6 +255,20 @@ mod tests {
         let mut module = Vec::new();
         entry.read_to_end(&mut module).unwrap();
         assert_eq!(module, WASM);
+    }
+
+    #[test]
+    fn program_image_has_its_files_and_command() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("usr")).unwrap();
+        std::fs::write(root.path().join("usr/program"), "x").unwrap();
+        let image = program(root.path(), &["/usr/program".into()], &about()).unwrap();
+        let config: Value = serde_json::from_slice(&image.blobs[1].bytes).unwrap();
+        assert_eq!(config["config"]["Entrypoint"], json!(["/usr/program"]));
+        let layer = flate2::read::GzDecoder::new(&image.blobs[0].bytes[..]);
+        let mut archive = tar::Archive::new(layer);
+        let entry = archive.entries().unwrap().next().unwrap().unwrap();
+        assert_eq!(entry.path().unwrap().to_str(), Some("usr/program"));
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! `pack` turns the filter into the files of a release. The same input gives the same bytes: the output does not depend on the
 //! time, the machine or an undefined order.
 
+mod archive;
+mod chart;
 mod image;
 mod layout;
+mod provenance;
 mod sbom;
 
 use clap::{Parser, Subcommand};
@@ -27,6 +30,41 @@ enum Command {
         /// The directory in which the directories `oci` and `oci-compat` are written
         #[arg(long)]
         out: PathBuf,
+        #[command(flatten)]
+        about: image::About,
+    },
+    /// Write the OCI image layout of a program, and print its digest.
+    Image {
+        /// The directory with the files of the image
+        #[arg(long)]
+        root: PathBuf,
+        /// The directory in which the layout is written
+        #[arg(long)]
+        out: PathBuf,
+        #[command(flatten)]
+        about: image::About,
+        /// The command that the image runs
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
+    /// Write the Helm chart as an archive and as an OCI image layout, and print the digest of the layout.
+    Chart {
+        /// The directory of the chart
+        #[arg(long)]
+        chart: PathBuf,
+        /// The directory in which the archive and the directory `chart` are written
+        #[arg(long)]
+        out: PathBuf,
+        #[command(flatten)]
+        about: image::About,
+    },
+    /// Print the provenance of files: an in-toto statement with a SLSA predicate.
+    Provenance {
+        /// The sums of the files, as sha256sum prints them
+        sums: PathBuf,
+        /// A URI that identifies what ran the build
+        #[arg(long, default_value = "urn:entragate:builder:local")]
+        builder: String,
         #[command(flatten)]
         about: image::About,
     },
@@ -59,6 +97,33 @@ fn run(command: Command) -> Result<(), Failure> {
                 let digest = layout::write(&out.join(name), &image)?;
                 println!("{digest}  {name}");
             }
+        }
+        Command::Image {
+            root,
+            out,
+            about,
+            command,
+        } => {
+            let digest = layout::write(&out, &image::program(&root, &command, &about)?)?;
+            println!("{digest}  {}", out.display());
+        }
+        Command::Chart { chart, out, about } => {
+            let (archive, image) = chart::of(&chart, &about)?;
+            std::fs::create_dir_all(&out)?;
+            std::fs::write(
+                out.join(format!("entragate-chart-{}.tgz", about.release)),
+                archive,
+            )?;
+            println!("{}  chart", layout::write(&out.join("chart"), &image)?);
+        }
+        Command::Provenance {
+            sums,
+            builder,
+            about,
+        } => {
+            let sums = std::fs::read_to_string(&sums)
+                .map_err(|error| format!("{}: {error}", sums.display()))?;
+            println!("{:#}", provenance::of(&sums, &about, &builder));
         }
         Command::Sbom => {
             let metadata: serde_json::Value = serde_json::from_reader(std::io::stdin())?;

@@ -4,11 +4,13 @@
 
 use super::clients::{node_clients, output_of, python};
 use super::docs::{blocks, files, read};
+use super::explain::cli::entragate;
 use super::gateway::Gateway;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use testbed::envoy::{Envoy, EnvoyConfig};
 use testbed::persona::{AUDIENCE, AUDIENCE_URI, Persona};
 use testbed::stub::{Answer, Stub};
 use tokio::process::Command;
@@ -203,4 +205,58 @@ fn every_documented_block_is_run() {
             }
         }
     }
+}
+
+/// The blocks of docs/clusters.md in one `envoy.yaml`, with files of a certificate where the documentation names some.
+#[tokio::test(flavor = "multi_thread")]
+async fn documented_envoy_configuration_is_valid_and_passes_the_strict_check() {
+    let page = read("docs/clusters.md");
+    let of_kind = |kind: &str| -> Vec<Value> {
+        let blocks = blocks(&page, &format!("yaml {kind}"));
+        assert!(!blocks.is_empty(), "{kind}");
+        let blocks = blocks.iter();
+        blocks
+            .map(|block| serde_saphyr::from_str(block).unwrap())
+            .collect()
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let (certificate, key) = testbed::tls::ca().server_pem(&["chat.contoso.com"]);
+    fs::write(directory.path().join("tls.crt"), certificate).unwrap();
+    fs::write(directory.path().join("tls.key"), key).unwrap();
+    let socket = of_kind("transport_socket")[0].to_string();
+    let socket = socket.replace("/etc/envoy/tls", directory.path().to_str().unwrap());
+    let config = EnvoyConfig::from_user_file().unwrap();
+    let config = config
+        .connection_manager(|manager| {
+            manager["route_config"]["virtual_hosts"] = of_kind("virtual_hosts").remove(0);
+        })
+        .document(|document| {
+            let resources = &mut document["static_resources"];
+            let chain = &mut resources["listeners"][0]["filter_chains"][0];
+            chain["transport_socket"] = serde_json::from_str(&socket).unwrap();
+            let clusters = resources["clusters"].as_array_mut().unwrap();
+            clusters.retain(|cluster| cluster["name"] == "entra");
+            let more = of_kind("clusters").into_iter();
+            clusters.extend(more.flat_map(|block| block.as_array().unwrap().clone()));
+        })
+        .change_policy(|policy| {
+            for part in of_kind("part") {
+                let members = part.as_object().unwrap().clone();
+                policy.as_object_mut().unwrap().extend(members);
+            }
+        })
+        .host_env_keys(&["VAULT_TOKEN"])
+        .environment("VAULT_TOKEN", "token-of-the-tests");
+    let validation = Envoy::validate(&config).await.unwrap();
+    assert!(validation.is_ok(), "{validation:?}");
+    let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
+    fs::write(file.path(), config.as_json().to_string()).unwrap();
+    let path = file.path().to_str().unwrap();
+    let outcome = entragate(&["check", "--strict", "--json", path], "");
+    let findings: Vec<Value> = serde_json::from_str(&outcome.out).unwrap();
+    let counted: Vec<&Value> = findings
+        .iter()
+        .filter(|own| own["level"] != "note")
+        .collect();
+    assert!(counted.is_empty(), "{counted:#?}");
 }

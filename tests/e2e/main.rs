@@ -1,6 +1,7 @@
 //! The filter in a real Envoy, with two workers, between stand-ins for Entra and Hugging Face.
 
 mod bodies;
+mod chart;
 mod clauses;
 mod clients;
 mod configuration;
@@ -26,6 +27,7 @@ mod listing;
 mod memory;
 mod metrics;
 mod models;
+mod monitoring;
 mod oci;
 mod preflights;
 mod providers;

@@ -15,7 +15,7 @@ use testbed::stub::{Answer, Stub};
 type Families = BTreeMap<String, BTreeSet<String>>;
 
 /// A gateway that has made permit, deny and anonymous decisions.
-async fn gateway_with_decisions(ops: &Stub) -> Gateway {
+pub async fn gateway_with_decisions(ops: &Stub) -> Gateway {
     let (addr, tls) = (ops.addr(), ops.is_tls());
     ops.on("/revoked.json", Answer::json(200, &json!({})));
     let gateway = Gateway::with(|config: EnvoyConfig| {
@@ -37,7 +37,7 @@ async fn gateway_with_decisions(ops: &Stub) -> Gateway {
 
 /// A gateway that uses every feature with metrics and meets the conditions of the alerts: the credential is rejected, Graph is
 /// unavailable, exported records are rejected, a body does not arrive, and a route leads to another cluster after the decision.
-async fn gateway_with_failures(ops: &Stub) -> Gateway {
+pub async fn gateway_with_failures(ops: &Stub) -> Gateway {
     let (addr, tls) = (ops.addr(), ops.is_tls());
     ops.on("/revoked.json", Answer::json(200, &json!({})));
     ops.on("/token", Answer::bytes(200, "value-1"));
@@ -295,7 +295,7 @@ fn missing_names(expression: &str, families: &Families) -> Vec<String> {
         .filter_map(|family| families.get(*family))
         .flatten()
         .map(String::as_str)
-        .chain(["instance"])
+        .chain(["instance", "le"])
         .collect();
     let braces = expression
         .split('{')

@@ -62,9 +62,13 @@ fn documented_configurations_are_accepted() {
 
 #[test]
 fn every_code_block_has_a_checked_kind() {
-    const KINDS: [&str; 13] = [
+    const KINDS: [&str; 17] = [
         "yaml",
         "yaml part",
+        "yaml clusters",
+        "yaml virtual_hosts",
+        "yaml transport_socket",
+        "yaml values",
         "yaml vector",
         "yaml fluent-bit",
         "json",
@@ -153,6 +157,26 @@ fn documented_audit_record_has_all_members_in_order() {
         serde_json::from_str(&entragate::audit::Record::default().line()).unwrap();
     let keys = |map: &Map<String, Value>| map.keys().cloned().collect::<Vec<_>>();
     assert_eq!(keys(&shown), keys(&ours));
+}
+
+#[test]
+fn alert_has_a_section_in_its_runbook() {
+    let rules = docs::yaml(&read("deploy/monitoring/alerts.yaml"));
+    let rules = rules["groups"][0]["rules"].as_array().unwrap();
+    let page = read("docs/alerts.md");
+    let sections: Vec<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("## "))
+        .collect();
+    let names: Vec<&str> = rules
+        .iter()
+        .map(|rule| rule["alert"].as_str().unwrap())
+        .collect();
+    assert_eq!(sections, names);
+    for (rule, name) in rules.iter().zip(names) {
+        let link = format!("docs/alerts.md#{}", name.to_ascii_lowercase());
+        assert_eq!(rule["annotations"]["runbook_url"], link);
+    }
 }
 
 #[test]
