@@ -1,4 +1,5 @@
-//! Revocation that the directory drives, in gates: who is denied, the sharing between workers, and outages of one list.
+//! Revocation by the directory, in gates: the callers that are denied, the sharing between workers, and the failure of one
+//! list.
 
 use crate::sharing::host::Host;
 use crate::support;
@@ -40,12 +41,12 @@ fn is_of(call: &Call, collection: &str) -> bool {
     call.callout.target.path.contains(collection)
 }
 
-/// A directory whose lists change by whole objects; every poll returns all of them.
+/// A stand-in for the directory. A change replaces a whole object, and every poll returns all objects.
 #[derive(Default)]
 struct Directory {
     users: RefCell<Vec<Value>>,
     principals: RefCell<Vec<Value>>,
-    /// The status of each list, if it fails.
+    /// The status with which each list fails, if it fails.
     users_fail: Cell<Option<u16>>,
     principals_fail: Cell<Option<u16>>,
     polls: Cell<u32>,
@@ -87,7 +88,7 @@ fn now_of(host: &Host, persona: Persona) -> Token {
     Token::at(persona, host.now.as_secs())
 }
 
-/// The codes of a caller at all workers.
+/// Returns the codes of a caller at all workers.
 fn codes(host: &mut Host, token: &Token) -> Vec<String> {
     let token = token.clone().build();
     (0..host.vms.len())
@@ -97,7 +98,7 @@ fn codes(host: &mut Host, token: &Token) -> Vec<String> {
 
 fn all(host: &mut Host, persona: Persona, code: &str) -> bool {
     let token = now_of(host, persona);
-    codes(host, &token).iter().all(|own| own == code)
+    codes(host, &token).iter().all(|earlier| earlier == code)
 }
 
 #[test]
@@ -126,17 +127,17 @@ fn one_worker_fetches_for_all() {
     assert_eq!(
         host.serve(2, answer),
         1 + 2 + 2,
-        "keys, both lists, and the changes meanwhile"
+        "the keys, both lists, and the changes of both lists"
     );
     let polls = host.serve(600, answer);
     assert!(
         (110..=122).contains(&polls),
-        "{polls} in 600 s for two lists"
+        "{polls} polls in 600 s for two lists"
     );
 }
 
 #[test]
-fn new_worker_begins_with_what_is_shared_even_with_changed_rules() {
+fn new_worker_starts_with_the_shared_lists_even_with_changed_rules() {
     let directory = Directory::default();
     let mut host = Host::new(&with_graph(json!({})), 2);
     let answer = |call: &Call| directory.answer(call);
@@ -154,14 +155,14 @@ fn new_worker_begins_with_what_is_shared_even_with_changed_rules() {
     host.start(b"entragate");
     host.start(b"entragate");
     host.serve(1, counting);
-    // The workers of the old configuration leave after those of the new one have joined.
+    // The workers of the old configuration leave after those of the new one have started.
     for mut old in host.vms.drain(..2).collect::<Vec<_>>() {
         old.gate.leave(host.now, &host.data);
     }
     host.start(b"entragate");
     host.serve(1, counting);
     assert!(all(&mut host, Persona::Ada, "token_revoked"));
-    assert_eq!(*passes.borrow(), 0, "no worker made a pass of its own");
+    assert_eq!(*passes.borrow(), 0, "no worker fetched complete lists");
     for old in &mut host.vms.drain(..).collect::<Vec<_>>() {
         old.gate.leave(host.now, &host.data);
     }
@@ -177,7 +178,7 @@ fn new_worker_begins_with_what_is_shared_even_with_changed_rules() {
 }
 
 #[test]
-fn forged_or_replayed_piece_is_not_taken_over() {
+fn forged_or_replayed_entry_is_ignored() {
     let directory = Directory::default();
     let mut host = Host::new(&with_graph(json!({"refresh": "5s"})), 2);
     let answer = |call: &Call| directory.answer(call);
@@ -191,11 +192,11 @@ fn forged_or_replayed_piece_is_not_taken_over() {
     directory.set_user(json!({"id": oid(Persona::Ada), "accountEnabled": false}));
     host.serve(6, answer);
     assert!(all(&mut host, Persona::Ada, "token_revoked"));
-    // Someone writes back what was there, and garbage into the rest.
+    // Another plugin restores old values and overwrites the other entries with garbage.
     for name in host.data.names() {
         let old = before
             .iter()
-            .find(|(own, _)| *own == name)
+            .find(|(earlier, _)| *earlier == name)
             .map(|(_, value)| value.clone());
         host.data
             .put(&name, old.unwrap_or_else(|| b"garbage".to_vec()));
@@ -214,7 +215,7 @@ fn disabled_application_is_denied_by_object_and_by_client() {
     directory.set_principal(json!({"id": robot, "appId": ROBOT_CLIENT, "accountEnabled": true}));
     host.serve(2, answer);
     assert!(all(&mut host, Persona::Robot, "permitted"));
-    // The change names the principal only.
+    // The change contains only the id of the principal.
     directory.set_principal(json!({"id": robot, "accountEnabled": false}));
     host.serve(16, answer);
     assert!(all(&mut host, Persona::Robot, "token_revoked"));
@@ -226,7 +227,7 @@ fn disabled_application_is_denied_by_object_and_by_client() {
     );
     assert!(
         all(&mut host, Persona::Ada, "permitted"),
-        "of another client"
+        "Ada is permitted with another client"
     );
     directory.set_principal(json!({"id": robot, "accountEnabled": true}));
     host.serve(16, answer);
@@ -239,7 +240,7 @@ fn disabled_application_is_denied_by_object_and_by_client() {
 }
 
 #[test]
-fn failing_list_denies_only_its_own_callers() {
+fn failing_list_denies_only_callers_of_its_kind() {
     for (users_fail, refused, served) in [
         (true, Persona::Ada, Persona::Robot),
         (false, Persona::Robot, Persona::Ada),
@@ -276,7 +277,7 @@ fn failing_list_denies_only_its_own_callers() {
 }
 
 #[test]
-fn unusable_list_follows_on_stale_and_keeps_what_it_knows() {
+fn unusable_list_follows_on_stale_and_keeps_known_revocations() {
     let directory = Directory::default();
     let mut host = Host::new(
         &with_graph(json!({"max_stale": "60s", "on_stale": "allow"})),
@@ -290,7 +291,7 @@ fn unusable_list_follows_on_stale_and_keeps_what_it_knows() {
     host.serve(80, answer);
     assert!(
         all(&mut host, Persona::Ada, "token_revoked"),
-        "known revocations stay"
+        "known revocations remain in effect"
     );
     assert!(
         all(&mut host, Persona::Ben, "permitted")
@@ -346,7 +347,7 @@ fn revoked_sessions_end_earlier_tokens() {
 }
 
 #[test]
-fn request_waits_for_the_first_pass_and_the_record_names_the_ground() {
+fn request_waits_for_the_first_list_and_the_record_names_the_reason() {
     let mut bench = Bench::warm(&with_graph(json!({})));
     let (id, ruling) = bench.chat(&ada().build());
     assert_eq!(code_of(&ruling), "waiting");
@@ -369,7 +370,7 @@ fn request_waits_for_the_first_pass_and_the_record_names_the_ground() {
 }
 
 #[test]
-fn feed_and_directory_stand_side_by_side() {
+fn feed_and_directory_can_be_combined() {
     let mut settings = with_graph(json!({}));
     settings["revocation"]["feed"] = json!({"cluster": "ops", "uri": "https://ops/revoked.json"});
     for (feed, user, code) in [
@@ -398,7 +399,7 @@ fn feed_and_directory_stand_side_by_side() {
 }
 
 #[test]
-fn callers_of_another_issuer_are_not_concerned() {
+fn callers_of_another_issuer_are_not_affected() {
     let mut settings = with_graph(json!({}));
     let mut other = settings["issuers"][0].clone();
     other["name"] = json!("fabrikam");
@@ -409,6 +410,6 @@ fn callers_of_another_issuer_are_not_concerned() {
     assert_eq!(
         bench.code(&ada().build()),
         "permitted",
-        "while fabrikam's lists are not there"
+        "fabrikam's missing lists do not affect contoso's callers"
     );
 }
