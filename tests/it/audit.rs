@@ -231,3 +231,65 @@ fn invalid_arguments_are_reported() {
     assert_eq!(since.status, 2);
     assert!(since.err.contains("15m"), "{}", since.err);
 }
+
+/// Runs `entragate audit FILE` in a terminal of that width; the output with its colours.
+fn in_terminal(width: u16, file: &str, environment: &[(&str, &str)]) -> String {
+    const PROGRAM: &str = "import fcntl, os, pty, struct, sys, termios\n\
+        width, *command = sys.argv[1:]\n\
+        own, its = pty.openpty()\n\
+        fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack('HHHH', 24, int(width), 0, 0))\n\
+        if os.fork() == 0:\n    \
+            os.dup2(its, 1); os.close(own); os.execv(command[0], command)\n\
+        os.close(its)\n\
+        try:\n    \
+            while text := os.read(own, 65536): os.write(1, text)\n\
+        except OSError: pass\n\
+        os.wait()\n";
+    let mut python = Command::new("python3");
+    let program = env!("CARGO_BIN_EXE_entragate");
+    python.args(["-c", PROGRAM, &width.to_string(), program, "audit", file]);
+    python
+        .env_remove("COLUMNS")
+        .env_remove("NO_COLOR")
+        .env("TERM", "xterm-256color");
+    python.envs(environment.iter().copied());
+    let outcome = cli::run(&mut python, "");
+    assert_eq!(outcome.status, 0, "{}", outcome.err);
+    outcome.out.replace('\r', "")
+}
+
+#[test]
+fn table_fits_the_terminal_and_is_coloured_there_only() {
+    let records: Vec<String> = ["permitted", "revocation_unavailable"]
+        .into_iter()
+        .map(|code| {
+            let reason = "a reason that is longer than the rest of the line has room for";
+            json!({"time": "2026-11-23T01:00:00.007Z", "decision": "deny", "code": code, "policy": "p", "request_id": "r",
+                "oid": "6902e92c-0000-4000-8000-000000000001", "path": "/v1/chat/completions", "reason": reason})
+            .to_string()
+        })
+        .collect();
+    let log = cli::file(".log", &records.join("\n"));
+    let file = log.path().to_str().unwrap();
+    for width in [80, 120] {
+        let shown = in_terminal(width, file, &[]);
+        assert!(
+            shown.contains("\u{1b}[1m\u{1b}[31mrevocation_unavailable"),
+            "{shown:?}"
+        );
+        let plain = in_terminal(width, file, &[("NO_COLOR", "1")]);
+        assert!(!plain.contains('\u{1b}'), "{plain:?}");
+        assert_eq!(plain, anstream::adapter::strip_str(&shown).to_string());
+        let widest = plain.lines().map(|line| line.chars().count()).max();
+        assert!(
+            widest.is_some_and(|widest| widest <= usize::from(width)),
+            "{plain}"
+        );
+        for code in ["permitted", "revocation_unavailable"] {
+            assert!(plain.contains(&format!(" {code} ")), "{plain}");
+        }
+    }
+    let piped = cli::entragate(&["audit", file], "").out;
+    assert!(!piped.contains('\u{1b}'), "{piped:?}");
+    assert_eq!(piped.lines().count(), 3, "one line for each record");
+}

@@ -178,3 +178,23 @@ rules:
         ]
     );
 }
+
+#[test]
+fn help_fits_the_terminal_without_breaking_a_command() {
+    use std::os::unix::process::CommandExt;
+    let help = |command: &str, columns: &str| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_entragate"));
+        program.arg0("entragate").args([command, "--help"]);
+        cli::run(program.env("COLUMNS", columns), "").out
+    };
+    for command in ["audit", "check", "explain", "schema"] {
+        let narrow = help(command, "80");
+        for line in narrow.lines() {
+            assert!(line.chars().count() <= 80, "{command}: {line}");
+        }
+        let wide = help(command, "1000");
+        if let Some(at) = wide.find("Examples:\n") {
+            assert!(narrow.ends_with(&wide[at..]), "{command}: {narrow}");
+        }
+    }
+}

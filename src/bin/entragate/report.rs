@@ -1,40 +1,52 @@
-//! Warnings and errors on standard error, and text for a terminal.
+//! Warnings and errors on standard error, and text for a terminal. Colours are printed through `anstream`, which removes
+//! them where the output is not a terminal or `NO_COLOR` is set.
 
+use anstyle::{AnsiColor, Style};
 use std::borrow::Cow;
-use std::io::{IsTerminal, Write, stderr};
+use std::io::{Write, stdout};
 
-#[derive(Clone, Copy)]
-pub enum Colour {
-    Red = 31,
-    Green = 32,
-    Yellow = 33,
-    Cyan = 36,
+pub const RED: Style = AnsiColor::Red.on_default().bold();
+pub const GREEN: Style = AnsiColor::Green.on_default().bold();
+pub const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
+pub const CYAN: Style = AnsiColor::Cyan.on_default().bold();
+
+/// Colours a text.
+pub fn paint(text: &str, style: Style) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// Prints a text on standard output.
+pub fn print(text: &str) {
+    // A write fails only if the reader has closed the pipe, which is not an error.
+    let _ = anstream::stdout().write_all(text.as_bytes());
+}
+
+/// Prints a line on standard error.
+pub fn print_error(line: &str) {
+    let _ = writeln!(anstream::stderr(), "{line}");
 }
 
 /// Prints a warning about a file.
 pub fn warn(file: &str, text: &str) {
-    let level = paint("warning", Colour::Yellow, stderr().is_terminal());
-    let _ = writeln!(stderr(), "{file}: {level}: {text}");
+    print_error(&format!("{file}: {}: {text}", paint("warning", YELLOW)));
 }
 
 /// Prints an error about a place, such as `envoy.yaml:12`, or about an option.
 pub fn error(about: &str, text: &str) {
-    let level = paint("error", Colour::Red, stderr().is_terminal());
-    let _ = match about.starts_with("--") {
-        true => writeln!(stderr(), "{level}: {about}: {text}"),
-        false => writeln!(stderr(), "{about}: {level}: {text}"),
-    };
+    let level = paint("error", RED);
+    print_error(&match about.starts_with("--") {
+        true => format!("{level}: {about}: {text}"),
+        false => format!("{about}: {level}: {text}"),
+    });
 }
 
-/// Colours the text if the output is a terminal.
-pub fn paint(text: &str, colour: Colour, terminal: bool) -> String {
-    // https://no-color.org
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    if terminal && !plain {
-        format!("\x1b[1;{}m{text}\x1b[0m", colour as u8)
-    } else {
-        text.to_owned()
-    }
+/// The width of the terminal in columns; `COLUMNS` takes precedence. `None` if standard output is not a terminal.
+pub fn width() -> Option<usize> {
+    let given = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|width| width.parse().ok());
+    let own = || terminal_size::terminal_size_of(stdout()).map(|(width, _)| usize::from(width.0));
+    given.or_else(own).filter(|width| *width > 0)
 }
 
 /// Escapes control and invisible characters, so that a caller's text can neither move the cursor nor change the

@@ -1,5 +1,6 @@
 //! Totals of records, grouped by one of their fields.
 
+use super::layout::fit;
 use super::{model, tokens};
 use crate::report::printable;
 use serde_json::{Value, json};
@@ -50,8 +51,16 @@ impl Groups {
         sums.add(record);
     }
 
-    /// Writes the groups, the largest first.
-    pub fn write(self, is_json: bool, output: &mut impl Write) -> io::Result<()> {
+    /// Writes the groups, the largest first. Names are cut to fit `width` columns, except codes.
+    pub fn write(
+        self,
+        is_json: bool,
+        width: Option<usize>,
+        output: &mut impl Write,
+    ) -> io::Result<()> {
+        const NUMBERS: usize = 41;
+        let longest = width.filter(|_| self.member != "code");
+        let longest = longest.map_or(usize::MAX, |width| width.saturating_sub(NUMBERS));
         let mut groups: Vec<(Option<String>, Sums)> = Vec::new();
         groups.extend(
             self.groups
@@ -68,7 +77,7 @@ impl Groups {
             let name = self.member.to_uppercase();
             writeln!(
                 output,
-                "{:>9}  {:>9}  {:>12}  {:>8}  {name}",
+                "{:>9}  {:>7}  {:>10}  {:>7}  {name}",
                 "PERMITTED", "DENIED", "TOKENS", "UNKNOWN"
             )?;
         }
@@ -87,10 +96,10 @@ impl Groups {
                 }
                 false => {
                     let name = name.unwrap_or_else(|| "-".to_owned());
-                    let name = printable(&name);
+                    let name = fit(&printable(&name), longest);
                     writeln!(
                         output,
-                        "{permitted:>9}  {denied:>9}  {tokens:>12}  {unknown:>8}  {name}"
+                        "{permitted:>9}  {denied:>7}  {tokens:>10}  {unknown:>7}  {name}"
                     )?;
                 }
             }

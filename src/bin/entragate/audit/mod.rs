@@ -2,12 +2,14 @@
 
 mod ecs;
 mod groups;
+mod layout;
 mod lines;
 mod table;
 mod unique;
 mod verify;
 
 use crate::input::{UNREADABLE, name_of};
+use crate::report;
 use clap::ValueEnum;
 use entragate::time::Timestamp;
 use groups::Groups;
@@ -16,7 +18,7 @@ use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, BufReader, IsTerminal, Read, stdin, stdout};
+use std::io::{self, BufReader, Read, stdin};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 use table::{Form, Table};
@@ -95,7 +97,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         // The reader has closed the pipe, as in `entragate audit … | head`.
         Err((_, error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err((file, error)) => {
-            eprintln!("error: {}: {error}", name_of(&file));
+            report::error(name_of(&file), &error.to_string());
             ExitCode::from(UNREADABLE)
         }
     }
@@ -135,7 +137,7 @@ fn verify(arguments: &Arguments) -> Result<ExitCode, Failure> {
     )?;
     let verified = verification
         .into_inner()
-        .finish(arguments.json, &mut stdout().lock());
+        .finish(arguments.json, &mut anstream::stdout().lock());
     match verified.map_err(of_output)? {
         true => Ok(ExitCode::SUCCESS),
         false => Ok(ExitCode::from(NOT_INTACT)),
@@ -143,7 +145,7 @@ fn verify(arguments: &Arguments) -> Result<ExitCode, Failure> {
 }
 
 fn show(arguments: &Arguments) -> Result<(), Failure> {
-    let output = stdout();
+    let output = anstream::stdout();
     let wanted = |each: &mut dyn FnMut(Value) -> io::Result<()>| {
         read(
             arguments,
@@ -160,14 +162,14 @@ fn show(arguments: &Arguments) -> Result<(), Failure> {
             groups.add(&record);
             Ok(())
         })?;
-        let written = groups.write(arguments.json, &mut output.lock());
+        let written = groups.write(arguments.json, report::width(), &mut output.lock());
         return written.map_err(of_output);
     }
     let form = match (arguments.json, arguments.ecs) {
         (_, true) => Form::Ecs,
         (true, false) => Form::Json,
         (false, false) => Form::Rows {
-            coloured: output.is_terminal(),
+            width: report::width(),
         },
     };
     let mut table = Table::new(form, output.lock());

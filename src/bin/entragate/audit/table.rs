@@ -1,29 +1,23 @@
 //! Records as rows of a table.
 
+use super::layout::{self, Column, DATE_AND_TIME, Field, fit, pad};
 use super::{ecs, model, tokens};
-use crate::report::{Colour, paint, printable};
+use crate::report::{GREEN, RED, YELLOW, paint, printable};
+use anstyle::Style;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::io::{self, Write};
-
-/// Names and widths of all columns except the last, which takes the remaining width.
-const COLUMNS: [(&str, usize); 8] = [
-    ("TIME (UTC)", 19),
-    ("CODE", 18),
-    ("CALLER", 36),
-    ("RULE", 14),
-    ("MODEL", 28),
-    ("STATUS", 6),
-    ("MS", 7),
-    ("TOKENS", 7),
-];
+use textwrap::core::display_width;
 
 /// How a record is shown.
 #[derive(Clone, Copy)]
 pub enum Form {
     Json,
     Ecs,
-    Rows { coloured: bool },
+    /// Rows that fit `width` columns of the terminal; `None`: any width.
+    Rows {
+        width: Option<usize>,
+    },
 }
 
 pub struct Table<W> {
@@ -45,45 +39,73 @@ impl<W: Write> Table<W> {
         match self.form {
             Form::Json => writeln!(self.output, "{record}")?,
             Form::Ecs => writeln!(self.output, "{}", ecs::of(record))?,
-            Form::Rows { coloured } => self.cells(record, coloured)?,
+            Form::Rows { width } => self.cells(record, width)?,
         }
         // Flushed per record, so that a reader that follows sees it immediately.
         self.output.flush()
     }
 
-    fn cells(&mut self, record: &Value, coloured: bool) -> io::Result<()> {
+    fn cells(&mut self, record: &Value, width: Option<usize>) -> io::Result<()> {
+        let columns = layout::columns(width);
         if !std::mem::replace(&mut self.has_header, true) {
-            let names = COLUMNS.map(|(name, width)| format!("{name:width$}"));
-            writeln!(self.output, "{}  REQUEST", names.join("  "))?;
+            let names = columns.iter().map(|own| pad(own.field.name(), own.width));
+            let names = names.collect::<Vec<_>>().join(GAP);
+            let request = if width.is_none() { "  REQUEST" } else { "" };
+            writeln!(self.output, "{}", format!("{names}{request}").trim_end())?;
         }
-        let cells = COLUMNS.iter().zip(cells(record));
-        let mut row = String::new();
-        for (index, ((_, width), text)) in cells.enumerate() {
-            let cell = format!("{:width$}", fit(&text, *width), width = *width);
-            let cell = match index {
-                1 => paint(&cell, colour(record), coloured),
-                _ => cell,
-            };
-            row += &cell;
-            row += "  ";
+        let row = columns
+            .iter()
+            .map(|column| cell(record, *column))
+            .collect::<Vec<_>>();
+        let row = row.join(GAP);
+        let request = request(record, &columns);
+        let together = layout::total(&columns) + layout::GAP + display_width(&request);
+        if width.is_none_or(|width| together <= width) {
+            return writeln!(self.output, "{row}{GAP}{request}");
         }
-        writeln!(self.output, "{row}{}", request(record))
+        writeln!(self.output, "{}", row.trim_end())?;
+        let options = textwrap::Options::new(width.unwrap_or(usize::MAX));
+        let options = options.initial_indent(INDENT).subsequent_indent(INDENT);
+        for line in textwrap::wrap(&request, options) {
+            writeln!(self.output, "{line}")?;
+        }
+        Ok(())
     }
 }
 
-fn cells(record: &Value) -> [String; 8] {
+/// Between two columns.
+const GAP: &str = "  ";
+/// Before a request on lines of its own.
+const INDENT: &str = "    ";
+
+fn cell(record: &Value, column: Column) -> String {
+    let text = text(record, column.field);
+    let text = match column.field {
+        Field::Time => time(&text, column.width),
+        // The code must be readable in full; the row is longer if it must be.
+        Field::Code => text,
+        _ => fit(&text, column.width),
+    };
+    let padded = pad(&text, column.width);
+    match column.field {
+        Field::Code => paint(&padded, colour(record)),
+        _ => padded,
+    }
+}
+
+fn text(record: &Value, field: Field) -> String {
     let text = |member: &str| printable(record[member].as_str().unwrap_or("-")).into_owned();
     let number = |value: Option<u64>| value.map_or("-".to_owned(), |value| value.to_string());
-    [
-        text("time").replace('T', " "),
-        text("code"),
-        printable(caller(record).unwrap_or("-")).into_owned(),
-        text("rule"),
-        printable(model(record).unwrap_or("-")).into_owned(),
-        number(status(record)),
-        number(record["duration_ms"].as_u64()),
-        number(tokens(record)),
-    ]
+    match field {
+        Field::Time => text("time"),
+        Field::Code => text("code"),
+        Field::Caller => printable(caller(record).unwrap_or("-")).into_owned(),
+        Field::Rule => text("rule"),
+        Field::Model => printable(model(record).unwrap_or("-")).into_owned(),
+        Field::Status => number(status(record)),
+        Field::Duration => number(record["duration_ms"].as_u64()),
+        Field::Tokens => number(tokens(record)),
+    }
 }
 
 /// The caller: the name that a person knows, if `audit.claims` lists a claim with it; otherwise an id.
@@ -109,36 +131,37 @@ fn status(record: &Value) -> Option<u64> {
     own("status").or_else(|| own("upstream_status"))
 }
 
-/// The request and, for a denial, the reason.
-fn request(record: &Value) -> String {
-    let text = |member: &str| printable(record[member].as_str().unwrap_or_default());
-    let mut request = format!("{} {}", text("method"), text("path"));
+/// Date and time without fraction and zone, or only the time of day.
+fn time(text: &str, width: usize) -> String {
+    let text = text.split(['.', 'Z']).next().unwrap_or_default();
+    match (width < DATE_AND_TIME, text.split_once('T')) {
+        (true, Some((_, time))) => time.to_owned(),
+        _ => text.replace('T', " "),
+    }
+}
+
+/// The request, with the fields that have no column and, for a denial, the reason.
+fn request(record: &Value, columns: &[Column]) -> String {
+    let member = |member: &str| printable(record[member].as_str().unwrap_or_default());
+    let mut request = format!("{} {}", member("method"), member("path"));
+    let is_shown = |field: Field| columns.iter().any(|column| column.field == field);
+    if let (Some(model), false) = (model(record), is_shown(Field::Model)) {
+        let _ = write!(request, "  model {}", printable(model));
+    }
+    if let (Some(tokens), false) = (tokens(record), is_shown(Field::Tokens)) {
+        let _ = write!(request, "  {tokens} tokens");
+    }
     if record["reason"].is_string() {
-        let _ = write!(request, "  ({})", text("reason"));
+        let _ = write!(request, "  ({})", member("reason"));
     }
     request
 }
 
-fn colour(record: &Value) -> Colour {
+fn colour(record: &Value) -> Style {
     match (record["decision"].as_str(), record["code"].as_str()) {
-        (Some("permit"), Some("permitted" | "anonymous" | "metadata")) => Colour::Green,
-        (Some("permit"), _) => Colour::Yellow,
-        _ => Colour::Red,
-    }
-}
-
-fn fit(text: &str, width: usize) -> String {
-    match text.char_indices().nth(width) {
-        None => text.to_owned(),
-        // The fraction and zone of a time are cut without an ellipsis.
-        Some((end, _)) if text.get(end..end + 1) == Some(".") => {
-            text.get(..end).unwrap_or_default().to_owned()
-        }
-        Some(_) => text
-            .chars()
-            .take(width.saturating_sub(1))
-            .chain(['…'])
-            .collect(),
+        (Some("permit"), Some("permitted" | "anonymous" | "metadata")) => GREEN,
+        (Some("permit"), _) => YELLOW,
+        _ => RED,
     }
 }
 
@@ -151,7 +174,33 @@ mod tests {
         let mut output = Vec::new();
         let mut table = Table::new(form, &mut output);
         records.iter().for_each(|record| table.row(record).unwrap());
-        String::from_utf8(output).unwrap()
+        let shown = String::from_utf8(output).unwrap();
+        anstream::adapter::strip_str(&shown).to_string()
+    }
+
+    #[test]
+    fn rows_fit_the_width_and_show_codes_in_full() {
+        let record = |code: &str| {
+            json!({"time": "2026-11-23T01:00:00.007Z", "code": code, "decision": "deny",
+                "oid": "6902e92c-0000-4000-8000-000000000001", "rule": "scientists-of-the-north", "method": "POST",
+                "model": "meta-llama/Llama-3.1-8B-Instruct", "path": "/v1/chat/completions", "duration_ms": 3,
+                "reason": "rule scientists-of-the-north requires role 'Model.Query' or role 'Model.Admin'",
+                "usage": {"total_tokens": 42}})
+        };
+        for width in [80, 100, 120, 200, 400] {
+            for code in ["no_rule", "revocation_unavailable"] {
+                let shown = show(&[record(code)], Form::Rows { width: Some(width) });
+                for line in shown.lines() {
+                    assert!(display_width(line) <= width, "{width}: {line}");
+                }
+                let words: Vec<&str> = shown.split_whitespace().collect();
+                for whole in [code, "/v1/chat/completions", "'Model.Admin')"] {
+                    assert!(words.contains(&whole), "{width}: {whole} in {shown}");
+                }
+                let tokens = ["42", "01:00:00"].map(|text| words.contains(&text));
+                assert_eq!(tokens, [true; 2], "{width}: {shown}");
+            }
+        }
     }
 
     #[test]
@@ -159,7 +208,7 @@ mod tests {
         let record = json!({"time": "2026-11-23T01:00:00.007Z", "code": "rule_unsatisfied", "decision": "deny",
             "oid": "6902e92c-0000-4000-8000-000000000001", "rule": "scientists", "model": null, "method": "POST",
             "path": "/v1/chat", "duration_ms": 3, "reason": "lacks a role", "usage": {"total_tokens": 42}});
-        let shown = show(&[record], Form::Rows { coloured: false });
+        let shown = show(&[record], Form::Rows { width: None });
         let rows: Vec<&str> = shown.lines().collect();
         assert!(rows[0].starts_with("TIME (UTC)"));
         let expected = [
@@ -186,7 +235,7 @@ mod tests {
     fn row_shows_the_callers_name_if_the_record_has_it() {
         let mut record =
             json!({"code": "permitted", "oid": "6902e92c", "status": 502, "upstream_status": 401});
-        let form = Form::Rows { coloured: false };
+        let form = Form::Rows { width: None };
         assert!(show(&[record.clone()], form).contains("6902e92c"));
         record["claims"] = json!({"name": "Ada Lovelace", "preferred_username": "ada@contoso.com"});
         let shown = show(&[record], form);
@@ -201,7 +250,7 @@ mod tests {
     fn control_characters_in_a_record_are_escaped() {
         let record =
             json!({"code": "no_rule", "path": "/\u{1b}[2J\u{202e}\u{2028}\r", "model": "a\u{7}"});
-        let shown = show(&[record], Form::Rows { coloured: false });
+        let shown = show(&[record], Form::Rows { width: None });
         assert_eq!(shown.lines().count(), 2);
         assert!(
             shown.contains(r"/\u{1b}[2J\u{202e}\u{2028}\u{d}"),

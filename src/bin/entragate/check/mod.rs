@@ -25,6 +25,7 @@ use crate::deployment::filters::{self, Filter};
 use crate::deployment::load::{self, Unusable};
 use crate::deployment::{Deployment, Place};
 use crate::input::{self, INVALID, UNREADABLE};
+use crate::report;
 use clap::Args;
 use entragate::config::{Config, ConfigErrors};
 use finding::{Finding, Findings, Level};
@@ -58,7 +59,7 @@ JSON:
     level    error, warning or note
     id       the kind of finding, stable
     name     the rule, cluster, route or credential, or null
-    plugin   the plugin, if several plugins are checked and the finding is about the configuration of one; otherwise null
+    plugin   the plugin, if the files configure several, or null
     message  what is wrong; what to do
 
 Exit status:
@@ -96,7 +97,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> ExitCode {
     if arguments.list {
-        output::print(&ids::table());
+        report::print(&ids::table());
         return ExitCode::SUCCESS;
     }
     let deployment = match load::load(&arguments.files) {

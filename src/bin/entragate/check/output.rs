@@ -3,40 +3,34 @@
 use super::finding::{Finding, Level};
 use crate::deployment::filters::Filter;
 use crate::reach;
-use crate::report::{Colour, paint};
+use crate::report::{CYAN, GREEN, RED, YELLOW, paint, print, print_error};
 use entragate::config::Config;
 use serde_json::Value;
-use std::io::{IsTerminal, Write, stderr, stdout};
 
 /// Prints `FILE:LINE: level: message` on standard error.
 pub fn text(finding: &Finding) {
     let (name, colour) = match finding.kind.level {
-        Level::Error => ("error", Colour::Red),
-        Level::Warning => ("warning", Colour::Yellow),
-        Level::Note => ("note", Colour::Cyan),
+        Level::Error => ("error", RED),
+        Level::Warning => ("warning", YELLOW),
+        Level::Note => ("note", CYAN),
     };
-    let level = paint(name, colour, stderr().is_terminal());
+    let level = paint(name, colour);
     let file = &finding.place.file;
     let line = finding.place.line.map(|line| format!(":{line}"));
     let line = line.unwrap_or_default();
-    let _ = writeln!(stderr(), "{file}{line}: {level}: {finding}");
+    print_error(&format!("{file}{line}: {level}: {finding}"));
 }
 
 /// Prints all findings on standard output.
 pub fn json(findings: &[Finding]) {
     let list: Value = findings.iter().map(Finding::json).collect();
-    let _ = writeln!(stdout(), "{list:#}");
-}
-
-pub fn print(text: &str) {
-    // A write fails only if the reader has closed the pipe, which is not an error.
-    let _ = write!(stdout(), "{text}");
+    print(&format!("{list:#}\n"));
 }
 
 /// Prints a summary of a valid configuration, and the callers that can use each credential. Unless it is the `only` one,
 /// its place and its plugin are named.
 pub fn ok(filter: &Filter<'_>, config: &Config, only: bool) {
-    let mark = paint("ok", Colour::Green, stdout().is_terminal());
+    let mark = paint("ok", GREEN);
     let place = filter.at("");
     let line = place.line.map(|line| format!(":{line}"));
     let line = line.unwrap_or_default();
@@ -44,9 +38,9 @@ pub fn ok(filter: &Filter<'_>, config: &Config, only: bool) {
         true => String::new(),
         false => format!("{}{line}: [{}] ", place.file, filter.name()),
     };
-    let _ = writeln!(stdout(), "{mark}: {which}{}", summary(config));
+    print(&format!("{mark}: {which}{}\n", summary(config)));
     for line in reach::of(config) {
-        let _ = writeln!(stdout(), "  {line}");
+        print(&format!("  {line}\n"));
     }
 }
 

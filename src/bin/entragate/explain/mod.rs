@@ -18,7 +18,6 @@ use entragate::credential::Source;
 use entragate::gate::Wanted;
 use entragate::secret::Secret;
 use entragate::service_auth::auth::Auth;
-use std::io::Write;
 use std::process::ExitCode;
 
 /// Explain what the filter would decide about a request, and which clauses of which rules are satisfied.
@@ -34,9 +33,12 @@ Exit status:
   2  invalid arguments, an unreadable file, or missing keys
 
 Examples:
-  entragate explain envoy.yaml --unverified --token-file token --cluster huggingface --request 'POST /v1/chat/completions'
-  entragate explain envoy.yaml --unverified --token-file - --request 'POST /v1/chat/completions' \\
-    --body '{\"model\":\"meta-llama/Llama-3.1-8B-Instruct\"}' --source 10.1.2.3 --time 2026-11-23T07:30:00Z")]
+  entragate explain envoy.yaml --unverified --token-file token \\
+    --cluster huggingface --request 'POST /v1/chat/completions'
+  entragate explain envoy.yaml --unverified --token-file - \\
+    --request 'POST /v1/chat/completions' --source 10.1.2.3 \\
+    --body '{\"model\":\"meta-llama/Llama-3.1-8B-Instruct\"}' \\
+    --time 2026-11-23T07:30:00Z")]
 pub struct Arguments {
     /// The configuration, or a file that contains it (as for `check`); `-` reads standard input
     file: String,
@@ -111,8 +113,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
                 true => format!("{:#}\n", answer.json()),
                 false => text::of(&answer),
             };
-            // A write fails only if the reader has closed the pipe, which is not an error.
-            let _ = std::io::stdout().write_all(text.as_bytes());
+            report::print(&text);
             match answer.is_denied() {
                 true => ExitCode::from(DENIED),
                 false => ExitCode::SUCCESS,

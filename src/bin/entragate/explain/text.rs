@@ -1,17 +1,15 @@
 //! The answer as text.
 
 use super::answer::{Answer, kind};
-use crate::report::{Colour, paint, printable};
+use crate::report::{GREEN, RED, YELLOW, paint, printable};
 use entragate::logic::Truth;
 use entragate::policy::rule::Mode;
 use entragate::policy::trace::{ClauseTrace, RuleKind, RuleTrace};
 use std::fmt::Write;
-use std::io::{IsTerminal, stdout};
 
 pub fn of(answer: &Answer) -> String {
     let mut text = Text {
         lines: String::new(),
-        terminal: stdout().is_terminal(),
     };
     text.verdict(answer);
     text.caller(answer);
@@ -25,7 +23,6 @@ pub fn of(answer: &Answer) -> String {
 
 struct Text {
     lines: String,
-    terminal: bool,
 }
 
 impl Text {
@@ -34,23 +31,15 @@ impl Text {
         let _ = writeln!(self.lines, "{:1$}{line}", "", depth * 2);
     }
 
-    fn paint(&self, text: &str, colour: Colour) -> String {
-        paint(text, colour, self.terminal)
-    }
-
     fn verdict(&mut self, answer: &Answer) {
         let (word, colour) = match (answer.is_denied(), answer.status) {
-            (true, _) => ("denied", Colour::Red),
-            (false, Some(_)) => ("answered", Colour::Green),
-            (false, None) => ("permitted", Colour::Green),
+            (true, _) => ("denied", RED),
+            (false, Some(_)) => ("answered", GREEN),
+            (false, None) => ("permitted", GREEN),
         };
         let status = answer.status.map(|status| format!(", status {status}"));
         let status = status.unwrap_or_default();
-        let line = format!(
-            "{}: {}{status}",
-            self.paint(word, colour),
-            answer.text("code")
-        );
+        let line = format!("{}: {}{status}", paint(word, colour), answer.text("code"));
         self.line(0, &line);
         for (label, member) in [
             ("", "reason"),
@@ -123,9 +112,9 @@ impl Text {
 
     fn clause(&mut self, depth: usize, clause: &ClauseTrace) {
         let mark = match clause.truth {
-            Truth::Satisfied => self.paint("yes", Colour::Green),
-            Truth::Unsatisfied => self.paint("no ", Colour::Red),
-            Truth::Indeterminate => self.paint("?  ", Colour::Yellow),
+            Truth::Satisfied => paint("yes", GREEN),
+            Truth::Unsatisfied => paint("no ", RED),
+            Truth::Indeterminate => paint("?  ", YELLOW),
         };
         let similar = clause.similar.as_ref().map(|similar| {
             format!(" (did you mean {similar}, which the token has? Upper and lower case differ)")

@@ -1,10 +1,12 @@
 //! `testbed`: a local gateway. A real Envoy with the filter, between stand-ins for Entra ID and Hugging Face.
 
+mod records;
 mod run;
 mod show;
 mod table;
 mod walkthrough;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -24,6 +26,12 @@ enum Command {
         /// End after the walk-through: exit status 0 if every answer was the expected one, else 1.
         #[arg(long)]
         once: bool,
+        /// Where the audit records go, one JSON object per line
+        #[arg(long, value_name = "FILE", default_value = "target/run/audit.jsonl")]
+        records: PathBuf,
+        /// The gateway's port; 0 for any free one [default: 10000, or any if that is taken]
+        #[arg(long)]
+        port: Option<u16>,
     },
     /// List the personas and how the policy in envoy.yaml answers them.
     Personas,
@@ -36,7 +44,11 @@ async fn main() -> ExitCode {
             print!("{}", testbed::control::table());
             ExitCode::SUCCESS
         }
-        Command::Run { once } => match run::run(once).await {
+        Command::Run {
+            once,
+            records,
+            port,
+        } => match run::run(once, &records, port).await {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
             Err(error) => {

@@ -4,7 +4,7 @@ use std::{
     error::Error,
     fs,
     net::{Ipv4Addr, TcpListener},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -18,7 +18,7 @@ use testbed::{
 };
 use tokio::{select, signal, time};
 
-use crate::{show, table::Table, walkthrough};
+use crate::{records::Records, show, table::Table, walkthrough};
 
 /// The port in `envoy.yaml`.
 const FRIENDLY_PORT: u16 = 10_000;
@@ -31,6 +31,7 @@ pub struct Stage {
     pub hf: HuggingFace,
     pub control: Control,
     pub envoy: Envoy,
+    pub records: Records,
     directory: TempDir,
 }
 
@@ -41,19 +42,23 @@ impl Stage {
     }
 }
 
-/// Runs the walk-through and, unless `once`, goes on until Ctrl-C. True: every answer was the expected one.
-pub async fn run(once: bool) -> Result<bool, Box<dyn Error>> {
-    let stage = start().await?;
+/// Runs the walk-through and, unless `once`, goes on until Ctrl-C. The audit records go to a file. True: every answer was
+/// the expected one.
+pub async fn run(once: bool, records: &Path, port: Option<u16>) -> Result<bool, Box<dyn Error>> {
+    let mut stage = start(Records::create(records)?, port).await?;
     show::stage(&stage);
     let mut audit_from = 0;
     let calls = walkthrough::perform(&stage).await?;
     let as_expected = calls.iter().all(|call| call.as_expected);
 
-    println!("\nThe audit log, one record a decision, as `entragate audit -` shows it:\n");
+    show::heading("The audit log, one record for each decision, as `entragate audit -` shows it:");
     let mut table = Table::begin()?;
     for _ in &calls {
         match time::timeout(AUDIT_DEADLINE, stage.envoy.next_audit(&mut audit_from)).await {
-            Ok(record) => table.row(&record).await?,
+            Ok(record) => {
+                stage.records.add(&record)?;
+                table.row(&record).await?;
+            }
             Err(_) => {
                 println!(
                     "  (no record within {} s: is `audit.log` off?)",
@@ -75,16 +80,17 @@ pub async fn run(once: bool) -> Result<bool, Box<dyn Error>> {
         return Ok(as_expected);
     }
     show::try_it(&stage);
-    follow(&stage, audit_from).await?;
+    follow(&mut stage, audit_from).await?;
     Ok(as_expected)
 }
 
-async fn start() -> Result<Stage, Box<dyn Error>> {
+async fn start(records: Records, port: Option<u16>) -> Result<Stage, Box<dyn Error>> {
     let (entra, hf) = (Entra::start().await?, HuggingFace::start().await?);
     let control = Control::start(&entra).await?;
     let mut config = EnvoyConfig::gateway(&entra, &hf)?;
-    if TcpListener::bind((Ipv4Addr::LOCALHOST, FRIENDLY_PORT)).is_ok() {
-        config = config.listener_port(FRIENDLY_PORT);
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    if let Some(port) = port.or_else(|| Some(FRIENDLY_PORT).filter(is_free)) {
+        config = config.listener_port(port);
     }
     println!(
         "Starting Envoy with {} …",
@@ -97,6 +103,7 @@ async fn start() -> Result<Stage, Box<dyn Error>> {
         hf,
         control,
         envoy,
+        records,
         directory,
     };
     fs::write(stage.ca_file(), tls::ca().pem())?;
@@ -104,7 +111,7 @@ async fn start() -> Result<Stage, Box<dyn Error>> {
 }
 
 /// Prints audit records as they come.
-async fn follow(stage: &Stage, mut from: usize) -> Result<(), Box<dyn Error>> {
+async fn follow(stage: &mut Stage, mut from: usize) -> Result<(), Box<dyn Error>> {
     let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate())?;
     let mut table = Table::begin()?;
     let mut look = time::interval(Duration::from_millis(500));
@@ -113,6 +120,7 @@ async fn follow(stage: &Stage, mut from: usize) -> Result<(), Box<dyn Error>> {
             _ = signal::ctrl_c() => break,
             _ = terminate.recv() => break,
             record = stage.envoy.next_audit(&mut from) => {
+                stage.records.add(&record)?;
                 // On a terminal Ctrl-C ends the table as well.
                 if table.row(&record).await.is_err() {
                     break;
@@ -126,6 +134,9 @@ async fn follow(stage: &Stage, mut from: usize) -> Result<(), Box<dyn Error>> {
         }
     }
     table.end().await?;
-    println!("\nStopping Envoy and the stand-ins; nothing stays behind.");
+    println!(
+        "\nStopping Envoy and the stand-ins. The audit records remain in {}.",
+        stage.records.path().display()
+    );
     Ok(())
 }

@@ -1,5 +1,8 @@
 //! The output for a person at the terminal.
 
+use anstream::println;
+use anstyle::{AnsiColor, Style};
+use serde_json::Value;
 use testbed::{
     entra::BATCH_SECRET,
     persona::{AUDIENCE, BATCH_CLIENT, TENANT},
@@ -10,34 +13,66 @@ use crate::{
     walkthrough::{Call, PATH, question},
 };
 
-/// How much of an answer's body is shown.
-const BODY: usize = 300;
 /// How much of a credential is shown: enough to tell its kind.
 const CREDENTIAL: usize = 6;
 
+const BOLD: Style = Style::new().bold();
+const GREEN: Style = AnsiColor::Green.on_default().bold();
+const RED: Style = AnsiColor::Red.on_default().bold();
+
+/// The width of the terminal; 80 if there is none.
+fn width() -> usize {
+    let given = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|width| width.parse().ok());
+    given.unwrap_or_else(textwrap::termwidth)
+}
+
+fn paint(text: &str, style: Style) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// Prints a heading.
+pub fn heading(text: &str) {
+    println!("\n{}\n", paint(text, BOLD));
+}
+
+/// Prints a text after a label; further lines are indented as far as the label.
+fn labelled(label: &str, style: Style, text: &str) {
+    let indent = " ".repeat(label.len());
+    let options = textwrap::Options::new(width());
+    let options = options.initial_indent(&indent).subsequent_indent(&indent);
+    let wrapped = textwrap::fill(text, options);
+    println!(
+        "{}{}",
+        paint(label, style),
+        wrapped.get(label.len()..).unwrap_or_default()
+    );
+}
+
 /// Prints the addresses of all parts.
 pub fn stage(stage: &Stage) {
-    let (gateway, admin) = (stage.envoy.url(), stage.envoy.admin_url());
-    println!("\n  gateway       {gateway}   a real Envoy, envoy.yaml, entragate");
-    println!("  its admin     {admin}");
+    heading("Running:");
     println!(
-        "  Entra ID      {}   stand-in for login.microsoftonline.com",
-        stage.entra.url()
+        "  gateway       {}   Envoy with envoy.yaml and entragate",
+        stage.envoy.url()
     );
-    println!(
-        "  Hugging Face  {}   stand-in for a dedicated endpoint",
-        stage.hf.url()
-    );
+    println!("  its admin     {}", stage.envoy.admin_url());
+    println!("  Entra ID      {}   stand-in", stage.entra.url());
+    println!("  Hugging Face  {}   stand-in", stage.hf.url());
     println!("  tokens        {}/token/<persona>", stage.control.url());
+    println!("  records       {}", stage.records.path().display());
 }
 
 /// One call of the walk-through.
 pub fn call(call: &Call) {
-    println!("\n  {}", call.title);
+    println!("\n  {}", paint(call.title, BOLD));
     println!("    POST {PATH}");
-    println!("    {}  {}", call.status, shortened(&call.body));
+    let colour = if call.status < 400 { GREEN } else { RED };
+    labelled(&format!("    {}  ", call.status), colour, &answer(call));
+    let plain = Style::new();
     match &call.upstream {
-        None => println!("    the endpoint received no request"),
+        None => labelled("    ", plain, "the endpoint received no request"),
         Some(seen) => {
             let token = if seen.entra_token_arrived {
                 "ALSO ARRIVED"
@@ -49,17 +84,48 @@ pub fn call(call: &Call) {
             } else {
                 "NOT the gateway's credential"
             };
-            println!(
-                "    the endpoint received  authorization: {}  ({credential}); the Entra token {token}",
+            let text = format!(
+                "the endpoint received authorization: {} ({credential}); the Entra token {token}",
                 redacted(&seen.authorization)
             );
+            labelled("    ", plain, &text);
         }
     }
     if !call.as_expected {
-        println!(
-            "    ✗ expected status {}, and no token of the caller at the endpoint",
+        let text = format!(
+            "expected status {}, and no token of the caller at the endpoint",
             call.expected
         );
+        labelled("    ✗ ", RED, &text);
+    }
+}
+
+/// The message of an error, which ends with its code, or the model's; the beginning of any other answer.
+fn answer(call: &Call) -> String {
+    let body: Value = serde_json::from_str(&call.body).unwrap_or_default();
+    let messages = ["/error/message", "/choices/0/message/content"];
+    let mut messages = messages
+        .into_iter()
+        .filter_map(|path| body.pointer(path)?.as_str());
+    match messages.next() {
+        Some(message) => message.to_owned(),
+        None => shortened(&call.body, width().saturating_sub("    200  ".len())),
+    }
+}
+
+/// The beginning of a text, on one line.
+fn shortened(text: &str, width: usize) -> String {
+    let line: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    match line.char_indices().nth(width) {
+        None => line,
+        Some(_) => line
+            .chars()
+            .take(width.saturating_sub(1))
+            .chain(['…'])
+            .collect(),
     }
 }
 
@@ -73,7 +139,7 @@ pub fn try_it(stage: &Stage) {
     let as_persona =
         |name: &str| format!("-H \"authorization: Bearer $(curl -s {control}/token/{name})\"");
 
-    println!("\nTry it yourself:\n");
+    heading("Try it yourself; each command is one line:");
     println!("# a caller without a token: 401\ncurl -i {gateway}{PATH} {data}\n");
     println!(
         "# a data scientist: 200\ncurl -i {gateway}{PATH} {} {data}\n",
@@ -98,14 +164,10 @@ pub fn try_it(stage: &Stage) {
         "# rotate Entra's signing key; the gateway fetches the new key automatically\ncurl -X POST {control}/rotate\n"
     );
     println!("# list all personas\ncurl {control}/\n");
-    println!("The audit log follows; Ctrl-C stops everything.\n");
-}
-
-fn shortened(body: &str) -> String {
-    match body.char_indices().nth(BODY) {
-        None => body.to_owned(),
-        Some((end, _)) => format!("{}…", &body[..end]),
-    }
+    println!(
+        "{}\n",
+        paint("The audit log follows; Ctrl-C stops everything.", BOLD)
+    );
 }
 
 /// `Bearer hf_Ab3… (37 characters)`.
