@@ -102,7 +102,7 @@ pub fn directory_fetch(issuer: &str, list: &str, outcome: FetchOutcome) -> Strin
     )
 }
 
-/// Counts pages of such a list, including those that could not be used.
+/// Counts pages of a directory list, including those that could not be used.
 pub fn revocation_page(issuer: &str, list: &str) -> String {
     format!("entragate.revocation_pages.graph.{issuer}.{list}")
 }
@@ -268,13 +268,13 @@ impl Gauge {
         Self::sum(name, usize::from(unusable))
     }
 
-    /// The entries of such a list.
+    /// The entries of a directory list.
     pub fn directory_entries((issuer, list): (&str, &str), entries: usize) -> Self {
         let name = format!("entragate.revocation.graph.{issuer}.{list}.entries");
         Self::latest(name, entries as u64)
     }
 
-    /// The time of the last successful fetch of such a list, or of its last change, in seconds since 1970.
+    /// The time of the last successful fetch of a directory list, or of its last change, in seconds since 1970.
     pub fn directory_time((issuer, list): (&str, &str), of: &str, secs: u64) -> Self {
         Self::latest(
             format!("entragate.revocation.graph.{issuer}.{list}.{of}"),

@@ -10,7 +10,7 @@ pub fn permitted(entra: &Entra) -> Vec<String> {
     vec![entra.token(Persona::Ada)]
 }
 
-/// A token of Nora, whom no rule permits.
+/// A token of Nora, who satisfies no rule.
 pub fn denied(entra: &Entra) -> Vec<String> {
     vec![entra.token(Persona::Nora)]
 }

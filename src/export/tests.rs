@@ -216,7 +216,7 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
-    /// Whatever the service does, each record within the bound is delivered, and no call is larger
+    /// Under any behaviour of the service, each record within the bound is delivered, and no call is larger
     /// than a batch.
     #[test]
     fn no_record_is_lost_within_the_bound(events in prop::collection::vec(event(), 0..200)) {

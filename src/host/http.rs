@@ -97,7 +97,7 @@ impl Http {
         }
     }
 
-    /// Tells the gate how much of a pending request's body the host holds, and denies the request if that
+    /// Reports to the gate how much of a pending request's body the host holds, and denies the request if that
     /// exceeds the limit.
     fn count_held(&self, size: usize) {
         let outcome = self

@@ -112,7 +112,7 @@ impl Response {
     }
 }
 
-/// Tells the gate which cluster a request was sent to, if the gate needs it.
+/// Reports to the gate which cluster a request was sent to, if the gate needs it.
 pub fn note_upstream(gate: &Shared, id: StreamId) {
     let wanted = gate.borrow().as_ref().and_then(|gate| {
         let needed = gate.needs_upstream(id);

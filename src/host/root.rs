@@ -142,7 +142,7 @@ impl Root {
     }
 }
 
-/// Tells the gate how many bytes of a request have arrived, if the gate needs it.
+/// Reports to the gate how many bytes of a request have arrived, if the gate needs it.
 pub fn note_received(gate: &Shared, stream: StreamId) {
     let in_doubt = |gate: &Gate| gate.doubts_body(stream);
     if !gate.borrow().as_ref().is_some_and(in_doubt) {

@@ -219,7 +219,7 @@ impl Policy {
         names
     }
 
-    /// Returns whether any rule, enforced or shadow, contains such a condition at any depth.
+    /// Returns whether any rule, enforced or shadow, contains a condition that passes the test, at any depth.
     pub fn has_condition(&self, wanted: impl Fn(&Condition) -> bool) -> bool {
         self.rules
             .iter()

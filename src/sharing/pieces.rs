@@ -1,5 +1,5 @@
 //! Large shared data in pieces, so that a change copies only the pieces that it affects. Each piece is a shared entry with a
-//! MAC. Its tag is part of the MAC; whoever knows the current tag detects an older content, although it is authentic too.
+//! MAC. Its tag is part of the MAC; a reader that knows the current tag detects older content, which is authentic too.
 //!
 //! The entries are removed by the VM that joined last, since the VMs of a new configuration join before those of the old
 //! one leave.

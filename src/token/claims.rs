@@ -95,7 +95,7 @@ pub struct Claims {
     pub unclear: Unclear,
     /// Names of other claims that the token refers to elsewhere (`_claim_names`).
     pub elsewhere: Texts,
-    /// The other claims that the configuration refers to: see [`Issuer::kept`].
+    /// The other claims that the configuration refers to: see [`Issuer::retained`].
     pub others: ClaimSet,
 }
 

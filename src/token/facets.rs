@@ -10,7 +10,7 @@ use crate::json::raw::{Object, Raw};
 pub const ACTOR: &str = "xms_act_fct";
 pub const SUBJECT: &str = "xms_sub_fct";
 pub const BLUEPRINT: &str = "xms_par_app_azp";
-/// The claim that tells people and agents' user accounts from applications.
+/// The claim that distinguishes people and agents' user accounts from applications.
 pub const TYPE: &str = "idtyp";
 /// The claims that are sets of numbers.
 pub const SETS: [&str; 4] = [ACTOR, SUBJECT, "xms_tnt_fct", "xms_idrel"];

@@ -15,7 +15,7 @@ pub enum Kind {
     /// A person, possibly represented by an agent.
     User,
     App,
-    /// An agent that acts for itself, or through a user account of its own.
+    /// An agent that acts on its own behalf, or through its own user account.
     Agent,
 }
 

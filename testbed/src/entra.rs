@@ -1,5 +1,5 @@
 //! A stand-in for Microsoft Entra ID: key sets, discovery documents and the client-credentials grant in Entra's exact
-//! shapes, for any tenant; and beside it a generic OIDC realm in Keycloak's shapes.
+//! shapes, for any tenant, and a generic OIDC realm in Keycloak's shapes.
 //!
 //! Documents name Entra's real host names: the gateway reaches this server through an Envoy cluster, under TLS, with
 //! a certificate for those names.
@@ -102,7 +102,7 @@ impl Entra {
         self.sign(Token::of(persona))
     }
 
-    /// Signs a token under construction with the current key. A realm's token keeps the realm's.
+    /// Signs a token under construction with the current key. A token of the realm keeps the realm's key.
     pub fn sign(&self, token: Token) -> String {
         if token.claims_value()["iss"] == REALM_ISSUER {
             return token.build();
@@ -115,7 +115,7 @@ impl Entra {
         self.state.keyring().current()
     }
 
-    /// All keys in the set, retired ones not.
+    /// The keys in the set, without the retired ones.
     pub fn published_keys(&self) -> Vec<SigningKey> {
         self.state.keyring().published().to_vec()
     }

@@ -193,7 +193,7 @@ impl Envoy {
         self.process.exited().is_none()
     }
 
-    /// Whether every request ends in good time: none is in flight at a connection manager any more.
+    /// Whether all requests end in time, so that none is in flight at a connection manager.
     pub async fn becomes_idle(&self) -> bool {
         let in_flight = |(name, value): (&String, &u64)| {
             name.starts_with("http.")
@@ -214,8 +214,8 @@ impl Envoy {
         admin::stats(self.admin).await
     }
 
-    /// One counter or gauge; where there is none of that name, the sum of those whose names go on behind it with a
-    /// dot. What Envoy does not know (yet) counts as 0.
+    /// One counter or gauge; if there is none of that name, the sum of those whose names continue it with a dot. A name
+    /// that Envoy does not know yet counts as 0.
     pub async fn stat(&self, name: &str) -> Result<u64, EnvoyError> {
         let stats = self.stats().await?;
         let goes_on = |own: &str| {
@@ -294,7 +294,7 @@ impl Envoy {
             .await
     }
 
-    /// The next audit record at or behind log line `from`, waiting for it as long as it takes; `from` moves behind it.
+    /// The next audit record at or after log line `from`, without a deadline; `from` moves to the line after it.
     pub async fn next_audit(&self, from: &mut usize) -> Value {
         self.log().next(from, log::audit_record).await
     }

@@ -33,8 +33,8 @@ pub struct Everyday {
 }
 
 impl Everyday {
-    /// Under the policy of `envoy.yaml` with these top-level members in place of its own. `wasm`: another filter than the
-    /// one that was built.
+    /// Under the policy of `envoy.yaml` with these top-level members in place of its own. `wasm`: a filter other than
+    /// the built one.
     ///
     /// # Errors
     /// `envoy.yaml` can't be read, or the filter refuses the policy.

@@ -1,7 +1,7 @@
 //! A stand-in for a Hugging Face Inference Endpoint (and for the providers router's main routes).
 //!
 //! It accepts only the configured credentials, responds deterministically with usage numbers, and records every
-//! request as it arrived, so that a test can say what the gateway really sent.
+//! request as it arrived, so that a test can check what the gateway sent.
 
 mod answers;
 mod openai;
@@ -46,7 +46,7 @@ pub const MODELS: [&str; 4] = [
 /// How the stand-in answers from now on. Requests are recorded in every mode.
 #[derive(Clone, Debug, Default)]
 pub enum Mode {
-    /// As the real service does.
+    /// Like the real service.
     #[default]
     Normal,
     /// This response to every request.
@@ -62,9 +62,9 @@ pub enum Mode {
     },
     /// This status and the beginning of a body that is never completed.
     Stalled { status: u16, body: String },
-    /// As the real service, delayed.
+    /// Like the real service, with a delay.
     Delay(Duration),
-    /// As the real service, with this time between two events of a stream.
+    /// Like the real service, with this time between two events of a stream.
     Paced(Duration),
     /// No answer, and the connection stays open.
     Hang,
@@ -86,7 +86,7 @@ impl Mode {
         }
     }
 
-    /// The 401 of an unknown credential, as Hugging Face words it.
+    /// The 401 of an unknown credential, in the words of Hugging Face.
     pub fn unauthorized() -> Mode {
         Mode::json(401, &answers::unauthorized())
     }
@@ -176,7 +176,7 @@ impl HuggingFace {
         self.server.url()
     }
 
-    /// The first credential that is accepted; an empty text when none is.
+    /// The first credential that is accepted; an empty text if there is none.
     pub fn token(&self) -> String {
         lock(&self.state.accepted)
             .first()

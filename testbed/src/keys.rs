@@ -1,4 +1,4 @@
-//! Signing keys of an identity provider: what signs the tokens and what the JWKS publishes.
+//! Signing keys of an identity provider: the keys that sign tokens and that the JWKS publishes.
 //!
 //! Synchronous and without I/O, so that plain unit tests can use it. Generating an RSA key takes a noticeable
 //! part of a second; [`rsa()`], [`other_rsa`] and [`cached`] keep one per process.
@@ -168,7 +168,7 @@ pub fn rsa() -> SigningKey {
     nth_rsa(0)
 }
 
-/// A second RSA key, for "signed by somebody else".
+/// A second RSA key, for tokens that another party signed.
 pub fn other_rsa() -> SigningKey {
     nth_rsa(1)
 }
@@ -187,7 +187,7 @@ pub fn cached(algorithm: Algorithm) -> SigningKey {
     slot.get_or_init(|| SigningKey::generate(algorithm)).clone()
 }
 
-/// The process's `n`-th RSA key, made on first use. Stand-ins draw from here: many tests, few keys.
+/// The process's `n`-th RSA key, made on first use. Stand-ins take their keys from here, so that many tests need few keys.
 pub(crate) fn nth_rsa(n: usize) -> SigningKey {
     static KEYS: Mutex<Vec<SigningKey>> = Mutex::new(Vec::new());
     let mut keys = KEYS.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,14 +1,14 @@
-//! Stand-ins for what stands around the gateway, and a runner for a real Envoy.
+//! Stand-ins for the services around the gateway, and a runner for a real Envoy.
 //!
-//! - [`keys`], [`mint`], [`persona`]: who calls, with which token. Synchronous; for unit tests too.
+//! - [`keys`], [`mint`], [`persona`]: the callers and their tokens. Synchronous; for unit tests too.
 //! - [`entra`]: Microsoft Entra ID (and a generic OIDC realm), with [`fault`]s on demand.
 //! - [`hf`]: a Hugging Face endpoint that records what reaches it.
 //! - [`stub`]: any other service the gateway calls, with canned answers.
 //! - [`envoy`]: the runner of a real Envoy, configured from the top-level `envoy.yaml`.
-//! - [`vm`]: a host for the real .wasm without a proxy, stricter than any, with the test's own clock.
-//! - [`everyday`]: what a gateway sees all day, at that host.
+//! - [`vm`]: a host for the real .wasm without a proxy, stricter than any proxy, with the test's own clock.
+//! - [`everyday`]: typical traffic in that host.
 //! - [`control`]: hands out tokens to a person at a terminal.
-//! - [`tls`], [`client`], [`wait`]: certificates the stand-ins show, a client that trusts them, waiting by condition.
+//! - [`tls`], [`client`], [`wait`]: certificates of the stand-ins, a client that trusts them, and waiting for conditions.
 
 pub mod client;
 pub mod control;

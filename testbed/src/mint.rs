@@ -1,4 +1,4 @@
-//! Minting tokens: honest ones from a [`Persona`], and broken ones for the attacks.
+//! Minting tokens: valid ones for a [`Persona`], and broken ones for attacks.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A compact JWS over exactly this header and these claims. Signed with the header's `alg` where the key can,
-/// else (`none`, HS256, a lie) with the key's own algorithm: the header says then what the signature is not.
+/// otherwise (`none`, HS256, a wrong algorithm) with the key's own algorithm, which then differs from the header.
 pub fn mint(header: &Value, claims: &Value, key: &SigningKey) -> String {
     let algorithm = algorithm_for(header, key);
     let input = signing_input(header.to_string().as_bytes(), claims.to_string().as_bytes());
@@ -49,7 +49,7 @@ pub fn now() -> u64 {
         .as_secs()
 }
 
-/// A token under construction. Starts honest; each call changes one thing.
+/// A token under construction. It starts valid; each call changes one property.
 ///
 /// ```
 /// use testbed::{mint::Token, persona::Persona};
@@ -132,7 +132,7 @@ impl Token {
         self
     }
 
-    /// Signs with `key` and leaves the header as it is: a forger's token that names another's key.
+    /// Signs with `key` and leaves the header as it is: a forged token that names another party's key.
     pub fn forged_by(mut self, key: &SigningKey) -> Token {
         self.key = key.clone();
         self

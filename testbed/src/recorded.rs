@@ -69,7 +69,7 @@ impl Recorded {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// Whether `needle` occurs in the path, any header or the body: for "the caller's token went nowhere".
+    /// Whether `needle` occurs in the path, any header or the body: to show that the caller's token was not forwarded.
     pub fn contains(&self, needle: &str) -> bool {
         self.path.contains(needle)
             || self

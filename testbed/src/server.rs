@@ -1,4 +1,4 @@
-//! The plumbing under the stand-ins: an axum router on an ephemeral port, with TLS or without.
+//! The server of the stand-ins: an axum router on an ephemeral port, with TLS or without.
 //!
 //! Servers live on a runtime of their own, so that one may be shared by tests whose runtimes come and go, and so that
 //! a stand-in can be used from a test that has no runtime at all.
@@ -91,7 +91,7 @@ pub(crate) fn runtime() -> &'static Runtime {
     })
 }
 
-/// Locks a stand-in's state. Nothing of it is left half-changed by a panic, so poison does not matter.
+/// Locks a stand-in's state. A panic leaves no change incomplete, so a poisoned lock can be used.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -99,7 +99,7 @@ struct State {
 }
 
 impl Stub {
-    /// Starts without TLS on an ephemeral port of 127.0.0.1. Every path answers 404 until told otherwise.
+    /// Starts without TLS on an ephemeral port of 127.0.0.1. Every path answers 404 until it is given another response.
     pub async fn start_plain() -> io::Result<Stub> {
         Stub::start_with(None).await
     }

@@ -1,7 +1,7 @@
 //! One throw-away certificate authority per process, and server certificates from it.
 //!
-//! Nothing of it survives the process; Envoy gets the CA's PEM through its own temporary directory and validates
-//! names and chains for real.
+//! The authority ends with the process; Envoy gets the CA's PEM through its own temporary directory and validates
+//! names and chains.
 
 use std::sync::{Arc, OnceLock};
 

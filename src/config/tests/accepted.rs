@@ -106,7 +106,7 @@ fn rules_compile_to_a_policy() {
     assert_eq!(
         contractors.require,
         Requirement::All(Vec::new()),
-        "whoever calls"
+        "for every caller"
     );
     assert_eq!(
         scientists.effect,

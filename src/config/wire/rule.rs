@@ -132,7 +132,7 @@ choice! {
         User = "user",
         /// An app or a managed identity that acts without a user.
         App = "app",
-        /// An agent that acts for itself, or through a user account of its own.
+        /// An agent that acts on its own behalf, or through its own user account.
         Agent = "agent",
     }
 }

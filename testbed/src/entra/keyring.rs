@@ -11,7 +11,7 @@ const PUBLIC_CLOUD: &str = "microsoftonline.com";
 const US_GOV_CLOUD: &str = "microsoftonline.us";
 
 /// Places in the process's pool of RSA keys. 0 is [`keys::rsa`], so that tokens minted in unit tests verify here;
-/// 1 is [`keys::other_rsa`], which nobody publishes.
+/// 1 is [`keys::other_rsa`], which no issuer publishes.
 const FIRST: usize = 0;
 const US_GOV: usize = 2;
 const CONSUMER: usize = 3;
@@ -63,7 +63,7 @@ impl Keyring {
         self.published = vec![self.current()];
     }
 
-    /// The v2 set. A tenant's own carries its concrete issuer; `common`'s carries the template, the US Government
+    /// The v2 set. The set of a tenant contains its concrete issuer; the common set contains the template, the US Government
     /// cloud's keys (under the `.com` template, as Entra does) and the consumer tenant's.
     pub(super) fn v2_set(&self, tenant: &str) -> Value {
         let multi_tenant = matches!(tenant, "common" | "organizations");

@@ -21,7 +21,7 @@ pub const BATCH_SECRET: &str = "batch-secret-of-the-testbed";
 /// The secret of [`LURKER_CLIENT`].
 pub const LURKER_SECRET: &str = "lurker-secret-of-the-testbed";
 
-/// APIs of other owners that a gateway's own callouts ask tokens for.
+/// APIs of other owners for which the gateway's own calls request tokens.
 const OTHER_APIS: [&str; 3] = [
     "https://graph.microsoft.com",
     "https://monitor.azure.com/",

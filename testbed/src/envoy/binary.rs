@@ -35,8 +35,7 @@ pub fn hooks_path() -> PathBuf {
         .join("wasm32-wasip1/hooks/entragate.wasm")
 }
 
-/// The file `ENVOY` names, of whatever version, which is how others are tried; else Envoy 1.40 at `.tools/envoy` in the
-/// workspace, else on the PATH.
+/// The file that `ENVOY` names, of any version; otherwise Envoy 1.40 at `.tools/envoy` in the workspace or on the PATH.
 pub fn find() -> Result<PathBuf, EnvoyError> {
     if let Some(path) = env::var_os("ENVOY") {
         let path = PathBuf::from(path);

@@ -1,7 +1,7 @@
 //! Envoy's configuration for a test: the user's own `envoy.yaml`, with as little changed as possible.
 //!
-//! What is tested is what a user starts from. Changed are addresses, ports, the trusted CA and the filter's file;
-//! names, SNI and certificate checks stay.
+//! So the tests run the file that users start from. Addresses, ports, the trusted CA and the filter's file are changed;
+//! names, SNI and certificate checks are not.
 
 use std::{
     fs,
@@ -102,8 +102,8 @@ impl EnvoyConfig {
         EnvoyConfig::from_yaml(&bootstrap.to_string()).expect("JSON is YAML")
     }
 
-    /// Points a cluster at `addr`, making it first where there is none. With TLS it trusts the testbed's CA and
-    /// keeps its SNI and name checks; without, its transport socket goes.
+    /// Points a cluster at `addr`, and adds the cluster if there is none. With TLS it trusts the testbed's CA and
+    /// keeps its SNI and name checks; without, its transport socket is removed.
     pub fn upstream(mut self, name: &str, addr: SocketAddr, tls: bool) -> Self {
         let cluster = self.cluster_mut(name);
         cluster["type"] = json!("STATIC");

@@ -56,7 +56,7 @@ impl Log {
             })
     }
 
-    /// Like [`Log::wait`], from line `from` on and without a deadline; moves `from` behind the found line.
+    /// Like [`Log::wait`], from line `from` on and without a deadline; moves `from` to the line after it.
     pub(super) async fn next<T>(&self, from: &mut usize, find: impl Fn(&str) -> Option<T>) -> T {
         let mut count = self.count.subscribe();
         loop {

@@ -1,4 +1,4 @@
-//! Answers of Hugging Face's own APIs (TGI, TEI), its error bodies, and the words all answers are made of.
+//! Answers of Hugging Face's own APIs (TGI, TEI), its error bodies, and the words of all answers.
 //!
 //! A "token" here is a word: usage numbers can be checked by counting.
 
@@ -20,12 +20,12 @@ pub(super) fn forbidden() -> Value {
     )
 }
 
-/// The words of the answer: always an echo, so a test can tell its own request's answer.
+/// The words of the answer: always an echo, so a test recognizes the response to its own request.
 pub(super) fn reply_to(asked: &Value) -> String {
     format!("You said: {}", last_words(asked))
 }
 
-/// Words of everything that was put in.
+/// The words of the whole input.
 pub(super) fn prompt_tokens(asked: &Value) -> usize {
     let messages = asked["messages"].as_array().map(|messages| {
         messages

@@ -51,7 +51,7 @@ pub(super) fn response(asked: &Value) -> Value {
     })
 }
 
-/// Anthropic's shape, which vLLM and the router speak on `/v1/messages`.
+/// Anthropic's format, which vLLM and the router use on `/v1/messages`.
 pub(super) fn message(asked: &Value) -> Value {
     json!({
         "id": "msg_testbed", "type": "message", "role": "assistant", "model": asked_model(asked),

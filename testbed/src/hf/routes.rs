@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::{Mode, State, answers, openai, stream};
 use crate::{recorded::Recorded, server::Abort};
 
-/// Larger than anything a test sends; a bound all the same.
+/// Larger than anything that a test sends.
 const MAX_BODY: usize = 64 << 20;
 
 pub(super) fn router(state: Arc<State>) -> Router {

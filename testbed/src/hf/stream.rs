@@ -17,7 +17,7 @@ use super::{
     openai::{self, CREATED, asked_model, usage},
 };
 
-/// How a stream goes wrong after its first event.
+/// How a stream fails after its first event.
 pub(super) enum Break {
     Reset,
     ErrorEvent,

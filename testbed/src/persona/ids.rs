@@ -2,7 +2,7 @@
 
 /// Contoso's tenant.
 pub const TENANT: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
-/// Fabrikam's tenant, whose people are strangers here.
+/// Fabrikam's tenant, whose users have no access.
 pub const GUEST_TENANT: &str = "bbbbcccc-1111-dddd-2222-eeee3333ffff";
 /// The tenant of personal Microsoft accounts; its keys are in the common key set.
 pub const CONSUMER_TENANT: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
@@ -26,7 +26,7 @@ pub const LURKER_CLIENT: &str = "c4d0e9b2-7711-4a39-a5c8-6a2be0f3d915";
 pub const ROBOT_CLIENT: &str = "d5e7f3c4-2a60-4b8b-b7de-94c1a8e05f26";
 /// The client id of the agent identity.
 pub const SCOUT_CLIENT: &str = "e6f8a4d5-3b71-4c9c-98ef-a5d2b9f16037";
-/// The blueprint that the agent identity was made from.
+/// The blueprint that the agent identity was created from.
 pub const AGENT_BLUEPRINT: &str = "f7a9b5e6-4c82-4dad-89f0-b6e3ca027148";
 /// The client in the Keycloak realm.
 pub const REALM_CLIENT: &str = "hf-notebook";

@@ -1,9 +1,9 @@
 //! A host for the real .wasm without a proxy: it makes the callbacks, answers the host calls, and is
-//! stricter than any proxy. Whatever Envoy or ngx_wasm_module would abort, crash or hang on, or let
-//! a request by because of, panics here with its reason. The clock is the test's; nothing sleeps.
+//! stricter than any proxy. A call on which Envoy or ngx_wasm_module would abort, crash, hang or let
+//! a request pass panics here with its reason. The test moves the clock; nothing sleeps.
 //!
-//! An interpreter runs the module (wasmi): it builds in seconds, where a compiling runtime takes
-//! minutes, and one request is all that a test waits for.
+//! An interpreter runs the module (wasmi): it builds in seconds, while a compiling runtime takes
+//! minutes, and a test runs few requests.
 
 mod abi;
 mod crypto;
@@ -285,7 +285,7 @@ impl Host {
     }
 
     /// How much the filter has executed so far, in the interpreter's fuel: by the instruction, and by
-    /// the 64 bytes that are copied or cleared at once. Much the same however busy the machine is.
+    /// the 64 bytes that are copied or cleared at once. Almost independent of the load of the machine.
     pub fn executed(&self) -> u64 {
         FUEL - self.store.get_fuel().unwrap_or(FUEL)
     }

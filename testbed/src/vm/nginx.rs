@@ -100,7 +100,7 @@ pub(super) fn may_reply(reply: &LocalReply) -> Result<(), Trap> {
 }
 
 /// A request's header fields as nginx holds them: what the filter sees, and what it has removed. The
-/// latter is out of the filter's sight, but nginx's proxy copies it upstream all the same.
+/// filter no longer sees removed fields, but nginx's proxy still copies them upstream.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Removed(Fields);
 
@@ -113,7 +113,7 @@ impl Removed {
     }
 
     /// Sets the first field of that name; further ones are removed. A removed Authorization, which
-    /// nginx knows by name, comes back into sight instead.
+    /// nginx knows by name, becomes visible again instead.
     pub fn set(&mut self, fields: &mut Fields, name: &str, value: &[u8]) {
         let is_named = |(own, _): &(String, Vec<u8>)| own.eq_ignore_ascii_case(name);
         if name.eq_ignore_ascii_case("authorization")

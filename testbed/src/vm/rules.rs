@@ -1,6 +1,6 @@
 //! The constants of the proxy-wasm ABI 0.2.1, and the two sets of rules.
 
-/// Whose rules apply.
+/// The host whose rules apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rules {
     /// Envoy 1.40.
@@ -28,7 +28,7 @@ pub enum Status {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trap(pub String);
 
-/// A value, or why not; or the end of the filter.
+/// A value or a status; or the end of the filter.
 pub type Answered<T> = Result<Result<T, Status>, Trap>;
 
 pub fn trap<T>(text: impl Into<String>) -> Result<T, Trap> {

@@ -18,7 +18,7 @@ pub struct Settings {
     pub environment: BTreeMap<String, String>,
     /// Envoy's clusters; nginx accepts any host and port.
     pub clusters: BTreeMap<String, Cluster>,
-    /// Properties of every context, by dotted path, beside the host's own.
+    /// Properties of every context, by dotted path, in addition to the host's own.
     pub properties: BTreeMap<String, Vec<u8>>,
     /// Envoy's `verify_signature` (1.30 and later).
     pub has_crypto: bool,
@@ -58,7 +58,7 @@ pub enum Cluster {
 }
 
 impl Settings {
-    /// A host of that kind with these settings for the filter, and the clusters they name.
+    /// A host of that kind with these settings for the filter and the clusters that they name.
     pub fn new(rules: Rules, configuration: &Value) -> Self {
         let mut clusters = BTreeMap::new();
         note_clusters(configuration, &mut clusters);

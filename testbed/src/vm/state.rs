@@ -15,7 +15,7 @@ use super::{Cluster, Settings};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     pub token: u32,
-    /// The context it was made in: the root's, or a request's.
+    /// The context that made it: the root or a request.
     pub context: u32,
     pub cluster: String,
     pub headers: Fields,

@@ -17,7 +17,7 @@ pub enum Fate {
     Replied(LocalReply),
 }
 
-/// A reply of the filter's own.
+/// A reply that the filter made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalReply {
     pub status: u32,

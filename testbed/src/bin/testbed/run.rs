@@ -42,7 +42,7 @@ impl Stage {
     }
 }
 
-/// Runs the walk-through and, unless `once`, goes on until Ctrl-C. The audit records go to a file. True: every answer was
+/// Runs the walk-through and, unless `once`, continues until Ctrl-C. The audit records go to a file. True: every answer was
 /// the expected one.
 pub async fn run(once: bool, records: &Path, port: Option<u16>) -> Result<bool, Box<dyn Error>> {
     let mut stage = start(Records::create(records)?, port).await?;

@@ -97,7 +97,7 @@ async fn perform_one(
     })
 }
 
-/// A token the way a program gets one: with its client id and secret.
+/// A token that a program gets with its client id and secret.
 async fn client_credentials(stage: &Stage) -> Result<String, Box<dyn Error>> {
     let scope = format!("{AUDIENCE}/.default");
     let form = [

@@ -11,7 +11,7 @@ const STRUCT: &str = "type.googleapis.com/google.protobuf.Struct";
 const STRING: &str = "type.googleapis.com/google.protobuf.StringValue";
 
 /// # Panics
-/// All of these but the readers panic when the configuration has no wasm filter.
+/// All methods except the readers panic if the configuration has no wasm filter.
 impl EnvoyConfig {
     /// The filter's file; [`super::super::wasm_path`] by default.
     pub fn wasm(self, file: &Path) -> Self {
@@ -39,7 +39,7 @@ impl EnvoyConfig {
         })
     }
 
-    /// Changes the policy there is and keeps the form it is in.
+    /// Changes the current policy and keeps its form.
     pub fn change_policy(self, change: impl FnOnce(&mut Value)) -> Self {
         let is_text = self
             .plugin_node()
