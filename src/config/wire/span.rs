@@ -32,7 +32,7 @@ impl Span {
 impl Shape for Span {
     fn read(node: Node<'_>) -> Option<Self> {
         let Some(text) = node.text() else {
-            return node.wrong_type("a string");
+            return node.wrong_type("a duration such as 5s");
         };
         match Self::parse(text) {
             Some(span) => Some(span),
