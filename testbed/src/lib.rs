@@ -12,6 +12,7 @@
 
 pub mod client;
 pub mod control;
+pub mod directory;
 pub mod entra;
 pub mod envoy;
 pub mod everyday;

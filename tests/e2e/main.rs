@@ -8,6 +8,7 @@ mod configuration;
 mod credentials;
 mod decisions;
 mod deployed;
+mod directory;
 #[path = "../support/docs.rs"]
 mod docs;
 mod documented;

@@ -1,7 +1,7 @@
 //! Metrics in Prometheus: labels, gauges, and that the dashboard and the alerts use existing metrics.
 
 use super::gateway::{Gateway, SOON, wait_until};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use testbed::client::raw_http;
@@ -14,15 +14,29 @@ use testbed::stub::{Answer, Stub};
 /// Metric families by name, with the names of their labels.
 type Families = BTreeMap<String, BTreeSet<String>>;
 
+/// A feed and a directory, both empty and served by the stub.
+fn revocation(ops: &Stub) -> Value {
+    ops.on("/revoked.json", Answer::json(200, &json!({})));
+    for collection in ["users", "servicePrincipals"] {
+        let path = format!("/v1.0/{collection}/delta");
+        let link = format!("https://graph.microsoft.com{path}?$deltatoken=a");
+        let page = json!({"value": [], "@odata.deltaLink": link});
+        ops.on(&path, Answer::json(200, &page));
+    }
+    json!({
+        "feed": {"cluster": "ops", "uri": "https://localhost/revoked.json"},
+        "graph": {"cluster": "ops", "issuer": "contoso", "auth": {"env": "GRAPH_TOKEN"}},
+    })
+}
+
 /// A gateway that has made permit, deny and anonymous decisions.
 pub async fn gateway_with_decisions(ops: &Stub) -> Gateway {
     let (addr, tls) = (ops.addr(), ops.is_tls());
-    ops.on("/revoked.json", Answer::json(200, &json!({})));
+    let revocation = revocation(ops);
     let gateway = Gateway::with(|config: EnvoyConfig| {
-        config.upstream("ops", addr, tls).change_policy(|policy| {
-            policy["revocation"] =
-                json!({"cluster": "ops", "uri": "https://localhost/revoked.json"});
-        })
+        let config = config.vm_env("GRAPH_TOKEN", "token");
+        let config = config.upstream("ops", addr, tls);
+        config.change_policy(|policy| policy["revocation"] = revocation)
     })
     .await;
     let (ada, carl) = (gateway.token(Persona::Ada), gateway.token(Persona::Carl));
@@ -39,7 +53,7 @@ pub async fn gateway_with_decisions(ops: &Stub) -> Gateway {
 /// unavailable, exported records are rejected, a body does not arrive, and a route leads to another cluster after the decision.
 pub async fn gateway_with_failures(ops: &Stub) -> Gateway {
     let (addr, tls) = (ops.addr(), ops.is_tls());
-    ops.on("/revoked.json", Answer::json(200, &json!({})));
+    let revocation = revocation(ops);
     ops.on("/token", Answer::bytes(200, "value-1"));
     ops.on("/in", Answer::bytes(400, ""));
     ops.on("/v1/moved", Answer::bytes(204, ""));
@@ -58,9 +72,9 @@ pub async fn gateway_with_failures(ops: &Stub) -> Gateway {
         });
         config
             .vm_env("GRAPH_SECRET", BATCH_SECRET)
+            .vm_env("GRAPH_TOKEN", "token")
             .change_policy(|policy| {
-                policy["revocation"] =
-                    json!({"cluster": "ops", "uri": "https://localhost/revoked.json"});
+                policy["revocation"] = revocation;
                 policy["audit"]["export"] =
                     json!({"cluster": "ops", "uri": "https://localhost/in", "every": "100ms"});
                 policy["credentials"] = json!([{"name": "hf-read",
@@ -131,6 +145,11 @@ async fn decisions_and_fetches_have_labels() {
         r#"entragate_revocation_fetches{outcome="good"} "#,
         r#"entragate_keys_unusable{issuer="contoso"} 0"#,
         r#"entragate_revocation_unusable{} 0"#,
+        r#"entragate_revocation_entries{} 0"#,
+        r#"entragate_revocation_fetches{issuer="contoso",source="graph",list="users",outcome="good"} "#,
+        r#"entragate_revocation_unusable{issuer="contoso",source="graph",list="service_principals"} 0"#,
+        r#"entragate_revocation_entries{issuer="contoso",source="graph",list="users"} 0"#,
+        r#"entragate_revocation_pages{issuer="contoso",source="graph",list="users"} "#,
     ] {
         wait_for_line(&gateway, line).await;
     }
