@@ -76,6 +76,8 @@ pub struct Record {
     pub cluster: Option<Arc<str>>,
     /// The name of the credential of the permit.
     pub credential: Option<Arc<str>>,
+    /// The organization or resource group that is billed (`X-HF-Bill-To`).
+    pub bill_to: Option<Arc<str>>,
     /// The id of the key that signed the token.
     pub kid: Option<Arc<str>>,
     /// How the signature was verified: `host`, `wasm` or `cache`.

@@ -16,8 +16,8 @@ use std::sync::Arc;
 pub struct Forwarding {
     /// Headers (lower case) and the identity field that each carries to the upstream.
     pub identity_headers: Vec<(String, IdentityField)>,
-    /// The value of `X-HF-Bill-To`.
-    pub bill_to: Option<String>,
+    /// Who is billed (`X-HF-Bill-To`), unless the rule or the credential says otherwise.
+    pub bill_to: Option<Arc<str>>,
     /// Whether the upstream's 401 and 403 for the injected credential become `credential_rejected`.
     pub remap_auth: bool,
     /// Whether a 503 becomes a 502, since some clients retry a 503 without a pause.
@@ -108,8 +108,8 @@ pub fn edits(
     if let Some(credential) = credential {
         let value = ["Bearer ", credential.value.expose()].concat();
         set("authorization".into(), value);
-        if let Some(organization) = &forwarding.bill_to {
-            set(BILL_TO.into(), organization.clone());
+        if let Some(payer) = forwarding.payer(credential) {
+            set(BILL_TO.into(), payer.to_string());
         }
     }
     if let Some(caller) = caller {
@@ -123,6 +123,12 @@ pub fn edits(
 }
 
 impl Forwarding {
+    /// Returns who is billed for a request with this credential. A rule takes precedence over its credential,
+    /// and both over the general setting.
+    pub fn payer<'p>(&'p self, credential: &'p InjectedCredential) -> Option<&'p Arc<str>> {
+        credential.bill_to.as_ref().or(self.bill_to.as_ref())
+    }
+
     /// Returns the names of the claims in identity headers.
     pub fn claims(&self) -> impl Iterator<Item = &str> {
         self.identity_headers.iter().filter_map(|(_, field)| {

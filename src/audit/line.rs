@@ -30,6 +30,7 @@ impl Record {
         line.text_or_null("user_agent", self.user_agent.as_deref());
         line.text_or_null("cluster", self.cluster.as_deref());
         line.text_or_null("credential", self.credential.as_deref());
+        line.text_or_null("bill_to", self.bill_to.as_deref());
         line.text_or_null("kid", self.kid.as_deref());
         line.text_or_null("verified_by", self.verified_by);
         line.text("policy", &self.policy);
@@ -174,6 +175,7 @@ mod tests {
             cluster: text(),
             upstream_cluster: text(),
             credential: text(),
+            bill_to: text(),
             kid: text(),
             verified_by: Some("host"),
             source_ip: Some("10.0.0.1".into()),
@@ -225,7 +227,7 @@ mod tests {
         let line = Record::default().line();
         let keys = "time request_id trace_id code decision issuer tid oid sub client kind actor blueprint uti sid \
                     rule shadow model method host path source_ip user_agent cluster credential \
-                    kid verified_by policy status upstream_status upstream_cluster duration_ms usage \
+                    bill_to kid verified_by policy status upstream_status upstream_cluster duration_ms usage \
                     instance seq prev";
         let mut from = 0;
         for key in keys.split_whitespace() {

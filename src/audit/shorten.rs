@@ -36,7 +36,12 @@ impl Record {
         ] {
             *text = text.as_ref().map(own);
         }
-        for text in [&mut record.rule, &mut record.credential, &mut record.kid] {
+        for text in [
+            &mut record.rule,
+            &mut record.credential,
+            &mut record.bill_to,
+            &mut record.kid,
+        ] {
             *text = text.as_ref().map(shared);
         }
         record.caller.shorten(&shared);
@@ -115,6 +120,7 @@ mod tests {
                 &mut record.rule,
                 &mut record.kid,
                 &mut record.credential,
+                &mut record.bill_to,
             ] {
                 *own = Some(long.as_str().into());
             }

@@ -21,6 +21,8 @@ pub struct Credential {
     /// Patterns of the clusters that the credential may be sent to. If empty, it may be sent to any
     /// cluster.
     pub clusters: Vec<Pattern>,
+    /// Who is billed, unless a rule says otherwise.
+    pub bill_to: Option<Arc<str>>,
     pub source: Source,
 }
 

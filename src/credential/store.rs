@@ -27,6 +27,7 @@ pub struct CredentialStore {
 #[derive(Debug)]
 struct Slot {
     name: Arc<str>,
+    bill_to: Option<Arc<str>>,
     clusters: Vec<Pattern>,
     lifecycle: Lifecycle,
 }
@@ -49,6 +50,8 @@ impl Slot {
 pub struct InjectedCredential {
     pub name: Arc<str>,
     pub value: Secret,
+    /// Who is billed, if the rule or the credential says it.
+    pub bill_to: Option<Arc<str>>,
     pub carried: Carried,
 }
 
@@ -112,6 +115,7 @@ impl CredentialStore {
     pub fn new(credentials: &[Credential], now: Timestamp) -> Self {
         let slot = |credential: &Credential| Slot {
             name: credential.name.clone(),
+            bill_to: credential.bill_to.clone(),
             clusters: credential.clusters.clone(),
             lifecycle: match &credential.source {
                 Source::Fixed(value) => Lifecycle::Fixed(value.clone()),
@@ -185,10 +189,12 @@ impl CredentialStore {
                 cluster: to.name().cloned(),
             });
         }
+        let bill_to = permit.bill_to().or(slot.bill_to.as_ref());
         let ready = |value: &Secret, generation, subject| {
             CredentialAccess::Ready(InjectedCredential {
                 name: name.clone(),
                 value: value.clone(),
+                bill_to: bill_to.cloned(),
                 carried: Carried {
                     credential: index,
                     generation,

@@ -24,6 +24,7 @@ use std::sync::Arc;
 pub struct Permit {
     rule: Arc<str>,
     credential: Option<usize>,
+    bill_to: Option<Arc<str>>,
 }
 
 impl Permit {
@@ -35,6 +36,11 @@ impl Permit {
     /// Returns the index of the rule's credential; `None` if the rule sends no credential.
     pub fn credential(&self) -> Option<usize> {
         self.credential
+    }
+
+    /// Returns who is billed, if the rule says it.
+    pub fn bill_to(&self) -> Option<&Arc<str>> {
+        self.bill_to.as_ref()
     }
 }
 
@@ -71,6 +77,7 @@ impl Policy {
             .map(|rule| Permit {
                 rule: rule.name.clone(),
                 credential: rule.credential,
+                bill_to: rule.bill_to.clone(),
             })
     }
 
@@ -217,8 +224,11 @@ pub(super) fn enforce(rules: &[&Rule], facts: Facts<'_>) -> Result<Permit, Denia
         };
         match rule.require.truth(facts) {
             Truth::Satisfied => {
-                let rule = rule.name.clone();
-                return Ok(Permit { rule, credential });
+                return Ok(Permit {
+                    rule: rule.name.clone(),
+                    credential,
+                    bill_to: rule.bill_to.clone(),
+                });
             }
             Truth::Indeterminate if lacks_groups(rule, facts) => {
                 refusal = Some(indeterminate(rule, facts));

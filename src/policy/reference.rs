@@ -249,6 +249,7 @@ fn policy() -> impl Strategy<Value = Policy> {
                     credential: Some(index).filter(|index| index % 5 > 0),
                 }
             },
+            bill_to: None,
             mode: if shadow { Mode::Shadow } else { Mode::Enforce },
         };
         rules.map(rule).collect()
@@ -262,6 +263,7 @@ fn policy() -> impl Strategy<Value = Policy> {
                 ..matches
             },
             credential: None,
+            bill_to: None,
         };
         all.map(rule).collect()
     });

@@ -49,6 +49,8 @@ pub struct AnonymousRule {
     pub matches: Match,
     /// Index of the configured credential; `None` forwards the request without a credential.
     pub credential: Option<usize>,
+    /// Who is billed; `None`: as the credential says.
+    pub bill_to: Option<Arc<str>>,
 }
 
 #[derive(Clone, Debug)]
@@ -57,6 +59,8 @@ pub struct Rule {
     pub matches: Match,
     pub require: Requirement,
     pub effect: Effect,
+    /// Who is billed; `None`: as the credential says.
+    pub bill_to: Option<Arc<str>>,
     pub mode: Mode,
 }
 

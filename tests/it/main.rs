@@ -15,6 +15,7 @@ mod agents;
 mod agreement;
 mod attacks;
 mod audit;
+mod billing;
 mod cache;
 mod chain;
 mod check;

@@ -36,9 +36,11 @@ pub(super) fn compile(
         let clusters_at = path::member(at, "clusters");
         let clusters = entries(&wire.clusters, &clusters_at, findings, patterns::cluster);
         let source = source(wire, env, auths, at, findings);
+        let bill_to = text::bill_to(&wire.bill_to, at, findings);
         Ok(Credential {
             name: wire.name.as_str().into(),
             clusters: clusters?,
+            bill_to: bill_to?,
             source: source?,
         })
     })

@@ -4,7 +4,6 @@ use super::super::error::{Findings, Reported};
 use super::super::path;
 use super::super::problem::Problem;
 use super::super::wire;
-use super::optional;
 use super::text::{self, HOUR};
 use crate::forward::{Forwarding, IdentityField};
 use std::time::Duration;
@@ -15,16 +14,7 @@ pub(super) fn compile(
     findings: &mut Findings,
 ) -> Result<Forwarding, Reported> {
     let headers = identity_headers(forward, token, findings);
-    let bill_to = optional(forward.bill_to.as_deref(), |name| {
-        let rule = "is not a valid organization name; write it as Hugging Face does, in visible ASCII without spaces";
-        text::ruled(
-            name,
-            text::is_visible(name),
-            rule,
-            "forward.bill_to",
-            findings,
-        )
-    });
+    let bill_to = text::bill_to(&forward.bill_to, "forward", findings);
     let at = ("forward", "scale_up_timeout");
     let longest = Duration::ZERO..=HOUR;
     let scale_up = text::duration(
@@ -90,7 +80,7 @@ fn identity_header(
     let carries_token = |carrier: &wire::TokenLocation| carrier.name.eq_ignore_ascii_case(&header);
     let why = match header.as_str() {
         "authorization" => "it carries the Hugging Face credential",
-        "x-hf-bill-to" => "`forward.bill_to` sets it",
+        "x-hf-bill-to" => "`bill_to` sets it",
         "x-scale-up-timeout" => "`forward.scale_up_timeout` sets it",
         "accept" | "accept-encoding" | "content-encoding" | "content-type" | "cookie"
         | "expect" | "x-request-id" => "the request itself depends on this header",

@@ -5,9 +5,10 @@ use super::super::problem::Problem;
 use super::super::wire::rule as wire;
 use super::super::{path, wire::Config};
 use super::names::{self, Names};
-use super::{each, optional, patterns, require};
+use super::{each, optional, patterns, require, text};
 use crate::policy::requirement::Requirement;
 use crate::policy::rule::{AnonymousRule, Clusters, Effect, Match, Mode, Models, Policy, Rule};
+use std::sync::Arc;
 
 const AT: &str = "rules";
 /// The value of `credential` in rules that send none.
@@ -99,12 +100,14 @@ fn anonymous(
             .credentials
             .find(name, &path::member(at, "credential"), findings)
     });
+    let bill_to = bill_to(wire, named.is_some(), at, findings);
     match refused {
         Some(reported) => Err(reported),
         None => Ok(AnonymousRule {
             name: wire.name.as_str().into(),
             matches: matches?,
             credential: credential?,
+            bill_to: bill_to?,
         }),
     }
 }
@@ -119,6 +122,12 @@ fn ordinary(
     let match_at = path::member(at, "match");
     let matches = matches(&wire.matches, denies, known, &match_at, findings);
     let effect = effect(wire, known, at, findings);
+    // An invalid effect has its own error.
+    let sends = !matches!(
+        &effect,
+        Ok(Effect::Deny | Effect::Allow { credential: None })
+    );
+    let bill_to = bill_to(wire, sends, at, findings);
     let require = match (&wire.require, wire.effect) {
         (Some(requirement), _) => require::compile(
             requirement,
@@ -140,11 +149,25 @@ fn ordinary(
         matches: matches?,
         require: require?,
         effect: effect?,
+        bill_to: bill_to?,
         mode: match wire.mode {
             None | Some(wire::Mode::Enforce) => Mode::Enforce,
             Some(wire::Mode::Shadow) => Mode::Shadow,
         },
     })
+}
+
+fn bill_to(
+    wire: &wire::Rule,
+    sends_credential: bool,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<Option<Arc<str>>, Reported> {
+    if wire.bill_to.is_some() && !sends_credential {
+        let rule = "has no effect in a rule that sends no credential; remove it";
+        return Err(findings.add(path::member(at, "bill_to"), Problem::BadText { rule }));
+    }
+    text::bill_to(&wire.bill_to, at, findings)
 }
 
 /// Adds the error that a field of allow rules is missing, if the rule is known to be one.

@@ -4,8 +4,10 @@ use super::super::error::{Findings, Reported};
 use super::super::path;
 use super::super::problem::Problem;
 use super::super::wire::span::Span;
+use super::optional;
 use crate::token::claim_path::ClaimPath;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) const MILLISECOND: Duration = Duration::from_millis(1);
@@ -127,4 +129,19 @@ pub(super) fn is_token(text: &str) -> bool {
 /// Visible ASCII without spaces.
 pub(super) fn is_visible(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Reads who is billed, the member `bill_to` of the object at `at`. Hugging Face does not document the characters of
+/// organizations' names and of resource groups' ids.
+pub(super) fn bill_to(
+    wire: &Option<String>,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<Option<Arc<str>>, Reported> {
+    let rule = "is not a valid organization or resource group; write it as Hugging Face does, in visible ASCII \
+                without spaces";
+    optional(wire.as_deref(), |name| {
+        let at = path::member(at, "bill_to");
+        ruled(name, is_visible(name), rule, &at, findings).map(Arc::from)
+    })
 }

@@ -6,6 +6,8 @@ pub(in crate::config) use super::super::compile::{
 use crate::keys::algorithm::Algorithm;
 
 pub(in crate::config) const NAME: &str = "^[a-z0-9-]{1,63}$";
+/// Visible ASCII.
+pub(in crate::config) const BILL_TO: &str = "^[!-~]+$";
 pub(in crate::config) const GUID: &str = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$";
 pub(in crate::config) const TENANT: &str =
     "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$|^\\*$";

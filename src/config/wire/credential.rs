@@ -26,6 +26,10 @@ object! {
         /// the host does not report, are denied (403 `upstream_not_allowed`). Default: any cluster.
         #[schemars(length(min = 1), inner(length(min = 1)))]
         clusters: Option<Vec<String>>,
+        /// The organization, or the id of the resource group, that is billed for requests with this credential. Default:
+        /// `forward.bill_to`.
+        #[schemars(regex(pattern = bounds::BILL_TO))]
+        bill_to: Option<String>,
     }
 }
 

@@ -56,8 +56,8 @@ object! {
 object! {
     #[derive(Debug, Default)]
     struct Token {
-        /// Headers that may carry the token; the first one present is used. Default: `authorization` with scheme
-        /// `Bearer`.
+        /// Headers that may carry the token; the first one present is used, and further ones must contain the same token.
+        /// Default: `authorization` with scheme `Bearer`.
         #[schemars(length(min = 1))]
         headers: Option<Vec<TokenLocation>>,
         /// Accepted difference between the clocks of issuer and gateway. Default: 60s.
@@ -111,8 +111,9 @@ object! {
         /// Header → identity field that it carries: `oid`, `client`, `tid`, `sub`, `issuer`, `kind`, or the path of a
         /// claim. Headers with these names are always removed from the caller's request.
         identity_headers: Named<String> = default,
-        /// The Hugging Face organization that is billed: the value of `X-HF-Bill-To`. The caller's own `X-HF-Bill-To`
-        /// is always removed.
+        /// The Hugging Face organization, or the id of the resource group, that is billed: the value of `X-HF-Bill-To`,
+        /// sent with a credential. The caller's own `X-HF-Bill-To` is always removed.
+        #[schemars(regex(pattern = bounds::BILL_TO))]
         bill_to: Option<String>,
         /// Whether an upstream 401 or 403 becomes 502 `credential_rejected`. Default: true.
         remap_upstream_auth: Option<bool>,

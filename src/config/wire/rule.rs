@@ -24,6 +24,10 @@ object! {
         /// The credential that a permitted request is sent with; `none` sends no credential, for an upstream that needs
         /// none. The caller's own token is always removed.
         credential: Option<String>,
+        /// The organization, or the id of the resource group, that is billed for requests that the rule permits. Default:
+        /// that of the credential.
+        #[schemars(regex(pattern = bounds::BILL_TO))]
+        bill_to: Option<String>,
         /// Whether the rule affects decisions. Default: enforce.
         mode: Option<Mode>,
     }

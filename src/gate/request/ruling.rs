@@ -77,6 +77,8 @@ impl Exchange {
     ) -> Vec<Edit> {
         self.permitted = true;
         self.carried = credential.map(|credential| credential.carried.clone());
+        let payer = credential.and_then(|credential| forwarding.payer(credential));
+        self.record.bill_to = payer.cloned();
         let new = self.record.trace_id.is_none().then(|| traces.begin());
         let (new_id, traceparent) = new.map(|new| (new.id, new.traceparent)).unzip();
         let onward = Onward {

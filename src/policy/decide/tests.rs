@@ -34,6 +34,7 @@ fn rule_requiring(role: &str) -> Rule {
         effect: Effect::Allow {
             credential: Some(0),
         },
+        bill_to: None,
         mode: Mode::Enforce,
     }
 }

@@ -81,7 +81,7 @@ fn never_decides(policy: &Policy, index: usize, rule: &Rule) -> Option<String> {
     }
     let mut earlier = rules().filter(before).map(|(_, other)| other);
     let first = earlier.find(|other| !denies(other) && includes(other))?;
-    let same = first.effect == Effect::Allow { credential };
+    let same = first.effect == Effect::Allow { credential } && first.bill_to == rule.bill_to;
     Some(match same {
         true => format!(
             "never decides: the earlier rule {:?} permits all requests that it could permit; remove it",
@@ -89,7 +89,7 @@ fn never_decides(policy: &Policy, index: usize, rule: &Rule) -> Option<String> {
         ),
         false => format!(
             "never decides: the earlier rule {:?} permits all requests that it could permit, with another \
-             credential; move this rule before it",
+             credential or `bill_to`; move this rule before it",
             first.name
         ),
     })

@@ -122,6 +122,7 @@ impl Answer {
             "reason",
             "rule",
             "credential",
+            "bill_to",
             "model",
             "cluster",
             "shadow",

@@ -45,6 +45,7 @@ impl Text {
             ("", "reason"),
             ("rule: ", "rule"),
             ("credential: ", "credential"),
+            ("billed: ", "bill_to"),
         ] {
             if !answer.text(member).is_empty() {
                 self.line(1, &format!("{label}{}", answer.text(member)));
