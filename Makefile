@@ -139,7 +139,7 @@ helm: ## install Helm's engine and Kubernetes' schemas into .tools/, for the tes
 envoy: ## fetch Envoy into .tools/, unless it is already there or on the PATH
 	@tools/envoy.sh
 
-clients: ## install the Python and Node clients that the tests use into .tools/
+clients: ## install the Python and Node clients and the coding agents that the tests use into .tools/
 	@tools/clients.sh
 	@tools/node-clients.sh
 

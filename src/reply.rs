@@ -1,8 +1,8 @@
 //! Replies to denied requests: the challenge of RFC 6750, and a body that the caller's client displays.
 //!
-//! Clients display the OpenAI error object on the paths of OpenAI's API, with and without `/v1`, and
-//! `{"error": "text"}` elsewhere. A denial never has status 503, since huggingface.js retries a 503
-//! without a pause.
+//! Clients display Anthropic's error object under `/v1/messages`, OpenAI's on the paths of its API, with and
+//! without `/v1`, and `{"error": "text"}` elsewhere. A denial never has status 503, since huggingface.js retries
+//! a 503 without a pause.
 
 mod grpc_web;
 pub mod protected_resource;
@@ -19,6 +19,9 @@ pub use grpc_web::GrpcWeb;
 use serde_json::json;
 use std::borrow::Cow;
 use std::sync::Arc;
+
+/// The path of Anthropic's messages API.
+const MESSAGES: &str = "/v1/messages";
 
 /// The compiled form of `replies`.
 #[derive(Clone, Debug)]
@@ -49,6 +52,9 @@ pub struct ReplyContext {
 pub enum Dialect {
     /// `{"error": {"message", "type", "param", "code"}}`
     OpenAi,
+    /// `{"type": "error", "error": {"type", "message"}, "request_id"}`, also for streams: a denied request has
+    /// no stream yet.
+    Anthropic,
     /// `{"error": "text"}`
     #[default]
     Text,
@@ -79,6 +85,8 @@ impl Dialect {
             Self::GrpcWeb(encoding)
         } else if begins("content-type", "application/grpc") {
             Self::Grpc
+        } else if is_messages(headers.text(":path").unwrap_or_default()) {
+            Self::Anthropic
         } else if is_openai(headers) && !begins("user-agent", "@huggingface/inference") {
             Self::OpenAi
         } else {
@@ -91,6 +99,12 @@ fn is_openai(headers: &Headers) -> bool {
     let path = headers.text(":path").unwrap_or_default();
     let path = path.split('?').next().unwrap_or_default();
     openai::is_versioned(path) || openai::lacks_version(path)
+}
+
+/// Whether a path with its query is that of Anthropic's messages API, or below it.
+fn is_messages(path: &str) -> bool {
+    path.strip_prefix(MESSAGES)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
 }
 
 impl Reply {
@@ -117,9 +131,9 @@ pub fn reply(denial: &Denial, style: &ReplyStyle, reply_context: &ReplyContext) 
     let grpc_status = grpc_status(facts.status);
     let (status, body, frame) = match reply_context.dialect {
         Dialect::GrpcWeb(form) => (200, grpc_web::trailers(grpc_status, &message), Some(form)),
-        dialect => (
+        _ => (
             facts.status,
-            body(dialect, facts.status, code, &message),
+            body(reply_context, facts.status, code, &message),
             None,
         ),
     };
@@ -130,6 +144,11 @@ pub fn reply(denial: &Denial, style: &ReplyStyle, reply_context: &ReplyContext) 
         ("x-error-code", code.into()),
         ("x-error-message", message.into()),
     ];
+    if reply_context.dialect == Dialect::Anthropic {
+        // Where Anthropic's clients read the id.
+        let id = reply_context.request_id.to_string();
+        headers.push(("request-id", id.into()));
+    }
     headers.push(match denial.retry_after(facts.status) {
         Some(seconds) => ("retry-after", seconds.to_string().into()),
         None => ("x-should-retry", "false".into()),
@@ -149,16 +168,24 @@ pub fn reply(denial: &Denial, style: &ReplyStyle, reply_context: &ReplyContext) 
 
 fn content_type(dialect: Dialect) -> &'static str {
     match dialect {
-        Dialect::OpenAi | Dialect::Text => "application/json",
+        Dialect::OpenAi | Dialect::Anthropic | Dialect::Text => "application/json",
         Dialect::Grpc => "application/grpc",
         Dialect::GrpcWeb(encoding) => encoding.content_type(),
     }
 }
 
-fn body(dialect: Dialect, status: u16, code: &str, message: &str) -> String {
+fn body(context: &ReplyContext, status: u16, code: &str, message: &str) -> String {
     const AROUND: usize = 128;
     let mut body = Writer::object(message.len() + AROUND);
-    match dialect {
+    match context.dialect {
+        Dialect::Anthropic => {
+            body.nested("error", |error| {
+                error.text("message", message);
+                error.text("type", anthropic_type(status));
+            });
+            body.text("request_id", &context.request_id);
+            body.text("type", "error");
+        }
         Dialect::OpenAi => body.nested("error", |error| {
             error.text("code", code);
             error.text("message", message);
@@ -177,6 +204,16 @@ fn error_type(status: u16) -> &'static str {
         403 => "permission_error",
         400..=499 => "invalid_request_error",
         _ => "api_error",
+    }
+}
+
+/// Returns the type of an error of Anthropic's API.
+fn anthropic_type(status: u16) -> &'static str {
+    match status {
+        404 => "not_found_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        _ => error_type(status),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::json::write::Writer;
 use serde_json::{Map, Value};
 
 /// The members in the order of a line.
-const RECORD: [&str; 39] = [
+const RECORD: [&str; 40] = [
     "time",
     "request_id",
     "trace_id",
@@ -32,6 +32,7 @@ const RECORD: [&str; 39] = [
     "user_agent",
     "cluster",
     "credential",
+    "bill_to",
     "kid",
     "verified_by",
     "policy",

@@ -1,6 +1,6 @@
 use super::*;
 use crate::decision::KeysUnavailable;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn style(detail: Detail) -> ReplyStyle {
     ReplyStyle {
@@ -176,6 +176,17 @@ fn client_gets_the_error_format_it_expects() {
     };
     assert_eq!(of(&[(":path", "/v1/models")]), Dialect::OpenAi);
     assert_eq!(of(&[(":path", "/generate")]), Dialect::Text);
+    for path in [
+        "/v1/messages",
+        "/v1/messages?beta=true",
+        "/v1/messages/count_tokens",
+        "/v1/messages/batches/1?a=b",
+    ] {
+        let js = [(":path", path), ("user-agent", "@huggingface/inference/4")];
+        assert_eq!(of(&js), Dialect::Anthropic, "{path}");
+    }
+    assert_eq!(of(&[(":path", "/v1/messages2")]), Dialect::OpenAi);
+    assert_eq!(of(&[(":path", "/x/v1/messages")]), Dialect::Text);
     let js = [
         (":path", "/v1/x"),
         ("user-agent", "@huggingface/inference/4.13.0"),
@@ -186,4 +197,58 @@ fn client_gets_the_error_format_it_expects() {
         ("content-type", "application/grpc+proto"),
     ];
     assert_eq!(of(&grpc), Dialect::Grpc);
+}
+
+#[test]
+fn denial_of_a_message_has_anthropics_shape() {
+    let shown = |denial: &Denial| {
+        let context = reply_context(Dialect::Anthropic);
+        let reply = reply(denial, &style(Detail::Full), &context);
+        assert_eq!(header(&reply, "content-type"), Some("application/json"));
+        assert_eq!(header(&reply, "request-id"), Some("id-1"));
+        assert_eq!(header(&reply, "x-error-code"), Some(denial.code()));
+        (
+            reply.status,
+            serde_json::from_str::<Value>(&reply.body).unwrap(),
+        )
+    };
+    let rule = || "r".into();
+    let reason = KeysUnavailable::NeverFetched;
+    for (denial, status, kind) in [
+        (
+            Denial::TokenMissing { unread: None },
+            401,
+            "authentication_error",
+        ),
+        (
+            Denial::DeniedByRule { rule: rule() },
+            403,
+            "permission_error",
+        ),
+        (Denial::RequestAmbiguous("x"), 400, "invalid_request_error"),
+        (
+            Denial::ModelNotFound { model: "m".into() },
+            404,
+            "not_found_error",
+        ),
+        (Denial::BodyTooLarge { limit: 1 }, 413, "request_too_large"),
+        (
+            Denial::KeysUnavailable {
+                issuer: rule(),
+                reason,
+            },
+            502,
+            "api_error",
+        ),
+        (Denial::Internal("x"), 500, "api_error"),
+    ] {
+        let (found, body) = shown(&denial);
+        assert_eq!(found, status, "{denial:?}");
+        let message = body["error"]["message"].as_str().unwrap();
+        assert!(message.ends_with(&format!("({})", denial.code())));
+        let expected = json!({
+            "type": "error", "error": {"type": kind, "message": message}, "request_id": "id-1",
+        });
+        assert_eq!(body, expected);
+    }
 }

@@ -17,6 +17,7 @@ pub struct TokenLocation {
 const BOUND_SCHEMES: [&str; 3] = ["DPoP", "PoP", "MTLS_POP"];
 /// Headers in which clients of other APIs send a key or a token.
 const KEY_HEADERS: [&str; 2] = ["x-api-key", "api-key"];
+const DIFFERENT_TOKENS: &str = "two headers contain different tokens";
 /// Prefixes of Hugging Face tokens. `hf_` includes `hf_oauth_` and `hf_jwt_`.
 const HUGGING_FACE_PREFIXES: [&str; 2] = ["hf_", "api_org_"];
 
@@ -24,10 +25,12 @@ const HUGGING_FACE_PREFIXES: [&str; 2] = ["hf_", "api_org_"];
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bearer<'h>(&'h [u8]);
 
-/// Returns the token from the first location whose header is present.
+/// Returns the token from the first location whose header is present. Some clients send the same token in
+/// two headers.
 ///
 /// # Errors
-/// A denial if no header is present, the header is repeated, or the token is empty or too long.
+/// A denial if no header is present, the header is repeated, the token is empty or too long, or another
+/// location has a different token.
 pub fn extract<'h>(
     headers: &'h Headers,
     locations: &'h [TokenLocation],
@@ -48,7 +51,14 @@ pub fn extract<'h>(
             }
             None => value.trim_ascii(),
         };
-        return Bearer::bounded(token, max_bytes);
+        let bearer = Bearer::bounded(token, max_bytes)?;
+        let differs = |other: &TokenLocation| {
+            other.header != location.header && other.has_other_than(token, headers)
+        };
+        if locations.iter().any(differs) {
+            return Err(Denial::RequestAmbiguous(DIFFERENT_TOKENS));
+        }
+        return Ok(bearer);
     }
     Err(missing(headers, locations))
 }
@@ -58,6 +68,19 @@ fn missing(headers: &Headers, locations: &[TokenLocation]) -> Denial {
     let is_unread = |name: &&str| !is_read(name) && headers.all(name).next().is_some();
     Denial::TokenMissing {
         unread: KEY_HEADERS.into_iter().find(is_unread),
+    }
+}
+
+impl TokenLocation {
+    /// Returns whether the header is present and contains anything but that token, once.
+    fn has_other_than(&self, token: &[u8], headers: &Headers) -> bool {
+        headers.all(&self.header).enumerate().any(|(index, value)| {
+            let own = match &self.scheme {
+                Some(scheme) => without_scheme(value, scheme).ok().flatten(),
+                None => Some(value.trim_ascii()),
+            };
+            index > 0 || own != Some(token)
+        })
     }
 }
 
@@ -190,8 +213,8 @@ mod tests {
             );
         }
         let both: [(&str, &[u8]); 2] =
-            [("x-api-key", b"d.e.f"), ("authorization", b"Bearer a.b.c")];
-        assert_eq!(extract_from(&both), Ok("a.b.c".into()));
+            [("x-api-key", b"d.e.f"), ("authorization", b"Bearer d.e.f")];
+        assert_eq!(extract_from(&both), Ok("d.e.f".into()));
         let longest = "a".repeat(64);
         let value = format!("Bearer {longest}");
         assert_eq!(
@@ -199,6 +222,30 @@ mod tests {
             Ok(longest)
         );
         assert_eq!(extract_from(&both[..1]), Ok("d.e.f".into()));
+    }
+
+    #[test]
+    fn different_tokens_in_two_headers_are_ambiguous() {
+        let with_key = |values: &[&'static str]| {
+            let mut fields = vec![("authorization", &b"Bearer a.b.c"[..])];
+            fields.extend(values.iter().map(|value| ("x-api-key", value.as_bytes())));
+            extract_from(&fields)
+        };
+        for same in ["a.b.c", " a.b.c "] {
+            assert_eq!(with_key(&[same]), Ok("a.b.c".into()));
+        }
+        for other in ["d.e.f", "Bearer a.b.c", "A.b.c", "hf_abc", ""] {
+            assert_eq!(with_key(&[other]), Err("request_ambiguous"), "{other}");
+        }
+        assert_eq!(with_key(&["a.b.c", "a.b.c"]), Err("request_ambiguous"));
+        // The first location decides about the error if its own value is unusable.
+        let fields: [(&str, &[u8]); 2] =
+            [("authorization", b"Basic dTpw"), ("x-api-key", b"a.b.c")];
+        assert_eq!(extract_from(&fields), Err("token_missing"));
+        // A header that is not configured has no effect.
+        let fields: [(&str, &[u8]); 2] =
+            [("authorization", b"Bearer a.b.c"), ("api-key", b"d.e.f")];
+        assert_eq!(extract_from(&fields), Ok("a.b.c".into()));
     }
 
     #[test]

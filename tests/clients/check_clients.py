@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks the behaviour of real clients (huggingface_hub, openai-python) against a running gateway.
+"""Checks the behaviour of real clients (huggingface_hub, openai-python, anthropic) against a running gateway.
 
 The end-to-end tests start Envoy with the filter and a stand-in for a Hugging Face endpoint, then run
 
@@ -33,6 +33,10 @@ The requests of the clients, and the answers that the stand-in must give (from t
         `generated_text` and `details`: {"finish_reason", "generated_tokens"}
     POST /v1/embeddings        openai: {"input", "model", "encoding_format": "base64"}  ->  a list of `embedding`, each
         an array of numbers or, by default, base64 of little-endian 32-bit floats; and `usage`
+    POST /v1/messages          anthropic: {"model", "messages", "max_tokens", ...}  ->  a `message` with `content` and `usage`; with
+        "stream": true  ->  SSE: message_start, content_block_start, content_block_delta..., content_block_stop,
+        message_delta with the final `usage`, message_stop
+    POST /v1/messages/count_tokens  anthropic: {"model", "messages"}  ->  {"input_tokens"}
     GET /v1/models             openai `models.list`  ->  {"object": "list", "data": [{"id", ...}]}
 """
 
@@ -43,13 +47,15 @@ import tempfile
 
 # Set before the clients are imported, so that the checks neither use nor send the user's own settings.
 for name in list(os.environ):
-    if name.upper().endswith("_PROXY") or name.startswith(("HF_", "HUGGING_FACE_", "OPENAI_")):
+    if name.upper().endswith("_PROXY") or name.startswith(("ANTHROPIC_", "HF_", "HUGGING_FACE_", "OPENAI_")):
         del os.environ[name]
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 home = tempfile.TemporaryDirectory()
 os.environ["HF_HOME"] = home.name
 
+import anthropic
 import openai
+from anthropic.lib.credentials import AccessToken
 from huggingface_hub import AsyncInferenceClient, InferenceClient
 from huggingface_hub.errors import HfHubHTTPError
 
@@ -106,6 +112,10 @@ def hugging_face(token, path=""):
 def open_ai(token, path="/v1"):
     # Without retries, so that each check covers one response.
     return openai.OpenAI(base_url=GATEWAY_URL + path, api_key=token, timeout=TIMEOUT, max_retries=0)
+
+
+def claude(token, **options):
+    return anthropic.Anthropic(base_url=GATEWAY_URL, auth_token=token, timeout=TIMEOUT, max_retries=0, **options)
 
 
 def expect_sentence(text, code):
@@ -252,7 +262,96 @@ def open_ai_new_token_per_request():
     expect_chat(chat(client))
 
 
+# Permitted calls with anthropic.
+
+
+def message(client):
+    return client.messages.create(model=MODEL, messages=MESSAGES, max_tokens=16)
+
+
+def expect_message(answer):
+    expect(answer.content and "Say hello" in answer.content[0].text, "a text", answer)
+    expect(answer.usage.input_tokens > 0 and answer.usage.output_tokens > 0, "usage", answer)
+
+
+@check
+def anthropic_message():
+    expect_message(message(claude(TOKEN_OK)))
+
+
+@check
+def anthropic_stream():
+    with claude(TOKEN_OK).messages.stream(model=MODEL, messages=MESSAGES, max_tokens=16) as stream:
+        pieces = list(stream.text_stream)
+        expect(len(pieces) >= 2, "two pieces or more", pieces)
+        expect_message(stream.get_final_message())
+
+
+@check
+def anthropic_token_count():
+    count = claude(TOKEN_OK).messages.count_tokens(model=MODEL, messages=MESSAGES)
+    expect(count.input_tokens == 2, "two tokens", count)
+
+
+@check
+def anthropic_token_in_both_headers():
+    """Claude Code sends its token in Authorization and in X-Api-Key."""
+    expect_message(message(claude(TOKEN_OK, default_headers={"x-api-key": TOKEN_OK})))
+
+
+@check
+def anthropic_new_token_after_an_expired_one():
+    """`credentials` is a function that the client calls again after a 401."""
+    tokens = iter([TOKEN_EXPIRED, TOKEN_OK])
+    client = anthropic.Anthropic(
+        base_url=GATEWAY_URL,
+        credentials=lambda force_refresh=False: AccessToken(next(tokens)),
+        timeout=TIMEOUT,
+    )
+    expect_message(message(client))
+
+
 # Denials have a readable text and a code.
+
+
+def expect_anthropic_error(error, status, kind, code):
+    expect(error.status_code == status, f"status {status}", error.status_code)
+    expect(error.body["type"] == "error" and error.body["error"]["type"] == kind, f"type {kind}", error.body)
+    expect_sentence(error.body["error"]["message"], code)
+    expect(error.body["error"]["message"] in str(error), "str() with the message", str(error))
+    expect(error.request_id and error.request_id == error.body["request_id"], "a request id", error.body)
+
+
+@check
+def anthropic_forbidden():
+    error = raised(anthropic.PermissionDeniedError, lambda: message(claude(TOKEN_FORBIDDEN)))
+    expect_anthropic_error(error, 403, "permission_error", CODE_FORBIDDEN)
+
+
+@check
+def anthropic_forbidden_stream():
+    def stream():
+        with claude(TOKEN_FORBIDDEN).messages.stream(model=MODEL, messages=MESSAGES, max_tokens=16) as events:
+            return list(events)
+
+    error = raised(anthropic.PermissionDeniedError, stream)
+    expect_anthropic_error(error, 403, "permission_error", CODE_FORBIDDEN)
+
+
+@check
+def anthropic_forbidden_token_count():
+    client = claude(TOKEN_FORBIDDEN)
+    error = raised(
+        anthropic.PermissionDeniedError, lambda: client.messages.count_tokens(model=MODEL, messages=MESSAGES)
+    )
+    expect_anthropic_error(error, 403, "permission_error", CODE_FORBIDDEN)
+
+
+@check
+def anthropic_expired():
+    error = raised(anthropic.AuthenticationError, lambda: message(claude(TOKEN_EXPIRED)))
+    expect_anthropic_error(error, 401, "authentication_error", CODE_EXPIRED)
+
 
 
 @check

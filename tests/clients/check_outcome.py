@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks one outcome of real clients (huggingface_hub, openai-python) against a running gateway.
+"""Checks one outcome of real clients (huggingface_hub, openai-python, anthropic) against a running gateway.
 
     GATEWAY_URL=http://127.0.0.1:PORT TOKEN=... EXPECT=200|STATUS:CODE .tools/clients/bin/python tests/clients/check_outcome.py
 
@@ -12,12 +12,13 @@ import sys
 import tempfile
 
 for name in list(os.environ):
-    if name.upper().endswith("_PROXY") or name.startswith(("HF_", "HUGGING_FACE_", "OPENAI_")):
+    if name.upper().endswith("_PROXY") or name.startswith(("ANTHROPIC_", "HF_", "HUGGING_FACE_", "OPENAI_")):
         del os.environ[name]
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 home = tempfile.TemporaryDirectory()
 os.environ["HF_HOME"] = home.name
 
+import anthropic
 import openai
 from huggingface_hub import InferenceClient
 
@@ -27,6 +28,7 @@ MODEL = "org/model"
 MESSAGES = [{"role": "user", "content": "Say hello."}]
 
 open_ai = openai.OpenAI(base_url=GATEWAY_URL + "/v1", api_key=TOKEN, timeout=30, max_retries=0)
+claude = anthropic.Anthropic(base_url=GATEWAY_URL, auth_token=TOKEN, timeout=30, max_retries=0)
 hugging_face = InferenceClient(base_url=GATEWAY_URL, api_key=TOKEN, timeout=30)
 
 
@@ -34,7 +36,14 @@ def whole(stream):
     return "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
 
 
+def message_stream():
+    with claude.messages.stream(model=MODEL, messages=MESSAGES, max_tokens=16) as stream:
+        return "".join(stream.text_stream)
+
+
 CHECKS = {
+    "anthropic_message": lambda: claude.messages.create(model=MODEL, messages=MESSAGES, max_tokens=16).content[0].text,
+    "anthropic_stream": message_stream,
     "openai_chat": lambda: open_ai.chat.completions.create(model=MODEL, messages=MESSAGES).choices[0].message.content,
     "openai_stream": lambda: whole(open_ai.chat.completions.create(model=MODEL, messages=MESSAGES, stream=True)),
     "huggingface_chat": lambda: hugging_face.chat_completion(MESSAGES).choices[0].message.content,

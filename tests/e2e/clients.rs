@@ -4,7 +4,7 @@ use super::docs::root;
 use super::exchange::exchanging;
 use super::gateway::Gateway;
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use testbed::hf::Mode;
 use testbed::persona::Persona;
@@ -45,26 +45,40 @@ async fn python_clients_work_and_show_denials() {
     assert!(text.contains(" 0 failed"), "{text}");
 }
 
-/// Runs `check_outcome.py` or `check_clients.mjs`, which check the outcome of each call of a client family.
-async fn outcome(program: &Path, script: &Path, gateway: &Gateway, persona: Persona, expect: &str) {
+/// `check_outcome.py` or `check_clients.mjs`, which check the outcome of each call of some clients.
+struct Script {
+    program: PathBuf,
+    file: PathBuf,
+    calls: usize,
+}
+
+async fn outcome(script: &Script, gateway: &Gateway, persona: Persona, expect: &str) {
+    let Script {
+        program,
+        file,
+        calls,
+    } = script;
     let before = gateway.hf.requests().len();
     let mut client = Command::new(program);
     client
-        .arg(script)
+        .arg(file)
         .env("GATEWAY_URL", gateway.envoy.url())
         .env("TOKEN", gateway.token(persona))
         .env("EXPECT", expect);
     let text = output_of(&mut client).await;
-    assert!(text.contains("4 passed, 0 failed"), "{text}");
+    assert!(
+        text.contains(&format!("{calls} passed, 0 failed")),
+        "{text}"
+    );
     // One request per call: no client retries in a loop.
     let request_count = gateway.hf.requests().len() - before;
     assert!(
-        request_count == 4 || (request_count == 0 && expect.starts_with("403")),
+        request_count == *calls || (request_count == 0 && expect.starts_with("403")),
         "{expect}: {request_count} requests"
     );
 }
 
-async fn each_outcome(program: &Path, script: &Path) {
+async fn each_outcome(script: &Script) {
     let gateway = Gateway::start().await;
     for (mode, persona, expect) in [
         (Mode::Normal, Persona::Ada, "200"),
@@ -78,24 +92,37 @@ async fn each_outcome(program: &Path, script: &Path) {
         (Mode::paused(), Persona::Ada, "502:endpoint_unavailable"),
     ] {
         gateway.hf.set_mode(mode);
-        outcome(program, script, &gateway, persona, expect).await;
+        outcome(script, &gateway, persona, expect).await;
     }
     let (gateway, _hugging_face) = exchanging(3600, json!({})).await;
     let (persona, expect) = (Persona::Nora, "403:not_a_member");
-    outcome(program, script, &gateway, persona, expect).await;
+    outcome(script, &gateway, persona, expect).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn python_clients_show_upstream_errors() {
-    let script = root().join("tests/clients/check_outcome.py");
-    each_outcome(&python(), &script).await;
+    let script = Script {
+        program: python(),
+        file: root().join("tests/clients/check_outcome.py"),
+        calls: 6,
+    };
+    each_outcome(&script).await;
 }
 
 /// The directory of the Node clients; `None` if `make clients` found no Node.
 pub fn node_clients() -> Option<PathBuf> {
-    let folder = root().join(".tools/node-clients");
+    installed("node-clients")
+}
+
+/// The directory of the coding agents; `None` if `make clients` found no Node.
+pub fn agent_clients() -> Option<PathBuf> {
+    installed("agent-clients")
+}
+
+fn installed(name: &str) -> Option<PathBuf> {
+    let folder = root().join(".tools").join(name);
     if folder.join("SKIPPED").exists() && std::env::var_os("CI").is_none() {
-        eprintln!("NOT TESTED: the Node clients need Node, which is not installed");
+        eprintln!("NOT TESTED: {name} need Node, which is not installed");
         return None;
     }
     let is_there = folder.join(".installed").exists();
@@ -107,21 +134,44 @@ pub fn node_clients() -> Option<PathBuf> {
     Some(folder)
 }
 
-fn node_script() -> Option<PathBuf> {
-    Some(node_clients()?.join("check_clients.mjs"))
+fn node_script(name: &str) -> Option<PathBuf> {
+    Some(node_clients()?.join(name))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn node_clients_show_upstream_errors() {
-    if let Some(script) = node_script() {
-        each_outcome(Path::new("node"), &script).await;
+    if let Some(file) = node_script("check_clients.mjs") {
+        let script = Script {
+            program: "node".into(),
+            file,
+            calls: 8,
+        };
+        each_outcome(&script).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_clients_get_a_new_token_after_an_expired_one() {
+    let Some(script) = node_script("check_renewal.mjs") else {
+        return;
+    };
+    let gateway = Gateway::start().await;
+    let mut client = Command::new("node");
+    client
+        .arg(script)
+        .env("GATEWAY_URL", gateway.envoy.url())
+        .env("TOKEN", gateway.token(Persona::Ada))
+        .env("TOKEN_EXPIRED", gateway.token(Persona::Expired));
+    let text = output_of(&mut client).await;
+    assert!(text.contains("3 passed, 0 failed"), "{text}");
 }
 
 /// Shows why the filter replaces a 503: huggingface.js retries it without pause.
 #[tokio::test(flavor = "multi_thread")]
 async fn huggingface_js_without_the_gateway_retries_without_pause() {
-    let Some(script) = node_script() else { return };
+    let Some(script) = node_script("check_clients.mjs") else {
+        return;
+    };
     let gateway = Gateway::with(|config| {
         config.change_policy(|policy| {
             policy["forward"] = json!({"remap_upstream_unavailable": false});

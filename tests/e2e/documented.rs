@@ -27,7 +27,7 @@ struct Block {
     added_line: &'static str,
 }
 
-const PYTHON: [Block; 5] = [
+const PYTHON: [Block; 6] = [
     Block {
         page: "README.md",
         language: "python",
@@ -60,9 +60,15 @@ const PYTHON: [Block; 5] = [
         contains: "ChatOpenAI",
         added_line: "print(model.invoke('Hello').content)",
     },
+    Block {
+        page: "docs/clients.md",
+        language: "python",
+        contains: "Anthropic(",
+        added_line: "print(client.messages.create(model='a/b', max_tokens=16, messages=QUESTION).content[0].text)",
+    },
 ];
 
-const NODE: [Block; 2] = [
+const NODE: [Block; 4] = [
     Block {
         page: "docs/clients.md",
         language: "js",
@@ -75,6 +81,20 @@ const NODE: [Block; 2] = [
         language: "js",
         contains: "new InferenceClient",
         added_line: "console.log((await client.chatCompletion({ messages: QUESTION })).choices[0].message.content);",
+    },
+    Block {
+        page: "docs/clients.md",
+        language: "js",
+        contains: "new Anthropic",
+        added_line: "const made = await client.messages.create({ model: 'a/b', max_tokens: 16, messages: QUESTION });\n\
+              console.log(made.content[0].text);",
+    },
+    Block {
+        page: "docs/clients.md",
+        language: "js",
+        contains: "createHuggingFace(",
+        added_line: "import { generateText } from 'ai';\n\
+              console.log((await generateText({ model: huggingFace('a/b'), prompt: 'Hello' })).text);",
     },
 ];
 

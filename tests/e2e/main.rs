@@ -4,6 +4,7 @@ mod bodies;
 mod chart;
 mod clauses;
 mod clients;
+mod coding_agents;
 mod configuration;
 mod credentials;
 mod decisions;

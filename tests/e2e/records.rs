@@ -221,13 +221,16 @@ async fn callers_hugging_face_token_is_not_forwarded() {
             assert!(!shown.contains(SECRET), "{shown}");
         }
     }
-    assert!(gateway.hf.requests().is_empty());
-    // In addition to a token that permits the request, it is removed.
+    // In addition to a token that permits the request, it is another token in a header that is read.
     let request = request()
         .bearer_auth(gateway.token(Persona::Ada))
         .header("x-api-key", format!("hf_{SECRET}"));
-    assert_eq!(request.send().await.unwrap().status(), 200);
-    assert!(!format!("{:?}", gateway.hf.requests()).contains(SECRET));
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), 400);
+    assert_eq!(header(&response, "x-error-code"), "request_ambiguous");
+    let shown = format!("{:?}", response.headers()) + &response.text().await.unwrap();
+    assert!(!shown.contains(SECRET), "{shown}");
+    assert!(gateway.hf.requests().is_empty());
     let recorded = || async { gateway.envoy.audit_lines().len() == 9 };
     super::gateway::wait_until("all requests are recorded", recorded).await;
     let logged = || async { gateway.envoy.access_lines().len() == 9 };

@@ -62,7 +62,7 @@ fn documented_configurations_are_accepted() {
 
 #[test]
 fn every_code_block_has_a_checked_kind() {
-    const KINDS: [&str; 17] = [
+    const KINDS: [&str; 18] = [
         "yaml",
         "yaml part",
         "yaml clusters",
@@ -72,6 +72,7 @@ fn every_code_block_has_a_checked_kind() {
         "yaml vector",
         "yaml fluent-bit",
         "json",
+        "toml",
         "python",
         "js",
         "text",

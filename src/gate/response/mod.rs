@@ -28,6 +28,8 @@ use std::sync::Arc;
 const VIA_UPSTREAM: &[u8] = b"via_upstream";
 /// Headers that are removed from every response.
 const NEVER_RETURNED: [&str; 1] = ["set-cookie"];
+/// The path that counts the tokens of a prompt without calling a model.
+const COUNT_TOKENS: &str = "/v1/messages/count_tokens";
 /// The upstream's challenge; the filter authenticates with the upstream, not the caller.
 const CHALLENGE: &str = "www-authenticate";
 /// Headers that describe the unfiltered body of a list.
@@ -315,7 +317,8 @@ impl Gate {
             record, response, ..
         }) = self.exchanges.get_mut(&id)
         {
-            let asks = !matches!(&*record.method, "GET" | "HEAD" | "OPTIONS");
+            let asks = !matches!(&*record.method, "GET" | "HEAD" | "OPTIONS")
+                && *record.path != *COUNT_TOKENS;
             let is_good = matches!(status, Some(200..=299));
             response.meter = (asks && is_good).then(|| Meter::new(headers));
         }

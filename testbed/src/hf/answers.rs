@@ -43,7 +43,10 @@ pub(super) fn generated_tokens(asked: &Value) -> usize {
 
 /// The usage of a response on this path.
 pub(super) fn bill(path: &str, asked: &Value) -> Bill {
-    let generates = !matches!(path, "/embed" | "/v1/embeddings");
+    let generates = !matches!(
+        path,
+        "/embed" | "/v1/embeddings" | "/v1/messages/count_tokens"
+    );
     Bill {
         prompt_tokens: prompt_tokens(asked),
         completion_tokens: match generates {

@@ -37,6 +37,7 @@ pub(super) fn response(asked: &Value) -> Value {
     json!({
         "id": "resp_testbed", "object": "response", "created_at": CREATED, "status": "completed",
         "model": asked_model(asked), "error": null, "incomplete_details": null, "instructions": null,
+        "max_output_tokens": null,
         "metadata": {}, "parallel_tool_calls": true, "temperature": 1.0, "top_p": 1.0,
         "tool_choice": "auto", "tools": [],
         "output": [{
@@ -59,6 +60,11 @@ pub(super) fn message(asked: &Value) -> Value {
         "stop_reason": "end_turn", "stop_sequence": null,
         "usage": {"input_tokens": prompt_tokens(asked), "output_tokens": generated_tokens(asked)},
     })
+}
+
+/// Anthropic's count of a prompt's tokens, without an answer.
+pub(super) fn token_count(asked: &Value) -> Value {
+    json!({"input_tokens": prompt_tokens(asked)})
 }
 
 pub(super) fn embeddings(asked: &Value) -> Value {

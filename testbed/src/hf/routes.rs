@@ -121,6 +121,7 @@ fn post(path: &str, asked: &Value, model: Option<&str>, gap: Duration) -> Respon
         "/v1/messages" if streams => sse(stream::message(asked)),
         "/v1/responses" => ok(openai::response(asked)),
         "/v1/messages" => ok(openai::message(asked)),
+        "/v1/messages/count_tokens" => ok(openai::token_count(asked)),
         "/v1/embeddings" => ok(openai::embeddings(asked)),
         "/generate_stream" => sse(stream::generate(asked)),
         "/" if streams => sse(stream::generate(asked)),

@@ -79,22 +79,40 @@ pub(super) fn generate(asked: &Value) -> Vec<Bytes> {
         .collect()
 }
 
-/// Events of the responses API: the last one has the usage.
+/// Events of the responses API: the response begins, its item and its part are added, filled and closed, and the
+/// last event has the whole response with its usage.
 pub(super) fn response(asked: &Value) -> Vec<Bytes> {
     let whole = openai::response(asked);
     let mut begun = whole.clone();
     begun["status"] = json!("in_progress");
     begun["output"] = json!([]);
     begun["usage"] = Value::Null;
-    let created = json!({"type": "response.created", "sequence_number": 0, "response": begun});
-    let deltas = pieces(asked).enumerate().map(|(index, word)| {
-        json!({"type": "response.output_text.delta", "sequence_number": index + 1,
-            "item_id": "msg_testbed", "output_index": 0, "content_index": 0, "delta": word})
-    });
-    let completed =
-        json!({"type": "response.completed", "sequence_number": 1000, "response": whole});
-    let events = [created].into_iter().chain(deltas).chain([completed]);
-    events.map(|event| named(&event)).collect()
+    let item = &whole["output"][0];
+    let part = &item["content"][0];
+    let (mut empty_item, mut empty_part) = (item.clone(), part.clone());
+    empty_item["status"] = json!("in_progress");
+    empty_item["content"] = json!([]);
+    empty_part["text"] = json!("");
+    let of_item = |kind: &str, item: &Value| json!({"type": kind, "output_index": 0, "item": item});
+    let of_part = |kind: &str, name: &str, value: &Value| json!({"type": kind, "item_id": "msg_testbed", "output_index": 0, "content_index": 0, name: value});
+    let mut events = vec![
+        json!({"type": "response.created", "response": begun}),
+        json!({"type": "response.in_progress", "response": begun}),
+        of_item("response.output_item.added", &empty_item),
+        of_part("response.content_part.added", "part", &empty_part),
+    ];
+    let delta = |word: String| of_part("response.output_text.delta", "delta", &json!(word));
+    events.extend(pieces(asked).map(delta));
+    events.extend([
+        of_part("response.output_text.done", "text", &part["text"]),
+        of_part("response.content_part.done", "part", part),
+        of_item("response.output_item.done", item),
+        json!({"type": "response.completed", "response": whole}),
+    ]);
+    for (number, event) in events.iter_mut().enumerate() {
+        event["sequence_number"] = number.into();
+    }
+    events.iter().map(named).collect()
 }
 
 /// Events of the messages API: input tokens are reported first, output tokens last.

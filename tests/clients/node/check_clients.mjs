@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/* Checks one outcome of the Node clients (openai, @huggingface/inference) against a running gateway.
+/* Checks one outcome of the Node clients (openai, @huggingface/inference, @anthropic-ai/sdk, @ai-sdk/huggingface) against a running gateway.
 
    The end-to-end tests start Envoy with the filter and a stand-in, set how the stand-in fails, then run
 
@@ -8,6 +8,9 @@
    EXPECT is the outcome of every call: 200, or the status and the code of an error from the gateway. It prints
    `ok NAME` for each check that passes, the result of each one that fails, and exits with 1 if any failed. */
 
+import Anthropic from "@anthropic-ai/sdk";
+import { createHuggingFace } from "@ai-sdk/huggingface";
+import { generateText, streamText } from "ai";
 import OpenAI from "openai";
 import { InferenceClient } from "@huggingface/inference";
 
@@ -17,6 +20,8 @@ const messages = [{ role: "user", content: "Say hello." }];
 const [status, code] = EXPECT.split(":");
 
 const openai = new OpenAI({ baseURL: `${GATEWAY_URL}/v1`, apiKey: TOKEN, timeout: 20_000, maxRetries: 0 });
+const anthropic = new Anthropic({ baseURL: GATEWAY_URL, authToken: TOKEN, timeout: 20_000, maxRetries: 0 });
+const aiSdk = createHuggingFace({ baseURL: `${GATEWAY_URL}/v1`, apiKey: TOKEN });
 const huggingFace = new InferenceClient(TOKEN).endpoint(GATEWAY_URL);
 
 async function whole(stream) {
@@ -25,7 +30,27 @@ async function whole(stream) {
   return text;
 }
 
+const message = { model: MODEL, max_tokens: 16, messages };
+const prompt = { model: aiSdk(MODEL), prompt: "Say hello.", maxRetries: 0 };
+
+async function wholeMessage(stream) {
+  let text = "";
+  for await (const event of stream) text += event.delta?.text ?? "";
+  return text;
+}
+
+/* The AI SDK reports the error of a stream to a function; the stream itself ends without a reason. */
+async function wholeText() {
+  let failure;
+  const { text } = streamText({ ...prompt, onError: ({ error }) => { failure = error; } });
+  return text.then((text) => text, (error) => { throw failure ?? error; });
+}
+
 const CHECKS = {
+  anthropic_message: async () => (await anthropic.messages.create(message)).content[0].text,
+  anthropic_stream: async () => wholeMessage(await anthropic.messages.create({ ...message, stream: true })),
+  ai_sdk_text: async () => (await generateText(prompt)).text,
+  ai_sdk_stream: wholeText,
   openai_chat: async () => (await openai.chat.completions.create({ model: MODEL, messages })).choices[0].message.content,
   openai_stream: async () => whole(await openai.chat.completions.create({ model: MODEL, messages, stream: true })),
   huggingface_chat: async () => (await huggingFace.chatCompletion({ model: MODEL, messages })).choices[0].message.content,
@@ -35,7 +60,8 @@ const CHECKS = {
 /* Returns everything that an error shows or contains. */
 function shown(error) {
   const response = error.httpResponse ?? {};
-  return [error.message, error.status, error.code, response.status, JSON.stringify(response.body ?? "")].join(" ");
+  const own = [error.message, error.status, error.code, error.statusCode, error.responseBody];
+  return [...own, response.status, JSON.stringify(response.body ?? "")].join(" ");
 }
 
 let failed = 0;
