@@ -96,3 +96,19 @@ fn shipped_files_do_not_pass_strict_as_they_are() {
         );
     }
 }
+
+#[test]
+fn first_line_with_the_sample_endpoint_is_reported() {
+    let text = docs::read("envoy.yaml");
+    let line = text
+        .lines()
+        .position(|line| line.contains(testbed::hf::ENDPOINT_HOST))
+        .unwrap()
+        + 1;
+    let (_, findings) = check(&text, &[]);
+    let is_endpoint =
+        |finding: &&Value| finding["id"] == "sample_value" && finding["name"].is_null();
+    let found: Vec<&Value> = findings.iter().filter(is_endpoint).collect();
+    assert_eq!(found.len(), 1, "{findings:#?}");
+    assert_eq!(found[0]["line"], line);
+}

@@ -26,17 +26,16 @@ pub fn is_sample(value: &str) -> bool {
 /// Reports the sample's endpoint once for each document that names it: as a host, a URL, or Istio's name of a cluster.
 pub fn endpoint(scene: &Scene<'_>, findings: &mut Findings) {
     for root in scene.deployment.roots() {
-        let mut first = None;
+        let mut places = Vec::new();
         root.walk(&mut |node| {
-            let is_sample = node
-                .value
-                .as_str()
-                .is_some_and(|text| text.ends_with(ENDPOINT));
-            if is_sample && first.is_none() {
-                first = Some(node.place());
+            let text = node.value.as_str().unwrap_or_default();
+            if text.ends_with(ENDPOINT) {
+                places.push(node.place());
             }
         });
-        if let Some(place) = first {
+        // Members are visited in the order of their names.
+        places.sort_by_key(|place| place.line);
+        if let Some(place) = places.into_iter().next() {
             let message = "the endpoint is the sample's; write your endpoint's host wherever this file names it";
             findings.add(&ids::SAMPLE_VALUE, place, None, message);
         }
