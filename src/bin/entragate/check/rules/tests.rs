@@ -58,7 +58,7 @@ fn rule_that_never_decides_is_reported() {
                 allow(v1(), role("r")),
                 json!({"match": v1(), "require": role("r"), "credential": "write"}),
             ],
-            "with another credential; move this rule before it",
+            "with another credential or `bill_to`; move this rule before it",
         ),
         (
             vec![allow(v1(), role("r")), json!({"effect": "deny"})],
