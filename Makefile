@@ -27,7 +27,7 @@ FILTER       ?= build
 FORM ?= oci-compat
 DIST ?= dist
 
-.PHONY: help run test bench build optimized hooks chaos soak fuzz mutants lint fmt docs oci push reproducible release envoy clients registry prometheus helm clean
+.PHONY: help run test bench build optimized hooks chaos soak fuzz mutants lint fmt docs oci images demo chart push reproducible release envoy clients registry prometheus helm clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -115,6 +115,16 @@ oci: optimized ## pack the filter into dist/: OCI image layouts in both forms, a
 	@cargo run --locked -q -p pack -- oci --wasm $(WASM) --out dist --release "$$(tools/version.sh)" \
 		--revision "$$(git rev-parse HEAD)" --created "$$(git show -s --format=%cI HEAD)" $(if $(SOURCE),--source "$(SOURCE)")
 	@cargo metadata --locked --format-version 1 --filter-platform $(TARGET) | cargo run --locked -q -p pack -- sbom > dist/entragate.cdx.json
+
+images: optimized envoy ## pack the command line and the demo into dist/, as OCI image layouts
+	@tools/images.sh
+
+demo: registry ## run the demo image of dist/ in Docker or Podman: Envoy with the filter, and stand-ins (no Rust required)
+	@tools/demo.sh
+
+chart: ## pack the Helm chart into dist/: an archive, and an OCI image layout
+	@cargo run --locked -q -p pack -- chart --chart deploy/helm/entragate --out dist --release "$$(tools/version.sh)" \
+		--revision "$$(git rev-parse HEAD)" --created "$$(git show -s --format=%cI HEAD)" $(if $(SOURCE),--source "$(SOURCE)")
 
 push: oci registry ## push the image: make push IMAGE=registry.example/entragate:0.1.0
 	@test -n "$(IMAGE)" || { echo "error: IMAGE is required, for example: make push IMAGE=registry.example/entragate:0.1.0" >&2; exit 1; }

@@ -110,13 +110,29 @@ fn image(layers: Vec<Blob>, diff_ids: &[String], annotations: Value) -> Image {
     with_config(layers, Blob::json(IMAGE_CONFIG, &config), annotations)
 }
 
+/// What an image runs.
+#[derive(Args, Clone, Debug)]
+pub struct Program {
+    /// An environment variable, as NAME=VALUE
+    #[arg(long)]
+    env: Vec<String>,
+    /// The command and its arguments
+    #[arg(last = true, required = true)]
+    command: Vec<String>,
+}
+
 /// Returns the image of a program: one layer with the files of a directory, and the command to run.
-pub fn program(root: &Path, command: &[String], about: &About) -> Result<Image, Failure> {
+pub fn program(root: &Path, program: &Program, about: &About) -> Result<Image, Failure> {
     let archive = archive::of(root, "", |_, content| content)?;
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
     let config = json!({
-        "architecture": "amd64",
+        "architecture": architecture,
         "os": "linux",
-        "config": {"User": "65532:65532", "Entrypoint": command, "Env": ["PATH=/usr/bin"]},
+        "config": {"User": "65532:65532", "Entrypoint": program.command, "Env": program.env},
         "rootfs": {"type": "layers", "diff_ids": [digest(&archive)]},
     });
     let layer = Blob {
@@ -262,9 +278,14 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         std::fs::create_dir(root.path().join("usr")).unwrap();
         std::fs::write(root.path().join("usr/program"), "x").unwrap();
-        let image = program(root.path(), &["/usr/program".into()], &about()).unwrap();
+        let runs = Program {
+            env: vec!["A=b".into()],
+            command: vec!["/usr/program".into()],
+        };
+        let image = program(root.path(), &runs, &about()).unwrap();
         let config: Value = serde_json::from_slice(&image.blobs[1].bytes).unwrap();
         assert_eq!(config["config"]["Entrypoint"], json!(["/usr/program"]));
+        assert_eq!(config["config"]["Env"], json!(["A=b"]));
         let layer = flate2::read::GzDecoder::new(&image.blobs[0].bytes[..]);
         let mut archive = tar::Archive::new(layer);
         let entry = archive.entries().unwrap().next().unwrap().unwrap();

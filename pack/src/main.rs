@@ -43,9 +43,8 @@ enum Command {
         out: PathBuf,
         #[command(flatten)]
         about: image::About,
-        /// The command that the image runs
-        #[arg(last = true, required = true)]
-        command: Vec<String>,
+        #[command(flatten)]
+        program: image::Program,
     },
     /// Write the Helm chart as an archive and as an OCI image layout, and print the digest of the layout.
     Chart {
@@ -102,9 +101,9 @@ fn run(command: Command) -> Result<(), Failure> {
             root,
             out,
             about,
-            command,
+            program,
         } => {
-            let digest = layout::write(&out, &image::program(&root, &command, &about)?)?;
+            let digest = layout::write(&out, &image::program(&root, &program, &about)?)?;
             println!("{digest}  {}", out.display());
         }
         Command::Chart { chart, out, about } => {

@@ -8,6 +8,7 @@ mod coding_agents;
 mod configuration;
 mod credentials;
 mod decisions;
+mod demo;
 mod deployed;
 mod directory;
 #[path = "../support/docs.rs"]

@@ -45,6 +45,7 @@ mod policies;
 mod properties;
 mod providers;
 mod recipes;
+mod release;
 mod resource;
 mod retained_claims;
 mod revocation;

@@ -4,16 +4,21 @@ use std::{
     env,
     path::{Path, PathBuf},
     process::Command,
+    sync::LazyLock,
 };
 
 use super::EnvoyError;
 
 const VERSION: &str = "/1.40.";
 
-/// The workspace this testbed was built in.
+/// The directory with `envoy.yaml`: `ENTRAGATE_HOME` (the demo image), otherwise the workspace this testbed was built in.
 pub fn workspace_root() -> &'static Path {
-    let testbed = Path::new(env!("CARGO_MANIFEST_DIR"));
-    testbed.parent().unwrap_or(testbed)
+    static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let testbed = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let workspace = testbed.parent().unwrap_or(testbed);
+        env::var_os("ENTRAGATE_HOME").map_or_else(|| workspace.to_owned(), PathBuf::from)
+    });
+    &ROOT
 }
 
 /// The filter: `ENTRAGATE_WASM`, otherwise the release build in the target directory.
