@@ -5,7 +5,7 @@ use crate::credential::call::CredentialCall;
 use crate::export;
 use crate::fetch::callout::{Answer, Callout};
 use crate::fetch::refresh::Attempt;
-use crate::gate::fetch::fetch_sharing::SharedResource;
+use crate::gate::fetch::shared_resource::SharedResource;
 use crate::gate::request::pending::Dependency;
 use crate::gate::{Call, Gate, Notice};
 use crate::groups::{LookupId, Lookups};

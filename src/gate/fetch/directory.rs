@@ -2,7 +2,7 @@
 
 use crate::fetch::callout::Answer;
 use crate::gate::fetch::answers::{CallId, Origin};
-use crate::gate::fetch::fetch_sharing::SharedResource;
+use crate::gate::fetch::shared_resource::SharedResource;
 use crate::gate::request::pending::Dependency;
 use crate::gate::{Gate, Notice};
 use crate::metrics;

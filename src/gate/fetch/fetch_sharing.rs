@@ -4,8 +4,8 @@
 
 use crate::fetch::callout::Answer;
 use crate::fetch::refresh::{Attempt, Backoff, Refresh};
-use crate::gate::fetch::answers::{CallId, Origin};
-use crate::gate::request::pending::Dependency;
+use crate::gate::fetch::answers::Origin;
+use crate::gate::fetch::shared_resource::SharedResource;
 use crate::gate::{Call, Gate, Notice};
 use crate::keys::issuer_keys::IssuerKeys;
 use crate::revocation::directory::{ALL_PIECES, DirectoryList, Manifest};
@@ -40,37 +40,6 @@ struct Led {
     bodies: Vec<Vec<u8>>,
     /// Whether the fetch succeeded, and when it ended.
     ended: Option<(bool, Timestamp)>,
-}
-
-/// A resource whose fetch can be shared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SharedResource {
-    /// The keys of the issuer with this index.
-    Keys(usize),
-    Feed,
-    /// The list of a directory with this index.
-    Directory(usize),
-}
-
-impl SharedResource {
-    fn fetched_by(call_id: CallId) -> Option<(Self, Attempt)> {
-        match call_id {
-            CallId::Keys { ring, attempt, .. } => Some((Self::Keys(ring), attempt)),
-            CallId::Revocation(attempt) => Some((Self::Feed, attempt)),
-            CallId::Directory { list, attempt, .. } => Some((Self::Directory(list), attempt)),
-            CallId::Export(_)
-            | CallId::ServiceToken { .. }
-            | CallId::Credential(_)
-            | CallId::Groups { .. } => None,
-        }
-    }
-
-    fn dependency(self) -> Dependency {
-        match self {
-            Self::Keys(ring) => Dependency::Keys(ring),
-            Self::Feed | Self::Directory(_) => Dependency::Revocation,
-        }
-    }
 }
 
 impl Sharing {

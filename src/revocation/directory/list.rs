@@ -5,28 +5,23 @@
 //! other, so a round continues after a failure, in the same worker, which keeps the right to fetch meanwhile. Changes may
 //! be repeated, so a round may also be repeated, by another worker for example.
 
+mod answer;
+mod round;
+
+use self::answer::read;
+use self::round::Round;
 use super::entries::{Entries, TooMany};
-use super::page::{self, Link, Next, Page};
+use super::page::{Link, Next, Page};
 use super::{Collection, ListError, Source};
 use crate::decision::ListUnavailable;
-use crate::fetch::callout::{Answer, Callout, CalloutError};
+use crate::fetch::callout::{Answer, Callout};
 use crate::fetch::refresh::{Attempt, Backoff, Freshness, Refresh};
 use crate::time::Timestamp;
-use std::time::Duration;
 
 /// The most pages that one worker reads between two ticks, which bounds the time that it takes from requests.
 pub const PAGES_PER_TICK: u32 = 8;
 /// The most pages of one round.
 pub const PAGES_PER_ROUND: u32 = 100_000;
-/// After this many unusable pages at the same link, the list starts anew.
-const MAX_BAD_PAGES: u32 = 4;
-/// After this many failures at the same link, another worker may try.
-const MAX_FAILURES: u32 = 16;
-/// The pause after the first failure within a round. It doubles up to `refresh`.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-/// The pause after the directory had too many entries.
-const PAUSE_WHEN_FULL: Duration = Duration::from_secs(600);
-
 /// The list of one kind of directory objects.
 #[derive(Debug)]
 pub struct DirectoryList {
@@ -50,49 +45,6 @@ pub struct DirectoryList {
     tried: bool,
     full: bool,
     reported: bool,
-}
-
-#[derive(Debug)]
-struct Round {
-    /// When its first call was sent. At the end of the round, all changes until then are known.
-    began: Timestamp,
-    /// `None`: the start of a full pass.
-    link: Option<Link>,
-    is_full_pass: bool,
-    has_restarted: bool,
-    pages: u32,
-    /// The failures since the last good page, and those of them that were unusable pages.
-    failures: u32,
-    bad_pages: u32,
-    changes: usize,
-}
-
-impl Round {
-    fn new(link: Option<Link>, now: Timestamp) -> Self {
-        Self {
-            began: now,
-            is_full_pass: link.is_none(),
-            link,
-            has_restarted: false,
-            pages: 0,
-            failures: 0,
-            bad_pages: 0,
-            changes: 0,
-        }
-    }
-
-    /// Counts a failure. Returns the pause after which the round continues, or `None` if the fetch ends.
-    fn pause_after(&mut self, error: &ListError, longest: Duration) -> Option<Duration> {
-        self.failures += 1;
-        self.bad_pages += u32::from(matches!(error, ListError::Page(_)));
-        let goes_on = self.pages > 0 && self.failures < MAX_FAILURES && !self.has_bad_link();
-        let pause = FIRST_RETRY.saturating_mul(1 << (self.failures - 1).min(16));
-        goes_on.then(|| pause.min(longest).max(error.pause()))
-    }
-
-    const fn has_bad_link(&self) -> bool {
-        self.bad_pages > MAX_BAD_PAGES
-    }
 }
 
 /// A call for a page, without its authorization.
@@ -433,39 +385,6 @@ impl DirectoryList {
 
 /// Asks for large pages (OData 4.01 §8.2.8.5). A service may ignore it.
 const PAGE_SIZE: &str = "odata.maxpagesize=999";
-
-fn read(answer: Answer, source: &Source, now: Timestamp) -> Result<Page, ListError> {
-    match answer {
-        Answer::Response { status: 200, body } => {
-            page::read(&body, &source.graph, now).map_err(ListError::Page)
-        }
-        Answer::Response { status, body } => Err(ListError::status(status, &body)),
-        Answer::Failed(error) => Err(ListError::Callout(error)),
-    }
-}
-
-impl ListError {
-    /// Reports whether the link of the last page is no longer valid (`410 Gone`, or a client error that is not about
-    /// access or load).
-    fn asks_for_restart(&self, has_link: bool) -> bool {
-        match self {
-            Self::Status { status, .. } => {
-                *status == 410 || (has_link && matches!(status, 400 | 404))
-            }
-            _ => false,
-        }
-    }
-
-    fn pause(&self) -> Duration {
-        match self {
-            Self::Callout(error) => CalloutError::pause(error),
-            Self::TooMany { .. } => PAUSE_WHEN_FULL,
-            Self::Status { .. } | Self::Page(_) | Self::Circle | Self::TooManyPages => {
-                Duration::ZERO
-            }
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests;

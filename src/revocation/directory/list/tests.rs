@@ -4,9 +4,11 @@ mod graph;
 
 use super::super::id::Id;
 use super::super::{ALL_PIECES, Manifest};
+use super::answer::PAUSE_WHEN_FULL;
+use super::round::MAX_BAD_PAGES;
 use super::*;
 use crate::decision::DirectoryGround;
-use crate::fetch::callout::Target;
+use crate::fetch::callout::{CalloutError, Target};
 use crate::fetch::refresh::Schedule;
 use crate::revocation::OnStale;
 use crate::secret::Secret;
@@ -14,6 +16,7 @@ use crate::service_auth::auth::Auth;
 use graph::{Fault, Graph, guid};
 use proptest::prelude::*;
 use std::collections::HashMap;
+use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 const LIFE: Duration = Duration::from_secs(28 * 3600);

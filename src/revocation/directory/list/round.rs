@@ -1,0 +1,57 @@
+//! One round: the pages from one delta link to the next, and its failures.
+
+use crate::revocation::directory::ListError;
+use crate::revocation::directory::page::Link;
+use crate::time::Timestamp;
+use std::time::Duration;
+
+/// After this many unusable pages at the same link, the list starts anew.
+pub(super) const MAX_BAD_PAGES: u32 = 4;
+/// After this many failures at the same link, another worker may try.
+const MAX_FAILURES: u32 = 16;
+/// The pause after the first failure within a round. It doubles up to `refresh`.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+
+/// The pages from one delta link to the next.
+#[derive(Debug)]
+pub(super) struct Round {
+    /// When its first call was sent. At the end of the round, all changes until then are known.
+    pub(super) began: Timestamp,
+    /// `None`: the start of a full pass.
+    pub(super) link: Option<Link>,
+    pub(super) is_full_pass: bool,
+    pub(super) has_restarted: bool,
+    pub(super) pages: u32,
+    /// The failures since the last good page, and those of them that were unusable pages.
+    pub(super) failures: u32,
+    pub(super) bad_pages: u32,
+    pub(super) changes: usize,
+}
+
+impl Round {
+    pub(super) fn new(link: Option<Link>, now: Timestamp) -> Self {
+        Self {
+            began: now,
+            is_full_pass: link.is_none(),
+            link,
+            has_restarted: false,
+            pages: 0,
+            failures: 0,
+            bad_pages: 0,
+            changes: 0,
+        }
+    }
+
+    /// Counts a failure. Returns the pause after which the round continues, or `None` if the fetch ends.
+    pub(super) fn pause_after(&mut self, error: &ListError, longest: Duration) -> Option<Duration> {
+        self.failures += 1;
+        self.bad_pages += u32::from(matches!(error, ListError::Page(_)));
+        let goes_on = self.pages > 0 && self.failures < MAX_FAILURES && !self.has_bad_link();
+        let pause = FIRST_RETRY.saturating_mul(1 << (self.failures - 1).min(16));
+        goes_on.then(|| pause.min(longest).max(error.pause()))
+    }
+
+    pub(super) const fn has_bad_link(&self) -> bool {
+        self.bad_pages > MAX_BAD_PAGES
+    }
+}
