@@ -221,7 +221,7 @@ impl Condition {
             Self::Tenant(tenant) => named("tenant", tenant),
             Self::Issuer(issuer) => named("issuer", issuer),
             Self::Kind(kind) => named("a caller of kind", kind.name()),
-            Self::Actor(_) => "an agent that acts".to_owned(),
+            Self::Actor(_) => "an agent as the actor".to_owned(),
             Self::ManagedIdentity(identity) => named("managed identity", identity),
             Self::Mfa => "multifactor authentication".to_owned(),
             Self::AuthContext(context) => format!("authentication context '{context}'"),

@@ -235,7 +235,11 @@ impl Usage {
     fn take(&mut self, document: Document) {
         let latest = document.into_usage();
         let newer = |new: Option<u64>, old: &mut Option<u64>| *old = new.or(*old);
-        newer(latest.prompt_tokens, &mut self.prompt_tokens);
+        // Some servers of the messages API repeat the input in the last event without its cached part.
+        let lacks_cached = self.cached_tokens.is_some() && latest.cached_tokens.is_none();
+        if !lacks_cached || latest.prompt_tokens > self.prompt_tokens {
+            newer(latest.prompt_tokens, &mut self.prompt_tokens);
+        }
         newer(latest.completion_tokens, &mut self.completion_tokens);
         newer(latest.total_tokens, &mut self.total_tokens);
         newer(latest.cached_tokens, &mut self.cached_tokens);

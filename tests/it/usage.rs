@@ -118,6 +118,21 @@ fn corpus() -> Vec<Case> {
         cached_tokens: Some(3),
         ..usage
     };
+    // Later versions of the messages API repeat the input in the last event, with or without its cached part.
+    let repeated = |usage: Value| {
+        let begun = message(
+            json!({"input_tokens": 7, "output_tokens": 1, "cache_creation_input_tokens": 2,
+            "cache_read_input_tokens": 3}),
+        );
+        events(&[
+            json!({"type": "message_start", "message": begun}),
+            json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": usage}),
+            json!({"type": "message_stop"}),
+        ])
+    };
+    let incomplete = events(&[
+        json!({"type": "response.incomplete", "response": response("incomplete", response_usage.clone())}),
+    ]);
     let tgi = events(&[
         json!({"index": 1, "token": {"id": 1, "text": "a"}, "generated_text": null, "details": null}),
         json!({"index": 2, "token": {"id": 2, "text": "b"}, "generated_text": "ab",
@@ -178,6 +193,10 @@ fn corpus() -> Vec<Case> {
         (SSE, responses, Usage { cached_tokens: Some(5), reasoning_tokens: Some(6), ..named(counts(12, 34)) }),
         (SSE, failing, failed("server_error", named(not_reported.clone()))),
         (SSE, messages, cached(named(counts(12, 34)))),
+        (SSE, repeated(json!({"input_tokens": 7, "cache_creation_input_tokens": 2, "cache_read_input_tokens": 3,
+            "output_tokens": 34})), cached(named(counts(12, 34)))),
+        (SSE, repeated(json!({"input_tokens": 7, "output_tokens": 34})), cached(named(counts(12, 34)))),
+        (SSE, incomplete, Usage { cached_tokens: Some(5), reasoning_tokens: Some(6), ..named(counts(12, 34)) }),
         (SSE, tgi, counts(12, 34)),
         (SSE, in_band, failed("overloaded", named(not_reported.clone()))),
         (SSE, in_band_tgi, failed("overloaded", not_reported.clone())),
