@@ -30,6 +30,7 @@ mod directory;
 mod docs;
 mod exchange;
 mod explain;
+mod feed;
 mod fetching;
 mod fuzz;
 mod groups;

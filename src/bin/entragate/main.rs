@@ -7,6 +7,7 @@ mod check;
 mod deployment;
 mod document;
 mod explain;
+mod feed;
 mod input;
 mod reach;
 mod report;
@@ -29,6 +30,7 @@ enum Command {
     Audit(audit::Arguments),
     Check(check::Arguments),
     Explain(Box<explain::Arguments>),
+    Feed(feed::Arguments),
     Schema(schema::Arguments),
 }
 
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Feed(arguments) => feed::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
     }
 }
