@@ -2,6 +2,7 @@
 //! `CHAOS_TIMES` is the number of repetitions; `make chaos` sets it.
 
 mod callers;
+mod directory;
 mod endpoint;
 #[path = "../e2e/gateway.rs"]
 #[allow(dead_code, reason = "shared with the end-to-end tests")]
