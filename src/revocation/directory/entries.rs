@@ -173,7 +173,7 @@ impl Entries {
     /// Applies a change. Changes may be repeated.
     ///
     /// # Errors
-    /// [`TooMany`] if an entry cannot be kept.
+    /// `TooMany` if an entry cannot be kept.
     pub fn apply(&mut self, change: &Change, now: Timestamp) -> Result<(), TooMany> {
         let object = change.object;
         self.confirm(object);

@@ -24,7 +24,7 @@ impl Id {
         Some(Self(hash >> FREE_BITS << FREE_BITS))
     }
 
-    /// The hash, with [`FREE_BITS`] zeros at its end.
+    /// The hash, with `FREE_BITS` zeros at its end.
     pub const fn bits(self) -> u64 {
         self.0
     }
