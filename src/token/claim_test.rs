@@ -68,10 +68,22 @@ pub struct ClaimCondition {
 pub type ClaimRequirement = Formula<ClaimCondition>;
 
 impl ClaimRequirement {
+    /// Tests the claims of a token. A claim that the token says is elsewhere, or whose value cannot be read, is
+    /// indeterminate.
     pub fn truth(&self, claims: &Object<'_>) -> Truth {
         self.evaluate(&|ClaimCondition { path, test }| {
-            let value = path.find(claims).and_then(|raw| raw.value());
-            test.truth(value.as_ref())
+            let Some(raw) = path.find(claims) else {
+                let is_elsewhere = path
+                    .first()
+                    .is_some_and(|name| facets::is_elsewhere(claims, name));
+                return if is_elsewhere {
+                    Truth::Indeterminate
+                } else {
+                    test.truth(None)
+                };
+            };
+            let value = raw.value();
+            value.map_or(Truth::Indeterminate, |value| test.truth(Some(&value)))
         })
     }
 }

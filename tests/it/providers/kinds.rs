@@ -139,6 +139,16 @@ fn mapped_kind_is_unknown_if_none_or_both_match() {
         (json!({"typ": "human", "guest": 1}), "unknown"),
         (json!({"typ": "human", "bot": true}), "unknown"),
         (json!({"typ": ["machine"]}), "unknown"),
+        // The token says that the claim is elsewhere, or that any claim may be.
+        (
+            json!({"typ": "human", "_claim_names": {"guest": "src1"}}),
+            "unknown",
+        ),
+        (json!({"typ": "human", "_claim_names": "guest"}), "unknown"),
+        (
+            json!({"typ": "human", "_claim_names": {"groups": "src1"}}),
+            "user",
+        ),
         (json!({}), "unknown"),
     ] {
         assert_eq!(kind(more.clone(), claims.clone()), expected, "{claims}");
