@@ -62,7 +62,8 @@ impl MacKeys {
     }
 }
 
-/// The settings that determine what a directory's lists contain: where they are fetched, and the issuers' tenants.
+/// The settings that determine what a directory's lists contain: where they are fetched, the issuers' tenants, and how
+/// long a token can be valid, since deletions are forgotten after that time.
 fn directories(value: &Value) -> Value {
     const OTHERS: [&str; 4] = ["refresh", "max_stale", "timeout", "on_stale"];
     let mut graphs = value
@@ -80,7 +81,9 @@ fn directories(value: &Value) -> Value {
     let issuers = value.get("issuers").and_then(Value::as_array);
     let tenant = |issuer: &Value| json!([issuer.get("name"), issuer.get("entra")]);
     let issuers: Vec<Value> = issuers.into_iter().flatten().map(tenant).collect();
-    json!([graphs, issuers])
+    let token = |name: &str| value.get("token").and_then(|token| token.get(name));
+    let life = [token("max_lifetime"), token("clock_skew")];
+    json!([graphs, issuers, life])
 }
 
 #[cfg(test)]
@@ -136,6 +139,14 @@ mod tests {
             });
             names.join(" ")
         };
+        // Deletions are remembered for as long as a token from before can be valid.
+        let with_life = |field: &str| {
+            let settings = json!({"token": {field: "1h", "max_bytes": 1}});
+            MacKeys::over(&settings).directory_mac().name("users")
+        };
+        assert_ne!(with_life("max_lifetime"), with_life("types"));
+        assert_ne!(with_life("clock_skew"), with_life("types"));
+        assert_eq!(with_life("headers"), with_life("types"));
         let one = name("a", "1s", "h", "t", "s");
         assert_eq!(name("b", "2s", "h", "t", "s"), one);
         for other in [

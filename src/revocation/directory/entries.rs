@@ -73,7 +73,7 @@ pub struct Entries {
 }
 
 impl Entries {
-    /// Holds at most `most` records. `life` is the longest life of a token.
+    /// Holds at most `most` records, and as many again of deletions. `life` is the longest life of a token.
     pub fn new(most: usize, life: Duration) -> Self {
         Self {
             revoked: Table::default(),
@@ -173,9 +173,10 @@ impl Entries {
     /// Applies a change. Changes may be repeated.
     ///
     /// # Errors
-    /// `TooMany` if an entry cannot be kept.
+    /// `TooMany` if there is no room for an entry. The rest of the change applies.
     pub fn apply(&mut self, change: &Change, now: Timestamp) -> Result<(), TooMany> {
         let object = change.object;
+        let mut fits = true;
         self.confirm(object);
         if let Some(app) = change.app {
             let mut record = [0; size_of::<App>()];
@@ -184,25 +185,28 @@ impl Entries {
                 object.bits() | LISTED,
                 &app.bits().to_be_bytes(),
             );
-            self.apps.put(record);
+            fits = self.len() < self.most || !self.apps.find(object).is_empty();
+            if fits {
+                self.apps.put(record);
+            }
         }
         let app = self.apps.find(object).first().map(app_of);
         app.into_iter().for_each(|app| self.confirm(app));
         match (change.is_removed, change.enabled) {
             (true, _) => {
                 self.forget(object, &[Kind::Disabled]);
-                self.revoke(Kind::Removed, object, now);
+                fits &= self.revoke(Kind::Removed, object, now);
                 if let Some(app) = app.filter(|app| !self.has_other(object, *app)) {
                     self.forget(app, &[Kind::AppDisabled]);
-                    self.revoke(Kind::AppRemoved, app, now);
+                    fits &= self.revoke(Kind::AppRemoved, app, now);
                 }
             }
             (false, Some(false)) => {
                 self.forget(object, &[Kind::Removed]);
-                self.revoke(Kind::Disabled, object, now);
+                fits &= self.revoke(Kind::Disabled, object, now);
                 if let Some(app) = app {
                     self.forget(app, &[Kind::AppRemoved]);
-                    self.revoke(Kind::AppDisabled, app, now);
+                    fits &= self.revoke(Kind::AppDisabled, app, now);
                 }
             }
             (false, Some(true)) => {
@@ -217,13 +221,19 @@ impl Entries {
         if let Some(limit) = change.sessions_from
             && limit.plus(self.life) >= now
         {
-            self.revoke(Kind::NotBefore, object, limit);
+            fits &= self.revoke(Kind::NotBefore, object, limit);
         }
-        if self.len() > self.most {
-            Err(TooMany)
-        } else {
-            Ok(())
-        }
+        fits.then_some(()).ok_or(TooMany)
+    }
+
+    /// Reports whether another entry can be kept. Deletions may take as much room again, because a full pass does not
+    /// list them.
+    const fn has_room_for(&self, kind: Kind) -> bool {
+        let most = match kind {
+            Kind::Removed | Kind::AppRemoved => self.most.saturating_mul(2),
+            Kind::Disabled | Kind::AppDisabled | Kind::NotBefore => self.most,
+        };
+        self.len() < most
     }
 
     /// Reports whether the application has another service principal: the deleted one was replaced.
@@ -247,11 +257,14 @@ impl Entries {
     }
 
     /// Records a revocation. One that is already recorded keeps its time; of two times before which tokens are revoked,
-    /// the later applies.
-    fn revoke(&mut self, kind: Kind, id: Id, at: Timestamp) {
+    /// the later applies. Returns false if there is no room for it.
+    fn revoke(&mut self, kind: Kind, id: Id, at: Timestamp) -> bool {
         let known = self.revoked.find(id).iter();
         let mut known = known.filter(|record| Kind::of(key(record)) == Some(kind));
         let known = known.next().map(time);
+        if known.is_none() && !self.has_room_for(kind) {
+            return false;
+        }
         let at = match (kind, known) {
             (_, None) => at,
             (Kind::NotBefore, Some(known)) => at.max(known),
@@ -261,6 +274,7 @@ impl Entries {
         let mut record = [0; size_of::<Revoked>()];
         write(&mut record, kind.key(id), &secs.to_be_bytes());
         self.revoked.put(record);
+        true
     }
 }
 

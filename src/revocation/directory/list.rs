@@ -10,7 +10,7 @@ mod round;
 
 use self::answer::read;
 use self::round::Round;
-use super::entries::{Entries, TooMany};
+use super::entries::Entries;
 use super::page::{Link, Next, Page};
 use super::{Collection, ListError, Source};
 use crate::decision::ListUnavailable;
@@ -43,6 +43,7 @@ pub struct DirectoryList {
     changed: Option<Timestamp>,
     /// An answer has arrived, or another worker's fetch has failed.
     tried: bool,
+    /// The last round had no room for some entries.
     full: bool,
     reported: bool,
 }
@@ -225,13 +226,9 @@ impl DirectoryList {
         }
         round.pages += 1;
         round.changes += page.changes.len();
+        // The round goes on without room, since later changes may make some.
         for change in &page.changes {
-            if let Err(TooMany) = self.entries.apply(change, now) {
-                self.full = true;
-                self.restart_later();
-                let entries = self.source.entries;
-                return self.failed(attempt, ListError::TooMany { entries }, now);
-            }
+            round.lacks_entries |= self.entries.apply(change, now).is_err();
         }
         match page.next {
             Next::Page(link) if round.link.as_ref() == Some(&link) => {
@@ -271,6 +268,12 @@ impl DirectoryList {
             round.began.plus(self.source.schedule.refresh).max(now)
         };
         self.entries.expire(now);
+        if round.lacks_entries {
+            self.full = true;
+            self.restart_later();
+            let entries = self.source.entries;
+            return self.failed(attempt, ListError::TooMany { entries }, now);
+        }
         if !self.refresh.succeeded_until(attempt, round.began, next) {
             return Progress::Late;
         }
@@ -324,9 +327,11 @@ impl DirectoryList {
 
     /// Returns why the list may not be used, if so.
     pub fn unavailable(&self, now: Timestamp) -> Option<ListUnavailable> {
+        if self.full {
+            return Some(ListUnavailable::TooManyEntries);
+        }
         match self.refresh.freshness(now) {
             Freshness::Usable { .. } => None,
-            _ if self.full => Some(ListUnavailable::TooManyEntries),
             Freshness::Never => Some(ListUnavailable::NeverFetched),
             Freshness::Stale { .. } => Some(ListUnavailable::Stale),
         }

@@ -280,6 +280,25 @@ fn deletion_matters_for_the_life_of_a_token() {
 }
 
 #[test]
+fn deletion_is_kept_beyond_the_limit_and_frees_no_room() {
+    let mut entries = Entries::new(2, LIFE);
+    for object in 1..=2 {
+        assert_eq!(entries.apply(&enabled(object, false), at(0)), Ok(()));
+    }
+    assert_eq!(entries.apply(&removed(3), at(1)), Ok(()));
+    assert_eq!(entries.apply(&removed(4), at(1)), Ok(()));
+    assert_eq!(entries.apply(&removed(5), at(1)), Err(TooMany));
+    assert_eq!(entries.len(), 4);
+    let ground = |entries: &Entries, object| entries.of_object(id(object), None);
+    assert_eq!(ground(&entries, 3), Some(DirectoryGround::Removed(at(1))));
+    // Without room, the rest of a change applies: an account is no longer disabled.
+    assert_eq!(entries.apply(&enabled(1, true), at(2)), Ok(()));
+    assert_eq!(ground(&entries, 1), None);
+    assert_eq!(entries.apply(&enabled(6, false), at(2)), Err(TooMany));
+    assert_eq!(ground(&entries, 6), None);
+}
+
+#[test]
 fn number_of_entries_is_bounded() {
     let mut entries = Entries::new(3, LIFE);
     for object in 1..=3 {

@@ -26,6 +26,8 @@ pub(super) struct Round {
     pub(super) failures: u32,
     pub(super) bad_pages: u32,
     pub(super) changes: usize,
+    /// There was no room for some entries.
+    pub(super) lacks_entries: bool,
 }
 
 impl Round {
@@ -39,6 +41,7 @@ impl Round {
             failures: 0,
             bad_pages: 0,
             changes: 0,
+            lacks_entries: false,
         }
     }
 

@@ -403,6 +403,29 @@ fn too_many_entries_are_an_outage_until_there_are_fewer() {
 }
 
 #[test]
+fn list_recovers_from_too_many_entries_whichever_object_is_enabled() {
+    let mut graph = Graph::new(Collection::Users, 2000);
+    (0..1010).for_each(|object| graph.disable(object));
+    let mut worker = Worker::new(Collection::Users);
+    for errors in 1..=3 {
+        while worker.errors.len() < errors {
+            worker.await_call();
+            let answer = graph.answer(&worker.call.as_ref().unwrap().callout, worker.now);
+            assert!(!worker.answer(answer));
+        }
+        assert_eq!(worker.list.entries().len(), 1000, "after {errors} passes");
+    }
+    // Graph lists the ten objects after those that are still disabled.
+    (990..1000).for_each(|object| graph.enable(object));
+    worker.complete(&mut graph);
+    assert_eq!(worker.list.unavailable(worker.now), None);
+    graph.note_complete();
+    worker.complete(&mut graph);
+    graph.note_complete();
+    graph.check(&worker.list, worker.now);
+}
+
+#[test]
 fn answer_to_another_call_is_late() {
     let mut graph = Graph::new(Collection::Users, 3);
     let mut worker = Worker::new(Collection::Users);
