@@ -165,7 +165,8 @@ impl Followed {
             _ => Vec::new(),
         };
         let progress = self.list.answered(attempt, number, answer, now);
-        if !matches!(progress, Progress::Failed { .. } | Progress::Late) {
+        // The changes of a page may apply although its round fails, without room for all entries for example.
+        if !matches!(progress, Progress::Late) {
             self.note(named);
         }
         match progress {
