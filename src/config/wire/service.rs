@@ -141,7 +141,7 @@ object! {
         max_stale: Option<Span>,
         /// Timeout of one call. Default: 5s.
         timeout: Option<Span>,
-        /// What happens if the list that a caller could be in is stale or not complete yet. Default: deny.
+        /// What happens if a list that could revoke a caller is stale or not complete yet. Default: deny.
         on_stale: Option<OnStale>,
         /// Maximum number of disabled, deleted or changed objects in each list; every service principal counts as one.
         /// Default: 200000.

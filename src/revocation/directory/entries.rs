@@ -146,8 +146,13 @@ impl Entries {
             set_listed(record, true);
             now_gone.is_none()
         });
-        let is_current = |app: Id| self.apps.iter().any(|record| app_of(record) == app);
-        gone.retain(|(kind, id)| *kind != Kind::AppRemoved || !is_current(*id));
+        // Sorted, because thousands of service principals may be gone at once.
+        let mut current = Vec::new();
+        if !gone.is_empty() {
+            current.extend(self.apps.iter().map(app_of));
+            current.sort_unstable();
+        }
+        gone.retain(|(kind, id)| *kind != Kind::AppRemoved || current.binary_search(id).is_err());
         for (kind, id) in gone {
             self.revoke(kind, id, now);
         }
