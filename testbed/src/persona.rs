@@ -197,7 +197,7 @@ impl fmt::Display for Persona {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("unknown persona {0:?}; `testbed personas` lists all personas")]
+#[error("unknown persona {0:?}; see `GET /` of the token server, or `testbed personas`")]
 pub struct UnknownPersona(String);
 
 impl FromStr for Persona {

@@ -230,7 +230,7 @@ fn finding_names_file_line_and_record() {
     assert!(
         outcome
             .out
-            .ends_with("19 records of 3 instances: 1 findings\n"),
+            .ends_with("19 records of 3 instances: 1 finding\n"),
         "{}",
         outcome.out
     );

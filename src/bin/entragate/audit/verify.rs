@@ -153,7 +153,7 @@ impl Verification {
         let verdict = match (is_intact, summaries.is_empty()) {
             (true, _) => "intact".to_owned(),
             (false, true) => "no audit records with instance and seq".to_owned(),
-            (false, false) => format!("{} findings", findings.len()),
+            (false, false) => count_of(findings.len()),
         };
         writeln!(
             output,
@@ -162,6 +162,11 @@ impl Verification {
         )?;
         Ok(is_intact)
     }
+}
+
+fn count_of(findings: usize) -> String {
+    let ending = if findings == 1 { "" } else { "s" };
+    format!("{findings} finding{ending}")
 }
 
 fn write_table(summaries: &[Summary], output: &mut impl Write) -> io::Result<()> {
@@ -176,7 +181,7 @@ fn write_table(summaries: &[Summary], output: &mut impl Write) -> io::Result<()>
     for own in summaries {
         let result = match own.findings.len() {
             0 => "intact".to_owned(),
-            count => format!("{count} findings"),
+            count => count_of(count),
         };
         writeln!(
             output,
