@@ -173,7 +173,7 @@ fn of_directory(list: &DirectoryList, caller: &Claims, now: Timestamp) -> Standi
     }
     let unavailable = list
         .unavailable(now)
-        .filter(|_| concerns(collection, caller));
+        .filter(|_| concerns(collection, caller.kind));
     unavailable.map_or(Standing::Clear, |reason| {
         let unknown = Unknown {
             list: collection.list(),
@@ -211,15 +211,14 @@ fn object_of(source: &directory::Source, caller: &Claims) -> Option<Id> {
     }
 }
 
-/// Reports whether the list may revoke a caller. If the kind is unknown, any list may.
-fn concerns(collection: Collection, caller: &Claims) -> bool {
-    match (caller.kind, collection) {
-        // The list of service principals revokes a person's token by its client.
-        (Some(Kind::User), Collection::ServicePrincipals) => caller.client.is_some(),
-        (Some(Kind::App), Collection::Users) => false,
-        // An agent is a service principal, or acts through a user account of its own.
+/// Reports whether a caller of this kind may be in the list. If the kind is unknown, it may be in any.
+fn concerns(collection: Collection, kind: Option<Kind>) -> bool {
+    match (kind, collection) {
         (Some(Kind::User), Collection::Users)
         | (Some(Kind::App), Collection::ServicePrincipals)
+        // An agent is a service principal, or acts through a user account of its own.
         | (Some(Kind::Agent) | None, _) => true,
+        (Some(Kind::User), Collection::ServicePrincipals)
+        | (Some(Kind::App), Collection::Users) => false,
     }
 }
