@@ -2,10 +2,10 @@
 //!
 //! An entry only proves the signature and records whether the token is for this API ([`Authentic`]). Times,
 //! revocation and policy are checked on every use. The key of an entry is BLAKE2b-256 of the whole token; the
-//! token itself is not stored. BLAKE2b-256 is as collision-resistant as SHA-256 and faster in wasm, which has
-//! 64-bit arithmetic but no instructions for either hash. The least recently used entries are evicted if the
-//! number of entries or their total size exceeds its limit.
+//! token itself is not stored. The least recently used entries are evicted if the number of entries or their
+//! total size exceeds its limit.
 
+use crate::hash;
 use crate::time::Timestamp;
 use crate::token::verify::Authentic;
 use lru::LruCache;
@@ -26,17 +26,11 @@ pub struct CacheLimits {
 
 /// The BLAKE2b-256 digest of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TokenDigest([u8; 32]);
+pub struct TokenDigest([u8; hash::LENGTH]);
 
 impl TokenDigest {
     pub fn of(token: &[u8]) -> Self {
-        let mut digest = [0; 32];
-        let hash = blake2b_simd::Params::new().hash_length(32).hash(token);
-        digest
-            .iter_mut()
-            .zip(hash.as_bytes())
-            .for_each(|(own, byte)| *own = *byte);
-        Self(digest)
+        Self(hash::blake2b(token))
     }
 }
 

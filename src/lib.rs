@@ -29,6 +29,7 @@ pub mod fetch;
 pub mod forward;
 pub mod gate;
 pub mod groups;
+pub mod hash;
 #[cfg(target_family = "wasm")]
 mod host;
 pub mod http;

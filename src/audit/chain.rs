@@ -3,6 +3,7 @@
 //! single edits, not an adversary who computes all later lines again.
 
 use super::Record;
+use crate::hash;
 use serde::{Serialize, Serializer};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -15,7 +16,7 @@ use std::sync::Arc;
     derive(schemars::JsonSchema),
     schemars(with = "String")
 )]
-pub struct LineHash(pub [u8; 32]);
+pub struct LineHash(pub [u8; hash::LENGTH]);
 
 /// A record's place in its chain.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -39,20 +40,13 @@ pub struct Chain {
 
 impl LineHash {
     pub fn of(line: &str) -> Self {
-        let mut own = [0; 32];
-        let hash = blake2b_simd::Params::new()
-            .hash_length(own.len())
-            .hash(line.as_bytes());
-        own.iter_mut()
-            .zip(hash.as_bytes())
-            .for_each(|(own, byte)| *own = *byte);
-        Self(own)
+        Self(hash::blake2b(line.as_bytes()))
     }
 
     /// Reads 64 hexadecimal digits.
     pub fn parse(digits: &str) -> Option<Self> {
         let digit = |byte: &u8| (*byte as char).to_digit(16);
-        let mut own = [0; 32];
+        let mut own = [0; hash::LENGTH];
         let pairs = digits.as_bytes().chunks(2);
         if digits.len() != own.len() * 2 {
             return None;
