@@ -2,6 +2,7 @@
 
 use entragate::config;
 use entragate::fetch::callout::{Answer, CalloutError};
+use entragate::fetch::shared::SharedFetch;
 use entragate::revocation::directory::{Collection, DirectoryList, Manifest, Progress, Source};
 use entragate::time::Timestamp;
 use std::collections::HashMap;

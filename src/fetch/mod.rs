@@ -3,3 +3,4 @@
 
 pub mod callout;
 pub mod refresh;
+pub mod shared;

@@ -3,7 +3,8 @@
 
 use crate::decision::KeysUnavailable;
 use crate::fetch::callout::{Answer, Callout, CalloutError, Target, UriError};
-use crate::fetch::refresh::{Attempt, Backoff, Demand, Freshness, Refresh};
+use crate::fetch::refresh::{Attempt, Demand, Freshness, Refresh};
+use crate::fetch::shared::SharedFetch;
 use crate::json;
 use crate::keys::algorithm::Algorithm;
 use crate::keys::keyset::{Candidates, KeySet, KeySetError, Lookup};
@@ -149,30 +150,6 @@ impl IssuerKeys {
         self.refresh.as_ref()?.last_good()
     }
 
-    /// The refresh state. `None` if the keys are inline.
-    pub fn refresh(&self) -> Option<&Refresh> {
-        self.refresh.as_ref()
-    }
-
-    /// Records that a delayed fetch is sent now.
-    pub fn sent(&mut self, attempt: Attempt, now: Timestamp) {
-        if let Some(refresh) = &mut self.refresh {
-            refresh.sent(attempt, now);
-        }
-    }
-
-    /// Begins a fetch whose answers another VM already has. Returns `None` if a fetch is in flight.
-    pub fn take_over(&mut self, now: Timestamp) -> Option<Attempt> {
-        self.refresh.as_mut()?.take_over(now)
-    }
-
-    /// Cancels a fetch because another VM's fetch has just failed, and adopts its backoff. Returns false if
-    /// the fetch is not in flight.
-    pub fn stand_down(&mut self, attempt: Attempt, other: Backoff, now: Timestamp) -> bool {
-        let refresh = self.refresh.as_mut();
-        refresh.is_some_and(|refresh| refresh.stand_down(attempt, other, now))
-    }
-
     /// Processes the answers to all callouts of a fetch that another VM made. `at` is the time when that VM
     /// received them.
     pub fn taken_over(
@@ -311,6 +288,17 @@ impl IssuerKeys {
         } else {
             Ok(keys)
         }
+    }
+}
+
+/// Inline keys have no schedule.
+impl SharedFetch for IssuerKeys {
+    fn schedule(&self) -> Option<&Refresh> {
+        self.refresh.as_ref()
+    }
+
+    fn schedule_mut(&mut self) -> Option<&mut Refresh> {
+        self.refresh.as_mut()
     }
 }
 

@@ -2,11 +2,12 @@
 //! their tokens are valid. It is polled in the background, so that a revocation takes effect within
 //! `refresh`. Without I/O, like the keys: calls go out as values, answers come in as values.
 
-use super::OnStale;
 use super::list::{List, ListError};
+use super::{OnStale, unavailable};
 use crate::decision::{Ground, ListUnavailable, RevocationList};
 use crate::fetch::callout::{Answer, Callout, CalloutError, Target};
-use crate::fetch::refresh::{Attempt, Backoff, Freshness, Refresh, Schedule};
+use crate::fetch::refresh::{Attempt, Backoff, Refresh, Schedule};
+use crate::fetch::shared::SharedFetch;
 use crate::service_auth::auth::Auth;
 use crate::time::Timestamp;
 use crate::token::claims::Claims;
@@ -113,24 +114,6 @@ impl Feed {
         &self.refresh
     }
 
-    /// Records that a deferred fetch is sent only now.
-    pub fn sent(&mut self, attempt: Attempt, now: Timestamp) {
-        self.refresh.sent(attempt, now);
-    }
-
-    /// Starts a fetch whose answer another VM already has.
-    pub fn take_over(&mut self, now: Timestamp) -> Option<Attempt> {
-        self.refresh.take_over(now)
-    }
-
-    /// Cancels the fetch, because another VM's fetch has just failed. Returns false if the fetch is
-    /// not running.
-    pub fn stand_down(&mut self, attempt: Attempt, other: Backoff, now: Timestamp) -> bool {
-        let stands_down = self.refresh.stand_down(attempt, other, now);
-        self.tried |= stands_down;
-        stands_down
-    }
-
     /// Returns how the fetches authenticate.
     pub fn auth(&self) -> Option<&Auth> {
         self.source.auth.as_ref()
@@ -181,11 +164,23 @@ impl Feed {
 
     /// Returns why no valid feed is available, if so.
     pub fn unavailable(&self, now: Timestamp) -> Option<ListUnavailable> {
-        match self.refresh.freshness(now) {
-            Freshness::Usable { .. } => None,
-            Freshness::Never => Some(ListUnavailable::NeverFetched),
-            Freshness::Stale { .. } => Some(ListUnavailable::Stale),
-        }
+        unavailable(&self.refresh, now)
+    }
+}
+
+impl SharedFetch for Feed {
+    fn schedule(&self) -> Option<&Refresh> {
+        Some(&self.refresh)
+    }
+
+    fn schedule_mut(&mut self) -> Option<&mut Refresh> {
+        Some(&mut self.refresh)
+    }
+
+    fn stand_down(&mut self, attempt: Attempt, other: Backoff, now: Timestamp) -> bool {
+        let stands_down = self.refresh.stand_down(attempt, other, now);
+        self.tried |= stands_down;
+        stands_down
     }
 }
 

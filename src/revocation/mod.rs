@@ -7,6 +7,7 @@ pub mod feed;
 mod list;
 
 use crate::decision::{DirectoryGround, Ground, ListUnavailable, RevocationList};
+use crate::fetch::refresh::{Freshness, Refresh};
 use crate::time::Timestamp;
 use crate::token::claims::{Claims, Fact};
 use crate::token::kind::Kind;
@@ -57,6 +58,15 @@ pub struct Revocation {
     pub feed: Option<Feed>,
     /// The lists of each directory, users first.
     pub directories: Vec<DirectoryList>,
+}
+
+/// Returns why what a schedule fetches is unavailable, if so.
+fn unavailable(refresh: &Refresh, now: Timestamp) -> Option<ListUnavailable> {
+    match refresh.freshness(now) {
+        Freshness::Usable { .. } => None,
+        Freshness::Never => Some(ListUnavailable::NeverFetched),
+        Freshness::Stale { .. } => Some(ListUnavailable::Stale),
+    }
 }
 
 /// What the lists say about a caller.

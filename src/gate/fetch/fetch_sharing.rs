@@ -3,7 +3,8 @@
 //! Credentials and service tokens are not shared, since a copy in the host's memory could not be wiped.
 
 use crate::fetch::callout::Answer;
-use crate::fetch::refresh::{Attempt, Backoff, Refresh};
+use crate::fetch::refresh::{Attempt, Refresh};
+use crate::fetch::shared::SharedFetch;
 use crate::gate::fetch::answers::Origin;
 use crate::gate::fetch::shared_resource::SharedResource;
 use crate::gate::{Call, Gate, Notice};
@@ -107,7 +108,7 @@ impl Gate {
 
     fn fetched(&self) -> Vec<SharedResource> {
         let fetched = |(index, ring): (usize, &IssuerKeys)| {
-            ring.refresh().map(|_| SharedResource::Keys(index))
+            ring.schedule().map(|_| SharedResource::Keys(index))
         };
         let keys = self.issuer_keys.iter().enumerate().filter_map(fetched);
         let feed = self.revocation.feed.as_ref().map(|_| SharedResource::Feed);
@@ -253,7 +254,8 @@ impl Gate {
         let Some(call) = shared.held.take() else {
             if shared.led.is_none()
                 && let Some(published) = shared.coordinator.look(now, data)
-                && let Some(attempt) = self.begin_take_over(shared.resource, now)
+                && let Some(fetch) = self.fetch_mut(shared.resource)
+                && let Some(attempt) = fetch.take_over(now)
             {
                 self.take_over(shared, attempt, published, now, data);
             }
@@ -271,7 +273,9 @@ impl Gate {
             .ask(refresh.is_demanded(attempt), now, data)
         {
             Verdict::Fetch => {
-                self.sent(resource, attempt, now);
+                if let Some(fetch) = self.fetch_mut(resource) {
+                    fetch.sent(attempt, now);
+                }
                 shared.led = Some(Led {
                     attempt,
                     bodies: Vec::new(),
@@ -281,45 +285,31 @@ impl Gate {
             }
             Verdict::Wait => shared.held = Some(call),
             Verdict::TakeOver(published) => self.take_over(shared, attempt, published, now, data),
-            Verdict::StandDown(backoff) => self.stand_down(resource, attempt, backoff, now),
+            Verdict::StandDown(backoff) => {
+                let fetch = self.fetch_mut(resource);
+                let stands_down =
+                    fetch.is_some_and(|fetch| fetch.stand_down(attempt, backoff, now));
+                self.wake(stands_down.then(|| resource.dependency()));
+            }
         }
     }
 
     fn refresh(&self, resource: SharedResource) -> Option<&Refresh> {
-        match resource {
-            SharedResource::Keys(ring) => self.issuer_keys.get(ring)?.refresh(),
-            SharedResource::Feed => Some(self.revocation.feed.as_ref()?.refresh()),
-            SharedResource::Directory(index) => {
-                Some(self.revocation.directories.get(index)?.refresh())
-            }
-        }
+        let fetch: &dyn SharedFetch = match resource {
+            SharedResource::Keys(ring) => self.issuer_keys.get(ring)?,
+            SharedResource::Feed => self.revocation.feed.as_ref()?,
+            SharedResource::Directory(index) => self.revocation.directories.get(index)?,
+        };
+        fetch.schedule()
     }
 
-    fn sent(&mut self, resource: SharedResource, attempt: Attempt, now: Timestamp) {
-        match resource {
-            SharedResource::Keys(ring) => {
-                let ring = self.issuer_keys.get_mut(ring);
-                ring.into_iter().for_each(|ring| ring.sent(attempt, now));
-            }
-            SharedResource::Feed => {
-                let feed = self.revocation.feed.as_mut();
-                feed.into_iter().for_each(|feed| feed.sent(attempt, now));
-            }
-            SharedResource::Directory(index) => {
-                let list = self.revocation.directories.get_mut(index);
-                list.into_iter().for_each(|list| list.sent(attempt, now));
-            }
-        }
-    }
-
-    fn begin_take_over(&mut self, resource: SharedResource, now: Timestamp) -> Option<Attempt> {
-        match resource {
-            SharedResource::Keys(ring) => self.issuer_keys.get_mut(ring)?.take_over(now),
-            SharedResource::Feed => self.revocation.feed.as_mut()?.take_over(now),
-            SharedResource::Directory(index) => {
-                self.revocation.directories.get_mut(index)?.take_over(now)
-            }
-        }
+    fn fetch_mut(&mut self, resource: SharedResource) -> Option<&mut dyn SharedFetch> {
+        let fetch: &mut dyn SharedFetch = match resource {
+            SharedResource::Keys(ring) => self.issuer_keys.get_mut(ring)?,
+            SharedResource::Feed => self.revocation.feed.as_mut()?,
+            SharedResource::Directory(index) => self.revocation.directories.get_mut(index)?,
+        };
+        Some(fetch)
     }
 
     /// Takes over an answer as if this VM had received it, at the time at which the other VM did.
@@ -360,29 +350,5 @@ impl Gate {
             }
         };
         self.wake(dependency);
-    }
-
-    fn stand_down(
-        &mut self,
-        resource: SharedResource,
-        attempt: Attempt,
-        other: Backoff,
-        now: Timestamp,
-    ) {
-        let stands_down = match resource {
-            SharedResource::Keys(ring) => {
-                let ring = self.issuer_keys.get_mut(ring);
-                ring.is_some_and(|ring| ring.stand_down(attempt, other, now))
-            }
-            SharedResource::Feed => {
-                let feed = self.revocation.feed.as_mut();
-                feed.is_some_and(|feed| feed.stand_down(attempt, other, now))
-            }
-            SharedResource::Directory(index) => {
-                let list = self.revocation.directories.get_mut(index);
-                list.is_some_and(|list| list.stand_down(attempt, other, now))
-            }
-        };
-        self.wake(stands_down.then(|| resource.dependency()));
     }
 }

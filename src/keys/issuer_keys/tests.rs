@@ -1,7 +1,7 @@
 //! Tests that issuer keys pass events on to their refresh state.
 
 use super::*;
-use crate::fetch::refresh::Schedule;
+use crate::fetch::refresh::{Backoff, Schedule};
 use std::time::Duration;
 
 fn at(secs: u64) -> Timestamp {

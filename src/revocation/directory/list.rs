@@ -15,7 +15,9 @@ use super::page::{Link, Next, Page};
 use super::{Collection, ListError, Source};
 use crate::decision::ListUnavailable;
 use crate::fetch::callout::{Answer, Callout};
-use crate::fetch::refresh::{Attempt, Backoff, Freshness, Refresh};
+use crate::fetch::refresh::{Attempt, Backoff, Refresh};
+use crate::fetch::shared::SharedFetch;
+use crate::revocation::unavailable;
 use crate::time::Timestamp;
 
 /// The most pages that one worker reads between two ticks, which bounds the time that it takes from requests.
@@ -140,29 +142,6 @@ impl DirectoryList {
         self.round
             .get_or_insert_with(|| Round::new(delta.clone(), now));
         Some(self.call(attempt))
-    }
-
-    /// Records that a deferred call is sent only now.
-    pub fn sent(&mut self, attempt: Attempt, now: Timestamp) {
-        self.refresh.sent(attempt, now);
-        if let Some(round) = self.round.as_mut().filter(|round| round.pages == 0) {
-            round.began = now;
-        }
-    }
-
-    /// Starts a fetch whose result another worker already has.
-    pub fn take_over(&mut self, now: Timestamp) -> Option<Attempt> {
-        self.refresh.take_over(now)
-    }
-
-    /// Cancels the fetch, because another worker's fetch has just failed. Returns false if the fetch is not running.
-    pub fn stand_down(&mut self, attempt: Attempt, other: Backoff, now: Timestamp) -> bool {
-        let stands_down = self.refresh.stand_down(attempt, other, now);
-        if stands_down {
-            self.open = None;
-            self.tried = true;
-        }
-        stands_down
     }
 
     /// Retries soon, because the cause of the last failure may be gone.
@@ -330,11 +309,7 @@ impl DirectoryList {
         if self.full {
             return Some(ListUnavailable::TooManyEntries);
         }
-        match self.refresh.freshness(now) {
-            Freshness::Usable { .. } => None,
-            Freshness::Never => Some(ListUnavailable::NeverFetched),
-            Freshness::Stale { .. } => Some(ListUnavailable::Stale),
-        }
+        unavailable(&self.refresh, now)
     }
 
     /// Reports whether at least one answer has arrived. Before that, requests wait for the list even if they may be
@@ -385,6 +360,32 @@ impl DirectoryList {
     pub(super) fn not_taken_over(&mut self, attempt: Attempt, now: Timestamp) {
         self.open = None;
         self.refresh.failed(attempt, now);
+    }
+}
+
+impl SharedFetch for DirectoryList {
+    fn schedule(&self) -> Option<&Refresh> {
+        Some(&self.refresh)
+    }
+
+    fn schedule_mut(&mut self) -> Option<&mut Refresh> {
+        Some(&mut self.refresh)
+    }
+
+    fn sent(&mut self, attempt: Attempt, now: Timestamp) {
+        self.refresh.sent(attempt, now);
+        if let Some(round) = self.round.as_mut().filter(|round| round.pages == 0) {
+            round.began = now;
+        }
+    }
+
+    fn stand_down(&mut self, attempt: Attempt, other: Backoff, now: Timestamp) -> bool {
+        let stands_down = self.refresh.stand_down(attempt, other, now);
+        if stands_down {
+            self.open = None;
+            self.tried = true;
+        }
+        stands_down
     }
 }
 
