@@ -117,12 +117,6 @@ impl Policy {
     }
 
     pub(super) fn decide_on(&self, request: &Request, facts: Facts<'_>) -> Decision {
-        let refused = |denial: Denial| match denial {
-            Denial::NoRule { .. } => Denial::NoRule {
-                lacks_version: openai::lacks_version(&request.path),
-            },
-            denial => denial,
-        };
         let candidates = self.index.matches.candidates(request);
         if let Some(reason) = request.model.unavailable()
             && self.depends_on_model(request, facts, &candidates)
@@ -138,7 +132,7 @@ impl Policy {
             .into_iter()
             .partition(|rule| rule.mode == Mode::Shadow);
         Decision {
-            outcome: enforce(&enforced, facts).map_err(refused),
+            outcome: enforce(&enforced, request, facts),
             shadow: shadow
                 .into_iter()
                 .filter_map(|rule| observe(rule, facts))
@@ -205,7 +199,11 @@ fn pick<'p, T>(rules: &'p [T], found: &Bits) -> impl Iterator<Item = &'p T> {
     found.iter().filter_map(|index| rules.get(index))
 }
 
-pub(super) fn enforce(rules: &[&Rule], facts: Facts<'_>) -> Result<Permit, Denial> {
+pub(super) fn enforce(
+    rules: &[&Rule],
+    request: &Request,
+    facts: Facts<'_>,
+) -> Result<Permit, Denial> {
     for rule in rules.iter().filter(|rule| rule.effect == Effect::Deny) {
         match rule.require.truth(facts) {
             Truth::Satisfied => {
@@ -217,7 +215,7 @@ pub(super) fn enforce(rules: &[&Rule], facts: Facts<'_>) -> Result<Permit, Denia
             Truth::Unsatisfied => {}
         }
     }
-    let mut refusal = None;
+    let (mut first, mut without_groups) = (None, None);
     for rule in rules {
         let Effect::Allow { credential } = rule.effect else {
             continue;
@@ -230,24 +228,27 @@ pub(super) fn enforce(rules: &[&Rule], facts: Facts<'_>) -> Result<Permit, Denia
                     bill_to: rule.bill_to.clone(),
                 });
             }
-            Truth::Indeterminate if lacks_groups(rule, facts) => {
-                refusal = Some(indeterminate(rule, facts));
-            }
-            Truth::Indeterminate | Truth::Unsatisfied => {
-                refusal = refusal.or_else(|| {
-                    Some(Denial::RuleUnsatisfied {
-                        rule: rule.name.clone(),
-                        requirement: rule.require.describe(),
-                        similar: rule.require.similar(facts.caller),
-                    })
-                });
-            }
+            Truth::Indeterminate if lacks_groups(rule, facts) => without_groups = Some(rule),
+            Truth::Indeterminate | Truth::Unsatisfied => first = first.or(Some(rule)),
         }
     }
-    let stronger = rules.iter().find_map(|rule| step_up(rule, facts));
-    Err(stronger.or(refusal).unwrap_or(Denial::NoRule {
-        lacks_version: false,
+    let denial = rules
+        .iter()
+        .find_map(|rule| step_up(rule, facts))
+        .or_else(|| without_groups.map(|rule| indeterminate(rule, facts)))
+        .or_else(|| first.map(|rule| unsatisfied(rule, facts)));
+    Err(denial.unwrap_or_else(|| Denial::NoRule {
+        lacks_version: openai::lacks_version(&request.path),
     }))
+}
+
+/// Returns the denial for an allow rule that the caller does not satisfy.
+fn unsatisfied(rule: &Rule, facts: Facts<'_>) -> Denial {
+    Denial::RuleUnsatisfied {
+        rule: rule.name.clone(),
+        requirement: rule.require.describe(),
+        similar: rule.require.similar(facts.caller),
+    }
 }
 
 /// Returns the denial for a rule whose requirement is indeterminate. An indeterminate deny rule
@@ -257,19 +258,13 @@ fn indeterminate(rule: &Rule, facts: Facts<'_>) -> Denial {
     let rule = rule.name.clone();
     match (for_groups, &facts.context.directory) {
         (false, _) => Denial::DeniedByRule { rule },
-        (true, Directory::Unavailable(reason)) => {
-            let reason = Some(*reason);
-            Denial::GroupsOverage {
-                rule,
-                lookup: reason,
-            }
-        }
+        (true, Directory::Unavailable(reason)) => Denial::GroupsOverage {
+            rule,
+            lookup: Some(*reason),
+        },
         (true, Directory::NotQueried | Directory::Known(_)) => {
-            let reason = None;
-            Denial::GroupsOverage {
-                rule,
-                lookup: reason,
-            }
+            let lookup = None;
+            Denial::GroupsOverage { rule, lookup }
         }
     }
 }

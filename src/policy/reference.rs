@@ -103,7 +103,7 @@ fn decide(policy: &Policy, request: &Request, facts: Facts<'_>) -> Outcome {
         let rule = rule.name.clone();
         Some(Shadow { rule, would })
     });
-    let outcome = super::decide::enforce(&enforced, facts);
+    let outcome = super::decide::enforce(&enforced, request, facts);
     (comparable(outcome), shadow.collect())
 }
 
