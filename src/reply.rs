@@ -81,13 +81,15 @@ pub struct Reply {
 impl Dialect {
     pub fn of(headers: &Headers) -> Self {
         let begins = |name, with: &str| headers.text(name).unwrap_or_default().starts_with(with);
+        let target = headers.text(":path").unwrap_or_default();
+        let path = target.split('?').next().unwrap_or_default();
         if let Some(encoding) = GrpcWeb::of(headers) {
             Self::GrpcWeb(encoding)
         } else if begins("content-type", "application/grpc") {
             Self::Grpc
-        } else if is_messages(headers.text(":path").unwrap_or_default()) {
+        } else if is_messages(path) {
             Self::Anthropic
-        } else if is_openai(headers) && !begins("user-agent", "@huggingface/inference") {
+        } else if is_openai(path) && !begins("user-agent", "@huggingface/inference") {
             Self::OpenAi
         } else {
             Self::Text
@@ -95,16 +97,15 @@ impl Dialect {
     }
 }
 
-fn is_openai(headers: &Headers) -> bool {
-    let path = headers.text(":path").unwrap_or_default();
-    let path = path.split('?').next().unwrap_or_default();
+/// Reports whether a path, without query, is one of OpenAI's API, with or without `/v1`.
+fn is_openai(path: &str) -> bool {
     openai::is_versioned(path) || openai::lacks_version(path)
 }
 
-/// Whether a path with its query is that of Anthropic's messages API, or below it.
+/// Reports whether a path, without query, is that of Anthropic's messages API, or below it.
 fn is_messages(path: &str) -> bool {
     path.strip_prefix(MESSAGES)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 impl Reply {

@@ -86,14 +86,16 @@ impl Denial {
             ),
 
             Self::TokenMissing { unread } => {
-                const REMEDY: &str = "end a Microsoft Entra ID access token for this API in the \
-                                      Authorization header, as: Bearer <token>";
-                let text = match unread {
-                    Option::None => format!("S{REMEDY}"),
+                let text: Cow<'static, str> = match unread {
+                    Option::None => "Send a Microsoft Entra ID access token for this API in the \
+                                     Authorization header, as: Bearer <token>"
+                        .into(),
                     Some(header) => format!(
                         "The gateway does not read tokens from the header {header} (token.headers does \
-                         not list it); s{REMEDY}"
-                    ),
+                         not list it); send a Microsoft Entra ID access token for this API in the \
+                         Authorization header, as: Bearer <token>"
+                    )
+                    .into(),
                 };
                 facts(401, "token_missing", Bare, text)
             }
