@@ -4,6 +4,7 @@
 
 mod audit;
 mod check;
+mod clock;
 mod deployment;
 mod document;
 mod explain;

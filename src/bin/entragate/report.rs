@@ -34,9 +34,10 @@ pub fn warn(file: &str, text: &str) {
 /// Prints an error about a place, such as `envoy.yaml:12`, or about an option.
 pub fn error(about: &str, text: &str) {
     let level = paint("error", RED);
-    print_error(&match about.starts_with("--") {
-        true => format!("{level}: {about}: {text}"),
-        false => format!("{about}: {level}: {text}"),
+    print_error(&if about.starts_with("--") {
+        format!("{level}: {about}: {text}")
+    } else {
+        format!("{about}: {level}: {text}")
     });
 }
 
@@ -53,17 +54,16 @@ pub fn width() -> Option<usize> {
 /// direction of the text next to it.
 pub fn printable(text: &str) -> Cow<'_, str> {
     let is_plain = |c: char| !c.is_control() && !entragate::text::is_invisible(c);
-    match text.chars().all(is_plain) {
-        true => Cow::Borrowed(text),
-        false => text
-            .chars()
-            .map(|c| {
-                if is_plain(c) {
-                    c.to_string()
-                } else {
-                    c.escape_unicode().to_string()
-                }
-            })
-            .collect(),
+    if text.chars().all(is_plain) {
+        return Cow::Borrowed(text);
     }
+    text.chars()
+        .map(|c| {
+            if is_plain(c) {
+                c.to_string()
+            } else {
+                c.escape_unicode().to_string()
+            }
+        })
+        .collect()
 }

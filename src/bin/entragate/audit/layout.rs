@@ -3,7 +3,7 @@
 use textwrap::core::display_width;
 
 /// Between two columns.
-pub const GAP: usize = 2;
+pub const GAP: &str = "  ";
 
 /// A field that has a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub fn columns(width: Option<usize>) -> Vec<Column> {
         .filter(|(_, share)| *share == 0)
         .map(|(column, _)| column.width)
         .sum();
-    let taken = taken + GAP * columns.len().saturating_sub(1);
+    let taken = taken + GAP.len() * columns.len().saturating_sub(1);
     let left = width.map_or(usize::MAX, |width| width.saturating_sub(taken));
     let sized = columns.into_iter().map(|(column, share)| match share {
         0 => column,
@@ -92,7 +92,7 @@ pub fn columns(width: Option<usize>) -> Vec<Column> {
 /// The width of all columns together.
 pub fn total(columns: &[Column]) -> usize {
     let widths: usize = columns.iter().map(|column| column.width).sum();
-    widths + GAP * columns.len().saturating_sub(1)
+    widths + GAP.len() * columns.len().saturating_sub(1)
 }
 
 /// Cuts a text that is too wide.

@@ -8,6 +8,7 @@ mod table;
 mod unique;
 mod verify;
 
+use crate::clock::{now, timestamp};
 use crate::input::{UNREADABLE, name_of};
 use crate::report;
 use clap::ValueEnum;
@@ -15,12 +16,10 @@ use entragate::time::Timestamp;
 use groups::Groups;
 use lines::{Lines, Logged};
 use serde_json::Value;
-use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufReader, Read, stdin};
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 use table::{Form, Table};
 use verify::Verification;
 
@@ -106,55 +105,50 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 /// A file, and why it or the output failed.
 type Failure = (String, io::Error);
 
-/// Passes the records of all files to `each`, in order.
+/// Passes the records of all files to `each`, in order, with the index of their file.
 fn read(
     arguments: &Arguments,
-    mut begin: impl FnMut(&str),
-    mut each: impl FnMut(Logged) -> io::Result<()>,
+    mut each: impl FnMut(usize, Logged) -> io::Result<()>,
 ) -> Result<(), Failure> {
-    for file in &arguments.files {
-        begin(name_of(file));
+    for (index, file) in arguments.files.iter().enumerate() {
         let opened: io::Result<Box<dyn Read>> = match file.as_str() {
             "-" => Ok(Box::new(stdin().lock())),
             name => File::open(name).map(|opened| Box::new(opened) as Box<dyn Read>),
         };
         opened
-            .and_then(|input| Lines::of(BufReader::new(input)).try_for_each(|own| each(own?)))
+            .and_then(|input| {
+                Lines::of(BufReader::new(input)).try_for_each(|logged| each(index, logged?))
+            })
             .map_err(|error| (file.clone(), error))?;
     }
     Ok(())
 }
 
 fn verify(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let verification = RefCell::new(Verification::new(arguments.any_order));
-    read(
-        arguments,
-        |file| verification.borrow_mut().begin(file),
-        |logged| {
-            verification.borrow_mut().add(&logged);
-            Ok(())
-        },
-    )?;
-    let verified = verification
-        .into_inner()
-        .finish(arguments.json, &mut anstream::stdout().lock());
-    match verified.map_err(of_output)? {
-        true => Ok(ExitCode::SUCCESS),
-        false => Ok(ExitCode::from(NOT_INTACT)),
+    let files = arguments.files.iter().map(|file| name_of(file).to_owned());
+    let mut verification = Verification::new(files.collect(), arguments.any_order);
+    read(arguments, |file, logged| {
+        verification.add(file, &logged);
+        Ok(())
+    })?;
+    let verified = verification.finish(arguments.json, &mut anstream::stdout().lock());
+    if verified.map_err(of_output)? {
+        Ok(ExitCode::SUCCESS)
+    } else {
+        Ok(ExitCode::from(NOT_INTACT))
     }
 }
 
 fn show(arguments: &Arguments) -> Result<(), Failure> {
     let output = anstream::stdout();
     let wanted = |each: &mut dyn FnMut(Value) -> io::Result<()>| {
-        read(
-            arguments,
-            |_| {},
-            |own| match arguments.wants(&own.record) {
-                true => each(own.record),
-                false => Ok(()),
-            },
-        )
+        read(arguments, |_, logged| {
+            if arguments.wants(&logged.record) {
+                each(logged.record)
+            } else {
+                Ok(())
+            }
+        })
     };
     if let Some(by) = arguments.by {
         let mut groups = Groups::by(by.member());
@@ -195,21 +189,17 @@ fn of_output(error: io::Error) -> Failure {
 
 impl Arguments {
     fn wants(&self, record: &Value) -> bool {
-        let is_served = matches!(
-            record["code"].as_str(),
-            Some("permitted" | "anonymous" | "metadata")
-        );
         let is_since = |since: Timestamp| {
             let time = record["time"].as_str().unwrap_or_default();
             humantime::parse_rfc3339(time).is_ok_and(|time| timestamp(time) >= since)
         };
-        !(self.denied && is_served) && self.since.is_none_or(is_since)
+        !(self.denied && is_served(record)) && self.since.is_none_or(is_since)
     }
 }
 
 fn since(text: &str) -> Result<Timestamp, String> {
     if let Ok(span) = humantime::parse_duration(text) {
-        return Ok(timestamp(SystemTime::now()).minus(span));
+        return Ok(now().minus(span));
     }
     humantime::parse_rfc3339_weak(text)
         .map(timestamp)
@@ -218,9 +208,12 @@ fn since(text: &str) -> Result<Timestamp, String> {
         })
 }
 
-fn timestamp(time: SystemTime) -> Timestamp {
-    let span = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
+/// Whether the request was permitted and did not fail afterwards.
+fn is_served(record: &Value) -> bool {
+    matches!(
+        record["code"].as_str(),
+        Some("permitted" | "anonymous" | "metadata")
+    )
 }
 
 /// The number of tokens in a record's usage: the total, or the only side that it contains.

@@ -1,7 +1,7 @@
 //! Records as rows of a table.
 
-use super::layout::{self, Column, DATE_AND_TIME, Field, fit, pad};
-use super::{ecs, model, tokens};
+use super::layout::{self, Column, DATE_AND_TIME, Field, GAP, fit, pad};
+use super::{ecs, is_served, model, tokens};
 use crate::report::{GREEN, RED, YELLOW, paint, printable};
 use anstyle::Style;
 use serde_json::Value;
@@ -50,8 +50,9 @@ impl<W: Write> Table<W> {
         if !std::mem::replace(&mut self.has_header, true) {
             let names = columns.iter().map(|own| pad(own.field.name(), own.width));
             let names = names.collect::<Vec<_>>().join(GAP);
-            let request = if width.is_none() { "  REQUEST" } else { "" };
-            writeln!(self.output, "{}", format!("{names}{request}").trim_end())?;
+            let request = if width.is_none() { "REQUEST" } else { "" };
+            let header = [&names, GAP, request].concat();
+            writeln!(self.output, "{}", header.trim_end())?;
         }
         let row = columns
             .iter()
@@ -59,7 +60,7 @@ impl<W: Write> Table<W> {
             .collect::<Vec<_>>();
         let row = row.join(GAP);
         let request = request(record, &columns);
-        let together = layout::total(&columns) + layout::GAP + display_width(&request);
+        let together = layout::total(&columns) + GAP.len() + display_width(&request);
         if width.is_none_or(|width| together <= width) {
             return writeln!(self.output, "{row}{GAP}{request}");
         }
@@ -73,8 +74,6 @@ impl<W: Write> Table<W> {
     }
 }
 
-/// Between two columns.
-const GAP: &str = "  ";
 /// Before a request on lines of its own.
 const INDENT: &str = "    ";
 
@@ -158,9 +157,9 @@ fn request(record: &Value, columns: &[Column]) -> String {
 }
 
 fn colour(record: &Value) -> Style {
-    match (record["decision"].as_str(), record["code"].as_str()) {
-        (Some("permit"), Some("permitted" | "anonymous" | "metadata")) => GREEN,
-        (Some("permit"), _) => YELLOW,
+    match record["decision"].as_str() {
+        Some("permit") if is_served(record) => GREEN,
+        Some("permit") => YELLOW,
         _ => RED,
     }
 }

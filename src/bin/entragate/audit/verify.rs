@@ -4,7 +4,6 @@
 //! in the files: logs are rotated, and workers start and stop.
 
 use super::lines::Logged;
-
 use super::unique::has_unique_members;
 use crate::report::printable;
 use entragate::audit::chain::LineHash;
@@ -79,21 +78,18 @@ struct Finding {
 }
 
 impl Verification {
-    pub fn new(any_order: bool) -> Self {
+    /// `files` are the names of the files.
+    pub fn new(files: Vec<String>, any_order: bool) -> Self {
         Self {
-            files: Vec::new(),
+            files,
             chains: BTreeMap::new(),
             unchained: 0,
             any_order,
         }
     }
 
-    /// Begins the next file.
-    pub fn begin(&mut self, file: &str) {
-        self.files.push(file.to_owned());
-    }
-
-    pub fn add(&mut self, logged: &Logged) {
+    /// Adds a record of the file with this index.
+    pub fn add(&mut self, file: usize, logged: &Logged) {
         let record = &logged.record;
         let text = |member: &str| record[member].as_str();
         let (Some(instance), Some(seq)) = (text("instance"), record["seq"].as_u64()) else {
@@ -114,7 +110,7 @@ impl Verification {
             prev: text("prev").and_then(LineHash::parse),
             read: LineHash::of(&logged.text),
             restored: restored.as_deref().map(LineHash::of),
-            file: self.files.len().saturating_sub(1),
+            file,
             line: logged.line,
         });
     }
@@ -243,9 +239,10 @@ impl Chain {
             let [before, entry] = pair else { continue };
             if before.seq + 1 < entry.seq {
                 let (from, to) = (before.seq + 1, entry.seq - 1);
-                let message = match from == to {
-                    true => format!("record {from}, before this one, is missing"),
-                    false => format!("records {from} to {to}, before this one, are missing"),
+                let message = if from == to {
+                    format!("record {from}, before this one, is missing")
+                } else {
+                    format!("records {from} to {to}, before this one, are missing")
                 };
                 find(Kind::Missing, entry, message);
             } else if !before.is_before(entry) {

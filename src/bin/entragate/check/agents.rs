@@ -18,7 +18,7 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
                 .iter()
                 .filter(|issuer| rule.is_open_to(&issuer.name))
         };
-        let mut unknown = issuers().filter(|issuer| !shows_agents(issuer));
+        let mut unknown = issuers().filter(|issuer| has_facets(issuer) != Some(true));
         if let Some(issuer) = unknown.next()
             && may_be_indeterminate(rule)
         {
@@ -33,7 +33,7 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
             );
             findings.add_inside(&ids::ACTOR_NOT_SHOWN, place(), Some(&rule.name), message);
         }
-        let mut entra = issuers().filter(|issuer| is_entra_without_facets(issuer));
+        let mut entra = issuers().filter(|issuer| has_facets(issuer) == Some(false));
         if let Some(issuer) = entra.next()
             && requires_person(rule)
         {
@@ -47,12 +47,12 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
     }
 }
 
-fn shows_agents(issuer: &Issuer) -> bool {
-    matches!(&issuer.authority, Authority::Entra(entra) if entra.agent_claims)
-}
-
-fn is_entra_without_facets(issuer: &Issuer) -> bool {
-    matches!(&issuer.authority, Authority::Entra(entra) if !entra.agent_claims)
+/// Whether the tokens of an Entra issuer have the facets; `None` for other issuers.
+fn has_facets(issuer: &Issuer) -> Option<bool> {
+    match &issuer.authority {
+        Authority::Entra(entra) => Some(entra.agent_claims),
+        Authority::Oidc { .. } => None,
+    }
 }
 
 /// Whether an unknown actor changes the rule's result: it makes a deny rule deny, and an allow rule with `not:

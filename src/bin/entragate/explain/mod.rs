@@ -109,14 +109,16 @@ const DENIED: u8 = 3;
 pub fn run(arguments: &Arguments) -> ExitCode {
     match explain(arguments) {
         Ok(answer) => {
-            let text = match arguments.json {
-                true => format!("{:#}\n", answer.json()),
-                false => text::of(&answer),
+            let text = if arguments.json {
+                format!("{:#}\n", answer.json())
+            } else {
+                text::of(&answer)
             };
             report::print(&text);
-            match answer.is_denied() {
-                true => ExitCode::from(DENIED),
-                false => ExitCode::SUCCESS,
+            if answer.is_denied() {
+                ExitCode::from(DENIED)
+            } else {
+                ExitCode::SUCCESS
             }
         }
         Err(Failure { status, errors }) => {
@@ -265,10 +267,9 @@ fn invalid(filter: &Filter<'_>, errors: &entragate::config::ConfigErrors) -> Fai
     let members = filter.configuration.members().unwrap_or_default();
     let error = |error: &entragate::config::ConfigError| {
         let place = filter.at(&error.path);
-        let line = place.line.map(|line| format!(":{line}"));
         let item = input::item_at(&members, &error.path).map(|item| format!("[{item}] "));
         FailureError {
-            about: format!("{}{}", place.file, line.unwrap_or_default()),
+            about: at_line(place.file, place.line),
             text: format!("{}{error}", item.unwrap_or_default()),
         }
     };
@@ -278,11 +279,15 @@ fn invalid(filter: &Filter<'_>, errors: &entragate::config::ConfigErrors) -> Fai
     }
 }
 
+/// A place in a file, such as `envoy.yaml:12`.
+fn at_line(file: impl std::fmt::Display, line: Option<u64>) -> String {
+    line.map_or_else(|| file.to_string(), |line| format!("{file}:{line}"))
+}
+
 impl From<load::Unusable> for FailureError {
     fn from(file: load::Unusable) -> Self {
-        let line = file.line.map(|line| format!(":{line}"));
         Self {
-            about: format!("{}{}", file.file, line.unwrap_or_default()),
+            about: at_line(&file.file, file.line),
             text: file.message,
         }
     }

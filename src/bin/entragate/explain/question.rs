@@ -1,13 +1,14 @@
 //! The request to explain, in the form in which the host passes it.
 
 use super::{Arguments, Failure};
+use crate::clock::now;
 use crate::input::{self, UNREADABLE};
 use entragate::config::{ClientAddress, Config};
 use entragate::http::headers::Headers;
 use entragate::time::Timestamp;
 use entragate::token::issuer::is_guid;
 use std::net::{IpAddr, SocketAddr};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
@@ -100,11 +101,6 @@ impl Question {
         };
         Some(text.into_bytes())
     }
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    Timestamp::from_secs(since.map_or(0, |since| since.as_secs()))
 }
 
 /// Reads `--time`.

@@ -46,13 +46,11 @@ impl Text {
             ("rule: ", "rule"),
             ("credential: ", "credential"),
             ("billed: ", "bill_to"),
+            ("model: ", "model"),
         ] {
             if !answer.text(member).is_empty() {
                 self.line(1, &format!("{label}{}", answer.text(member)));
             }
-        }
-        if !answer.text("model").is_empty() {
-            self.line(1, &format!("model: {}", answer.text("model")));
         }
         if let Some(challenge) = &answer.challenge {
             self.line(1, &format!("WWW-Authenticate: {challenge}"));
@@ -63,9 +61,10 @@ impl Text {
         if answer.text("issuer").is_empty() {
             return;
         }
-        let checked = match answer.is_verified {
-            true => "",
-            false => " (the signature is not verified)",
+        let checked = if answer.is_verified {
+            ""
+        } else {
+            " (the signature is not verified)"
         };
         self.line(0, &format!("caller{checked}:"));
         for (label, member) in [

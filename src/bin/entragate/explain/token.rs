@@ -83,9 +83,10 @@ impl TokenFacts {
                 };
                 joined(texts.iter().map(|text| &**text)) + unclear
             };
-            let groups = match claims.groups.overage {
-                true => "too many for the token to list".to_owned(),
-                false => list(Fact::Groups, &claims.groups.listed),
+            let groups = if claims.groups.overage {
+                "too many for the token to list".to_owned()
+            } else {
+                list(Fact::Groups, &claims.groups.listed)
             };
             let kind = claims.kind.map_or("unknown", |kind| kind.name());
             lines.extend([
@@ -107,9 +108,10 @@ impl TokenFacts {
             let whole = Duration::from_secs(to.since(from).as_secs());
             humantime::format_duration(whole).to_string()
         };
-        let relative = match expires > self.now {
-            true => format!("in {}", span(self.now, expires)),
-            false => format!("{} ago", span(expires, self.now)),
+        let relative = if expires > self.now {
+            format!("in {}", span(self.now, expires))
+        } else {
+            format!("{} ago", span(expires, self.now))
         };
         format!("{} ({relative})", expires.to_rfc3339())
     }
@@ -131,8 +133,9 @@ impl TokenFacts {
 
 fn joined<'t>(texts: impl Iterator<Item = &'t str>) -> String {
     let texts: Vec<&str> = texts.collect();
-    match texts.is_empty() {
-        true => "none".to_owned(),
-        false => texts.join(", "),
+    if texts.is_empty() {
+        "none".to_owned()
+    } else {
+        texts.join(", ")
     }
 }

@@ -1,7 +1,7 @@
 //! Follows the directories with the filter's own state machine, and writes what is revoked as a feed.
 
 use super::client::Client;
-use entragate::decision::DirectoryGround;
+use entragate::decision::{DirectoryGround, ListUnavailable};
 use entragate::fetch::callout::Answer;
 use entragate::fetch::refresh::Attempt;
 use entragate::revocation::directory::{Collection, DirectoryList, Id, PageCall, Progress};
@@ -115,18 +115,29 @@ impl Collector {
         }
     }
 
-    /// Returns the feed, or why it must not be served: a list is not complete yet, or stale.
-    pub fn feed(&self, now: Timestamp) -> Result<Value, String> {
+    /// Reports whether the feed may be served.
+    ///
+    /// # Errors
+    /// The reason: a list is not complete yet, or stale.
+    pub fn availability(&self, now: Timestamp) -> Result<(), String> {
+        for Followed {
+            list, is_complete, ..
+        } in &self.lists
+        {
+            let never = (!is_complete).then_some(ListUnavailable::NeverFetched);
+            if let Some(reason) = list.unavailable(now).or(never) {
+                return Err(format!("{} {}", list.name(), reason.text()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the feed.
+    pub fn feed(&self) -> Value {
         let (mut oids, mut clients) = (Vec::new(), Vec::new());
         let mut not_before = Map::new();
         for followed in &self.lists {
             let list = &followed.list;
-            if let Some(reason) = list.unavailable(now) {
-                return Err(format!("{} {}", list.name(), reason.text()));
-            }
-            if !followed.is_complete {
-                return Err(format!("{} has not been fetched yet", list.name()));
-            }
             let mut objects: Vec<(&String, Id)> = followed
                 .objects
                 .iter()
@@ -147,7 +158,7 @@ impl Collector {
             clients.extend(revoked.map(|(_, text)| text.clone()));
         }
         clients.sort();
-        Ok(json!({"oids": oids, "clients": clients, "not_before": not_before}))
+        json!({"oids": oids, "clients": clients, "not_before": not_before})
     }
 }
 
@@ -160,9 +171,9 @@ impl Followed {
         now: Timestamp,
         report: &mut dyn FnMut(Event),
     ) -> Option<PageCall> {
-        let named = match (&answer, self.list.collection()) {
-            (Answer::Response { status: 200, body }, _) => ids(body),
-            _ => Vec::new(),
+        let named = match &answer {
+            Answer::Response { status: 200, body } => ids(body),
+            Answer::Response { .. } | Answer::Failed(_) => Vec::new(),
         };
         let progress = self.list.answered(attempt, number, answer, now);
         // The changes of a page may apply although its round fails, without room for all entries for example.

@@ -5,6 +5,7 @@ mod client;
 mod collector;
 mod server;
 
+use crate::clock::now;
 use crate::deployment::{filters, load};
 use crate::input::{self, UNREADABLE};
 use clap::Args;
@@ -20,12 +21,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{PoisonError, RwLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// Time between two checks for calls that are due.
 const TICK: Duration = Duration::from_millis(50);
 /// The value of an environment variable that is not set; the configuration may name many that the feed does not need.
 const UNSET: &str = "entragate-feed-unset";
+/// Clears the line of a terminal.
+const CLEAR: &str = "\r\x1b[K";
 /// The largest feed that the filter reads.
 const MAX_FEED: usize = 1024 * 1024;
 
@@ -101,10 +104,10 @@ fn follow(arguments: &Arguments) -> Result<(), (u8, String)> {
 fn once(mut collector: Collector, deadline: Timestamp) -> Result<(), (u8, String)> {
     loop {
         collector.tick(now, &mut report);
-        match collector.feed(now()) {
-            Ok(feed) => {
+        match collector.availability(now()) {
+            Ok(()) => {
                 // A write fails only if the reader has closed the pipe, which is not an error.
-                let _ = writeln!(std::io::stdout(), "{feed}");
+                let _ = writeln!(std::io::stdout(), "{}", collector.feed());
                 return Ok(());
             }
             Err(reason) if now() >= deadline => return Err((input::INVALID, reason)),
@@ -127,18 +130,18 @@ fn serve(mut collector: Collector, listen: SocketAddr) -> Result<(), (u8, String
             changed |= matches!(event, Event::Complete { changed: true });
             report(event);
         });
-        let feed = collector.feed(now());
-        if changed || feed.is_ok() != was_available {
-            was_available = feed.is_ok();
+        let available = collector.availability(now());
+        if changed || available.is_ok() != was_available {
+            was_available = available.is_ok();
+            let feed = available.map(|()| collector.feed().to_string());
             match &feed {
-                Ok(feed) if feed.to_string().len() > MAX_FEED => {
+                Ok(feed) if feed.len() > MAX_FEED => {
                     eprintln!("warning: the feed is larger than 1 MiB, so the filter refuses it");
                 }
                 Ok(_) => {}
                 Err(reason) => eprintln!("the feed is not available: {reason}"),
             }
-            let text = feed.map(|feed| feed.to_string());
-            *current.write().unwrap_or_else(PoisonError::into_inner) = text;
+            *current.write().unwrap_or_else(PoisonError::into_inner) = feed;
         }
         std::thread::sleep(TICK);
     }
@@ -149,12 +152,12 @@ fn report(event: Event) {
     let is_terminal = std::io::stderr().is_terminal();
     match event {
         Event::Page(name, pages, entries) if is_terminal => {
-            eprint!("\r\x1b[K{name}: {pages} pages, {entries} entries");
+            eprint!("{CLEAR}{name}: {pages} pages, {entries} entries");
         }
-        Event::Complete { changed: true } if is_terminal => eprint!("\r\x1b[K"),
+        Event::Complete { changed: true } if is_terminal => eprint!("{CLEAR}"),
         Event::Page(..) | Event::Complete { .. } => {}
         Event::Log(text) => {
-            let start = if is_terminal { "\r\x1b[K" } else { "" };
+            let start = if is_terminal { CLEAR } else { "" };
             eprintln!("{start}warning: {text}");
         }
     }
@@ -209,11 +212,4 @@ fn require_secret(
         return Err((input::INVALID, text));
     }
     Ok(())
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -1,0 +1,14 @@
+//! The system's clock, as the library counts time.
+
+use entragate::time::Timestamp;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+pub fn now() -> Timestamp {
+    timestamp(SystemTime::now())
+}
+
+/// Converts a time; one before 1970 is the start of 1970.
+pub fn timestamp(time: SystemTime) -> Timestamp {
+    let span = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
+}
