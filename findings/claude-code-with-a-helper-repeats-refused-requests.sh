@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# guessed: Claude Code reports a 403 with `x-should-retry: false` at once, however it gets its token.
+# guessed: Claude Code does not retry a request after a 403 with `x-should-retry: false`, regardless of the source of its token.
 # is: with a fixed token it sends one request; with `apiKeyHelper` it repeats the request, by default for minutes, and runs the helper before each.
 set -euo pipefail
 folder=$(mktemp -d)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# guessed: Codex reports a 403 at once; `stream_max_retries` is about streams that break.
-# is: Codex repeats a request that is refused with 403 as often as a broken stream, five times by default, although the answer says `x-should-retry: false`.
+# guessed: Codex does not retry a request after a 403; `stream_max_retries` applies to interrupted streams only.
+# is: Codex retries a request after a 403 as often as after an interrupted stream, five times by default, although the response has `x-should-retry: false`.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -120,7 +120,8 @@ pub struct Caller {
     pub client: Option<Arc<str>>,
     /// `user`, `app` or `agent`.
     pub kind: Option<&'static str>,
-    /// `agent` if an agent acts, for itself or for the user that the other fields identify.
+    /// `agent` if an agent made the request, on its own behalf or on behalf of the user that the other fields
+    /// identify.
     pub actor: Option<&'static str>,
     /// The blueprint of the agent (`xms_par_app_azp`).
     pub blueprint: Option<Arc<str>>,

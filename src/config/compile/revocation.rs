@@ -112,26 +112,22 @@ fn compile_graphs(
         let at = path::member(AT, "graph");
         return Err(findings.add(at, Problem::EmptyList { otherwise }));
     }
-    let mut compiled = Ok(Vec::new());
-    let mut seen: Vec<(&str, &str)> = Vec::new();
-    for (graph, at) in &graphs {
-        let first = seen.iter().find(|(issuer, _)| *issuer == graph.issuer);
-        let source = match first {
-            Some((_, first)) => {
-                let first = (*first).to_owned();
-                let at = path::member(at, "issuer");
-                Err(findings.add(at, Problem::DuplicateName { first }))
+    // All entries are compiled, so that the errors of each are reported.
+    let sources: Vec<_> = graphs
+        .iter()
+        .map(|(graph, at)| {
+            let same = |(other, _): &&(&wire::RevocationGraph, _)| other.issuer == graph.issuer;
+            match graphs.iter().find(same) {
+                Some((_, first)) if first != at => {
+                    let first = first.clone();
+                    let at = path::member(at, "issuer");
+                    Err(findings.add(at, Problem::DuplicateName { first }))
+                }
+                Some(_) | None => compile_graph(graph, context, auths, at, findings),
             }
-            None => compile_graph(graph, context, auths, at, findings),
-        };
-        seen.push((&graph.issuer, at));
-        match (&mut compiled, source) {
-            (Ok(sources), Ok(source)) => sources.push(source),
-            (Ok(_), Err(reported)) => compiled = Err(reported),
-            (Err(_), _) => {}
-        }
-    }
-    compiled
+        })
+        .collect();
+    sources.into_iter().collect()
 }
 
 fn compile_graph(

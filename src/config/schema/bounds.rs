@@ -13,6 +13,8 @@ pub(in crate::config) const TENANT: &str =
     "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$|^\\*$";
 pub(in crate::config) const DOMAIN: &str = "^[0-9A-Za-z-]+(\\.[0-9A-Za-z-]+)+$";
 pub(in crate::config) const URI: &str = "^https?://";
+/// Hours and minutes, up to 24:00.
+pub(in crate::config) const TIME_OF_DAY: &str = "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$";
 /// The JSON types of a scalar claim.
 pub(in crate::config) const SCALAR: [&str; 3] = ["string", "number", "boolean"];
 

@@ -102,8 +102,8 @@ choice! {
         Issuer(String) = "issuer",
         /// The kind of caller: a user, an app or an agent.
         Kind(Kind) = "kind",
-        /// Who acts: an agent, for itself or for a user. Indeterminate if the token does not show it; see
-        /// `entra.agent_claims`.
+        /// The acting party is an agent, on its own behalf or on behalf of a user. Indeterminate if the token does
+        /// not contain this information; see `entra.agent_claims`.
         Actor(Actor) = "actor",
         /// A managed identity: its ARM id (`xms_mirid`) or its `oid`.
         ManagedIdentity(String) = "managed_identity",
@@ -179,10 +179,10 @@ object! {
         days: Option<Vec<Day>>,
         /// Start of the window, such as `08:00`. If it is later than `to`, the window spans midnight and belongs to the
         /// day on which it begins.
-        #[schemars(regex(pattern = "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"))]
+        #[schemars(regex(pattern = bounds::TIME_OF_DAY))]
         from: String,
         /// End of the window, exclusive. `24:00` is the end of the day.
-        #[schemars(regex(pattern = "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"))]
+        #[schemars(regex(pattern = bounds::TIME_OF_DAY))]
         to: String,
         /// Offset from UTC, such as `+01:00`. Default: UTC.
         #[schemars(regex(pattern = "^[+-][0-9]{2}:[0-9]{2}$"))]

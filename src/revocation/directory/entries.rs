@@ -146,7 +146,7 @@ impl Entries {
             set_listed(record, true);
             now_gone.is_none()
         });
-        // Sorted, because thousands of service principals may be gone at once.
+        // Sorted, because one pass may find that thousands of service principals were deleted.
         let mut current = Vec::new();
         if !gone.is_empty() {
             current.extend(self.apps.iter().map(app_of));

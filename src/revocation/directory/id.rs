@@ -1,8 +1,8 @@
 //! Ids of directory objects and applications, reduced to 60 bits.
 //!
-//! The list may hold 200,000 ids in each worker, so an id is kept as a hash. Entra assigns the ids at random, so
-//! nobody can choose one with the hash of another. Two of 200,000 ids and a further one have the same hash with a
-//! probability of 2e-13; the further one would then count as revoked.
+//! The list may hold 200,000 ids in each worker, so an id is kept as a hash. Entra assigns ids at random, so a caller
+//! cannot choose an id whose hash equals that of another id. The probability that an id has the same hash as one of
+//! 200,000 others is 2e-13; that id would then count as revoked.
 
 use crate::token::issuer::is_guid;
 

@@ -184,7 +184,7 @@ fn full_pass_is_followed_by_changes_at_once_and_then_every_refresh() {
     worker.complete(&mut graph);
     assert!(
         worker.now.since(before) < SECOND,
-        "what changed meanwhile is fetched at once"
+        "the changes since the start of the pass are fetched immediately"
     );
     assert!(worker.ground(5).is_some());
     graph.enable(4);
