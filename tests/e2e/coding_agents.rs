@@ -106,6 +106,27 @@ impl Home {
         requests
     }
 
+    /// Checks that the agent gets a new token and repeats its request if its token has expired.
+    async fn check_renewal(&self, agent: &mut Command, path: &str) {
+        let output = self.run(agent, &[Persona::Expired, Persona::Ada]).await;
+        assert!(output.status.success(), "{}", text(&output));
+        assert!(text(&output).contains("You said:"), "{}", text(&output));
+        assert!(self.token_requests() >= 2);
+        self.check_requests(path);
+    }
+
+    /// Checks that the agent shows the code of a denial, and that nothing reaches the endpoint.
+    async fn check_refusal(&self, agent: &mut Command) {
+        let output = self.run(agent, &[Persona::Nora]).await;
+        assert!(!output.status.success(), "{}", text(&output));
+        assert!(
+            text(&output).contains("(rule_unsatisfied)"),
+            "{}",
+            text(&output)
+        );
+        assert!(self.gateway.hf.take_requests().is_empty());
+    }
+
     /// Checks that the record of a permitted request has the model and the usage.
     async fn check_record(&self, path: &str) {
         let is_full = |record: &Value| {
@@ -175,22 +196,9 @@ async fn claude_code_answers_streams_and_renews_its_token() {
     );
     home.check_requests("/v1/messages");
 
-    let output = home
-        .run(&mut ask(&["text"]), &[Persona::Expired, Persona::Ada])
+    home.check_renewal(&mut ask(&["text"]), "/v1/messages")
         .await;
-    assert!(output.status.success(), "{}", text(&output));
-    assert!(text(&output).contains("You said:"), "{}", text(&output));
-    assert!(home.token_requests() >= 2);
-    home.check_requests("/v1/messages");
-
-    let output = home.run(&mut ask(&["text"]), &[Persona::Nora]).await;
-    assert!(!output.status.success(), "{}", text(&output));
-    assert!(
-        text(&output).contains("(rule_unsatisfied)"),
-        "{}",
-        text(&output)
-    );
-    assert!(home.gateway.hf.take_requests().is_empty());
+    home.check_refusal(&mut ask(&["text"])).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -215,20 +223,6 @@ async fn codex_answers_and_renews_its_token() {
     }
     home.check_record("/v1/responses").await;
 
-    let output = home
-        .run(&mut ask(), &[Persona::Expired, Persona::Ada])
-        .await;
-    assert!(output.status.success(), "{}", text(&output));
-    assert!(text(&output).contains("You said:"), "{}", text(&output));
-    assert!(home.token_requests() >= 2);
-    home.check_requests("/v1/responses");
-
-    let output = home.run(&mut ask(), &[Persona::Nora]).await;
-    assert!(!output.status.success(), "{}", text(&output));
-    assert!(
-        text(&output).contains("(rule_unsatisfied)"),
-        "{}",
-        text(&output)
-    );
-    assert!(home.gateway.hf.take_requests().is_empty());
+    home.check_renewal(&mut ask(), "/v1/responses").await;
+    home.check_refusal(&mut ask()).await;
 }
