@@ -65,7 +65,7 @@ pub enum Progress {
     Page(Option<PageCall>),
     /// The service has discarded the state of the last round, so a full pass begins. The list remains in use.
     Restarted(PageCall),
-    /// The round is complete, and the list is up to date.
+    /// The round is complete. The list is as old as the round's first page, so after a slow round it may be stale.
     Renewed {
         entries: usize,
         changes: usize,
