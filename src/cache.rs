@@ -1,15 +1,18 @@
 //! A cache of tokens whose signature was verified.
 //!
 //! An entry only proves the signature and records whether the token is for this API ([`Authentic`]). Times,
-//! revocation and policy are checked on every use. The key of an entry is BLAKE2b-256 of the whole token; the
-//! token itself is not stored. The least recently used entries are evicted if the number of entries or their
-//! total size exceeds its limit.
+//! revocation and policy are checked on every use. An entry is found by the digest of the whole token
+//! ([`TokenDigest`]); the token itself is not stored. The least recently used entries are evicted if the number of
+//! entries or their total size exceeds its limit.
 
-use crate::hash;
+use crate::sharing::mac::Mac;
 use crate::time::Timestamp;
 use crate::token::verify::Authentic;
 use lru::LruCache;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use siphasher::sip128::SipHasher24;
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
 use std::time::Duration;
 
 /// The size limit of all entries of one VM, in bytes as computed by [`weight`]. 4096 tokens of typical size
@@ -24,19 +27,22 @@ pub struct CacheLimits {
     pub ttl: Duration,
 }
 
-/// The BLAKE2b-256 digest of a token.
+/// The SipHash-2-4 digest of a token, of 128 bits, under the key of one cache.
+///
+/// SipHash is a pseudorandom function (Aumasson and Bernstein, 2012, section 1), not a collision-resistant hash: whoever
+/// knows the key can construct a token with the digest of another. The key never leaves the VM, and digests are neither
+/// returned nor logged. Without the key, a forged token has the digest of one of `n` cached tokens with a probability of
+/// `n` in 2^128.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TokenDigest([u8; hash::LENGTH]);
+pub struct TokenDigest(u128);
 
-impl TokenDigest {
-    pub fn of(token: &[u8]) -> Self {
-        Self(hash::blake2b(token))
-    }
-}
+/// The keyed function that digests tokens.
+struct Digester(SipHasher24);
 
 /// The cached tokens of one VM.
 #[derive(Debug)]
 pub struct TokenCache {
+    digester: Digester,
     ttl: Duration,
     max_entries: usize,
     max_weight: usize,
@@ -56,8 +62,11 @@ struct Entry {
 pub type Hit = (usize, Authentic);
 
 impl TokenCache {
-    pub fn new(limits: CacheLimits) -> Self {
+    /// Returns an empty cache. `mac` is a key that only this configuration has.
+    pub fn new(limits: CacheLimits, mac: &Mac) -> Self {
+        let random = RandomState::new();
         Self {
+            digester: Digester::new(mac, [random.hash_one(0), random.hash_one(1)]),
             ttl: limits.ttl,
             max_entries: limits.entries,
             max_weight: MAX_WEIGHT,
@@ -69,6 +78,11 @@ impl TokenCache {
     /// Reports whether the cache is enabled.
     pub fn is_enabled(&self) -> bool {
         !self.ttl.is_zero()
+    }
+
+    /// Returns the digest of a token.
+    pub fn digest(&self, token: &[u8]) -> TokenDigest {
+        self.digester.digest(token)
     }
 
     /// Returns the entry for a token, unless it has expired.
@@ -158,6 +172,26 @@ impl TokenCache {
     }
 }
 
+impl Digester {
+    /// Derives the key from a key of the configuration and from random numbers of the host: it stays secret if one of the
+    /// two is known.
+    fn new(mac: &Mac, random: [u64; 2]) -> Self {
+        let random = random.map(u64::to_le_bytes);
+        let key = mac.derive(b"entragate cache", random.as_flattened());
+        Self(SipHasher24::new_with_key(&key))
+    }
+
+    fn digest(&self, token: &[u8]) -> TokenDigest {
+        TokenDigest(self.0.hash(token).as_u128())
+    }
+}
+
+impl fmt::Debug for Digester {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Digester(redacted)")
+    }
+}
+
 /// The size in bytes of an entry whose claims have the given size.
 const fn weight(claims: usize) -> usize {
     // The list links each entry to two others, and up to half of the places in the map may be spare.
@@ -183,7 +217,7 @@ impl Hasher for DigestHasher {
 
 impl Hash for TokenDigest {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write(&self.0);
+        state.write(&self.0.to_le_bytes());
     }
 }
 
@@ -224,11 +258,15 @@ mod tests {
 
     fn cache(entries: usize) -> TokenCache {
         let ttl = Duration::from_secs(10);
-        TokenCache::new(CacheLimits { entries, ttl })
+        TokenCache::new(CacheLimits { entries, ttl }, &mac("secret"))
+    }
+
+    fn mac(secret: &str) -> Mac {
+        Mac::of([secret.as_bytes()])
     }
 
     fn digest(n: usize) -> TokenDigest {
-        TokenDigest::of(n.to_string().as_bytes())
+        TokenDigest(n as u128)
     }
 
     const fn at(secs: u64) -> Timestamp {
@@ -245,6 +283,40 @@ mod tests {
             .sum();
         assert_eq!((cache.entries.len(), cache.weight), (cached.len(), weight));
         cached
+    }
+
+    #[test]
+    fn digest_depends_on_every_byte_and_on_the_key_of_the_cache() {
+        let own = cache(1);
+        let token = Token::of(Persona::Ada).build();
+        let digest = own.digest(token.as_bytes());
+        assert_eq!(own.digest(token.as_bytes()), digest);
+        assert_ne!(cache(1).digest(token.as_bytes()), digest, "another key");
+        for at in 0..token.len() {
+            let mut other = token.clone().into_bytes();
+            other[at] ^= 1;
+            assert_ne!(own.digest(&other), digest, "byte {at}");
+            assert_ne!(own.digest(&other[..at]), digest, "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn key_depends_on_the_secrets_and_on_the_random_numbers() {
+        let digest =
+            |secret, random: u64| Digester::new(&mac(secret), [random, 2]).digest(b"token");
+        assert_eq!(digest("one", 1), digest("one", 1));
+        assert_ne!(digest("one", 1), digest("two", 1));
+        assert_ne!(digest("one", 1), digest("one", 3));
+    }
+
+    /// The first two test vectors of the authors' implementation: key 00 01 … 0f, and no input or one byte 00.
+    #[test]
+    fn digest_is_siphash_2_4_of_128_bits() {
+        let key: [u8; 16] = std::array::from_fn(|at| at as u8);
+        let digester = Digester(SipHasher24::new_with_key(&key));
+        let hash = |input: &[u8]| format!("{:032x}", digester.digest(input).0.swap_bytes());
+        assert_eq!(hash(&[]), "a3817f04ba25a8e66df67214c7550293");
+        assert_eq!(hash(&[0]), "da87c1d86b99af44347659119b22fc45");
     }
 
     #[test]
@@ -333,7 +405,7 @@ mod tests {
     #[test]
     fn zero_ttl_disables_the_cache() {
         let ttl = Duration::ZERO;
-        let mut cache = TokenCache::new(CacheLimits { entries: 5, ttl });
+        let mut cache = TokenCache::new(CacheLimits { entries: 5, ttl }, &mac("secret"));
         cache.insert(digest(0), 100, 0, &authentic(), at(0));
         assert!(!cache.is_enabled() && cache.is_empty());
     }

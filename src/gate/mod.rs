@@ -182,7 +182,7 @@ impl Gate {
             mailbox: None,
             phase: Phase::Open,
             waiting: PendingRequests::new(config.wait.requests),
-            cache: TokenCache::new(config.cache),
+            cache: TokenCache::new(config.cache, &config.shared_mac),
             wanted: Wanted::by(&config),
             service_tokens: ServiceTokens::new(&config.service_tokens, now),
             lookups: request::groups::lookups(&config, now),

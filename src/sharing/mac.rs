@@ -37,6 +37,16 @@ impl Mac {
         Self(Arc::new(key))
     }
 
+    /// Returns a key for another purpose. `purpose` is at most 16 bytes long.
+    pub fn derive(&self, purpose: &[u8], input: &[u8]) -> [u8; 16] {
+        let mut key = [0; 16];
+        let hash = self.hash(purpose, &[input]);
+        key.iter_mut()
+            .zip(hash.as_bytes())
+            .for_each(|(to, from)| *to = *from);
+        key
+    }
+
     /// Returns the name of an entry in shared data.
     pub fn name(&self, of: &str) -> String {
         let hash = self.hash(b"entragate name", &[of.as_bytes()]);

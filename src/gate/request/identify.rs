@@ -1,6 +1,5 @@
 //! Signature verification of a token: from the cache, or by parsing it, finding its key and checking it.
 
-use crate::cache::TokenDigest;
 use crate::decision::{Denial, KeysUnavailable};
 use crate::gate::Call;
 use crate::gate::request::authorizer::{Authorizer, WaitBudget};
@@ -28,7 +27,7 @@ impl Authorizer<'_> {
         if !self.cache.is_enabled() {
             return self.examine(bearer);
         }
-        let digest = TokenDigest::of(bearer.bytes());
+        let digest = self.cache.digest(bearer.bytes());
         if let Some((issuer, authentic)) = self.cache.find(&digest, self.context.now)
             && self.may_use_keys(issuer)
         {
