@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=$1
 shift
+AT_ONCE=2 # targets that run at the same time
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || mapfile -t targets < <(sed -n 's/^name = "\(.*\)"$/\1/p' fuzz/Cargo.toml | grep -v '^entragate')
 
@@ -17,14 +18,45 @@ else
     export RUSTC_BOOTSTRAP=1
 fi
 
-for target in "${targets[@]}"; do
-    found=target/fuzz/$target
-    mkdir -p "$found"
-    log=target/fuzz/$target.log
-    .tools/bin/cargo-fuzz fuzz run "$target" "$found" "fuzz/corpus/$target" -- -max_total_time="$seconds" -max_len=65536 >"$log" 2>&1 || {
-        tail -40 "$log" >&2
-        echo "error: fuzz target $target failed; see $log" >&2
+build() {
+    .tools/bin/cargo-fuzz fuzz build >target/fuzz/build.log 2>&1 || {
+        tail -40 target/fuzz/build.log >&2
+        echo "error: the fuzz targets cannot be built; see target/fuzz/build.log" >&2
         exit 1
     }
-    printf '==> fuzz: %-14s %s\n' "$target" "$(grep -E '^Done ' "$log")"
+}
+
+# Prints the panic and the file of the input that caused it. cargo-fuzz also prints the input itself, byte by byte.
+explain() {
+    grep -a -A2 'panicked at' "$2" | cut -c1-300 | head -6
+    grep -a -o 'Test unit written to .*' "$2" || tail -5 "$2" | cut -c1-300
+    echo "error: fuzz target $1 failed; see $2"
+}
+
+fuzz() {
+    local target=$1 found=target/fuzz/$1 log=target/fuzz/$1.log
+    mkdir -p "$found"
+    if .tools/bin/cargo-fuzz fuzz run "$target" "$found" "fuzz/corpus/$target" -- -max_total_time="$seconds" -max_len=65536 >"$log" 2>&1; then
+        printf '==> fuzz: %-14s %s\n' "$target" "$(grep -a -E '^Done ' "$log")"
+    else
+        explain "$target" "$log" >&2
+        return 1
+    fi
+}
+
+mkdir -p target/fuzz
+build
+status=0
+running=()
+for target in "${targets[@]}"; do
+    if [ ${#running[@]} -ge "$AT_ONCE" ]; then
+        wait "${running[0]}" || status=1
+        running=("${running[@]:1}")
+    fi
+    fuzz "$target" &
+    running+=($!)
 done
+for process in "${running[@]}"; do
+    wait "$process" || status=1
+done
+exit $status
