@@ -4,23 +4,12 @@
 # usage: tools/deny.sh [required]   required: fail if the database cannot be fetched
 set -euo pipefail
 cd "$(dirname "$0")/.."
-source tools/output-matches.sh
 
-version=0.20.2
 advisories=${1:-optional}
 
 cargo_deny() { .tools/bin/cargo-deny --locked --workspace "$@"; }
 
-if ! output_matches -Fx "cargo-deny $version" .tools/bin/cargo-deny --version; then
-    echo "==> lint: installing cargo-deny $version under .tools/ (once; two to three minutes)"
-    # A separate target directory: an interrupted build can resume, and its files stay out of target/.
-    CARGO_TARGET_DIR=$PWD/.tools/cargo-deny-build cargo install --quiet --locked --root .tools cargo-deny --version "=$version" || {
-        printf 'error: could not install cargo-deny %s\n' "$version" >&2
-        printf '       see cargo'\''s error above; it is built from crates.io and requires a C compiler and Rust 1.88 or later\n' >&2
-        exit 1
-    }
-    rm -rf .tools/cargo-deny-build
-fi
+tools/tool.sh cargo-deny 0.20.2
 
 echo "==> lint: dependencies: licences, bans, sources"
 # cargo-deny checks the dependencies of every platform, so fetch all of them first.

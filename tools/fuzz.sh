@@ -28,7 +28,7 @@ build() {
 
 # Prints the panic and the file of the input that caused it. cargo-fuzz also prints the input itself, byte by byte.
 explain() {
-    grep -a -A2 'panicked at' "$2" | cut -c1-300 | head -6
+    grep -a -A2 'panicked at' "$2" | cut -c1-300 | sed -n '1,6p'
     grep -a -o 'Test unit written to .*' "$2" || tail -5 "$2" | cut -c1-300
     echo "error: fuzz target $1 failed; see $2"
 }

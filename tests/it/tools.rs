@@ -110,7 +110,7 @@ fn installed_cargo_tools_are_always_found() {
     let deny = docs::read("tools/deny.sh");
     let version = deny
         .lines()
-        .find_map(|line| line.strip_prefix("version="))
+        .find_map(|line| line.strip_prefix("tools/tool.sh cargo-deny "))
         .unwrap();
     let line = format!("cargo-deny {version}");
     tools.add(".tools/bin/cargo-deny", &long_output(&line));
