@@ -12,6 +12,7 @@ mod shorten;
 use crate::decision::{Denial, Grant};
 use crate::http::cluster::Cluster;
 use crate::http::headers::Headers;
+use crate::mcp::Mcp;
 use crate::model::Model;
 use crate::policy::decide::{Shadow, Would};
 use crate::time::Timestamp;
@@ -61,6 +62,10 @@ pub struct Record {
     pub shadow: Vec<ShadowEntry>,
     /// The requested model, without suffix. Absent if only the body names it and no rule needs it.
     pub model: Option<String>,
+    /// The JSON-RPC method of a request to an MCP server, if a rule needs it. The methods of a batch are separated by commas.
+    pub mcp_method: Option<String>,
+    /// The tool that the request calls. The tools of a batch are separated by commas.
+    pub mcp_tool: Option<String>,
     /// The request's method.
     pub method: Arc<str>,
     /// The request's host, without port.
@@ -181,6 +186,16 @@ impl Record {
         self.model = model.name().map(clip);
     }
 
+    pub fn note_messages(&mut self, mcp: &Mcp) {
+        let messages = mcp.messages();
+        self.mcp_method = distinct(messages.iter().map(|message| &*message.method));
+        self.mcp_tool = distinct(
+            messages
+                .iter()
+                .filter_map(|message| message.tool.as_deref()),
+        );
+    }
+
     pub fn deny(&mut self, denial: &Denial) {
         let facts = denial.facts();
         self.code = facts.code;
@@ -277,6 +292,17 @@ pub fn open(now: Timestamp, policy: &Arc<str>) -> Record {
         policy: policy.clone(),
         ..Record::default()
     }
+}
+
+/// Joins the different texts in their order; `None` if there are none.
+fn distinct<'t>(texts: impl Iterator<Item = &'t str>) -> Option<String> {
+    let mut found: Vec<&str> = Vec::new();
+    for text in texts {
+        if !found.contains(&text) {
+            found.push(text);
+        }
+    }
+    (!found.is_empty()).then(|| clip(&found.join(",")))
 }
 
 fn clip(text: &str) -> String {

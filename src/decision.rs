@@ -12,7 +12,8 @@ mod upstream;
 pub use facts::{Challenge, Facts};
 pub use grant::Grant;
 pub use reasons::{
-    DirectoryGround, Ground, GroupsUnavailable, ListUnavailable, RevocationList, SubjectError,
+    BodyUnavailable, DirectoryGround, Ground, GroupsUnavailable, ListUnavailable, RevocationList,
+    SubjectError,
 };
 pub use upstream::Unavailable;
 
@@ -28,13 +29,13 @@ pub enum Denial {
     RequestAmbiguous(&'static str),
     /// A rule needs the model, and the request names none.
     ModelMissing,
-    /// A rule needs the model, and the body can't be read unambiguously; the reason says why.
+    /// A rule needs the body, which can't be read; the reason says why.
     BodyUnreadable(&'static str),
-    /// A rule needs the model, and the body is longer than `limits.body_inspected`.
+    /// A rule needs the body, which is longer than `limits.body_inspected`.
     BodyTooLarge {
         limit: usize,
     },
-    /// A rule needs the model, and the body did not arrive within `limits.inspection_timeout`.
+    /// A rule needs the body, which did not arrive within `limits.inspection_timeout`.
     BodyTimeout {
         limit: Duration,
     },

@@ -36,6 +36,7 @@ pub mod http;
 pub mod json;
 pub mod keys;
 pub mod logic;
+pub mod mcp;
 pub mod metrics;
 pub mod model;
 pub mod pattern;

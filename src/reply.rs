@@ -1,7 +1,7 @@
 //! Replies to denied requests: the challenge of RFC 6750, and a body that the caller's client displays.
 //!
 //! Clients display Anthropic's error object under `/v1/messages`, OpenAI's on the paths of its API, with and
-//! without `/v1`, and `{"error": "text"}` elsewhere. A denial never has status 503, since huggingface.js retries
+//! without `/v1`, JSON-RPC's at MCP servers, and `{"error": "text"}` elsewhere. A denial never has status 503, since huggingface.js retries
 //! a 503 without a pause.
 
 mod grpc_web;
@@ -22,6 +22,9 @@ use std::sync::Arc;
 
 /// The path of Anthropic's messages API.
 const MESSAGES: &str = "/v1/messages";
+
+/// The code of all JSON-RPC errors, one of those that the specification leaves to servers (JSON-RPC 2.0 §5.1).
+const JSON_RPC_CODE: &str = "-32001";
 
 /// The compiled form of `replies`.
 #[derive(Clone, Debug)]
@@ -45,6 +48,8 @@ pub enum Detail {
 pub struct ReplyContext {
     pub request_id: Arc<str>,
     pub dialect: Dialect,
+    /// The id of the JSON-RPC request, as written. `None`: unknown, or several.
+    pub message_id: Option<Arc<str>>,
 }
 
 /// The error format that a client expects.
@@ -55,6 +60,8 @@ pub enum Dialect {
     /// `{"type": "error", "error": {"type", "message"}, "request_id"}`, also for streams: a denied request has
     /// no stream yet.
     Anthropic,
+    /// `{"jsonrpc": "2.0", "id", "error": {"code", "message"}}`
+    JsonRpc,
     /// `{"error": "text"}`
     #[default]
     Text,
@@ -93,6 +100,16 @@ impl Dialect {
             Self::OpenAi
         } else {
             Self::Text
+        }
+    }
+}
+
+impl Dialect {
+    /// Returns the format at an MCP server. gRPC keeps its own.
+    pub fn for_messages(self) -> Self {
+        match self {
+            Self::Grpc | Self::GrpcWeb(_) => self,
+            Self::OpenAi | Self::Anthropic | Self::JsonRpc | Self::Text => Self::JsonRpc,
         }
     }
 }
@@ -169,7 +186,9 @@ pub fn reply(denial: &Denial, style: &ReplyStyle, reply_context: &ReplyContext) 
 
 fn content_type(dialect: Dialect) -> &'static str {
     match dialect {
-        Dialect::OpenAi | Dialect::Anthropic | Dialect::Text => "application/json",
+        Dialect::OpenAi | Dialect::Anthropic | Dialect::JsonRpc | Dialect::Text => {
+            "application/json"
+        }
         Dialect::Grpc => "application/grpc",
         Dialect::GrpcWeb(encoding) => encoding.content_type(),
     }
@@ -193,6 +212,14 @@ fn body(context: &ReplyContext, status: u16, code: &str, message: &str) -> Strin
             error.null("param");
             error.text("type", error_type(status));
         }),
+        Dialect::JsonRpc => {
+            body.text("jsonrpc", "2.0");
+            body.raw("id", context.message_id.as_deref().unwrap_or("null"));
+            body.nested("error", |error| {
+                error.raw("code", JSON_RPC_CODE);
+                error.text("message", message);
+            });
+        }
         Dialect::Text => body.text("error", message),
         Dialect::Grpc | Dialect::GrpcWeb(_) => return message.to_owned(),
     }

@@ -3,6 +3,9 @@
 
 mod directory;
 mod events;
+#[path = "../../tests/support/lenient.rs"]
+mod lenient;
+mod mcp;
 mod usage;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
@@ -13,7 +16,7 @@ use entragate::json::raw::Raw;
 use entragate::keys::algorithm::Algorithm;
 use entragate::keys::jwk::Key;
 use entragate::keys::keyset::{Candidates, KeySet, Lookup, MAX_KEYS};
-use entragate::model::body::Body;
+use entragate::model::body::{Body, Needed};
 use entragate::model::{InPath, Model};
 use entragate::time::Timestamp;
 use entragate::token::bearer;
@@ -25,17 +28,19 @@ use std::sync::LazyLock;
 
 pub use directory::directory;
 pub use events::gate;
+pub use mcp::mcp;
 pub use usage::usage;
 
 /// A fuzz target: takes any input and panics if an invariant is violated.
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("token", token),
     ("key_set", key_set),
     ("configuration", configuration),
     ("body", body),
+    ("mcp", mcp),
     ("usage", usage),
     ("gate", gate),
     ("directory", directory),
@@ -199,15 +204,19 @@ pub fn body(data: &[u8]) {
 
 fn scan(pieces: &mut dyn Iterator<Item = &[u8]>, length: usize) -> Model {
     let headers = Headers::from_iter([("content-type", "application/json")]);
-    let mut body = Body::expect(&headers, 1 << 16, InPath::Nothing);
+    let needed = Needed {
+        model: Some(InPath::Nothing),
+        messages: false,
+    };
+    let mut body = Body::expect(&headers, 1 << 16, needed);
     let mut fed = 0;
     for piece in pieces {
         fed += piece.len();
         if body.feed(piece, fed == length) {
-            return body.model();
+            return body.content().model.clone();
         }
     }
     // An empty body has no last piece, so end it separately.
     body.feed(&[], true);
-    body.model()
+    body.content().model.clone()
 }

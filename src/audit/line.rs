@@ -23,6 +23,8 @@ impl Record {
             line.text("would", entry.would);
         });
         line.text_or_null("model", self.model.as_deref());
+        line.text_or_null("mcp_method", self.mcp_method.as_deref());
+        line.text_or_null("mcp_tool", self.mcp_tool.as_deref());
         line.text("method", &self.method);
         line.text("host", &self.host);
         line.text("path", &self.path);
@@ -172,6 +174,8 @@ mod tests {
                 2
             ],
             model: Some("model".into()),
+            mcp_method: Some("tools/call".into()),
+            mcp_tool: Some("tool".into()),
             cluster: text(),
             upstream_cluster: text(),
             credential: text(),
@@ -226,7 +230,7 @@ mod tests {
     fn line_contains_every_documented_key_in_order() {
         let line = Record::default().line();
         let keys = "time request_id trace_id code decision issuer tid oid sub client kind actor blueprint uti sid \
-                    rule shadow model method host path source_ip user_agent cluster credential \
+                    rule shadow model mcp_method mcp_tool method host path source_ip user_agent cluster credential \
                     bill_to kid verified_by policy status upstream_status upstream_cluster duration_ms usage \
                     instance seq prev";
         let mut from = 0;

@@ -4,7 +4,7 @@ use crate::json::write::Writer;
 use serde_json::{Map, Value};
 
 /// The members in the order of a line.
-const RECORD: [&str; 40] = [
+const RECORD: [&str; 42] = [
     "time",
     "request_id",
     "trace_id",
@@ -25,6 +25,8 @@ const RECORD: [&str; 40] = [
     "rule",
     "shadow",
     "model",
+    "mcp_method",
+    "mcp_tool",
     "method",
     "host",
     "path",

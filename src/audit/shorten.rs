@@ -32,6 +32,8 @@ impl Record {
         for text in [
             &mut record.reason,
             &mut record.model,
+            &mut record.mcp_method,
+            &mut record.mcp_tool,
             &mut record.user_agent,
         ] {
             *text = text.as_ref().map(own);

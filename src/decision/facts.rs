@@ -54,8 +54,8 @@ impl Denial {
                 "body_unreadable",
                 None,
                 format!(
-                    "The model could not be read from the request body: {reason}; send one JSON \
-                     object in UTF-8 with content-type application/json"
+                    "The request body could not be read: {reason}; send one JSON object in UTF-8 with \
+                     content-type application/json"
                 ),
             ),
             Self::BodyTooLarge { limit } => facts(
@@ -63,8 +63,8 @@ impl Denial {
                 "body_too_large",
                 None,
                 format!(
-                    "The request body is longer than {limit} bytes, the limit for reading the model \
-                     from it; send a shorter body"
+                    "The request body is longer than {limit} bytes, the limit for bodies on which the \
+                     decision depends; send a shorter body"
                 ),
             ),
             Self::BodyTimeout { limit } => facts(
@@ -72,8 +72,8 @@ impl Denial {
                 "body_timeout",
                 None,
                 format!(
-                    "The request body, which contains the model, did not arrive within {} ms; send it \
-                     without pauses, or try again on a faster connection",
+                    "The request body, on which the decision depends, did not arrive within {} ms; send \
+                     it without pauses, or try again on a faster connection",
                     limit.as_millis()
                 ),
             ),

@@ -1,6 +1,38 @@
 //! Reasons that denials carry: why a credential, Microsoft Graph or the lists of revocations led to them.
 
+use super::Denial;
 use crate::time::Timestamp;
+
+/// Why a part of the request that rules match cannot be read from its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyUnavailable {
+    /// No model is named, or only a placeholder: `dummy`, `tgi`, or a URL.
+    Missing,
+    /// Two servers could read different requests; the text says why.
+    Ambiguous(&'static str),
+    /// The body cannot be read; the text says why.
+    Unreadable(&'static str),
+    TooLarge {
+        limit: usize,
+    },
+    /// The host did not provide the body.
+    Withheld,
+}
+
+impl BodyUnavailable {
+    pub fn denial(self) -> Denial {
+        match self {
+            Self::Missing => Denial::ModelMissing,
+            Self::Ambiguous(reason) => Denial::RequestAmbiguous(reason),
+            Self::Unreadable(reason) => Denial::BodyUnreadable(reason),
+            Self::TooLarge { limit } => Denial::BodyTooLarge { limit },
+            Self::Withheld => Denial::Internal(
+                "the host did not hand out the body, which a rule needs; on Envoy set \
+                 allow_on_headers_stop_iteration: true",
+            ),
+        }
+    }
+}
 
 /// Why there is no Hugging Face token for a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -253,6 +253,7 @@ impl Gate {
         let reply_context = ReplyContext {
             request_id: record.request_id.clone(),
             dialect: Dialect::of(headers),
+            message_id: None,
         };
         Exchange {
             record,

@@ -24,9 +24,19 @@ pub struct Raw<'t>(&'t str);
 impl<'t> Raw<'t> {
     /// Parses a value. Returns `None` if it is malformed, has a duplicate member or is followed by other data.
     pub fn read(text: &'t str) -> Option<Self> {
+        Self::parse(text).ok()
+    }
+
+    /// Parses a value, and says why it cannot be parsed.
+    ///
+    /// # Errors
+    /// The first defect.
+    pub fn parse(text: &'t str) -> Result<Self, Defect> {
         let mut reader = Reader::of(text);
-        let value = reader.value()?;
-        reader.token().is_none().then_some(value)
+        match reader.value() {
+            Some(value) if reader.token().is_none() => Ok(value),
+            _ => Err(reader.defect()),
+        }
     }
 
     pub fn as_written(self) -> &'t str {
@@ -84,6 +94,14 @@ impl<'t> Raw<'t> {
     }
 }
 
+/// Why a text cannot be parsed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Defect {
+    Malformed,
+    /// An object has two members of the same name.
+    Duplicate,
+}
+
 /// The items of an array.
 #[derive(Clone, Debug)]
 pub struct Items<'t>(Reader<'t>);
@@ -115,11 +133,25 @@ impl<'t> Object<'t> {
     /// Parses an object. Returns `None` if the text is not a well-formed object, has a duplicate member or is
     /// followed by other data.
     pub fn read(text: &'t str) -> Option<Self> {
+        Self::parse(text).ok()
+    }
+
+    /// Parses an object, and says why it cannot be parsed.
+    ///
+    /// # Errors
+    /// The first defect.
+    pub fn parse(text: &'t str) -> Result<Self, Defect> {
         let mut reader = Reader::of(text);
         reader.members.reserve(text.len() / TYPICAL_MEMBER + 4);
-        let is_object = reader.token()? == b'{' && reader.parts(b'}').is_some();
-        let is_all = is_object && reader.token().is_none();
-        (is_all && are_unique(&reader.members)).then_some(Self(reader.members))
+        let is_object = reader.token() == Some(b'{') && reader.parts(b'}').is_some();
+        if !is_object || reader.token().is_some() {
+            return Err(reader.defect());
+        }
+        if are_unique(&reader.members) {
+            Ok(Self(reader.members))
+        } else {
+            Err(Defect::Duplicate)
+        }
     }
 
     /// Returns a member's value. A null member counts as absent.
@@ -206,6 +238,7 @@ struct Reader<'t> {
     /// The position of the next byte.
     at: usize,
     depth: u32,
+    has_duplicate: bool,
     /// The members of all open objects, with those of the innermost object last.
     members: Vec<Member<'t>>,
 }
@@ -216,7 +249,17 @@ impl<'t> Reader<'t> {
             text,
             at: 0,
             depth: 0,
+            has_duplicate: false,
             members: Vec::new(),
+        }
+    }
+
+    /// Returns why reading stopped.
+    fn defect(&self) -> Defect {
+        if self.has_duplicate {
+            Defect::Duplicate
+        } else {
+            Defect::Malformed
         }
     }
 
@@ -298,6 +341,7 @@ impl<'t> Reader<'t> {
         self.parts(close)?;
         let is_valid = are_unique(self.members.get(outer..)?);
         self.members.truncate(outer);
+        self.has_duplicate |= !is_valid;
         is_valid.then_some(())
     }
 

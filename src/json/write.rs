@@ -91,6 +91,12 @@ impl Writer {
         self.push_value(value);
     }
 
+    /// Writes a member whose value is well-formed JSON, as it is.
+    pub fn raw(&mut self, name: &str, json: &str) {
+        self.name(name);
+        self.push(json);
+    }
+
     /// Writes a member whose value is any object.
     pub fn members(&mut self, name: &str, members: &Map<String, Value>) {
         self.name(name);

@@ -1,8 +1,12 @@
-//! Reads a request's body in pieces until its model is known.
+//! Reads a request's body in pieces until everything that rules need of it is known: its model, its JSON-RPC messages,
+//! or both.
 
 use super::scanner::Scanner;
-use super::{InPath, Model, ModelUnavailable};
+use super::{InPath, Model};
+use crate::decision::BodyUnavailable;
 use crate::http::headers::Headers;
+use crate::mcp::Mcp;
+use crate::mcp::reader::Reader;
 
 /// The state of a body.
 #[derive(Debug, Default)]
@@ -11,55 +15,115 @@ pub enum Body {
     #[default]
     Unasked,
     Coming(Box<Coming>),
-    /// Everything needed has been read. Never [`Model::Unread`].
-    Read(Model),
+    /// Everything needed has been read.
+    Read(Content),
 }
 
-/// A body that is being read, and the model in the path that it must not contradict.
+/// What rules need of a body.
+#[derive(Clone, Debug, Default)]
+pub struct Needed {
+    /// The model; the value is what the path says about it.
+    pub model: Option<InPath>,
+    pub messages: bool,
+}
+
+/// What was read from a body. Parts that are not needed are unread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    pub model: Model,
+    pub mcp: Mcp,
+}
+
+/// A body that is being read.
 #[derive(Debug)]
 pub struct Coming {
-    scanner: Scanner,
-    in_path: InPath,
+    model: Part<(Scanner, InPath), Model>,
+    mcp: Part<Reader, Mcp>,
+}
+
+/// A part of the content, and its state until it is known.
+#[derive(Debug)]
+enum Part<R, T> {
+    Reading(R),
+    Known(T),
+}
+
+impl Content {
+    const UNREAD: Self = Self {
+        model: Model::Unread,
+        mcp: Mcp::Unread,
+    };
+
+    /// Returns the content of a body that cannot be read.
+    pub fn unavailable(reason: BodyUnavailable) -> Self {
+        Self {
+            model: Model::Unavailable(reason),
+            mcp: Mcp::Unavailable(reason),
+        }
+    }
+}
+
+impl Needed {
+    pub fn is_nothing(&self) -> bool {
+        self.model.is_none() && !self.messages
+    }
 }
 
 impl Body {
     /// Starts reading a body, if its headers say that it is readable. An unreadable body may still
-    /// turn out to be empty, so the filter waits for its first byte: an empty body names no model.
-    /// `in_path` is what the path says about the model.
-    pub fn expect(headers: &Headers, limit: usize, in_path: InPath) -> Self {
-        match readable(headers, limit) {
-            Ok(()) => Self::Coming(Box::new(Coming {
-                scanner: Scanner::new(limit),
-                in_path,
-            })),
-            Err(reason) if may_be_empty(headers) => Self::Coming(Box::new(Coming {
-                scanner: Scanner::expecting_none(reason),
-                in_path,
-            })),
-            Err(reason) => Self::Read(in_path.with_body(Model::Unavailable(reason))),
+    /// turn out to be empty, so the filter waits for its first byte: an empty body names no model and
+    /// has no messages.
+    pub fn expect(headers: &Headers, limit: usize, needed: Needed) -> Self {
+        let unreadable = readable(headers, limit).err();
+        let scanner = || match unreadable {
+            None => Scanner::new(limit),
+            Some(reason) => Scanner::expecting_none(reason),
+        };
+        let mut coming = Coming {
+            model: match needed.model {
+                Some(in_path) => Part::Reading((scanner(), in_path)),
+                None => Part::Known(Model::Unread),
+            },
+            mcp: match needed.messages {
+                true => Part::Reading(Reader::new(headers, limit, unreadable)),
+                false => Part::Known(Mcp::Unread),
+            },
+        };
+        match unreadable {
+            Some(reason) if !may_be_empty(headers) => {
+                coming.give_up(reason);
+                Self::Read(coming.content().unwrap_or(Content::UNREAD))
+            }
+            _ => Self::Coming(Box::new(coming)),
         }
     }
 
-    /// Processes the next piece. Returns true if the model is now known.
+    /// Processes the next piece. Returns true if everything needed is now known.
     pub fn feed(&mut self, piece: &[u8], is_last: bool) -> bool {
         let Self::Coming(coming) = self else {
             return false;
         };
-        let model = match coming.scanner.feed(piece) {
-            Err(reason) => Model::Unavailable(reason),
-            Ok(()) if is_last => coming.scanner.finish(),
-            Ok(()) => return false,
-        };
-        *self = Self::Read(coming.in_path.with_body(model));
-        true
+        coming.feed(piece, is_last);
+        self.end()
     }
 
     /// Ends reading without a result. Returns true if the body was still being read.
-    pub fn give_up(&mut self, reason: ModelUnavailable) -> bool {
+    pub fn give_up(&mut self, reason: BodyUnavailable) -> bool {
         let Self::Coming(coming) = self else {
             return false;
         };
-        *self = Self::Read(coming.in_path.with_body(Model::Unavailable(reason)));
+        coming.give_up(reason);
+        self.end()
+    }
+
+    fn end(&mut self) -> bool {
+        let Self::Coming(coming) = self else {
+            return false;
+        };
+        let Some(content) = coming.content() else {
+            return false;
+        };
+        *self = Self::Read(content);
         true
     }
 
@@ -67,10 +131,59 @@ impl Body {
         matches!(self, Self::Coming(_))
     }
 
-    pub fn model(&self) -> Model {
+    /// Whether the pieces are collected until the body is complete.
+    pub fn is_collected(&self) -> bool {
+        matches!(self, Self::Coming(coming) if matches!(coming.mcp, Part::Reading(_)))
+    }
+
+    /// Returns what was read; unread before everything needed is known.
+    pub fn content(&self) -> &Content {
         match self {
-            Self::Unasked | Self::Coming(_) => Model::Unread,
-            Self::Read(model) => model.clone(),
+            Self::Unasked | Self::Coming(_) => &Content::UNREAD,
+            Self::Read(content) => content,
+        }
+    }
+}
+
+impl Coming {
+    fn feed(&mut self, piece: &[u8], is_last: bool) {
+        if let Part::Reading((scanner, in_path)) = &mut self.model {
+            let model = match scanner.feed(piece) {
+                Err(reason) => Some(Model::Unavailable(reason)),
+                Ok(()) => is_last.then(|| scanner.finish()),
+            };
+            if let Some(model) = model {
+                self.model = Part::Known(in_path.with_body(model));
+            }
+        }
+        if let Part::Reading(reader) = &mut self.mcp {
+            let mcp = match reader.feed(piece) {
+                Err(reason) => Some(Mcp::Unavailable(reason)),
+                Ok(()) => is_last.then(|| reader.finish()),
+            };
+            if let Some(mcp) = mcp {
+                self.mcp = Part::Known(mcp);
+            }
+        }
+    }
+
+    fn give_up(&mut self, reason: BodyUnavailable) {
+        if let Part::Reading((_, in_path)) = &self.model {
+            self.model = Part::Known(in_path.with_body(Model::Unavailable(reason)));
+        }
+        if let Part::Reading(_) = &self.mcp {
+            self.mcp = Part::Known(Mcp::Unavailable(reason));
+        }
+    }
+
+    /// Returns the content once all of it is known.
+    fn content(&self) -> Option<Content> {
+        match (&self.model, &self.mcp) {
+            (Part::Known(model), Part::Known(mcp)) => Some(Content {
+                model: model.clone(),
+                mcp: mcp.clone(),
+            }),
+            _ => None,
         }
     }
 }
@@ -101,23 +214,23 @@ pub fn may_name_model(headers: &Headers) -> bool {
 }
 
 /// Checks that the headers announce uncompressed JSON within the size limit.
-fn readable(headers: &Headers, limit: usize) -> Result<(), ModelUnavailable> {
+fn readable(headers: &Headers, limit: usize) -> Result<(), BodyUnavailable> {
     let plain = |value: &[u8]| value.is_empty() || value.eq_ignore_ascii_case(b"identity");
     if !headers.all("content-encoding").all(plain) {
-        return Err(ModelUnavailable::Unreadable("it is compressed"));
+        return Err(BodyUnavailable::Unreadable("it is compressed"));
     }
     let mut types = headers.all("content-type");
     match (types.next(), types.next()) {
         (Some(own), None) if is_json(own) => {}
         _ => {
-            return Err(ModelUnavailable::Unreadable(
+            return Err(BodyUnavailable::Unreadable(
                 "its content-type is not application/json",
             ));
         }
     }
     let length = headers.text("content-length").map(str::parse::<u64>);
     match length {
-        Some(Ok(length)) if length > limit as u64 => Err(ModelUnavailable::TooLarge { limit }),
+        Some(Ok(length)) if length > limit as u64 => Err(BodyUnavailable::TooLarge { limit }),
         _ => Ok(()),
     }
 }
@@ -173,7 +286,7 @@ mod tests {
         let check = |fields: &[(&str, &str)]| {
             readable(&Headers::from_iter(fields.iter().copied()), 100).map_err(
                 |reason| match reason {
-                    ModelUnavailable::Unreadable(_) => "unreadable",
+                    BodyUnavailable::Unreadable(_) => "unreadable",
                     _ => "too large",
                 },
             )

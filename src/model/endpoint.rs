@@ -1,6 +1,7 @@
 //! Determines which model answers at a destination.
 
-use super::{InPath, Model, ModelUnavailable, name};
+use super::{InPath, Model, name};
+use crate::decision::BodyUnavailable;
 use crate::http::cluster::Cluster;
 use crate::pattern::Pattern;
 
@@ -82,7 +83,7 @@ impl Endpoints {
         let hint = || name::within_path(path);
         match source {
             Some(Source::Path) => {
-                let missing = Model::Unavailable(ModelUnavailable::Missing);
+                let missing = Model::Unavailable(BodyUnavailable::Missing);
                 InPath::Decides(name::in_path(path).unwrap_or(missing))
             }
             Some(Source::Body | Source::Fixed(_)) => hint().map_or(InPath::Nothing, InPath::Hint),

@@ -1,6 +1,7 @@
 //! The model in a path, and its agreement with the body.
 
-use super::{Model, ModelUnavailable};
+use super::Model;
+use crate::decision::BodyUnavailable;
 
 /// What a path says about the model of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,10 +35,10 @@ impl InPath {
             // The body names no model, so it does not contradict the path.
             (
                 Self::Decides(model),
-                Model::None | Model::Named(_) | Model::Unavailable(ModelUnavailable::Missing),
+                Model::None | Model::Named(_) | Model::Unavailable(BodyUnavailable::Missing),
             ) => model.clone(),
             (Self::Decides(_), body) => body,
-            (Self::Untrusted(_), Model::Unavailable(reason @ ModelUnavailable::Ambiguous(_))) => {
+            (Self::Untrusted(_), Model::Unavailable(reason @ BodyUnavailable::Ambiguous(_))) => {
                 Model::Unavailable(reason)
             }
             (Self::Untrusted(_), Model::Unread) => Model::Unread,
@@ -59,8 +60,8 @@ impl InPath {
     }
 }
 
-const DISAGREE: ModelUnavailable =
-    ModelUnavailable::Ambiguous("its path and its body name different models");
+const DISAGREE: BodyUnavailable =
+    BodyUnavailable::Ambiguous("its path and its body name different models");
 
 #[cfg(test)]
 mod tests {
@@ -69,8 +70,8 @@ mod tests {
     #[test]
     fn body_that_contradicts_the_path_is_ambiguous() {
         let named = |name: &str| Model::Named(name.into());
-        let missing = Model::Unavailable(ModelUnavailable::Missing);
-        let broken = Model::Unavailable(ModelUnavailable::Unreadable("broken"));
+        let missing = Model::Unavailable(BodyUnavailable::Missing);
+        let broken = Model::Unavailable(BodyUnavailable::Unreadable("broken"));
         let disagree = Model::Unavailable(DISAGREE);
         let decides = InPath::Decides(named("a/b"));
         let hint = InPath::Hint(named("a/b"));

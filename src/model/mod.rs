@@ -21,7 +21,7 @@ pub mod name;
 pub mod request;
 pub mod scanner;
 
-use crate::decision::Denial;
+use crate::decision::BodyUnavailable;
 pub use in_path::InPath;
 
 /// What is known of a request's model.
@@ -37,23 +37,7 @@ pub enum Model {
     /// The body names the model and has not been read yet.
     Unread,
     /// The model cannot be determined. If a rule depends on it, the request is denied.
-    Unavailable(ModelUnavailable),
-}
-
-/// Why a model cannot be determined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ModelUnavailable {
-    /// No model is named, or only a placeholder: `dummy`, `tgi`, or a URL.
-    Missing,
-    /// Two servers could read different models; the text says why.
-    Ambiguous(&'static str),
-    /// The body cannot be read; the text says why.
-    Unreadable(&'static str),
-    TooLarge {
-        limit: usize,
-    },
-    /// The host did not provide the body.
-    Withheld,
+    Unavailable(BodyUnavailable),
 }
 
 impl Model {
@@ -66,26 +50,11 @@ impl Model {
 
     /// Returns why the filter cannot tell whether a rule that names models matches; `None` if it
     /// can.
-    pub fn unavailable(&self) -> Option<ModelUnavailable> {
+    pub fn unavailable(&self) -> Option<BodyUnavailable> {
         match self {
             Self::Named(_) | Self::None | Self::Unknown => None,
-            Self::Unread => Some(ModelUnavailable::Missing),
+            Self::Unread => Some(BodyUnavailable::Missing),
             Self::Unavailable(reason) => Some(*reason),
-        }
-    }
-}
-
-impl ModelUnavailable {
-    pub fn denial(self) -> Denial {
-        match self {
-            Self::Missing => Denial::ModelMissing,
-            Self::Ambiguous(reason) => Denial::RequestAmbiguous(reason),
-            Self::Unreadable(reason) => Denial::BodyUnreadable(reason),
-            Self::TooLarge { limit } => Denial::BodyTooLarge { limit },
-            Self::Withheld => Denial::Internal(
-                "the host did not hand out the body, which a rule needs for its model; on Envoy \
-                 set allow_on_headers_stop_iteration: true",
-            ),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Model names as rules match them.
 
-use super::{Model, ModelUnavailable};
+use super::Model;
+use crate::decision::BodyUnavailable;
 
 /// Placeholders that clients send if they do not know the name. A dedicated endpoint accepts them
 /// for its own model.
@@ -16,34 +17,34 @@ pub fn named(text: &str) -> Model {
 
 /// Returns the model's id without its suffix (`:fastest`, or a provider). Any text is an id if all
 /// servers read it the same way: `org/name`, a file path, or another name.
-fn clean(text: &str) -> Result<String, ModelUnavailable> {
+fn clean(text: &str) -> Result<String, BodyUnavailable> {
     let (id, suffix) = match text.split_once(':') {
         Some((id, suffix)) => (id, suffix),
         None => (text, ""),
     };
     if text.is_empty() || text.contains("://") {
-        return Err(ModelUnavailable::Missing);
+        return Err(BodyUnavailable::Missing);
     }
     // A server that trims white space would use another model than the rules matched.
     let blank = |c: char| c.is_whitespace() && c != ' ';
     if text.trim() != text || text.contains(|c: char| c.is_control() || blank(c)) {
-        return Err(ModelUnavailable::Ambiguous(
+        return Err(BodyUnavailable::Ambiguous(
             "its model begins or ends with white space, or contains a control character",
         ));
     }
     if id.is_empty() || PLACEHOLDERS.contains(&id) {
-        return Err(ModelUnavailable::Missing);
+        return Err(BodyUnavailable::Missing);
     }
     // So would a server that resolves the model as a file path.
     let absolute = id.strip_prefix('/').unwrap_or(id);
     let odd = |segment: &str| matches!(segment, "" | "." | "..");
     if text.contains('\\') || suffix.contains('/') || absolute.split('/').any(odd) {
-        return Err(ModelUnavailable::Ambiguous(
+        return Err(BodyUnavailable::Ambiguous(
             "its model contains a backslash, an empty, `.` or `..` segment, or a slash in its suffix",
         ));
     }
     if id.ends_with(' ') {
-        return Err(ModelUnavailable::Ambiguous(
+        return Err(BodyUnavailable::Ambiguous(
             "its model has a space before its suffix",
         ));
     }
@@ -87,14 +88,14 @@ mod tests {
             ("org/name:hf-inference", Ok("org/name")),
             ("gpt2", Ok("gpt2")),
             ("a/b:c:d", Ok("a/b")),
-            ("dummy", Err(ModelUnavailable::Missing)),
-            ("tgi", Err(ModelUnavailable::Missing)),
-            ("tgi:fastest", Err(ModelUnavailable::Missing)),
-            ("", Err(ModelUnavailable::Missing)),
-            (":fastest", Err(ModelUnavailable::Missing)),
+            ("dummy", Err(BodyUnavailable::Missing)),
+            ("tgi", Err(BodyUnavailable::Missing)),
+            ("tgi:fastest", Err(BodyUnavailable::Missing)),
+            ("", Err(BodyUnavailable::Missing)),
+            (":fastest", Err(BodyUnavailable::Missing)),
             (
                 "https://x.endpoints.huggingface.cloud/",
-                Err(ModelUnavailable::Missing),
+                Err(BodyUnavailable::Missing),
             ),
         ] {
             assert_eq!(clean(text).as_deref(), expected.as_ref().copied(), "{text}");
@@ -134,7 +135,7 @@ mod tests {
             "C:\\models\\x.gguf",
         ] {
             assert!(
-                matches!(clean(odd), Err(ModelUnavailable::Ambiguous(_))),
+                matches!(clean(odd), Err(BodyUnavailable::Ambiguous(_))),
                 "{odd:?}"
             );
         }
@@ -182,7 +183,7 @@ mod tests {
         }
         assert_eq!(
             in_path("/models/tgi"),
-            Some(Model::Unavailable(ModelUnavailable::Missing))
+            Some(Model::Unavailable(BodyUnavailable::Missing))
         );
     }
 }

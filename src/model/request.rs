@@ -1,5 +1,6 @@
-//! The properties of a request that rules match: method, host, path, cluster and model.
+//! The properties of a request that rules match: method, host, path, cluster, model and JSON-RPC messages.
 
+use super::body::Content;
 use super::endpoint::{BeforeBody, Endpoints, Target};
 use super::{InPath, Model};
 use crate::decision::Denial;
@@ -8,6 +9,7 @@ use crate::http::cluster::Cluster;
 use crate::http::headers::Headers;
 use crate::http::method::method;
 use crate::http::path::normalize;
+use crate::mcp::Mcp;
 use std::sync::Arc;
 
 /// A request as rules see it.
@@ -22,6 +24,7 @@ pub struct Request {
     /// The upstream cluster that the host selected.
     pub cluster: Cluster,
     pub model: Model,
+    pub mcp: Mcp,
 }
 
 impl Request {
@@ -43,6 +46,11 @@ impl Request {
         let path = normalize(target).map_err(Denial::RequestAmbiguous)?;
         let mut request = Self {
             model: Model::None,
+            mcp: if headers.is_all {
+                Mcp::None
+            } else {
+                Mcp::Unread
+            },
             method: method.into(),
             host: (*host).into(),
             path: (*path).into(),
@@ -54,6 +62,16 @@ impl Request {
         };
         request.model = model;
         Ok((request, in_path))
+    }
+
+    /// Notes what was read from the body. What is known already stays.
+    pub fn note_content(&mut self, content: &Content) {
+        if self.model == Model::Unread {
+            self.model = content.model.clone();
+        }
+        if self.mcp == Mcp::Unread {
+            self.mcp = content.mcp.clone();
+        }
     }
 
     /// Returns the destination.

@@ -9,7 +9,8 @@ mod number;
 mod tests;
 mod text;
 
-use super::{Model, ModelUnavailable, name};
+use super::{Model, name};
+use crate::decision::BodyUnavailable;
 use crate::json::structure::{Malformed, Part, Structure};
 use number::Number;
 use text::{Progress, Role, Text};
@@ -25,9 +26,9 @@ pub struct Scanner {
     model: Option<String>,
     /// The next value is the model's.
     is_model: bool,
-    failed: Option<ModelUnavailable>,
+    failed: Option<BodyUnavailable>,
     /// Why content cannot be read, if it cannot.
-    unreadable: Option<ModelUnavailable>,
+    unreadable: Option<BodyUnavailable>,
 }
 
 #[derive(Debug)]
@@ -57,7 +58,7 @@ impl Scanner {
     }
 
     /// Returns a scanner that accepts only an empty body, and otherwise fails with this reason.
-    pub fn expecting_none(reason: ModelUnavailable) -> Self {
+    pub fn expecting_none(reason: BodyUnavailable) -> Self {
         Self {
             unreadable: Some(reason),
             ..Self::new(0)
@@ -69,7 +70,7 @@ impl Scanner {
     /// # Errors
     /// The first reason why the model cannot be determined. It is the same for any division into
     /// pieces.
-    pub fn feed(&mut self, piece: &[u8]) -> Result<(), ModelUnavailable> {
+    pub fn feed(&mut self, piece: &[u8]) -> Result<(), BodyUnavailable> {
         if let Some(reason) = self.failed {
             return Err(reason);
         }
@@ -81,7 +82,7 @@ impl Scanner {
         self.seen = self.seen.saturating_add(piece.len());
         let within = piece.get(..room.min(piece.len())).unwrap_or_default();
         let outcome = self.read(within).and(if piece.len() > room {
-            Err(ModelUnavailable::TooLarge { limit: self.limit })
+            Err(BodyUnavailable::TooLarge { limit: self.limit })
         } else {
             Ok(())
         });
@@ -96,17 +97,17 @@ impl Scanner {
             (State::Between, None) if self.seen == 0 => Model::None,
             (State::Between, None) if self.structure.is_complete() => match self.model.take() {
                 Some(text) => name::named(&text),
-                None => Model::Unavailable(ModelUnavailable::Missing),
+                None => Model::Unavailable(BodyUnavailable::Missing),
             },
             // A number at the top level ends only with the body.
             (State::Number(number), None) if self.structure.is_complete() && number.is_whole() => {
-                Model::Unavailable(ModelUnavailable::Missing)
+                Model::Unavailable(BodyUnavailable::Missing)
             }
-            _ => Model::Unavailable(ModelUnavailable::Unreadable("its JSON is incomplete")),
+            _ => Model::Unavailable(BodyUnavailable::Unreadable("its JSON is incomplete")),
         }
     }
 
-    fn read(&mut self, piece: &[u8]) -> Result<(), ModelUnavailable> {
+    fn read(&mut self, piece: &[u8]) -> Result<(), BodyUnavailable> {
         let mut rest = piece;
         while let Some((byte, tail)) = rest.split_first() {
             let skipped = match &self.state {
@@ -123,7 +124,7 @@ impl Scanner {
         Ok(())
     }
 
-    fn step(&mut self, byte: u8) -> Result<(), ModelUnavailable> {
+    fn step(&mut self, byte: u8) -> Result<(), BodyUnavailable> {
         match &mut self.state {
             State::Text(text) => {
                 if text.push(byte)? == Progress::Open {
@@ -167,7 +168,7 @@ impl Scanner {
         Ok(())
     }
 
-    fn end_text(&mut self, text: Text) -> Result<(), ModelUnavailable> {
+    fn end_text(&mut self, text: Text) -> Result<(), BodyUnavailable> {
         match text.role {
             Role::Key => self.is_model = self.is_model_key(&text.into_string()?)?,
             Role::Model => self.model = Some(text.into_string()?),
@@ -178,15 +179,15 @@ impl Scanner {
 
     /// Returns whether a top-level member is the model. Servers written in Go match names without
     /// case; other servers do not.
-    fn is_model_key(&mut self, key: &str) -> Result<bool, ModelUnavailable> {
+    fn is_model_key(&mut self, key: &str) -> Result<bool, BodyUnavailable> {
         if !key.eq_ignore_ascii_case("model") {
             return Ok(false);
         }
         if std::mem::replace(&mut self.has_model, true) {
-            return Err(ModelUnavailable::Ambiguous("its model appears twice"));
+            return Err(BodyUnavailable::Ambiguous("its model appears twice"));
         }
         if key != "model" {
-            return Err(ModelUnavailable::Ambiguous(
+            return Err(BodyUnavailable::Ambiguous(
                 "its member `model` is not in lower case",
             ));
         }
@@ -195,7 +196,7 @@ impl Scanner {
 }
 
 /// Returns the state after the first byte of a number or literal.
-fn bare(first: u8) -> Result<State, ModelUnavailable> {
+fn bare(first: u8) -> Result<State, BodyUnavailable> {
     Ok(match first {
         b't' => State::Literal(b"rue"),
         b'f' => State::Literal(b"alse"),
@@ -204,12 +205,12 @@ fn bare(first: u8) -> Result<State, ModelUnavailable> {
     })
 }
 
-fn unreadable(malformed: Malformed) -> ModelUnavailable {
+fn unreadable(malformed: Malformed) -> BodyUnavailable {
     match malformed {
         Malformed::Syntax => NOT_JSON,
-        Malformed::TooDeep => ModelUnavailable::Unreadable("its JSON is nested too deeply"),
-        Malformed::Trailing => ModelUnavailable::Unreadable("it has content after its JSON"),
+        Malformed::TooDeep => BodyUnavailable::Unreadable("its JSON is nested too deeply"),
+        Malformed::Trailing => BodyUnavailable::Unreadable("it has content after its JSON"),
     }
 }
 
-const NOT_JSON: ModelUnavailable = ModelUnavailable::Unreadable("it is not well-formed JSON");
+const NOT_JSON: BodyUnavailable = BodyUnavailable::Unreadable("it is not well-formed JSON");

@@ -7,15 +7,13 @@
 use super::bits::Bits;
 use super::membership::{Directory, lacks_groups};
 use super::requirement::Facts;
-use super::rule::{AnonymousRule, Effect, Mode, Policy, Rule};
+use super::rule::{AnonymousRule, Effect, Match, Mode, Policy, Rule};
 use super::step_up::step_up;
-use crate::decision::Denial;
+use crate::decision::{BodyUnavailable, Denial};
 use crate::http::openai;
 use crate::logic::Truth;
 use crate::model::request::Request;
-use crate::policy::context::RequestContext;
 use crate::token::claims::Claims;
-use crate::token::verify::Verified;
 use std::sync::Arc;
 
 /// Proof that a rule permits a request. Only this module creates one, and the credential store
@@ -50,8 +48,8 @@ pub struct Decision {
     pub outcome: Result<Permit, Denial>,
     /// What shadow rules would have done.
     pub shadow: Vec<Shadow>,
-    /// The decision depends on the model, and the model is unknown or not read yet.
-    pub depends_on_model: bool,
+    /// The decision depends on a part of the body that is unknown or not read yet.
+    pub depends_on_body: bool,
 }
 
 /// What a rule in shadow mode would have done.
@@ -68,9 +66,8 @@ pub enum Would {
 }
 
 impl Policy {
-    /// Returns the permit of the first anonymous rule that matches; these rules require no token. A
-    /// rule that names models does not match while the model is unknown.
-    pub fn permit_anonymous(&self, request: &Request) -> Option<Permit> {
+    /// Returns the permit of the first anonymous rule that matches. The request is not a batch.
+    pub(super) fn permit_anonymous_message(&self, request: &Request) -> Option<Permit> {
         let candidates = self.index.anonymous.candidates(request);
         pick(&self.anonymous, &candidates)
             .find(|rule| rule.matches.covers(request, None))
@@ -81,10 +78,9 @@ impl Policy {
             })
     }
 
-    /// Returns whether the choice of the anonymous rule depends on a model that is unknown or not
-    /// read yet.
-    pub fn anonymous_needs_model(&self, request: &Request) -> bool {
-        let open = |rule: &AnonymousRule| rule.matches.waits_for_model(request, None);
+    /// Returns whether the choice of the anonymous rule depends on the body. The request is not a batch.
+    pub(super) fn anonymous_message_needs_body(&self, request: &Request) -> bool {
+        let open = |rule: &AnonymousRule| rule.matches.waits_for_body(request, None);
         let candidates = self.index.anonymous.candidates(request);
         let mut rules = pick(&self.anonymous, &candidates);
         let first = rules.find(|rule| open(rule) || rule.matches.covers(request, None));
@@ -99,32 +95,38 @@ impl Policy {
         }
         let anonymous = self.index.anonymous.candidates_by_model(request);
         let rules = self.index.matches.candidates_by_model(request);
-        pick(&self.anonymous, &anonymous)
+        self.any(&anonymous, &rules, &|matches| {
+            matches.may_need_model(request)
+        })
+    }
+
+    /// Returns the same for JSON-RPC messages.
+    pub fn may_need_messages(&self, request: &Request) -> bool {
+        if !self.has_messages || request.mcp.unavailable().is_none() {
+            return false;
+        }
+        let anonymous = self.index.anonymous.candidates_by_message(request);
+        let rules = self.index.matches.candidates_by_message(request);
+        self.any(&anonymous, &rules, &|matches| {
+            matches.may_need_messages(request)
+        })
+    }
+
+    fn any(&self, anonymous: &Bits, rules: &Bits, test: &dyn Fn(&Match) -> bool) -> bool {
+        pick(&self.anonymous, anonymous)
             .map(|rule| &rule.matches)
-            .chain(pick(&self.rules, &rules).map(|rule| &rule.matches))
-            .any(|matches| matches.may_wait_for_model(request))
+            .chain(pick(&self.rules, rules).map(|rule| &rule.matches))
+            .any(test)
     }
 
-    /// Decides a request of an authenticated caller. If the decision depends on an unknown model,
-    /// the request is denied.
-    pub fn decide(
-        &self,
-        request: &Request,
-        caller: &Verified<Claims>,
-        context: &RequestContext,
-    ) -> Decision {
-        self.decide_on(request, Facts::of(caller, context))
-    }
-
+    /// Decides a request that is not a batch.
     pub(super) fn decide_on(&self, request: &Request, facts: Facts<'_>) -> Decision {
         let candidates = self.index.matches.candidates(request);
-        if let Some(reason) = request.model.unavailable()
-            && self.depends_on_model(request, facts, &candidates)
-        {
+        if let Some(reason) = self.depends_on_body(request, facts, &candidates) {
             return Decision {
                 outcome: Err(reason.denial()),
                 shadow: Vec::new(),
-                depends_on_model: true,
+                depends_on_body: true,
             };
         }
         let (shadow, enforced): (Vec<_>, Vec<_>) = self
@@ -137,42 +139,42 @@ impl Policy {
                 .into_iter()
                 .filter_map(|rule| observe(rule, facts))
                 .collect(),
-            depends_on_model: false,
+            depends_on_body: false,
         }
     }
 
-    /// Returns whether the decision depends on a model that is unknown or not read yet: a deny rule
-    /// that names models could be satisfied, or an allow rule that names models precedes every rule
-    /// that permits. Returns false if the decision is the same for every model.
-    fn depends_on_model(&self, request: &Request, facts: Facts<'_>, candidates: &Bits) -> bool {
-        let by_model = self.index.matches.by_model(candidates);
-        if by_model.is_empty() {
-            return false;
-        }
+    /// Returns why the body is unknown, if the decision depends on it: a deny rule that waits for the body could be
+    /// satisfied, or an allow rule that waits for it precedes every rule that permits. Returns `None` if the decision is
+    /// the same for every body.
+    fn depends_on_body(
+        &self,
+        request: &Request,
+        facts: Facts<'_>,
+        candidates: &Bits,
+    ) -> Option<BodyUnavailable> {
+        let by_body = self.index.matches.waiting(candidates, request)?;
         let issuer = Some(&*facts.caller.issuer);
-        let open = |rule: &Rule| rule.matches.waits_for_model(request, issuer);
+        let open = |rule: &Rule| rule.matches.waits_for_body(request, issuer);
         let covers = |rule: &Rule| rule.matches.covers(request, issuer);
         let truth = |rule: &Rule| rule.require.truth(facts);
         let mut relevant = candidates.clone();
         self.index.callers.narrow(&mut relevant, facts.caller);
-        // Allow rules by model count even if the caller does not satisfy them.
-        relevant.union_with(&by_model);
+        // Allow rules that depend on the body count even if the caller does not satisfy them.
+        relevant.union_with(&by_body);
         let (deny, allow): (Vec<_>, Vec<_>) = pick(&self.rules, &relevant)
             .filter(|rule| rule.mode == Mode::Enforce)
             .partition(|rule| rule.effect == Effect::Deny);
         let denies = |is_about: &dyn Fn(&Rule) -> bool| {
             let mut deny = deny.iter();
-            deny.any(|rule| is_about(rule) && truth(rule) != Truth::Unsatisfied)
+            deny.find(|rule| is_about(rule) && truth(rule) != Truth::Unsatisfied)
         };
-        if denies(&covers) {
-            return false;
-        }
-        if denies(&open) {
-            return true;
+        if denies(&covers).is_some() {
+            return None;
         }
         let permits = |rule: &Rule| covers(rule) && truth(rule) == Truth::Satisfied;
-        let first = allow.iter().find(|rule| open(rule) || permits(rule));
-        first.is_some_and(|rule| open(rule))
+        let first = || allow.iter().find(|rule| open(rule) || permits(rule));
+        let decisive = denies(&open).or_else(|| first().filter(|rule| open(rule)))?;
+        decisive.matches.unavailable(request)
     }
 
     /// Returns the matching rules that the caller could satisfy, and the first matching allow rule

@@ -26,8 +26,11 @@ pub struct Matches {
     paths: Field,
     models: Field,
     clusters: Field,
+    tools: Field,
     /// Rules that name models.
     by_model: Bits,
+    /// Rules that name JSON-RPC messages.
+    by_message: Bits,
 }
 
 impl Matches {
@@ -41,7 +44,9 @@ impl Matches {
             paths: field('/'),
             models: field('/'),
             clusters: field('/'),
+            tools: field('/'),
             by_model: Bits::none(count),
+            by_message: Bits::none(count),
         };
         for (rule, matches) in rules.enumerate() {
             let methods = matches
@@ -60,13 +65,22 @@ impl Matches {
             if !models.is_empty() {
                 index.by_model.add(rule);
             }
+            // A rule that also matches other methods can match without a tool.
+            let tools: &[Pattern] = match matches.mcp.are_calls() {
+                true => &matches.mcp.tools,
+                false => &[],
+            };
+            index.tools.add(rule, tools.iter().map(Pattern::key));
+            if matches.mcp.are_named() {
+                index.by_message.add(rule);
+            }
             let clusters = &matches.clusters.patterns;
             index.clusters.add(rule, clusters.iter().map(Pattern::key));
         }
         index
     }
 
-    /// Returns the rules that can match a request. An unknown model or cluster excludes no rule.
+    /// Returns the rules that can match a request. An unknown model, message or cluster excludes no rule.
     pub fn candidates(&self, request: &Request) -> Bits {
         let mut found = Bits::all(self.rules);
         if self.rules <= MAX_SCANNED {
@@ -77,6 +91,7 @@ impl Matches {
             (&self.hosts, Some(&*request.host)),
             (&self.paths, Some(&*request.path)),
             (&self.models, request.model.name()),
+            (&self.tools, request.mcp.tool()),
             (&self.clusters, request.cluster.name().map(|name| &**name)),
         ] {
             if let Some(text) = text {
@@ -88,16 +103,33 @@ impl Matches {
 
     /// Returns the rules that can match a request and name models.
     pub fn candidates_by_model(&self, request: &Request) -> Bits {
-        if self.by_model.is_empty() {
-            self.by_model.clone()
+        self.candidates_among(&self.by_model, request)
+    }
+
+    /// Returns the rules that can match a request and name JSON-RPC messages.
+    pub fn candidates_by_message(&self, request: &Request) -> Bits {
+        self.candidates_among(&self.by_message, request)
+    }
+
+    fn candidates_among(&self, rules: &Bits, request: &Request) -> Bits {
+        if rules.is_empty() {
+            rules.clone()
         } else {
-            self.by_model(&self.candidates(request))
+            self.candidates(request).and(rules)
         }
     }
 
-    /// Returns those of the given rules that name models.
-    pub fn by_model(&self, found: &Bits) -> Bits {
-        found.and(&self.by_model)
+    /// Returns those of the given rules that wait for the body of a request; `None` if there are none.
+    pub fn waiting(&self, found: &Bits, request: &Request) -> Option<Bits> {
+        let by_model = request.model.unavailable().map(|_| &self.by_model);
+        let by_message = request.mcp.unavailable().map(|_| &self.by_message);
+        let mut waiting = by_model
+            .into_iter()
+            .chain(by_message)
+            .filter(|rules| !rules.is_empty());
+        let mut all = found.and(waiting.next()?);
+        waiting.for_each(|rules| all.union_with(&found.and(rules)));
+        (!all.is_empty()).then_some(all)
     }
 }
 

@@ -6,6 +6,7 @@ pub mod context;
 pub mod decide;
 mod index;
 pub mod membership;
+pub mod messages;
 mod postings;
 #[cfg(test)]
 mod reference;

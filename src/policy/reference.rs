@@ -2,12 +2,15 @@
 //! no outcome.
 
 use super::decide::{Permit, Shadow, Would};
+use super::messages::Messages;
 use super::requirement::{Condition, Facts, Requirement};
 use super::rule::{AnonymousRule, Clusters, Effect, Match, Mode, Models, Policy, Rule};
+use crate::decision::BodyUnavailable;
 use crate::http::cluster::Cluster;
 use crate::logic::Truth;
+use crate::mcp::{Mcp, Message};
+use crate::model::Model;
 use crate::model::request::Request;
-use crate::model::{Model, ModelUnavailable};
 use crate::pattern::Pattern;
 use crate::policy::context::{Peer, RequestContext};
 use crate::time::Timestamp;
@@ -25,9 +28,10 @@ use std::sync::Arc;
 #[derive(Debug, PartialEq)]
 struct Results {
     anonymous: Option<Arc<str>>,
-    anonymous_needs_model: bool,
+    anonymous_needs_body: bool,
     may_need_model: bool,
-    needs_model: bool,
+    may_need_messages: bool,
+    needs_body: bool,
     /// The rule that permits and its credential, or the denial.
     outcome: Result<(Arc<str>, Option<usize>), String>,
     shadow: Vec<Shadow>,
@@ -35,16 +39,15 @@ struct Results {
 
 fn reference(policy: &Policy, request: &Request, facts: Facts<'_>) -> Results {
     let open_to = |rule: &&AnonymousRule| rule.matches.covers(request, None);
-    let waits = |rule: &AnonymousRule| rule.matches.waits_for_model(request, None);
+    let waits = |rule: &AnonymousRule| rule.matches.waits_for_body(request, None);
     let mut anonymous = policy.anonymous.iter();
     let first = anonymous.find(|rule| waits(rule) || open_to(rule));
     let anonymous = policy.anonymous.iter().map(|rule| &rule.matches);
-    let mut all = anonymous.chain(policy.rules.iter().map(|rule| &rule.matches));
-    let needs_model = request
-        .model
-        .unavailable()
-        .filter(|_| needs_model(policy, request, facts));
-    let (outcome, shadow) = match needs_model {
+    let all: Vec<&Match> = anonymous
+        .chain(policy.rules.iter().map(|rule| &rule.matches))
+        .collect();
+    let needs_body = needs_body(policy, request, facts);
+    let (outcome, shadow) = match needs_body {
         Some(reason) => (Err(format!("{:?}", reason.denial())), Vec::new()),
         None => decide(policy, request, facts),
     };
@@ -54,18 +57,19 @@ fn reference(policy: &Policy, request: &Request, facts: Facts<'_>) -> Results {
             .iter()
             .find(open_to)
             .map(|rule| rule.name.clone()),
-        anonymous_needs_model: first.is_some_and(waits),
-        may_need_model: request.model.unavailable().is_some()
-            && all.any(|matches| matches.may_wait_for_model(request)),
-        needs_model: needs_model.is_some(),
+        anonymous_needs_body: first.is_some_and(waits),
+        may_need_model: all.iter().any(|matches| matches.may_need_model(request)),
+        may_need_messages: all.iter().any(|matches| matches.may_need_messages(request)),
+        needs_body: needs_body.is_some(),
         outcome,
         shadow,
     }
 }
 
-fn needs_model(policy: &Policy, request: &Request, facts: Facts<'_>) -> bool {
+/// Returns why the body is unknown, if the decision depends on it.
+fn needs_body(policy: &Policy, request: &Request, facts: Facts<'_>) -> Option<BodyUnavailable> {
     let issuer = Some(&*facts.caller.issuer);
-    let open = |rule: &Rule| rule.matches.waits_for_model(request, issuer);
+    let open = |rule: &Rule| rule.matches.waits_for_body(request, issuer);
     let matches_request = |rule: &Rule| rule.matches.covers(request, issuer);
     let truth = |rule: &Rule| rule.require.truth(facts);
     let enforced = policy
@@ -75,14 +79,20 @@ fn needs_model(policy: &Policy, request: &Request, facts: Facts<'_>) -> bool {
     let (deny, allow): (Vec<_>, Vec<_>) = enforced.partition(|rule| rule.effect == Effect::Deny);
     let denies = |rule: &&&Rule| truth(rule) != Truth::Unsatisfied;
     if deny.iter().filter(denies).any(|rule| matches_request(rule)) {
-        return false;
+        return None;
     }
-    if deny.iter().filter(denies).any(|rule| open(rule)) {
-        return true;
+    let reason = |rule: &Rule| match request.mcp.unavailable() {
+        Some(reason) if rule.matches.mcp.are_named() => Some(reason),
+        _ => request.model.unavailable(),
+    };
+    if let Some(rule) = deny.iter().filter(denies).find(|rule| open(rule)) {
+        return reason(rule);
     }
     let permits = |rule: &Rule| matches_request(rule) && truth(rule) == Truth::Satisfied;
     let first = allow.iter().find(|rule| open(rule) || permits(rule));
-    first.is_some_and(|rule| open(rule))
+    first
+        .filter(|rule| open(rule))
+        .and_then(|rule| reason(rule))
 }
 
 type Outcome = (Result<(Arc<str>, Option<usize>), String>, Vec<Shadow>);
@@ -119,11 +129,12 @@ fn indexed(policy: &Policy, request: &Request, facts: Facts<'_>) -> Results {
     let decision = policy.decide_on(request, facts);
     Results {
         anonymous: policy
-            .permit_anonymous(request)
+            .permit_anonymous_message(request)
             .map(|permit| permit.rule().clone()),
-        anonymous_needs_model: policy.anonymous_needs_model(request),
+        anonymous_needs_body: policy.anonymous_needs_body(request),
         may_need_model: policy.may_need_model(request),
-        needs_model: decision.depends_on_model,
+        may_need_messages: policy.may_need_messages(request),
+        needs_body: decision.depends_on_body,
         outcome: comparable(decision.outcome),
         shadow: decision.shadow,
     }
@@ -143,6 +154,15 @@ const PATHS: [&str; 9] = [
 const HOSTS: [&str; 4] = ["a.contoso.com", "*.contoso.com", "a.*", "**"];
 const MODELS: [&str; 6] = ["org/a", "org/*", "Org/A", "other/**", "*/a", "org/a*"];
 const CLUSTERS: [&str; 4] = ["hf", "hf-*", "other/*", "**"];
+const METHODS: [&str; 6] = [
+    "tools/call",
+    "tools/*",
+    "ping",
+    "**",
+    "Ping",
+    "resources/**",
+];
+const TOOLS: [&str; 6] = ["hub_search", "hub_*", "a/*", "A/b", "**", "*_search"];
 const GROUPS: [&str; 3] = [
     "aaaaaaaa-0000-4000-8000-000000000001",
     "AAAAAAAA-0000-4000-8000-000000000001",
@@ -174,33 +194,54 @@ fn matches() -> impl Strategy<Value = Match> {
         weighted(0.3, some(&MODELS, str::to_owned)),
         weighted(0.3, some(&CLUSTERS, Pattern::cluster)),
         some(&["contoso"], |name| name.into()),
+        weighted(0.4, messages()),
     )
-        .prop_map(|(hosts, methods, paths, models, clusters, issuers)| Match {
-            hosts,
-            methods,
-            paths,
-            models: Models {
-                patterns: models
-                    .into_iter()
-                    .flatten()
-                    .map(|text| Pattern::path(&text))
-                    .collect(),
-                denies: false,
+        .prop_map(
+            |(hosts, methods, paths, models, clusters, issuers, mcp)| Match {
+                hosts,
+                methods,
+                paths,
+                models: Models {
+                    patterns: models
+                        .into_iter()
+                        .flatten()
+                        .map(|text| Pattern::path(&text))
+                        .collect(),
+                    denies: false,
+                },
+                mcp: mcp.unwrap_or_default(),
+                clusters: Clusters {
+                    patterns: clusters.unwrap_or_default(),
+                    denies: false,
+                },
+                issuers,
             },
-            clusters: Clusters {
-                patterns: clusters.unwrap_or_default(),
-                denies: false,
-            },
-            issuers,
-        })
+        )
 }
 
-/// Builds the match of a deny rule as the configuration does: its models match in any case.
+/// Tools alone imply calls, as in the configuration.
+fn messages() -> impl Strategy<Value = Messages> {
+    let tools = weighted(0.7, some(&TOOLS, Pattern::path));
+    (some(&METHODS, Pattern::path), tools).prop_map(|(methods, tools)| Messages {
+        methods: match methods.is_empty() {
+            true => vec![Pattern::path(METHODS[0])],
+            false => methods,
+        },
+        tools: tools.unwrap_or_default(),
+        denies: false,
+    })
+}
+
+/// Builds the match of a deny rule as the configuration does: its models and messages match in any case.
 fn denying(mut matches: Match) -> Match {
     let lower = |pattern: &Pattern| Pattern::path(&pattern.as_str().to_lowercase());
     let models = &mut matches.models;
     models.patterns = models.patterns.iter().map(lower).collect();
     models.denies = true;
+    let mcp = &mut matches.mcp;
+    mcp.methods = mcp.methods.iter().map(lower).collect();
+    mcp.tools = mcp.tools.iter().map(lower).collect();
+    mcp.denies = true;
     matches.clusters.denies = true;
     matches
 }
@@ -304,7 +345,7 @@ fn request() -> impl Strategy<Value = Request> {
         Just(Model::None),
         Just(Model::Unknown),
         Just(Model::Unread),
-        Just(Model::Unavailable(ModelUnavailable::Withheld)),
+        Just(Model::Unavailable(BodyUnavailable::Withheld)),
     ];
     let text = |of: Vec<&'static str>| select(of).prop_map(str::to_owned);
     (
@@ -313,14 +354,42 @@ fn request() -> impl Strategy<Value = Request> {
         text(paths.to_vec()),
         weighted(0.7, select(&["hf", "hf-eu", "other/hf", "x"][..])),
         model,
+        mcp(),
     )
-        .prop_map(|(method, host, path, cluster, model)| Request {
+        .prop_map(|(method, host, path, cluster, model, mcp)| Request {
             method: method.into(),
             host: host.into(),
             path: path.into(),
             cluster: Cluster::reported(cluster.map(str::as_bytes)),
             model,
+            mcp,
         })
+}
+
+fn mcp() -> impl Strategy<Value = Mcp> {
+    const METHODS: [&str; 5] = ["tools/call", "ping", "Ping", "tools/list", "resources/a/b"];
+    const TOOLS: [&str; 7] = [
+        "hub_search",
+        "HUB_search",
+        "hub_x",
+        "a/b",
+        "A/b",
+        "a_search",
+        "x",
+    ];
+    let message = (select(&METHODS[..]), weighted(0.8, select(&TOOLS[..])));
+    let message = message.prop_map(|(method, tool)| Message {
+        method: method.into(),
+        tool: tool.filter(|_| method == "tools/call").map(Arc::from),
+        id: None,
+        name: None,
+    });
+    prop_oneof![
+        4 => message.prop_map(|message| Mcp::Message(message.into())),
+        1 => Just(Mcp::None),
+        1 => Just(Mcp::Unread),
+        1 => Just(Mcp::Unavailable(BodyUnavailable::Ambiguous("twice"))),
+    ]
 }
 
 fn caller() -> impl Strategy<Value = Claims> {

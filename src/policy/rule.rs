@@ -1,7 +1,9 @@
 //! Compiled rules. Only the configuration creates them, and only this room's decision reads them.
 
 use super::index::{Callers, Matches};
+use super::messages::Messages;
 use super::requirement::{CONTEXTS, Condition, METHODS, Requirement};
+use crate::decision::BodyUnavailable;
 use crate::http::cluster::Cluster;
 use crate::logic::Operator;
 use crate::model::Model;
@@ -18,6 +20,8 @@ pub struct Policy {
     /// Rules for authenticated callers.
     pub rules: Vec<Rule>,
     pub(super) index: Index,
+    /// Some rule names JSON-RPC messages.
+    pub(super) has_messages: bool,
 }
 
 /// The indices over the rules.
@@ -35,11 +39,15 @@ impl Policy {
             matches: Matches::of(rules.iter().map(|rule| &rule.matches)),
             callers: Callers::of(rules.iter().map(|rule| &rule.require)),
         };
-        Self {
+        let mut policy = Self {
             anonymous,
             rules,
             index,
-        }
+            has_messages: false,
+        };
+        let has_messages = policy.matches().any(|matches| matches.mcp.are_named());
+        policy.has_messages = has_messages;
+        policy
     }
 }
 
@@ -108,6 +116,7 @@ pub struct Match {
     pub methods: Vec<String>,
     pub paths: Vec<Pattern>,
     pub models: Models,
+    pub mcp: Messages,
     pub clusters: Clusters,
     /// Issuer names. Always empty for an anonymous rule.
     pub issuers: Vec<Arc<str>>,
@@ -143,13 +152,19 @@ impl Clusters {
 
 impl Models {
     pub(super) fn cover(&self, model: &Model) -> bool {
+        self.may_cover(model) == Some(true)
+    }
+
+    /// Returns whether the rule matches a model; `None` if it has not been read or cannot be read.
+    fn may_cover(&self, model: &Model) -> Option<bool> {
         let matches = |name: &str| self.patterns.iter().any(|pattern| pattern.matches(name));
         match model {
-            _ if self.patterns.is_empty() => true,
-            Model::Named(name) if self.denies => matches(&name.to_lowercase()),
-            Model::Named(name) => matches(name),
-            Model::Unknown => self.denies,
-            Model::None | Model::Unread | Model::Unavailable(_) => false,
+            _ if self.patterns.is_empty() => Some(true),
+            Model::Named(name) if self.denies => Some(matches(&name.to_lowercase())),
+            Model::Named(name) => Some(matches(name)),
+            Model::Unknown => Some(self.denies),
+            Model::None => Some(false),
+            Model::Unread | Model::Unavailable(_) => None,
         }
     }
 }
@@ -158,9 +173,63 @@ impl Match {
     /// Returns whether the rule matches. `issuer` is the name of the verified token's issuer, or
     /// `None` without a token.
     pub fn covers(&self, request: &Request, issuer: Option<&str>) -> bool {
-        self.covers_any_model(request)
-            && self.allows_issuer(issuer)
-            && self.models.cover(&request.model)
+        self.may_cover(request, issuer) == Some(true)
+    }
+
+    /// Returns whether the match depends on a part of the body that is unknown or not read yet.
+    pub fn waits_for_body(&self, request: &Request, issuer: Option<&str>) -> bool {
+        self.may_cover(request, issuer).is_none()
+    }
+
+    /// Returns whether the rule matches; `None` if that depends on a part of the body that is unknown or not read yet.
+    pub fn may_cover(&self, request: &Request, issuer: Option<&str>) -> Option<bool> {
+        if !self.covers_target(request) || !self.allows_issuer(issuer) {
+            return Some(false);
+        }
+        match (
+            self.models.may_cover(&request.model),
+            self.mcp.cover(request),
+        ) {
+            (Some(false), _) | (_, Some(false)) => Some(false),
+            (Some(true), Some(true)) => Some(true),
+            (None, _) | (_, None) => None,
+        }
+    }
+
+    /// Returns whether the match depends on a model that is unknown or not read yet, for callers of any issuer.
+    pub(super) fn may_need_model(&self, request: &Request) -> bool {
+        self.models.may_cover(&request.model).is_none()
+            && self.mcp.cover(request) != Some(false)
+            && self.covers_target(request)
+    }
+
+    /// Returns the same for messages.
+    pub(super) fn may_need_messages(&self, request: &Request) -> bool {
+        self.mcp.cover(request).is_none()
+            && self.models.may_cover(&request.model) != Some(false)
+            && self.covers_target(request)
+    }
+
+    /// Returns why a match that waits for the body cannot be determined.
+    pub(super) fn unavailable(&self, request: &Request) -> Option<BodyUnavailable> {
+        let by_mcp = request.mcp.unavailable().filter(|_| self.mcp.are_named());
+        by_mcp.or_else(|| request.model.unavailable())
+    }
+
+    /// Returns the first field that does not match; `None` if there is none, or if that depends on the body.
+    pub fn mismatch(&self, request: &Request, issuer: Option<&str>) -> Option<Field> {
+        let fields = [
+            (Field::Methods, Some(self.covers_method(request))),
+            (Field::Hosts, Some(self.covers_host(request))),
+            (Field::Paths, Some(self.covers_path(request))),
+            (Field::Clusters, Some(self.clusters.cover(&request.cluster))),
+            (Field::Issuers, Some(self.allows_issuer(issuer))),
+            (Field::Models, self.models.may_cover(&request.model)),
+            (Field::Mcp, self.mcp.cover(request)),
+        ];
+        let mut fields = fields.into_iter();
+        let (field, _) = fields.find(|(_, covers)| *covers == Some(false))?;
+        Some(field)
     }
 
     /// Returns whether the rule can match callers of this issuer, or without a token if `None`.
@@ -168,24 +237,48 @@ impl Match {
         any_or_empty(&self.issuers, |name| issuer == Some(name.as_ref()))
     }
 
-    /// Returns whether the match depends on a model that is unknown or not read yet.
-    pub fn waits_for_model(&self, request: &Request, issuer: Option<&str>) -> bool {
-        request.model.unavailable().is_some()
-            && self.may_wait_for_model(request)
-            && self.allows_issuer(issuer)
+    /// Returns whether the rule matches method, host, path and cluster.
+    fn covers_target(&self, request: &Request) -> bool {
+        self.covers_method(request) && self.covers_place(request)
     }
 
-    /// Returns the same before the caller is known, for any issuer.
-    pub fn may_wait_for_model(&self, request: &Request) -> bool {
-        !self.models.patterns.is_empty() && self.covers_any_model(request)
-    }
-
-    fn covers_any_model(&self, request: &Request) -> bool {
-        any_or_empty(&self.methods, |method| **method == *request.method)
-            && any_or_empty(&self.paths, |path| path.matches(&request.path))
-            && any_or_empty(&self.hosts, |host| host.matches(&request.host))
+    /// Returns whether the rule matches host, path and cluster.
+    fn covers_place(&self, request: &Request) -> bool {
+        self.covers_path(request)
+            && self.covers_host(request)
             && self.clusters.cover(&request.cluster)
     }
+
+    fn covers_method(&self, request: &Request) -> bool {
+        any_or_empty(&self.methods, |method| **method == *request.method)
+    }
+
+    fn covers_path(&self, request: &Request) -> bool {
+        any_or_empty(&self.paths, |path| path.matches(&request.path))
+    }
+
+    fn covers_host(&self, request: &Request) -> bool {
+        any_or_empty(&self.hosts, |host| host.matches(&request.host))
+    }
+
+    /// Returns whether the rule can match a message that is sent to the place of the request.
+    pub(super) fn expects_messages_at(&self, request: &Request) -> bool {
+        self.mcp.are_named()
+            && any_or_empty(&self.methods, |method| method == "POST")
+            && self.covers_place(request)
+    }
+}
+
+/// A field of [`Match`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    Methods,
+    Hosts,
+    Paths,
+    Clusters,
+    Issuers,
+    Models,
+    Mcp,
 }
 
 pub(super) fn any_or_empty<T>(items: &[T], test: impl Fn(&T) -> bool) -> bool {
@@ -193,20 +286,32 @@ pub(super) fn any_or_empty<T>(items: &[T], test: impl Fn(&T) -> bool) -> bool {
 }
 
 impl Policy {
-    /// Returns whether any rule names models.
-    pub fn names_models(&self) -> bool {
+    /// Returns the `match` of all rules, enforced or shadow.
+    pub fn matches(&self) -> impl Iterator<Item = &Match> {
         let anonymous = self.anonymous.iter().map(|rule| &rule.matches);
-        let rules = self.rules.iter().map(|rule| &rule.matches);
-        anonymous
-            .chain(rules)
-            .any(|matches| !matches.models.patterns.is_empty())
+        anonymous.chain(self.rules.iter().map(|rule| &rule.matches))
+    }
+
+    /// Returns whether any rule depends on the body: it names models or JSON-RPC messages.
+    pub fn depends_on_bodies(&self) -> bool {
+        let depends =
+            |matches: &Match| !matches.models.patterns.is_empty() || matches.mcp.are_named();
+        self.matches().any(depends)
+    }
+
+    /// Returns whether an MCP server is at the place of the request: a rule, enforced or shadow, can match messages that
+    /// are sent to it.
+    pub fn expects_messages_at(&self, request: &Request) -> bool {
+        self.has_messages
+            && self
+                .matches()
+                .any(|matches| matches.expects_messages_at(request))
     }
 
     /// Returns whether any rule, enforced or shadow, names clusters.
     pub fn names_clusters(&self) -> bool {
-        let anonymous = self.anonymous.iter().map(|rule| &rule.matches);
-        let mut all = anonymous.chain(self.rules.iter().map(|rule| &rule.matches));
-        all.any(|matches| !matches.clusters.patterns.is_empty())
+        self.matches()
+            .any(|matches| !matches.clusters.patterns.is_empty())
     }
 
     /// Returns the names of the claims that rules, enforced or shadow, read beyond the usual ones.

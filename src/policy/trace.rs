@@ -2,7 +2,7 @@
 //! are satisfied. All values come from the evaluation; nothing is decided here.
 
 use super::requirement::{Condition, Facts, Requirement};
-use super::rule::{Effect, Match, Mode, Policy};
+use super::rule::{Effect, Field, Mode, Policy};
 use crate::logic::{Operator, Truth};
 use crate::model::request::Request;
 use crate::policy::context::RequestContext;
@@ -17,8 +17,10 @@ pub struct RuleTrace {
     pub rule: Arc<str>,
     pub kind: RuleKind,
     pub mode: Mode,
-    /// Whether the rule matches the request; `None` if that depends on an unknown model.
+    /// Whether the rule matches the request; `None` if that depends on an unknown body.
     pub matches: Option<bool>,
+    /// The first field of `match` that does not match.
+    pub mismatch: Option<Field>,
     /// The requirement on the caller; absent if the rule requires no token.
     pub require: Option<ClauseTrace>,
 }
@@ -55,7 +57,8 @@ impl Policy {
             rule: rule.name.clone(),
             kind: RuleKind::Anonymous,
             mode: Mode::Enforce,
-            matches: matches_request(&rule.matches, request, None),
+            matches: rule.matches.may_cover(request, None),
+            mismatch: rule.matches.mismatch(request, None),
             require: None,
         });
         let mut ordinary: Vec<RuleTrace> = self
@@ -68,20 +71,13 @@ impl Policy {
                     Effect::Deny => RuleKind::Deny,
                 },
                 mode: rule.mode,
-                matches: matches_request(&rule.matches, request, issuer),
+                matches: rule.matches.may_cover(request, issuer),
+                mismatch: rule.matches.mismatch(request, issuer),
                 require: facts.map(|facts| clause(&rule.require, facts)),
             })
             .collect();
         ordinary.sort_by_key(|rule| rule.kind != RuleKind::Deny);
         anonymous.chain(ordinary).collect()
-    }
-}
-
-fn matches_request(matches: &Match, request: &Request, issuer: Option<&str>) -> Option<bool> {
-    if matches.waits_for_model(request, issuer) {
-        None
-    } else {
-        Some(matches.covers(request, issuer))
     }
 }
 

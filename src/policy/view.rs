@@ -109,7 +109,9 @@ impl Policy {
 
 /// Returns whether a rule could match the use of a model on that host: a POST to any path.
 fn may_match_use(matches: &Match, request: &Request, issuer: Option<&str>) -> bool {
-    any_or_empty(&matches.methods, |method| method == "POST")
+    // A message for an MCP server uses no model.
+    !matches.mcp.are_named()
+        && any_or_empty(&matches.methods, |method| method == "POST")
         && any_or_empty(&matches.hosts, |host| host.matches(&request.host))
         && matches.clusters.cover(&request.cluster)
         && matches.allows_issuer(issuer)

@@ -116,6 +116,7 @@ mod tests {
             let reply_context = ReplyContext {
                 request_id: "id-1".into(),
                 dialect: Dialect::GrpcWeb(encoding),
+                message_id: None,
             };
             let reply = reply(&denial, &style, &reply_context);
             assert_eq!(reply.status, 200);

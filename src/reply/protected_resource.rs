@@ -81,6 +81,7 @@ mod tests {
             path: path.into(),
             cluster: crate::http::cluster::Cluster::default(),
             model: crate::model::Model::Unread,
+            mcp: crate::mcp::Mcp::Unread,
         }
     }
 

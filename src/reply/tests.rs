@@ -14,6 +14,7 @@ fn reply_context(dialect: Dialect) -> ReplyContext {
     ReplyContext {
         request_id: "id-1".into(),
         dialect,
+        message_id: None,
     }
 }
 
@@ -251,4 +252,38 @@ fn denial_of_a_message_has_anthropics_shape() {
         });
         assert_eq!(body, expected);
     }
+}
+
+#[test]
+fn json_rpc_error_repeats_the_id_as_written() {
+    let denial = Denial::NoRule {
+        lacks_version: false,
+    };
+    for (id, expected) in [
+        (None, "null"),
+        (Some("12345678901234567890123"), "12345678901234567890123"),
+        (Some(r#""\u00e9 \"x""#), r#""\u00e9 \"x""#),
+        (Some("1.50"), "1.50"),
+    ] {
+        let context = ReplyContext {
+            message_id: id.map(Arc::from),
+            ..reply_context(Dialect::JsonRpc)
+        };
+        let reply = reply(&denial, &style(Detail::Full), &context);
+        assert_eq!(reply.status, 403);
+        assert_eq!(header(&reply, "content-type"), Some("application/json"));
+        assert_eq!(header(&reply, "x-error-code"), Some("no_rule"));
+        let start =
+            format!(r#"{{"jsonrpc":"2.0","id":{expected},"error":{{"code":-32001,"message":""#);
+        assert!(reply.body.starts_with(&start), "{}", reply.body);
+        assert!(reply.body.ends_with("(no_rule)\"}}"), "{}", reply.body);
+        serde_json::from_str::<Value>(&reply.body).unwrap();
+    }
+}
+
+#[test]
+fn only_grpc_keeps_its_format_at_an_mcp_server() {
+    assert_eq!(Dialect::OpenAi.for_messages(), Dialect::JsonRpc);
+    assert_eq!(Dialect::Text.for_messages(), Dialect::JsonRpc);
+    assert_eq!(Dialect::Grpc.for_messages(), Dialect::Grpc);
 }

@@ -86,6 +86,11 @@ fn body_target_finds_no_failure() {
 }
 
 #[test]
+fn mcp_target_finds_no_failure() {
+    run("mcp", 40_000);
+}
+
+#[test]
 fn usage_target_finds_no_failure() {
     run("usage", 20_000);
 }

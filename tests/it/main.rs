@@ -40,6 +40,7 @@ mod invariants;
 mod jwks;
 mod lifecycle;
 mod listing;
+mod mcp;
 mod mistakes;
 mod models;
 mod policies;

@@ -1,4 +1,4 @@
-//! Patterns of hosts, paths, models and clusters, and methods. A pattern that can never match is an error, since its
+//! Patterns of hosts, paths, models, JSON-RPC messages and clusters, and methods. A pattern that can never match is an error, since its
 //! rule would deny or permit less than its author intends.
 
 use super::super::error::{Findings, Reported};
@@ -100,6 +100,51 @@ pub(super) fn model(
         _ => return Ok(Pattern::path(pattern)),
     };
     Err(findings.add(at, Problem::BadPattern { rule }))
+}
+
+/// Reads a pattern of JSON-RPC methods. `denies` is true for deny rules.
+pub(super) fn message(
+    pattern: &str,
+    denies: bool,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<Pattern, Reported> {
+    let rule = match pattern {
+        "" => "is an empty pattern; write a method such as tools/call or notifications/*",
+        _ if !pattern.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            "contains a space or a character beyond ASCII: requests with such methods are refused, so it never matches; \
+             remove it"
+        }
+        _ => return Ok(spelled(pattern, denies)),
+    };
+    Err(findings.add(at, Problem::BadPattern { rule }))
+}
+
+/// Reads a pattern of tools. `denies` is true for deny rules.
+pub(super) fn tool(
+    pattern: &str,
+    denies: bool,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<Pattern, Reported> {
+    let rule = match pattern {
+        "" => "is an empty pattern; write a tool such as hub_repo_search or hub_*",
+        _ if pattern.trim() != pattern || pattern.contains(char::is_control) => {
+            "begins or ends with a space, or contains a control character: requests for such tools are refused, so it \
+             never matches; remove it"
+        }
+        _ => return Ok(spelled(pattern, denies)),
+    };
+    Err(findings.add(at, Problem::BadPattern { rule }))
+}
+
+/// A deny rule ignores case.
+fn spelled(pattern: &str, denies: bool) -> Pattern {
+    if denies {
+        Pattern::path(&pattern.to_lowercase())
+    } else {
+        Pattern::path(pattern)
+    }
 }
 
 pub(super) fn method(name: &str, at: &str, findings: &mut Findings) -> Result<String, Reported> {

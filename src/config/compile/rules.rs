@@ -6,6 +6,9 @@ use super::super::wire::rule as wire;
 use super::super::{path, wire::Config};
 use super::names::{self, Names};
 use super::{each, optional, patterns, require, text};
+use crate::mcp::CALL;
+use crate::pattern::Pattern;
+use crate::policy::messages::Messages;
 use crate::policy::requirement::Requirement;
 use crate::policy::rule::{AnonymousRule, Clusters, Effect, Match, Mode, Models, Policy, Rule};
 use std::sync::Arc;
@@ -243,6 +246,7 @@ fn matches(
         findings,
         |pattern, at, f| patterns::model(pattern, denies, at, f),
     );
+    let mcp = messages(wire, denies, at, findings);
     let clusters = entries(
         &wire.clusters,
         &path::member(at, "clusters"),
@@ -263,11 +267,64 @@ fn matches(
             patterns: models?,
             denies,
         },
+        mcp: mcp?,
         clusters: Clusters {
             patterns: clusters?,
             denies,
         },
         issuers: issuers?,
+    })
+}
+
+/// Compiles `mcp`.
+fn messages(
+    wire: &wire::Match,
+    denies: bool,
+    at: &str,
+    findings: &mut Findings,
+) -> Result<Messages, Reported> {
+    let Some(mcp) = &wire.mcp else {
+        return Ok(Messages::default());
+    };
+    let at = path::member(at, "mcp");
+    let tools_at = path::member(&at, "tools");
+    let methods = entries(
+        &mcp.methods,
+        &path::member(&at, "methods"),
+        findings,
+        |pattern, at, f| patterns::message(pattern, denies, at, f),
+    );
+    let tools = entries(&mcp.tools, &tools_at, findings, |pattern, at, f| {
+        patterns::tool(pattern, denies, at, f)
+    });
+    let mut refuse = |at: &str, rule| Err(findings.add(at, Problem::BadText { rule }));
+    if mcp.methods.is_none() && mcp.tools.is_none() {
+        return refuse(
+            &at,
+            "must have `methods` or `tools`; to match every message, write methods: [\"**\"]",
+        );
+    }
+    if wire.paths.is_none() && wire.hosts.is_none() && wire.clusters.is_none() {
+        return refuse(
+            &at,
+            "requires `paths`, `hosts` or `clusters` in the same `match`, because bodies that are not JSON-RPC are \
+             refused there; add the path of the MCP server, such as paths: [/mcp]",
+        );
+    }
+    let mut methods = methods?;
+    if methods.is_empty() {
+        methods.push(Pattern::path(CALL));
+    }
+    if mcp.tools.is_some() && !methods.iter().any(|pattern| pattern.matches(CALL)) {
+        return refuse(
+            &tools_at,
+            "has no effect, because no pattern of `methods` matches tools/call; add tools/call, or remove the field",
+        );
+    }
+    Ok(Messages {
+        methods,
+        tools: tools?,
+        denies,
     })
 }
 

@@ -23,7 +23,7 @@ fn add(schema: &mut Value, definition: &str, conditions: Value) -> bool {
     }
 }
 
-fn refinements() -> [(&'static str, Value); 8] {
+fn refinements() -> [(&'static str, Value); 10] {
     [
         ("Issuer", issuer_forms()),
         ("Jwks", at_most_one(compile::KEY_SOURCES)),
@@ -33,6 +33,8 @@ fn refinements() -> [(&'static str, Value); 8] {
         ),
         ("Credential", exactly_one(compile::CREDENTIAL_SOURCES)),
         ("Rule", json!({"anyOf": rule_forms()})),
+        ("Match", mcp_has_place()),
+        ("Mcp", json!({"minProperties": 1})),
         ("Endpoint", exactly_one(compile::MODEL_SOURCES)),
         ("Claim", exactly_one(compile::CLAIM_TESTS)),
         ("RevocationSources", json!({"minProperties": 1})),
@@ -49,6 +51,16 @@ fn issuer_forms() -> Value {
         {"required": ["entra"], "not": {"required": ["oidc"]}},
         {"required": ["oidc"], "properties": {"jwks": {"anyOf": any_source}}},
     ]})
+}
+
+/// Messages are matched at certain places only.
+fn mcp_has_place() -> Value {
+    let place = ["paths", "hosts", "clusters"].map(|field| json!({"required": [field]}));
+    let any: Vec<Value> = [json!({"not": {"required": ["mcp"]}})]
+        .into_iter()
+        .chain(place)
+        .collect();
+    json!({"anyOf": any})
 }
 
 /// A rule is anonymous, denies, or allows.

@@ -306,3 +306,30 @@ fn remaining_sections_are_compiled() {
     assert_eq!(values, ["hf_environmentsecret", "hf_inlinesecret"]);
     assert!(!format!("{config:?}").contains("secret"), "{config:?}");
 }
+
+#[test]
+fn messages_are_compiled_by_effect() {
+    let mut config = with(
+        "/rules/2/match/mcp",
+        json!({"methods": ["tools/*"], "tools": ["Hub_*"]}),
+    );
+    set(
+        &mut config,
+        "/rules/1/match",
+        json!({"paths": ["/mcp"], "mcp": {"tools": ["Delete_*"]}}),
+    );
+    let policy = accepted(&config).policy;
+    let texts = |patterns: &[Pattern]| -> Vec<String> {
+        patterns
+            .iter()
+            .map(|text| text.as_str().to_owned())
+            .collect()
+    };
+    let [deny, allow] = [0, 1].map(|index| &policy.rules[index].matches.mcp);
+    assert_eq!(texts(&deny.methods), ["tools/call"]);
+    assert_eq!(texts(&deny.tools), ["delete_*"], "a deny rule ignores case");
+    assert!(deny.denies && deny.are_calls());
+    assert_eq!(texts(&allow.methods), ["tools/*"]);
+    assert_eq!(texts(&allow.tools), ["Hub_*"]);
+    assert!(!allow.denies && !allow.are_calls());
+}

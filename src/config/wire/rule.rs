@@ -70,6 +70,9 @@ object! {
         /// Patterns of the model id, without suffix. `endpoints` defines where a request names its model.
         #[schemars(length(min = 1))]
         models: Option<Vec<String>>,
+        /// JSON-RPC messages for an MCP server. Requires `paths`, `hosts` or `clusters`, because other bodies are refused
+        /// there.
+        mcp: Option<Mcp>,
         /// Patterns of the Envoy cluster that the request is routed to (`xds.cluster_name`). `/` separates segments;
         /// case-sensitive.
         #[schemars(length(min = 1), inner(length(min = 1)))]
@@ -77,6 +80,21 @@ object! {
         /// Names of issuers.
         #[schemars(length(min = 1))]
         issuers: Option<Vec<String>>,
+    }
+}
+
+object! {
+    /// JSON-RPC messages of the Model Context Protocol. A rule that permits matches only POST requests, and a batch only
+    /// if all of its messages are permitted with the same credential.
+    #[derive(Debug, Default)]
+    struct Mcp {
+        /// Patterns of JSON-RPC methods, such as `tools/call` or `notifications/*`; `**` matches all. `response` is a
+        /// client's answer to a request of the server. Default: `tools/call`.
+        #[schemars(length(min = 1), inner(regex(pattern = "^[!-~]+$")))]
+        methods: Option<Vec<String>>,
+        /// Patterns of tools, for the method `tools/call`. Default: all tools, and calls that name none.
+        #[schemars(length(min = 1), inner(length(min = 1)))]
+        tools: Option<Vec<String>>,
     }
 }
 

@@ -108,6 +108,7 @@ impl Gate {
             cache: &mut self.cache,
             record: &mut exchange.record,
             notices: &mut self.notices,
+            reply_context: &mut exchange.reply_context,
             body: &mut exchange.body,
             cluster: &exchange.cluster,
             observed: &mut exchange.observed,

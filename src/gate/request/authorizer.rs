@@ -14,7 +14,7 @@ use crate::http::cluster::Cluster;
 use crate::http::headers::Headers;
 use crate::keys::issuer_keys::IssuerKeys;
 use crate::metrics;
-use crate::model::body::{Body, may_name_model};
+use crate::model::body::{Body, Needed, may_name_model};
 use crate::model::catalog::Listing;
 use crate::model::request::Request;
 use crate::model::{InPath, Model};
@@ -22,6 +22,7 @@ use crate::policy::context::RequestContext;
 use crate::policy::decide::Permit;
 use crate::policy::trace::RuleTrace;
 use crate::policy::view::View;
+use crate::reply::ReplyContext;
 use crate::reply::protected_resource::ProtectedResource;
 use crate::revocation::{Revocation, Standing};
 use crate::time::Timestamp;
@@ -51,8 +52,8 @@ pub enum Outcome {
         dependency: Dependency,
         signed: Option<Box<Signed>>,
     },
-    /// A rule needs the model, and the body with the model has not arrived. Holds the progress so far;
-    /// `None` if a rule without a token needs the model.
+    /// A rule needs the body, which has not arrived. Holds the progress so far; `None` if a rule without a token needs
+    /// it.
     Inspect(Option<Box<Signed>>),
 }
 
@@ -102,10 +103,11 @@ pub struct Authorizer<'g> {
     pub cache: &'g mut TokenCache,
     pub record: &'g mut Record,
     pub notices: &'g mut Vec<Notice>,
+    pub reply_context: &'g mut ReplyContext,
     pub body: &'g mut Body,
     /// The cluster that the host has chosen for the request.
     pub cluster: &'g Cluster,
-    /// A permitted request whose body is still arriving, for shadow rules that name models.
+    /// A permitted request whose body is still arriving, for shadow rules that need it.
     pub observed: &'g mut Option<Box<Signed>>,
     /// The models that the caller may see, if the request is for a list of models.
     pub view: &'g mut Option<View>,
@@ -128,12 +130,10 @@ impl Authorizer<'_> {
         self.examine_request(headers).unwrap_or_else(Outcome::Deny)
     }
 
-    /// Continues with a request whose token's signature was verified, and whose model may be known by
+    /// Continues with a request whose token's signature was verified, and whose body may be known by
     /// now.
     pub fn authorize_signed(&mut self, mut signed: Signed) -> Outcome {
-        if signed.request.model == Model::Unread {
-            signed.request.model = self.body.model();
-        }
+        signed.request.note_content(self.body.content());
         self.conclude_later(signed).unwrap_or_else(Outcome::Deny)
     }
 
@@ -147,11 +147,12 @@ impl Authorizer<'_> {
             return Ok(Outcome::Metadata(resource.clone()));
         }
         self.note_trace(&request, None);
-        let in_doubt = self.config.policy.anonymous_needs_model(&request);
-        if in_doubt && request.model == Model::Unread {
+        let in_doubt = self.config.policy.anonymous_needs_body(&request);
+        if in_doubt && self.body.is_coming() {
             return Ok(Outcome::Inspect(None));
         }
         if let Some(permit) = self.config.policy.permit_anonymous(&request) {
+            let permit = permit?;
             self.limit_view(&request, None)?;
             return match self.open(&permit, &request.cluster, None)? {
                 PermittedAccess::Open(credential) => Ok(Outcome::Permit {
@@ -168,7 +169,8 @@ impl Authorizer<'_> {
         let rules = &self.config.token;
         let token =
             bearer::extract(headers, &rules.locations, rules.max_bytes).map_err(|denial| {
-                match (denial, request.model.unavailable()) {
+                let unavailable = request.model.unavailable().or(request.mcp.unavailable());
+                match (denial, unavailable) {
                     // A request without a token was intended for the anonymous rule.
                     (Denial::TokenMissing { .. }, Some(unavailable)) if in_doubt => {
                         unavailable.denial()
@@ -196,7 +198,7 @@ impl Authorizer<'_> {
 
     /// Decides a request whose token was verified in an earlier attempt.
     fn conclude_later(&mut self, signed: Signed) -> Result<Outcome, Denial> {
-        self.record.note_model(&signed.request.model);
+        self.note_body(&signed.request);
         self.record.credential = None;
         if self.must_wait_for_keys(signed.issuer, &signed.authentic)? {
             Ok(Outcome::Wait {
@@ -218,7 +220,7 @@ impl Authorizer<'_> {
         }
         self.recall_groups(signed.issuer, &caller);
         let mut decision = config.policy.decide(request, &caller, &self.context);
-        if decision.depends_on_model && request.model == Model::Unread {
+        if decision.depends_on_body && self.body.is_coming() {
             return Ok(Outcome::Inspect(Some(Box::new(signed))));
         }
         match self.look_up_groups(request, signed.issuer, &caller) {
@@ -335,9 +337,9 @@ impl Authorizer<'_> {
         }
     }
 
-    /// Records what shadow rules would have decided, once the model of a permitted request is known.
+    /// Records what shadow rules would have decided, once the body of a permitted request is known.
     pub fn observe(&mut self, signed: &Signed) {
-        self.record.note_model(&signed.request.model);
+        self.note_body(&signed.request);
         let now = self.context.now;
         if let Ok(caller) = signed.authentic.verify(&self.config.token, now) {
             self.recall_groups(signed.issuer, &caller);
@@ -373,25 +375,42 @@ impl Authorizer<'_> {
         let (mut request, in_path) = read.inspect_err(|_| self.record.describe_unread(headers))?;
         self.record
             .describe_request(&request.method, &request.host, &request.path);
-        if request.model == Model::Unread {
-            request.model = self.read_model(&request, in_path, headers);
+        if self.config.policy.expects_messages_at(&request) {
+            self.reply_context.dialect = self.reply_context.dialect.for_messages();
         }
-        self.record.note_model(&request.model);
+        self.read_body(&mut request, &in_path, headers);
+        self.note_body(&request);
         Ok(request)
     }
 
-    /// Returns the model of a request whose body may name it: from the part of the body read so far, if
-    /// a rule needs the model.
-    fn read_model(&mut self, request: &Request, in_path: InPath, headers: &Headers) -> Model {
-        if !self.config.policy.may_need_model(request) {
-            return in_path.without_body().unwrap_or_else(|| self.body.model());
+    /// Notes what the request's body says, as far as it was read.
+    fn note_body(&mut self, request: &Request) {
+        self.record.note_model(&request.model);
+        self.record.note_messages(&request.mcp);
+        self.reply_context.message_id = request.mcp.id().cloned();
+    }
+
+    /// Sets the model and the JSON-RPC messages of a request from the part of the body read so far, if a rule needs
+    /// them.
+    fn read_body(&mut self, request: &mut Request, in_path: &InPath, headers: &Headers) {
+        let policy = &self.config.policy;
+        let mut needed = Needed {
+            model: None,
+            messages: policy.may_need_messages(request),
+        };
+        let is_unread = request.model == Model::Unread;
+        if is_unread && policy.may_need_model(request) {
+            if in_path.decides_without_body() && !may_name_model(headers) {
+                request.model = in_path.with_body(Model::None);
+            } else {
+                needed.model = Some(in_path.clone());
+            }
+        } else if is_unread && let Some(model) = in_path.clone().without_body() {
+            request.model = model;
         }
-        if in_path.decides_without_body() && !may_name_model(headers) {
-            return in_path.with_body(Model::None);
+        if matches!(self.body, Body::Unasked) && !needed.is_nothing() {
+            *self.body = Body::expect(headers, self.config.limits.body_inspected, needed);
         }
-        if matches!(self.body, Body::Unasked) {
-            *self.body = Body::expect(headers, self.config.limits.body_inspected, in_path);
-        }
-        self.body.model()
+        request.note_content(self.body.content());
     }
 }

@@ -69,6 +69,13 @@ impl HeldBodies {
         }
     }
 
+    /// Notes that the body of a forwarded request is no longer collected.
+    pub fn release_request(&mut self, id: StreamId) {
+        if !self.responses.contains(&id) {
+            self.release(id);
+        }
+    }
+
     /// Notes that the host no longer holds a body of the stream.
     pub fn release(&mut self, id: StreamId) {
         let size = self.sizes.remove(&id).unwrap_or_default();

@@ -35,9 +35,9 @@ impl Gate {
         if limits.withholds_bodies {
             self.inspections.expect_none();
             let text = "this host delivers no body before a request goes upstream, so rules that need \
-                        the model deny requests that name it only in the body; name the model in \
-                        endpoints or in the path";
-            let level = if self.config.policy.names_models() {
+                        it deny: rules with mcp, and rules that name models where only the body names \
+                        the model; name the model in endpoints or in the path";
+            let level = if self.config.policy.depends_on_bodies() {
                 Level::Warn
             } else {
                 Level::Info

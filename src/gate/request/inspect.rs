@@ -1,24 +1,24 @@
-//! Body inspection: requests whose decision needs the model, which is read from the body. The host
+//! Body inspection: requests whose decision needs the model or the JSON-RPC messages in the body. The host
 //! holds the whole request meanwhile; this module keeps the verified caller and the scanner's state.
 //!
 //! A host that delivers no body before the headers have gone upstream (Envoy without
 //! `allow_on_headers_stop_iteration`) would leave such a request hanging. Until this host has
 //! delivered a body once, the first piece of each body is therefore due within `wait.timeout`. If the
 //! host received body bytes by then without delivering any, or does not report its byte count, rules
-//! that need the model deny the request. If the byte count proves that the host withholds bodies,
+//! that need the body deny the request. If the byte count proves that the host withholds bodies,
 //! later requests are denied immediately. If no bytes arrived, the caller is merely slow.
 //!
 //! The whole body is due within `limits.inspection_timeout` of the request's headers. The number and
 //! total size of held bodies are limited ([`body_limits`](super::body_limits)).
 
+use crate::decision::BodyUnavailable;
 use crate::decision::Denial;
 use crate::gate::request::authorizer::Outcome;
 use crate::gate::request::pending::Resume;
 use crate::gate::request::ruling;
 use crate::gate::{Exchange, Gate, Notice, Ruling, StreamId, WaitBudget};
 use crate::metrics;
-use crate::model::body::Body;
-use crate::model::{Model, ModelUnavailable};
+use crate::model::body::{Body, Content};
 use crate::time::Timestamp;
 use crate::token::signature::SignatureCheck;
 use std::collections::BTreeMap;
@@ -55,7 +55,7 @@ impl Inspections {
     /// Returns the initial state of a new request's body: unavailable if the host withholds bodies.
     pub fn expected_body(&self) -> Body {
         if self.withheld && !self.proven {
-            Body::Read(Model::Unavailable(ModelUnavailable::Withheld))
+            Body::Read(Content::unavailable(BodyUnavailable::Withheld))
         } else {
             Body::default()
         }
@@ -165,23 +165,28 @@ impl Gate {
         let exchange = self.exchanges.get_mut(&id)?;
         self.inspections.proven |= !exchange.permitted;
         let is_held = self.inspections.holds(id) || self.waiting.get(id).is_some();
-        if is_held && let Err(limit) = self.bodies.grow(id, piece.map_or(0, <[u8]>::len)) {
+        // A body that is collected is in memory twice while the host holds it.
+        let copies = usize::from(is_held) + usize::from(exchange.body.is_collected());
+        let bytes = piece.map_or(0, <[u8]>::len).saturating_mul(copies);
+        let grown = self.bodies.grow(id, bytes);
+        if let (true, Err(limit)) = (is_held, grown) {
             return self.refuse_held(id, limit);
         }
         let is_read = match piece {
-            Some(piece) => exchange.body.feed(piece, is_last),
-            None => exchange.body.give_up(ModelUnavailable::Withheld),
+            Some(piece) if grown.is_ok() => exchange.body.feed(piece, is_last),
+            _ => exchange.body.give_up(BodyUnavailable::Withheld),
         };
         if !is_read {
             return None;
         }
         if let Some(mut signed) = exchange.observed.take() {
-            signed.request.model = exchange.body.model();
+            signed.request.note_content(exchange.body.content());
+            self.bodies.release_request(id);
             self.authorizer(id, now, WaitBudget::Expired, signatures)?
                 .observe(&signed);
             return None;
         }
-        // A request without an inspection waits for keys; it is decided with the model when they arrive.
+        // A request without an inspection waits for keys; it is decided with the body when they arrive.
         let inspection = self.inspections.leave(id)?;
         let outcome = self.authorize(id, inspection.state, now, signatures);
         Some(self.rule(id, outcome))
@@ -219,9 +224,9 @@ impl Gate {
         }
         inspections.withheld |= bytes_came == Some(true);
         let inspection = inspections.leave(id)?;
-        exchange.body.give_up(ModelUnavailable::Withheld);
+        exchange.body.give_up(BodyUnavailable::Withheld);
         if !std::mem::replace(&mut inspections.warned, true) {
-            let text = "a rule needs the model from the request body, but the host delivered no body \
+            let text = "a rule needs the request body, but the host delivered no body \
                         within wait.timeout; on Envoy, set allow_on_headers_stop_iteration: true \
                         next to this filter's vm_config. Until then such requests are denied";
             self.notices

@@ -46,7 +46,7 @@ fn first_matching_entry_applies_and_no_match_is_unknown() {
         (
             "other.x",
             "/p/x",
-            Model::Unavailable(ModelUnavailable::Missing),
+            Model::Unavailable(BodyUnavailable::Missing),
         ),
         ("llama.x", "/embed", named("never")),
         ("else", "/models/a/b", Model::Unknown),
@@ -104,8 +104,8 @@ fn body_is_trusted_only_below_v1() {
             ("/models/a/b", Model::Unread, named("a/b")),
             (
                 "/models/tgi",
-                Model::Unavailable(ModelUnavailable::Missing),
-                Model::Unavailable(ModelUnavailable::Missing),
+                Model::Unavailable(BodyUnavailable::Missing),
+                Model::Unavailable(BodyUnavailable::Missing),
             ),
             // The path may not decide, but the body must not contradict it.
             ("/x/models/a/b", Model::Unread, Model::None),

@@ -1,6 +1,7 @@
 //! A JSON number, byte by byte (RFC 8259 §6).
 
-use super::{ModelUnavailable, NOT_JSON};
+use super::NOT_JSON;
+use crate::decision::BodyUnavailable;
 
 /// The state within a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +37,7 @@ impl Number {
     }
 
     /// Returns whether the byte belongs to the number. If it does not, the number has ended.
-    pub(super) fn takes(&mut self, byte: u8) -> Result<bool, ModelUnavailable> {
+    pub(super) fn takes(&mut self, byte: u8) -> Result<bool, BodyUnavailable> {
         *self = match (*self, byte) {
             (Self::Minus, b'0') => Self::Zero,
             (Self::Minus, b'1'..=b'9') | (Self::Whole, b'0'..=b'9') => Self::Whole,

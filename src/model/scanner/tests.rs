@@ -28,7 +28,7 @@ fn named(name: &str) -> Model {
     Model::Named(name.into())
 }
 
-const MISSING: Model = Model::Unavailable(ModelUnavailable::Missing);
+const MISSING: Model = Model::Unavailable(BodyUnavailable::Missing);
 
 #[test]
 fn model_is_found_at_any_position() {
@@ -104,7 +104,7 @@ fn ambiguous_body_is_rejected() {
     ] {
         let model = scan_every_way(body.as_bytes());
         assert!(
-            matches!(model, Model::Unavailable(ModelUnavailable::Ambiguous(_))),
+            matches!(model, Model::Unavailable(BodyUnavailable::Ambiguous(_))),
             "{body}: {model:?}"
         );
     }
@@ -154,7 +154,7 @@ fn malformed_body_is_rejected() {
     ] {
         let model = scan_every_way(body.as_bytes());
         assert!(
-            matches!(model, Model::Unavailable(ModelUnavailable::Unreadable(_))),
+            matches!(model, Model::Unavailable(BodyUnavailable::Unreadable(_))),
             "{body}: {model:?}"
         );
     }
@@ -169,7 +169,7 @@ fn malformed_body_is_rejected() {
     ] {
         let model = scan_every_way(bytes);
         assert!(
-            matches!(model, Model::Unavailable(ModelUnavailable::Unreadable(_))),
+            matches!(model, Model::Unavailable(BodyUnavailable::Unreadable(_))),
             "{bytes:?}: {model:?}"
         );
     }
@@ -180,7 +180,7 @@ fn body_over_a_limit_is_rejected() {
     let body = br#"{"model":"a/b"}"#;
     assert_eq!(scan(&[body], body.len()), named("a/b"));
     let limit = body.len() - 1;
-    let too_large = Model::Unavailable(ModelUnavailable::TooLarge { limit });
+    let too_large = Model::Unavailable(BodyUnavailable::TooLarge { limit });
     assert_eq!(scan(&[body], limit), too_large);
     for at in 0..body.len() {
         let (left, right) = body.split_at(at);
@@ -189,11 +189,11 @@ fn body_over_a_limit_is_rejected() {
     // An earlier error takes precedence over the size limit, for any division into pieces.
     assert!(matches!(
         scan(&[b"x", body], 10),
-        Model::Unavailable(ModelUnavailable::Unreadable(_))
+        Model::Unavailable(BodyUnavailable::Unreadable(_))
     ));
     assert!(matches!(
         scan(&[b"x................"], 10),
-        Model::Unavailable(ModelUnavailable::Unreadable(_))
+        Model::Unavailable(BodyUnavailable::Unreadable(_))
     ));
     let nested = |depth: usize| {
         let (open, close) = ("[".repeat(depth), "]".repeat(depth));
@@ -205,9 +205,7 @@ fn body_over_a_limit_is_rejected() {
     assert_eq!(nested(127), named("a/b"));
     assert_eq!(
         nested(128),
-        Model::Unavailable(ModelUnavailable::Unreadable(
-            "its JSON is nested too deeply"
-        ))
+        Model::Unavailable(BodyUnavailable::Unreadable("its JSON is nested too deeply"))
     );
     let long = |length| json!({ "model": "m".repeat(length) }).to_string();
     assert_eq!(
@@ -216,7 +214,7 @@ fn body_over_a_limit_is_rejected() {
     );
     assert!(matches!(
         scan(&[long(513).as_bytes()], 10_000),
-        Model::Unavailable(ModelUnavailable::Ambiguous(_))
+        Model::Unavailable(BodyUnavailable::Ambiguous(_))
     ));
 }
 
@@ -304,11 +302,11 @@ fn random_value_is_read_as_by_serde_json() {
         match expected(&body) {
             Ok(expected) => assert_eq!(model, expected, "{value}"),
             Err(()) => assert!(
-                matches!(model, Model::Unavailable(ModelUnavailable::Ambiguous(_))),
+                matches!(model, Model::Unavailable(BodyUnavailable::Ambiguous(_))),
                 "{value}"
             ),
         }
-        let unreadable = matches!(model, Model::Unavailable(ModelUnavailable::Unreadable(_)));
+        let unreadable = matches!(model, Model::Unavailable(BodyUnavailable::Unreadable(_)));
         assert!(!unreadable, "well-formed JSON: {value}");
     }
 }

@@ -1,6 +1,7 @@
 //! A JSON string, read byte by byte after its opening quote (RFC 8259 §7).
 
-use super::{ModelUnavailable, NOT_JSON};
+use super::NOT_JSON;
+use crate::decision::BodyUnavailable;
 
 /// Longest model name that is kept, in bytes.
 const MAX_MODEL: usize = 512;
@@ -77,7 +78,7 @@ impl Text {
         }
     }
 
-    pub(super) fn push(&mut self, byte: u8) -> Result<Progress, ModelUnavailable> {
+    pub(super) fn push(&mut self, byte: u8) -> Result<Progress, BodyUnavailable> {
         match self.escape {
             Escape::None => return self.plain(byte),
             Escape::Start => self.escaped(byte)?,
@@ -100,15 +101,15 @@ impl Text {
     }
 
     /// Returns the decoded string; empty if it is longer than the limit of its role.
-    pub(super) fn into_string(self) -> Result<String, ModelUnavailable> {
+    pub(super) fn into_string(self) -> Result<String, BodyUnavailable> {
         match (self.overflow, self.role) {
             (false, _) => String::from_utf8(self.bytes).map_err(|_| NOT_UTF8),
-            (true, Role::Model) => Err(ModelUnavailable::Ambiguous("its model is too long")),
+            (true, Role::Model) => Err(BodyUnavailable::Ambiguous("its model is too long")),
             (true, _) => Ok(String::new()),
         }
     }
 
-    fn plain(&mut self, byte: u8) -> Result<Progress, ModelUnavailable> {
+    fn plain(&mut self, byte: u8) -> Result<Progress, BodyUnavailable> {
         if byte != b'\\' {
             self.end_pair()?;
         }
@@ -122,7 +123,7 @@ impl Text {
         Ok(Progress::Open)
     }
 
-    fn escaped(&mut self, byte: u8) -> Result<(), ModelUnavailable> {
+    fn escaped(&mut self, byte: u8) -> Result<(), BodyUnavailable> {
         self.escape = Escape::None;
         let decoded = match byte {
             b'u' => {
@@ -143,7 +144,7 @@ impl Text {
     }
 
     /// Adds a UTF-16 unit from a `\u` escape.
-    fn unit(&mut self, unit: u32) -> Result<(), ModelUnavailable> {
+    fn unit(&mut self, unit: u32) -> Result<(), BodyUnavailable> {
         let code = match (self.high.take(), unit) {
             (Some(high), 0xdc00..=0xdfff) => 0x1_0000 + ((high - 0xd800) << 10) + (unit - 0xdc00),
             (high, 0xd800..=0xdbff) => {
@@ -162,16 +163,16 @@ impl Text {
         Ok(())
     }
 
-    fn end_pair(&mut self) -> Result<(), ModelUnavailable> {
+    fn end_pair(&mut self) -> Result<(), BodyUnavailable> {
         let open = self.high.take().is_some();
         self.reject_lone(open)
     }
 
     /// Handles half a surrogate pair, which is not a character. Some servers drop it, which could
     /// complete a key or a name. It is accepted elsewhere.
-    fn reject_lone(&self, is_lone: bool) -> Result<(), ModelUnavailable> {
+    fn reject_lone(&self, is_lone: bool) -> Result<(), BodyUnavailable> {
         match (is_lone, self.role) {
-            (true, Role::Key | Role::Model) => Err(ModelUnavailable::Ambiguous(
+            (true, Role::Key | Role::Model) => Err(BodyUnavailable::Ambiguous(
                 "its body holds half a surrogate pair",
             )),
             _ => Ok(()),
@@ -192,7 +193,7 @@ impl Text {
     }
 }
 
-const NOT_UTF8: ModelUnavailable = ModelUnavailable::Unreadable("it is not UTF-8");
+const NOT_UTF8: BodyUnavailable = BodyUnavailable::Unreadable("it is not UTF-8");
 
 /// The state within a UTF-8 sequence (RFC 3629 §4): the number of missing bytes, and the bounds of
 /// the next byte.
@@ -208,7 +209,7 @@ impl Sequence {
         self.missing > 0
     }
 
-    fn push(&mut self, byte: u8) -> Result<(), ModelUnavailable> {
+    fn push(&mut self, byte: u8) -> Result<(), BodyUnavailable> {
         let (missing, low, high) = match (self.missing, byte) {
             (0, 0..=0x7f) => (0, 0, 0),
             (0, 0xc2..=0xdf) => (1, 0x80, 0xbf),

@@ -4,9 +4,10 @@ use super::super::requirement::Condition;
 use super::super::rule::{Match, Models};
 use super::*;
 use crate::http::cluster::Cluster;
+use crate::mcp::Mcp;
 use crate::model::Model;
 use crate::pattern::Pattern;
-use crate::policy::context::Peer;
+use crate::policy::context::{Peer, RequestContext};
 use crate::time::Timestamp;
 use crate::token::claims::tests::anyone;
 
@@ -19,6 +20,7 @@ fn request(path: &str) -> Request {
         path: path.into(),
         cluster: Cluster::default(),
         model: Model::Unread,
+        mcp: Mcp::Unread,
     }
 }
 
@@ -80,7 +82,7 @@ fn permit_before_a_model_rule_does_not_depend_on_the_model() {
         (elsewhere(), true),
     ] {
         let decision = decide(vec![first.clone(), open()]);
-        assert_eq!(decision.depends_on_model, hangs, "{first:?}");
+        assert_eq!(decision.depends_on_body, hangs, "{first:?}");
         assert_eq!(decision.outcome.is_ok(), !hangs, "{first:?}");
     }
 }

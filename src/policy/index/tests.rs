@@ -3,6 +3,7 @@
 use super::super::rule::{Clusters, Models};
 use super::*;
 use crate::http::cluster::Cluster;
+use crate::mcp::Mcp;
 use crate::model::Model;
 use crate::token::claims::Groups;
 use crate::token::claims::tests::anyone;
@@ -18,6 +19,7 @@ fn request(model: Model) -> Request {
         path: "/v1/chat/completions".into(),
         cluster: Cluster::reported(Some(b"hf-read")),
         model,
+        mcp: Mcp::Unread,
     }
 }
 

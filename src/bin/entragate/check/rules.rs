@@ -4,6 +4,7 @@ use super::finding::Findings;
 use super::ids;
 use super::scene::Scene;
 use entragate::pattern::Pattern;
+use entragate::policy::messages::Messages;
 use entragate::policy::requirement::{Condition, Requirement};
 use entragate::policy::rule::{Clusters, Effect, Match, Mode, Models, Policy, Rule};
 
@@ -103,6 +104,7 @@ fn wider(wide: &Match, narrow: &Match) -> bool {
         })
         && covers(&wide.paths, &narrow.paths, pattern_covers)
         && models_cover(&wide.models, &narrow.models)
+        && messages_cover(&wide.mcp, &narrow.mcp)
         && clusters_cover(&wide.clusters, &narrow.clusters)
         && covers(&wide.issuers, &narrow.issuers, |wide, narrow| {
             wide == narrow
@@ -123,6 +125,25 @@ fn models_cover(wide: &Models, narrow: &Models) -> bool {
         (false, true) => wide.patterns.is_empty(),
         _ => covers(&wide.patterns, &narrow.patterns, pattern_covers),
     }
+}
+
+/// A deny rule also matches calls that name no tool, and other HTTP methods than POST.
+fn messages_cover(wide: &Messages, narrow: &Messages) -> bool {
+    if !wide.are_named() {
+        return true;
+    }
+    if !narrow.are_named() || (!wide.denies && narrow.denies) {
+        return false;
+    }
+    let spelled = |patterns: &[Pattern]| -> Vec<Pattern> {
+        let one = |pattern: &Pattern| match wide.denies {
+            true => Pattern::path(&pattern.as_str().to_lowercase()),
+            false => pattern.clone(),
+        };
+        patterns.iter().map(one).collect()
+    };
+    covers(&wide.methods, &spelled(&narrow.methods), pattern_covers)
+        && covers(&wide.tools, &spelled(&narrow.tools), pattern_covers)
 }
 
 /// A deny rule also matches requests with an unknown cluster.

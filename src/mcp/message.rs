@@ -1,0 +1,187 @@
+//! One JSON-RPC message, or a batch of them (JSON-RPC 2.0 §4 to §6).
+
+use super::{CALL, Mcp, RESPONSE};
+use crate::decision::BodyUnavailable::{self, Ambiguous, Unreadable};
+use crate::json::raw::{Defect, Object, Raw};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// The most messages in a batch, since each of them is decided.
+pub const MAX_BATCH: usize = 32;
+/// The longest method, tool and name, in bytes. MCP recommends at most 128 characters for tools; a URI can be longer.
+const MAX_TEXT: usize = 2048;
+/// The longest id that a reply repeats, in bytes.
+const MAX_ID: usize = 256;
+/// The members of a message that determine what a server does with it.
+const OF_MESSAGE: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
+/// The members of `params` that name what a method applies to.
+const OF_PARAMS: [&str; 2] = ["name", "uri"];
+
+/// What a message asks of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// [`RESPONSE`] for an answer to a request of the server.
+    pub method: Arc<str>,
+    /// The tool of a [`CALL`]; `None` if it names none, or for another method.
+    pub tool: Option<Arc<str>>,
+    /// The id as written: text, number or null. `None` if the message has none, or one that is too long to repeat.
+    pub id: Option<Arc<str>>,
+    /// The name or URI that the method applies to.
+    pub name: Option<Arc<str>>,
+}
+
+impl Message {
+    pub fn is_call(&self) -> bool {
+        *self.method == *CALL
+    }
+}
+
+/// Reads a body.
+///
+/// # Errors
+/// Why it is not JSON-RPC, or could be read differently by two servers.
+pub fn read(body: &[u8]) -> Result<Mcp, BodyUnavailable> {
+    let text = std::str::from_utf8(body).map_err(|_| Unreadable("it is not UTF-8"))?;
+    match text.trim_ascii_start().as_bytes().first() {
+        None if text.is_empty() => Ok(Mcp::None),
+        Some(b'[') => batch(text),
+        Some(b'{') => {
+            let message = message(&Object::parse(text).map_err(defective)?)?;
+            Ok(Mcp::Message(Arc::new(message)))
+        }
+        _ => Err(NOT_JSON),
+    }
+}
+
+fn batch(text: &str) -> Result<Mcp, BodyUnavailable> {
+    let items = Raw::parse(text).map_err(defective)?.items();
+    let mut messages = Vec::new();
+    for item in items.ok_or(NOT_JSON)? {
+        if messages.len() == MAX_BATCH {
+            return Err(Unreadable("its batch has more than 32 messages"));
+        }
+        let object = item.object();
+        let object = object.ok_or(Unreadable("its batch contains a value that is no message"))?;
+        messages.push(Arc::new(message(&object)?));
+    }
+    if messages.is_empty() {
+        return Err(Unreadable("its batch is empty"));
+    }
+    Ok(Mcp::Batch(messages.into()))
+}
+
+fn message(object: &Object<'_>) -> Result<Message, BodyUnavailable> {
+    let [_, id, method, params, result, error] = members(object, &OF_MESSAGE)?;
+    let answers = result.is_some() || error.is_some();
+    let method = match method {
+        Some(_) if answers => {
+            return Err(Ambiguous(
+                "a JSON-RPC message has both a method and a result or an error",
+            ));
+        }
+        Some(method) => method_of(method)?,
+        None if answers => Cow::Borrowed(RESPONSE),
+        None => return Err(Unreadable("its JSON-RPC message has no method")),
+    };
+    let [name, uri] = match params.and_then(Raw::object) {
+        Some(params) => members(&params, &OF_PARAMS)?,
+        None => [None, None],
+    };
+    let is_call = method == CALL;
+    let name = match (is_call, name, uri) {
+        (true, name, _) => name,
+        (false, name, uri) if method.starts_with("resources/") => uri.or(name),
+        (false, name, uri) => name.or(uri),
+    };
+    let name: Option<Arc<str>> = match name.and_then(Raw::text) {
+        Some(name) => Some(fit(&name)?.into()),
+        None => None,
+    };
+    Ok(Message {
+        method: (*method).into(),
+        tool: name.clone().filter(|_| is_call),
+        id: id_of(id)?,
+        name,
+    })
+}
+
+/// Returns the values of these members. A null member is one, since servers differ on whether it counts.
+fn members<'t, const N: usize>(
+    object: &Object<'t>,
+    names: &[&str; N],
+) -> Result<[Option<Raw<'t>>; N], BodyUnavailable> {
+    let mut values = [None; N];
+    for (own, value) in object.iter() {
+        let is_meant = |name: &&str| *name == own || is_same(own, name);
+        let Some(index) = names.iter().position(is_meant) else {
+            continue;
+        };
+        if names.get(index).is_none_or(|name| *name != own) {
+            return Err(Ambiguous(
+                "a member of its JSON-RPC message is not in lower case",
+            ));
+        }
+        if let Some(slot) = values.get_mut(index) {
+            *slot = Some(value);
+        }
+    }
+    Ok(values)
+}
+
+/// Reports whether a server that ignores case reads one name as the other. Servers written in Go do, and fold `ſ` to `s`.
+fn is_same(own: &str, name: &str) -> bool {
+    // No character takes more than four bytes.
+    own.len() <= name.len() * 4 && folded(own) == name
+}
+
+fn folded(text: &str) -> String {
+    text.to_uppercase().to_lowercase()
+}
+
+fn method_of(method: Raw<'_>) -> Result<Cow<'_, str>, BodyUnavailable> {
+    let method = method.text();
+    let method = method.ok_or(Unreadable("the method of its JSON-RPC message is no text"))?;
+    if method.is_empty() || method.len() > MAX_TEXT || !method.bytes().all(|b| b.is_ascii_graphic())
+    {
+        return Err(Ambiguous(
+            "its JSON-RPC method is empty or too long, or contains white space or a character beyond ASCII",
+        ));
+    }
+    if method != CALL && method.eq_ignore_ascii_case(CALL) {
+        return Err(Ambiguous("its JSON-RPC method is not in lower case"));
+    }
+    Ok(method)
+}
+
+/// Checks a name that rules match: a server that trims it would use another one.
+fn fit(name: &str) -> Result<&str, BodyUnavailable> {
+    if name.len() > MAX_TEXT || name.trim() != name || name.contains(char::is_control) {
+        return Err(Ambiguous(
+            "a name in its JSON-RPC message is too long, begins or ends with white space, or contains a control character",
+        ));
+    }
+    Ok(name)
+}
+
+fn id_of(id: Option<Raw<'_>>) -> Result<Option<Arc<str>>, BodyUnavailable> {
+    let Some(id) = id else { return Ok(None) };
+    if id.is_text() || id.is_null() || id.number().is_some() {
+        let written = id.as_written();
+        return Ok((written.len() <= MAX_ID).then(|| written.into()));
+    }
+    Err(Unreadable(
+        "the id of its JSON-RPC message is no text or number",
+    ))
+}
+
+fn defective(defect: Defect) -> BodyUnavailable {
+    match defect {
+        Defect::Malformed => NOT_JSON,
+        Defect::Duplicate => Ambiguous("a member of its JSON appears twice"),
+    }
+}
+
+const NOT_JSON: BodyUnavailable = Unreadable("it is not well-formed JSON");
+
+#[cfg(test)]
+mod tests;

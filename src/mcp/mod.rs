@@ -1,0 +1,70 @@
+//! The JSON-RPC messages of the Model Context Protocol that a request carries: their methods, and the tools that they
+//! call.
+//!
+//! A body is one message or a batch (revision 2025-03-26). Servers differ on which of two members they use if an object
+//! has both `method` and `Method`, or `name` twice. Therefore everything that two servers could read differently is
+//! rejected: a repeated member, another spelling of the case of a member that decides, a message that is a request and a
+//! response at once, and headers that contradict the body ([`declared`]).
+
+pub mod declared;
+pub mod message;
+pub mod reader;
+
+use crate::decision::BodyUnavailable;
+pub use message::Message;
+use std::sync::Arc;
+
+/// The method of a message that answers a request of the server.
+pub const RESPONSE: &str = "response";
+/// The method that calls a tool.
+pub const CALL: &str = "tools/call";
+
+/// The JSON-RPC messages of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mcp {
+    /// The request has no body. Rules with `mcp` do not match it.
+    None,
+    /// The body has not been read.
+    Unread,
+    /// The body cannot be read as JSON-RPC. If a rule depends on it, the request is denied.
+    Unavailable(BodyUnavailable),
+    Message(Arc<Message>),
+    /// A batch of at least one message. Each is decided separately.
+    Batch(Arc<[Arc<Message>]>),
+}
+
+impl Mcp {
+    /// Returns all messages.
+    pub fn messages(&self) -> &[Arc<Message>] {
+        match self {
+            Self::Message(message) => std::slice::from_ref(message),
+            Self::Batch(messages) => messages,
+            Self::None | Self::Unread | Self::Unavailable(_) => &[],
+        }
+    }
+
+    /// Returns why the filter cannot tell whether a rule with `mcp` matches; `None` if it can.
+    pub fn unavailable(&self) -> Option<BodyUnavailable> {
+        match self {
+            Self::Unread => Some(BodyUnavailable::Unreadable("it was not read")),
+            Self::Unavailable(reason) => Some(*reason),
+            Self::None | Self::Message(_) | Self::Batch(_) => None,
+        }
+    }
+
+    /// Returns the tool of the only message, if it calls one.
+    pub fn tool(&self) -> Option<&str> {
+        match self {
+            Self::Message(message) => message.tool.as_deref(),
+            Self::None | Self::Unread | Self::Unavailable(_) | Self::Batch(_) => None,
+        }
+    }
+
+    /// Returns the id for a reply, as written: that of the only message, if it is valid and short.
+    pub fn id(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Message(message) => message.id.as_ref(),
+            Self::None | Self::Unread | Self::Unavailable(_) | Self::Batch(_) => None,
+        }
+    }
+}

@@ -1,0 +1,536 @@
+//! Rules by JSON-RPC method and tool: decisions, replies, records, and the limits of bodies.
+
+use crate::support;
+
+use entragate::gate::{Ruling, Step, StreamId};
+use entragate::http::headers::Headers;
+use entragate::reply::Reply;
+use entragate::token::signature::Portable;
+use serde_json::{Value, json};
+use support::*;
+use testbed::keys;
+
+/// An MCP server at `/mcp`: everyone may start and list; only scientists may search, and nobody may delete.
+fn by_tool() -> Value {
+    let at = |mcp: Value| json!({"paths": ["/mcp"], "mcp": mcp});
+    let mut settings = with_rules(json!([
+        {"name": "ping", "match": at(json!({"methods": ["ping"]})), "anonymous": true},
+        {"name": "no-delete", "match": at(json!({"tools": ["*delete*"]})), "effect": "deny"},
+        {"name": "start", "match": at(json!({"methods": ["initialize", "notifications/*", "tools/list", "response"]})),
+         "require": {"issuer": "contoso"}},
+        {"name": "search", "match": at(json!({"tools": ["hub_*", "docs_search"]})), "require": {"role": "Model.Query"}},
+        {"name": "write", "match": at(json!({"tools": ["write_*"]})), "require": {"role": "Model.Query"}, "bill_to": "team"},
+        {"name": "admins", "match": at(json!({"tools": ["admin_*"]})), "require": {"role": "Admin"}},
+        {"name": "stream", "match": {"paths": ["/mcp"], "methods": ["GET", "DELETE"]}, "require": {"issuer": "contoso"}},
+        {"name": "chat", "match": {"paths": ["/v1/**"]}, "require": {"role": "Model.Query"}},
+    ]));
+    settings["limits"] = json!({"body_inspected": 1000, "inspection_timeout": "1h"});
+    settings
+}
+
+/// A request to the server, passed to the gate as the host does.
+struct Sent<'a> {
+    method: &'a str,
+    path: &'a str,
+    fields: &'a [(&'a str, &'a str)],
+    token: bool,
+    body: Option<&'a str>,
+}
+
+fn post(body: &str) -> Sent<'_> {
+    Sent {
+        method: "POST",
+        path: "/mcp",
+        fields: &[("content-type", "application/json")],
+        token: true,
+        body: Some(body),
+    }
+}
+
+impl Sent<'_> {
+    fn begin(&self, bench: &mut Bench) -> (StreamId, Ruling) {
+        let mut headers = Headers::from_iter([
+            (":method", self.method),
+            (":path", self.path),
+            (":authority", "gateway.contoso.com"),
+        ]);
+        for (name, value) in self.fields {
+            headers.push(name.as_bytes(), value.as_bytes());
+        }
+        if self.token {
+            let authorization = format!("Bearer {}", ada().build());
+            headers.push(b"authorization", authorization.as_bytes());
+        }
+        headers.is_all = self.body.is_none();
+        bench.send_headers(headers)
+    }
+
+    /// Returns the ruling and the record.
+    fn end(&self, bench: &mut Bench) -> (Ruling, Value) {
+        let (id, mut ruling) = self.begin(bench);
+        if ruling.step == Step::Inspect {
+            ruling = feed(bench, id, self.body.unwrap_or_default()).expect("there is a decision");
+        }
+        bench.gate.finish(id, Some(200), bench.now);
+        let record = bench.audit().pop().expect("there is a record");
+        (ruling, record)
+    }
+
+    fn code(&self) -> String {
+        code_of(&self.end(&mut Bench::warm(&by_tool())).0)
+    }
+}
+
+/// Passes a body in small pieces.
+fn feed(bench: &mut Bench, id: StreamId, body: &str) -> Option<Ruling> {
+    for piece in body.as_bytes().chunks(9) {
+        let ruling = bench
+            .gate
+            .body(id, Some(piece), false, bench.now, &Portable);
+        if ruling.is_some() {
+            return ruling;
+        }
+    }
+    bench.gate.body(id, Some(b""), true, bench.now, &Portable)
+}
+
+fn reply(ruling: Ruling) -> Reply {
+    match ruling.step {
+        Step::Reply(reply) => reply,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn call(tool: &str) -> String {
+    json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": {}}}).to_string()
+}
+
+#[test]
+fn method_and_tool_decide() {
+    let at = |method: &str| json!({"jsonrpc": "2.0", "id": 1, "method": method}).to_string();
+    for (body, expected) in [
+        (call("hub_search"), "permitted"),
+        (call("docs_search"), "permitted"),
+        (call("docs_searches"), "no_rule"),
+        (call("HUB_search"), "no_rule"),
+        (call("admin_x"), "rule_unsatisfied"),
+        (call("hub_delete_x"), "denied_by_rule"),
+        (call("HUB_Delete"), "denied_by_rule"),
+        (at("initialize"), "permitted"),
+        (at("notifications/initialized"), "permitted"),
+        (at("tools/list"), "permitted"),
+        (at("resources/list"), "no_rule"),
+        (at("ping"), "anonymous"),
+        (
+            r#"{"id":5,"result":{"method":"tools/call","params":{"name":"x"}}}"#.to_owned(),
+            "permitted",
+        ),
+        // A call whose tool is unknown counts against the caller.
+        (at("tools/call"), "denied_by_rule"),
+        (
+            r#"{"method":"tools/call","params":["hub_search"]}"#.to_owned(),
+            "denied_by_rule",
+        ),
+        (
+            r#"{"method":"tools/call","params":{"name":7}}"#.to_owned(),
+            "denied_by_rule",
+        ),
+        // Batches.
+        (
+            format!("[{},{}]", call("hub_a"), at("tools/list")),
+            "permitted",
+        ),
+        (format!("[{},{}]", call("hub_a"), call("x")), "no_rule"),
+        (
+            format!("[{},{}]", call("hub_a"), call("delete")),
+            "denied_by_rule",
+        ),
+        (
+            format!("[{},{}]", call("hub_a"), call("write_x")),
+            "request_ambiguous",
+        ),
+        (format!("[{},{}]", at("ping"), at("ping")), "anonymous"),
+        (format!("[{},{}]", at("ping"), at("tools/list")), "no_rule"),
+        ("[]".to_owned(), "body_unreadable"),
+        // Bodies that servers could read differently, or that are no JSON-RPC.
+        (
+            r#"{"method":"ping","Method":"tools/call"}"#.to_owned(),
+            "request_ambiguous",
+        ),
+        (
+            r#"{"method":"ping","method":"ping"}"#.to_owned(),
+            "request_ambiguous",
+        ),
+        (r#"{"model":"org/name"}"#.to_owned(), "body_unreadable"),
+        ("not json".to_owned(), "body_unreadable"),
+        (
+            format!(r#"{{"method":"ping","x":"{}"}}"#, "x".repeat(1000)),
+            "body_too_large",
+        ),
+    ] {
+        assert_eq!(post(&body).code(), expected, "{body}");
+    }
+}
+
+#[test]
+fn request_without_a_message_is_decided_without_it() {
+    let list = r#"{"method":"tools/list"}"#;
+    let json = ("content-type", "application/json");
+    for (sent, expected) in [
+        (
+            Sent {
+                method: "GET",
+                body: None,
+                ..post("")
+            },
+            "permitted",
+        ),
+        (
+            Sent {
+                method: "DELETE",
+                body: None,
+                ..post("")
+            },
+            "permitted",
+        ),
+        (
+            Sent {
+                method: "PUT",
+                body: None,
+                ..post("")
+            },
+            "no_rule",
+        ),
+        // No rule permits messages in a GET or PUT.
+        (
+            Sent {
+                method: "PUT",
+                ..post(list)
+            },
+            "no_rule",
+        ),
+        (
+            Sent {
+                body: None,
+                ..post("")
+            },
+            "no_rule",
+        ),
+        (
+            Sent {
+                path: "/v1/x",
+                ..post("not json")
+            },
+            "permitted",
+        ),
+        (
+            Sent {
+                fields: &[],
+                ..post(list)
+            },
+            "body_unreadable",
+        ),
+        (
+            Sent {
+                fields: &[("content-type", "text/plain")],
+                ..post(list)
+            },
+            "body_unreadable",
+        ),
+        (
+            Sent {
+                fields: &[json, ("content-encoding", "gzip")],
+                ..post(list)
+            },
+            "body_unreadable",
+        ),
+        (
+            Sent {
+                fields: &[json, ("content-length", "1001")],
+                ..post(list)
+            },
+            "body_too_large",
+        ),
+        (
+            Sent {
+                fields: &[json, ("mcp-method", "tools/list")],
+                ..post(list)
+            },
+            "permitted",
+        ),
+        (
+            Sent {
+                fields: &[json, ("mcp-method", "ping")],
+                ..post(list)
+            },
+            "request_ambiguous",
+        ),
+        (
+            Sent {
+                fields: &[json, ("mcp-name", "x")],
+                ..post(list)
+            },
+            "request_ambiguous",
+        ),
+    ] {
+        let label = format!(
+            "{} {} {:?} {:?}",
+            sent.method, sent.path, sent.fields, sent.body
+        );
+        assert_eq!(sent.code(), expected, "{label}");
+    }
+}
+
+#[test]
+fn refusal_is_a_json_rpc_error_with_the_id_of_the_request() {
+    let with_id = |id: &str, tool: &str| {
+        format!(r#"{{"id":{id},"method":"tools/call","params":{{"name":"{tool}"}}}}"#)
+    };
+    let refused = |sent: &Sent<'_>| reply(sent.end(&mut Bench::warm(&by_tool())).0);
+    for (body, id) in [
+        (with_id("7", "x"), "7"),
+        (with_id("12345678901234567890", "x"), "12345678901234567890"),
+        (with_id(r#""a\u00e9\"""#, "x"), r#""a\u00e9\"""#),
+        (with_id("null", "x"), "null"),
+        (with_id("{}", "x"), "null"),
+        (format!("[{}]", with_id("7", "x")), "null"),
+        ("{".to_owned(), "null"),
+    ] {
+        let reply = refused(&post(&body));
+        let start = format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32001,"message":""#);
+        assert!(reply.body.starts_with(&start), "{body}: {}", reply.body);
+    }
+    let body = call("x");
+    let reply = refused(&Sent {
+        token: false,
+        ..post(&body)
+    });
+    assert_eq!(reply.status, 401);
+    assert!(
+        reply.body.starts_with(r#"{"jsonrpc":"2.0","id":1,"#),
+        "{}",
+        reply.body
+    );
+    assert!(
+        reply
+            .headers
+            .iter()
+            .any(|(name, _)| *name == "www-authenticate")
+    );
+    let stream = Sent {
+        method: "GET",
+        token: false,
+        body: None,
+        ..post("")
+    };
+    assert!(
+        refused(&stream)
+            .body
+            .starts_with(r#"{"jsonrpc":"2.0","id":null,"#)
+    );
+    let chat = Sent {
+        path: "/v1/x",
+        token: false,
+        ..post("")
+    };
+    assert!(refused(&chat).body.starts_with(r#"{"error":{"#));
+}
+
+#[test]
+fn record_names_methods_and_tools() {
+    let batch = format!("[{},{},{}]", call("hub_b"), call("hub_a"), call("hub_b"));
+    let list = r#"[{"method":"tools/list"},{"method":"initialize"}]"#;
+    for (body, method, tool) in [
+        (call("hub_a"), json!("tools/call"), json!("hub_a")),
+        (call("x"), json!("tools/call"), json!("x")),
+        (batch, json!("tools/call"), json!("hub_b,hub_a")),
+        (list.to_owned(), json!("tools/list,initialize"), Value::Null),
+        ("{".to_owned(), Value::Null, Value::Null),
+    ] {
+        let (_, record) = post(&body).end(&mut Bench::warm(&by_tool()));
+        assert_eq!(
+            (&record["mcp_method"], &record["mcp_tool"]),
+            (&method, &tool),
+            "{body}"
+        );
+    }
+    let chat = Sent {
+        path: "/v1/x",
+        ..post("{}")
+    };
+    assert_eq!(
+        chat.end(&mut Bench::warm(&by_tool())).1["mcp_method"],
+        Value::Null
+    );
+}
+
+#[test]
+fn message_may_arrive_before_or_after_the_keys() {
+    for (tool, code) in [("hub_a", "permitted"), ("delete", "denied_by_rule")] {
+        let body = call(tool);
+        let mut bench = Bench::cold(&by_tool());
+        // An anonymous rule needs the message, so it is read first.
+        let (id, ruling) = post(&body).begin(&mut bench);
+        assert_eq!(ruling.step, Step::Inspect);
+        assert_eq!(feed(&mut bench, id, &body).unwrap().step, Step::Wait);
+        bench.answer(jwks(&[&keys::rsa()]));
+        assert_eq!(bench.resume_woken(), [(id, code.to_owned())]);
+    }
+}
+
+#[test]
+fn model_and_message_are_read_from_the_same_body() {
+    let mut settings = with_rules(json!([
+        {"name": "both", "match": {"paths": ["/v1/mcp"], "models": ["org/*"], "mcp": {"tools": ["hub_*"]}},
+         "require": {"role": "Model.Query"}},
+        {"name": "list", "match": {"paths": ["/v1/mcp"], "mcp": {"methods": ["tools/list"]}}, "require": {"role": "Model.Query"}},
+        {"name": "llama", "match": {"paths": ["/v1/**"], "models": ["meta/*"]}, "require": {"role": "Model.Query"}},
+    ]));
+    settings["limits"] = json!({"body_inspected": 1000});
+    let body = |model: &str, tool: &str| {
+        json!({"model": model, "method": "tools/call", "params": {"name": tool}}).to_string()
+    };
+    for (body, expected) in [
+        (body("org/a", "hub_a"), "permitted"),
+        (body("org/a", "x"), "no_rule"),
+        (body("meta/a", "x"), "permitted"),
+        (body("other/a", "hub_a"), "no_rule"),
+        (
+            r#"{"model":"other/a","method":"tools/list"}"#.to_owned(),
+            "permitted",
+        ),
+        // The first rule names models, and the body names none.
+        (
+            r#"{"method":"tools/call","params":{"name":"hub_a"}}"#.to_owned(),
+            "model_missing",
+        ),
+        (r#"{"method":"tools/list"}"#.to_owned(), "permitted"),
+        (r#"{"model":"meta/a"}"#.to_owned(), "body_unreadable"),
+    ] {
+        let sent = Sent {
+            path: "/v1/mcp",
+            ..post(&body)
+        };
+        let (ruling, _) = sent.end(&mut Bench::warm(&settings));
+        assert_eq!(code_of(&ruling), expected, "{body}");
+    }
+}
+
+#[test]
+fn shadow_rule_reads_the_message_of_a_forwarded_request() {
+    let settings = with_rules(json!([
+        {"name": "watch", "match": {"paths": ["/mcp"], "mcp": {"tools": ["x"]}}, "effect": "deny", "mode": "shadow"},
+        {"name": "all", "require": {"role": "Model.Query"}},
+    ]));
+    for (tool, expected) in [
+        ("x", json!([{"rule": "watch", "would": "deny"}])),
+        ("y", json!([])),
+    ] {
+        let body = call(tool);
+        let mut bench = Bench::warm(&settings);
+        let (id, ruling) = post(&body).begin(&mut bench);
+        assert_eq!(code_of(&ruling), "permitted");
+        assert!(bench.gate.wants_body(id));
+        assert_eq!(feed(&mut bench, id, &body), None);
+        bench.gate.finish(id, Some(200), bench.now);
+        let record = bench.audit().pop().unwrap();
+        assert_eq!(record["shadow"], expected);
+        assert_eq!(record["mcp_tool"], tool);
+    }
+}
+
+#[test]
+fn collected_bodies_count_twice_until_the_decision() {
+    let mut settings = by_tool();
+    settings["limits"] = json!({"body_inspected": 1000, "inspected_bytes": 1000});
+    let mut bench = Bench::warm(&settings);
+    let body = format!(r#"{{"method":"tools/list","x":"{}"}}"#, "x".repeat(400));
+    let (first, _) = post(&body).begin(&mut bench);
+    let half = &body.as_bytes()[..300];
+    let piece =
+        |bench: &mut Bench, id| bench.gate.body(id, Some(half), false, bench.now, &Portable);
+    assert_eq!(piece(&mut bench, first), None);
+    let (second, _) = post(&body).begin(&mut bench);
+    let refused = piece(&mut bench, second).expect("600 + 600 bytes exceed the limit");
+    assert_eq!(code_of(&refused), "inspection_unavailable");
+    let ruling = bench.gate.body(
+        first,
+        Some(&body.as_bytes()[300..]),
+        true,
+        bench.now,
+        &Portable,
+    );
+    assert_eq!(code_of(&ruling.unwrap()), "permitted");
+    // Nothing is counted any more.
+    let (third, _) = post(&body).begin(&mut bench);
+    let whole = bench
+        .gate
+        .body(third, Some(body.as_bytes()), true, bench.now, &Portable);
+    assert_eq!(code_of(&whole.unwrap()), "permitted");
+}
+
+#[test]
+fn forwarded_bodies_that_are_collected_are_limited() {
+    let mut settings = with_rules(json!([
+        {"name": "watch", "match": {"paths": ["/mcp"], "mcp": {"tools": ["x"]}}, "effect": "deny", "mode": "shadow"},
+        {"name": "all", "require": {"role": "Model.Query"}},
+    ]));
+    settings["limits"] = json!({"body_inspected": 1000, "inspected_bytes": 1000});
+    let mut bench = Bench::warm(&settings);
+    let piece = [b' '; 600];
+    let ids = [0, 1].map(|_| {
+        let (id, _) = post("x").begin(&mut bench);
+        assert_eq!(
+            bench
+                .gate
+                .body(id, Some(&piece), false, bench.now, &Portable),
+            None
+        );
+        id
+    });
+    assert!(bench.gate.wants_body(ids[0]));
+    assert!(
+        !bench.gate.wants_body(ids[1]),
+        "the second body is not collected any more"
+    );
+    bench.gate.finish(ids[0], Some(200), bench.now);
+    let (id, _) = post("x").begin(&mut bench);
+    assert_eq!(
+        bench
+            .gate
+            .body(id, Some(&piece), false, bench.now, &Portable),
+        None
+    );
+    assert!(bench.gate.wants_body(id));
+}
+
+#[test]
+fn host_that_withholds_bodies_denies_messages_only() {
+    let mut bench = Bench::warm(&by_tool());
+    bench.gate.limit(entragate::gate::HostLimits {
+        withholds_bodies: true,
+        ..Default::default()
+    });
+    let list = r#"{"method":"tools/list"}"#;
+    for (sent, expected) in [
+        (post(list), "internal"),
+        (
+            Sent {
+                method: "GET",
+                body: None,
+                ..post("")
+            },
+            "permitted",
+        ),
+        (
+            Sent {
+                path: "/v1/x",
+                ..post(list)
+            },
+            "permitted",
+        ),
+    ] {
+        let (ruling, _) = sent.end(&mut bench);
+        assert_eq!(code_of(&ruling), expected);
+    }
+}
