@@ -195,17 +195,17 @@ pub fn is_guid(text: &str) -> bool {
 
 /// The issuer selected by an `iss`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Selected {
+pub enum Selected<'t> {
     /// Index into the configured issuers.
     Issuer(usize),
-    /// An Entra issuer of a configured cloud whose tenant is not allowed.
-    ForeignTenant,
+    /// An Entra issuer of a configured cloud whose tenant is not allowed, with the tenant's id.
+    ForeignTenant(&'t str),
     Unknown,
 }
 
 /// Selects the configured issuer for an `iss`.
-pub fn select(issuers: &[Issuer], iss: &str) -> Selected {
-    let mut is_foreign = false;
+pub fn select<'t>(issuers: &[Issuer], iss: &'t str) -> Selected<'t> {
+    let mut foreign = None;
     for (index, issuer) in issuers.iter().enumerate() {
         match &issuer.authority {
             Authority::Oidc { issuer } if issuer == iss => return Selected::Issuer(index),
@@ -214,14 +214,10 @@ pub fn select(issuers: &[Issuer], iss: &str) -> Selected {
                 Some((_, tenant)) if entra.tenants.allow(tenant) => {
                     return Selected::Issuer(index);
                 }
-                Some(_) => is_foreign = true,
+                Some((_, tenant)) => foreign = Some(tenant),
                 None => {}
             },
         }
     }
-    if is_foreign {
-        Selected::ForeignTenant
-    } else {
-        Selected::Unknown
-    }
+    foreign.map_or(Selected::Unknown, Selected::ForeignTenant)
 }

@@ -47,9 +47,9 @@ pub fn pick_issuer(token: &Unverified<'_>, issuers: &[Issuer]) -> Result<usize, 
         .ok_or(Denial::TokenMalformed("it has no iss"))?;
     let index = match select(issuers, &iss) {
         Selected::Issuer(index) => index,
-        Selected::ForeignTenant => {
+        Selected::ForeignTenant(tenant) => {
             return Err(Denial::TenantNotAllowed {
-                tenant: excerpt(&iss),
+                tenant: excerpt(tenant),
             });
         }
         Selected::Unknown => {

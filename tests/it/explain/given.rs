@@ -223,8 +223,24 @@ fn unknown_cluster_is_reported_as_a_warning() {
     }
 }
 
-/// Two plugins in one file, of which only one has an error.
-fn two_plugins() -> String {
+/// The filter refuses such a method too.
+#[test]
+fn lower_case_method_is_denied() {
+    let token = ada().build();
+    for (request, code) in [
+        ("POST /v1/chat/completions", "permitted"),
+        ("post /v1/chat/completions", "request_ambiguous"),
+    ] {
+        let given = ["explain", "-", "--json", "--unverified", "--token", &token];
+        let all = [&given[..], &["--request", request]].concat();
+        let Outcome { out, .. } = entragate(&all, &settings().to_string());
+        let json: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(json["code"], code, "{request}");
+    }
+}
+
+/// Two plugins in one file, of which only the second has an error.
+fn two_plugins(names: [&str; 2]) -> String {
     let plugin = |name: &str, mut settings: Value| {
         settings["credentials"][0] = json!({"name": "hf-read", "env": "HF"});
         json!({"name": "wasm", "typed_config": {"config": {
@@ -234,7 +250,7 @@ fn two_plugins() -> String {
     };
     let mut invalid = settings();
     invalid["rules"][1]["require"] = json!({"role": 5});
-    let filters = json!([plugin("team-a", settings()), plugin("team-b", invalid)]);
+    let filters = json!([plugin(names[0], settings()), plugin(names[1], invalid)]);
     format!(
         "{:#}",
         json!({"static_resources": {"listeners": [{"filters": filters}]}})
@@ -243,7 +259,7 @@ fn two_plugins() -> String {
 
 #[test]
 fn plugins_of_one_file_are_distinguished() {
-    let text = two_plugins();
+    let text = two_plugins(["team-a", "team-b"]);
     let token = ada().build();
     let line = |wanted: &str| text.lines().position(|line| line.contains(wanted)).unwrap() + 1;
     let get = [
@@ -272,4 +288,29 @@ fn plugins_of_one_file_are_distinguished() {
         line("\"role\": 5")
     );
     assert_eq!(invalid.err, expected);
+}
+
+#[test]
+fn plugins_of_the_same_name_are_distinguished_by_line() {
+    let text = two_plugins(["team", "team"]);
+    let token = ada().build();
+    let ask = |plugin: &str| {
+        let request = ["--request", "POST /v1/chat/completions"];
+        let given = ["explain", "-", "--unverified", "--token", &token];
+        entragate(
+            &[&given[..], &request, &["--plugin", plugin]].concat(),
+            &text,
+        )
+    };
+    let both = ask("team");
+    assert_eq!(both.status, 2);
+    let lines: Vec<&str> = both
+        .err
+        .split("team (line ")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next())
+        .collect();
+    assert_eq!(lines.len(), 2, "{}", both.err);
+    assert_eq!([ask(lines[0]).status, ask(lines[1]).status], [0, 1]);
+    assert_eq!(ask("1").status, 2);
 }

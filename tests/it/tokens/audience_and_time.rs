@@ -45,6 +45,16 @@ fn token_longer_than_max_lifetime_is_refused() {
 }
 
 #[test]
+fn tenant_that_is_not_allowed_is_named_by_its_id() {
+    let mut bench = Bench::warm(&settings());
+    let token = ada().claim("iss", issuer_v2(GUEST_TENANT)).build();
+    assert_eq!(bench.code(&token), "tenant_not_allowed");
+    let reason = bench.audit()[0]["reason"].to_string();
+    let expected = format!("from tenant '{GUEST_TENANT}', which");
+    assert!(reason.contains(&expected), "{reason}");
+}
+
+#[test]
 fn wrong_issuer_tenant_or_audience_is_refused() {
     let slash = format!("{AUDIENCE}/");
     for (name, value, code) in [

@@ -53,11 +53,13 @@ kinds! {
     CONFIGURATION_INVALID = Error, "The filter does not start with this configuration.", "Correct the value at the path in the message.";
 
     ENV_IS_SECRET = Error, "`env` holds a secret instead of the name of an environment variable.", "Revoke the secret, put its successor into an environment variable, and write the variable's name.";
+    ENV_HAS_DOLLAR = Error, "`env` writes a variable as shells do, `$NAME` or `${NAME}`; the filter looks for a variable whose name has these characters.", "Write the name only.";
     SECRET_IN_CONFIGURATION = Warning, "A credential, or the value of a variable that the filter reads, is part of the configuration, which hosts show in dumps and interfaces.", "Use `env`, and take its value from the proxy's own environment.";
     SAMPLE_VALUE = Warning, "A tenant, an audience, a group or the endpoint is that of the sample.", "Write your own value.";
     ANY_TENANT = Warning, "Every tenant of Entra ID is accepted.", "List the tenants, or let rules require more than a tenant can grant itself.";
     AUDIENCE_FINAL_SLASH = Warning, "An audience has a slash at its end, which Entra's tokens do not have.", "Remove the slash.";
-    AUDIENCE_IS_SCOPE = Warning, "An audience ends in `/.default`: it is a scope, which no token has as its audience.", "Remove `/.default`.";
+    AUDIENCE_IS_SCOPE = Warning, "An audience is a scope, `…/.default` or `api://<client id>/<scope>`, which no token has as its audience.", "Remove the scope's name.";
+    AUDIENCE_OF_MICROSOFT = Warning, "An audience is that of an API of Microsoft. Tokens for such an API are not meant for this gateway, and every application of the tenant can get them.", "Write your own API's client id.";
     GROUP_NOT_GUID = Warning, "A rule requires a group by its name; Entra's tokens contain object ids.", "Write the group's object id, a GUID.";
     NO_RULES = Warning, "There are no rules, so every request is denied.", "Add rules.";
     RULE_WITHOUT_EFFECT = Warning, "A rule never decides, because another one decides before it, or because its requirement cannot be satisfied.", "Remove, narrow or reorder the rules.";

@@ -54,9 +54,14 @@ fn issuers(scene: &Scene<'_>, findings: &mut Findings) {
                 let message = "is the sample's audience; write your API's client id";
                 findings.add_inside(&ids::SAMPLE_VALUE, place(), name, message);
             }
-            if audience.ends_with("/.default") {
-                let message = "is a scope, which no token has as its audience; remove `/.default`";
+            if let Some(scope) = scope_in(audience, &tenants) {
+                let message =
+                    format!("is a scope, which no token has as its audience; remove `/{scope}`");
                 findings.add_inside(&ids::AUDIENCE_IS_SCOPE, place(), name, message);
+            } else if entra.is_some() && is_microsofts(audience) {
+                let message = "is the audience of an API of Microsoft, whose tokens are not meant for this gateway; \
+                               write your own API's client id";
+                findings.add_inside(&ids::AUDIENCE_OF_MICROSOFT, place(), name, message);
             } else if audience.ends_with('/') && (entra.is_some() || audience.starts_with("api://"))
             {
                 let message = "has a slash at its end, which Entra's tokens do not have; remove it";
@@ -64,6 +69,38 @@ fn issuers(scene: &Scene<'_>, findings: &mut Findings) {
             }
         }
     }
+}
+
+/// Returns the scope at the end of an audience: `.default`, or what follows a client id as in `api://<client id>/<scope>`.
+/// An application id URI may be `api://<tenant id>/<text>` too.
+fn scope_in<'a>(audience: &'a str, tenants: &[(usize, &str)]) -> Option<&'a str> {
+    let (start, last) = audience.rsplit_once('/')?;
+    if last == ".default" {
+        return Some(last);
+    }
+    let id = start.strip_prefix("api://")?;
+    let is_tenant = tenants
+        .iter()
+        .any(|(_, tenant)| tenant.eq_ignore_ascii_case(id));
+    (is_guid(id) && !is_tenant && !last.is_empty() && !is_guid(last)).then_some(last)
+}
+
+/// Whether an audience is that of Microsoft Graph, Azure Resource Manager, Azure Storage, Key Vault, Cognitive Services or
+/// Azure Machine Learning.
+fn is_microsofts(audience: &str) -> bool {
+    const ALL: [&str; 9] = [
+        "00000003-0000-0000-c000-000000000000",
+        "https://graph.microsoft.com",
+        "https://graph.windows.net",
+        "https://management.azure.com",
+        "https://management.core.windows.net",
+        "https://storage.azure.com",
+        "https://vault.azure.net",
+        "https://cognitiveservices.azure.com",
+        "https://ml.azure.com",
+    ];
+    let audience = audience.trim_end_matches('/');
+    ALL.iter().any(|other| audience.eq_ignore_ascii_case(other))
 }
 
 /// The strings of a list, with their indices.

@@ -35,6 +35,18 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(plain)
 }
 
+/// Returns the variable's name if it is written as in shells: `$NAME`, `${NAME}` or `$(NAME)`.
+fn without_dollar(text: &str) -> Option<&str> {
+    let name = text.strip_prefix('$')?;
+    let braced = name
+        .strip_prefix('{')
+        .and_then(|name| name.strip_suffix('}'));
+    let grouped = name
+        .strip_prefix('(')
+        .and_then(|name| name.strip_suffix(')'));
+    Some(braced.or(grouped).unwrap_or(name)).filter(|name| is_name(name))
+}
+
 /// `missing`: the variables that the configuration reads and that this machine does not have.
 pub fn check(scene: &Scene<'_>, missing: &BTreeSet<String>, findings: &mut Findings) {
     let read = read(scene.given);
@@ -48,6 +60,12 @@ pub fn check(scene: &Scene<'_>, missing: &BTreeSet<String>, findings: &mut Findi
                 subject(scene, at),
                 message,
             );
+        } else if let Some(plain) = without_dollar(name) {
+            let message = format!(
+                "holds {name:?}, but the filter reads the variable of exactly this name; write the name only: {plain}"
+            );
+            let place = scene.at(at);
+            findings.add_inside(&ids::ENV_HAS_DOLLAR, place, subject(scene, at), message);
         } else if missing.contains(name) {
             let message = format!(
                 "this machine has no environment variable {name:?}, without which the filter does not start; \

@@ -43,8 +43,8 @@ pub struct Arguments {
     /// The configuration, or a file that contains it (as for `check`); `-` reads standard input
     file: String,
 
-    /// The plugin to explain, by its name, if the file contains several
-    #[arg(long, value_name = "NAME")]
+    /// The plugin to explain, by its name or the line where it begins, if the file contains several
+    #[arg(long, value_name = "NAME|LINE")]
     plugin: Option<String>,
 
     /// The method and path, such as 'POST /v1/chat/completions'
@@ -226,7 +226,7 @@ fn load(arguments: &Arguments) -> Result<Config, Failure> {
     input::load(&filter.configuration, &env).map_err(|errors| invalid(filter, &errors))
 }
 
-/// Returns the only filter, or the one that `--plugin` names.
+/// Returns the only filter, or the one that `--plugin` names. Plugins of the same name differ by their lines.
 fn choose<'f, 'd>(
     filters: &'f [Filter<'d>],
     arguments: &Arguments,
@@ -234,18 +234,19 @@ fn choose<'f, 'd>(
     let file = input::name_of(&arguments.file);
     let is_wanted = |filter: &&Filter<'_>| {
         let wanted = arguments.plugin.as_deref();
-        wanted.is_none_or(|wanted| filter.name() == wanted)
+        let line = filter.at("").line.map(|line| line.to_string());
+        wanted.is_none_or(|wanted| filter.name() == wanted || line.as_deref() == Some(wanted))
     };
     let wanted: Vec<&Filter<'_>> = filters.iter().filter(is_wanted).collect();
     let text = match (wanted.as_slice(), filters) {
         ([filter], _) => return Ok(filter),
         ([], []) => input::NO_FILTER.to_owned(),
         ([], all) => format!(
-            "no plugin has the name that --plugin gives; there {}",
+            "no plugin has the name or the line that --plugin gives; there {}",
             listed(all.iter())
         ),
         (several, _) => format!(
-            "there {}; choose one with --plugin, or pass a file that contains only one",
+            "there {}; choose one with --plugin and its name or line, or pass a file that contains only one",
             listed(several.iter().copied())
         ),
     };

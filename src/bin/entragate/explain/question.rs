@@ -36,7 +36,7 @@ pub fn ask(arguments: &Arguments, config: &Config) -> Result<Question, Failure> 
     let token = token(arguments)?;
     let own = |name: &str| arguments.header.iter().any(|(given, _)| given == name);
     let mut fields = vec![
-        (":method".to_owned(), method.to_ascii_uppercase()),
+        (":method".to_owned(), method.to_owned()),
         (":path".to_owned(), path.trim().to_owned()),
         (":authority".to_owned(), arguments.host.clone()),
     ];

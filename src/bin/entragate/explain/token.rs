@@ -37,7 +37,7 @@ pub fn read(question: &Question, config: &Config) -> Option<TokenFacts> {
         .map(|iss| iss.into_owned());
     let configured = match select(&config.issuers, issuer.as_deref().unwrap_or_default()) {
         Selected::Issuer(index) => config.issuers.get(index),
-        Selected::ForeignTenant | Selected::Unknown => None,
+        Selected::ForeignTenant(_) | Selected::Unknown => None,
     };
     let expires = all.get("exp").and_then(Raw::number);
     Some(TokenFacts {

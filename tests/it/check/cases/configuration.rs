@@ -29,6 +29,22 @@ pub const CASES: &[Case] = &[
         line: "env: hf_x",
     },
     Case {
+        id: "env_has_dollar",
+        name: Some("hf-read"),
+        base: ALONE,
+        bad: &[("env: HF_READ", "env: $HF_READ")],
+        good: &[],
+        line: "env: $HF_READ",
+    },
+    Case {
+        id: "env_has_dollar",
+        name: Some("hf-read"),
+        base: ALONE,
+        bad: &[("env: HF_READ", "env: \"${HF_READ}\"")],
+        good: &[],
+        line: "HF_READ}",
+    },
+    Case {
         id: "secret_in_configuration",
         name: Some("hf-read"),
         base: ALONE,
@@ -134,6 +150,29 @@ pub const CASES: &[Case] = &[
         bad: &[(AUDIENCES, "audiences: [\"api://models/.default\"]")],
         good: &[],
         line: ".default",
+    },
+    Case {
+        id: "audience_is_scope",
+        name: Some("contoso"),
+        base: ALONE,
+        bad: &[(
+            AUDIENCES,
+            "audiences: [\"api://55556666-ffff-7777-aaaa-8888bbbb9999/query\"]",
+        )],
+        // `api://<tenant id>/<text>` is an application id URI.
+        good: &[(
+            AUDIENCES,
+            "audiences: [\"api://11112222-bbbb-3333-cccc-4444dddd5555/query\"]",
+        )],
+        line: "/query",
+    },
+    Case {
+        id: "audience_of_microsoft",
+        name: Some("contoso"),
+        base: ALONE,
+        bad: &[(AUDIENCES, "audiences: [\"https://graph.microsoft.com/\"]")],
+        good: &[(AUDIENCES, "audiences: [\"https://graph.contoso.com\"]")],
+        line: "graph.microsoft.com",
     },
     Case {
         id: "group_not_guid",
