@@ -14,9 +14,10 @@ use entragate::{
 };
 use serde_json::{Value, json};
 use testbed::{
-    everyday, keys, mint,
+    keys, mint,
     mint::Token,
     persona::{AUDIENCE, Persona, TENANT, issuer_v2},
+    traffic,
 };
 
 fn main() {
@@ -92,7 +93,7 @@ impl Warm {
 
 fn headers(token: &str) -> Headers {
     let authorization = format!("Bearer {token}");
-    Headers::from_iter(everyday::headers(Some(&authorization)))
+    Headers::from_iter(traffic::headers(Some(&authorization)))
 }
 
 fn token(persona: Persona) -> String {

@@ -5,9 +5,9 @@ use std::error::Error;
 
 use serde_json::{Value, json};
 use testbed::{
-    everyday::{Everyday, Stage, caller},
     mint::Token,
     persona::Persona,
+    traffic::{Stage, Traffic, caller},
 };
 
 /// The number of counted requests, which follow the same number of warm-up requests.
@@ -58,7 +58,7 @@ pub fn table() -> Result<String, Box<dyn Error>> {
 
 /// Returns the mean over requests with these tokens, under the shipped policy with these changes.
 fn count(changes: Value, token: impl Fn(u64) -> Token) -> Result<Executed, Box<dyn Error>> {
-    let mut traffic = Everyday::start(None, &changes)?;
+    let mut traffic = Traffic::start(None, &changes)?;
     let mut sum = Executed::default();
     for index in 0..COUNTED * 2 {
         let mut last = traffic.host.executed();

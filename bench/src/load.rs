@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use testbed::everyday::ASKED;
+use testbed::traffic::REQUEST_BODY;
 
 use crate::http::read_message;
 
@@ -32,7 +32,7 @@ pub struct Requests {
 impl Requests {
     /// One request per token; all are permitted.
     pub fn permitted(tokens: &[String]) -> Requests {
-        Requests::with_tokens(tokens, ASKED, 200)
+        Requests::with_tokens(tokens, REQUEST_BODY, 200)
     }
 
     /// One request per token; all are denied. They have no body: a server that answers before it has read the body closes the

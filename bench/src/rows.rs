@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use testbed::{entra::Entra, everyday::changed};
+use testbed::{entra::Entra, traffic::changed};
 
 use crate::{
     load::Requests,

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use testbed::{
     entra::Entra,
     envoy::{Envoy, EnvoyConfig, workspace_root},
-    everyday::changed,
+    traffic::changed,
     wait,
 };
 

@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use testbed::everyday::ANSWERED;
+use testbed::traffic::RESPONSE_BODY;
 
 use crate::http::read_message;
 
@@ -16,8 +16,8 @@ pub fn start() -> io::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let addr = listener.local_addr()?;
     let answer = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{ANSWERED}",
-        ANSWERED.len()
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{RESPONSE_BODY}",
+        RESPONSE_BODY.len()
     );
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {

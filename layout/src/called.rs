@@ -4,9 +4,9 @@ use std::error::Error;
 
 use serde_json::json;
 use testbed::{
-    everyday::{Everyday, caller},
     mint::Token,
     persona::Persona,
+    traffic::{Traffic, caller},
     vm::Entered,
 };
 
@@ -21,7 +21,7 @@ const CACHE_ENTRIES: u64 = 8;
 /// The filter does not start, or reports no function.
 pub fn functions(wasm: Vec<u8>) -> Result<Vec<Entered>, Box<dyn Error>> {
     let policy = json!({"cache": {"entries": CACHE_ENTRIES}});
-    let mut traffic = Everyday::start(Some(wasm), &policy)?;
+    let mut traffic = Traffic::start(Some(wasm), &policy)?;
     let at_start = traffic.host.take_entered();
     for index in 0..CACHE_ENTRIES * 4 {
         traffic.pass(&caller(index), |_, _| ());
@@ -33,7 +33,7 @@ pub fn functions(wasm: Vec<u8>) -> Result<Vec<Entered>, Box<dyn Error>> {
     let denied = traffic.host.take_entered();
     traffic.host.tick();
     let in_ticks = traffic.host.take_entered();
-    traffic.pass_nobody();
+    traffic.pass_without_token();
     let without_token = traffic.host.take_entered();
     let mut groups = vec![cached, new, denied, in_ticks, without_token, at_start];
     let mut seen = Entered::new();
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn typical_callers_are_permitted() {
-        let mut traffic = Everyday::start(None, &json!({})).unwrap();
+        let mut traffic = Traffic::start(None, &json!({})).unwrap();
         traffic.pass(&caller(0), |_, _| ());
         let logs = traffic.host.logs().join("\n");
         assert!(logs.contains(r#""code":"permitted""#), "{logs}");

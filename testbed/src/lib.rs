@@ -6,7 +6,7 @@
 //! - [`stub`]: any other service the gateway calls, with canned answers.
 //! - [`envoy`]: the runner of a real Envoy, configured from the top-level `envoy.yaml`.
 //! - [`vm`]: a host for the real .wasm without a proxy, stricter than any proxy, with the test's own clock.
-//! - [`everyday`]: typical traffic in that host.
+//! - [`traffic`]: typical traffic in that host.
 //! - [`control`]: hands out tokens to a person at a terminal.
 //! - [`tls`], [`client`], [`wait`]: certificates of the stand-ins, a client that trusts them, and waiting for conditions.
 
@@ -15,7 +15,6 @@ pub mod control;
 pub mod directory;
 pub mod entra;
 pub mod envoy;
-pub mod everyday;
 pub mod fault;
 pub mod hf;
 pub mod keys;
@@ -25,6 +24,7 @@ pub mod recorded;
 mod server;
 pub mod stub;
 pub mod tls;
+pub mod traffic;
 pub mod vm;
 pub mod wait;
 

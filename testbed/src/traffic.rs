@@ -13,9 +13,9 @@ use crate::{
 };
 
 /// The body of a request.
-pub const ASKED: &str = r#"{"model":"meta-llama/Llama-3.1-8B-Instruct","messages":[{"role":"system","content":"You are brief."},{"role":"user","content":"Who may pass?"}],"max_tokens":64,"temperature":0.2}"#;
+pub const REQUEST_BODY: &str = r#"{"model":"meta-llama/Llama-3.1-8B-Instruct","messages":[{"role":"system","content":"You are brief."},{"role":"user","content":"Who may pass?"}],"max_tokens":64,"temperature":0.2}"#;
 /// The body of a response, as long as a short completion.
-pub const ANSWERED: &str = r#"{"id":"chatcmpl-1","object":"chat.completion","created":1790000000,"model":"meta-llama/Llama-3.1-8B-Instruct","choices":[{"index":0,"message":{"role":"assistant","content":"The gate is open to those who are known."},"finish_reason":"stop"}],"usage":{"prompt_tokens":21,"completion_tokens":11,"total_tokens":32}}"#;
+pub const RESPONSE_BODY: &str = r#"{"id":"chatcmpl-1","object":"chat.completion","created":1790000000,"model":"meta-llama/Llama-3.1-8B-Instruct","choices":[{"index":0,"message":{"role":"assistant","content":"The gate is open to those who are known."},"finish_reason":"stop"}],"usage":{"prompt_tokens":21,"completion_tokens":11,"total_tokens":32}}"#;
 
 /// The stage of a request that has just ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,13 +27,13 @@ pub enum Stage {
 }
 
 /// The filter under the shipped policy, holding its issuer's keys.
-pub struct Everyday {
+pub struct Traffic {
     pub host: Host,
     key: SigningKey,
 }
 
-impl Everyday {
-    /// Under the policy of `envoy.yaml` with these top-level members in place of its own. `wasm`: a filter other than
+impl Traffic {
+    /// Starts the filter under the policy of `envoy.yaml`, with these top-level members in place of its own. `wasm`: a filter other than
     /// the built one.
     ///
     /// # Errors
@@ -44,7 +44,7 @@ impl Everyday {
         settings.wasm = wasm;
         settings
             .environment
-            .insert("HF_TOKEN_READ".into(), "credential-of-every-day".into());
+            .insert("HF_TOKEN_READ".into(), "credential".into());
         let cluster = ("xds.cluster_name".into(), "huggingface".into());
         settings.properties.extend([cluster]);
         let mut host = Host::start(settings).map_err(|logs| logs.join("\n"))?;
@@ -59,26 +59,26 @@ impl Everyday {
     pub fn pass(&mut self, token: &Token, after: impl FnMut(&Host, Stage)) {
         let token = token.clone().signed_by(&self.key).build();
         let authorization = format!("Bearer {token}");
-        self.go_by(headers(Some(&authorization)).map(field).collect(), after);
+        self.exchange(headers(Some(&authorization)).map(field).collect(), after);
     }
 
     /// The same without a token.
-    pub fn pass_nobody(&mut self) {
-        self.go_by(headers(None).map(field).collect(), |_, _| ());
+    pub fn pass_without_token(&mut self) {
+        self.exchange(headers(None).map(field).collect(), |_, _| ());
     }
 
-    fn go_by(&mut self, headers: Fields, mut after: impl FnMut(&Host, Stage)) {
+    fn exchange(&mut self, headers: Fields, mut after: impl FnMut(&Host, Stage)) {
         let host = &mut self.host;
         let id = host.open(headers, false);
         after(host, Stage::Headers);
         let is_permitted = matches!(host.fate(id), Fate::Forwarded(_));
         if is_permitted {
-            host.body(id, ASKED.as_bytes(), true);
+            host.body(id, REQUEST_BODY.as_bytes(), true);
         }
         after(host, Stage::Body);
         if is_permitted {
             let json = field(("content-type", "application/json"));
-            host.respond(id, 200, vec![json], ANSWERED.as_bytes());
+            host.respond(id, 200, vec![json], RESPONSE_BODY.as_bytes());
         }
         after(host, Stage::Response);
         host.end(id);
@@ -106,7 +106,7 @@ pub fn headers(authorization: Option<&str>) -> impl Iterator<Item = (&str, &str)
         (":method", "POST"),
         (":scheme", "http"),
         ("content-type", "application/json"),
-        ("user-agent", "everyday"),
+        ("user-agent", "client"),
         ("accept", "*/*"),
     ];
     let after = [
