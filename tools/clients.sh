@@ -17,11 +17,11 @@ python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
     fail "the clients require Python 3.10 or later; this is $(python3 --version 2>&1)" "put a newer python3 first on the PATH"
 
 wanted=$(python3 --version && cat "$requirements" "$constraints")
-if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && "$destination/bin/python" -c 'import anthropic, azure.identity, huggingface_hub, langchain_openai, openai' 2>/dev/null; then
+if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && "$destination/bin/python" -c 'import anthropic, azure.identity, huggingface_hub, langchain_openai, mcp, openai' 2>/dev/null; then
     exit 0
 fi
 
-echo "==> clients: installing the Python clients (Hugging Face, OpenAI, Anthropic, LangChain, azure-identity)"
+echo "==> clients: installing the Python clients (Hugging Face, OpenAI, Anthropic, LangChain, MCP, azure-identity)"
 install_packages "$destination" "$requirements"
 printf '%s\n' "$wanted" >"$stamp"
 echo "    $destination/bin/python: $("$destination/bin/python" -c \

@@ -39,5 +39,5 @@ install() {
 }
 
 install tests/clients/node .tools/node-clients \
-    "the Node clients (Hugging Face, OpenAI, Anthropic, AI SDK, @azure/identity) and oidc-provider"
+    "the Node clients (Hugging Face, OpenAI, Anthropic, AI SDK, @azure/identity), oidc-provider and Hugging Face's MCP server"
 install tests/clients/agents .tools/agent-clients "the coding agents (Claude Code, Codex)"
