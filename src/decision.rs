@@ -174,6 +174,11 @@ pub enum Denial {
     },
     /// The upstream's list of models can't be filtered, so it is not returned; the reason says why.
     ModelsUnreadable(&'static str),
+    /// The id of an MCP session that this caller did not open, or that no session has.
+    McpSessionUnknown,
+    /// The response of an MCP server can't be filtered, or its session can't be bound to the caller, so it is not returned; the
+    /// reason says why.
+    McpUnreadable(&'static str),
     /// A state that should be impossible; the reason says which.
     Internal(&'static str),
 }
@@ -221,7 +226,9 @@ impl Denial {
     /// the status of the denial's facts.
     pub fn retry_after(&self, status: u16) -> Option<u16> {
         match self {
-            Self::CredentialRejected { .. } | Self::ModelsUnreadable(_) => None,
+            Self::CredentialRejected { .. }
+            | Self::ModelsUnreadable(_)
+            | Self::McpUnreadable(_) => None,
             Self::EndpointUnavailable(why) => why.retry_after(),
             _ => (status == 502).then_some(2),
         }

@@ -1,5 +1,6 @@
 //! The headers that are set on permitted requests, and the headers that are never forwarded.
 
+pub mod mcp_session;
 pub mod strip;
 
 use crate::credential::store::InjectedCredential;
@@ -26,6 +27,8 @@ pub struct Forwarding {
     pub scale_up_seconds: Option<u64>,
     /// Whether lists of models contain only the models that the caller may use.
     pub filter_models: bool,
+    /// Whether lists of MCP tools contain only the tools that the caller may call.
+    pub filter_tools: bool,
 }
 
 /// The content of an identity header.
@@ -70,8 +73,10 @@ impl std::fmt::Debug for Edit {
 /// Properties of a permitted request that do not depend on its caller.
 #[derive(Clone, Debug, Default)]
 pub struct Onward {
-    /// The request is for a list of models that the filter will read.
+    /// The request is for a list of models or tools that the filter will read.
     pub is_listing: bool,
+    /// The MCP server's id of the caller's session.
+    pub session: Option<String>,
     /// The `traceparent` of a trace that begins at this filter.
     pub traceparent: Option<String>,
 }
@@ -98,6 +103,9 @@ pub fn edits(
     if onward.is_listing {
         // The filter must be able to read the response.
         set("accept-encoding".into(), "identity".to_owned());
+    }
+    if let Some(session) = onward.session {
+        set(mcp_session::HEADER.into(), session);
     }
     if let Some(traceparent) = onward.traceparent {
         set("traceparent".into(), traceparent);

@@ -21,6 +21,11 @@ use crate::http::read_message;
 /// A divisor of the request interval and a multiple of the number of Envoy's workers.
 pub const CONNECTIONS: usize = 8;
 
+const CHAT: &str = "/v1/chat/completions";
+const MCP: &str = "/mcp";
+/// A call of a tool, as long as the chat request.
+const TOOL_CALL: &str = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"model_search","arguments":{"query":"Who may pass?","task":"text-generation","limit":10},"_meta":{"progressToken":7}}}"#;
+
 /// Complete HTTP requests that are sent in rotation, and the status that all of them are expected to get.
 #[derive(Clone)]
 pub struct Requests {
@@ -32,20 +37,25 @@ pub struct Requests {
 impl Requests {
     /// One request per token; all are permitted.
     pub fn permitted(tokens: &[String]) -> Requests {
-        Requests::with_tokens(tokens, REQUEST_BODY, 200)
+        Requests::with_tokens(tokens, CHAT, REQUEST_BODY, 200)
+    }
+
+    /// One call of an MCP tool per token; all are permitted.
+    pub fn tool_calls(tokens: &[String]) -> Requests {
+        Requests::with_tokens(tokens, MCP, TOOL_CALL, 200)
     }
 
     /// One request per token; all are denied. They have no body: a server that answers before it has read the body closes the
     /// connection.
     pub fn denied(tokens: &[String]) -> Requests {
-        Requests::with_tokens(tokens, "", 403)
+        Requests::with_tokens(tokens, CHAT, "", 403)
     }
 
-    fn with_tokens(tokens: &[String], body: &str, status: u16) -> Requests {
+    fn with_tokens(tokens: &[String], path: &str, body: &str, status: u16) -> Requests {
         let with_tokens = |token: &String| {
             let length = body.len();
             let head = format!(
-                "POST /v1/chat/completions HTTP/1.1\r\nhost: gateway.contoso.com\r\n\
+                "POST {path} HTTP/1.1\r\nhost: gateway.contoso.com\r\n\
                  content-type: application/json\r\nuser-agent: bench\r\naccept: */*\r\n\
                  authorization: Bearer {token}\r\ncontent-length: {length}\r\n\r\n{body}"
             );

@@ -29,6 +29,26 @@ pub fn rules_by_path(count: usize) -> Value {
     })
 }
 
+/// Returns a rule that names models, so that the filter reads the body of a chat request.
+pub fn rules_by_model() -> Value {
+    rules(1, |_| {
+        json!({
+            "match": {"methods": ["POST"], "paths": ["/v1/**"], "models": ["meta-llama/*"]},
+            "require": {"role": "Model.Query"},
+        })
+    })
+}
+
+/// Returns a rule that names MCP tools, so that the filter reads the body of a tool call.
+pub fn rules_by_tool() -> Value {
+    rules(1, |_| {
+        json!({
+            "match": {"methods": ["POST"], "paths": ["/mcp"], "mcp": {"tools": ["model_*"]}},
+            "require": {"role": "Model.Query"},
+        })
+    })
+}
+
 /// Builds rules from a function that returns the match and the requirement for an index.
 fn rules(count: usize, rule: impl Fn(usize) -> Value) -> Value {
     let rules: Vec<Value> = (0..count)

@@ -8,7 +8,7 @@ use testbed::{entra::Entra, traffic::changed};
 
 use crate::{
     load::Requests,
-    policies::{rules_by_path, rules_by_role},
+    policies::{rules_by_model, rules_by_path, rules_by_role, rules_by_tool},
     stage::{Filters, Listener, Record},
     tokens,
 };
@@ -88,6 +88,8 @@ pub fn listeners() -> Vec<Listener> {
             Filters::Ours(rules_by_path(1000)),
             Record::Line,
         ),
+        listener("ours-model", Filters::Ours(rules_by_model()), Record::Line),
+        listener("ours-tool", Filters::Ours(rules_by_tool()), Record::Line),
         listener("ours-wasm", Filters::Ours(portable()), Record::Line),
     ]
 }
@@ -186,6 +188,7 @@ impl OtherBuild {
 
 pub fn rows(entra: &Entra) -> Vec<Row> {
     let one = Requests::permitted(&tokens::permitted(entra));
+    let tool_call = Requests::tool_calls(&tokens::permitted(entra));
     let denied = Requests::denied(&tokens::denied(entra));
     let many = Requests::permitted(&tokens::many(entra, MANY));
     let long_one = Requests::permitted(&tokens::long(entra, 1));
@@ -359,6 +362,20 @@ pub fn rows(entra: &Entra) -> Vec<Row> {
             "1,000 rules that differ by path, the last one permits",
             "ours-1000-paths",
             &one,
+            Check::Cache,
+        ),
+        row(
+            "ours, model",
+            "one token; a rule names models, so the body is read",
+            "ours-model",
+            &one,
+            Check::Cache,
+        ),
+        row(
+            "ours, tool",
+            "one token; a call of an MCP tool, which a rule names",
+            "ours-tool",
+            &tool_call,
             Check::Cache,
         ),
     ];

@@ -1,6 +1,6 @@
 //! The keys that authenticate data between VMs. The key for shared state depends on the whole configuration and the
-//! environment variables that it read. Records to export must survive a change of the rules, so their key depends
-//! only on the settings of the export service and on the secrets.
+//! environment variables that it read. Records to export and MCP sessions must survive a change of the rules, so their
+//! keys depend only on the settings of the export service and on the secrets.
 
 use super::digest;
 use crate::sharing::mac::Mac;
@@ -14,6 +14,8 @@ pub(super) struct MacKeys {
     export: Zeroizing<Vec<u8>>,
     /// The directories that are queried, and the secrets in the configuration.
     directories: Zeroizing<Vec<u8>>,
+    /// The secrets in the configuration.
+    sessions: Zeroizing<Vec<u8>>,
     read: RefCell<Vec<Zeroizing<Vec<u8>>>>,
 }
 
@@ -23,10 +25,12 @@ impl MacKeys {
         let export = value.get("audit").and_then(|audit| audit.get("export"));
         let export = json!([export, value.get("credentials")]);
         let directories = json!([directories(value), value.get("credentials")]);
+        let sessions = json!(["mcp sessions", value.get("credentials")]);
         Self {
             whole: text(value.clone()),
             export: text(export),
             directories: text(directories),
+            sessions: text(sessions),
             read: RefCell::default(),
         }
     }
@@ -53,6 +57,12 @@ impl MacKeys {
     /// lists that are there.
     pub fn directory_mac(&self) -> Mac {
         self.over_secrets(&self.directories)
+    }
+
+    /// The key for the ids of MCP sessions, independent of all settings but credentials: sessions continue after a change
+    /// of the rules, and at every gateway that has the same secrets.
+    pub fn session_mac(&self) -> Mac {
+        self.over_secrets(&self.sessions)
     }
 
     fn over_secrets(&self, part: &[u8]) -> Mac {
@@ -122,6 +132,20 @@ mod tests {
         ] {
             assert_ne!(other, one);
         }
+    }
+
+    #[test]
+    fn session_key_depends_on_credentials_and_secrets_only() {
+        let name = |rule: &str, inline: &str, secret: &str| {
+            let keys = MacKeys::over(&json!({"rules": [rule], "audit": {"export": {"uri": rule}},
+                "issuers": [rule], "credentials": [{"value": inline}]}));
+            keys.note("HF_TOKEN", Some(secret.to_owned()));
+            keys.session_mac().name("session")
+        };
+        let one = name("a", "hf_a", "hf_b");
+        assert_eq!(name("b", "hf_a", "hf_b"), one);
+        assert_ne!(name("a", "hf_x", "hf_b"), one);
+        assert_ne!(name("a", "hf_a", "hf_x"), one);
     }
 
     #[test]

@@ -74,6 +74,7 @@ pub fn load_value(
         shared_mac: keys.shared_mac(),
         export_mac: keys.export_mac(),
         directory_mac: keys.directory_mac(),
+        session_mac: keys.session_mac(),
     };
     let compiled = wire.map(|wire| compile::compile(&wire, &env, &of_it, &mut findings));
     match compiled {
@@ -117,6 +118,8 @@ pub struct Config {
     pub export_mac: Mac,
     /// Authenticates lists of revocations between VMs that query the same directories.
     pub directory_mac: Mac,
+    /// Binds the ids of MCP sessions to callers.
+    pub session_mac: Mac,
 }
 
 impl Config {

@@ -366,6 +366,20 @@ impl Denial {
                 "The endpoint's list of models can't be read, so it can't be filtered for you; report \
                  the request id to the gateway's operator",
             ),
+            Self::McpSessionUnknown => facts(
+                404,
+                "mcp_session_unknown",
+                None,
+                "The MCP session does not exist, or another caller opened it; open a new session \
+                 with initialize",
+            ),
+            Self::McpUnreadable(_) => facts(
+                502,
+                "mcp_unreadable",
+                None,
+                "The MCP server's response can't be read, so it can't be passed on to you; report the \
+                 request id to the gateway's operator",
+            ),
             Self::Internal(_) => facts(
                 500,
                 "internal",

@@ -81,7 +81,9 @@ impl Denial {
                 "the upstream answered {status} to credential {credential}"
             )),
             Self::EndpointUnavailable(why) => Some(why.operator_detail().to_owned()),
-            Self::ModelsUnreadable(reason) | Self::Internal(reason) => Some((*reason).to_owned()),
+            Self::ModelsUnreadable(reason)
+            | Self::McpUnreadable(reason)
+            | Self::Internal(reason) => Some((*reason).to_owned()),
             _ => None,
         }
     }

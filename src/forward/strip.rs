@@ -100,7 +100,7 @@ fn shape(name: &[u8]) -> u64 {
 }
 
 /// Whether two header names are equal for a server that treats `_` as `-`.
-fn is_same(own: &[u8], name: &str) -> bool {
+pub(super) fn is_same(own: &[u8], name: &str) -> bool {
     own.len() == name.len()
         && own
             .iter()

@@ -54,7 +54,8 @@
 //!
 //! Queues are emptied after [`Gate::answered`] in the same way. A step [`Step::Inspect`] makes the host
 //! pass the request's body to [`Gate::body`], and [`Return::Hold`] the response's body to
-//! [`Gate::response_body`]. Where workers share fetches, [`Gate::share`] precedes [`Gate::take_calls`].
+//! [`Gate::response_body`]. Where [`Gate::filters_pieces`] is true, each piece of a response's body passes through
+//! [`Gate::filter_piece`]. Where workers share fetches, [`Gate::share`] precedes [`Gate::take_calls`].
 
 mod api;
 mod audit;
@@ -92,6 +93,7 @@ use fetch::fetch_sharing::Sharing;
 use request::authorizer::{Signed, WaitBudget};
 use request::body_limits::HeldBodies;
 use request::inspect::{Inspections, Received};
+use request::mcp::Session;
 use request::pending::{PendingRequests, Resume};
 use response::Response;
 use std::collections::HashMap;
@@ -161,6 +163,7 @@ struct Exchange {
     observed: Option<Box<Signed>>,
     /// The cluster that served the request has been recorded.
     upstream_noted: bool,
+    session: Session,
     response: Response,
 }
 
@@ -267,6 +270,7 @@ impl Gate {
             received: None,
             observed: None,
             upstream_noted: false,
+            session: Session::default(),
             response: Response::default(),
         }
     }

@@ -9,6 +9,7 @@ use super::Shared;
 use super::abi::{self, Buffer, Map};
 use super::effects;
 use super::kind::{Kind, kind};
+use crate::forward::Edit;
 use crate::gate::{Gate, Origin, Return, Returned, StreamId};
 use crate::http::headers::Headers;
 use proxy_wasm::types::Action;
@@ -47,6 +48,9 @@ impl Response {
 
     /// Handles body data. `size` is the size of the piece, or of the whole held body.
     pub fn body(&mut self, size: usize, is_last: bool) -> Action {
+        if self.ask(Gate::filters_pieces) {
+            return self.filter(size, is_last);
+        }
         if !self.ask(Gate::wants_response_body) {
             return Action::Continue;
         }
@@ -59,11 +63,7 @@ impl Response {
         // The body is copied in parts, since the memory of a VM never shrinks.
         loop {
             let part = size.saturating_sub(start).min(MAX_PART);
-            let bytes = match part {
-                0 => Some(Vec::new()),
-                _ => abi::piece(Buffer::ResponseBody, start, part),
-            };
-            let bytes = bytes.filter(|bytes| bytes.len() == part);
+            let bytes = read(start, part);
             start += part;
             let is_end = start >= size;
             let mut gate = self.gate.borrow_mut();
@@ -77,6 +77,41 @@ impl Response {
                 None if is_held => return Action::Pause,
                 None => return Action::Continue,
             }
+        }
+    }
+
+    /// Replaces a piece of the body.
+    fn filter(&self, size: usize, is_last: bool) -> Action {
+        let mut passed = Vec::new();
+        let mut start = 0;
+        loop {
+            let part = size.saturating_sub(start).min(MAX_PART);
+            let bytes = read(start, part);
+            start += part;
+            let is_end = start >= size;
+            let mut gate = self.gate.borrow_mut();
+            let (filtered, notices) = match gate.as_mut() {
+                Some(gate) => (
+                    gate.filter_piece(self.id, bytes.as_deref(), is_last && is_end),
+                    gate.take_notices(),
+                ),
+                None => (None, Vec::new()),
+            };
+            drop(gate);
+            effects::report(notices);
+            match filtered {
+                Some(bytes) => passed.extend(bytes),
+                None => return break_off(),
+            }
+            if is_end {
+                break;
+            }
+        }
+        let is_same = size == 0 && passed.is_empty();
+        if is_same || abi::replace(Buffer::ResponseBody, size, &passed) {
+            Action::Continue
+        } else {
+            break_off()
         }
     }
 
@@ -112,6 +147,21 @@ impl Response {
     }
 }
 
+/// Returns a part of the body, complete or not at all.
+fn read(start: usize, part: usize) -> Option<Vec<u8>> {
+    let bytes = match part {
+        0 => Some(Vec::new()),
+        _ => abi::piece(Buffer::ResponseBody, start, part),
+    };
+    bytes.filter(|bytes| bytes.len() == part)
+}
+
+/// Resets a stream whose response has begun, which is what a host does with a local reply then.
+fn break_off() -> Action {
+    effects::refuse("entragate.internal");
+    Action::Pause
+}
+
 /// Reports to the gate which cluster a request was sent to, if the gate needs it.
 pub fn note_upstream(gate: &Shared, id: StreamId) {
     let wanted = gate.borrow().as_ref().and_then(|gate| {
@@ -133,18 +183,21 @@ pub fn take(returned: Returned, held: usize) -> bool {
     for (name, value) in &returned.marks {
         abi::set_filter_state(name, value);
     }
+    let set = |edits: &[Edit]| {
+        edits
+            .iter()
+            .all(|edit| abi::set_header(Map::Response, &edit.name, &edit.value))
+    };
     let is_clean = returned
         .remove
         .iter()
-        .all(|name| abi::remove_header(Map::Response, name));
+        .all(|name| abi::remove_header(Map::Response, name))
+        && set(&returned.set);
     match returned.step {
         Return::Hold if is_clean => false,
         Return::Pass if is_clean => true,
         Return::Rewrite { edits, body } if is_clean => {
-            let is_set = edits
-                .iter()
-                .all(|edit| abi::set_header(Map::Response, &edit.name, &edit.value));
-            let is_done = is_set && abi::replace(Buffer::ResponseBody, held, body.as_bytes());
+            let is_done = set(&edits) && abi::replace(Buffer::ResponseBody, held, body.as_bytes());
             if !is_done {
                 // A partially edited response must not be sent.
                 effects::refuse("entragate.internal");

@@ -43,6 +43,11 @@ impl<'t> Raw<'t> {
         self.0
     }
 
+    /// Returns the position of the value in the text that it was read from.
+    pub fn start_in(self, text: &str) -> usize {
+        self.0.as_ptr().addr().saturating_sub(text.as_ptr().addr())
+    }
+
     /// Reports whether the value is this text.
     pub fn is(self, text: &str) -> bool {
         self.text().is_some_and(|own| own == text)

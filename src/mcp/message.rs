@@ -31,6 +31,17 @@ pub struct Message {
 }
 
 impl Message {
+    /// Returns a call of this tool; `None` if calls of a tool with this name are rejected.
+    pub fn call(tool: &str) -> Option<Self> {
+        let name: Arc<str> = fit(tool).ok()?.into();
+        Some(Self {
+            method: CALL.into(),
+            tool: Some(name.clone()),
+            id: None,
+            name: Some(name),
+        })
+    }
+
     pub fn is_call(&self) -> bool {
         *self.method == *CALL
     }

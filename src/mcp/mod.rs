@@ -7,8 +7,10 @@
 //! response at once, and headers that contradict the body ([`declared`]).
 
 pub mod declared;
+pub mod event_stream;
 pub mod message;
 pub mod reader;
+pub mod tool_list;
 
 use crate::decision::BodyUnavailable;
 pub use message::Message;
@@ -18,6 +20,8 @@ use std::sync::Arc;
 pub const RESPONSE: &str = "response";
 /// The method that calls a tool.
 pub const CALL: &str = "tools/call";
+/// The method that lists tools.
+pub const LIST: &str = "tools/list";
 
 /// The JSON-RPC messages of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +45,13 @@ impl Mcp {
             Self::Batch(messages) => messages,
             Self::None | Self::Unread | Self::Unavailable(_) => &[],
         }
+    }
+
+    /// Returns whether a message has this method.
+    pub fn asks(&self, method: &str) -> bool {
+        self.messages()
+            .iter()
+            .any(|message| *message.method == *method)
     }
 
     /// Returns why the filter cannot tell whether a rule with `mcp` matches; `None` if it can.

@@ -13,6 +13,7 @@ mod reference;
 pub mod requirement;
 pub mod rule;
 mod step_up;
+pub mod tools;
 pub mod trace;
 pub mod view;
 pub mod window;

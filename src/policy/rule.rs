@@ -238,7 +238,7 @@ impl Match {
     }
 
     /// Returns whether the rule matches method, host, path and cluster.
-    fn covers_target(&self, request: &Request) -> bool {
+    pub(super) fn covers_target(&self, request: &Request) -> bool {
         self.covers_method(request) && self.covers_place(request)
     }
 

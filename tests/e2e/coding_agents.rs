@@ -152,7 +152,7 @@ fn text(output: &Output) -> String {
 }
 
 /// Claude Code's program, which npm installs for this platform.
-fn claude_code(folder: &Path) -> PathBuf {
+pub fn claude_code(folder: &Path) -> PathBuf {
     let entries = fs::read_dir(folder.join("node_modules/@anthropic-ai")).unwrap();
     let mut programs = entries.map(|entry| entry.unwrap().path().join("claude"));
     let program = programs.find(|path| path.is_file());

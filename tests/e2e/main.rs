@@ -27,6 +27,8 @@ mod hostile;
 mod hosts;
 mod keys;
 mod listing;
+mod mcp_clients;
+mod mcp_lists;
 mod memory;
 mod metrics;
 mod models;

@@ -136,6 +136,10 @@ fn indistinguishable() -> Vec<Vec<(Denial, &'static [&'static str])>> {
             (Denial::ModelsUnreadable("too deep"), &["too deep"]),
             (Denial::ModelsUnreadable("no list"), &["no list"]),
         ],
+        vec![
+            (Denial::McpUnreadable("too deep"), &["too deep"]),
+            (Denial::McpUnreadable("no session"), &["no session"]),
+        ],
         vec![(Denial::Internal("one"), &["one"])],
     ]
 }
@@ -221,7 +225,9 @@ fn retry_after_is_sent_for_temporary_gateway_faults() {
     {
         let is_permanent = matches!(
             denial,
-            Denial::CredentialRejected { .. } | Denial::ModelsUnreadable(_)
+            Denial::CredentialRejected { .. }
+                | Denial::ModelsUnreadable(_)
+                | Denial::McpUnreadable(_)
         );
         let is_gateway_error = denial.facts().status == 502;
         let expected = (is_gateway_error && !is_permanent).then_some(2);

@@ -41,6 +41,7 @@ mod jwks;
 mod lifecycle;
 mod listing;
 mod mcp;
+mod mcp_responses;
 mod mistakes;
 mod models;
 mod policies;

@@ -31,6 +31,7 @@ pub(super) fn compile(
         remap_unavailable: forward.remap_upstream_unavailable.unwrap_or(true),
         scale_up_seconds: whole_seconds(scale_up?),
         filter_models: forward.filter_models.unwrap_or(true),
+        filter_tools: forward.filter_tools.unwrap_or(true),
     })
 }
 

@@ -49,6 +49,7 @@ pub(super) struct Identity {
     pub shared_mac: Mac,
     pub export_mac: Mac,
     pub directory_mac: Mac,
+    pub session_mac: Mac,
 }
 
 /// Compiles the whole configuration. The result is valid only if there are no findings.
@@ -98,6 +99,7 @@ pub(super) fn compile(
         shared_mac,
         export_mac,
         directory_mac,
+        session_mac,
     } = identity();
     let mut config = Config {
         issuers,
@@ -123,6 +125,7 @@ pub(super) fn compile(
         shared_mac,
         export_mac,
         directory_mac,
+        session_mac,
     };
     let retained = retained::compile(&config);
     for issuer in &mut config.issuers {

@@ -210,7 +210,7 @@ fn remaining_sections_are_compiled() {
         "/forward",
         json!({
             "identity_headers": {"X-Oid": "oid", "x-mail": "email", "x-kind": "kind"}, "bill_to": "contoso",
-            "remap_upstream_auth": false, "filter_models": false, "scale_up_timeout": "0s",
+            "remap_upstream_auth": false, "filter_models": false, "filter_tools": false, "scale_up_timeout": "0s",
         }),
     );
     set(

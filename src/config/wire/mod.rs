@@ -125,6 +125,9 @@ object! {
         /// Whether the response to `GET /v1/models` lists only models that the caller may use. Other paths that list
         /// models are not filtered. Default: true.
         filter_models: Option<bool>,
+        /// Whether responses to MCP's `tools/list` list only tools that the caller may call, on paths for which a rule has
+        /// `mcp`. Default: true.
+        filter_tools: Option<bool>,
     }
 }
 
@@ -183,7 +186,7 @@ object! {
         #[schemars(range(min = 1))]
         body_inspected: Option<u64>,
         /// Maximum number of bodies that one worker holds at the same time: request bodies from which a model is read,
-        /// and lists of models that are filtered. Further requests are denied with `inspection_unavailable`. Default:
+        /// and lists of models or tools that are filtered. Further requests are denied with `inspection_unavailable`. Default:
         /// 256.
         #[schemars(range(min = 1))]
         inspections: Option<u64>,

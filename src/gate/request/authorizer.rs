@@ -7,7 +7,9 @@ use crate::credential::store::{CredentialAccess, CredentialStore, InjectedCreden
 use crate::decision::{CredentialUnavailable, Denial};
 use crate::gate::request::groups::LookUp;
 use crate::gate::request::identify::Identified;
+use crate::gate::request::mcp::Session;
 use crate::gate::request::pending::Dependency;
+use crate::gate::response::Shown;
 use crate::gate::{Call, Notice};
 use crate::groups::Lookups;
 use crate::http::cluster::Cluster;
@@ -21,7 +23,6 @@ use crate::model::{InPath, Model};
 use crate::policy::context::RequestContext;
 use crate::policy::decide::Permit;
 use crate::policy::trace::RuleTrace;
-use crate::policy::view::View;
 use crate::reply::ReplyContext;
 use crate::reply::protected_resource::ProtectedResource;
 use crate::revocation::{Revocation, Standing};
@@ -109,10 +110,14 @@ pub struct Authorizer<'g> {
     pub cluster: &'g Cluster,
     /// A permitted request whose body is still arriving, for shadow rules that need it.
     pub observed: &'g mut Option<Box<Signed>>,
-    /// The models that the caller may see, if the request is for a list of models.
-    pub view: &'g mut Option<View>,
-    /// The host withholds response bodies, so lists of models can't be filtered.
+    /// The MCP session of the request.
+    pub session: &'g mut Session,
+    /// The models or tools that the caller may see, if the response may list them.
+    pub view: &'g mut Option<Shown>,
+    /// The host withholds the bodies of held responses, so lists of models can't be filtered.
     pub lists_withheld: bool,
+    /// The host passes no responses to the filter.
+    pub responses_withheld: bool,
     /// The host would send further copies of a removed header upstream.
     pub keeps_repeated_headers: bool,
     /// Calls that this attempt needs.
@@ -154,6 +159,7 @@ impl Authorizer<'_> {
         if let Some(permit) = self.config.policy.permit_anonymous(&request) {
             let permit = permit?;
             self.limit_view(&request, None)?;
+            self.enter_mcp(&request, None)?;
             return match self.open(&permit, &request.cluster, None)? {
                 PermittedAccess::Open(credential) => Ok(Outcome::Permit {
                     permit,
@@ -235,6 +241,7 @@ impl Authorizer<'_> {
         self.record.note_shadow(&decision.shadow);
         let permit = decision.outcome?;
         self.limit_view(request, Some(&caller))?;
+        self.enter_mcp(request, Some(&caller))?;
         let credential = match self.open(&permit, &request.cluster, Some(&caller))? {
             PermittedAccess::Open(credential) => credential,
             PermittedAccess::Wait(dependency) => {
@@ -304,7 +311,7 @@ impl Authorizer<'_> {
                 let reason = "the host does not deliver its body";
                 return Err(Denial::ModelsUnreadable(reason));
             }
-            Listing::All => *self.view = Some(view),
+            Listing::All => *self.view = Some(Shown::Models(view)),
             Listing::One(id) if view.shows(id) => {}
             Listing::One(id) => {
                 let model = id.to_owned();
@@ -378,6 +385,7 @@ impl Authorizer<'_> {
         if self.config.policy.expects_messages_at(&request) {
             self.reply_context.dialect = self.reply_context.dialect.for_messages();
         }
+        self.read_session(&request, headers)?;
         self.read_body(&mut request, &in_path, headers);
         self.note_body(&request);
         Ok(request)

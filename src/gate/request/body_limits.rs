@@ -54,6 +54,13 @@ impl HeldBodies {
         Ok(())
     }
 
+    /// Counts the bytes of a stream that is filtered as it passes.
+    pub fn set(&mut self, id: StreamId, size: usize) -> Result<(), HeldLimit> {
+        let known = self.sizes.remove(&id).unwrap_or_default();
+        self.bytes = self.bytes.saturating_sub(known);
+        self.grow(id, size)
+    }
+
     /// Counts a held response; `requests` is the number of held requests.
     pub fn hold_response(&mut self, id: StreamId, requests: usize) -> Result<(), HeldLimit> {
         self.has_room(requests)?;
@@ -165,6 +172,15 @@ mod tests {
         held.release(2);
         held.release(2);
         assert_eq!((held.bytes(), held.sizes.len()), (0, 0));
+        assert_eq!(
+            (held.set(1, 7), held.set(2, 3), held.set(1, 5)),
+            (Ok(()), Ok(()), Ok(()))
+        );
+        assert_eq!(held.set(2, 6), Err(HeldLimit::Bytes));
+        assert_eq!(
+            (held.set(1, 0), held.bytes(), held.sizes.len()),
+            (Ok(()), 0, 0)
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub(in crate::gate) mod groups;
 pub(in crate::gate) mod host_limits;
 pub(in crate::gate) mod identify;
 pub(in crate::gate) mod inspect;
+pub(in crate::gate) mod mcp;
 pub(in crate::gate) mod pending;
 mod ruling;
 pub(in crate::gate) mod self_dispatch;

@@ -83,6 +83,7 @@ impl Exchange {
         let (new_id, traceparent) = new.map(|new| (new.id, new.traceparent)).unzip();
         let onward = Onward {
             is_listing: self.response.view.is_some(),
+            session: self.session.server_id.take(),
             traceparent,
         };
         self.record.trace_id = self.record.trace_id.take().or(new_id);

@@ -10,14 +10,17 @@
 
 pub(in crate::gate) mod model_usage;
 pub(in crate::gate) mod response_buffer;
+mod tools;
 pub(in crate::gate) mod upstream;
 
 use crate::decision::{Denial, Unavailable};
 use crate::forward::Edit;
-use crate::gate::response::response_buffer::{Held, MAX_ERROR, Outcome, Purpose};
+use crate::gate::response::response_buffer::{Held, Outcome};
 use crate::gate::{Exchange, Gate, Notice, StreamId};
 use crate::http::headers::Headers;
+use crate::mcp::event_stream::EventStream;
 use crate::metrics;
+use crate::policy::tools::ToolView;
 use crate::policy::view::View;
 use crate::reply::{Reply, reply};
 use crate::time::Timestamp;
@@ -64,6 +67,8 @@ pub struct Returned {
     pub step: Return,
     /// Headers to remove.
     pub remove: Vec<&'static str>,
+    /// Headers to set.
+    pub set: Vec<Edit>,
     /// Filter state as names and values.
     pub marks: Vec<(&'static str, Arc<str>)>,
 }
@@ -79,12 +84,21 @@ pub struct Origin<'h> {
 /// The state of a response.
 #[derive(Debug, Default)]
 pub struct Response {
-    /// The models that the caller may see, if the request is for a list of models.
-    pub view: Option<View>,
+    /// The models or tools that the caller may see, if the response may list them.
+    pub view: Option<Shown>,
     /// The response's headers have arrived.
     pub begun: bool,
     pub(in crate::gate) held: Option<Held>,
+    /// The response is a stream that may contain lists of tools.
+    stream: Option<EventStream>,
     meter: Option<Meter>,
+}
+
+/// What a caller may see of a list.
+#[derive(Clone, Debug)]
+pub enum Shown {
+    Models(View),
+    Tools(ToolView),
 }
 
 impl Response {
@@ -99,6 +113,7 @@ impl From<Return> for Returned {
         Self {
             step,
             remove: Vec::new(),
+            set: Vec::new(),
             marks: Vec::new(),
         }
     }
@@ -139,29 +154,31 @@ impl Gate {
             return self.fail(id, &denial);
         }
         let mut remove = self.never_returned(id, headers);
-        let held = if is_upstreams {
-            self.hold(id, status, headers)
-        } else {
-            Ok(false)
-        };
-        let step = match held {
+        self.pass_without_tools(id, headers);
+        let prepared = self.bind_session(id, headers).and_then(|session| {
+            let is_held = is_upstreams && self.hold(id, status, headers)?;
+            Ok((session, is_held))
+        });
+        let (session, step) = match prepared {
             Err(denial) => return self.fail(id, &denial),
-            Ok(true) => Return::Hold,
-            Ok(false) => Return::Pass,
+            Ok((session, true)) => (session, Return::Hold),
+            Ok((session, false)) => (session, Return::Pass),
         };
         if let (Return::Pass, Some(exchange)) = (&step, self.exchanges.get_mut(&id)) {
             exchange.record.status = status;
         }
-        if step == Return::Pass && is_upstreams && self.config.usage {
+        let is_list = step == Return::Pass && self.is_list(id, status);
+        if step == Return::Pass && !is_list && is_upstreams && self.config.usage {
             self.meter(id, status, headers);
         }
-        if step == Return::Pass && self.is_list(id, status) {
-            // A response to HEAD must not reveal the length of the unfiltered list.
+        if is_list {
+            // A response to HEAD must not reveal the length of the unfiltered list, and that of a filtered stream is unknown.
             remove.extend(OF_THE_WHOLE.into_iter().filter(|name| headers.has(name)));
         }
         Returned {
             step,
             remove,
+            set: Vec::from_iter(session),
             marks: Vec::new(),
         }
     }
@@ -255,70 +272,19 @@ impl Gate {
         names.filter(|name| headers.has(name)).collect()
     }
 
-    /// Decides whether to hold a response until its body is complete.
-    fn hold(
-        &mut self,
-        id: StreamId,
-        status: Option<u16>,
-        headers: &Headers,
-    ) -> Result<bool, Denial> {
-        let is_list = self.is_list(id, status);
-        let Some(exchange) = self.exchanges.get_mut(&id) else {
-            return Ok(false);
-        };
-        if is_list && &*exchange.record.method == "HEAD" {
-            return Ok(false);
-        }
-        let length: Option<usize> = headers
-            .text("content-length")
-            .and_then(|text| text.parse().ok());
-        let withheld = self.inspections.withholds_responses();
-        let (purpose, limit) = if is_list {
-            let limit = self.config.limits.body_inspected;
-            let unreadable = match length {
-                _ if withheld => Some("the host does not deliver it"),
-                Some(length) if length > limit => Some("it is longer than limits.body_inspected"),
-                _ if headers.is_all => Some("it has no body"),
-                _ if !is_plain(headers) => Some("it is compressed"),
-                _ => None,
-            };
-            if let Some(reason) = unreadable {
-                return Err(Denial::ModelsUnreadable(reason));
-            }
-            (Purpose::List, limit)
-        } else {
-            let ours =
-                exchange.record.credential.is_some() && self.config.forward.remap_unavailable;
-            let short = length.is_none_or(|length| length <= MAX_ERROR) && !headers.is_all;
-            if status != Some(400) || !ours || !short || withheld {
-                return Ok(false);
-            }
-            (Purpose::Error, MAX_ERROR)
-        };
-        if let Err(full) = self.bodies.hold_response(id, self.inspections.len()) {
-            self.note_exceeded(full);
-            return match purpose.give_up_at(full) {
-                Outcome::Failed(denial) => Err(denial),
-                Outcome::Pass | Outcome::List(_) => Ok(false),
-            };
-        }
-        exchange.response.held = Some(Held {
-            purpose,
-            body: Vec::new(),
-            limit,
-            since: None,
-        });
-        Ok(true)
-    }
-
     /// Begins to read the token usage of a model's response.
     fn meter(&mut self, id: StreamId, status: Option<u16>, headers: &Headers) {
         if let Some(Exchange {
-            record, response, ..
+            record,
+            response,
+            session,
+            ..
         }) = self.exchanges.get_mut(&id)
         {
+            // An MCP server is no model.
             let asks = !matches!(&*record.method, "GET" | "HEAD" | "OPTIONS")
-                && *record.path != *COUNT_TOKENS;
+                && *record.path != *COUNT_TOKENS
+                && session.owner.is_none();
             let is_good = matches!(status, Some(200..=299));
             response.meter = (asks && is_good).then(|| Meter::new(headers));
         }
@@ -353,6 +319,7 @@ impl Gate {
                 Returned {
                     step: Return::Rewrite { edits, body },
                     remove: OF_THE_WHOLE.to_vec(),
+                    set: Vec::new(),
                     marks: Vec::new(),
                 }
             }
@@ -361,22 +328,24 @@ impl Gate {
 
     /// Replaces the upstream's response with a denial.
     fn fail(&mut self, id: StreamId, denial: &Denial) -> Returned {
-        let Some(Exchange {
-            record,
-            reply_context,
-            ..
-        }) = self.exchanges.get_mut(&id)
-        else {
+        self.note_failure(id, denial);
+        let Some(exchange) = self.exchanges.get(&id) else {
             return Return::Pass.into();
         };
-        record.fail(denial);
-        let count = metrics::upstream(record.code, record.credential.as_deref());
-        self.notices.push(Notice::Count(count.into()));
-        let mark = ("entragate.code", record.code.into());
+        let mark = ("entragate.code", exchange.record.code.into());
+        let reply = reply(denial, &self.config.replies, &exchange.reply_context);
         Returned {
-            step: Return::Replace(reply(denial, &self.config.replies, reply_context)),
-            remove: Vec::new(),
             marks: Vec::from_iter(self.config.audit.filter_state.then_some(mark)),
+            ..Return::Replace(reply).into()
+        }
+    }
+
+    /// Records and counts that the caller of a permitted request did not get the upstream's response.
+    fn note_failure(&mut self, id: StreamId, denial: &Denial) {
+        if let Some(Exchange { record, .. }) = self.exchanges.get_mut(&id) {
+            record.fail(denial);
+            let count = metrics::upstream(record.code, record.credential.as_deref());
+            self.notices.push(Notice::Count(count.into()));
         }
     }
 }

@@ -1,14 +1,17 @@
 //! Held responses: their bodies are buffered until the response can be passed, rewritten or replaced.
 
 use crate::decision::{Denial, HeldLimit, Unavailable};
-use crate::gate::response::Returned;
+use crate::gate::response::tools::is_event_stream;
+use crate::gate::response::{Returned, Shown, is_plain};
 use crate::gate::{Gate, Notice, StreamId};
+use crate::http::headers::Headers;
 use crate::json;
+use crate::mcp::tool_list;
 use crate::metrics;
 use crate::model::catalog;
-use crate::policy::view::View;
 use crate::time::Timestamp;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// The longest body of a 400 response that is read, in bytes.
@@ -28,7 +31,9 @@ pub struct Held {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// A list of models, to be filtered.
-    List,
+    Models,
+    /// An MCP server's response, whose list of tools is filtered.
+    Tools,
     /// A 400, which a paused endpoint may have sent.
     Error,
 }
@@ -41,10 +46,19 @@ pub enum Outcome {
 }
 
 impl Purpose {
+    /// Returns the purpose of holding a list.
+    pub fn of(shown: &Shown) -> Self {
+        match shown {
+            Shown::Models(_) => Self::Models,
+            Shown::Tools(_) => Self::Tools,
+        }
+    }
+
     /// Returns the outcome if the body is unavailable.
     pub fn give_up(self, reason: &'static str) -> Outcome {
         match self {
-            Self::List => Outcome::Failed(Denial::ModelsUnreadable(reason)),
+            Self::Models => Outcome::Failed(Denial::ModelsUnreadable(reason)),
+            Self::Tools => Outcome::Failed(Denial::McpUnreadable(reason)),
             Self::Error => Outcome::Pass,
         }
     }
@@ -52,7 +66,7 @@ impl Purpose {
     /// Returns the outcome if a limit of held bodies is reached.
     pub fn give_up_at(self, limit: HeldLimit) -> Outcome {
         match self {
-            Self::List => Outcome::Failed(Denial::InspectionUnavailable(limit)),
+            Self::Models | Self::Tools => Outcome::Failed(Denial::InspectionUnavailable(limit)),
             Self::Error => Outcome::Pass,
         }
     }
@@ -64,22 +78,97 @@ impl Held {
     }
 
     /// Returns the outcome for the complete body.
-    pub fn evaluate(&self, view: Option<&View>) -> Outcome {
-        match (self.purpose, view) {
+    pub fn evaluate(&self, shown: Option<&Shown>) -> Outcome {
+        let list = match (self.purpose, shown) {
             (Purpose::Error, _) if says_paused(&self.body) => {
-                Outcome::Failed(Denial::EndpointUnavailable(Unavailable::Paused))
+                return Outcome::Failed(Denial::EndpointUnavailable(Unavailable::Paused));
             }
-            (Purpose::Error, _) => Outcome::Pass,
-            (Purpose::List, None) => self.purpose.give_up("the request has no view of models"),
-            (Purpose::List, Some(view)) => match catalog::filter(&self.body, |id| view.shows(id)) {
-                Ok(list) => Outcome::List(list),
-                Err(reason) => self.purpose.give_up(reason),
-            },
+            (Purpose::Error, _) => return Outcome::Pass,
+            // A server accepts notifications with an empty response.
+            (Purpose::Tools, _) if self.body.is_empty() => return Outcome::Pass,
+            (Purpose::Models, Some(Shown::Models(view))) => {
+                catalog::filter(&self.body, |id| view.shows(id))
+            }
+            (Purpose::Tools, Some(Shown::Tools(view))) => {
+                let list = tool_list::filter(&self.body, &|name| view.shows(name));
+                list.map(Cow::into_owned)
+            }
+            (Purpose::Models | Purpose::Tools, _) => Err("the request has no view of the list"),
+        };
+        match list {
+            Ok(list) => Outcome::List(list),
+            Err(reason) => self.purpose.give_up(reason),
         }
     }
 }
 
 impl Gate {
+    /// Decides whether to hold a response until its body is complete. A list of models or tools is held, and so is an error that
+    /// a paused endpoint may have sent. A stream that may list tools is filtered as it passes.
+    pub(super) fn hold(
+        &mut self,
+        id: StreamId,
+        status: Option<u16>,
+        headers: &Headers,
+    ) -> Result<bool, Denial> {
+        let is_list = self.is_list(id, status);
+        let Some(exchange) = self.exchanges.get_mut(&id) else {
+            return Ok(false);
+        };
+        if is_list && &*exchange.record.method == "HEAD" {
+            return Ok(false);
+        }
+        let length = headers.text("content-length");
+        let length: Option<usize> = length.and_then(|text| text.parse().ok());
+        let withheld = self.inspections.withholds_responses();
+        let shown = exchange.response.view.as_ref().filter(|_| is_list);
+        let (purpose, limit) = if let Some(shown) = shown {
+            let (purpose, limit) = (Purpose::of(shown), self.config.limits.body_inspected);
+            let is_stream = purpose == Purpose::Tools && is_event_stream(headers);
+            let unreadable = match length {
+                _ if !is_plain(headers) => Some("it is compressed"),
+                _ if status == Some(206) => Some("it is only a part"),
+                _ if is_stream => None,
+                _ if withheld => Some("the host does not deliver it"),
+                Some(length) if length > limit => Some("it is longer than limits.body_inspected"),
+                _ if headers.is_all => Some("it has no body"),
+                _ => None,
+            };
+            if let Some(reason) = unreadable
+                && let Outcome::Failed(denial) = purpose.give_up(reason)
+            {
+                return Err(denial);
+            }
+            if is_stream {
+                self.begin_stream(id);
+                return Ok(false);
+            }
+            (purpose, limit)
+        } else {
+            let ours =
+                exchange.record.credential.is_some() && self.config.forward.remap_unavailable;
+            let short = length.is_none_or(|length| length <= MAX_ERROR) && !headers.is_all;
+            if status != Some(400) || !ours || !short || withheld {
+                return Ok(false);
+            }
+            (Purpose::Error, MAX_ERROR)
+        };
+        if let Err(full) = self.bodies.hold_response(id, self.inspections.len()) {
+            self.note_exceeded(full);
+            return match purpose.give_up_at(full) {
+                Outcome::Failed(denial) => Err(denial),
+                Outcome::Pass | Outcome::List(_) => Ok(false),
+            };
+        }
+        exchange.response.held = Some(Held {
+            purpose,
+            body: Vec::new(),
+            limit,
+            since: None,
+        });
+        Ok(true)
+    }
+
     /// Ends the wait for a body that is overdue or that the host withholds. `None`: the response is no
     /// longer held, or its body is not overdue.
     pub fn resume_response(&mut self, id: StreamId, now: Timestamp) -> Option<Returned> {

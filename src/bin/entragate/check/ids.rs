@@ -67,6 +67,8 @@ kinds! {
     ACTOR_NOT_SHOWN = Warning, "The result of a rule with `actor` is indeterminate for callers whose tokens do not show whether an agent acts: a deny rule denies them, and `not` does not permit them.", "Request the optional claims `xms_act_fct` and `xms_sub_fct`, and set `entra.agent_claims: true`; limit the rule to issuers that have them.";
     AGENT_MAY_BE_USER = Note, "A rule requires `kind: user`, and without facets in its token, an agent's own user account is a user.", "Request the optional claims `xms_act_fct` and `xms_sub_fct`, and set `entra.agent_claims: true`.";
 
+    MCP_SESSIONS_WITHOUT_SECRET = Warning, "A rule has `mcp`, and the configuration has no secret: anyone who learns the id of an MCP session at its server can use it.", "Name a credential with `env`.";
+
     VARIABLE_MISSING_HERE = Note, "The environment of this machine does not have a variable that the configuration reads.", "Set it where the proxy runs; `--env` makes this an error.";
     VARIABLE_NOT_PASSED = Warning, "The host does not pass a variable to the filter, which does not start without it.", "Add it to `host_env_keys` (Istio: `vmConfig.env`; Envoy Gateway: `env.hostKeys`).";
     VARIABLE_NOT_IN_CONTAINER = Warning, "The container of the proxy does not have a variable that the filter reads.", "Add it to the container's `env`, from a Secret.";

@@ -16,6 +16,7 @@ mod routes;
 mod rules;
 mod samples;
 mod scene;
+mod sessions;
 mod trust;
 mod upstreams;
 mod values;
@@ -236,6 +237,7 @@ fn look(
         variables::check(&scene, &missing.borrow(), &mut findings);
         rules::check(&scene, &mut findings);
         agents::check(&scene, &mut findings);
+        sessions::check(&scene, &mut findings);
         callouts::check(&scene, &mut findings);
         upstreams::check(&scene, &mut findings);
     }

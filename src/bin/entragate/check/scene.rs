@@ -49,6 +49,12 @@ impl Scene<'_> {
         first_rule(policy, |matches| !matches.models.patterns.is_empty())
     }
 
+    /// The first rule that names JSON-RPC messages.
+    pub fn rule_on_messages(&self) -> Option<&str> {
+        let policy = &self.config?.policy;
+        first_rule(policy, |matches| matches.mcp.are_named())
+    }
+
     /// The first rule that names hosts.
     pub fn rule_on_hosts(&self) -> Option<&str> {
         let policy = &self.config?.policy;

@@ -99,7 +99,7 @@ fn subject<'s>(scene: &'s Scene<'_>, at: &str) -> Option<&'s str> {
 }
 
 /// Every `env` of the configuration, and its path.
-fn read(given: &Value) -> Vec<(String, String)> {
+pub fn read(given: &Value) -> Vec<(String, String)> {
     let mut found = Vec::new();
     gather(given, "", &mut found);
     found

@@ -10,6 +10,12 @@ const AGENT_CLAIMS: (&str, &str) = (
     "{tenants: [11112222-bbbb-3333-cccc-4444dddd5555]}",
     "{tenants: [11112222-bbbb-3333-cccc-4444dddd5555], agent_claims: true}",
 );
+/// A rule with `mcp`.
+const MCP: (&str, &str) = (
+    "match: {issuers: [contoso]}",
+    "match: {issuers: [contoso], paths: [/mcp], mcp: {tools: [hub_search]}}",
+);
+const NO_CREDENTIAL: (&str, &str) = ("credential: hf-read}", "credential: none}");
 
 pub const CASES: &[Case] = &[
     Case {
@@ -282,6 +288,20 @@ pub const CASES: &[Case] = &[
             "match: {issuers: [contoso], models: [\"org/*\"]}",
         )],
         good: &[],
+        line: "name: team",
+    },
+    Case {
+        id: "mcp_sessions_without_secret",
+        name: Some("team"),
+        base: ALONE,
+        bad: &[
+            MCP,
+            ("- {name: hf-read, env: HF_READ}", ""),
+            ("credentials:", ""),
+            NO_CREDENTIAL,
+            NO_CREDENTIAL,
+        ],
+        good: &[MCP],
         line: "name: team",
     },
 ];

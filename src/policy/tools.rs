@@ -1,0 +1,103 @@
+//! The MCP tools that a caller may call, for lists of tools.
+
+use super::requirement::Facts;
+use super::rule::{Effect, Match, Mode, Policy, Rule};
+use crate::logic::Truth;
+use crate::mcp::{Mcp, Message};
+use crate::model::request::Request;
+use crate::policy::context::RequestContext;
+use crate::token::claims::Claims;
+use crate::token::verify::Verified;
+use std::sync::Arc;
+
+/// The tools that one caller may call at one place: host, path and cluster.
+#[derive(Clone, Debug)]
+pub struct ToolView {
+    /// A POST to that place.
+    call: Request,
+    issuer: Option<Arc<str>>,
+    /// The rules that can match such a POST, in the order in which they decide, and whether each permits it.
+    rules: Vec<(Match, bool)>,
+}
+
+impl ToolView {
+    /// Returns whether a tool with this name may be shown to the caller: whether a call of it is permitted.
+    pub fn shows(&self, name: &str) -> bool {
+        let Some(message) = Message::call(name) else {
+            return false;
+        };
+        let call = Request {
+            mcp: Mcp::Message(Arc::new(message)),
+            ..self.call.clone()
+        };
+        let issuer = self.issuer.as_deref();
+        // If it is unknown whether a rule matches, only a rule that denies does.
+        let applies = |(matches, permits): &&(Match, bool)| {
+            matches.may_cover(&call, issuer).unwrap_or(!permits)
+        };
+        self.rules
+            .iter()
+            .find(applies)
+            .is_some_and(|(_, permits)| *permits)
+    }
+}
+
+impl Policy {
+    /// Returns whether an MCP server is at the place of the request: an enforced rule can match messages that are sent to it.
+    pub fn governs_messages_at(&self, request: &Request) -> bool {
+        let enforced = self.rules.iter().filter(|rule| rule.mode == Mode::Enforce);
+        let enforced = enforced.map(|rule| &rule.matches);
+        let mut all = self
+            .anonymous
+            .iter()
+            .map(|rule| &rule.matches)
+            .chain(enforced);
+        self.has_messages && all.any(|matches| matches.expects_messages_at(request))
+    }
+
+    /// Returns the tools that a caller may call at the place of a request. Without a token, anonymous rules decide; they are
+    /// evaluated before all other rules, so deny rules do not apply. `is_sent` returns whether a rule's credential may be sent
+    /// to the cluster of the request.
+    pub fn tools(
+        &self,
+        request: &Request,
+        caller: Option<(&Verified<Claims>, &RequestContext)>,
+        is_sent: &dyn Fn(Option<usize>) -> bool,
+    ) -> ToolView {
+        let call = Request {
+            method: "POST".into(),
+            ..request.clone()
+        };
+        let anonymous = self.anonymous.iter();
+        let anonymous = anonymous.map(|rule| (&rule.matches, is_sent(rule.credential)));
+        let (denied, permitted) = match caller {
+            Some((caller, context)) => self.applicable(Facts::of(caller, context)),
+            None => Default::default(),
+        };
+        let permitted = permitted.into_iter().filter_map(|rule| match rule.effect {
+            Effect::Allow { credential } => Some((&rule.matches, is_sent(credential))),
+            Effect::Deny => None,
+        });
+        let denied = denied.into_iter().map(|rule| (&rule.matches, false));
+        let all = anonymous.chain(denied).chain(permitted);
+        ToolView {
+            rules: all
+                .filter(|(matches, _)| matches.covers_target(&call))
+                .map(|(matches, permits)| (matches.clone(), permits))
+                .collect(),
+            issuer: caller.map(|(caller, _)| caller.issuer.clone()),
+            call,
+        }
+    }
+
+    /// Returns the enforced deny rules and allow rules whose requirements apply to a caller.
+    fn applicable(&self, facts: Facts<'_>) -> (Vec<&Rule>, Vec<&Rule>) {
+        let applies = |rule: &&Rule| match (rule.mode, rule.effect) {
+            (Mode::Shadow, _) => false,
+            (Mode::Enforce, Effect::Deny) => rule.require.truth(facts) != Truth::Unsatisfied,
+            (Mode::Enforce, Effect::Allow { .. }) => rule.require.truth(facts) == Truth::Satisfied,
+        };
+        let rules = self.rules.iter().filter(applies);
+        rules.partition(|rule| rule.effect == Effect::Deny)
+    }
+}
