@@ -63,7 +63,7 @@ impl EventStream {
 
     /// Takes the next piece of the stream, and returns the bytes that may pass.
     pub fn feed(&mut self, piece: &[u8], is_shown: &dyn Fn(&str) -> bool) -> Vec<u8> {
-        let mut passed = Vec::with_capacity(self.held.len() + piece.len());
+        let mut passed = Vec::with_capacity(piece.len());
         let mut rest = piece;
         while let Some((byte, tail)) = rest.split_first() {
             let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'));

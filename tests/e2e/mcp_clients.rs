@@ -184,45 +184,90 @@ async fn tools_of_hugging_faces_server_are_filtered() {
     );
 }
 
-/// A home of Claude Code with the configuration in docs/clients.md, and an Azure CLI that prints this token.
-fn claude_home(gateway: &Gateway, token: &str) -> TempDir {
-    let home = tempfile::tempdir().unwrap();
-    let page = read("docs/clients.md");
-    let write = |block: &str, file: &str| {
-        let found = blocks(&page, "json")
-            .into_iter()
-            .find(|text| text.contains(block))
-            .unwrap();
-        let file = home.path().join(file);
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(
-            file,
-            found.replace("https://hf.contoso.com", &gateway.envoy.url()),
-        )
-        .unwrap();
-    };
-    write("apiKeyHelper", ".claude/settings.json");
-    write("mcpServers", ".claude.json");
-    let az = home.path().join("az");
-    fs::write(&az, format!("#!/bin/sh\necho {token}\n")).unwrap();
-    fs::set_permissions(&az, fs::Permissions::from_mode(0o755)).unwrap();
-    home
+/// A coding agent's home with the configuration in docs/clients.md, for a model and an MCP server behind one gateway.
+struct Home {
+    gateway: Gateway,
+    folder: TempDir,
+    _server: Child,
 }
 
-async fn claude(folder: &Path, home: &TempDir, arguments: &[&str]) -> String {
-    let path = std::env::var("PATH").unwrap();
-    let mut claude = Command::new(claude_code(folder));
-    claude
-        .args(arguments)
-        .env_clear()
-        .env("PATH", format!("{}:{path}", home.path().display()))
-        .env("HOME", home.path())
-        .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")
-        .current_dir(home.path())
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
-    let output = claude.output().await.unwrap();
-    String::from_utf8_lossy(&output.stdout).into_owned()
+impl Home {
+    async fn new() -> Self {
+        let (server, port) = start_python_server("events").await;
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let gateway = Gateway::with(|config| {
+            let config = config.upstream("mcp", address, false);
+            let config = config.connection_manager(|manager| {
+                let routes = &mut manager["route_config"]["virtual_hosts"][0]["routes"];
+                let route = json!({"match": {"path": "/mcp"}, "route": {"cluster": "mcp"}});
+                routes.as_array_mut().unwrap().insert(0, route);
+            });
+            config.change_policy(|all| {
+                let chat = all["rules"].as_array().unwrap().clone();
+                policy(&["model_*"])(all);
+                all["rules"].as_array_mut().unwrap().extend(chat);
+                all["credentials"][0]["clusters"] = json!(["huggingface", "mcp"]);
+            })
+        });
+        Self {
+            gateway: gateway.await,
+            folder: tempfile::tempdir().unwrap(),
+            _server: server,
+        }
+    }
+
+    /// Writes the blocks that contain these texts to a file.
+    fn write(&self, language: &str, contained: &[&str], file: &str) {
+        let page = read("docs/clients.md");
+        let blocks = blocks(&page, language);
+        let block = |text: &&str| {
+            blocks
+                .iter()
+                .find(|block| block.contains(*text))
+                .unwrap()
+                .as_str()
+        };
+        let text: Vec<&str> = contained.iter().map(block).collect();
+        let file = self.folder.path().join(file);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let text = text
+            .join("\n")
+            .replace("https://hf.contoso.com", &self.gateway.envoy.url());
+        fs::write(file, text).unwrap();
+    }
+
+    /// Runs an agent with this persona's token, and returns what it prints.
+    async fn run(&self, agent: &Path, arguments: &[&str], persona: Persona) -> String {
+        let token = self.gateway.token(persona);
+        let az = self.folder.path().join("az");
+        fs::write(&az, format!("#!/bin/sh\necho {token}\n")).unwrap();
+        fs::set_permissions(&az, fs::Permissions::from_mode(0o755)).unwrap();
+        let path = std::env::var("PATH").unwrap();
+        let mut agent = Command::new(agent);
+        agent
+            .args(arguments)
+            .env_clear()
+            .env("PATH", format!("{}:{path}", self.folder.path().display()))
+            .env("HOME", self.folder.path())
+            .env("HF_GATEWAY_TOKEN", token)
+            .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        let output = agent.output().await.unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Checks that the agent offered the permitted tools to the model, and no others.
+    fn check_offered_tools(&self) {
+        let requests = self.gateway.hf.take_requests();
+        let bodies = requests
+            .iter()
+            .map(|request| String::from_utf8_lossy(&request.body));
+        let bodies: Vec<_> = bodies.collect();
+        let offer = |tool: &str| bodies.iter().any(|body| body.contains(tool));
+        assert!(offer("model_search") && !offer("delete_repo"), "{bodies:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -230,43 +275,30 @@ async fn claude_code_gets_the_permitted_tools() {
     let Some(folder) = agent_clients() else {
         return;
     };
-    let (_server, port) = start_python_server("events").await;
-    let server = SocketAddr::from(([127, 0, 0, 1], port));
-    let gateway = Gateway::with(|config| {
-        let config = config
-            .upstream("mcp", server, false)
-            .connection_manager(|manager| {
-                let routes = &mut manager["route_config"]["virtual_hosts"][0]["routes"];
-                let route = json!({"match": {"path": "/mcp"}, "route": {"cluster": "mcp"}});
-                routes.as_array_mut().unwrap().insert(0, route);
-            });
-        config.change_policy(|all| {
-            let chat = all["rules"].as_array().unwrap().clone();
-            policy(&["model_*"])(all);
-            all["rules"].as_array_mut().unwrap().extend(chat);
-            all["credentials"][0]["clusters"] = json!(["huggingface", "mcp"]);
-        })
-    })
-    .await;
-    let home = claude_home(&gateway, &gateway.token(Persona::Ada));
-    let list = claude(&folder, &home, &["mcp", "list"]).await;
+    let claude = claude_code(&folder);
+    let home = Home::new().await;
+    home.write("json", &["apiKeyHelper"], ".claude/settings.json");
+    home.write("json", &["mcpServers"], ".claude.json");
+    let list = home.run(&claude, &["mcp", "list"], Persona::Ada).await;
     assert!(list.contains("Connected"), "{list}");
-    claude(&folder, &home, &["-p", "Say hello."]).await;
-    let requests = gateway.hf.take_requests();
-    let bodies: Vec<String> = requests
-        .iter()
-        .map(|request| String::from_utf8_lossy(&request.body).into_owned())
-        .collect();
-    assert!(
-        bodies.iter().any(|body| body.contains("model_search")),
-        "{bodies:?}"
-    );
-    assert!(bodies.iter().all(|body| !body.contains("delete_repo")));
-
-    let home = claude_home(&gateway, &gateway.token(Persona::Nora));
-    let list = claude(&folder, &home, &["mcp", "list"]).await;
+    home.run(&claude, &["-p", "Say hello."], Persona::Ada).await;
+    home.check_offered_tools();
+    let list = home.run(&claude, &["mcp", "list"], Persona::Nora).await;
     assert!(
         list.contains("hub") && !list.contains("Connected"),
         "{list}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn codex_gets_the_permitted_tools() {
+    let Some(folder) = agent_clients() else {
+        return;
+    };
+    let codex = folder.join("node_modules/.bin/codex");
+    let home = Home::new().await;
+    home.write("toml", &["wire_api", "mcp_servers"], ".codex/config.toml");
+    let ask = ["exec", "--skip-git-repo-check", "Say hello."];
+    home.run(&codex, &ask, Persona::Ada).await;
+    home.check_offered_tools();
 }
