@@ -39,6 +39,7 @@ mod providers;
 #[path = "../support/random.rs"]
 mod random;
 mod records;
+mod release;
 mod revocation;
 mod routes;
 mod routing;
