@@ -1,6 +1,6 @@
-//! Sessions with MCP servers (MCP 2025-11-25, "Session Management"). A server chooses a session's id and recognizes the session by it
-//! alone. Therefore the caller gets the id with a MAC over the caller's identity, and the id that another caller obtained does not
-//! open the session. The filter keeps no state: every worker and every gateway with the same secrets accepts the id.
+//! Sessions with MCP servers (MCP 2025-11-25, "Session Management"). A server chooses a session's id and recognizes the session by the id
+//! alone. Therefore the caller gets the id with a MAC over the id and the caller's identity, so the id opens the session for this
+//! caller only. The filter keeps no state: every worker and every gateway with the same secrets accepts the id.
 
 use super::strip::is_same;
 use crate::http::headers::Headers;
@@ -15,7 +15,7 @@ const MAX_ID: usize = 1024;
 /// Separates the id from the MAC, which does not contain it.
 const SEPARATOR: char = '.';
 
-/// Whoever opens sessions: a caller, or everyone whom a rule permits without a token.
+/// The identity that a session belongs to: a caller, or all callers that a rule permits without a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner(String);
 

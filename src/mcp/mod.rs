@@ -21,7 +21,7 @@ pub const RESPONSE: &str = "response";
 /// The method that calls a tool.
 pub const CALL: &str = "tools/call";
 /// The method that lists tools.
-pub const LIST: &str = "tools/list";
+const LIST: &str = "tools/list";
 
 /// The JSON-RPC messages of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,11 +47,10 @@ impl Mcp {
         }
     }
 
-    /// Returns whether a message has this method.
-    pub fn asks(&self, method: &str) -> bool {
-        self.messages()
-            .iter()
-            .any(|message| *message.method == *method)
+    /// Returns whether a message lists tools for some server, whatever the server's case of methods.
+    pub fn lists_tools(&self) -> bool {
+        let lists = |message: &Arc<Message>| message.method.eq_ignore_ascii_case(LIST);
+        self.messages().iter().any(lists)
     }
 
     /// Returns why the filter cannot tell whether a rule with `mcp` matches; `None` if it can.

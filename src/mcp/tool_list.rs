@@ -4,7 +4,7 @@ use crate::json::raw::{Object, Raw};
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// Replaces a server's statement that anyone may be served this list from a cache (`cacheScope`, since MCP 2026-07-28).
+/// The `cacheScope` (MCP 2026-07-28) of a list that depends on the caller. Caches may serve a `public` list to other callers.
 const PRIVATE: &str = "\"private\"";
 
 /// Returns a message, or a batch of messages, with only those tools that `is_shown` accepts by name. Everything else remains as

@@ -352,6 +352,23 @@ fn tool_whose_credential_may_not_be_sent_is_not_listed() {
 }
 
 #[test]
+fn list_is_filtered_for_any_form_of_the_request() {
+    let settings = settings(
+        json!([{"name": "all", "match": {"paths": ["/mcp"], "mcp": {"methods": ["*/*", "ping"], "tools": ["x"]}},
+        "require": {"role": "Model.Query"}}]),
+    );
+    let (mut bench, token) = (Bench::warm(&settings), ada());
+    for message in [
+        r#"{"id":1,"method":"Tools/LIST"}"#,
+        r#"{"id":1,"method":"tools\/list"}"#,
+        r#"[{"method":"ping"},{"id":1,"method":"tools/list"}]"#,
+    ] {
+        let id = permitted(&mut bench, Caller::new(&token), message);
+        assert_eq!(respond(&mut bench, id, &[]).step, Return::Hold, "{message}");
+    }
+}
+
+#[test]
 fn list_filter_can_be_disabled() {
     let mut settings = models();
     settings["forward"] = json!({"filter_tools": false});

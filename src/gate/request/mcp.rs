@@ -6,7 +6,6 @@ use crate::forward::mcp_session::{self, Owner};
 use crate::gate::request::authorizer::Authorizer;
 use crate::gate::response::Shown;
 use crate::http::headers::Headers;
-use crate::mcp::LIST;
 use crate::model::request::Request;
 use crate::token::claims::Claims;
 use crate::token::verify::Verified;
@@ -75,7 +74,7 @@ impl Authorizer<'_> {
     ) -> Result<(), Denial> {
         let may_list = match &*request.method {
             "GET" => true,
-            "POST" => request.mcp.asks(LIST),
+            "POST" => request.mcp.lists_tools(),
             _ => false,
         };
         let lists_models = matches!(self.view, Some(Shown::Models(_)));
