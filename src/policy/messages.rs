@@ -3,7 +3,7 @@
 use super::context::RequestContext;
 use super::decide::{Decision, Permit};
 use super::requirement::Facts;
-use super::rule::Policy;
+use super::rule::{Field, Policy};
 use crate::decision::Denial;
 use crate::mcp::{CALL, Mcp, Message};
 use crate::model::request::Request;
@@ -55,6 +55,20 @@ impl Messages {
                 })
             }
         }
+    }
+
+    /// Returns the field that does not match; `None` if there is none, or if that depends on the body.
+    pub(super) fn mismatch(&self, request: &Request) -> Option<Field> {
+        if self.cover(request) != Some(false) {
+            return None;
+        }
+        let mut messages = request.mcp.messages().iter();
+        let is_post = *request.method == *"POST";
+        Some(match messages.find(|message| !self.include(message)) {
+            Some(message) if !self.include_method(&message.method) => Field::McpMethods,
+            Some(_) if is_post || self.denies => Field::McpTools,
+            Some(_) | None => Field::Mcp,
+        })
     }
 
     /// Returns whether the rule matches a message.

@@ -225,11 +225,12 @@ impl Match {
             (Field::Clusters, Some(self.clusters.cover(&request.cluster))),
             (Field::Issuers, Some(self.allows_issuer(issuer))),
             (Field::Models, self.models.may_cover(&request.model)),
-            (Field::Mcp, self.mcp.cover(request)),
         ];
         let mut fields = fields.into_iter();
-        let (field, _) = fields.find(|(_, covers)| *covers == Some(false))?;
-        Some(field)
+        let found = fields.find(|(_, covers)| *covers == Some(false));
+        found
+            .map(|(field, _)| field)
+            .or_else(|| self.mcp.mismatch(request))
     }
 
     /// Returns whether the rule can match callers of this issuer, or without a token if `None`.
@@ -279,6 +280,25 @@ pub enum Field {
     Issuers,
     Models,
     Mcp,
+    McpMethods,
+    McpTools,
+}
+
+impl Field {
+    /// Returns the name in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Methods => "methods",
+            Self::Hosts => "hosts",
+            Self::Paths => "paths",
+            Self::Clusters => "clusters",
+            Self::Issuers => "issuers",
+            Self::Models => "models",
+            Self::Mcp => "mcp",
+            Self::McpMethods => "mcp.methods",
+            Self::McpTools => "mcp.tools",
+        }
+    }
 }
 
 pub(super) fn any_or_empty<T>(items: &[T], test: impl Fn(&T) -> bool) -> bool {

@@ -26,10 +26,15 @@ mod held;
 mod hostile;
 mod hosts;
 mod keys;
+#[path = "../support/lenient.rs"]
+mod lenient;
 mod listing;
+mod mcp;
 mod mcp_clients;
 mod mcp_lists;
 mod memory;
+#[path = "../support/messages.rs"]
+mod messages;
 mod metrics;
 mod models;
 mod monitoring;

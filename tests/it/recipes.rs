@@ -57,6 +57,8 @@ fn answer(settings: &Value, row: &Row<'_>) -> String {
             ),
             "host" => add_option("--host", value),
             "cluster" => add_option("--cluster", value),
+            "method" => add_option("--mcp-method", value),
+            "tool" => add_option("--tool", value),
             "from" => add_option("--source", value),
             "at" => at = value,
             _ => panic!("{part}"),
@@ -105,7 +107,7 @@ fn with_own_values(settings: &Value) -> String {
 fn recipe_decides_as_its_table_states() {
     let text = docs::read("docs/recipes.md");
     let recipes: Vec<&str> = text.split("\n## ").skip(1).collect();
-    assert_eq!(recipes.len(), 18);
+    assert_eq!(recipes.len(), 19);
     for recipe in recipes {
         let title = recipe.lines().next().unwrap();
         let blocks = docs::blocks(recipe, "yaml");

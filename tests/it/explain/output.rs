@@ -43,7 +43,7 @@ token:
   scopes: access_as_user
   kind: user
 rules, in the order of evaluation:
-  health (anonymous): does not match this request
+  health (anonymous): does not match this request (match.methods)
   contractors (deny): does not deny
     no  all of
       no  role 'Contractor'
@@ -51,13 +51,13 @@ rules, in the order of evaluation:
         no  the time 18:00 to 08:00 UTC
   watched (deny): does not deny (shadow mode: no effect)
     no  a caller of kind 'app'
-  secret (allow): does not match this request
+  secret (allow): does not match this request (match.paths)
   llama (allow): is indeterminate, and therefore does not permit
     ?   any of
       no  role 'Model.Query'
       ?   group '{SCIENTISTS_GROUP}'
-  corp (allow): does not match this request
-  sidecar (allow): does not match this request
+  corp (allow): does not match this request (match.paths)
+  sidecar (allow): does not match this request (match.paths)
 ");
     assert_eq!(out, expected);
 
@@ -210,4 +210,54 @@ fn content_of_a_refused_token_is_shown() {
         text.contains("role 'Model.Query' (did you mean 'model.query', which the token has?"),
         "{text}"
     );
+}
+
+#[test]
+fn tool_that_no_rule_permits_is_explained() {
+    let at = |mcp: Value| json!({"paths": ["/mcp"], "mcp": mcp});
+    let settings = with_rules(json!([
+        {"name": "no-delete", "match": at(json!({"tools": ["*delete*"]})), "effect": "deny"},
+        {"name": "start", "match": at(json!({"methods": ["initialize"]})), "require": {"role": "Model.Query"}},
+        {"name": "search", "match": at(json!({"tools": ["hub_*"]})), "require": {"role": "Model.Query"}},
+    ]));
+    let token = ada().build();
+    let given = ["explain", "-", "--unverified", "--token", &token];
+    let explained = |given: &[&str]| entragate(given, &settings.to_string());
+    let run = |further: &[&str]| {
+        let outcome = explained(&[&given[..], &["--request", "POST /mcp"], further].concat());
+        assert_eq!(outcome.err, "");
+        (outcome.status, outcome.out)
+    };
+    let (status, out) = run(&["--tool", "write_file"]);
+    assert_eq!(status, 3);
+    for line in [
+        "denied: no_rule, status 403",
+        "JSON-RPC method: tools/call",
+        "tool: write_file",
+        "no-delete (deny): does not match this request (match.mcp.tools)",
+        "start (allow): does not match this request (match.mcp.methods)",
+        "search (allow): does not match this request (match.mcp.tools)",
+    ] {
+        assert!(out.contains(line), "{line}: {out}");
+    }
+    assert_eq!(run(&["--tool", "hub_search"]).0, 0);
+    assert_eq!(run(&["--mcp-method", "initialize"]).0, 0);
+    let (status, out) = run(&["--mcp-method", "tools/call"]);
+    assert_eq!(status, 3);
+    assert!(out.starts_with("denied: denied_by_rule"), "{out}");
+    let get = explained(&[&given[..], &["--request", "GET /mcp"]].concat());
+    assert!(
+        get.out
+            .contains("search (allow): does not match this request (match.mcp)"),
+        "{}",
+        get.out
+    );
+    let both = explained(
+        &[
+            &given[..],
+            &["--request", "POST /mcp", "--tool", "x", "--body", "{}"],
+        ]
+        .concat(),
+    );
+    assert_eq!(both.status, 2);
 }

@@ -33,6 +33,12 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
             );
             findings.add_inside(&ids::ACTOR_NOT_SHOWN, place(), Some(&rule.name), message);
         }
+        if denies_apps_only(rule) && issuers().any(|issuer| has_facets(issuer).is_some()) {
+            let message = "denies applications; an agent that acts for itself is of kind `agent` and not denied; add \
+                           `kind: agent`, or `not: {kind: agent}` if agents may do more";
+            let kind = &ids::DENY_APP_WITHOUT_AGENT;
+            findings.add_inside(kind, place(), Some(&rule.name), message);
+        }
         let mut entra = issuers().filter(|issuer| has_facets(issuer) == Some(false));
         if let Some(issuer) = entra.next()
             && requires_person(rule)
@@ -64,6 +70,17 @@ fn may_be_indeterminate(rule: &Rule) -> bool {
         found |= matches!(part, Condition::Actor(_)) && (denies || !polarity);
     });
     found
+}
+
+/// Whether a deny rule requires applications, and no part of it names agents.
+fn denies_apps_only(rule: &Rule) -> bool {
+    let (mut apps, mut agents) = (false, false);
+    rule.require.visit(&mut |part, polarity| match part {
+        Condition::Kind(Kind::App) => apps |= polarity,
+        Condition::Kind(Kind::Agent) | Condition::Actor(_) => agents = true,
+        _ => {}
+    });
+    rule.effect == Effect::Deny && apps && !agents
 }
 
 /// Whether an allow rule requires a person.

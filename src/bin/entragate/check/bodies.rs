@@ -1,4 +1,4 @@
-//! Rules on models need the body before the decision.
+//! Rules on models and JSON-RPC messages need the body before the decision.
 
 use super::finding::Findings;
 use super::ids;
@@ -11,11 +11,17 @@ const FLAG: &str = "allow_on_headers_stop_iteration";
 const BUFFER: u64 = 1024 * 1024;
 
 pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
-    let Some(rule) = scene.rule_on_models() else {
-        return;
+    // Rules on messages always need the body.
+    let (rule, field, denied) = match (scene.rule_on_messages(), scene.rule_on_models()) {
+        (Some(rule), _) => (rule, "mcp", "this rule denies"),
+        (None, Some(rule)) => (
+            rule,
+            "models",
+            "where the body names the model, this rule denies (unless `endpoints` name it)",
+        ),
+        (None, None) => return,
     };
-    let place = || scene.at(&format!("{}.match.models", scene.rule_path(rule)));
-    let denied = "where the body names the model, this rule denies (unless `endpoints` name it)";
+    let place = || scene.at(&format!("{}.match.{field}", scene.rule_path(rule)));
     match scene.filter.host {
         Host::Kong => {}
         Host::Unknown => {

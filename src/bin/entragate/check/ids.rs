@@ -68,6 +68,9 @@ kinds! {
     AGENT_MAY_BE_USER = Note, "A rule requires `kind: user`, and without facets in its token, an agent's own user account is a user.", "Request the optional claims `xms_act_fct` and `xms_sub_fct`, and set `entra.agent_claims: true`.";
 
     MCP_SESSIONS_WITHOUT_SECRET = Warning, "A rule has `mcp`, and the configuration has no secret: anyone who learns the id of an MCP session at its server can use it.", "Name a credential with `env`.";
+    DENY_APP_WITHOUT_AGENT = Warning, "A deny rule requires `kind: app` and does not name agents, which are of `kind: agent`.", "Add `kind: agent` to the rule, as in `any: [{kind: app}, {kind: agent}]`; if agents may do more than applications, write `all: [{kind: app}, {not: {kind: agent}}]`.";
+    MCP_WITHOUT_START = Warning, "A rule permits calls of tools, but no rule permits `initialize` or `server/discover` on the same path, so a client cannot start.", "Permit `initialize`, `notifications/*`, `ping` and `tools/list` (newer clients: `server/discover`) to the same callers.";
+    MCP_WITHOUT_POST = Warning, "A rule with `match.mcp` matches no POST, and messages for MCP servers are sent with POST only.", "Add POST to `methods`, or remove `methods`.";
 
     VARIABLE_MISSING_HERE = Note, "The environment of this machine does not have a variable that the configuration reads.", "Set it where the proxy runs; `--env` makes this an error.";
     VARIABLE_NOT_PASSED = Warning, "The host does not pass a variable to the filter, which does not start without it.", "Add it to `host_env_keys` (Istio: `vmConfig.env`; Envoy Gateway: `env.hostKeys`).";
@@ -93,8 +96,8 @@ kinds! {
     HOST_NOT_NORMALIZED = Warning, "Rules or `endpoints` depend on the host, but Envoy routes by the host as the caller spells it.", "Set `strip_any_host_port: true` and `strip_trailing_host_dot: true`.";
     WEBSOCKET_WITH_MODELS = Warning, "WebSocket upgrades are enabled together with a rule on models; the model \
                                       within a WebSocket is not seen.", "Disable the upgrade on these routes.";
-    BODY_NOT_AVAILABLE = Warning, "A rule names models, but the host does not pass bodies to the filter before the decision.", "Set `allow_on_headers_stop_iteration: true`, or let `endpoints` name the model.";
-    BODY_MAY_NOT_BE_AVAILABLE = Note, "A rule names models, which needs a setting of the host.", "Set `allow_on_headers_stop_iteration: true` on Envoy.";
+    BODY_NOT_AVAILABLE = Warning, "A rule names models or `mcp`, but the host does not pass bodies to the filter before the decision.", "Set `allow_on_headers_stop_iteration: true`, or let `endpoints` name the model.";
+    BODY_MAY_NOT_BE_AVAILABLE = Note, "A rule names models or `mcp`, which needs a setting of the host.", "Set `allow_on_headers_stop_iteration: true` on Envoy.";
     BUFFER_TOO_SMALL = Warning, "The listener's buffer limit is not above `limits.body_inspected`.", "Raise `per_connection_buffer_limit_bytes`.";
     SOURCE_NOT_TRUSTED = Warning, "A rule requires `source`, but callers can write their own address.", "Set `use_remote_address: true`, or `client_address.trusted_hops`.";
     PEER_NOT_VERIFIED = Warning, "A rule requires `peer`, but client certificates are not verified.", "Terminate TLS in this filter chain, with a `validation_context`.";

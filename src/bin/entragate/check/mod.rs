@@ -9,6 +9,7 @@ mod finding;
 mod headers;
 mod ids;
 mod logs;
+mod messages;
 mod output;
 mod plugin;
 mod records;
@@ -238,6 +239,7 @@ fn look(
         rules::check(&scene, &mut findings);
         agents::check(&scene, &mut findings);
         sessions::check(&scene, &mut findings);
+        messages::check(&scene, &mut findings);
         callouts::check(&scene, &mut findings);
         upstreams::check(&scene, &mut findings);
     }

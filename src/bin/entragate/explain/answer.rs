@@ -7,7 +7,7 @@ use entragate::config::Config;
 use entragate::fetch::callout;
 use entragate::gate::{CallId, Gate, Notice, Step};
 use entragate::logic::Truth;
-use entragate::policy::rule::Mode;
+use entragate::policy::rule::{Field, Mode};
 use entragate::policy::trace::{ClauseTrace, RuleKind, RuleTrace};
 use entragate::token::signature::{Portable, SignatureCheck};
 use serde_json::{Map, Value, json};
@@ -124,6 +124,8 @@ impl Answer {
             "credential",
             "bill_to",
             "model",
+            "mcp_method",
+            "mcp_tool",
             "cluster",
             "shadow",
         ];
@@ -169,6 +171,7 @@ fn rule(trace: &RuleTrace) -> Value {
             Mode::Shadow => "shadow",
         },
         "matches": trace.matches,
+        "mismatch": trace.mismatch.map(Field::name),
         "require": trace.require.as_ref().map(clause),
     })
 }

@@ -38,7 +38,9 @@ Examples:
   entragate explain envoy.yaml --unverified --token-file - \\
     --request 'POST /v1/chat/completions' --source 10.1.2.3 \\
     --body '{\"model\":\"meta-llama/Llama-3.1-8B-Instruct\"}' \\
-    --time 2026-11-23T07:30:00Z")]
+    --time 2026-11-23T07:30:00Z
+  entragate explain envoy.yaml --unverified --token-file token \\
+    --request 'POST /mcp' --tool hub_repo_search")]
 pub struct Arguments {
     /// The configuration, or a file that contains it (as for `check`); `-` reads standard input
     file: String,
@@ -70,6 +72,14 @@ pub struct Arguments {
     /// The body; its content-type is application/json unless --header sets another
     #[arg(long)]
     body: Option<String>,
+
+    /// The JSON-RPC method of a request to an MCP server; stands for a body with that method
+    #[arg(long, value_name = "METHOD", conflicts_with = "body")]
+    mcp_method: Option<String>,
+
+    /// The tool that the request calls; stands for a body with the method tools/call
+    #[arg(long, value_name = "NAME", conflicts_with = "body")]
+    tool: Option<String>,
 
     /// The caller's IP address, as the filter would determine it
     #[arg(long, value_name = "ADDRESS")]

@@ -5,8 +5,10 @@ use crate::clock::now;
 use crate::input::{self, UNREADABLE};
 use entragate::config::{ClientAddress, Config};
 use entragate::http::headers::Headers;
+use entragate::mcp::CALL;
 use entragate::time::Timestamp;
 use entragate::token::issuer::is_guid;
+use serde_json::json;
 use std::net::{IpAddr, SocketAddr};
 use std::time::UNIX_EPOCH;
 
@@ -48,7 +50,8 @@ pub fn ask(arguments: &Arguments, config: &Config) -> Result<Question, Failure> 
         };
         fields.push((location.header.clone(), value));
     }
-    if arguments.body.is_some() && !own("content-type") {
+    let body = arguments.body.clone().or_else(|| message(arguments));
+    if body.is_some() && !own("content-type") {
         fields.push(("content-type".to_owned(), "application/json".to_owned()));
     }
     if let (Some(source), ClientAddress::Forwarded(hop), false) =
@@ -60,10 +63,10 @@ pub fn ask(arguments: &Arguments, config: &Config) -> Result<Question, Failure> 
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
-    headers.is_all = arguments.body.is_none();
+    headers.is_all = body.is_none();
     Ok(Question {
         headers,
-        body: arguments.body.clone().map(String::into_bytes),
+        body: body.map(String::into_bytes),
         source: arguments.source,
         peer: arguments.peer.clone(),
         cluster: arguments.cluster.clone(),
@@ -71,6 +74,23 @@ pub fn ask(arguments: &Arguments, config: &Config) -> Result<Question, Failure> 
         now: arguments.time.unwrap_or_else(now),
         token,
     })
+}
+
+/// The message that `--mcp-method` and `--tool` stand for.
+fn message(arguments: &Arguments) -> Option<String> {
+    let (method, tool) = (&arguments.mcp_method, &arguments.tool);
+    if method.is_none() && tool.is_none() {
+        return None;
+    }
+    let mut message = json!({
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": method.as_deref().unwrap_or(CALL),
+    });
+    if let (Some(tool), Some(members)) = (tool, message.as_object_mut()) {
+        members.insert("params".to_owned(), json!({"name": tool}));
+    }
+    Some(message.to_string())
 }
 
 fn token(arguments: &Arguments) -> Result<Option<String>, Failure> {

@@ -47,6 +47,8 @@ impl Text {
             ("credential: ", "credential"),
             ("billed: ", "bill_to"),
             ("model: ", "model"),
+            ("JSON-RPC method: ", "mcp_method"),
+            ("tool: ", "mcp_tool"),
         ] {
             if !answer.text(member).is_empty() {
                 self.line(1, &format!("{label}{}", answer.text(member)));
@@ -97,7 +99,7 @@ impl Text {
     }
 
     fn rule(&mut self, rule: &RuleTrace) {
-        let mut finding = finding(rule).to_owned();
+        let mut finding = finding(rule);
         if rule.mode == Mode::Shadow {
             finding.push_str(" (shadow mode: no effect)");
         }
@@ -127,15 +129,21 @@ impl Text {
     }
 }
 
-fn finding(rule: &RuleTrace) -> &'static str {
-    let truth = match (rule.matches, &rule.require) {
-        (Some(false), _) => return "does not match this request",
-        (None, _) => return "may match this request, whose model is unknown",
-        (Some(true), None) if rule.kind == RuleKind::Anonymous => return "requires no token",
-        (Some(true), None) => return "is not evaluated: the caller is not authenticated",
-        (Some(true), Some(clause)) => clause.truth,
-    };
-    match (rule.kind, truth) {
+fn finding(rule: &RuleTrace) -> String {
+    match (rule.matches, &rule.require) {
+        (Some(false), _) => match rule.mismatch {
+            Some(field) => format!("does not match this request (match.{})", field.name()),
+            None => "does not match this request".to_owned(),
+        },
+        (None, _) => "may match this request, whose body is unknown".to_owned(),
+        (Some(true), None) if rule.kind == RuleKind::Anonymous => "requires no token".to_owned(),
+        (Some(true), None) => "is not evaluated: the caller is not authenticated".to_owned(),
+        (Some(true), Some(clause)) => effect(rule.kind, clause.truth).to_owned(),
+    }
+}
+
+fn effect(kind: RuleKind, truth: Truth) -> &'static str {
+    match (kind, truth) {
         (RuleKind::Deny, Truth::Satisfied) => "denies",
         (RuleKind::Deny, Truth::Unsatisfied) => "does not deny",
         (RuleKind::Deny, Truth::Indeterminate) => "is indeterminate, and therefore denies",

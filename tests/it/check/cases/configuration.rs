@@ -247,6 +247,85 @@ pub const CASES: &[Case] = &[
         line: "name: team",
     },
     Case {
+        id: "deny_app_without_agent",
+        name: Some("team"),
+        base: ALONE,
+        bad: &[(TEAM, "require: {any: [{kind: app}]}, effect: deny}")],
+        good: &[(
+            TEAM,
+            "require: {any: [{kind: app}, {kind: agent}]}, effect: deny}",
+        )],
+        line: "name: team",
+    },
+    Case {
+        id: "deny_app_without_agent",
+        name: Some("team"),
+        base: ALONE,
+        bad: &[(TEAM, "require: {kind: app}, effect: deny}")],
+        good: &[(TEAM, "require: {kind: app}, credential: hf-read}")],
+        line: "name: team",
+    },
+    Case {
+        id: "mcp_without_start",
+        name: Some("team"),
+        base: ALONE,
+        bad: &[(
+            "match: {issuers: [contoso]}",
+            "match: {issuers: [contoso], paths: [/mcp], mcp: {tools: [\"hub_*\"]}}",
+        )],
+        good: &[
+            (
+                "match: {issuers: [contoso]}",
+                "match: {issuers: [contoso], paths: [/mcp], mcp: {tools: [\"hub_*\"]}}",
+            ),
+            (
+                "match: {issuers: [keycloak]}",
+                "match: {issuers: [contoso, keycloak], paths: [\"/mcp*\"], mcp: {methods: [initialize]}}",
+            ),
+        ],
+        line: "name: team",
+    },
+    Case {
+        id: "mcp_without_start",
+        name: Some("team"),
+        base: ALONE,
+        bad: &[
+            (
+                "match: {issuers: [contoso]}",
+                "match: {paths: [/mcp], mcp: {methods: [\"tools/*\"]}}",
+            ),
+            (
+                "match: {issuers: [keycloak]}",
+                "match: {paths: [/other], mcp: {methods: [\"**\"]}}",
+            ),
+        ],
+        good: &[
+            (
+                "match: {issuers: [contoso]}",
+                "match: {paths: [/mcp], mcp: {methods: [\"tools/*\"]}}",
+            ),
+            (
+                "match: {issuers: [keycloak]}",
+                "match: {paths: [/mcp], mcp: {methods: [server/discover]}}",
+            ),
+        ],
+        line: "name: team",
+    },
+    Case {
+        id: "mcp_without_post",
+        name: Some("team"),
+        base: ALONE,
+        bad: &[(
+            "match: {issuers: [contoso]}",
+            "match: {methods: [GET], paths: [/mcp], mcp: {methods: [\"**\"]}}",
+        )],
+        good: &[(
+            "match: {issuers: [contoso]}",
+            "match: {methods: [GET, POST], paths: [/mcp], mcp: {methods: [\"**\"]}}",
+        )],
+        line: "name: team",
+    },
+    Case {
         id: "no_rules",
         name: None,
         base: "issuers:\n- {name: a, oidc: {issuer: \"https://a\"}, audiences: [a], jwks: {cluster: a, uri: \"https://a\"}}\nrules: []\n",

@@ -142,6 +142,17 @@ pub const CASES: &[Case] = &[
         line: "name: team",
     },
     Case {
+        id: "body_not_available",
+        name: Some("team"),
+        base: ISTIO,
+        bad: &[(
+            "paths: [\"/v1/**\"]",
+            "paths: [/mcp], mcp: {methods: [\"**\"]}",
+        )],
+        good: &[("paths: [\"/v1/**\"]", "paths: [/mcp]")],
+        line: "name: team",
+    },
+    Case {
         id: "buffer_too_small",
         name: Some("team"),
         base: ENVOY,
