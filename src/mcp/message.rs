@@ -8,8 +8,11 @@ use std::sync::Arc;
 
 /// The most messages in a batch, since each of them is decided.
 pub const MAX_BATCH: usize = 32;
-/// The longest method, tool and name, in bytes. MCP recommends at most 128 characters for tools; a URI can be longer.
-const MAX_TEXT: usize = 2048;
+/// The longest method and tool, in bytes, since each is matched with the patterns of the rules. MCP recommends at most 128
+/// characters for tools.
+const MAX_TEXT: usize = 256;
+/// The longest name or URI that is kept, in bytes. A header cannot repeat a longer one.
+const MAX_NAME: usize = 8192;
 /// The longest id that a reply repeats, in bytes.
 const MAX_ID: usize = 256;
 /// The members of a message that determine what a server does with it.
@@ -104,10 +107,13 @@ fn message(object: &Object<'_>) -> Result<Message, BodyUnavailable> {
         (false, name, uri) if method.starts_with("resources/") => uri.or(name),
         (false, name, uri) => name.or(uri),
     };
-    let name: Option<Arc<str>> = match name.and_then(Raw::text) {
-        Some(name) => Some(fit(&name)?.into()),
-        None => None,
-    };
+    let name = name.and_then(Raw::text);
+    if let (true, Some(tool)) = (is_call, &name) {
+        fit(tool)?;
+    }
+    let name: Option<Arc<str>> = name
+        .filter(|name| name.len() <= MAX_NAME)
+        .map(|name| (*name).into());
     Ok(Message {
         method: (*method).into(),
         tool: name.clone().filter(|_| is_call),
@@ -164,11 +170,11 @@ fn method_of(method: Raw<'_>) -> Result<Cow<'_, str>, BodyUnavailable> {
     Ok(method)
 }
 
-/// Checks a name that rules match: a server that trims it would use another one.
+/// Checks a tool: a server that trims it would use another one.
 fn fit(name: &str) -> Result<&str, BodyUnavailable> {
     if name.len() > MAX_TEXT || name.trim() != name || name.contains(char::is_control) {
         return Err(Ambiguous(
-            "a name in its JSON-RPC message is too long, begins or ends with white space, or contains a control character",
+            "the tool of its JSON-RPC message is too long, begins or ends with white space, or contains a control character",
         ));
     }
     Ok(name)

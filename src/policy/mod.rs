@@ -7,6 +7,7 @@ pub mod decide;
 mod index;
 pub mod membership;
 pub mod messages;
+mod places;
 mod postings;
 #[cfg(test)]
 mod reference;

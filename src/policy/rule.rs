@@ -2,6 +2,7 @@
 
 use super::index::{Callers, Matches};
 use super::messages::Messages;
+use super::places::Places;
 use super::requirement::{CONTEXTS, Condition, METHODS, Requirement};
 use crate::decision::BodyUnavailable;
 use crate::http::cluster::Cluster;
@@ -22,6 +23,7 @@ pub struct Policy {
     pub(super) index: Index,
     /// Some rule names JSON-RPC messages.
     pub(super) has_messages: bool,
+    pub(super) places: Places,
 }
 
 /// The indices over the rules.
@@ -44,9 +46,11 @@ impl Policy {
             rules,
             index,
             has_messages: false,
+            places: Places::default(),
         };
         let has_messages = policy.matches().any(|matches| matches.mcp.are_named());
         policy.has_messages = has_messages;
+        policy.places = Places::of(&policy);
         policy
     }
 }
@@ -244,7 +248,7 @@ impl Match {
     }
 
     /// Returns whether the rule matches host, path and cluster.
-    fn covers_place(&self, request: &Request) -> bool {
+    pub(super) fn covers_place(&self, request: &Request) -> bool {
         self.covers_path(request)
             && self.covers_host(request)
             && self.clusters.cover(&request.cluster)
@@ -260,13 +264,6 @@ impl Match {
 
     fn covers_host(&self, request: &Request) -> bool {
         any_or_empty(&self.hosts, |host| host.matches(&request.host))
-    }
-
-    /// Returns whether the rule can match a message that is sent to the place of the request.
-    pub(super) fn expects_messages_at(&self, request: &Request) -> bool {
-        self.mcp.are_named()
-            && any_or_empty(&self.methods, |method| method == "POST")
-            && self.covers_place(request)
     }
 }
 
@@ -317,15 +314,6 @@ impl Policy {
         let depends =
             |matches: &Match| !matches.models.patterns.is_empty() || matches.mcp.are_named();
         self.matches().any(depends)
-    }
-
-    /// Returns whether an MCP server is at the place of the request: a rule, enforced or shadow, can match messages that
-    /// are sent to it.
-    pub fn expects_messages_at(&self, request: &Request) -> bool {
-        self.has_messages
-            && self
-                .matches()
-                .any(|matches| matches.expects_messages_at(request))
     }
 
     /// Returns whether any rule, enforced or shadow, names clusters.

@@ -43,18 +43,6 @@ impl ToolView {
 }
 
 impl Policy {
-    /// Returns whether an MCP server is at the place of the request: an enforced rule can match messages that are sent to it.
-    pub fn governs_messages_at(&self, request: &Request) -> bool {
-        let enforced = self.rules.iter().filter(|rule| rule.mode == Mode::Enforce);
-        let enforced = enforced.map(|rule| &rule.matches);
-        let mut all = self
-            .anonymous
-            .iter()
-            .map(|rule| &rule.matches)
-            .chain(enforced);
-        self.has_messages && all.any(|matches| matches.expects_messages_at(request))
-    }
-
     /// Returns the tools that a caller may call at the place of a request. Without a token, anonymous rules decide; they are
     /// evaluated before all other rules, so deny rules do not apply. `is_sent` returns whether a rule's credential may be sent
     /// to the cluster of the request.

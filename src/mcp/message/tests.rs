@@ -112,6 +112,15 @@ fn message_is_read() {
     assert_eq!(read(b""), Ok(Mcp::None));
     let long = format!(r#"{{"id":"{}","method":"ping"}}"#, "x".repeat(MAX_ID));
     assert_eq!(only(&long).id, None);
+    let uri = |length| {
+        let body = format!(
+            r#"{{"method":"resources/read","params":{{"uri":"{}"}}}}"#,
+            " ".repeat(length)
+        );
+        only(&body).name.map(|name| name.len())
+    };
+    assert_eq!(uri(MAX_NAME), Some(MAX_NAME));
+    assert_eq!(uri(MAX_NAME + 1), None, "no header can repeat it");
 }
 
 #[test]
@@ -160,8 +169,13 @@ fn body_that_two_servers_could_read_differently_is_ambiguous() {
     ] {
         assert!(matches!(refused(body), Ambiguous(_)), "{body}");
     }
-    let long = format!(r#"{{"method":"{}"}}"#, "m".repeat(MAX_TEXT + 1));
-    assert!(matches!(refused(long), Ambiguous(_)));
+    let long = "m".repeat(MAX_TEXT + 1);
+    for body in [
+        format!(r#"{{"method":"{long}"}}"#),
+        format!(r#"{{"method":"tools/call","params":{{"name":"{long}"}}}}"#),
+    ] {
+        assert!(matches!(refused(body), Ambiguous(_)));
+    }
 }
 
 #[test]
