@@ -175,11 +175,23 @@ impl Entries {
         }
     }
 
-    /// Applies a change. Changes may be repeated.
+    /// Applies the changes of a page in their order. Changes may be repeated.
     ///
     /// # Errors
-    /// `TooMany` if there is no room for an entry. The rest of the change applies.
-    pub fn apply(&mut self, change: &Change, now: Timestamp) -> Result<(), TooMany> {
+    /// `TooMany` if there is no room for an entry. The rest of the changes apply.
+    pub fn apply(&mut self, changes: &[Change], now: Timestamp) -> Result<(), TooMany> {
+        let mut fits = true;
+        let mut deleted = Vec::new();
+        for change in changes {
+            fits &= self.apply_one(change, &mut deleted, now);
+        }
+        fits &= self.revoke_apps(deleted, now);
+        fits.then_some(()).ok_or(TooMany)
+    }
+
+    /// Applies a change, and collects the applications whose service principals are deleted. Returns false if there is
+    /// no room for an entry.
+    fn apply_one(&mut self, change: &Change, deleted: &mut Vec<Id>, now: Timestamp) -> bool {
         let object = change.object;
         let mut fits = true;
         self.confirm(object);
@@ -201,10 +213,7 @@ impl Entries {
             (true, _) => {
                 self.forget(object, &[Kind::Disabled]);
                 fits &= self.revoke(Kind::Removed, object, now);
-                if let Some(app) = app.filter(|app| !self.has_other(object, *app)) {
-                    self.forget(app, &[Kind::AppDisabled]);
-                    fits &= self.revoke(Kind::AppRemoved, app, now);
-                }
+                deleted.extend(app);
             }
             (false, Some(false)) => {
                 self.forget(object, &[Kind::Removed]);
@@ -228,7 +237,34 @@ impl Entries {
         {
             fits &= self.revoke(Kind::NotBefore, object, limit);
         }
-        fits.then_some(()).ok_or(TooMany)
+        fits
+    }
+
+    /// Revokes applications whose service principals were deleted, except those that have another one: the deleted one
+    /// was replaced. One pass over all service principals, however many applications there are. Returns false if there
+    /// is no room for an entry.
+    fn revoke_apps(&mut self, mut apps: Vec<Id>, now: Timestamp) -> bool {
+        if apps.is_empty() {
+            return true;
+        }
+        apps.sort_unstable();
+        apps.dedup();
+        let mut replaced: Vec<Id> = Vec::new();
+        for record in self.apps.iter() {
+            let app = app_of(record);
+            let object = Id::from_key(key(record));
+            if apps.binary_search(&app).is_ok() && !self.has(Kind::Removed, object) {
+                replaced.push(app);
+            }
+        }
+        replaced.sort_unstable();
+        apps.retain(|app| replaced.binary_search(app).is_err());
+        let mut fits = true;
+        for app in apps {
+            self.forget(app, &[Kind::AppDisabled]);
+            fits &= self.revoke(Kind::AppRemoved, app, now);
+        }
+        fits
     }
 
     /// Reports whether another entry can be kept. Deletions may take as much room again, because a full pass does not
@@ -241,10 +277,9 @@ impl Entries {
         self.len() < most
     }
 
-    /// Reports whether the application has another service principal: the deleted one was replaced.
-    fn has_other(&self, object: Id, app: Id) -> bool {
-        let is_other = |record: &App| app_of(record) == app && Id::from_key(key(record)) != object;
-        self.apps.iter().any(is_other)
+    fn has(&self, kind: Kind, id: Id) -> bool {
+        let mut records = self.revoked.find(id).iter();
+        records.any(|record| Kind::of(key(record)) == Some(kind))
     }
 
     /// Notes that the current pass lists an id.

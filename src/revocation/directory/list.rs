@@ -206,11 +206,9 @@ impl DirectoryList {
         round.pages += 1;
         round.changes += page.changes.len();
         // The round goes on without room, since later changes may make some.
-        for change in &page.changes {
-            round.lacks_entries |= self.entries.apply(change, now).is_err();
-        }
+        round.lacks_entries |= self.entries.apply(&page.changes, now).is_err();
         match page.next {
-            Next::Page(link) if round.link.as_ref() == Some(&link) => {
+            Next::Page(link) if round.is_circle(&link) => {
                 self.restart_later();
                 self.failed(attempt, ListError::Circle, now)
             }

@@ -96,7 +96,7 @@ pub enum ListError {
         code: Option<String>,
     },
     Page(PageError),
-    /// A page's link to the next page is its own.
+    /// A page's link leads back to an earlier page.
     Circle,
     TooManyPages,
     /// The directory has more entries than the list may hold.
@@ -136,7 +136,7 @@ impl fmt::Display for ListError {
                 code.iter().try_for_each(|code| write!(f, ", {code}"))
             }
             Self::Page(error) => error.fmt(f),
-            Self::Circle => f.write_str("the page links to itself"),
+            Self::Circle => f.write_str("the pages link to each other in a circle"),
             Self::TooManyPages => write!(f, "there are more than {PAGES_PER_ROUND} pages"),
             Self::TooMany { entries } => write!(
                 f,

@@ -61,7 +61,9 @@ fn entries() -> Entries {
 fn applied(changes: &[(Change, u64)]) -> Entries {
     let mut entries = entries();
     for (change, secs) in changes {
-        entries.apply(change, at(*secs)).unwrap();
+        entries
+            .apply(std::slice::from_ref(change), at(*secs))
+            .unwrap();
     }
     entries
 }
@@ -142,7 +144,7 @@ fn application_follows_its_service_principal() {
         (removed(1), Some(AppRemoved(at(4)))),
     ] {
         let mut entries = applied(&known);
-        entries.apply(&last, at(4)).unwrap();
+        entries.apply(&[last], at(4)).unwrap();
         assert_eq!(entries.of_app(id(7)), expected, "{last:?}");
     }
     // Restored from the bin, with only the property that changed.
@@ -179,13 +181,42 @@ fn application_with_a_new_service_principal_is_not_revoked_with_the_old_one() {
     }
     let mut entries = applied(&[(principal(1, 7, true), 0)]);
     entries.begin_pass();
-    entries.apply(&principal(2, 7, true), at(5)).unwrap();
+    entries.apply(&[principal(2, 7, true)], at(5)).unwrap();
     entries.end_pass(at(6));
     assert_eq!(entries.of_app(id(7)), None);
     assert_eq!(
         entries.of_object(id(1), None),
         Some(DirectoryGround::Removed(at(6)))
     );
+}
+
+#[test]
+fn application_is_revoked_when_its_last_service_principal_is_deleted() {
+    use DirectoryGround::*;
+    let replaced_and_deleted = applied(&[
+        (principal(1, 7, true), 0),
+        (removed(1), 1),
+        (principal(2, 7, false), 2),
+        (removed(2), 3),
+    ]);
+    let expected = Some(AppRemoved(at(3)));
+    assert_eq!(replaced_and_deleted.of_app(id(7)), expected);
+    // All deletions of a page are considered together.
+    let principals = [
+        principal(1, 7, true),
+        principal(2, 7, true),
+        principal(3, 8, true),
+        principal(4, 8, false),
+        principal(5, 9, false),
+    ];
+    let mut entries = entries();
+    entries.apply(&principals, at(0)).unwrap();
+    let page = [removed(2), removed(3), removed(1), removed(5)];
+    entries.apply(&page, at(3)).unwrap();
+    let apps = [7, 8, 9].map(|app| entries.of_app(id(app)));
+    assert_eq!(apps, [expected, Some(AppDisabled(at(0))), expected]);
+    entries.apply(&[enabled(5, true)], at(4)).unwrap();
+    assert_eq!(entries.of_app(id(9)), None, "restored");
 }
 
 #[test]
@@ -215,7 +246,7 @@ fn full_pass_finds_what_was_deleted_since_and_keeps_the_rest() {
         principal(8, 18, false),
         enabled(9, true),
     ] {
-        entries.apply(&change, at(5)).unwrap();
+        entries.apply(&[change], at(5)).unwrap();
     }
     entries.end_pass(at(9));
     let objects = (1..10).map(|object| entries.of_object(id(object), None));
@@ -284,12 +315,12 @@ fn end_of_a_pass_without_half_of_many_principals_takes_less_than_a_second() {
     let mut entries = Entries::new(200_000, LIFE);
     for object in 0..40_000 {
         let change = principal(object, 100_000 + object, true);
-        entries.apply(&change, at(0)).unwrap();
+        entries.apply(&[change], at(0)).unwrap();
     }
     entries.begin_pass();
     for object in 0..20_000 {
         let change = principal(object, 100_000 + object, true);
-        entries.apply(&change, at(1)).unwrap();
+        entries.apply(&[change], at(1)).unwrap();
     }
     let began = std::time::Instant::now();
     entries.end_pass(at(2));
@@ -304,18 +335,18 @@ fn end_of_a_pass_without_half_of_many_principals_takes_less_than_a_second() {
 fn deletion_is_kept_beyond_the_limit_and_frees_no_room() {
     let mut entries = Entries::new(2, LIFE);
     for object in 1..=2 {
-        assert_eq!(entries.apply(&enabled(object, false), at(0)), Ok(()));
+        assert_eq!(entries.apply(&[enabled(object, false)], at(0)), Ok(()));
     }
-    assert_eq!(entries.apply(&removed(3), at(1)), Ok(()));
-    assert_eq!(entries.apply(&removed(4), at(1)), Ok(()));
-    assert_eq!(entries.apply(&removed(5), at(1)), Err(TooMany));
+    assert_eq!(entries.apply(&[removed(3)], at(1)), Ok(()));
+    assert_eq!(entries.apply(&[removed(4)], at(1)), Ok(()));
+    assert_eq!(entries.apply(&[removed(5)], at(1)), Err(TooMany));
     assert_eq!(entries.len(), 4);
     let ground = |entries: &Entries, object| entries.of_object(id(object), None);
     assert_eq!(ground(&entries, 3), Some(DirectoryGround::Removed(at(1))));
     // Without room, the rest of a change applies: an account is no longer disabled.
-    assert_eq!(entries.apply(&enabled(1, true), at(2)), Ok(()));
+    assert_eq!(entries.apply(&[enabled(1, true)], at(2)), Ok(()));
     assert_eq!(ground(&entries, 1), None);
-    assert_eq!(entries.apply(&enabled(6, false), at(2)), Err(TooMany));
+    assert_eq!(entries.apply(&[enabled(6, false)], at(2)), Err(TooMany));
     assert_eq!(ground(&entries, 6), None);
 }
 
@@ -323,17 +354,17 @@ fn deletion_is_kept_beyond_the_limit_and_frees_no_room() {
 fn number_of_entries_is_bounded() {
     let mut entries = Entries::new(3, LIFE);
     for object in 1..=3 {
-        assert_eq!(entries.apply(&enabled(object, false), at(0)), Ok(()));
-        assert_eq!(entries.apply(&enabled(object, false), at(1)), Ok(()));
+        assert_eq!(entries.apply(&[enabled(object, false)], at(0)), Ok(()));
+        assert_eq!(entries.apply(&[enabled(object, false)], at(1)), Ok(()));
     }
-    assert_eq!(entries.apply(&enabled(9, true), at(0)), Ok(()));
-    assert_eq!(entries.apply(&enabled(4, false), at(0)), Err(TooMany));
+    assert_eq!(entries.apply(&[enabled(9, true)], at(0)), Ok(()));
+    assert_eq!(entries.apply(&[enabled(4, false)], at(0)), Err(TooMany));
     assert_eq!(
-        Entries::new(1, LIFE).apply(&principal(1, 7, true), at(0)),
+        Entries::new(1, LIFE).apply(&[principal(1, 7, true)], at(0)),
         Ok(())
     );
     assert_eq!(
-        Entries::new(2, LIFE).apply(&principal(1, 7, false), at(0)),
+        Entries::new(2, LIFE).apply(&[principal(1, 7, false)], at(0)),
         Err(TooMany)
     );
 }

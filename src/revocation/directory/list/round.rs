@@ -19,6 +19,8 @@ pub(super) struct Round {
     pub(super) began: Timestamp,
     /// `None`: the start of a full pass.
     pub(super) link: Option<Link>,
+    /// An earlier link of the round, to detect a circle of links.
+    pub(super) landmark: Option<Link>,
     pub(super) is_full_pass: bool,
     pub(super) has_restarted: bool,
     pub(super) pages: u32,
@@ -35,6 +37,7 @@ impl Round {
         Self {
             began: now,
             is_full_pass: link.is_none(),
+            landmark: link.clone(),
             link,
             has_restarted: false,
             pages: 0,
@@ -43,6 +46,16 @@ impl Round {
             changes: 0,
             lacks_entries: false,
         }
+    }
+
+    /// Reports whether the link of a page leads back to an earlier page of the round. One link is remembered, and replaced
+    /// after 1, 2, 4, 8… pages (Brent 1980), so a circle is found within three times the pages that lead into and around it.
+    pub(super) fn is_circle(&mut self, next: &Link) -> bool {
+        let is_circle = self.landmark.as_ref() == Some(next);
+        if self.pages.is_power_of_two() {
+            self.landmark = Some(next.clone());
+        }
+        is_circle
     }
 
     /// Counts a failure. Returns the pause after which the round continues, or `None` if the fetch ends.
