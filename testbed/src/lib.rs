@@ -25,6 +25,7 @@ mod server;
 pub mod stub;
 pub mod tls;
 pub mod traffic;
+pub mod transmitter;
 pub mod vm;
 pub mod wait;
 

@@ -17,6 +17,8 @@ mod documented;
 mod exchange;
 mod explain;
 mod export;
+#[path = "../support/feed.rs"]
+mod feed_server;
 mod forwarding;
 mod gateway;
 mod groups;
@@ -51,6 +53,7 @@ mod routing;
 #[path = "../support/routing.rs"]
 mod routing_model;
 mod service_tokens;
+mod shared_signals;
 mod sharing;
 mod signatures;
 mod smuggling;

@@ -1,11 +1,11 @@
 //! `entragate feed` beside a stand-in for Microsoft Graph: it serves what the directory has revoked as a feed that the filter reads.
 
-use entragate::revocation::List;
+mod events;
+
+use super::feed_server::{Serving, command, lists};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 use testbed::directory::{Directory, Faults, Kind, user_id};
 use testbed::persona::{AUDIENCE, ROBOT_CLIENT, TENANT};
 
@@ -21,13 +21,13 @@ impl Files {
         let folder = tempfile::tempdir().unwrap();
         let config = json!({
             "issuers": [{"name": "contoso", "entra": {"tenants": [TENANT]}, "audiences": [AUDIENCE],
-                "jwks": {"cluster": "entra"}}],
+                "jwks": {"cluster": "entra"},
+                "groups_overage": {"graph": {"cluster": "graph", "auth": {"env": "NOT_SET_EITHER"}}}}],
             "credentials": [{"name": "hf", "env": "NOT_SET_HERE"}],
             "revocation": {"graph": {"cluster": "graph", "host": format!("localhost:{}", directory.addr().port()),
                 "issuer": "contoso", "refresh": "1s", "max_stale": "30s", "auth": {"env": "GRAPH_TOKEN"}}},
         });
         std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
-        std::fs::write(folder.path().join("ca.pem"), testbed::tls::ca().pem()).unwrap();
         Self { folder }
     }
 
@@ -36,79 +36,13 @@ impl Files {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_entragate"));
+        let mut command = command(self.folder.path());
         command
-            .arg("feed")
             .arg(self.path("config.json"))
-            .arg("--ca")
-            .arg(self.path("ca.pem"))
             .args(arguments)
-            .env("GRAPH_TOKEN", "graph-token")
-            .env_remove("HTTPS_PROXY")
-            .env_remove("https_proxy")
-            .env_remove("ALL_PROXY")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+            .env("GRAPH_TOKEN", "graph-token");
         command
     }
-}
-
-/// A running server, ended with the test.
-struct Serving {
-    process: Child,
-    url: String,
-}
-
-impl Serving {
-    fn start(files: &Files) -> Self {
-        let mut process = files.command(&["--listen", "127.0.0.1:0"]).spawn().unwrap();
-        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        let line = lines.next().unwrap().unwrap();
-        let (_, url) = line.split_once(" at ").unwrap_or_else(|| panic!("{line}"));
-        let url = url.to_owned();
-        // Its output must be read, or it stops.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { process, url }
-    }
-
-    async fn get(&self) -> (u16, String) {
-        let response = testbed::client::client()
-            .get(&self.url)
-            .send()
-            .await
-            .unwrap();
-        (response.status().as_u16(), response.text().await.unwrap())
-    }
-
-    /// Waits for a feed that satisfies the condition.
-    async fn wait(&self, goal: &str, condition: impl Fn(&Value) -> bool) {
-        let began = Instant::now();
-        loop {
-            let (status, text) = self.get().await;
-            if status == 200 {
-                List::from_json(text.as_bytes()).expect("the filter reads it");
-                if condition(&serde_json::from_str(&text).unwrap()) {
-                    return;
-                }
-            }
-            assert!(
-                began.elapsed() < Duration::from_secs(20),
-                "{goal}: {status} {text}"
-            );
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn lists(feed: &Value, member: &str, id: &str) -> bool {
-    feed[member].as_array().unwrap().iter().any(|own| own == id)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,7 +58,7 @@ async fn directory_is_served_as_a_feed() {
     let (ada, ben) = (user_id(7), user_id(8));
     directory.enable(Kind::User, &ada, false);
     let files = Files::new(&directory);
-    let serving = Serving::start(&files);
+    let serving = Serving::start(&mut files.command(&[]));
     let (early, _) = serving.get().await;
     assert!([200, 503].contains(&early), "{early}");
     serving
@@ -209,12 +143,13 @@ fn unusable_input_is_reported() {
         "{issuer}revocation: {{graph: {{cluster: g, issuer: contoso, auth: {{env: GRAPH_TOKEN}}}}}}\n"
     );
     let (status, text) = run(&graph, None);
+    let expected = "config.yaml:2: error: revocation.graph.auth.env: the environment variable \"GRAPH_TOKEN\" is not set; set it\n";
+    assert!(status == 1 && text.ends_with(expected), "{text}");
+    let (status, text) = run("\n[", None);
     assert!(
-        status == 1 && text.contains("environment variable is not set"),
+        status == 1 && text.contains("config.yaml:2: error: "),
         "{text}"
     );
-    let (status, text) = run("[", None);
-    assert!(status == 2 && text.starts_with("error: "), "{text}");
     let missing = Command::new(env!("CARGO_BIN_EXE_entragate"))
         .args(["feed", "config.yaml", "--ca", "/nowhere.pem"])
         .output()

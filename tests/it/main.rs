@@ -2,6 +2,8 @@
 
 #[path = "../support/cli.rs"]
 mod command_line;
+#[path = "../support/feed.rs"]
+mod feed_server;
 #[path = "../support/docs.rs"]
 mod pages;
 #[path = "../support/random.rs"]

@@ -8,6 +8,7 @@ mod clock;
 mod deployment;
 mod document;
 mod explain;
+mod failure;
 mod feed;
 mod input;
 mod reach;

@@ -1,7 +1,8 @@
 //! Keys without a network: from a file, or a placeholder with the `kid` of the token.
 
+use super::Arguments;
 use super::question::Question;
-use super::{Arguments, Failure};
+use crate::failure::Failure;
 use crate::input::{self, UNREADABLE};
 use entragate::config::Config;
 use entragate::keys::algorithm::Algorithm;

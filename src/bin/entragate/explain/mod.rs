@@ -9,7 +9,8 @@ mod token;
 
 use crate::deployment::filters::{self, Filter};
 use crate::deployment::load;
-use crate::input::{self, INVALID, UNREADABLE};
+use crate::failure::Failure;
+use crate::input::{self, UNREADABLE};
 use crate::report;
 use answer::Answer;
 use clap::Args;
@@ -131,37 +132,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
                 ExitCode::SUCCESS
             }
         }
-        Err(Failure { status, errors }) => {
-            for FailureError { about, text } in errors {
-                report::error(&about, &text);
-            }
-            ExitCode::from(status)
-        }
-    }
-}
-
-/// Why the request cannot be explained.
-struct Failure {
-    status: u8,
-    errors: Vec<FailureError>,
-}
-
-struct FailureError {
-    /// The option, or the file and line.
-    about: String,
-    text: String,
-}
-
-impl Failure {
-    fn of(status: u8, about: &str, text: impl Into<String>) -> Self {
-        let error = FailureError {
-            about: about.to_owned(),
-            text: text.into(),
-        };
-        Self {
-            status,
-            errors: vec![error],
-        }
+        Err(failure) => failure.report(),
     }
 }
 
@@ -222,18 +193,12 @@ fn replace_graph(arguments: &Arguments, config: &mut Config) {
 /// shown or sent.
 fn load(arguments: &Arguments) -> Result<Config, Failure> {
     let files = std::slice::from_ref(&arguments.file);
-    let deployment = load::load(files).map_err(|unusable| Failure {
-        status: unusable
-            .iter()
-            .map(|file| file.status)
-            .max()
-            .unwrap_or(UNREADABLE),
-        errors: unusable.into_iter().map(FailureError::from).collect(),
-    })?;
+    let deployment = load::load(files).map_err(Failure::unusable)?;
     let filters = filters::find(&deployment);
     let filter = choose(&filters, arguments)?;
     let env = |name: &str| std::env::var(name).ok().or(Some("unset".to_owned()));
-    input::load(&filter.configuration, &env).map_err(|errors| invalid(filter, &errors))
+    input::load(&filter.configuration, &env)
+        .map_err(|errors| Failure::invalid_filter(filter, &errors))
 }
 
 /// Returns the only filter, or the one that `--plugin` names. Plugins of the same name differ by their lines.
@@ -272,34 +237,4 @@ fn listed<'f, 'd: 'f>(filters: impl Iterator<Item = &'f Filter<'d>>) -> String {
     let named: Vec<String> = named.collect();
     let verb = if named.len() == 1 { "is" } else { "are" };
     format!("{verb} {}", named.join(", "))
-}
-
-fn invalid(filter: &Filter<'_>, errors: &entragate::config::ConfigErrors) -> Failure {
-    let members = filter.configuration.members().unwrap_or_default();
-    let error = |error: &entragate::config::ConfigError| {
-        let place = filter.at(&error.path);
-        let item = input::item_at(&members, &error.path).map(|item| format!("[{item}] "));
-        FailureError {
-            about: at_line(place.file, place.line),
-            text: format!("{}{error}", item.unwrap_or_default()),
-        }
-    };
-    Failure {
-        status: INVALID,
-        errors: errors.iter().map(error).collect(),
-    }
-}
-
-/// A place in a file, such as `envoy.yaml:12`.
-fn at_line(file: impl std::fmt::Display, line: Option<u64>) -> String {
-    line.map_or_else(|| file.to_string(), |line| format!("{file}:{line}"))
-}
-
-impl From<load::Unusable> for FailureError {
-    fn from(file: load::Unusable) -> Self {
-        Self {
-            about: at_line(&file.file, file.line),
-            text: file.message,
-        }
-    }
 }

@@ -1,7 +1,8 @@
 //! The request to explain, in the form in which the host passes it.
 
-use super::{Arguments, Failure};
+use super::Arguments;
 use crate::clock::now;
+use crate::failure::Failure;
 use crate::input::{self, UNREADABLE};
 use entragate::config::{ClientAddress, Config};
 use entragate::http::headers::Headers;

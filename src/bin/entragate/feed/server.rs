@@ -1,50 +1,160 @@
-//! Serves the feed.
+//! Serves the feed over HTTP/1.1, one request per connection. Connections, their requests and their time are bounded, and
+//! each has a thread of its own, so that a slow client delays no other.
 
-use std::io;
-use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError, RwLock};
-use tiny_http::{Header, Method, Response, Server};
-
-/// The feed as JSON, or why it is not available.
-pub type Current = Arc<RwLock<Result<String, String>>>;
+use super::publisher::Publisher;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 /// The path of the feed.
 pub const PATH: &str = "/revoked.json";
+/// The path of what the streams have received.
+pub const STATUS_PATH: &str = "/status.json";
 
-/// Serves the feed in a thread of its own, and returns the address.
+/// The most open connections. Further ones are closed.
+const MAX_CONNECTIONS: usize = 64;
+/// The largest request head, in bytes.
+const MAX_HEAD: usize = 8 * 1024;
+/// The longest time of a connection.
+const LONGEST: Duration = Duration::from_secs(15);
+/// The size of one write, in bytes.
+const PIECE: usize = 16 * 1024;
+
+/// Serves in threads of its own, and returns the address.
 ///
 /// # Errors
 /// The address cannot be used.
-pub fn start(listen: SocketAddr, current: Current) -> io::Result<SocketAddr> {
-    let server = Server::http(listen).map_err(io::Error::other)?;
-    let address = server.server_addr().to_ip();
+pub fn start(listen: SocketAddr, publisher: Arc<Publisher>) -> io::Result<SocketAddr> {
+    serve(TcpListener::bind(listen)?, publisher, LONGEST)
+}
+
+fn serve(
+    listener: TcpListener,
+    publisher: Arc<Publisher>,
+    longest: Duration,
+) -> io::Result<SocketAddr> {
+    let address = listener.local_addr()?;
     std::thread::spawn(move || {
-        for request in server.incoming_requests() {
-            let is_known = request.url().split('?').next() == Some(PATH);
-            let is_read = matches!(request.method(), Method::Get | Method::Head);
-            let (status, text) = if !is_known {
-                (404, format!("the feed is at {PATH}\n"))
-            } else if !is_read {
-                (405, "use GET\n".to_owned())
-            } else {
-                match &*current.read().unwrap_or_else(PoisonError::into_inner) {
-                    Ok(feed) => (200, feed.clone()),
-                    // A gateway keeps its last feed for `max_stale`.
-                    Err(reason) => (503, format!("{reason}\n")),
-                }
+        let open = Arc::new(AtomicUsize::new(0));
+        for connection in listener.incoming() {
+            let Ok(connection) = connection else {
+                // Without file descriptors, the next attempt would fail immediately.
+                std::thread::sleep(Duration::from_millis(50));
+                continue;
             };
-            let kind = if status == 200 {
-                "application/json"
-            } else {
-                "text/plain"
-            };
-            let mut response = Response::from_string(text).with_status_code(status);
-            if let Ok(header) = Header::from_bytes("content-type", kind) {
-                response.add_header(header);
+            let counted = Counted::new(&open);
+            if open.load(Ordering::SeqCst) > MAX_CONNECTIONS {
+                continue;
             }
-            // The client may be gone.
-            let _ = request.respond(response);
+            let publisher = publisher.clone();
+            let until = Instant::now() + longest;
+            let thread = std::thread::Builder::new();
+            // A connection whose thread cannot be started is closed.
+            let _ = thread.spawn(move || {
+                let _counted = counted;
+                // The client may be gone.
+                let _ = answer(connection, &publisher, until);
+            });
         }
     });
-    address.ok_or_else(|| io::Error::other("not an IP address"))
+    Ok(address)
 }
+
+/// Counts an open connection until it is dropped.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(open: &Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Ordering::SeqCst);
+        Self(open.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+fn answer(mut connection: TcpStream, publisher: &Publisher, until: Instant) -> io::Result<()> {
+    let head = read_head(&mut connection, until)?;
+    let (status, kind, text) = respond(&head, publisher);
+    let length = text.len();
+    let mut response = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\ncache-control: no-store\r\n\
+         connection: close\r\n\r\n"
+    )
+    .into_bytes();
+    if !head.starts_with(b"HEAD ") {
+        response.extend_from_slice(text.as_bytes());
+    }
+    for piece in response.chunks(PIECE) {
+        connection.set_write_timeout(Some(left(until)?))?;
+        connection.write_all(piece)?;
+    }
+    connection.shutdown(Shutdown::Write)
+}
+
+/// Reads until the end of the head. A body is not read.
+fn read_head(connection: &mut TcpStream, until: Instant) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    let mut piece = [0; 1024];
+    loop {
+        connection.set_read_timeout(Some(left(until)?))?;
+        let read = connection.read(&mut piece)?;
+        head.extend_from_slice(&piece[..read]);
+        if head.windows(4).any(|end| end == b"\r\n\r\n") {
+            return Ok(head);
+        }
+        if read == 0 || head.len() > MAX_HEAD {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+    }
+}
+
+fn left(until: Instant) -> io::Result<Duration> {
+    let left = until.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        Err(io::ErrorKind::TimedOut.into())
+    } else {
+        Ok(left)
+    }
+}
+
+fn respond(head: &[u8], publisher: &Publisher) -> (&'static str, &'static str, Arc<str>) {
+    const JSON: &str = "application/json";
+    const TEXT: &str = "text/plain";
+    let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let line = String::from_utf8_lossy(line);
+    let mut words = line.split(' ');
+    let (method, target) = (words.next(), words.next());
+    let path = target.and_then(|target| target.split('?').next());
+    let status = match path {
+        Some(STATUS_PATH) => publisher.status(),
+        _ => None,
+    };
+    if path != Some(PATH) && status.is_none() {
+        let text = format!("the feed is at {PATH}\n");
+        return ("404 Not Found", TEXT, text.into());
+    }
+    if !matches!(method, Some("GET" | "HEAD")) {
+        return ("405 Method Not Allowed", TEXT, "use GET\n".into());
+    }
+    if let Some(status) = status {
+        return ("200 OK", JSON, status.into());
+    }
+    match publisher.feed() {
+        Ok(feed) => ("200 OK", JSON, feed),
+        // A gateway keeps its last feed for `max_stale`.
+        Err(reason) => (
+            "503 Service Unavailable",
+            TEXT,
+            format!("{reason}\n").into(),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests;

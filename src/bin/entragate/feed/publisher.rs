@@ -1,0 +1,180 @@
+//! Publishes the feed: what the directories and the streams of events revoke, in one document.
+
+use super::ssf::Receiver;
+use super::warn;
+use crate::clock::now;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// The largest feed that the filter reads.
+const MAX_FEED: usize = 1024 * 1024;
+/// The feed is built anew at least every minute, because entries expire.
+const MINUTE: u64 = 60;
+
+/// The feed as JSON, or why it is not available.
+pub type Feed = Result<Arc<str>, String>;
+
+pub struct Publisher {
+    directories: Mutex<Directories>,
+    receiver: Option<Arc<Receiver>>,
+    current: RwLock<Feed>,
+    built: Mutex<Option<Built>>,
+}
+
+/// What the directories revoke; empty if none is configured.
+struct Directories {
+    version: u64,
+    feed: Result<Value, String>,
+}
+
+/// What the current feed was built from.
+#[derive(PartialEq, Eq)]
+struct Built {
+    directories: u64,
+    events: Option<(u64, u64)>,
+    availability: Result<(), String>,
+    minute: u64,
+}
+
+impl Publisher {
+    pub fn new(has_directories: bool, receiver: Option<Arc<Receiver>>) -> Self {
+        let waiting = "the lists have not been fetched yet".to_owned();
+        let feed = if has_directories {
+            Err(waiting.clone())
+        } else {
+            Ok(json!({}))
+        };
+        Self {
+            directories: Mutex::new(Directories { version: 0, feed }),
+            receiver,
+            current: RwLock::new(Err(waiting)),
+            built: Mutex::new(None),
+        }
+    }
+
+    /// Sets what the directories revoke.
+    pub fn set_directories(&self, feed: Result<Value, String>) {
+        let mut directories = self
+            .directories
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        directories.version += 1;
+        directories.feed = feed;
+    }
+
+    /// Publishes what has changed. When this returns, requests receive it.
+    pub fn publish(&self) {
+        let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        let directories = self
+            .directories
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let now = now();
+        let receiver = self.receiver.as_ref();
+        let availability = match &directories.feed {
+            Err(reason) => Err(reason.clone()),
+            Ok(_) => receiver.map_or(Ok(()), |receiver| receiver.availability(now)),
+        };
+        let new = Built {
+            directories: directories.version,
+            events: receiver.map(|receiver| receiver.version()),
+            availability: availability.clone(),
+            minute: now.as_secs() / MINUTE,
+        };
+        if built.as_ref() == Some(&new) {
+            return;
+        }
+        let feed: Feed = availability.map(|()| {
+            let own = directories.feed.clone().unwrap_or_default();
+            Arc::from(merged(own, receiver.map(|own| own.revoked(now))).to_string())
+        });
+        let was_available = self.feed().is_ok();
+        match &feed {
+            Ok(feed) if feed.len() > MAX_FEED => {
+                warn("the feed is larger than 1 MiB, so the filter refuses it");
+            }
+            Ok(_) => {}
+            Err(reason) if was_available || built.is_none() => {
+                warn(&format!("the feed is not available: {reason}"));
+            }
+            Err(_) => {}
+        }
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = feed;
+        *built = Some(new);
+    }
+
+    /// Returns the feed.
+    pub fn feed(&self) -> Feed {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.clone()
+    }
+
+    /// Returns what the streams have received, as JSON; `None` without streams.
+    pub fn status(&self) -> Option<String> {
+        let receiver = self.receiver.as_ref()?;
+        Some(format!("{:#}\n", receiver.status()))
+    }
+}
+
+/// Adds what the streams revoke to the feed of the directories.
+fn merged(directories: Value, events: Option<super::ssf::Revoked>) -> Value {
+    let Some(events) = events else {
+        return directories;
+    };
+    let texts = |name: &str| {
+        let texts = directories[name].as_array().into_iter().flatten();
+        texts.filter_map(Value::as_str).map(str::to_owned)
+    };
+    let mut objects = events.objects;
+    objects.extend(texts("oids"));
+    let clients: Vec<String> = texts("clients").collect();
+    let mut not_before: BTreeMap<String, u64> = events.not_before;
+    for (id, from) in directories["not_before"].as_object().unwrap_or(&Map::new()) {
+        let from = from.as_u64().unwrap_or_default();
+        let limit = not_before.entry(id.clone()).or_insert(from);
+        *limit = from.max(*limit);
+    }
+    json!({
+        "oids": objects,
+        "clients": clients,
+        "sessions": events.sessions,
+        "tokens": events.tokens,
+        "not_before": not_before,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn feed_has_what_directories_and_events_revoke() {
+        let directories =
+            json!({"oids": ["a", "b"], "clients": ["c"], "not_before": {"d": 5, "e": 9}});
+        assert_eq!(merged(directories.clone(), None), directories);
+        let texts = |all: &[&str]| all.iter().map(|own| (*own).to_owned()).collect();
+        let events = crate::feed::ssf::Revoked {
+            objects: texts(&["b", "f"]),
+            sessions: texts(&["s"]),
+            tokens: texts(&["t"]),
+            not_before: [
+                ("d".to_owned(), 7),
+                ("e".to_owned(), 2),
+                ("g".to_owned(), 1),
+            ]
+            .into(),
+            unnamed: 0,
+        };
+        let expected = json!({
+            "oids": ["a", "b", "f"], "clients": ["c"], "sessions": ["s"], "tokens": ["t"],
+            "not_before": {"d": 7, "e": 9, "g": 1},
+        });
+        assert_eq!(merged(directories, Some(events.clone())), expected);
+        let alone = merged(json!({}), Some(events));
+        assert_eq!(
+            (&alone["oids"], &alone["clients"]),
+            (&json!(["b", "f"]), &json!([]))
+        );
+    }
+}

@@ -1,0 +1,51 @@
+//! What a stream says of one account. Times are in seconds since 1970.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled: Option<u64>,
+    /// Kept so that an older event does not disable the account again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purged: Option<u64>,
+    /// Tokens that were issued earlier are revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<u64>,
+}
+
+impl Account {
+    pub fn disable(&mut self, at: u64) {
+        if self.enabled.is_none_or(|enabled| enabled <= at) {
+            self.disabled = self.disabled.max(Some(at));
+        }
+    }
+
+    pub fn enable(&mut self, at: u64) {
+        self.enabled = self.enabled.max(Some(at));
+        self.disabled = self.disabled.filter(|disabled| *disabled > at);
+    }
+
+    pub fn purge(&mut self, at: u64) {
+        self.purged = self.purged.max(Some(at));
+    }
+
+    pub fn end_tokens(&mut self, at: u64) {
+        self.not_before = self.not_before.max(Some(at));
+    }
+
+    pub const fn is_revoked(&self) -> bool {
+        self.disabled.is_some() || self.purged.is_some() || self.not_before.is_some()
+    }
+
+    /// Removes what concerns only tokens that have expired: those issued before `end`. Returns whether anything is left.
+    pub fn expire(&mut self, end: u64) -> bool {
+        for time in [&mut self.enabled, &mut self.purged, &mut self.not_before] {
+            *time = time.filter(|time| *time >= end);
+        }
+        self.is_revoked() || self.enabled.is_some()
+    }
+}

@@ -1,0 +1,348 @@
+//! What events revoke, in any order, and that nothing recorded is lost.
+
+use super::super::event::{Effect, Event};
+use super::super::ledger::{Ledger, Outcome, Revoked, Verified};
+use super::super::set::Received;
+use super::super::subject::Subject;
+use entragate::time::Timestamp;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const LIFE: u64 = 28 * 3600;
+const NOW: u64 = 1_795_000_000;
+
+struct Files {
+    folder: tempfile::TempDir,
+}
+
+impl Files {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("state.json")
+    }
+
+    fn open(&self) -> Ledger {
+        let streams = ["a".to_owned(), "b".to_owned()];
+        Ledger::open(&self.path(), &streams, Duration::from_secs(LIFE)).unwrap()
+    }
+}
+
+fn subject(value: Value) -> Subject {
+    Subject::read(&value, &["i".to_owned()]).unwrap()
+}
+
+fn ada() -> Subject {
+    subject(json!({"format": "iss_sub", "iss": "i", "sub": "ada"}))
+}
+
+/// A SET with one event at a time relative to now.
+fn set(id: &str, effect: Effect, at: i64) -> Verified {
+    let at = Timestamp::from_secs(NOW.checked_add_signed(at).unwrap());
+    let event = Event {
+        effect,
+        at: Some(at),
+        name: "event",
+    };
+    let received = Received {
+        events: vec![event],
+        at: Timestamp::from_secs(NOW),
+    };
+    let id = id.to_owned();
+    Verified { id, received }
+}
+
+fn apply(ledger: &mut Ledger, sets: Vec<Verified>) -> Outcome {
+    ledger
+        .apply("a", sets, true, Timestamp::from_secs(NOW))
+        .unwrap()
+}
+
+fn revoked_at(ledger: &Ledger, now: u64) -> Revoked {
+    ledger.revoked(&BTreeMap::new(), Timestamp::from_secs(now))
+}
+
+fn objects(ledger: &Ledger) -> Vec<String> {
+    revoked_at(ledger, NOW).objects.into_iter().collect()
+}
+
+#[test]
+fn last_event_of_an_account_counts_in_any_order_of_delivery() {
+    let (disable, enable) = (|| Effect::Disable(ada()), || Effect::Enable(ada()));
+    for (events, is_disabled) in [
+        (vec![(disable(), -5)], true),
+        (vec![(disable(), -5), (enable(), -4)], false),
+        (vec![(enable(), -4), (disable(), -5)], false),
+        (vec![(enable(), -5), (disable(), -4)], true),
+        (vec![(disable(), -4), (enable(), -5)], true),
+        (vec![(disable(), -9), (enable(), -8), (disable(), -7)], true),
+        (vec![(disable(), -4), (disable(), -9), (enable(), -5)], true),
+        (vec![(Effect::Purge(ada()), -5), (enable(), -4)], true),
+    ] {
+        // One after the other, and in one delivery whose order says nothing.
+        let sets = || {
+            let numbered = events.iter().enumerate();
+            numbered.map(|(number, (effect, at))| set(&number.to_string(), effect.clone(), *at))
+        };
+        let files = Files::new();
+        let mut ledger = files.open();
+        sets().for_each(|set| assert_eq!(apply(&mut ledger, vec![set]).applied.len(), 1));
+        assert_eq!(!objects(&ledger).is_empty(), is_disabled, "{events:?}");
+        let files = Files::new();
+        let mut ledger = files.open();
+        apply(&mut ledger, sets().collect());
+        assert_eq!(!objects(&ledger).is_empty(), is_disabled, "{events:?}");
+    }
+    // In one second and one delivery, the event that ends access counts.
+    let files = Files::new();
+    let mut ledger = files.open();
+    apply(
+        &mut ledger,
+        vec![set("1", disable(), -5), set("2", enable(), -5)],
+    );
+    assert_eq!(objects(&ledger), ["ada"]);
+}
+
+#[test]
+fn repeated_set_has_no_effect_even_after_a_restart() {
+    let files = Files::new();
+    let mut ledger = files.open();
+    apply(&mut ledger, vec![set("1", Effect::Disable(ada()), -5)]);
+    apply(&mut ledger, vec![set("2", Effect::Enable(ada()), -4)]);
+    drop(ledger);
+    let mut ledger = files.open();
+    let before = ledger.version();
+    let outcome = apply(&mut ledger, vec![set("1", Effect::Disable(ada()), -1)]);
+    assert_eq!((outcome.repeated, outcome.applied.len()), (1, 0));
+    assert_eq!(objects(&ledger), Vec::<String>::new());
+    assert_eq!(ledger.version(), before);
+    let twice = vec![
+        set("3", Effect::Disable(ada()), -1),
+        set("3", Effect::Enable(ada()), 0),
+    ];
+    assert_eq!(apply(&mut ledger, twice).repeated, 1);
+    assert_eq!(objects(&ledger), ["ada"]);
+}
+
+#[test]
+fn event_changes_only_what_its_own_stream_has_revoked() {
+    let files = Files::new();
+    let mut ledger = files.open();
+    apply(&mut ledger, vec![set("1", Effect::Disable(ada()), -5)]);
+    let other = vec![set("1", Effect::Enable(ada()), -4)];
+    let now = Timestamp::from_secs(NOW);
+    let outcome = ledger.apply("b", other, true, now).unwrap();
+    assert_eq!(outcome.repeated, 0, "its jti are its own");
+    assert_eq!(objects(&ledger), ["ada"]);
+}
+
+#[test]
+fn tokens_end_by_session_if_it_is_known_and_otherwise_by_account() {
+    let user = json!({"format": "iss_sub", "iss": "i", "sub": "ada"});
+    let session = json!({"format": "opaque", "id": "s-1"});
+    let complex = |members: &[(&str, &Value)]| {
+        let mut value = json!({"format": "complex"});
+        for (name, part) in members {
+            value[*name] = (*part).clone();
+        }
+        subject(value)
+    };
+    let both = complex(&[("user", &user), ("session", &session)]);
+    let opaque_session = {
+        let mut own = subject(json!({"format": "opaque", "id": "s-1"}));
+        own.sessions = vec!["s-1".to_owned()];
+        own
+    };
+    let token = subject(json!({"format": "jwt_id", "iss": "i", "jti": "t-1"}));
+    let device = complex(&[("device", &session)]);
+    // The subject, with session ids of tokens or not: accounts, sessions and tokens.
+    for (subject, has_session_ids, accounts, sessions, tokens) in [
+        (ada(), true, vec!["ada"], vec![], vec![]),
+        (both.clone(), true, vec![], vec!["s-1"], vec![]),
+        (both, false, vec!["ada"], vec![], vec![]),
+        (
+            opaque_session.clone(),
+            true,
+            vec!["s-1"],
+            vec!["s-1"],
+            vec![],
+        ),
+        (opaque_session, false, vec!["s-1"], vec![], vec![]),
+        (token, false, vec![], vec![], vec!["t-1"]),
+        (
+            complex(&[("session", &session)]),
+            false,
+            vec![],
+            vec![],
+            vec![],
+        ),
+        (device, true, vec![], vec![], vec![]),
+    ] {
+        let files = Files::new();
+        let mut ledger = files.open();
+        let sets = vec![set("1", Effect::EndTokens(subject.clone()), -5)];
+        let now = Timestamp::from_secs(NOW);
+        let outcome = ledger.apply("a", sets, has_session_ids, now).unwrap();
+        let revoked = revoked_at(&ledger, NOW);
+        let found: Vec<_> = revoked.not_before.keys().map(String::as_str).collect();
+        assert_eq!(found, accounts, "{subject:?}");
+        assert!(revoked.sessions.iter().eq(&sessions), "{subject:?}");
+        assert!(revoked.tokens.iter().eq(&tokens), "{subject:?}");
+        let matches = !accounts.is_empty() || !sessions.is_empty() || !tokens.is_empty();
+        assert_eq!(outcome.unmatched.is_empty(), matches, "{subject:?}");
+        assert!(revoked.not_before.values().all(|from| *from == NOW - 5));
+        assert!(revoked.objects.is_empty());
+    }
+}
+
+#[test]
+fn entries_end_when_no_token_from_before_can_be_valid() {
+    let files = Files::new();
+    let mut ledger = files.open();
+    let mut session = ada();
+    session.sessions = vec!["s".to_owned()];
+    let names = |revoked: &Revoked| {
+        let lens = [
+            revoked.objects.len(),
+            revoked.not_before.len(),
+            revoked.sessions.len(),
+        ];
+        lens
+    };
+    let bob = subject(json!({"format": "opaque", "id": "bob"}));
+    apply(
+        &mut ledger,
+        vec![
+            set("1", Effect::Disable(ada()), 0),
+            set("2", Effect::Purge(bob), 0),
+            set("3", Effect::EndTokens(ada()), 0),
+            set("4", Effect::EndTokens(session), 0),
+        ],
+    );
+    assert_eq!(names(&revoked_at(&ledger, NOW + LIFE)), [2, 1, 1]);
+    assert_eq!(
+        names(&revoked_at(&ledger, NOW + LIFE + 1)),
+        [1, 0, 0],
+        "only the disabled account"
+    );
+}
+
+#[test]
+fn event_from_the_future_counts_as_now_and_the_latest_end_counts() {
+    let files = Files::new();
+    let mut ledger = files.open();
+    // Milliseconds instead of seconds, for example.
+    apply(
+        &mut ledger,
+        vec![set("1", Effect::EndTokens(ada()), 1_795_000_000_000)],
+    );
+    assert_eq!(revoked_at(&ledger, NOW).not_before["ada"], NOW);
+    apply(&mut ledger, vec![set("2", Effect::EndTokens(ada()), -50)]);
+    assert_eq!(revoked_at(&ledger, NOW).not_before["ada"], NOW);
+}
+
+#[test]
+fn account_without_object_is_revoked_once_the_file_of_subjects_names_it() {
+    let files = Files::new();
+    let mut ledger = files.open();
+    let mail = subject(json!({"format": "email", "email": "Ada@contoso.com"}));
+    apply(&mut ledger, vec![set("1", Effect::Disable(mail), -5)]);
+    apply(&mut ledger, vec![set("2", Effect::Disable(ada()), -5)]);
+    let revoked = revoked_at(&ledger, NOW);
+    assert_eq!(revoked.unnamed, 1);
+    assert!(revoked.objects.iter().eq(["ada"]));
+    let subjects = [("ada@contoso.com", "o-1"), ("ada", "o-2")];
+    let subjects = subjects.map(|(name, object)| (name.to_owned(), object.to_owned()));
+    let revoked = ledger.revoked(&subjects.into(), Timestamp::from_secs(NOW));
+    assert!(revoked.objects.iter().eq(["o-1", "o-2"]));
+    assert_eq!(revoked.unnamed, 0);
+}
+
+#[test]
+fn state_that_would_be_lost_or_shared_is_refused() {
+    let files = Files::new();
+    let life = Duration::from_secs(LIFE);
+    let open = |streams: &[&str]| {
+        let streams: Vec<String> = streams.iter().map(|own| (*own).to_owned()).collect();
+        Ledger::open(&files.path(), &streams, life)
+    };
+    let first = open(&["a", "b"]).unwrap();
+    let error = open(&["a", "b"]).unwrap_err();
+    assert!(error.contains("in use by another process"), "{error}");
+    drop(first);
+    let error = open(&["a"]).unwrap_err();
+    assert!(
+        error.contains("the stream \"b\", which is not configured"),
+        "{error}"
+    );
+    std::fs::write(files.path(), "{\n\"streams\": []}").unwrap();
+    let error = open(&["a"]).unwrap_err();
+    assert!(error.contains("is not a state file (line 2"), "{error}");
+}
+
+#[test]
+fn event_that_cannot_be_recorded_changes_nothing() {
+    let files = Files::new();
+    let mut ledger = files.open();
+    // The state file cannot be replaced.
+    std::fs::remove_file(files.path()).unwrap();
+    std::fs::create_dir(files.path()).unwrap();
+    let now = Timestamp::from_secs(NOW);
+    let sets = || vec![set("1", Effect::Disable(ada()), -5)];
+    assert!(ledger.apply("a", sets(), true, now).is_err());
+    assert_eq!(objects(&ledger), Vec::<String>::new());
+    std::fs::remove_dir(files.path()).unwrap();
+    let outcome = ledger.apply("a", sets(), true, now).unwrap();
+    assert_eq!((outcome.applied.len(), outcome.repeated), (1, 0));
+    assert_eq!(objects(&ledger), ["ada"]);
+}
+
+#[test]
+fn entries_are_bounded() {
+    let files = Files::new();
+    let mut ledger = files.open();
+    let many = |count: usize| {
+        let mut subject = Subject::default();
+        subject.tokens = (0..count).map(|number| number.to_string()).collect();
+        Effect::EndTokens(subject)
+    };
+    apply(&mut ledger, vec![set("1", many(20_000), -5)]);
+    let now = Timestamp::from_secs(NOW);
+    let error = ledger.apply("a", vec![set("2", Effect::Disable(ada()), -4)], true, now);
+    assert!(error.unwrap_err().contains("no event is acknowledged"));
+    let later = Timestamp::from_secs(NOW + LIFE + 1);
+    let outcome = ledger.apply("a", vec![set("2", Effect::Disable(ada()), -4)], true, later);
+    assert_eq!(outcome.unwrap().applied.len(), 1, "there is room again");
+}
+
+#[test]
+fn suspended_stream_stays_suspended_over_a_restart() {
+    let files = Files::new();
+    let mut ledger = files.open();
+    apply(
+        &mut ledger,
+        vec![set("1", Effect::Stream { suspended: true }, -5)],
+    );
+    drop(ledger);
+    let mut ledger = files.open();
+    assert!(ledger.is_suspended("a") && !ledger.is_suspended("b"));
+    apply(
+        &mut ledger,
+        vec![set("2", Effect::Stream { suspended: false }, -4)],
+    );
+    assert!(!ledger.is_suspended("a"));
+    // A transmitter does not report that we have enabled the stream, but sends events again.
+    let suspend = || Effect::Stream { suspended: true };
+    apply(&mut ledger, vec![set("3", suspend(), -3)]);
+    let mut later = set("4", Effect::Nothing, -9);
+    apply(&mut ledger, vec![set("5", Effect::Nothing, -1)]);
+    assert!(ledger.is_suspended("a"), "sent in the same second");
+    later.received.at = Timestamp::from_secs(NOW + 1);
+    apply(&mut ledger, vec![later]);
+    assert!(!ledger.is_suspended("a"));
+}
