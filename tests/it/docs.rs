@@ -61,14 +61,51 @@ fn documented_configurations_are_accepted() {
 }
 
 #[test]
+fn documented_streams_of_events_are_accepted() {
+    let documented = blocks_of("yaml ssf").into_iter().map(|(_, block)| block);
+    let help = cli::run(
+        Command::new(env!("CARGO_BIN_EXE_entragate")).args(["feed", "--help"]),
+        "",
+    )
+    .out;
+    let (_, sample) = help
+        .split_once("The file of --ssf (YAML or JSON):\n")
+        .unwrap();
+    let (sample, _) = sample.split_once("  docs/operating.md").unwrap();
+    let all: Vec<String> = documented.chain([sample.to_owned()]).collect();
+    assert_eq!(all.len(), 2);
+    for settings in all {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ssf.yaml");
+        std::fs::write(&file, settings.replace("/var/lib", "/not/there")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_entragate"));
+        let outcome = cli::run(
+            command
+                .args(["feed", "--once", "--ssf"])
+                .arg(&file)
+                .env("SSF_TOKEN", "t"),
+            "",
+        );
+        // The settings are valid; the folder of the state does not exist.
+        let expected = "error: --ssf: /not/there/entragate/ssf.json.lock: ";
+        assert!(
+            outcome.status == 2 && outcome.err.contains(expected),
+            "{}\n{settings}",
+            outcome.err
+        );
+    }
+}
+
+#[test]
 fn every_code_block_has_a_checked_kind() {
-    const KINDS: [&str; 18] = [
+    const KINDS: [&str; 19] = [
         "yaml",
         "yaml part",
         "yaml clusters",
         "yaml virtual_hosts",
         "yaml transport_socket",
         "yaml values",
+        "yaml ssf",
         "yaml vector",
         "yaml fluent-bit",
         "json",

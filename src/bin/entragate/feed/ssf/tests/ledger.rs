@@ -207,12 +207,11 @@ fn entries_end_when_no_token_from_before_can_be_valid() {
     let mut session = ada();
     session.sessions = vec!["s".to_owned()];
     let names = |revoked: &Revoked| {
-        let lens = [
+        [
             revoked.objects.len(),
             revoked.not_before.len(),
             revoked.sessions.len(),
-        ];
-        lens
+        ]
     };
     let bob = subject(json!({"format": "opaque", "id": "bob"}));
     apply(
@@ -307,9 +306,9 @@ fn entries_are_bounded() {
     let files = Files::new();
     let mut ledger = files.open();
     let many = |count: usize| {
-        let mut subject = Subject::default();
-        subject.tokens = (0..count).map(|number| number.to_string()).collect();
-        Effect::EndTokens(subject)
+        let tokens = (0..count).map(|number| number.to_string()).collect();
+        let subject = Subject::default();
+        Effect::EndTokens(Subject { tokens, ..subject })
     };
     apply(&mut ledger, vec![set("1", many(20_000), -5)]);
     let now = Timestamp::from_secs(NOW);
