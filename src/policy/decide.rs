@@ -174,7 +174,7 @@ impl Policy {
         let permits = |rule: &Rule| covers(rule) && truth(rule) == Truth::Satisfied;
         let first = || allow.iter().find(|rule| open(rule) || permits(rule));
         let decisive = denies(&open).or_else(|| first().filter(|rule| open(rule)))?;
-        decisive.matches.unavailable(request)
+        Some(decisive.matches.unavailable(request))
     }
 
     /// Returns the matching rules that the caller could satisfy, and the first matching allow rule

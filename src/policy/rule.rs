@@ -215,9 +215,11 @@ impl Match {
     }
 
     /// Returns why a match that waits for the body cannot be determined.
-    pub(super) fn unavailable(&self, request: &Request) -> Option<BodyUnavailable> {
+    pub(super) fn unavailable(&self, request: &Request) -> BodyUnavailable {
         let by_mcp = request.mcp.unavailable().filter(|_| self.mcp.are_named());
-        by_mcp.or_else(|| request.model.unavailable())
+        by_mcp
+            .or_else(|| request.model.unavailable())
+            .unwrap_or(BodyUnavailable::Missing)
     }
 
     /// Returns the first field that does not match; `None` if there is none, or if that depends on the body.
