@@ -125,6 +125,12 @@ async fn events_are_in_the_feed_before_they_are_acknowledged() {
     assert_eq!(counts["applied"]["account-disabled"], 1, "{status}");
     assert_eq!(counts["ignored"]["session-established"], 1, "{status}");
     assert_eq!(status["accounts_without_object"], 1, "{status}");
+    let warnings = serving.warnings();
+    let expected = "1 accounts are revoked in events, but their object is not known";
+    assert!(
+        warnings.contains(expected) && !warnings.contains("contoso"),
+        "{warnings}"
+    );
     assert!(!status.to_string().contains("ada"), "{status}");
     assert_eq!(transmitter.violations(), Vec::<String>::new());
     let waits = |poll: &Value| poll["returnImmediately"] == false;

@@ -35,6 +35,8 @@ struct Built {
     events: Option<(u64, u64)>,
     availability: Result<(), String>,
     minute: u64,
+    /// Revoked accounts whose object is not known, so that no token is denied for them.
+    unnamed: usize,
 }
 
 impl Publisher {
@@ -76,18 +78,27 @@ impl Publisher {
             Err(reason) => Err(reason.clone()),
             Ok(_) => receiver.map_or(Ok(()), |receiver| receiver.availability(now)),
         };
-        let new = Built {
+        let mut new = Built {
             directories: directories.version,
             events: receiver.map(|receiver| receiver.version()),
             availability: availability.clone(),
             minute: now.as_secs() / MINUTE,
+            unnamed: built.as_ref().map_or(0, |built| built.unnamed),
         };
         if built.as_ref() == Some(&new) {
             return;
         }
+        let revoked = receiver.map(|receiver| receiver.revoked(now));
+        let unnamed = revoked.as_ref().map_or(0, |revoked| revoked.unnamed);
+        if unnamed > new.unnamed {
+            warn(&format!(
+                "{unnamed} accounts are revoked in events, but their object is not known; add them to the file of `subjects`"
+            ));
+        }
+        new.unnamed = unnamed;
         let feed: Feed = availability.map(|()| {
             let own = directories.feed.clone().unwrap_or_default();
-            Arc::from(merged(own, receiver.map(|own| own.revoked(now))).to_string())
+            Arc::from(merged(own, revoked).to_string())
         });
         let was_available = self.feed().is_ok();
         match &feed {
