@@ -40,7 +40,7 @@ run: build envoy ## start a real Envoy with the filter and local stand-ins for E
 	@cargo run --locked -p testbed -- run
 
 test: $(FILTER) hooks envoy clients registry prometheus helm ## run all tests: native tests, and end-to-end tests with a real Envoy and real clients
-	@echo "==> test: building and running all tests (several minutes on 2 cores)"
+	@echo "==> test: building and running all tests (on 2 cores: about 10 minutes, the first time 15)"
 	@cargo test --workspace --locked
 
 # BENCH_ROUNDS=3 gives a quick estimate. BENCH_ONLY=memory measures memory only; BENCH_ONLY='ours, warm;native, warm' measures the CPU
