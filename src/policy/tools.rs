@@ -1,8 +1,8 @@
 //! The MCP tools that a caller may call, for lists of tools.
 
 use super::requirement::Facts;
-use super::rule::{Effect, Match, Mode, Policy, Rule};
-use crate::logic::Truth;
+use super::rule::{Match, Policy};
+use super::view::Applicable;
 use crate::mcp::{Mcp, Message};
 use crate::model::request::Request;
 use crate::policy::context::RequestContext;
@@ -56,36 +56,24 @@ impl Policy {
             method: "POST".into(),
             ..request.clone()
         };
+        let may_match = |matches: &Match| matches.covers_target(&call);
         let anonymous = self.anonymous.iter();
+        let anonymous = anonymous.filter(|rule| may_match(&rule.matches));
         let anonymous = anonymous.map(|rule| (&rule.matches, is_sent(rule.credential)));
-        let (denied, permitted) = match caller {
-            Some((caller, context)) => self.applicable(Facts::of(caller, context)),
-            None => Default::default(),
+        let Applicable { deny, allow } = match caller {
+            Some((caller, context)) => self.applicable(Facts::of(caller, context), &may_match),
+            None => Applicable::default(),
         };
-        let permitted = permitted.into_iter().filter_map(|rule| match rule.effect {
-            Effect::Allow { credential } => Some((&rule.matches, is_sent(credential))),
-            Effect::Deny => None,
-        });
-        let denied = denied.into_iter().map(|rule| (&rule.matches, false));
-        let all = anonymous.chain(denied).chain(permitted);
+        let deny = deny.into_iter().map(|rule| (&rule.matches, false));
+        let allow = allow.into_iter();
+        let allow = allow.map(|(rule, credential)| (&rule.matches, is_sent(credential)));
+        let all = anonymous.chain(deny).chain(allow);
         ToolView {
             rules: all
-                .filter(|(matches, _)| matches.covers_target(&call))
                 .map(|(matches, permits)| (matches.clone(), permits))
                 .collect(),
             issuer: caller.map(|(caller, _)| caller.issuer.clone()),
             call,
         }
-    }
-
-    /// Returns the enforced deny rules and allow rules whose requirements apply to a caller.
-    fn applicable(&self, facts: Facts<'_>) -> (Vec<&Rule>, Vec<&Rule>) {
-        let applies = |rule: &&Rule| match (rule.mode, rule.effect) {
-            (Mode::Shadow, _) => false,
-            (Mode::Enforce, Effect::Deny) => rule.require.truth(facts) != Truth::Unsatisfied,
-            (Mode::Enforce, Effect::Allow { .. }) => rule.require.truth(facts) == Truth::Satisfied,
-        };
-        let rules = self.rules.iter().filter(applies);
-        rules.partition(|rule| rule.effect == Effect::Deny)
     }
 }

@@ -41,7 +41,39 @@ impl View {
     }
 }
 
+/// The enforced rules whose requirements apply to a caller, in their order.
+#[derive(Default)]
+pub(super) struct Applicable<'p> {
+    /// Deny rules that are satisfied or indeterminate.
+    pub deny: Vec<&'p Rule>,
+    /// Allow rules that are satisfied, and their credentials.
+    pub allow: Vec<(&'p Rule, Option<usize>)>,
+}
+
 impl Policy {
+    /// Returns the rules that apply to a caller, among those that `may_match` accepts.
+    pub(super) fn applicable(
+        &self,
+        facts: Facts<'_>,
+        may_match: &dyn Fn(&Match) -> bool,
+    ) -> Applicable<'_> {
+        let mut found = Applicable::default();
+        for rule in &self.rules {
+            if rule.mode == Mode::Shadow || !may_match(&rule.matches) {
+                continue;
+            }
+            match (rule.effect, rule.require.truth(facts)) {
+                (Effect::Deny, Truth::Satisfied | Truth::Indeterminate) => found.deny.push(rule),
+                (Effect::Allow { credential }, Truth::Satisfied) => {
+                    found.allow.push((rule, credential));
+                }
+                (Effect::Deny, Truth::Unsatisfied)
+                | (Effect::Allow { .. }, Truth::Unsatisfied | Truth::Indeterminate) => {}
+            }
+        }
+        found
+    }
+
     /// Returns the models that a caller may use on the host of a request. Without a token,
     /// anonymous rules decide; they are evaluated before all other rules, so deny rules do not
     /// apply. `is_sent` returns whether a rule's credential may be sent to the cluster of the
@@ -76,25 +108,13 @@ impl Policy {
         context: &RequestContext,
         is_sent: &dyn Fn(Option<usize>) -> bool,
     ) -> Vec<Use> {
-        let facts = Facts::of(caller, context);
-        let truth = |rule: &Rule| rule.require.truth(facts);
         let issuer = Some(&*caller.issuer);
-        let matches_request = |rule: &&Rule| {
-            rule.mode == Mode::Enforce && may_match_use(&rule.matches, request, issuer)
-        };
-        let (deny, allow): (Vec<_>, Vec<_>) = (self.rules.iter().filter(matches_request))
-            .partition(|rule| rule.effect == Effect::Deny);
-        let forbid = |rule: &&Rule| truth(rule) != Truth::Unsatisfied;
-        let deny: Vec<_> = deny.into_iter().filter(forbid).collect();
-        let permit = |rule: &&Rule| {
-            let Effect::Allow { credential } = rule.effect else {
-                return false;
-            };
-            truth(rule) == Truth::Satisfied && is_sent(credential)
-        };
-        let allow = allow.into_iter().filter(permit);
+        let may_match = |matches: &Match| may_match_use(matches, request, issuer);
+        let Applicable { deny, allow } = self.applicable(Facts::of(caller, context), &may_match);
+        let allow = allow.into_iter();
         allow
-            .filter_map(|rule| {
+            .filter(|(_, credential)| is_sent(*credential))
+            .filter_map(|(rule, _)| {
                 let against = |other: &&&Rule| overrides(&other.matches, &rule.matches);
                 let denied: Vec<Models> = (deny.iter().filter(against))
                     .map(|other| other.matches.models.clone())
