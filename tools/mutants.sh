@@ -7,7 +7,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 files=("$@")
 [ ${#files[@]} -gt 0 ] || files=('src/token/*.rs' src/token/claims/forms.rs 'src/keys/*.rs' 'src/policy/*.rs' src/decision.rs 'src/decision/*.rs'
-    src/json/raw.rs src/logic.rs src/cache.rs src/gate/request/identify.rs src/gate/request/authorizer.rs)
+    src/json/raw.rs src/logic.rs src/cache.rs src/cache/digest.rs src/gate/request/identify.rs src/gate/request/authorizer.rs
+    src/gate/request/read.rs)
 tests=(--lib --test it)
 
 tools/tool.sh cargo-mutants 27.1.0

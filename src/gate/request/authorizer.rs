@@ -16,10 +16,9 @@ use crate::http::cluster::Cluster;
 use crate::http::headers::Headers;
 use crate::keys::issuer_keys::IssuerKeys;
 use crate::metrics;
-use crate::model::body::{Body, Needed, may_name_model};
+use crate::model::body::Body;
 use crate::model::catalog::Listing;
 use crate::model::request::Request;
-use crate::model::{InPath, Model};
 use crate::policy::context::RequestContext;
 use crate::policy::decide::Permit;
 use crate::policy::trace::RuleTrace;
@@ -375,50 +374,5 @@ impl Authorizer<'_> {
             return Err(Denial::RequestAmbiguous(REPEATED));
         }
         Ok(())
-    }
-
-    fn read_request(&mut self, headers: &Headers) -> Result<Request, Denial> {
-        let read = Request::read(headers, self.cluster, &self.config.endpoints);
-        let (mut request, in_path) = read.inspect_err(|_| self.record.describe_unread(headers))?;
-        self.record
-            .describe_request(&request.method, &request.host, &request.path);
-        if self.config.policy.expects_messages_at(&request) {
-            self.reply_context.dialect = self.reply_context.dialect.for_messages();
-        }
-        self.read_session(&request, headers)?;
-        self.read_body(&mut request, &in_path, headers);
-        self.note_body(&request);
-        Ok(request)
-    }
-
-    /// Notes what the request's body says, as far as it was read.
-    fn note_body(&mut self, request: &Request) {
-        self.record.note_model(&request.model);
-        self.record.note_messages(&request.mcp);
-        self.reply_context.message_id = request.mcp.id().cloned();
-    }
-
-    /// Sets the model and the JSON-RPC messages of a request from the part of the body read so far, if a rule needs
-    /// them.
-    fn read_body(&mut self, request: &mut Request, in_path: &InPath, headers: &Headers) {
-        let policy = &self.config.policy;
-        let mut needed = Needed {
-            model: None,
-            messages: policy.may_need_messages(request),
-        };
-        let is_unread = request.model == Model::Unread;
-        if is_unread && policy.may_need_model(request) {
-            if in_path.decides_without_body() && !may_name_model(headers) {
-                request.model = in_path.with_body(Model::None);
-            } else {
-                needed.model = Some(in_path.clone());
-            }
-        } else if is_unread && let Some(model) = in_path.clone().without_body() {
-            request.model = model;
-        }
-        if matches!(self.body, Body::Unasked) && !needed.is_nothing() {
-            *self.body = Body::expect(headers, self.config.limits.body_inspected, needed);
-        }
-        request.note_content(self.body.content());
     }
 }

@@ -10,6 +10,7 @@ pub(in crate::gate) mod identify;
 pub(in crate::gate) mod inspect;
 pub(in crate::gate) mod mcp;
 pub(in crate::gate) mod pending;
+mod read;
 mod ruling;
 pub(in crate::gate) mod self_dispatch;
 pub(in crate::gate) mod trace;
