@@ -48,47 +48,39 @@ impl Response {
 
     /// Handles body data. `size` is the size of the piece, or of the whole held body.
     pub fn body(&mut self, size: usize, is_last: bool) -> Action {
-        if self.ask(Gate::filters_pieces) {
-            return self.filter(size, is_last);
-        }
         if !self.ask(Gate::wants_response_body) {
             return Action::Continue;
         }
+        if self.ask(Gate::filters_pieces) {
+            return self.filter(size, is_last);
+        }
         let is_held = self.ask(Gate::holds_response);
-        let mut start = if is_held {
+        let start = if is_held {
             std::mem::replace(&mut self.handed, size)
         } else {
             0
         };
-        // The body is copied in parts, since the memory of a VM never shrinks.
-        loop {
-            let part = size.saturating_sub(start).min(MAX_PART);
-            let bytes = read(start, part);
-            start += part;
-            let is_end = start >= size;
+        for (bytes, is_end) in parts(start, size) {
             let mut gate = self.gate.borrow_mut();
             let returned = gate
                 .as_mut()
                 .and_then(|gate| gate.response_body(self.id, bytes.as_deref(), is_last && is_end));
             drop(gate);
-            match returned {
-                Some(returned) => return self.settle(returned, size),
-                None if !is_end => {}
-                None if is_held => return Action::Pause,
-                None => return Action::Continue,
+            if let Some(returned) = returned {
+                return self.settle(returned, size);
             }
+        }
+        if is_held {
+            Action::Pause
+        } else {
+            Action::Continue
         }
     }
 
     /// Replaces a piece of the body.
     fn filter(&self, size: usize, is_last: bool) -> Action {
         let mut passed = Vec::new();
-        let mut start = 0;
-        loop {
-            let part = size.saturating_sub(start).min(MAX_PART);
-            let bytes = read(start, part);
-            start += part;
-            let is_end = start >= size;
+        for (bytes, is_end) in parts(0, size) {
             let mut gate = self.gate.borrow_mut();
             let (filtered, notices) = match gate.as_mut() {
                 Some(gate) => (
@@ -102,9 +94,6 @@ impl Response {
             match filtered {
                 Some(bytes) => passed.extend(bytes),
                 None => return break_off(),
-            }
-            if is_end {
-                break;
             }
         }
         let is_same = size == 0 && passed.is_empty();
@@ -147,13 +136,21 @@ impl Response {
     }
 }
 
-/// Returns a part of the body, complete or not at all.
-fn read(start: usize, part: usize) -> Option<Vec<u8>> {
-    let bytes = match part {
-        0 => Some(Vec::new()),
-        _ => abi::piece(Buffer::ResponseBody, start, part),
-    };
-    bytes.filter(|bytes| bytes.len() == part)
+/// Reads the body from `start` to `size` in parts, since the memory of a VM never shrinks. Returns at least one part, each
+/// complete or `None`, and whether it is the last.
+fn parts(start: usize, size: usize) -> impl Iterator<Item = (Option<Vec<u8>>, bool)> {
+    let mut next = Some(start);
+    std::iter::from_fn(move || {
+        let start = next?;
+        let part = size.saturating_sub(start).min(MAX_PART);
+        let bytes = match part {
+            0 => Some(Vec::new()),
+            _ => abi::piece(Buffer::ResponseBody, start, part),
+        };
+        let end = start + part;
+        next = (end < size).then_some(end);
+        Some((bytes.filter(|bytes| bytes.len() == part), next.is_none()))
+    })
 }
 
 /// Resets a stream whose response has begun, which is what a host does with a local reply then.

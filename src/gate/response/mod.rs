@@ -183,12 +183,13 @@ impl Gate {
         }
     }
 
-    /// Whether a response's body must be passed to [`Gate::response_body`].
+    /// Whether a response's body must be passed to [`Gate::filter_piece`], if [`Gate::filters_pieces`] is true, or to
+    /// [`Gate::response_body`].
     pub fn wants_response_body(&self, id: StreamId) -> bool {
         let exchange = self.exchanges.get(&id);
-        exchange.is_some_and(|exchange| {
-            let meter = exchange.response.meter.as_ref();
-            exchange.response.held.is_some() || meter.is_some_and(Meter::is_reading)
+        exchange.is_some_and(|Exchange { response, .. }| {
+            let is_metered = response.meter.as_ref().is_some_and(Meter::is_reading);
+            response.held.is_some() || response.stream.is_some() || is_metered
         })
     }
 
