@@ -1,8 +1,8 @@
 //! Why a command cannot do its work: errors with their places.
 
-use crate::deployment::Document;
 use crate::deployment::filters::Filter;
 use crate::deployment::load::Unusable;
+use crate::deployment::{Document, Place};
 use crate::input::{self, INVALID, UNREADABLE};
 use crate::report;
 use entragate::config::{ConfigError, ConfigErrors, Problem};
@@ -47,12 +47,16 @@ impl Failure {
 
     /// An error in a document.
     pub fn invalid(document: &Document, path: &str, text: &str) -> Self {
-        let place = document.place(path);
         let text = match path {
             "" => text.to_owned(),
             path => format!("{path}: {text}"),
         };
-        Self::of(INVALID, &at_line(place.file, place.line), text)
+        Self::at(&document.place(path), text)
+    }
+
+    /// An error at a place of a file.
+    pub fn at(place: &Place, text: impl Into<String>) -> Self {
+        Self::of(INVALID, &at_line(&place.file, place.line), text)
     }
 
     /// The errors of a filter's configuration.

@@ -31,13 +31,7 @@ pub fn load(file: &str) -> Result<Config, Failure> {
         .map_err(|errors| Failure::invalid_here(filter, &errors))?;
     if config.revocation.directories.is_empty() {
         let text = "revocation.graph: is required; add the directory to follow";
-        let place = filter.at("revocation");
-        let about = place.line.map(|line| format!("{}:{line}", place.file));
-        return Err(Failure::of(
-            input::INVALID,
-            &about.unwrap_or_else(|| place.file.to_string()),
-            text,
-        ));
+        return Err(Failure::at(&filter.at("revocation"), text));
     }
     Ok(config)
 }

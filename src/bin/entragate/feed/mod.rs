@@ -22,7 +22,7 @@ use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Time between two checks for calls that are due.
@@ -216,4 +216,9 @@ fn warn(text: &str) {
     let is_terminal = std::io::stderr().is_terminal();
     let start = if is_terminal { CLEAR } else { "" };
     eprintln!("{start}warning: {text}");
+}
+
+/// Locks a mutex whose content is valid even if another thread has panicked.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,7 @@
 //! Publishes the feed: what the directories and the streams of events revoke, in one document.
 
 use super::ssf::Receiver;
-use super::warn;
+use super::{locked, warn};
 use crate::clock::now;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -57,21 +57,15 @@ impl Publisher {
 
     /// Sets what the directories revoke.
     pub fn set_directories(&self, feed: Result<Value, String>) {
-        let mut directories = self
-            .directories
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut directories = locked(&self.directories);
         directories.version += 1;
         directories.feed = feed;
     }
 
     /// Publishes what has changed. When this returns, requests receive it.
     pub fn publish(&self) {
-        let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
-        let directories = self
-            .directories
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut built = locked(&self.built);
+        let directories = locked(&self.directories);
         let now = now();
         let receiver = self.receiver.as_ref();
         let availability = match &directories.feed {

@@ -8,12 +8,12 @@ use super::subjects::Subjects;
 use crate::clock::now;
 use crate::failure::Failure;
 use crate::feed::client::Client;
-use crate::feed::warn;
+use crate::feed::{locked, warn};
 use crate::input::UNREADABLE;
 use entragate::time::Timestamp;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub struct Receiver {
@@ -136,8 +136,4 @@ impl Receiver {
             .collect();
         json!({"streams": streams, "accounts_without_object": unnamed})
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -8,10 +8,11 @@ use super::set::{self, Rejected};
 use super::settings::StreamSettings;
 use super::status::{Counts, count};
 use crate::feed::client::Client;
+use crate::feed::locked;
 use entragate::fetch::callout::{Answer, Callout, CalloutError};
 use entragate::time::Timestamp;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// The most SETs of one delivery. Halved while an answer is too large.
@@ -179,7 +180,7 @@ impl Stream {
         }
         report.accepted = verified.iter().map(|set| set.id.clone()).collect();
         let outcome = {
-            let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut ledger = locked(ledger);
             let has_session_ids = self.settings.has_session_ids;
             let was_suspended = ledger.is_suspended(self.name());
             let outcome = ledger.apply(self.name(), verified, has_session_ids, now)?;

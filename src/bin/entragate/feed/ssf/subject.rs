@@ -1,4 +1,4 @@
-//! Whom an event is about: subject identifiers (RFC 9493, SSF 1.0 §3).
+//! The subjects of events: subject identifiers (RFC 9493, SSF 1.0 §3).
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
