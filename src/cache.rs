@@ -5,14 +5,15 @@
 //! ([`TokenDigest`]); the token itself is not stored. The least recently used entries are evicted if the number of
 //! entries or their total size exceeds its limit.
 
+mod digest;
+
 use crate::sharing::mac::Mac;
 use crate::time::Timestamp;
 use crate::token::verify::Authentic;
+pub use digest::TokenDigest;
+use digest::{DigestHasher, Digester};
 use lru::LruCache;
-use siphasher::sip128::SipHasher24;
-use std::collections::hash_map::RandomState;
-use std::fmt;
-use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
+use std::hash::BuildHasherDefault;
 use std::time::Duration;
 
 /// The size limit of all entries of one VM, in bytes as computed by [`weight`]. 4096 tokens of typical size
@@ -26,18 +27,6 @@ pub struct CacheLimits {
     /// How long a verification is valid. Zero disables the cache.
     pub ttl: Duration,
 }
-
-/// The SipHash-2-4 digest of a token, of 128 bits, under the key of one cache.
-///
-/// SipHash is a pseudorandom function (Aumasson and Bernstein, 2012, section 1), not a collision-resistant hash: whoever
-/// knows the key can construct a token with the digest of another. The key never leaves the VM, and digests are neither
-/// returned nor logged. Without the key, a forged token has the digest of one of `n` cached tokens with a probability of
-/// `n` in 2^128.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TokenDigest(u128);
-
-/// The keyed function that digests tokens.
-struct Digester(SipHasher24);
 
 /// The cached tokens of one VM.
 #[derive(Debug)]
@@ -64,9 +53,8 @@ pub type Hit = (usize, Authentic);
 impl TokenCache {
     /// Returns an empty cache. `mac` is a key that only this configuration has.
     pub fn new(limits: CacheLimits, mac: &Mac) -> Self {
-        let random = RandomState::new();
         Self {
-            digester: Digester::new(mac, [random.hash_one(0), random.hash_one(1)]),
+            digester: Digester::new(mac),
             ttl: limits.ttl,
             max_entries: limits.entries,
             max_weight: MAX_WEIGHT,
@@ -172,53 +160,12 @@ impl TokenCache {
     }
 }
 
-impl Digester {
-    /// Derives the key from a key of the configuration and from random numbers of the host: it stays secret if one of the
-    /// two is known.
-    fn new(mac: &Mac, random: [u64; 2]) -> Self {
-        let random = random.map(u64::to_le_bytes);
-        let key = mac.derive(b"entragate cache", random.as_flattened());
-        Self(SipHasher24::new_with_key(&key))
-    }
-
-    fn digest(&self, token: &[u8]) -> TokenDigest {
-        TokenDigest(self.0.hash(token).as_u128())
-    }
-}
-
-impl fmt::Debug for Digester {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Digester(redacted)")
-    }
-}
-
 /// The size in bytes of an entry whose claims have the given size.
 const fn weight(claims: usize) -> usize {
     // The list links each entry to two others, and up to half of the places in the map may be spare.
     const LINKS: usize = 2 * size_of::<usize>();
     const PLACE: usize = 2 * size_of::<usize>() + 1;
     claims.saturating_add(size_of::<TokenDigest>() + size_of::<Entry>() + LINKS + 2 * PLACE)
-}
-
-/// Takes the hash from the digest, which is uniformly distributed.
-#[derive(Debug, Default)]
-struct DigestHasher(u64);
-
-impl Hasher for DigestHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        let first = bytes.first_chunk().copied().unwrap_or_default();
-        self.0 = u64::from_le_bytes(first);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-impl Hash for TokenDigest {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write(&self.0.to_le_bytes());
-    }
 }
 
 #[cfg(test)]
@@ -266,7 +213,7 @@ mod tests {
     }
 
     fn digest(n: usize) -> TokenDigest {
-        TokenDigest(n as u128)
+        TokenDigest::numbered(n)
     }
 
     const fn at(secs: u64) -> Timestamp {
@@ -283,40 +230,6 @@ mod tests {
             .sum();
         assert_eq!((cache.entries.len(), cache.weight), (cached.len(), weight));
         cached
-    }
-
-    #[test]
-    fn digest_depends_on_every_byte_and_on_the_key_of_the_cache() {
-        let own = cache(1);
-        let token = Token::of(Persona::Ada).build();
-        let digest = own.digest(token.as_bytes());
-        assert_eq!(own.digest(token.as_bytes()), digest);
-        assert_ne!(cache(1).digest(token.as_bytes()), digest, "another key");
-        for at in 0..token.len() {
-            let mut other = token.clone().into_bytes();
-            other[at] ^= 1;
-            assert_ne!(own.digest(&other), digest, "byte {at}");
-            assert_ne!(own.digest(&other[..at]), digest, "cut at {at}");
-        }
-    }
-
-    #[test]
-    fn key_depends_on_the_secrets_and_on_the_random_numbers() {
-        let digest =
-            |secret, random: u64| Digester::new(&mac(secret), [random, 2]).digest(b"token");
-        assert_eq!(digest("one", 1), digest("one", 1));
-        assert_ne!(digest("one", 1), digest("two", 1));
-        assert_ne!(digest("one", 1), digest("one", 3));
-    }
-
-    /// The first two test vectors of the authors' implementation: key 00 01 … 0f, and no input or one byte 00.
-    #[test]
-    fn digest_is_siphash_2_4_of_128_bits() {
-        let key: [u8; 16] = std::array::from_fn(|at| at as u8);
-        let digester = Digester(SipHasher24::new_with_key(&key));
-        let hash = |input: &[u8]| format!("{:032x}", digester.digest(input).0.swap_bytes());
-        assert_eq!(hash(&[]), "a3817f04ba25a8e66df67214c7550293");
-        assert_eq!(hash(&[0]), "da87c1d86b99af44347659119b22fc45");
     }
 
     #[test]
