@@ -56,6 +56,8 @@ mod service_tokens;
 mod shared_signals;
 mod sharing;
 mod signatures;
+#[path = "../support/release.rs"]
+mod signed_release;
 mod smuggling;
 mod trap;
 mod upstream;

@@ -6,7 +6,7 @@ use entragate::gate::{HostLimits, Return, Ruling, Step, StreamId};
 use entragate::http::headers::Headers;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use support::{Bench, ada, code_of, with_rules};
+use support::{Bench, ada, code_of, rewritten, with_rules};
 use testbed::mint::Token;
 use testbed::persona::Persona;
 
@@ -48,16 +48,7 @@ fn shown_with_properties(
     let (first, second) = body.as_bytes().split_at(20);
     assert_eq!(bench.gate.response_body(id, Some(first), false), None);
     let returned = bench.gate.response_body(id, Some(second), true).unwrap();
-    let Return::Rewrite { edits, body } = returned.step else {
-        panic!("{returned:?}")
-    };
-    assert!(returned.remove.contains(&"etag"));
-    let length = edits
-        .iter()
-        .find(|edit| edit.name == "content-length")
-        .unwrap();
-    assert_eq!(length.value, body.len().to_string());
-    let list: Value = serde_json::from_str(&body).unwrap();
+    let list = rewritten(returned);
     let ids = list["data"].as_array().unwrap().iter();
     ids.map(|entry| entry["id"].as_str().unwrap().to_owned())
         .collect()

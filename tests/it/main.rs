@@ -10,6 +10,8 @@ mod pages;
 mod random;
 #[path = "../support/routing.rs"]
 mod routing_model;
+#[path = "../support/release.rs"]
+mod signed_release;
 #[path = "../support/mod.rs"]
 mod support;
 

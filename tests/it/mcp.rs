@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use support::*;
 use testbed::keys;
 
-/// An MCP server at `/mcp`: everyone may start and list; only scientists may search, and nobody may delete.
+/// An MCP server at `/mcp`: every caller may start and list tools, only scientists may search, and nobody may delete.
 fn by_tool() -> Value {
     let at = |mcp: Value| json!({"paths": ["/mcp"], "mcp": mcp});
     let mut settings = with_rules(json!([
@@ -44,6 +44,21 @@ fn post(body: &str) -> Sent<'_> {
         fields: &[("content-type", "application/json")],
         token: true,
         body: Some(body),
+    }
+}
+
+fn without_body(method: &str) -> Sent<'_> {
+    Sent {
+        method,
+        body: None,
+        ..post("")
+    }
+}
+
+fn with<'a>(fields: &'a [(&'a str, &'a str)], body: &'a str) -> Sent<'a> {
+    Sent {
+        fields,
+        ..post(body)
     }
 }
 
@@ -176,102 +191,44 @@ fn method_and_tool_decide() {
 fn request_without_a_message_is_decided_without_it() {
     let list = r#"{"method":"tools/list"}"#;
     let json = ("content-type", "application/json");
+    let put = Sent {
+        method: "PUT",
+        ..post(list)
+    };
+    let chat = Sent {
+        path: "/v1/x",
+        ..post("not json")
+    };
     for (sent, expected) in [
+        (without_body("GET"), "permitted"),
+        (without_body("DELETE"), "permitted"),
+        (without_body("PUT"), "no_rule"),
+        (without_body("POST"), "no_rule"),
+        // No rule permits messages in a PUT.
+        (put, "no_rule"),
+        (chat, "permitted"),
+        (with(&[], list), "body_unreadable"),
         (
-            Sent {
-                method: "GET",
-                body: None,
-                ..post("")
-            },
-            "permitted",
-        ),
-        (
-            Sent {
-                method: "DELETE",
-                body: None,
-                ..post("")
-            },
-            "permitted",
-        ),
-        (
-            Sent {
-                method: "PUT",
-                body: None,
-                ..post("")
-            },
-            "no_rule",
-        ),
-        // No rule permits messages in a GET or PUT.
-        (
-            Sent {
-                method: "PUT",
-                ..post(list)
-            },
-            "no_rule",
-        ),
-        (
-            Sent {
-                body: None,
-                ..post("")
-            },
-            "no_rule",
-        ),
-        (
-            Sent {
-                path: "/v1/x",
-                ..post("not json")
-            },
-            "permitted",
-        ),
-        (
-            Sent {
-                fields: &[],
-                ..post(list)
-            },
+            with(&[("content-type", "text/plain")], list),
             "body_unreadable",
         ),
         (
-            Sent {
-                fields: &[("content-type", "text/plain")],
-                ..post(list)
-            },
+            with(&[json, ("content-encoding", "gzip")], list),
             "body_unreadable",
         ),
         (
-            Sent {
-                fields: &[json, ("content-encoding", "gzip")],
-                ..post(list)
-            },
-            "body_unreadable",
-        ),
-        (
-            Sent {
-                fields: &[json, ("content-length", "1001")],
-                ..post(list)
-            },
+            with(&[json, ("content-length", "1001")], list),
             "body_too_large",
         ),
         (
-            Sent {
-                fields: &[json, ("mcp-method", "tools/list")],
-                ..post(list)
-            },
+            with(&[json, ("mcp-method", "tools/list")], list),
             "permitted",
         ),
         (
-            Sent {
-                fields: &[json, ("mcp-method", "ping")],
-                ..post(list)
-            },
+            with(&[json, ("mcp-method", "ping")], list),
             "request_ambiguous",
         ),
-        (
-            Sent {
-                fields: &[json, ("mcp-name", "x")],
-                ..post(list)
-            },
-            "request_ambiguous",
-        ),
+        (with(&[json, ("mcp-name", "x")], list), "request_ambiguous"),
     ] {
         let label = format!(
             "{} {} {:?} {:?}",
@@ -318,10 +275,8 @@ fn refusal_is_a_json_rpc_error_with_the_id_of_the_request() {
             .any(|(name, _)| *name == "www-authenticate")
     );
     let stream = Sent {
-        method: "GET",
         token: false,
-        body: None,
-        ..post("")
+        ..without_body("GET")
     };
     assert!(
         refused(&stream)

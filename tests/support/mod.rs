@@ -5,7 +5,7 @@ pub mod case;
 
 use entragate::config::{self, Config};
 use entragate::fetch::callout::Answer;
-use entragate::gate::{Call, CallId, Gate, Notice, Ruling, Step, StreamId};
+use entragate::gate::{Call, CallId, Gate, Notice, Return, Returned, Ruling, Step, StreamId};
 use entragate::http::headers::Headers;
 use entragate::keys::jwk::Key;
 use entragate::reply::Reply;
@@ -260,6 +260,18 @@ pub fn started_gate(settings: &Value, env: &dyn Fn(&str) -> Option<String>) -> (
     let mut gate = Gate::new(config, now);
     gate.tick(now);
     (gate, now)
+}
+
+/// Returns the JSON body that replaces the upstream's, whose length and tag no longer apply.
+pub fn rewritten(returned: Returned) -> Value {
+    let Return::Rewrite { edits, body } = returned.step else {
+        panic!("{returned:?}")
+    };
+    assert!(returned.remove.contains(&"etag"));
+    let mut edits = edits.iter();
+    let length = edits.find(|edit| edit.name == "content-length").unwrap();
+    assert_eq!(length.value, body.len().to_string());
+    serde_json::from_str(&body).unwrap()
 }
 
 /// Returns the headers that are set on a permitted request, except for a new `traceparent`.
