@@ -1,8 +1,8 @@
 //! Replies to denied requests: the challenge of RFC 6750, and a body that the caller's client displays.
 //!
 //! Clients display Anthropic's error object under `/v1/messages`, OpenAI's on the paths of its API, with and
-//! without `/v1`, JSON-RPC's at MCP servers, and `{"error": "text"}` elsewhere. A denial never has status 503, since huggingface.js retries
-//! a 503 without a pause.
+//! without `/v1`, JSON-RPC's at MCP servers, and `{"error": "text"}` elsewhere. A denial never has status 503, since
+//! huggingface.js retries a 503 without a pause.
 
 mod grpc_web;
 pub mod protected_resource;
@@ -102,9 +102,7 @@ impl Dialect {
             Self::Text
         }
     }
-}
 
-impl Dialect {
     /// Returns the format at an MCP server. gRPC keeps its own.
     pub fn for_messages(self) -> Self {
         match self {

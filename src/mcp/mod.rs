@@ -3,8 +3,8 @@
 //!
 //! A body is one message or a batch (revision 2025-03-26). Servers differ on which of two members they use if an object
 //! has both `method` and `Method`, or `name` twice. Therefore everything that two servers could read differently is
-//! rejected: a repeated member, another spelling of the case of a member that decides, a message that is a request and a
-//! response at once, and headers that contradict the body ([`declared`]).
+//! rejected: a repeated member, a member that decides and is not in lower case, a message that is both a request and a
+//! response, and headers that contradict the body ([`declared`]).
 
 pub mod declared;
 pub mod event_stream;

@@ -1,5 +1,5 @@
-//! Patterns of hosts, paths, models, JSON-RPC messages and clusters, and methods. A pattern that can never match is an error, since its
-//! rule would deny or permit less than its author intends.
+//! Patterns of hosts, paths, models, JSON-RPC messages and clusters, and methods. A pattern that can never match is an
+//! error, since its rule would deny or permit less than its author intends.
 
 use super::super::error::{Findings, Reported};
 use super::super::problem::Problem;
@@ -96,8 +96,7 @@ pub(super) fn model(
         {
             "contains an empty, . or .. segment: requests for such models are refused, so it never matches; remove it"
         }
-        _ if denies => return Ok(Pattern::path(&pattern.to_lowercase())),
-        _ => return Ok(Pattern::path(pattern)),
+        _ => return Ok(spelled(pattern, denies)),
     };
     Err(findings.add(at, Problem::BadPattern { rule }))
 }

@@ -19,7 +19,7 @@ pub struct Session {
     presented: Option<Vec<u8>>,
     /// The server's id, once the caller was permitted.
     pub server_id: Option<String>,
-    /// The caller to whom ids in the response are bound, once it was permitted.
+    /// The caller to which session ids in the response are bound. Set when the request is permitted.
     pub owner: Option<Owner>,
 }
 

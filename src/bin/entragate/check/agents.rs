@@ -34,7 +34,7 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
             findings.add_inside(&ids::ACTOR_NOT_SHOWN, place(), Some(&rule.name), message);
         }
         if denies_apps_only(rule) && issuers().any(|issuer| has_facets(issuer).is_some()) {
-            let message = "denies applications; an agent that acts for itself is of kind `agent` and not denied; add \
+            let message = "denies applications, but no agents that act for themselves: they are of kind `agent`; add \
                            `kind: agent`, or `not: {kind: agent}` if agents may do more";
             let kind = &ids::DENY_APP_WITHOUT_AGENT;
             findings.add_inside(kind, place(), Some(&rule.name), message);

@@ -11,7 +11,7 @@ const START: [&str; 2] = ["initialize", "server/discover"];
 
 pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
     let Some(config) = scene.config else { return };
-    for (name, matches) in all(&config.policy) {
+    for (name, matches, _) in all(&config.policy) {
         let takes_post = matches.methods.is_empty() || matches.methods.iter().any(|m| m == "POST");
         if matches.mcp.are_named() && !takes_post {
             let place = scene.at(&format!("{}.match.methods", scene.rule_path(name)));
@@ -20,7 +20,10 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
             findings.add_inside(&ids::MCP_WITHOUT_POST, place, Some(name), message);
         }
     }
-    let permitting: Vec<(&str, &Match)> = permitting(&config.policy).collect();
+    let permitting = all(&config.policy).filter(|(_, _, permits)| *permits);
+    let permitting: Vec<(&str, &Match)> = permitting
+        .map(|(name, matches, _)| (name, matches))
+        .collect();
     let mut callers = permitting
         .iter()
         .filter(|(_, matches)| matches.mcp.are_named() && includes(matches, CALL));
@@ -38,21 +41,15 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
     }
 }
 
-fn all(policy: &Policy) -> impl Iterator<Item = (&str, &Match)> {
+/// All rules: their names, what they match, and whether they permit.
+fn all(policy: &Policy) -> impl Iterator<Item = (&str, &Match, bool)> {
     let anonymous = policy.anonymous.iter();
-    let anonymous = anonymous.map(|rule| (&*rule.name, &rule.matches));
-    anonymous.chain(policy.rules.iter().map(|rule| (&*rule.name, &rule.matches)))
-}
-
-/// The rules that permit.
-fn permitting(policy: &Policy) -> impl Iterator<Item = (&str, &Match)> {
-    let anonymous = policy.anonymous.iter();
-    let anonymous = anonymous.map(|rule| (&*rule.name, &rule.matches));
-    let rules = policy
-        .rules
-        .iter()
-        .filter(|rule| rule.mode == Mode::Enforce && matches!(rule.effect, Effect::Allow { .. }));
-    anonymous.chain(rules.map(|rule| (&*rule.name, &rule.matches)))
+    let anonymous = anonymous.map(|rule| (&*rule.name, &rule.matches, true));
+    let rules = policy.rules.iter().map(|rule| {
+        let permits = rule.mode == Mode::Enforce && matches!(rule.effect, Effect::Allow { .. });
+        (&*rule.name, &rule.matches, permits)
+    });
+    anonymous.chain(rules)
 }
 
 /// Whether a rule matches a message with this method.
