@@ -4,6 +4,7 @@
 //! token, key set or configuration must have only one meaning.
 
 pub mod raw;
+pub mod scan;
 #[cfg(not(target_family = "wasm"))]
 pub(crate) mod schema;
 pub mod structure;

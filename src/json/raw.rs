@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod tests;
 
+use super::scan;
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -221,22 +222,6 @@ fn is_number(bare: &str) -> bool {
     serde_json::from_str::<Value>(bare).is_ok()
 }
 
-const ONES: u64 = u64::MAX / 255;
-
-/// Reports whether eight bytes contain no quote, backslash or control character.
-fn is_plain(word: [u8; 8]) -> bool {
-    specials(u64::from_le_bytes(word)) & (ONES << 7) == 0
-}
-
-/// Sets the highest bit of each byte that is a quote, a backslash or a control character. May also set it for
-/// bytes above such a byte.
-fn specials(word: u64) -> u64 {
-    let below = |word: u64, least: u64| word.wrapping_sub(ONES * least) & !word;
-    let quote = below(word ^ (ONES * 0x22), 1);
-    let escape = below(word ^ (ONES * 0x5c), 1);
-    below(word, 0x20) | quote | escape
-}
-
 #[derive(Clone, Debug)]
 struct Reader<'t> {
     text: &'t str,
@@ -300,20 +285,16 @@ impl<'t> Reader<'t> {
         let mut is_escaped = false;
         loop {
             let rest = self.text.as_bytes().get(self.at..)?;
-            if rest.first_chunk().is_some_and(|word| is_plain(*word)) {
-                self.at += 8;
-                continue;
-            }
-            let byte = *rest.first()?;
-            self.at += 1;
+            let special = scan::special(rest)?;
+            let byte = *rest.get(special)?;
+            self.at += special + 1;
             match byte {
                 b'"' => break,
                 b'\\' => {
                     is_escaped = true;
                     self.at += 1;
                 }
-                0..b' ' => return None,
-                _ => {}
+                _ => return None,
             }
         }
         if is_escaped {

@@ -5,6 +5,7 @@
 //! continues: the caller's request ends with that error, and other requests that the stream serves are not affected.
 
 use super::tool_list;
+use crate::json::scan;
 use std::borrow::Cow;
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
@@ -66,8 +67,7 @@ impl EventStream {
         let mut passed = Vec::with_capacity(piece.len());
         let mut rest = piece;
         while let Some((byte, tail)) = rest.split_first() {
-            let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
-            match end {
+            match scan::line_end(rest) {
                 Some(0) => {
                     self.end_line(*byte, is_shown, &mut passed);
                     rest = tail;

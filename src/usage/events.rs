@@ -3,6 +3,7 @@
 use super::Usage;
 use super::document::Document;
 use super::reader::Reader;
+use crate::json::scan;
 
 /// Length of the longest known field name and one byte, to distinguish longer names.
 const MAX_FIELD: usize = 6;
@@ -45,8 +46,7 @@ impl Events {
     pub(super) fn feed(&mut self, piece: &[u8], usage: &mut Usage) {
         let mut rest = piece;
         while let Some((byte, tail)) = rest.split_first() {
-            let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
-            let (text, tail) = match end {
+            let (text, tail) = match scan::line_end(rest) {
                 Some(0) => {
                     let is_rest = std::mem::take(&mut self.after_cr) && *byte == b'\n';
                     self.after_cr = *byte == b'\r';

@@ -5,6 +5,7 @@
 //! literals by their characters.
 
 use super::document::{Document, Member};
+use crate::json::scan;
 use crate::json::structure::{Part, Structure};
 use std::borrow::Cow;
 
@@ -127,7 +128,8 @@ impl Reader {
 
     /// Reads a string up to a byte that changes the state, and returns the rest of the piece.
     fn in_text<'p>(&mut self, piece: &'p [u8], is_key: bool, document: &mut Document) -> &'p [u8] {
-        let (plain, after) = run(piece, |byte| !matches!(byte, b'"' | b'\\'));
+        let end = scan::text_end(piece).unwrap_or(piece.len());
+        let (plain, after) = piece.split_at_checked(end).unwrap_or((piece, &[]));
         match after {
             [b'"', after @ ..] => {
                 self.state = self.end_text(plain, is_key, document);

@@ -2,6 +2,7 @@
 
 use super::NOT_JSON;
 use crate::decision::BodyUnavailable;
+use crate::json::scan;
 
 /// Longest model name that is kept, in bytes.
 const MAX_MODEL: usize = 512;
@@ -67,14 +68,12 @@ impl Text {
     /// of a body can.
     pub(super) fn skip(&self, rest: &[u8]) -> usize {
         let idle = self.escape == Escape::None && !self.sequence.is_open();
-        match self.role {
-            Role::Other | Role::InnerKey if idle => {
-                let plain =
-                    |byte: &u8| matches!(byte, b' '..=0x7f) && !matches!(byte, b'"' | b'\\');
-                let end = rest.iter().position(|byte| !plain(byte));
-                end.unwrap_or(rest.len())
-            }
-            _ => 0,
+        if !idle || !matches!(self.role, Role::Other | Role::InnerKey) {
+            return 0;
+        }
+        match scan::not_plain(rest) {
+            Some(0) => characters(rest),
+            end => end.unwrap_or(rest.len()),
         }
     }
 
@@ -190,6 +189,16 @@ impl Text {
         } else {
             self.overflow = true
         }
+    }
+}
+
+/// Returns the length of the complete, well-formed characters up to the next special byte.
+fn characters(bytes: &[u8]) -> usize {
+    let end = scan::special(bytes).unwrap_or(bytes.len());
+    let run = bytes.get(..end).unwrap_or_default();
+    match str::from_utf8(run) {
+        Ok(_) => end,
+        Err(error) => error.valid_up_to(),
     }
 }
 
