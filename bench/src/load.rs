@@ -16,7 +16,7 @@ use std::{
 
 use testbed::traffic::REQUEST_BODY;
 
-use crate::http::read_message;
+use crate::{http::read_message, upstream::STREAM};
 
 /// A divisor of the request interval and a multiple of the number of Envoy's workers.
 pub const CONNECTIONS: usize = 8;
@@ -25,6 +25,9 @@ const CHAT: &str = "/v1/chat/completions";
 const MCP: &str = "/mcp";
 /// A call of a tool, as long as the chat request.
 const TOOL_CALL: &str = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"model_search","arguments":{"query":"Who may pass?","task":"text-generation","limit":10},"_meta":{"progressToken":7}}}"#;
+
+/// A piece of a prompt as JSON writes it: source code, with escapes.
+const PROMPT: &str = r#"    if token.is_none() {\n        return Err(Denial::TokenMissing(\"Authorization\"));\n    }\n    let caller = verify(token, &keys)?;\n"#;
 
 /// Complete HTTP requests that are sent in rotation, and the status that all of them are expected to get.
 #[derive(Clone)]
@@ -43,6 +46,21 @@ impl Requests {
     /// One call of an MCP tool per token; all are permitted.
     pub fn tool_calls(tokens: &[String]) -> Requests {
         Requests::with_tokens(tokens, MCP, TOOL_CALL, 200)
+    }
+
+    /// One request per token for a stream of events, each of this size in bytes; all are permitted.
+    pub fn streams(tokens: &[String], event: usize) -> Requests {
+        let path = format!("{CHAT}?{STREAM}{event}");
+        Requests::with_tokens(tokens, &path, REQUEST_BODY, 200)
+    }
+
+    /// One request per token, whose body has about this size in bytes and names its model last; all are permitted.
+    pub fn prompts(tokens: &[String], size: usize) -> Requests {
+        let content = PROMPT.repeat(size / PROMPT.len());
+        let body = format!(
+            r#"{{"messages":[{{"role":"user","content":"{content}"}}],"max_tokens":64,"model":"meta-llama/Llama-3.1-8B-Instruct"}}"#
+        );
+        Requests::with_tokens(tokens, CHAT, &body, 200)
     }
 
     /// One request per token; all are denied. They have no body: a server that answers before it has read the body closes the

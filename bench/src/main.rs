@@ -1,6 +1,7 @@
 //! Compares the filter with Envoy's native filters in one real Envoy and one run. `make bench` builds everything that this
 //! needs.
 
+mod bodies;
 mod fuel;
 mod http;
 mod latency;
@@ -63,6 +64,7 @@ async fn run() -> Result<bool, Box<dyn Error>> {
     println!("    signing tokens");
     let stage = Stage::start().await?;
     let mut rows = rows::rows(&stage.entra);
+    rows.extend(bodies::rows(&tokens::permitted(&stage.entra)));
     let only = env::var("BENCH_ONLY").ok();
     if only.as_deref() == Some("memory") {
         let memory = memory(&stage, &rows).await?;
@@ -70,6 +72,7 @@ async fn run() -> Result<bool, Box<dyn Error>> {
         return Ok(true);
     }
     let mut listeners = rows::listeners();
+    listeners.extend(bodies::listeners());
     if let Ok(wasm) = env::var("BENCH_BASELINE") {
         let baseline = OtherBuild::baseline(&wasm);
         listeners.extend(baseline.listeners());
@@ -125,6 +128,7 @@ async fn run() -> Result<bool, Box<dyn Error>> {
             println!("{}", results.latency_table());
         } else {
             println!("{}", report::cpu_table(&rows, &results.samples));
+            println!("{}", results.added_table());
         }
         return Ok(true);
     }

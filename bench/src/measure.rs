@@ -30,7 +30,7 @@ pub async fn prepare(envoy: &Envoy, row: &Row) -> Outcome<()> {
         load::each_on(to, &row.requests, WORKERS as usize)?;
     }
     let before = settled(envoy, row).await?;
-    let count = (row.count / 4).max(200);
+    let count = (row.count / 4).max(200).min(row.count);
     load::saturate(to, &row.requests, count)?;
     let counted = settled(envoy, row).await?.minus(before);
     if counted.is_as_expected(row.check, count as u64) {

@@ -86,6 +86,40 @@ fn credential_injector() -> Value {
     )
 }
 
+/// Envoy's own reader of usage in streams of events.
+pub fn usage_reader() -> Value {
+    let count = |name: &str| {
+        json!({"rule": {
+            "selectors": [{"key": "usage"}, {"key": name}],
+            "on_present": {"metadata_namespace": "usage", "key": name, "type": "NUMBER"},
+        }})
+    };
+    let counts = ["prompt_tokens", "completion_tokens", "total_tokens"].map(count);
+    filter(
+        "envoy.filters.http.sse_to_metadata",
+        "sse_to_metadata.v3.SseToMetadata",
+        json!({"response_rules": {"content_parser": {
+            "name": "envoy.content_parsers.json",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.content_parsers.json.v3.JsonContentParser",
+                "rules": counts,
+            },
+        }}}),
+    )
+}
+
+/// Envoy's own reader of members of a request's body.
+pub fn model_reader() -> Value {
+    filter(
+        "envoy.filters.http.json_to_metadata",
+        "json_to_metadata.v3.JsonToMetadata",
+        json!({"request_rules": {"rules": [{
+            "selectors": [{"key": "model"}],
+            "on_present": {"metadata_namespace": "request", "key": "model"},
+        }]}}),
+    )
+}
+
 fn filter(name: &str, kind: &str, mut config: Value) -> Value {
     config["@type"] = json!(format!(
         "type.googleapis.com/envoy.extensions.filters.http.{kind}"

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
+    bodies::{ADDED, Added},
     latency::Latencies,
     measure::{Memory, Sample},
     rows::{BASELINE, PORTABLE, Row},
@@ -87,6 +88,17 @@ impl Samples {
         median(self.0[row].iter().map(|sample| sample.rate))
     }
 
+    /// Returns the median over the rounds of what one row costs more than another, in microseconds.
+    fn added(&self, [row, without]: [&str; 2]) -> f64 {
+        let pairs = self.0[row].iter().zip(&self.0[without]);
+        median(pairs.map(|(sample, reference)| sample.cpu - reference.cpu))
+    }
+
+    fn has(&self, added: &Added) -> bool {
+        let mut rows = added.ours.iter().chain(&added.native);
+        rows.all(|row| self.0.contains_key(row))
+    }
+
     /// Returns the median over the rounds of the ratio within each round: whatever slows a round down affects both rows.
     fn ratio(&self, row: &str, to: &str) -> f64 {
         let pairs = self.0[row].iter().zip(&self.0[to]);
@@ -125,6 +137,19 @@ impl Results {
                 "| *{row}* / *{to}* | {:.2} |",
                 self.latencies.p99_ratio(row, to)
             );
+        }
+        text
+    }
+
+    /// Returns what reading bodies adds; only of rows that were measured.
+    pub fn added_table(&self) -> String {
+        let mut text = String::from(
+            "| What reading adds | ours, µs | native, µs | ours / native |\n|---|---|---|---|\n",
+        );
+        for row in ADDED.iter().filter(|added| self.samples.has(added)) {
+            let [ours, native] = [row.ours, row.native].map(|rows| self.samples.added(rows));
+            let (name, ratio) = (row.ours[0], ours / native);
+            let _ = writeln!(text, "| *{name}* | {ours:.0} | {native:.0} | {ratio:.2} |");
         }
         text
     }
@@ -187,7 +212,8 @@ impl Results {
                 let _ = writeln!(text, "| *{row}* / *{to}* | {ratio:.2} |");
             }
         }
-        let _ = writeln!(text, "\n## CPU\n\n{}", cpu_table(rows, &self.samples));
+        let _ = writeln!(text, "\n## Bodies\n\n{}", self.added_table());
+        let _ = writeln!(text, "## CPU\n\n{}", cpu_table(rows, &self.samples));
         let _ = writeln!(text, "## Latency\n\n{}", self.latency_table());
         let _ = writeln!(text, "## Memory\n\n{}", memory_table(&self.memory));
         text

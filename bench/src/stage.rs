@@ -37,6 +37,8 @@ pub enum Filters {
     Native {
         cached: bool,
     },
+    /// The native chain with its cache, and another native filter.
+    NativeAnd(Value),
     Ours(Value),
     /// Another build of our filter, in a separate VM.
     OtherBuild {
@@ -143,15 +145,20 @@ impl Stage {
             Filters::None => Vec::new(),
             Filters::Empty => vec![empty(&ours)],
             Filters::Native { cached } => native::chain(&self.entra, *cached),
+            Filters::NativeAnd(filter) => {
+                let mut chain = native::chain(&self.entra, true);
+                chain.push(filter.clone());
+                chain
+            }
             Filters::Ours(changes) => {
-                let policy = recording(changed(policy, changes), listener.record);
+                let policy = changed(&recording(policy, listener.record), changes);
                 vec![with_policy(ours, listener.name, policy)]
             }
             Filters::OtherBuild {
                 wasm,
                 policy: changes,
             } => {
-                let policy = recording(changed(policy, changes), listener.record);
+                let policy = changed(&recording(policy, listener.record), changes);
                 vec![with_wasm(with_policy(ours, listener.name, policy), wasm)]
             }
         };
@@ -163,15 +170,14 @@ impl Stage {
 
 /// For the comparison with the native chain, the filter does the same work: it does not read usage from responses, and sets no
 /// filter state for an access log that does not exist. The shipped configuration does both.
-fn recording(mut policy: Value, record: Record) -> Value {
+fn recording(policy: &Value, record: Record) -> Value {
     let log = match record {
         Record::None => "off",
         Record::Line => "all",
-        Record::Both => return policy,
+        Record::Both => return policy.clone(),
     };
-    policy["audit"] = json!({"log": log, "filter_state": false});
-    policy["usage"] = json!(false);
-    policy
+    let same_work = json!({"audit": {"log": log, "filter_state": false}, "usage": false});
+    changed(policy, &same_work)
 }
 
 /// Returns the shipped filter with another policy. All share one VM per worker, as plugins with the same `vm_id` do.
