@@ -46,16 +46,16 @@ impl LineHash {
     /// Reads 64 hexadecimal digits.
     pub fn parse(digits: &str) -> Option<Self> {
         let digit = |byte: &u8| (*byte as char).to_digit(16);
-        let mut own = [0; hash::LENGTH];
+        let mut bytes = [0; hash::LENGTH];
         let pairs = digits.as_bytes().chunks(2);
-        if digits.len() != own.len() * 2 {
+        if digits.len() != bytes.len() * 2 {
             return None;
         }
-        for (own, pair) in own.iter_mut().zip(pairs) {
+        for (byte, pair) in bytes.iter_mut().zip(pairs) {
             let [high, low] = pair else { return None };
-            *own = u8::try_from(digit(high)? * 16 + digit(low)?).ok()?;
+            *byte = u8::try_from(digit(high)? * 16 + digit(low)?).ok()?;
         }
-        Some(Self(own))
+        Some(Self(bytes))
     }
 }
 

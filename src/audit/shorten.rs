@@ -22,7 +22,7 @@ impl Record {
     }
 
     fn shortened_to(&self, most: usize) -> Self {
-        let own = |text: &String| cut(text, most).to_owned();
+        let owned = |text: &String| cut(text, most).to_owned();
         let shared = |text: &Arc<str>| Arc::<str>::from(cut(text, most));
         let mut record = self.clone();
         record.shortened = true;
@@ -36,7 +36,7 @@ impl Record {
             &mut record.mcp_tool,
             &mut record.user_agent,
         ] {
-            *text = text.as_ref().map(own);
+            *text = text.as_ref().map(owned);
         }
         for text in [
             &mut record.rule,
@@ -49,7 +49,7 @@ impl Record {
         record.caller.shorten(&shared);
         if let Some(usage) = &mut record.usage {
             for text in [&mut usage.model, &mut usage.provider, &mut usage.failed] {
-                *text = text.as_ref().map(own);
+                *text = text.as_ref().map(owned);
             }
         }
         if most <= ESSENTIALS_ONLY {

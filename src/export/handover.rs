@@ -17,11 +17,11 @@ impl Exporter {
     /// Hands over records that have waited long enough. `put` returns whether there was room for
     /// the parcel.
     pub fn hand_over(&mut self, now: Timestamp, put: impl FnMut(&[u8]) -> bool) {
-        let own = &self.backlog.own;
+        let records = &self.backlog.own;
         let wait = self.settings.every / WAIT_DIVISOR;
         let waits_long = |entry: &Entry| now.since(entry.since) >= wait;
-        let is_much = own.len() >= self.settings.batch || own.bytes() >= SLOT_BYTES;
-        if is_much || own.front().is_some_and(waits_long) {
+        let is_much = records.len() >= self.settings.batch || records.bytes() >= SLOT_BYTES;
+        if is_much || records.front().is_some_and(waits_long) {
             self.hand_over_up_to(MAX_PARCELS, put);
         }
     }

@@ -274,8 +274,8 @@ impl Lookups {
                 };
                 let doublings = self.failures.min(16);
                 self.failures = self.failures.saturating_add(1);
-                let own = FIRST_PAUSE.saturating_mul(1 << doublings);
-                own.min(LONGEST_PAUSE).max(requested)
+                let backoff = FIRST_PAUSE.saturating_mul(1 << doublings);
+                backoff.min(LONGEST_PAUSE).max(requested)
             }
         };
         self.not_before = self.not_before.max(now.plus(pause));

@@ -196,16 +196,16 @@ impl Condition {
 
     /// Returns the value of the token that differs from the required one in case only.
     pub fn similar<'c>(&self, caller: &'c Claims) -> Option<&'c str> {
-        let (own, wanted) = match self {
+        let (has, wanted) = match self {
             Self::Role(role) => (&caller.roles, role),
             Self::Group(group) => (&caller.groups.listed, group),
             Self::Scope(scope) => (&caller.scopes, scope),
             _ => return None,
         };
-        let differs = |own: &&str| own.eq_ignore_ascii_case(wanted) && !same(own, wanted);
-        let is_satisfied = own.iter().any(|own| same(own, wanted));
-        let mut own = own.iter().map(|own| &**own);
-        own.find(differs).filter(|_| !is_satisfied)
+        let differs = |name: &&str| name.eq_ignore_ascii_case(wanted) && !same(name, wanted);
+        let is_satisfied = has.iter().any(|name| same(name, wanted));
+        let mut names = has.iter().map(|name| &**name);
+        names.find(differs).filter(|_| !is_satisfied)
     }
 
     /// Describes the condition, for a caller that does not satisfy it.

@@ -75,11 +75,11 @@ impl TokenLocation {
     /// Returns whether the header is present and contains anything but that token, once.
     fn has_other_than(&self, token: &[u8], headers: &Headers) -> bool {
         headers.all(&self.header).enumerate().any(|(index, value)| {
-            let own = match &self.scheme {
+            let presented = match &self.scheme {
                 Some(scheme) => without_scheme(value, scheme).ok().flatten(),
                 None => Some(value.trim_ascii()),
             };
-            index > 0 || own != Some(token)
+            index > 0 || presented != Some(token)
         })
     }
 }

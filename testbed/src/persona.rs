@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn every_persona_has_its_own_identity() {
-        let own = |claim: &str| {
+        let count = |claim: &str| {
             let mut seen: Vec<_> = Persona::ALL
                 .into_iter()
                 .filter_map(|persona| persona.claims(NOW)[claim].as_str().map(str::to_owned))
@@ -237,10 +237,10 @@ mod tests {
             seen.dedup();
             (all, seen.len())
         };
-        let (all, distinct) = own("uti");
+        let (all, distinct) = count("uti");
         assert_eq!(all, distinct);
         // Ada's agent has her object id, and the last six are all Ada's.
-        let (all, distinct) = own("oid");
+        let (all, distinct) = count("oid");
         assert_eq!(distinct, all - 7);
     }
 

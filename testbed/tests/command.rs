@@ -97,10 +97,10 @@ fn walkthrough_fits_a_narrow_terminal_and_shows_codes_in_full() {
     let coloured = String::from_utf8(output.stdout).unwrap();
     assert!(coloured.contains("\u{1b}[1m"), "{coloured}");
     let shown = anstream::adapter::strip_str(&coloured).to_string();
-    let own = |line: &&str| {
+    let has_path = |line: &&str| {
         line.contains(records.to_str().unwrap()) || line.starts_with("Starting Envoy with ")
     };
-    for line in shown.lines().filter(|line| !own(line)) {
+    for line in shown.lines().filter(|line| !has_path(line)) {
         assert!(line.chars().count() <= 80, "{line}");
     }
     for code in [

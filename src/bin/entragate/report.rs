@@ -46,8 +46,9 @@ pub fn width() -> Option<usize> {
     let given = std::env::var("COLUMNS")
         .ok()
         .and_then(|width| width.parse().ok());
-    let own = || terminal_size::terminal_size_of(stdout()).map(|(width, _)| usize::from(width.0));
-    given.or_else(own).filter(|width| *width > 0)
+    let actual =
+        || terminal_size::terminal_size_of(stdout()).map(|(width, _)| usize::from(width.0));
+    given.or_else(actual).filter(|width| *width > 0)
 }
 
 /// Escapes control and invisible characters, so that a caller's text can neither move the cursor nor change the

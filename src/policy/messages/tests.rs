@@ -113,7 +113,7 @@ fn tools_limit_only_calls() {
 
 #[test]
 fn request_without_messages_is_not_matched() {
-    let own = || Mcp::Message(call("hub_x"));
+    let call_of_tool = || Mcp::Message(call("hub_x"));
     let broken = || Mcp::Unavailable(BodyUnavailable::Unreadable("broken"));
     for (request, permitting, denying) in [
         (request("POST", Mcp::None), Some(false), Some(false)),
@@ -121,8 +121,8 @@ fn request_without_messages_is_not_matched() {
         (request("POST", Mcp::Unread), None, None),
         (request("POST", broken()), None, None),
         (request("GET", broken()), Some(false), None),
-        (request("PUT", own()), Some(false), Some(true)),
-        (request("POST", own()), Some(true), Some(true)),
+        (request("PUT", call_of_tool()), Some(false), Some(true)),
+        (request("POST", call_of_tool()), Some(true), Some(true)),
     ] {
         let cover = |denies| messages(&["tools/call"], &["hub_*"], denies).cover(&request);
         assert_eq!(cover(false), permitting, "{request:?}");

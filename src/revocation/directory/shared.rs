@@ -127,9 +127,9 @@ impl DirectoryList {
         tag: u64,
         read: &mut impl FnMut(PieceId, u64) -> Option<Vec<u8>>,
     ) -> bool {
-        let own = id.checked_sub(PIECES);
+        let app_piece = id.checked_sub(PIECES);
         let entries = self.entries();
-        let current = own.map_or_else(|| entries.revoked.tag(id), |id| entries.apps.tag(id));
+        let current = app_piece.map_or_else(|| entries.revoked.tag(id), |id| entries.apps.tag(id));
         if current == Some(tag) {
             return true;
         }
@@ -139,7 +139,7 @@ impl DirectoryList {
             read(id, tag)
         };
         let entries = self.entries_mut();
-        content.is_some_and(|content| match own {
+        content.is_some_and(|content| match app_piece {
             None => entries.revoked.take_over(id, &content, tag),
             Some(id) => entries.apps.take_over(id, &content, tag),
         })

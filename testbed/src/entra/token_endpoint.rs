@@ -53,7 +53,7 @@ pub(super) async fn managed_identity(
 ) -> Response {
     let fault = state.token_requested();
     let query = query.unwrap_or_default();
-    let asked = |name: &str| {
+    let has = |name: &str| {
         query
             .split('&')
             .any(|pair| pair.split('=').next() == Some(name))
@@ -62,7 +62,7 @@ pub(super) async fn managed_identity(
         let error = json!({"error": "invalid_request", "error_description": "Required metadata header not specified"});
         return (StatusCode::BAD_REQUEST, error.to_string()).into_response();
     }
-    if !asked("api-version") || !asked("resource") {
+    if !has("api-version") || !has("resource") {
         let error = json!({"error": "invalid_request", "error_description": "Required query variable 'resource' is missing"});
         return (StatusCode::BAD_REQUEST, error.to_string()).into_response();
     }

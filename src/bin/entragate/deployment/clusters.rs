@@ -82,6 +82,6 @@ fn is_complete(filter: &Filter<'_>, deployment: &Deployment) -> bool {
         root.get("static_resources").is_some() || root.get("dynamic_resources").is_some()
     });
     let dynamic = |root: Node<'_>| root.at(&["dynamic_resources", "cds_config"]).is_some();
-    let own = filter.document().root();
-    own.get("static_resources").is_some() && !bootstraps.into_iter().any(dynamic)
+    let document = filter.document().root();
+    document.get("static_resources").is_some() && !bootstraps.into_iter().any(dynamic)
 }

@@ -121,12 +121,12 @@ pub fn find(deployment: &Deployment) -> Vec<Filter<'_>> {
         let has = |names: &[&str]| names.iter().any(|name| root.value.get(name).is_some());
         let foreign = has(&FOREIGN_MEMBERS);
         // Other files of a directory may have members of the same names.
-        let own = if only {
+        let is_filter = if only {
             has(&OWN_MEMBERS)
         } else {
             is_ours(root.value)
         };
-        if !foreign && (own || (only && plugins.is_empty())) {
+        if !foreign && (is_filter || (only && plugins.is_empty())) {
             filters.push(standalone(root));
         } else {
             let ours = plugins.into_iter().filter(|plugin| plugin.is_ours);

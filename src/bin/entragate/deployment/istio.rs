@@ -61,23 +61,23 @@ pub fn of_service(host: &str, port: u64, deployment: &Deployment) -> Known {
 }
 
 fn rule_of<'d>(rules: &[Node<'d>], host: &str) -> Option<Node<'d>> {
-    let own = |rule: &Node<'d>| {
+    let host_of = |rule: &Node<'d>| {
         rule.at(&["spec", "host"])
-            .and_then(|own| own.value.as_str())
+            .and_then(|node| node.value.as_str())
     };
-    let exact = rules.iter().find(|rule| own(rule) == Some(host));
+    let exact = rules.iter().find(|rule| host_of(rule) == Some(host));
     let wild = || {
         rules
             .iter()
-            .find(|rule| own(rule).is_some_and(|own| covers(own, host)))
+            .find(|rule| host_of(rule).is_some_and(|pattern| covers(pattern, host)))
     };
     exact.or_else(wild).cloned()
 }
 
 /// Whether a host, or a wildcard such as `*.example.com`, matches that host.
-fn covers(own: &str, host: &str) -> bool {
-    let wild = own.strip_prefix('*').is_some_and(|end| host.ends_with(end));
-    own == host || wild
+fn covers(pattern: &str, host: &str) -> bool {
+    let end = pattern.strip_prefix('*');
+    pattern == host || end.is_some_and(|end| host.ends_with(end))
 }
 
 fn trust(rule: Option<&Node<'_>>, entry: Option<&Node<'_>>, port: u64) -> Trust {

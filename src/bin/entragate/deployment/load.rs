@@ -107,11 +107,11 @@ fn documents(file: &str) -> Result<Vec<Document>, Unusable> {
         name: name.to_owned(),
         text,
     });
-    let own = located
+    let in_file = located
         .into_iter()
         .map(|located| Document::of_file(Rc::clone(&source), located));
     let mut documents = Vec::new();
-    for document in own {
+    for document in in_file {
         documents.extend(in_resource(&document));
         documents.push(document);
     }

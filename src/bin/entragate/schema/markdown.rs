@@ -80,8 +80,8 @@ fn choices(shape: &Value) -> Vec<[String; 3]> {
             description,
         ]);
     };
-    let own = shape["enum"].as_array().into_iter().flatten();
-    own.for_each(|value| word(value, String::new()));
+    let words = shape["enum"].as_array().into_iter().flatten();
+    words.for_each(|value| word(value, String::new()));
     for choice in shape["oneOf"].as_array().into_iter().flatten() {
         if let Some(value) = choice.get("const") {
             word(value, meaning(choice));
