@@ -97,8 +97,20 @@ fn documented_streams_of_events_are_accepted() {
 }
 
 #[test]
+fn documented_policy_tests_hold_for_the_shipped_configuration() {
+    let documented = blocks_of("yaml policy");
+    assert!(documented.len() >= 2);
+    for (page, block) in documented {
+        let file = cli::file(".yaml", &block);
+        let policy = file.path().to_str().unwrap();
+        let outcome = cli::entragate(&["test", "envoy.yaml", "--policy", policy], "");
+        assert_eq!(outcome.status, 0, "{page}: {}{}", outcome.out, outcome.err);
+    }
+}
+
+#[test]
 fn every_code_block_has_a_checked_kind() {
-    const KINDS: [&str; 19] = [
+    const KINDS: [&str; 20] = [
         "yaml",
         "yaml part",
         "yaml clusters",
@@ -106,6 +118,7 @@ fn every_code_block_has_a_checked_kind() {
         "yaml transport_socket",
         "yaml values",
         "yaml ssf",
+        "yaml policy",
         "yaml vector",
         "yaml fluent-bit",
         "json",

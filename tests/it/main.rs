@@ -49,6 +49,7 @@ mod mcp_responses;
 mod mistakes;
 mod models;
 mod policies;
+mod policy_tests;
 mod properties;
 mod providers;
 mod recipes;

@@ -28,61 +28,48 @@ fn rows(recipe: &str) -> Vec<Row<'_>> {
     lines.skip(2).map(row).collect()
 }
 
-/// Returns Ada's token with the claims in this cell; null removes a claim.
-fn token(claims: &str, now: u64) -> String {
-    let claims: Value = serde_json::from_str(claims.trim_matches('`')).unwrap();
-    let token = Token::at(Persona::Ada, now).without("groups");
-    let claims = claims.as_object().unwrap().iter();
-    let token = claims.fold(token, |token, (name, value)| match value {
-        Value::Null => token.without(name),
-        value => token.claim(name, value.clone()),
-    });
-    token.build()
+/// Returns a caller with Ada's claims and those in this cell; null removes a claim.
+fn caller(settings: &Value, claims: &str, now: u64) -> Value {
+    let own: Value = serde_json::from_str(claims.trim_matches('`')).unwrap();
+    let ada = Token::at(Persona::Ada, now).without("groups");
+    let mut claims = ada.claims_value();
+    claims
+        .as_object_mut()
+        .unwrap()
+        .extend(own.as_object().unwrap().clone());
+    json!({"issuer": settings["issuers"][0]["name"], "claims": claims})
 }
 
-/// Returns the code that `explain` prints for one row.
-fn answer(settings: &Value, row: &Row<'_>) -> String {
+/// Returns the case of `entragate test` for one row.
+fn case(settings: &Value, row: &Row<'_>) -> Value {
     let mut parts = row.request.split(", ");
-    let request = parts.next().unwrap().trim_matches('`').to_owned();
-    let mut arguments = vec!["--request".to_owned(), request, "--unverified".to_owned()];
-    let mut at = entragate::time::Timestamp::from_secs(1_795_435_200).to_rfc3339();
-    let mut add_option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
+    let request = parts.next().unwrap().trim_matches('`');
+    let (method, path) = request.split_once(' ').unwrap();
+    let mut request = json!({"method": method, "path": path, "time": "2026-11-23T12:00:00Z"});
     for part in parts {
         let (key, value) = part.split_once(' ').unwrap();
-        let value = value.trim_matches('`').to_owned();
-        match key {
-            "model" => add_option(
-                "--body",
-                json!({"messages": [], "model": value}).to_string(),
-            ),
-            "host" => add_option("--host", value),
-            "cluster" => add_option("--cluster", value),
-            "method" => add_option("--mcp-method", value),
-            "tool" => add_option("--tool", value),
-            "from" => add_option("--source", value),
-            "at" => at = value,
+        let key = match key {
+            "method" => "mcp_method",
+            "from" => "source",
+            "at" => "time",
+            "model" | "host" | "cluster" | "tool" => key,
             _ => panic!("{part}"),
-        }
+        };
+        request[key] = json!(value.trim_matches('`'));
     }
-    let posts_body = row.request.starts_with("`POST /v1/");
-    if posts_body && !row.request.contains(", model ") {
-        add_option("--body", "{}".to_owned());
+    let posts_body = method == "POST" && path.starts_with("/v1/");
+    if posts_body && request["model"].is_null() {
+        request["body"] = json!({});
     }
-    let seconds = humantime::parse_rfc3339(&at).unwrap();
-    let seconds = seconds
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap()
-        .as_secs();
-    add_option("--time", at);
-    if row.caller != "no token" {
-        add_option("--token", token(row.caller, seconds));
-    }
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let (_, explained) = cli::explain(settings, &arguments);
-    explained["code"]
-        .as_str()
-        .unwrap_or_else(|| panic!("{explained:#}"))
-        .to_owned()
+    let time = request["time"].as_str().unwrap();
+    let time = humantime::parse_rfc3339(time).unwrap();
+    let now = time.duration_since(std::time::UNIX_EPOCH).unwrap();
+    let caller = match row.caller {
+        "no token" => json!("none"),
+        claims => caller(settings, claims, now.as_secs()),
+    };
+    json!({"name": format!("{} {}", row.caller, row.request), "caller": caller, "request": request,
+           "expect": row.answer})
 }
 
 /// Returns the settings with the tenant and client id of the test in place of the sample values.
@@ -131,14 +118,10 @@ fn recipe_decides_as_its_table_states() {
         assert_eq!(outcome.status, 0, "{title}: {}", outcome.err);
         let rows = rows(recipe);
         assert!(rows.len() >= 2, "{title} shows nothing");
-        for row in rows {
-            assert_eq!(
-                answer(&settings, &row),
-                row.answer,
-                "{title}: {} {}",
-                row.caller,
-                row.request
-            );
-        }
+        let cases: Vec<Value> = rows.iter().map(|row| case(&settings, row)).collect();
+        let file = cli::file(".yaml", &json!({ "cases": cases }).to_string());
+        let policy = file.path().to_str().unwrap();
+        let outcome = cli::entragate(&["test", "-", "--policy", policy], &settings.to_string());
+        assert_eq!(outcome.status, 0, "{title}: {}{}", outcome.out, outcome.err);
     }
 }

@@ -4,6 +4,7 @@
 
 mod audit;
 mod check;
+mod chosen;
 mod clock;
 mod deployment;
 mod document;
@@ -11,6 +12,9 @@ mod explain;
 mod failure;
 mod feed;
 mod input;
+mod offline;
+mod policy_test;
+mod prove;
 mod reach;
 mod report;
 mod schema;
@@ -34,6 +38,7 @@ enum Command {
     Explain(Box<explain::Arguments>),
     Feed(feed::Arguments),
     Schema(schema::Arguments),
+    Test(policy_test::Arguments),
 }
 
 /// The name of the program in its help.
@@ -50,6 +55,7 @@ fn main() -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Feed(arguments) => feed::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
+        Command::Test(arguments) => policy_test::run(&arguments),
     }
 }
 

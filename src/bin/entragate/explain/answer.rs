@@ -5,10 +5,11 @@ use super::question::Question;
 use super::token::TokenFacts;
 use entragate::config::Config;
 use entragate::fetch::callout;
-use entragate::gate::{CallId, Gate, Notice, Step};
+use entragate::gate::{CallId, Gate, Notice, Step, StreamId};
 use entragate::logic::Truth;
 use entragate::policy::rule::{Field, Mode};
 use entragate::policy::trace::{ClauseTrace, RuleKind, RuleTrace};
+use entragate::time::Timestamp;
 use entragate::token::signature::{Portable, SignatureCheck};
 use serde_json::{Map, Value, json};
 
@@ -28,58 +29,87 @@ pub struct Answer {
 /// Passes the request through the filter's gate. Returns `None` if the gate waits for keys.
 pub fn of(
     config: Config,
-    mut question: Question,
+    question: Question,
     token: Option<TokenFacts>,
     unverified: bool,
 ) -> Option<Answer> {
-    const ID: u32 = 1;
     let signatures: &dyn SignatureCheck = match unverified {
         true => &AnySignature,
         false => &Portable,
     };
-    let now = question.now;
-    let mut gate = Gate::new(config, now);
-    gate.keep_trace();
-    let headers = std::mem::take(&mut question.headers);
-    let connection = gate.wanted().read(&|path| question.property(path));
-    let mut ruling = gate.begin(ID, headers, connection, now, signatures);
-    if ruling.step == Step::Inspect {
-        ruling = gate.body(ID, question.body.as_deref(), true, now, signatures)?;
-    }
-    while ruling.step == Step::Wait && answer_calls(&mut gate, &question) {
-        ruling = gate.resume(ID, now, signatures)?;
-        if ruling.step == Step::Inspect {
-            ruling = gate.body(ID, question.body.as_deref(), true, now, signatures)?;
-        }
-    }
-    let (status, challenge) = match &ruling.step {
-        Step::Wait | Step::Inspect => return None,
-        Step::Forward(_) => (None, None),
-        Step::Reply(reply) => {
-            let mut headers = reply.headers.iter();
-            let found = headers.find(|(name, _)| *name == "www-authenticate");
-            (
-                Some(reply.status),
-                found.map(|(_, value)| value.to_string()),
-            )
-        }
-    };
-    gate.finish(ID, status, now);
-    let record = gate
-        .take_notices()
-        .into_iter()
-        .find_map(|notice| match notice {
-            Notice::Audit(_, line) => serde_json::from_str(&line).ok(),
-            Notice::Count(_) | Notice::Add(..) | Notice::Log(..) => None,
-        })?;
+    let mut simulation = Simulation::new(config, question.now);
+    simulation.gate.keep_trace();
+    let answer = simulation.pass(question, signatures)?;
     Some(Answer {
-        record,
-        status,
-        challenge,
         is_verified: !unverified,
         token,
-        rules: gate.take_trace(),
+        ..answer
     })
+}
+
+/// A gate without a proxy.
+pub struct Simulation {
+    pub gate: Gate,
+    last: StreamId,
+}
+
+impl Simulation {
+    pub fn new(config: Config, now: Timestamp) -> Self {
+        Self {
+            gate: Gate::new(config, now),
+            last: 0,
+        }
+    }
+
+    /// Passes one request. Returns `None` if the gate waits for keys.
+    pub fn pass(
+        &mut self,
+        mut question: Question,
+        signatures: &dyn SignatureCheck,
+    ) -> Option<Answer> {
+        self.last += 1;
+        let (gate, id, now) = (&mut self.gate, self.last, question.now);
+        let headers = std::mem::take(&mut question.headers);
+        let connection = gate.wanted().read(&|path| question.property(path));
+        let mut ruling = gate.begin(id, headers, connection, now, signatures);
+        if ruling.step == Step::Inspect {
+            ruling = gate.body(id, question.body.as_deref(), true, now, signatures)?;
+        }
+        while ruling.step == Step::Wait && answer_calls(gate, &question) {
+            ruling = gate.resume(id, now, signatures)?;
+            if ruling.step == Step::Inspect {
+                ruling = gate.body(id, question.body.as_deref(), true, now, signatures)?;
+            }
+        }
+        let (status, challenge) = match &ruling.step {
+            Step::Wait | Step::Inspect => return None,
+            Step::Forward(_) => (None, None),
+            Step::Reply(reply) => {
+                let mut headers = reply.headers.iter();
+                let found = headers.find(|(name, _)| *name == "www-authenticate");
+                (
+                    Some(reply.status),
+                    found.map(|(_, value)| value.to_string()),
+                )
+            }
+        };
+        gate.finish(id, status, now);
+        let record = gate
+            .take_notices()
+            .into_iter()
+            .find_map(|notice| match notice {
+                Notice::Audit(_, line) => serde_json::from_str(&line).ok(),
+                Notice::Count(_) | Notice::Add(..) | Notice::Log(..) => None,
+            })?;
+        Some(Answer {
+            record,
+            status,
+            challenge,
+            is_verified: false,
+            token: None,
+            rules: gate.take_trace(),
+        })
+    }
 }
 
 /// Answers the gate's calls in place of the services. Microsoft Graph returns the groups of `--groups`. Hugging Face

@@ -28,21 +28,27 @@ pub fn provide(
     question: &Question,
     config: &mut Config,
 ) -> Result<(), Failure> {
-    let keys = match &arguments.jwks {
-        Some(file) => read(file)?,
-        None if arguments.unverified => match placeholder(question, config) {
-            Some(keys) => keys,
-            // There is no token, or it is refused before a key is looked up.
-            None => return Ok(()),
-        },
-        None => return Ok(()),
-    };
-    for source in &mut config.sources {
-        if arguments.unverified || !matches!(source, KeySource::Inline(_)) {
-            *source = KeySource::Inline(keys.clone());
+    if arguments.unverified {
+        accept(question, config);
+    } else if let Some(file) = &arguments.jwks {
+        let keys = read(file)?;
+        for source in &mut config.sources {
+            if !matches!(source, KeySource::Inline(_)) {
+                *source = KeySource::Inline(keys.clone());
+            }
         }
     }
     Ok(())
+}
+
+/// Replaces all keys with one that the request's token names. Together with [`AnySignature`], any signature is accepted.
+pub fn accept(question: &Question, config: &mut Config) {
+    // Without these keys, there is no token, or it is refused before a key is looked up.
+    if let Some(keys) = placeholder(question, config) {
+        for source in &mut config.sources {
+            *source = KeySource::Inline(keys.clone());
+        }
+    }
 }
 
 fn read(file: &str) -> Result<KeySet, Failure> {
@@ -64,7 +70,7 @@ fn placeholder(question: &Question, config: &Config) -> Option<KeySet> {
 
 /// An arbitrary public key of the type that the algorithm requires: for RSA and Ed25519 the keys of RFC 7515 and RFC
 /// 8037, for the other curves their generators.
-fn key_for(algorithm: Algorithm) -> Value {
+pub fn key_for(algorithm: Algorithm) -> Value {
     match algorithm {
         Algorithm::Es256 => json!({"kty": "EC", "crv": "P-256",
             "x": "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY",

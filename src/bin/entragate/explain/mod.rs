@@ -1,24 +1,21 @@
 //! `entragate explain`: what the filter would decide about one request, and why.
 //! The request passes through the filter's own gate. This command prepares its input and prints its output.
 
-mod answer;
-mod keys;
-mod question;
-mod text;
+pub mod answer;
+pub mod keys;
+pub mod question;
+pub mod text;
 mod token;
 
-use crate::deployment::filters::{self, Filter};
-use crate::deployment::load;
+use crate::chosen;
 use crate::failure::Failure;
 use crate::input::{self, UNREADABLE};
+use crate::offline;
 use crate::report;
 use answer::Answer;
 use clap::Args;
-use entragate::config::{AuditLog, Config};
-use entragate::credential::Source;
+use entragate::config::Config;
 use entragate::gate::Wanted;
-use entragate::secret::Secret;
-use entragate::service_auth::auth::Auth;
 use std::process::ExitCode;
 
 /// Explain what the filter would decide about a request, and which clauses of which rules are satisfied.
@@ -137,19 +134,12 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn explain(arguments: &Arguments) -> Result<Answer, Failure> {
-    let mut config = load(arguments)?;
-    // The decision is read from the audit record.
-    config.audit.log = AuditLog::All;
-    if !std::mem::take(&mut config.revocation).is_empty() {
+    let mut config = chosen::load(&arguments.file, arguments.plugin.as_deref())?.config;
+    if !config.revocation.is_empty() {
         let text = "revocation: lists of revocations are not fetched here, so no caller is treated as revoked";
         report::warn(input::name_of(&arguments.file), text);
     }
-    for credential in &mut config.credentials {
-        // The answer names the credential and never shows its value, so a placeholder replaces the fetched value.
-        if let Source::Polled(_) = credential.source {
-            credential.source = Source::Fixed(Secret::new("unset".to_owned()));
-        }
-    }
+    offline::prepare(&mut config);
     replace_graph(arguments, &mut config);
     if arguments.cluster.is_none() && Wanted::by(&config).cluster() {
         let text = "the configuration refers to clusters, and the request's cluster is unknown; set it with \
@@ -181,60 +171,6 @@ fn replace_graph(arguments: &Arguments, config: &mut Config) {
                 "Microsoft Graph is not called here; pass the groups that it would return with --groups",
             );
         }
-        (_, Some(_)) => {
-            for directory in config.directories.iter_mut().flatten() {
-                directory.auth = Auth::Fixed(Secret::new("unset".to_owned()));
-            }
-        }
+        (_, Some(_)) => offline::answer_graph(config),
     }
-}
-
-/// Loads the configuration in a file. Missing environment variables get a placeholder, because their values are never
-/// shown or sent.
-fn load(arguments: &Arguments) -> Result<Config, Failure> {
-    let files = std::slice::from_ref(&arguments.file);
-    let deployment = load::load(files).map_err(Failure::unusable)?;
-    let filters = filters::find(&deployment);
-    let filter = choose(&filters, arguments)?;
-    let env = |name: &str| std::env::var(name).ok().or(Some("unset".to_owned()));
-    input::load(&filter.configuration, &env)
-        .map_err(|errors| Failure::invalid_filter(filter, &errors))
-}
-
-/// Returns the only filter, or the one that `--plugin` names. Plugins of the same name differ by their lines.
-fn choose<'f, 'd>(
-    filters: &'f [Filter<'d>],
-    arguments: &Arguments,
-) -> Result<&'f Filter<'d>, Failure> {
-    let file = input::name_of(&arguments.file);
-    let is_wanted = |filter: &&Filter<'_>| {
-        let wanted = arguments.plugin.as_deref();
-        let line = filter.at("").line.map(|line| line.to_string());
-        wanted.is_none_or(|wanted| filter.name() == wanted || line.as_deref() == Some(wanted))
-    };
-    let wanted: Vec<&Filter<'_>> = filters.iter().filter(is_wanted).collect();
-    let text = match (wanted.as_slice(), filters) {
-        ([filter], _) => return Ok(filter),
-        ([], []) => input::NO_FILTER.to_owned(),
-        ([], all) => format!(
-            "no plugin has the name or the line that --plugin gives; there {}",
-            listed(all.iter())
-        ),
-        (several, _) => format!(
-            "there {}; choose one with --plugin and its name or line, or pass a file that contains only one",
-            listed(several.iter().copied())
-        ),
-    };
-    Err(Failure::of(UNREADABLE, file, text))
-}
-
-/// Lists plugins with their lines.
-fn listed<'f, 'd: 'f>(filters: impl Iterator<Item = &'f Filter<'d>>) -> String {
-    let named = filters.map(|filter| match filter.at("").line {
-        Some(line) => format!("{} (line {line})", filter.name()),
-        None => format!("{} ({})", filter.name(), filter.place),
-    });
-    let named: Vec<String> = named.collect();
-    let verb = if named.len() == 1 { "is" } else { "are" };
-    format!("{verb} {}", named.join(", "))
 }

@@ -30,51 +30,45 @@ pub struct Question {
     pub token: Option<String>,
 }
 
+/// A request as a user states it.
+pub struct Parts {
+    pub method: String,
+    pub path: String,
+    pub host: String,
+    /// Additional headers, with names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub token: Option<String>,
+    pub body: Option<String>,
+    pub source: Option<IpAddr>,
+    pub peer: Option<String>,
+    pub cluster: Option<String>,
+    pub groups: Groups,
+    pub now: Timestamp,
+}
+
 pub fn ask(arguments: &Arguments, config: &Config) -> Result<Question, Failure> {
     let Some((method, path)) = arguments.request.trim().split_once(' ') else {
         let text =
             "is not a valid request; write method and path, as in 'POST /v1/chat/completions'";
         return Err(Failure::of(UNREADABLE, "--request", text));
     };
-    let token = token(arguments)?;
-    let own = |name: &str| arguments.header.iter().any(|(given, _)| given == name);
-    let mut fields = vec![
-        (":method".to_owned(), method.to_owned()),
-        (":path".to_owned(), path.trim().to_owned()),
-        (":authority".to_owned(), arguments.host.clone()),
-    ];
-    fields.extend(arguments.header.iter().cloned());
-    if let (Some(token), Some(location)) = (&token, config.token.locations.first()) {
-        let value = match &location.scheme {
-            Some(scheme) => format!("{scheme} {token}"),
-            None => token.clone(),
-        };
-        fields.push((location.header.clone(), value));
-    }
     let body = arguments.body.clone().or_else(|| message(arguments));
-    if body.is_some() && !own("content-type") {
-        fields.push(("content-type".to_owned(), "application/json".to_owned()));
-    }
-    if let (Some(source), ClientAddress::Forwarded(hop), false) =
-        (arguments.source, config.client_address, own(FORWARDED_FOR))
-    {
-        fields.push((FORWARDED_FOR.to_owned(), forwarded_for(source, hop)));
-    }
-    let mut headers: Headers = fields
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
-    headers.is_all = body.is_none();
-    Ok(Question {
-        headers,
-        body: body.map(String::into_bytes),
-        source: arguments.source,
-        peer: arguments.peer.clone(),
-        cluster: arguments.cluster.clone(),
-        groups: arguments.groups.clone().unwrap_or_default(),
-        now: arguments.time.unwrap_or_else(now),
-        token,
-    })
+    Ok(Question::of(
+        Parts {
+            method: method.to_owned(),
+            path: path.trim().to_owned(),
+            host: arguments.host.clone(),
+            headers: arguments.header.clone(),
+            token: token(arguments)?,
+            body,
+            source: arguments.source,
+            peer: arguments.peer.clone(),
+            cluster: arguments.cluster.clone(),
+            groups: arguments.groups.clone().unwrap_or_default(),
+            now: arguments.time.unwrap_or_else(now),
+        },
+        config,
+    ))
 }
 
 /// The message that `--mcp-method` and `--tool` stand for.
@@ -112,6 +106,48 @@ fn forwarded_for(source: IpAddr, hop: usize) -> String {
 }
 
 impl Question {
+    /// Adds the headers that a host passes: the token where the configuration expects it, the type of the body, and the
+    /// client's address behind proxies. A header of the user takes precedence.
+    pub fn of(parts: Parts, config: &Config) -> Self {
+        let own = |name: &str| parts.headers.iter().any(|(given, _)| given == name);
+        let mut fields = vec![
+            (":method".to_owned(), parts.method.clone()),
+            (":path".to_owned(), parts.path.clone()),
+            (":authority".to_owned(), parts.host.clone()),
+        ];
+        fields.extend(parts.headers.iter().cloned());
+        if let (Some(token), Some(location)) = (&parts.token, config.token.locations.first()) {
+            let value = match &location.scheme {
+                Some(scheme) => format!("{scheme} {token}"),
+                None => token.clone(),
+            };
+            fields.push((location.header.clone(), value));
+        }
+        if parts.body.is_some() && !own("content-type") {
+            fields.push(("content-type".to_owned(), "application/json".to_owned()));
+        }
+        if let (Some(source), ClientAddress::Forwarded(hop), false) =
+            (parts.source, config.client_address, own(FORWARDED_FOR))
+        {
+            fields.push((FORWARDED_FOR.to_owned(), forwarded_for(source, hop)));
+        }
+        let mut headers: Headers = fields
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        headers.is_all = parts.body.is_none();
+        Self {
+            headers,
+            body: parts.body.map(String::into_bytes),
+            source: parts.source,
+            peer: parts.peer,
+            cluster: parts.cluster,
+            groups: parts.groups,
+            now: parts.now,
+            token: parts.token,
+        }
+    }
+
     /// Returns the host's property at a path, as bytes.
     pub fn property(&self, path: &str) -> Option<Vec<u8>> {
         let text = match path {

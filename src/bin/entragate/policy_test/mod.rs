@@ -1,0 +1,143 @@
+//! `entragate test`: policy tests. Cases pass through the filter's own gate, as `entragate explain` does. Assertions are
+//! proved ([`crate::prove`]).
+
+pub mod always;
+pub mod caller;
+mod coverage;
+mod expectation;
+mod file;
+mod output;
+pub mod request;
+pub mod run;
+
+use crate::chosen;
+use crate::failure::Failure;
+use crate::input::UNREADABLE;
+use crate::prove::assertion::Prover;
+use crate::report;
+use clap::Args;
+use coverage::Coverage;
+use file::PolicyFile;
+use output::{Proof, Results};
+use std::process::ExitCode;
+
+/// Test a configuration against a file of expectations.
+/// `cases` are requests with their expected decisions. Each passes through the filter's own gate, with a token that is
+/// made for it. Nothing is fetched, and no signature is verified; all other checks of the token are performed. `always`
+/// contains assertions about every caller and every request, which are proved, or refuted by a request that the gate
+/// confirms. docs/policy-tests.md describes the file.
+#[derive(Args)]
+#[command(after_help = "\
+Exit status:
+  0  every case is decided as expected, and every assertion is proved
+  1  a case is decided differently, or an assertion is refuted or undecided
+  2  the configuration or the policy file cannot be used
+
+If the environment variable GITHUB_ACTIONS is true, failures are also printed
+as annotations.
+
+Examples:
+  entragate test envoy.yaml --policy policy.yaml
+  entragate test envoy.yaml --policy policy.yaml --junit results.xml
+  entragate test envoy.yaml --policy policy.yaml --json")]
+pub struct Arguments {
+    /// The configuration, or a file that contains it (as for `check`); `-` reads standard input
+    file: String,
+
+    /// The policy file
+    #[arg(long, value_name = "FILE")]
+    policy: String,
+
+    /// The plugin to test, by its name or the line where it begins, if the file contains several
+    #[arg(long, value_name = "NAME|LINE")]
+    plugin: Option<String>,
+
+    /// Print the results as JSON
+    #[arg(long)]
+    json: bool,
+
+    /// Write the results to a file as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    junit: Option<String>,
+}
+
+const FAILED: u8 = 1;
+
+pub fn run(arguments: &Arguments) -> ExitCode {
+    match test(arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(FAILED),
+        Err(failure) => Failure {
+            // Status 1 is that of a failed case.
+            status: UNREADABLE,
+            ..failure
+        }
+        .report(),
+    }
+}
+
+/// Runs and reports all tests. Returns whether all hold.
+fn test(arguments: &Arguments) -> Result<bool, Failure> {
+    let chosen = chosen::load(&arguments.file, arguments.plugin.as_deref())?;
+    let file = file::read(&arguments.policy, &chosen)?;
+    let mut config = chosen.config;
+    run::prepare(&mut config);
+    let results = results(&file, &config)?;
+    if let Some(path) = &arguments.junit {
+        write_junit(path, &results)?;
+    }
+    if arguments.json {
+        report::print(&format!("{:#}\n", results.json()));
+    } else {
+        report::print(&output::text::of(&results));
+        if std::env::var("GITHUB_ACTIONS").is_ok_and(|is_set| is_set == "true") {
+            report::print(&output::annotations::of(&results));
+        }
+    }
+    Ok(results.hold())
+}
+
+fn results<'c>(
+    file: &'c PolicyFile,
+    config: &entragate::config::Config,
+) -> Result<Results<'c>, Failure> {
+    let run = |case: &'c file::Case| {
+        run::run(case, config).map_err(|text| {
+            let line = case.line.map(|line| format!(":{line}")).unwrap_or_default();
+            let about = format!("{}{line}", file.name);
+            Failure::of(UNREADABLE, &about, format!("{}: {text}", case.name))
+        })
+    };
+    let cases: Vec<_> = file.cases.iter().map(run).collect::<Result<_, _>>()?;
+    Ok(Results {
+        file: &file.name,
+        coverage: Coverage::of(&cases, config),
+        cases,
+        always: proofs(file),
+    })
+}
+
+fn proofs(file: &PolicyFile) -> Vec<Proof<'_>> {
+    let Some(always) = &file.always else {
+        return Vec::new();
+    };
+    let mut prover = Prover::new(&always.config, &always.prefix);
+    let prove = |named: &'_ always::Named| prover.prove(&named.assertion);
+    let verdicts: Vec<_> = always.assertions.iter().map(prove).collect();
+    always
+        .assertions
+        .iter()
+        .zip(verdicts)
+        .map(|(named, verdict)| Proof {
+            name: &named.name,
+            line: file.line(&named.at),
+            verdict,
+        })
+        .collect()
+}
+
+fn write_junit(path: &str, results: &Results<'_>) -> Result<(), Failure> {
+    let failure = |text: String| Failure::of(UNREADABLE, path, text);
+    let xml = output::junit::of(results).map_err(|error| failure(error.to_string()))?;
+    std::fs::write(path, xml).map_err(|error| failure(error.to_string()))
+}

@@ -1,0 +1,284 @@
+//! Assertions about all callers and all requests.
+
+use super::concrete::Witness;
+use super::decision::{Decides, Decision};
+use super::facts::Facts;
+use super::gate::Judge;
+use super::search::{Search, search};
+use super::solver::{Lit, Solver};
+use super::three::Three;
+use crate::explain::answer::Answer;
+use entragate::config::Config;
+use entragate::logic::Truth;
+use entragate::policy::rule::Rule;
+
+/// What must hold for every request. Requirements and matches are rules in shadow mode of the configuration, which have
+/// no effect on its decisions; the filter's gate evaluates them with everything else.
+#[derive(Clone, Debug)]
+pub enum Assertion {
+    /// Only callers that satisfy the requirement get the credential.
+    OnlyIf {
+        credential: Option<usize>,
+        /// The name of the rule with the requirement.
+        require: String,
+        /// The name of the rule with the match.
+        matches: Option<String>,
+    },
+    /// No request of these callers is permitted.
+    Never {
+        /// Only permits with this credential count.
+        credential: Option<Option<usize>>,
+        /// The name of the rule with the match and the requirement.
+        when: String,
+        /// The assertion has a requirement, so anonymous permits do not count.
+        has_requirement: bool,
+    },
+    /// Every rule decides some request.
+    NoShadowedRules,
+}
+
+pub enum Verdict {
+    Proved,
+    Refuted(Box<Counterexample>),
+    /// These rules decide no request.
+    Shadowed(Vec<String>),
+    /// Neither was shown.
+    Undecided,
+}
+
+pub struct Counterexample {
+    pub witness: Witness,
+    pub answer: Answer,
+}
+
+/// A configuration, whose rules in shadow mode contain the requirements of the assertions.
+pub struct Prover<'c> {
+    config: &'c Config,
+    /// The beginning of the names of those rules.
+    prefix: &'c str,
+    solver: Solver,
+    facts: Facts,
+    decision: Decision,
+    judge: Judge,
+}
+
+impl<'c> Prover<'c> {
+    pub fn new(config: &'c Config, prefix: &'c str) -> Self {
+        let mut solver = Solver::new();
+        let mut facts = Facts::new(&mut solver, &[config], Some(&config.endpoints));
+        let decision = Decision::new(&mut solver, &mut facts, config);
+        Self {
+            config,
+            prefix,
+            solver,
+            facts,
+            decision,
+            judge: Judge::new(config, true),
+        }
+    }
+
+    pub fn prove(&mut self, assertion: &Assertion) -> Verdict {
+        match assertion {
+            Assertion::OnlyIf {
+                credential,
+                require,
+                matches,
+            } => self.only_if(*credential, require, matches.as_deref()),
+            Assertion::Never {
+                credential,
+                when,
+                has_requirement,
+            } => self.never(*credential, when, *has_requirement),
+            Assertion::NoShadowedRules => self.no_shadowed_rules(),
+        }
+    }
+
+    fn only_if(
+        &mut self,
+        credential: Option<usize>,
+        require: &str,
+        matches: Option<&str>,
+    ) -> Verdict {
+        let satisfied = self.requirement(require).yes;
+        let may_match = self.may_match(matches, true);
+        let by_nobody = self.may_match(matches, false);
+        let permits = uses(&mut self.solver, &self.decision.permits, Some(credential));
+        let anonymous = uses(&mut self.solver, &self.decision.anonymous, Some(credential));
+        let breaks = self.solver.all([permits, !satisfied, may_match]);
+        let opens = self.solver.all([anonymous, by_nobody]);
+        let goal = self.solver.any([breaks, opens]);
+        let name = self.credential_name(credential);
+        self.search(goal, &|answer| {
+            is_permit(answer)
+                && answer.text("credential") == name
+                && matches.is_none_or(|rule| may_have_matched(answer, rule))
+                && (is_anonymous(answer) || truth(answer, require) != Some(Truth::Satisfied))
+        })
+    }
+
+    fn never(
+        &mut self,
+        credential: Option<Option<usize>>,
+        when: &str,
+        has_requirement: bool,
+    ) -> Verdict {
+        let unsatisfied = self.requirement(when).no;
+        let may_match = self.may_match(Some(when), true);
+        let permits = uses(&mut self.solver, &self.decision.permits, credential);
+        let mut goals = vec![self.solver.all([permits, !unsatisfied, may_match])];
+        if !has_requirement {
+            let by_nobody = self.may_match(Some(when), false);
+            let anonymous = uses(&mut self.solver, &self.decision.anonymous, credential);
+            goals.push(self.solver.all([anonymous, by_nobody]));
+        }
+        let goal = self.solver.any(goals);
+        let name = credential.map(|credential| self.credential_name(credential));
+        self.search(goal, &|answer| {
+            let covers = match is_anonymous(answer) {
+                true => !has_requirement,
+                false => truth(answer, when) != Some(Truth::Unsatisfied),
+            };
+            is_permit(answer)
+                && name
+                    .as_ref()
+                    .is_none_or(|name| answer.text("credential") == name)
+                && may_have_matched(answer, when)
+                && covers
+        })
+    }
+
+    fn no_shadowed_rules(&mut self) -> Verdict {
+        // The results of all rules are not needed, only the rule that decides.
+        let mut judge = Judge::new(self.config, false);
+        let decision = &self.decision;
+        let all = decision
+            .anonymous
+            .iter()
+            .chain(&decision.denials)
+            .chain(&decision.permits);
+        let (mut shadowed, mut is_decided) = (Vec::new(), true);
+        for decides in all {
+            let mut confirm = |witness: &Witness| {
+                let answer = judge.decide(witness)?;
+                let decides_here = is_permit(&answer)
+                    || matches!(answer.text("code"), "denied_by_rule" | "groups_overage");
+                (decides_here && answer.text("rule") == decides.rule).then_some(())
+            };
+            match search(
+                &mut self.solver,
+                &self.facts,
+                self.config,
+                decides.when,
+                &mut confirm,
+            ) {
+                Search::Found(()) => {}
+                Search::Nothing => shadowed.push(decides.rule.clone()),
+                Search::Undecided => is_decided = false,
+            }
+        }
+        match (shadowed.is_empty(), is_decided) {
+            (false, _) => Verdict::Shadowed(shadowed),
+            (true, true) => Verdict::Proved,
+            (true, false) => Verdict::Undecided,
+        }
+    }
+
+    fn search(&mut self, goal: Lit, breaks: &dyn Fn(&Answer) -> bool) -> Verdict {
+        let (judge, prefix) = (&mut self.judge, self.prefix);
+        let mut confirm = |witness: &Witness| {
+            let mut answer = judge.decide(witness)?;
+            let is_broken = breaks(&answer);
+            answer.rules.retain(|rule| !rule.rule.starts_with(prefix));
+            is_broken.then(|| Counterexample {
+                witness: witness.clone(),
+                answer,
+            })
+        };
+        match search(
+            &mut self.solver,
+            &self.facts,
+            self.config,
+            goal,
+            &mut confirm,
+        ) {
+            Search::Nothing => Verdict::Proved,
+            Search::Found(found) => Verdict::Refuted(Box::new(found)),
+            Search::Undecided => Verdict::Undecided,
+        }
+    }
+
+    fn rule(&self, name: &str) -> Option<&'c Rule> {
+        self.config
+            .policy
+            .rules
+            .iter()
+            .find(|rule| *rule.name == *name)
+    }
+
+    /// The requirement of a rule.
+    fn requirement(&mut self, rule: &str) -> Three {
+        let facts = &self.facts;
+        match self.rule(rule) {
+            Some(rule) => Three::of(
+                &mut self.solver,
+                &rule.require,
+                &mut |solver: &mut Solver, condition| facts.truth(solver, condition),
+            ),
+            None => Three::unknown(&self.solver),
+        }
+    }
+
+    /// Whether a rule may match, for a caller with a token or without one.
+    fn may_match(&mut self, rule: Option<&str>, has_token: bool) -> Lit {
+        let Some(rule) = rule.and_then(|name| self.rule(name)) else {
+            return self.solver.always();
+        };
+        let issuers = self.facts.issuers.clone();
+        let issuer = |_: &Solver, name: &str| issuers.get(name).copied().filter(|_| has_token);
+        !self
+            .facts
+            .request
+            .covers(&mut self.solver, &rule.matches, &issuer)
+            .no
+    }
+
+    /// The name in records; empty for no credential.
+    fn credential_name(&self, credential: Option<usize>) -> String {
+        let credential = credential.and_then(|at| self.config.credentials.get(at));
+        credential
+            .map(|credential| credential.name.to_string())
+            .unwrap_or_default()
+    }
+}
+
+/// Whether one of these decides, with this credential if one is given.
+fn uses(solver: &mut Solver, all: &[Decides], credential: Option<Option<usize>>) -> Lit {
+    let counts = |decides: &&Decides| credential.is_none_or(|wanted| decides.credential == wanted);
+    let found: Vec<Lit> = all
+        .iter()
+        .filter(counts)
+        .map(|decides| decides.when)
+        .collect();
+    solver.any(found)
+}
+
+fn is_permit(answer: &Answer) -> bool {
+    matches!(answer.text("code"), "permitted" | "anonymous")
+}
+
+fn is_anonymous(answer: &Answer) -> bool {
+    answer.text("code") == "anonymous"
+}
+
+/// Whether a rule matched, or may have matched a body that is unknown.
+fn may_have_matched(answer: &Answer, rule: &str) -> bool {
+    let mut traces = answer.rules.iter();
+    traces.any(|trace| *trace.rule == *rule && trace.matches != Some(false))
+}
+
+/// The value of a rule's requirement.
+fn truth(answer: &Answer, rule: &str) -> Option<Truth> {
+    let mut traces = answer.rules.iter();
+    let trace = traces.find(|trace| *trace.rule == *rule)?;
+    trace.require.as_ref().map(|clause| clause.truth)
+}

@@ -1,0 +1,125 @@
+//! A configuration's decision as formulas over the facts.
+
+use super::facts::Facts;
+use super::solver::{Lit, Solver};
+use super::three::Three;
+use entragate::config::Config;
+use entragate::policy::rule::{Effect, Mode};
+
+/// A rule that decides, and when it does.
+pub struct Decides {
+    pub rule: String,
+    /// The index of the configuration's credential; `None` sends none.
+    pub credential: Option<usize>,
+    pub when: Lit,
+}
+
+/// When a configuration permits.
+pub struct Decision {
+    /// The permits of anonymous rules.
+    pub anonymous: Vec<Decides>,
+    /// The permits of authenticated callers.
+    pub permits: Vec<Decides>,
+    /// The denials by deny rules.
+    pub denials: Vec<Decides>,
+}
+
+impl Decision {
+    pub fn new(solver: &mut Solver, facts: &mut Facts, config: &Config) -> Self {
+        let policy = &config.policy;
+        let sent = |solver: &mut Solver, facts: &mut Facts, credential: Option<usize>| {
+            let clusters = credential.and_then(|at| config.credentials.get(at));
+            let clusters = clusters.map_or(&[][..], |credential| &credential.clusters);
+            facts.request.is_sent_to(solver, clusters)
+        };
+        // The first anonymous rule that matches permits.
+        let mut anonymous = Vec::new();
+        let mut earlier = Vec::new();
+        for rule in &policy.anonymous {
+            let covers = facts
+                .request
+                .covers(solver, &rule.matches, &|_, _| None)
+                .yes;
+            let is_sent = sent(solver, facts, rule.credential);
+            let when = first(solver, &earlier, [covers, is_sent]);
+            earlier.push(covers);
+            anonymous.push(Decides {
+                rule: rule.name.to_string(),
+                credential: rule.credential,
+                when,
+            });
+        }
+        let accepted = facts.is_accepted(solver, config);
+        let authenticated = {
+            // A batch needs a token if one of its messages does, so anonymous rules for messages may not apply to another.
+            let in_batch = solver.variable();
+            solver.require(&[!in_batch, facts.request.message.message]);
+            let mut applies = Vec::new();
+            for (rule, covers) in policy.anonymous.iter().zip(&earlier) {
+                let is_for_messages = rule.matches.mcp.are_named();
+                applies.push(if is_for_messages {
+                    solver.all([*covers, !in_batch])
+                } else {
+                    *covers
+                });
+            }
+            first(solver, &applies, [accepted])
+        };
+        let (mut allow, mut deny) = (Vec::new(), Vec::new());
+        for rule in &policy.rules {
+            if rule.mode == Mode::Enforce {
+                let issuers = facts.issuers.clone();
+                let issuer = |_: &Solver, name: &str| issuers.get(name).copied();
+                let covers = facts.request.covers(solver, &rule.matches, &issuer);
+                let require = Three::of(
+                    solver,
+                    &rule.require,
+                    &mut |solver: &mut Solver, condition| facts.truth(solver, condition),
+                );
+                match rule.effect {
+                    Effect::Deny => deny.push((rule, covers, require)),
+                    Effect::Allow { credential } => allow.push((rule, credential, covers, require)),
+                }
+            }
+        }
+        // A deny rule denies unless it certainly does not match, or is certainly unsatisfied.
+        let (mut denials, mut denied) = (Vec::new(), Vec::new());
+        for (rule, covers, require) in deny {
+            let applies = solver.all([!covers.no, !require.no]);
+            let when = first(solver, &denied, [authenticated, covers.yes, !require.no]);
+            denied.push(applies);
+            denials.push(Decides {
+                rule: rule.name.to_string(),
+                credential: None,
+                when,
+            });
+        }
+        // An allow rule decides if it is satisfied, or if a body that cannot be read could satisfy it.
+        let mut permits = Vec::new();
+        let undenied = first(solver, &denied, [authenticated]);
+        let mut decided = solver.never();
+        for (rule, credential, covers, require) in allow {
+            let is_satisfied = solver.all([covers.yes, require.yes]);
+            let is_sent = sent(solver, facts, credential);
+            let when = solver.all([undenied, !decided, is_satisfied, is_sent]);
+            let waits = solver.all([!covers.yes, !covers.no]);
+            decided = solver.any([decided, is_satisfied, waits]);
+            permits.push(Decides {
+                rule: rule.name.to_string(),
+                credential,
+                when,
+            });
+        }
+        Self {
+            anonymous,
+            permits,
+            denials,
+        }
+    }
+}
+
+/// Whether all of these are true, and none of the earlier ones.
+fn first<const N: usize>(solver: &mut Solver, earlier: &[Lit], own: [Lit; N]) -> Lit {
+    let none = solver.any(earlier.iter().copied());
+    solver.all(own.into_iter().chain([!none]))
+}

@@ -1,0 +1,410 @@
+//! Everything that decisions depend on, as variables: the facts of the token, the request and its context.
+//!
+//! Each real request has an assignment, and the constraints here hold for each of them. Assignments without a real
+//! request may remain: the search runs what it finds through the filter's gate.
+
+pub mod claims;
+pub mod context;
+pub mod request;
+pub mod texts;
+
+use super::solver::{Lit, Solver};
+use super::three::Three;
+use claims::{Claims, Names, Text, key};
+use context::{Addresses, Moments};
+use entragate::config::Config;
+use entragate::logic::Formula;
+use entragate::model::endpoint::Endpoints;
+use entragate::policy::requirement::Condition;
+use entragate::token::claim_test::ClaimCondition;
+use entragate::token::facets::Actor;
+use entragate::token::issuer::{Authority, Issuer, Tenants, is_guid};
+use entragate::token::kind::{Kind, KindRule, Preset};
+use request::Request;
+use std::collections::BTreeMap;
+
+pub struct Facts {
+    /// The issuers of a token, by name. At most one is true; with none, the request has no accepted token.
+    pub issuers: BTreeMap<String, Lit>,
+    pub audiences: BTreeMap<String, Lit>,
+    pub tenant: Text,
+    pub client: Text,
+    pub object: Text,
+    pub managed_identity: Text,
+    pub has_managed_identity: Lit,
+    pub roles: Names,
+    pub scopes: Names,
+    pub directory_roles: Names,
+    /// The groups that the token lists.
+    pub groups: Names,
+    /// The token refers to groups outside of it.
+    pub overage: Lit,
+    /// Microsoft Graph has returned the groups of such a caller.
+    pub are_groups_known: Lit,
+    pub graph_groups: BTreeMap<String, Lit>,
+    pub user: Lit,
+    pub app: Lit,
+    pub agent: Lit,
+    pub acts_as_agent: Lit,
+    pub acts_as_no_agent: Lit,
+    /// The name `mfa` stands for all methods that report several factors.
+    pub methods: Names,
+    pub contexts: Names,
+    pub claims: Claims,
+    pub moments: Moments,
+    pub addresses: Addresses,
+    pub request: Request,
+}
+
+/// The conditions and ranges that requirements contain.
+#[derive(Default)]
+struct Mentioned<'c> {
+    conditions: Vec<&'c Condition>,
+    claims: Vec<&'c ClaimCondition>,
+}
+
+impl<'c> Mentioned<'c> {
+    fn by(configs: &[&'c Config]) -> Self {
+        let mut mentioned = Self::default();
+        for config in configs {
+            for rule in &config.policy.rules {
+                rule.require
+                    .visit(&mut |condition, _| mentioned.conditions.push(condition));
+            }
+            for issuer in &config.issuers {
+                if let KindRule::Claims { app, user } = &issuer.claims.kind {
+                    for requirement in [app, user].into_iter().flatten() {
+                        requirement.visit(&mut |claim, _| mentioned.claims.push(claim));
+                    }
+                }
+            }
+        }
+        mentioned
+    }
+}
+
+impl Facts {
+    /// Creates the variables for everything that the configurations refer to.
+    /// `endpoints`: those of all configurations, if they are the same.
+    pub fn new(solver: &mut Solver, configs: &[&Config], endpoints: Option<&Endpoints>) -> Self {
+        let mentioned = Mentioned::by(configs);
+        let (mut windows, mut ranges) = (Vec::new(), Vec::new());
+        for condition in &mentioned.conditions {
+            match condition {
+                Condition::Time(window) if !windows.contains(window) => windows.push(*window),
+                Condition::Source(own) => {
+                    for range in own {
+                        if !ranges.contains(range) {
+                            ranges.push(*range);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        let mut facts = Self {
+            issuers: BTreeMap::new(),
+            audiences: BTreeMap::new(),
+            tenant: Text::new(solver),
+            client: Text::new(solver),
+            object: Text::new(solver),
+            managed_identity: Text::new(solver),
+            has_managed_identity: solver.variable(),
+            roles: Names::new(solver),
+            scopes: Names::new(solver),
+            directory_roles: Names::new(solver),
+            groups: Names::new(solver),
+            overage: solver.variable(),
+            are_groups_known: solver.variable(),
+            graph_groups: BTreeMap::new(),
+            user: solver.usual(),
+            app: solver.variable(),
+            agent: solver.variable(),
+            acts_as_agent: solver.variable(),
+            acts_as_no_agent: solver.variable(),
+            methods: Names::new(solver),
+            contexts: Names::new(solver),
+            claims: Claims::default(),
+            moments: Moments::new(solver, &windows),
+            addresses: Addresses::new(solver, &ranges),
+            request: Request::new(solver, configs, endpoints),
+        };
+        for condition in mentioned.conditions {
+            facts.note(solver, condition);
+        }
+        for claim in mentioned.claims {
+            facts.claims.note(solver, claim);
+        }
+        for config in configs {
+            for issuer in &config.issuers {
+                facts.note_issuer(solver, issuer);
+            }
+        }
+        facts.relate(solver, configs);
+        facts
+    }
+
+    fn note(&mut self, solver: &mut Solver, condition: &Condition) {
+        match condition {
+            Condition::Role(name) => _ = self.roles.name(solver, name.clone()),
+            Condition::Scope(name) => _ = self.scopes.name(solver, name.clone()),
+            Condition::DirectoryRole(id) => _ = self.directory_roles.name(solver, key(id)),
+            Condition::Group(id) => {
+                self.groups.name(solver, key(id));
+                self.graph_groups
+                    .entry(key(id))
+                    .or_insert_with(|| solver.variable());
+            }
+            Condition::Client(id) => _ = self.client.value(solver, key(id)),
+            Condition::Object(id) => _ = self.object.value(solver, key(id)),
+            Condition::Tenant(id) => _ = self.tenant.value(solver, key(id)),
+            Condition::ManagedIdentity(id) => {
+                self.object.value(solver, key(id));
+                self.managed_identity.value(solver, id.to_ascii_lowercase());
+            }
+            Condition::Mfa => _ = self.methods.name(solver, MFA.to_owned()),
+            Condition::AuthContext(name) => _ = self.contexts.name(solver, name.clone()),
+            Condition::Claim(claim) => self.claims.note(solver, claim),
+            Condition::Peer(pattern) => self.request.note_peer(solver, pattern),
+            Condition::Issuer(_)
+            | Condition::Kind(_)
+            | Condition::Actor(_)
+            | Condition::Source(_)
+            | Condition::Time(_) => {}
+        }
+    }
+
+    fn note_issuer(&mut self, solver: &mut Solver, issuer: &Issuer) {
+        let name = issuer.name.to_string();
+        self.issuers
+            .entry(name)
+            .or_insert_with(|| solver.variable());
+        for audience in &*issuer.audiences {
+            self.audiences
+                .entry(key(audience))
+                .or_insert_with(|| solver.variable());
+        }
+        for client in &issuer.clients {
+            self.client.value(solver, key(client));
+        }
+        if let Authority::Entra(entra) = &issuer.authority
+            && let Tenants::Listed(tenants) = &entra.tenants
+        {
+            for tenant in tenants {
+                self.tenant.value(solver, key(tenant));
+            }
+        }
+    }
+
+    fn relate(&self, solver: &mut Solver, configs: &[&Config]) {
+        let issuers: Vec<Lit> = self.issuers.values().copied().collect();
+        solver.at_most_one(&issuers);
+        for text in [
+            &self.tenant,
+            &self.client,
+            &self.object,
+            &self.managed_identity,
+        ] {
+            text.relate(solver);
+        }
+        for resource in self.managed_identity.values.values() {
+            solver.require(&[!*resource, self.has_managed_identity]);
+        }
+        solver.at_most_one(&[self.user, self.app, self.agent]);
+        solver.at_most_one(&[self.acts_as_agent, self.acts_as_no_agent]);
+        // An agent of its own acts as one, and an application with the facets of an agent is one.
+        solver.require(&[!self.agent, self.acts_as_agent]);
+        solver.require(&[!self.app, !self.acts_as_agent]);
+        for claim in self.claims.0.values() {
+            claim.relate(solver);
+        }
+        self.request.relate(solver);
+        let mut lookups = vec![!self.are_groups_known];
+        for config in configs {
+            for (at, issuer) in config.issuers.iter().enumerate() {
+                if let Some(own) = self.issuers.get(&*issuer.name) {
+                    self.relate_issuer(solver, *own, issuer);
+                    let looks_up = config.directories.get(at).is_some_and(Option::is_some);
+                    lookups.extend(looks_up.then_some(*own));
+                }
+            }
+        }
+        // Groups are known only if an issuer's are looked up.
+        solver.require(&lookups);
+    }
+
+    /// What tokens of this issuer are like.
+    fn relate_issuer(&self, solver: &mut Solver, own: Lit, issuer: &Issuer) {
+        match &issuer.authority {
+            Authority::Entra(entra) if entra.agent_claims => {
+                // A token without facets is known to be no agent's.
+                for kind in [self.user, self.app, self.agent] {
+                    solver.require(&[!own, !kind, self.acts_as_agent, self.acts_as_no_agent]);
+                }
+            }
+            Authority::Entra(_) => {}
+            Authority::Oidc { .. } => {
+                for fact in [self.acts_as_agent, self.acts_as_no_agent, self.agent] {
+                    solver.require(&[!own, !fact]);
+                }
+                match &issuer.claims.kind {
+                    KindRule::Preset(Preset::GithubActions | Preset::Kubernetes) => {
+                        solver.require(&[!own, !self.user]);
+                    }
+                    KindRule::Standard | KindRule::Preset(_) => {}
+                    KindRule::Claims { app, user } => {
+                        let mut truth =
+                            |requirement: &Option<Formula<ClaimCondition>>| match requirement {
+                                Some(requirement) => self.truth_of_claims(solver, requirement),
+                                None => Three::known(solver.never()),
+                            };
+                        let (app, user) = (truth(app), truth(user));
+                        for (kind, its, others) in [(self.user, user, app), (self.app, app, user)] {
+                            solver.require(&[!own, !kind, its.yes]);
+                            solver.require(&[!own, !kind, others.no]);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn truth_of_claims(&self, solver: &mut Solver, requirement: &Formula<ClaimCondition>) -> Three {
+        Three::of(solver, requirement, &mut |solver: &mut Solver, claim| {
+            self.claims.truth(solver, claim)
+        })
+    }
+
+    /// Whether a configuration accepts the token: its issuer, audience, tenant and client.
+    pub fn is_accepted(&self, solver: &mut Solver, config: &Config) -> Lit {
+        let mut ways = Vec::new();
+        for issuer in &config.issuers {
+            let Some(own) = self.issuers.get(&*issuer.name) else {
+                continue;
+            };
+            let audiences = issuer.audiences.iter();
+            let audiences: Vec<Lit> = audiences
+                .filter_map(|audience| self.audiences.get(&key(audience)).copied())
+                .collect();
+            let mut conditions = vec![*own, solver.any(audiences)];
+            if !issuer.clients.is_empty() {
+                let clients = issuer.clients.iter().map(String::as_str);
+                conditions.push(self.client.is_among(solver, clients));
+            }
+            if let Authority::Entra(entra) = &issuer.authority
+                && let Tenants::Listed(tenants) = &entra.tenants
+                && issuer.claims.tenant.as_str() == TENANT_CLAIM
+            {
+                let tenants = tenants.iter().map(|tenant| &**tenant);
+                conditions.push(self.tenant.is_among(solver, tenants));
+            }
+            ways.push(solver.all(conditions));
+        }
+        solver.any(ways)
+    }
+
+    /// The value of a condition.
+    pub fn truth(&self, solver: &mut Solver, condition: &Condition) -> Three {
+        match condition {
+            Condition::Role(name) => self.roles.holds(solver, name),
+            Condition::Scope(name) => self.scopes.holds(solver, name),
+            Condition::DirectoryRole(id) => self.directory_roles.holds(solver, &key(id)),
+            Condition::Group(id) => self.is_member(solver, id),
+            Condition::Client(id) => self.client.is(solver, &key(id)),
+            Condition::Object(id) => {
+                let is_it = self.object.values.get(&key(id)).copied();
+                Three::known(is_it.unwrap_or(solver.never()))
+            }
+            Condition::Tenant(id) => self.tenant.is(solver, &key(id)),
+            Condition::Issuer(name) => {
+                Three::known(self.issuers.get(name).copied().unwrap_or(solver.never()))
+            }
+            Condition::Kind(kind) => self.is_of_kind(solver, *kind),
+            Condition::Actor(actor) => {
+                let (yes, no) = (self.acts_as_agent, self.acts_as_no_agent);
+                match actor {
+                    Actor::Agent => Three { yes, no },
+                    Actor::NoAgent => Three { yes: no, no: yes },
+                }
+            }
+            Condition::ManagedIdentity(id) => self.is_identity(solver, id),
+            Condition::Mfa => self.contains(solver, &self.methods, MFA),
+            Condition::AuthContext(name) => self.contains(solver, &self.contexts, name),
+            Condition::Source(ranges) => self.addresses.within(solver, ranges),
+            Condition::Time(window) => self.moments.within(solver, window),
+            Condition::Peer(pattern) => self.request.is_peer(solver, pattern),
+            Condition::Claim(claim) => self.claims.truth(solver, claim),
+        }
+    }
+
+    fn is_of_kind(&self, solver: &mut Solver, kind: Kind) -> Three {
+        let all = [
+            (Kind::User, self.user),
+            (Kind::App, self.app),
+            (Kind::Agent, self.agent),
+        ];
+        let (own, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|(one, _)| *one == kind);
+        Three {
+            yes: solver.any(own.into_iter().map(|(_, literal)| literal)),
+            no: solver.any(others.into_iter().map(|(_, literal)| literal)),
+        }
+    }
+
+    fn is_member(&self, solver: &mut Solver, group: &str) -> Three {
+        let listed = self
+            .groups
+            .held
+            .get(&key(group))
+            .copied()
+            .unwrap_or(solver.never());
+        let returned = self
+            .graph_groups
+            .get(&key(group))
+            .copied()
+            .unwrap_or(solver.never());
+        // The directory knows GUIDs only.
+        let known = if is_guid(group) {
+            self.are_groups_known
+        } else {
+            solver.never()
+        };
+        let found = solver.all([self.overage, known, returned]);
+        let missing = solver.all([self.overage, known, !returned]);
+        let clear = solver.all([!self.overage, !self.groups.unclear]);
+        let missing = solver.any([missing, clear]);
+        Three {
+            yes: solver.any([listed, found]),
+            no: solver.all([!listed, missing]),
+        }
+    }
+
+    fn is_identity(&self, solver: &mut Solver, id: &str) -> Three {
+        let object = self
+            .object
+            .values
+            .get(&key(id))
+            .copied()
+            .unwrap_or(solver.never());
+        let resource = self
+            .managed_identity
+            .values
+            .get(&id.to_ascii_lowercase())
+            .copied();
+        let resource = resource.unwrap_or(solver.never());
+        let of_object = solver.all([self.has_managed_identity, object]);
+        let is_it = solver.any([resource, of_object]);
+        Three::unless_unclear(solver, is_it, self.managed_identity.unclear)
+    }
+
+    /// A list that is unreadable as a whole if one of its items is.
+    fn contains(&self, solver: &mut Solver, names: &Names, name: &str) -> Three {
+        let held = names.held.get(name).copied().unwrap_or(solver.never());
+        Three {
+            yes: solver.all([held, !names.unclear]),
+            no: solver.all([!held, !names.unclear]),
+        }
+    }
+}
+
+pub const MFA: &str = "mfa";
+const TENANT_CLAIM: &str = "tid";

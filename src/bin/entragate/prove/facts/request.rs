@@ -1,0 +1,431 @@
+//! The facts of a request: its method, its texts, the model and the JSON-RPC message.
+//!
+//! A batch is permitted only if each of its messages is, with the same credential. So if a batch breaks an assertion, a
+//! request with one of its messages alone has the same facts and breaks it, too, and batches need no variables.
+
+use super::texts::{Form, Texts};
+use crate::prove::solver::{Lit, Solver};
+use crate::prove::three::Three;
+use entragate::config::Config;
+use entragate::mcp::CALL;
+use entragate::model::endpoint::{Endpoint, Endpoints, Source};
+use entragate::pattern::Pattern;
+use entragate::policy::rule::Match;
+use std::collections::BTreeMap;
+
+pub struct Request {
+    /// Exactly one is true; the empty name stands for all methods that no rule names.
+    pub methods: BTreeMap<String, Lit>,
+    pub host: Texts,
+    pub path: Texts,
+    pub cluster: Texts,
+    pub is_cluster_known: Lit,
+    pub model: Texts,
+    pub model_state: ModelState,
+    pub message: MessageState,
+    pub message_method: Texts,
+    pub message_tool: Texts,
+    pub names_tool: Lit,
+    pub peer: Texts,
+    pub peer_state: PeerState,
+    /// The literals that `endpoints` refer to: they relate host, cluster and path with the model.
+    pub by_endpoints: Vec<Lit>,
+}
+
+/// Exactly one is true.
+pub struct ModelState {
+    pub named: Lit,
+    /// The request has no body that could name a model.
+    pub none: Lit,
+    pub unknown: Lit,
+    /// The body cannot be read.
+    pub unavailable: Lit,
+}
+
+/// Exactly one is true.
+pub struct MessageState {
+    pub none: Lit,
+    pub message: Lit,
+    pub unavailable: Lit,
+}
+
+/// Exactly one is true.
+pub struct PeerState {
+    pub uri: Lit,
+    pub absent: Lit,
+    pub unknown: Lit,
+}
+
+/// Whether a rule matches; neither if that depends on a body that cannot be read.
+pub type Coverage = Three;
+
+const PATHS: Form = Form {
+    separator: '/',
+    // Requests with such paths are refused.
+    never: &["**//**", "**/./**", "**/../**", "**/.", "**/.."],
+    written: &["/**"],
+    unwritten: &[],
+    // The target of `OPTIONS *`.
+    special: &["*"],
+};
+const HOSTS: Form = Form {
+    separator: '.',
+    never: &["**..**", ".**", "**."],
+    written: &["**"],
+    unwritten: &["", "**-", "-**"],
+    special: &[],
+};
+const CLUSTERS: Form = Form {
+    separator: '/',
+    never: &[],
+    written: &[],
+    unwritten: &[""],
+    special: &[],
+};
+const MODELS: Form = Form {
+    unwritten: &[
+        "", "**//**", "/**", "**/", "**/./**", "**/../**", "./**", "../**", "**/.", "**/..", ".",
+        "..", "** ", " **",
+    ],
+    ..CLUSTERS
+};
+const MESSAGES: Form = Form {
+    unwritten: &[""],
+    ..CLUSTERS
+};
+const TOOLS: Form = Form {
+    unwritten: &["", "** ", " **"],
+    ..CLUSTERS
+};
+const PEERS: Form = Form {
+    written: &["*:**"],
+    unwritten: &[],
+    ..CLUSTERS
+};
+
+/// The name of all methods that no rule names.
+pub const OTHER_METHOD: &str = "";
+
+impl Request {
+    /// `endpoints`: those of all configurations, if they are the same.
+    pub fn new(solver: &mut Solver, configs: &[&Config], endpoints: Option<&Endpoints>) -> Self {
+        let model_state = ModelState {
+            named: solver.variable(),
+            none: solver.usual(),
+            unknown: solver.variable(),
+            unavailable: solver.variable(),
+        };
+        let message = MessageState {
+            none: solver.usual(),
+            message: solver.variable(),
+            unavailable: solver.variable(),
+        };
+        let peer_state = PeerState {
+            uri: solver.variable(),
+            absent: solver.usual(),
+            unknown: solver.variable(),
+        };
+        let mut request = Self {
+            methods: BTreeMap::new(),
+            host: Texts::new(HOSTS),
+            path: Texts::new(PATHS),
+            cluster: Texts::new(CLUSTERS),
+            is_cluster_known: solver.variable(),
+            model: Texts::new(MODELS),
+            model_state,
+            message,
+            message_method: Texts::new(MESSAGES),
+            message_tool: Texts::new(TOOLS),
+            names_tool: solver.variable(),
+            peer: Texts::new(PEERS),
+            peer_state,
+            by_endpoints: Vec::new(),
+        };
+        for method in ["GET", POST, OTHER_METHOD] {
+            request.method(solver, method);
+        }
+        for config in configs {
+            for matches in config.policy.matches() {
+                for method in &matches.methods {
+                    request.method(solver, method);
+                }
+                // Creates the variables of the patterns.
+                request.covers(solver, matches, &|_, _| None);
+            }
+        }
+        if let Some(endpoints) = endpoints {
+            request.relate_model(solver, endpoints);
+        }
+        request
+    }
+
+    fn method(&mut self, solver: &mut Solver, name: &str) {
+        self.methods
+            .entry(name.to_owned())
+            .or_insert_with(|| match name {
+                POST => solver.usual(),
+                _ => solver.variable(),
+            });
+    }
+
+    pub fn note_peer(&mut self, solver: &mut Solver, pattern: &Pattern) {
+        self.peer.matches(solver, pattern.as_str(), false);
+    }
+
+    pub fn is_peer(&self, solver: &mut Solver, pattern: &Pattern) -> Three {
+        let matches = self
+            .peer
+            .known(pattern.as_str(), false)
+            .unwrap_or(solver.never());
+        let other = solver.all([self.peer_state.uri, !matches]);
+        Three {
+            yes: solver.all([self.peer_state.uri, matches]),
+            no: solver.any([self.peer_state.absent, other]),
+        }
+    }
+
+    /// Adds what the variables have to do with each other.
+    pub fn relate(&self, solver: &mut Solver) {
+        let methods: Vec<Lit> = self.methods.values().copied().collect();
+        solver.exactly_one(&methods);
+        let ModelState {
+            named,
+            none,
+            unknown,
+            unavailable,
+        } = self.model_state;
+        solver.exactly_one(&[named, none, unknown, unavailable]);
+        let MessageState {
+            none,
+            message,
+            unavailable,
+        } = self.message;
+        solver.exactly_one(&[none, message, unavailable]);
+        let PeerState {
+            uri,
+            absent,
+            unknown,
+        } = self.peer_state;
+        solver.exactly_one(&[uri, absent, unknown]);
+        for texts in [
+            &self.host,
+            &self.path,
+            &self.cluster,
+            &self.model,
+            &self.message_method,
+            &self.message_tool,
+            &self.peer,
+        ] {
+            texts.relate(solver);
+        }
+    }
+
+    /// Whether a rule matches. `issuer` returns the literal of an issuer; `None` without a token.
+    pub fn covers(
+        &mut self,
+        solver: &mut Solver,
+        matches: &Match,
+        issuer: &dyn Fn(&Solver, &str) -> Option<Lit>,
+    ) -> Coverage {
+        let target = self.covers_target(solver, matches);
+        let issuers = match &matches.issuers[..] {
+            [] => solver.always(),
+            names => {
+                let found: Vec<Lit> = names
+                    .iter()
+                    .filter_map(|name| issuer(solver, name))
+                    .collect();
+                solver.any(found)
+            }
+        };
+        let (models, messages) = (
+            self.covers_model(solver, matches),
+            self.covers_message(solver, matches),
+        );
+        Three {
+            yes: solver.all([target, issuers, models.yes, messages.yes]),
+            no: solver.any([!target, !issuers, models.no, messages.no]),
+        }
+    }
+
+    fn covers_target(&mut self, solver: &mut Solver, matches: &Match) -> Lit {
+        let methods = match &matches.methods[..] {
+            [] => solver.always(),
+            methods => {
+                let found = methods
+                    .iter()
+                    .filter_map(|method| self.methods.get(method).copied());
+                let found: Vec<Lit> = found.collect();
+                solver.any(found)
+            }
+        };
+        let hosts = any_or_empty(&mut self.host, solver, &matches.hosts, false);
+        let paths = any_or_empty(&mut self.path, solver, &matches.paths, false);
+        let clusters = match &matches.clusters.patterns[..] {
+            [] => solver.always(),
+            patterns => {
+                let among = any_or_empty(&mut self.cluster, solver, patterns, false);
+                let known = solver.all([self.is_cluster_known, among]);
+                let unknown = if matches.clusters.denies {
+                    !self.is_cluster_known
+                } else {
+                    solver.never()
+                };
+                solver.any([known, unknown])
+            }
+        };
+        solver.all([methods, hosts, paths, clusters])
+    }
+
+    fn covers_model(&mut self, solver: &mut Solver, matches: &Match) -> Three {
+        let models = &matches.models;
+        if models.patterns.is_empty() {
+            return Three::known(solver.always());
+        }
+        let among = any_or_empty(&mut self.model, solver, &models.patterns, models.denies);
+        let named = solver.all([self.model_state.named, among]);
+        let other = solver.all([self.model_state.named, !among]);
+        if models.denies {
+            Three {
+                yes: solver.any([named, self.model_state.unknown]),
+                no: solver.any([other, self.model_state.none]),
+            }
+        } else {
+            Three {
+                yes: named,
+                no: solver.any([other, self.model_state.unknown, self.model_state.none]),
+            }
+        }
+    }
+
+    fn covers_message(&mut self, solver: &mut Solver, matches: &Match) -> Three {
+        let messages = &matches.mcp;
+        if !messages.are_named() {
+            return Three::known(solver.always());
+        }
+        let folds = messages.denies;
+        let methods = any_or_empty(&mut self.message_method, solver, &messages.methods, folds);
+        let is_call = self.message_method.matches(solver, CALL, false);
+        let tools = match &messages.tools[..] {
+            [] => solver.always(),
+            patterns => {
+                let among = any_or_empty(&mut self.message_tool, solver, patterns, folds);
+                let named = solver.all([self.names_tool, among]);
+                let unnamed = if messages.denies {
+                    !self.names_tool
+                } else {
+                    solver.never()
+                };
+                solver.any([named, unnamed])
+            }
+        };
+        let tools = solver.any([!is_call, tools]);
+        let included = solver.all([methods, tools]);
+        let post = self.methods.get(POST).copied().unwrap_or(solver.never());
+        let may = if messages.denies {
+            solver.always()
+        } else {
+            post
+        };
+        let excluded = solver.all([self.message.message, !included]);
+        Three {
+            yes: solver.all([may, self.message.message, included]),
+            no: solver.any([!may, self.message.none, excluded]),
+        }
+    }
+
+    /// Whether the request's cluster is among these; all clusters are if there are no patterns.
+    pub fn is_sent_to(&mut self, solver: &mut Solver, clusters: &[Pattern]) -> Lit {
+        match clusters {
+            [] => solver.always(),
+            patterns => {
+                let among = any_or_empty(&mut self.cluster, solver, patterns, false);
+                solver.all([self.is_cluster_known, among])
+            }
+        }
+    }
+
+    /// Where the model of a request comes from: the first entry of `endpoints` that matches, or the path.
+    fn relate_model(&mut self, solver: &mut Solver, endpoints: &Endpoints) {
+        let is_closed = endpoints
+            .0
+            .iter()
+            .any(|entry| !entry.hosts.is_empty() || !entry.clusters.is_empty());
+        let mut before: Vec<Lit> = Vec::new();
+        let mut fixed: Vec<(Lit, String)> = Vec::new();
+        for entry in &endpoints.0 {
+            let matches = self.is_at(solver, entry);
+            let is_first = solver.all(before.iter().map(|earlier| !*earlier).chain([matches]));
+            before.push(matches);
+            match &entry.source {
+                Source::Fixed(model) => {
+                    solver.require(&[!is_first, self.model_state.named]);
+                    fixed.push((is_first, model.clone()));
+                }
+                Source::Path => {
+                    solver.require(&[
+                        !is_first,
+                        self.model_state.named,
+                        self.model_state.unavailable,
+                    ]);
+                }
+                Source::Body => solver.require(&[!is_first, !self.model_state.unknown]),
+            }
+        }
+        let none = solver.all(before.iter().map(|earlier| !*earlier));
+        if is_closed {
+            solver.require(&[
+                !none,
+                self.model_state.unknown,
+                self.model_state.unavailable,
+            ]);
+        } else {
+            let mut path = |text: &str| {
+                let literal = self.path.matches(solver, text, false);
+                self.by_endpoints.push(literal);
+                literal
+            };
+            let places = ["/models/**", "/hf-inference/models/**", "/v1/**"].map(&mut path);
+            let [models, hf_models, body] = places;
+            solver.require(&[!none, !self.model_state.named, models, hf_models, body]);
+            solver.require(&[!none, !self.model_state.unknown, !body]);
+        }
+        for (is_first, model) in fixed {
+            let values: Vec<(Lit, bool)> = self.model.values_of(&model).collect();
+            for (literal, matches) in values {
+                solver.require(&[!is_first, if matches { literal } else { !literal }]);
+            }
+        }
+    }
+
+    fn is_at(&mut self, solver: &mut Solver, entry: &Endpoint) -> Lit {
+        let hosts = any_or_empty(&mut self.host, solver, &entry.hosts, false);
+        let paths = any_or_empty(&mut self.path, solver, &entry.paths, false);
+        let clusters = self.is_sent_to(solver, &entry.clusters);
+        for (texts, patterns) in [
+            (&self.host, &entry.hosts),
+            (&self.path, &entry.paths),
+            (&self.cluster, &entry.clusters),
+        ] {
+            let known = patterns
+                .iter()
+                .filter_map(|pattern| texts.known(pattern.as_str(), false));
+            self.by_endpoints.extend(known);
+        }
+        solver.all([hosts, paths, clusters])
+    }
+}
+
+/// Whether a text matches any of the patterns; true if there are none.
+fn any_or_empty(texts: &mut Texts, solver: &mut Solver, patterns: &[Pattern], folds: bool) -> Lit {
+    if patterns.is_empty() {
+        return solver.always();
+    }
+    let found = patterns
+        .iter()
+        .map(|pattern| texts.matches(solver, pattern.as_str(), folds));
+    let found: Vec<Lit> = found.collect();
+    solver.any(found)
+}
+
+pub const POST: &str = "POST";

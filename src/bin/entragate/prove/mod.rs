@@ -1,0 +1,20 @@
+//! Proofs about all callers and all requests.
+//!
+//! A configuration's decision becomes a formula over facts ([`facts`], [`decision`]), and a SAT solver searches for facts
+//! that break an assertion ([`search`]). The formula covers every real request, so if there are no such facts, the
+//! assertion holds. Facts that are found become a request and a token ([`concrete`]), which the filter's own gate judges:
+//! only what it confirms is a counterexample.
+
+mod concrete;
+mod decision;
+mod facts;
+mod gate;
+mod glob;
+mod search;
+mod solver;
+mod three;
+
+pub mod assertion;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! The search for a request that makes a formula true.
+//!
+//! The solver proposes facts. Texts with these facts are searched, and the request is run through the filter's gate. If
+//! no text has the facts, they exclude each other, which is added for good. If the gate disagrees, or the search for a
+//! text was given up, these facts are left out, and the result can no longer be a proof.
+
+use super::concrete::{Obstacle, Wanted, Witness, write};
+use super::facts::Facts;
+use super::solver::{Lit, Solver};
+use entragate::config::Config;
+use std::collections::HashSet;
+
+/// The result of a search.
+#[derive(Debug)]
+pub enum Search<T> {
+    /// No request makes the formula true.
+    Nothing,
+    Found(T),
+    /// Neither was shown.
+    Undecided,
+}
+
+/// How many requests are tried.
+const MOST_ROUNDS: usize = 400;
+/// How many requests the gate may refuse.
+const MOST_REFUSALS: usize = 60;
+/// The largest number of facts that are left out one by one to find those that matter.
+const MOST_MINIMIZED: usize = 40;
+
+/// Searches for a request that makes `goal` true and that `confirm` accepts. Requests have tokens of `config`.
+pub fn search<T>(
+    solver: &mut Solver,
+    facts: &Facts,
+    config: &Config,
+    goal: Lit,
+    confirm: &mut dyn FnMut(&Witness) -> Option<T>,
+) -> Search<T> {
+    // True in this search only: what is left out here may be possible.
+    let guard = solver.auxiliary();
+    let mut is_exact = true;
+    let mut refusals = 0;
+    for _ in 0..MOST_ROUNDS {
+        if !solver.is_satisfiable(&[guard, goal]) {
+            solver.require(&[!guard]);
+            return if is_exact {
+                Search::Nothing
+            } else {
+                Search::Undecided
+            };
+        }
+        let wanted = wanted(solver, goal);
+        match write(facts, &wanted, config) {
+            Err(Obstacle::Impossible(together)) => {
+                let clause: Vec<Lit> = together.into_iter().map(|literal| !literal).collect();
+                solver.require(&clause);
+                continue;
+            }
+            Err(Obstacle::Unknown) => {}
+            Ok(witness) => {
+                if let Some(found) = confirm(&witness) {
+                    solver.require(&[!guard]);
+                    return Search::Found(found);
+                }
+            }
+        }
+        is_exact = false;
+        refusals += 1;
+        if refusals > MOST_REFUSALS {
+            break;
+        }
+        let left_out = wanted.core.iter().map(|literal| !*literal);
+        let clause: Vec<Lit> = left_out.chain([!guard]).collect();
+        solver.require(&clause);
+    }
+    solver.require(&[!guard]);
+    Search::Undecided
+}
+
+/// Reads the values of all facts, and finds those that make the goal true.
+fn wanted(solver: &mut Solver, goal: Lit) -> Wanted {
+    let facts = solver.facts().to_vec();
+    let value = |fact: &Lit| if solver.value(*fact) { *fact } else { !*fact };
+    let all: Vec<Lit> = facts.iter().map(value).collect();
+    let values = facts
+        .iter()
+        .copied()
+        .zip(all.iter().map(Lit::sign))
+        .collect();
+    let mut core = explain(solver, goal, &all).unwrap_or_else(|| all.clone());
+    if core.len() <= MOST_MINIMIZED {
+        let mut at = 0;
+        while at < core.len() {
+            let mut fewer = core.clone();
+            fewer.remove(at);
+            match explain(solver, goal, &fewer) {
+                Some(smaller) => core = smaller,
+                None => at += 1,
+            }
+        }
+    }
+    Wanted {
+        values,
+        core: core.into_iter().collect::<HashSet<Lit>>(),
+    }
+}
+
+/// Returns those of the facts that make the goal true; `None` if all together do not.
+fn explain(solver: &mut Solver, goal: Lit, facts: &[Lit]) -> Option<Vec<Lit>> {
+    let assumed: Vec<Lit> = facts.iter().copied().chain([!goal]).collect();
+    if solver.is_satisfiable(&assumed) {
+        return None;
+    }
+    Some(solver.core(facts))
+}

@@ -1,0 +1,175 @@
+//! Random policies and assertions against all requests of a small world.
+
+mod world;
+
+use super::assertion::{Assertion, Prover, Verdict};
+use super::gate::Judge;
+use crate::explain::answer::Answer;
+use crate::policy_test::always;
+use entragate::config::{self, Config};
+use entragate::logic::Truth;
+use serde_json::{Value, json};
+use world::{Numbers, World};
+
+/// How many policies are compared. A run with 100,000 is recorded in docs/assurance.md.
+fn rounds() -> usize {
+    let given = std::env::var("POLICY_PROOFS").ok();
+    given.and_then(|text| text.parse().ok()).unwrap_or(150)
+}
+
+fn load(settings: &Value) -> Config {
+    config::load_value(settings, &|_| None)
+        .unwrap_or_else(|errors| panic!("{errors}\n{settings:#}"))
+}
+
+/// Compiles assertions, as they are written in a policy file.
+fn compile(settings: &Value, items: &[Value]) -> always::Always {
+    let wires = items.iter().enumerate().map(|(at, item)| {
+        let wire = serde_json::from_value(item.clone()).unwrap();
+        (format!("always[{at}]"), wire)
+    });
+    let wires: Vec<_> = wires.collect();
+    let compiled = always::compile(&wires, settings, &load(settings));
+    compiled.unwrap_or_else(|problem| panic!("{problem:?}\n{settings:#}"))
+}
+
+/// Whether a decision breaks an assertion: written apart from the search, from the documentation.
+fn breaks(assertion: &Assertion, config: &Config, answer: &Answer) -> bool {
+    let is_anonymous = answer.text("code") == "anonymous";
+    if !is_anonymous && answer.text("code") != "permitted" {
+        return false;
+    }
+    let name =
+        |credential: Option<usize>| credential.map_or("", |at| &*config.credentials[at].name);
+    let trace = |rule: &str| {
+        answer
+            .rules
+            .iter()
+            .find(|trace| *trace.rule == *rule)
+            .unwrap()
+    };
+    let may_match = |rule: &str| trace(rule).matches != Some(false);
+    let value = |rule: &str| trace(rule).require.as_ref().map(|clause| clause.truth);
+    match assertion {
+        Assertion::OnlyIf {
+            credential,
+            require,
+            matches,
+        } => {
+            let is_about = answer.text("credential") == name(*credential)
+                && matches.as_deref().is_none_or(may_match);
+            is_about && (is_anonymous || value(require) != Some(Truth::Satisfied))
+        }
+        Assertion::Never {
+            credential,
+            when,
+            has_requirement,
+        } => {
+            let is_about =
+                credential.is_none_or(|wanted| answer.text("credential") == name(wanted));
+            let is_covered = if is_anonymous {
+                !has_requirement
+            } else {
+                value(when) != Some(Truth::Unsatisfied)
+            };
+            is_about && may_match(when) && is_covered
+        }
+        Assertion::NoShadowedRules => false,
+    }
+}
+
+#[derive(Default, Debug)]
+struct Tally {
+    proved: usize,
+    refuted: usize,
+    undecided: usize,
+    /// Undecided, although a request of the small world breaks the assertion.
+    missed: usize,
+}
+
+impl Tally {
+    fn total(&self) -> usize {
+        self.proved + self.refuted + self.undecided
+    }
+}
+
+#[test]
+fn no_random_assertion_is_proved_that_some_request_breaks() {
+    let mut tally = Tally::default();
+    for seed in 0..rounds() {
+        compare(seed as u64, &mut tally);
+    }
+    println!("{tally:?}");
+    assert!(tally.proved * 10 > tally.total(), "{tally:?}");
+    assert!(tally.refuted * 10 > tally.total(), "{tally:?}");
+    assert!(tally.undecided * 50 <= tally.total(), "{tally:?}");
+}
+
+fn compare(seed: u64, tally: &mut Tally) {
+    let mut numbers = Numbers::new(seed);
+    let world = World::new(&mut numbers);
+    let settings = world.settings(&mut numbers);
+    let items: Vec<Value> = (0..3).map(|at| world.assertion(&mut numbers, at)).collect();
+    let always = compile(&settings, &items);
+    let mut prover = Prover::new(&always.config, &always.prefix);
+    let mut judge = Judge::new(&always.config, true);
+    let answers: Vec<(Value, Answer)> = world
+        .requests()
+        .into_iter()
+        .filter_map(|witness| {
+            let answer = judge.decide(&witness)?;
+            Some((
+                json!({"caller": witness.caller, "request": witness.request}),
+                answer,
+            ))
+        })
+        .collect();
+    assert!(!answers.is_empty());
+    for (named, item) in always.assertions.iter().zip(&items) {
+        let verdict = prover.prove(&named.assertion);
+        let mut all = answers.iter();
+        let broken = all.find(|(_, answer)| breaks(&named.assertion, &always.config, answer));
+        let shown = |found: &str| format!("seed {seed}: {found}\n{item}\n{:#}", settings["rules"]);
+        match (&verdict, broken) {
+            (Verdict::Proved, Some((witness, _))) => panic!("{}", shown(&witness.to_string())),
+            (Verdict::Proved, None) => tally.proved += 1,
+            (Verdict::Refuted(found), _) => {
+                let answer = judge.decide(&found.witness).unwrap();
+                assert!(
+                    breaks(&named.assertion, &always.config, &answer),
+                    "{}",
+                    shown("unconfirmed")
+                );
+                tally.refuted += 1;
+            }
+            (Verdict::Shadowed(rules), _) => {
+                for rule in rules {
+                    let decides = |answer: &Answer| {
+                        answer.text("rule") == rule
+                            && matches!(
+                                answer.text("code"),
+                                "permitted" | "anonymous" | "denied_by_rule"
+                            )
+                    };
+                    let found = answers
+                        .iter()
+                        .find(|(_, answer)| decides(answer))
+                        .map(|(witness, _)| witness);
+                    assert!(
+                        found.is_none(),
+                        "{}",
+                        shown(&format!("{rule} decides {found:?}"))
+                    );
+                }
+                tally.refuted += 1;
+            }
+            (Verdict::Undecided, broken) => {
+                tally.undecided += 1;
+                tally.missed += usize::from(broken.is_some());
+                if std::env::var("SHOW_UNDECIDED").is_ok() {
+                    println!("{}", shown("undecided"));
+                }
+            }
+        }
+    }
+}
