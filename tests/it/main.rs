@@ -54,6 +54,7 @@ mod properties;
 mod providers;
 mod recipes;
 mod release;
+mod replay;
 mod resource;
 mod retained_claims;
 mod revocation;

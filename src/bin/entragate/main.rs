@@ -16,6 +16,7 @@ mod offline;
 mod policy_test;
 mod prove;
 mod reach;
+mod replay;
 mod report;
 mod schema;
 
@@ -37,6 +38,7 @@ enum Command {
     Check(check::Arguments),
     Explain(Box<explain::Arguments>),
     Feed(feed::Arguments),
+    Replay(replay::Arguments),
     Schema(schema::Arguments),
     Test(policy_test::Arguments),
 }
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Feed(arguments) => feed::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Test(arguments) => policy_test::run(&arguments),
     }

@@ -3,7 +3,7 @@
 mod ecs;
 mod groups;
 mod layout;
-mod lines;
+pub mod lines;
 mod table;
 mod unique;
 mod verify;

@@ -1,0 +1,121 @@
+//! The request and the caller of an audit record, as a case has them.
+
+use crate::policy_test::caller::{self, Shorthand};
+use crate::policy_test::request::Request;
+use entragate::config::Config;
+use entragate::policy::rule::Policy;
+use entragate::time::Timestamp;
+use entragate::token::facets;
+use entragate::token::issuer::{Authority, Issuer};
+use serde_json::{Map, Value, json};
+
+fn text<'r>(record: &'r Value, member: &str) -> Option<&'r str> {
+    record.get(member).and_then(Value::as_str)
+}
+
+/// The request of a record; `None` if it has no valid method, path and time.
+pub fn request(record: &Value) -> Option<Request> {
+    let mut request = Map::new();
+    for member in ["method", "time", "cluster"] {
+        if let Some(value) = text(record, member) {
+            request.insert(member.into(), value.into());
+        }
+    }
+    request.insert("path".into(), escaped(text(record, "path")?).into());
+    let host = text(record, "host").filter(|host| !host.is_empty());
+    request.insert("host".into(), host.unwrap_or("localhost").into());
+    if let Some(source) = text(record, "source_ip") {
+        request.insert("source".into(), source.into());
+    }
+    // The methods of a batch are separated by commas; their messages are not known.
+    let one = |member| text(record, member).filter(|text| !text.contains(','));
+    if let Some(method) = one("mcp_method") {
+        request.insert("mcp_method".into(), method.into());
+        if let Some(tool) = one("mcp_tool") {
+            request.insert("tool".into(), tool.into());
+        }
+    } else if let Some(model) = text(record, "model") {
+        request.insert("model".into(), model.into());
+    }
+    serde_json::from_value(Value::Object(request)).ok()
+}
+
+/// The path of a record, which is decoded, as a request target.
+fn escaped(path: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'%' | b'?' | b'#');
+    let escape = |byte: u8| match is_plain(byte) {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    path.bytes().map(escape).collect()
+}
+
+/// The token's claims, as far as a record has them. Others are marked as being elsewhere, so requirements on them are
+/// indeterminate.
+pub fn claims(
+    record: &Value,
+    issuer: &Issuer,
+    config: &Config,
+    now: Timestamp,
+) -> Map<String, Value> {
+    let own = |member| text(record, member).map(str::to_owned);
+    let kind = |name: &str| serde_json::from_value(json!(name)).ok();
+    let is_entra = matches!(issuer.authority, Authority::Entra(_));
+    let described = Shorthand {
+        issuer: issuer.name.to_string(),
+        tenant: own("tid"),
+        object: own("oid"),
+        client: own("client"),
+        kind: text(record, "kind").and_then(kind),
+        actor: text(record, "actor")
+            .filter(|_| is_entra)
+            .and_then(|name| serde_json::from_value(json!(name)).ok()),
+        ..Shorthand::default()
+    };
+    let mut claims = caller::unchecked_claims(&described, issuer, config.token.max_lifetime, now);
+    if let Some(sub) = text(record, "sub") {
+        claims.insert("sub".into(), sub.into());
+    }
+    if is_entra && described.kind.is_none() {
+        claims.insert(facets::TYPE.into(), "unknown".into());
+    }
+    let mut known = Vec::new();
+    if let Some(recorded) = record.get("claims").and_then(Value::as_object) {
+        for (path, value) in recorded {
+            caller::set(&mut claims, path, value.clone());
+            known.extend(first(path));
+        }
+    }
+    let names = &issuer.claims;
+    let lists = [
+        names.roles.path.first(),
+        names.groups.path.first(),
+        names.scope.as_ref().and_then(|path| path.first()),
+    ];
+    let usual = ["scope", "scp", "wids", "xms_mirid", "amr", "acrs"];
+    let named = claims_of(&config.policy);
+    let all = lists
+        .into_iter()
+        .flatten()
+        .chain(usual)
+        .chain(named.iter().map(String::as_str));
+    let elsewhere = all.filter(|name| !known.iter().any(|own| own == name));
+    let elsewhere: Map<String, Value> = elsewhere
+        .filter(|name| !claims.contains_key(*name))
+        .map(|name| (name.to_owned(), Value::from("src1")))
+        .collect();
+    claims.insert("_claim_names".into(), elsewhere.into());
+    claims
+}
+
+/// The top-level claims that rules refer to.
+fn claims_of(policy: &Policy) -> Vec<String> {
+    policy.claims().into_iter().map(str::to_owned).collect()
+}
+
+fn first(path: &str) -> Option<String> {
+    let segment = path
+        .strip_prefix('/')
+        .map_or(Some(path), |pointer| pointer.split('/').next());
+    segment.map(|segment| segment.replace("~1", "/").replace("~0", "~"))
+}
