@@ -27,7 +27,7 @@ FILTER       ?= build
 FORM ?= oci-compat
 DIST ?= dist
 
-.PHONY: help run test bench build optimized hooks chaos soak fuzz mutants lint fmt docs oci images demo chart push reproducible release envoy clients registry prometheus helm clean
+.PHONY: help run test bench build optimized hooks chaos soak fuzz mutants lint fmt docs oci images demo chart push reproducible release envoy clients registry prometheus helm redis limiter clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,14 +39,15 @@ run: build envoy ## start a real Envoy with the filter and local stand-ins for E
 	@echo "==> run: starting the stand-ins and Envoy with the filter (Ctrl-C stops them)"
 	@cargo run --locked -p testbed -- run
 
-test: $(FILTER) hooks envoy clients registry prometheus helm ## run all tests: native tests, and end-to-end tests with a real Envoy and real clients
+test: $(FILTER) hooks envoy clients registry prometheus helm redis limiter ## run all tests: native tests, and end-to-end tests with a real Envoy and real clients
 	@echo "==> test: building and running all tests (on 2 cores: about 10 minutes, the first time 15)"
 	@cargo test --workspace --locked
+	@tools/limiter.sh test --release
 
 # BENCH_ROUNDS=3 gives a quick estimate. BENCH_ONLY=memory measures memory only; BENCH_ONLY='ours, warm;native, warm' measures the CPU
 # time of these rows; neither writes the results file. BENCH_BASELINE=FILE compares signature verification in wasm with that of an
 # earlier build. BENCH_LOG=FILE keeps Envoy's log, including audit records.
-bench: optimized envoy ## compare with Envoy's native filters and write bench/RESULTS.md (idle machine, about 10 minutes)
+bench: optimized envoy redis limiter ## compare with Envoy's native filters and write bench/RESULTS.md (idle machine, about 10 minutes)
 	@echo "==> bench: building an empty filter and the benchmark, then measuring (about 10 minutes)"
 	@cargo build --release --locked -p empty-filter --target $(TARGET)
 	@cargo run --profile bench --locked -p bench
@@ -86,7 +87,7 @@ lint: ## check formatting, clippy (native and wasm), rustdoc, and the dependenci
 	@tools/wasm-target.sh $(TARGET)
 	@tools/need-component.sh rustfmt clippy
 	@echo "==> lint: formatting"
-	@cargo fmt --all --check && cargo fmt --manifest-path mutants/Cargo.toml --check || { echo "    run: make fmt" >&2; exit 1; }
+	@cargo fmt --all --check && cargo fmt --manifest-path mutants/Cargo.toml --check && cargo fmt --manifest-path testbed/limiter/Cargo.toml --check || { echo "    run: make fmt" >&2; exit 1; }
 	@echo "==> lint: clippy, native"
 	@cargo clippy --workspace --all-targets --locked -- -D warnings
 	@echo "==> lint: clippy, $(TARGET)"
@@ -94,6 +95,7 @@ lint: ## check formatting, clippy (native and wasm), rustdoc, and the dependenci
 	@cargo clippy --locked --lib --target $(TARGET) --features test-hooks -- -D warnings
 	@echo "==> lint: clippy, mutants/"
 	@CARGO_TARGET_DIR=target/mutants/tool cargo clippy --manifest-path mutants/Cargo.toml --all-targets --locked -- -D warnings
+	@tools/limiter.sh clippy --all-targets -- -D warnings
 	@echo "==> lint: rustdoc"
 	@RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --workspace --locked
 	@tools/deny.sh $(ADVISORIES)
@@ -101,6 +103,7 @@ lint: ## check formatting, clippy (native and wasm), rustdoc, and the dependenci
 fmt: ## format the sources
 	@cargo fmt --all
 	@cargo fmt --manifest-path mutants/Cargo.toml
+	@cargo fmt --manifest-path testbed/limiter/Cargo.toml
 
 docs: ## generate docs/configuration.md and the schema for Kong from the sources
 	@mkdir -p docs
@@ -145,6 +148,12 @@ prometheus: ## fetch Prometheus into .tools/, for the tests of the dashboard and
 
 helm: ## install Helm's engine and Kubernetes' schemas into .tools/, for the tests of the chart
 	@tools/helm.sh
+
+redis: ## fetch Redis into .tools/, for the tests of rate limits
+	@tools/redis.sh
+
+limiter: ## build the rate limit service that the tests and the benchmark use
+	@tools/limiter.sh
 
 envoy: ## fetch Envoy into .tools/, unless it is already there or on the PATH
 	@tools/envoy.sh

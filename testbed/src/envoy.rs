@@ -18,8 +18,8 @@
 mod admin;
 mod binary;
 mod config;
-mod log;
-mod process;
+pub(crate) mod log;
+pub(crate) mod process;
 
 use std::{
     collections::BTreeMap,

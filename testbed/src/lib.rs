@@ -5,6 +5,7 @@
 //! - [`hf`]: a Hugging Face endpoint that records what reaches it.
 //! - [`stub`]: any other service the gateway calls, with canned answers.
 //! - [`envoy`]: the runner of a real Envoy, configured from the top-level `envoy.yaml`.
+//! - [`rate_limits`]: a real rate limit service with a real Redis.
 //! - [`vm`]: a host for the real .wasm without a proxy, stricter than any proxy, with the test's own clock.
 //! - [`traffic`]: typical traffic in that host.
 //! - [`control`]: hands out tokens to a person at a terminal.
@@ -20,7 +21,9 @@ pub mod hf;
 pub mod keys;
 pub mod mint;
 pub mod persona;
+pub mod rate_limits;
 pub mod recorded;
+mod redis;
 mod server;
 pub mod stub;
 pub mod tls;

@@ -14,7 +14,7 @@ use crate::server::lock;
 /// How much of a log goes into an error.
 const TAIL: usize = 25;
 
-pub(super) struct Log {
+pub(crate) struct Log {
     lines: Mutex<Vec<String>>,
     /// The number of lines; waiters watch it.
     count: watch::Sender<usize>,
@@ -33,17 +33,17 @@ impl Log {
         self.count.send_modify(|count| *count += 1);
     }
 
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         self.guard().clone()
     }
 
-    pub(super) fn tail(&self) -> String {
+    pub(crate) fn tail(&self) -> String {
         let lines = self.guard();
         lines[lines.len().saturating_sub(TAIL)..].join("\n")
     }
 
     /// The first result of `find`, over past and future lines.
-    pub(super) async fn wait<T>(
+    pub(crate) async fn wait<T>(
         &self,
         deadline: Duration,
         find: impl Fn(&str) -> Option<T>,

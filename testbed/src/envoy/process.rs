@@ -13,17 +13,17 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 use super::log::Log;
 use crate::server::lock;
 
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Mutex<Child>,
     pid: u32,
     /// Standard error: Envoy's log.
-    pub(super) log: Arc<Log>,
+    pub(crate) log: Arc<Log>,
     /// Standard output: the access log.
-    pub(super) access: Arc<Log>,
+    pub(crate) access: Arc<Log>,
 }
 
 impl Process {
-    pub(super) fn start(command: Command) -> io::Result<Process> {
+    pub(crate) fn start(command: Command) -> io::Result<Process> {
         let mut child = spawn(command)?;
         let log = Arc::new(Log::new());
         let access = Arc::new(Log::new());
@@ -41,11 +41,11 @@ impl Process {
         })
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.pid
     }
 
-    pub(super) fn exited(&self) -> Option<ExitStatus> {
+    pub(crate) fn exited(&self) -> Option<ExitStatus> {
         lock(&self.child).try_wait().ok().flatten()
     }
 }
@@ -63,7 +63,7 @@ impl Drop for Process {
 ///
 /// The kernel sends that signal when the *thread* that forked ends, so all children come from one thread that lives
 /// as long as the process: a test's own thread may end before a shared Envoy does.
-pub(super) fn spawn(mut command: Command) -> io::Result<Child> {
+pub(crate) fn spawn(mut command: Command) -> io::Result<Child> {
     type Order = (Command, mpsc::Sender<io::Result<Child>>);
     static SPAWNER: OnceLock<mpsc::Sender<Order>> = OnceLock::new();
 
