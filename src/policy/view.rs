@@ -140,7 +140,7 @@ fn may_match_use(matches: &Match, request: &Request, issuer: Option<&str>) -> bo
 /// Returns whether a deny rule overrides an allow rule. A deny rule that names models overrides it
 /// for the models it matches; one that names no models, if its paths include all paths of the allow
 /// rule.
-fn overrides(deny: &Match, allow: &Match) -> bool {
+pub fn overrides(deny: &Match, allow: &Match) -> bool {
     let held = |path: &str| deny.paths.iter().any(|own| own.matches(path));
     let holds_all =
         || !allow.paths.is_empty() && allow.paths.iter().all(|path| held(path.as_str()));

@@ -187,7 +187,9 @@ fn help_fits_the_terminal_without_breaking_a_command() {
         program.arg0("entragate").args([command, "--help"]);
         cli::run(program.env("COLUMNS", columns), "").out
     };
-    for command in ["audit", "check", "explain", "replay", "schema", "test"] {
+    for command in [
+        "audit", "check", "diff", "explain", "replay", "schema", "test",
+    ] {
         let narrow = help(command, "80");
         for line in narrow.lines() {
             assert!(line.chars().count() <= 80, "{command}: {line}");

@@ -7,6 +7,7 @@ mod check;
 mod chosen;
 mod clock;
 mod deployment;
+mod diff;
 mod document;
 mod explain;
 mod failure;
@@ -36,6 +37,7 @@ struct Arguments {
 enum Command {
     Audit(audit::Arguments),
     Check(check::Arguments),
+    Diff(diff::Arguments),
     Explain(Box<explain::Arguments>),
     Feed(feed::Arguments),
     Replay(replay::Arguments),
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
     match arguments.command {
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Feed(arguments) => feed::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),

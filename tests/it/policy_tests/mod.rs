@@ -2,6 +2,7 @@
 
 mod callers;
 mod cases;
+mod comparisons;
 mod reports;
 mod unusable;
 

@@ -17,7 +17,7 @@ fn invalid_policy_file_is_reported_with_its_line() {
         (
             "case: []".to_owned(),
             1,
-            "case: unknown field; expected cases",
+            "case: unknown field; expected cases, always, compare",
         ),
         ("cases: {}".to_owned(), 1, "cases: must be a list"),
         (

@@ -2,6 +2,7 @@
 
 use super::always::{self, Always};
 use super::caller::Shorthand;
+use super::compare::{self, Compare};
 use super::expectation::Expectation;
 use super::request::Request;
 use crate::chosen::Chosen;
@@ -19,6 +20,7 @@ pub struct PolicyFile {
     pub cases: Vec<Case>,
     /// `None` if there are no assertions.
     pub always: Option<Always>,
+    pub compare: Vec<Compare>,
     document: Document,
 }
 
@@ -49,7 +51,7 @@ pub enum Caller {
 }
 
 /// The members of a file.
-const MEMBERS: [&str; 2] = ["cases", "always"];
+const MEMBERS: [&str; 3] = ["cases", "always", "compare"];
 
 /// Reads the file.
 ///
@@ -105,7 +107,7 @@ struct TokenFile {
 impl Reader<'_> {
     fn read(&self, file: &str) -> Result<PolicyFile, Failure> {
         let Value::Object(members) = &self.document.value else {
-            return Err(self.invalid("", "must be an object with `cases` or `always`"));
+            return Err(self.invalid("", "must be an object with `cases`, `always` or `compare`"));
         };
         if let Some(unknown) = members
             .keys()
@@ -123,8 +125,12 @@ impl Reader<'_> {
             }
         }
         let always = self.always()?;
-        if cases.is_empty() && always.is_none() {
-            return Err(self.invalid("", "contains nothing to test; add `cases` or `always`"));
+        let compare = self.compare()?;
+        if cases.is_empty() && always.is_none() && compare.is_empty() {
+            return Err(self.invalid(
+                "",
+                "contains nothing to test; add `cases`, `always` or `compare`",
+            ));
         }
         let mut names = BTreeSet::new();
         for case in &cases {
@@ -137,6 +143,7 @@ impl Reader<'_> {
             name: input::name_of(file).to_owned(),
             cases,
             always,
+            compare,
             document: self.document.clone(),
         })
     }
@@ -159,6 +166,20 @@ impl Reader<'_> {
         compiled
             .map(Some)
             .map_err(|(at, text)| self.invalid(&at, &text))
+    }
+
+    fn compare(&self) -> Result<Vec<Compare>, Failure> {
+        let mut all: Vec<Compare> = Vec::new();
+        for (at, item) in self.items("compare")? {
+            let wire: compare::Wire = self.parse(&at, item)?;
+            if all.iter().any(|known| known.name == wire.name) {
+                let text = format!("two comparisons are named {:?}; rename one", wire.name);
+                return Err(self.invalid(&at, &text));
+            }
+            let compare = Compare::load(wire, at.clone(), self.folder);
+            all.push(compare.map_err(|text| self.invalid(&at, &text))?);
+        }
+        Ok(all)
     }
 
     /// Returns the items of a list with their paths.

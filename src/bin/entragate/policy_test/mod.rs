@@ -3,6 +3,7 @@
 
 pub mod always;
 pub mod caller;
+mod compare;
 mod coverage;
 mod expectation;
 mod file;
@@ -10,7 +11,7 @@ mod output;
 pub mod request;
 pub mod run;
 
-use crate::chosen;
+use crate::chosen::{self, Chosen};
 use crate::failure::Failure;
 use crate::input::UNREADABLE;
 use crate::prove::assertion::Prover;
@@ -80,9 +81,9 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 fn test(arguments: &Arguments) -> Result<bool, Failure> {
     let chosen = chosen::load(&arguments.file, arguments.plugin.as_deref())?;
     let file = file::read(&arguments.policy, &chosen)?;
-    let mut config = chosen.config;
+    let mut config = chosen.config.clone();
     run::prepare(&mut config);
-    let results = results(&file, &config)?;
+    let results = results(&file, &config, &chosen)?;
     if let Some(path) = &arguments.junit {
         write_junit(path, &results)?;
     }
@@ -100,6 +101,7 @@ fn test(arguments: &Arguments) -> Result<bool, Failure> {
 fn results<'c>(
     file: &'c PolicyFile,
     config: &entragate::config::Config,
+    chosen: &Chosen,
 ) -> Result<Results<'c>, Failure> {
     let run = |case: &'c file::Case| {
         run::run(case, config).map_err(|text| {
@@ -114,6 +116,7 @@ fn results<'c>(
         coverage: Coverage::of(&cases, config),
         cases,
         always: proofs(file),
+        compare: comparisons(file, chosen),
     })
 }
 
@@ -134,6 +137,15 @@ fn proofs(file: &PolicyFile) -> Vec<Proof<'_>> {
             verdict,
         })
         .collect()
+}
+
+fn comparisons<'c>(file: &'c PolicyFile, chosen: &Chosen) -> Vec<Proof<'c>> {
+    let compare = |compare: &'c compare::Compare| Proof {
+        name: &compare.name,
+        line: file.line(&compare.at),
+        verdict: compare.verdict(chosen),
+    };
+    file.compare.iter().map(compare).collect()
 }
 
 fn write_junit(path: &str, results: &Results<'_>) -> Result<(), Failure> {

@@ -17,6 +17,7 @@ pub struct Results<'c> {
     pub cases: Vec<Outcome<'c>>,
     pub coverage: Coverage,
     pub always: Vec<Proof<'c>>,
+    pub compare: Vec<Proof<'c>>,
 }
 
 /// The result of an assertion.
@@ -45,7 +46,13 @@ impl Proof<'_> {
             Verdict::Proved => String::new(),
             Verdict::Refuted(counterexample) => {
                 let rule = counterexample.answer.text("rule");
-                format!("rule {rule} permits a request that breaks the assertion")
+                match &counterexample.other {
+                    None => format!("rule {rule} permits a request that breaks the assertion"),
+                    Some(other) => format!(
+                        "rule {rule} permits a request for which the other configuration decides {}",
+                        other.text("code")
+                    ),
+                }
             }
             Verdict::Shadowed(rules) => format!("no request is decided by: {}", rules.join(", ")),
             Verdict::Undecided => {
@@ -68,15 +75,21 @@ impl Proof<'_> {
     }
 }
 
-impl Results<'_> {
+impl<'c> Results<'c> {
+    /// The results of assertions and comparisons.
+    pub fn proofs(&self) -> impl Iterator<Item = &Proof<'c>> {
+        self.always.iter().chain(&self.compare)
+    }
+
     pub fn hold(&self) -> bool {
-        self.cases.iter().all(Outcome::holds) && self.always.iter().all(Proof::is_proved)
+        self.cases.iter().all(Outcome::holds) && self.proofs().all(Proof::is_proved)
     }
 
     pub fn json(&self) -> Value {
         json!({
             "cases": self.cases.iter().map(Outcome::json).collect::<Vec<_>>(),
             "always": self.always.iter().map(Proof::json).collect::<Vec<_>>(),
+            "compare": self.compare.iter().map(Proof::json).collect::<Vec<_>>(),
             "coverage": self.coverage.json(),
         })
     }

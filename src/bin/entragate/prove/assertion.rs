@@ -48,7 +48,10 @@ pub enum Verdict {
 
 pub struct Counterexample {
     pub witness: Witness,
+    /// The decision that permits.
     pub answer: Answer,
+    /// The decision of the configuration that permits less.
+    pub other: Option<Answer>,
 }
 
 /// A configuration, whose rules in shadow mode contain the requirements of the assertions.
@@ -192,6 +195,7 @@ impl<'c> Prover<'c> {
             is_broken.then(|| Counterexample {
                 witness: witness.clone(),
                 answer,
+                other: None,
             })
         };
         match search(

@@ -115,6 +115,9 @@ fn request(
     request.insert("method".into(), method.into());
     let host = wanted.text(&own.host, related)?;
     let mut path = wanted.text(&own.path, related)?;
+    if wanted.needs(own.lists_one) && wanted.is(own.listed_state.named) {
+        path = format!("/v1/models/{}", wanted.text(&own.listed, &[])?);
+    }
     let cluster = match wanted.is(own.is_cluster_known) {
         true => Some(wanted.text(&own.cluster, related)?),
         false => None,
@@ -245,6 +248,12 @@ fn caller(
         ..Shorthand::default()
     };
     let mut claims = caller::unchecked_claims(&described, issuer, config.token.max_lifetime, now);
+    let audiences = facts.audiences.iter();
+    let audiences = audiences.filter(|(_, literal)| wanted.is(**literal));
+    let audiences: Vec<&String> = audiences.map(|(audience, _)| audience).collect();
+    if !audiences.is_empty() {
+        claims.insert("aud".into(), json!(audiences));
+    }
     if is_entra && kind.is_none() {
         claims.insert(facets::TYPE.into(), "unclear".into());
     }

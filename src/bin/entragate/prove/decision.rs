@@ -1,6 +1,7 @@
 //! A configuration's decision as formulas over the facts.
 
 use super::facts::Facts;
+use super::listing;
 use super::solver::{Lit, Solver};
 use super::three::Three;
 use entragate::config::Config;
@@ -114,6 +115,23 @@ impl Decision {
             anonymous,
             permits,
             denials,
+        }
+    }
+}
+
+impl Decision {
+    /// Excludes requests for an entry of a list of models that the caller may not see.
+    pub fn limit_listings(&mut self, solver: &mut Solver, facts: &mut Facts, config: &Config) {
+        if !config.forward.filter_models {
+            return;
+        }
+        let lists_one = facts.request.lists_one;
+        for (has_caller, permits) in [(false, &mut self.anonymous), (true, &mut self.permits)] {
+            let is_shown = listing::is_shown(solver, facts, config, has_caller);
+            let allowed = solver.any([!lists_one, is_shown]);
+            for decides in permits {
+                decides.when = solver.all([decides.when, allowed]);
+            }
         }
     }
 }

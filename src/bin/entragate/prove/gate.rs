@@ -29,11 +29,17 @@ impl Judge {
 
     /// Returns the decision about a witness, read as a case is. `None`: it cannot be a case.
     pub fn decide(&mut self, witness: &Witness) -> Option<Answer> {
-        let question = self.question(witness)?;
+        let question = self.question(witness, &self.config)?;
         self.simulation.pass(question, &AnySignature)
     }
 
-    fn question(&self, witness: &Witness) -> Option<Question> {
+    /// The same, with a token of an issuer of another configuration.
+    pub fn decide_as(&mut self, witness: &Witness, issuing: &Config) -> Option<Answer> {
+        let question = self.question(witness, issuing)?;
+        self.simulation.pass(question, &AnySignature)
+    }
+
+    fn question(&self, witness: &Witness, issuing: &Config) -> Option<Question> {
         let request: Request = serde_json::from_value(witness.request.clone()).ok()?;
         let now = request.time?;
         let caller: Option<Shorthand> = match &witness.caller {
@@ -42,7 +48,7 @@ impl Judge {
         };
         let token = match &caller {
             None => None,
-            Some(caller) => Some(caller::token(caller, &self.config, now).ok()?),
+            Some(caller) => Some(caller::token(caller, issuing, now).ok()?),
         };
         let groups = caller
             .as_ref()

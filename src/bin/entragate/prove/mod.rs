@@ -5,12 +5,15 @@
 //! assertion holds. Facts that are found become a request and a token ([`concrete`]), which the filter's own gate judges:
 //! only what it confirms is a counterexample.
 
+pub mod comparable;
+pub mod compare;
 mod concrete;
 mod decision;
 mod facts;
 mod gate;
 mod glob;
-mod search;
+mod listing;
+pub mod search;
 mod solver;
 mod three;
 

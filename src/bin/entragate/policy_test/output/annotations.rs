@@ -12,7 +12,7 @@ pub fn of(results: &Results<'_>) -> String {
             &outcome.differences.join("; "),
         )
     };
-    let open = results.always.iter().filter(|proof| !proof.is_proved());
+    let open = results.proofs().filter(|proof| !proof.is_proved());
     let proofs = open.map(|proof| {
         let message = format!("{}: {}", proof.result(), proof.reason());
         annotation(results.file, proof.line, proof.name, &message)

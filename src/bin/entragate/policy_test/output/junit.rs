@@ -1,6 +1,6 @@
 //! JUnit XML, for CI systems.
 
-use super::Results;
+use super::{Proof, Results};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 /// # Errors
@@ -19,8 +19,20 @@ pub fn of(results: &Results<'_>) -> Result<String, quick_junit::SerializeError> 
         case.set_classname(results.file);
         suite.add_test_case(case);
     }
-    let mut assertions = TestSuite::new("always");
-    for proof in &results.always {
+    let always = proofs("always", results.file, &results.always);
+    let compare = proofs("compare", results.file, &results.compare);
+    let mut report = Report::new("entragate test");
+    report.add_test_suites(
+        [suite, always, compare]
+            .into_iter()
+            .filter(|suite| suite.tests > 0),
+    );
+    report.to_string()
+}
+
+fn proofs(name: &str, file: &str, proofs: &[Proof<'_>]) -> TestSuite {
+    let mut suite = TestSuite::new(name);
+    for proof in proofs {
         let status = if proof.is_proved() {
             TestCaseStatus::success()
         } else {
@@ -29,14 +41,8 @@ pub fn of(results: &Results<'_>) -> Result<String, quick_junit::SerializeError> 
             status
         };
         let mut case = TestCase::new(proof.name, status);
-        case.set_classname(results.file);
-        assertions.add_test_case(case);
+        case.set_classname(file);
+        suite.add_test_case(case);
     }
-    let mut report = Report::new("entragate test");
-    report.add_test_suites(
-        [suite, assertions]
-            .into_iter()
-            .filter(|suite| suite.tests > 0),
-    );
-    report.to_string()
+    suite
 }

@@ -36,27 +36,23 @@ pub fn of(results: &Results<'_>) -> String {
         }
     }
     coverage(results, &mut text);
-    for proof in &results.always {
+    for proof in results.proofs() {
         self::proof(proof, &mut text);
     }
     if !results.cases.is_empty() {
         let failed = results.cases.iter().filter(|case| !case.holds()).count();
         let _ = writeln!(text, "{}", summary(results.cases.len(), failed));
     }
-    if !results.always.is_empty() {
+    if results.proofs().next().is_some() {
         let count = |result: &str| {
-            let found = results
-                .always
-                .iter()
-                .filter(|proof| proof.result() == result);
-            found.count()
+            let found = results.proofs().filter(|proof| proof.result() == result);
+            format!("{} {result}", found.count())
         };
-        let counts =
-            ["proved", "refuted", "undecided"].map(|result| format!("{} {result}", count(result)));
+        let counts = ["proved", "refuted", "undecided"].map(count);
         let _ = writeln!(
             text,
             "{} assertions: {}",
-            results.always.len(),
+            results.proofs().count(),
             counts.join(", ")
         );
     }

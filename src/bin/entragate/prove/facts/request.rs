@@ -10,7 +10,7 @@ use entragate::config::Config;
 use entragate::mcp::CALL;
 use entragate::model::endpoint::{Endpoint, Endpoints, Source};
 use entragate::pattern::Pattern;
-use entragate::policy::rule::Match;
+use entragate::policy::rule::{Match, Models};
 use std::collections::BTreeMap;
 
 pub struct Request {
@@ -22,6 +22,10 @@ pub struct Request {
     pub is_cluster_known: Lit,
     pub model: Texts,
     pub model_state: ModelState,
+    /// The request is for one entry of a list of models: the model of this id.
+    pub lists_one: Lit,
+    pub listed: Texts,
+    pub listed_state: ModelState,
     pub message: MessageState,
     pub message_method: Texts,
     pub message_tool: Texts,
@@ -33,6 +37,7 @@ pub struct Request {
 }
 
 /// Exactly one is true.
+#[derive(Clone, Copy)]
 pub struct ModelState {
     pub named: Lit,
     /// The request has no body that could name a model.
@@ -115,6 +120,12 @@ impl Request {
             unknown: solver.variable(),
             unavailable: solver.variable(),
         };
+        let listed_state = ModelState {
+            named: solver.variable(),
+            none: solver.usual(),
+            unknown: solver.variable(),
+            unavailable: solver.variable(),
+        };
         let message = MessageState {
             none: solver.usual(),
             message: solver.variable(),
@@ -133,6 +144,9 @@ impl Request {
             is_cluster_known: solver.variable(),
             model: Texts::new(MODELS),
             model_state,
+            lists_one: solver.variable(),
+            listed: Texts::new(MODELS),
+            listed_state,
             message,
             message_method: Texts::new(MESSAGES),
             message_tool: Texts::new(TOOLS),
@@ -151,8 +165,14 @@ impl Request {
                 }
                 // Creates the variables of the patterns.
                 request.covers(solver, matches, &|_, _| None);
+                if configs.len() > 1 {
+                    request.covers_listed(solver, &matches.models);
+                }
             }
         }
+        let lists = request.path.matches(solver, "/v1/models/**", false);
+        request.by_endpoints.push(lists);
+        solver.require(&[!request.lists_one, lists]);
         if let Some(endpoints) = endpoints {
             request.relate_model(solver, endpoints);
         }
@@ -188,13 +208,15 @@ impl Request {
     pub fn relate(&self, solver: &mut Solver) {
         let methods: Vec<Lit> = self.methods.values().copied().collect();
         solver.exactly_one(&methods);
-        let ModelState {
-            named,
-            none,
-            unknown,
-            unavailable,
-        } = self.model_state;
-        solver.exactly_one(&[named, none, unknown, unavailable]);
+        for state in [self.model_state, self.listed_state] {
+            solver.exactly_one(&[state.named, state.none, state.unknown, state.unavailable]);
+        }
+        let (get, head) = (self.methods.get("GET"), self.methods.get("HEAD"));
+        let reads = [get, head].into_iter().flatten().copied();
+        let reads: Vec<Lit> = reads
+            .chain(self.methods.get(OTHER_METHOD).copied())
+            .collect();
+        solver.require(&[&[!self.lists_one], &reads[..]].concat());
         let MessageState {
             none,
             message,
@@ -212,6 +234,7 @@ impl Request {
             &self.path,
             &self.cluster,
             &self.model,
+            &self.listed,
             &self.message_method,
             &self.message_tool,
             &self.peer,
@@ -278,24 +301,12 @@ impl Request {
     }
 
     fn covers_model(&mut self, solver: &mut Solver, matches: &Match) -> Three {
-        let models = &matches.models;
-        if models.patterns.is_empty() {
-            return Three::known(solver.always());
-        }
-        let among = any_or_empty(&mut self.model, solver, &models.patterns, models.denies);
-        let named = solver.all([self.model_state.named, among]);
-        let other = solver.all([self.model_state.named, !among]);
-        if models.denies {
-            Three {
-                yes: solver.any([named, self.model_state.unknown]),
-                no: solver.any([other, self.model_state.none]),
-            }
-        } else {
-            Three {
-                yes: named,
-                no: solver.any([other, self.model_state.unknown, self.model_state.none]),
-            }
-        }
+        covers_model(&mut self.model, self.model_state, solver, &matches.models)
+    }
+
+    /// Whether a rule covers the model whose entry is requested; neither if the model has no valid name.
+    pub fn covers_listed(&mut self, solver: &mut Solver, models: &Models) -> Three {
+        covers_model(&mut self.listed, self.listed_state, solver, models)
     }
 
     fn covers_message(&mut self, solver: &mut Solver, matches: &Match) -> Three {
@@ -413,6 +424,31 @@ impl Request {
             self.by_endpoints.extend(known);
         }
         solver.all([hosts, paths, clusters])
+    }
+}
+
+fn covers_model(
+    texts: &mut Texts,
+    state: ModelState,
+    solver: &mut Solver,
+    models: &Models,
+) -> Three {
+    if models.patterns.is_empty() {
+        return Three::known(solver.always());
+    }
+    let among = any_or_empty(texts, solver, &models.patterns, models.denies);
+    let named = solver.all([state.named, among]);
+    let other = solver.all([state.named, !among]);
+    if models.denies {
+        Three {
+            yes: solver.any([named, state.unknown]),
+            no: solver.any([other, state.none]),
+        }
+    } else {
+        Three {
+            yes: named,
+            no: solver.any([other, state.unknown, state.none]),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Random policies and assertions against all requests of a small world.
 
+mod comparisons;
 mod world;
 
 use super::assertion::{Assertion, Prover, Verdict};

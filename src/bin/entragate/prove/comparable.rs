@@ -1,0 +1,123 @@
+//! Whether two configurations differ only in what comparisons translate: rules, and for each issuer its audiences,
+//! tenants and clients. Otherwise a comparison finds differences, and proves nothing.
+
+use entragate::config::Config;
+use entragate::token::issuer::{Authority, Issuer, Tenants};
+use serde_json::{Value, json};
+
+/// Settings that decide whether a request is permitted, besides issuers, credentials and rules.
+const SECTIONS: [&str; 7] = [
+    "token",
+    "endpoints",
+    "limits",
+    "client_address",
+    "revocation",
+    "crypto",
+    "wait",
+];
+
+/// A configuration, compiled and as it was written.
+#[derive(Clone, Copy)]
+pub struct Side<'c> {
+    pub config: &'c Config,
+    pub members: &'c Value,
+}
+
+pub fn are_comparable(one: Side<'_>, other: Side<'_>) -> bool {
+    let sections = SECTIONS
+        .iter()
+        .all(|name| one.members.get(name) == other.members.get(name));
+    let at = |side: &Side<'_>, pointer: &str| side.members.pointer(pointer).cloned();
+    let pointers = [
+        "/replies/protected_resource",
+        "/forward/filter_models",
+        "/forward/filter_tools",
+    ];
+    let settings = pointers
+        .iter()
+        .all(|pointer| at(&one, pointer) == at(&other, pointer));
+    sections
+        && settings
+        && issuers(one) == issuers(other)
+        && have_same_choice_of_issuers(one.config, other.config)
+        && exchanges(one) == exchanges(other)
+        && messages(one.config) == messages(other.config)
+        && have_simple_batches(one.config)
+        && have_simple_batches(other.config)
+}
+
+/// The issuers without the settings that are translated.
+fn issuers(side: Side<'_>) -> Vec<Value> {
+    let issuers = side.members.get("issuers").and_then(Value::as_array);
+    let without = |issuer: &Value| {
+        let mut issuer = issuer.clone();
+        if let Value::Object(members) = &mut issuer {
+            members.remove("audiences");
+            members.remove("clients");
+            if let Some(Value::Object(entra)) = members.get_mut("entra") {
+                entra.remove("tenants");
+            }
+        }
+        issuer
+    };
+    issuers.into_iter().flatten().map(without).collect()
+}
+
+/// Tenants are translated for tokens whose tenant is in `tid`, and if they do not decide which issuer a token has.
+fn have_same_choice_of_issuers(one: &Config, other: &Config) -> bool {
+    let tenants = |issuer: &Issuer| match &issuer.authority {
+        Authority::Entra(entra) => Some(entra.tenants.clone()),
+        Authority::Oidc { .. } => None,
+    };
+    let all =
+        |config: &Config| -> Vec<Option<Tenants>> { config.issuers.iter().map(tenants).collect() };
+    let is_entra = |issuer: &&Issuer| matches!(issuer.authority, Authority::Entra(_));
+    let only = one.issuers.iter().filter(is_entra).count() <= 1;
+    let is_tid = |issuer: &Issuer| issuer.claims.tenant.as_str() == "tid";
+    all(one) == all(other) || only && one.issuers.iter().filter(is_entra).all(is_tid)
+}
+
+/// The credentials that are exchanged, since an exchange refuses some users.
+fn exchanges(side: Side<'_>) -> Vec<Value> {
+    let credentials = side.members.get("credentials").and_then(Value::as_array);
+    let exchange = |credential: &Value| {
+        let exchange = credential.get("token_exchange")?;
+        Some(json!([credential.get("name"), exchange]))
+    };
+    credentials
+        .into_iter()
+        .flatten()
+        .filter_map(exchange)
+        .collect()
+}
+
+/// Where MCP servers are: headers of sessions are read there.
+fn messages(config: &Config) -> Vec<String> {
+    let matches = config
+        .policy
+        .matches()
+        .filter(|matches| matches.mcp.are_named());
+    let mut places: Vec<String> = matches
+        .map(|matches| {
+            format!(
+                "{:?} {:?} {:?} {:?}",
+                matches.hosts, matches.paths, matches.clusters, matches.methods
+            )
+        })
+        .collect();
+    places.sort();
+    places.dedup();
+    places
+}
+
+/// The messages of a batch are permitted together only if they have the same payer, which is not translated.
+fn have_simple_batches(config: &Config) -> bool {
+    let policy = &config.policy;
+    let payers = policy.rules.iter().map(|rule| &rule.bill_to);
+    let mut payers = payers.chain(policy.anonymous.iter().map(|rule| &rule.bill_to));
+    payers.all(Option::is_none)
+        || !config
+            .policy
+            .matches()
+            .any(|matches| matches.mcp.are_named())
+}

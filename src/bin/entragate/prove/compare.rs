@@ -1,0 +1,140 @@
+//! Comparisons of two configurations: requests that one permits and the other does not, or with another credential.
+
+use super::comparable::{Side, are_comparable};
+use super::concrete::Witness;
+use super::decision::Decision;
+use super::facts::Facts;
+use super::gate::Judge;
+use super::search::{Search, search};
+use super::solver::{Lit, Solver};
+use crate::explain::answer::Answer;
+use entragate::config::Config;
+use std::collections::BTreeSet;
+
+/// A request that one configuration permits and the other does not.
+pub struct Difference {
+    pub witness: Witness,
+    /// The decision that permits.
+    pub permit: Answer,
+    /// The other decision.
+    pub other: Answer,
+}
+
+pub struct Comparison<'c> {
+    solver: Solver,
+    facts: Facts,
+    decisions: [Decision; 2],
+    configs: [&'c Config; 2],
+    judges: [Judge; 2],
+    /// Whether the translation covers every difference.
+    is_exact: bool,
+}
+
+/// The index of the configuration that permits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    First,
+    Second,
+}
+
+impl<'c> Comparison<'c> {
+    pub fn new(first: Side<'c>, second: Side<'c>) -> Self {
+        let configs = [first.config, second.config];
+        let have_same_endpoints = first.members.get("endpoints") == second.members.get("endpoints");
+        let endpoints = have_same_endpoints.then_some(&first.config.endpoints);
+        let mut solver = Solver::new();
+        let mut facts = Facts::new(&mut solver, &configs, endpoints);
+        let decisions = configs.map(|config| {
+            let mut decision = Decision::new(&mut solver, &mut facts, config);
+            decision.limit_listings(&mut solver, &mut facts, config);
+            decision
+        });
+        Self {
+            solver,
+            facts,
+            decisions,
+            configs,
+            judges: configs.map(|config| Judge::new(config, true)),
+            is_exact: are_comparable(first, second),
+        }
+    }
+
+    /// Searches for a request that one permits and the other does not permit with the same credential.
+    pub fn more(&mut self, which: Which) -> Search<Difference> {
+        let goals = self.goals(which);
+        let goal = self.solver.any(goals);
+        self.search(which, goal)
+    }
+
+    /// Searches for such a request for each rule that permits.
+    pub fn more_by_rule(&mut self, which: Which) -> Vec<Search<Difference>> {
+        let goals = self.goals(which);
+        let search = |goal| self.search(which, goal);
+        goals.into_iter().map(search).collect()
+    }
+
+    /// For each rule: it permits, and the other configuration does not, or with another credential.
+    fn goals(&mut self, which: Which) -> Vec<Lit> {
+        let (own, other) = match which {
+            Which::First => (0, 1),
+            Which::Second => (1, 0),
+        };
+        let names: BTreeSet<String> = (self.decisions[own].anonymous.iter())
+            .chain(&self.decisions[own].permits)
+            .map(|decides| credential_name(self.configs[own], decides.credential))
+            .collect();
+        let mut goals = Vec::new();
+        for name in names {
+            let permitted = self.permits_with(other, &name);
+            let permitted = self.solver.any(permitted);
+            for permit in self.permits_with(own, &name) {
+                goals.push(self.solver.all([permit, !permitted]));
+            }
+        }
+        goals
+    }
+
+    /// When each rule of a configuration permits with a credential.
+    fn permits_with(&self, which: usize, name: &str) -> Vec<Lit> {
+        let decision = &self.decisions[which];
+        let all = decision.anonymous.iter().chain(&decision.permits);
+        all.filter(|decides| credential_name(self.configs[which], decides.credential) == name)
+            .map(|decides| decides.when)
+            .collect()
+    }
+
+    fn search(&mut self, which: Which, goal: Lit) -> Search<Difference> {
+        let [first, second] = &mut self.judges;
+        let (own, other, issuing) = match which {
+            Which::First => (first, second, self.configs[0]),
+            Which::Second => (second, first, self.configs[1]),
+        };
+        let mut confirm = |witness: &Witness| {
+            let permit = own.decide_as(witness, issuing)?;
+            let other = other.decide_as(witness, issuing)?;
+            let differs = is_permit(&permit)
+                && (!is_permit(&other) || permit.text("credential") != other.text("credential"));
+            differs.then(|| Difference {
+                witness: witness.clone(),
+                permit,
+                other,
+            })
+        };
+        match search(&mut self.solver, &self.facts, issuing, goal, &mut confirm) {
+            Search::Nothing if !self.is_exact => Search::Undecided,
+            found => found,
+        }
+    }
+}
+
+fn is_permit(answer: &Answer) -> bool {
+    matches!(answer.text("code"), "permitted" | "anonymous")
+}
+
+/// The name in records; empty for no credential.
+fn credential_name(config: &Config, credential: Option<usize>) -> String {
+    let credential = credential.and_then(|at| config.credentials.get(at));
+    credential
+        .map(|credential| credential.name.to_string())
+        .unwrap_or_default()
+}
