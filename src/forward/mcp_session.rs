@@ -2,8 +2,7 @@
 //! alone. Therefore the caller gets the id with a MAC over the id and the caller's identity, so the id opens the session for this
 //! caller only. The filter keeps no state: every worker and every gateway with the same secrets accepts the id.
 
-use super::strip::is_same;
-use crate::http::headers::Headers;
+use crate::http::headers::{Headers, NotOne};
 use crate::sharing::mac::Mac;
 use crate::token::claims::Claims;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -32,13 +31,10 @@ impl Owner {
 /// # Errors
 /// The headers contain several ids, or a header that a server could take for an id.
 pub fn id(headers: &Headers) -> Result<Option<&[u8]>, &'static str> {
-    let mut found = headers.iter().filter(|(name, _)| is_same(name, HEADER));
-    match (found.next(), found.next()) {
-        (None, _) => Ok(None),
-        (Some((name, id)), None) if name == HEADER.as_bytes() => Ok(Some(id)),
-        (Some(_), None) => Err("a header's name differs from mcp-session-id in `_` only"),
-        (Some(_), Some(_)) => Err("it has several Mcp-Session-Id headers"),
-    }
+    headers.only(HEADER).map_err(|error| match error {
+        NotOne::Several => "it has several Mcp-Session-Id headers",
+        NotOne::OtherName => "a header's name differs from mcp-session-id in `_` only",
+    })
 }
 
 /// Returns the id that a caller gets for a server's id. `None`: the id is too long, or contains other characters than visible ASCII.

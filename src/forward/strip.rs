@@ -1,7 +1,7 @@
 //! The headers that a caller's request must not bring to the upstream.
 
 use super::{BILL_TO, Forwarding, SCALE_UP, TRACESTATE, continued_trace};
-use crate::http::headers::Headers;
+use crate::http::headers::{Headers, fold, is_same_name};
 use crate::model::catalog;
 use crate::token::bearer::TokenLocation;
 
@@ -65,7 +65,7 @@ impl StripList {
             .iter()
             .filter(|(own, _)| self.shapes & shape(own) != 0);
         for (own, _) in candidates {
-            let is = |name: &str| is_same(own, name);
+            let is = |name: &str| is_same_name(own, name);
             let list = if self.never.iter().any(|name| is(name))
                 || (is(TRACESTATE) && breaks_trace(headers))
             {
@@ -92,24 +92,11 @@ fn breaks_trace(headers: &Headers) -> bool {
     headers.has(TRACESTATE) && continued_trace(headers).is_none()
 }
 
-/// Returns a bit for the length and the first byte of a name. Names that are equal for [`is_same`] have the
+/// Returns a bit for the length and the first byte of a name. Names that are equal for [`is_same_name`] have the
 /// same bit.
 fn shape(name: &[u8]) -> u64 {
     let first = name.first().copied().map_or(0, fold);
     1 << ((name.len() + usize::from(first)) % 64)
-}
-
-/// Whether two header names are equal for a server that treats `_` as `-`.
-pub(super) fn is_same(own: &[u8], name: &str) -> bool {
-    own.len() == name.len()
-        && own
-            .iter()
-            .zip(name.bytes())
-            .all(|(own, name)| fold(*own) == fold(name))
-}
-
-fn fold(byte: u8) -> u8 {
-    if byte == b'_' { b'-' } else { byte }
 }
 
 #[cfg(test)]

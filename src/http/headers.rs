@@ -70,10 +70,46 @@ impl Headers {
         self.first(name).is_some()
     }
 
+    /// Returns the value of a field that may occur only once. `name` must be in lower case.
+    ///
+    /// # Errors
+    /// The field occurs several times, or under another name that [`is_same_name`] equates with it.
+    pub fn only(&self, name: &str) -> Result<Option<&[u8]>, NotOne> {
+        let mut found = self.iter().filter(|(own, _)| is_same_name(own, name));
+        match (found.next(), found.next()) {
+            (None, _) => Ok(None),
+            (Some((own, value)), None) if own == name.as_bytes() => Ok(Some(value)),
+            (Some(_), None) => Err(NotOne::OtherName),
+            (Some(_), Some(_)) => Err(NotOne::Several),
+        }
+    }
+
     /// Returns the first value of a field, if it is UTF-8.
     pub fn text(&self, name: &str) -> Option<&str> {
         std::str::from_utf8(self.first(name)?).ok()
     }
+}
+
+/// Why servers may differ on the value of a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotOne {
+    Several,
+    /// The field's name differs in `_` only.
+    OtherName,
+}
+
+/// Whether two header names are equal for a server that treats `_` as `-`: servers that pass headers as variables (CGI, WSGI) do.
+pub fn is_same_name(own: &[u8], name: &str) -> bool {
+    own.len() == name.len()
+        && own
+            .iter()
+            .zip(name.bytes())
+            .all(|(own, name)| fold(*own) == fold(name))
+}
+
+/// Returns `-` for `_`.
+pub const fn fold(byte: u8) -> u8 {
+    if byte == b'_' { b'-' } else { byte }
 }
 
 /// The framing of a request.
@@ -81,15 +117,20 @@ impl Headers {
     /// Reports whether the data after the headers belongs to another protocol. A GET with `upgrade` has no
     /// content (RFC 9110 §7.8) unless its headers frame content.
     pub fn begin_upgrade(&self) -> bool {
+        self.text(":method") == Some("GET")
+            && self.ask_for_upgrade()
+            && !self.has("transfer-encoding")
+            && self.all("content-length").all(|value| value == b"0")
+    }
+
+    /// Reports whether the request asks to go on in another protocol (RFC 9110 §7.8). Hosts pass the extended CONNECT of HTTP/2
+    /// and HTTP/3 in the same form.
+    pub fn ask_for_upgrade(&self) -> bool {
         let is_upgrade = |value: &[u8]| {
             let mut options = value.split(|byte| *byte == b',');
             options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
         };
-        self.text(":method") == Some("GET")
-            && self.has("upgrade")
-            && self.all("connection").any(is_upgrade)
-            && !self.has("transfer-encoding")
-            && self.all("content-length").all(|value| value == b"0")
+        self.has("upgrade") && self.all("connection").any(is_upgrade)
     }
 
     /// Reports whether the headers declare that the request has no content.

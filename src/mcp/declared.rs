@@ -15,18 +15,18 @@ const NAME: &str = "mcp-name";
 pub struct Declared {
     method: Option<Vec<u8>>,
     name: Option<Vec<u8>>,
-    /// One of them is present more than once.
-    is_repeated: bool,
+    /// One of them is present more than once, or under another name.
+    is_ambiguous: bool,
 }
 
 impl Declared {
     pub fn of(headers: &Headers) -> Self {
-        let first = |name| headers.first(name).map(<[u8]>::to_vec);
-        let is_repeated = |name: &&str| headers.all(name).nth(1).is_some();
+        let [method, name] = [METHOD, NAME].map(|name| headers.only(name));
+        let value = |only: Option<&[u8]>| only.map(<[u8]>::to_vec);
         Self {
-            method: first(METHOD),
-            name: first(NAME),
-            is_repeated: [METHOD, NAME].iter().any(is_repeated),
+            is_ambiguous: method.is_err() || name.is_err(),
+            method: method.ok().and_then(value),
+            name: name.ok().and_then(value),
         }
     }
 
@@ -35,8 +35,10 @@ impl Declared {
     /// # Errors
     /// [`Ambiguous`] if they do not.
     pub fn agree_with(&self, mcp: &Mcp) -> Result<(), BodyUnavailable> {
-        if self.is_repeated {
-            return Err(Ambiguous("Mcp-Method or Mcp-Name occurs more than once"));
+        if self.is_ambiguous {
+            return Err(Ambiguous(
+                "Mcp-Method or Mcp-Name occurs more than once, or with `_` in its name",
+            ));
         }
         match mcp {
             Mcp::Message(message) if !self.describes(message) => Err(Ambiguous(
@@ -105,6 +107,10 @@ mod tests {
             (&[name("")], call, false),
             (&[method("tools/call"), method("tools/call")], call, false),
             (&[name("a_b"), name("a_b")], call, false),
+            // Servers that pass headers as variables read them as the same header.
+            (&[("mcp_method", "tools/list")], call, false),
+            (&[("mcp_method", "tools/call")], call, false),
+            (&[name("a_b"), ("mcp_name", "a_b")], call, false),
             (
                 &[method("resources/read"), name("file:///a")],
                 resource,

@@ -135,7 +135,7 @@ fn members<'t, const N: usize>(
         };
         if names.get(index).is_none_or(|name| *name != own) {
             return Err(Ambiguous(
-                "a member of its JSON-RPC message is not in lower case",
+                "a member of its JSON-RPC message is not in lower case, or contains white space or a control character",
             ));
         }
         if let Some(slot) = values.get_mut(index) {
@@ -145,10 +145,18 @@ fn members<'t, const N: usize>(
     Ok(values)
 }
 
-/// Reports whether a server that ignores case reads one name as the other. Servers written in Go do, and fold `ſ` to `s`.
+/// Reports whether a server that reads names leniently takes one for the other. Servers written in Go ignore case, and fold `ſ` to
+/// `s`. For servers written in C, a NUL ends the name.
 fn is_same(own: &str, name: &str) -> bool {
+    let own = own.split('\0').next().unwrap_or_default();
+    let own = own.trim_matches(|c: char| is_space(c) || c.is_control());
     // No character takes more than four bytes.
     own.len() <= name.len() * 4 && folded(own) == name
+}
+
+/// Reports whether servers remove a character from the ends of a text. JavaScript removes the byte order mark too.
+fn is_space(c: char) -> bool {
+    c.is_whitespace() || c == '\u{feff}'
 }
 
 fn folded(text: &str) -> String {
@@ -172,7 +180,10 @@ fn method_of(method: Raw<'_>) -> Result<Cow<'_, str>, BodyUnavailable> {
 
 /// Checks a tool: a server that trims it would use another one.
 fn fit(name: &str) -> Result<&str, BodyUnavailable> {
-    if name.len() > MAX_TEXT || name.trim() != name || name.contains(char::is_control) {
+    if name.len() > MAX_TEXT
+        || name.trim_matches(is_space) != name
+        || name.contains(char::is_control)
+    {
         return Err(Ambiguous(
             "the tool of its JSON-RPC message is too long, begins or ends with white space, or contains a control character",
         ));

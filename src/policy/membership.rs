@@ -2,7 +2,7 @@
 //! directory's answer, and whether a lookup could change the decision.
 
 use super::requirement::{Condition, Facts, Requirement};
-use super::rule::{Effect, Mode, Policy, Rule};
+use super::rule::{Effect, Match, Mode, Policy, Rule};
 use crate::decision::GroupsUnavailable;
 use crate::logic::Truth;
 use crate::model::request::Request;
@@ -61,7 +61,7 @@ pub(super) fn is_member(directory: &Directory, group: &str) -> Truth {
 /// What a lookup in the directory could change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// The decision.
+    /// The decision, or what the caller sees of a list.
     Decision,
     /// Only the results of shadow rules.
     Shadow,
@@ -99,7 +99,7 @@ impl Policy {
         }
         let facts = Facts::of(caller, context);
         let truth = |rule: &Rule| rule.require.truth(facts);
-        let open = |rule: &Rule| truth(rule) == Truth::Indeterminate && names_groups(&rule.require);
+        let open = |rule: &Rule| is_open(rule, facts);
         let of = |mode: Mode| {
             let matches_request = move |rule: &&Rule| {
                 rule.mode == mode && rule.matches.covers(request, Some(&caller.issuer))
@@ -120,6 +120,28 @@ impl Policy {
         let observes = || of(Mode::Shadow).any(open).then_some(Need::Shadow);
         decides.then_some(Need::Decision).or_else(observes)
     }
+
+    /// Returns whether a list depends on groups that the token omits and that were not looked up yet. `concerns` returns whether a
+    /// rule can decide about the use of an entry.
+    pub(super) fn list_needs_groups(
+        &self,
+        caller: &Verified<Claims>,
+        context: &RequestContext,
+        concerns: impl Fn(&Match) -> bool,
+    ) -> bool {
+        let facts = Facts::of(caller, context);
+        let depends = |rule: &Rule| {
+            rule.mode == Mode::Enforce && concerns(&rule.matches) && is_open(rule, facts)
+        };
+        caller.groups.overage
+            && context.directory == Directory::NotQueried
+            && self.rules.iter().any(depends)
+    }
+}
+
+/// Returns whether a lookup of groups could tell whether the caller satisfies a rule.
+fn is_open(rule: &Rule, facts: Facts<'_>) -> bool {
+    rule.require.truth(facts) == Truth::Indeterminate && names_groups(&rule.require)
 }
 
 /// Returns whether a rule requires a group and the caller's membership in it is unknown.

@@ -52,10 +52,7 @@ impl Policy {
         caller: Option<(&Verified<Claims>, &RequestContext)>,
         is_sent: &dyn Fn(Option<usize>) -> bool,
     ) -> ToolView {
-        let call = Request {
-            method: "POST".into(),
-            ..request.clone()
-        };
+        let call = call_at(request);
         let may_match = |matches: &Match| matches.covers_target(&call);
         let anonymous = self.anonymous.iter();
         let anonymous = anonymous.filter(|rule| may_match(&rule.matches));
@@ -75,5 +72,26 @@ impl Policy {
             issuer: caller.map(|(caller, _)| caller.issuer.clone()),
             call,
         }
+    }
+
+    /// Returns whether the tools that the caller may call depend on groups that were not looked up yet.
+    pub fn tools_need_groups(
+        &self,
+        request: &Request,
+        caller: &Verified<Claims>,
+        context: &RequestContext,
+    ) -> bool {
+        let call = call_at(request);
+        self.list_needs_groups(caller, context, |matches| {
+            matches.covers_target(&call) && matches.allows_issuer(Some(&caller.issuer))
+        })
+    }
+}
+
+/// Returns a POST to the place of a request.
+fn call_at(request: &Request) -> Request {
+    Request {
+        method: "POST".into(),
+        ..request.clone()
     }
 }

@@ -101,6 +101,18 @@ impl Policy {
         }
     }
 
+    /// Returns whether the models that the caller may use depend on groups that were not looked up yet.
+    pub fn view_needs_groups(
+        &self,
+        request: &Request,
+        caller: &Verified<Claims>,
+        context: &RequestContext,
+    ) -> bool {
+        self.list_needs_groups(caller, context, |matches| {
+            may_match_use(matches, request, Some(&caller.issuer))
+        })
+    }
+
     fn uses(
         &self,
         request: &Request,

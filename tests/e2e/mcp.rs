@@ -7,6 +7,7 @@ use super::random::Random;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use testbed::client::raw_http;
 use testbed::envoy::EnvoyConfig;
 use testbed::persona::Persona;
 use testbed::reqwest::{Method, Response};
@@ -88,6 +89,39 @@ async fn only_permitted_tools_reach_the_server() {
         let request = gateway.request(method, "/mcp").bearer_auth(&token);
         request.send().await.unwrap();
         assert_eq!(gateway.hf.take_requests().len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn upgrade_is_refused_although_envoy_permits_upgrades() {
+    let gateway = Gateway::with(|config| {
+        by_tool(config).connection_manager(|manager| {
+            manager["upgrade_configs"] = json!([{"upgrade_type": "websocket"}]);
+        })
+    })
+    .await;
+    let token = gateway.token(Persona::Ada);
+    for (fields, code) in [
+        (
+            "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+             sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+            "request_ambiguous",
+        ),
+        // Java's client asks for HTTP/2 in this way. Envoy removes it.
+        (
+            "connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n",
+            "",
+        ),
+    ] {
+        let request = format!(
+            "GET /mcp HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\naccept: text/event-stream\r\n{fields}\r\n"
+        );
+        let answer = raw_http(gateway.envoy.addr(), request.as_bytes(), SOON).await;
+        let answer = String::from_utf8_lossy(&answer.unwrap()).into_owned();
+        let seen = gateway.hf.take_requests();
+        assert_eq!(seen.len(), usize::from(code.is_empty()), "{answer}");
+        let expected = format!("x-error-code: {code}\r\n");
+        assert_eq!(answer.contains(&expected), !code.is_empty(), "{answer}");
     }
 }
 

@@ -239,6 +239,31 @@ fn request_without_a_message_is_decided_without_it() {
 }
 
 #[test]
+fn upgrade_is_refused_because_no_rule_sees_what_follows() {
+    let upgrade = [
+        ("connection", "keep-alive, Upgrade"),
+        ("upgrade", "websocket"),
+    ];
+    let ask = |method, path, fields| {
+        let sent = Sent {
+            path,
+            fields,
+            ..without_body(method)
+        };
+        sent.code()
+    };
+    for method in ["GET", "DELETE"] {
+        assert_eq!(
+            ask(method, "/mcp", &upgrade),
+            "request_ambiguous",
+            "{method}"
+        );
+        assert_eq!(ask(method, "/mcp", &upgrade[1..]), "permitted", "{method}");
+    }
+    assert_eq!(ask("GET", "/v1/realtime", &upgrade), "permitted");
+}
+
+#[test]
 fn refusal_is_a_json_rpc_error_with_the_id_of_the_request() {
     let with_id = |id: &str, tool: &str| {
         format!(r#"{{"id":{id},"method":"tools/call","params":{{"name":"{tool}"}}}}"#)

@@ -1,5 +1,6 @@
 //! MCP servers that read a body less strictly than the filter: they use the first or the last of two members, ignore the case
-//! of members and methods, trim names, skip a byte order mark, and read only the first value of the body.
+//! of members and methods, trim names as JavaScript does, end texts at a NUL as C does, skip a byte order mark, and read only the
+//! first value of the body.
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
@@ -18,14 +19,18 @@ enum Node {
 pub struct Server {
     uses_last: bool,
     ignores_case: bool,
+    /// A NUL ends a text.
+    has_c_strings: bool,
 }
 
 /// All kinds of servers.
-pub const SERVERS: [Server; 4] = [
-    Server::of(false, false),
-    Server::of(false, true),
-    Server::of(true, false),
-    Server::of(true, true),
+pub const SERVERS: [Server; 6] = [
+    Server::of(false, false, false),
+    Server::of(false, true, false),
+    Server::of(true, false, false),
+    Server::of(true, true, false),
+    Server::of(false, true, true),
+    Server::of(true, true, true),
 ];
 
 /// A message as a server reads it.
@@ -37,10 +42,11 @@ pub struct Seen {
 }
 
 impl Server {
-    const fn of(uses_last: bool, ignores_case: bool) -> Self {
+    const fn of(uses_last: bool, ignores_case: bool, has_c_strings: bool) -> Self {
         Self {
             uses_last,
             ignores_case,
+            has_c_strings,
         }
     }
 
@@ -58,14 +64,15 @@ impl Server {
     }
 
     fn message(self, node: &Node) -> Option<Seen> {
-        let method = text(self.member(node, "method")?)?;
-        let method = method.trim().to_lowercase();
+        let method = self.text(self.member(node, "method")?)?;
+        let method = method.to_lowercase();
         let name = self
             .member(node, "params")
             .and_then(|params| self.member(params, "name"));
-        let tool = name.and_then(text).filter(|_| method == "tools/call");
+        let tool = name.and_then(|name| self.text(name));
+        let tool = tool.filter(|_| method == "tools/call");
         Some(Seen {
-            tool: tool.map(|tool| tool.trim().to_owned()),
+            tool: tool.map(str::to_owned),
             method,
         })
     }
@@ -75,7 +82,7 @@ impl Server {
             return None;
         };
         let is_meant = |(own, _): &&(String, Node)| match self.ignores_case {
-            true => own.to_uppercase() == name.to_uppercase(),
+            true => self.trimmed(own).to_uppercase() == name.to_uppercase(),
             false => own == name,
         };
         let mut found = members.iter().filter(is_meant);
@@ -85,12 +92,18 @@ impl Server {
         };
         member.map(|(_, value)| value)
     }
-}
 
-fn text(node: &Node) -> Option<&str> {
-    match node {
-        Node::Scalar(value) => value.as_str(),
-        Node::Object(_) | Node::Array(_) => None,
+    fn text(self, node: &Node) -> Option<&str> {
+        match node {
+            Node::Scalar(value) => Some(self.trimmed(value.as_str()?)),
+            Node::Object(_) | Node::Array(_) => None,
+        }
+    }
+
+    fn trimmed(self, text: &str) -> &str {
+        let end = text.find('\0').filter(|_| self.has_c_strings);
+        let text = &text[..end.unwrap_or(text.len())];
+        text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
     }
 }
 

@@ -126,7 +126,7 @@ fn id(random: &mut Random, is_tame: bool) -> String {
 /// Returns a member that repeats, contradicts or disguises another one.
 fn extra(random: &mut Random) -> String {
     let tool = FORBIDDEN[random.below(FORBIDDEN.len())];
-    match random.below(14) {
+    match random.below(17) {
         0 => r#""method":"tools/call""#.to_owned(),
         1 => r#""Method":"tools/call""#.to_owned(),
         2 => r#""METHOD":"tools/call""#.to_owned(),
@@ -140,6 +140,9 @@ fn extra(random: &mut Random) -> String {
         10 => r#""result":{}"#.to_owned(),
         11 => r#""method":"Tools/Call""#.to_owned(),
         12 => r#""method":" tools/call""#.to_owned(),
+        13 => r#""method\u0000":"tools/call""#.to_owned(),
+        14 => r#""method ":"tools/call""#.to_owned(),
+        15 => format!(r#""params":{{"name":"hub_x","name\u0000x":"{tool}"}}"#),
         _ => r#""id":2"#.to_owned(),
     }
 }

@@ -228,7 +228,8 @@ impl Authorizer<'_> {
         if decision.depends_on_body && self.body.is_coming() {
             return Ok(Outcome::Inspect(Some(Box::new(signed))));
         }
-        match self.look_up_groups(request, signed.issuer, &caller) {
+        let is_permitted = decision.outcome.is_ok();
+        match self.look_up_groups(request, signed.issuer, &caller, is_permitted) {
             LookUp::Unchanged => {}
             LookUp::Changed => decision = config.policy.decide(request, &caller, &self.context),
             LookUp::Wait(dependency) => {
@@ -288,6 +289,11 @@ impl Authorizer<'_> {
         }
     }
 
+    /// Reports whether the request is for models, of which the caller may see only some.
+    pub(super) fn may_list_models(&self, request: &Request) -> bool {
+        self.config.forward.filter_models && Listing::asked_by(request).is_some()
+    }
+
     /// Limits a permitted request for models to those that the caller may see. A request for one model
     /// gets the same answer whether the model does not exist or is not permitted.
     fn limit_view(
@@ -295,10 +301,8 @@ impl Authorizer<'_> {
         request: &Request,
         caller: Option<&Verified<Claims>>,
     ) -> Result<(), Denial> {
-        if !self.config.forward.filter_models {
-            return Ok(());
-        }
-        let Some(listing) = Listing::asked_by(request) else {
+        let listing = Listing::asked_by(request);
+        let Some(listing) = listing.filter(|_| self.config.forward.filter_models) else {
             return Ok(());
         };
         let caller = caller.map(|caller| (caller, &self.context));

@@ -46,18 +46,18 @@ impl Authorizer<'_> {
         }
     }
 
-    /// Looks up the caller's groups if the decision depends on them. Requests never wait for shadow rules.
+    /// Looks up the caller's groups if the decision depends on them, or what a permitted list shows. Requests never wait for shadow
+    /// rules.
     pub(in crate::gate) fn look_up_groups(
         &mut self,
         request: &Request,
         issuer: usize,
         caller: &Verified<Claims>,
+        is_permitted: bool,
     ) -> LookUp {
-        let Some(lookups) = self.lookups.get_mut(issuer).and_then(Option::as_mut) else {
-            return LookUp::Unchanged;
-        };
-        let policy = &self.config.policy;
-        let Some(need) = policy.needs_groups(request, caller, &self.context) else {
+        let need = self.needed_groups(request, caller, is_permitted);
+        let lookups = self.lookups.get_mut(issuer).and_then(Option::as_mut);
+        let (Some(lookups), Some(need)) = (lookups, need) else {
             return LookUp::Unchanged;
         };
         let now = self.context.now;
@@ -78,6 +78,29 @@ impl Authorizer<'_> {
         };
         self.context.directory = directory;
         LookUp::Changed
+    }
+
+    /// Returns what a lookup of the caller's groups could change.
+    fn needed_groups(
+        &self,
+        request: &Request,
+        caller: &Verified<Claims>,
+        is_permitted: bool,
+    ) -> Option<Need> {
+        if !caller.groups.overage {
+            return None;
+        }
+        let (policy, context) = (&self.config.policy, &self.context);
+        let need = policy.needs_groups(request, caller, context);
+        let lists = || {
+            self.may_list_tools(request) && policy.tools_need_groups(request, caller, context)
+                || self.may_list_models(request)
+                    && policy.view_needs_groups(request, caller, context)
+        };
+        if need != Some(Need::Decision) && is_permitted && lists() {
+            return Some(Need::Decision);
+        }
+        need
     }
 }
 

@@ -10,6 +10,9 @@ use crate::model::request::Request;
 use crate::token::claims::Claims;
 use crate::token::verify::Verified;
 
+const UPGRADE: &str =
+    "it asks for another protocol (Upgrade), in which no rule would see its messages";
+
 /// The session of a request for an MCP server; empty for other requests.
 #[derive(Debug, Default)]
 pub struct Session {
@@ -25,6 +28,9 @@ pub struct Session {
 
 impl Authorizer<'_> {
     /// Reads the id of the session, if the request is for an MCP server.
+    ///
+    /// # Errors
+    /// The id is ambiguous, or the request would leave the protocol.
     pub(super) fn read_session(
         &mut self,
         request: &Request,
@@ -32,6 +38,10 @@ impl Authorizer<'_> {
     ) -> Result<(), Denial> {
         if !self.config.policy.governs_messages_at(request) {
             return Ok(());
+        }
+        // A server may take messages through a WebSocket as well.
+        if headers.ask_for_upgrade() {
+            return Err(Denial::RequestAmbiguous(UPGRADE));
         }
         let id = mcp_session::id(headers).map_err(Denial::RequestAmbiguous)?;
         *self.session = Session {
@@ -65,20 +75,25 @@ impl Authorizer<'_> {
         Ok(())
     }
 
-    /// Limits the response to the tools that the caller may call. A GET may resume a stream with the answer to an earlier
-    /// `tools/list`.
-    fn limit_tools(
-        &mut self,
-        request: &Request,
-        caller: Option<&Verified<Claims>>,
-    ) -> Result<(), Denial> {
+    /// Reports whether the response to the request may list tools that must be filtered. A GET may resume a stream with the answer
+    /// to an earlier `tools/list`.
+    pub(super) fn may_list_tools(&self, request: &Request) -> bool {
         let may_list = match &*request.method {
             "GET" => true,
             "POST" => request.mcp.lists_tools(),
             _ => false,
         };
+        may_list && self.session.is_expected && self.config.forward.filter_tools
+    }
+
+    /// Limits the response to the tools that the caller may call.
+    fn limit_tools(
+        &mut self,
+        request: &Request,
+        caller: Option<&Verified<Claims>>,
+    ) -> Result<(), Denial> {
         let lists_models = matches!(self.view, Some(Shown::Models(_)));
-        if !may_list || lists_models || !self.config.forward.filter_tools {
+        if lists_models || !self.may_list_tools(request) {
             return Ok(());
         }
         if self.responses_withheld {

@@ -148,6 +148,13 @@ fn body_that_two_servers_could_read_differently_is_ambiguous() {
         r#"{"method":"ping","ID":1}"#,
         r#"{"method":"ping","JsonRPC":"2.0"}"#,
         r#"{"result":1,"Method":"tools/call"}"#,
+        // For a server written in C, a NUL ends a name.
+        r#"{"method\u0000":"tools/call","method":"ping"}"#,
+        r#"{"method":"ping","METHOD\u0000x":"tools/call"}"#,
+        r#"{"method":"tools/call","params":{"name\u0000":"b","name":"a"}}"#,
+        r#"{"method":"ping"," method":"tools/call"}"#,
+        r#"{"method":"ping","method\n":"tools/call"}"#,
+        r#"{"method":"ping","\ufeffmethod":"tools/call"}"#,
         r#"{"method":"tools/call","params":{"name":"a","name":"b"}}"#,
         r#"{"method":"tools/call","params":{"name":"a","Name":"b"}}"#,
         r#"{"method":"tools/call","params":{"NAME":"b"}}"#,
@@ -166,6 +173,7 @@ fn body_that_two_servers_could_read_differently_is_ambiguous() {
         r#"{"method":"tools/call","params":{"name":"a\n"}}"#,
         r#"{"method":"tools/call","params":{"name":"a\u0000b"}}"#,
         r#"{"method":"tools/call","params":{"name":"a\u00a0"}}"#,
+        r#"{"method":"tools/call","params":{"name":"\ufeffa"}}"#,
     ] {
         assert!(matches!(refused(body), Ambiguous(_)), "{body}");
     }

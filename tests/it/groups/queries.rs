@@ -1,7 +1,8 @@
 //! The callers and groups that are looked up, and the effect of the result.
 
 use super::*;
-use entragate::gate::Notice;
+use entragate::gate::{Notice, Return, StreamId};
+use entragate::http::headers::Headers;
 use testbed::persona::{GUEST_TENANT, TENANT};
 
 #[test]
@@ -250,4 +251,68 @@ fn model_and_groups_are_determined_sequentially() {
     let counts = bench.gate.take_notices();
     let good = Notice::Count("entragate.group_lookups.contoso.good".into());
     assert!(counts.contains(&good));
+}
+
+#[test]
+fn list_of_tools_or_models_waits_for_groups_that_decide_what_it_shows() {
+    let at = |mcp: Value| json!({"paths": ["/mcp"], "mcp": mcp});
+    let tool = at(json!({"tools": ["a"]}));
+    let list = json!({"name": "list", "match": {"methods": ["GET"], "paths": ["/mcp"]}, "require": {"issuer": "contoso"}});
+    let tools = json!([list, {"name": "group", "match": tool, "require": {"group": GROUP}}]);
+    let with_deny = json!([
+        list,
+        {"name": "ban", "match": tool, "require": {"group": GROUP}, "effect": "deny"},
+        {"name": "all", "match": at(json!({"methods": ["**"]})), "require": {"issuer": "contoso"}},
+    ]);
+    let models = json!([
+        {"name": "list", "match": {"methods": ["GET"]}, "require": {"issuer": "contoso"}},
+        {"name": "group", "match": {"models": ["a/*"]}, "require": {"group": GROUP}},
+    ]);
+    for (rules, path, member, is_shown) in [
+        (&tools, "/mcp", true, true),
+        (&tools, "/mcp", false, false),
+        (&with_deny, "/mcp", true, false),
+        (&with_deny, "/mcp", false, true),
+        (&models, "/v1/models", true, true),
+        (&models, "/v1/models", false, false),
+    ] {
+        let case = format!("{rules} {member}");
+        let mut bench = bench(rules.clone());
+        let authorization = format!("Bearer {}", olga().build());
+        let mut headers = Headers::from_iter([
+            (":method", "GET"),
+            (":path", path),
+            (":authority", "h.example"),
+            ("authorization", &authorization),
+        ]);
+        headers.is_all = true;
+        let (id, ruling) = bench.send_headers(headers);
+        assert_eq!(code_of(&ruling), "waiting", "{case}");
+        bench.tick();
+        bench.answer(member_of(if member { &[GROUP] } else { &[] }));
+        assert_eq!(bench.resume_woken()[0].1, "permitted", "{case}");
+        assert_eq!(shows(&mut bench, id, path == "/mcp"), is_shown, "{case}");
+    }
+}
+
+/// Passes a list with one entry to the gate, and returns whether the caller gets the entry.
+fn shows(bench: &mut Bench, id: StreamId, are_tools: bool) -> bool {
+    let kind = if are_tools {
+        "text/event-stream"
+    } else {
+        "application/json"
+    };
+    let headers = Headers::from_iter([(":status", "200"), ("content-type", kind)]);
+    bench.gate.response(id, &headers, None);
+    if are_tools {
+        let event = "data: {\"result\":{\"tools\":[{\"name\":\"a\"}]}}\n\n";
+        let passed = bench.gate.filter_piece(id, Some(event.as_bytes()), true);
+        return passed.unwrap() == event.as_bytes();
+    }
+    let body = json!({"data": [{"id": "a/b"}]}).to_string();
+    let returned = bench.gate.response_body(id, Some(body.as_bytes()), true);
+    let Return::Rewrite { body, .. } = returned.unwrap().step else {
+        panic!("the list is not rewritten")
+    };
+    body.contains("a/b")
 }
