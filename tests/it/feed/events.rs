@@ -281,6 +281,48 @@ async fn backlog_is_fetched_in_batches_over_failures_and_a_change_of_keys() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn warning_names_the_cause_of_a_failed_poll() {
+    let transmitter = Transmitter::start().await.unwrap();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = closed.local_addr().unwrap();
+    drop(closed);
+    let receiver = Receiver::with(&transmitter, |settings| {
+        settings["streams"][0]["poll"] = json!(format!("http://{address}/poll"));
+    });
+    let serving = receiver.start();
+    until("the cause is reported", || {
+        let warnings = serving.warnings();
+        warnings.contains("the call ended without a response (io: Connection refused")
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn event_without_a_key_id_counts_although_the_keys_have_changed() {
+    let transmitter = Transmitter::start().await.unwrap();
+    let receiver = Receiver::new(&transmitter);
+    let serving = receiver.start();
+    let disable = |key: &keys::SigningKey, name: &str| {
+        let id = transmitter.next_id();
+        let uri = "https://schemas.openid.net/secevent/risc/event-type/account-disabled";
+        let claims = json!({"iss": ISSUER, "aud": OURS, "iat": testbed::mint::now(), "jti": id, "events": {uri: {}},
+            "sub_id": user(name)});
+        let header = json!({"typ": "secevent+jwt", "alg": key.algorithm().name()});
+        transmitter.deliver_text(&id, &testbed::mint::mint(&header, &claims, key));
+    };
+    disable(&keys::rsa(), "ada");
+    serving
+        .wait("the first", |feed| lists(feed, "oids", "ada"))
+        .await;
+    transmitter.set_keys(vec![keys::other_rsa()]);
+    disable(&keys::other_rsa(), "ben");
+    serving
+        .wait("the second", |feed| lists(feed, "oids", "ben"))
+        .await;
+    assert_eq!(transmitter.errors(), [].into());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn feed_is_unavailable_while_a_stream_is_stale_or_suspended() {
     let transmitter = Transmitter::start().await.unwrap();
     let receiver = Receiver::with(&transmitter, |settings| {
@@ -338,6 +380,38 @@ async fn feed_is_unavailable_while_a_stream_is_stale_or_suspended() {
     );
     transmitter.fail(&[]);
     serving.wait("a feed after the outage", |_| true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn account_is_found_by_an_address_in_any_case_and_a_lost_file_is_reported_once() {
+    let transmitter = Transmitter::start().await.unwrap();
+    let receiver = Receiver::with(&transmitter, |settings| {
+        settings["subjects"] = json!("people.json");
+    });
+    let people = receiver.folder.path().join("people.json");
+    std::fs::write(&people, r#"{"acct:Ada@contoso.com": "o-1"}"#).unwrap();
+    let mut command = receiver.command();
+    let serving = Serving::start(command.current_dir(receiver.folder.path()));
+    let account = json!({"format": "account", "uri": "acct:Ada@contoso.com"});
+    transmitter.send("risc/event-type/account-purged", json!({}), account);
+    serving
+        .wait("the account", |feed| lists(feed, "oids", "o-1"))
+        .await;
+    std::fs::remove_file(&people).unwrap();
+    until("the file is missed", || {
+        serving.warnings().contains("people.json")
+    })
+    .await;
+    for name in ["ben", "cleo"] {
+        transmitter.send("risc/event-type/account-disabled", json!({}), user(name));
+        serving
+            .wait("an event", |feed| lists(feed, "oids", name))
+            .await;
+    }
+    let warnings = serving.warnings();
+    assert_eq!(warnings.matches("people.json").count(), 1, "{warnings}");
+    let (_, text) = serving.get().await;
+    assert!(text.contains("o-1"), "the last content remains: {text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,8 @@
 //! Makes the library's calls over HTTP.
 
 use entragate::fetch::callout::{Answer, Callout, CalloutError};
+use std::cell::RefCell;
+use std::fmt::Display;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +12,11 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 /// The largest answer that is read, as in the filter.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-pub struct Client(Agent);
+pub struct Client {
+    agent: Agent,
+    /// Why the last call without a response ended.
+    failure: RefCell<Option<String>>,
+}
 
 impl Client {
     /// `ca` is a file with the certificates (PEM) to trust instead of the built-in ones.
@@ -30,7 +36,23 @@ impl Client {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .build();
-        Ok(Self(config.new_agent()))
+        Ok(Self {
+            agent: config.new_agent(),
+            failure: RefCell::default(),
+        })
+    }
+
+    /// Returns the text of the last call's error for the operator. The library does not tell why a call ended without a response.
+    pub fn explain(&self, error: &CalloutError) -> String {
+        match (error, &*self.failure.borrow()) {
+            (CalloutError::Interrupted, Some(cause)) => format!("{error} ({cause})"),
+            _ => error.to_string(),
+        }
+    }
+
+    fn interrupted(&self, cause: &dyn Display) -> Answer {
+        self.failure.replace(Some(cause.to_string()));
+        Answer::Failed(CalloutError::Interrupted)
     }
 
     /// Makes a call and waits for its answer.
@@ -46,17 +68,18 @@ impl Client {
         let Ok(request) = request.body(callout.body.clone()) else {
             return Answer::Failed(CalloutError::NoHost);
         };
-        let request = self.0.configure_request(request);
+        let request = self.agent.configure_request(request);
         let request = request.timeout_global(Some(callout.timeout)).build();
-        let Ok(response) = self.0.run(request) else {
-            return Answer::Failed(CalloutError::Interrupted);
+        let response = match self.agent.run(request) {
+            Ok(response) => response,
+            Err(error) => return self.interrupted(&error),
         };
         let status = response.status().as_u16();
         let retry_after = response.headers().get("retry-after").cloned();
         let mut body = Vec::new();
         let mut reader = response.into_body().into_reader().take(MAX_BYTES + 1);
-        if reader.read_to_end(&mut body).is_err() {
-            return Answer::Failed(CalloutError::Interrupted);
+        if let Err(error) = reader.read_to_end(&mut body) {
+            return self.interrupted(&error);
         }
         if body.len() as u64 > MAX_BYTES {
             let (size, limit) = (body.len(), MAX_BYTES as usize);

@@ -4,7 +4,9 @@ use super::client::Client;
 use entragate::decision::{DirectoryGround, ListUnavailable};
 use entragate::fetch::callout::Answer;
 use entragate::fetch::refresh::Attempt;
-use entragate::revocation::directory::{Collection, DirectoryList, Id, PageCall, Progress};
+use entragate::revocation::directory::{
+    Collection, DirectoryList, Id, ListError, PageCall, Progress,
+};
 use entragate::service_auth::auth::{ServiceTokenId, ServiceTokens};
 use entragate::service_auth::service_token;
 use entragate::time::Timestamp;
@@ -91,7 +93,7 @@ impl Collector {
                 let Some(followed) = self.lists.get_mut(index) else {
                     return;
                 };
-                call = followed.answered(attempt, number, answer, now(), report);
+                call = followed.answered((attempt, number, answer), &self.client, now(), report);
             }
         }
     }
@@ -165,9 +167,8 @@ impl Collector {
 impl Followed {
     fn answered(
         &mut self,
-        attempt: Attempt,
-        number: u32,
-        answer: Answer,
+        (attempt, number, answer): (Attempt, u32, Answer),
+        client: &Client,
         now: Timestamp,
         report: &mut dyn FnMut(Event),
     ) -> Option<PageCall> {
@@ -211,7 +212,10 @@ impl Followed {
             }
             Progress::Failed { error, .. } => {
                 let collection = self.list.collection();
-                let text = error.text(collection);
+                let text = match &error {
+                    ListError::Callout(error) => client.explain(error),
+                    error => error.text(collection),
+                };
                 report(Event::Log(format!(
                     "{} could not be fetched: {text}",
                     self.list.name()

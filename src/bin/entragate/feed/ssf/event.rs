@@ -149,8 +149,8 @@ pub fn read(
     Ok(Event { effect, at, name })
 }
 
-/// Reads a time in seconds since 1970.
+/// Reads a time in seconds since 1970, which may have a fraction.
 pub fn timestamp(value: &Value) -> Option<Timestamp> {
     let secs = value.as_f64().filter(|secs| *secs >= 0.0)?;
-    Some(Timestamp::from_secs(secs as u64))
+    Some(Timestamp::from_millis((secs * 1000.0).round() as u64))
 }

@@ -48,7 +48,7 @@ impl Keys {
         let mut failure = "they were fetched a moment ago".to_owned();
         if !is_fresh && may_fetch {
             self.tried = Some(now);
-            match read(client.call(&Callout::get(self.source.clone(), TIMEOUT))) {
+            match read(client, &Callout::get(self.source.clone(), TIMEOUT)) {
                 Ok(keys) => self.known = Some((keys, now)),
                 Err(error) => failure = error,
             }
@@ -61,12 +61,12 @@ impl Keys {
     }
 }
 
-fn read(answer: Answer) -> Result<KeySet, String> {
-    match answer {
+fn read(client: &Client, callout: &Callout) -> Result<KeySet, String> {
+    match client.call(callout) {
         Answer::Response { status: 200, body } => {
             KeySet::from_json(&body).map_err(|error| error.to_string())
         }
         Answer::Response { status, .. } => Err(format!("the answer has status {status}")),
-        Answer::Failed(error) => Err(error.to_string()),
+        Answer::Failed(error) => Err(client.explain(&error)),
     }
 }

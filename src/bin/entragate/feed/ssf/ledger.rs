@@ -7,6 +7,7 @@ mod file;
 use super::event::Effect;
 use super::set::Received;
 use super::subject::{Principal, Subject};
+use super::subjects::object;
 use account::Account;
 use entragate::time::Timestamp;
 use file::StateFile;
@@ -19,6 +20,7 @@ use std::time::Duration;
 const MAX_ENTRIES: usize = 20_000;
 /// The SETs of a stream that are remembered; the oldest are forgotten.
 const MAX_SEEN: usize = 10_000;
+const ALMOST_A_SECOND: Duration = Duration::from_millis(999);
 
 /// The state of all streams.
 #[derive(Debug)]
@@ -52,6 +54,9 @@ struct StreamState {
     seen: VecDeque<String>,
     /// When the transmitter has paused or disabled the stream, in seconds since 1970.
     suspended: Option<u64>,
+    /// The stream was enabled then. Kept so that an older event does not suspend it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    enabled: Option<u64>,
 }
 
 /// A verified SET.
@@ -141,11 +146,19 @@ impl Ledger {
         }
         let forgotten = own.seen.len().saturating_sub(MAX_SEEN);
         own.seen.drain(..forgotten);
-        // A delivery is not in the order of the events. Of several in one second, those that end access come last.
-        events.sort_by_key(|(at, _, event)| (*at, !matches!(event.effect, Effect::Enable(_))));
+        // A delivery is not in the order of the events. Of several at one time, those that end access come last.
+        let restores = |effect: &Effect| {
+            matches!(
+                effect,
+                Effect::Enable(_) | Effect::Stream { suspended: false }
+            )
+        };
+        events.sort_by_key(|(at, _, event)| (*at, !restores(&event.effect)));
         for (at, sent, event) in events {
             let times = Times {
                 event: at.as_secs(),
+                // A token of the same second may be older.
+                end: at.plus(ALMOST_A_SECOND).as_secs(),
                 sent: sent.as_secs(),
                 received: now.as_secs(),
             };
@@ -189,11 +202,11 @@ impl Ledger {
         let mut revoked = Revoked::default();
         for own in state.streams.into_values() {
             for (name, account) in own.objects {
-                let object = subjects.get(&name).unwrap_or(&name).clone();
+                let object = object(subjects, &name).unwrap_or(&name).clone();
                 revoked.add(object, &account);
             }
             for (name, account) in own.others {
-                match subjects.get(&name) {
+                match object(subjects, &name) {
                     Some(object) => revoked.add(object.clone(), &account),
                     None => revoked.unnamed += usize::from(account.is_revoked()),
                 }
@@ -220,7 +233,9 @@ impl Revoked {
 /// Times in seconds since 1970.
 #[derive(Clone, Copy)]
 struct Times {
+    /// When the event happened, rounded down, and rounded up.
     event: u64,
+    end: u64,
     sent: u64,
     /// From then on, a session, a token or a purged account is listed for the life of a token: transmitters may tell
     /// the event late.
@@ -255,14 +270,15 @@ impl State {
 
 impl StreamState {
     fn change(&mut self, effect: &Effect, at: Times, has_session_ids: bool) -> Change {
-        // A suspended stream sends no other event. Only a change by the transmitter itself is reported.
-        if self.suspended.is_some_and(|since| since < at.sent) {
-            self.suspended = None;
+        if *effect != (Effect::Stream { suspended: true }) {
+            self.note_enabled(at.sent, *effect == (Effect::Stream { suspended: false }));
         }
         match effect {
             Effect::Nothing => Change::Ignored,
             Effect::Stream { suspended } => {
-                self.suspended = suspended.then_some(at.sent);
+                if *suspended && self.enabled.is_none_or(|enabled| enabled <= at.sent) {
+                    self.suspended = self.suspended.max(Some(at.sent));
+                }
                 Change::Applied
             }
             Effect::Disable(subject) => self.accounts(subject, |account| account.disable(at.event)),
@@ -270,6 +286,14 @@ impl StreamState {
             Effect::Purge(subject) => self.accounts(subject, |account| account.purge(at.received)),
             Effect::EndTokens(subject) => self.end_tokens(subject, at, has_session_ids),
         }
+    }
+
+    /// Notes that the stream was enabled at a time. A suspended stream sends no other event, and only a change by the transmitter
+    /// itself is reported, so any later event shows it. `is_reported`: the transmitter says so.
+    fn note_enabled(&mut self, at: u64, is_reported: bool) {
+        self.enabled = self.enabled.max(Some(at));
+        let ends = |since: u64| since < at || is_reported && since == at;
+        self.suspended = self.suspended.filter(|since| !ends(*since));
     }
 
     fn accounts(&mut self, subject: &Subject, change: impl Fn(&mut Account)) -> Change {
@@ -308,7 +332,7 @@ impl StreamState {
         if is_precise && !subject.is_opaque {
             return Change::Applied;
         }
-        match self.accounts(subject, |account| account.end_tokens(at.event)) {
+        match self.accounts(subject, |account| account.end_tokens(at.end)) {
             Change::Unmatched if is_precise => Change::Applied,
             change => change,
         }

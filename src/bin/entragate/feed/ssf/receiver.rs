@@ -65,7 +65,7 @@ impl Receiver {
         let receiver = self.clone();
         std::thread::spawn(move || {
             let mut stream = Stream::new(settings, client);
-            let mut reported: Option<String> = None;
+            let mut reported: Vec<String> = Vec::new();
             loop {
                 let step = stream.poll(&receiver.ledger, now);
                 if let Some(status) = locked(&receiver.statuses).get_mut(stream.name()) {
@@ -74,14 +74,10 @@ impl Receiver {
                 }
                 publish();
                 // The same failure is not reported again and again.
-                for text in step
-                    .log
-                    .iter()
-                    .filter(|text| reported.as_ref() != Some(text))
-                {
+                for text in step.log.iter().filter(|text| !reported.contains(text)) {
                     warn(&format!("stream {}: {text}", stream.name()));
                 }
-                reported = step.log.last().cloned();
+                reported = step.log;
                 std::thread::sleep(step.pause);
             }
         });
@@ -110,7 +106,7 @@ impl Receiver {
     /// Returns numbers that grow with the events and with the file of subjects, which is read again if it has changed.
     pub fn version(&self) -> (u64, u64) {
         let mut subjects = locked(&self.subjects);
-        if let Err(text) = subjects.reload() {
+        if let Some(text) = subjects.refresh() {
             warn(&text);
         }
         (locked(&self.ledger).version(), subjects.version())

@@ -148,7 +148,10 @@ fn compile(
         let target = Target::parse("", uri);
         let target = target.map_err(|error| invalid(member, &error.to_string()))?;
         // Plain HTTP shows the token and lets anyone answer.
-        let host = target.authority.split(':').next().unwrap_or_default();
+        let host = match target.authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => host,
+            _ => &target.authority,
+        };
         if target.scheme == "http" && !["localhost", "127.0.0.1", "[::1]"].contains(&host) {
             return Err(invalid(
                 member,

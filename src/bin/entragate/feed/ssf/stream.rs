@@ -34,7 +34,7 @@ pub struct Stream {
     /// The next poll does not wait for events.
     is_brief: bool,
     failures: u32,
-    /// SETs whose key was not known, and when they were delivered first.
+    /// SETs without a key that fits, and when they were delivered first.
     deferred: HashMap<String, Timestamp>,
     counts: Counts,
     /// All events until then are known.
@@ -115,7 +115,7 @@ impl Stream {
                         log: Vec::new(),
                     };
                 }
-                self.failed(error.text(), error.pause())
+                self.failed(error.text(&self.client), error.pause())
             }
         }
     }
@@ -211,7 +211,8 @@ impl Stream {
         Ok(Step { pause, log })
     }
 
-    /// Verifies a SET. If its key is not known, the keys are fetched again, later if they were fetched a moment ago.
+    /// Verifies a SET. If its key is not known or does not fit, the keys are fetched again, later if they were fetched a moment ago:
+    /// SETs need no `kid`, and a transmitter may replace a key.
     fn verify(
         &mut self,
         id: &str,
@@ -227,7 +228,7 @@ impl Stream {
         let expected = &self.settings.expected;
         match set::verify(id, set, expected, keys, now) {
             Ok(received) => Ok(Verdict::Valid(received)),
-            Err(Rejected::InvalidKey) => {
+            Err(Rejected::InvalidKey | Rejected::AuthenticationFailed) => {
                 if self.deferred.len() >= MAX_DEFERRED {
                     self.deferred.clear();
                 }
@@ -275,9 +276,9 @@ enum CallError {
 }
 
 impl CallError {
-    fn text(&self) -> String {
+    fn text(&self, client: &Client) -> String {
         let cause = match self {
-            Self::Callout(error) => error.to_string(),
+            Self::Callout(error) => client.explain(error),
             Self::Status(status @ (401 | 403)) => {
                 format!("the answer has status {status}; check the stream's token")
             }

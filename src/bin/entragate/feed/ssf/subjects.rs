@@ -1,15 +1,20 @@
-//! The file of `subjects`: the objects of accounts by the names that transmitters use, as a JSON object of texts.
+//! The file of `subjects`: the objects of accounts by the names that transmitters use, as a JSON object of texts. Names that
+//! contain an address are compared without case.
 
 use entragate::json;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 #[derive(Debug, Default)]
 pub struct Subjects {
     file: Option<PathBuf>,
-    modified: Option<SystemTime>,
+    /// When it was changed, and its length.
+    seen: Option<(SystemTime, u64)>,
+    /// Why it could not be read.
+    failure: Option<String>,
     objects: BTreeMap<String, String>,
     /// Grows with every change.
     version: u64,
@@ -27,22 +32,31 @@ impl Subjects {
         Ok(subjects)
     }
 
-    /// Reads the file if it has changed.
-    ///
-    /// # Errors
-    /// A text for the operator. The last valid content remains in use.
-    pub fn reload(&mut self) -> Result<(), String> {
+    /// Reads the file if it has changed. Returns a text for the operator if it cannot be used, once until the reason changes; the
+    /// last valid content remains in use.
+    pub fn refresh(&mut self) -> Option<String> {
+        let failure = self.reload().err();
+        if failure == self.failure {
+            return None;
+        }
+        self.failure.clone_from(&failure);
+        failure
+    }
+
+    fn reload(&mut self) -> Result<(), String> {
         let Some(file) = &self.file else {
             return Ok(());
         };
         let failure = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
-        let modified = std::fs::metadata(file).and_then(|file| file.modified());
-        let modified = modified.map_err(|error| failure(&error))?;
-        if self.modified == Some(modified) {
-            return Ok(());
+        let metadata = std::fs::metadata(file).map_err(|error| failure(&error))?;
+        let modified = metadata.modified().map_err(|error| failure(&error))?;
+        let seen = Some((modified, metadata.len()));
+        if self.seen == seen {
+            return self.failure.clone().map_or(Ok(()), Err);
         }
-        self.modified = Some(modified);
-        self.objects = read(file).map_err(|error| failure(&error))?;
+        let text = std::fs::read(file).map_err(|error| failure(&error))?;
+        self.seen = seen;
+        self.objects = read(&text).map_err(|error| failure(&error))?;
         self.version += 1;
         Ok(())
     }
@@ -56,18 +70,36 @@ impl Subjects {
     }
 }
 
-fn read(file: &Path) -> Result<BTreeMap<String, String>, String> {
-    let text = std::fs::read(file).map_err(|error| error.to_string())?;
-    let members = json::parse_object(&text).map_err(|error| {
+/// Returns the object of an account.
+pub fn object<'o>(objects: &'o BTreeMap<String, String>, name: &str) -> Option<&'o String> {
+    objects.get(&*compared(name))
+}
+
+/// Returns a name as it is compared.
+fn compared(name: &str) -> Cow<'_, str> {
+    if name.contains('@') {
+        name.to_lowercase().into()
+    } else {
+        name.into()
+    }
+}
+
+fn read(text: &[u8]) -> Result<BTreeMap<String, String>, String> {
+    let members = json::parse_object(text).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         format!("is not a JSON object (line {line}, column {column})")
     })?;
-    let object = |(name, value): (String, Value)| match value {
-        // Addresses are compared without case.
-        Value::String(object) if name.contains('@') => Some((name.to_lowercase(), object)),
-        Value::String(object) => Some((name, object)),
-        _ => None,
-    };
-    let objects: Option<BTreeMap<_, _>> = members.into_iter().map(object).collect();
-    objects.ok_or_else(|| "every member must be the object id of an account".to_owned())
+    let mut objects = BTreeMap::new();
+    for (name, value) in members {
+        let Value::String(object) = value else {
+            return Err("every member must be the object id of an account".to_owned());
+        };
+        if objects
+            .insert(compared(&name).into_owned(), object)
+            .is_some()
+        {
+            return Err("two names with an address differ only in case".to_owned());
+        }
+    }
+    Ok(objects)
 }

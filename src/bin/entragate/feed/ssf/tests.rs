@@ -4,3 +4,4 @@ mod ledger;
 mod set;
 mod settings;
 mod subject;
+mod subjects;

@@ -246,6 +246,26 @@ fn event_from_the_future_counts_as_now_and_the_latest_end_counts() {
 }
 
 #[test]
+fn fraction_of_a_second_counts_against_the_tokens_and_orders_events() {
+    let at = |id: &str, effect: Effect, millis: u64| {
+        let mut set = set(id, effect, 0);
+        set.received.events[0].at = Some(Timestamp::from_millis((NOW - 5) * 1000 + millis));
+        set
+    };
+    let files = Files::new();
+    let mut ledger = files.open();
+    // A token that was issued in this second may be older than the event.
+    apply(&mut ledger, vec![at("1", Effect::EndTokens(ada()), 900)]);
+    assert_eq!(revoked_at(&ledger, NOW).not_before["ada"], NOW - 4);
+    let sets = vec![
+        at("2", Effect::Enable(ada()), 800),
+        at("3", Effect::Disable(ada()), 200),
+    ];
+    apply(&mut ledger, sets);
+    assert_eq!(objects(&ledger), Vec::<String>::new());
+}
+
+#[test]
 fn account_without_object_is_revoked_once_the_file_of_subjects_names_it() {
     let files = Files::new();
     let mut ledger = files.open();
@@ -344,4 +364,38 @@ fn suspended_stream_stays_suspended_over_a_restart() {
     later.received.at = Timestamp::from_secs(NOW + 1);
     apply(&mut ledger, vec![later]);
     assert!(!ledger.is_suspended("a"));
+}
+
+#[test]
+fn last_status_of_a_stream_counts_in_any_order_of_delivery() {
+    let status = |id: &str, suspended, sent: u64| {
+        let mut set = set(id, Effect::Stream { suspended }, 0);
+        set.received.events[0].at = None;
+        set.received.at = Timestamp::from_secs(NOW - sent);
+        set
+    };
+    let event = |sent| {
+        let mut event = set("event", Effect::Nothing, 0);
+        event.received.at = Timestamp::from_secs(NOW - sent);
+        event
+    };
+    for (sets, is_suspended) in [
+        (vec![status("1", true, 5), status("2", false, 4)], false),
+        (vec![status("1", false, 4), status("2", true, 5)], false),
+        (vec![status("1", true, 4), status("2", false, 5)], true),
+        (vec![status("1", false, 5), status("2", true, 4)], true),
+        (vec![status("1", true, 4), event(5)], true),
+        (vec![status("1", true, 5), event(4)], false),
+        (vec![event(4), status("1", true, 5)], false),
+        (vec![event(5), status("1", true, 4)], true),
+    ] {
+        let case: Vec<_> = sets.iter().map(|set| &set.received).collect();
+        let case = format!("{case:?}");
+        let files = Files::new();
+        let mut ledger = files.open();
+        for set in sets {
+            apply(&mut ledger, vec![set]);
+        }
+        assert_eq!(ledger.is_suspended("a"), is_suspended, "{case}");
+    }
 }

@@ -129,6 +129,9 @@ fn error_has_its_line_and_path() {
             .contains("streams[1].name: must be different"),
         "{failure:?}"
     );
-    let local = GOOD.replace("https://idp.example.com/poll", "http://127.0.0.1:8080/poll");
-    assert!(read(&local).is_ok());
+    for host in ["127.0.0.1:8080", "localhost", "[::1]", "[::1]:8080"] {
+        let local = format!("http://{host}/poll");
+        let local = GOOD.replace("https://idp.example.com/poll", &local);
+        assert!(read(&local).is_ok(), "{host}");
+    }
 }
