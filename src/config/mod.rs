@@ -41,6 +41,7 @@ use crate::sharing::mac::Mac;
 use crate::token::claim_path::ClaimPath;
 use crate::token::issuer::Issuer;
 use crate::token::rules::TokenRules;
+use crate::usage::charge::Metering;
 use error::Findings;
 use mac_keys::MacKeys;
 use serde_json::Value;
@@ -106,8 +107,8 @@ pub struct Config {
     /// Service tokens; an [`Auth`](crate::service_auth::auth::Auth) holds an index into this list.
     pub service_tokens: Vec<service_token::Source>,
     pub audit: AuditSettings,
-    /// Whether token usage is read from responses.
-    pub usage: bool,
+    /// How token usage is read from responses; `None`: it is not read.
+    pub usage: Option<Metering>,
     pub crypto: Crypto,
     /// The first 16 hexadecimal digits of the SHA-256 of the configuration without its secrets. It identifies the
     /// policy in audit records.

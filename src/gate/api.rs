@@ -22,12 +22,15 @@ pub enum Step {
     Inspect,
 }
 
-/// A step, and values for the host's access log.
+/// Filter state as names and values, for the host's access log and rate limits. Empty if `audit.filter_state` is off.
+pub type Marks = Vec<(&'static str, Arc<str>)>;
+
+/// A step, and filter state to set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ruling {
     pub step: Step,
-    /// Filter state as names and values. Empty while the request waits, or if `audit.filter_state` is off.
-    pub marks: Vec<(&'static str, Arc<str>)>,
+    /// Empty while the request waits.
+    pub marks: Marks,
 }
 
 impl Ruling {

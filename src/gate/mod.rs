@@ -34,7 +34,7 @@
 //!     host.apply_response(id, gate.response(id, headers, None)); // pass, hold, rewrite or replace
 //! }
 //! fn on_end(gate: &mut Gate, id: StreamId, now: Timestamp) {
-//!     gate.finish(id, None, now); // writes the audit record
+//!     gate.finish(id, None, now); // writes the audit record, and returns the tokens to charge
 //! }
 //! fn on_answer(gate: &mut Gate, id: CallId, answer: Answer, now: Timestamp) {
 //!     gate.answered(id, answer, now); // queues wake-ups
@@ -99,7 +99,7 @@ use response::Response;
 use std::collections::HashMap;
 use stream_id::{ByStream, RequestIds};
 
-pub use api::{Call, Notice, Ruling, Step, StreamId};
+pub use api::{Call, Marks, Notice, Ruling, Step, StreamId};
 pub use request::connection::{Connection, Property, Wanted};
 pub use request::host_limits::HostLimits;
 pub use response::{Origin, Return, Returned};
@@ -307,19 +307,20 @@ impl Gate {
     }
 
     /// Ends a stream and writes its audit record. `status` is the status that the caller received, if
-    /// [`Gate::needs_status`] requires it and the caller received one.
-    pub fn finish(&mut self, id: StreamId, status: Option<u16>, now: Timestamp) {
+    /// [`Gate::needs_status`] requires it and the caller received one. Returns the tokens that a permitted request is
+    /// charged.
+    pub fn finish(&mut self, id: StreamId, status: Option<u16>, now: Timestamp) -> Marks {
         let waited = self.waiting.leave(id).is_some();
         let inspected = self.inspections.leave(id).is_some();
         self.bodies.release(id);
         let Some(mut exchange) = self.exchanges.remove(&id) else {
-            return;
+            return Marks::new();
         };
         if inspected && status == Some(413) {
             self.note_host_limit(&mut exchange);
         } else if waited || inspected {
             self.notices.push(Notice::Count(metrics::ABANDONED.into()));
-            return;
+            return Marks::new();
         }
         exchange.record.status = exchange.record.status.or(status);
         if exchange.permitted && self.host.withholds_responses {
@@ -327,8 +328,10 @@ impl Gate {
         }
         exchange.record.usage = exchange.response.finish();
         self.count_tokens(&exchange.record);
+        let charge = self.charge(&exchange);
         exchange.record.close(now.since(exchange.started));
         self.output(exchange.record, now);
+        charge
     }
 
     /// Drops the state of a stream that no longer exists, without an audit record.

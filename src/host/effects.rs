@@ -4,7 +4,7 @@ use super::abi::{self, Map};
 use super::kind::{Kind, kind};
 use super::meters;
 use crate::forward::Edit;
-use crate::gate::{Notice, Ruling, Step};
+use crate::gate::{Marks, Notice, Ruling, Step};
 use crate::reply::Reply;
 
 /// The state of a request after its step was executed.
@@ -19,9 +19,7 @@ pub enum Taken {
 
 /// Executes a step for the request of the effective context, while its headers can be changed.
 pub fn take(ruling: Ruling) -> Taken {
-    for (name, value) in &ruling.marks {
-        abi::set_filter_state(name, value);
-    }
+    mark(&ruling.marks);
     match ruling.step {
         Step::Wait | Step::Inspect => Taken::Waiting,
         Step::Reply(reply) => {
@@ -36,6 +34,15 @@ pub fn take(ruling: Ruling) -> Taken {
                 refuse("entragate.internal");
                 Taken::Ended
             }
+        }
+    }
+}
+
+/// Sets filter state of the effective context's stream, which only Envoy has.
+pub fn mark(marks: &Marks) {
+    if kind() == Kind::Envoy {
+        for (name, value) in marks {
+            abi::set_filter_state(name, value);
         }
     }
 }

@@ -238,14 +238,16 @@ impl HttpContext for Http {
         let status = needed.then(request::answered_status).flatten();
         let now = abi::now();
         let is_stopped = self.ticks_have_stopped(now);
-        let notices = self.gate.borrow_mut().as_mut().map(|gate| {
-            gate.finish(self.id, status, now);
+        let finished = self.gate.borrow_mut().as_mut().map(|gate| {
+            let marks = gate.finish(self.id, status, now);
             if is_stopped {
                 gate.export_to_log();
             }
-            gate.take_notices()
+            (marks, gate.take_notices())
         });
-        effects::report(notices.unwrap_or_default());
+        let (marks, notices) = finished.unwrap_or_default();
+        effects::mark(&marks);
+        effects::report(notices);
         if is_stopped {
             meters::flush();
         }

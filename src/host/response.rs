@@ -177,9 +177,7 @@ pub fn note_upstream(gate: &Shared, id: StreamId) {
 /// Executes a step for the response of the effective context; the host holds `held` bytes of its body. Returns
 /// true if the response may continue.
 pub fn take(returned: Returned, held: usize) -> bool {
-    for (name, value) in &returned.marks {
-        abi::set_filter_state(name, value);
-    }
+    effects::mark(&returned.marks);
     let set = |edits: &[Edit]| {
         edits
             .iter()

@@ -5,6 +5,7 @@
 //! responses, messages), from the headers of TGI and TEI, and from the `details` of TGI's last
 //! event. Usage that is not reported is recorded as unknown and never estimated.
 
+pub mod charge;
 mod document;
 mod events;
 pub mod labels;

@@ -43,6 +43,7 @@ mod monitoring;
 mod oci;
 mod preflights;
 mod providers;
+mod quotas;
 #[path = "../support/random.rs"]
 mod random;
 mod records;

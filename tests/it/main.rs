@@ -52,6 +52,7 @@ mod policies;
 mod policy_tests;
 mod properties;
 mod providers;
+mod quotas;
 mod recipes;
 mod release;
 mod replay;

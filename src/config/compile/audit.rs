@@ -1,4 +1,4 @@
-//! Compiles `audit`.
+//! Compiles `audit` and `usage`.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;
@@ -10,6 +10,7 @@ use super::text::{self, HOUR, MILLISECOND};
 use super::{each, optional};
 use crate::export::{Format, Settings};
 use crate::fetch::callout::Target;
+use crate::usage::charge::{MOST, Metering};
 use std::time::Duration;
 
 const EXPORT: &str = "audit.export";
@@ -45,6 +46,23 @@ pub(super) fn compile(
         filter_state: audit.filter_state.unwrap_or(true),
         export: export?,
     })
+}
+
+pub(super) fn usage(
+    wire: Option<&wire::Usage>,
+    findings: &mut Findings,
+) -> Result<Option<Metering>, Reported> {
+    match wire {
+        None | Some(wire::Usage::Read(true)) => Ok(Some(Metering::default())),
+        Some(wire::Usage::Read(false)) => Ok(None),
+        Some(wire::Usage::Charged(charged)) => {
+            let most = usize::try_from(MOST).unwrap_or(usize::MAX);
+            let at = ("usage", "unknown_tokens");
+            let tokens = text::number(charged.unknown_tokens, 0, 0..=most, at, findings)?;
+            let unknown_tokens = u64::try_from(tokens).unwrap_or(MOST);
+            Ok(Some(Metering { unknown_tokens }))
+        }
+    }
 }
 
 fn export(

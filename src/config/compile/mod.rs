@@ -79,6 +79,7 @@ pub(super) fn compile(
         replies::compile(&wire.replies, issuers, findings)
     };
     let audit = audit::compile(&wire.audit, &mut auths, findings);
+    let usage = audit::usage(wire.usage.as_ref(), findings);
     let revocation = {
         let known = issuers.as_deref().unwrap_or_default();
         let life = token.as_ref().map(revocation::token_life);
@@ -119,7 +120,7 @@ pub(super) fn compile(
         revocation: revocation?,
         service_tokens: auths.into_sources(),
         audit: audit?,
-        usage: wire.usage.unwrap_or(true),
+        usage: usage?,
         crypto: token::crypto(wire.crypto),
         digest: digest.into(),
         shared_mac,

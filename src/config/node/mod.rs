@@ -90,6 +90,10 @@ impl<'a> Node<'a> {
         self.value.is_array()
     }
 
+    pub(super) fn is_object(&self) -> bool {
+        self.value.is_object()
+    }
+
     /// Whether the value is an object with any of these members.
     pub(super) fn has_any(&self, names: &[&str]) -> bool {
         names.iter().any(|name| self.value.get(name).is_some())

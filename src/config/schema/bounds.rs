@@ -4,6 +4,7 @@ pub(in crate::config) use super::super::compile::{
     MOST_BYTES, MOST_ENTRIES, MOST_HOPS, MOST_REVOCATIONS,
 };
 use crate::keys::algorithm::Algorithm;
+pub(in crate::config) use crate::usage::charge::MOST as MOST_CHARGED;
 
 pub(in crate::config) const NAME: &str = "^[a-z0-9-]{1,63}$";
 /// Visible ASCII.

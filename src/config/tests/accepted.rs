@@ -13,6 +13,7 @@ use crate::policy::rule::{Effect, Mode};
 use crate::reply::Detail;
 use crate::token::claim_test::{ClaimCondition, ClaimTest};
 use crate::token::issuer::{Authority, Tenants};
+use crate::usage::charge::Metering;
 
 #[test]
 fn omitted_fields_have_the_documented_defaults() {
@@ -305,6 +306,18 @@ fn remaining_sections_are_compiled() {
         .collect();
     assert_eq!(values, ["hf_environmentsecret", "hf_inlinesecret"]);
     assert!(!format!("{config:?}").contains("secret"), "{config:?}");
+}
+
+#[test]
+fn usage_is_a_switch_or_a_charge() {
+    let usage = |value: Value| accepted(&with("/usage", value)).usage;
+    let charged = |unknown_tokens| Some(Metering { unknown_tokens });
+    assert_eq!(usage(json!(false)), None);
+    assert_eq!(usage(json!(true)), charged(0));
+    assert_eq!(usage(json!({})), charged(0));
+    assert_eq!(usage(json!({"unknown_tokens": 500})), charged(500));
+    let most = json!({"unknown_tokens": 1_000_000_000});
+    assert_eq!(usage(most), charged(1_000_000_000));
 }
 
 #[test]

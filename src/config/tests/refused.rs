@@ -93,6 +93,16 @@ fn structure_of_every_section_is_checked() {
     let graph = json!({"graph": {"cluster": "g", "auth": {"env": 1}}});
     for (pointer, value, error) in [
         (
+            "/usage",
+            json!({"unknown_tokens": 1_000_000_001}),
+            "usage.unknown_tokens: is out of range; choose a value from 0 to 1000000000",
+        ),
+        (
+            "/usage",
+            json!("yes"),
+            "usage: must be true or false, but is a string",
+        ),
+        (
             "/revocation",
             json!({"cluster": "c"}),
             "revocation.uri: is required; add it",

@@ -42,8 +42,9 @@ object! {
         revocation: Option<service::Revocation>,
         /// What is recorded about each decision.
         audit: service::Audit = default,
-        /// Whether token usage is read from responses and added to the audit record. Default: true.
-        usage: Option<bool>,
+        /// Whether token usage is read from responses, added to the audit record and available to Envoy's rate limits.
+        /// Default: true.
+        usage: Option<service::Usage>,
         /// Where signatures are verified. Default: auto.
         crypto: Option<Crypto>,
         /// Limits of the bodies that the filter reads.

@@ -172,11 +172,47 @@ object! {
         level: Option<Level>,
         /// Additional claims to record.
         claims: Vec<String> = default,
-        /// Whether code, rule, object and client of a decision are available to Envoy's access log and tracer as filter
-        /// state. Default: true.
+        /// Whether code, rule, object, client and model of a decision, and the tokens of its response, are available to
+        /// Envoy's access log, tracer and rate limits as filter state. Default: true.
         filter_state: Option<bool>,
         /// Service that records are also sent to. Default: none.
         export: Option<Export>,
+    }
+}
+
+/// Whether token usage is read, and what is charged where it is unknown.
+#[derive(Debug)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_family = "wasm"), schemars(untagged))]
+pub(in crate::config) enum Usage {
+    /// Whether usage is read. A response that reports none is charged 0 tokens.
+    Read(bool),
+    /// Usage is read, and a response that reports none has a charge.
+    Charged(ChargedUsage),
+}
+
+impl Shape for Usage {
+    fn read(node: Node<'_>) -> Option<Self> {
+        if node.is_object() {
+            ChargedUsage::read(node).map(Self::Charged)
+        } else {
+            bool::read(node).map(Self::Read)
+        }
+    }
+
+    fn empty() -> Self {
+        Self::Read(false)
+    }
+}
+
+object! {
+    /// The charge of responses that do not report their usage.
+    #[derive(Debug)]
+    struct ChargedUsage {
+        /// The tokens that a successful response (2xx) of a model to a POST is charged if it reports no usage, or is
+        /// interrupted before it does. Default: 0.
+        #[schemars(range(max = bounds::MOST_CHARGED))]
+        unknown_tokens: Option<u64>,
     }
 }
 

@@ -5,12 +5,15 @@ use crate::credential::store::InjectedCredential;
 use crate::decision::{Denial, Grant};
 use crate::forward::{self, Edit, Forwarding, Onward};
 use crate::gate::request::authorizer::Outcome;
-use crate::gate::{Exchange, Gate, Notice, Ruling, Step, StreamId};
+use crate::gate::{Exchange, Gate, Marks, Notice, Ruling, Step, StreamId};
 use crate::http::trace_context::Traces;
 use crate::metrics;
 use crate::reply::{ReplyContext, reply};
 use crate::token::claims::Claims;
 use std::sync::Arc;
+
+/// The model in the filter state of requests whose model is unknown.
+const UNKNOWN_MODEL: &str = "unknown";
 
 impl Gate {
     /// Turns an outcome into a step, fills the record and counts the decision.
@@ -56,12 +59,11 @@ impl Gate {
             .record
             .trace_id
             .get_or_insert_with(|| self.traces.id());
-        let record = &exchange.record;
-        self.notices.push(count(record));
+        self.notices.push(count(&exchange.record));
         self.bodies.release(id);
         Ruling {
             step,
-            marks: marks(record, self.config.audit.filter_state),
+            marks: marks(exchange, self.config.audit.filter_state),
         }
     }
 }
@@ -97,14 +99,18 @@ pub(in crate::gate) fn count(record: &Record) -> Notice {
     Notice::Count(metrics::decision(record.code, issuer, rule).into())
 }
 
-/// Returns filter state for Envoy's access log, shown by `%FILTER_STATE(wasm.<name>:PLAIN)%`.
-fn marks(record: &Record, enabled: bool) -> Vec<(&'static str, Arc<str>)> {
+/// Returns filter state for Envoy's access log and rate limits, shown by `%FILTER_STATE(wasm.<name>:PLAIN)%`. A
+/// permitted request always has a model, since Envoy skips a rate limit whose value is missing.
+fn marks(exchange: &Exchange, enabled: bool) -> Marks {
+    let record = &exchange.record;
     let optional = |name, value: &Option<Arc<str>>| value.clone().map(|value| (name, value));
+    let model = || record.model.as_deref().unwrap_or(UNKNOWN_MODEL).into();
     let marks = [
         Some(("entragate.code", record.code.into())),
         optional("entragate.rule", &record.rule),
         optional("entragate.oid", &record.caller.oid),
         optional("entragate.client", &record.caller.client),
+        exchange.permitted.then(|| ("entragate.model", model())),
     ];
     marks.into_iter().flatten().filter(|_| enabled).collect()
 }

@@ -16,7 +16,7 @@ pub(in crate::gate) mod upstream;
 use crate::decision::{Denial, Unavailable};
 use crate::forward::Edit;
 use crate::gate::response::response_buffer::{Held, Outcome};
-use crate::gate::{Exchange, Gate, Notice, StreamId};
+use crate::gate::{Exchange, Gate, Marks, Notice, StreamId};
 use crate::http::headers::Headers;
 use crate::mcp::event_stream::EventStream;
 use crate::metrics;
@@ -25,7 +25,6 @@ use crate::policy::view::View;
 use crate::reply::{Reply, reply};
 use crate::time::Timestamp;
 use crate::usage::{Meter, Usage};
-use std::sync::Arc;
 
 /// The value of `%RESPONSE_CODE_DETAILS%` for a response from the upstream.
 const VIA_UPSTREAM: &[u8] = b"via_upstream";
@@ -69,8 +68,7 @@ pub struct Returned {
     pub remove: Vec<&'static str>,
     /// Headers to set.
     pub set: Vec<Edit>,
-    /// Filter state as names and values.
-    pub marks: Vec<(&'static str, Arc<str>)>,
+    pub marks: Marks,
 }
 
 /// The origin and time of an error response.
@@ -168,7 +166,7 @@ impl Gate {
             exchange.record.status = status;
         }
         let is_list = step == Return::Pass && self.is_list(id, status);
-        if step == Return::Pass && !is_list && is_upstreams && self.config.usage {
+        if step == Return::Pass && !is_list && is_upstreams && self.config.usage.is_some() {
             self.meter(id, status, headers);
         }
         if is_list {

@@ -1,8 +1,9 @@
-//! Token usage of responses, counted by model.
+//! Token usage of responses: counted by model, and charged by the host's rate limits.
 
 use crate::audit::Record;
-use crate::gate::{Gate, Notice};
+use crate::gate::{Exchange, Gate, Marks, Notice};
 use crate::metrics;
+use crate::usage::charge::Charge;
 
 impl Gate {
     /// Counts the tokens of a response under the label of the requested model, or else of the model that
@@ -25,5 +26,29 @@ impl Gate {
                 self.notices.push(Notice::Add(name.into(), tokens));
             }
         }
+    }
+
+    /// Returns the filter state with the tokens that a permitted request is charged, 0 included: a rate limit whose
+    /// number is missing charges nothing and logs an error.
+    pub(in crate::gate) fn charge(&self, exchange: &Exchange) -> Marks {
+        let is_marked = exchange.permitted && self.config.audit.filter_state;
+        let Some(metering) = self.config.usage.filter(|_| is_marked) else {
+            return Marks::new();
+        };
+        let record = &exchange.record;
+        let unknown_tokens = if &*record.method == "POST" {
+            metering.unknown_tokens
+        } else {
+            0
+        };
+        let usage = record.usage.as_ref();
+        let charge = usage.map(|usage| Charge::of(usage, unknown_tokens));
+        let charge = charge.unwrap_or_default();
+        let mark = |name, tokens: u64| (name, tokens.to_string().into());
+        vec![
+            mark("entragate.prompt_tokens", charge.prompt_tokens),
+            mark("entragate.completion_tokens", charge.completion_tokens),
+            mark("entragate.total_tokens", charge.total_tokens),
+        ]
     }
 }
