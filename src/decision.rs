@@ -6,6 +6,7 @@
 mod facts;
 mod grant;
 mod operator;
+mod quota;
 mod reasons;
 mod upstream;
 
@@ -17,6 +18,7 @@ pub use reasons::{
 };
 pub use upstream::Unavailable;
 
+use crate::http::rate_limit::RateLimit;
 use crate::time::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -168,6 +170,8 @@ pub enum Denial {
         status: u16,
     },
     EndpointUnavailable(Unavailable),
+    /// A rate limit filter of the host refused the permitted request.
+    QuotaExceeded(RateLimit),
     /// The caller requests a model that it may not use, whether or not the model exists.
     ModelNotFound {
         model: String,
@@ -224,12 +228,13 @@ impl Denial {
 
     /// Returns the seconds after which a retry may help, or `None` if a retry is pointless. `status` is
     /// the status of the denial's facts.
-    pub fn retry_after(&self, status: u16) -> Option<u16> {
+    pub fn retry_after(&self, status: u16) -> Option<u32> {
         match self {
             Self::CredentialRejected { .. }
             | Self::ModelsUnreadable(_)
             | Self::McpUnreadable(_) => None,
             Self::EndpointUnavailable(why) => why.retry_after(),
+            Self::QuotaExceeded(limit) => Some(limit.retry_after()),
             _ => (status == 502).then_some(2),
         }
     }

@@ -22,11 +22,11 @@ pub fn decision(code: &str, issuer: Option<&str>, rule: Option<&str>) -> String 
     }
 }
 
-/// Counts permitted requests that failed, by code and by the credential that was rejected.
-pub fn upstream(code: &str, credential: Option<&str>) -> String {
-    match (code, credential) {
-        ("credential_rejected", Some(name)) => format!("entragate.upstream.{code}.{name}"),
-        _ => format!("entragate.upstream.{code}"),
+/// Counts permitted requests that failed, by code, and by the credential that was rejected or the limit that was exceeded.
+pub fn upstream(code: &str, detail: Option<&str>) -> String {
+    match detail {
+        Some(detail) => format!("entragate.upstream.{code}.{}", fit(detail)),
+        None => format!("entragate.upstream.{code}"),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod grpc_web;
 pub mod protected_resource;
+mod quota;
 
 use crate::decision::{Challenge, Denial};
 use crate::http::headers::Headers;
@@ -140,6 +141,10 @@ pub fn reply(denial: &Denial, style: &ReplyStyle, reply_context: &ReplyContext) 
         (Detail::Full, _) => (facts.code, facts.text),
         (Detail::Minimal, 401) => ("unauthorized", Cow::Borrowed("Authentication is required")),
         (Detail::Minimal, 403) => ("forbidden", Cow::Borrowed("This request is not permitted")),
+        (Detail::Minimal, 429) => (
+            facts.code,
+            Cow::Borrowed("Your quota is used up; try again later"),
+        ),
         (Detail::Minimal, _) => (facts.code, facts.text),
     };
     let text = printable(text);
@@ -169,6 +174,9 @@ pub fn reply(denial: &Denial, style: &ReplyStyle, reply_context: &ReplyContext) 
         Some(seconds) => ("retry-after", seconds.to_string().into()),
         None => ("x-should-retry", "false".into()),
     });
+    if let Denial::QuotaExceeded(limit) = denial {
+        headers.extend(quota::headers(limit, style.detail));
+    }
     if let Some(challenge) = challenge(&facts.challenge, style, &text) {
         headers.push(("www-authenticate", challenge.into()));
     }
@@ -228,6 +236,7 @@ fn error_type(status: u16) -> &'static str {
     match status {
         401 => "authentication_error",
         403 => "permission_error",
+        429 => "rate_limit_error",
         400..=499 => "invalid_request_error",
         _ => "api_error",
     }
@@ -238,7 +247,6 @@ fn anthropic_type(status: u16) -> &'static str {
     match status {
         404 => "not_found_error",
         413 => "request_too_large",
-        429 => "rate_limit_error",
         _ => error_type(status),
     }
 }
@@ -304,7 +312,7 @@ fn grpc_status(status: u16) -> i32 {
         403 => 7,
         404 => 5,
         408 => 4,
-        413 => 8,
+        413 | 429 => 8,
         502 => 14,
         _ => 13,
     }

@@ -350,6 +350,7 @@ impl Denial {
                  does not help: report the request id to the gateway's operator",
             ),
             Self::EndpointUnavailable(why) => facts(502, "endpoint_unavailable", None, why.text()),
+            Self::QuotaExceeded(limit) => facts(429, "quota_exceeded", None, limit.text()),
             Self::ModelNotFound { model } => facts(
                 404,
                 "model_not_found",

@@ -36,7 +36,7 @@ impl Unavailable {
         }
     }
 
-    pub(super) const fn retry_after(self) -> Option<u16> {
+    pub(super) const fn retry_after(self) -> Option<u32> {
         match self {
             Self::Asleep => Some(30),
             Self::Paused => None,

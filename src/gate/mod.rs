@@ -96,6 +96,7 @@ use request::inspect::{Inspections, Received};
 use request::mcp::Session;
 use request::pending::{PendingRequests, Resume};
 use response::Response;
+use response::quota::LimitLabels;
 use std::collections::HashMap;
 use stream_id::{ByStream, RequestIds};
 
@@ -114,6 +115,7 @@ pub struct Gate {
     revocation: Revocation,
     credential_store: CredentialStore,
     labels: Labels,
+    limit_labels: LimitLabels,
     exporter: Option<Exporter>,
     chains: Chains,
     /// Shared by the VMs, so that one exports on behalf of all.
@@ -180,6 +182,7 @@ impl Gate {
             revocation: Revocation::new(&config.revocation, now),
             credential_store: CredentialStore::new(&config.credentials, now),
             labels: Labels::of(&config.endpoints, &config.policy),
+            limit_labels: LimitLabels::default(),
             exporter: config.audit.export.clone().map(Exporter::new),
             chains: Chains::default(),
             mailbox: None,

@@ -7,4 +7,5 @@ pub mod headers;
 pub mod method;
 pub mod openai;
 pub mod path;
+pub mod rate_limit;
 pub mod trace_context;

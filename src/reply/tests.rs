@@ -1,5 +1,6 @@
 use super::*;
 use crate::decision::KeysUnavailable;
+use crate::http::rate_limit::RateLimit;
 use serde_json::{Value, json};
 
 fn style(detail: Detail) -> ReplyStyle {
@@ -286,4 +287,70 @@ fn only_grpc_keeps_its_format_at_an_mcp_server() {
     assert_eq!(Dialect::OpenAi.for_messages(), Dialect::JsonRpc);
     assert_eq!(Dialect::Text.for_messages(), Dialect::JsonRpc);
     assert_eq!(Dialect::Grpc.for_messages(), Dialect::Grpc);
+}
+
+fn exceeded() -> Denial {
+    Denial::QuotaExceeded(RateLimit {
+        name: Some("requests-per-minute".into()),
+        quota: Some(100),
+        window: Some(60),
+        reset: Some(32),
+        kept: vec![("x-ratelimit-remaining", "0".into())],
+    })
+}
+
+#[test]
+fn exceeded_quota_is_named_and_says_when_to_retry() {
+    let reply = reply(
+        &exceeded(),
+        &style(Detail::Full),
+        &reply_context(Dialect::OpenAi),
+    );
+    assert_eq!((reply.status, reply.grpc_status), (429, 8));
+    let text = "Your quota 'requests-per-minute' of 100 per minute is used up; try again in 32 s (quota_exceeded)";
+    let body: Value = serde_json::from_str(&reply.body).unwrap();
+    let expected = json!({"error": {"code": "quota_exceeded", "message": text, "param": null, "type": "rate_limit_error"}});
+    assert_eq!(body, expected);
+    for (name, value) in [
+        ("retry-after", "32"),
+        ("x-should-retry", "true"),
+        ("ratelimit", "\"requests_per_minute\";r=0;t=32"),
+        (
+            "ratelimit-policy",
+            "\"fixed window\";\"requests_per_minute\";q=100;w=60",
+        ),
+        ("x-ratelimit-remaining", "0"),
+        ("x-error-message", text),
+    ] {
+        assert_eq!(header(&reply, name), Some(value), "{name}");
+    }
+    assert_eq!(header(&reply, "www-authenticate"), None);
+}
+
+#[test]
+fn exceeded_quota_is_not_named_with_minimal_detail() {
+    let reply = reply(
+        &exceeded(),
+        &style(Detail::Minimal),
+        &reply_context(Dialect::Anthropic),
+    );
+    let body: Value = serde_json::from_str(&reply.body).unwrap();
+    let text = "Your quota is used up; try again later (quota_exceeded)";
+    let expected = json!({
+        "type": "error", "error": {"type": "rate_limit_error", "message": text}, "request_id": "id-1",
+    });
+    assert_eq!(body, expected);
+    assert_eq!(header(&reply, "retry-after"), Some("32"));
+    assert_eq!(header(&reply, "ratelimit"), Some("\"quota\";r=0;t=32"));
+    assert_eq!(header(&reply, "ratelimit-policy"), None);
+    assert!(!format!("{reply:?}").contains("per-minute"));
+}
+
+#[test]
+fn unknown_end_of_a_quota_stops_retries() {
+    let denial = Denial::QuotaExceeded(RateLimit::default());
+    let reply = reply(&denial, &style(Detail::Full), &reply_context(Dialect::Text));
+    assert_eq!(header(&reply, "retry-after"), Some("60"));
+    assert_eq!(header(&reply, "x-should-retry"), Some("false"));
+    assert_eq!(header(&reply, "ratelimit"), None);
 }

@@ -2,7 +2,7 @@
 
 use crate::support;
 
-use entragate::gate::{Marks, Origin, StreamId};
+use entragate::gate::{Gate, Marks, Origin, Return, Returned, StreamId};
 use entragate::http::headers::Headers;
 use serde_json::{Value, json};
 use support::*;
@@ -155,5 +155,99 @@ fn tokens_are_set_only_if_usage_is_read_and_filter_state_is_on() {
         respond(&mut bench, id, "200", JSON, Some(USAGE));
         let charge = bench.gate.finish(id, Some(200), bench.now);
         assert!(charge.is_empty(), "{change}");
+    }
+}
+
+/// A refusal as Envoy's global rate limit filter makes it.
+const REFUSED: [(&str, &str); 6] = [
+    (":status", "429"),
+    ("x-envoy-ratelimited", "true"),
+    (
+        "x-ratelimit-limit",
+        "5, 5;w=60;name=\"per-minute\", 900;w=86400;name=\"per-day\"",
+    ),
+    ("x-ratelimit-remaining", "0"),
+    ("x-ratelimit-reset", "17"),
+    ("content-length", "0"),
+];
+
+fn refuse(bench: &mut Bench, id: StreamId, fields: &[(&str, &str)], details: &[u8]) -> Returned {
+    let headers = Headers::from_iter(fields.iter().copied());
+    assert!(Gate::needs_origin(&headers));
+    let origin = Origin {
+        details: Some(details),
+        now: bench.now,
+    };
+    bench.gate.response(id, &headers, Some(origin))
+}
+
+#[test]
+fn refusal_by_a_rate_limit_filter_is_explained_and_recorded() {
+    for details in ["request_rate_limited", "local_rate_limited"] {
+        let mut bench = Bench::warm(&settings());
+        let (id, _) = ask(&mut bench, "POST", "/v1/chat/completions");
+        let returned = refuse(&mut bench, id, &REFUSED, details.as_bytes());
+        let code = mark(&returned.marks, "entragate.code");
+        assert_eq!(code, Some("quota_exceeded"));
+        let Return::Replace(reply) = returned.step else {
+            panic!("{returned:?}")
+        };
+        assert_eq!((reply.status, &*reply.details), (429, details));
+        let header = |name: &str| {
+            let found = reply.headers.iter().find(|(own, _)| *own == name);
+            found.map(|(_, value)| value.to_string())
+        };
+        assert_eq!(header("retry-after").as_deref(), Some("17"));
+        assert_eq!(header("x-envoy-ratelimited").as_deref(), Some("true"));
+        assert_eq!(
+            header("x-ratelimit-limit").as_deref(),
+            Some(REFUSED[2].1),
+            "Envoy's headers are kept"
+        );
+        let charge = bench.gate.finish(id, Some(429), bench.now);
+        assert_eq!(tokens(&charge), [Some("0"); 3]);
+        let record = bench.audit().remove(0);
+        assert_eq!(
+            [&record["code"], &record["decision"], &record["rule"]],
+            ["quota_exceeded", "permit", "scientists"]
+        );
+        assert_eq!(record["upstream_status"], Value::Null);
+        let reason = "Your quota 'per-minute' of 5 per minute is used up; try again in 17 s";
+        assert_eq!(record["reason"], reason);
+    }
+}
+
+#[test]
+fn other_429_passes_unchanged() {
+    for details in [
+        Some(&b"via_upstream"[..]),
+        Some(b"rate_limiter_error"),
+        None,
+    ] {
+        let mut bench = Bench::warm(&settings());
+        let (id, _) = ask(&mut bench, "POST", "/v1/chat/completions");
+        let headers = Headers::from_iter(REFUSED);
+        let origin = Origin {
+            details,
+            now: bench.now,
+        };
+        let returned = bench.gate.response(id, &headers, Some(origin));
+        assert_eq!(returned.step, Return::Pass, "{details:?}");
+        bench.gate.finish(id, Some(429), bench.now);
+        assert_eq!(bench.audit()[0]["code"], "permitted");
+    }
+}
+
+#[test]
+fn refusal_with_another_status_is_an_exceeded_quota_too() {
+    let grpc = [(":status", "200"), ("grpc-status", "14")];
+    for fields in [&[(":status", "503")][..], &grpc] {
+        let mut bench = Bench::warm(&settings());
+        let (id, _) = ask(&mut bench, "POST", "/v1/chat/completions");
+        let returned = refuse(&mut bench, id, fields, b"request_rate_limited");
+        let Return::Replace(reply) = returned.step else {
+            panic!("{returned:?}")
+        };
+        assert_eq!((reply.status, reply.grpc_status), (429, 8));
     }
 }

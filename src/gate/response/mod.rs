@@ -9,6 +9,7 @@
 //! of held responses.
 
 pub(in crate::gate) mod model_usage;
+pub(in crate::gate) mod quota;
 pub(in crate::gate) mod response_buffer;
 mod tools;
 pub(in crate::gate) mod upstream;
@@ -127,7 +128,8 @@ impl Gate {
 
     /// Whether [`Gate::response`] must know if the upstream or the proxy made the response.
     pub fn needs_origin(headers: &Headers) -> bool {
-        status(headers).is_none_or(|status| status >= 400)
+        // A proxy's error in response to a gRPC request has status 200.
+        status(headers).is_none_or(|status| status >= 400) || headers.has("grpc-status")
     }
 
     /// Handles the headers of a response. `origin` is required if [`Gate::needs_origin`] is true.
@@ -145,6 +147,9 @@ impl Gate {
         let is_upstreams = details.is_none_or(|details| details == VIA_UPSTREAM);
         let status = status(headers);
         exchange.record.upstream_status = status.filter(|_| is_upstreams);
+        if let Some(refusal) = self.quota_exceeded(id, headers, details) {
+            return refusal;
+        }
         if let (Some(401), true, Some(origin)) = (status, is_upstreams, origin) {
             self.credential_rejected(id, origin.now);
         }
@@ -343,7 +348,14 @@ impl Gate {
     fn note_failure(&mut self, id: StreamId, denial: &Denial) {
         if let Some(Exchange { record, .. }) = self.exchanges.get_mut(&id) {
             record.fail(denial);
-            let count = metrics::upstream(record.code, record.credential.as_deref());
+            let detail = match denial {
+                Denial::CredentialRejected { credential, .. } => Some(&**credential),
+                Denial::QuotaExceeded(limit) => {
+                    Some(self.limit_labels.label(limit.name.as_deref()))
+                }
+                _ => None,
+            };
+            let count = metrics::upstream(record.code, detail);
             self.notices.push(Notice::Count(count.into()));
         }
     }
