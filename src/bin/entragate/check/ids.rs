@@ -102,6 +102,13 @@ kinds! {
     SOURCE_NOT_TRUSTED = Warning, "A rule requires `source`, but callers can write their own address.", "Set `use_remote_address: true`, or `client_address.trusted_hops`.";
     PEER_NOT_VERIFIED = Warning, "A rule requires `peer`, but client certificates are not verified.", "Terminate TLS in this filter chain, with a `validation_context`.";
 
+    RATE_LIMIT_STATE_NOT_SET = Warning, "A rate limit reads filter state that the filter does not set, so Envoy skips it.", "Correct the name (`wasm.entragate.oid`), and do not disable `audit.filter_state` or `usage`.";
+    RATE_LIMIT_CEL_STRING = Warning, "A rate limit converts filter state with CEL's `string()`, which fails, so Envoy skips it.", "Remove `string()`.";
+    RATE_LIMIT_BEFORE_TOKENS = Warning, "A rate limit charges tokens when the request arrives, before they are known.", "Set `apply_on_stream_done: true` beside `hits_addend`.";
+    RATE_LIMIT_BEFORE_FILTER = Warning, "A rate limit filter that reads the filter's state runs before the filter.", "Place it behind entragate and before the router.";
+    RATE_LIMIT_MODEL_UNKNOWN = Warning, "A rate limit reads the model, but no rule and no endpoint names one, so the body is not read for it.", "Add `models: [\"**\"]` to the rules' `match`.";
+    RATE_LIMIT_UNKNOWN_TOKENS = Note, "A rate limit charges tokens, and responses that report no usage are charged nothing.", "Set `usage: {unknown_tokens: N}`.";
+
     TOKEN_IN_LOG = Error, "An access log, a trace or a header contains the credential or a caller's token.", "Remove the reference to the header.";
     ADMIN_EXPOSED = Warning, "The admin interface listens on an address that other machines can reach.", "Bind it to 127.0.0.1.";
     ADMIN_SHOWS_SECRET = Error, "The admin interface listens on an address that other machines can reach, and its dumps contain a secret.", "Bind it to 127.0.0.1, and read the secret from the environment.";

@@ -12,6 +12,7 @@ mod logs;
 mod messages;
 mod output;
 mod plugin;
+mod rate_limits;
 mod records;
 mod routes;
 mod rules;
@@ -251,6 +252,7 @@ fn look(
     logs::check(&scene, &mut findings);
     admin::check(&scene, &mut findings);
     records::check(&scene, &mut findings);
+    rate_limits::check(&scene, &mut findings);
     (loaded, findings)
 }
 

@@ -4,6 +4,7 @@ mod cluster;
 mod configuration;
 mod connection;
 mod host;
+mod rate_limit;
 mod route;
 
 use super::*;
@@ -28,6 +29,7 @@ fn all() -> Vec<&'static Case> {
         cluster::CASES,
         route::CASES,
         connection::CASES,
+        rate_limit::CASES,
     ];
     groups.into_iter().flatten().collect()
 }

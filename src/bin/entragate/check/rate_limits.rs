@@ -1,0 +1,173 @@
+//! Rate limits of Envoy that read the filter's state.
+
+use super::finding::Findings;
+use super::ids::{self, Kind};
+use super::scene::Scene;
+use crate::deployment::envoy;
+use crate::deployment::node::Node;
+use entragate::config::Config;
+use entragate::model::endpoint::Source;
+use serde_json::Value;
+
+/// The names of filter state, without `wasm.entragate.`.
+const STATE: [&str; 5] = ["oid", "client", "rule", "code", "model"];
+/// Those that contain counts of tokens.
+const TOKENS: [&str; 3] = ["prompt_tokens", "completion_tokens", "total_tokens"];
+/// The messages of the global and the local rate limit filter.
+const FILTERS: [&str; 2] = ["RateLimit", "LocalRateLimit"];
+const STREAM_DONE: &str = "apply_on_stream_done";
+
+pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
+    for root in scene.deployment.roots() {
+        root.walk(&mut |node| {
+            for limit in node.list("rate_limits") {
+                check_limit(scene, &limit, findings);
+            }
+        });
+    }
+    order(scene, findings);
+}
+
+/// A reference to filter state in a string.
+struct Reference<'d> {
+    node: Node<'d>,
+    text: &'d str,
+    name: &'d str,
+    has_prefix: bool,
+}
+
+fn check_limit(scene: &Scene<'_>, limit: &Node<'_>, findings: &mut Findings) {
+    let references = references(limit);
+    for reference in &references {
+        if let Some((kind, message)) = problem(scene, reference) {
+            findings.add(kind, reference.node.place(), None, message);
+        }
+    }
+    let counts = |reference: &&Reference<'_>| TOKENS.contains(&reference.name);
+    let Some(charge) = references.iter().find(counts) else {
+        return;
+    };
+    if !limit.is_true(STREAM_DONE) {
+        let message = format!(
+            "charges tokens when the request arrives, before they are known; set `{STREAM_DONE}: true` beside \
+             hits_addend"
+        );
+        let kind = &ids::RATE_LIMIT_BEFORE_TOKENS;
+        findings.add(kind, charge.node.place(), None, message);
+    }
+    let usage = scene.config.and_then(|config| config.usage);
+    if usage.is_some_and(|metering| metering.unknown_tokens == 0) {
+        let message = "responses that report no usage, such as streams without include_usage, are charged nothing; \
+                       set `usage: {unknown_tokens: N}`";
+        findings.add_inside(
+            &ids::RATE_LIMIT_UNKNOWN_TOKENS,
+            scene.at("usage"),
+            None,
+            message,
+        );
+    }
+}
+
+/// Returns the problem of one reference.
+fn problem(scene: &Scene<'_>, reference: &Reference<'_>) -> Option<(&'static Kind, String)> {
+    let Reference { name, text, .. } = reference;
+    let skipped = "so Envoy skips the rate limit";
+    let not_set = |cause: String| Some((&ids::RATE_LIMIT_STATE_NOT_SET, cause));
+    let is_tokens = TOKENS.contains(name);
+    if !is_tokens && !STATE.contains(name) {
+        let known = [&STATE[..], &TOKENS].concat().join(", ");
+        return not_set(format!(
+            "the filter does not set wasm.entragate.{name}, {skipped}; use one of {known}"
+        ));
+    }
+    if !reference.has_prefix {
+        return not_set(format!(
+            "the filter does not set entragate.{name}, {skipped}; write wasm.entragate.{name}"
+        ));
+    }
+    let config = scene.config?;
+    if !config.audit.filter_state {
+        return not_set(format!(
+            "`audit.filter_state` is false, {skipped}; set it to true"
+        ));
+    }
+    if is_tokens && config.usage.is_none() {
+        return not_set(format!(
+            "`usage` is false, so the filter does not set wasm.entragate.{name}; set it to true"
+        ));
+    }
+    if text.contains("string(") && text.contains("filter_state") {
+        let message =
+            format!("`string()` fails for the filter's state, {skipped}; remove `string()`");
+        return Some((&ids::RATE_LIMIT_CEL_STRING, message));
+    }
+    if *name == "model" && !knows_models(scene, config) {
+        let message = "no rule and no endpoint names a model, so the model of a request to the OpenAI API is \
+                       `unknown`; add `models: [\"**\"]` to the rules' `match`";
+        return Some((&ids::RATE_LIMIT_MODEL_UNKNOWN, message.to_owned()));
+    }
+    None
+}
+
+fn knows_models(scene: &Scene<'_>, config: &Config) -> bool {
+    let is_fixed = |source: &Source| matches!(source, Source::Fixed(_));
+    let mut endpoints = config.endpoints.0.iter();
+    scene.rule_on_models().is_some() || endpoints.any(|endpoint| is_fixed(&endpoint.source))
+}
+
+/// Returns the references in all strings of a setting.
+fn references<'d>(setting: &Node<'d>) -> Vec<Reference<'d>> {
+    let mut found = Vec::new();
+    setting.walk(&mut |node| {
+        let Value::String(text) = node.value else {
+            return;
+        };
+        for (at, own) in text.match_indices("entragate.") {
+            let rest = text.get(at + own.len()..).unwrap_or_default();
+            let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let end = rest.find(|c| !is_name(c)).unwrap_or(rest.len());
+            found.push(Reference {
+                node: node.clone(),
+                text,
+                name: rest.get(..end).unwrap_or_default(),
+                has_prefix: text.get(..at).unwrap_or_default().ends_with("wasm."),
+            });
+        }
+    });
+    found
+}
+
+/// Reports rate limit filters that run before this filter and read its state.
+fn order(scene: &Scene<'_>, findings: &mut Findings) {
+    let manager = envoy::connection_manager(scene.filter, scene.deployment);
+    let own = envoy::http_filter(scene.filter);
+    let (Some(manager), Some(own)) = (manager, own) else {
+        return;
+    };
+    let filters = manager.list("http_filters");
+    let Some(place) = filters.iter().position(|entry| entry.path == own.path) else {
+        return;
+    };
+    let (before, after) = filters.split_at(place);
+    let of_routes = envoy::route_tables(scene.filter, scene.deployment);
+    let of_routes = of_routes.iter().any(|table| !references(table).is_empty());
+    for entry in before {
+        let Some(message) = message_of(entry) else {
+            continue;
+        };
+        // Routes configure the filter behind this one, if there is one.
+        let is_last = !after.iter().any(|entry| message_of(entry) == Some(message));
+        if !references(entry).is_empty() || (of_routes && is_last) {
+            let text = "this rate limit filter runs before entragate, when the state that its limits read is not set \
+                        yet; place it behind entragate and before the router";
+            let name = entry.text("name");
+            findings.add(&ids::RATE_LIMIT_BEFORE_FILTER, entry.place(), name, text);
+        }
+    }
+}
+
+/// Returns the message of a rate limit filter.
+fn message_of(entry: &Node<'_>) -> Option<&'static str> {
+    let config = entry.get("typed_config")?;
+    FILTERS.into_iter().find(|name| config.is_message(name))
+}

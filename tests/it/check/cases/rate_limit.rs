@@ -1,0 +1,229 @@
+//! Findings about rate limits.
+
+use super::*;
+
+const OURS: &str = "- name: gate\n";
+const ROUTER: &str = "- name: envoy.filters.http.router";
+const RULE_ON_MODELS: &str = "models: [\"org/*\"]}";
+
+/// A route with this rate limit.
+macro_rules! limited {
+    ($($limit:tt)*) => {
+        (
+            "route: {cluster: huggingface}",
+            concat!(
+                "route:\n                  cluster: huggingface\n                  rate_limits:\n                  - ",
+                $($limit)*
+            ),
+        )
+    };
+}
+
+/// A rate limit by an expression.
+macro_rules! by {
+    ($text:literal) => {
+        limited!(concat!(
+            "actions: [{extension: {name: x, typed_config: {text: '",
+            $text,
+            "'}}}]"
+        ))
+    };
+}
+
+macro_rules! charged {
+    ($more:literal) => {
+        limited!(concat!(
+            "{hits_addend: {format: \"%FILTER_STATE(wasm.entragate.total_tokens:PLAIN)%\"}",
+            $more,
+            "}"
+        ))
+    };
+}
+
+macro_rules! filter {
+    ($more:literal) => {
+        concat!(
+            "- {name: limits, typed_config: {\"@type\": x/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
+            $more,
+            "}}\n          "
+        )
+    };
+}
+
+pub const CASES: &[Case] = &[
+    Case {
+        id: "rate_limit_state_not_set",
+        name: None,
+        base: ENVOY,
+        bad: &[by!("filter_state[\"wasm.entragate.user\"]")],
+        good: &[by!("filter_state[\"wasm.entragate.oid\"]")],
+        line: "entragate.user",
+    },
+    Case {
+        id: "rate_limit_state_not_set",
+        name: None,
+        base: ENVOY,
+        bad: &[by!("filter_state[\"entragate.oid\"]")],
+        good: &[by!("filter_state[\"wasm.entragate.client\"]")],
+        line: "entragate.oid",
+    },
+    Case {
+        id: "rate_limit_state_not_set",
+        name: None,
+        base: ENVOY,
+        bad: &[
+            limited!(
+                "actions: [{extension: {name: oid, typed_config: {key: wasm.entragate.oid}}}]"
+            ),
+            (
+                "revocation:",
+                "audit: {filter_state: false}\n                    revocation:",
+            ),
+        ],
+        good: &[
+            limited!(
+                "actions: [{extension: {name: oid, typed_config: {key: wasm.entragate.oid}}}]"
+            ),
+            (
+                "revocation:",
+                "audit: {filter_state: true}\n                    revocation:",
+            ),
+        ],
+        line: "wasm.entragate.oid",
+    },
+    Case {
+        id: "rate_limit_state_not_set",
+        name: None,
+        base: ENVOY,
+        bad: &[
+            charged!(", apply_on_stream_done: true"),
+            (
+                "revocation:",
+                "usage: false\n                    revocation:",
+            ),
+        ],
+        good: &[
+            by!("filter_state[\"wasm.entragate.oid\"]"),
+            (
+                "revocation:",
+                "usage: false\n                    revocation:",
+            ),
+        ],
+        line: "total_tokens",
+    },
+    Case {
+        id: "rate_limit_cel_string",
+        name: None,
+        base: ENVOY,
+        bad: &[by!("string(filter_state[\"wasm.entragate.oid\"])")],
+        good: &[by!("filter_state[\"wasm.entragate.oid\"]")],
+        line: "string(",
+    },
+    Case {
+        id: "rate_limit_before_tokens",
+        name: None,
+        base: ENVOY,
+        bad: &[charged!("")],
+        good: &[charged!(", apply_on_stream_done: true")],
+        line: "total_tokens",
+    },
+    Case {
+        id: "rate_limit_unknown_tokens",
+        name: None,
+        base: ENVOY,
+        bad: &[
+            charged!(", applyOnStreamDone: true"),
+            (
+                "revocation:",
+                "usage: true\n                    revocation:",
+            ),
+        ],
+        good: &[
+            charged!(", apply_on_stream_done: true"),
+            (
+                "revocation:",
+                "usage: {unknown_tokens: 500}\n                    revocation:",
+            ),
+        ],
+        line: "usage: true",
+    },
+    Case {
+        id: "rate_limit_model_unknown",
+        name: None,
+        base: ENVOY,
+        bad: &[
+            (RULE_ON_MODELS, "methods: [POST]}"),
+            by!("filter_state[\"wasm.entragate.model\"]"),
+        ],
+        good: &[by!("filter_state[\"wasm.entragate.model\"]")],
+        line: "entragate.model",
+    },
+    Case {
+        id: "rate_limit_model_unknown",
+        name: None,
+        base: ENVOY,
+        bad: &[
+            (RULE_ON_MODELS, "methods: [POST]}"),
+            by!("filter_state[\"wasm.entragate.model\"]"),
+        ],
+        good: &[
+            (RULE_ON_MODELS, "methods: [POST]}"),
+            by!("filter_state[\"wasm.entragate.model\"]"),
+            (
+                "revocation:",
+                "endpoints: [{hosts: [h.x], model: a/b}]\n                    revocation:",
+            ),
+        ],
+        line: "entragate.model",
+    },
+    Case {
+        id: "rate_limit_before_filter",
+        name: Some("limits"),
+        base: ENVOY,
+        bad: &[(
+            OURS,
+            concat!(
+                filter!(
+                    ", rate_limits: [{actions: [{extension: {name: o, typed_config: {key: wasm.entragate.oid}}}]}]"
+                ),
+                "- name: gate\n"
+            ),
+        )],
+        good: &[(
+            ROUTER,
+            concat!(
+                filter!(
+                    ", rate_limits: [{actions: [{extension: {name: o, typed_config: {key: wasm.entragate.oid}}}]}]"
+                ),
+                "- name: envoy.filters.http.router"
+            ),
+        )],
+        line: "name: limits",
+    },
+    // A limit of connections before the filter, and one of callers behind it.
+    Case {
+        id: "rate_limit_before_filter",
+        name: Some("limits"),
+        base: ENVOY,
+        bad: &[
+            (OURS, concat!(filter!(""), "- name: gate\n")),
+            by!("filter_state[\"wasm.entragate.oid\"]"),
+        ],
+        good: &[
+            (OURS, concat!(filter!(""), "- name: gate\n")),
+            (
+                ROUTER,
+                concat!(filter!(""), "- name: envoy.filters.http.router"),
+            ),
+            by!("filter_state[\"wasm.entragate.oid\"]"),
+        ],
+        line: "name: limits",
+    },
+];
+
+#[test]
+fn limits_in_another_file_are_checked_too() {
+    let fragment = "rate_limits: [{actions: [{extension: {name: x, typed_config: {key: wasm.entragate.user}}}]}]";
+    let (_, findings) = check(&format!("{ENVOY}---\n{fragment}\n"), &[]);
+    assert!(ids(&findings).contains("rate_limit_state_not_set"));
+}
