@@ -10,7 +10,8 @@ fn deploy_files_are_valid_yaml() {
     for file in docs::files("deploy", "yaml") {
         let documents: Vec<Value> = serde_saphyr::from_multiple(&docs::read(&file)).unwrap();
         for document in documents.iter().filter(|document| !document.is_null()) {
-            let kind = ["kind", "services", "groups"]
+            // The last is that of a filter to be added to Envoy's configuration.
+            let kind = ["kind", "services", "groups", "typed_config"]
                 .iter()
                 .any(|name| document.get(name).is_some());
             assert!(kind, "{file}: {document}");
