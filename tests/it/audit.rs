@@ -293,3 +293,85 @@ fn table_fits_the_terminal_and_is_coloured_there_only() {
     assert!(!piped.contains('\u{1b}'), "{piped:?}");
     assert_eq!(piped.lines().count(), 3, "one line for each record");
 }
+
+/// Requests of two callers on two days: known and unknown usage, a refusal, a denial, and one without a model.
+fn charged_log() -> String {
+    let of = |n: usize, day: u32, change: Value| {
+        let mut all = json!({"time": format!("2026-11-{day}T23:59:00.000Z"), "oid": "ada"});
+        let members = change.as_object().unwrap().clone();
+        all.as_object_mut().unwrap().extend(members);
+        record(n, all)
+    };
+    let usage =
+        json!({"usage": {"prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 30}});
+    let part = json!({"usage": {"completion_tokens": 7, "unknown": "cut_short"}});
+    let unknown = json!({"usage": {"unknown": "not_told"}});
+    let of_get = json!({"usage": {"unknown": "not_told"}, "method": "PUT"});
+    let refused = json!({"code": "quota_exceeded", "reason": "x", "upstream_status": null});
+    [
+        of(0, 23, usage.clone()),
+        of(1, 23, part),
+        of(2, 23, unknown),
+        of(3, 23, of_get),
+        of(4, 23, refused),
+        of(5, 24, usage.clone()),
+        of(6, 24, json!({"oid": "ben", "usage": {"total_tokens": 90}})),
+        of(7, 24, json!({"oid": null})),
+        of(8, 24, json!({"decision": "deny", "code": "no_rule"})),
+    ]
+    .concat()
+}
+
+#[test]
+fn charges_are_shown_by_caller_and_day_beside_the_budget() {
+    let file = cli::file(".log", &charged_log());
+    let audit = |arguments: &[&str]| {
+        let path = file.path().to_str().unwrap();
+        let all = [&["audit", path, "--by", "oid", "--tokens"], arguments].concat();
+        let outcome = entragate(&all, "");
+        assert_eq!(outcome.status, 0, "{}", outcome.err);
+        outcome
+    };
+    let terms = ["--per", "day", "--budget", "80", "--unknown-tokens", "50"];
+    let expected = [
+        json!({"day": "2026-11-23", "oid": "ada", "requests": 5, "refused": 1, "tokens": 87, "left": 0}),
+        json!({"day": "2026-11-24", "oid": "ben", "requests": 1, "refused": 0, "tokens": 90, "left": 0}),
+        json!({"day": "2026-11-24", "oid": "ada", "requests": 1, "refused": 0, "tokens": 30, "left": 50}),
+        json!({"day": "2026-11-24", "oid": null, "requests": 1, "refused": 0, "tokens": 0, "left": 80}),
+    ];
+    let shown = audit(&[&terms[..], &["--json"]].concat());
+    assert_eq!(json_lines(&shown), expected);
+    let table = audit(&terms).out;
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .map(|row| row.split_whitespace().collect())
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ["DAY", "REQUESTS", "REFUSED", "TOKENS", "LEFT", "OID"],
+            ["2026-11-23", "5", "1", "87", "0", "ada"],
+            ["2026-11-24", "1", "0", "90", "0", "ben"],
+            ["2026-11-24", "1", "0", "30", "50", "ada"],
+            ["2026-11-24", "1", "0", "0", "80", "-"],
+        ]
+    );
+    let total = json_lines(&audit(&["--json"]));
+    let ada = json!({"oid": "ada", "requests": 6, "refused": 1, "tokens": 67});
+    assert_eq!(total[1], ada, "{total:?}");
+    let months = json_lines(&audit(&["--per", "month", "--json"]));
+    assert_eq!(months[0]["month"], "2026-11");
+    assert_eq!(months.len(), 3);
+}
+
+#[test]
+fn charges_require_a_field() {
+    for arguments in [
+        &["--tokens"][..],
+        &["--by", "oid", "--per", "day"],
+        &["--by", "oid", "--budget", "5"],
+    ] {
+        let all = [&["audit", "-"], arguments].concat();
+        assert_eq!(entragate(&all, "").status, 2, "{arguments:?}");
+    }
+}

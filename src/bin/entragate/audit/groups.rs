@@ -1,7 +1,7 @@
 //! Totals of records, grouped by one of their fields.
 
 use super::layout::fit;
-use super::{model, tokens};
+use super::{member_of, tokens};
 use crate::report::printable;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -39,10 +39,7 @@ impl Groups {
 
     pub fn add(&mut self, record: &Value) {
         let is_full = self.groups.len() >= MAX_GROUPS;
-        let name = match self.member {
-            "model" => model(record),
-            member => record[member].as_str(),
-        };
+        let name = member_of(record, self.member);
         let sums = match name {
             None => &mut self.without,
             Some(name) if is_full && !self.groups.contains_key(name) => &mut self.rest,

@@ -1,5 +1,6 @@
 //! `entragate audit`: reads audit records from logs, shows the latest ones or totals, or verifies their chains.
 
+mod charges;
 mod ecs;
 mod groups;
 mod layout;
@@ -11,6 +12,7 @@ mod verify;
 use crate::clock::{now, timestamp};
 use crate::input::{UNREADABLE, name_of};
 use crate::report;
+use charges::{Charges, Per, Terms};
 use clap::ValueEnum;
 use entragate::time::Timestamp;
 use groups::Groups;
@@ -35,6 +37,18 @@ pub struct Arguments {
     /// Show totals by this field: permitted and denied requests, and tokens
     #[arg(long, value_name = "FIELD")]
     by: Option<By>,
+    /// With --by: show the tokens that permitted requests were charged, and how many requests a quota refused
+    #[arg(long, requires = "by")]
+    tokens: bool,
+    /// With --tokens: show each minute, hour, day or month (UTC) separately
+    #[arg(long, value_name = "WINDOW", requires = "tokens")]
+    per: Option<Per>,
+    /// With --tokens: show what is left of this number of tokens
+    #[arg(long, value_name = "TOKENS", requires = "tokens")]
+    budget: Option<u64>,
+    /// With --tokens: the charge of a response without usage, as `usage.unknown_tokens` of the gateway
+    #[arg(long, value_name = "TOKENS", requires = "tokens", default_value_t = 0)]
+    unknown_tokens: u64,
     /// Show only requests that were denied or that failed after they were permitted
     #[arg(long)]
     denied: bool,
@@ -45,7 +59,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 20)]
     last: usize,
     /// Check that no record is missing, changed or out of order
-    #[arg(long, conflicts_with_all = ["by", "denied", "since", "last", "ecs"])]
+    #[arg(long, conflicts_with_all = ["by", "tokens", "denied", "since", "last", "ecs"])]
     verify: bool,
     /// With --verify: accept records in any order, as an export service stores them
     #[arg(long, requires = "verify")]
@@ -150,6 +164,20 @@ fn show(arguments: &Arguments) -> Result<(), Failure> {
             }
         })
     };
+    if let Some(by) = arguments.by.filter(|_| arguments.tokens) {
+        let mut charges = Charges::new(Terms {
+            member: by.member(),
+            per: arguments.per,
+            budget: arguments.budget,
+            unknown_tokens: arguments.unknown_tokens,
+        });
+        wanted(&mut |record| {
+            charges.add(&record);
+            Ok(())
+        })?;
+        let written = charges.write(arguments.json, report::width(), &mut output.lock());
+        return written.map_err(of_output);
+    }
     if let Some(by) = arguments.by {
         let mut groups = Groups::by(by.member());
         wanted(&mut |record| {
@@ -222,6 +250,14 @@ fn tokens(record: &Value) -> Option<u64> {
     count("total_tokens")
         .or_else(|| count("prompt_tokens"))
         .or_else(|| count("completion_tokens"))
+}
+
+/// The field of a record that totals are grouped by.
+fn member_of<'r>(record: &'r Value, member: &str) -> Option<&'r str> {
+    match member {
+        "model" => model(record),
+        member => record[member].as_str(),
+    }
 }
 
 /// The requested model; if the gateway did not read it, the model in the response.
