@@ -30,6 +30,11 @@ pub fn upstream(code: &str, detail: Option<&str>) -> String {
     }
 }
 
+/// The histogram of what a request leaves of its nearest quota, in percent.
+pub fn quota_left(quota: &str) -> String {
+    format!("entragate.quota_left.{}", fit(quota))
+}
+
 /// Counts requests that went to another upstream cluster than the one they were permitted for.
 pub const CLUSTER_CHANGED: &str = "entragate.cluster_changed";
 

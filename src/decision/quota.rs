@@ -71,7 +71,7 @@ mod tests {
             quota,
             window,
             reset,
-            kept: Vec::new(),
+            ..RateLimit::default()
         };
         for (limit, expected) in [
             (

@@ -54,6 +54,8 @@ pub enum Notice {
     Count(Cow<'static, str>),
     /// Add a number to the counter.
     Add(Cow<'static, str>, u64),
+    /// Add a value to the histogram.
+    Observe(Cow<'static, str>, u64),
     /// Log an audit record, one line of JSON.
     Audit(log::Level, String),
     Log(log::Level, String),

@@ -63,6 +63,7 @@ pub fn report(notices: Vec<Notice>) {
         match notice {
             Notice::Count(name) => meters::count(&name, 1),
             Notice::Add(name, by) => meters::count(&name, by),
+            Notice::Observe(name, value) => meters::observe(&name, value),
             Notice::Audit(level, line) => abi::log(level, &line),
             Notice::Log(level, text) => abi::log(level, &text),
         }

@@ -27,6 +27,8 @@ struct Meter {
 struct Meters {
     /// The counters used so far, by name, since defining one is a lookup in the host.
     counters: HashMap<String, Meter>,
+    /// The histograms used so far, by name.
+    histograms: HashMap<String, u32>,
     own_time: Option<u32>,
     /// In microseconds.
     times: Vec<u64>,
@@ -46,6 +48,18 @@ pub fn count(name: &str, by: u64) {
             abi::move_metric(id, i64::try_from(by).unwrap_or(i64::MAX));
             let counter = Meter { id, value: 0 };
             meters.counters.insert(name.to_owned(), counter);
+        }
+    });
+}
+
+/// Adds a value to a histogram.
+pub fn observe(name: &str, value: u64) {
+    METERS.with_borrow_mut(|meters| {
+        if let Some(id) = meters.histograms.get(name) {
+            abi::record_metric(*id, value);
+        } else if let Some(id) = define(Metric::Histogram, name) {
+            abi::record_metric(id, value);
+            meters.histograms.insert(name.to_owned(), id);
         }
     });
 }

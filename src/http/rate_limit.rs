@@ -1,8 +1,8 @@
-//! The limit that a request exceeded, as Envoy's rate limit filters describe it in their refusals.
+//! The nearest limit of a request, as Envoy's rate limit filters describe it in their responses.
 //!
 //! With `enable_x_ratelimit_headers`, they write the headers of draft-polli-ratelimit-headers-03. The first number of
-//! `x-ratelimit-limit` is the quota of the limit with the least left, which is the exceeded one; the list after it has
-//! all limits that the request counts for: `10, 10;w=60;name="per-minute", 500;w=86400`.
+//! `x-ratelimit-limit` is the quota of the limit with the least left, which in a refusal is the exceeded one; the list
+//! after it has all limits that the request counts for: `10, 10;w=60;name="per-minute", 500;w=86400`.
 
 use crate::http::headers::Headers;
 
@@ -18,12 +18,14 @@ const KEPT: [&str; 4] = [
 /// The longest name of a limit, in bytes.
 const MAX_NAME: usize = 100;
 
-/// A limit that a request exceeded. Members that Envoy does not report are absent.
+/// The limit of a request with the least left. Members that Envoy does not report are absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RateLimit {
     pub name: Option<String>,
     /// The number of requests or tokens in a window.
     pub quota: Option<u64>,
+    /// What is left of the quota.
+    pub left: Option<u64>,
     /// The length of the window in seconds.
     pub window: Option<u32>,
     /// The time until the window ends in seconds.
@@ -38,9 +40,10 @@ pub fn is_refusal(details: &[u8]) -> bool {
 }
 
 impl RateLimit {
-    /// Reads the headers of a refusal.
+    /// Reads the headers of a response.
     pub fn of(headers: &Headers) -> Self {
         let number = |name| headers.text(name)?.trim().parse().ok();
+        let left = headers.text("x-ratelimit-remaining");
         let kept = KEPT
             .into_iter()
             .filter_map(|name| Some((name, headers.text(name)?.to_owned())));
@@ -56,10 +59,17 @@ impl RateLimit {
         Self {
             name: only(name).flatten().map(str::to_owned),
             quota,
+            left: left.and_then(|left| left.trim().parse().ok()),
             window: only(window),
             reset: number("x-ratelimit-reset").or_else(|| number("retry-after")),
             kept: kept.collect(),
         }
+    }
+
+    /// Returns what is left of the quota, in percent.
+    pub fn share_left(&self) -> Option<u64> {
+        let (quota, left) = (self.quota?, self.left?);
+        left.min(quota).checked_mul(100)?.checked_div(quota)
     }
 }
 
@@ -168,6 +178,26 @@ mod tests {
         assert_eq!(RateLimit::of(&headers).reset, Some(7));
         for reset in ["", "-1", "1.5", "99999999999"] {
             assert_eq!(read("5", reset).3, None, "{reset}");
+        }
+    }
+
+    #[test]
+    fn share_left_is_a_percentage() {
+        for (quota, left, expected) in [
+            ("200", "50", Some(25)),
+            ("3", "2", Some(66)),
+            ("5", "0", Some(0)),
+            ("5", "9", Some(100)),
+            ("0", "0", None),
+            ("5", "", None),
+            ("18446744073709551615", "18446744073709551615", None),
+        ] {
+            let headers = Headers::from_iter([
+                ("x-ratelimit-limit", quota),
+                ("x-ratelimit-remaining", left),
+            ]);
+            let share = RateLimit::of(&headers).share_left();
+            assert_eq!(share, expected, "{left} of {quota}");
         }
     }
 

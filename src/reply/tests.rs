@@ -293,6 +293,7 @@ fn exceeded() -> Denial {
     Denial::QuotaExceeded(RateLimit {
         name: Some("requests-per-minute".into()),
         quota: Some(100),
+        left: Some(0),
         window: Some(60),
         reset: Some(32),
         kept: vec![("x-ratelimit-remaining", "0".into())],

@@ -63,6 +63,10 @@ pub async fn gateway_with_failures(ops: &Stub) -> Gateway {
     ops.on(&groups, Answer::bytes(503, ""));
     let gateway = Gateway::with(|config: EnvoyConfig| {
         let config = config.upstream("ops", addr, tls);
+        let mut limit = super::quotas::limit(1, "3600s");
+        let ben = Persona::Ben.claims(testbed::mint::now())["oid"].clone();
+        limit["typed_config"]["descriptors"][0]["entries"][0]["value"] = ben;
+        let config = super::quotas::with_filter(config, limit);
         let config = config.connection_manager(|manager| {
             let routes = &mut manager["route_config"]["virtual_hosts"][0]["routes"];
             let header = json!([{"name": "x-entra-oid", "present_match": true}]);
@@ -102,6 +106,9 @@ pub async fn gateway_with_failures(ops: &Stub) -> Gateway {
     assert_eq!(served.status(), 200);
     served.bytes().await.unwrap();
     assert_eq!(gateway.chat(&olga).await.status(), 403);
+    let ben = gateway.token(Persona::Ben);
+    assert_eq!(gateway.chat(&ben).await.status(), 200);
+    assert_eq!(gateway.chat(&ben).await.status(), 429);
     let moved = gateway.request(Method::GET, "/v1/moved").bearer_auth(&ada);
     assert_eq!(moved.send().await.unwrap().status(), 204);
     gateway.hf.set_accepted(["value-2"]);
@@ -114,6 +121,8 @@ pub async fn gateway_with_failures(ops: &Stub) -> Gateway {
         r#"entragate_held_exceeded{reason="inspection_timeout"} 1"#,
         r#"entragate_cluster_changed{} 1"#,
         r#"entragate_upstream{code="credential_rejected",credential="hf-read"} 1"#,
+        r#"entragate_upstream{code="quota_exceeded",quota="unnamed"} 1"#,
+        r#"entragate_quota_left_bucket{quota="unnamed",le="100"} "#,
         r#"entragate_credential_fetches{credential="hf-read",outcome="good"} "#,
         r#"entragate_credentials_unusable{credential="hf-read"} 0"#,
         r#"entragate_export_lost{reason="refused"} "#,

@@ -29,7 +29,7 @@ impl Bench {
     fn counted(&mut self) -> Vec<String> {
         let name = |notice| match notice {
             Notice::Count(name) => Some(name.into_owned()),
-            Notice::Audit(..) | Notice::Add(..) | Notice::Log(..) => None,
+            Notice::Audit(..) | Notice::Add(..) | Notice::Observe(..) | Notice::Log(..) => None,
         };
         self.gate
             .take_notices()

@@ -29,7 +29,7 @@ fn logged(bench: &mut Bench) -> Vec<String> {
     let notices = bench.gate.take_notices().into_iter();
     let lines = notices.filter_map(|notice| match notice {
         Notice::Audit(_, line) => Some(line),
-        Notice::Count(_) | Notice::Add(..) | Notice::Log(..) => None,
+        Notice::Count(_) | Notice::Add(..) | Notice::Observe(..) | Notice::Log(..) => None,
     });
     lines.collect()
 }

@@ -184,7 +184,7 @@ impl Bench {
         let notices = self.gate.take_notices().into_iter();
         let logs = notices.filter_map(|notice| match notice {
             Notice::Log(_, text) => Some(text),
-            Notice::Audit(..) | Notice::Count(_) | Notice::Add(..) => None,
+            Notice::Audit(..) | Notice::Count(_) | Notice::Add(..) | Notice::Observe(..) => None,
         });
         logs.collect()
     }
@@ -218,7 +218,7 @@ impl Bench {
                 Notice::Audit(_, line) => {
                     Some(serde_json::from_str(&line).expect("an audit record is JSON"))
                 }
-                Notice::Count(_) | Notice::Add(..) | Notice::Log(..) => None,
+                Notice::Count(_) | Notice::Add(..) | Notice::Observe(..) | Notice::Log(..) => None,
             })
             .collect()
     }

@@ -150,6 +150,7 @@ impl Gate {
         if let Some(refusal) = self.quota_exceeded(id, headers, details) {
             return refusal;
         }
+        self.note_left(headers);
         if let (Some(401), true, Some(origin)) = (status, is_upstreams, origin) {
             self.credential_rejected(id, origin.now);
         }

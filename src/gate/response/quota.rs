@@ -1,10 +1,11 @@
-//! Refusals by a rate limit filter of the host that follows this filter.
+//! Rate limit filters of the host that follow this filter: their refusals, and what they leave.
 
 use crate::decision::Denial;
 use crate::gate::response::{Return, Returned};
-use crate::gate::{Gate, StreamId};
+use crate::gate::{Gate, Notice, StreamId};
 use crate::http::headers::Headers;
 use crate::http::rate_limit::{self, RateLimit};
+use crate::metrics;
 use std::collections::HashSet;
 
 /// The most names of limits that become labels. Counters are never removed.
@@ -50,6 +51,19 @@ impl Gate {
             reply.details = String::from_utf8_lossy(details).into_owned();
         }
         Some(returned)
+    }
+
+    /// Notes how much of its quota a request has left, if a rate limit filter says so.
+    pub(in crate::gate) fn note_left(&mut self, headers: &Headers) {
+        if !headers.has("x-ratelimit-remaining") {
+            return;
+        }
+        let limit = RateLimit::of(headers);
+        if let Some(share) = limit.share_left() {
+            let label = self.limit_labels.label(limit.name.as_deref());
+            let name = metrics::quota_left(label);
+            self.notices.push(Notice::Observe(name.into(), share));
+        }
     }
 }
 

@@ -138,7 +138,7 @@ fn audit_record_is_one_json_line_for_any_input() {
                 }
                 Notice::Log(_, line) => line,
                 Notice::Count(name) => name.into_owned(),
-                Notice::Add(name, _) => name.to_string(),
+                Notice::Add(name, _) | Notice::Observe(name, _) => name.to_string(),
             };
             assert!(!line.contains(['\r', '\n', '\0']), "{line:?}");
         }

@@ -211,7 +211,7 @@ impl Collector {
         let notices = self.host.notices(index).into_iter();
         let text = |notice| match notice {
             Notice::Log(_, text) => Some(text),
-            Notice::Count(_) | Notice::Add(..) | Notice::Audit(..) => None,
+            Notice::Count(_) | Notice::Add(..) | Notice::Observe(..) | Notice::Audit(..) => None,
         };
         notices.filter_map(text).collect()
     }

@@ -64,7 +64,7 @@ fn fetch_is_counted_once_and_shared_elsewhere() {
                     counted[1] += 1;
                 }
                 Notice::Count(name) => panic!("{name}"),
-                Notice::Add(..) | Notice::Audit(..) | Notice::Log(..) => {}
+                Notice::Add(..) | Notice::Observe(..) | Notice::Audit(..) | Notice::Log(..) => {}
             }
         }
     }

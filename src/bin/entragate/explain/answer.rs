@@ -99,7 +99,7 @@ impl Simulation {
             .into_iter()
             .find_map(|notice| match notice {
                 Notice::Audit(_, line) => serde_json::from_str(&line).ok(),
-                Notice::Count(_) | Notice::Add(..) | Notice::Log(..) => None,
+                Notice::Count(_) | Notice::Add(..) | Notice::Observe(..) | Notice::Log(..) => None,
             })?;
         Some(Answer {
             record,
