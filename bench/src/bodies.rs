@@ -56,6 +56,7 @@ pub fn listeners() -> Vec<Listener> {
         name,
         filters,
         record: Record::Line,
+        has_quotas: false,
     };
     let [ours_usage, native_usage] = USAGE.listeners;
     let [ours_model, native_model] = MODEL.listeners;
@@ -109,6 +110,7 @@ impl Added {
             requests: requests.clone(),
             check,
             count,
+            has_quotas: false,
         };
         let [ours_reading, native_reading] = reading.listeners;
         vec![

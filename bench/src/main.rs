@@ -10,6 +10,7 @@ mod measure;
 mod native;
 mod policies;
 mod process;
+mod quotas;
 mod report;
 mod rows;
 mod stage;

@@ -33,13 +33,14 @@ pub async fn prepare(envoy: &Envoy, row: &Row) -> Outcome<()> {
     let count = (row.count / 4).max(200).min(row.count);
     load::saturate(to, &row.requests, count)?;
     let counted = settled(envoy, row).await?.minus(before);
-    if counted.is_as_expected(row.check, count as u64) {
+    let expected_in_limits = if row.has_quotas { count as u64 } else { 0 };
+    if counted.is_as_expected(row.check, count as u64) && counted.in_limits == expected_in_limits {
         Ok(())
     } else {
-        Err(
-            format!("{count} tokens were not verified as the row expects; found {counted:?}")
-                .into(),
+        Err(format!(
+            "{count} tokens were not verified and counted as the row expects; found {counted:?}"
         )
+        .into())
     }
 }
 
@@ -105,6 +106,7 @@ async fn resident(stage: &Stage, filters: Filters, requests: &Requests) -> Outco
             name: "only",
             filters,
             record: Record::Line,
+            has_quotas: false,
         }])
         .await?;
     let to = address(&envoy, "only")?;
@@ -133,7 +135,7 @@ pub fn address(envoy: &Envoy, listener: &str) -> Outcome<std::net::SocketAddr> {
         .ok_or_else(|| format!("Envoy has no listener {listener}"))?)
 }
 
-/// The number of tokens verified so far, by method.
+/// The number of tokens verified so far, by method, and of requests that the rate limit service permitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Checks {
     host: u64,
@@ -141,6 +143,7 @@ struct Checks {
     cache: u64,
     native: u64,
     native_cache: u64,
+    in_limits: u64,
 }
 
 async fn checks(envoy: &Envoy, row: &Row) -> Outcome<Checks> {
@@ -154,6 +157,7 @@ async fn checks(envoy: &Envoy, row: &Row) -> Outcome<Checks> {
         cache: ours("cache"),
         native: native("allowed"),
         native_cache: native("jwt_cache_hit"),
+        in_limits: get("cluster.huggingface.ratelimit.ok"),
     })
 }
 
@@ -165,6 +169,7 @@ impl Checks {
             cache: self.cache - before.cache,
             native: self.native - before.native,
             native_cache: self.native_cache - before.native_cache,
+            in_limits: self.in_limits - before.in_limits,
         }
     }
 

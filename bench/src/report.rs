@@ -181,6 +181,7 @@ impl Results {
             cpu("ours, 1000 roles", "ours, 10 roles", 1.10),
             cpu("ours, 1000 paths", "ours, 10 paths", 1.10),
             cpu("ours, tool", "ours, model", 1.15),
+            cpu("ours, quotas", "native, quotas", 1.10),
             cpu(PORTABLE, "native, cold", 2.00),
         ];
         if self.samples.0.contains_key(BASELINE) {

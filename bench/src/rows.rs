@@ -41,6 +41,8 @@ pub struct Row {
     pub listener: &'static str,
     pub requests: Requests,
     pub check: Check,
+    /// Whether each request is counted by the rate limit service.
+    pub has_quotas: bool,
     /// Requests per round.
     pub count: usize,
 }
@@ -51,9 +53,14 @@ pub fn listeners() -> Vec<Listener> {
         name,
         filters,
         record,
+        has_quotas: false,
     };
     let native = |cached| Filters::Native { cached };
     let unchanged = || Filters::Ours(json!({}));
+    let with_quotas = |listener| Listener {
+        has_quotas: true,
+        ..listener
+    };
     vec![
         listener("none", Filters::None, Record::None),
         listener("empty", Filters::Empty, Record::None),
@@ -91,6 +98,8 @@ pub fn listeners() -> Vec<Listener> {
         listener("ours-model", Filters::Ours(rules_by_model()), Record::Line),
         listener("ours-tool", Filters::Ours(rules_by_tool()), Record::Line),
         listener("ours-wasm", Filters::Ours(portable()), Record::Line),
+        with_quotas(listener("native-quotas", native(true), Record::Line)),
+        with_quotas(listener("ours-quotas", unchanged(), Record::Line)),
     ]
 }
 
@@ -169,6 +178,7 @@ impl OtherBuild {
                 policy: changed(&credential_without_clusters(), &counterpart.policy),
             },
             record: Record::Line,
+            has_quotas: false,
         })
     }
 
@@ -199,6 +209,7 @@ pub fn rows(entra: &Entra) -> Vec<Row> {
         listener,
         requests: requests.clone(),
         check,
+        has_quotas: false,
         count: 3000,
     };
     let mut rows = vec![
@@ -378,6 +389,26 @@ pub fn rows(entra: &Entra) -> Vec<Row> {
             &tool_call,
             Check::Cache,
         ),
+        Row {
+            has_quotas: true,
+            ..row(
+                "native, quotas",
+                "native chain with its cache, one token; rate limits by identity, app and tokens",
+                "native-quotas",
+                &one,
+                Check::NativeCache,
+            )
+        },
+        Row {
+            has_quotas: true,
+            ..row(
+                "ours, quotas",
+                "one token; the same rate limits, with usage and filter state",
+                "ours-quotas",
+                &one,
+                Check::Cache,
+            )
+        },
     ];
     rows.push(Row {
         count: 400,

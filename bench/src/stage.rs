@@ -15,11 +15,17 @@ use serde_json::{Value, json};
 use testbed::{
     entra::Entra,
     envoy::{Envoy, EnvoyConfig, workspace_root},
+    rate_limits::RateLimits,
     traffic::changed,
     wait,
 };
+use tokio::sync::OnceCell;
 
-use crate::{native, upstream};
+use crate::{
+    native,
+    quotas::{self, Quotas},
+    upstream,
+};
 
 const FILE_LOG: &str = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog";
 /// Records are formatted and written, but not kept.
@@ -67,11 +73,15 @@ pub struct Listener {
     pub name: &'static str,
     pub filters: Filters,
     pub record: Record,
+    /// Whether the rate limits of deploy/ratelimit follow.
+    pub has_quotas: bool,
 }
 
 pub struct Stage {
     pub entra: Entra,
     upstream: SocketAddr,
+    /// Started for the first listener with quotas.
+    limits: OnceCell<RateLimits>,
 }
 
 impl Stage {
@@ -79,23 +89,31 @@ impl Stage {
         Ok(Stage {
             entra: Entra::start().await?,
             upstream: upstream::start()?,
+            limits: OnceCell::new(),
         })
     }
 
     /// Starts an Envoy with these listeners and waits until their filters have their keys.
     pub async fn envoy(&self, listeners: &[Listener]) -> Result<Envoy, Box<dyn Error>> {
-        let config = EnvoyConfig::from_user_file()?
+        let quotas = Quotas::shipped()?;
+        let mut config = EnvoyConfig::from_user_file()?
             .upstream("entra", self.entra.addr(), self.entra.is_tls())
             .upstream("huggingface", self.upstream, false)
             .environment("HF_TOKEN_READ", CREDENTIAL)
             .concurrency(WORKERS)
             .log_path(env::var_os("BENCH_LOG").unwrap_or(NOWHERE.into()));
+        if listeners.iter().any(|listener| listener.has_quotas) {
+            let limits = self.limits().await?.addr();
+            config = config
+                .cluster(quotas.cluster())
+                .upstream("ratelimit", limits, false);
+        }
         let policy = config.policy();
         let document = config.as_json();
         let template = document["static_resources"]["listeners"][0].clone();
         let all: Vec<Value> = listeners
             .iter()
-            .map(|listener| self.listener(&template, listener, &policy))
+            .map(|listener| self.listener(&template, listener, &policy, &quotas))
             .collect();
         let config = config.document(|document| {
             let resources = &mut document["static_resources"];
@@ -121,7 +139,19 @@ impl Stage {
         Ok(envoy)
     }
 
-    fn listener(&self, template: &Value, listener: &Listener, policy: &Value) -> Value {
+    async fn limits(&self) -> Result<&RateLimits, Box<dyn Error>> {
+        let limits = quotas::limits()?;
+        let start = || RateLimits::start(&limits);
+        Ok(self.limits.get_or_try_init(start).await?)
+    }
+
+    fn listener(
+        &self,
+        template: &Value,
+        listener: &Listener,
+        policy: &Value,
+        quotas: &Quotas,
+    ) -> Value {
         let mut node = template.clone();
         node["name"] = json!(listener.name);
         // Otherwise all connections of a run sometimes end up on one worker.
@@ -151,17 +181,20 @@ impl Stage {
                 chain
             }
             Filters::Ours(changes) => {
-                let policy = changed(&recording(policy, listener.record), changes);
+                let policy = changed(&recording(policy, listener), changes);
                 vec![with_policy(ours, listener.name, policy)]
             }
             Filters::OtherBuild {
                 wasm,
                 policy: changes,
             } => {
-                let policy = changed(&recording(policy, listener.record), changes);
+                let policy = changed(&recording(policy, listener), changes);
                 vec![with_wasm(with_policy(ours, listener.name, policy), wasm)]
             }
         };
+        if listener.has_quotas {
+            quotas.add(manager, &mut filters, is_ours);
+        }
         filters.push(router);
         manager["http_filters"] = json!(filters);
         node
@@ -169,14 +202,15 @@ impl Stage {
 }
 
 /// For the comparison with the native chain, the filter does the same work: it does not read usage from responses, and sets no
-/// filter state for an access log that does not exist. The shipped configuration does both.
-fn recording(policy: &Value, record: Record) -> Value {
-    let log = match record {
+/// filter state for an access log that does not exist. The shipped configuration does both, and rate limits require both.
+fn recording(policy: &Value, listener: &Listener) -> Value {
+    let log = match listener.record {
         Record::None => "off",
         Record::Line => "all",
         Record::Both => return policy.clone(),
     };
-    let same_work = json!({"audit": {"log": log, "filter_state": false}, "usage": false});
+    let has_quotas = listener.has_quotas;
+    let same_work = json!({"audit": {"log": log, "filter_state": has_quotas}, "usage": has_quotas});
     changed(policy, &same_work)
 }
 

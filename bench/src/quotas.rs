@@ -1,0 +1,98 @@
+//! The rate limits of deploy/ratelimit behind a chain. The native chain has the equivalents of what they read from our filter: identity
+//! headers, and the tokens of the response in dynamic metadata.
+
+use std::{error::Error, fs};
+
+use serde_json::{Value, json};
+use testbed::envoy::workspace_root;
+
+const HTTP: &str = "type.googleapis.com/envoy.extensions.filters.http";
+/// What distinguishes the native chain's requests, by the key of the limit.
+const HEADERS: [(&str, &str); 2] = [("oid", "x-entra-oid"), ("app", "x-entra-app")];
+
+/// The shipped additions to an Envoy configuration.
+pub struct Quotas {
+    fragment: Value,
+}
+
+impl Quotas {
+    pub fn shipped() -> Result<Quotas, Box<dyn Error>> {
+        let mut fragment = read("fragment.yaml")?;
+        // No row reads the model from the body.
+        entries(&mut fragment).retain(|entry| !entry.to_string().contains("\"model\""));
+        // The load generator, the service and Redis share the cores with Envoy.
+        fragment["http_filter"]["typed_config"]["timeout"] = json!("10s");
+        Ok(Quotas { fragment })
+    }
+
+    /// Adds the rate limits behind `chain`, and to the manager's only route.
+    pub fn add(&self, manager: &mut Value, chain: &mut Vec<Value>, is_ours: bool) {
+        let mut fragment = self.fragment.clone();
+        if !is_ours {
+            chain.push(tokens_to_metadata());
+            entries(&mut fragment).iter_mut().for_each(read_natively);
+        }
+        chain.push(fragment["http_filter"].take());
+        manager["route_config"]["virtual_hosts"][0]["routes"][0]["typed_per_filter_config"] =
+            fragment["typed_per_filter_config"].take();
+    }
+
+    pub fn cluster(&self) -> Value {
+        self.fragment["cluster"].clone()
+    }
+}
+
+/// Returns the shipped limits with numbers that refuse nothing.
+pub fn limits() -> Result<Value, Box<dyn Error>> {
+    let mut limits = read("limits.yaml")?;
+    raise(&mut limits["descriptors"]);
+    Ok(limits)
+}
+
+fn raise(descriptors: &mut Value) {
+    for descriptor in descriptors.as_array_mut().into_iter().flatten() {
+        if let Some(limit) = descriptor.get_mut("rate_limit") {
+            limit["requests_per_unit"] = json!(u32::MAX);
+        }
+        if let Some(nested) = descriptor.get_mut("descriptors") {
+            raise(nested);
+        }
+    }
+}
+
+fn read(name: &str) -> Result<Value, Box<dyn Error>> {
+    let path = workspace_root().join("deploy/ratelimit").join(name);
+    let text = fs::read_to_string(&path)?;
+    Ok(serde_saphyr::from_str(&text)?)
+}
+
+fn entries(fragment: &mut Value) -> &mut Vec<Value> {
+    let limits = &mut fragment["typed_per_filter_config"]["envoy.filters.http.ratelimit"];
+    match &mut limits["rate_limits"] {
+        Value::Array(entries) => entries,
+        other => panic!("fragment.yaml: rate_limits must be a list, but is {other}"),
+    }
+}
+
+/// Replaces what an entry reads from our filter.
+fn read_natively(entry: &mut Value) {
+    for action in entry["actions"].as_array_mut().into_iter().flatten() {
+        let key = action["extension"]["name"].clone();
+        if let Some((_, header)) = HEADERS.iter().find(|(own, _)| key == *own) {
+            *action = json!({"request_headers": {"header_name": header, "descriptor_key": key}});
+        }
+    }
+    if !entry["hits_addend"]["format"].is_null() {
+        entry["hits_addend"]["format"] = json!("%DYNAMIC_METADATA(usage:total_tokens)%");
+    }
+}
+
+fn tokens_to_metadata() -> Value {
+    let present = json!({"metadata_namespace": "usage", "key": "total_tokens", "type": "NUMBER"});
+    let rule =
+        json!({"selectors": [{"key": "usage"}, {"key": "total_tokens"}], "on_present": present});
+    json!({"name": "envoy.filters.http.json_to_metadata", "typed_config": {
+        "@type": format!("{HTTP}.json_to_metadata.v3.JsonToMetadata"),
+        "response_rules": {"rules": [rule]},
+    }})
+}
