@@ -53,6 +53,7 @@ mod policy_tests;
 mod properties;
 mod providers;
 mod quotas;
+mod rate_limits;
 mod recipes;
 mod release;
 mod replay;

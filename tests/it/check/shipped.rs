@@ -71,10 +71,8 @@ fn shipped_files_pass_strict_with_an_operators_values() {
         folders.entry(folder).or_insert_with(Vec::new).push(file);
     }
     folders.retain(|folder, _| !OTHERS.contains(&folder.as_str()));
-    // The Compose file mounts the repository's own envoy.yaml, to which rate limits are added.
-    for folder in ["deploy/docker", "deploy/ratelimit"] {
-        folders.get_mut(folder).unwrap().extend(envoy());
-    }
+    // The Compose file mounts the repository's own envoy.yaml.
+    folders.get_mut("deploy/docker").unwrap().extend(envoy());
     assert_eq!(folders.len(), 7);
     for (folder, files) in folders {
         assert_eq!(findings(&folder, &files), Vec::<String>::new(), "{folder}");
