@@ -46,6 +46,7 @@ mod providers;
 mod quotas;
 #[path = "../support/random.rs"]
 mod random;
+mod rate_limits;
 mod records;
 mod release;
 mod revocation;

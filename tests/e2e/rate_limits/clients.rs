@@ -1,0 +1,78 @@
+//! Real clients at the limit: they show why they are refused, do not repeat the request, and succeed after the time in Retry-After.
+
+use super::super::clients::{node_clients, output_of, python};
+use super::super::docs::root;
+use super::{BY_OID, Fleet, identity, limits, oid, patient};
+use serde_json::json;
+use tokio::process::Command;
+
+/// The calls of `check_outcome.py` and of `check_clients.mjs`.
+const PYTHON_CALLS: u64 = 6;
+const NODE_CALLS: u64 = 8;
+
+fn asking(program: &mut Command, fleet: &Fleet) {
+    program
+        .env("GATEWAY_URL", fleet.gateways[0].url())
+        .env("TOKEN", fleet.entra.sign(identity(0)));
+}
+
+async fn shows_the_budget(program: &mut Command, calls: u64) {
+    let fleet = Fleet::start(&limits(&[("requests-by-oid", 0)]), 1, patient).await;
+    asking(program, &fleet);
+    let text = output_of(program.env("EXPECT", "429:quota_exceeded")).await;
+    assert!(
+        text.contains(&format!("{calls} passed, 0 failed")),
+        "{text}"
+    );
+    fleet.becomes_idle().await;
+    assert_eq!(fleet.used(BY_OID, &[&oid(0)]), calls, "one request a call");
+    assert!(fleet.hf.requests().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn python_clients_show_a_used_up_budget() {
+    let script = root().join("tests/clients/check_outcome.py");
+    shows_the_budget(Command::new(python()).arg(script), PYTHON_CALLS).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_clients_show_a_used_up_budget() {
+    if let Some(folder) = node_clients() {
+        let script = folder.join("check_clients.mjs");
+        shows_the_budget(Command::new("node").arg(script), NODE_CALLS).await;
+    }
+}
+
+/// Sends `calls` requests of each of `clients` clients with a budget of one request per second.
+async fn succeeds_later(program: &mut Command, calls: u64, clients: u64) {
+    let mut limits = limits(&[]);
+    limits["descriptors"][0]["rate_limit"]["unit"] = json!("second");
+    limits["descriptors"][0]["rate_limit"]["requests_per_unit"] = json!(1);
+    let fleet = Fleet::start(&limits, 1, patient).await;
+    asking(program, &fleet);
+    let text = output_of(program.env("CALLS", calls.to_string())).await;
+    assert!(text.contains("ok"), "{text}");
+    let (permitted, refused) = (fleet.counted("ok").await, fleet.counted("over_limit").await);
+    assert_eq!(permitted, calls * clients);
+    assert!(refused > 0, "the budget was too small");
+    // A client that waits as long as it is told is refused once for each call, twice if a window has just begun.
+    assert!(refused <= 2 * permitted, "{refused} refused requests");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn python_clients_succeed_after_retry_after() {
+    let script = root().join("tests/clients/check_retry.py");
+    succeeds_later(Command::new(python()).arg(script), 4, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_client_succeeds_after_retry_after() {
+    if let Some(folder) = node_clients() {
+        let script = include_str!("../../clients/node/check_retry.mjs");
+        let mut program = Command::new("node");
+        // The clients are resolved from this directory.
+        program.current_dir(folder);
+        program.args(["--input-type=module", "--eval", script]);
+        succeeds_later(&mut program, 4, 1).await;
+    }
+}
