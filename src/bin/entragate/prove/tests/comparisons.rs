@@ -74,7 +74,9 @@ fn no_random_comparison_misses_a_request_that_only_one_policy_permits() {
                 Search::Nothing => {
                     nothing += 1;
                     for witness in &requests {
-                        let answers = judges.each_mut().map(|judge| judge.decide(witness));
+                        let answers = judges
+                            .each_mut()
+                            .map(|judge| judge.decide_as(witness, &old_config));
                         let [Some(first), Some(second)] = answers else {
                             continue;
                         };

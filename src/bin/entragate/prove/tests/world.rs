@@ -139,6 +139,8 @@ fn dimension(which: usize) -> Dimension {
                 {"path": "/v1/x", "model": "n/y:fast"}, {"path": "/v1/x", "model": "o"}, {"path": "/v1/x", "body": "no"},
                 {"path": "/other", "model": "m/x"}, {"path": "/other"}, {"path": "/models/m/x"}, {"path": "/models/o/p", "model": "m/x"},
                 {"path": "/v1/x", "body": {}},
+                {"method": "GET", "path": "/v1/models/m/x"}, {"method": "GET", "path": "/v1/models/M/x/"},
+                {"method": "GET", "path": "/v1/models/o:fast"}, {"method": "GET", "path": "/v1/models"}, {"method": "GET", "path": "/v1/models/tgi"},
             ]),
         ),
         13 => request(
