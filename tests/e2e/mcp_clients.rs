@@ -258,15 +258,16 @@ impl Home {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// Checks that the agent offered the permitted tools to the model, and no others.
-    fn check_offered_tools(&self) {
+    /// Returns whether the agent offered the permitted tools to the model; it must never offer others.
+    fn offered_tools(&self) -> bool {
         let requests = self.gateway.hf.take_requests();
         let bodies = requests
             .iter()
             .map(|request| String::from_utf8_lossy(&request.body));
         let bodies: Vec<_> = bodies.collect();
         let offer = |tool: &str| bodies.iter().any(|body| body.contains(tool));
-        assert!(offer("model_search") && !offer("delete_repo"), "{bodies:?}");
+        assert!(!offer("delete_repo"), "{bodies:?}");
+        offer("model_search")
     }
 }
 
@@ -281,8 +282,16 @@ async fn claude_code_gets_the_permitted_tools() {
     home.write("json", &["mcpServers"], ".claude.json");
     let list = home.run(&claude, &["mcp", "list"], Persona::Ada).await;
     assert!(list.contains("Connected"), "{list}");
-    home.run(&claude, &["-p", "Say hello."], Persona::Ada).await;
-    home.check_offered_tools();
+    let mut is_offered = false;
+    // Claude Code connects while it asks the model, so on a busy machine its first question may come too early.
+    for _ in 0..10 {
+        home.run(&claude, &["-p", "Say hello."], Persona::Ada).await;
+        is_offered |= home.offered_tools();
+        if is_offered {
+            break;
+        }
+    }
+    assert!(is_offered);
     let list = home.run(&claude, &["mcp", "list"], Persona::Nora).await;
     assert!(
         list.contains("hub") && !list.contains("Connected"),
@@ -300,5 +309,5 @@ async fn codex_gets_the_permitted_tools() {
     home.write("toml", &["wire_api", "mcp_servers"], ".codex/config.toml");
     let ask = ["exec", "--skip-git-repo-check", "Say hello."];
     home.run(&codex, &ask, Persona::Ada).await;
-    home.check_offered_tools();
+    assert!(home.offered_tools());
 }
