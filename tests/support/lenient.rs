@@ -81,14 +81,18 @@ impl Server {
         let Node::Object(members) = node else {
             return None;
         };
-        let is_meant = |(own, _): &&(String, Node)| match self.ignores_case {
-            true => self.trimmed(own).to_uppercase() == name.to_uppercase(),
-            false => own == name,
+        let is_meant = |(own, _): &&(String, Node)| {
+            if self.ignores_case {
+                self.trimmed(own).to_uppercase() == name.to_uppercase()
+            } else {
+                own == name
+            }
         };
         let mut found = members.iter().filter(is_meant);
-        let member = match self.uses_last {
-            true => found.next_back(),
-            false => found.next(),
+        let member = if self.uses_last {
+            found.next_back()
+        } else {
+            found.next()
         };
         member.map(|(_, value)| value)
     }

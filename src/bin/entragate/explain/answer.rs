@@ -141,6 +141,15 @@ impl Answer {
         value.unwrap_or_default()
     }
 
+    pub fn is_anonymous(&self) -> bool {
+        self.text("code") == "anonymous"
+    }
+
+    /// Whether the request is forwarded; not if the gateway refuses it after a permit.
+    pub fn is_permit(&self) -> bool {
+        self.is_anonymous() || self.text("code") == "permitted"
+    }
+
     pub fn is_denied(&self) -> bool {
         self.text("decision") == "deny"
     }

@@ -116,9 +116,10 @@ fn value(
             let at = *next;
             *next += 1;
             let own = truths.get(at).copied();
-            match at == replaced.0 {
-                true => replaced.1,
-                false => own.unwrap_or(Truth::Indeterminate),
+            if at == replaced.0 {
+                replaced.1
+            } else {
+                own.unwrap_or(Truth::Indeterminate)
             }
         }
         Formula::All(inner) => Operator::All.truth(parts(inner).into_iter()),

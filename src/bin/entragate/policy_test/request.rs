@@ -123,3 +123,18 @@ impl Request {
         Some(Value::Object(message).to_string())
     }
 }
+
+/// Returns the request target for a decoded path.
+pub fn escaped(path: &str) -> String {
+    let is_plain =
+        |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'%' | b'?' | b'#' | b'\\');
+    let mut target = String::new();
+    for byte in path.bytes() {
+        if is_plain(byte) {
+            target.push(char::from(byte));
+        } else {
+            target.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    target
+}

@@ -1,9 +1,10 @@
 //! Assertions about all callers and all requests.
 
 use super::concrete::Witness;
+use super::credential_name;
 use super::decision::{Decides, Decision};
 use super::facts::Facts;
-use super::gate::Judge;
+use super::gate::Evaluator;
 use super::search::{Search, search};
 use super::solver::{Lit, Solver};
 use super::three::Three;
@@ -62,7 +63,7 @@ pub struct Prover<'c> {
     solver: Solver,
     facts: Facts,
     decision: Decision,
-    judge: Judge,
+    evaluator: Evaluator,
 }
 
 impl<'c> Prover<'c> {
@@ -76,7 +77,7 @@ impl<'c> Prover<'c> {
             solver,
             facts,
             decision,
-            judge: Judge::new(config, true),
+            evaluator: Evaluator::new(config, true),
         }
     }
 
@@ -104,18 +105,18 @@ impl<'c> Prover<'c> {
     ) -> Verdict {
         let satisfied = self.requirement(require).yes;
         let may_match = self.may_match(matches, true);
-        let by_nobody = self.may_match(matches, false);
+        let without_token = self.may_match(matches, false);
         let permits = uses(&mut self.solver, &self.decision.permits, Some(credential));
         let anonymous = uses(&mut self.solver, &self.decision.anonymous, Some(credential));
         let breaks = self.solver.all([permits, !satisfied, may_match]);
-        let opens = self.solver.all([anonymous, by_nobody]);
+        let opens = self.solver.all([anonymous, without_token]);
         let goal = self.solver.any([breaks, opens]);
-        let name = self.credential_name(credential);
+        let name = credential_name(self.config, credential);
         self.search(goal, &|answer| {
-            is_permit(answer)
+            answer.is_permit()
                 && answer.text("credential") == name
                 && matches.is_none_or(|rule| may_have_matched(answer, rule))
-                && (is_anonymous(answer) || truth(answer, require) != Some(Truth::Satisfied))
+                && (answer.is_anonymous() || truth(answer, require) != Some(Truth::Satisfied))
         })
     }
 
@@ -130,21 +131,20 @@ impl<'c> Prover<'c> {
         let permits = uses(&mut self.solver, &self.decision.permits, credential);
         let mut goals = vec![self.solver.all([permits, !unsatisfied, may_match])];
         if !has_requirement {
-            let by_nobody = self.may_match(Some(when), false);
+            let without_token = self.may_match(Some(when), false);
             let anonymous = uses(&mut self.solver, &self.decision.anonymous, credential);
-            goals.push(self.solver.all([anonymous, by_nobody]));
+            goals.push(self.solver.all([anonymous, without_token]));
         }
         let goal = self.solver.any(goals);
-        let name = credential.map(|credential| self.credential_name(credential));
+        let name = credential.map(|credential| credential_name(self.config, credential));
         self.search(goal, &|answer| {
-            let covers = match is_anonymous(answer) {
-                true => !has_requirement,
-                false => truth(answer, when) != Some(Truth::Unsatisfied),
+            let covers = if answer.is_anonymous() {
+                !has_requirement
+            } else {
+                truth(answer, when) != Some(Truth::Unsatisfied)
             };
-            is_permit(answer)
-                && name
-                    .as_ref()
-                    .is_none_or(|name| answer.text("credential") == name)
+            answer.is_permit()
+                && name.is_none_or(|name| answer.text("credential") == name)
                 && may_have_matched(answer, when)
                 && covers
         })
@@ -152,7 +152,7 @@ impl<'c> Prover<'c> {
 
     fn no_shadowed_rules(&mut self) -> Verdict {
         // The results of all rules are not needed, only the rule that decides.
-        let mut judge = Judge::new(self.config, false);
+        let mut evaluator = Evaluator::new(self.config, false);
         let decision = &self.decision;
         let all = decision
             .anonymous
@@ -162,8 +162,8 @@ impl<'c> Prover<'c> {
         let (mut shadowed, mut is_decided) = (Vec::new(), true);
         for decides in all {
             let mut confirm = |witness: &Witness| {
-                let answer = judge.decide(witness)?;
-                let decides_here = is_permit(&answer)
+                let answer = evaluator.decide(witness)?;
+                let decides_here = answer.is_permit()
                     || matches!(answer.text("code"), "denied_by_rule" | "groups_overage");
                 (decides_here && answer.text("rule") == decides.rule).then_some(())
             };
@@ -187,9 +187,9 @@ impl<'c> Prover<'c> {
     }
 
     fn search(&mut self, goal: Lit, breaks: &dyn Fn(&Answer) -> bool) -> Verdict {
-        let (judge, prefix) = (&mut self.judge, self.prefix);
+        let (evaluator, prefix) = (&mut self.evaluator, self.prefix);
         let mut confirm = |witness: &Witness| {
-            let mut answer = judge.decide(witness)?;
+            let mut answer = evaluator.decide(witness)?;
             let is_broken = breaks(&answer);
             answer.rules.retain(|rule| !rule.rule.starts_with(prefix));
             is_broken.then(|| Counterexample {
@@ -221,13 +221,8 @@ impl<'c> Prover<'c> {
 
     /// The requirement of a rule.
     fn requirement(&mut self, rule: &str) -> Three {
-        let facts = &self.facts;
         match self.rule(rule) {
-            Some(rule) => Three::of(
-                &mut self.solver,
-                &rule.require,
-                &mut |solver: &mut Solver, condition| facts.truth(solver, condition),
-            ),
+            Some(rule) => self.facts.requirement(&mut self.solver, &rule.require),
             None => Three::unknown(&self.solver),
         }
     }
@@ -237,21 +232,8 @@ impl<'c> Prover<'c> {
         let Some(rule) = rule.and_then(|name| self.rule(name)) else {
             return self.solver.always();
         };
-        let issuers = self.facts.issuers.clone();
-        let issuer = |_: &Solver, name: &str| issuers.get(name).copied().filter(|_| has_token);
-        !self
-            .facts
-            .request
-            .covers(&mut self.solver, &rule.matches, &issuer)
-            .no
-    }
-
-    /// The name in records; empty for no credential.
-    fn credential_name(&self, credential: Option<usize>) -> String {
-        let credential = credential.and_then(|at| self.config.credentials.get(at));
-        credential
-            .map(|credential| credential.name.to_string())
-            .unwrap_or_default()
+        let solver = &mut self.solver;
+        !self.facts.covers(solver, &rule.matches, has_token).no
     }
 }
 
@@ -264,14 +246,6 @@ fn uses(solver: &mut Solver, all: &[Decides], credential: Option<Option<usize>>)
         .map(|decides| decides.when)
         .collect();
     solver.any(found)
-}
-
-fn is_permit(answer: &Answer) -> bool {
-    matches!(answer.text("code"), "permitted" | "anonymous")
-}
-
-fn is_anonymous(answer: &Answer) -> bool {
-    answer.text("code") == "anonymous"
 }
 
 /// Whether a rule matched, or may have matched a body that is unknown.

@@ -2,9 +2,10 @@
 
 use super::comparable::{Side, are_comparable};
 use super::concrete::Witness;
+use super::credential_name;
 use super::decision::Decision;
 use super::facts::Facts;
-use super::gate::Judge;
+use super::gate::Evaluator;
 use super::search::{Search, search};
 use super::solver::{Lit, Solver};
 use crate::explain::answer::Answer;
@@ -25,7 +26,7 @@ pub struct Comparison<'c> {
     facts: Facts,
     decisions: [Decision; 2],
     configs: [&'c Config; 2],
-    judges: [Judge; 2],
+    evaluators: [Evaluator; 2],
     /// Whether the translation covers every difference.
     is_exact: bool,
 }
@@ -54,7 +55,7 @@ impl<'c> Comparison<'c> {
             facts,
             decisions,
             configs,
-            judges: configs.map(|config| Judge::new(config, true)),
+            evaluators: configs.map(|config| Evaluator::new(config, true)),
             is_exact: are_comparable(first, second),
         }
     }
@@ -79,15 +80,15 @@ impl<'c> Comparison<'c> {
             Which::First => (0, 1),
             Which::Second => (1, 0),
         };
-        let names: BTreeSet<String> = (self.decisions[own].anonymous.iter())
+        let names: BTreeSet<&str> = (self.decisions[own].anonymous.iter())
             .chain(&self.decisions[own].permits)
             .map(|decides| credential_name(self.configs[own], decides.credential))
             .collect();
         let mut goals = Vec::new();
         for name in names {
-            let permitted = self.permits_with(other, &name);
+            let permitted = self.permits_with(other, name);
             let permitted = self.solver.any(permitted);
-            for permit in self.permits_with(own, &name) {
+            for permit in self.permits_with(own, name) {
                 goals.push(self.solver.all([permit, !permitted]));
             }
         }
@@ -104,7 +105,7 @@ impl<'c> Comparison<'c> {
     }
 
     fn search(&mut self, which: Which, goal: Lit) -> Search<Difference> {
-        let [first, second] = &mut self.judges;
+        let [first, second] = &mut self.evaluators;
         let (own, other, issuing) = match which {
             Which::First => (first, second, self.configs[0]),
             Which::Second => (second, first, self.configs[1]),
@@ -112,8 +113,8 @@ impl<'c> Comparison<'c> {
         let mut confirm = |witness: &Witness| {
             let permit = own.decide_as(witness, issuing)?;
             let other = other.decide_as(witness, issuing)?;
-            let differs = is_permit(&permit)
-                && (!is_permit(&other) || permit.text("credential") != other.text("credential"));
+            let differs = permit.is_permit()
+                && (!other.is_permit() || permit.text("credential") != other.text("credential"));
             differs.then(|| Difference {
                 witness: witness.clone(),
                 permit,
@@ -125,16 +126,4 @@ impl<'c> Comparison<'c> {
             found => found,
         }
     }
-}
-
-fn is_permit(answer: &Answer) -> bool {
-    matches!(answer.text("code"), "permitted" | "anonymous")
-}
-
-/// The name in records; empty for no credential.
-fn credential_name(config: &Config, credential: Option<usize>) -> String {
-    let credential = credential.and_then(|at| config.credentials.get(at));
-    credential
-        .map(|credential| credential.name.to_string())
-        .unwrap_or_default()
 }

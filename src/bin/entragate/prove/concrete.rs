@@ -7,6 +7,7 @@ use super::facts::request::{OTHER_METHOD, POST};
 use super::facts::texts::{Chosen, Texts};
 use super::solver::Lit;
 use crate::policy_test::caller::{self, Actor, Kind, Shorthand};
+use crate::policy_test::request::escaped;
 use entragate::config::Config;
 use entragate::http::cluster::Cluster;
 use entragate::model::endpoint::{BeforeBody, Target};
@@ -118,9 +119,10 @@ fn request(
     if wanted.needs(own.lists_one) && wanted.is(own.listed_state.named) {
         path = format!("/v1/models/{}", wanted.text(&own.listed, &[])?);
     }
-    let cluster = match wanted.is(own.is_cluster_known) {
-        true => Some(wanted.text(&own.cluster, related)?),
-        false => None,
+    let cluster = if wanted.is(own.is_cluster_known) {
+        Some(wanted.text(&own.cluster, related)?)
+    } else {
+        None
     };
     let mut body = Map::new();
     if wanted.is(own.model_state.named) {
@@ -188,18 +190,6 @@ fn in_path(path: &str) -> Option<&'static str> {
     places.into_iter().find(|place| path.starts_with(place))
 }
 
-/// The path as a request target.
-fn escaped(path: &str) -> String {
-    let is_plain =
-        |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'%' | b'?' | b'#' | b'\\');
-    path.bytes()
-        .map(|byte| match is_plain(byte) {
-            true => char::from(byte).to_string(),
-            false => format!("%{byte:02X}"),
-        })
-        .collect()
-}
-
 fn caller(
     facts: &Facts,
     wanted: &Wanted,
@@ -260,31 +250,30 @@ fn caller(
     if is_entra && wanted.is(facts.acts_as_no_agent) {
         claims.insert(facets::ACTOR.into(), "1".into());
     }
-    let is_unclear = |names: Lit| wanted.needs(names);
     let mut elsewhere = Map::new();
     let mut refer = |name: Option<&str>| {
         elsewhere.extend(name.map(|name| (name.to_owned(), Value::from("src1"))));
     };
     let own = &issuer.claims;
-    if is_unclear(facts.roles.unclear) {
+    if wanted.needs(facts.roles.unclear) {
         refer(own.roles.path.first());
     }
-    if is_unclear(facts.scopes.unclear) {
+    if wanted.needs(facts.scopes.unclear) {
         refer(own.scope.as_ref().map_or(Some("scp"), |path| path.first()));
     }
-    if is_unclear(facts.client.unclear) {
+    if wanted.needs(facts.client.unclear) {
         refer(own.client.as_ref().map_or(Some("azp"), |path| path.first()));
     }
-    if is_unclear(facts.tenant.unclear) {
+    if wanted.needs(facts.tenant.unclear) {
         refer(own.tenant.first());
     }
-    if is_unclear(facts.directory_roles.unclear) {
+    if wanted.needs(facts.directory_roles.unclear) {
         refer(Some("wids"));
     }
-    if is_unclear(facts.managed_identity.unclear) {
+    if wanted.needs(facts.managed_identity.unclear) {
         refer(Some("xms_mirid"));
     }
-    if is_unclear(facts.groups.unclear)
+    if wanted.needs(facts.groups.unclear)
         && let Some(name) = own.groups.path.member_name()
     {
         let listed = claims.entry(name).or_insert_with(|| json!([]));
@@ -297,7 +286,7 @@ fn caller(
         (facts.methods.unclear, "amr"),
         (facts.contexts.unclear, "acrs"),
     ] {
-        if is_unclear(unclear) {
+        if wanted.needs(unclear) {
             claims.insert(name.into(), json!(1));
         }
     }

@@ -3,7 +3,6 @@
 use super::facts::Facts;
 use super::listing;
 use super::solver::{Lit, Solver};
-use super::three::Three;
 use entragate::config::Config;
 use entragate::policy::rule::{Effect, Mode};
 
@@ -28,20 +27,12 @@ pub struct Decision {
 impl Decision {
     pub fn new(solver: &mut Solver, facts: &mut Facts, config: &Config) -> Self {
         let policy = &config.policy;
-        let sent = |solver: &mut Solver, facts: &mut Facts, credential: Option<usize>| {
-            let clusters = credential.and_then(|at| config.credentials.get(at));
-            let clusters = clusters.map_or(&[][..], |credential| &credential.clusters);
-            facts.request.is_sent_to(solver, clusters)
-        };
         // The first anonymous rule that matches permits.
         let mut anonymous = Vec::new();
         let mut earlier = Vec::new();
         for rule in &policy.anonymous {
-            let covers = facts
-                .request
-                .covers(solver, &rule.matches, &|_, _| None)
-                .yes;
-            let is_sent = sent(solver, facts, rule.credential);
+            let covers = facts.covers(solver, &rule.matches, false).yes;
+            let is_sent = facts.is_sent(solver, config, rule.credential);
             let when = first(solver, &earlier, [covers, is_sent]);
             earlier.push(covers);
             anonymous.push(Decides {
@@ -69,14 +60,8 @@ impl Decision {
         let (mut allow, mut deny) = (Vec::new(), Vec::new());
         for rule in &policy.rules {
             if rule.mode == Mode::Enforce {
-                let issuers = facts.issuers.clone();
-                let issuer = |_: &Solver, name: &str| issuers.get(name).copied();
-                let covers = facts.request.covers(solver, &rule.matches, &issuer);
-                let require = Three::of(
-                    solver,
-                    &rule.require,
-                    &mut |solver: &mut Solver, condition| facts.truth(solver, condition),
-                );
+                let covers = facts.covers(solver, &rule.matches, true);
+                let require = facts.requirement(solver, &rule.require);
                 match rule.effect {
                     Effect::Deny => deny.push((rule, covers, require)),
                     Effect::Allow { credential } => allow.push((rule, credential, covers, require)),
@@ -101,7 +86,7 @@ impl Decision {
         let mut decided = solver.never();
         for (rule, credential, covers, require) in allow {
             let is_satisfied = solver.all([covers.yes, require.yes]);
-            let is_sent = sent(solver, facts, credential);
+            let is_sent = facts.is_sent(solver, config, credential);
             let when = solver.all([undenied, !decided, is_satisfied, is_sent]);
             let waits = solver.all([!covers.yes, !covers.no]);
             decided = solver.any([decided, is_satisfied, waits]);

@@ -1,4 +1,4 @@
-//! The filter's gate as the judge of what the search proposes.
+//! Evaluates the requests that the search proposes, with the filter's gate.
 
 use super::concrete::Witness;
 use crate::explain::answer::{Answer, Simulation};
@@ -10,12 +10,12 @@ use crate::policy_test::run::prepare;
 use entragate::config::Config;
 use entragate::time::Timestamp;
 
-pub struct Judge {
+pub struct Evaluator {
     config: Config,
     simulation: Simulation,
 }
 
-impl Judge {
+impl Evaluator {
     /// `keeps_trace`: the answers contain the results of all rules, which takes longer.
     pub fn new(config: &Config, keeps_trace: bool) -> Self {
         let mut config = config.clone();

@@ -2,18 +2,17 @@
 
 use super::facts::Facts;
 use super::solver::{Lit, Solver};
-use super::three::Three;
 use entragate::config::Config;
 use entragate::policy::messages::Messages;
 use entragate::policy::rule::{Effect, Match, Mode, Models, Rule};
 use entragate::policy::view::overrides;
 
-/// Whether the model is shown to the caller of a request; to nobody without `has_caller`.
+/// Whether the model is shown to the caller of a request. Without `has_caller`, only anonymous rules show models.
 pub fn is_shown(solver: &mut Solver, facts: &mut Facts, config: &Config, has_caller: bool) -> Lit {
     let mut ways = Vec::new();
     for rule in &config.policy.anonymous {
         let usable = may_use(solver, facts, &rule.matches, false);
-        let is_sent = is_sent(solver, facts, config, rule.credential);
+        let is_sent = facts.is_sent(solver, config, rule.credential);
         let covered = facts
             .request
             .covers_listed(solver, &rule.matches.models)
@@ -33,8 +32,8 @@ pub fn is_shown(solver: &mut Solver, facts: &mut Facts, config: &Config, has_cal
         };
         let mut conditions = vec![
             may_use(solver, facts, &rule.matches, true),
-            requirement(solver, facts, rule).yes,
-            is_sent(solver, facts, config, credential),
+            facts.requirement(solver, &rule.require).yes,
+            facts.is_sent(solver, config, credential),
             facts
                 .request
                 .covers_listed(solver, &rule.matches.models)
@@ -45,7 +44,7 @@ pub fn is_shown(solver: &mut Solver, facts: &mut Facts, config: &Config, has_cal
             .filter(|other| overrides(&other.matches, &rule.matches))
         {
             let usable = may_use(solver, facts, &other.matches, true);
-            let applies = !requirement(solver, facts, other).no;
+            let applies = !facts.requirement(solver, &other.require).no;
             let models = &other.matches.models;
             let denies = if models.patterns.is_empty() {
                 solver.always()
@@ -74,26 +73,5 @@ fn may_use(solver: &mut Solver, facts: &mut Facts, matches: &Match, has_caller: 
         mcp: Messages::default(),
         ..matches.clone()
     };
-    let issuers = facts.issuers.clone();
-    let issuer = |_: &Solver, name: &str| issuers.get(name).copied().filter(|_| has_caller);
-    facts.request.covers(solver, &place, &issuer).yes
-}
-
-fn requirement(solver: &mut Solver, facts: &Facts, rule: &Rule) -> Three {
-    Three::of(
-        solver,
-        &rule.require,
-        &mut |solver: &mut Solver, condition| facts.truth(solver, condition),
-    )
-}
-
-fn is_sent(
-    solver: &mut Solver,
-    facts: &mut Facts,
-    config: &Config,
-    credential: Option<usize>,
-) -> Lit {
-    let clusters = credential.and_then(|at| config.credentials.get(at));
-    let clusters = clusters.map_or(&[][..], |credential| &credential.clusters);
-    facts.request.is_sent_to(solver, clusters)
+    facts.covers(solver, &place, has_caller).yes
 }

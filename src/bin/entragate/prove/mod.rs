@@ -2,8 +2,10 @@
 //!
 //! A configuration's decision becomes a formula over facts ([`facts`], [`decision`]), and a SAT solver searches for facts
 //! that break an assertion ([`search`]). The formula covers every real request, so if there are no such facts, the
-//! assertion holds. Facts that are found become a request and a token ([`concrete`]), which the filter's own gate judges:
+//! assertion holds. Facts that are found become a request and a token ([`concrete`]), which the filter's own gate decides:
 //! only what it confirms is a counterexample.
+
+use entragate::config::Config;
 
 pub mod comparable;
 pub mod compare;
@@ -18,6 +20,12 @@ mod solver;
 mod three;
 
 pub mod assertion;
+
+/// The name of a credential in records; empty for no credential.
+fn credential_name(config: &Config, credential: Option<usize>) -> &str {
+    let credential = credential.and_then(|at| config.credentials.get(at));
+    credential.map_or("", |credential| &credential.name)
+}
 
 #[cfg(test)]
 mod tests;

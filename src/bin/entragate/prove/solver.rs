@@ -35,6 +35,11 @@ impl Solver {
         !self.always
     }
 
+    /// The literal of a fact; never true if nothing refers to the fact.
+    pub fn known(&self, fact: Option<&Lit>) -> Lit {
+        fact.copied().unwrap_or(self.never())
+    }
+
     /// A new variable for a fact. The solver tries false first.
     pub fn variable(&mut self) -> Lit {
         let fact = self.auxiliary();

@@ -1,6 +1,7 @@
 //! What is known of the values of requirements: from the claims of a record, and from the recorded decision, because a
 //! caller whom a rule permitted satisfied it.
 
+use super::request::text;
 use entragate::config::Config;
 use entragate::logic::{Formula, Operator, Truth};
 use entragate::policy::requirement::Requirement;
@@ -56,12 +57,7 @@ pub struct Known<'c>(Vec<(&'c Requirement, Possible)>);
 impl<'c> Known<'c> {
     /// What a record shows, if this configuration wrote it. `rules` tell which rules match the request.
     pub fn from(record: &Value, config: &'c Config, rules: &[RuleTrace]) -> Self {
-        let text = |member: &str| {
-            record
-                .get(member)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-        };
+        let text = |member| text(record, member).unwrap_or_default();
         let mut known = Self::default();
         if text("policy") != &*config.digest {
             return known;

@@ -3,7 +3,7 @@
 //! A record contains the request, the caller's ids, and the claims of `audit.claims`, but no other claim. A requirement on
 //! a claim that the record does not contain is unknown, unless the configuration that wrote the record shows its value.
 
-mod judge;
+mod evaluator;
 mod known;
 mod output;
 mod request;
@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::input::{self, UNREADABLE};
 use crate::report;
 use clap::Args;
-use judge::Judge;
+use evaluator::Evaluator;
 use output::Summary;
 use std::fs::File;
 use std::io::{BufReader, Read, stdin};
@@ -88,11 +88,11 @@ fn replay(arguments: &Arguments) -> Result<Summary, Failure> {
         None => None,
         Some(file) => Some(chosen::load(file, plugin)?.config),
     };
-    let mut judge = Judge::new(new, old);
+    let mut evaluator = Evaluator::new(new, old);
     let mut summary = Summary::default();
     for file in &arguments.audit {
         read(file, &mut |logged| {
-            let comparison = judge.compare(&logged.record);
+            let comparison = evaluator.compare(&logged.record);
             summary.add(&logged.record, &comparison);
         })
         .map_err(|error| Failure::of(UNREADABLE, input::name_of(file), error.to_string()))?;

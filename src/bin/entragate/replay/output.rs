@@ -1,6 +1,6 @@
 //! What changes, for people and as JSON.
 
-use super::judge::{Comparison, Outcome};
+use super::evaluator::{Comparison, Outcome};
 use crate::report::printable;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

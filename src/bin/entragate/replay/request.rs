@@ -1,15 +1,15 @@
 //! The request and the caller of an audit record, as a case has them.
 
 use crate::policy_test::caller::{self, Shorthand};
-use crate::policy_test::request::Request;
+use crate::policy_test::request::{Request, escaped};
 use entragate::config::Config;
-use entragate::policy::rule::Policy;
 use entragate::time::Timestamp;
 use entragate::token::facets;
 use entragate::token::issuer::{Authority, Issuer};
 use serde_json::{Map, Value, json};
 
-fn text<'r>(record: &'r Value, member: &str) -> Option<&'r str> {
+/// A text in a record.
+pub fn text<'r>(record: &'r Value, member: &str) -> Option<&'r str> {
     record.get(member).and_then(Value::as_str)
 }
 
@@ -40,16 +40,6 @@ pub fn request(record: &Value) -> Option<Request> {
     serde_json::from_value(Value::Object(request)).ok()
 }
 
-/// The path of a record, which is decoded, as a request target.
-fn escaped(path: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'%' | b'?' | b'#');
-    let escape = |byte: u8| match is_plain(byte) {
-        true => char::from(byte).to_string(),
-        false => format!("%{byte:02X}"),
-    };
-    path.bytes().map(escape).collect()
-}
-
 /// The token's claims, as far as a record has them. Others are marked as being elsewhere, so requirements on them are
 /// indeterminate.
 pub fn claims(
@@ -58,14 +48,14 @@ pub fn claims(
     config: &Config,
     now: Timestamp,
 ) -> Map<String, Value> {
-    let own = |member| text(record, member).map(str::to_owned);
+    let owned = |member| text(record, member).map(str::to_owned);
     let kind = |name: &str| serde_json::from_value(json!(name)).ok();
     let is_entra = matches!(issuer.authority, Authority::Entra(_));
     let described = Shorthand {
         issuer: issuer.name.to_string(),
-        tenant: own("tid"),
-        object: own("oid"),
-        client: own("client"),
+        tenant: owned("tid"),
+        object: owned("oid"),
+        client: owned("client"),
         kind: text(record, "kind").and_then(kind),
         actor: text(record, "actor")
             .filter(|_| is_entra)
@@ -93,12 +83,8 @@ pub fn claims(
         names.scope.as_ref().and_then(|path| path.first()),
     ];
     let usual = ["scope", "scp", "wids", "xms_mirid", "amr", "acrs"];
-    let named = claims_of(&config.policy);
-    let all = lists
-        .into_iter()
-        .flatten()
-        .chain(usual)
-        .chain(named.iter().map(String::as_str));
+    let named = config.policy.claims();
+    let all = lists.into_iter().flatten().chain(usual).chain(named);
     let elsewhere = all.filter(|name| !known.iter().any(|own| own == name));
     let elsewhere: Map<String, Value> = elsewhere
         .filter(|name| !claims.contains_key(*name))
@@ -106,11 +92,6 @@ pub fn claims(
         .collect();
     claims.insert("_claim_names".into(), elsewhere.into());
     claims
-}
-
-/// The top-level claims that rules refer to.
-fn claims_of(policy: &Policy) -> Vec<String> {
-    policy.claims().into_iter().map(str::to_owned).collect()
 }
 
 fn first(path: &str) -> Option<String> {

@@ -16,9 +16,10 @@ pub fn of(results: &Results<'_>) -> String {
     };
     let (names, codes) = (widest(name), widest(code));
     for outcome in &results.cases {
-        let mark = match outcome.holds() {
-            true => paint("ok    ", GREEN),
-            false => paint("failed", RED),
+        let mark = if outcome.holds() {
+            paint("ok    ", GREEN)
+        } else {
+            paint("failed", RED)
         };
         let line = format!(
             "{mark}  {:names$}  {:codes$}  {}",

@@ -37,7 +37,7 @@ impl Names {
     }
 
     pub fn holds(&self, solver: &mut Solver, name: &str) -> Three {
-        let held = self.held.get(name).copied().unwrap_or(solver.never());
+        let held = solver.known(self.held.get(name));
         Three::unless_unclear(solver, held, self.unclear)
     }
 }
@@ -65,7 +65,7 @@ impl Text {
     }
 
     pub fn is(&self, solver: &mut Solver, value: &str) -> Three {
-        let is_it = self.values.get(value).copied().unwrap_or(solver.never());
+        let is_it = solver.known(self.values.get(value));
         Three::unless_unclear(solver, is_it, self.unclear)
     }
 
@@ -183,7 +183,7 @@ impl Claim {
             }
             ClaimTest::ContainsNumber(number) => {
                 let is_set = solver.all([self.other_scalar, self.is_numbers]);
-                let number = self.numbers.get(number).copied().unwrap_or(solver.never());
+                let number = solver.known(self.numbers.get(number));
                 yes.push(solver.all([is_set, number]));
                 no.push(solver.all([is_set, !number]));
             }

@@ -5,6 +5,8 @@
 
 pub mod claims;
 pub mod context;
+mod endpoints;
+mod issuers;
 pub mod request;
 pub mod texts;
 
@@ -13,14 +15,14 @@ use super::three::Three;
 use claims::{Claims, Names, Text, key};
 use context::{Addresses, Moments};
 use entragate::config::Config;
-use entragate::logic::Formula;
 use entragate::model::endpoint::Endpoints;
-use entragate::policy::requirement::Condition;
+use entragate::policy::requirement::{Condition, Requirement};
+use entragate::policy::rule::Match;
 use entragate::token::claim_test::ClaimCondition;
 use entragate::token::facets::Actor;
-use entragate::token::issuer::{Authority, Issuer, Tenants, is_guid};
-use entragate::token::kind::{Kind, KindRule, Preset};
-use request::Request;
+use entragate::token::issuer::is_guid;
+use entragate::token::kind::{Kind, KindRule};
+use request::{Coverage, Request};
 use std::collections::BTreeMap;
 
 pub struct Facts {
@@ -174,28 +176,6 @@ impl Facts {
         }
     }
 
-    fn note_issuer(&mut self, solver: &mut Solver, issuer: &Issuer) {
-        let name = issuer.name.to_string();
-        self.issuers
-            .entry(name)
-            .or_insert_with(|| solver.variable());
-        for audience in &*issuer.audiences {
-            self.audiences
-                .entry(key(audience))
-                .or_insert_with(|| solver.variable());
-        }
-        for client in &issuer.clients {
-            self.client.value(solver, key(client));
-        }
-        if let Authority::Entra(entra) = &issuer.authority
-            && let Tenants::Listed(tenants) = &entra.tenants
-        {
-            for tenant in tenants {
-                self.tenant.value(solver, key(tenant));
-            }
-        }
-    }
-
     fn relate(&self, solver: &mut Solver, configs: &[&Config]) {
         let issuers: Vec<Lit> = self.issuers.values().copied().collect();
         solver.at_most_one(&issuers);
@@ -233,92 +213,41 @@ impl Facts {
         solver.require(&lookups);
     }
 
-    /// What tokens of this issuer are like.
-    fn relate_issuer(&self, solver: &mut Solver, own: Lit, issuer: &Issuer) {
-        match &issuer.authority {
-            Authority::Entra(entra) if entra.agent_claims => {
-                // A token without facets is known to be no agent's.
-                for kind in [self.user, self.app, self.agent] {
-                    solver.require(&[!own, !kind, self.acts_as_agent, self.acts_as_no_agent]);
-                }
-            }
-            Authority::Entra(_) => {}
-            Authority::Oidc { .. } => {
-                for fact in [self.acts_as_agent, self.acts_as_no_agent, self.agent] {
-                    solver.require(&[!own, !fact]);
-                }
-                match &issuer.claims.kind {
-                    KindRule::Preset(Preset::GithubActions | Preset::Kubernetes) => {
-                        solver.require(&[!own, !self.user]);
-                    }
-                    KindRule::Standard | KindRule::Preset(_) => {}
-                    KindRule::Claims { app, user } => {
-                        let mut truth =
-                            |requirement: &Option<Formula<ClaimCondition>>| match requirement {
-                                Some(requirement) => self.truth_of_claims(solver, requirement),
-                                None => Three::known(solver.never()),
-                            };
-                        let (app, user) = (truth(app), truth(user));
-                        for (kind, its, others) in [(self.user, user, app), (self.app, app, user)] {
-                            solver.require(&[!own, !kind, its.yes]);
-                            solver.require(&[!own, !kind, others.no]);
-                        }
-                    }
-                }
-            }
-        }
+    /// The value of a requirement.
+    pub fn requirement(&self, solver: &mut Solver, requirement: &Requirement) -> Three {
+        let mut truth = |solver: &mut Solver, condition: &_| self.truth(solver, condition);
+        Three::of(solver, requirement, &mut truth)
     }
 
-    fn truth_of_claims(&self, solver: &mut Solver, requirement: &Formula<ClaimCondition>) -> Three {
-        Three::of(solver, requirement, &mut |solver: &mut Solver, claim| {
-            self.claims.truth(solver, claim)
-        })
+    /// Whether a rule matches a request, with or without a token.
+    pub fn covers(&mut self, solver: &mut Solver, matches: &Match, has_token: bool) -> Coverage {
+        let issuers = has_token.then_some(&self.issuers);
+        self.request.covers(solver, matches, issuers)
     }
 
-    /// Whether a configuration accepts the token: its issuer, audience, tenant and client.
-    pub fn is_accepted(&self, solver: &mut Solver, config: &Config) -> Lit {
-        let mut ways = Vec::new();
-        for issuer in &config.issuers {
-            let Some(own) = self.issuers.get(&*issuer.name) else {
-                continue;
-            };
-            let audiences = issuer.audiences.iter();
-            let audiences: Vec<Lit> = audiences
-                .filter_map(|audience| self.audiences.get(&key(audience)).copied())
-                .collect();
-            let mut conditions = vec![*own, solver.any(audiences)];
-            if !issuer.clients.is_empty() {
-                let clients = issuer.clients.iter().map(String::as_str);
-                conditions.push(self.client.is_among(solver, clients));
-            }
-            if let Authority::Entra(entra) = &issuer.authority
-                && let Tenants::Listed(tenants) = &entra.tenants
-                && issuer.claims.tenant.as_str() == TENANT_CLAIM
-            {
-                let tenants = tenants.iter().map(|tenant| &**tenant);
-                conditions.push(self.tenant.is_among(solver, tenants));
-            }
-            ways.push(solver.all(conditions));
-        }
-        solver.any(ways)
+    /// Whether a credential may be sent to the cluster of the request.
+    pub fn is_sent(
+        &mut self,
+        solver: &mut Solver,
+        config: &Config,
+        credential: Option<usize>,
+    ) -> Lit {
+        let credential = credential.and_then(|at| config.credentials.get(at));
+        let clusters = credential.map_or(&[][..], |credential| &credential.clusters);
+        self.request.is_sent_to(solver, clusters)
     }
 
     /// The value of a condition.
-    pub fn truth(&self, solver: &mut Solver, condition: &Condition) -> Three {
+    fn truth(&self, solver: &mut Solver, condition: &Condition) -> Three {
         match condition {
             Condition::Role(name) => self.roles.holds(solver, name),
             Condition::Scope(name) => self.scopes.holds(solver, name),
             Condition::DirectoryRole(id) => self.directory_roles.holds(solver, &key(id)),
             Condition::Group(id) => self.is_member(solver, id),
             Condition::Client(id) => self.client.is(solver, &key(id)),
-            Condition::Object(id) => {
-                let is_it = self.object.values.get(&key(id)).copied();
-                Three::known(is_it.unwrap_or(solver.never()))
-            }
+            Condition::Object(id) => Three::known(solver.known(self.object.values.get(&key(id)))),
             Condition::Tenant(id) => self.tenant.is(solver, &key(id)),
-            Condition::Issuer(name) => {
-                Three::known(self.issuers.get(name).copied().unwrap_or(solver.never()))
-            }
+            Condition::Issuer(name) => Three::known(solver.known(self.issuers.get(name))),
             Condition::Kind(kind) => self.is_of_kind(solver, *kind),
             Condition::Actor(actor) => {
                 let (yes, no) = (self.acts_as_agent, self.acts_as_no_agent);
@@ -351,17 +280,8 @@ impl Facts {
     }
 
     fn is_member(&self, solver: &mut Solver, group: &str) -> Three {
-        let listed = self
-            .groups
-            .held
-            .get(&key(group))
-            .copied()
-            .unwrap_or(solver.never());
-        let returned = self
-            .graph_groups
-            .get(&key(group))
-            .copied()
-            .unwrap_or(solver.never());
+        let listed = solver.known(self.groups.held.get(&key(group)));
+        let returned = solver.known(self.graph_groups.get(&key(group)));
         // The directory knows GUIDs only.
         let known = if is_guid(group) {
             self.are_groups_known
@@ -379,18 +299,9 @@ impl Facts {
     }
 
     fn is_identity(&self, solver: &mut Solver, id: &str) -> Three {
-        let object = self
-            .object
-            .values
-            .get(&key(id))
-            .copied()
-            .unwrap_or(solver.never());
-        let resource = self
-            .managed_identity
-            .values
-            .get(&id.to_ascii_lowercase())
-            .copied();
-        let resource = resource.unwrap_or(solver.never());
+        let object = solver.known(self.object.values.get(&key(id)));
+        let resources = &self.managed_identity.values;
+        let resource = solver.known(resources.get(&id.to_ascii_lowercase()));
         let of_object = solver.all([self.has_managed_identity, object]);
         let is_it = solver.any([resource, of_object]);
         Three::unless_unclear(solver, is_it, self.managed_identity.unclear)
@@ -398,7 +309,7 @@ impl Facts {
 
     /// A list that is unreadable as a whole if one of its items is.
     fn contains(&self, solver: &mut Solver, names: &Names, name: &str) -> Three {
-        let held = names.held.get(name).copied().unwrap_or(solver.never());
+        let held = solver.known(names.held.get(name));
         Three {
             yes: solver.all([held, !names.unclear]),
             no: solver.all([!held, !names.unclear]),
@@ -407,4 +318,3 @@ impl Facts {
 }
 
 pub const MFA: &str = "mfa";
-const TENANT_CLAIM: &str = "tid";

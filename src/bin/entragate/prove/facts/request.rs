@@ -8,7 +8,7 @@ use crate::prove::solver::{Lit, Solver};
 use crate::prove::three::Three;
 use entragate::config::Config;
 use entragate::mcp::CALL;
-use entragate::model::endpoint::{Endpoint, Endpoints, Source};
+use entragate::model::endpoint::Endpoints;
 use entragate::pattern::Pattern;
 use entragate::policy::rule::{Match, Models};
 use std::collections::BTreeMap;
@@ -45,6 +45,17 @@ pub struct ModelState {
     pub unknown: Lit,
     /// The body cannot be read.
     pub unavailable: Lit,
+}
+
+impl ModelState {
+    fn new(solver: &mut Solver) -> Self {
+        Self {
+            named: solver.variable(),
+            none: solver.usual(),
+            unknown: solver.variable(),
+            unavailable: solver.variable(),
+        }
+    }
 }
 
 /// Exactly one is true.
@@ -114,18 +125,7 @@ pub const OTHER_METHOD: &str = "";
 impl Request {
     /// `endpoints`: those of all configurations, if they are the same.
     pub fn new(solver: &mut Solver, configs: &[&Config], endpoints: Option<&Endpoints>) -> Self {
-        let model_state = ModelState {
-            named: solver.variable(),
-            none: solver.usual(),
-            unknown: solver.variable(),
-            unavailable: solver.variable(),
-        };
-        let listed_state = ModelState {
-            named: solver.variable(),
-            none: solver.usual(),
-            unknown: solver.variable(),
-            unavailable: solver.variable(),
-        };
+        let [model_state, listed_state] = [(); 2].map(|()| ModelState::new(solver));
         let message = MessageState {
             none: solver.usual(),
             message: solver.variable(),
@@ -164,7 +164,7 @@ impl Request {
                     request.method(solver, method);
                 }
                 // Creates the variables of the patterns.
-                request.covers(solver, matches, &|_, _| None);
+                request.covers(solver, matches, None);
                 if configs.len() > 1 {
                     request.covers_listed(solver, &matches.models);
                 }
@@ -193,10 +193,8 @@ impl Request {
     }
 
     pub fn is_peer(&self, solver: &mut Solver, pattern: &Pattern) -> Three {
-        let matches = self
-            .peer
-            .known(pattern.as_str(), false)
-            .unwrap_or(solver.never());
+        let matches = self.peer.known(pattern.as_str(), false);
+        let matches = solver.known(matches.as_ref());
         let other = solver.all([self.peer_state.uri, !matches]);
         Three {
             yes: solver.all([self.peer_state.uri, matches]),
@@ -243,21 +241,21 @@ impl Request {
         }
     }
 
-    /// Whether a rule matches. `issuer` returns the literal of an issuer; `None` without a token.
+    /// Whether a rule matches. `issuers`: those of the token, by name; `None` without a token.
     pub fn covers(
         &mut self,
         solver: &mut Solver,
         matches: &Match,
-        issuer: &dyn Fn(&Solver, &str) -> Option<Lit>,
+        issuers: Option<&BTreeMap<String, Lit>>,
     ) -> Coverage {
         let target = self.covers_target(solver, matches);
         let issuers = match &matches.issuers[..] {
             [] => solver.always(),
             names => {
-                let found: Vec<Lit> = names
+                let found = names
                     .iter()
-                    .filter_map(|name| issuer(solver, name))
-                    .collect();
+                    .filter_map(|name| issuers?.get(&**name).copied());
+                let found: Vec<Lit> = found.collect();
                 solver.any(found)
             }
         };
@@ -332,7 +330,7 @@ impl Request {
         };
         let tools = solver.any([!is_call, tools]);
         let included = solver.all([methods, tools]);
-        let post = self.methods.get(POST).copied().unwrap_or(solver.never());
+        let post = solver.known(self.methods.get(POST));
         let may = if messages.denies {
             solver.always()
         } else {
@@ -354,76 +352,6 @@ impl Request {
                 solver.all([self.is_cluster_known, among])
             }
         }
-    }
-
-    /// Where the model of a request comes from: the first entry of `endpoints` that matches, or the path.
-    fn relate_model(&mut self, solver: &mut Solver, endpoints: &Endpoints) {
-        let is_closed = endpoints
-            .0
-            .iter()
-            .any(|entry| !entry.hosts.is_empty() || !entry.clusters.is_empty());
-        let mut before: Vec<Lit> = Vec::new();
-        let mut fixed: Vec<(Lit, String)> = Vec::new();
-        for entry in &endpoints.0 {
-            let matches = self.is_at(solver, entry);
-            let is_first = solver.all(before.iter().map(|earlier| !*earlier).chain([matches]));
-            before.push(matches);
-            match &entry.source {
-                Source::Fixed(model) => {
-                    solver.require(&[!is_first, self.model_state.named]);
-                    fixed.push((is_first, model.clone()));
-                }
-                Source::Path => {
-                    solver.require(&[
-                        !is_first,
-                        self.model_state.named,
-                        self.model_state.unavailable,
-                    ]);
-                }
-                Source::Body => solver.require(&[!is_first, !self.model_state.unknown]),
-            }
-        }
-        let none = solver.all(before.iter().map(|earlier| !*earlier));
-        if is_closed {
-            solver.require(&[
-                !none,
-                self.model_state.unknown,
-                self.model_state.unavailable,
-            ]);
-        } else {
-            let mut path = |text: &str| {
-                let literal = self.path.matches(solver, text, false);
-                self.by_endpoints.push(literal);
-                literal
-            };
-            let places = ["/models/**", "/hf-inference/models/**", "/v1/**"].map(&mut path);
-            let [models, hf_models, body] = places;
-            solver.require(&[!none, !self.model_state.named, models, hf_models, body]);
-            solver.require(&[!none, !self.model_state.unknown, !body]);
-        }
-        for (is_first, model) in fixed {
-            let values: Vec<(Lit, bool)> = self.model.values_of(&model).collect();
-            for (literal, matches) in values {
-                solver.require(&[!is_first, if matches { literal } else { !literal }]);
-            }
-        }
-    }
-
-    fn is_at(&mut self, solver: &mut Solver, entry: &Endpoint) -> Lit {
-        let hosts = any_or_empty(&mut self.host, solver, &entry.hosts, false);
-        let paths = any_or_empty(&mut self.path, solver, &entry.paths, false);
-        let clusters = self.is_sent_to(solver, &entry.clusters);
-        for (texts, patterns) in [
-            (&self.host, &entry.hosts),
-            (&self.path, &entry.paths),
-            (&self.cluster, &entry.clusters),
-        ] {
-            let known = patterns
-                .iter()
-                .filter_map(|pattern| texts.known(pattern.as_str(), false));
-            self.by_endpoints.extend(known);
-        }
-        solver.all([hosts, paths, clusters])
     }
 }
 
@@ -453,7 +381,12 @@ fn covers_model(
 }
 
 /// Whether a text matches any of the patterns; true if there are none.
-fn any_or_empty(texts: &mut Texts, solver: &mut Solver, patterns: &[Pattern], folds: bool) -> Lit {
+pub(super) fn any_or_empty(
+    texts: &mut Texts,
+    solver: &mut Solver,
+    patterns: &[Pattern],
+    folds: bool,
+) -> Lit {
     if patterns.is_empty() {
         return solver.always();
     }

@@ -2,16 +2,11 @@
 
 use super::world::{Numbers, World};
 use super::{load, rounds};
-use crate::explain::answer::Answer;
 use crate::prove::comparable::Side;
 use crate::prove::compare::{Comparison, Which};
-use crate::prove::gate::Judge;
+use crate::prove::gate::Evaluator;
 use crate::prove::search::Search;
 use serde_json::{Value, json};
-
-fn is_permit(answer: &Answer) -> bool {
-    matches!(answer.text("code"), "permitted" | "anonymous")
-}
 
 /// A policy that differs in some rules, tenants, clients or audiences, or in none.
 fn changed(settings: &Value, world: &World, numbers: &mut Numbers) -> Value {
@@ -65,7 +60,10 @@ fn no_random_comparison_misses_a_request_that_only_one_policy_permits() {
             comparison.more(Which::First),
             comparison.more(Which::Second),
         ];
-        let mut judges = [Judge::new(&new_config, true), Judge::new(&old_config, true)];
+        let mut evaluators = [
+            Evaluator::new(&new_config, true),
+            Evaluator::new(&old_config, true),
+        ];
         let requests = world.requests();
         for (at, result) in results.into_iter().enumerate() {
             match result {
@@ -74,9 +72,9 @@ fn no_random_comparison_misses_a_request_that_only_one_policy_permits() {
                 Search::Nothing => {
                     nothing += 1;
                     for witness in &requests {
-                        let answers = judges
+                        let answers = evaluators
                             .each_mut()
-                            .map(|judge| judge.decide_as(witness, &old_config));
+                            .map(|evaluator| evaluator.decide_as(witness, &old_config));
                         let [Some(first), Some(second)] = answers else {
                             continue;
                         };
@@ -85,8 +83,8 @@ fn no_random_comparison_misses_a_request_that_only_one_policy_permits() {
                         } else {
                             (second, first)
                         };
-                        let differs = is_permit(&own)
-                            && (!is_permit(&other)
+                        let differs = own.is_permit()
+                            && (!other.is_permit()
                                 || own.text("credential") != other.text("credential"));
                         assert!(
                             !differs,

@@ -4,7 +4,7 @@ mod comparisons;
 mod world;
 
 use super::assertion::{Assertion, Prover, Verdict};
-use super::gate::Judge;
+use super::gate::Evaluator;
 use crate::explain::answer::Answer;
 use crate::policy_test::always;
 use entragate::config::{self, Config};
@@ -113,12 +113,12 @@ fn compare(seed: u64, tally: &mut Tally) {
     let items: Vec<Value> = (0..3).map(|at| world.assertion(&mut numbers, at)).collect();
     let always = compile(&settings, &items);
     let mut prover = Prover::new(&always.config, &always.prefix);
-    let mut judge = Judge::new(&always.config, true);
+    let mut evaluator = Evaluator::new(&always.config, true);
     let answers: Vec<(Value, Answer)> = world
         .requests()
         .into_iter()
         .filter_map(|witness| {
-            let answer = judge.decide(&witness)?;
+            let answer = evaluator.decide(&witness)?;
             Some((
                 json!({"caller": witness.caller, "request": witness.request}),
                 answer,
@@ -135,7 +135,7 @@ fn compare(seed: u64, tally: &mut Tally) {
             (Verdict::Proved, Some((witness, _))) => panic!("{}", shown(&witness.to_string())),
             (Verdict::Proved, None) => tally.proved += 1,
             (Verdict::Refuted(found), _) => {
-                let answer = judge.decide(&found.witness).unwrap();
+                let answer = evaluator.decide(&found.witness).unwrap();
                 assert!(
                     breaks(&named.assertion, &always.config, &answer),
                     "{}",

@@ -1,7 +1,7 @@
 //! The decision of the new configuration about the request of a record, as far as it is known.
 
 use super::known::Known;
-use super::request;
+use super::request::{self, text};
 use crate::explain::answer::{Answer, Simulation};
 use crate::explain::keys::AnySignature;
 use crate::policy_test::caller;
@@ -35,13 +35,13 @@ enum Decided {
     Unknown,
 }
 
-pub struct Judge {
+pub struct Evaluator {
     new: Config,
     old: Option<Config>,
     simulations: [Option<Simulation>; 2],
 }
 
-impl Judge {
+impl Evaluator {
     pub fn new(new: Config, old: Option<Config>) -> Self {
         let simulation = |config: &Config| {
             let mut config = config.clone();
@@ -64,11 +64,10 @@ impl Judge {
         let Decided::As(outcome) = self.decide(record) else {
             return Comparison::Unknown;
         };
-        let text = |member: &str| record.get(member).and_then(Value::as_str);
-        let was_permitted = text("decision") == Some("permit");
+        let was_permitted = text(record, "decision") == Some("permit");
         let is_permitted = matches!(&*outcome.code, "permitted" | "anonymous");
         let is_same = was_permitted == is_permitted
-            && (!is_permitted || text("credential") == outcome.credential.as_deref());
+            && (!is_permitted || text(record, "credential") == outcome.credential.as_deref());
         if is_same {
             Comparison::Unchanged
         } else {
@@ -77,8 +76,7 @@ impl Judge {
     }
 
     fn decide(&mut self, record: &Value) -> Decided {
-        let text = |member: &str| record.get(member).and_then(Value::as_str);
-        let Some(issuer) = text("issuer") else {
+        let Some(issuer) = text(record, "issuer") else {
             return self.decide_without_token(record);
         };
         let Some(answer) = pass(&mut self.simulations[0], &self.new, record, Some(issuer)) else {
@@ -97,7 +95,7 @@ impl Judge {
         let Some(answer) = pass(&mut self.simulations[0], &self.new, record, None) else {
             return Decided::Unknown;
         };
-        let code = record.get("code").and_then(Value::as_str);
+        let code = text(record, "code");
         let needs_token = answer.text("code") == "token_missing";
         match (needs_token, code) {
             (true, Some("token_missing" | "anonymous")) | (false, _) => {
