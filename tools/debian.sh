@@ -17,3 +17,19 @@ unpack_debian() {
         dpkg -x "$package" "$work/tree"
     done
 }
+
+# Installs a binary and the libraries that were unpacked beside it. usage: install_with_libraries WORK BINARY; WORK is that of
+# unpack_debian, and WORK/out/bin/BINARY starts the binary with these libraries.
+install_with_libraries() {
+    local out=$1/out binary=$2
+    mkdir -p "$out/bin" "$out/lib"
+    # A binary can be a link to another one.
+    cp -L "$1/tree/usr/bin/$binary" "$out/lib/$binary"
+    find "$1/tree" -name '*.so*' -exec cp -P {} "$out/lib/" \;
+    cat >"$out/bin/$binary" <<WRAPPER
+#!/bin/sh
+here=\$(dirname "\$(readlink -f "\$0")")/..
+LD_LIBRARY_PATH="\$here/lib\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}" exec "\$here/lib/$binary" "\$@"
+WRAPPER
+    chmod +x "$out/bin/$binary"
+}

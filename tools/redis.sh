@@ -29,16 +29,7 @@ for package in $dependencies; do
 done
 if [ ${#missing[@]} -gt 0 ]; then unpack_debian "$work" "${missing[@]}"; fi
 
-mkdir -p "$work/out/bin" "$work/out/lib"
-# redis-server is a link to redis-check-rdb.
-cp -L "$work/tree/usr/bin/redis-server" "$work/out/lib/redis-server"
-find "$work/tree" -name '*.so*' -exec cp -P {} "$work/out/lib/" \;
-cat >"$work/out/bin/redis-server" <<'WRAPPER'
-#!/bin/sh
-here=$(dirname "$(readlink -f "$0")")/..
-LD_LIBRARY_PATH="$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" exec "$here/lib/redis-server" "$@"
-WRAPPER
-chmod +x "$work/out/bin/redis-server"
+install_with_libraries "$work" redis-server
 "$work/out/bin/redis-server" --version >/dev/null
 # Moved in one step at the end, so that an interrupted run leaves no incomplete installation.
 rm -rf "$destination"

@@ -26,16 +26,8 @@ trap 'rm -rf "$work"' EXIT
 # skopeo links gpgme, which a minimal system does not have. Its other libraries are on every system.
 unpack_debian "$work" "${wanted[@]}" libgpgme11 libassuan0 libdevmapper1.02.1
 
-mkdir -p "$work/out/bin" "$work/out/lib"
+install_with_libraries "$work" skopeo
 mv "$work/tree/usr/bin/docker-registry" "$work/out/bin/"
-mv "$work/tree/usr/bin/skopeo" "$work/out/lib/skopeo"
-find "$work/tree" -name '*.so.*' -exec cp -P {} "$work/out/lib/" \;
-cat >"$work/out/bin/skopeo" <<'WRAPPER'
-#!/bin/sh
-here=$(dirname "$(readlink -f "$0")")/..
-LD_LIBRARY_PATH="$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" exec "$here/lib/skopeo" "$@"
-WRAPPER
-chmod +x "$work/out/bin/skopeo"
 "$work/out/bin/skopeo" --version >/dev/null
 "$work/out/bin/docker-registry" --version >/dev/null
 # Moved in one step at the end, so that an interrupted run leaves no incomplete installation.
