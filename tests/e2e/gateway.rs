@@ -65,6 +65,14 @@ impl Gateway {
             .request(method, format!("{}{path}", self.envoy.url()))
     }
 
+    /// Sends a gRPC call with the token, over HTTP/2.
+    pub async fn grpc(&self, token: &str) -> Response {
+        let url = format!("{}/v1/service/Method", self.envoy.url());
+        let request = http2().post(url).bearer_auth(token);
+        let request = request.header("content-type", "application/grpc");
+        request.body(vec![0; 5]).send().await.unwrap()
+    }
+
     /// Sends a chat request with the token.
     pub async fn chat(&self, token: &str) -> Response {
         self.chat_builder(token).send().await.unwrap()

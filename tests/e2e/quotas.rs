@@ -1,7 +1,7 @@
 //! What Envoy's rate limits read from the filter, and how their refusals reach callers.
 
 use super::docs;
-use super::gateway::{Gateway, SOON, chat, header, http2, wait_until};
+use super::gateway::{Gateway, SOON, chat, header, wait_until};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use testbed::client::client;
@@ -183,12 +183,7 @@ async fn refusal_has_the_form_of_each_protocol() {
     assert!(message.ends_with("(quota_exceeded)"), "{text}");
     let anthropic: Value = ask("/v1/messages").await.unwrap().json().await.unwrap();
     assert_eq!(anthropic["error"]["type"], "rate_limit_error");
-    let url = format!("{}/v1/service/Method", gateway.envoy.url());
-    let request = http2().post(url).bearer_auth(&token);
-    let request = request
-        .header("content-type", "application/grpc")
-        .body(vec![0; 5]);
-    let response = request.send().await.unwrap();
+    let response = gateway.grpc(&token).await;
     assert_eq!(response.status(), 200);
     assert_eq!(header(&response, "grpc-status"), "8");
     assert!(header(&response, "grpc-message").contains("(quota_exceeded)"));

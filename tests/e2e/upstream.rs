@@ -131,12 +131,7 @@ async fn upstream_error_has_the_form_of_the_protocol() {
     assert_eq!(response.status(), 502);
     assert_eq!(header(&response, "x-error-code"), "credential_rejected");
     // gRPC.
-    let url = format!("{}/v1/service/Method", gateway.envoy.url());
-    let request = http2().post(url).bearer_auth(&token);
-    let request = request
-        .header("content-type", "application/grpc")
-        .body(vec![0; 5]);
-    let response = request.send().await.unwrap();
+    let response = gateway.grpc(&token).await;
     assert_eq!(response.status(), 200);
     assert_eq!(header(&response, "grpc-status"), "14");
     assert!(header(&response, "grpc-message").contains("(credential_rejected)"));

@@ -19,6 +19,10 @@ macro_rules! limited {
     };
 }
 
+/// A rate limit by filter state.
+const BY_STATE: (&str, &str) =
+    limited!("actions: [{extension: {name: oid, typed_config: {key: wasm.entragate.oid}}}]");
+
 /// A rate limit by an expression.
 macro_rules! by {
     ($text:literal) => {
@@ -27,6 +31,16 @@ macro_rules! by {
             $text,
             "'}}}]"
         ))
+    };
+}
+
+/// The configuration with this member.
+macro_rules! setting {
+    ($member:literal) => {
+        (
+            "revocation:",
+            concat!($member, "\n                    revocation:"),
+        )
     };
 }
 
@@ -46,6 +60,15 @@ macro_rules! filter {
             "- {name: limits, typed_config: {\"@type\": x/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
             $more,
             "}}\n          "
+        )
+    };
+}
+
+/// A filter with a rate limit by filter state.
+macro_rules! limiting {
+    () => {
+        filter!(
+            ", rate_limits: [{actions: [{extension: {name: o, typed_config: {key: wasm.entragate.oid}}}]}]"
         )
     };
 }
@@ -71,24 +94,8 @@ pub const CASES: &[Case] = &[
         id: "rate_limit_state_not_set",
         name: None,
         base: ENVOY,
-        bad: &[
-            limited!(
-                "actions: [{extension: {name: oid, typed_config: {key: wasm.entragate.oid}}}]"
-            ),
-            (
-                "revocation:",
-                "audit: {filter_state: false}\n                    revocation:",
-            ),
-        ],
-        good: &[
-            limited!(
-                "actions: [{extension: {name: oid, typed_config: {key: wasm.entragate.oid}}}]"
-            ),
-            (
-                "revocation:",
-                "audit: {filter_state: true}\n                    revocation:",
-            ),
-        ],
+        bad: &[BY_STATE, setting!("audit: {filter_state: false}")],
+        good: &[BY_STATE, setting!("audit: {filter_state: true}")],
         line: "wasm.entragate.oid",
     },
     Case {
@@ -97,17 +104,11 @@ pub const CASES: &[Case] = &[
         base: ENVOY,
         bad: &[
             charged!(", apply_on_stream_done: true"),
-            (
-                "revocation:",
-                "usage: false\n                    revocation:",
-            ),
+            setting!("usage: false"),
         ],
         good: &[
             by!("filter_state[\"wasm.entragate.oid\"]"),
-            (
-                "revocation:",
-                "usage: false\n                    revocation:",
-            ),
+            setting!("usage: false"),
         ],
         line: "total_tokens",
     },
@@ -133,17 +134,11 @@ pub const CASES: &[Case] = &[
         base: ENVOY,
         bad: &[
             charged!(", applyOnStreamDone: true"),
-            (
-                "revocation:",
-                "usage: true\n                    revocation:",
-            ),
+            setting!("usage: true"),
         ],
         good: &[
             charged!(", apply_on_stream_done: true"),
-            (
-                "revocation:",
-                "usage: {unknown_tokens: 500}\n                    revocation:",
-            ),
+            setting!("usage: {unknown_tokens: 500}"),
         ],
         line: "usage: true",
     },
@@ -169,10 +164,7 @@ pub const CASES: &[Case] = &[
         good: &[
             (RULE_ON_MODELS, "methods: [POST]}"),
             by!("filter_state[\"wasm.entragate.model\"]"),
-            (
-                "revocation:",
-                "endpoints: [{hosts: [h.x], model: a/b}]\n                    revocation:",
-            ),
+            setting!("endpoints: [{hosts: [h.x], model: a/b}]"),
         ],
         line: "entragate.model",
     },
@@ -180,23 +172,10 @@ pub const CASES: &[Case] = &[
         id: "rate_limit_before_filter",
         name: Some("limits"),
         base: ENVOY,
-        bad: &[(
-            OURS,
-            concat!(
-                filter!(
-                    ", rate_limits: [{actions: [{extension: {name: o, typed_config: {key: wasm.entragate.oid}}}]}]"
-                ),
-                "- name: gate\n"
-            ),
-        )],
+        bad: &[(OURS, concat!(limiting!(), "- name: gate\n"))],
         good: &[(
             ROUTER,
-            concat!(
-                filter!(
-                    ", rate_limits: [{actions: [{extension: {name: o, typed_config: {key: wasm.entragate.oid}}}]}]"
-                ),
-                "- name: envoy.filters.http.router"
-            ),
+            concat!(limiting!(), "- name: envoy.filters.http.router"),
         )],
         line: "name: limits",
     },
