@@ -44,7 +44,7 @@ pub struct Case {
 #[derive(Clone, Debug)]
 pub enum Caller {
     /// The request has no token.
-    Nobody,
+    WithoutToken,
     /// A token from a file.
     Token(String),
     Described(Box<Shorthand>),
@@ -258,8 +258,8 @@ impl Reader<'_> {
 
     fn caller(&self, at: &str, caller: &Value) -> Result<Caller, Failure> {
         match caller {
-            Value::Null => Ok(Caller::Nobody),
-            Value::String(none) if none == "none" => Ok(Caller::Nobody),
+            Value::Null => Ok(Caller::WithoutToken),
+            Value::String(none) if none == "none" => Ok(Caller::WithoutToken),
             Value::Object(members) if members.contains_key("token_file") => {
                 let file: TokenFile = self.parse(at, caller)?;
                 let path = self.folder.join(&file.token_file);

@@ -33,7 +33,7 @@ pub fn run<'c>(case: &'c Case, config: &Config) -> Result<Outcome<'c>, String> {
     let now = case.request.time.unwrap_or_else(clock::now);
     let mut config = config.clone();
     let (token, groups) = match &case.caller {
-        Caller::Nobody => (None, None),
+        Caller::WithoutToken => (None, None),
         Caller::Token(token) => (Some(token.clone()), None),
         Caller::Described(caller) => {
             let token = caller::token(caller, &config, now);
