@@ -5,6 +5,7 @@
 //! after it has all limits that the request counts for: `10, 10;w=60;name="per-minute", 500;w=86400`.
 
 use crate::http::headers::Headers;
+use std::str::FromStr;
 
 /// The values of `%RESPONSE_CODE_DETAILS%` for a refusal by the global and by the local rate limit filter.
 const REFUSALS: [&[u8]; 2] = [b"request_rate_limited", b"local_rate_limited"];
@@ -42,8 +43,6 @@ pub fn is_refusal(details: &[u8]) -> bool {
 impl RateLimit {
     /// Reads the headers of a response.
     pub fn of(headers: &Headers) -> Self {
-        let number = |name| headers.text(name)?.trim().parse().ok();
-        let left = headers.text("x-ratelimit-remaining");
         let kept = KEPT
             .into_iter()
             .filter_map(|name| Some((name, headers.text(name)?.to_owned())));
@@ -59,9 +58,9 @@ impl RateLimit {
         Self {
             name: only(name).flatten().map(str::to_owned),
             quota,
-            left: left.and_then(|left| left.trim().parse().ok()),
+            left: number(headers, "x-ratelimit-remaining"),
             window: only(window),
-            reset: number("x-ratelimit-reset").or_else(|| number("retry-after")),
+            reset: number(headers, "x-ratelimit-reset").or_else(|| number(headers, "retry-after")),
             kept: kept.collect(),
         }
     }
@@ -71,6 +70,10 @@ impl RateLimit {
         let (quota, left) = (self.quota?, self.left?);
         left.min(quota).checked_mul(100)?.checked_div(quota)
     }
+}
+
+fn number<N: FromStr>(headers: &Headers, name: &str) -> Option<N> {
+    headers.text(name)?.trim().parse().ok()
 }
 
 /// One limit of the list.

@@ -289,9 +289,13 @@ impl Authorizer<'_> {
         }
     }
 
-    /// Reports whether the request is for models, of which the caller may see only some.
-    pub(super) fn may_list_models(&self, request: &Request) -> bool {
-        self.config.forward.filter_models && Listing::asked_by(request).is_some()
+    /// Returns the models that the request asks for, if the caller may see only some.
+    pub(super) fn filtered_listing<'r>(&self, request: &'r Request) -> Option<Listing<'r>> {
+        if self.config.forward.filter_models {
+            Listing::asked_by(request)
+        } else {
+            None
+        }
     }
 
     /// Limits a permitted request for models to those that the caller may see. A request for one model
@@ -301,8 +305,7 @@ impl Authorizer<'_> {
         request: &Request,
         caller: Option<&Verified<Claims>>,
     ) -> Result<(), Denial> {
-        let listing = Listing::asked_by(request);
-        let Some(listing) = listing.filter(|_| self.config.forward.filter_models) else {
+        let Some(listing) = self.filtered_listing(request) else {
             return Ok(());
         };
         let caller = caller.map(|caller| (caller, &self.context));

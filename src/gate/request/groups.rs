@@ -94,7 +94,7 @@ impl Authorizer<'_> {
         let need = policy.needs_groups(request, caller, context);
         let lists = || {
             self.may_list_tools(request) && policy.tools_need_groups(request, caller, context)
-                || self.may_list_models(request)
+                || self.filtered_listing(request).is_some()
                     && policy.view_needs_groups(request, caller, context)
         };
         if need != Some(Need::Decision) && is_permitted && lists() {
