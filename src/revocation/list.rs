@@ -13,8 +13,6 @@ use std::fmt;
 /// The claim with the token's id, besides `uti` (RFC 7519 §4.1.7).
 pub const TOKEN_ID: &str = "jti";
 
-/// Largest feed, in bytes.
-const MAX_BYTES: usize = 1024 * 1024;
 /// The end of the year 9999.
 const LATEST: f64 = 253_402_300_799.0;
 
@@ -59,7 +57,8 @@ impl fmt::Display for ListError {
             Self::TooLarge { bytes } => {
                 write!(
                     f,
-                    "the feed of {bytes} bytes exceeds the limit of {MAX_BYTES}"
+                    "the feed of {bytes} bytes exceeds the limit of {}",
+                    List::MAX_BYTES
                 )
             }
             Self::NotAnObject { line, column } => write!(
@@ -78,13 +77,16 @@ impl fmt::Display for ListError {
 }
 
 impl List {
+    /// The size limit of a feed, in bytes.
+    pub const MAX_BYTES: usize = 1024 * 1024;
+
     /// Reads a feed. Anything unknown is an error and is never skipped, because it may have been
     /// meant to revoke someone.
     ///
     /// # Errors
     /// The first error in the feed.
     pub fn from_json(text: &[u8]) -> Result<Self, ListError> {
-        if text.len() > MAX_BYTES {
+        if text.len() > Self::MAX_BYTES {
             return Err(ListError::TooLarge { bytes: text.len() });
         }
         let members = json::parse_object(text).map_err(|error| ListError::NotAnObject {

@@ -17,6 +17,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
 
@@ -31,8 +32,10 @@ use crate::{
 pub const ISSUER: &str = "https://idp.example.com/";
 /// The audience of all SETs.
 pub const AUDIENCE: &str = "https://gateway.example.com/";
-/// What polls must present.
+/// What polls must present, unless the token endpoint has granted a token.
 pub const TOKEN: &str = "poll-token";
+/// The client of the token endpoint. Both texts must be escaped before they are joined (RFC 6749 §2.3.1).
+pub const CLIENT: (&str, &str) = ("gateway:1", "s e/cret:%");
 
 /// The codes that may be in `setErrs` (RFC 8935 §7.1).
 const CODES: [&str; 6] = [
@@ -69,6 +72,17 @@ struct State {
     ignores_acknowledgements: bool,
     /// How long a poll is held without events.
     hold: Duration,
+    key_fetches: u32,
+    tokens: Tokens,
+}
+
+/// What the token endpoint has granted.
+#[derive(Default)]
+struct Tokens {
+    requests: Vec<Value>,
+    valid: Vec<String>,
+    /// The life of the next ones in seconds; an hour if it is 0.
+    life: u32,
 }
 
 impl Transmitter {
@@ -86,12 +100,15 @@ impl Transmitter {
                 failures: Vec::new(),
                 ignores_acknowledgements: false,
                 hold: Duration::from_secs(30),
+                key_fetches: 0,
+                tokens: Tokens::default(),
             }),
             changed: Notify::new(),
         });
         let app = Router::new()
             .route("/poll", post(poll))
             .route("/keys", get(jwks))
+            .route("/token", post(token))
             .with_state(shared.clone());
         let server = Server::start(app, Some(tls::ca().server_config(&["localhost"]))).await?;
         Ok(Transmitter {
@@ -190,6 +207,26 @@ impl Transmitter {
         lock(&self.shared.state).polls.clone()
     }
 
+    /// How often the keys were fetched.
+    pub fn key_fetches(&self) -> u32 {
+        lock(&self.shared.state).key_fetches
+    }
+
+    /// The fields of all requests for tokens that were granted.
+    pub fn token_requests(&self) -> Vec<Value> {
+        lock(&self.shared.state).tokens.requests.clone()
+    }
+
+    /// Sets the life of the next tokens, in seconds.
+    pub fn set_token_life(&self, secs: u32) {
+        lock(&self.shared.state).tokens.life = secs;
+    }
+
+    /// Refuses all tokens that were granted so far.
+    pub fn revoke_tokens(&self) {
+        lock(&self.shared.state).tokens.valid.clear();
+    }
+
     /// The requests that did not conform.
     pub fn violations(&self) -> Vec<String> {
         lock(&self.shared.state).violations.clone()
@@ -197,11 +234,11 @@ impl Transmitter {
 }
 
 async fn jwks(Extract(shared): Extract<Arc<Shared>>) -> Response {
-    let keys: Vec<Value> = lock(&shared.state)
-        .keys
-        .iter()
-        .map(SigningKey::to_jwk)
-        .collect();
+    let keys: Vec<Value> = {
+        let mut state = lock(&shared.state);
+        state.key_fetches += 1;
+        state.keys.iter().map(SigningKey::to_jwk).collect()
+    };
     let body = json!({"keys": keys}).to_string();
     ([("content-type", "application/jwk-set+json")], body).into_response()
 }
@@ -220,7 +257,16 @@ async fn poll(Extract(shared): Extract<Arc<Shared>>, headers: HeaderMap, body: B
         let response = response.body(Body::empty());
         return response.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response());
     }
-    if header("authorization") != Some(&format!("Bearer {TOKEN}")) {
+    let token = header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    let is_valid = |token: &str| {
+        token == TOKEN
+            || lock(&shared.state)
+                .tokens
+                .valid
+                .iter()
+                .any(|own| own == token)
+    };
+    if !token.is_some_and(is_valid) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
     let request = match read(&body, header("content-type"), header("content-language")) {
@@ -246,6 +292,82 @@ async fn poll(Extract(shared): Extract<Arc<Shared>>, headers: HeaderMap, body: B
         }
         let _ = tokio::time::timeout_at(deadline, changed).await;
     }
+}
+
+/// The client credentials grant (RFC 6749 §4.4), with the client's secret in the header or in the body.
+async fn token(Extract(shared): Extract<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+    let refuse =
+        |code: &str| (StatusCode::BAD_REQUEST, json!({"error": code}).to_string()).into_response();
+    let mut fields = BTreeMap::new();
+    let kind = headers
+        .get("content-type")
+        .and_then(|value| value.to_str().ok());
+    if kind != Some("application/x-www-form-urlencoded") {
+        return refuse("invalid_request");
+    }
+    for (name, value) in form(&String::from_utf8_lossy(&body)) {
+        if fields.insert(name, value).is_some() {
+            return refuse("invalid_request");
+        }
+    }
+    let authorization = headers
+        .get("authorization")
+        .and_then(|value| value.to_str().ok());
+    let client = match authorization.and_then(|value| value.strip_prefix("Basic ")) {
+        Some(basic) => basic_client(basic),
+        None => fields
+            .remove("client_id")
+            .zip(fields.remove("client_secret")),
+    };
+    if client
+        .as_ref()
+        .map(|(id, secret)| (id.as_str(), secret.as_str()))
+        != Some(CLIENT)
+    {
+        return (
+            StatusCode::UNAUTHORIZED,
+            json!({"error": "invalid_client"}).to_string(),
+        )
+            .into_response();
+    }
+    if fields.get("grant_type").map(String::as_str) != Some("client_credentials") {
+        return refuse("unsupported_grant_type");
+    }
+    let tokens = &mut lock(&shared.state).tokens;
+    fields.insert(
+        "authentication".to_owned(),
+        authorization.map_or("body", |_| "basic").to_owned(),
+    );
+    tokens.requests.push(json!(fields));
+    let token = format!("granted-{}", tokens.requests.len());
+    tokens.valid.push(token.clone());
+    let life = if tokens.life == 0 { 3600 } else { tokens.life };
+    let answer = json!({"access_token": token, "token_type": "Bearer", "expires_in": life});
+    (
+        [
+            ("content-type", "application/json"),
+            ("cache-control", "no-store"),
+        ],
+        answer.to_string(),
+    )
+        .into_response()
+}
+
+/// The client of Basic authentication, whose parts are escaped as in a form.
+fn basic_client(basic: &str) -> Option<(String, String)> {
+    let pair = String::from_utf8(STANDARD.decode(basic).ok()?).ok()?;
+    let (id, secret) = pair.split_once(':')?;
+    let part = |text: &str| Some(form(&format!("part={text}")).pop()?.1);
+    Some((part(id)?, part(secret)?))
+}
+
+/// The fields of a form.
+fn form(text: &str) -> Vec<(String, String)> {
+    let url = reqwest::Url::parse(&format!("http://form/?{text}"));
+    url.map_or_else(
+        |_| Vec::new(),
+        |url| url.query_pairs().into_owned().collect(),
+    )
 }
 
 /// Checks a request against RFC 8936 §2.2 to §2.4.

@@ -73,7 +73,7 @@ fn documented_streams_of_events_are_accepted() {
         .unwrap();
     let (sample, _) = sample.split_once("  docs/operating.md").unwrap();
     let all: Vec<String> = documented.chain([sample.to_owned()]).collect();
-    assert_eq!(all.len(), 2);
+    assert_eq!(all.len(), 3);
     for settings in all {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("ssf.yaml");
@@ -83,7 +83,8 @@ fn documented_streams_of_events_are_accepted() {
             command
                 .args(["feed", "--once", "--ssf"])
                 .arg(&file)
-                .env("SSF_TOKEN", "t"),
+                .env("SSF_TOKEN", "t")
+                .env("SSF_SECRET", "s"),
             "",
         );
         // The settings are valid; the folder of the state does not exist.

@@ -4,7 +4,7 @@ use super::*;
 use std::time::{Duration, Instant};
 use testbed::directory::Kind;
 use testbed::keys;
-use testbed::transmitter::{AUDIENCE as OURS, ISSUER, TOKEN, Transmitter};
+use testbed::transmitter::{AUDIENCE as OURS, CLIENT, ISSUER, TOKEN, Transmitter};
 
 /// The files of one receiver.
 struct Receiver {
@@ -140,7 +140,11 @@ async fn events_are_in_the_feed_before_they_are_acknowledged() {
 #[tokio::test(flavor = "multi_thread")]
 async fn malformed_and_forged_sets_are_reported_and_revoke_nothing() {
     let transmitter = Transmitter::start().await.unwrap();
-    let receiver = Receiver::new(&transmitter);
+    let receiver = Receiver::with(&transmitter, |settings| {
+        // A SET without a key that fits is rejected after a second, with the next fetch of the keys.
+        settings["streams"][0]["wait"] = json!("1s");
+        settings["streams"][0]["max_stale"] = json!("2s");
+    });
     let disable = |claims: &mut Value| {
         let uri = "https://schemas.openid.net/secevent/risc/event-type/account-disabled";
         claims["events"] = json!({uri: {}});
@@ -372,7 +376,7 @@ async fn feed_is_unavailable_while_a_stream_is_stale_or_suspended() {
     );
     serving.wait("a feed again", |_| true).await;
     transmitter.fail(&[(401, None); 1000]);
-    unavailable("stream idp could not be polled for too long").await;
+    unavailable("stream idp has not been current for too long").await;
     assert!(
         serving
             .warnings()
@@ -448,4 +452,162 @@ async fn directory_and_events_are_one_feed() {
     expected.sort();
     let feed: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(feed["oids"], json!(expected));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn set_of_a_new_key_waits_while_a_cache_has_the_old_keys() {
+    let transmitter = Transmitter::start().await.unwrap();
+    let receiver = Receiver::new(&transmitter);
+    let serving = receiver.start();
+    serving.wait("a feed", |_| true).await;
+    let new = keys::other_rsa();
+    let id = transmitter.deliver_signed(&new, new.kid(), "secevent+jwt", |claims| {
+        let uri = "https://schemas.openid.net/secevent/risc/event-type/account-disabled";
+        claims["events"] = json!({uri: {}});
+        claims["sub_id"] = user("ada");
+    });
+    let fetches = transmitter.key_fetches();
+    until("the old keys were fetched twice more", || {
+        transmitter.key_fetches() >= fetches + 2
+    })
+    .await;
+    assert_eq!(transmitter.errors(), [].into());
+    assert_eq!(transmitter.acknowledged(), Vec::<String>::new());
+    let status = status(&serving).await;
+    assert_eq!(status["streams"]["idp"]["waiting"], 1, "{status}");
+    let warnings = serving.warnings();
+    assert!(
+        warnings.contains("signed by a key that is not in the key set"),
+        "{warnings}"
+    );
+    // Another stream of events goes on meanwhile.
+    transmitter.send("risc/event-type/account-disabled", json!({}), user("ben"));
+    serving
+        .wait("the other event", |feed| lists(feed, "oids", "ben"))
+        .await;
+    transmitter.set_keys(vec![keys::rsa(), new]);
+    serving
+        .wait("the event", |feed| lists(feed, "oids", "ada"))
+        .await;
+    until("it is acknowledged", || {
+        transmitter.acknowledged().contains(&id)
+    })
+    .await;
+    assert_eq!(transmitter.errors(), [].into());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn disabled_stream_is_unavailable_until_the_operator_resumes_it() {
+    let transmitter = Transmitter::start().await.unwrap();
+    let receiver = Receiver::new(&transmitter);
+    transmitter.send("risc/event-type/account-disabled", json!({}), user("ada"));
+    for (status, ago) in [("disabled", 2), ("enabled", 1)] {
+        transmitter.deliver(|claims| {
+            let uri = "https://schemas.openid.net/secevent/ssf/event-type/stream-updated";
+            claims["iat"] = json!(testbed::mint::now() - ago);
+            claims["events"] = json!({uri: {"status": status}});
+            claims["sub_id"] = json!({"format": "opaque", "id": "stream-1"});
+        });
+    }
+    let serving = receiver.start();
+    let began = Instant::now();
+    loop {
+        let (code, text) = serving.get().await;
+        assert_eq!(code, 503, "{text}");
+        if text.contains("was disabled by the transmitter, so events are lost") {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "{text}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let counts = status(&serving).await["streams"]["idp"].clone();
+    assert_eq!(counts["has_lost_events"], true, "{counts}");
+    drop(serving);
+    let mut command = receiver.command();
+    let serving = Serving::start(command.args(["--resume", "idp"]));
+    serving
+        .wait("the feed", |feed| lists(feed, "oids", "ada"))
+        .await;
+    drop(serving);
+    let serving = receiver.start();
+    serving
+        .wait("the feed without --resume", |feed| {
+            lists(feed, "oids", "ada")
+        })
+        .await;
+    drop(serving);
+    let mut command = receiver.command();
+    let output = command.args(["--resume", "idq"]).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.code() == Some(2) && error.contains("no stream has the name \"idq\""),
+        "{error}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn polls_use_tokens_of_a_token_endpoint() {
+    for authentication in ["basic", "body"] {
+        let transmitter = Transmitter::start().await.unwrap();
+        let uri = format!("{}/token", transmitter.url());
+        let receiver = Receiver::with(&transmitter, |settings| {
+            settings["streams"][0]["token"] = json!({"client_credentials": {
+                "uri": uri, "client_id": CLIENT.0, "client_secret": {"file": "unset"}, "authentication": authentication,
+                "parameters": {"scope": "ssf.read ssf.manage"},
+            }});
+        });
+        let secret = receiver.folder.path().join("secret");
+        std::fs::write(&secret, "wrong\n").unwrap();
+        let settings = receiver.folder.path().join("ssf.json");
+        let text = std::fs::read_to_string(&settings).unwrap();
+        let text = text.replace("unset", secret.to_str().unwrap());
+        std::fs::write(&settings, text).unwrap();
+        // Expires while the test runs, so that another is requested before.
+        transmitter.set_token_life(3);
+        let serving = receiver.start();
+        until("the refusal is reported", || {
+            let expected =
+                "no token from the token endpoint: the answer has status 401, invalid_client";
+            serving.warnings().contains(expected)
+        })
+        .await;
+        // The file is read for every request.
+        std::fs::write(&secret, format!("{}\n", CLIENT.1)).unwrap();
+        let id = transmitter.send("risc/event-type/account-disabled", json!({}), user("ada"));
+        serving
+            .wait("the event", |feed| lists(feed, "oids", "ada"))
+            .await;
+        until("it is acknowledged", || {
+            transmitter.acknowledged().contains(&id)
+        })
+        .await;
+        let request = json!({"grant_type": "client_credentials", "scope": "ssf.read ssf.manage",
+            "authentication": authentication});
+        let requests = transmitter.token_requests();
+        assert!(requests.iter().all(|own| *own == request), "{requests:?}");
+        transmitter.revoke_tokens();
+        transmitter.send("risc/event-type/account-disabled", json!({}), user("ben"));
+        serving
+            .wait("an event with another token", |feed| {
+                lists(feed, "oids", "ben")
+            })
+            .await;
+        let count = transmitter.token_requests().len();
+        transmitter.send("risc/event-type/account-disabled", json!({}), user("cleo"));
+        until("the token is replaced before it expires", || {
+            transmitter.send(
+                "caep/event-type/session-established",
+                json!({}),
+                user("cleo"),
+            );
+            transmitter.token_requests().len() > count
+        })
+        .await;
+        let warnings = serving.warnings();
+        assert!(
+            !warnings.contains("granted-") && !warnings.contains("cret:"),
+            "{warnings}"
+        );
+        assert_eq!(transmitter.violations(), Vec::<String>::new());
+    }
 }

@@ -1,6 +1,7 @@
 //! Follows the directories with the filter's own state machine, and writes what is revoked as a feed.
 
 use super::client::Client;
+use super::moment::Moment;
 use entragate::decision::{DirectoryGround, ListUnavailable};
 use entragate::fetch::callout::Answer;
 use entragate::fetch::refresh::Attempt;
@@ -28,7 +29,8 @@ struct Followed {
     /// The applications of all service principals.
     apps: HashMap<Id, String>,
     pages: u32,
-    is_complete: bool,
+    /// When the list was up to date. The list itself knows only the system's clock.
+    complete: Option<Moment>,
 }
 
 /// What happened, for the user.
@@ -48,7 +50,7 @@ impl Collector {
             objects: HashMap::new(),
             apps: HashMap::new(),
             pages: 0,
-            is_complete: false,
+            complete: None,
         };
         let lists = lists.into_iter().map(followed).collect();
         Self {
@@ -121,13 +123,15 @@ impl Collector {
     ///
     /// # Errors
     /// The reason: a list is not complete yet, or stale.
-    pub fn availability(&self, now: Timestamp) -> Result<(), String> {
-        for Followed {
-            list, is_complete, ..
-        } in &self.lists
-        {
-            let never = (!is_complete).then_some(ListUnavailable::NeverFetched);
-            if let Some(reason) = list.unavailable(now).or(never) {
+    pub fn availability(&self, now: Moment) -> Result<(), String> {
+        for Followed { list, complete, .. } in &self.lists {
+            let max_stale = list.source().schedule.max_stale;
+            let by_age = match complete {
+                None => Some(ListUnavailable::NeverFetched),
+                Some(complete) if now.since(*complete) > max_stale => Some(ListUnavailable::Stale),
+                Some(_) => None,
+            };
+            if let Some(reason) = list.unavailable(now.wall).or(by_age) {
                 return Err(format!("{} {}", list.name(), reason.text()));
             }
         }
@@ -204,7 +208,9 @@ impl Followed {
             } => {
                 self.pages = 0;
                 // What happened during a full pass is known only after the next round.
-                self.is_complete |= !was_full_pass;
+                if self.complete.is_some() || !was_full_pass {
+                    self.complete = Some(Moment::now());
+                }
                 self.forget_unlisted();
                 let changed = changes > 0 || was_full_pass;
                 report(Event::Complete { changed });

@@ -4,6 +4,7 @@
 mod client;
 mod collector;
 mod configuration;
+mod moment;
 mod publisher;
 mod server;
 mod ssf;
@@ -16,6 +17,7 @@ use client::Client;
 use collector::{Collector, Event};
 use entragate::revocation::directory::{Collection, DirectoryList};
 use entragate::service_auth::auth::ServiceTokens;
+use moment::Moment;
 use publisher::Publisher;
 use ssf::Receiver;
 use std::io::{IsTerminal, Write};
@@ -51,7 +53,7 @@ The file of --ssf (YAML or JSON):
   streams:
     - name: idp
       poll: https://idp.example.com/ssf/poll/1
-      token: {env: SSF_TOKEN}            # or {file: PATH}, read for every poll
+      token: {env: SSF_TOKEN}            # or {file: PATH}, or {client_credentials: …}
       issuer: https://idp.example.com
       audience: https://gateway.example.com
       jwks: https://idp.example.com/ssf/keys
@@ -69,6 +71,10 @@ pub struct Arguments {
     /// A file with streams of security events to poll
     #[arg(long, value_name = "FILE")]
     ssf: Option<String>,
+
+    /// Accept that events of this stream are lost: the transmitter has disabled it meanwhile. Can be given several times
+    #[arg(long, value_name = "STREAM", requires = "ssf")]
+    resume: Vec<String>,
 
     /// The address at which the feed is served, as http://ADDRESS/revoked.json. Put a server with TLS before it
     #[arg(long, default_value = "127.0.0.1:8125")]
@@ -109,7 +115,7 @@ fn follow(arguments: &Arguments) -> Result<(), Failure> {
     let settings = settings.transpose()?;
     let receiver = settings
         .as_ref()
-        .map(Receiver::new)
+        .map(|settings| Receiver::new(settings, &arguments.resume))
         .transpose()?
         .map(Arc::new);
     let publisher = Arc::new(Publisher::new(collector.is_some(), receiver.clone()));
@@ -190,7 +196,7 @@ fn collect(collector: Option<&mut Collector>, publisher: &Publisher, was_availab
             changed |= matches!(event, Event::Complete { changed: true });
             report(event);
         });
-        let available = collector.availability(now());
+        let available = collector.availability(Moment::now());
         if changed || available.is_ok() != *was_available {
             *was_available = available.is_ok();
             publisher.set_directories(available.map(|()| collector.feed()));

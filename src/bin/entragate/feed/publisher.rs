@@ -1,14 +1,15 @@
 //! Publishes the feed: what the directories and the streams of events revoke, in one document.
 
+use super::moment::Moment;
 use super::ssf::Receiver;
 use super::{locked, warn};
-use crate::clock::now;
+use entragate::revocation::List;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-/// The largest feed that the filter reads.
-const MAX_FEED: usize = 1024 * 1024;
+/// From this size in bytes, the operator is warned.
+const LARGE: usize = List::MAX_BYTES / 4 * 3;
 /// The feed is built anew at least every minute, because entries expire.
 const MINUTE: u64 = 60;
 
@@ -66,11 +67,12 @@ impl Publisher {
     pub fn publish(&self) {
         let mut built = locked(&self.built);
         let directories = locked(&self.directories);
-        let now = now();
+        let moment = Moment::now();
+        let now = moment.wall;
         let receiver = self.receiver.as_ref();
         let availability = match &directories.feed {
             Err(reason) => Err(reason.clone()),
-            Ok(_) => receiver.map_or(Ok(()), |receiver| receiver.availability(now)),
+            Ok(_) => receiver.map_or(Ok(()), |receiver| receiver.availability(moment)),
         };
         let mut new = Built {
             directories: directories.version,
@@ -90,20 +92,24 @@ impl Publisher {
             ));
         }
         new.unnamed = unnamed;
-        let feed: Feed = availability.map(|()| {
+        let feed: Feed = availability.and_then(|()| {
             let own = directories.feed.clone().unwrap_or_default();
-            Arc::from(merged(own, revoked).to_string())
+            readable(merged(own, revoked).to_string())
         });
-        let was_available = self.feed().is_ok();
-        match &feed {
-            Ok(feed) if feed.len() > MAX_FEED => {
-                warn("the feed is larger than 1 MiB, so the filter refuses it");
+        match (&feed, self.feed()) {
+            (Ok(feed), before) if feed.len() > LARGE => {
+                if !before.is_ok_and(|before| before.len() > LARGE) {
+                    let (bytes, limit) = (feed.len(), List::MAX_BYTES);
+                    warn(&format!(
+                        "the feed has {bytes} bytes; above {limit}, it becomes unavailable"
+                    ));
+                }
             }
-            Ok(_) => {}
-            Err(reason) if was_available || built.is_none() => {
+            (Ok(_), _) => {}
+            (Err(reason), before) if before.is_ok() || built.is_none() => {
                 warn(&format!("the feed is not available: {reason}"));
             }
-            Err(_) => {}
+            (Err(_), _) => {}
         }
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = feed;
         *built = Some(new);
@@ -120,6 +126,18 @@ impl Publisher {
         let receiver = self.receiver.as_ref()?;
         Some(format!("{:#}\n", receiver.status()))
     }
+}
+
+/// Returns the feed if gateways read it. They would keep their last one, and a part of a feed would end revocations.
+fn readable(feed: String) -> Feed {
+    if feed.len() > List::MAX_BYTES {
+        let (bytes, limit) = (feed.len(), List::MAX_BYTES);
+        return Err(format!(
+            "it has {bytes} bytes, and gateways read at most {limit}; delete accounts that have been disabled for long, or use \
+             revocation.graph in the gateways"
+        ));
+    }
+    Ok(Arc::from(feed))
 }
 
 /// Adds what the streams revoke to the feed of the directories.
@@ -152,6 +170,29 @@ fn merged(directories: Value, events: Option<super::ssf::Revoked>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn feed_is_published_exactly_if_the_filter_reads_it() {
+        let of_size = |bytes: usize| {
+            let frame = json!({"oids": [""]}).to_string().len();
+            json!({"oids": ["a".repeat(bytes - frame)]})
+        };
+        for (bytes, is_read) in [(List::MAX_BYTES, true), (List::MAX_BYTES + 1, false)] {
+            let publisher = Publisher::new(true, None);
+            let feed = of_size(bytes);
+            assert_eq!(
+                List::from_json(feed.to_string().as_bytes()).is_ok(),
+                is_read
+            );
+            publisher.set_directories(Ok(feed));
+            publisher.publish();
+            let published = publisher.feed();
+            assert_eq!(published.is_ok(), is_read, "{bytes}");
+            if let Err(reason) = published {
+                assert!(reason.contains("1048577 bytes"), "{reason}");
+            }
+        }
+    }
 
     #[test]
     fn feed_has_what_directories_and_events_revoke() {

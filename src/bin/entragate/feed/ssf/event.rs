@@ -18,12 +18,20 @@ pub enum Effect {
     Purge(Subject),
     /// Tokens that were issued before the event are revoked.
     EndTokens(Subject),
-    /// The transmitter does not send events, or sends them again.
-    Stream {
-        suspended: bool,
-    },
+    /// The transmitter reports the stream's status.
+    Stream(StreamStatus),
     /// The event ends no access, or is of an unknown type.
     Nothing,
+}
+
+/// The status of a stream (SSF 1.0, "Stream Status").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamStatus {
+    Enabled,
+    /// Events are kept until the stream is enabled.
+    Paused,
+    /// Events are lost.
+    Disabled,
 }
 
 /// One event of a SET.
@@ -138,9 +146,12 @@ pub fn read(
             None if is_required => return Err(Malformed),
             Some(_) | None => Effect::EndTokens(subject()?),
         },
-        Rule::Stream => Effect::Stream {
-            suspended: member("status")?.ok_or(Malformed)? != "enabled",
-        },
+        Rule::Stream => Effect::Stream(match member("status")?.ok_or(Malformed)? {
+            "enabled" => StreamStatus::Enabled,
+            "paused" => StreamStatus::Paused,
+            // An unknown status may lose events as well.
+            _ => StreamStatus::Disabled,
+        }),
     };
     let at = match payload.get("event_timestamp") {
         None => None,

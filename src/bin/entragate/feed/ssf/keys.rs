@@ -1,9 +1,9 @@
 //! The transmitter's keys (JWKS), fetched when they are needed and kept for an hour.
 
 use crate::feed::client::Client;
+use crate::feed::moment::Moment;
 use entragate::fetch::callout::{Answer, Callout, Target};
 use entragate::keys::keyset::KeySet;
-use entragate::time::Timestamp;
 use std::time::Duration;
 
 /// How long keys are used without another fetch.
@@ -17,8 +17,15 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Keys {
     source: Target,
-    known: Option<(KeySet, Timestamp)>,
-    tried: Option<Timestamp>,
+    known: Option<Known>,
+    tried: Option<Moment>,
+}
+
+/// Keys, and when they were fetched.
+#[derive(Debug)]
+pub struct Known {
+    pub keys: KeySet,
+    pub fetched: Moment,
 }
 
 impl Keys {
@@ -30,34 +37,36 @@ impl Keys {
         }
     }
 
-    /// Returns the keys. `since`: fetched at that time or later.
+    /// Returns the keys, which are fetched if they are not fresh.
     ///
     /// # Errors
     /// A text for the operator, if there are none that may be used.
-    pub fn get(
-        &mut self,
-        client: &Client,
-        since: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Result<&KeySet, String> {
-        let age = |fetched: Timestamp| now.since(fetched);
-        let is_fresh = self.known.as_ref().is_some_and(|(_, fetched)| {
-            age(*fetched) < FRESH && since.is_none_or(|since| *fetched >= since)
-        });
-        let may_fetch = self.tried.is_none_or(|tried| age(tried) >= COOLDOWN);
-        let mut failure = "they were fetched a moment ago".to_owned();
-        if !is_fresh && may_fetch {
-            self.tried = Some(now);
-            match read(client, &Callout::get(self.source.clone(), TIMEOUT)) {
-                Ok(keys) => self.known = Some((keys, now)),
-                Err(error) => failure = error,
-            }
+    pub fn get(&mut self, client: &Client, now: Moment) -> Result<&Known, String> {
+        let age = |known: &Known| now.since(known.fetched);
+        let mut failure = None;
+        if self.known.as_ref().is_none_or(|known| age(known) >= FRESH) {
+            failure = self.fetch(client, now).err();
         }
-        let known = self.known.as_ref().filter(|(_, fetched)| {
-            age(*fetched) < USABLE && since.is_none_or(|since| *fetched >= since)
-        });
-        let keys = known.map(|(keys, _)| keys);
-        keys.ok_or_else(|| format!("the keys could not be fetched: {failure}"))
+        let known = self.known.as_ref().filter(|known| age(known) < USABLE);
+        known.ok_or_else(|| {
+            let failure = failure.unwrap_or_default();
+            format!("the keys could not be fetched: {failure}")
+        })
+    }
+
+    /// Fetches the keys, unless they were fetched a moment ago. If it fails, the last ones remain in use.
+    ///
+    /// # Errors
+    /// A text for the operator.
+    pub fn fetch(&mut self, client: &Client, now: Moment) -> Result<(), String> {
+        if self.tried.is_some_and(|tried| now.since(tried) < COOLDOWN) {
+            return Err("a fetch was tried a moment ago".to_owned());
+        }
+        self.tried = Some(now);
+        let keys = read(client, &Callout::get(self.source.clone(), TIMEOUT))?;
+        let fetched = now;
+        self.known = Some(Known { keys, fetched });
+        Ok(())
     }
 }
 

@@ -3,16 +3,16 @@
 
 mod account;
 mod file;
+mod state;
 
-use super::event::Effect;
+use super::event::{Effect, StreamStatus};
 use super::set::Received;
-use super::subject::{Principal, Subject};
 use super::subjects::object;
 use account::Account;
 use entragate::time::Timestamp;
 use file::StateFile;
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use state::{Change, State, Times};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -27,36 +27,27 @@ const ALMOST_A_SECOND: Duration = Duration::from_millis(999);
 pub struct Ledger {
     file: StateFile,
     state: State,
-    /// The longest life of a token.
-    token_life: Duration,
+    lives: Lives,
     /// Grows with every change.
     version: u64,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct State {
-    streams: BTreeMap<String, StreamState>,
+/// How long entries are kept.
+#[derive(Clone, Debug)]
+pub struct Lives {
+    /// The longest life of a token.
+    pub token: Duration,
+    /// The streams whose disabled accounts get no new tokens, so that they are kept no longer than the tokens live.
+    pub issuing: BTreeSet<String>,
 }
 
-/// An event changes only what its own stream has revoked.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StreamState {
-    /// Accounts whose name may be the caller's object.
-    objects: BTreeMap<String, Account>,
-    /// Accounts with another name, such as an email address.
-    others: BTreeMap<String, Account>,
-    /// Sessions and tokens, with the time of receipt in seconds since 1970.
-    sessions: BTreeMap<String, u64>,
-    tokens: BTreeMap<String, u64>,
-    /// The `jti` of the SETs received, oldest first.
-    seen: VecDeque<String>,
-    /// When the transmitter has paused or disabled the stream, in seconds since 1970.
-    suspended: Option<u64>,
-    /// The stream was enabled then. Kept so that an older event does not suspend it again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    enabled: Option<u64>,
+/// Why a stream is not current although it can be polled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interruption {
+    /// The transmitter has said that it does not send events.
+    Suspended,
+    /// The transmitter has dropped events while the stream was disabled.
+    Gap,
 }
 
 /// A verified SET.
@@ -91,7 +82,7 @@ impl Ledger {
     ///
     /// # Errors
     /// A text for the operator.
-    pub fn open(path: &Path, streams: &[String], token_life: Duration) -> Result<Self, String> {
+    pub fn open(path: &Path, streams: &[String], lives: Lives) -> Result<Self, String> {
         let file = StateFile::open(path)?;
         let mut state: State = file.read()?;
         // Dropping them would end revocations.
@@ -110,7 +101,7 @@ impl Ledger {
         Ok(Self {
             file,
             state,
-            token_life,
+            lives,
             version,
         })
     }
@@ -150,7 +141,7 @@ impl Ledger {
         let restores = |effect: &Effect| {
             matches!(
                 effect,
-                Effect::Enable(_) | Effect::Stream { suspended: false }
+                Effect::Enable(_) | Effect::Stream(StreamStatus::Enabled)
             )
         };
         events.sort_by_key(|(at, _, event)| (*at, !restores(&event.effect)));
@@ -169,19 +160,42 @@ impl Ledger {
             };
             names.push(event.name);
         }
-        next.expire(now.minus(self.token_life).as_secs());
+        next.expire(&self.lives, now);
         if next.len() > MAX_ENTRIES {
             return Err(format!(
                 "more than {MAX_ENTRIES} accounts, sessions and tokens are revoked; no event is acknowledged until \
                  there are fewer"
             ));
         }
+        self.replace(next)?;
+        Ok(outcome)
+    }
+
+    /// Records that the operator has dealt with the events that were lost while the stream was disabled.
+    ///
+    /// # Errors
+    /// A text for the operator. Nothing is changed.
+    pub fn resume(&mut self, stream: &str) -> Result<(), String> {
+        let mut next = self.state.clone();
+        let own = next.streams.get_mut(stream);
+        let own = own.ok_or_else(|| format!("no stream has the name \"{stream}\""))?;
+        if own.suspended.is_some() {
+            return Err(format!(
+                "the transmitter has not enabled the stream {stream} yet, so further events may be lost; enable it there, \
+                 start without --resume, and wait until the stream is reported as enabled"
+            ));
+        }
+        own.gap = None;
+        self.replace(next)
+    }
+
+    fn replace(&mut self, next: State) -> Result<(), String> {
         if next != self.state {
             self.file.write(&next)?;
             self.state = next;
             self.version += 1;
         }
-        Ok(outcome)
+        Ok(())
     }
 
     /// Returns a number that grows with every change.
@@ -189,16 +203,25 @@ impl Ledger {
         self.version
     }
 
-    /// Reports whether the transmitter has said that the stream does not send events.
-    pub fn is_suspended(&self, stream: &str) -> bool {
-        let own = self.state.streams.get(stream);
-        own.is_some_and(|own| own.suspended.is_some())
+    /// Returns the number of accounts, sessions and tokens, and the most that are recorded.
+    pub fn size(&self) -> (usize, usize) {
+        (self.state.len(), MAX_ENTRIES)
+    }
+
+    /// Returns why events of the stream are missing, if so.
+    pub fn interruption(&self, stream: &str) -> Option<Interruption> {
+        let own = self.state.streams.get(stream)?;
+        match (own.suspended, own.gap) {
+            (Some(_), _) => Some(Interruption::Suspended),
+            (None, Some(_)) => Some(Interruption::Gap),
+            (None, None) => None,
+        }
     }
 
     /// Returns what is revoked. `subjects` has the objects of accounts by the names that transmitters use.
     pub fn revoked(&self, subjects: &BTreeMap<String, String>, now: Timestamp) -> Revoked {
         let mut state = self.state.clone();
-        state.expire(now.minus(self.token_life).as_secs());
+        state.expire(&self.lives, now);
         let mut revoked = Revoked::default();
         for own in state.streams.into_values() {
             for (name, account) in own.objects {
@@ -226,115 +249,6 @@ impl Revoked {
         }
         if account.disabled.is_some() || account.purged.is_some() {
             self.objects.insert(object);
-        }
-    }
-}
-
-/// Times in seconds since 1970.
-#[derive(Clone, Copy)]
-struct Times {
-    /// When the event happened, rounded down, and rounded up.
-    event: u64,
-    end: u64,
-    sent: u64,
-    /// From then on, a session, a token or a purged account is listed for the life of a token: transmitters may tell
-    /// the event late.
-    received: u64,
-}
-
-enum Change {
-    Applied,
-    Ignored,
-    Unmatched,
-}
-
-impl State {
-    fn len(&self) -> usize {
-        let lens = self.streams.values().map(|own| {
-            own.objects.len() + own.others.len() + own.sessions.len() + own.tokens.len()
-        });
-        lens.sum()
-    }
-
-    /// Removes what concerns only tokens that have expired: those issued before `end`.
-    fn expire(&mut self, end: u64) {
-        for own in self.streams.values_mut() {
-            for accounts in [&mut own.objects, &mut own.others] {
-                accounts.retain(|_, account| account.expire(end));
-            }
-            own.sessions.retain(|_, at| *at >= end);
-            own.tokens.retain(|_, at| *at >= end);
-        }
-    }
-}
-
-impl StreamState {
-    fn change(&mut self, effect: &Effect, at: Times, has_session_ids: bool) -> Change {
-        if *effect != (Effect::Stream { suspended: true }) {
-            self.note_enabled(at.sent, *effect == (Effect::Stream { suspended: false }));
-        }
-        match effect {
-            Effect::Nothing => Change::Ignored,
-            Effect::Stream { suspended } => {
-                if *suspended && self.enabled.is_none_or(|enabled| enabled <= at.sent) {
-                    self.suspended = self.suspended.max(Some(at.sent));
-                }
-                Change::Applied
-            }
-            Effect::Disable(subject) => self.accounts(subject, |account| account.disable(at.event)),
-            Effect::Enable(subject) => self.accounts(subject, |account| account.enable(at.event)),
-            Effect::Purge(subject) => self.accounts(subject, |account| account.purge(at.received)),
-            Effect::EndTokens(subject) => self.end_tokens(subject, at, has_session_ids),
-        }
-    }
-
-    /// Notes that the stream was enabled at a time. A suspended stream sends no other event, and only a change by the transmitter
-    /// itself is reported, so any later event shows it. `is_reported`: the transmitter says so.
-    fn note_enabled(&mut self, at: u64, is_reported: bool) {
-        self.enabled = self.enabled.max(Some(at));
-        let ends = |since: u64| since < at || is_reported && since == at;
-        self.suspended = self.suspended.filter(|since| !ends(*since));
-    }
-
-    fn accounts(&mut self, subject: &Subject, change: impl Fn(&mut Account)) -> Change {
-        for Principal { name, is_object } in &subject.principals {
-            let accounts = if *is_object {
-                &mut self.objects
-            } else {
-                &mut self.others
-            };
-            change(accounts.entry(name.clone()).or_default());
-        }
-        if subject.principals.is_empty() {
-            Change::Unmatched
-        } else {
-            Change::Applied
-        }
-    }
-
-    /// Ends the tokens of the session if its id is that of tokens, otherwise all tokens of the account.
-    fn end_tokens(&mut self, subject: &Subject, at: Times, has_session_ids: bool) -> Change {
-        let sessions = subject.sessions.iter().filter(|_| has_session_ids);
-        let latest = |ends: &mut BTreeMap<String, u64>, id: &String| {
-            let end = ends.entry(id.clone()).or_default();
-            *end = at.received.max(*end);
-        };
-        let mut is_precise = false;
-        for id in sessions {
-            latest(&mut self.sessions, id);
-            is_precise = true;
-        }
-        for id in &subject.tokens {
-            latest(&mut self.tokens, id);
-            is_precise = true;
-        }
-        // An opaque identifier may be that of an account as well.
-        if is_precise && !subject.is_opaque {
-            return Change::Applied;
-        }
-        match self.accounts(subject, |account| account.end_tokens(at.end)) {
-            Change::Unmatched if is_precise => Change::Applied,
-            change => change,
         }
     }
 }

@@ -7,6 +7,7 @@ mod event;
 mod keys;
 mod ledger;
 mod poll;
+mod poll_token;
 mod receiver;
 mod set;
 mod settings;

@@ -1,6 +1,6 @@
 //! All streams: each is polled by a thread of its own.
 
-use super::ledger::{Ledger, Revoked};
+use super::ledger::{Interruption, Ledger, Lives, Revoked};
 use super::settings::{Settings, StreamSettings};
 use super::status::Counts;
 use super::stream::Stream;
@@ -8,6 +8,7 @@ use super::subjects::Subjects;
 use crate::clock::now;
 use crate::failure::Failure;
 use crate::feed::client::Client;
+use crate::feed::moment::Moment;
 use crate::feed::{locked, warn};
 use crate::input::UNREADABLE;
 use entragate::time::Timestamp;
@@ -24,22 +25,33 @@ pub struct Receiver {
 
 /// What is known of a stream.
 struct Status {
-    current_until: Option<Timestamp>,
+    current_until: Option<Moment>,
     max_stale: Duration,
     counts: Counts,
 }
 
 impl Receiver {
+    /// `resumed`: the streams whose lost events the operator has dealt with.
+    ///
     /// # Errors
-    /// The state file or the file of subjects cannot be used.
-    pub fn new(settings: &Settings) -> Result<Self, Failure> {
+    /// The state file or the file of subjects cannot be used, or a stream cannot be resumed.
+    pub fn new(settings: &Settings, resumed: &[String]) -> Result<Self, Failure> {
         let names: Vec<String> = settings
             .streams
             .iter()
             .map(|own| own.name.clone())
             .collect();
         let failure = |text: String| Failure::of(UNREADABLE, "--ssf", text);
-        let ledger = Ledger::open(&settings.state, &names, settings.token_life);
+        let issuing = settings.streams.iter().filter(|own| own.issues_tokens);
+        let lives = Lives {
+            token: settings.token_life,
+            issuing: issuing.map(|own| own.name.clone()).collect(),
+        };
+        let mut ledger = Ledger::open(&settings.state, &names, lives).map_err(failure)?;
+        for name in resumed {
+            let resumed = ledger.resume(name);
+            resumed.map_err(|text| Failure::of(UNREADABLE, "--resume", text))?;
+        }
         let status = |own: &StreamSettings| {
             let status = Status {
                 current_until: None,
@@ -49,7 +61,7 @@ impl Receiver {
             (own.name.clone(), status)
         };
         Ok(Self {
-            ledger: Mutex::new(ledger.map_err(failure)?),
+            ledger: Mutex::new(ledger),
             subjects: Mutex::new(Subjects::open(settings.subjects.clone()).map_err(failure)?),
             statuses: Mutex::new(settings.streams.iter().map(status).collect()),
         })
@@ -67,7 +79,7 @@ impl Receiver {
             let mut stream = Stream::new(settings, client);
             let mut reported: Vec<String> = Vec::new();
             loop {
-                let step = stream.poll(&receiver.ledger, now);
+                let step = stream.poll(&receiver.ledger);
                 if let Some(status) = locked(&receiver.statuses).get_mut(stream.name()) {
                     status.counts = stream.counts().clone();
                     status.current_until = stream.current_until();
@@ -87,16 +99,20 @@ impl Receiver {
     ///
     /// # Errors
     /// The reason.
-    pub fn availability(&self, now: Timestamp) -> Result<(), String> {
+    pub fn availability(&self, now: Moment) -> Result<(), String> {
         for (name, status) in &*locked(&self.statuses) {
-            let limit = |until: Timestamp| until.plus(status.max_stale);
-            let reason = match status.current_until {
-                _ if locked(&self.ledger).is_suspended(name) => {
-                    "is paused or disabled by the transmitter"
+            let interruption = locked(&self.ledger).interruption(name);
+            let reason = match (interruption, status.current_until) {
+                (Some(Interruption::Suspended), _) => "is paused or disabled by the transmitter",
+                (Some(Interruption::Gap), _) => {
+                    "was disabled by the transmitter, so events are lost; end the access of accounts that lost theirs meanwhile, \
+                     then start with --resume"
                 }
-                None => "has not been polled yet",
-                Some(until) if limit(until) < now => "could not be polled for too long",
-                Some(_) => continue,
+                (None, None) => "has not been current yet",
+                (None, Some(until)) if now.since(until) > status.max_stale => {
+                    "has not been current for too long"
+                }
+                (None, Some(_)) => continue,
             };
             return Err(format!("stream {name} {reason}"));
         }
@@ -125,11 +141,15 @@ impl Receiver {
             .iter()
             .map(|(name, status)| {
                 let mut value = status.counts.json();
-                value["current_until"] = json!(status.current_until.map(Timestamp::to_rfc3339));
-                value["suspended"] = json!(locked(&self.ledger).is_suspended(name));
+                let until = status.current_until.map(|until| until.wall.to_rfc3339());
+                let interruption = locked(&self.ledger).interruption(name);
+                value["current_until"] = json!(until);
+                value["suspended"] = json!(interruption == Some(Interruption::Suspended));
+                value["has_lost_events"] = json!(interruption == Some(Interruption::Gap));
                 (name.clone(), value)
             })
             .collect();
-        json!({"streams": streams, "accounts_without_object": unnamed})
+        let (entries, limit) = locked(&self.ledger).size();
+        json!({"streams": streams, "accounts_without_object": unnamed, "entries": entries, "entries_limit": limit})
     }
 }

@@ -17,6 +17,8 @@ pub struct Counts {
     /// SETs by error code.
     pub rejected: BTreeMap<&'static str, u64>,
     pub failed_polls: u64,
+    /// SETs of the last delivery whose key is not known yet.
+    pub waiting: u64,
 }
 
 impl Counts {
@@ -28,6 +30,7 @@ impl Counts {
             "repeated": self.repeated,
             "rejected": self.rejected,
             "failed_polls": self.failed_polls,
+            "waiting": self.waiting,
         })
     }
 }

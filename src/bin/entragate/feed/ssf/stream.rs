@@ -2,15 +2,17 @@
 //! poll, when the feed is published.
 
 use super::keys::Keys;
-use super::ledger::{Ledger, Outcome, Verified};
+use super::ledger::{Interruption, Ledger, Outcome, Verified};
 use super::poll::{self, Delivery, Report};
+use super::poll_token::{PollToken, TokenError};
 use super::set::{self, Rejected};
 use super::settings::StreamSettings;
 use super::status::{Counts, count};
 use crate::feed::client::Client;
 use crate::feed::locked;
+use crate::feed::moment::Moment;
 use entragate::fetch::callout::{Answer, Callout, CalloutError};
-use entragate::time::Timestamp;
+use entragate::service_auth::token_response::TokenResponseError;
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -29,16 +31,17 @@ pub struct Stream {
     settings: StreamSettings,
     client: Client,
     keys: Keys,
+    token: Option<PollToken>,
     report: Report,
     max_events: u32,
     /// The next poll does not wait for events.
     is_brief: bool,
     failures: u32,
     /// SETs without a key that fits, and when they were delivered first.
-    deferred: HashMap<String, Timestamp>,
+    deferred: HashMap<String, Moment>,
     counts: Counts,
     /// All events until then are known.
-    current_until: Option<Timestamp>,
+    current_until: Option<Moment>,
 }
 
 /// The effect of a poll.
@@ -54,6 +57,7 @@ impl Stream {
     pub fn new(settings: StreamSettings, client: Client) -> Self {
         Self {
             keys: Keys::new(settings.jwks.clone()),
+            token: settings.token.clone().map(PollToken::new),
             settings,
             client,
             report: Report::default(),
@@ -76,25 +80,25 @@ impl Stream {
     }
 
     /// Returns the time until which all events are known.
-    pub const fn current_until(&self) -> Option<Timestamp> {
+    pub const fn current_until(&self) -> Option<Moment> {
         self.current_until
     }
 
     /// Polls once. What the ledger has recorded when this returns must be published before the next poll.
-    pub fn poll(&mut self, ledger: &Mutex<Ledger>, now: impl Fn() -> Timestamp) -> Step {
-        let began = now();
+    pub fn poll(&mut self, ledger: &Mutex<Ledger>) -> Step {
+        let began = Moment::now();
         let sent = std::mem::take(&mut self.report);
-        match self.call(&sent) {
-            Ok(delivery) => match self.take(delivery, ledger, began, now()) {
+        match self.call(&sent, began) {
+            Ok(delivery) => match self.take(delivery, ledger, began, Moment::now()) {
                 Ok(mut step) => {
                     self.failures = 0;
-                    step.pause = step.pause.saturating_sub(now().since(began));
+                    step.pause = step.pause.saturating_sub(Moment::now().since(began));
                     step
                 }
                 Err(text) => self.failed(text, Duration::ZERO),
             },
             Err(error) => {
-                let waited = now().since(began);
+                let waited = Moment::now().since(began);
                 self.report = sent;
                 if let CallError::Callout(CalloutError::TooLarge { .. }) = error
                     && self.max_events > 1
@@ -131,7 +135,7 @@ impl Stream {
         }
     }
 
-    fn call(&self, report: &Report) -> Result<Delivery, CallError> {
+    fn call(&mut self, report: &Report, now: Moment) -> Result<Delivery, CallError> {
         let timeout = if self.is_brief {
             TIMEOUT
         } else {
@@ -144,12 +148,17 @@ impl Stream {
         if !report.rejected.is_empty() {
             callout = callout.header("content-language", "en");
         }
-        if let Some(token) = &self.settings.token {
-            callout = callout.bearer(&token.read().map_err(CallError::Text)?);
+        if let Some(token) = &mut self.token {
+            callout = callout.bearer(&token.get(&self.client, now).map_err(CallError::Token)?);
         }
         match self.client.call(&callout) {
             Answer::Response { status: 200, body } => poll::read(&body).map_err(CallError::Text),
-            Answer::Response { status, .. } => Err(CallError::Status(status)),
+            Answer::Response { status, .. } => {
+                if status == 401 {
+                    self.token.iter_mut().for_each(PollToken::refused);
+                }
+                Err(CallError::Status(status))
+            }
             Answer::Failed(error) => Err(CallError::Callout(error)),
         }
     }
@@ -159,13 +168,13 @@ impl Stream {
         &mut self,
         delivery: Delivery,
         ledger: &Mutex<Ledger>,
-        began: Timestamp,
-        now: Timestamp,
+        began: Moment,
+        now: Moment,
     ) -> Result<Step, String> {
         let mut log = Vec::new();
         let mut report = Report::default();
         let mut verified = Vec::new();
-        let mut is_deferred = false;
+        let mut deferred = 0;
         for (id, set) in delivery.sets {
             match self.verify(&id, set.as_deref(), began, now)? {
                 Verdict::Valid(received) => verified.push(Verified { id, received }),
@@ -175,33 +184,35 @@ impl Stream {
                     count(&mut self.counts.rejected, code);
                     report.rejected.insert(id, error);
                 }
-                Verdict::Deferred => is_deferred = true,
+                Verdict::Deferred => deferred += 1,
             }
         }
         report.accepted = verified.iter().map(|set| set.id.clone()).collect();
         let outcome = {
             let mut ledger = locked(ledger);
             let has_session_ids = self.settings.has_session_ids;
-            let was_suspended = ledger.is_suspended(self.name());
-            let outcome = ledger.apply(self.name(), verified, has_session_ids, now)?;
-            let is_suspended = ledger.is_suspended(self.name());
-            if is_suspended != was_suspended {
-                let text = if is_suspended {
-                    "the transmitter has paused or disabled the stream, so it is not current"
-                } else {
-                    "the transmitter has enabled the stream"
-                };
-                log.push(text.to_owned());
+            let before = ledger.interruption(self.name());
+            let outcome = ledger.apply(self.name(), verified, has_session_ids, now.wall)?;
+            let interruption = ledger.interruption(self.name());
+            if interruption != before {
+                log.push(changed(interruption).to_owned());
             }
             outcome
         };
         let has_new = report.accepted.len() > outcome.repeated;
         self.note(&outcome, &mut log);
         self.report = report;
-        if !delivery.has_more && !is_deferred {
+        self.counts.waiting = deferred;
+        if deferred > 0 {
+            let text = "SETs are signed by a key that is not in the key set; they are left with the transmitter and verified \
+                        again, and the stream is not current meanwhile";
+            log.push(text.to_owned());
+        }
+        let is_complete = !delivery.has_more && deferred == 0;
+        if is_complete {
             self.current_until = Some(began);
         }
-        self.is_brief = delivery.has_more || is_deferred;
+        self.is_brief = !is_complete;
         // A transmitter that sends nothing new must not be polled at full speed.
         let pause = if has_new {
             Duration::ZERO
@@ -211,37 +222,44 @@ impl Stream {
         Ok(Step { pause, log })
     }
 
-    /// Verifies a SET. If its key is not known or does not fit, the keys are fetched again, later if they were fetched a moment ago:
-    /// SETs need no `kid`, and a transmitter may replace a key.
+    /// Verifies a SET. If its key is not known or does not fit, the keys are fetched again and again for a time: SETs need no
+    /// `kid`, a transmitter may replace a key, and a cache may still answer with the old keys. Then the SET is rejected,
+    /// before the stream counts as stale.
     fn verify(
         &mut self,
         id: &str,
         set: Option<&str>,
-        began: Timestamp,
-        now: Timestamp,
+        began: Moment,
+        now: Moment,
     ) -> Result<Verdict, String> {
         let Some(set) = set else {
             let error = Rejected::InvalidRequest("it is not a text");
             return Ok(Verdict::Rejected(error));
         };
-        let keys = self.keys.get(&self.client, None, now)?;
         let expected = &self.settings.expected;
-        match set::verify(id, set, expected, keys, now) {
-            Ok(received) => Ok(Verdict::Valid(received)),
-            Err(Rejected::InvalidKey | Rejected::AuthenticationFailed) => {
-                if self.deferred.len() >= MAX_DEFERRED {
-                    self.deferred.clear();
-                }
-                let since = *self.deferred.entry(id.to_owned()).or_insert(began);
-                let Ok(keys) = self.keys.get(&self.client, Some(since), now) else {
-                    return Ok(Verdict::Deferred);
-                };
-                let verdict = set::verify(id, set, expected, keys, now);
-                self.deferred.remove(id);
-                Ok(verdict.map_or_else(Verdict::Rejected, Verdict::Valid))
-            }
-            Err(error) => Ok(Verdict::Rejected(error)),
+        let lacks_key = |error: &Rejected| {
+            matches!(error, Rejected::InvalidKey | Rejected::AuthenticationFailed)
+        };
+        let known = self.keys.get(&self.client, now)?;
+        let mut verified = set::verify(id, set, expected, &known.keys, now.wall);
+        let mut fetched = known.fetched;
+        if verified.as_ref().is_err_and(lacks_key) && self.keys.fetch(&self.client, now).is_ok() {
+            let known = self.keys.get(&self.client, now)?;
+            verified = set::verify(id, set, expected, &known.keys, now.wall);
+            fetched = known.fetched;
         }
+        if verified.as_ref().is_err_and(lacks_key) {
+            if self.deferred.len() >= MAX_DEFERRED {
+                self.deferred.clear();
+            }
+            let since = *self.deferred.entry(id.to_owned()).or_insert(began);
+            // The keys of this time count, not the time alone: they may not have been fetched since.
+            if fetched.since(since) < self.settings.max_stale / 2 {
+                return Ok(Verdict::Deferred);
+            }
+        }
+        self.deferred.remove(id);
+        Ok(verified.map_or_else(Verdict::Rejected, Verdict::Valid))
     }
 
     fn note(&mut self, outcome: &Outcome, log: &mut Vec<String>) {
@@ -268,11 +286,27 @@ enum Verdict {
     Deferred,
 }
 
+/// Returns what a change of the stream means, for the operator.
+const fn changed(interruption: Option<Interruption>) -> &'static str {
+    match interruption {
+        Some(Interruption::Suspended) => {
+            "the transmitter has paused or disabled the stream, so it is not current"
+        }
+        Some(Interruption::Gap) => {
+            "the transmitter has enabled the stream, but events were lost while it was disabled; end the access of accounts \
+             that lost theirs meanwhile, then start with --resume"
+        }
+        None => "the transmitter has enabled the stream",
+    }
+}
+
 #[derive(Debug, PartialEq, Eq)]
 enum CallError {
     Callout(CalloutError),
     Status(u16),
     Text(String),
+    /// The poll was not made.
+    Token(TokenError),
 }
 
 impl CallError {
@@ -283,15 +317,25 @@ impl CallError {
                 format!("the answer has status {status}; check the stream's token")
             }
             Self::Status(status) => format!("the answer has status {status}"),
-            Self::Text(text) => text.clone(),
+            Self::Text(text) | Self::Token(TokenError::Unreadable(text)) => text.clone(),
+            Self::Token(TokenError::Response(error)) => {
+                let text = match error {
+                    TokenResponseError::Callout(error) => client.explain(error),
+                    error => error.to_string(),
+                };
+                format!("no token from the token endpoint: {text}")
+            }
         };
         format!("the poll failed: {cause}")
     }
 
     fn pause(&self) -> Duration {
         match self {
-            Self::Callout(error) => error.pause(),
-            Self::Status(_) | Self::Text(_) => Duration::ZERO,
+            Self::Callout(error)
+            | Self::Token(TokenError::Response(TokenResponseError::Callout(error))) => {
+                error.pause()
+            }
+            Self::Status(_) | Self::Text(_) | Self::Token(_) => Duration::ZERO,
         }
     }
 }

@@ -24,6 +24,8 @@ pub struct Subject {
     pub tokens: Vec<String>,
     /// The subject is one identifier without a meaning of its own: of an account, or of a session.
     pub is_opaque: bool,
+    /// The session is not named by an opaque identifier, so tokens may have another name for it.
+    pub is_session_unclear: bool,
 }
 
 /// A subject that does not conform to its format.
@@ -71,8 +73,9 @@ impl Subject {
             match name.as_str() {
                 "user" => self.principals.append(&mut own.principals),
                 "session" => {
-                    let names = own.principals.into_iter().map(|own| own.name);
-                    self.sessions.extend(names);
+                    self.is_session_unclear |= !own.is_opaque;
+                    let named = own.principals.into_iter().filter(|own| own.is_object);
+                    self.sessions.extend(named.map(|own| own.name));
                 }
                 _ => {}
             }

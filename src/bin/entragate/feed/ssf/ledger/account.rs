@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 pub struct Account {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled: Option<u64>,
+    /// When we learned that the account is disabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled_known: Option<u64>,
     /// Kept so that an older event does not disable the account again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<u64>,
@@ -18,15 +21,21 @@ pub struct Account {
 }
 
 impl Account {
-    pub fn disable(&mut self, at: u64) {
+    pub fn disable(&mut self, at: u64, received: u64) {
         if self.enabled.is_none_or(|enabled| enabled <= at) {
             self.disabled = self.disabled.max(Some(at));
+            self.disabled_known = self.disabled_known.max(Some(received));
         }
     }
 
     pub fn enable(&mut self, at: u64) {
         self.enabled = self.enabled.max(Some(at));
-        self.disabled = self.disabled.filter(|disabled| *disabled > at);
+        self.set_disabled(self.disabled.filter(|disabled| *disabled > at));
+    }
+
+    fn set_disabled(&mut self, at: Option<u64>) {
+        self.disabled = at;
+        self.disabled_known = self.disabled_known.filter(|_| at.is_some());
     }
 
     pub fn purge(&mut self, at: u64) {
@@ -41,8 +50,12 @@ impl Account {
         self.disabled.is_some() || self.purged.is_some() || self.not_before.is_some()
     }
 
-    /// Removes what concerns only tokens that have expired: those issued before `end`. Returns whether anything is left.
-    pub fn expire(&mut self, end: u64) -> bool {
+    /// Removes what concerns only tokens that have expired: those issued before `end`. `gets_no_tokens`: a disabled account
+    /// gets none. Returns whether anything is left.
+    pub fn expire(&mut self, end: u64, gets_no_tokens: bool) -> bool {
+        if gets_no_tokens && self.disabled.max(self.disabled_known) < Some(end) {
+            self.set_disabled(None);
+        }
         for time in [&mut self.enabled, &mut self.purged, &mut self.not_before] {
             *time = time.filter(|time| *time >= end);
         }

@@ -1,7 +1,7 @@
 //! What events revoke, in any order, and that nothing recorded is lost.
 
-use super::super::event::{Effect, Event};
-use super::super::ledger::{Ledger, Outcome, Revoked, Verified};
+use super::super::event::{Effect, Event, StreamStatus};
+use super::super::ledger::{Interruption, Ledger, Lives, Outcome, Revoked, Verified};
 use super::super::set::Received;
 use super::super::subject::Subject;
 use entragate::time::Timestamp;
@@ -29,7 +29,15 @@ impl Files {
 
     fn open(&self) -> Ledger {
         let streams = ["a".to_owned(), "b".to_owned()];
-        Ledger::open(&self.path(), &streams, Duration::from_secs(LIFE)).unwrap()
+        Ledger::open(&self.path(), &streams, lives(&[])).unwrap()
+    }
+}
+
+/// `issuing`: the streams that issue the tokens of their accounts.
+fn lives(issuing: &[&str]) -> Lives {
+    Lives {
+        token: Duration::from_secs(LIFE),
+        issuing: issuing.iter().map(|own| (*own).to_owned()).collect(),
     }
 }
 
@@ -160,6 +168,12 @@ fn tokens_end_by_session_if_it_is_known_and_otherwise_by_account() {
     };
     let token = subject(json!({"format": "jwt_id", "iss": "i", "jti": "t-1"}));
     let device = complex(&[("device", &session)]);
+    let of_issuer = json!({"format": "iss_sub", "iss": "i", "sub": "s-2"});
+    let foreign = json!({"format": "iss_sub", "iss": "other", "sub": "s-2"});
+    let uri = json!({"format": "uri", "uri": "urn:session:s-2"});
+    let assertion = json!({"format": "saml_assertion_id", "issuer": "i", "assertion_id": "a"});
+    let of_token = json!({"format": "jwt_id", "iss": "i", "jti": "t-2"});
+    let with_user = |session: &Value| complex(&[("user", &user), ("session", session)]);
     // The subject, with session ids of tokens or not: accounts, sessions and tokens.
     for (subject, has_session_ids, accounts, sessions, tokens) in [
         (ada(), true, vec!["ada"], vec![], vec![]),
@@ -182,6 +196,26 @@ fn tokens_end_by_session_if_it_is_known_and_otherwise_by_account() {
             vec![],
         ),
         (device, true, vec![], vec![], vec![]),
+        // A session that tokens may name otherwise: all tokens of the user.
+        (
+            with_user(&of_issuer),
+            true,
+            vec!["ada"],
+            vec!["s-2"],
+            vec![],
+        ),
+        (with_user(&foreign), true, vec!["ada"], vec![], vec![]),
+        (with_user(&uri), true, vec!["ada"], vec![], vec![]),
+        (with_user(&assertion), true, vec!["ada"], vec![], vec![]),
+        (with_user(&of_token), true, vec!["ada"], vec![], vec!["t-2"]),
+        (
+            complex(&[("session", &of_issuer)]),
+            true,
+            vec![],
+            vec!["s-2"],
+            vec![],
+        ),
+        (complex(&[("session", &uri)]), true, vec![], vec![], vec![]),
     ] {
         let files = Files::new();
         let mut ledger = files.open();
@@ -285,10 +319,9 @@ fn account_without_object_is_revoked_once_the_file_of_subjects_names_it() {
 #[test]
 fn state_that_would_be_lost_or_shared_is_refused() {
     let files = Files::new();
-    let life = Duration::from_secs(LIFE);
     let open = |streams: &[&str]| {
         let streams: Vec<String> = streams.iter().map(|own| (*own).to_owned()).collect();
-        Ledger::open(&files.path(), &streams, life)
+        Ledger::open(&files.path(), &streams, lives(&[]))
     };
     let first = open(&["a", "b"]).unwrap();
     let error = open(&["a", "b"]).unwrap_err();
@@ -339,37 +372,47 @@ fn entries_are_bounded() {
     assert_eq!(outcome.unwrap().applied.len(), 1, "there is room again");
 }
 
+fn is_suspended(ledger: &Ledger) -> bool {
+    ledger.interruption("a") == Some(Interruption::Suspended)
+}
+
 #[test]
 fn suspended_stream_stays_suspended_over_a_restart() {
     let files = Files::new();
     let mut ledger = files.open();
     apply(
         &mut ledger,
-        vec![set("1", Effect::Stream { suspended: true }, -5)],
+        vec![set("1", Effect::Stream(StreamStatus::Paused), -5)],
     );
     drop(ledger);
     let mut ledger = files.open();
-    assert!(ledger.is_suspended("a") && !ledger.is_suspended("b"));
+    assert!(is_suspended(&ledger));
+    assert_eq!(ledger.interruption("b"), None);
     apply(
         &mut ledger,
-        vec![set("2", Effect::Stream { suspended: false }, -4)],
+        vec![set("2", Effect::Stream(StreamStatus::Enabled), -4)],
     );
-    assert!(!ledger.is_suspended("a"));
+    assert!(!is_suspended(&ledger));
     // A transmitter does not report that we have enabled the stream, but sends events again.
-    let suspend = || Effect::Stream { suspended: true };
+    let suspend = || Effect::Stream(StreamStatus::Paused);
     apply(&mut ledger, vec![set("3", suspend(), -3)]);
     let mut later = set("4", Effect::Nothing, -9);
     apply(&mut ledger, vec![set("5", Effect::Nothing, -1)]);
-    assert!(ledger.is_suspended("a"), "sent in the same second");
+    assert!(is_suspended(&ledger), "sent in the same second");
     later.received.at = Timestamp::from_secs(NOW + 1);
     apply(&mut ledger, vec![later]);
-    assert!(!ledger.is_suspended("a"));
+    assert!(!is_suspended(&ledger));
 }
 
 #[test]
 fn last_status_of_a_stream_counts_in_any_order_of_delivery() {
-    let status = |id: &str, suspended, sent: u64| {
-        let mut set = set(id, Effect::Stream { suspended }, 0);
+    let status = |id: &str, suspends, sent: u64| {
+        let status = if suspends {
+            StreamStatus::Paused
+        } else {
+            StreamStatus::Enabled
+        };
+        let mut set = set(id, Effect::Stream(status), 0);
         set.received.events[0].at = None;
         set.received.at = Timestamp::from_secs(NOW - sent);
         set
@@ -379,7 +422,7 @@ fn last_status_of_a_stream_counts_in_any_order_of_delivery() {
         event.received.at = Timestamp::from_secs(NOW - sent);
         event
     };
-    for (sets, is_suspended) in [
+    for (sets, suspends) in [
         (vec![status("1", true, 5), status("2", false, 4)], false),
         (vec![status("1", false, 4), status("2", true, 5)], false),
         (vec![status("1", true, 4), status("2", false, 5)], true),
@@ -396,6 +439,84 @@ fn last_status_of_a_stream_counts_in_any_order_of_delivery() {
         for set in sets {
             apply(&mut ledger, vec![set]);
         }
-        assert_eq!(ledger.is_suspended("a"), is_suspended, "{case}");
+        assert_eq!(is_suspended(&ledger), suspends, "{case}");
     }
+}
+
+#[test]
+fn events_that_a_disabled_stream_lost_are_missing_until_the_operator_resumes_it() {
+    let status = |id: &str, status, at: u64| {
+        let mut set = set(id, Effect::Stream(status), 0);
+        set.received.at = Timestamp::from_secs(NOW - at);
+        set
+    };
+    let disabled = |at| status("1", StreamStatus::Disabled, at);
+    let enabled = |at| status("2", StreamStatus::Enabled, at);
+    // In any order of delivery, and over a restart.
+    for sets in [vec![disabled(5), enabled(4)], vec![enabled(4), disabled(5)]] {
+        let files = Files::new();
+        let mut ledger = files.open();
+        for set in sets {
+            apply(&mut ledger, vec![set]);
+        }
+        assert_eq!(ledger.interruption("a"), Some(Interruption::Gap));
+        drop(ledger);
+        let mut ledger = files.open();
+        assert_eq!(ledger.interruption("a"), Some(Interruption::Gap));
+        assert_eq!(ledger.interruption("b"), None);
+        apply(&mut ledger, vec![set("3", Effect::Nothing, 0)]);
+        assert_eq!(ledger.interruption("a"), Some(Interruption::Gap));
+        ledger.resume("a").unwrap();
+        // The SET is known, and does not begin another gap.
+        apply(&mut ledger, vec![disabled(5)]);
+        drop(ledger);
+        assert_eq!(files.open().interruption("a"), None);
+    }
+    let files = Files::new();
+    let mut ledger = files.open();
+    apply(&mut ledger, vec![disabled(5)]);
+    let error = ledger.resume("a").unwrap_err();
+    assert!(
+        error.contains("has not enabled the stream a yet"),
+        "{error}"
+    );
+    assert!(is_suspended(&ledger));
+    let error = ledger.resume("c").unwrap_err();
+    assert!(error.contains("no stream has the name \"c\""), "{error}");
+    let pause = status("4", StreamStatus::Paused, 3);
+    let files = Files::new();
+    let mut ledger = files.open();
+    apply(&mut ledger, vec![pause, enabled(2)]);
+    assert_eq!(
+        ledger.interruption("a"),
+        None,
+        "a paused stream keeps events"
+    );
+}
+
+#[test]
+fn disabled_account_of_the_issuer_of_tokens_is_kept_as_long_as_they_live() {
+    let files = Files::new();
+    let streams = ["a".to_owned(), "b".to_owned()];
+    let open = || Ledger::open(&files.path(), &streams, lives(&["a"])).unwrap();
+    let mut ledger = open();
+    let now = |secs| Timestamp::from_secs(secs);
+    // Told an hour late.
+    apply(&mut ledger, vec![set("1", Effect::Disable(ada()), -3600)]);
+    let bob = subject(json!({"format": "opaque", "id": "bob"}));
+    let other = vec![set("1", Effect::Disable(bob), -3600)];
+    ledger.apply("b", other, true, now(NOW)).unwrap();
+    let names = |ledger: &Ledger, at| Vec::from_iter(revoked_at(ledger, at).objects);
+    assert_eq!(names(&ledger, NOW + LIFE), ["ada", "bob"]);
+    assert_eq!(names(&ledger, NOW + LIFE + 1), ["bob"]);
+    assert_eq!(ledger.size().0, 2);
+    ledger
+        .apply("a", vec![], true, now(NOW + LIFE + 1))
+        .unwrap();
+    assert_eq!(ledger.size().0, 1, "it takes no room");
+    // Disabled again, it is listed again.
+    let again = vec![set("2", Effect::Disable(ada()), 0)];
+    ledger.apply("a", again, true, now(NOW + LIFE + 2)).unwrap();
+    drop(ledger);
+    assert_eq!(names(&open(), NOW + LIFE + 2), ["ada", "bob"]);
 }

@@ -1,6 +1,6 @@
 //! Verification of SETs: what is rejected, with which registered code.
 
-use super::super::event::Effect;
+use super::super::event::{Effect, StreamStatus};
 use super::super::set::{Expected, Received, Rejected, verify};
 use entragate::keys::keyset::KeySet;
 use entragate::time::Timestamp;
@@ -194,8 +194,9 @@ fn name(effect: &Effect) -> &'static str {
         Effect::Enable(_) => "enable",
         Effect::Purge(_) => "purge",
         Effect::EndTokens(_) => "end",
-        Effect::Stream { suspended: true } => "suspend",
-        Effect::Stream { suspended: false } => "resume",
+        Effect::Stream(StreamStatus::Enabled) => "resume",
+        Effect::Stream(StreamStatus::Paused) => "suspend",
+        Effect::Stream(StreamStatus::Disabled) => "lose events",
         Effect::Nothing => "nothing",
     }
 }
@@ -313,7 +314,12 @@ fn event_has_its_effect() {
         (
             "ssf/event-type/stream-updated",
             json!({"status": "disabled"}),
-            "suspend",
+            "lose events",
+        ),
+        (
+            "ssf/event-type/stream-updated",
+            json!({"status": "unheard-of"}),
+            "lose events",
         ),
         (
             "ssf/event-type/stream-updated",

@@ -1,6 +1,7 @@
 //! The file of `--ssf`: errors have their line, and no message contains a token.
 
-use super::super::settings::{PollToken, load};
+use super::super::poll_token::{SecretSource, Source};
+use super::super::settings::load;
 use crate::failure::Failure;
 use std::time::Duration;
 
@@ -36,7 +37,11 @@ fn defaults_are_set() {
         ["https://idp.example.com/"]
     );
     assert!(!stream.has_session_ids);
-    assert!(matches!(&stream.token, Some(PollToken::Fixed(token)) if token.expose() == "value"));
+    assert!(!stream.issues_tokens);
+    let token = &stream.token;
+    assert!(
+        matches!(token, Some(Source::Given(SecretSource::Fixed(token))) if token.expose() == "value")
+    );
     assert!(!format!("{settings:?}").contains("value"));
 }
 
@@ -83,7 +88,32 @@ fn error_has_its_line_and_path() {
             "{env: SSF_TOKEN}",
             "the-token",
             5,
-            "streams[0].token: must be {env: NAME} or {file: PATH}",
+            "streams[0].token: must be {env: NAME}, {file: PATH} or {client_credentials: …}",
+        ),
+        (
+            "{env: SSF_TOKEN}",
+            "{client_credentials: {uri: 'http://idp.example.com/', client_id: a, client_secret: {env: SSF_TOKEN}}}",
+            5,
+            "streams[0].token.client_credentials.uri: must begin with https://, except",
+        ),
+        (
+            "{env: SSF_TOKEN}",
+            "{client_credentials: {uri: 'https://idp.example.com/', client_id: a, client_secret: the-token}}",
+            5,
+            "streams[0].token.client_credentials.client_secret: must be {env: NAME} or {file: PATH}",
+        ),
+        (
+            "{env: SSF_TOKEN}",
+            "{client_credentials: {uri: 'https://idp.example.com/', client_id: a}}",
+            5,
+            "streams[0].token.client_credentials: missing field `client_secret`",
+        ),
+        (
+            "{env: SSF_TOKEN}",
+            "{client_credentials: {uri: 'https://idp.example.com/', client_id: a, client_secret: {env: SSF_TOKEN}, \
+             parameters: {client_secret: a}}}",
+            5,
+            "streams[0].token.client_credentials.parameters: must not contain client_secret",
         ),
         (
             "    audience: https://gateway.example.com/\n",
