@@ -105,12 +105,14 @@ fmt: ## format the sources
 	@cargo fmt --manifest-path mutants/Cargo.toml
 	@cargo fmt --manifest-path testbed/limiter/Cargo.toml
 
-docs: ## generate docs/configuration.md and the schema for Kong from the sources
+docs: ## generate docs/configuration.md, the schema for Kong and the picture of the dashboard
 	@mkdir -p docs
 	@cargo run --locked -q --bin entragate -- schema --markdown > docs/configuration.md.new
 	@mv docs/configuration.md.new docs/configuration.md
 	@cargo run --locked -q --bin entragate -- schema --kong > deploy/kong/entragate.meta.json.new
 	@mv deploy/kong/entragate.meta.json.new deploy/kong/entragate.meta.json
+	@cargo run --locked -q -p testbed -- dashboard deploy/monitoring/dashboard.json > docs/dashboard.svg.new
+	@mv docs/dashboard.svg.new docs/dashboard.svg
 
 oci: optimized ## pack the filter into dist/: OCI image layouts in both forms, and a bill of materials
 	@echo "==> oci: packing the filter into dist/"

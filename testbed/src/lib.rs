@@ -9,10 +9,13 @@
 //! - [`vm`]: a host for the real .wasm without a proxy, stricter than any proxy, with the test's own clock.
 //! - [`traffic`]: typical traffic in that host.
 //! - [`control`]: hands out tokens to a person at a terminal.
+//! - [`transmitter`]: a transmitter of security events.
+//! - [`dashboard`]: a picture of the Grafana dashboard for the docs.
 //! - [`tls`], [`client`], [`wait`]: certificates of the stand-ins, a client that trusts them, and waiting for conditions.
 
 pub mod client;
 pub mod control;
+pub mod dashboard;
 pub mod directory;
 pub mod entra;
 pub mod envoy;

@@ -98,6 +98,13 @@ fn documented_streams_of_events_are_accepted() {
 }
 
 #[test]
+fn picture_of_the_dashboard_is_up_to_date() {
+    let dashboard = serde_json::from_str(&docs::read("deploy/monitoring/dashboard.json")).unwrap();
+    let same = testbed::dashboard::svg(&dashboard) == docs::read("docs/dashboard.svg");
+    assert!(same, "docs/dashboard.svg is out of date: run make docs");
+}
+
+#[test]
 fn documented_policy_tests_hold_for_the_shipped_configuration() {
     let documented = blocks_of("yaml policy");
     assert!(documented.len() >= 2);

@@ -6,7 +6,8 @@ mod show;
 mod table;
 mod walkthrough;
 
-use std::path::PathBuf;
+use std::error::Error;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -33,6 +34,11 @@ enum Command {
         #[arg(long)]
         port: Option<u16>,
     },
+    /// Print a picture (SVG) of a Grafana dashboard.
+    Dashboard {
+        /// The dashboard's JSON
+        file: PathBuf,
+    },
     /// List the personas and how the policy in envoy.yaml answers them.
     Personas,
 }
@@ -44,6 +50,16 @@ async fn main() -> ExitCode {
             print!("{}", testbed::control::table());
             ExitCode::SUCCESS
         }
+        Command::Dashboard { file } => match dashboard(&file) {
+            Ok(svg) => {
+                print!("{svg}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("testbed: {}: {error}", file.display());
+                ExitCode::FAILURE
+            }
+        },
         Command::Run {
             once,
             records,
@@ -57,4 +73,9 @@ async fn main() -> ExitCode {
             }
         },
     }
+}
+
+fn dashboard(file: &Path) -> Result<String, Box<dyn Error>> {
+    let dashboard = serde_json::from_slice(&std::fs::read(file)?)?;
+    Ok(testbed::dashboard::svg(&dashboard))
 }
