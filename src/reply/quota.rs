@@ -9,6 +9,8 @@ use std::borrow::Cow;
 
 /// The name of a limit whose own is unknown or not told.
 const UNNAMED: &str = "quota";
+/// Envoy's header with the names, quotas and windows of all limits of the request.
+const LIMITS: &str = "x-ratelimit-limit";
 
 pub(super) fn headers(
     limit: &RateLimit,
@@ -29,7 +31,9 @@ pub(super) fn headers(
             ("ratelimit-policy", value)
         }),
     ];
-    let kept = limit.kept.clone();
+    let is_told = move |name: &str| detail == Detail::Full || name != LIMITS;
+    let kept = limit.kept.iter().filter(move |(name, _)| is_told(name));
+    let kept = kept.cloned();
     let all = own.into_iter().flatten().chain(kept);
     all.map(|(name, value)| (name, value.into()))
 }

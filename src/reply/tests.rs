@@ -296,7 +296,13 @@ fn exceeded() -> Denial {
         left: Some(0),
         window: Some(60),
         reset: Some(32),
-        kept: vec![("x-ratelimit-remaining", "0".into())],
+        kept: vec![
+            (
+                "x-ratelimit-limit",
+                "100, 100;w=60;name=\"requests-per-minute\"".into(),
+            ),
+            ("x-ratelimit-remaining", "0".into()),
+        ],
     })
 }
 
@@ -319,6 +325,10 @@ fn exceeded_quota_is_named_and_says_when_to_retry() {
         (
             "ratelimit-policy",
             "\"fixed window\";\"requests_per_minute\";q=100;w=60",
+        ),
+        (
+            "x-ratelimit-limit",
+            "100, 100;w=60;name=\"requests-per-minute\"",
         ),
         ("x-ratelimit-remaining", "0"),
         ("x-error-message", text),
@@ -344,6 +354,8 @@ fn exceeded_quota_is_not_named_with_minimal_detail() {
     assert_eq!(header(&reply, "retry-after"), Some("32"));
     assert_eq!(header(&reply, "ratelimit"), Some("\"quota\";r=0;t=32"));
     assert_eq!(header(&reply, "ratelimit-policy"), None);
+    assert_eq!(header(&reply, "x-ratelimit-limit"), None);
+    assert_eq!(header(&reply, "x-ratelimit-remaining"), Some("0"));
     assert!(!format!("{reply:?}").contains("per-minute"));
 }
 
