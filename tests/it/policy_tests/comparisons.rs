@@ -208,9 +208,23 @@ fn differences_of_tokens_count_and_names_do_not() {
         edited(&|new| new["rules"][2]["credential"] = json!("hf-read")),
         (true, true, json!(true))
     );
+    assert_eq!(
+        edited(&|new| new["credentials"][1]["clusters"] = json!(["hf"])),
+        (false, true, json!(true))
+    );
+    let unused = json!({"name": "unused", "value": "hf_c"});
+    let add = |new: &mut Value| {
+        let credentials = new["credentials"].as_array_mut().unwrap();
+        credentials.push(unused.clone());
+    };
+    assert_eq!(edited(&add), (false, false, json!(true)));
     // What is not translated is not said to be equal.
     assert_eq!(
         edited(&|new| new["token"] = json!({"max_lifetime": "1h"})),
+        (false, false, json!(false))
+    );
+    assert_eq!(
+        edited(&|new| new["credentials"][0]["value"] = json!("hf_b")),
         (false, false, json!(false))
     );
 }
@@ -246,5 +260,61 @@ fn comparison_reads_a_file_beside_the_policy_file() {
         outcome.err.contains("nowhere.yaml: No such file"),
         "{}",
         outcome.err
+    );
+}
+
+#[test]
+fn batch_that_only_one_configuration_permits_is_not_overlooked() {
+    let rule = |name: &str, tools: &[&str]| {
+        json!({"name": name, "match": {"methods": ["POST"], "paths": ["/mcp"], "mcp": {"tools": tools}},
+               "require": {"issuer": "contoso"}, "credential": "none"})
+    };
+    let mut old = policy();
+    let mut open = rule("open", &["a"]);
+    open.as_object_mut().unwrap().remove("require");
+    open["anonymous"] = json!(true);
+    old["rules"] = json!([open, rule("named", &["b"])]);
+    let mut new = policy();
+    new["rules"] = json!([rule("named", &["a", "b"])]);
+    let message = |tool: &str| json!({"jsonrpc": "2.0", "id": tool, "method": "tools/call", "params": {"name": tool}});
+    let request = |body: Value| json!({"method": "POST", "path": "/mcp", "body": body});
+    let decides = |settings: &Value, body: Value| {
+        let decision = got(settings, json!({"issuer": "contoso"}), request(body));
+        decision["decision"].clone()
+    };
+    // Each message alone is permitted by both, and both of them together by the new configuration only.
+    for settings in [&old, &new] {
+        assert_eq!(decides(settings, message("a")), "permit");
+        assert_eq!(decides(settings, message("b")), "permit");
+    }
+    let batch = json!([message("a"), message("b")]);
+    assert_eq!(decides(&old, batch.clone()), "deny");
+    assert_eq!(decides(&new, batch), "permit");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("old.yaml"), old.to_string()).unwrap();
+    let file = folder.path().join("policy.yaml");
+    let compare = json!({"compare": [{"name": "narrower", "no_wider_than": "old.yaml"}]});
+    std::fs::write(&file, compare.to_string()).unwrap();
+    let arguments = ["test", "-", "--policy", file.to_str().unwrap()];
+    let outcome = entragate(&arguments, &new.to_string());
+    assert_eq!(outcome.status, 1, "{}", outcome.out);
+}
+
+#[test]
+fn pattern_of_any_length_is_compared_with_the_model_of_an_endpoint() {
+    let model = format!("org/{}", "m".repeat(140));
+    let mut settings = policy();
+    settings["endpoints"] = json!([{"hosts": ["llm.example"], "model": model}]);
+    settings["rules"] = json!([{"name": "one", "match": {"methods": ["POST"], "models": [model]},
+                                "require": {"issuer": "contoso"}, "credential": "hf-read"}]);
+    let request = json!({"method": "POST", "host": "llm.example", "path": "/generate"});
+    let decision = got(&settings, json!({"issuer": "contoso"}), request);
+    assert_eq!(decision["decision"], "permit");
+    let never = json!([{"name": "a", "match": {"methods": ["POST"]}, "never": "permit"}]);
+    let (status, json) = proofs(&settings, never);
+    assert_eq!(
+        (status, &json[0]["result"]),
+        (1, &json!("refuted")),
+        "{json:#}"
     );
 }

@@ -1,9 +1,10 @@
-//! Whether two configurations differ only in what comparisons translate: rules, and for each issuer its audiences,
-//! tenants and clients. Otherwise a comparison finds differences, and proves nothing.
+//! Whether two configurations differ only in what comparisons translate: rules, the clusters of credentials, and for each
+//! issuer its audiences, tenants and clients. Otherwise a comparison finds differences, and proves nothing.
 
 use entragate::config::Config;
 use entragate::token::issuer::{Authority, Issuer, Tenants};
-use serde_json::{Value, json};
+use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Settings that decide whether a request is permitted, besides issuers, credentials and rules.
 const SECTIONS: [&str; 7] = [
@@ -40,7 +41,7 @@ pub fn are_comparable(one: Side<'_>, other: Side<'_>) -> bool {
         && settings
         && issuers(one) == issuers(other)
         && have_same_choice_of_issuers(one.config, other.config)
-        && exchanges(one) == exchanges(other)
+        && have_same_credentials(one, other)
         && messages(one.config) == messages(other.config)
         && have_simple_batches(one.config)
         && have_simple_batches(other.config)
@@ -77,17 +78,33 @@ fn have_same_choice_of_issuers(one: &Config, other: &Config) -> bool {
     all(one) == all(other) || only && one.issuers.iter().filter(is_entra).all(is_tid)
 }
 
-/// The credentials that are exchanged, since an exchange refuses some users.
-fn exchanges(side: Side<'_>) -> Vec<Value> {
+/// Whether credentials with the same name are the same: they come from the same place, and are exchanged in the same way, since
+/// an exchange refuses some users.
+fn have_same_credentials(one: Side<'_>, other: Side<'_>) -> bool {
+    let (own, others) = (credentials(one), credentials(other));
+    let is_same = |(name, credential): (&String, &Value)| {
+        let other = others.get(name);
+        other.is_none_or(|other| other == credential)
+    };
+    own.iter().all(is_same)
+}
+
+/// The credentials by name, without the settings that are translated or that do not matter.
+fn credentials(side: Side<'_>) -> BTreeMap<String, Value> {
     let credentials = side.members.get("credentials").and_then(Value::as_array);
-    let exchange = |credential: &Value| {
-        let exchange = credential.get("token_exchange")?;
-        Some(json!([credential.get("name"), exchange]))
+    let named = |credential: &Value| {
+        let name = credential.get("name")?.as_str()?.to_owned();
+        let mut credential = credential.clone();
+        if let Value::Object(members) = &mut credential {
+            members.remove("clusters");
+            members.remove("bill_to");
+        }
+        Some((name, credential))
     };
     credentials
         .into_iter()
         .flatten()
-        .filter_map(exchange)
+        .filter_map(named)
         .collect()
 }
 

@@ -126,7 +126,6 @@ fn request(
     };
     let mut body = Map::new();
     if wanted.is(own.model_state.named) {
-        let model = wanted.text(&own.model, &[])?;
         let known = match &cluster {
             Some(name) => Cluster::reported_like(Some(name.as_bytes()), &Cluster::default()),
             None => Cluster::default(),
@@ -137,15 +136,16 @@ fn request(
             path: &path,
         };
         match config.endpoints.model(target, false) {
-            BeforeBody::Final(entragate::model::Model::Named(named))
-                if in_path(&path).is_some() =>
-            {
-                if named != model {
-                    path = format!("{}{model}", in_path(&path).unwrap_or_default());
+            BeforeBody::Final(entragate::model::Model::Named(named)) => {
+                if let Some(place) = in_path(&path) {
+                    let model = wanted.text(&own.model, &[])?;
+                    if named != model {
+                        path = format!("{place}{model}");
+                    }
                 }
             }
-            BeforeBody::Final(entragate::model::Model::Named(_)) => {}
             BeforeBody::Final(_) | BeforeBody::NeedsBody(_) => {
+                let model = wanted.text(&own.model, &[])?;
                 body.insert("model".into(), model.into());
             }
         }

@@ -32,9 +32,14 @@ impl Decision {
         let mut earlier = Vec::new();
         for rule in &policy.anonymous {
             let covers = facts.covers(solver, &rule.matches, false).yes;
+            let applies = if rule.matches.mcp.are_named() {
+                solver.all([covers, !facts.request.needs_token])
+            } else {
+                covers
+            };
             let is_sent = facts.is_sent(solver, config, rule.credential);
-            let when = first(solver, &earlier, [covers, is_sent]);
-            earlier.push(covers);
+            let when = first(solver, &earlier, [applies, is_sent]);
+            earlier.push(applies);
             anonymous.push(Decides {
                 rule: rule.name.to_string(),
                 credential: rule.credential,
@@ -42,21 +47,7 @@ impl Decision {
             });
         }
         let accepted = facts.is_accepted(solver, config);
-        let authenticated = {
-            // A batch needs a token if one of its messages does, so anonymous rules for messages may not apply to another.
-            let in_batch = solver.variable();
-            solver.require(&[!in_batch, facts.request.message.message]);
-            let mut applies = Vec::new();
-            for (rule, covers) in policy.anonymous.iter().zip(&earlier) {
-                let is_for_messages = rule.matches.mcp.are_named();
-                applies.push(if is_for_messages {
-                    solver.all([*covers, !in_batch])
-                } else {
-                    *covers
-                });
-            }
-            first(solver, &applies, [accepted])
-        };
+        let authenticated = first(solver, &earlier, [accepted]);
         let (mut allow, mut deny) = (Vec::new(), Vec::new());
         for rule in &policy.rules {
             if rule.mode == Mode::Enforce {

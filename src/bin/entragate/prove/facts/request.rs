@@ -1,7 +1,8 @@
 //! The facts of a request: its method, its texts, the model and the JSON-RPC message.
 //!
 //! A batch is permitted only if each of its messages is, with the same credential. So if a batch breaks an assertion, a
-//! request with one of its messages alone has the same facts and breaks it, too, and batches need no variables.
+//! request with one of its messages alone has the same facts and breaks it, too. The only fact of a batch is that it needs
+//! a token if one of its messages does: then anonymous rules for messages apply to none of them.
 
 use super::texts::{Form, Texts};
 use crate::prove::solver::{Lit, Solver};
@@ -30,6 +31,8 @@ pub struct Request {
     pub message_method: Texts,
     pub message_tool: Texts,
     pub names_tool: Lit,
+    /// The message is one of a batch, and another one of them needs a token.
+    pub needs_token: Lit,
     pub peer: Texts,
     pub peer_state: PeerState,
     /// The literals that `endpoints` refer to: they relate host, cluster and path with the model.
@@ -151,6 +154,7 @@ impl Request {
             message_method: Texts::new(MESSAGES),
             message_tool: Texts::new(TOOLS),
             names_tool: solver.variable(),
+            needs_token: solver.variable(),
             peer: Texts::new(PEERS),
             peer_state,
             by_endpoints: Vec::new(),
@@ -221,6 +225,7 @@ impl Request {
             unavailable,
         } = self.message;
         solver.exactly_one(&[none, message, unavailable]);
+        solver.require(&[!self.needs_token, message]);
         let PeerState {
             uri,
             absent,

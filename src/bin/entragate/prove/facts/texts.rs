@@ -77,11 +77,13 @@ impl Texts {
         self.atoms.get(*at).map(|atom| atom.literal)
     }
 
-    /// Returns whether the text would match each pattern.
+    /// Returns whether the text would match each pattern, of any length.
     pub fn values_of<'a>(&'a self, text: &'a str) -> impl Iterator<Item = (Lit, bool)> + 'a {
-        self.atoms
-            .iter()
-            .map(|atom| (atom.literal, atom.glob.matches(text, self.form.separator)))
+        let lower = text.to_lowercase();
+        self.atoms.iter().map(move |atom| {
+            let text = if atom.folds { &lower } else { text };
+            (atom.literal, self.pattern(atom).matches(text))
+        })
     }
 
     /// The variables of all patterns.

@@ -224,7 +224,7 @@ impl World {
             let name = format!("rule-{at}");
             let credential = ["r", "w", "none"][numbers.below(3)];
             rules.push(match numbers.below(8) {
-                0 if matches.get("paths").is_some() && matches.get("mcp").is_none() => {
+                0 if matches.get("paths").is_some() => {
                     json!({"name": name, "match": matches, "anonymous": true, "credential": credential})
                 }
                 0..=2 => json!({"name": name, "match": matches, "require": self.requirement(numbers, 0), "effect": "deny"}),
