@@ -174,6 +174,142 @@ fn changed_requirement_is_unknown() {
     assert!(counts(&json)[2] >= 2, "{json:#}");
 }
 
+/// Records with these members in place of their own.
+fn edited(records: &str, members: Value) -> String {
+    let edit = |line: &str| {
+        let mut record: Value = serde_json::from_str(line).unwrap();
+        let members = members.as_object().unwrap().clone();
+        record.as_object_mut().unwrap().extend(members);
+        format!("{record}\n")
+    };
+    records.lines().map(edit).collect()
+}
+
+/// Replays records of [`policy`], which are edited, with an edited configuration, and returns the numbers.
+fn replayed(
+    request: (Option<Persona>, &str, &str),
+    members: Value,
+    edit: &dyn Fn(&mut Value),
+) -> [u64; 3] {
+    let records = edited(&records(&policy(), &[request]), members);
+    let mut new = policy();
+    edit(&mut new);
+    let (_, json) = replay(&new, Some(&policy()), &records);
+    counts(&json)
+}
+
+const UNCHANGED: [u64; 3] = [1, 0, 0];
+const CHANGED: [u64; 3] = [0, 1, 0];
+const UNKNOWN: [u64; 3] = [0, 0, 1];
+const CHAT: (Option<Persona>, &str, &str) = (Some(Persona::Ada), "POST", "/v1/chat/completions");
+const PEOPLE: (Option<Persona>, &str, &str) = (Some(Persona::Ada), "GET", "/people");
+
+#[test]
+fn rule_about_a_body_that_is_not_recorded_is_unknown() {
+    let deny = json!({"name": "no-llama", "match": {"methods": ["POST"], "models": ["meta-llama/*"]},
+                      "require": {"issuer": "contoso"}, "effect": "deny"});
+    // The role of the other deny rule is unknown, so it is left out.
+    let denied = |new: &mut Value| new["rules"][1] = deny.clone();
+    assert_eq!(replayed(CHAT, json!({}), &denied), UNKNOWN);
+    assert_eq!(
+        replayed(CHAT, json!({"model": "meta-llama/x"}), &denied),
+        CHANGED
+    );
+    assert_eq!(
+        replayed(CHAT, json!({"model": "mistral/x"}), &denied),
+        UNCHANGED
+    );
+    assert_eq!(replayed(PEOPLE, json!({}), &denied), UNCHANGED);
+    let open = json!({"name": "open", "match": {"paths": ["/v1/**"], "models": ["**"]}, "anonymous": true});
+    let opened = |new: &mut Value| new["rules"].as_array_mut().unwrap().insert(0, open.clone());
+    assert_eq!(
+        replayed((None, CHAT.1, CHAT.2), json!({}), &opened),
+        UNKNOWN
+    );
+    let call = json!({"name": "no-ping", "match": {"paths": ["/v1/**"], "mcp": {"methods": ["ping"]}},
+                      "require": {"issuer": "contoso"}, "effect": "deny"});
+    let called = |new: &mut Value| new["rules"][1] = call.clone();
+    assert_eq!(replayed(CHAT, json!({}), &called), UNKNOWN);
+    assert_eq!(
+        replayed(CHAT, json!({"mcp_method": "ping"}), &called),
+        CHANGED
+    );
+    assert_eq!(
+        replayed(CHAT, json!({"mcp_method": "tools/list"}), &called),
+        UNCHANGED
+    );
+    // Of a batch, the record has the methods, but not its messages.
+    assert_eq!(
+        replayed(CHAT, json!({"mcp_method": "tools/list,ping"}), &called),
+        UNKNOWN
+    );
+}
+
+#[test]
+fn rule_about_a_cluster_or_a_certificate_that_is_not_recorded_is_unknown() {
+    let clusters = |new: &mut Value| new["rules"][2]["match"]["clusters"] = json!(["hf"]);
+    let credential = |new: &mut Value| new["credentials"][0]["clusters"] = json!(["hf"]);
+    for edit in [&clusters as &dyn Fn(&mut Value), &credential] {
+        assert_eq!(replayed(CHAT, json!({}), edit), UNKNOWN);
+        assert_eq!(replayed(CHAT, json!({"cluster": "hf"}), edit), UNCHANGED);
+        assert_eq!(replayed(CHAT, json!({"cluster": "other"}), edit), CHANGED);
+    }
+    for require in [
+        json!({"peer": "spiffe://a/**"}),
+        json!({"not": {"peer": "spiffe://a/**"}}),
+    ] {
+        let edit = |new: &mut Value| new["rules"][3]["require"] = require.clone();
+        assert_eq!(replayed(PEOPLE, json!({}), &edit), UNKNOWN, "{require}");
+    }
+}
+
+#[test]
+fn audience_is_not_recorded() {
+    let audiences =
+        |list: Value| move |new: &mut Value| new["issuers"][0]["audiences"] = list.clone();
+    let own = policy()["issuers"][0]["audiences"].clone();
+    let mut more = own.clone();
+    more.as_array_mut().unwrap().push(json!("api://other"));
+    assert_eq!(replayed(PEOPLE, json!({}), &audiences(more)), UNCHANGED);
+    assert_eq!(
+        replayed(PEOPLE, json!({}), &audiences(json!(["api://other"]))),
+        UNKNOWN
+    );
+}
+
+#[test]
+fn denial_without_a_rule_is_not_said_to_change() {
+    // The requirement on the role is unknown, so it is left out.
+    let remove = |new: &mut Value, at: usize| _ = new["rules"].as_array_mut().unwrap().remove(at);
+    let people = |new: &mut Value| remove(new, 1);
+    let denied =
+        |code: &str| json!({"decision": "deny", "code": code, "rule": null, "credential": null});
+    for code in [
+        "token_revoked",
+        "token_expired",
+        "credential_unavailable",
+        "request_ambiguous",
+    ] {
+        assert_eq!(replayed(PEOPLE, denied(code), &people), UNKNOWN, "{code}");
+    }
+    assert_eq!(replayed(PEOPLE, denied("no_rule"), &people), CHANGED);
+    let nobody = |new: &mut Value| {
+        people(new);
+        remove(new, 2);
+    };
+    assert_eq!(
+        replayed(PEOPLE, denied("token_revoked"), &nobody),
+        UNCHANGED
+    );
+    // A rule that needs no token permits a request whatever its token.
+    let open = |new: &mut Value| new["rules"][0]["match"] = json!({"paths": ["/people"]});
+    assert_eq!(replayed(PEOPLE, denied("token_revoked"), &open), CHANGED);
+    assert_eq!(
+        replayed(PEOPLE, denied("request_ambiguous"), &open),
+        UNKNOWN
+    );
+}
+
 #[test]
 fn unusable_input_is_reported() {
     let configuration = cli::file(".yaml", &policy().to_string());

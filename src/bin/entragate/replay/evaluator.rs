@@ -1,7 +1,9 @@
 //! The decision of the new configuration about the request of a record, as far as it is known.
 
+use super::codes::{BY_RULES, may_recur};
 use super::known::Known;
 use super::request::{self, text};
+use super::target;
 use crate::explain::answer::{Answer, Simulation};
 use crate::explain::keys::AnySignature;
 use crate::policy_test::caller;
@@ -10,6 +12,7 @@ use entragate::config::Config;
 use entragate::logic::Truth;
 use entragate::policy::rule::{Effect, Mode, Rule};
 use entragate::time::Timestamp;
+use entragate::token::issuer::same_id;
 use serde_json::Value;
 
 /// A record beside the new decision.
@@ -66,6 +69,12 @@ impl Evaluator {
         };
         let was_permitted = text(record, "decision") == Some("permit");
         let is_permitted = matches!(&*outcome.code, "permitted" | "anonymous");
+        if !was_permitted
+            && is_permitted
+            && may_recur(text(record, "code").unwrap_or_default(), &outcome)
+        {
+            return Comparison::Unknown;
+        }
         let is_same = was_permitted == is_permitted
             && (!is_permitted || text(record, "credential") == outcome.credential.as_deref());
         if is_same {
@@ -86,7 +95,31 @@ impl Evaluator {
             let answer = pass(&mut self.simulations[1], old, record, Some(issuer))?;
             Some(Known::from(record, old, &answer.rules))
         });
-        decided(&self.new, &answer, &old.unwrap_or_default())
+        let decided = decided(&self.new, record, &answer, &old.unwrap_or_default());
+        match &decided {
+            // A record does not contain the token's audience.
+            Decided::As(Outcome { code, .. })
+                if code == "permitted" && !self.accepts_audiences(issuer) =>
+            {
+                Decided::Unknown
+            }
+            _ => decided,
+        }
+    }
+
+    /// Whether the new configuration accepts all tokens' audiences that the old one accepts.
+    fn accepts_audiences(&self, issuer: &str) -> bool {
+        let audiences = |config: &Config| {
+            let mut issuers = config.issuers.iter();
+            let own = issuers.find(|own| *own.name == *issuer);
+            own.map(|own| own.audiences.clone())
+        };
+        let old = self.old.as_ref().and_then(audiences);
+        let (Some(old), Some(new)) = (old, audiences(&self.new)) else {
+            return true;
+        };
+        let is_accepted = |own: &String| new.iter().any(|other| same_id(own, other));
+        old.iter().all(is_accepted)
     }
 
     /// A record without an issuer is about a request without a token, or with one that was refused before it was
@@ -95,6 +128,9 @@ impl Evaluator {
         let Some(answer) = pass(&mut self.simulations[0], &self.new, record, None) else {
             return Decided::Unknown;
         };
+        if target::leaves_anonymous_open(&self.new, record, &answer.rules) {
+            return Decided::Unknown;
+        }
         let code = text(record, "code");
         let needs_token = answer.text("code") == "token_missing";
         match (needs_token, code) {
@@ -128,22 +164,10 @@ fn pass(
     simulation.as_mut()?.pass(question, &AnySignature)
 }
 
-/// The codes of decisions that rules make, or that depend on the rule that permits.
-const BY_RULES: [&str; 11] = [
-    "permitted",
-    "no_rule",
-    "rule_unsatisfied",
-    "denied_by_rule",
-    "groups_overage",
-    "step_up_required",
-    "upstream_not_allowed",
-    "not_a_member",
-    "model_missing",
-    "body_unreadable",
-    "model_not_found",
-];
-
-fn decided(config: &Config, answer: &Answer, known: &Known<'_>) -> Decided {
+fn decided(config: &Config, record: &Value, answer: &Answer, known: &Known<'_>) -> Decided {
+    if target::leaves_anonymous_open(config, record, &answer.rules) {
+        return Decided::Unknown;
+    }
     if !BY_RULES.contains(&answer.text("code")) {
         return Decided::As(outcome(answer));
     }
@@ -162,11 +186,11 @@ fn decided(config: &Config, answer: &Answer, known: &Known<'_>) -> Decided {
         else {
             return Decided::Unknown;
         };
-        if trace.matches == Some(false) {
+        let matches = target::matches(record, &rule.matches, trace);
+        if matches == Some(false) {
             continue;
         }
-        // Otherwise, whether the rule matches depends on a body that the record does not contain.
-        let matches = trace.matches == Some(true);
+        let matches = matches == Some(true);
         let possible = known.possible(&rule.require, clause);
         match rule.effect {
             Effect::Deny if possible.is(Truth::Unsatisfied) => {}
@@ -190,14 +214,29 @@ fn decided(config: &Config, answer: &Answer, known: &Known<'_>) -> Decided {
             rule: None,
             credential: None,
         }),
-        (None, Some((permit, true))) if !may_be_denied => match answer.text("code") {
-            // The gate may refuse what the rules permit.
-            "upstream_not_allowed" | "not_a_member" | "model_not_found" => {
-                Decided::As(outcome(answer))
-            }
-            _ => Decided::As(permit),
-        },
+        (None, Some((permit, true))) if !may_be_denied => forwarded(config, record, answer, permit),
         (None, Some(_)) => Decided::Unknown,
+    }
+}
+
+/// What becomes of a request that a rule permits: the gate may refuse it nevertheless.
+fn forwarded(config: &Config, record: &Value, answer: &Answer, permit: Outcome) -> Decided {
+    match target::is_sent(config, record, permit.credential.as_deref()) {
+        Some(true) => {}
+        Some(false) => {
+            return Decided::As(Outcome {
+                code: "upstream_not_allowed".to_owned(),
+                ..permit
+            });
+        }
+        None => return Decided::Unknown,
+    }
+    match answer.text("code") {
+        "permitted" => Decided::As(permit),
+        "not_a_member" | "model_not_found" => Decided::As(outcome(answer)),
+        // The claims that the gate needed are unknown, and so is which models it would show.
+        _ if config.forward.filter_models && target::lists_one_model(record) => Decided::Unknown,
+        _ => Decided::As(permit),
     }
 }
 

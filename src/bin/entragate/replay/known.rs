@@ -4,8 +4,8 @@
 use super::request::text;
 use entragate::config::Config;
 use entragate::logic::{Formula, Operator, Truth};
-use entragate::policy::requirement::Requirement;
-use entragate::policy::rule::{Effect, Mode};
+use entragate::policy::requirement::{Condition, Requirement};
+use entragate::policy::rule::{Effect, Mode, Rule};
 use entragate::policy::trace::{ClauseTrace, RuleTrace};
 use serde_json::Value;
 
@@ -69,7 +69,9 @@ impl<'c> Known<'c> {
             let trace = rules.iter().find(|trace| trace.rule == rule.name);
             rule.mode == Mode::Enforce && trace.is_some_and(|trace| trace.matches == Some(true))
         });
-        let mut is_before = true;
+        let matching: Vec<&Rule> = matching.collect();
+        // If the rule that permitted matches only a body that the record does not contain, it is unknown which rules precede it.
+        let mut is_before = matching.iter().any(|rule| *rule.name == *decided);
         for rule in matching {
             let decides = *rule.name == *decided;
             match rule.effect {
@@ -115,6 +117,8 @@ impl<'c> Known<'c> {
     /// does not contain.
     pub fn possible(&self, requirement: &Requirement, trace: &ClauseTrace) -> Possible {
         let own = match requirement {
+            // No record contains the client's certificate.
+            Formula::Condition(Condition::Peer(_)) => Possible::ANY,
             Formula::Condition(_) if trace.truth == Truth::Indeterminate => Possible::ANY,
             Formula::Condition(_) => Possible::of(trace.truth),
             Formula::All(parts) => self.combined(Operator::All, Truth::Satisfied, parts, trace),

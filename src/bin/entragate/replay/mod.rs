@@ -3,10 +3,12 @@
 //! A record contains the request, the caller's ids, and the claims of `audit.claims`, but no other claim. A requirement on
 //! a claim that the record does not contain is unknown, unless the configuration that wrote the record shows its value.
 
+mod codes;
 mod evaluator;
 mod known;
 mod output;
 mod request;
+mod target;
 
 use crate::audit::lines::{Lines, Logged};
 use crate::chosen;

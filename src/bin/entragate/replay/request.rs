@@ -13,6 +13,9 @@ pub fn text<'r>(record: &'r Value, member: &str) -> Option<&'r str> {
     record.get(member).and_then(Value::as_str)
 }
 
+/// Methods whose requests usually have no body. Others have one, even if a record does not say what it contains.
+const WITHOUT_BODY: [&str; 4] = ["GET", "HEAD", "OPTIONS", "DELETE"];
+
 /// The request of a record; `None` if it has no valid method, path and time.
 pub fn request(record: &Value) -> Option<Request> {
     let mut request = Map::new();
@@ -36,6 +39,9 @@ pub fn request(record: &Value) -> Option<Request> {
         }
     } else if let Some(model) = text(record, "model") {
         request.insert("model".into(), model.into());
+    } else if !WITHOUT_BODY.contains(&text(record, "method")?) {
+        // Nothing is known of the body, so nothing can be read from it.
+        request.insert("body".into(), "unknown".into());
     }
     serde_json::from_value(Value::Object(request)).ok()
 }
