@@ -5,6 +5,9 @@ use crate::pages as docs;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
+/// What fragment.yaml adds to routes.
+const OF_ROUTES: [&str; 2] = ["request_headers_to_add", "typed_per_filter_config"];
+
 fn shipped(name: &str) -> Value {
     docs::yaml(&docs::read(&format!("deploy/ratelimit/{name}")))
 }
@@ -28,8 +31,10 @@ fn example_is_the_tested_envoy_yaml_with_the_fragment() {
     let additions = fragment["policy"].as_object().unwrap().clone();
     policy.as_object_mut().unwrap().extend(additions);
     filters.insert(filters.len() - 1, fragment["http_filter"].clone());
-    manager["route_config"]["virtual_hosts"][0]["routes"][0]["typed_per_filter_config"] =
-        fragment["typed_per_filter_config"].clone();
+    let route = &mut manager["route_config"]["virtual_hosts"][0]["routes"][0];
+    for member in OF_ROUTES {
+        route[member] = fragment[member].clone();
+    }
     assert!(
         shipped("envoy.yaml") == envoy,
         "copy the change of envoy.yaml or of the fragment to deploy/ratelimit/envoy.yaml"
@@ -52,10 +57,9 @@ fn istio_has_the_limits_of_the_fragment() {
     );
     *cluster = json!("ratelimit");
     assert_eq!(own, fragment["http_filter"]);
-    assert_eq!(
-        host["patch"]["value"]["typed_per_filter_config"],
-        fragment["typed_per_filter_config"]
-    );
+    for member in OF_ROUTES {
+        assert_eq!(host["patch"]["value"][member], fragment[member], "{member}");
+    }
 }
 
 /// Collects the limits of limits.yaml: their keys, with the values that are given.

@@ -1,7 +1,7 @@
 //! Every token of every answer is counted, and nothing else is.
 
 use super::super::gateway::wait_until;
-use super::{Fleet, TOKENS, concurrently, limits, oid, patient};
+use super::{Fleet, TOKENS, concurrently, identity, limits, oid, patient};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -180,6 +180,23 @@ async fn stream_under_way_is_not_cut_when_its_budget_ends() {
         text.extend_from_slice(&chunk);
     }
     assert!(text.ends_with(b"data: [DONE]\n\n"));
+    fleet.becomes_idle().await;
+    assert_eq!(fleet.used(TOKENS, &[&oid(0)]), billed(&fleet));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn caller_cannot_ask_for_a_response_whose_tokens_are_unreadable() {
+    let fleet = Fleet::start(&limits(&[]), 1, patient).await;
+    let request = fleet
+        .client
+        .post(format!("{}/v1/chat/completions", fleet.gateways[0].url()))
+        .header("accept-encoding", "gzip, br")
+        .bearer_auth(fleet.entra.sign(identity(0)));
+    let response = request.json(&messages(3, &json!({}))).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    response.bytes().await.unwrap();
+    let requests = fleet.hf.take_requests();
+    assert_eq!(requests[0].headers_named("accept-encoding"), ["identity"]);
     fleet.becomes_idle().await;
     assert_eq!(fleet.used(TOKENS, &[&oid(0)]), billed(&fleet));
 }

@@ -107,6 +107,7 @@ kinds! {
     RATE_LIMIT_BEFORE_TOKENS = Warning, "A rate limit charges tokens when the request arrives, before they are known.", "Set `apply_on_stream_done: true` beside `hits_addend`.";
     RATE_LIMIT_BEFORE_FILTER = Warning, "A rate limit filter that reads the filter's state runs before the filter.", "Place it behind entragate and before the router.";
     RATE_LIMIT_MODEL_UNKNOWN = Warning, "A rate limit reads the model, but no rule and no endpoint names one, so the body is not read for it.", "Add `models: [\"**\"]` to the rules' `match`.";
+    RATE_LIMIT_COMPRESSED = Warning, "A rate limit charges tokens, and those of a compressed response are unknown. Callers choose whether they accept compressed responses.", "Set `accept-encoding: identity` in the routes, with `request_headers_to_add`.";
     RATE_LIMIT_UNKNOWN_TOKENS = Note, "A rate limit charges tokens, and responses that report no usage are charged nothing.", "Set `usage: {unknown_tokens: N}`.";
 
     TOKEN_IN_LOG = Error, "An access log, a trace or a header contains the credential or a caller's token.", "Remove the reference to the header.";

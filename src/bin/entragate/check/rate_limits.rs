@@ -55,6 +55,12 @@ fn check_limit(scene: &Scene<'_>, limit: &Node<'_>, findings: &mut Findings) {
         let kind = &ids::RATE_LIMIT_BEFORE_TOKENS;
         findings.add(kind, charge.node.place(), None, message);
     }
+    if !asks_for_plain_responses(scene) {
+        let message = "a caller that accepts compressed responses is charged only `usage.unknown_tokens` if the endpoint \
+                       compresses them; set `accept-encoding: identity` in the route, with `request_headers_to_add`";
+        let kind = &ids::RATE_LIMIT_COMPRESSED;
+        findings.add(kind, charge.node.place(), None, message);
+    }
     let usage = scene.config.and_then(|config| config.usage);
     if usage.is_some_and(|metering| metering.unknown_tokens == 0) {
         let message = "responses that report no usage, such as streams without include_usage, are charged nothing; \
@@ -66,6 +72,19 @@ fn check_limit(scene: &Scene<'_>, limit: &Node<'_>, findings: &mut Findings) {
             message,
         );
     }
+}
+
+/// Whether some setting, of Envoy, Istio or the Gateway API, changes the header with the encodings that the caller accepts.
+fn asks_for_plain_responses(scene: &Scene<'_>) -> bool {
+    let is_header = |text: &str| text.eq_ignore_ascii_case("accept-encoding");
+    let mut is_set = false;
+    for root in scene.deployment.roots() {
+        root.walk(&mut |node| {
+            is_set |= node.value.as_str().is_some_and(is_header)
+                || node.members().iter().any(|(name, _)| is_header(name));
+        });
+    }
+    is_set
 }
 
 /// Returns the problem of one reference.

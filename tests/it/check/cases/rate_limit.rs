@@ -73,6 +73,12 @@ macro_rules! limiting {
     };
 }
 
+/// A route that asks the endpoint for responses without compression.
+const PLAIN: (&str, &str) = (
+    "- name: all",
+    "- name: all\n                request_headers_to_add: [{header: {key: Accept-Encoding, value: identity}}]",
+);
+
 pub const CASES: &[Case] = &[
     Case {
         id: "rate_limit_state_not_set",
@@ -126,6 +132,14 @@ pub const CASES: &[Case] = &[
         base: ENVOY,
         bad: &[charged!("")],
         good: &[charged!(", apply_on_stream_done: true")],
+        line: "total_tokens",
+    },
+    Case {
+        id: "rate_limit_compressed",
+        name: None,
+        base: ENVOY,
+        bad: &[charged!(", apply_on_stream_done: true")],
+        good: &[charged!(", apply_on_stream_done: true"), PLAIN],
         line: "total_tokens",
     },
     Case {
