@@ -12,6 +12,9 @@ use testbed::reqwest::{Client, Method, RequestBuilder, Response};
 
 /// A timeout that no successful test reaches.
 pub const SOON: Duration = Duration::from_secs(20);
+/// How long requests wait for keys and the like, unless a test changes it. On a busy machine a fetch can take longer than
+/// the default of two seconds.
+const WAIT: &str = "10s";
 
 pub struct Gateway {
     pub envoy: Envoy,
@@ -36,7 +39,9 @@ impl Gateway {
     /// Starts a gateway in front of an Entra stand-in that may not answer; the workers may not have keys yet.
     pub async fn cold(entra: Entra, change: impl FnOnce(EnvoyConfig) -> EnvoyConfig) -> Self {
         let hf = HuggingFace::start().await.unwrap();
-        let config = change(EnvoyConfig::gateway(&entra, &hf).unwrap());
+        let config = EnvoyConfig::gateway(&entra, &hf).unwrap();
+        let config =
+            change(config.change_policy(|policy| policy["wait"] = json!({"timeout": WAIT})));
         let envoy = Envoy::start(config)
             .await
             .unwrap_or_else(|error| panic!("{error}"));
