@@ -1,6 +1,7 @@
 //! Finds the ends of texts and lines, eight bytes at a time: most bytes of a body are inside long strings. 64-bit integers are
 //! native in wasm, so this needs no SIMD, which a host may lack.
 
+const SIZE: usize = size_of::<u64>();
 /// A one in each byte.
 const ONES: u64 = u64::MAX / 0xff;
 /// The highest bit of each byte.
@@ -30,6 +31,25 @@ pub fn not_plain(bytes: &[u8]) -> Option<usize> {
     })
 }
 
+/// Whether the test passes for the rest of the bytes from a `"` or `\`. The test must check the first byte, since others may be
+/// tested too.
+pub fn any_from_quote_or_backslash(bytes: &[u8], test: impl Fn(&[u8]) -> bool) -> bool {
+    let (words, rest) = bytes.as_chunks();
+    let is_in = |at: usize, word: [u8; SIZE]| {
+        let mut marked = quote_or_backslash(u64::from_le_bytes(word));
+        while marked != 0 {
+            let from = at + marked.trailing_zeros() as usize / 8;
+            if bytes.get(from..).is_some_and(&test) {
+                return true;
+            }
+            marked &= marked - 1;
+        }
+        false
+    };
+    let mut all = words.iter().enumerate();
+    all.any(|(index, word)| is_in(index * SIZE, *word)) || is_in(words.len() * SIZE, padded(rest))
+}
+
 fn quote_or_backslash(word: u64) -> u64 {
     equal(word, b'"') | equal(word, b'\\')
 }
@@ -37,7 +57,6 @@ fn quote_or_backslash(word: u64) -> u64 {
 /// Returns the position of the first byte that `marks` marks by its highest bit. Higher bytes of a word may be marked wrongly if a
 /// lower one is marked, since a borrow crosses bytes. A space must not be marked.
 fn first(bytes: &[u8], marks: impl Fn(u64) -> u64) -> Option<usize> {
-    const SIZE: usize = size_of::<u64>();
     let lowest = |word: [u8; SIZE]| match marks(u64::from_le_bytes(word)) {
         0 => None,
         marked => Some(marked.trailing_zeros() as usize / 8),
@@ -48,9 +67,16 @@ fn first(bytes: &[u8], marks: impl Fn(u64) -> u64) -> Option<usize> {
             return Some(index * SIZE + at);
         }
     }
-    let mut last = [b' '; SIZE];
-    last.iter_mut().zip(rest).for_each(|(to, byte)| *to = *byte);
-    lowest(last).map(|at| words.len() * SIZE + at)
+    lowest(padded(rest)).map(|at| words.len() * SIZE + at)
+}
+
+/// Returns the bytes, followed by spaces.
+fn padded(bytes: &[u8]) -> [u8; SIZE] {
+    let mut word = [b' '; SIZE];
+    word.iter_mut()
+        .zip(bytes)
+        .for_each(|(to, byte)| *to = *byte);
+    word
 }
 
 /// Marks the bytes of a word that equal a byte.
@@ -85,6 +111,10 @@ mod tests {
             prop_assert_eq!(special(&bytes), position(|byte| matches!(byte, b'"' | b'\\' | 0..b' ')));
             let is_plain = |byte: &u8| matches!(byte, b' '..=0x7f) && !matches!(byte, b'"' | b'\\');
             prop_assert_eq!(not_plain(&bytes), bytes.iter().position(|byte| !is_plain(byte)));
+            for (found, from) in bytes.iter().zip(0..).filter(|(byte, _)| matches!(byte, b'"' | b'\\')).map(|(_, at)| (true, at)).chain([(false, bytes.len())]) {
+                let is_here = |rest: &[u8]| rest.len() == bytes.len() - from;
+                prop_assert_eq!(any_from_quote_or_backslash(&bytes, is_here), found);
+            }
         }
     }
 

@@ -46,6 +46,10 @@ impl Events {
     pub(super) fn feed(&mut self, piece: &[u8], usage: &mut Usage) {
         let mut rest = piece;
         while let Some((byte, tail)) = rest.split_first() {
+            if let Some(tail) = self.skip(rest, usage) {
+                rest = tail;
+                continue;
+            }
             let (text, tail) = match scan::line_end(rest) {
                 Some(0) => {
                     let is_rest = std::mem::take(&mut self.after_cr) && *byte == b'\n';
@@ -65,6 +69,26 @@ impl Events {
         }
     }
 
+    /// Returns the bytes after an event that can be skipped: it has one line, is complete and reports nothing. Most events of a
+    /// stream are such events.
+    fn skip<'p>(&mut self, piece: &'p [u8], usage: &Usage) -> Option<&'p [u8]> {
+        let is_between = matches!(&self.line, Line::Name(name) if name.is_empty())
+            && self.reader.is_fresh()
+            && !self.is_error
+            && !self.after_cr;
+        let data = piece.strip_prefix(b"data:").filter(|_| is_between)?;
+        let (data, end) = data.split_at_checked(scan::line_end(data)?)?;
+        let rest = match end {
+            [b'\n', b'\n', rest @ ..] | [b'\r', b'\n', b'\r', b'\n', rest @ ..] => rest,
+            _ => return None,
+        };
+        if may_report(data, usage.model.is_none()) {
+            return None;
+        }
+        self.bom_checked = true;
+        Some(rest)
+    }
+
     /// Ends the stream. Some servers omit the last empty line.
     pub(super) fn close(&mut self, usage: &mut Usage) {
         self.end_line(usage);
@@ -73,6 +97,13 @@ impl Events {
 
     /// Reads a part of a line.
     fn text(&mut self, mut text: &[u8]) {
+        if let Line::Name(name) = &self.line
+            && name.is_empty()
+            && let Some(value) = text.strip_prefix(b"data:")
+        {
+            self.line = Line::Data { blank: true };
+            text = value;
+        }
         while let (Line::Name(name), Some((byte, tail))) = (&mut self.line, text.split_first()) {
             match byte {
                 b':' if name == b"data" => self.line = Line::Data { blank: true },
@@ -139,4 +170,18 @@ impl Events {
             usage.take(document);
         }
     }
+}
+
+/// Whether an event can report usage, an error or, if it is unknown, the model: whether one of its strings begins like the name of
+/// such a member, or has an escape that could stand for it.
+fn may_report(data: &[u8], needs_model: bool) -> bool {
+    scan::any_from_quote_or_backslash(data, |text| match text {
+        [b'"', b'u', b's', b'a', b'g', ..]
+        | [b'"', b'e', b'r', b'r', b'o', ..]
+        | [b'"', b'd', b'e', b't', b'a', ..]
+        | [b'"', b's', b't', b'a', b't', ..]
+        | [b'\\', b'u', ..] => true,
+        [b'"', b'm', b'o', b'd', b'e', ..] => needs_model,
+        _ => false,
+    })
 }

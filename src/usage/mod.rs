@@ -235,6 +235,7 @@ impl Usage {
     /// Replaces the usage of an earlier document, because counts are running totals.
     fn take(&mut self, document: Document) {
         let latest = document.into_usage();
+        let is_report = latest.counts_something() || latest.failed.is_some();
         let newer = |new: Option<u64>, old: &mut Option<u64>| *old = new.or(*old);
         // Some servers of the messages API repeat the input in the last event without its cached part.
         let lacks_cached = self.cached_tokens.is_some() && latest.cached_tokens.is_none();
@@ -245,7 +246,12 @@ impl Usage {
         newer(latest.total_tokens, &mut self.total_tokens);
         newer(latest.cached_tokens, &mut self.cached_tokens);
         newer(latest.reasoning_tokens, &mut self.reasoning_tokens);
-        self.model = latest.model.or(self.model.take());
+        // The model of the last report, or else the first one named.
+        let (first, second) = match is_report {
+            true => (latest.model, self.model.take()),
+            false => (self.model.take(), latest.model),
+        };
+        self.model = first.or(second);
         self.failed = latest.failed.or(self.failed.take());
     }
 }

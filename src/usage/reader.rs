@@ -128,7 +128,11 @@ impl Reader {
 
     /// Reads a string up to a byte that changes the state, and returns the rest of the piece.
     fn in_text<'p>(&mut self, piece: &'p [u8], is_key: bool, document: &mut Document) -> &'p [u8] {
-        let end = scan::text_end(piece).unwrap_or(piece.len());
+        let end = if self.overflow {
+            end_of_unkept(piece)
+        } else {
+            scan::text_end(piece).unwrap_or(piece.len())
+        };
         let (plain, after) = piece.split_at_checked(end).unwrap_or((piece, &[]));
         match after {
             [b'"', after @ ..] => {
@@ -237,6 +241,22 @@ impl Reader {
             self.token.extend_from_slice(bytes);
         }
     }
+}
+
+/// Returns the position of the quote that ends a string, or of an escape that the piece cuts.
+fn end_of_unkept(piece: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(ahead) = piece.get(at..) {
+        let Some(end) = scan::text_end(ahead) else {
+            return piece.len();
+        };
+        at += end;
+        match ahead.get(end..) {
+            Some([b'\\', _, ..]) => at += 2,
+            _ => break,
+        }
+    }
+    at
 }
 
 fn is_bare(byte: u8) -> bool {

@@ -292,6 +292,25 @@ fn error_event_marks_the_response_as_failed() {
 }
 
 #[test]
+fn model_is_that_of_the_last_report_or_else_the_first_one() {
+    let delta = |model: &str| json!({"model": model, "choices": []});
+    let report = |model: &str| json!({"model": model, "usage": {"prompt_tokens": 1}});
+    for (stream, expected) in [
+        (vec![delta("a"), delta("b")], "a"),
+        (vec![delta("a"), report("b"), delta("c")], "b"),
+        (vec![report("a"), report("b")], "b"),
+        (
+            vec![delta("a"), json!({"usage": {"prompt_tokens": 1}})],
+            "a",
+        ),
+        (vec![json!({"error": "x"}), delta("a")], "a"),
+    ] {
+        let usage = read(SSE, &[events(&stream).as_bytes()], true);
+        assert_eq!(usage.model.as_deref(), Some(expected), "{stream:?}");
+    }
+}
+
+#[test]
 fn counts_before_an_error_event_are_kept() {
     let stream = "data: {\"usage\":{\"prompt_tokens\":1.0,\"completion_tokens\":2}}\n\n\
                   event: error\ndata: {\"message\":\"x\"}\n\n";
@@ -417,6 +436,38 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Lines of a stream, of which some report something and most do not. Events that report nothing are skipped if they arrive whole.
+fn any_line() -> impl Strategy<Value = String> {
+    let data = prop::sample::select(vec![
+        r#"{"model":"org/a","choices":[{"delta":{"content":"a"}}]}"#,
+        r#"{"model":"org/b","choices":[{"delta":{"content":"\"usage\" \\ \n"}}]}"#,
+        r#"{"choices":[{"delta":{"content":"\u00e9"}}],"model":"org/c"}"#,
+        r#"{"model":"org/d","usage":{"prompt_tokens":1,"completion_tokens":2}}"#,
+        r#"{"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}"#,
+        r#"{"usage":null,"model":"org/e"}"#,
+        r#"{"type":"\u0065rror"}"#,
+        r#"{"type":"error"}"#,
+        r#"{"response":{"status":"failed","model":"org/f"}}"#,
+        r#"{"error":{"type":"overloaded","message":"model"}}"#,
+        r#"{"details":{"generated_tokens":5,"input_length":6}}"#,
+        r#"{"t":"a"}"#,
+        r#""usage":{"prompt_tokens":8}}"#,
+        r#"{"a":"#,
+        "[DONE]",
+        "",
+    ]);
+    let field = prop::sample::select(vec!["data: ", "data:", "data", ": ", "\u{feff}data: "]);
+    let line = prop_oneof![
+        8 => (field, data).prop_map(|(field, data)| format!("{field}{data}")),
+        1 => prop::sample::select(vec!["event: error", "event: delta", "event", "id: 1"])
+            .prop_map(str::to_owned),
+    ];
+    let end = prop::sample::select(vec![
+        "\n\n", "\n\n", "\n\n", "\r\n\r\n", "\r\r", "\n", "\r\n", "\n\n\n",
+    ]);
+    (line, end).prop_map(|(line, end)| format!("{line}{end}"))
+}
+
 fn pieces<'b>(body: &'b [u8], cuts: &[prop::sample::Index]) -> Vec<&'b [u8]> {
     let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(body.len() + 1)).collect();
     at.extend([0, body.len()]);
@@ -432,6 +483,18 @@ proptest! {
         for (headers, body, expected) in corpus() {
             prop_assert_eq!(read(headers, &pieces(body.as_bytes(), &cuts), true), expected);
         }
+    }
+
+    #[test]
+    fn stream_in_any_pieces_reports_what_it_reports_byte_by_byte(
+        lines in prop::collection::vec(any_line(), 0..12),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+    ) {
+        let body = lines.concat();
+        let bytes: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
+        let expected = read(SSE, &bytes, true);
+        prop_assert_eq!(read(SSE, &[body.as_bytes()], true), expected.clone());
+        prop_assert_eq!(read(SSE, &pieces(body.as_bytes(), &cuts), true), expected);
     }
 
     /// The reader finds the same counts as serde_json in any document.
