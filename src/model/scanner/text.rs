@@ -64,17 +64,34 @@ impl Text {
         }
     }
 
-    /// Returns how many of the following bytes can be skipped without a change of state. Most bytes
-    /// of a body can.
+    /// Returns how many of the following bytes can be skipped, short escapes included, because the string goes on after them and
+    /// is not kept. Most bytes of a body can.
     pub(super) fn skip(&self, rest: &[u8]) -> usize {
         let idle = self.escape == Escape::None && !self.sequence.is_open();
         if !idle || !matches!(self.role, Role::Other | Role::InnerKey) {
             return 0;
         }
-        match scan::not_plain(rest) {
-            Some(0) => characters(rest),
-            end => end.unwrap_or(rest.len()),
+        let mut skipped = 0;
+        while let Some(ahead) = rest.get(skipped..) {
+            let plain = scan::not_plain(ahead).unwrap_or(ahead.len());
+            let more = match (plain, ahead) {
+                (
+                    0,
+                    [
+                        b'\\',
+                        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't',
+                        ..,
+                    ],
+                ) => 2,
+                (0, _) => characters(ahead),
+                (plain, _) => plain,
+            };
+            if more == 0 {
+                break;
+            }
+            skipped += more;
         }
+        skipped
     }
 
     pub(super) fn push(&mut self, byte: u8) -> Result<Progress, BodyUnavailable> {
