@@ -54,8 +54,7 @@
 //!
 //! Queues are emptied after [`Gate::answered`] in the same way. A step [`Step::Inspect`] makes the host
 //! pass the request's body to [`Gate::body`], and [`Return::Hold`] the response's body to
-//! [`Gate::response_body`]. Where [`Gate::filters_pieces`] is true, each piece of a response's body passes through
-//! [`Gate::filter_piece`]. Where workers share fetches, [`Gate::share`] precedes [`Gate::take_calls`].
+//! [`Gate::response_body`]. [`Gate::response_body_use`] tells what to do with each piece of a response's body. Where workers share fetches, [`Gate::share`] precedes [`Gate::take_calls`].
 
 mod api;
 mod audit;
@@ -103,7 +102,7 @@ use stream_id::{ByStream, RequestIds};
 pub use api::{Call, Marks, Notice, Ruling, Step, StreamId};
 pub use request::connection::{Connection, Property, Wanted};
 pub use request::host_limits::HostLimits;
-pub use response::{Origin, Return, Returned};
+pub use response::{BodyUse, Origin, Return, Returned};
 
 /// The state of the filter in one VM.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use super::abi::{self, Buffer, Map};
 use super::effects;
 use super::kind::{Kind, kind};
 use crate::forward::Edit;
-use crate::gate::{Gate, Origin, Return, Returned, StreamId};
+use crate::gate::{BodyUse, Gate, Origin, Return, Returned, StreamId};
 use crate::http::headers::Headers;
 use proxy_wasm::types::Action;
 
@@ -31,7 +31,8 @@ impl Response {
     }
 
     pub fn headers(&mut self, is_all: bool) -> Action {
-        if kind() == Kind::Nginx || !self.ask(Gate::wants_response) {
+        let is_wanted = |gate: &Gate| gate.wants_response(self.id);
+        if kind() == Kind::Nginx || !self.gate.borrow().as_ref().is_some_and(is_wanted) {
             return Action::Continue;
         }
         note_upstream(&self.gate, self.id);
@@ -48,13 +49,14 @@ impl Response {
 
     /// Handles body data. `size` is the size of the piece, or of the whole held body.
     pub fn body(&mut self, size: usize, is_last: bool) -> Action {
-        if !self.ask(Gate::wants_response_body) {
-            return Action::Continue;
-        }
-        if self.ask(Gate::filters_pieces) {
-            return self.filter(size, is_last);
-        }
-        let is_held = self.ask(Gate::holds_response);
+        let use_of_body =
+            (self.gate.borrow().as_ref()).and_then(|gate| gate.response_body_use(self.id));
+        let is_held = match use_of_body {
+            None => return Action::Continue,
+            Some(BodyUse::Filter) => return self.filter(size, is_last),
+            Some(BodyUse::Hold) => true,
+            Some(BodyUse::Read) => false,
+        };
         let start = if is_held {
             std::mem::replace(&mut self.handed, size)
         } else {
@@ -128,11 +130,6 @@ impl Response {
         } else {
             Action::Pause
         }
-    }
-
-    fn ask(&self, question: impl Fn(&Gate, StreamId) -> bool) -> bool {
-        let gate = self.gate.borrow();
-        gate.as_ref().is_some_and(|gate| question(gate, self.id))
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::random::Random;
 use crate::support;
 
-use entragate::gate::{HostLimits, Origin, Return, Returned, Ruling, Step, StreamId};
+use entragate::gate::{BodyUse, HostLimits, Origin, Return, Returned, Ruling, Step, StreamId};
 use entragate::http::headers::Headers;
 use serde_json::{Value, json};
 use support::{Bench, Trusting, ada, code_of, edits_of, rewritten, with_rules};
@@ -370,7 +370,7 @@ fn list_filter_can_be_disabled() {
         respond(&mut bench, id, &[("content-type", "application/json")]).step,
         Return::Pass
     );
-    assert!(!bench.gate.filters_pieces(id));
+    assert_ne!(bench.gate.response_body_use(id), Some(BodyUse::Filter));
 }
 
 /// The code of the denial that replaces a response.
@@ -458,7 +458,7 @@ fn stream_of_events_is_filtered_as_it_passes() {
             (returned.step, returned.remove),
             (Return::Pass, vec!["content-length"])
         );
-        assert!(bench.gate.filters_pieces(id));
+        assert_eq!(bench.gate.response_body_use(id), Some(BodyUse::Filter));
         let text = format!(": ping\n\nid: 1\ndata: {}\n\n", list());
         let (first, second) = text.as_bytes().split_at(60);
         let mut filter =
@@ -513,9 +513,8 @@ fn response_that_lists_no_tools_passes() {
             (Return::Pass, Vec::new()),
             "{method} {message}"
         );
-        assert!(!bench.gate.filters_pieces(id));
         // An MCP server's response has no usage of a model.
-        assert!(!bench.gate.wants_response_body(id));
+        assert_eq!(bench.gate.response_body_use(id), None);
     }
 }
 

@@ -61,6 +61,17 @@ pub enum Return {
     Replace(Reply),
 }
 
+/// What to do with a piece of a response's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyUse {
+    /// Pass it to [`Gate::response_body`] and forward it.
+    Read,
+    /// Pass it to [`Gate::response_body`], and hold it until a step is returned.
+    Hold,
+    /// Replace it by the result of [`Gate::filter_piece`].
+    Filter,
+}
+
 /// A step for a response, and changes to make before anything is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Returned {
@@ -187,20 +198,17 @@ impl Gate {
         }
     }
 
-    /// Whether a response's body must be passed to [`Gate::filter_piece`], if [`Gate::filters_pieces`] is true, or to
-    /// [`Gate::response_body`].
-    pub fn wants_response_body(&self, id: StreamId) -> bool {
-        let exchange = self.exchanges.get(&id);
-        exchange.is_some_and(|Exchange { response, .. }| {
-            let is_metered = response.meter.as_ref().is_some_and(Meter::is_reading);
-            response.held.is_some() || response.stream.is_some() || is_metered
-        })
-    }
-
-    /// Whether a response is held.
-    pub fn holds_response(&self, id: StreamId) -> bool {
-        let exchange = self.exchanges.get(&id);
-        exchange.is_some_and(|exchange| exchange.response.held.is_some())
+    /// Returns what to do with the next piece of a response's body. `None`: it passes unread.
+    pub fn response_body_use(&self, id: StreamId) -> Option<BodyUse> {
+        let response = &self.exchanges.get(&id)?.response;
+        if response.held.is_some() {
+            Some(BodyUse::Hold)
+        } else if response.stream.is_some() {
+            Some(BodyUse::Filter)
+        } else {
+            let is_reading = response.meter.as_ref()?.is_reading();
+            is_reading.then_some(BodyUse::Read)
+        }
     }
 
     /// Takes the next piece of a response's body; `None` if the host could not read it. The body of a

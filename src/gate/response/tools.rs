@@ -56,12 +56,6 @@ impl Gate {
         }
     }
 
-    /// Whether each piece of a response's body must be replaced by the result of [`Gate::filter_piece`].
-    pub fn filters_pieces(&self, id: StreamId) -> bool {
-        let exchange = self.exchanges.get(&id);
-        exchange.is_some_and(|exchange| exchange.response.stream.is_some())
-    }
-
     /// Returns the replacement for the next piece of a body. `None`: the response must be broken off, because the host could not
     /// read the piece.
     pub fn filter_piece(
