@@ -4,6 +4,7 @@
 //! log.
 
 pub mod chain;
+pub mod filter_state;
 mod line;
 #[cfg(not(target_family = "wasm"))]
 pub mod restore;

@@ -37,6 +37,11 @@ impl Quotas {
             fragment["typed_per_filter_config"].take();
     }
 
+    /// Returns the filter state that the shipped limits and access log read.
+    pub fn filter_state(&self) -> Value {
+        self.fragment["policy"]["audit"]["filter_state"].clone()
+    }
+
     pub fn cluster(&self) -> Value {
         self.fragment["cluster"].clone()
     }

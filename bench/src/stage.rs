@@ -181,14 +181,14 @@ impl Stage {
                 chain
             }
             Filters::Ours(changes) => {
-                let policy = changed(&recording(policy, listener), changes);
+                let policy = changed(&recording(policy, listener, quotas), changes);
                 vec![with_policy(ours, listener.name, policy)]
             }
             Filters::OtherBuild {
                 wasm,
                 policy: changes,
             } => {
-                let policy = changed(&recording(policy, listener), changes);
+                let policy = changed(&recording(policy, listener, quotas), changes);
                 vec![with_wasm(with_policy(ours, listener.name, policy), wasm)]
             }
         };
@@ -203,14 +203,19 @@ impl Stage {
 
 /// For the comparison with the native chain, the filter does the same work: it does not read usage from responses, and sets no
 /// filter state for an access log that does not exist. The shipped configuration does both, and rate limits require both.
-fn recording(policy: &Value, listener: &Listener) -> Value {
+fn recording(policy: &Value, listener: &Listener, quotas: &Quotas) -> Value {
     let log = match listener.record {
         Record::None => "off",
         Record::Line => "all",
         Record::Both => return policy.clone(),
     };
-    let has_quotas = listener.has_quotas;
-    let same_work = json!({"audit": {"log": log, "filter_state": has_quotas}, "usage": has_quotas});
+    let filter_state = if listener.has_quotas {
+        quotas.filter_state()
+    } else {
+        json!(false)
+    };
+    let same_work =
+        json!({"audit": {"log": log, "filter_state": filter_state}, "usage": listener.has_quotas});
     changed(policy, &same_work)
 }
 

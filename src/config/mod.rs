@@ -25,6 +25,7 @@ pub use proto::StructError;
 #[cfg(not(target_family = "wasm"))]
 pub use schema::schema;
 
+use crate::audit::filter_state::FilterState;
 use crate::cache::CacheLimits;
 use crate::credential::Credential;
 use crate::export;
@@ -182,8 +183,8 @@ pub struct AuditSettings {
     pub level: log::Level,
     /// Additional claims to record.
     pub claims: Vec<ClaimPath>,
-    /// Whether decisions are written to Envoy's filter state.
-    pub filter_state: bool,
+    /// The values that are written to Envoy's filter state.
+    pub filter_state: FilterState,
     /// The service that records are also sent to.
     pub export: Option<export::Settings>,
 }

@@ -22,7 +22,7 @@ pub enum Step {
     Inspect,
 }
 
-/// Filter state as names and values, for the host's access log and rate limits. Empty if `audit.filter_state` is off.
+/// Filter state as names and values, for the host's access log and rate limits: the values that `audit.filter_state` chooses.
 pub type Marks = Vec<(&'static str, Arc<str>)>;
 
 /// A step, and filter state to set.

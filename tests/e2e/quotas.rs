@@ -21,12 +21,15 @@ const STATE: [&str; 4] = [
 
 /// Shows the filter state in the access log.
 fn with_state(config: EnvoyConfig) -> EnvoyConfig {
-    config.connection_manager(|manager| {
-        let format = &mut manager["access_log"][0]["typed_config"]["log_format"]["json_format"];
-        for name in STATE {
-            format[name] = json!(format!("%FILTER_STATE(wasm.entragate.{name}:PLAIN)%"));
-        }
-    })
+    let all_values = |policy: &mut Value| policy["audit"] = json!({"filter_state": true});
+    config
+        .change_policy(all_values)
+        .connection_manager(|manager| {
+            let format = &mut manager["access_log"][0]["typed_config"]["log_format"]["json_format"];
+            for name in STATE {
+                format[name] = json!(format!("%FILTER_STATE(wasm.entragate.{name}:PLAIN)%"));
+            }
+        })
 }
 
 fn charging(config: EnvoyConfig) -> EnvoyConfig {

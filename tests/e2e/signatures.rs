@@ -251,7 +251,7 @@ async fn reading_usage_adds_few_host_calls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn disabled_filter_state_saves_five_host_calls() {
+async fn disabled_filter_state_saves_its_host_calls() {
     let changes = json!({"usage": false, "audit": {"filter_state": false}});
     let calls = calls_of_a_warm_permit(changes).await;
     assert!((4..=11).contains(&calls.len()), "{calls:#?}");

@@ -141,20 +141,35 @@ fn anonymous_request_has_a_model_and_a_charge() {
 }
 
 #[test]
-fn tokens_are_set_only_if_usage_is_read_and_filter_state_is_on() {
-    for (change, has_model) in [
-        (json!({"usage": false}), true),
-        (json!({"audit": {"filter_state": false}}), false),
+fn filter_state_has_the_chosen_values_and_tokens_only_if_usage_is_read() {
+    const TOKENS: [&str; 3] = [
+        "entragate.prompt_tokens",
+        "entragate.completion_tokens",
+        "entragate.total_tokens",
+    ];
+    for (change, is_marked, charged) in [
+        (json!({"usage": false}), [true; 3], &[][..]),
+        (json!({"audit": {"filter_state": true}}), [true; 3], &TOKENS),
+        (json!({"audit": {"filter_state": false}}), [false; 3], &[]),
+        (json!({"audit": {"filter_state": []}}), [false; 3], &[]),
+        (
+            json!({"audit": {"filter_state": ["model", "total_tokens", "oid"]}}),
+            [true, true, false],
+            &TOKENS[2..],
+        ),
     ] {
         let mut settings = settings();
         let members = change.as_object().unwrap().clone();
         settings.as_object_mut().unwrap().extend(members);
         let mut bench = Bench::warm(&settings);
         let (id, marks) = ask(&mut bench, "POST", "/v1/chat/completions");
-        assert_eq!(mark(&marks, "entragate.model").is_some(), has_model);
+        let names = ["entragate.model", "entragate.oid", "entragate.code"];
+        let set = names.map(|name| mark(&marks, name).is_some());
+        assert_eq!(set, is_marked, "{change}");
         respond(&mut bench, id, "200", JSON, Some(USAGE));
         let charge = bench.gate.finish(id, Some(200), bench.now);
-        assert!(charge.is_empty(), "{change}");
+        let names: Vec<&str> = charge.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, charged, "{change}");
     }
 }
 

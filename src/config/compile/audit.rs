@@ -8,6 +8,7 @@ use super::super::{AuditLog, AuditSettings};
 use super::auth::Auths;
 use super::text::{self, HOUR, MILLISECOND};
 use super::{each, optional};
+use crate::audit::filter_state::{FilterState, StateValue};
 use crate::export::{Format, Settings};
 use crate::fetch::callout::Target;
 use crate::usage::charge::{MOST, Metering};
@@ -43,9 +44,32 @@ pub(super) fn compile(
             Some(wire::Level::Warn) => log::Level::Warn,
         },
         claims: claims?,
-        filter_state: audit.filter_state.unwrap_or(true),
+        filter_state: filter_state(audit.filter_state.as_ref()),
         export: export?,
     })
+}
+
+fn filter_state(wire: Option<&wire::FilterState>) -> FilterState {
+    match wire {
+        None | Some(wire::FilterState::All(true)) => FilterState::ALL,
+        Some(wire::FilterState::All(false)) => FilterState::NONE,
+        Some(wire::FilterState::Named(values)) => {
+            values.iter().map(|value| state(*value)).collect()
+        }
+    }
+}
+
+fn state(value: wire::StateValue) -> StateValue {
+    match value {
+        wire::StateValue::Code => StateValue::Code,
+        wire::StateValue::Rule => StateValue::Rule,
+        wire::StateValue::Oid => StateValue::Oid,
+        wire::StateValue::Client => StateValue::Client,
+        wire::StateValue::Model => StateValue::Model,
+        wire::StateValue::PromptTokens => StateValue::PromptTokens,
+        wire::StateValue::CompletionTokens => StateValue::CompletionTokens,
+        wire::StateValue::TotalTokens => StateValue::TotalTokens,
+    }
 }
 
 pub(super) fn usage(

@@ -1,6 +1,7 @@
 //! Valid configurations and their compiled settings.
 
 use super::*;
+use crate::audit::filter_state::{FilterState, StateValue};
 use crate::config::{AuditLog, Limits};
 use crate::credential;
 use crate::forward::IdentityField;
@@ -70,7 +71,7 @@ fn omitted_fields_have_the_documented_defaults() {
     );
     assert_eq!(config.audit.log, AuditLog::All);
     assert_eq!(config.audit.level, log::Level::Info);
-    assert!(config.audit.filter_state);
+    assert_eq!(config.audit.filter_state, FilterState::ALL);
     assert!(config.forward.identity_headers.is_empty() && config.forward.bill_to.is_none());
     assert!(config.policy.rules.is_empty() && config.policy.anonymous.is_empty());
     assert_eq!(config.digest.len(), 16);
@@ -217,7 +218,7 @@ fn remaining_sections_are_compiled() {
     set(
         &mut config,
         "/audit",
-        json!({"log": "denied", "claims": ["/a"], "filter_state": false}),
+        json!({"log": "denied", "claims": ["/a"], "filter_state": ["oid", "total_tokens"]}),
     );
     set(
         &mut config,
@@ -293,7 +294,11 @@ fn remaining_sections_are_compiled() {
             config.audit.claims.len(),
             config.audit.filter_state
         ),
-        (AuditLog::Denied, 1, false)
+        (
+            AuditLog::Denied,
+            1,
+            FilterState::from_iter([StateValue::Oid, StateValue::TotalTokens])
+        )
     );
     assert_eq!(config.replies.detail, Detail::Minimal);
     let values: Vec<&str> = config

@@ -172,11 +172,58 @@ object! {
         level: Option<Level>,
         /// Additional claims to record.
         claims: Vec<String> = default,
-        /// Whether code, rule, object, client and model of a decision, and the tokens of its response, are available to
-        /// Envoy's access log, tracer and rate limits as filter state. Default: true.
-        filter_state: Option<bool>,
+        /// The values of a decision and its response that Envoy's access log, tracer and rate limits can read, as filter
+        /// state: all, none, or a list. Each value costs a host call per request. Default: true.
+        filter_state: Option<FilterState>,
         /// Service that records are also sent to. Default: none.
         export: Option<Export>,
+    }
+}
+
+/// Which values are written to filter state.
+#[derive(Debug)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_family = "wasm"), schemars(untagged))]
+pub(in crate::config) enum FilterState {
+    /// All values, or none.
+    All(bool),
+    /// These values only.
+    Named(Vec<StateValue>),
+}
+
+impl Shape for FilterState {
+    fn read(node: Node<'_>) -> Option<Self> {
+        if node.is_list() {
+            Vec::read(node).map(Self::Named)
+        } else {
+            bool::read(node).map(Self::All)
+        }
+    }
+
+    fn empty() -> Self {
+        Self::All(true)
+    }
+}
+
+choice! {
+    #[derive(Clone, Copy, Debug)]
+    enum StateValue {
+        /// The code of the decision, such as `permitted`.
+        Code = "code",
+        /// The rule that decided.
+        Rule = "rule",
+        /// The caller's object id.
+        Oid = "oid",
+        /// The id of the caller's application.
+        Client = "client",
+        /// The requested model.
+        Model = "model",
+        /// The tokens of the prompt; known at the end of the response, like the other two counts.
+        PromptTokens = "prompt_tokens",
+        /// The tokens of the answer.
+        CompletionTokens = "completion_tokens",
+        /// The tokens of both.
+        TotalTokens = "total_tokens",
     }
 }
 

@@ -1,6 +1,7 @@
 //! Turns the outcome of a request into the step that the host takes.
 
 use crate::audit::Record;
+use crate::audit::filter_state::{FilterState, StateValue};
 use crate::credential::store::InjectedCredential;
 use crate::decision::{Denial, Grant};
 use crate::forward::{self, Edit, Forwarding, Onward};
@@ -10,7 +11,6 @@ use crate::http::trace_context::Traces;
 use crate::metrics;
 use crate::reply::{ReplyContext, reply};
 use crate::token::claims::Claims;
-use std::sync::Arc;
 
 /// The model in the filter state of requests whose model is unknown.
 const UNKNOWN_MODEL: &str = "unknown";
@@ -101,16 +101,21 @@ pub(in crate::gate) fn count(record: &Record) -> Notice {
 
 /// Returns filter state for Envoy's access log and rate limits, shown by `%FILTER_STATE(wasm.<name>:PLAIN)%`. A
 /// permitted request always has a model, since Envoy skips a rate limit whose value is missing.
-fn marks(exchange: &Exchange, enabled: bool) -> Marks {
+fn marks(exchange: &Exchange, state: FilterState) -> Marks {
     let record = &exchange.record;
-    let optional = |name, value: &Option<Arc<str>>| value.clone().map(|value| (name, value));
     let model = || record.model.as_deref().unwrap_or(UNKNOWN_MODEL).into();
-    let marks = [
-        Some(("entragate.code", record.code.into())),
-        optional("entragate.rule", &record.rule),
-        optional("entragate.oid", &record.caller.oid),
-        optional("entragate.client", &record.caller.client),
-        exchange.permitted.then(|| ("entragate.model", model())),
-    ];
-    marks.into_iter().flatten().filter(|_| enabled).collect()
+    let value = |value| match value {
+        StateValue::Code => Some(record.code.into()),
+        StateValue::Rule => record.rule.clone(),
+        StateValue::Oid => record.caller.oid.clone(),
+        StateValue::Client => record.caller.client.clone(),
+        StateValue::Model => exchange.permitted.then(model),
+        StateValue::PromptTokens | StateValue::CompletionTokens | StateValue::TotalTokens => None,
+    };
+    let chosen = StateValue::ALL
+        .into_iter()
+        .filter(|value| state.has(*value));
+    chosen
+        .filter_map(|chosen| Some((chosen.name(), value(chosen)?)))
+        .collect()
 }

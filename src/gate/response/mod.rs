@@ -14,6 +14,7 @@ pub(in crate::gate) mod response_buffer;
 mod tools;
 pub(in crate::gate) mod upstream;
 
+use crate::audit::filter_state::StateValue;
 use crate::decision::{Denial, Unavailable};
 use crate::forward::Edit;
 use crate::gate::response::response_buffer::{Held, Outcome};
@@ -345,10 +346,11 @@ impl Gate {
         let Some(exchange) = self.exchanges.get(&id) else {
             return Return::Pass.into();
         };
-        let mark = ("entragate.code", exchange.record.code.into());
+        let mark = || (StateValue::Code.name(), exchange.record.code.into());
+        let is_marked = self.config.audit.filter_state.has(StateValue::Code);
         let reply = reply(denial, &self.config.replies, &exchange.reply_context);
         Returned {
-            marks: Vec::from_iter(self.config.audit.filter_state.then_some(mark)),
+            marks: Vec::from_iter(is_marked.then(mark)),
             ..Return::Replace(reply).into()
         }
     }

@@ -1,6 +1,7 @@
 //! Token usage of responses: counted by model, and charged by the host's rate limits.
 
 use crate::audit::Record;
+use crate::audit::filter_state::StateValue;
 use crate::gate::{Exchange, Gate, Marks, Notice};
 use crate::metrics;
 use crate::usage::charge::Charge;
@@ -31,8 +32,8 @@ impl Gate {
     /// Returns the filter state with the tokens that a permitted request is charged, 0 included: a rate limit whose
     /// number is missing charges nothing and logs an error.
     pub(in crate::gate) fn charge(&self, exchange: &Exchange) -> Marks {
-        let is_marked = exchange.permitted && self.config.audit.filter_state;
-        let Some(metering) = self.config.usage.filter(|_| is_marked) else {
+        let state = self.config.audit.filter_state;
+        let Some(metering) = self.config.usage.filter(|_| exchange.permitted) else {
             return Marks::new();
         };
         let record = &exchange.record;
@@ -44,11 +45,14 @@ impl Gate {
         let usage = record.usage.as_ref();
         let charge = usage.map(|usage| Charge::of(usage, unknown_tokens));
         let charge = charge.unwrap_or_default();
-        let mark = |name, tokens: u64| (name, tokens.to_string().into());
-        vec![
-            mark("entragate.prompt_tokens", charge.prompt_tokens),
-            mark("entragate.completion_tokens", charge.completion_tokens),
-            mark("entragate.total_tokens", charge.total_tokens),
-        ]
+        let tokens = [
+            (StateValue::PromptTokens, charge.prompt_tokens),
+            (StateValue::CompletionTokens, charge.completion_tokens),
+            (StateValue::TotalTokens, charge.total_tokens),
+        ];
+        let chosen = tokens.into_iter().filter(|(value, _)| state.has(*value));
+        chosen
+            .map(|(value, tokens)| (value.name(), tokens.to_string().into()))
+            .collect()
     }
 }

@@ -102,7 +102,9 @@ kinds! {
     SOURCE_NOT_TRUSTED = Warning, "A rule requires `source`, but callers can write their own address.", "Set `use_remote_address: true`, or `client_address.trusted_hops`.";
     PEER_NOT_VERIFIED = Warning, "A rule requires `peer`, but client certificates are not verified.", "Terminate TLS in this filter chain, with a `validation_context`.";
 
-    RATE_LIMIT_STATE_NOT_SET = Warning, "A rate limit reads filter state that the filter does not set, so Envoy skips it.", "Correct the name (`wasm.entragate.oid`), and do not disable `audit.filter_state` or `usage`.";
+    FILTER_STATE_NOT_SET = Warning, "An access log or a tracer reads filter state that the filter does not set.", "Correct the name (`wasm.entragate.oid`), add it to `audit.filter_state`, and do not disable `usage` for token counts.";
+
+    RATE_LIMIT_STATE_NOT_SET = Warning, "A rate limit reads filter state that the filter does not set, so Envoy skips it.", "Correct the name (`wasm.entragate.oid`), add it to `audit.filter_state`, and do not disable `usage` for token counts.";
     RATE_LIMIT_CEL_STRING = Warning, "A rate limit converts filter state with CEL's `string()`, which fails, so Envoy skips it.", "Remove `string()`.";
     RATE_LIMIT_BEFORE_TOKENS = Warning, "A rate limit charges tokens when the request arrives, before they are known.", "Set `apply_on_stream_done: true` beside `hits_addend`.";
     RATE_LIMIT_BEFORE_FILTER = Warning, "A rate limit filter that reads the filter's state runs before the filter.", "Place it behind entragate and before the router.";

@@ -5,6 +5,7 @@ mod agents;
 mod bodies;
 mod callouts;
 mod connection;
+mod filter_state;
 mod finding;
 mod headers;
 mod ids;
@@ -252,6 +253,7 @@ fn look(
     logs::check(&scene, &mut findings);
     admin::check(&scene, &mut findings);
     records::check(&scene, &mut findings);
+    filter_state::check(&scene, &mut findings);
     rate_limits::check(&scene, &mut findings);
     (loaded, findings)
 }

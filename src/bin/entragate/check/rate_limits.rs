@@ -1,18 +1,15 @@
 //! Rate limits of Envoy that read the filter's state.
 
+use super::filter_state::{Reference, references};
 use super::finding::Findings;
 use super::ids::{self, Kind};
 use super::scene::Scene;
 use crate::deployment::envoy;
 use crate::deployment::node::Node;
+use entragate::audit::filter_state::StateValue;
 use entragate::config::Config;
 use entragate::model::endpoint::Source;
-use serde_json::Value;
 
-/// The names of filter state, without `wasm.entragate.`.
-const STATE: [&str; 5] = ["oid", "client", "rule", "code", "model"];
-/// Those that contain counts of tokens.
-const TOKENS: [&str; 3] = ["prompt_tokens", "completion_tokens", "total_tokens"];
 /// The messages of the global and the local rate limit filter.
 const FILTERS: [&str; 2] = ["RateLimit", "LocalRateLimit"];
 const STREAM_DONE: &str = "apply_on_stream_done";
@@ -28,14 +25,6 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
     order(scene, findings);
 }
 
-/// A reference to filter state in a string.
-struct Reference<'d> {
-    node: Node<'d>,
-    text: &'d str,
-    name: &'d str,
-    has_prefix: bool,
-}
-
 fn check_limit(scene: &Scene<'_>, limit: &Node<'_>, findings: &mut Findings) {
     let references = references(limit);
     for reference in &references {
@@ -43,7 +32,8 @@ fn check_limit(scene: &Scene<'_>, limit: &Node<'_>, findings: &mut Findings) {
             findings.add(kind, reference.node.place(), None, message);
         }
     }
-    let counts = |reference: &&Reference<'_>| TOKENS.contains(&reference.name);
+    let counts =
+        |reference: &&Reference<'_>| reference.value().is_some_and(StateValue::counts_tokens);
     let Some(charge) = references.iter().find(counts) else {
         return;
     };
@@ -87,40 +77,19 @@ fn asks_for_plain_responses(scene: &Scene<'_>) -> bool {
     is_set
 }
 
-/// Returns the problem of one reference.
+/// Returns the problem of one reference in a rate limit.
 fn problem(scene: &Scene<'_>, reference: &Reference<'_>) -> Option<(&'static Kind, String)> {
-    let Reference { name, text, .. } = reference;
     let skipped = "so Envoy skips the rate limit";
-    let not_set = |cause: String| Some((&ids::RATE_LIMIT_STATE_NOT_SET, cause));
-    let is_tokens = TOKENS.contains(name);
-    if !is_tokens && !STATE.contains(name) {
-        let known = [&STATE[..], &TOKENS].concat().join(", ");
-        return not_set(format!(
-            "the filter does not set wasm.entragate.{name}, {skipped}; use one of {known}"
-        ));
-    }
-    if !reference.has_prefix {
-        return not_set(format!(
-            "the filter does not set entragate.{name}, {skipped}; write wasm.entragate.{name}"
-        ));
-    }
-    let config = scene.config?;
-    if !config.audit.filter_state {
-        return not_set(format!(
-            "`audit.filter_state` is false, {skipped}; set it to true"
-        ));
-    }
-    if is_tokens && config.usage.is_none() {
-        return not_set(format!(
-            "`usage` is false, so the filter does not set wasm.entragate.{name}; set it to true"
-        ));
-    }
-    if text.contains("string(") && text.contains("filter_state") {
+    let value = match reference.set_by(scene) {
+        Ok(value) => value?,
+        Err(not_set) => return Some((&ids::RATE_LIMIT_STATE_NOT_SET, not_set.with(skipped))),
+    };
+    if reference.text.contains("string(") && reference.text.contains("filter_state") {
         let message =
             format!("`string()` fails for the filter's state, {skipped}; remove `string()`");
         return Some((&ids::RATE_LIMIT_CEL_STRING, message));
     }
-    if *name == "model" && !knows_models(scene, config) {
+    if value == StateValue::Model && !knows_models(scene, scene.config?) {
         let message = "no rule and no endpoint names a model, so the model of a request to the OpenAI API is \
                        `unknown`; add `models: [\"**\"]` to the rules' `match`";
         return Some((&ids::RATE_LIMIT_MODEL_UNKNOWN, message.to_owned()));
@@ -132,28 +101,6 @@ fn knows_models(scene: &Scene<'_>, config: &Config) -> bool {
     let is_fixed = |source: &Source| matches!(source, Source::Fixed(_));
     let mut endpoints = config.endpoints.0.iter();
     scene.rule_on_models().is_some() || endpoints.any(|endpoint| is_fixed(&endpoint.source))
-}
-
-/// Returns the references in all strings of a setting.
-fn references<'d>(setting: &Node<'d>) -> Vec<Reference<'d>> {
-    let mut found = Vec::new();
-    setting.walk(&mut |node| {
-        let Value::String(text) = node.value else {
-            return;
-        };
-        for (at, own) in text.match_indices("entragate.") {
-            let rest = text.get(at + own.len()..).unwrap_or_default();
-            let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-            let end = rest.find(|c| !is_name(c)).unwrap_or(rest.len());
-            found.push(Reference {
-                node: node.clone(),
-                text,
-                name: rest.get(..end).unwrap_or_default(),
-                has_prefix: text.get(..at).unwrap_or_default().ends_with("wasm."),
-            });
-        }
-    });
-    found
 }
 
 /// Reports rate limit filters that run before this filter and read its state.

@@ -1,4 +1,4 @@
-//! Findings about rate limits.
+//! Findings about filter state and rate limits.
 
 use super::*;
 
@@ -40,6 +40,16 @@ macro_rules! setting {
         (
             "revocation:",
             concat!($member, "\n                    revocation:"),
+        )
+    };
+}
+
+/// An access log that shows this.
+macro_rules! shown {
+    ($format:literal) => {
+        (
+            "request: {id: \"%REQ(X-REQUEST-ID)%\"}",
+            concat!("request: {id: \"", $format, "\"}"),
         )
     };
 }
@@ -103,6 +113,61 @@ pub const CASES: &[Case] = &[
         bad: &[BY_STATE, setting!("audit: {filter_state: false}")],
         good: &[BY_STATE, setting!("audit: {filter_state: true}")],
         line: "wasm.entragate.oid",
+    },
+    Case {
+        id: "rate_limit_state_not_set",
+        name: None,
+        base: ENVOY,
+        bad: &[BY_STATE, setting!("audit: {filter_state: [client]}")],
+        good: &[BY_STATE, setting!("audit: {filter_state: [oid]}")],
+        line: "wasm.entragate.oid",
+    },
+    Case {
+        id: "filter_state_not_set",
+        name: None,
+        base: ENVOY,
+        bad: &[
+            shown!("%FILTER_STATE(wasm.entragate.oid:PLAIN)%"),
+            setting!("audit: {filter_state: [client]}"),
+        ],
+        good: &[
+            shown!("%FILTER_STATE(wasm.entragate.oid:PLAIN)%"),
+            setting!("audit: {filter_state: [oid]}"),
+        ],
+        line: "wasm.entragate.oid",
+    },
+    Case {
+        id: "filter_state_not_set",
+        name: None,
+        base: ENVOY,
+        bad: &[
+            shown!("%FILTER_STATE(wasm.entragate.total_tokens:PLAIN)%"),
+            setting!("usage: false"),
+        ],
+        good: &[shown!("%FILTER_STATE(wasm.entragate.total_tokens:PLAIN)%")],
+        line: "wasm.entragate.total_tokens",
+    },
+    Case {
+        id: "filter_state_not_set",
+        name: None,
+        base: ENVOY,
+        bad: &[shown!("%FILTER_STATE(entragate.oid:PLAIN)%")],
+        good: &[shown!("%FILTER_STATE(wasm.entragate.oid:PLAIN)%")],
+        line: "entragate.oid",
+    },
+    Case {
+        id: "filter_state_not_set",
+        name: None,
+        base: ENVOY,
+        bad: &[(
+            "upgrade_configs: []",
+            "tracing: {custom_tags: [{tag: entragate.user, value: \"%FILTER_STATE(wasm.entragate.user:PLAIN)%\"}]}",
+        )],
+        good: &[(
+            "upgrade_configs: []",
+            "tracing: {custom_tags: [{tag: entragate.user, value: \"%FILTER_STATE(wasm.entragate.oid:PLAIN)%\"}]}",
+        )],
+        line: "entragate.user",
     },
     Case {
         id: "rate_limit_state_not_set",

@@ -1,0 +1,85 @@
+//! Filter state: the values of a decision that Envoy's access log, tracer and rate limits can read.
+
+/// One value of filter state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateValue {
+    Code,
+    Rule,
+    Oid,
+    Client,
+    Model,
+    PromptTokens,
+    CompletionTokens,
+    TotalTokens,
+}
+
+impl StateValue {
+    pub const ALL: [Self; 8] = [
+        Self::Code,
+        Self::Rule,
+        Self::Oid,
+        Self::Client,
+        Self::Model,
+        Self::PromptTokens,
+        Self::CompletionTokens,
+        Self::TotalTokens,
+    ];
+
+    /// Returns the name that the filter sets; Envoy shows it as `wasm.<name>`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Code => "entragate.code",
+            Self::Rule => "entragate.rule",
+            Self::Oid => "entragate.oid",
+            Self::Client => "entragate.client",
+            Self::Model => "entragate.model",
+            Self::PromptTokens => "entragate.prompt_tokens",
+            Self::CompletionTokens => "entragate.completion_tokens",
+            Self::TotalTokens => "entragate.total_tokens",
+        }
+    }
+
+    /// Whether the value is a number of tokens, which is known when the response has ended.
+    pub fn counts_tokens(self) -> bool {
+        matches!(
+            self,
+            Self::PromptTokens | Self::CompletionTokens | Self::TotalTokens
+        )
+    }
+}
+
+/// The values that the filter sets. Each costs a host call per request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FilterState(u8);
+
+impl FilterState {
+    pub const ALL: Self = Self(u8::MAX);
+    pub const NONE: Self = Self(0);
+
+    pub fn has(self, value: StateValue) -> bool {
+        self.0 & 1 << value as u8 != 0
+    }
+}
+
+impl FromIterator<StateValue> for FilterState {
+    fn from_iter<I: IntoIterator<Item = StateValue>>(values: I) -> Self {
+        let bit = |value: StateValue| 1 << value as u8;
+        Self(values.into_iter().map(bit).fold(0, |all, bit| all | bit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn state_has_exactly_the_chosen_values() {
+        for chosen in StateValue::ALL {
+            let state = FilterState::from_iter([chosen]);
+            for value in StateValue::ALL {
+                assert_eq!(state.has(value), value == chosen, "{chosen:?}, {value:?}");
+                assert!(FilterState::ALL.has(value) && !FilterState::NONE.has(value));
+            }
+        }
+    }
+}
