@@ -143,6 +143,11 @@ fn time(text: &str, width: usize) -> String {
 fn request(record: &Value, columns: &[Column]) -> String {
     let member = |member: &str| printable(record[member].as_str().unwrap_or_default());
     let mut request = format!("{} {}", member("method"), member("path"));
+    for name in ["mcp_method", "mcp_tool"] {
+        if record[name].is_string() {
+            let _ = write!(request, "  {}", member(name));
+        }
+    }
     let is_shown = |field: Field| columns.iter().any(|column| column.field == field);
     if let (Some(model), false) = (model(record), is_shown(Field::Model)) {
         let _ = write!(request, "  model {}", printable(model));
@@ -228,6 +233,15 @@ mod tests {
                 .find(cell)
                 .unwrap_or_else(|| panic!("{cell} in {shown}"));
         }
+    }
+
+    #[test]
+    fn row_shows_the_message_for_an_mcp_server() {
+        let record = json!({"code": "no_rule", "method": "POST", "path": "/mcp", "mcp_method": "tools/call",
+            "mcp_tool": "delete_repo", "reason": "no rule"});
+        let shown = show(&[record], Form::Rows { width: None });
+        let expected = "POST /mcp  tools/call  delete_repo  (no rule)\n";
+        assert!(shown.ends_with(expected), "{shown}");
     }
 
     #[test]
