@@ -50,13 +50,14 @@ impl Wanted {
         self.is(literal) && self.core.contains(&literal)
     }
 
+    /// Whether the value of a fact matters.
+    fn matters(&self, literal: Lit) -> bool {
+        self.core.contains(&literal) || self.core.contains(&!literal)
+    }
+
     /// A text whose patterns have the values that matter.
     fn text(&self, texts: &Texts, related: &[Lit]) -> Result<String, Obstacle> {
-        let matters = |literal: &Lit| {
-            self.core.contains(literal)
-                || self.core.contains(&!*literal)
-                || related.contains(literal)
-        };
+        let matters = |literal: &Lit| self.matters(*literal) || related.contains(literal);
         let values = texts
             .literals()
             .filter(matters)
@@ -216,8 +217,12 @@ fn caller(
         (facts.app, Kind::App),
         (facts.agent, Kind::Agent),
     ];
-    let kind = kinds.into_iter().find(|(literal, _)| wanted.is(*literal));
     let is_entra = matches!(issuer.authority, Authority::Entra(_));
+    let kind = kinds.into_iter().find(|(literal, _)| wanted.is(*literal));
+    // A caller whose kind does not matter is a person.
+    let matters = kinds.iter().any(|(literal, _)| wanted.matters(*literal));
+    let usual = (is_entra && !matters).then_some((facts.user, Kind::User));
+    let kind = kind.or(usual);
     let described = Shorthand {
         issuer: issuer.name.to_string(),
         tenant: text(&facts.tenant),

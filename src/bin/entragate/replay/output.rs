@@ -93,7 +93,7 @@ impl Summary {
         if self.unknown > 0 {
             let _ = writeln!(
                 text,
-                "The records do not contain the claims that decide the unknown ones; pass the configuration that wrote \
+                "The records do not contain what decides the unknown ones, such as a claim or a model; pass the configuration that wrote \
                  them with --old, and list the claims in audit.claims"
             );
         }
