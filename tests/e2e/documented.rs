@@ -248,7 +248,9 @@ async fn documented_envoy_configuration_is_valid_and_passes_the_strict_check() {
     let config = EnvoyConfig::from_user_file().unwrap();
     let config = config
         .connection_manager(|manager| {
-            manager["route_config"]["virtual_hosts"] = of_kind("virtual_hosts").remove(0);
+            let hosts = of_kind("virtual_hosts").into_iter();
+            let hosts = hosts.flat_map(|block| block.as_array().unwrap().clone());
+            manager["route_config"]["virtual_hosts"] = hosts.collect();
         })
         .document(|document| {
             let resources = &mut document["static_resources"];
