@@ -44,11 +44,11 @@ test: $(FILTER) hooks envoy clients registry prometheus helm redis limiter ## ru
 	@cargo test --workspace --locked
 	@tools/limiter.sh test --release
 
-# BENCH_ROUNDS=3 gives a quick estimate. BENCH_ONLY=memory measures memory only; BENCH_ONLY='ours, warm;native, warm' measures the CPU
-# time of these rows; neither writes the results file. BENCH_BASELINE=FILE compares signature verification in wasm with that of an
-# earlier build. BENCH_LOG=FILE keeps Envoy's log, including audit records.
-bench: optimized envoy redis limiter ## compare with Envoy's native filters and write bench/RESULTS.md (idle machine, about 10 minutes)
-	@echo "==> bench: building an empty filter and the benchmark, then measuring (about 10 minutes)"
+# BENCH_ROUNDS=3 gives a quick estimate. BENCH_ONLY=memory, =latency or =start measures one part only; BENCH_ONLY='ours, warm;native, warm'
+# measures the CPU time of these rows; none of them writes the results file. BENCH_BASELINE=FILE compares the start and signature
+# verification in wasm with those of an earlier build. BENCH_LOG=FILE keeps Envoy's log, including audit records.
+bench: optimized envoy redis limiter ## compare with Envoy's native filters and write bench/RESULTS.md (idle machine, about 15 minutes)
+	@echo "==> bench: building an empty filter and the benchmark, then measuring (about 15 minutes)"
 	@cargo build --release --locked -p empty-filter --target $(TARGET)
 	@cargo run --profile bench --locked -p bench
 

@@ -1,52 +1,70 @@
-//! The rows of streams and long prompts. Each is compared with the same traffic whose bodies are not read, and what reading adds
-//! with what the native filter for the same task adds.
+//! The rows of streams, answers and long prompts. Each is compared with the same traffic whose bodies are not read, and what reading
+//! adds with what the native filter for the same task adds.
 
 use serde_json::{Value, json};
 
 use crate::{
-    load::Requests,
-    native,
+    native::{self, Chain},
     policies::rules_by_model,
+    requests::Requests,
     rows::{Check, Row},
     stage::{Filters, Listener, Record},
+    upstream::Asked,
 };
 
-/// The cost that reading adds: two rows of ours, with and without it, and two rows of the native chain.
+/// The cost that reading adds: two rows of ours, with and without it, two rows of the native chain, and the same traffic without
+/// filters.
 pub struct Added {
     pub ours: [&'static str; 2],
     pub native: [&'static str; 2],
+    pub none: &'static str,
 }
 
-pub const ADDED: [Added; 4] = [
-    Added {
-        ours: ["ours, stream, usage", "ours, stream"],
-        native: ["native, stream, usage", "native, stream"],
-    },
-    Added {
-        ours: ["ours, short events, usage", "ours, short events"],
-        native: ["native, short events, usage", "native, short events"],
-    },
-    Added {
-        ours: ["ours, prompt, model", "ours, prompt"],
-        native: ["native, prompt, model", "native, prompt"],
-    },
-    Added {
-        ours: ["ours, long prompt, model", "ours, long prompt"],
-        native: ["native, long prompt, model", "native, long prompt"],
-    },
-];
+pub const STREAM: Added = Added {
+    ours: ["ours, stream, usage", "ours, stream"],
+    native: ["native, stream, usage", "native, stream"],
+    none: "none, stream",
+};
+pub const SHORT_EVENTS: Added = Added {
+    ours: ["ours, short events, usage", "ours, short events"],
+    native: ["native, short events, usage", "native, short events"],
+    none: "none, short events",
+};
+pub const ANSWER: Added = Added {
+    ours: ["ours, answer, usage", "ours, answer"],
+    native: ["native, answer, usage", "native, answer"],
+    none: "none, answer",
+};
+pub const PROMPT: Added = Added {
+    ours: ["ours, prompt, model", "ours, prompt"],
+    native: ["native, prompt, model", "native, prompt"],
+    none: "none, prompt",
+};
+pub const LONG_PROMPT: Added = Added {
+    ours: ["ours, long prompt, model", "ours, long prompt"],
+    native: ["native, long prompt, model", "native, long prompt"],
+    none: "none, long prompt",
+};
+pub const ALL: [Added; 5] = [STREAM, SHORT_EVENTS, ANSWER, PROMPT, LONG_PROMPT];
+
+/// The events of a stream, without the last two.
+const EVENTS: usize = 300;
 
 /// What is read: the listeners that read it, ours and the native chain's, and a description.
-struct Reading {
-    listeners: [&'static str; 2],
+pub struct Reading {
+    pub listeners: [&'static str; 2],
     about: &'static str,
 }
 
-const USAGE: Reading = Reading {
-    listeners: ["ours-usage", "native-usage"],
+pub const EVENT_USAGE: Reading = Reading {
+    listeners: ["ours-usage", "native-event-usage"],
     about: "the same, and usage is read",
 };
-const MODEL: Reading = Reading {
+const ANSWER_USAGE: Reading = Reading {
+    listeners: ["ours-usage", "native-answer-usage"],
+    about: "the same, and usage is read, which is the last member",
+};
+pub const MODEL: Reading = Reading {
     listeners: ["ours-long-model", "native-model"],
     about: "the same, and the model is read, which is the last member",
 };
@@ -58,14 +76,18 @@ pub fn listeners() -> Vec<Listener> {
         record: Record::Line,
         has_quotas: false,
     };
-    let [ours_usage, native_usage] = USAGE.listeners;
+    let [ours_usage, native_event_usage] = EVENT_USAGE.listeners;
+    let [_, native_answer_usage] = ANSWER_USAGE.listeners;
     let [ours_model, native_model] = MODEL.listeners;
+    let native = |filter| Filters::Native(Chain::warm().with(filter));
+    let answer_usage = native::answer_usage_reader(&native::COUNTS);
     vec![
         listener("ours-body", ours(json!({}))),
         listener(ours_usage, ours(json!({"usage": true}))),
-        listener(ours_model, ours(rules_by_model())),
-        listener(native_usage, Filters::NativeAnd(native::usage_reader())),
-        listener(native_model, Filters::NativeAnd(native::model_reader())),
+        listener(ours_model, ours(rules_by_model(1))),
+        listener(native_event_usage, native(native::event_usage_reader())),
+        listener(native_answer_usage, native(answer_usage)),
+        listener(native_model, native(native::model_reader())),
     ]
 }
 
@@ -77,19 +99,25 @@ fn ours(mut changes: Value) -> Filters {
 }
 
 pub fn rows(tokens: &[String]) -> Vec<Row> {
-    let [stream, short_events, prompt, long_prompt] = &ADDED;
-    let streams = |size| Requests::streams(tokens, size);
+    let streams = |size| {
+        Requests::asking(
+            tokens,
+            Asked::Stream {
+                size,
+                events: EVENTS,
+            },
+        )
+    };
+    let answers = |size| Requests::asking(tokens, Asked::Answer(size));
     let prompts = |size| Requests::prompts(tokens, size);
+    let stream = "300 events of 200 bytes, 1 ms apart";
+    let short_events = "300 events of 20 bytes, 1 ms apart";
     [
-        stream.rows(
-            "300 events of 200 bytes, 1 ms apart",
-            USAGE,
-            streams(200),
-            48,
-        ),
-        short_events.rows("300 events of 20 bytes, 1 ms apart", USAGE, streams(20), 48),
-        prompt.rows("a prompt of 100 KB", MODEL, prompts(100_000), 800),
-        long_prompt.rows("a prompt of 1 MB", MODEL, prompts(1_000_000), 100),
+        STREAM.rows(stream, EVENT_USAGE, streams(200), 24),
+        SHORT_EVENTS.rows(short_events, EVENT_USAGE, streams(20), 24),
+        ANSWER.rows("an answer of 64 KB", ANSWER_USAGE, answers(64_000), 800),
+        PROMPT.rows("a prompt of 100 KB", MODEL, prompts(100_000), 800),
+        LONG_PROMPT.rows("a prompt of 1 MB", MODEL, prompts(1_000_000), 100),
     ]
     .concat()
 }
@@ -112,17 +140,14 @@ impl Added {
             count,
             has_quotas: false,
         };
+        let (ours, native) = (Check::Cache, Check::NativeCache);
         let [ours_reading, native_reading] = reading.listeners;
         vec![
-            row(self.ours[0], reading.about, ours_reading, Check::Cache),
-            row(self.ours[1], about, "ours-body", Check::Cache),
-            row(
-                self.native[0],
-                reading.about,
-                native_reading,
-                Check::NativeCache,
-            ),
-            row(self.native[1], about, "native-cache", Check::NativeCache),
+            row(self.ours[0], reading.about, ours_reading, ours),
+            row(self.ours[1], about, "ours-body", ours),
+            row(self.native[0], reading.about, native_reading, native),
+            row(self.native[1], about, "native-cache", native),
+            row(self.none, about, "none", Check::None),
         ]
     }
 }

@@ -5,10 +5,19 @@ use std::io::{self, BufRead, Read};
 /// The maximum length of the first line and the headers, in bytes.
 const MAX_HEAD: u64 = 64 * 1024;
 
-/// Reads one message and discards its body. Returns its first line; `None` at the end of the connection.
-pub fn read_message(reader: &mut impl BufRead) -> io::Result<Option<String>> {
+/// A message whose body has been discarded.
+pub struct Message {
+    /// The first line.
+    pub first: String,
+    /// Whether the sender closes the connection after this message.
+    pub is_last: bool,
+}
+
+/// Reads one message and discards its body. Returns `None` at the end of the connection.
+pub fn read_message(reader: &mut impl BufRead) -> io::Result<Option<Message>> {
     let mut first = String::new();
     let mut length = 0;
+    let mut is_last = false;
     let mut head = reader.by_ref().take(MAX_HEAD);
     if head.read_line(&mut first)? == 0 {
         return Ok(None);
@@ -27,6 +36,9 @@ pub fn read_message(reader: &mut impl BufRead) -> io::Result<Option<String>> {
             Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
                 length = value.trim().parse().map_err(io::Error::other)?;
             }
+            Some((name, value)) if name.eq_ignore_ascii_case("connection") => {
+                is_last = value.trim().eq_ignore_ascii_case("close");
+            }
             Some((name, _)) if name.eq_ignore_ascii_case("transfer-encoding") => {
                 return Err(io::Error::other("the message has no content-length"));
             }
@@ -35,7 +47,8 @@ pub fn read_message(reader: &mut impl BufRead) -> io::Result<Option<String>> {
     }
     let read = io::copy(&mut reader.by_ref().take(length), &mut io::sink())?;
     if read == length {
-        Ok(Some(first.trim_end().to_owned()))
+        let first = first.trim_end().to_owned();
+        Ok(Some(Message { first, is_last }))
     } else {
         Err(io::ErrorKind::UnexpectedEof.into())
     }
@@ -48,10 +61,13 @@ mod tests {
     #[test]
     fn consecutive_messages_are_read_separately() {
         let mut bytes: &[u8] =
-            b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcHTTP/1.1 403 Forbidden\r\n\r\n";
-        let mut next = || read_message(&mut bytes).unwrap();
-        assert_eq!(next().as_deref(), Some("HTTP/1.1 200 OK"));
-        assert_eq!(next().as_deref(), Some("HTTP/1.1 403 Forbidden"));
+            b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcHTTP/1.1 403 Forbidden\r\nConnection: Close\r\n\r\n";
+        let mut next = || {
+            let message = read_message(&mut bytes).unwrap();
+            message.map(|message| (message.first, message.is_last))
+        };
+        assert_eq!(next(), Some(("HTTP/1.1 200 OK".into(), false)));
+        assert_eq!(next(), Some(("HTTP/1.1 403 Forbidden".into(), true)));
         assert_eq!(next(), None);
     }
 

@@ -20,8 +20,11 @@ pub const ROWS: [(&str, &str); 6] = [
     ("native, warm", "native, warm"),
     ("ours, warm", "native, warm"),
 ];
+/// Rows that are not compared with others, and how often they take a turn.
+const REFERENCES: [&str; 2] = ["none", "empty"];
+const TURNS_BETWEEN_REFERENCES: usize = 3;
 const TURN: Duration = Duration::from_millis(500);
-/// Turns of each row in each round.
+/// Turns of each other row in each round.
 const TURNS: usize = 6;
 const P99: f64 = 0.99;
 
@@ -48,7 +51,10 @@ impl Latencies {
         samples: &Samples,
     ) -> Result<(), Box<dyn Error>> {
         for turn in 0..rounds * TURNS {
-            let mut order = ROWS;
+            let mut order = ROWS.to_vec();
+            if turn % TURNS_BETWEEN_REFERENCES != 0 {
+                order.retain(|(name, _)| !REFERENCES.contains(name));
+            }
             if turn % 2 == 1 {
                 order.reverse();
             }
@@ -57,8 +63,9 @@ impl Latencies {
                 let row = row.ok_or_else(|| format!("there is no row `{name}`"))?;
                 let to = measure::address(envoy, row.listener)?;
                 let rate = samples.rate(rate_row) / 2.0;
-                load::at_rate(to, &row.requests, rate, TURN / 8)?;
-                let mut turn = load::at_rate(to, &row.requests, rate, TURN)?;
+                load::at_rate(to, &row.requests, rate, TURN / 8)?.without_failure()?;
+                let turn = load::at_rate(to, &row.requests, rate, TURN)?;
+                let mut turn = turn.without_failure()?;
                 turn.sort_unstable();
                 let latencies = self.0.entry(name).or_default();
                 latencies.rate = rate;

@@ -5,7 +5,7 @@
 
 use std::{
     io::{self, BufReader, Write},
-    net::{SocketAddr, TcpStream},
+    net::{Shutdown, SocketAddr, TcpStream},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -14,95 +14,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use testbed::traffic::REQUEST_BODY;
+use crate::{
+    http::{Message, read_message},
+    requests::Requests,
+};
 
-use crate::{http::read_message, upstream::STREAM};
+/// The status of a response that arrives before the body has been sent.
+const TOO_LARGE: u16 = 413;
 
 /// A divisor of the request interval and a multiple of the number of Envoy's workers.
 pub const CONNECTIONS: usize = 8;
-
-const CHAT: &str = "/v1/chat/completions";
-const MCP: &str = "/mcp";
-/// A call of a tool, as long as the chat request.
-const TOOL_CALL: &str = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"model_search","arguments":{"query":"Who may pass?","task":"text-generation","limit":10},"_meta":{"progressToken":7}}}"#;
-
-/// A piece of a prompt as JSON writes it: source code, with escapes.
-const PROMPT: &str = r#"    if token.is_none() {\n        return Err(Denial::TokenMissing(\"Authorization\"));\n    }\n    let caller = verify(token, &keys)?;\n"#;
-
-/// Complete HTTP requests that are sent in rotation, and the status that all of them are expected to get.
-#[derive(Clone)]
-pub struct Requests {
-    texts: Arc<Vec<Vec<u8>>>,
-    status: u16,
-    turn: Arc<AtomicUsize>,
-}
-
-impl Requests {
-    /// One request per token; all are permitted.
-    pub fn permitted(tokens: &[String]) -> Requests {
-        Requests::with_tokens(tokens, CHAT, REQUEST_BODY, 200)
-    }
-
-    /// One call of an MCP tool per token; all are permitted.
-    pub fn tool_calls(tokens: &[String]) -> Requests {
-        Requests::with_tokens(tokens, MCP, TOOL_CALL, 200)
-    }
-
-    /// One request per token for a stream of events, each of this size in bytes; all are permitted.
-    pub fn streams(tokens: &[String], event: usize) -> Requests {
-        let path = format!("{CHAT}?{STREAM}{event}");
-        Requests::with_tokens(tokens, &path, REQUEST_BODY, 200)
-    }
-
-    /// One request per token, whose body has about this size in bytes and names its model last; all are permitted.
-    pub fn prompts(tokens: &[String], size: usize) -> Requests {
-        let content = PROMPT.repeat(size / PROMPT.len());
-        let body = format!(
-            r#"{{"messages":[{{"role":"user","content":"{content}"}}],"max_tokens":64,"model":"meta-llama/Llama-3.1-8B-Instruct"}}"#
-        );
-        Requests::with_tokens(tokens, CHAT, &body, 200)
-    }
-
-    /// One request per token; all are denied. They have no body: a server that answers before it has read the body closes the
-    /// connection.
-    pub fn denied(tokens: &[String]) -> Requests {
-        Requests::with_tokens(tokens, CHAT, "", 403)
-    }
-
-    fn with_tokens(tokens: &[String], path: &str, body: &str, status: u16) -> Requests {
-        let with_tokens = |token: &String| {
-            let length = body.len();
-            let head = format!(
-                "POST {path} HTTP/1.1\r\nhost: gateway.contoso.com\r\n\
-                 content-type: application/json\r\nuser-agent: bench\r\naccept: */*\r\n\
-                 authorization: Bearer {token}\r\ncontent-length: {length}\r\n\r\n{body}"
-            );
-            head.into_bytes()
-        };
-        Requests {
-            texts: Arc::new(tokens.iter().map(with_tokens).collect()),
-            status,
-            turn: Arc::default(),
-        }
-    }
-
-    /// Returns the first `count` requests.
-    pub fn first(&self, count: usize) -> Requests {
-        Requests {
-            texts: Arc::new(self.texts.iter().take(count).cloned().collect()),
-            turn: Arc::default(),
-            ..self.clone()
-        }
-    }
-
-    pub fn distinct(&self) -> usize {
-        self.texts.len()
-    }
-
-    fn next(&self) -> &[u8] {
-        &self.texts[self.turn.fetch_add(1, Ordering::Relaxed) % self.texts.len()]
-    }
-}
 
 /// Sends `count` requests as fast as they are answered. Returns how long it took.
 pub fn saturate(to: SocketAddr, requests: &Requests, count: usize) -> io::Result<Duration> {
@@ -125,7 +46,7 @@ pub fn saturate(to: SocketAddr, requests: &Requests, count: usize) -> io::Result
 /// Sends every request once over each of `connections` connections.
 pub fn each_on(to: SocketAddr, requests: &Requests, connections: usize) -> io::Result<()> {
     on_connections(to, requests, connections, |connection, requests, _| {
-        for text in requests.texts.iter() {
+        for text in requests.all() {
             connection.request(text, requests.status)?;
         }
         Ok(())
@@ -133,32 +54,60 @@ pub fn each_on(to: SocketAddr, requests: &Requests, connections: usize) -> io::R
     Ok(())
 }
 
-/// Sends `rate` requests a second for `span`. Returns every request's latency.
+/// Sends one request over a new connection.
+pub fn once(to: SocketAddr, requests: &Requests) -> io::Result<()> {
+    Connection::new(to).request(requests.next(), requests.status)
+}
+
+/// The outcome of requests at a fixed rate.
+#[derive(Default)]
+pub struct Paced {
+    pub latencies: Vec<Duration>,
+    pub failures: Vec<io::Error>,
+}
+
+impl Paced {
+    /// Returns the latencies if no request has failed.
+    pub fn without_failure(self) -> io::Result<Vec<Duration>> {
+        match self.failures.into_iter().next() {
+            Some(failure) => Err(failure),
+            None => Ok(self.latencies),
+        }
+    }
+}
+
+/// Sends `rate` requests a second for `span`.
 pub fn at_rate(
     to: SocketAddr,
     requests: &Requests,
     rate: f64,
     span: Duration,
-) -> io::Result<Vec<Duration>> {
+) -> io::Result<Paced> {
     let gap = Duration::from_secs_f64(CONNECTIONS as f64 / rate);
     let started = Instant::now() + Duration::from_millis(20);
-    let latencies = on_connections(
+    let shares = on_connections(
         to,
         requests,
         CONNECTIONS,
         move |connection, requests, index| {
             let mut due = started + gap.mul_f64(index as f64 / CONNECTIONS as f64);
-            let mut latencies = Vec::new();
+            let mut paced = Paced::default();
             while due < started + span {
                 thread::sleep(due.saturating_duration_since(Instant::now()));
-                connection.request(requests.next(), requests.status)?;
-                latencies.push(due.elapsed());
+                let outcome = connection.request(requests.next(), requests.status);
+                paced.latencies.push(due.elapsed());
+                paced.failures.extend(outcome.err());
                 due += gap;
             }
-            Ok(latencies)
+            Ok(paced)
         },
     )?;
-    Ok(latencies.into_iter().flatten().collect())
+    let mut all = Paced::default();
+    for share in shares {
+        all.latencies.extend(share.latencies);
+        all.failures.extend(share.failures);
+    }
+    Ok(all)
 }
 
 /// Runs `work` on all connections at the same time, with the index of each.
@@ -171,7 +120,7 @@ fn on_connections<T: Send + 'static>(
     let threads: Vec<_> = (0..connections)
         .map(|index| {
             let (work, requests) = (work.clone(), requests.clone());
-            thread::spawn(move || work(&mut Connection::open(to)?, &requests, index))
+            thread::spawn(move || work(&mut Connection::new(to), &requests, index))
         })
         .collect();
     threads
@@ -184,19 +133,33 @@ fn on_connections<T: Send + 'static>(
         .collect()
 }
 
-struct Connection(BufReader<TcpStream>);
+/// A connection that is opened for the first request, and again after the server has announced its end, or after an error.
+struct Connection {
+    to: SocketAddr,
+    stream: Option<BufReader<TcpStream>>,
+}
 
 impl Connection {
-    fn open(to: SocketAddr) -> io::Result<Connection> {
-        let stream = TcpStream::connect(to)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-        Ok(Connection(BufReader::with_capacity(32 * 1024, stream)))
+    fn new(to: SocketAddr) -> Connection {
+        Connection { to, stream: None }
     }
 
     fn request(&mut self, text: &[u8], expected: u16) -> io::Result<()> {
-        self.0.get_mut().write_all(text)?;
-        let line = read_message(&mut self.0)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        let mut stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => open(self.to)?,
+        };
+        let response = if expected == TOO_LARGE {
+            read_during_write(stream, text)?
+        } else {
+            stream.get_mut().write_all(text)?;
+            let response = read_message(&mut stream)?;
+            if response.as_ref().is_some_and(|response| !response.is_last) {
+                self.stream = Some(stream);
+            }
+            response
+        };
+        let line = response.ok_or(io::ErrorKind::UnexpectedEof)?.first;
         let status = line
             .split(' ')
             .nth(1)
@@ -208,5 +171,79 @@ impl Connection {
                 "the response starts with {line:?}; expected status {expected}"
             )))
         }
+    }
+}
+
+/// Sends a request whose response may arrive before the end of its body, and closes the connection after the response.
+fn read_during_write(mut stream: BufReader<TcpStream>, text: &[u8]) -> io::Result<Option<Message>> {
+    let mut writer = stream.get_ref().try_clone()?;
+    thread::scope(|scope| {
+        // An error of the writer is that the server has closed the connection, after its response.
+        scope.spawn(move || writer.write_all(text));
+        let response = read_message(&mut stream);
+        // Ends the writer, which otherwise waits until the server reads.
+        stream.get_ref().shutdown(Shutdown::Both)?;
+        response
+    })
+}
+
+fn open(to: SocketAddr) -> io::Result<BufReader<TcpStream>> {
+    let stream = TcpStream::connect(to)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    Ok(BufReader::with_capacity(32 * 1024, stream))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// A server that answers the requests of each connection with these responses, one after the other, and closes it.
+    fn server(responses: &'static [&'static str]) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                thread::spawn(move || {
+                    let mut reader = BufReader::new(stream);
+                    for response in responses {
+                        if let Ok(Some(_)) = read_message(&mut reader) {
+                            let _ = reader.get_mut().write_all(response.as_bytes());
+                        }
+                    }
+                });
+            }
+        });
+        addr
+    }
+
+    #[test]
+    fn connection_is_opened_again_after_its_announced_end() {
+        const CLOSING: &str = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";
+        let to = server(&[CLOSING]);
+        let mut connection = Connection::new(to);
+        for _ in 0..3 {
+            connection.request(b"GET / HTTP/1.1\r\n\r\n", 200).unwrap();
+        }
+    }
+
+    #[test]
+    fn failed_requests_are_reported_and_do_not_end_the_load() {
+        // The connection ends without an announcement.
+        let to = server(&["HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 503 Busy\r\n\r\n"]);
+        let requests = Requests::permitted(&["token".into()]);
+        let paced = at_rate(to, &requests, 400.0, Duration::from_millis(100)).unwrap();
+        assert_eq!(paced.latencies.len(), 40);
+        let is = |text: &str| {
+            let failures = paced.failures.iter();
+            failures
+                .filter(|error| error.to_string().contains(text))
+                .count()
+        };
+        // On each connection: permitted, 503, closed, permitted, 503.
+        assert_eq!(is("503"), 16, "{:?}", paced.failures);
+        assert_eq!(paced.failures.len(), 24, "{:?}", paced.failures);
     }
 }

@@ -6,8 +6,10 @@ use serde_json::json;
 use testbed::envoy::Envoy;
 
 use crate::{
-    load::{self, Requests},
+    load,
+    native::Chain,
     process,
+    requests::Requests,
     rows::{Check, Row},
     stage::{Filters, Listener, Record, Stage, WORKERS},
 };
@@ -23,14 +25,23 @@ pub struct Sample {
     pub rate: f64,
 }
 
+/// The least number of requests whose verification is checked.
+const CHECKED: usize = 2 * load::CONNECTIONS;
+
 /// Fills the caches of a row, then checks that its tokens are verified in the way that the row claims.
 pub async fn prepare(envoy: &Envoy, row: &Row) -> Outcome<()> {
     let to = address(envoy, row.listener)?;
-    if matches!(row.check, Check::Cache | Check::NativeCache) {
-        load::each_on(to, &row.requests, WORKERS as usize)?;
+    match row.check {
+        Check::Cache | Check::NativeCache => {
+            load::each_on(to, &row.requests, WORKERS as usize)?;
+        }
+        Check::PartlyCached | Check::NativePartlyCached => {
+            load::saturate(to, &row.requests, row.requests.distinct())?;
+        }
+        Check::None | Check::Host | Check::Wasm | Check::Native => {}
     }
     let before = settled(envoy, row).await?;
-    let count = (row.count / 4).max(200).min(row.count);
+    let count = (row.count / 4).max(CHECKED).min(row.count);
     load::saturate(to, &row.requests, count)?;
     let counted = settled(envoy, row).await?.minus(before);
     let expected_in_limits = if row.has_quotas { count as u64 } else { 0 };
@@ -48,7 +59,7 @@ pub async fn prepare(envoy: &Envoy, row: &Row) -> Outcome<()> {
 async fn settled(envoy: &Envoy, row: &Row) -> Outcome<Checks> {
     let mut last = checks(envoy, row).await?;
     loop {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
         match checks(envoy, row).await? {
             now if now == last => return Ok(now),
             now => last = now,
@@ -58,7 +69,8 @@ async fn settled(envoy: &Envoy, row: &Row) -> Outcome<Checks> {
 
 pub async fn sample(envoy: &Envoy, row: &Row) -> Outcome<Sample> {
     let to = address(envoy, row.listener)?;
-    load::saturate(to, &row.requests, row.count / 20)?;
+    // Not for streams, which take a third of a second each.
+    load::saturate(to, &row.requests, row.count / 30)?;
     let before = process::cpu(envoy.pid())?;
     let took = load::saturate(to, &row.requests, row.count)?;
     let cpu = process::cpu(envoy.pid())? - before;
@@ -88,7 +100,7 @@ pub struct Memory {
 /// Measures each case in a separate Envoy.
 pub async fn memory(stage: &Stage, requests: &Requests) -> Outcome<Memory> {
     let ours = || Filters::Ours(json!({"cache": {"entries": requests.distinct(), "ttl": "1h"}}));
-    let native = Filters::Native { cached: true };
+    let native = Filters::Native(Chain::warm());
     let half = requests.first(requests.distinct() / WORKERS as usize);
     Ok(Memory {
         without_filter: resident(stage, Filters::None, requests).await?,
@@ -184,6 +196,8 @@ impl Checks {
             Check::Cache => nearly(self.cache) && self.host + self.cache == count,
             Check::Native => self.native == count && self.native_cache == 0,
             Check::NativeCache => nearly(self.native_cache),
+            Check::PartlyCached => self.host + self.cache == count,
+            Check::NativePartlyCached => self.native == count,
         }
     }
 }

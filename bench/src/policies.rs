@@ -29,11 +29,32 @@ pub fn rules_by_path(count: usize) -> Value {
     })
 }
 
-/// Returns a rule that names models, so that the filter reads the body of a chat request.
-pub fn rules_by_model() -> Value {
-    rules(1, |_| {
+/// Returns `count` rules that differ only in their models, so that the filter reads the body of a chat request; the model of the
+/// benchmark's request matches the last rule.
+pub fn rules_by_model(count: usize) -> Value {
+    rules(count, |index| {
+        let models = if index + 1 == count {
+            "meta-llama/*".into()
+        } else {
+            format!("team-{index}/*")
+        };
         json!({
-            "match": {"methods": ["POST"], "paths": ["/v1/**"], "models": ["meta-llama/*"]},
+            "match": {"methods": ["POST"], "paths": ["/v1/**"], "models": [models]},
+            "require": {"role": "Model.Query"},
+        })
+    })
+}
+
+/// Returns `count` rules that differ only in their cluster; the cluster of the benchmark's route matches the last rule.
+pub fn rules_by_cluster(count: usize) -> Value {
+    rules(count, |index| {
+        let cluster = if index + 1 == count {
+            "huggingface".into()
+        } else {
+            format!("team-{index}")
+        };
+        json!({
+            "match": {"methods": ["POST"], "paths": ["/v1/**"], "clusters": [cluster]},
             "require": {"role": "Model.Query"},
         })
     })

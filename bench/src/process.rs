@@ -2,8 +2,7 @@
 
 use std::{fs, io, time::Duration};
 
-/// Returns user and system time of all live threads in nanosecond resolution; /proc/PID/stat has a resolution of ten
-/// milliseconds.
+/// Returns user and system time of all live threads in nanosecond resolution.
 pub fn cpu(pid: u32) -> io::Result<Duration> {
     let mut sum = Duration::ZERO;
     for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
@@ -19,6 +18,23 @@ pub fn cpu(pid: u32) -> io::Result<Duration> {
         );
     }
     Ok(sum)
+}
+
+/// Returns user and system time of all threads, including those that have ended, in a resolution of ten milliseconds.
+pub fn cpu_since_start(pid: u32) -> io::Result<Duration> {
+    /// The number of user and system time (fields 14 and 15 of proc_pid_stat(5)) after the name.
+    const USER: usize = 11;
+    /// USER_HZ, which is 100 on every platform of Envoy.
+    const TICK: Duration = Duration::from_millis(10);
+    let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The name is in parentheses and may contain spaces.
+    let fields = text.rsplit(')').next().unwrap_or_default();
+    let times = fields.split_whitespace().skip(USER).take(2);
+    let ticks: Option<Vec<u32>> = times.map(|field| field.parse().ok()).collect();
+    match ticks.as_deref() {
+        Some([user, system]) => Ok(TICK * (user + system)),
+        _ => Err(io::Error::other("/proc/PID/stat is unreadable")),
+    }
 }
 
 fn is_gone(error: &io::Error) -> bool {
@@ -72,6 +88,10 @@ mod tests {
         while cpu(pid).unwrap() < started + Duration::from_millis(20) {
             std::thread::yield_now();
         }
+        while cpu_since_start(pid).unwrap() < Duration::from_millis(20) {
+            std::thread::yield_now();
+        }
+        assert!(cpu_since_start(pid).unwrap() <= cpu(pid).unwrap() + Duration::from_millis(20));
         assert!(resident(pid).unwrap() > 100_000);
     }
 }

@@ -6,7 +6,8 @@ use std::{error::Error, fs};
 use serde_json::{Value, json};
 use testbed::envoy::workspace_root;
 
-const HTTP: &str = "type.googleapis.com/envoy.extensions.filters.http";
+use crate::native;
+
 /// What distinguishes the native chain's requests, by the key of the limit.
 const HEADERS: [(&str, &str); 2] = [("oid", "x-entra-oid"), ("app", "x-entra-app")];
 
@@ -29,7 +30,7 @@ impl Quotas {
     pub fn add(&self, manager: &mut Value, chain: &mut Vec<Value>, is_ours: bool) {
         let mut fragment = self.fragment.clone();
         if !is_ours {
-            chain.push(tokens_to_metadata());
+            chain.push(native::answer_usage_reader(&["total_tokens"]));
             entries(&mut fragment).iter_mut().for_each(read_natively);
         }
         chain.push(fragment["http_filter"].take());
@@ -90,14 +91,4 @@ fn read_natively(entry: &mut Value) {
     if !entry["hits_addend"]["format"].is_null() {
         entry["hits_addend"]["format"] = json!("%DYNAMIC_METADATA(usage:total_tokens)%");
     }
-}
-
-fn tokens_to_metadata() -> Value {
-    let present = json!({"metadata_namespace": "usage", "key": "total_tokens", "type": "NUMBER"});
-    let rule =
-        json!({"selectors": [{"key": "usage"}, {"key": "total_tokens"}], "on_present": present});
-    json!({"name": "envoy.filters.http.json_to_metadata", "typed_config": {
-        "@type": format!("{HTTP}.json_to_metadata.v3.JsonToMetadata"),
-        "response_rules": {"rules": [rule]},
-    }})
 }

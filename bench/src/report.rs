@@ -1,12 +1,15 @@
-//! Tables of the measurements, and the requirements on them.
+//! Tables of the measurements.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
-    bodies::{ADDED, Added},
+    bodies::{self, Added},
     latency::Latencies,
     measure::{Memory, Sample},
-    rows::{BASELINE, PORTABLE, Row},
+    push::Pushes,
+    requirements::{self, P99_PAIRS},
+    rows::Row,
+    start::Starts,
 };
 
 /// Comparisons that are reported but not required.
@@ -34,18 +37,14 @@ const COMPARISONS: [(&str, &[(&str, &str)]); 2] = [
     ),
 ];
 
-/// The rows whose p99 is compared.
-const P99_PAIRS: [(&str, &str); 2] = [
-    ("ours, cold", "native, cold"),
-    ("ours, warm", "native, warm"),
-];
-
 /// Everything a run has measured.
 pub struct Results {
     pub rounds: usize,
     pub samples: Samples,
     pub latencies: Latencies,
     pub memory: Memory,
+    pub starts: Starts,
+    pub pushes: Pushes,
     pub machine: String,
     pub versions: String,
 }
@@ -53,31 +52,6 @@ pub struct Results {
 /// Samples by row, one per round.
 #[derive(Default)]
 pub struct Samples(pub BTreeMap<&'static str, Vec<Sample>>);
-
-/// A measured value and its limit.
-pub struct Requirement {
-    pub about: String,
-    pub measured: f64,
-    pub limit: f64,
-    unit: &'static str,
-}
-
-impl Requirement {
-    pub fn is_met(&self) -> bool {
-        self.measured <= self.limit
-    }
-
-    fn row(&self) -> String {
-        let verdict = if self.is_met() { "yes" } else { "**no**" };
-        let Requirement {
-            about,
-            measured,
-            limit,
-            unit,
-        } = self;
-        format!("| {about} | {measured:.2}{unit} | {limit:.2}{unit} | {verdict} |")
-    }
-}
 
 impl Samples {
     pub fn cpu(&self, row: &str) -> f64 {
@@ -94,13 +68,18 @@ impl Samples {
         median(pairs.map(|(sample, reference)| sample.cpu - reference.cpu))
     }
 
+    /// Returns what reading adds in our filter, relative to what it adds in the native chain.
+    pub fn added_ratio(&self, added: &Added) -> f64 {
+        self.added(added.ours) / self.added(added.native)
+    }
+
     fn has(&self, added: &Added) -> bool {
         let mut rows = added.ours.iter().chain(&added.native);
-        rows.all(|row| self.0.contains_key(row))
+        rows.all(|row| self.0.contains_key(row)) && self.0.contains_key(added.none)
     }
 
     /// Returns the median over the rounds of the ratio within each round: whatever slows a round down affects both rows.
-    fn ratio(&self, row: &str, to: &str) -> f64 {
+    pub fn ratio(&self, row: &str, to: &str) -> f64 {
         let pairs = self.0[row].iter().zip(&self.0[to]);
         median(pairs.map(|(sample, reference)| sample.cpu / reference.cpu))
     }
@@ -144,52 +123,23 @@ impl Results {
     /// Returns what reading bodies adds; only of rows that were measured.
     pub fn added_table(&self) -> String {
         let mut text = String::from(
-            "| What reading adds | ours, µs | native, µs | ours / native |\n|---|---|---|---|\n",
+            "| What reading adds | ours, µs | native, µs | ours / native | no filter, µs in total |\n|---|---|---|---|---|\n",
         );
-        for row in ADDED.iter().filter(|added| self.samples.has(added)) {
+        for row in bodies::ALL.iter().filter(|added| self.samples.has(added)) {
             let [ours, native] = [row.ours, row.native].map(|rows| self.samples.added(rows));
-            let (name, ratio) = (row.ours[0], ours / native);
-            let _ = writeln!(text, "| *{name}* | {ours:.0} | {native:.0} | {ratio:.2} |");
+            let (name, ratio) = (row.ours[0], self.samples.added_ratio(row));
+            let none = self.samples.cpu(row.none);
+            let _ = writeln!(
+                text,
+                "| *{name}* | {ours:.0} | {native:.0} | {ratio:.2} | {none:.0} |"
+            );
         }
         text
     }
 
-    pub fn requirements(&self) -> Vec<Requirement> {
-        let cpu = |row: &str, to: &str, limit| Requirement {
-            about: format!("CPU: *{row}* / *{to}*"),
-            measured: self.samples.ratio(row, to),
-            limit,
-            unit: "",
-        };
-        let p99 = |(row, to): (&str, &str)| Requirement {
-            about: format!("p99 at half of saturation: *{row}* / *{to}*"),
-            measured: self.latencies.p99_ratio(row, to),
-            limit: 1.25,
-            unit: "",
-        };
-        let memory = Requirement {
-            about: "memory that the filter adds, 2 workers, 10,000 cached tokens".into(),
-            measured: self.memory.added(self.memory.in_total),
-            // 64 MB.
-            limit: 61.0,
-            unit: " MiB",
-        };
-        let mut all = vec![
-            cpu("ours, cold", "native, cold", 1.05),
-            cpu("ours, warm", "native, warm", 1.20),
-            cpu("ours, warm", "native, cold", 0.85),
-            cpu("ours, 1000 roles", "ours, 10 roles", 1.10),
-            cpu("ours, 1000 paths", "ours, 10 paths", 1.10),
-            cpu("ours, tool", "ours, model", 1.15),
-            cpu("ours, quotas", "native, quotas", 1.10),
-            cpu(PORTABLE, "native, cold", 2.00),
-        ];
-        if self.samples.0.contains_key(BASELINE) {
-            all.push(cpu(PORTABLE, BASELINE, 0.35));
-        }
-        all.extend(P99_PAIRS.map(p99));
-        all.push(memory);
-        all
+    /// Returns the tables of starts and of pushed configurations.
+    pub fn start_tables(&self) -> String {
+        format!("{}\n{}", self.starts.table(), self.pushes.table())
     }
 
     pub fn to_markdown(&self, rows: &[Row]) -> String {
@@ -201,11 +151,14 @@ impl Results {
         );
         let _ = writeln!(
             text,
-            "## Required\n\n| What | Measured | At most | Met |\n|---|---|---|---|"
+            "## Required\n\n{}",
+            requirements::table(&self.required())
         );
-        for requirement in self.requirements() {
-            let _ = writeln!(text, "{}", requirement.row());
-        }
+        let _ = write!(
+            text,
+            "## Targets\n\n{}",
+            requirements::table(&self.targets())
+        );
         for (title, ratios) in COMPARISONS {
             let _ = writeln!(text, "\n## {title}\n\n| What | Measured |\n|---|---|");
             for (row, to) in ratios {
@@ -216,6 +169,7 @@ impl Results {
         let _ = writeln!(text, "\n## Bodies\n\n{}", self.added_table());
         let _ = writeln!(text, "## CPU\n\n{}", cpu_table(rows, &self.samples));
         let _ = writeln!(text, "## Latency\n\n{}", self.latency_table());
+        let _ = writeln!(text, "## Start\n\n{}", self.start_tables());
         let _ = writeln!(text, "## Memory\n\n{}", memory_table(&self.memory));
         text
     }
@@ -223,7 +177,7 @@ impl Results {
 
 impl Memory {
     /// Returns the difference to an Envoy without a filter, in MiB.
-    fn added(&self, bytes: u64) -> f64 {
+    pub fn added(&self, bytes: u64) -> f64 {
         mib(bytes) - mib(self.without_filter)
     }
 }
@@ -277,18 +231,5 @@ mod tests {
         assert_eq!(median([3.0, 1.0, 2.0].into_iter()), 2.0);
         assert_eq!(median([4.0, 1.0, 2.0, 3.0].into_iter()), 2.5);
         assert!(median(std::iter::empty()).is_nan());
-    }
-
-    #[test]
-    fn missing_measurement_does_not_meet_a_requirement() {
-        let requirement = |measured| Requirement {
-            about: "x".into(),
-            measured,
-            limit: 1.0,
-            unit: "",
-        };
-        assert!(requirement(1.0).is_met());
-        assert!(!requirement(1.01).is_met());
-        assert!(!requirement(f64::NAN).is_met());
     }
 }

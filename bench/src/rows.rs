@@ -1,14 +1,14 @@
 //! The rows that are compared: each has a listener, the requests that it gets, and the way in which its tokens must be
 //! verified.
 
-use std::path::PathBuf;
-
 use serde_json::{Value, json};
-use testbed::{entra::Entra, traffic::changed};
+use testbed::entra::Entra;
 
 use crate::{
-    load::Requests,
-    policies::{rules_by_model, rules_by_path, rules_by_role, rules_by_tool},
+    native::Chain,
+    other_build::PORTABLE,
+    policies::{rules_by_model, rules_by_tool},
+    requests::Requests,
     stage::{Filters, Listener, Record},
     tokens,
 };
@@ -32,6 +32,10 @@ pub enum Check {
     Native,
     /// Found in the cache of `jwt_authn`.
     NativeCache,
+    /// Found in our filter's cache, or by Envoy's `verify_signature`.
+    PartlyCached,
+    /// The same for `jwt_authn`.
+    NativePartlyCached,
 }
 
 #[derive(Clone)]
@@ -55,7 +59,8 @@ pub fn listeners() -> Vec<Listener> {
         record,
         has_quotas: false,
     };
-    let native = |cached| Filters::Native { cached };
+    let cold = || Filters::Native(Chain::cold());
+    let warm = || Filters::Native(Chain::warm());
     let unchanged = || Filters::Ours(json!({}));
     let with_quotas = |listener| Listener {
         has_quotas: true,
@@ -64,10 +69,10 @@ pub fn listeners() -> Vec<Listener> {
     vec![
         listener("none", Filters::None, Record::None),
         listener("empty", Filters::Empty, Record::None),
-        listener("native", native(false), Record::Line),
-        listener("native-cache", native(true), Record::Line),
-        listener("native-quiet", native(false), Record::None),
-        listener("native-cache-quiet", native(true), Record::None),
+        listener("native", cold(), Record::Line),
+        listener("native-cache", warm(), Record::Line),
+        listener("native-quiet", cold(), Record::None),
+        listener("native-cache-quiet", warm(), Record::None),
         listener("ours", unchanged(), Record::Line),
         listener("ours-quiet", unchanged(), Record::None),
         listener("ours-shipped", unchanged(), Record::Both),
@@ -79,121 +84,26 @@ pub fn listeners() -> Vec<Listener> {
         ),
         listener("ours-few-quiet", Filters::Ours(small_cache()), Record::None),
         listener("ours-many", Filters::Ours(caching(MANY)), Record::Line),
-        listener("ours-10", Filters::Ours(rules_by_role(10)), Record::Line),
-        listener(
-            "ours-1000",
-            Filters::Ours(rules_by_role(1000)),
-            Record::Line,
-        ),
-        listener(
-            "ours-10-paths",
-            Filters::Ours(rules_by_path(10)),
-            Record::Line,
-        ),
-        listener(
-            "ours-1000-paths",
-            Filters::Ours(rules_by_path(1000)),
-            Record::Line,
-        ),
-        listener("ours-model", Filters::Ours(rules_by_model()), Record::Line),
+        listener("ours-model", Filters::Ours(rules_by_model(1)), Record::Line),
         listener("ours-tool", Filters::Ours(rules_by_tool()), Record::Line),
         listener("ours-wasm", Filters::Ours(portable()), Record::Line),
-        with_quotas(listener("native-quotas", native(true), Record::Line)),
+        with_quotas(listener("native-quotas", warm(), Record::Line)),
         with_quotas(listener("ours-quotas", unchanged(), Record::Line)),
     ]
 }
 
 /// Verification in wasm, without a cache.
-fn portable() -> Value {
+pub fn portable() -> Value {
     json!({"crypto": "wasm", "cache": {"ttl": "0s"}})
 }
 
 /// A cache of `entries` tokens that do not expire during the run.
-fn caching(entries: usize) -> Value {
+pub fn caching(entries: usize) -> Value {
     json!({"cache": {"entries": entries, "ttl": "1h"}})
 }
 
-fn small_cache() -> Value {
+pub fn small_cache() -> Value {
     caching(FEW / 2)
-}
-
-/// A credential without `clusters`, a setting that builds before 2026-11-28 do not know.
-fn credential_without_clusters() -> Value {
-    json!({"credentials": [{"name": "hf-read", "env": "HF_TOKEN_READ"}]})
-}
-
-/// The row that verifies signatures in wasm, and the same for the build that `BENCH_BASELINE` names.
-pub const PORTABLE: &str = "ours, wasm";
-pub const BASELINE: &str = "ours, wasm, baseline";
-
-/// Another build of the filter, and its rows.
-pub struct OtherBuild {
-    wasm: PathBuf,
-    counterparts: Vec<Counterpart>,
-}
-
-/// A row that repeats another one with another build.
-struct Counterpart {
-    of: &'static str,
-    name: &'static str,
-    policy: Value,
-}
-
-impl OtherBuild {
-    /// Counterparts of *ours, warm*, *ours, cold* and *ours, wasm*, named by the build's file.
-    pub fn new(wasm: &str) -> OtherBuild {
-        // Leaked because the names of rows are `&'static str`.
-        let like = |of, suffix: &str, policy| Counterpart {
-            of,
-            name: format!("{wasm}, {suffix}").leak(),
-            policy,
-        };
-        OtherBuild {
-            wasm: wasm.into(),
-            counterparts: vec![
-                like("ours, warm", "warm", json!({})),
-                like("ours, cold", "cold", small_cache()),
-                like(PORTABLE, "wasm", portable()),
-            ],
-        }
-    }
-
-    /// The counterpart of *ours, wasm* by an earlier build.
-    pub fn baseline(wasm: &str) -> OtherBuild {
-        OtherBuild {
-            wasm: wasm.into(),
-            counterparts: vec![Counterpart {
-                of: PORTABLE,
-                name: BASELINE,
-                policy: portable(),
-            }],
-        }
-    }
-
-    pub fn listeners(&self) -> impl Iterator<Item = Listener> {
-        self.counterparts.iter().map(|counterpart| Listener {
-            name: counterpart.name,
-            filters: Filters::OtherBuild {
-                wasm: self.wasm.clone(),
-                policy: changed(&credential_without_clusters(), &counterpart.policy),
-            },
-            record: Record::Line,
-            has_quotas: false,
-        })
-    }
-
-    /// Returns the counterparts of the rows in `rows`.
-    pub fn rows(&self, rows: &[Row]) -> Vec<Row> {
-        let rows = self.counterparts.iter().filter_map(|counterpart| {
-            let row = rows.iter().find(|row| row.name == counterpart.of)?;
-            Some(Row {
-                name: counterpart.name,
-                listener: counterpart.name,
-                ..row.clone()
-            })
-        });
-        rows.collect()
-    }
 }
 
 pub fn rows(entra: &Entra) -> Vec<Row> {
@@ -346,34 +256,6 @@ pub fn rows(entra: &Entra) -> Vec<Row> {
             "ours-few-shipped",
             &many,
             Check::Host,
-        ),
-        row(
-            "ours, 10 roles",
-            "10 rules that differ by role, the last one permits",
-            "ours-10",
-            &one,
-            Check::Cache,
-        ),
-        row(
-            "ours, 1000 roles",
-            "1,000 rules that differ by role, the last one permits",
-            "ours-1000",
-            &one,
-            Check::Cache,
-        ),
-        row(
-            "ours, 10 paths",
-            "10 rules that differ by path, the last one permits",
-            "ours-10-paths",
-            &one,
-            Check::Cache,
-        ),
-        row(
-            "ours, 1000 paths",
-            "1,000 rules that differ by path, the last one permits",
-            "ours-1000-paths",
-            &one,
-            Check::Cache,
         ),
         row(
             "ours, model",

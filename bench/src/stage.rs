@@ -40,11 +40,8 @@ pub const WORKERS: u32 = 2;
 pub enum Filters {
     None,
     Empty,
-    Native {
-        cached: bool,
-    },
-    /// The native chain with its cache, and another native filter.
-    NativeAnd(Value),
+    Native(native::Chain),
+    /// Our filter with these members of its policy in place of those of `envoy.yaml`.
     Ours(Value),
     /// Another build of our filter, in a separate VM.
     OtherBuild {
@@ -56,6 +53,16 @@ pub enum Filters {
 impl Filters {
     fn is_entragate(&self) -> bool {
         matches!(self, Filters::Ours(_) | Filters::OtherBuild { .. })
+    }
+
+    /// Whether the filter fetches the keys of the issuer in `envoy.yaml`.
+    fn fetches_keys(&self) -> bool {
+        match self {
+            Filters::Ours(policy) | Filters::OtherBuild { policy, .. } => {
+                policy.get("issuers").is_none()
+            }
+            _ => false,
+        }
     }
 }
 
@@ -93,8 +100,8 @@ impl Stage {
         })
     }
 
-    /// Starts an Envoy with these listeners and waits until their filters have their keys.
-    pub async fn envoy(&self, listeners: &[Listener]) -> Result<Envoy, Box<dyn Error>> {
+    /// Returns the configuration of an Envoy with these listeners.
+    pub async fn config(&self, listeners: &[Listener]) -> Result<EnvoyConfig, Box<dyn Error>> {
         let quotas = Quotas::shipped()?;
         let mut config = EnvoyConfig::from_user_file()?
             .upstream("entra", self.entra.addr(), self.entra.is_tls())
@@ -115,18 +122,32 @@ impl Stage {
             .iter()
             .map(|listener| self.listener(&template, listener, &policy, &quotas))
             .collect();
-        let config = config.document(|document| {
+        Ok(config.document(|document| {
             let resources = &mut document["static_resources"];
             resources["listeners"] = json!(all);
             let secret = json!({"inline_string": format!("Bearer {CREDENTIAL}")});
             resources["secrets"] =
                 json!([{"name": native::SECRET, "generic_secret": {"secret": secret}}]);
-        });
+        }))
+    }
+
+    /// Starts an Envoy with these listeners and waits until their filters have their keys.
+    pub async fn envoy(&self, listeners: &[Listener]) -> Result<Envoy, Box<dyn Error>> {
+        self.start_with(self.config(listeners).await?, listeners)
+            .await
+    }
+
+    /// Starts an Envoy with the configuration of these listeners and waits until their filters have their keys.
+    pub async fn start_with(
+        &self,
+        config: EnvoyConfig,
+        listeners: &[Listener],
+    ) -> Result<Envoy, Box<dyn Error>> {
         let envoy = Envoy::start(config).await?;
-        let ours = listeners
+        let fetching = listeners
             .iter()
-            .filter(|listener| listener.filters.is_entragate());
-        let fetches = ours.count() as u64 * u64::from(WORKERS);
+            .filter(|listener| listener.filters.fetches_keys());
+        let fetches = fetching.count() as u64 * u64::from(WORKERS);
         let fetched = async || {
             let fetched_count = envoy.keys_got("contoso").await;
             fetched_count.is_ok_and(|count| count >= fetches)
@@ -174,12 +195,7 @@ impl Stage {
         let mut filters = match &listener.filters {
             Filters::None => Vec::new(),
             Filters::Empty => vec![empty(&ours)],
-            Filters::Native { cached } => native::chain(&self.entra, *cached),
-            Filters::NativeAnd(filter) => {
-                let mut chain = native::chain(&self.entra, true);
-                chain.push(filter.clone());
-                chain
-            }
+            Filters::Native(chain) => chain.filters(&self.entra),
             Filters::Ours(changes) => {
                 let policy = changed(&recording(policy, listener, quotas), changes);
                 vec![with_policy(ours, listener.name, policy)]

@@ -1,5 +1,5 @@
-//! A minimal endpoint: HTTP/1.1, one thread per connection, a fixed response or a fixed stream of events. It runs outside Envoy's
-//! process, so that its CPU time is not counted.
+//! A minimal endpoint: HTTP/1.1, one thread per connection. It sends a short response, an answer of the size or a stream of the events
+//! that the request asks for. It runs outside Envoy's process, so that its CPU time is not counted.
 
 use std::{
     io::{self, BufReader, Write},
@@ -10,19 +10,52 @@ use std::{
 
 use testbed::traffic::RESPONSE_BODY;
 
-use crate::http::read_message;
+use crate::{
+    contents::{answer, event, last_events},
+    http::read_message,
+};
 
-/// The parameter of the path that asks for a stream; its value is the size of an event in bytes.
-pub const STREAM: &str = "stream=";
-/// The number of events of a stream.
-pub const EVENTS: usize = 300;
 /// The time between two events, long enough for Envoy to read each on its own.
 const PAUSE: Duration = Duration::from_millis(1);
-/// The last two events of a stream.
-const LAST: [&str; 2] = [
-    r#"{"id":"chatcmpl-1","object":"chat.completion.chunk","choices":[],"usage":{"prompt_tokens":21,"completion_tokens":300,"total_tokens":321}}"#,
-    "[DONE]",
-];
+
+/// What a request asks for in the query of its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    Short,
+    /// A JSON answer of this size.
+    Answer(usize),
+    /// Events of this size in bytes, without the last two.
+    Stream {
+        size: usize,
+        events: usize,
+    },
+}
+
+impl Asked {
+    pub fn query(self) -> String {
+        match self {
+            Asked::Short => String::new(),
+            Asked::Answer(size) => format!("?answer={size}"),
+            Asked::Stream { size, events } => format!("?size={size}&events={events}"),
+        }
+    }
+
+    /// Reads the first line of a request.
+    fn read(first: &str) -> Asked {
+        let path = first.split(' ').nth(1).unwrap_or_default();
+        let (_, query) = path.split_once('?').unwrap_or_default();
+        let number = |name: &str| {
+            let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+            let (_, value) = pairs.find(|(own, _)| *own == name)?;
+            value.parse().ok()
+        };
+        match (number("answer"), number("size"), number("events")) {
+            (Some(size), ..) => Asked::Answer(size),
+            (None, Some(size), Some(events)) => Asked::Stream { size, events },
+            _ => Asked::Short,
+        }
+    }
+}
 
 /// Serves until the process ends.
 pub fn start() -> io::Result<SocketAddr> {
@@ -39,49 +72,32 @@ pub fn start() -> io::Result<SocketAddr> {
 
 fn serve(stream: TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let answer = head("application/json", RESPONSE_BODY.len()) + RESPONSE_BODY;
     let mut reader = BufReader::with_capacity(32 * 1024, stream);
-    while let Some(first) = read_message(&mut reader)? {
+    while let Some(request) = read_message(&mut reader)? {
         let writer = reader.get_mut();
-        match event_size(&first) {
-            None => writer.write_all(answer.as_bytes())?,
-            Some(size) => write_stream(writer, size)?,
+        match Asked::read(&request.first) {
+            Asked::Short => write_json(writer, RESPONSE_BODY)?,
+            Asked::Answer(size) => write_json(writer, &answer(size))?,
+            Asked::Stream { size, events } => write_stream(writer, size, events)?,
         }
     }
     Ok(())
 }
 
-/// Returns the size of the events that a request's first line asks for.
-fn event_size(first: &str) -> Option<usize> {
-    let (_, after) = first.split_once(STREAM)?;
-    after.split(' ').next()?.parse().ok()
+fn write_json(to: &mut TcpStream, body: &str) -> io::Result<()> {
+    to.write_all((head("application/json", body.len()) + body).as_bytes())
 }
 
 /// The length is announced, so that the load generator needs no chunked encoding.
-fn write_stream(to: &mut TcpStream, size: usize) -> io::Result<()> {
-    let event = event(size);
-    let last = LAST.map(|data| format!("data: {data}\n\n")).concat();
-    let length = event.len() * EVENTS + last.len();
+fn write_stream(to: &mut TcpStream, size: usize, events: usize) -> io::Result<()> {
+    let (event, last) = (event(size), last_events());
+    let length = event.len() * events + last.len();
     to.write_all(head("text/event-stream", length).as_bytes())?;
-    for _ in 0..EVENTS {
+    for _ in 0..events {
         to.write_all(event.as_bytes())?;
         thread::sleep(PAUSE);
     }
     to.write_all(last.as_bytes())
-}
-
-/// Returns an event of a chat completion, filled up to this size; a shorter size has no more than a token.
-fn event(size: usize) -> String {
-    const CHUNK: &str = r#"{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1790000000,"model":"meta-llama/Llama-3.1-8B-Instruct","choices":[{"index":0,"delta":{"content":"*"},"finish_reason":null}]}"#;
-    const TOKEN: &str = r#"{"t":"*"}"#;
-    const AROUND: usize = "data: \n\n".len();
-    const MIN_CHUNK: usize = CHUNK.len() + AROUND;
-    let data = match size {
-        0..MIN_CHUNK => TOKEN,
-        _ => CHUNK,
-    };
-    let fill = size.saturating_sub(data.len() + AROUND) + 1;
-    format!("data: {}\n\n", data.replace('*', &"a".repeat(fill)))
 }
 
 fn head(content_type: &str, length: usize) -> String {
@@ -93,13 +109,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn event_has_the_size_that_the_path_asks_for() {
-        for size in [20, 199, 200, 1000] {
-            let line = format!("POST /v1/chat/completions?{STREAM}{size} HTTP/1.1");
-            assert_eq!(event_size(&line), Some(size));
-            let event = event(size);
-            assert_eq!(event.len(), size, "{event}");
+    fn query_of_a_request_is_read() {
+        let stream = Asked::Stream {
+            size: 200,
+            events: 300,
+        };
+        for asked in [Asked::Short, Asked::Answer(64_000), stream] {
+            let line = format!("POST /v1/chat/completions{} HTTP/1.1", asked.query());
+            assert_eq!(Asked::read(&line), asked, "{line}");
         }
-        assert_eq!(event_size("POST /v1/chat/completions HTTP/1.1"), None);
     }
 }

@@ -54,6 +54,57 @@ pub struct Envoy {
     _directory: TempDir,
 }
 
+/// An Envoy that may not be ready yet. Dropping it kills the process and waits for it.
+pub struct StartingEnvoy {
+    process: Process,
+    admin_file: PathBuf,
+    directory: TempDir,
+    started: Instant,
+}
+
+impl StartingEnvoy {
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Returns an error if the process has ended, or is not ready in time.
+    pub fn check(&self) -> Result<(), EnvoyError> {
+        if let Some(status) = self.process.exited() {
+            return Err(EnvoyError::Exited {
+                status,
+                log: self.process.log.tail(),
+            });
+        }
+        if self.started.elapsed() > START_DEADLINE {
+            return Err(EnvoyError::NotReady {
+                after: START_DEADLINE,
+                log: self.process.log.tail(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Waits until Envoy is ready.
+    pub async fn ready(self) -> Result<Envoy, EnvoyError> {
+        let (admin, listeners) = loop {
+            self.check()?;
+            if let Some(admin) = admin::read_address(&self.admin_file)
+                && admin::ready(admin).await
+            {
+                let listeners = admin::listeners(admin).await?;
+                break (admin, listeners);
+            }
+            pause().await;
+        };
+        Ok(Envoy {
+            process: self.process,
+            admin,
+            listeners,
+            _directory: self.directory,
+        })
+    }
+}
+
 /// The result of `--mode validate`.
 #[derive(Debug)]
 pub struct Validation {
@@ -94,6 +145,11 @@ pub enum EnvoyError {
 impl Envoy {
     /// Starts Envoy and returns when it is ready.
     pub async fn start(config: EnvoyConfig) -> Result<Envoy, EnvoyError> {
+        Envoy::spawn(config)?.ready().await
+    }
+
+    /// Starts Envoy and returns immediately.
+    pub fn spawn(config: EnvoyConfig) -> Result<StartingEnvoy, EnvoyError> {
         config.check_wasm()?;
         let binary = binary::find()?;
         let directory = config.write()?;
@@ -104,34 +160,11 @@ impl Envoy {
             what: format!("cannot start {}", binary.display()),
             source,
         })?;
-        let started = Instant::now();
-        let (admin, listeners) = loop {
-            if let Some(status) = process.exited() {
-                return Err(EnvoyError::Exited {
-                    status,
-                    log: process.log.tail(),
-                });
-            }
-            if let Some(admin) = admin::read_address(&admin_file)
-                && admin::ready(admin).await
-            {
-                let listeners = admin::listeners(admin).await?;
-                break (admin, listeners);
-            }
-            if started.elapsed() > START_DEADLINE {
-                let log = process.log.tail();
-                return Err(EnvoyError::NotReady {
-                    after: START_DEADLINE,
-                    log,
-                });
-            }
-            pause().await;
-        };
-        Ok(Envoy {
+        Ok(StartingEnvoy {
             process,
-            admin,
-            listeners,
-            _directory: directory,
+            admin_file,
+            directory,
+            started: Instant::now(),
         })
     }
 
