@@ -27,7 +27,7 @@ FILTER       ?= build
 FORM ?= oci-compat
 DIST ?= dist
 
-.PHONY: help run test bench build optimized hooks chaos soak fuzz mutants lint fmt docs oci images demo chart push reproducible release envoy clients registry prometheus helm redis limiter clean
+.PHONY: help run test bench growth build optimized hooks chaos soak fuzz mutants lint fmt docs oci images demo chart push reproducible release envoy clients registry prometheus helm redis limiter clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,10 @@ bench: optimized envoy redis limiter ## compare with Envoy's native filters and 
 	@echo "==> bench: building an empty filter and the benchmark, then measuring (about 15 minutes)"
 	@cargo build --release --locked -p empty-filter --target $(TARGET)
 	@cargo run --profile bench --locked -p bench
+
+growth: optimized envoy ## plot how the cost of a request grows, in docs/growth-*.svg (idle machine, about 5 minutes)
+	@echo "==> growth: building the benchmark, then measuring (about 5 minutes)"
+	@cargo run --profile bench --locked -p bench -- growth
 
 # RUSTFLAGS from the environment would replace the flags in .cargo/config.toml, so they are unset for the filter.
 build: ## build the filter: target/wasm32-wasip1/release/entragate.wasm

@@ -4,6 +4,7 @@
 mod bodies;
 mod contents;
 mod fuel;
+mod growth;
 mod http;
 mod latency;
 mod load;
@@ -31,6 +32,7 @@ use std::{env, error::Error, process::ExitCode};
 async fn main() -> ExitCode {
     let outcome = match env::args().nth(1).as_deref() {
         Some("fuel") => fuel(),
+        Some("growth") => growth::run().await,
         _ => run::run().await,
     };
     match outcome {

@@ -1,6 +1,9 @@
 //! Entra tokens in large numbers.
 
-use std::thread;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    thread,
+};
 
 use serde_json::{Value, json};
 use testbed::{entra::Entra, mint::Token, persona::Persona};
@@ -29,26 +32,47 @@ pub fn long(entra: &Entra, count: usize) -> Vec<String> {
     })
 }
 
+/// Tokens by these issuers, signed by the key of the stand-in for Entra ID.
+pub fn of_issuers(entra: &Entra, issuers: &[String]) -> Vec<String> {
+    let token = |issuer: &String| entra.sign(Token::of(Persona::Ada).claim("iss", issuer.as_str()));
+    issuers.iter().map(token).collect()
+}
+
+/// Tokens of the callers with these numbers, each signed once.
+pub fn numbered(entra: &Entra, numbers: &BTreeSet<usize>) -> BTreeMap<usize, String> {
+    let all: Vec<usize> = numbers.iter().copied().collect();
+    let tokens = signed_numbers(entra, &all, |_, token| token);
+    tokens.into_iter().collect()
+}
+
 fn signed(
     entra: &Entra,
     count: usize,
     change: impl Fn(usize, Token) -> Token + Sync,
 ) -> Vec<String> {
-    let workers = thread::available_parallelism().map_or(1, usize::from);
-    let sign_share = |worker: usize| {
-        let indexes = (worker..count).step_by(workers);
-        let token = |index| {
-            let token = Token::of(Persona::Ada)
-                .claim("oid", format!("690222be-ff1a-4d56-abd1-{index:012}"))
-                .claim("uti", format!("bench-token-{index:010}"));
-            entra.sign(change(index, token))
-        };
-        indexes.map(token).collect::<Vec<String>>()
+    let all: Vec<usize> = (0..count).collect();
+    let tokens = signed_numbers(entra, &all, change);
+    tokens.into_iter().map(|(_, token)| token).collect()
+}
+
+fn signed_numbers(
+    entra: &Entra,
+    numbers: &[usize],
+    change: impl Fn(usize, Token) -> Token + Sync,
+) -> Vec<(usize, String)> {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let token = |number: usize| {
+        let token = Token::of(Persona::Ada)
+            .claim("oid", format!("690222be-ff1a-4d56-abd1-{number:012}"))
+            .claim("uti", format!("bench-token-{number:010}"));
+        (number, entra.sign(change(number, token)))
     };
+    let share = |numbers: &[usize]| numbers.iter().copied().map(&token).collect::<Vec<_>>();
     thread::scope(|scope| {
-        let sign_share = &sign_share;
-        let threads: Vec<_> = (0..workers)
-            .map(|worker| scope.spawn(move || sign_share(worker)))
+        let share = &share;
+        let threads: Vec<_> = numbers
+            .chunks(numbers.len().div_ceil(threads).max(1))
+            .map(|numbers| scope.spawn(move || share(numbers)))
             .collect();
         let tokens = threads
             .into_iter()
