@@ -9,7 +9,14 @@ files=("$@")
 [ ${#files[@]} -gt 0 ] || files=('src/token/*.rs' src/token/claims/forms.rs 'src/keys/*.rs' 'src/policy/*.rs' src/decision.rs 'src/decision/*.rs'
     src/json/raw.rs src/logic.rs src/cache.rs src/cache/digest.rs src/gate/request/identify.rs src/gate/request/authorizer.rs
     src/gate/request/read.rs)
-tests=(--lib --test it)
+# The command line is tested by its unit tests, everything else also by tests/it.
+tests=()
+for file in "${files[@]}"; do
+    case $file in
+        src/bin/*) [[ " ${tests[*]} " == *" --bin "* ]] || tests=(--bin entragate "${tests[@]}") ;;
+        *) [[ " ${tests[*]} " == *" --lib "* ]] || tests+=(--lib --test it) ;;
+    esac
+done
 
 tools/tool.sh cargo-mutants 27.1.0
 selection=()

@@ -12,6 +12,12 @@ use std::process::{Command, Stdio};
 
 const MODULE: &str = include_str!("mutant.rs");
 
+/// The roots of the crates that can have mutants, and where `MODULE` is in each.
+const CRATES: [(&str, &str); 2] = [
+    ("src/lib.rs", "src/mutant.rs"),
+    ("src/bin/entragate/main.rs", "src/bin/entragate/mutant.rs"),
+];
+
 pub struct Build {
     /// In the order of their names as asked for.
     pub programs: Vec<Program>,
@@ -43,9 +49,11 @@ impl Build {
                 .1
                 .push(mutant);
         }
-        let rooms = fs::read_to_string(sources.join("src/lib.rs")).expect("src/lib.rs");
-        write(&copy.join("src/lib.rs"), &format!("{rooms}\nmod mutant;\n"));
-        write(&copy.join("src/mutant.rs"), MODULE);
+        for (root, module) in CRATES {
+            let text = fs::read_to_string(sources.join(root)).expect("the root of a crate");
+            write(&copy.join(root), &format!("{text}\nmod mutant;\n"));
+            write(&copy.join(module), MODULE);
+        }
 
         let mut constant = BTreeSet::new();
         loop {
