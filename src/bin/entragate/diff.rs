@@ -4,6 +4,7 @@ use crate::chosen::{self, Chosen};
 use crate::explain::answer::Answer;
 use crate::failure::Failure;
 use crate::input::UNREADABLE;
+use crate::progress::Progress;
 use crate::prove::comparable::Side;
 use crate::prove::compare::{Comparison, Difference, Which};
 use crate::prove::search::Search;
@@ -82,8 +83,13 @@ fn compare(arguments: &Arguments) -> Result<(Changes, Changes), Failure> {
     let old = chosen::load(&arguments.old, plugin)?;
     let new = chosen::load(&arguments.new, plugin)?;
     let mut comparison = Comparison::new(side(&new), side(&old));
-    let gained = more(&mut comparison, Which::First);
-    let lost = more(&mut comparison, Which::Second);
+    let mut progress = Progress::new();
+    let mut more = |which, done| {
+        progress.begin("direction", done, 2);
+        changes(comparison.more_by_rule(which, &mut progress))
+    };
+    let gained = more(Which::First, 0);
+    let lost = more(Which::Second, 1);
     Ok((gained, lost))
 }
 
@@ -94,9 +100,9 @@ fn side(chosen: &Chosen) -> Side<'_> {
     }
 }
 
-fn more(comparison: &mut Comparison<'_>, which: Which) -> Changes {
+fn changes(by_rule: Vec<Search<Difference>>) -> Changes {
     let (mut differences, mut is_complete) = (Vec::new(), true);
-    for found in comparison.more_by_rule(which) {
+    for found in by_rule {
         match found {
             Search::Found(found) => differences.push(found),
             Search::Nothing => {}

@@ -15,6 +15,7 @@ mod feed;
 mod input;
 mod offline;
 mod policy_test;
+mod progress;
 mod prove;
 mod reach;
 mod replay;

@@ -5,6 +5,7 @@ mod cases;
 mod comparisons;
 mod reports;
 mod unusable;
+mod watch;
 
 use crate::command_line as cli;
 use cli::{Outcome, entragate};

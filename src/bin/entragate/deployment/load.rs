@@ -59,7 +59,8 @@ pub fn load(files: &[String]) -> Result<Deployment, Vec<Unusable>> {
     }
 }
 
-fn expand(file: &str) -> Result<Vec<String>, Unusable> {
+/// The files in a directory, or the file itself.
+pub fn expand(file: &str) -> Result<Vec<String>, Unusable> {
     if file == "-" || !Path::new(file).is_dir() {
         return Ok(vec![file.to_owned()]);
     }

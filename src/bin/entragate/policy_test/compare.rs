@@ -6,7 +6,7 @@ use crate::prove::comparable::Side;
 use crate::prove::compare::{Comparison, Difference, Which};
 use crate::prove::search::Search;
 use serde::Deserialize;
-use std::path::Path;
+use std::path::PathBuf;
 
 /// An item of `compare`.
 #[derive(Deserialize)]
@@ -29,17 +29,17 @@ pub struct Compare {
 }
 
 impl Compare {
-    /// Loads the other configuration.
+    /// Loads the other configuration. `path_of` returns the path of a file beside the policy file.
     ///
     /// # Errors
     /// What is wrong.
-    pub fn load(wire: Wire, at: String, folder: &Path) -> Result<Self, String> {
+    pub fn load(wire: Wire, at: String, path_of: &dyn Fn(&str) -> PathBuf) -> Result<Self, String> {
         let (file, both_ways) = match (&wire.no_wider_than, &wire.equivalent_to) {
             (Some(file), None) => (file, false),
             (None, Some(file)) => (file, true),
             _ => return Err("must have either `no_wider_than` or `equivalent_to`".to_owned()),
         };
-        let path = folder.join(file);
+        let path = path_of(file);
         let old = chosen::load(&path.to_string_lossy(), None).map_err(|failure| {
             let texts = failure
                 .errors

@@ -11,8 +11,9 @@ use crate::failure::Failure;
 use crate::input::{self, UNREADABLE};
 use serde::Deserialize;
 use serde_json::Value;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The tests of a file, in its order.
 pub struct PolicyFile {
@@ -53,11 +54,14 @@ pub enum Caller {
 /// The members of a file.
 const MEMBERS: [&str; 3] = ["cases", "always", "compare"];
 
-/// Reads the file.
+/// The files that a policy file names, even if they cannot be read.
+pub type References = RefCell<BTreeSet<PathBuf>>;
+
+/// Reads the file. `references` collects the files that it names.
 ///
 /// # Errors
 /// The first error, with its line.
-pub fn read(file: &str, chosen: &Chosen) -> Result<PolicyFile, Failure> {
+pub fn read(file: &str, chosen: &Chosen, references: &References) -> Result<PolicyFile, Failure> {
     let deployment = load::load(&[file.to_owned()]).map_err(Failure::unusable)?;
     let [document] = &deployment.documents[..] else {
         let text = "must contain exactly one YAML or JSON document";
@@ -67,6 +71,7 @@ pub fn read(file: &str, chosen: &Chosen) -> Result<PolicyFile, Failure> {
         folder: Path::new(file).parent().unwrap_or(Path::new("")),
         document,
         chosen,
+        references,
     };
     reader.read(file)
 }
@@ -75,6 +80,7 @@ struct Reader<'d> {
     folder: &'d Path,
     document: &'d Document,
     chosen: &'d Chosen,
+    references: &'d References,
 }
 
 #[derive(Deserialize)]
@@ -176,7 +182,8 @@ impl Reader<'_> {
                 let text = format!("two comparisons are named {:?}; rename one", wire.name);
                 return Err(self.invalid(&at, &text));
             }
-            let compare = Compare::load(wire, at.clone(), self.folder);
+            let refer = |file: &str| self.refer(file);
+            let compare = Compare::load(wire, at.clone(), &refer);
             all.push(compare.map_err(|text| self.invalid(&at, &text))?);
         }
         Ok(all)
@@ -262,7 +269,7 @@ impl Reader<'_> {
             Value::String(none) if none == "none" => Ok(Caller::WithoutToken),
             Value::Object(members) if members.contains_key("token_file") => {
                 let file: TokenFile = self.parse(at, caller)?;
-                let path = self.folder.join(&file.token_file);
+                let path = self.refer(&file.token_file);
                 let text = std::fs::read_to_string(&path)
                     .map_err(|error| self.invalid(at, &format!("caller.token_file: {error}")))?;
                 Ok(Caller::Token(text.trim().to_owned()))
@@ -272,6 +279,13 @@ impl Reader<'_> {
                 Ok(Caller::Described(Box::new(shorthand)))
             }
         }
+    }
+
+    /// The path of a file that the policy file names.
+    fn refer(&self, file: &str) -> PathBuf {
+        let path = self.folder.join(file);
+        self.references.borrow_mut().insert(path.clone());
+        path
     }
 
     fn parse<T: serde::de::DeserializeOwned>(&self, at: &str, item: &Value) -> Result<T, Failure> {

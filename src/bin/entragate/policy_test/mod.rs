@@ -10,15 +10,17 @@ mod file;
 mod output;
 pub mod request;
 pub mod run;
+mod watch;
 
 use crate::chosen::{self, Chosen};
 use crate::failure::Failure;
 use crate::input::UNREADABLE;
+use crate::progress::Progress;
 use crate::prove::assertion::Prover;
 use crate::report;
 use clap::Args;
 use coverage::Coverage;
-use file::PolicyFile;
+use file::{PolicyFile, References};
 use output::{Proof, Results};
 use std::process::ExitCode;
 
@@ -40,7 +42,8 @@ as annotations.
 Examples:
   entragate test envoy.yaml --policy policy.yaml
   entragate test envoy.yaml --policy policy.yaml --junit results.xml
-  entragate test envoy.yaml --policy policy.yaml --json")]
+  entragate test envoy.yaml --policy policy.yaml --json
+  entragate test envoy.yaml --policy policy.yaml --watch")]
 pub struct Arguments {
     /// The configuration, or a file that contains it (as for `check`); `-` reads standard input
     file: String,
@@ -60,12 +63,20 @@ pub struct Arguments {
     /// Write the results to a file as JUnit XML
     #[arg(long, value_name = "FILE")]
     junit: Option<String>,
+
+    /// Run the tests again whenever one of their files changes, until the program is stopped
+    #[arg(long)]
+    watch: bool,
 }
 
 const FAILED: u8 = 1;
 
 pub fn run(arguments: &Arguments) -> ExitCode {
-    match test(arguments) {
+    if arguments.watch {
+        return watch::run(arguments);
+    }
+    let loaded = load(arguments, &References::default());
+    match loaded.and_then(|loaded| report(&loaded, arguments)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(FAILED),
         Err(failure) => Failure {
@@ -77,13 +88,22 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-/// Runs and reports all tests. Returns whether all hold.
-fn test(arguments: &Arguments) -> Result<bool, Failure> {
+/// A configuration and its tests.
+struct Loaded {
+    chosen: Chosen,
+    file: PolicyFile,
+}
+
+/// Reads the files. `references` collects the further files that the policy file names.
+fn load(arguments: &Arguments, references: &References) -> Result<Loaded, Failure> {
     let chosen = chosen::load(&arguments.file, arguments.plugin.as_deref())?;
-    let file = file::read(&arguments.policy, &chosen)?;
-    let mut config = chosen.config.clone();
-    run::prepare(&mut config);
-    let results = results(&file, &config, &chosen)?;
+    let file = file::read(&arguments.policy, &chosen, references)?;
+    Ok(Loaded { chosen, file })
+}
+
+/// Runs and reports all tests. Returns whether all hold.
+fn report(loaded: &Loaded, arguments: &Arguments) -> Result<bool, Failure> {
+    let results = results(loaded)?;
     if let Some(path) = &arguments.junit {
         write_junit(path, &results)?;
     }
@@ -98,54 +118,58 @@ fn test(arguments: &Arguments) -> Result<bool, Failure> {
     Ok(results.hold())
 }
 
-fn results<'c>(
-    file: &'c PolicyFile,
-    config: &entragate::config::Config,
-    chosen: &Chosen,
-) -> Result<Results<'c>, Failure> {
-    let run = |case: &'c file::Case| {
-        run::run(case, config).map_err(|text| {
+fn results(loaded: &Loaded) -> Result<Results<'_>, Failure> {
+    let Loaded { chosen, file } = loaded;
+    let mut progress = Progress::new();
+    let mut config = chosen.config.clone();
+    run::prepare(&mut config);
+    let mut cases = Vec::new();
+    for (done, case) in file.cases.iter().enumerate() {
+        progress.begin("case", done, file.cases.len());
+        let outcome = run::run(case, &config).map_err(|text| {
             let line = case.line.map(|line| format!(":{line}")).unwrap_or_default();
             let about = format!("{}{line}", file.name);
             Failure::of(UNREADABLE, &about, format!("{}: {text}", case.name))
-        })
-    };
-    let cases: Vec<_> = file.cases.iter().map(run).collect::<Result<_, _>>()?;
+        });
+        cases.push(outcome?);
+    }
     Ok(Results {
         file: &file.name,
-        coverage: Coverage::of(&cases, config),
+        coverage: Coverage::of(&cases, &config),
         cases,
-        always: proofs(file),
-        compare: comparisons(file, chosen),
+        always: proofs(file, &mut progress),
+        compare: comparisons(loaded, &mut progress),
     })
 }
 
-fn proofs(file: &PolicyFile) -> Vec<Proof<'_>> {
+fn proofs<'c>(file: &'c PolicyFile, progress: &mut Progress) -> Vec<Proof<'c>> {
     let Some(always) = &file.always else {
         return Vec::new();
     };
+    progress.begin("assertion", 0, always.assertions.len());
     let mut prover = Prover::new(&always.config, &always.prefix);
-    let prove = |named: &'_ always::Named| prover.prove(&named.assertion);
-    let verdicts: Vec<_> = always.assertions.iter().map(prove).collect();
-    always
-        .assertions
-        .iter()
-        .zip(verdicts)
-        .map(|(named, verdict)| Proof {
+    let prove = |(done, named): (usize, &'c always::Named)| {
+        progress.begin("assertion", done, always.assertions.len());
+        Proof {
             name: &named.name,
             line: file.line(&named.at),
-            verdict,
-        })
-        .collect()
+            verdict: prover.prove(&named.assertion, progress),
+        }
+    };
+    always.assertions.iter().enumerate().map(prove).collect()
 }
 
-fn comparisons<'c>(file: &'c PolicyFile, chosen: &Chosen) -> Vec<Proof<'c>> {
-    let compare = |compare: &'c compare::Compare| Proof {
-        name: &compare.name,
-        line: file.line(&compare.at),
-        verdict: compare.verdict(chosen),
+fn comparisons<'c>(loaded: &'c Loaded, progress: &mut Progress) -> Vec<Proof<'c>> {
+    let Loaded { chosen, file } = loaded;
+    let compare = |(done, compare): (usize, &'c compare::Compare)| {
+        progress.begin("comparison", done, file.compare.len());
+        Proof {
+            name: &compare.name,
+            line: file.line(&compare.at),
+            verdict: compare.verdict(chosen),
+        }
     };
-    file.compare.iter().map(compare).collect()
+    file.compare.iter().enumerate().map(compare).collect()
 }
 
 fn write_junit(path: &str, results: &Results<'_>) -> Result<(), Failure> {

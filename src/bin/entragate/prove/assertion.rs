@@ -9,6 +9,7 @@ use super::search::{Search, search};
 use super::solver::{Lit, Solver};
 use super::three::Three;
 use crate::explain::answer::Answer;
+use crate::progress::Progress;
 use entragate::config::Config;
 use entragate::logic::Truth;
 use entragate::policy::rule::Rule;
@@ -81,7 +82,7 @@ impl<'c> Prover<'c> {
         }
     }
 
-    pub fn prove(&mut self, assertion: &Assertion) -> Verdict {
+    pub fn prove(&mut self, assertion: &Assertion, progress: &mut Progress) -> Verdict {
         match assertion {
             Assertion::OnlyIf {
                 credential,
@@ -93,7 +94,7 @@ impl<'c> Prover<'c> {
                 when,
                 has_requirement,
             } => self.never(*credential, when, *has_requirement),
-            Assertion::NoShadowedRules => self.no_shadowed_rules(),
+            Assertion::NoShadowedRules => self.no_shadowed_rules(progress),
         }
     }
 
@@ -150,17 +151,17 @@ impl<'c> Prover<'c> {
         })
     }
 
-    fn no_shadowed_rules(&mut self) -> Verdict {
+    fn no_shadowed_rules(&mut self, progress: &mut Progress) -> Verdict {
         // The results of all rules are not needed, only the rule that decides.
         let mut evaluator = Evaluator::new(self.config, false);
         let decision = &self.decision;
-        let all = decision
-            .anonymous
-            .iter()
+        let all: Vec<&Decides> = (decision.anonymous.iter())
             .chain(&decision.denials)
-            .chain(&decision.permits);
+            .chain(&decision.permits)
+            .collect();
         let (mut shadowed, mut is_decided) = (Vec::new(), true);
-        for decides in all {
+        for (done, decides) in all.iter().enumerate() {
+            progress.step("rule", done, all.len());
             let mut confirm = |witness: &Witness| {
                 let answer = evaluator.decide(witness)?;
                 let decides_here = answer.is_permit()

@@ -9,6 +9,7 @@ use super::gate::Evaluator;
 use super::search::{Search, search};
 use super::solver::{Lit, Solver};
 use crate::explain::answer::Answer;
+use crate::progress::Progress;
 use entragate::config::Config;
 use std::collections::BTreeSet;
 
@@ -68,10 +69,18 @@ impl<'c> Comparison<'c> {
     }
 
     /// Searches for such a request for each rule that permits.
-    pub fn more_by_rule(&mut self, which: Which) -> Vec<Search<Difference>> {
+    pub fn more_by_rule(
+        &mut self,
+        which: Which,
+        progress: &mut Progress,
+    ) -> Vec<Search<Difference>> {
         let goals = self.goals(which);
-        let search = |goal| self.search(which, goal);
-        goals.into_iter().map(search).collect()
+        let all = goals.len();
+        let search = |(done, goal)| {
+            progress.step("rule", done, all);
+            self.search(which, goal)
+        };
+        goals.into_iter().enumerate().map(search).collect()
     }
 
     /// For each rule: it permits, and the other configuration does not, or with another credential.

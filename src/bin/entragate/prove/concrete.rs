@@ -5,11 +5,12 @@
 use super::facts::Facts;
 use super::facts::request::{OTHER_METHOD, POST};
 use super::facts::texts::{Chosen, Texts};
-use super::solver::Lit;
+use super::solver::{Lit, Var};
 use crate::policy_test::caller::{self, Actor, Kind, Shorthand};
 use crate::policy_test::request::escaped;
 use entragate::config::Config;
 use entragate::http::cluster::Cluster;
+use entragate::model::Model;
 use entragate::model::endpoint::{BeforeBody, Target};
 use entragate::time::Timestamp;
 use entragate::token::facets;
@@ -28,7 +29,7 @@ pub struct Witness {
 /// The values of the facts that a request should have.
 pub struct Wanted {
     /// All facts.
-    pub values: HashMap<Lit, bool>,
+    pub values: HashMap<Var, bool>,
     /// The facts that matter.
     pub core: HashSet<Lit>,
 }
@@ -42,7 +43,7 @@ pub enum Obstacle {
 
 impl Wanted {
     fn is(&self, literal: Lit) -> bool {
-        self.values.get(&literal).copied().unwrap_or(false)
+        self.values.get(&literal.var()) == Some(&literal.sign())
     }
 
     /// Whether a fact is true and matters.
@@ -136,16 +137,24 @@ fn request(
             cluster: &known,
             path: &path,
         };
-        match config.endpoints.model(target, false) {
-            BeforeBody::Final(entragate::model::Model::Named(named)) => {
-                if let Some(place) = in_path(&path) {
-                    let model = wanted.text(&own.model, &[])?;
-                    if named != model {
-                        path = format!("{place}{model}");
-                    }
+        let before_body = config.endpoints.model(target, false);
+        let reads_body = matches!(
+            config.endpoints.model(target, true),
+            BeforeBody::NeedsBody(_)
+        );
+        match (before_body, in_path(&path)) {
+            (BeforeBody::Final(found @ (Model::Named(_) | Model::Unavailable(_))), Some(place)) => {
+                let model = wanted.text(&own.model, &[])?;
+                if !matches!(found, Model::Named(name) if name == model) {
+                    path = format!("{place}{model}");
                 }
             }
-            BeforeBody::Final(_) | BeforeBody::NeedsBody(_) => {
+            // A shortest path ends where the name would begin.
+            (BeforeBody::Final(Model::None), Some(place)) if !reads_body => {
+                path = format!("{place}{}", wanted.text(&own.model, &[])?);
+            }
+            (BeforeBody::Final(Model::Named(_)), None) => {}
+            (BeforeBody::Final(_) | BeforeBody::NeedsBody(_), _) => {
                 let model = wanted.text(&own.model, &[])?;
                 body.insert("model".into(), model.into());
             }

@@ -29,7 +29,7 @@ impl Decision {
         let policy = &config.policy;
         // The first anonymous rule that matches permits.
         let mut anonymous = Vec::new();
-        let mut earlier = Vec::new();
+        let mut decided = solver.never();
         for rule in &policy.anonymous {
             let covers = facts.covers(solver, &rule.matches, false).yes;
             let applies = if rule.matches.mcp.are_named() {
@@ -38,8 +38,8 @@ impl Decision {
                 covers
             };
             let is_sent = facts.is_sent(solver, config, rule.credential);
-            let when = first(solver, &earlier, [applies, is_sent]);
-            earlier.push(applies);
+            let when = solver.all([applies, is_sent, !decided]);
+            decided = solver.any([decided, applies]);
             anonymous.push(Decides {
                 rule: rule.name.to_string(),
                 credential: rule.credential,
@@ -47,7 +47,7 @@ impl Decision {
             });
         }
         let accepted = facts.is_accepted(solver, config);
-        let authenticated = first(solver, &earlier, [accepted]);
+        let authenticated = solver.all([accepted, !decided]);
         let (mut allow, mut deny) = (Vec::new(), Vec::new());
         for rule in &policy.rules {
             if rule.mode == Mode::Enforce {
@@ -60,11 +60,11 @@ impl Decision {
             }
         }
         // A deny rule denies unless it certainly does not match, or is certainly unsatisfied.
-        let (mut denials, mut denied) = (Vec::new(), Vec::new());
+        let (mut denials, mut denied) = (Vec::new(), solver.never());
         for (rule, covers, require) in deny {
             let applies = solver.all([!covers.no, !require.no]);
-            let when = first(solver, &denied, [authenticated, covers.yes, !require.no]);
-            denied.push(applies);
+            let when = solver.all([authenticated, covers.yes, !require.no, !denied]);
+            denied = solver.any([denied, applies]);
             denials.push(Decides {
                 rule: rule.name.to_string(),
                 credential: None,
@@ -73,7 +73,7 @@ impl Decision {
         }
         // An allow rule decides if it is satisfied, or if a body that cannot be read could satisfy it.
         let mut permits = Vec::new();
-        let undenied = first(solver, &denied, [authenticated]);
+        let undenied = solver.all([authenticated, !denied]);
         let mut decided = solver.never();
         for (rule, credential, covers, require) in allow {
             let is_satisfied = solver.all([covers.yes, require.yes]);
@@ -110,10 +110,4 @@ impl Decision {
             }
         }
     }
-}
-
-/// Whether all of these are true, and none of the earlier ones.
-fn first<const N: usize>(solver: &mut Solver, earlier: &[Lit], own: [Lit; N]) -> Lit {
-    let none = solver.any(earlier.iter().copied());
-    solver.all(own.into_iter().chain([!none]))
 }

@@ -3,6 +3,7 @@
 //! A pattern is a sequence of nodes: a literal character, `*` or `**`. The set of nodes that a text can reach is kept in
 //! the bits of a number, so that several patterns can be followed side by side.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 
 /// A pattern as the rules use it.
@@ -93,9 +94,9 @@ impl Glob {
     /// Returns whether the whole text matches.
     pub fn matches(&self, text: &str, separator: char) -> bool {
         let text = if self.folds {
-            text.to_lowercase()
+            Cow::Owned(text.to_lowercase())
         } else {
-            text.to_owned()
+            Cow::Borrowed(text)
         };
         let read = |reached, c| {
             let seen = Some(c);

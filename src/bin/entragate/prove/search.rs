@@ -6,7 +6,7 @@
 
 use super::concrete::{Obstacle, Wanted, Witness, write};
 use super::facts::Facts;
-use super::solver::{Lit, Solver};
+use super::solver::{Effort, Lit, Solver};
 use entragate::config::Config;
 use std::collections::HashSet;
 
@@ -39,7 +39,7 @@ pub fn search<T>(
     let guard = solver.auxiliary();
     let mut is_exact = true;
     let mut refusals = 0;
-    for _ in 0..MOST_ROUNDS {
+    'rounds: for _ in 0..MOST_ROUNDS {
         if !solver.is_satisfiable(&[guard, goal]) {
             solver.require(&[!guard]);
             return if is_exact {
@@ -48,18 +48,29 @@ pub fn search<T>(
                 Search::Undecided
             };
         }
-        let wanted = wanted(solver, goal);
-        match write(facts, &wanted, config) {
-            Err(Obstacle::Impossible(together)) => {
-                let clause: Vec<Lit> = together.into_iter().map(|literal| !literal).collect();
-                solver.require(&clause);
-                continue;
-            }
-            Err(Obstacle::Unknown) => {}
-            Ok(witness) => {
-                if let Some(found) = confirm(&witness) {
-                    solver.require(&[!guard]);
-                    return Search::Found(found);
+        let assigned = solver.assigned();
+        let mut wanted = Wanted {
+            values: assigned
+                .iter()
+                .map(|fact| (fact.var(), fact.sign()))
+                .collect(),
+            core: HashSet::new(),
+        };
+        // A few more facts than matter seldom do harm, and to find those that matter takes long.
+        for effort in [Effort::Quick, Effort::Thorough] {
+            wanted.core = core(solver, goal, &assigned, effort).into_iter().collect();
+            match write(facts, &wanted, config) {
+                Err(Obstacle::Impossible(together)) => {
+                    let clause: Vec<Lit> = together.into_iter().map(|literal| !literal).collect();
+                    solver.require(&clause);
+                    continue 'rounds;
+                }
+                Err(Obstacle::Unknown) => {}
+                Ok(witness) => {
+                    if let Some(found) = confirm(&witness) {
+                        solver.require(&[!guard]);
+                        return Search::Found(found);
+                    }
                 }
             }
         }
@@ -76,39 +87,24 @@ pub fn search<T>(
     Search::Undecided
 }
 
-/// Reads the values of all facts, and finds those that make the goal true.
-fn wanted(solver: &mut Solver, goal: Lit) -> Wanted {
-    let facts = solver.facts().to_vec();
-    let value = |fact: &Lit| if solver.value(*fact) { *fact } else { !*fact };
-    let all: Vec<Lit> = facts.iter().map(value).collect();
-    let values = facts
-        .iter()
-        .copied()
-        .zip(all.iter().map(Lit::sign))
-        .collect();
-    let mut core = explain(solver, goal, &all).unwrap_or_else(|| all.clone());
+/// Returns those of the facts that make the goal true.
+fn core(solver: &mut Solver, goal: Lit, assigned: &[Lit], effort: Effort) -> Vec<Lit> {
+    let mut all = assigned.to_vec();
+    if effort == Effort::Quick {
+        // True facts first: many facts are false because of them, and need not be named then.
+        all.sort_by_key(|fact| !fact.sign());
+    }
+    let mut core = solver.implying(&all, goal, effort).unwrap_or(all);
     if core.len() <= MOST_MINIMIZED {
         let mut at = 0;
         while at < core.len() {
             let mut fewer = core.clone();
             fewer.remove(at);
-            match explain(solver, goal, &fewer) {
+            match solver.implying(&fewer, goal, effort) {
                 Some(smaller) => core = smaller,
                 None => at += 1,
             }
         }
     }
-    Wanted {
-        values,
-        core: core.into_iter().collect::<HashSet<Lit>>(),
-    }
-}
-
-/// Returns those of the facts that make the goal true; `None` if all together do not.
-fn explain(solver: &mut Solver, goal: Lit, facts: &[Lit]) -> Option<Vec<Lit>> {
-    let assumed: Vec<Lit> = facts.iter().copied().chain([!goal]).collect();
-    if solver.is_satisfiable(&assumed) {
-        return None;
-    }
-    Some(solver.core(facts))
+    core
 }

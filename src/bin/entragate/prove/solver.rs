@@ -1,22 +1,47 @@
 //! Formulas for the SAT solver.
 
 use batsat::interface::SolverInterface;
-use batsat::{BasicSolver, lbool};
+use batsat::{Callbacks, lbool};
+use std::cell::Cell;
 use std::collections::HashMap;
 
-pub use batsat::Lit;
+pub use batsat::{Lit, Var};
+
+/// How long to search for an implication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// Values are propagated and not tried. A search that tries values takes as long as the formulas are large, even if
+    /// only a few literals are assumed.
+    Quick,
+    Thorough,
+}
 
 /// A solver, with gates whose values are determined by their inputs.
 pub struct Solver {
-    inner: BasicSolver,
+    inner: batsat::Solver<Limit>,
     always: Lit,
     gates: HashMap<Vec<Lit>, Lit>,
     facts: Vec<Lit>,
 }
 
+/// Ends a search after a number of steps; each step decides a literal or resolves a conflict.
+#[derive(Default)]
+struct Limit {
+    /// `None`: the search is not limited.
+    left: Cell<Option<usize>>,
+}
+
+impl Callbacks for Limit {
+    fn stop(&self) -> bool {
+        let left = self.left.get();
+        self.left.set(left.map(|left| left.saturating_sub(1)));
+        left == Some(0)
+    }
+}
+
 impl Solver {
     pub fn new() -> Self {
-        let mut inner = BasicSolver::default();
+        let mut inner = batsat::Solver::<Limit>::default();
         let always = Lit::new(inner.new_var_default(), true);
         inner.add_clause_reuse(&mut vec![always]);
         Self {
@@ -54,9 +79,16 @@ impl Solver {
         fact
     }
 
-    /// All facts, in the order of their creation.
-    pub fn facts(&self) -> &[Lit] {
-        &self.facts
+    /// The numbers of variables and clauses.
+    #[cfg(test)]
+    pub fn size(&self) -> (u64, u64) {
+        (u64::from(self.inner.num_vars()), self.inner.num_clauses())
+    }
+
+    /// All facts with their values in the assignment that was found last, in the order of their creation.
+    pub fn assigned(&self) -> Vec<Lit> {
+        let assigned = |fact: &Lit| if self.value(*fact) { *fact } else { !*fact };
+        self.facts.iter().map(assigned).collect()
     }
 
     /// A new variable that is no fact.
@@ -134,13 +166,27 @@ impl Solver {
         self.inner.solve_limited(assumed) == lbool::TRUE
     }
 
+    /// Returns those of `assumed` that imply `goal`, if that is found.
+    pub fn implying(&mut self, assumed: &[Lit], goal: Lit, effort: Effort) -> Option<Vec<Lit>> {
+        let all: Vec<Lit> = assumed.iter().copied().chain([!goal]).collect();
+        let limit = match effort {
+            // Each step assumes one of the literals.
+            Effort::Quick => Some(all.len()),
+            Effort::Thorough => None,
+        };
+        self.inner.cb_mut().left.set(limit);
+        let found = self.inner.solve_limited(&all);
+        self.inner.cb_mut().left.set(None);
+        (found == lbool::FALSE).then(|| self.core(assumed))
+    }
+
     /// The value of a literal in the assignment that was found last.
     pub fn value(&self, literal: Lit) -> bool {
         self.inner.value_lit(literal) == lbool::TRUE
     }
 
     /// Those of the assumptions of the last call that excluded every assignment.
-    pub fn core(&self, assumed: &[Lit]) -> Vec<Lit> {
+    fn core(&self, assumed: &[Lit]) -> Vec<Lit> {
         let is_used = |literal: &Lit| self.inner.unsat_core_contains_var(literal.var());
         assumed.iter().copied().filter(is_used).collect()
     }
@@ -229,12 +275,30 @@ mod tests {
     }
 
     #[test]
-    fn core_contains_only_assumptions_that_contradict() {
+    fn only_assumptions_that_imply_the_goal_are_named() {
+        for effort in [Effort::Quick, Effort::Thorough] {
+            let mut solver = Solver::new();
+            let parts: Vec<Lit> = (0..4).map(|_| solver.variable()).collect();
+            let goal = solver.all([parts[0], parts[2]]);
+            let found = solver.implying(&parts, goal, effort);
+            assert_eq!(found, Some(vec![parts[0], parts[2]]));
+            assert_eq!(solver.implying(&parts[..2], goal, effort), None);
+            assert!(solver.is_satisfiable(&[parts[0], parts[1], !goal]));
+        }
+    }
+
+    #[test]
+    fn only_a_thorough_search_tries_values() {
         let mut solver = Solver::new();
-        let parts: Vec<Lit> = (0..4).map(|_| solver.variable()).collect();
-        solver.require(&[!parts[0], !parts[2]]);
-        assert!(!solver.is_satisfiable(&parts));
-        assert_eq!(solver.core(&parts), [parts[0], parts[2]]);
-        assert!(solver.is_satisfiable(&[parts[0], parts[1]]));
+        let [a, b, c, goal] = [(); 4].map(|()| solver.variable());
+        // With `a`, all values of `b` and `c` imply the goal, but each value alone does not.
+        for (b, c) in [(b, c), (b, !c), (!b, c), (!b, !c)] {
+            solver.require(&[!a, b, c, goal]);
+        }
+        let unrelated = solver.variable();
+        let assumed = [unrelated, a];
+        assert_eq!(solver.implying(&assumed, goal, Effort::Quick), None);
+        let found = solver.implying(&assumed, goal, Effort::Thorough);
+        assert_eq!(found, Some(vec![a]));
     }
 }

@@ -162,13 +162,19 @@ impl Claim {
             return if *wanted { present } else { present.not() };
         }
         let (mut yes, mut no) = (Vec::new(), vec![here]);
+        // Any other scalar than these is unsatisfied. Few are not, so the formulas of many tests remain small.
+        let mut others = vec![self.absent, self.array, self.object, self.other_scalar];
         for (value, literal) in &self.scalars {
             match test.truth(Some(value)) {
-                Truth::Satisfied => yes.push(*literal),
-                Truth::Unsatisfied => no.push(*literal),
-                Truth::Indeterminate => {}
+                Truth::Satisfied => {
+                    yes.push(*literal);
+                    others.push(*literal);
+                }
+                Truth::Unsatisfied => {}
+                Truth::Indeterminate => others.push(*literal),
             }
         }
+        no.push(!solver.any(others));
         match test {
             ClaimTest::Equals(_) | ClaimTest::OneOf(_) => no.push(self.other_scalar),
             ClaimTest::Contains(wanted) => {

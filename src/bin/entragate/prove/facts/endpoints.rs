@@ -1,6 +1,7 @@
 //! Where the model of a request comes from: `endpoints`, or else the path or the body.
 
-use super::request::{Request, any_or_empty};
+use super::coverage::any_or_empty;
+use super::request::Request;
 use crate::prove::solver::{Lit, Solver};
 use entragate::model::endpoint::{Endpoint, Endpoints, Source};
 

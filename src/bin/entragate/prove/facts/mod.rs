@@ -5,8 +5,10 @@
 
 pub mod claims;
 pub mod context;
+mod coverage;
 mod endpoints;
 mod issuers;
+mod relations;
 pub mod request;
 pub mod texts;
 
@@ -14,6 +16,7 @@ use super::solver::{Lit, Solver};
 use super::three::Three;
 use claims::{Claims, Names, Text, key};
 use context::{Addresses, Moments};
+use coverage::Coverage;
 use entragate::config::Config;
 use entragate::model::endpoint::Endpoints;
 use entragate::policy::requirement::{Condition, Requirement};
@@ -22,7 +25,7 @@ use entragate::token::claim_test::ClaimCondition;
 use entragate::token::facets::Actor;
 use entragate::token::issuer::is_guid;
 use entragate::token::kind::{Kind, KindRule};
-use request::{Coverage, Request};
+use request::Request;
 use std::collections::BTreeMap;
 
 pub struct Facts {

@@ -2,8 +2,8 @@
 
 use crate::prove::glob::{Found, Glob, search};
 use crate::prove::solver::{Lit, Solver};
-use entragate::pattern::{Key, Pattern};
-use std::collections::{BTreeMap, HashMap};
+use entragate::pattern::Pattern;
+use std::collections::HashMap;
 
 /// What texts are like, whatever the patterns.
 pub struct Form {
@@ -19,16 +19,37 @@ pub struct Form {
 }
 
 pub struct Texts {
-    form: Form,
-    atoms: Vec<Atom>,
+    pub(super) form: Form,
+    pub(super) atoms: Vec<Atom>,
     known: HashMap<(String, bool), usize>,
 }
 
-struct Atom {
-    glob: Glob,
-    text: String,
-    folds: bool,
-    literal: Lit,
+/// A pattern that is mentioned somewhere.
+pub(super) struct Atom {
+    /// For searches.
+    pub glob: Glob,
+    pub pattern: Pattern,
+    /// The pattern is compared with the text in lower case.
+    pub folds: bool,
+    /// True if the text matches.
+    pub literal: Lit,
+}
+
+impl Atom {
+    /// What every text that matches begins with.
+    pub fn beginning(&self) -> &str {
+        let text = self.pattern.as_str();
+        text.split('*').next().unwrap_or_default()
+    }
+
+    /// Returns whether a text matches.
+    pub fn matches(&self, text: &str) -> bool {
+        if self.folds {
+            self.pattern.matches(&text.to_lowercase())
+        } else {
+            self.pattern.matches(text)
+        }
+    }
 }
 
 /// A text for an assignment, or why there is none.
@@ -38,9 +59,6 @@ pub enum Chosen {
     Impossible(Vec<Lit>),
     Unknown,
 }
-
-/// How many pairs of patterns are compared in advance. The others are compared when an assignment contradicts them.
-const MOST_COMPARISONS: usize = 3000;
 
 impl Texts {
     pub fn new(form: Form) -> Self {
@@ -64,7 +82,10 @@ impl Texts {
             .insert((text.to_owned(), folds), self.atoms.len());
         self.atoms.push(Atom {
             glob: Glob::new(text, folds),
-            text: text.to_owned(),
+            pattern: match self.form.separator {
+                '.' => Pattern::host(text),
+                _ => Pattern::path(text),
+            },
             folds,
             literal,
         });
@@ -79,11 +100,9 @@ impl Texts {
 
     /// Returns whether the text would match each pattern, of any length.
     pub fn values_of<'a>(&'a self, text: &'a str) -> impl Iterator<Item = (Lit, bool)> + 'a {
-        let lower = text.to_lowercase();
-        self.atoms.iter().map(move |atom| {
-            let text = if atom.folds { &lower } else { text };
-            (atom.literal, self.pattern(atom).matches(text))
-        })
+        self.atoms
+            .iter()
+            .map(|atom| (atom.literal, atom.matches(text)))
     }
 
     /// The variables of all patterns.
@@ -117,7 +136,7 @@ impl Texts {
             Refined::Nothing(_) => {}
         }
         let is_chosen = |text: &&&str| {
-            let has = |atom: &&Atom| atom.glob.matches(text, self.form.separator);
+            let has = |atom: &&Atom| atom.matches(text);
             with.iter().all(has) && !without.iter().any(has)
         };
         if let Some(text) = self.form.special.iter().find(is_chosen) {
@@ -159,9 +178,7 @@ impl Texts {
                 Found::Unknown => return Refined::Unknown,
             };
             let before = (used.len(), form_used.len());
-            let broken = without
-                .iter()
-                .find(|atom| atom.glob.matches(&text, separator));
+            let broken = without.iter().find(|atom| atom.matches(&text));
             used.extend(broken);
             let broken = form_without
                 .iter()
@@ -172,91 +189,6 @@ impl Texts {
             }
         }
     }
-
-    /// Adds what follows from the patterns alone: a text has only one beginning, and matches every pattern that another
-    /// pattern implies.
-    pub fn relate(&self, solver: &mut Solver) {
-        self.relate_beginnings(solver);
-        let beginnings: Vec<[String; 2]> = self.atoms.iter().map(beginnings).collect();
-        let separator = self.form.separator;
-        let mut comparisons = 0;
-        for (at, (one, own)) in self.atoms.iter().zip(&beginnings).enumerate() {
-            for (other_at, (other, others)) in self.atoms.iter().zip(&beginnings).enumerate() {
-                let case = usize::from(one.folds != other.folds);
-                let may_share = at != other_at && may_share(&own[case], &others[case]);
-                if !may_share || comparisons >= MOST_COMPARISONS {
-                    continue;
-                }
-                comparisons += 1;
-                if search(&[&one.glob], &[&other.glob], separator) == Found::Nothing {
-                    solver.require(&[!one.literal, other.literal]);
-                } else if at < other_at
-                    && search(&[&one.glob, &other.glob], &[], separator) == Found::Nothing
-                {
-                    solver.require(&[!one.literal, !other.literal]);
-                }
-            }
-        }
-    }
-
-    /// Patterns that begin with different literal segments exclude each other.
-    fn relate_beginnings(&self, solver: &mut Solver) {
-        // Variables for literal beginnings, and the siblings below each of them.
-        let mut beginnings: HashMap<(String, bool), Lit> = HashMap::new();
-        let mut siblings: BTreeMap<(String, bool), Vec<Lit>> = BTreeMap::new();
-        for atom in &self.atoms {
-            let pattern = self.pattern(atom);
-            let mut below = atom.literal;
-            let mut rest = match pattern.key() {
-                Some(Key::Whole(text)) => {
-                    // A whole text, which cannot end with the separator of a longer beginning.
-                    let parent = parent(text, self.form.separator);
-                    siblings
-                        .entry((parent.clone(), atom.folds))
-                        .or_default()
-                        .push(below);
-                    parent
-                }
-                Some(Key::Prefix(text)) => text.to_owned(),
-                None => continue,
-            };
-            while !rest.is_empty() {
-                let key = (rest.clone(), atom.folds);
-                if let Some(known) = beginnings.get(&key) {
-                    solver.require(&[!below, *known]);
-                    break;
-                }
-                let beginning = solver.auxiliary();
-                solver.require(&[!below, beginning]);
-                beginnings.insert(key, beginning);
-                // One separator less, since `a//b` begins with `a/` and with `a//`.
-                let shorter = rest.strip_suffix(self.form.separator).unwrap_or_default();
-                let above = parent(shorter, self.form.separator);
-                siblings
-                    .entry((above.clone(), atom.folds))
-                    .or_default()
-                    .push(beginning);
-                (below, rest) = (beginning, above);
-            }
-        }
-        for siblings in siblings.into_values() {
-            solver.at_most_one(&siblings);
-        }
-        // A text that begins so, begins so in lower case, too.
-        for ((text, folds), beginning) in &beginnings {
-            let lower = (text.to_ascii_lowercase(), true);
-            if let (false, true, Some(folded)) = (folds, text.is_ascii(), beginnings.get(&lower)) {
-                solver.require(&[!*beginning, *folded]);
-            }
-        }
-    }
-
-    fn pattern(&self, atom: &Atom) -> Pattern {
-        match self.form.separator {
-            '.' => Pattern::host(&atom.text),
-            _ => Pattern::path(&atom.text),
-        }
-    }
 }
 
 enum Refined<'a> {
@@ -264,23 +196,4 @@ enum Refined<'a> {
     /// No text matches the patterns and avoids these.
     Nothing(Vec<&'a Atom>),
     Unknown,
-}
-
-/// The text up to its last separator, which is included; empty if there is none.
-fn parent(text: &str, separator: char) -> String {
-    let at = text
-        .rfind(separator)
-        .map_or(0, |at| at + separator.len_utf8());
-    text.get(..at).unwrap_or_default().to_owned()
-}
-
-/// The literal beginning of a pattern, as written and in lower case.
-fn beginnings(atom: &Atom) -> [String; 2] {
-    let text = atom.text.split('*').next().unwrap_or_default();
-    [text.to_owned(), text.to_lowercase()]
-}
-
-/// Returns whether a text may have both beginnings.
-fn may_share(one: &str, other: &str) -> bool {
-    one.starts_with(other) || other.starts_with(one)
 }

@@ -1,0 +1,156 @@
+//! What patterns have to do with each other. It is added in advance, so that the solver proposes few assignments that no
+//! text has.
+
+use super::texts::{Atom, Texts};
+use crate::prove::glob::{Found, search};
+use crate::prove::solver::{Lit, Solver};
+use entragate::pattern::Key;
+use std::collections::BTreeMap;
+
+/// How many pairs of patterns of one text are compared. The others are compared when an assignment contradicts them.
+const MOST_PAIRS: usize = 20_000;
+/// How many of these are compared by a search.
+const MOST_SEARCHES: usize = 1000;
+
+impl Texts {
+    /// Adds what follows from the patterns alone: a text has only one beginning, and matches every pattern that another
+    /// pattern implies.
+    pub fn relate(&self, solver: &mut Solver) {
+        self.relate_beginnings(solver);
+        let mut searches = 0;
+        for (one, other) in self.pairs().take(MOST_PAIRS) {
+            if self.relate_simple(solver, one, other) || self.relate_simple(solver, other, one) {
+                continue;
+            }
+            if searches < MOST_SEARCHES {
+                searches += 1;
+                self.relate_by_search(solver, one, other);
+            }
+        }
+    }
+
+    /// The pairs of patterns that the same text may match, as far as their beginnings tell.
+    fn pairs(&self) -> impl Iterator<Item = (&Atom, &Atom)> {
+        // Sorted, the beginnings that begin with another one follow it.
+        let mut sorted: Vec<(String, &Atom)> = self
+            .atoms
+            .iter()
+            .map(|atom| (atom.beginning().to_lowercase(), atom))
+            .collect();
+        sorted.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let mut all = Vec::new();
+        for (at, (beginning, one)) in sorted.iter().enumerate() {
+            let longer = sorted
+                .iter()
+                .skip(at + 1)
+                .take_while(|(other, _)| other.starts_with(beginning))
+                .map(|(_, other)| (*one, *other))
+                .filter(|(one, other)| {
+                    one.folds != other.folds || other.beginning().starts_with(one.beginning())
+                });
+            let left = MOST_PAIRS - all.len();
+            all.extend(longer.take(left));
+        }
+        all.into_iter()
+    }
+
+    /// Relates a pattern without stars with another one, or one that begins as a pattern for everything with this beginning.
+    /// Returns whether it is of either kind.
+    fn relate_simple(&self, solver: &mut Solver, one: &Atom, other: &Atom) -> bool {
+        let (own, others) = (one.pattern.as_str(), other.pattern.as_str());
+        // A pattern that ignores case matches several texts, which differ for patterns that respect it.
+        if !own.contains('*') && (!one.folds || other.folds) {
+            let implied = if other.matches(own) {
+                other.literal
+            } else {
+                !other.literal
+            };
+            solver.require(&[!one.literal, implied]);
+            return true;
+        }
+        let is_implied = one.folds == other.folds
+            && others.strip_suffix("**") == Some(other.beginning())
+            && one.beginning().starts_with(other.beginning());
+        if is_implied {
+            solver.require(&[!one.literal, other.literal]);
+        }
+        is_implied
+    }
+
+    fn relate_by_search(&self, solver: &mut Solver, one: &Atom, other: &Atom) {
+        let is_empty = |with: &[&Atom], without: &[&Atom]| {
+            let [with, without] = [with, without]
+                .map(|atoms| atoms.iter().map(|atom| &atom.glob).collect::<Vec<_>>());
+            search(&with, &without, self.form.separator) == Found::Nothing
+        };
+        let mut is_related = false;
+        for (one, other) in [(one, other), (other, one)] {
+            if is_empty(&[one], &[other]) {
+                solver.require(&[!one.literal, other.literal]);
+                is_related = true;
+            }
+        }
+        if !is_related && is_empty(&[one, other], &[]) {
+            solver.require(&[!one.literal, !other.literal]);
+        }
+    }
+
+    /// Patterns that begin with different literal segments exclude each other.
+    fn relate_beginnings(&self, solver: &mut Solver) {
+        // Variables for literal beginnings, and the siblings below each of them.
+        let mut beginnings: BTreeMap<(String, bool), Lit> = BTreeMap::new();
+        let mut siblings: BTreeMap<(String, bool), Vec<Lit>> = BTreeMap::new();
+        for atom in &self.atoms {
+            let mut below = atom.literal;
+            let mut rest = match atom.pattern.key() {
+                Some(Key::Whole(text)) => {
+                    // A whole text, which cannot end with the separator of a longer beginning.
+                    let parent = parent(text, self.form.separator);
+                    siblings
+                        .entry((parent.clone(), atom.folds))
+                        .or_default()
+                        .push(below);
+                    parent
+                }
+                Some(Key::Prefix(text)) => text.to_owned(),
+                None => continue,
+            };
+            while !rest.is_empty() {
+                let key = (rest.clone(), atom.folds);
+                if let Some(known) = beginnings.get(&key) {
+                    solver.require(&[!below, *known]);
+                    break;
+                }
+                let beginning = solver.auxiliary();
+                solver.require(&[!below, beginning]);
+                beginnings.insert(key, beginning);
+                // One separator less, since `a//b` begins with `a/` and with `a//`.
+                let shorter = rest.strip_suffix(self.form.separator).unwrap_or_default();
+                let above = parent(shorter, self.form.separator);
+                siblings
+                    .entry((above.clone(), atom.folds))
+                    .or_default()
+                    .push(beginning);
+                (below, rest) = (beginning, above);
+            }
+        }
+        for siblings in siblings.into_values() {
+            solver.at_most_one(&siblings);
+        }
+        // A text that begins so, begins so in lower case, too.
+        for ((text, folds), beginning) in &beginnings {
+            let lower = (text.to_ascii_lowercase(), true);
+            if let (false, true, Some(folded)) = (folds, text.is_ascii(), beginnings.get(&lower)) {
+                solver.require(&[!*beginning, *folded]);
+            }
+        }
+    }
+}
+
+/// The text up to its last separator, which is included; empty if there is none.
+fn parent(text: &str, separator: char) -> String {
+    let at = text
+        .rfind(separator)
+        .map_or(0, |at| at + separator.len_utf8());
+    text.get(..at).unwrap_or_default().to_owned()
+}
