@@ -6,8 +6,12 @@ cd "$(dirname "$0")/.."
 source tools/fail.sh
 
 name=entragate-demo:latest
-if command -v docker >/dev/null; then engine=docker
-elif command -v podman >/dev/null; then engine=podman
+have() { command -v "$1" >/dev/null; }
+
+# A machine may have Docker's client without a daemon.
+if have docker && docker info >/dev/null 2>&1; then engine=docker
+elif have podman; then engine=podman
+elif have docker; then fail "docker has no connection to its daemon" "start it, install podman, or run the same without containers: make run"
 else fail "neither docker nor podman is on the PATH" "install one of them, or run the same without containers: make run"
 fi
 [ -f dist/demo/index.json ] || fail "there is no image in dist/demo" "run: make images (requires Rust), or unpack demo.tar.gz of a release in dist/"

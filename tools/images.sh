@@ -57,4 +57,5 @@ install -m 644 envoy.yaml "$wasm" "$work/demo/entragate/"
 printf '127.0.0.1 localhost\n' >"$work/demo/etc/hosts"
 # envoy.yaml names the file of the system's authorities; the stand-ins use their own authority instead.
 : >"$work/demo/etc/ssl/certs/ca-certificates.crt"
-pack_image demo --env ENTRAGATE_HOME=/entragate --env ENTRAGATE_WASM=/entragate/entragate.wasm --env ENVOY=/usr/bin/envoy -- /usr/bin/testbed run
+# Only /tmp can be written when the container's file system is read-only.
+pack_image demo --env ENTRAGATE_HOME=/entragate --env ENTRAGATE_WASM=/entragate/entragate.wasm --env ENVOY=/usr/bin/envoy -- /usr/bin/testbed run --records /tmp/audit.jsonl

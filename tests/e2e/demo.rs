@@ -38,7 +38,7 @@ fn unpack(layout: &Path) -> (PathBuf, Value) {
     (tree, json(blob(&manifest["config"])))
 }
 
-/// Runs the image's command as a container engine does: in its own tree, with /proc and an empty /tmp.
+/// Runs the image's command as a container engine does: in its own tree, which is read-only, with /proc and an empty /tmp.
 fn run(tree: &Path, config: &Value, more: &[&str]) -> Output {
     let texts = |name: &str| -> Vec<String> {
         let texts = config["config"][name].as_array().unwrap().iter();
@@ -47,7 +47,7 @@ fn run(tree: &Path, config: &Value, more: &[&str]) -> Output {
             .collect()
     };
     let script = r#"root=$1; shift; mkdir -p "$root/proc" "$root/tmp" "$root/dev"
-        mount --rbind /proc "$root/proc" && mount --rbind /dev "$root/dev" && mount -t tmpfs tmpfs "$root/tmp" && exec chroot "$root" "$@""#;
+        mount --bind "$root" "$root" && mount -o remount,bind,ro "$root" && mount --rbind /proc "$root/proc" && mount --rbind /dev "$root/dev" && mount -t tmpfs tmpfs "$root/tmp" && exec chroot "$root" "$@""#;
     let environment = texts("Env").into_iter().map(|text| {
         let (name, value) = text.split_once('=').unwrap();
         (name.to_owned(), value.to_owned())

@@ -2,19 +2,16 @@
 
 use std::{
     error::Error,
-    fs,
     net::{Ipv4Addr, TcpListener},
-    path::{Path, PathBuf},
+    path::Path,
     time::Duration,
 };
 
-use tempfile::TempDir;
 use testbed::{
     control::Control,
     entra::Entra,
     envoy::{Envoy, EnvoyConfig},
     hf::HuggingFace,
-    tls,
 };
 use tokio::{select, signal, time};
 
@@ -32,14 +29,6 @@ pub struct Stage {
     pub control: Control,
     pub envoy: Envoy,
     pub records: Records,
-    directory: TempDir,
-}
-
-impl Stage {
-    /// The CA's certificate as a file, for curl.
-    pub fn ca_file(&self) -> PathBuf {
-        self.directory.path().join("ca.pem")
-    }
 }
 
 /// Runs the walk-through and, unless `once`, continues until Ctrl-C. The audit records go to a file. True: every answer was
@@ -97,17 +86,13 @@ async fn start(records: Records, port: Option<u16>) -> Result<Stage, Box<dyn Err
         testbed::envoy::wasm_path().display()
     );
     let envoy = Envoy::start(config).await?;
-    let directory = TempDir::with_prefix("entragate-testbed-")?;
-    let stage = Stage {
+    Ok(Stage {
         entra,
         hf,
         control,
         envoy,
         records,
-        directory,
-    };
-    fs::write(stage.ca_file(), tls::ca().pem())?;
-    Ok(stage)
+    })
 }
 
 /// Prints audit records as they come.

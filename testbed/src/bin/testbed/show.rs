@@ -155,8 +155,8 @@ pub fn try_it(stage: &Stage) {
     );
     println!("# a program with a token from Entra's token endpoint");
     println!(
-        "TOKEN=$(curl -s --cacert {} {}/{TENANT}/oauth2/v2.0/token -d grant_type=client_credentials -d client_id={BATCH_CLIENT} -d client_secret={BATCH_SECRET} -d scope={AUDIENCE}/.default | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')",
-        stage.ca_file().display(),
+        // Not a file: the stand-ins may run in a container.
+        "TOKEN=$(curl -s {control}/ca.pem | curl -s --cacert /dev/stdin {}/{TENANT}/oauth2/v2.0/token -d grant_type=client_credentials -d client_id={BATCH_CLIENT} -d client_secret={BATCH_SECRET} -d scope={AUDIENCE}/.default | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')",
         stage.entra.url(),
     );
     println!("curl -i {gateway}{PATH} -H \"authorization: Bearer $TOKEN\" {data}\n");
