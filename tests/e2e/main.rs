@@ -14,6 +14,7 @@ mod directory;
 #[path = "../support/docs.rs"]
 mod docs;
 mod documented;
+mod event_tokens;
 mod exchange;
 mod explain;
 mod export;
