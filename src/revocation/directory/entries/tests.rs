@@ -351,6 +351,57 @@ fn deletion_is_kept_beyond_the_limit_and_frees_no_room() {
 }
 
 #[test]
+fn each_entry_without_room_is_reported() {
+    let mut entries = Entries::new(1, LIFE);
+    assert_eq!(entries.apply(&[sessions(1, at(0))], at(0)), Ok(()));
+    // There is no room for the account, but for its sessions, which are known.
+    let both = Change {
+        enabled: Some(false),
+        ..sessions(1, at(5))
+    };
+    assert_eq!(entries.apply(&[both], at(5)), Err(TooMany));
+    let limit = DirectoryGround::NotBefore(at(5));
+    assert_eq!(entries.of_object(id(1), None), Some(limit));
+    // There is room for the deleted principal, but not for its application.
+    let mut entries = Entries::new(1, LIFE);
+    assert_eq!(entries.apply(&[principal(1, 7, true)], at(0)), Ok(()));
+    assert_eq!(entries.apply(&[removed(1)], at(1)), Err(TooMany));
+    assert_eq!(entries.of_app(id(7)), None);
+}
+
+#[test]
+fn object_that_a_pass_lists_without_its_state_stays_as_it_is() {
+    let mut entries = entries();
+    let changes = [enabled(1, false), principal(2, 7, false)];
+    entries.apply(&changes, at(0)).unwrap();
+    entries.begin_pass();
+    let listed = [
+        change(1),
+        Change {
+            enabled: None,
+            ..principal(2, 7, false)
+        },
+    ];
+    entries.apply(&listed, at(1)).unwrap();
+    entries.end_pass(at(2));
+    let disabled = DirectoryGround::Disabled(at(0));
+    assert_eq!(entries.of_object(id(1), None), Some(disabled));
+    let disabled = DirectoryGround::AppDisabled(at(0));
+    assert_eq!(entries.of_app(id(7)), Some(disabled));
+}
+
+#[test]
+fn service_principal_takes_room_once() {
+    let mut entries = Entries::new(1, LIFE);
+    assert!(entries.is_empty());
+    assert_eq!(entries.apply(&[principal(1, 7, true)], at(0)), Ok(()));
+    assert!(!entries.is_empty());
+    assert_eq!(entries.apply(&[principal(1, 7, true)], at(1)), Ok(()));
+    assert_eq!(entries.apply(&[principal(2, 8, true)], at(1)), Err(TooMany));
+    assert_eq!(entries.len(), 1);
+}
+
+#[test]
 fn number_of_entries_is_bounded() {
     let mut entries = Entries::new(3, LIFE);
     for object in 1..=3 {

@@ -8,7 +8,7 @@ use std::time::Duration;
 /// After this many unusable pages at the same link, the list starts anew.
 pub(super) const MAX_BAD_PAGES: u32 = 4;
 /// After this many failures at the same link, another worker may try.
-const MAX_FAILURES: u32 = 16;
+pub(super) const MAX_FAILURES: u32 = 16;
 /// The pause after the first failure within a round. It doubles up to `refresh`.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 

@@ -3,11 +3,12 @@
 mod failures;
 mod graph;
 mod model;
+mod sharing;
 
 use super::super::id::Id;
 use super::super::{ALL_PIECES, Manifest};
 use super::answer::PAUSE_WHEN_FULL;
-use super::round::MAX_BAD_PAGES;
+use super::round::{MAX_BAD_PAGES, MAX_FAILURES};
 use super::*;
 use crate::decision::DirectoryGround;
 use crate::fetch::callout::{CalloutError, Target};
@@ -189,10 +190,14 @@ fn full_pass_is_followed_by_changes_at_once_and_then_every_refresh() {
         "the changes since the start of the pass are fetched immediately"
     );
     assert!(worker.ground(5).is_some());
+    assert_eq!(worker.list.changed(), Some(worker.now));
     graph.enable(4);
     worker.complete(&mut graph);
     assert!(worker.now.since(before) >= 15 * SECOND && worker.now.since(before) < 16 * SECOND);
     assert_eq!(worker.ground(4), None);
+    let changed = worker.list.changed();
+    worker.complete(&mut graph);
+    assert_eq!(worker.list.changed(), changed, "a round without changes");
 }
 
 #[test]

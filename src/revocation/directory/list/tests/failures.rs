@@ -68,6 +68,26 @@ fn failed_first_call_ends_the_fetch_and_honors_the_requested_pause() {
 }
 
 #[test]
+fn list_can_be_hurried_after_failures_and_has_been_tried() {
+    let mut worker = Worker::new(Collection::Users);
+    assert_eq!(
+        worker.list.name(),
+        "issuer contoso: the list of users from Microsoft Graph"
+    );
+    assert!(!worker.list.is_tried());
+    for _ in 0..6 {
+        worker.await_call();
+        assert!(!worker.answer(status(500)));
+    }
+    assert!(worker.list.is_tried());
+    worker.tick(1);
+    assert!(worker.call.is_none(), "a pause after the failures");
+    worker.list.hurry(worker.now);
+    worker.tick(0);
+    assert!(worker.call.is_some());
+}
+
+#[test]
 fn discarded_state_restarts_with_the_list_in_use() {
     for fault in [Fault::Gone, Fault::BadRequest] {
         let mut graph = Graph::new(Collection::Users, 8);
@@ -211,4 +231,64 @@ fn list_recovers_from_too_many_entries_whichever_object_is_enabled() {
     worker.complete(&mut graph);
     graph.note_complete();
     graph.check(&worker.list, worker.now);
+}
+
+#[test]
+fn unavailable_list_is_reported_once_unless_its_first_pass_is_running() {
+    let mut graph = Graph::new(Collection::Users, 4);
+    graph.page_size = 2;
+    let mut worker = Worker::new(Collection::Users);
+    worker.tick(0);
+    assert_eq!(worker.list.take_warning(worker.now), None, "not tried yet");
+    let answer = graph.answer(&worker.call.as_ref().unwrap().callout, worker.now);
+    assert!(!worker.answer(answer));
+    assert_eq!(
+        worker.list.take_warning(worker.now),
+        None,
+        "a page is fetched"
+    );
+    assert!(!worker.answer(status(500)));
+    assert_eq!(
+        worker.list.take_warning(worker.now),
+        None,
+        "a page is retried"
+    );
+    worker.complete(&mut graph);
+    worker.complete(&mut graph);
+    assert_eq!(worker.list.take_warning(worker.now), None);
+    worker.await_call();
+    worker.now = worker.now.plus(601 * SECOND);
+    let stale = Some(ListUnavailable::Stale);
+    assert_eq!(
+        worker.list.take_warning(worker.now),
+        stale,
+        "while a call is open"
+    );
+    assert_eq!(worker.list.take_warning(worker.now), None);
+    let mut worker = Worker::new(Collection::Users);
+    worker.tick(0);
+    assert!(!worker.answer(status(500)));
+    let never = Some(ListUnavailable::NeverFetched);
+    assert_eq!(worker.list.take_warning(worker.now), never);
+}
+
+#[test]
+fn page_that_fails_again_and_again_ends_the_fetch() {
+    let mut graph = Graph::new(Collection::Users, 4);
+    graph.page_size = 2;
+    let mut worker = Worker::new(Collection::Users);
+    worker.tick(0);
+    let answer = graph.answer(&worker.call.as_ref().unwrap().callout, worker.now);
+    assert!(!worker.answer(answer));
+    for failures in 1..=MAX_FAILURES {
+        worker.await_call();
+        let call = worker.call.take().unwrap();
+        let answer = worker
+            .list
+            .answered(call.attempt, call.number, status(500), worker.now);
+        let Progress::Failed { ended, .. } = answer else {
+            panic!("{answer:?}")
+        };
+        assert_eq!(ended, failures == MAX_FAILURES, "{failures}");
+    }
 }
