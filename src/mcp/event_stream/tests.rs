@@ -291,7 +291,9 @@ proptest! {
             // A line with the secret that is not data any more is not part of a message.
             let near = text.get(at.saturating_sub(60)..(at + 60).min(text.len()));
             let is_part = text.get(at).is_some_and(|byte| b"{}[]:,".contains(byte));
-            if is_part && !near.unwrap_or_default().contains(&b'Q') {
+            // Without the line of `result`, the rest may be another valid message, which lists nothing.
+            let is_field = text.get(..at).is_some_and(|start| start.ends_with(b"data"));
+            if is_part && !is_field && !near.unwrap_or_default().contains(&b'Q') {
                 text[at] = byte;
             }
         }
