@@ -68,9 +68,15 @@ impl Samples {
         median(pairs.map(|(sample, reference)| sample.cpu - reference.cpu))
     }
 
-    /// Returns what reading adds in our filter, relative to what it adds in the native chain.
+    /// Returns what reading adds in our filter, relative to what it adds in the native chain; NaN if one of them adds so little that it
+    /// is lost in the noise, since a negative ratio would meet any limit.
     pub fn added_ratio(&self, added: &Added) -> f64 {
-        self.added(added.ours) / self.added(added.native)
+        let [ours, native] = [added.ours, added.native].map(|rows| self.added(rows));
+        if ours > 0.0 && native > 0.0 {
+            ours / native
+        } else {
+            f64::NAN
+        }
     }
 
     fn has(&self, added: &Added) -> bool {
@@ -225,6 +231,21 @@ pub fn median(numbers: impl Iterator<Item = f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ratio_of_negative_differences_is_not_a_measurement() {
+        let ratio = |ours: f64, native: f64| {
+            let cpus = [(bodies::STREAM.ours, ours), (bodies::STREAM.native, native)];
+            let sample = |cpu| vec![Sample { cpu, rate: 1.0 }];
+            let rows = cpus.into_iter().flat_map(|([row, without], added)| {
+                [(row, sample(100.0 + added)), (without, sample(100.0))]
+            });
+            Samples(rows.collect()).added_ratio(&bodies::STREAM)
+        };
+        assert_eq!(ratio(2.0, 8.0), 0.25);
+        assert!(ratio(-2.0, 8.0).is_nan());
+        assert!(ratio(2.0, -8.0).is_nan());
+    }
 
     #[test]
     fn median_is_the_middle_or_the_mean_of_two() {
