@@ -45,6 +45,9 @@ pub const LONG_PROMPT: Added = Added {
     native: ["native, long prompt, model", "native, long prompt"],
     none: "none, long prompt",
 };
+/// What a wasm filter adds at least to read a stream: it copies each event from the host, and does nothing else.
+pub const COPY: [&str; 2] = ["copying, stream", "empty, stream"];
+
 pub const ALL: [Added; 5] = [STREAM, SHORT_EVENTS, ANSWER, PROMPT, LONG_PROMPT];
 
 /// The events of a stream, without the last two.
@@ -82,6 +85,10 @@ pub fn listeners() -> Vec<Listener> {
     let native = |filter| Filters::Native(Chain::warm().with(filter));
     let answer_usage = native::answer_usage_reader(&native::COUNTS);
     vec![
+        Listener {
+            record: Record::None,
+            ..listener("copying", Filters::Copying)
+        },
         listener("ours-body", ours(json!({}))),
         listener(ours_usage, ours(json!({"usage": true}))),
         listener(ours_model, ours(rules_by_model(1))),
@@ -112,7 +119,22 @@ pub fn rows(tokens: &[String]) -> Vec<Row> {
     let prompts = |size| Requests::prompts(tokens, size);
     let stream = "300 events of 200 bytes, 1 ms apart";
     let short_events = "300 events of 20 bytes, 1 ms apart";
+    let least = |name, about, listener| Row {
+        name,
+        about,
+        listener,
+        requests: streams(200),
+        check: Check::None,
+        count: 24,
+        has_quotas: false,
+    };
+    let [copying, empty] = COPY;
+    let copies = "a wasm filter that copies each event from the host, no record";
     [
+        vec![
+            least(copying, copies, "copying"),
+            least(empty, "a wasm filter that does nothing, no record", "empty"),
+        ],
         STREAM.rows(stream, EVENT_USAGE, streams(200), 24),
         SHORT_EVENTS.rows(short_events, EVENT_USAGE, streams(20), 24),
         ANSWER.rows("an answer of 64 KB", ANSWER_USAGE, answers(64_000), 800),

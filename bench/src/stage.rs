@@ -40,6 +40,8 @@ pub const WORKERS: u32 = 2;
 pub enum Filters {
     None,
     Empty,
+    /// The empty filter, which copies each piece of a response's body from the host.
+    Copying,
     Native(native::Chain),
     /// Our filter with these members of its policy in place of those of `envoy.yaml`.
     Ours(Value),
@@ -195,6 +197,7 @@ impl Stage {
         let mut filters = match &listener.filters {
             Filters::None => Vec::new(),
             Filters::Empty => vec![empty(&ours)],
+            Filters::Copying => vec![copying(&ours)],
             Filters::Native(chain) => chain.filters(&self.entra),
             Filters::Ours(changes) => {
                 let policy = changed(&recording(policy, listener, quotas), changes);
@@ -215,6 +218,15 @@ impl Stage {
         manager["http_filters"] = json!(filters);
         node
     }
+}
+
+fn copying(ours: &Value) -> Value {
+    let mut filter = empty(ours);
+    let config = &mut filter["typed_config"]["config"];
+    config["name"] = json!("copying");
+    let text = "type.googleapis.com/google.protobuf.StringValue";
+    config["configuration"] = json!({"@type": text, "value": "copy"});
+    filter
 }
 
 /// For the comparison with the native chain, the filter does the same work: it does not read usage from responses, and sets no
