@@ -4,6 +4,7 @@ use super::super::error::{Findings, Reported};
 use super::super::path;
 use super::super::problem::Problem;
 use super::super::suggest;
+use std::collections::BTreeMap;
 
 const MAX_BYTES: usize = 63;
 
@@ -13,7 +14,7 @@ pub(super) fn check<'w>(
     names: impl Iterator<Item = &'w str>,
     findings: &mut Findings,
 ) {
-    let mut seen: Vec<&str> = Vec::new();
+    let mut seen = BTreeMap::new();
     for (index, name) in names.enumerate() {
         let entry = path::item(section, index);
         let at = path::member(&entry, "name");
@@ -24,15 +25,15 @@ pub(super) fn check<'w>(
                     name: name.to_owned(),
                 },
             );
-        } else if let Some(first) = seen.iter().position(|other| *other == name) {
+        } else if let Some(first) = seen.get(name) {
             findings.add(
                 at,
                 Problem::DuplicateName {
-                    first: path::item(section, first),
+                    first: path::item(section, *first),
                 },
             );
         }
-        seen.push(name);
+        seen.entry(name).or_insert(index);
     }
 }
 
