@@ -161,18 +161,17 @@ impl Policy {
         self.index.callers.narrow(&mut relevant, facts.caller);
         // Allow rules that depend on the body count even if the caller does not satisfy them.
         relevant.union_with(&by_body);
-        let (deny, allow): (Vec<_>, Vec<_>) = pick(&self.rules, &relevant)
-            .filter(|rule| rule.mode == Mode::Enforce)
-            .partition(|rule| rule.effect == Effect::Deny);
+        let deny = relevant.and(&self.index.denying);
+        let allow = relevant.and(&self.index.allowing);
         let denies = |is_about: &dyn Fn(&Rule) -> bool| {
-            let mut deny = deny.iter();
+            let mut deny = pick(&self.rules, &deny);
             deny.find(|rule| is_about(rule) && truth(rule) != Truth::Unsatisfied)
         };
         if denies(&covers).is_some() {
             return None;
         }
         let permits = |rule: &Rule| covers(rule) && truth(rule) == Truth::Satisfied;
-        let first = || allow.iter().find(|rule| open(rule) || permits(rule));
+        let first = || pick(&self.rules, &allow).find(|rule| open(rule) || permits(rule));
         let decisive = denies(&open).or_else(|| first().filter(|rule| open(rule)))?;
         Some(decisive.matches.unavailable(request))
     }

@@ -1,5 +1,6 @@
 //! Compiled rules. Only the configuration creates them, and only this room's decision reads them.
 
+use super::bits::Bits;
 use super::index::{Callers, Matches};
 use super::messages::Messages;
 use super::places::Places;
@@ -32,11 +33,25 @@ pub(super) struct Index {
     pub anonymous: Matches,
     pub matches: Matches,
     pub callers: Callers,
+    /// Deny rules and allow rules, without shadow rules.
+    pub denying: Bits,
+    pub allowing: Bits,
 }
 
 impl Policy {
     pub fn new(anonymous: Vec<AnonymousRule>, rules: Vec<Rule>) -> Self {
+        let enforced = |is_deny: bool| {
+            let mut found = Bits::none(rules.len());
+            let is_wanted = |rule: &Rule| {
+                rule.mode == Mode::Enforce && (rule.effect == Effect::Deny) == is_deny
+            };
+            let wanted = rules.iter().enumerate().filter(|(_, rule)| is_wanted(rule));
+            wanted.for_each(|(index, _)| found.add(index));
+            found
+        };
         let index = Index {
+            denying: enforced(true),
+            allowing: enforced(false),
             anonymous: Matches::of(anonymous.iter().map(|rule| &rule.matches)),
             matches: Matches::of(rules.iter().map(|rule| &rule.matches)),
             callers: Callers::of(rules.iter().map(|rule| &rule.require)),
