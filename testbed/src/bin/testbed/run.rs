@@ -77,9 +77,15 @@ async fn start(records: Records, port: Option<u16>) -> Result<Stage, Box<dyn Err
     let (entra, hf) = (Entra::start().await?, HuggingFace::start().await?);
     let control = Control::start(&entra).await?;
     let mut config = EnvoyConfig::gateway(&entra, &hf)?;
-    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    if let Some(port) = port.or_else(|| Some(FRIENDLY_PORT).filter(is_free)) {
+    let is_free = || TcpListener::bind((Ipv4Addr::LOCALHOST, FRIENDLY_PORT)).is_ok();
+    if let Some(port) = port {
         config = config.listener_port(port);
+    } else if is_free() {
+        config = config.listener_port(FRIENDLY_PORT);
+    } else {
+        println!(
+            "Port {FRIENDLY_PORT} is in use, so Envoy listens on another port, which the commands below contain."
+        );
     }
     println!(
         "Starting Envoy with {} …",
