@@ -175,7 +175,10 @@ async fn change_in_the_directory_reaches_every_worker_within_refresh() {
 #[tokio::test(flavor = "multi_thread")]
 async fn outage_of_one_list_denies_only_its_callers_once_it_is_stale() {
     let directory = directory(10).await;
-    let gateway = Gateway::with(beside(&directory, json!({"max_stale": "4s"}))).await;
+    let changes = beside(&directory, json!({"max_stale": "4s"}));
+    // Requests wait for the stale list only for a short time.
+    let short_wait = |policy: &mut Value| policy["wait"] = json!({"timeout": "500ms"});
+    let gateway = Gateway::with(|config| changes(config).change_policy(short_wait)).await;
     gateway.wait_for_lists().await;
     directory.set_faults(Faults {
         outage: Some(Kind::User),
