@@ -46,6 +46,10 @@ impl StateValue {
             Self::PromptTokens | Self::CompletionTokens | Self::TotalTokens
         )
     }
+
+    fn bit(self) -> u8 {
+        1 << self as u8
+    }
 }
 
 /// The values that the filter sets. Each costs a host call per request.
@@ -57,14 +61,14 @@ impl FilterState {
     pub const NONE: Self = Self(0);
 
     pub fn has(self, value: StateValue) -> bool {
-        self.0 & 1 << value as u8 != 0
+        self.0 & value.bit() != 0
     }
 }
 
 impl FromIterator<StateValue> for FilterState {
     fn from_iter<I: IntoIterator<Item = StateValue>>(values: I) -> Self {
-        let bit = |value: StateValue| 1 << value as u8;
-        Self(values.into_iter().map(bit).fold(0, |all, bit| all | bit))
+        let add = |all, value: StateValue| all | value.bit();
+        Self(values.into_iter().fold(0, add))
     }
 }
 

@@ -54,7 +54,8 @@
 //!
 //! Queues are emptied after [`Gate::answered`] in the same way. A step [`Step::Inspect`] makes the host
 //! pass the request's body to [`Gate::body`], and [`Return::Hold`] the response's body to
-//! [`Gate::response_body`]. [`Gate::response_body_use`] tells what to do with each piece of a response's body. Where workers share fetches, [`Gate::share`] precedes [`Gate::take_calls`].
+//! [`Gate::response_body`]. [`Gate::response_body_use`] tells what to do with each piece of a response's body. Where
+//! workers share fetches, [`Gate::share`] precedes [`Gate::take_calls`].
 
 mod api;
 mod audit;

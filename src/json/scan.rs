@@ -111,10 +111,14 @@ mod tests {
             prop_assert_eq!(special(&bytes), position(|byte| matches!(byte, b'"' | b'\\' | 0..b' ')));
             let is_plain = |byte: &u8| matches!(byte, b' '..=0x7f) && !matches!(byte, b'"' | b'\\');
             prop_assert_eq!(not_plain(&bytes), bytes.iter().position(|byte| !is_plain(byte)));
-            for (found, from) in bytes.iter().zip(0..).filter(|(byte, _)| matches!(byte, b'"' | b'\\')).map(|(_, at)| (true, at)).chain([(false, bytes.len())]) {
-                let is_here = |rest: &[u8]| rest.len() == bytes.len() - from;
-                prop_assert_eq!(any_from_quote_or_backslash(&bytes, is_here), found);
+            for (at, byte) in bytes.iter().enumerate() {
+                let is_here = |rest: &[u8]| {
+                    rest.len() == bytes.len() - at && matches!(rest, [b'"' | b'\\', ..])
+                };
+                let is_found = matches!(byte, b'"' | b'\\');
+                prop_assert_eq!(any_from_quote_or_backslash(&bytes, is_here), is_found);
             }
+            prop_assert!(!any_from_quote_or_backslash(&bytes, |rest| rest.is_empty()));
         }
     }
 

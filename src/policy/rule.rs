@@ -40,18 +40,17 @@ pub(super) struct Index {
 
 impl Policy {
     pub fn new(anonymous: Vec<AnonymousRule>, rules: Vec<Rule>) -> Self {
-        let enforced = |is_deny: bool| {
-            let mut found = Bits::none(rules.len());
-            let is_wanted = |rule: &Rule| {
-                rule.mode == Mode::Enforce && (rule.effect == Effect::Deny) == is_deny
-            };
-            let wanted = rules.iter().enumerate().filter(|(_, rule)| is_wanted(rule));
-            wanted.for_each(|(index, _)| found.add(index));
-            found
-        };
+        let (mut denying, mut allowing) = (Bits::none(rules.len()), Bits::none(rules.len()));
+        for (index, rule) in rules.iter().enumerate() {
+            match (rule.mode, rule.effect) {
+                (Mode::Shadow, _) => {}
+                (Mode::Enforce, Effect::Deny) => denying.add(index),
+                (Mode::Enforce, Effect::Allow { .. }) => allowing.add(index),
+            }
+        }
         let index = Index {
-            denying: enforced(true),
-            allowing: enforced(false),
+            denying,
+            allowing,
             anonymous: Matches::of(anonymous.iter().map(|rule| &rule.matches)),
             matches: Matches::of(rules.iter().map(|rule| &rule.matches)),
             callers: Callers::of(rules.iter().map(|rule| &rule.require)),

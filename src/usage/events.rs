@@ -97,13 +97,6 @@ impl Events {
 
     /// Reads a part of a line.
     fn text(&mut self, mut text: &[u8]) {
-        if let Line::Name(name) = &self.line
-            && name.is_empty()
-            && let Some(value) = text.strip_prefix(b"data:")
-        {
-            self.line = Line::Data { blank: true };
-            text = value;
-        }
         while let (Line::Name(name), Some((byte, tail))) = (&mut self.line, text.split_first()) {
             match byte {
                 b':' if name == b"data" => self.line = Line::Data { blank: true },

@@ -293,12 +293,12 @@ fn denial_without_a_rule_is_not_said_to_change() {
         assert_eq!(replayed(PEOPLE, denied(code), &people), UNKNOWN, "{code}");
     }
     assert_eq!(replayed(PEOPLE, denied("no_rule"), &people), CHANGED);
-    let nobody = |new: &mut Value| {
+    let without_rule = |new: &mut Value| {
         people(new);
         remove(new, 2);
     };
     assert_eq!(
-        replayed(PEOPLE, denied("token_revoked"), &nobody),
+        replayed(PEOPLE, denied("token_revoked"), &without_rule),
         UNCHANGED
     );
     // A rule that needs no token permits a request whatever its token.
