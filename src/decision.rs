@@ -3,6 +3,7 @@
 //! Replies, audit records and metrics are derived from them. Failures of the upstream after a permit
 //! are denials too.
 
+mod challenge;
 mod facts;
 mod grant;
 mod operator;
@@ -10,7 +11,8 @@ mod quota;
 mod reasons;
 mod upstream;
 
-pub use facts::{Challenge, Facts};
+pub use challenge::Challenge;
+pub use facts::Facts;
 pub use grant::Grant;
 pub use reasons::{
     BodyUnavailable, DirectoryGround, Ground, GroupsUnavailable, ListUnavailable, RevocationList,

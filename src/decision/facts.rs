@@ -1,6 +1,6 @@
 //! The one table of denials; replies, audit records and metrics are made from it.
 
-use super::Denial;
+use super::{Challenge, Denial};
 use crate::text::excerpt;
 use std::borrow::Cow;
 
@@ -13,22 +13,6 @@ pub struct Facts {
     /// What happened and what to do, for the caller. It contains no secret and has no trailing period.
     pub text: Cow<'static, str>,
     pub challenge: Challenge,
-}
-
-/// The content of `WWW-Authenticate` (RFC 6750 §3).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Challenge {
-    /// No header: the denial has nothing to do with the caller's authentication.
-    None,
-    /// The scheme alone, for a request without a token (§3.1).
-    Bare,
-    InvalidToken,
-    InsufficientScope,
-    /// Entra's claims challenge: the caller must sign in again and request this context.
-    InsufficientClaims {
-        authorization_uri: String,
-        context: String,
-    },
 }
 
 impl Denial {

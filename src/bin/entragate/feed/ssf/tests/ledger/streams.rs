@@ -1,6 +1,12 @@
 //! The status of a stream: suspended, or with lost events.
 
+use super::super::super::event::StreamStatus;
+use super::super::super::ledger::Interruption;
 use super::*;
+
+fn is_suspended(ledger: &Ledger) -> bool {
+    ledger.interruption("a") == Some(Interruption::Suspended)
+}
 
 #[test]
 fn suspended_stream_stays_suspended_over_a_restart() {
