@@ -69,23 +69,38 @@ impl Serving {
         (response.status().as_u16(), response.text().await.unwrap())
     }
 
-    /// Waits for a feed that satisfies the condition.
-    pub async fn wait(&self, goal: &str, condition: impl Fn(&Value) -> bool) {
+    /// Waits for a response whose status and body satisfy the condition.
+    pub async fn until(&self, goal: &str, condition: impl Fn(u16, &str) -> bool) {
         let began = Instant::now();
         loop {
             let (status, text) = self.get().await;
-            if status == 200 {
-                List::from_json(text.as_bytes()).expect("the filter reads it");
-                if condition(&serde_json::from_str(&text).unwrap()) {
-                    return;
-                }
+            if condition(status, &text) {
+                return;
             }
             assert!(
                 began.elapsed() < Duration::from_secs(20),
                 "{goal}: {status} {text}"
             );
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Waits for a feed that satisfies the condition.
+    pub async fn wait(&self, goal: &str, condition: impl Fn(&Value) -> bool) {
+        let satisfied = |status, text: &str| {
+            if status != 200 {
+                return false;
+            }
+            List::from_json(text.as_bytes()).expect("the filter reads it");
+            condition(&serde_json::from_str(text).unwrap())
+        };
+        self.until(goal, satisfied).await;
+    }
+
+    /// Waits until the feed is unavailable for this reason.
+    pub async fn unavailable(&self, reason: &str) {
+        let unavailable = |status, text: &str| status == 503 && text.contains(reason);
+        self.until(reason, unavailable).await;
     }
 }
 
