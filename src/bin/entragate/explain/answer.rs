@@ -168,11 +168,8 @@ impl Answer {
             "cluster",
             "shadow",
         ];
-        let mut json: Map<String, Value> = members
-            .map(|name| (name.to_owned(), self.member(name)))
-            .into_iter()
-            .collect();
-        let members = [
+        let mut json = self.members(&members);
+        let caller = [
             "issuer",
             "tid",
             "oid",
@@ -182,11 +179,7 @@ impl Answer {
             "actor",
             "blueprint",
         ];
-        let caller: Map<String, Value> = members
-            .map(|name| (name.to_owned(), self.member(name)))
-            .into_iter()
-            .collect();
-        json.insert("caller".into(), caller.into());
+        json.insert("caller".into(), self.members(&caller).into());
         let token = self.token.as_ref().map(TokenFacts::json);
         json.insert("token".into(), token.into());
         json.insert("status".into(), self.status.into());
@@ -196,8 +189,11 @@ impl Answer {
         json.into()
     }
 
-    fn member(&self, name: &str) -> Value {
-        self.record.get(name).cloned().unwrap_or_default()
+    /// Returns these members of the record, null where it has none.
+    fn members(&self, names: &[&str]) -> Map<String, Value> {
+        let value = |name: &str| self.record.get(name).cloned().unwrap_or_default();
+        let pairs = names.iter().map(|name| ((*name).to_owned(), value(name)));
+        pairs.collect()
     }
 }
 
