@@ -99,7 +99,7 @@ lint: ## check formatting, clippy (native and wasm), rustdoc, and the dependenci
 	@cargo clippy --locked --lib --target $(TARGET) --features test-hooks -- -D warnings
 	@echo "==> lint: clippy, mutants/"
 	@CARGO_TARGET_DIR=target/mutants/tool cargo clippy --manifest-path mutants/Cargo.toml --all-targets --locked -- -D warnings
-	@tools/limiter.sh clippy --all-targets -- -D warnings
+	@tools/limiter.sh clippy --release --all-targets -- -D warnings
 	@echo "==> lint: rustdoc"
 	@RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --workspace --locked
 	@tools/deny.sh $(ADVISORIES)
