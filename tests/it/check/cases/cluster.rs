@@ -1,4 +1,4 @@
-//! Findings about connections: TLS, certificate authorities, names, URIs.
+//! Findings about connections: TLS, certificate authorities, names.
 
 use super::*;
 
@@ -7,13 +7,13 @@ const HF_CONTEXT: &str = "validation_context: {trusted_ca: {filename: hf.pem}}";
 const SAN: &str =
     "match_typed_subject_alt_names: [{san_type: DNS, matcher: {exact: login.microsoftonline.com}}]";
 const ENTRA_TLS: &str = "- name: entra\n    transport_socket: &tls\n";
-const VAULT_TLS: &str = "- name: vault\n    transport_socket: *tls";
+pub const VAULT_TLS: &str = "- name: vault\n    transport_socket: *tls";
 const FEED_TLS: &str = "- name: feed\n    transport_socket: *tls";
 const ENTRA_RULE: &str =
     "{mode: SIMPLE, caCertificates: system, subjectAltNames: [login.microsoftonline.com]}";
 const HF_RULE: &str = "{mode: SIMPLE, caCertificates: ca.pem, subjectAltNames: [hf.example]}";
 const BACKEND_TLS: &str = "tls: {wellKnownCACertificates: System, sni: hf.example}";
-const LOCAL_VAULT: &str = "- name: vault\n    load_assignment: {endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: 8200}}}}]}]}";
+pub const LOCAL_VAULT: &str = "- name: vault\n    load_assignment: {endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: 8200}}}}]}]}";
 
 pub const CASES: &[Case] = &[
     Case {
@@ -253,80 +253,6 @@ pub const CASES: &[Case] = &[
         )],
         good: &[],
         line: "subjectAltNames: [login",
-    },
-    Case {
-        id: "uri_without_tls",
-        name: Some("kc"),
-        base: ALONE,
-        bad: &[("https://kc.example/keys", "http://kc.example/keys")],
-        good: &[("https://kc.example/keys", "http://127.0.0.1:8080/keys")],
-        line: "http://kc.example/keys",
-    },
-    Case {
-        id: "uri_without_tls",
-        name: Some("vault"),
-        base: ALONE,
-        bad: &[(
-            "{name: hf-read, env: HF_READ}",
-            "{name: hf-read, http: {cluster: vault, uri: \"http://vault/hf\"}}",
-        )],
-        good: &[(
-            "{name: hf-read, env: HF_READ}",
-            "{name: hf-read, http: {cluster: vault, uri: \"https://vault/hf\"}}",
-        )],
-        line: "http://vault/hf",
-    },
-    Case {
-        id: "uri_without_tls",
-        name: Some("vault"),
-        base: ENVOY,
-        bad: &[("https://vault/v1/hf", "http://vault/v1/hf")],
-        // A sidecar on the same machine.
-        good: &[
-            ("https://vault/v1/hf", "http://vault/v1/hf"),
-            (VAULT_TLS, LOCAL_VAULT),
-        ],
-        line: "http://vault/v1/hf",
-    },
-    Case {
-        id: "uri_without_tls",
-        name: Some("outbound|443||login.microsoftonline.com"),
-        base: ISTIO,
-        bad: &[(
-            "jwks: {cluster: \"outbound|443||login.microsoftonline.com\"}",
-            "jwks: {cluster: \"outbound|443||login.microsoftonline.com\", uri: \"http://login.microsoftonline.com/keys\"}",
-        )],
-        // A service in the mesh.
-        good: &[(
-            "jwks: {cluster: \"outbound|443||login.microsoftonline.com\"}",
-            "jwks: {cluster: \"outbound|80||kc.idp.svc.cluster.local\", uri: \"http://kc.idp.svc.cluster.local/keys\"}",
-        )],
-        line: "http://login.microsoftonline.com/keys",
-    },
-    Case {
-        id: "uri_without_tls",
-        name: Some("login.microsoftonline.com:443"),
-        base: KONG,
-        bad: &[(
-            "jwks: {cluster: \"login.microsoftonline.com:443\"}",
-            "jwks: {cluster: \"login.microsoftonline.com:443\", uri: \"http://login.microsoftonline.com/keys\"}",
-        )],
-        good: &[],
-        line: "http://login.microsoftonline.com/keys",
-    },
-    Case {
-        id: "feed_uri_without_tls",
-        name: Some("feed"),
-        base: ALONE,
-        bad: &[(
-            "credentials:",
-            "revocation: {cluster: feed, uri: \"http://feed/x\"}\ncredentials:",
-        )],
-        good: &[(
-            "credentials:",
-            "revocation: {cluster: feed, uri: \"https://feed/x\"}\ncredentials:",
-        )],
-        line: "http://feed/x",
     },
     Case {
         id: "cluster_missing",

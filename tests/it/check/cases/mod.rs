@@ -6,6 +6,7 @@ mod connection;
 mod host;
 mod rate_limit;
 mod route;
+mod uri;
 
 use super::*;
 
@@ -30,6 +31,7 @@ fn all() -> Vec<&'static Case> {
         route::CASES,
         connection::CASES,
         rate_limit::CASES,
+        uri::CASES,
     ];
     groups.into_iter().flatten().collect()
 }
