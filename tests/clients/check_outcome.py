@@ -3,8 +3,8 @@
 
     GATEWAY_URL=http://127.0.0.1:PORT TOKEN=... EXPECT=200|STATUS:CODE .tools/clients/bin/python tests/clients/check_outcome.py
 
-EXPECT is the outcome of every call: 200, or the status and the code of an error from the gateway. check_clients.mjs
-does the same for Node.
+EXPECT is the outcome of every call: 200, or the status and the code of an error from the gateway. MAX_RETRIES is how often
+openai and anthropic may repeat a request (default 0). check_clients.mjs does the same for Node.
 """
 
 import os
@@ -26,9 +26,10 @@ GATEWAY_URL, TOKEN, EXPECT = (os.environ[name] for name in ("GATEWAY_URL", "TOKE
 STATUS, _, CODE = EXPECT.partition(":")
 MODEL = "org/model"
 MESSAGES = [{"role": "user", "content": "Say hello."}]
+RETRIES = int(os.environ.get("MAX_RETRIES", "0"))
 
-open_ai = openai.OpenAI(base_url=GATEWAY_URL + "/v1", api_key=TOKEN, timeout=30, max_retries=0)
-claude = anthropic.Anthropic(base_url=GATEWAY_URL, auth_token=TOKEN, timeout=30, max_retries=0)
+open_ai = openai.OpenAI(base_url=GATEWAY_URL + "/v1", api_key=TOKEN, timeout=30, max_retries=RETRIES)
+claude = anthropic.Anthropic(base_url=GATEWAY_URL, auth_token=TOKEN, timeout=30, max_retries=RETRIES)
 hugging_face = InferenceClient(base_url=GATEWAY_URL, api_key=TOKEN, timeout=30)
 
 

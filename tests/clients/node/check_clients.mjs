@@ -5,8 +5,9 @@
 
        GATEWAY_URL=http://127.0.0.1:PORT TOKEN=... EXPECT=200|STATUS:CODE node check_clients.mjs
 
-   EXPECT is the outcome of every call: 200, or the status and the code of an error from the gateway. It prints
-   `ok NAME` for each check that passes, the result of each one that fails, and exits with 1 if any failed. */
+   EXPECT is the outcome of every call: 200, or the status and the code of an error from the gateway. MAX_RETRIES is how often
+   openai and @anthropic-ai/sdk may repeat a request (default 0). It prints `ok NAME` for each check that passes, the result of each one
+   that fails, and exits with 1 if any failed. */
 
 import Anthropic from "@anthropic-ai/sdk";
 import { createHuggingFace } from "@ai-sdk/huggingface";
@@ -14,13 +15,14 @@ import { generateText, streamText } from "ai";
 import OpenAI from "openai";
 import { InferenceClient } from "@huggingface/inference";
 
-const { GATEWAY_URL, TOKEN, EXPECT } = process.env;
+const { GATEWAY_URL, TOKEN, EXPECT, MAX_RETRIES } = process.env;
 const MODEL = "org/model";
 const messages = [{ role: "user", content: "Say hello." }];
 const [status, code] = EXPECT.split(":");
+const limits = { timeout: 20_000, maxRetries: Number(MAX_RETRIES ?? 0) };
 
-const openai = new OpenAI({ baseURL: `${GATEWAY_URL}/v1`, apiKey: TOKEN, timeout: 20_000, maxRetries: 0 });
-const anthropic = new Anthropic({ baseURL: GATEWAY_URL, authToken: TOKEN, timeout: 20_000, maxRetries: 0 });
+const openai = new OpenAI({ baseURL: `${GATEWAY_URL}/v1`, apiKey: TOKEN, ...limits });
+const anthropic = new Anthropic({ baseURL: GATEWAY_URL, authToken: TOKEN, ...limits });
 const aiSdk = createHuggingFace({ baseURL: `${GATEWAY_URL}/v1`, apiKey: TOKEN });
 const huggingFace = new InferenceClient(TOKEN).endpoint(GATEWAY_URL);
 
