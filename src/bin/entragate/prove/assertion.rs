@@ -39,6 +39,43 @@ pub enum Assertion {
     NoShadowedRules,
 }
 
+impl Assertion {
+    /// Returns whether a decision breaks the assertion. A requirement or a match that is indeterminate counts as the value
+    /// that breaks it.
+    pub fn is_broken_by(&self, answer: &Answer, config: &Config) -> bool {
+        let has_credential = |credential: Option<usize>| {
+            answer.text("credential") == credential_name(config, credential)
+        };
+        let (is_about, breaks) = match self {
+            Self::OnlyIf {
+                credential,
+                require,
+                matches,
+            } => (
+                has_credential(*credential)
+                    && matches
+                        .as_ref()
+                        .is_none_or(|rule| may_have_matched(answer, rule)),
+                answer.is_anonymous() || truth(answer, require) != Some(Truth::Satisfied),
+            ),
+            Self::Never {
+                credential,
+                when,
+                has_requirement,
+            } => (
+                credential.is_none_or(has_credential) && may_have_matched(answer, when),
+                if answer.is_anonymous() {
+                    !*has_requirement
+                } else {
+                    truth(answer, when) != Some(Truth::Unsatisfied)
+                },
+            ),
+            Self::NoShadowedRules => (false, false),
+        };
+        answer.is_permit() && is_about && breaks
+    }
+}
+
 pub enum Verdict {
     Proved,
     Refuted(Box<Counterexample>),
@@ -70,8 +107,8 @@ pub struct Prover<'c> {
 impl<'c> Prover<'c> {
     pub fn new(config: &'c Config, prefix: &'c str) -> Self {
         let mut solver = Solver::new();
-        let mut facts = Facts::new(&mut solver, &[config], Some(&config.endpoints));
-        let decision = Decision::new(&mut solver, &mut facts, config);
+        let mut facts = Facts::of(&mut solver, &[config], Some(&config.endpoints));
+        let decision = Decision::of(&mut solver, &mut facts, config);
         Self {
             config,
             prefix,
@@ -83,7 +120,7 @@ impl<'c> Prover<'c> {
     }
 
     pub fn prove(&mut self, assertion: &Assertion, progress: &mut Progress) -> Verdict {
-        match assertion {
+        let goal = match assertion {
             Assertion::OnlyIf {
                 credential,
                 require,
@@ -94,16 +131,12 @@ impl<'c> Prover<'c> {
                 when,
                 has_requirement,
             } => self.never(*credential, when, *has_requirement),
-            Assertion::NoShadowedRules => self.no_shadowed_rules(progress),
-        }
+            Assertion::NoShadowedRules => return self.no_shadowed_rules(progress),
+        };
+        self.search(goal, assertion)
     }
 
-    fn only_if(
-        &mut self,
-        credential: Option<usize>,
-        require: &str,
-        matches: Option<&str>,
-    ) -> Verdict {
+    fn only_if(&mut self, credential: Option<usize>, require: &str, matches: Option<&str>) -> Lit {
         let satisfied = self.requirement(require).yes;
         let may_match = self.may_match(matches, true);
         let without_token = self.may_match(matches, false);
@@ -111,14 +144,7 @@ impl<'c> Prover<'c> {
         let anonymous = uses(&mut self.solver, &self.decision.anonymous, Some(credential));
         let breaks = self.solver.all([permits, !satisfied, may_match]);
         let opens = self.solver.all([anonymous, without_token]);
-        let goal = self.solver.any([breaks, opens]);
-        let name = credential_name(self.config, credential);
-        self.search(goal, &|answer| {
-            answer.is_permit()
-                && answer.text("credential") == name
-                && matches.is_none_or(|rule| may_have_matched(answer, rule))
-                && (answer.is_anonymous() || truth(answer, require) != Some(Truth::Satisfied))
-        })
+        self.solver.any([breaks, opens])
     }
 
     fn never(
@@ -126,7 +152,7 @@ impl<'c> Prover<'c> {
         credential: Option<Option<usize>>,
         when: &str,
         has_requirement: bool,
-    ) -> Verdict {
+    ) -> Lit {
         let unsatisfied = self.requirement(when).no;
         let may_match = self.may_match(Some(when), true);
         let permits = uses(&mut self.solver, &self.decision.permits, credential);
@@ -136,19 +162,7 @@ impl<'c> Prover<'c> {
             let anonymous = uses(&mut self.solver, &self.decision.anonymous, credential);
             goals.push(self.solver.all([anonymous, without_token]));
         }
-        let goal = self.solver.any(goals);
-        let name = credential.map(|credential| credential_name(self.config, credential));
-        self.search(goal, &|answer| {
-            let covers = if answer.is_anonymous() {
-                !has_requirement
-            } else {
-                truth(answer, when) != Some(Truth::Unsatisfied)
-            };
-            answer.is_permit()
-                && name.is_none_or(|name| answer.text("credential") == name)
-                && may_have_matched(answer, when)
-                && covers
-        })
+        self.solver.any(goals)
     }
 
     fn no_shadowed_rules(&mut self, progress: &mut Progress) -> Verdict {
@@ -164,9 +178,7 @@ impl<'c> Prover<'c> {
             progress.step("rule", done, all.len());
             let mut confirm = |witness: &Witness| {
                 let answer = evaluator.decide(witness)?;
-                let decides_here = answer.is_permit()
-                    || matches!(answer.text("code"), "denied_by_rule" | "groups_overage");
-                (decides_here && answer.text("rule") == decides.rule).then_some(())
+                is_decided_by(&answer, &decides.rule, decides.denies).then_some(())
             };
             match search(
                 &mut self.solver,
@@ -187,11 +199,11 @@ impl<'c> Prover<'c> {
         }
     }
 
-    fn search(&mut self, goal: Lit, breaks: &dyn Fn(&Answer) -> bool) -> Verdict {
-        let (evaluator, prefix) = (&mut self.evaluator, self.prefix);
+    fn search(&mut self, goal: Lit, assertion: &Assertion) -> Verdict {
+        let (evaluator, config, prefix) = (&mut self.evaluator, self.config, self.prefix);
         let mut confirm = |witness: &Witness| {
             let mut answer = evaluator.decide(witness)?;
-            let is_broken = breaks(&answer);
+            let is_broken = assertion.is_broken_by(&answer, config);
             answer.rules.retain(|rule| !rule.rule.starts_with(prefix));
             is_broken.then(|| Counterexample {
                 witness: witness.clone(),
@@ -247,6 +259,17 @@ fn uses(solver: &mut Solver, all: &[Decides], credential: Option<Option<usize>>)
         .map(|decides| decides.when)
         .collect();
     solver.any(found)
+}
+
+/// Whether this rule has permitted, or has denied. Records of denials also name an allow rule whose requirement depends on
+/// groups that are unknown: it decides nothing.
+pub fn is_decided_by(answer: &Answer, rule: &str, denies: bool) -> bool {
+    let decides = if denies {
+        matches!(answer.text("code"), "denied_by_rule" | "groups_overage")
+    } else {
+        answer.is_permit()
+    };
+    decides && answer.text("rule") == rule
 }
 
 /// Whether a rule matched, or may have matched a body that is unknown.

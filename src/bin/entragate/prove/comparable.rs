@@ -138,3 +138,6 @@ fn have_simple_batches(config: &Config) -> bool {
             .matches()
             .any(|matches| matches.mcp.are_named())
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,9 +45,9 @@ impl<'c> Comparison<'c> {
         let have_same_endpoints = first.members.get("endpoints") == second.members.get("endpoints");
         let endpoints = have_same_endpoints.then_some(&first.config.endpoints);
         let mut solver = Solver::new();
-        let mut facts = Facts::new(&mut solver, &configs, endpoints);
+        let mut facts = Facts::of(&mut solver, &configs, endpoints);
         let decisions = configs.map(|config| {
-            let mut decision = Decision::new(&mut solver, &mut facts, config);
+            let mut decision = Decision::of(&mut solver, &mut facts, config);
             decision.limit_listings(&mut solver, &mut facts, config);
             decision
         });
@@ -122,9 +122,7 @@ impl<'c> Comparison<'c> {
         let mut confirm = |witness: &Witness| {
             let permit = own.decide_as(witness, issuing)?;
             let other = other.decide_as(witness, issuing)?;
-            let differs = permit.is_permit()
-                && (!other.is_permit() || permit.text("credential") != other.text("credential"));
-            differs.then(|| Difference {
+            permits_more(&permit, &other).then(|| Difference {
                 witness: witness.clone(),
                 permit,
                 other,
@@ -133,6 +131,51 @@ impl<'c> Comparison<'c> {
         match search(&mut self.solver, &self.facts, issuing, goal, &mut confirm) {
             Search::Nothing if !self.is_exact => Search::Undecided,
             found => found,
+        }
+    }
+}
+
+/// Whether a decision permits, and the other one does not, or with another credential.
+fn permits_more(one: &Answer, other: &Answer) -> bool {
+    one.is_permit() && (!other.is_permit() || one.text("credential") != other.text("credential"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn answer(record: &Value) -> Answer {
+        Answer {
+            record: record.as_object().unwrap().clone(),
+            status: None,
+            challenge: None,
+            is_verified: false,
+            token: None,
+            rules: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn permit_is_more_than_a_denial_or_another_credential() {
+        let [denied, none, read, write] = [
+            json!({"code": "rule_unsatisfied"}),
+            json!({"code": "anonymous"}),
+            json!({"code": "permitted", "credential": "r"}),
+            json!({"code": "permitted", "credential": "w"}),
+        ]
+        .map(|record| answer(&record));
+        for (one, other, expected) in [
+            (&denied, &denied, false),
+            (&denied, &read, false),
+            (&none, &denied, true),
+            (&read, &denied, true),
+            (&none, &none, false),
+            (&read, &read, false),
+            (&read, &write, true),
+            (&read, &none, true),
+        ] {
+            assert_eq!(permits_more(one, other), expected);
         }
     }
 }

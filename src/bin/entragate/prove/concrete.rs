@@ -30,7 +30,7 @@ pub struct Witness {
 pub struct Wanted {
     /// All facts.
     pub values: HashMap<Var, bool>,
-    /// The facts that matter.
+    /// Those that matter, each as the literal that is true.
     pub core: HashSet<Lit>,
 }
 
@@ -48,7 +48,7 @@ impl Wanted {
 
     /// Whether a fact is true and matters.
     fn needs(&self, literal: Lit) -> bool {
-        self.is(literal) && self.core.contains(&literal)
+        self.core.contains(&literal)
     }
 
     /// Whether the value of a fact matters.
@@ -118,7 +118,7 @@ fn request(
     request.insert("method".into(), method.into());
     let host = wanted.text(&own.host, related)?;
     let mut path = wanted.text(&own.path, related)?;
-    if wanted.needs(own.lists_one) && wanted.is(own.listed_state.named) {
+    if wanted.needs(own.lists_one) {
         path = format!("/v1/models/{}", wanted.text(&own.listed, &[])?);
     }
     let cluster = if wanted.is(own.is_cluster_known) {
@@ -231,9 +231,9 @@ fn caller(
     // A caller whose kind does not matter is a person.
     let matters = kinds.iter().any(|(literal, _)| wanted.matters(*literal));
     let usual = (is_entra && !matters).then_some((facts.user, Kind::User));
+    let is_unknown = kind.is_none();
     let kind = kind.or(usual);
     let described = Shorthand {
-        issuer: issuer.name.to_string(),
         tenant: text(&facts.tenant),
         object: text(&facts.object),
         client: text(&facts.client),
@@ -263,6 +263,9 @@ fn caller(
     }
     if is_entra && wanted.is(facts.acts_as_no_agent) {
         claims.insert(facets::ACTOR.into(), "1".into());
+    } else if is_unknown && wanted.needs(!facts.acts_as_agent) {
+        // Facets that cannot be read leave the actor and the kind open.
+        claims.insert(facets::ACTOR.into(), 1.into());
     }
     let mut elsewhere = Map::new();
     let mut refer = |name: Option<&str>| {
@@ -318,10 +321,7 @@ fn caller(
         let value = value_of(claim, wanted);
         if let Some(value) = value {
             caller::set(&mut claims, &claim.path, value);
-        } else if wanted.is(claim.elsewhere)
-            && wanted.is(claim.absent)
-            && wanted.needs(claim.elsewhere)
-        {
+        } else if wanted.is(claim.absent) && wanted.needs(claim.elsewhere) {
             let first = claim.path.trim_start_matches('/').split('/').next();
             refer(first);
         }
@@ -330,7 +330,7 @@ fn caller(
         claims.insert("_claim_names".into(), elsewhere.into());
     }
     let mut caller = json!({"issuer": &*issuer.name, "claims": claims});
-    if wanted.needs(facts.overage) && wanted.is(facts.are_groups_known) {
+    if wanted.needs(facts.are_groups_known) {
         let returned = facts
             .graph_groups
             .iter()

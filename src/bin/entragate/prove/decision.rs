@@ -12,6 +12,8 @@ pub struct Decides {
     /// The index of the configuration's credential; `None` sends none.
     pub credential: Option<usize>,
     pub when: Lit,
+    /// The rule denies.
+    pub denies: bool,
 }
 
 /// When a configuration permits.
@@ -25,7 +27,7 @@ pub struct Decision {
 }
 
 impl Decision {
-    pub fn new(solver: &mut Solver, facts: &mut Facts, config: &Config) -> Self {
+    pub fn of(solver: &mut Solver, facts: &mut Facts, config: &Config) -> Self {
         let policy = &config.policy;
         // The first anonymous rule that matches permits.
         let mut anonymous = Vec::new();
@@ -33,7 +35,7 @@ impl Decision {
         for rule in &policy.anonymous {
             let covers = facts.covers(solver, &rule.matches, false).yes;
             let applies = if rule.matches.mcp.are_named() {
-                solver.all([covers, !facts.request.needs_token])
+                solver.all([covers, facts.request.others_are_open])
             } else {
                 covers
             };
@@ -44,6 +46,7 @@ impl Decision {
                 rule: rule.name.to_string(),
                 credential: rule.credential,
                 when,
+                denies: false,
             });
         }
         let accepted = facts.is_accepted(solver, config);
@@ -69,6 +72,7 @@ impl Decision {
                 rule: rule.name.to_string(),
                 credential: None,
                 when,
+                denies: true,
             });
         }
         // An allow rule decides if it is satisfied, or if a body that cannot be read could satisfy it.
@@ -85,6 +89,7 @@ impl Decision {
                 rule: rule.name.to_string(),
                 credential,
                 when,
+                denies: false,
             });
         }
         Self {

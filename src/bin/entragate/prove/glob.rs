@@ -29,7 +29,7 @@ const MOST_NODES: usize = 127;
 const MOST_STATES: usize = 20_000;
 
 impl Glob {
-    pub fn new(text: &str, folds: bool) -> Self {
+    pub fn of(text: &str, folds: bool) -> Self {
         let mut nodes = Vec::new();
         let mut characters = text.chars().peekable();
         while let Some(c) = characters.next() {
@@ -243,7 +243,7 @@ fn alphabet(globs: &[&Glob], separator: char) -> Option<Vec<Symbol>> {
         folded: Some(*c),
         written: None,
     });
-    let unwritten = unwritten.filter(|symbol| has_folding && symbol.folded != Some(separator));
+    let unwritten = unwritten.filter(|symbol| symbol.folded != Some(separator));
     for symbol in own.map(symbol).chain([other]).chain(unwritten) {
         let is_same = |one: &Symbol| one.plain == symbol.plain && one.folded == symbol.folded;
         if !symbols.iter().any(is_same) {
@@ -254,4 +254,4 @@ fn alphabet(globs: &[&Glob], separator: char) -> Option<Vec<Symbol>> {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -3,7 +3,6 @@
 use super::facts::Facts;
 use super::solver::{Lit, Solver};
 use entragate::config::Config;
-use entragate::policy::messages::Messages;
 use entragate::policy::rule::{Effect, Match, Mode, Models, Rule};
 use entragate::policy::view::overrides;
 
@@ -70,7 +69,6 @@ fn may_use(solver: &mut Solver, facts: &mut Facts, matches: &Match, has_caller: 
         methods: Vec::new(),
         paths: Vec::new(),
         models: Models::default(),
-        mcp: Messages::default(),
         ..matches.clone()
     };
     facts.covers(solver, &place, has_caller).yes

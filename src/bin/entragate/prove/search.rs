@@ -23,7 +23,7 @@ pub enum Search<T> {
 /// How many requests are tried.
 const MOST_ROUNDS: usize = 400;
 /// How many requests the gate may refuse.
-const MOST_REFUSALS: usize = 60;
+pub const MOST_REFUSALS: usize = 60;
 /// The largest number of facts that are left out one by one to find those that matter.
 const MOST_MINIMIZED: usize = 40;
 
@@ -76,7 +76,7 @@ pub fn search<T>(
         }
         is_exact = false;
         refusals += 1;
-        if refusals > MOST_REFUSALS {
+        if refusals == MOST_REFUSALS {
             break;
         }
         let left_out = wanted.core.iter().map(|literal| !*literal);
@@ -88,7 +88,7 @@ pub fn search<T>(
 }
 
 /// Returns those of the facts that make the goal true.
-fn core(solver: &mut Solver, goal: Lit, assigned: &[Lit], effort: Effort) -> Vec<Lit> {
+pub fn core(solver: &mut Solver, goal: Lit, assigned: &[Lit], effort: Effort) -> Vec<Lit> {
     let mut all = assigned.to_vec();
     if effort == Effort::Quick {
         // True facts first: many facts are false because of them, and need not be named then.

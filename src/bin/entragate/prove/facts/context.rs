@@ -10,28 +10,24 @@ use std::net::{IpAddr, Ipv6Addr};
 
 /// Monday, 2026-01-05, at midnight UTC.
 const MONDAY: u64 = 1_767_571_200;
-const MINUTES_OF_WEEK: u64 = 7 * 24 * 60;
+const MINUTES_OF_WEEK: u64 = 10_080;
 
 /// The moments of a week. Exactly one cell is true.
 pub struct Moments(pub Vec<(Timestamp, Lit)>);
 
 impl Moments {
     /// Divides the week at every minute at which one of the windows begins or ends.
-    pub fn new(solver: &mut Solver, windows: &[Window]) -> Self {
+    pub fn of(solver: &mut Solver, windows: &[Window]) -> Self {
         let moment = |minute: u64| Timestamp::from_secs(MONDAY + minute * 60);
         let values = |at: Timestamp| -> Vec<bool> {
             windows.iter().map(|window| window.holds(at)).collect()
         };
         let mut seen = HashSet::new();
         let mut cells = Vec::new();
-        let mut before = None;
-        for minute in 0..MINUTES_OF_WEEK {
-            let at = moment(minute);
-            let now = values(at);
-            if before.as_ref() != Some(&now) && seen.insert(now.clone()) {
+        for at in (0..MINUTES_OF_WEEK).map(moment) {
+            if seen.insert(values(at)) {
                 cells.push((at, solver.variable()));
             }
-            before = Some(now);
         }
         let literals: Vec<Lit> = cells.iter().map(|(_, literal)| *literal).collect();
         solver.exactly_one(&literals);
@@ -52,7 +48,7 @@ pub struct Addresses {
 
 impl Addresses {
     /// Divides the addresses where one of the ranges begins or ends.
-    pub fn new(solver: &mut Solver, ranges: &[Cidr]) -> Self {
+    pub fn of(solver: &mut Solver, ranges: &[Cidr]) -> Self {
         // IPv4 addresses are a range of their own: some ranges of IPv6 exclude them.
         let mapped = [0, 0xffff_0000_0000, 0x1_0000_0000_0000];
         let mut starts: Vec<u128> = mapped.to_vec();
@@ -127,60 +123,79 @@ mod tests {
             window(&[2], "00:00", "24:00", "Z"),
         ];
         let mut solver = Solver::new();
-        let moments = Moments::new(&mut solver, &windows);
+        let moments = Moments::of(&mut solver, &windows);
         assert!(moments.0.len() <= 8, "{}", moments.0.len());
+        for (at, _) in &moments.0 {
+            // The week that begins on Monday, 2026-01-05.
+            let day = at.to_rfc3339()[..10].to_owned();
+            assert!(("2026-01-05"..="2026-01-11").contains(&&*day), "{day}");
+        }
         let values = |at: Timestamp| windows.map(|window| window.holds(at));
-        for minute in 0..2 * MINUTES_OF_WEEK {
+        for minute in 0..2 * 7 * 1440 {
             let at = Timestamp::from_secs(1_900_000_000 + minute * 60);
             let cell = moments.0.iter().find(|(own, _)| values(*own) == values(at));
             assert!(cell.is_some(), "{minute}");
         }
     }
 
+    /// Every address has the values of some cell.
+    fn assert_cells(ranges: &[&str], addresses: &[&str]) {
+        let parsed = ranges
+            .iter()
+            .map(|text| Cidr::parse(text).unwrap_or_else(|_| Cidr::parse("::1").unwrap()));
+        let parsed: Vec<Cidr> = parsed.collect();
+        let mut solver = Solver::new();
+        let cells = Addresses::of(&mut solver, &parsed).cells;
+        let values = |address: IpAddr| -> Vec<bool> {
+            parsed.iter().map(|range| range.contains(address)).collect()
+        };
+        for text in addresses {
+            let address: IpAddr = text.parse().unwrap();
+            let found = cells.iter().any(|(own, _)| values(*own) == values(address));
+            assert!(found, "{ranges:?} {text}");
+        }
+    }
+
     #[test]
     fn every_address_has_a_cell_with_its_values() {
-        let texts = [
-            "10.0.0.0/8",
-            "10.1.0.0/16",
-            "::/0",
-            "2001:db8::/32",
-            "0.0.0.0/0",
-            "10.0.0.1",
-            "::ffff:0:0/95",
-        ];
-        let ranges =
-            texts.map(|text| Cidr::parse(text).unwrap_or_else(|_| Cidr::parse("::1").unwrap()));
-        let mut solver = Solver::new();
-        let addresses = Addresses::new(&mut solver, &ranges);
-        let values = |address: IpAddr| ranges.map(|range| range.contains(address));
-        for text in [
-            "0.0.0.0",
-            "9.255.255.255",
-            "10.0.0.0",
-            "10.0.0.1",
-            "10.0.0.2",
-            "10.1.0.0",
-            "10.1.255.255",
-            "10.2.0.0",
-            "11.0.0.0",
-            "255.255.255.255",
-            "::",
-            "::1",
-            "::2",
-            "2001:db7:ffff::",
-            "2001:db8::",
-            "2001:db8:ffff::1",
-            "2001:db9::",
-            "::fffe:ffff:ffff",
-            "::1:0:0:0",
-            "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-        ] {
-            let address: IpAddr = text.parse().unwrap();
-            let cell = addresses
-                .cells
-                .iter()
-                .find(|(own, _)| values(*own) == values(address));
-            assert!(cell.is_some(), "{text}");
-        }
+        assert_cells(
+            &[
+                "10.0.0.0/8",
+                "10.1.0.0/16",
+                "::/0",
+                "2001:db8::/32",
+                "0.0.0.0/0",
+                "10.0.0.1",
+                "::ffff:0:0/95",
+            ],
+            &[
+                "0.0.0.0",
+                "9.255.255.255",
+                "10.0.0.0",
+                "10.0.0.1",
+                "10.0.0.2",
+                "10.1.0.0",
+                "10.1.255.255",
+                "10.2.0.0",
+                "11.0.0.0",
+                "255.255.255.255",
+                "::",
+                "::1",
+                "::2",
+                "2001:db7:ffff::",
+                "2001:db8::",
+                "2001:db8:ffff::1",
+                "2001:db9::",
+                "::fffe:ffff:ffff",
+                "::1:0:0:0",
+                "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+            ],
+        );
+        // The rest of a range begins behind another one.
+        assert_cells(&["10.0.0.0/8", "10.0.0.0/16"], &["10.0.0.0", "10.1.0.0"]);
+        assert_cells(
+            &["2001:db8::/32", "2001:db8::/48"],
+            &["2001:db8::", "2001:db8:1::"],
+        );
     }
 }

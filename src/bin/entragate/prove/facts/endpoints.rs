@@ -49,7 +49,6 @@ impl Request {
             let places = ["/models/**", "/hf-inference/models/**", "/v1/**"].map(&mut path);
             let [models, hf_models, body] = places;
             solver.require(&[!none, !self.model_state.named, models, hf_models, body]);
-            solver.require(&[!none, !self.model_state.unknown, !body]);
         }
         for (is_first, model) in fixed {
             let values: Vec<(Lit, bool)> = self.model.values_of(&model).collect();

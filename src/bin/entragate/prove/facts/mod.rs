@@ -91,22 +91,18 @@ impl<'c> Mentioned<'c> {
 impl Facts {
     /// Creates the variables for everything that the configurations refer to.
     /// `endpoints`: those of all configurations, if they are the same.
-    pub fn new(solver: &mut Solver, configs: &[&Config], endpoints: Option<&Endpoints>) -> Self {
+    pub fn of(solver: &mut Solver, configs: &[&Config], endpoints: Option<&Endpoints>) -> Self {
         let mentioned = Mentioned::by(configs);
-        let (mut windows, mut ranges) = (Vec::new(), Vec::new());
-        for condition in &mentioned.conditions {
-            match condition {
-                Condition::Time(window) if !windows.contains(window) => windows.push(*window),
-                Condition::Source(own) => {
-                    for range in own {
-                        if !ranges.contains(range) {
-                            ranges.push(*range);
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
+        let conditions = mentioned.conditions.iter();
+        let windows = distinct(conditions.clone().filter_map(|condition| match condition {
+            Condition::Time(window) => Some(*window),
+            _ => None,
+        }));
+        let ranges = conditions.filter_map(|condition| match condition {
+            Condition::Source(ranges) => Some(ranges),
+            _ => None,
+        });
+        let ranges = distinct(ranges.flatten().copied());
         let mut facts = Self {
             issuers: BTreeMap::new(),
             audiences: BTreeMap::new(),
@@ -130,9 +126,9 @@ impl Facts {
             methods: Names::new(solver),
             contexts: Names::new(solver),
             claims: Claims::default(),
-            moments: Moments::new(solver, &windows),
-            addresses: Addresses::new(solver, &ranges),
-            request: Request::new(solver, configs, endpoints),
+            moments: Moments::of(solver, &windows),
+            addresses: Addresses::of(solver, &ranges),
+            request: Request::of(solver, configs, endpoints),
         };
         for condition in mentioned.conditions {
             facts.note(solver, condition);
@@ -318,6 +314,16 @@ impl Facts {
             no: solver.all([!held, !names.unclear]),
         }
     }
+}
+
+fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut found = Vec::new();
+    for item in items {
+        if !found.contains(&item) {
+            found.push(item);
+        }
+    }
+    found
 }
 
 pub const MFA: &str = "mfa";

@@ -17,20 +17,17 @@ impl Texts {
     /// pattern implies.
     pub fn relate(&self, solver: &mut Solver) {
         self.relate_beginnings(solver);
-        let mut searches = 0;
-        for (one, other) in self.pairs().take(MOST_PAIRS) {
-            if self.relate_simple(solver, one, other) || self.relate_simple(solver, other, one) {
-                continue;
-            }
-            if searches < MOST_SEARCHES {
-                searches += 1;
-                self.relate_by_search(solver, one, other);
-            }
+        let mut others = self.pairs();
+        others.retain(|(one, other)| {
+            !self.relate_simple(solver, one, other) && !self.relate_simple(solver, other, one)
+        });
+        for (one, other) in others.into_iter().take(MOST_SEARCHES) {
+            self.relate_by_search(solver, one, other);
         }
     }
 
     /// The pairs of patterns that the same text may match, as far as their beginnings tell.
-    fn pairs(&self) -> impl Iterator<Item = (&Atom, &Atom)> {
+    fn pairs(&self) -> Vec<(&Atom, &Atom)> {
         // Sorted, the beginnings that begin with another one follow it.
         let mut sorted: Vec<(String, &Atom)> = self
             .atoms
@@ -38,20 +35,17 @@ impl Texts {
             .map(|atom| (atom.beginning().to_lowercase(), atom))
             .collect();
         sorted.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let mut all = Vec::new();
-        for (at, (beginning, one)) in sorted.iter().enumerate() {
-            let longer = sorted
-                .iter()
-                .skip(at + 1)
-                .take_while(|(other, _)| other.starts_with(beginning))
-                .map(|(_, other)| (*one, *other))
-                .filter(|(one, other)| {
-                    one.folds != other.folds || other.beginning().starts_with(one.beginning())
-                });
-            let left = MOST_PAIRS - all.len();
-            all.extend(longer.take(left));
-        }
-        all.into_iter()
+        let mut left = sorted.iter();
+        let each = std::iter::from_fn(|| left.next().map(|first| (first, left.clone())));
+        let pairs = each.flat_map(|((beginning, one), others)| {
+            others
+                .take_while(move |(other, _)| other.starts_with(beginning))
+                .map(move |(_, other)| (*one, *other))
+        });
+        let may_share = |(one, other): &(&Atom, &Atom)| {
+            one.folds != other.folds || other.beginning().starts_with(one.beginning())
+        };
+        pairs.filter(may_share).take(MOST_PAIRS).collect()
     }
 
     /// Relates a pattern without stars with another one, or one that begins as a pattern for everything with this beginning.
@@ -154,3 +148,6 @@ fn parent(text: &str, separator: char) -> String {
         .map_or(0, |at| at + separator.len_utf8());
     text.get(..at).unwrap_or_default().to_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,8 +29,8 @@ pub struct Request {
     pub message_method: Texts,
     pub message_tool: Texts,
     pub names_tool: Lit,
-    /// The message is one of a batch, and another one of them needs a token.
-    pub needs_token: Lit,
+    /// No other message of the same batch needs a token.
+    pub others_are_open: Lit,
     pub peer: Texts,
     pub peer_state: PeerState,
     /// The literals that `endpoints` refer to: they relate host, cluster and path with the model.
@@ -103,17 +103,13 @@ const MODELS: Form = Form {
     ],
     ..CLUSTERS
 };
-const MESSAGES: Form = Form {
-    unwritten: &[""],
-    ..CLUSTERS
-};
+const MESSAGES: Form = CLUSTERS;
 const TOOLS: Form = Form {
     unwritten: &["", "** ", " **"],
     ..CLUSTERS
 };
 const PEERS: Form = Form {
     written: &["*:**"],
-    unwritten: &[],
     ..CLUSTERS
 };
 
@@ -124,7 +120,7 @@ pub const POST: &str = "POST";
 
 impl Request {
     /// `endpoints`: those of all configurations, if they are the same.
-    pub fn new(solver: &mut Solver, configs: &[&Config], endpoints: Option<&Endpoints>) -> Self {
+    pub fn of(solver: &mut Solver, configs: &[&Config], endpoints: Option<&Endpoints>) -> Self {
         let [model_state, listed_state] = [(); 2].map(|()| ModelState::new(solver));
         let message = MessageState {
             none: solver.usual(),
@@ -151,7 +147,7 @@ impl Request {
             message_method: Texts::new(MESSAGES),
             message_tool: Texts::new(TOOLS),
             names_tool: solver.variable(),
-            needs_token: solver.variable(),
+            others_are_open: solver.usual(),
             peer: Texts::new(PEERS),
             peer_state,
             by_endpoints: Vec::new(),
@@ -222,7 +218,6 @@ impl Request {
             unavailable,
         } = self.message;
         solver.exactly_one(&[none, message, unavailable]);
-        solver.require(&[!self.needs_token, message]);
         let PeerState {
             uri,
             absent,

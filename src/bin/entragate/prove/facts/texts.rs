@@ -81,7 +81,7 @@ impl Texts {
         self.known
             .insert((text.to_owned(), folds), self.atoms.len());
         self.atoms.push(Atom {
-            glob: Glob::new(text, folds),
+            glob: Glob::of(text, folds),
             pattern: match self.form.separator {
                 '.' => Pattern::host(text),
                 _ => Pattern::path(text),
@@ -124,7 +124,7 @@ impl Texts {
             .filter(|atom| value(atom) == Some(false))
             .collect();
         let globs = |texts: &[&str]| -> Vec<Glob> {
-            texts.iter().map(|text| Glob::new(text, false)).collect()
+            texts.iter().map(|text| Glob::of(text, false)).collect()
         };
         let (form_with, form_without) = (
             globs(self.form.written),

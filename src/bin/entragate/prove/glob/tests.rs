@@ -2,10 +2,10 @@ use super::*;
 use entragate::pattern::Pattern;
 
 /// Random numbers, the same in every run.
-struct Numbers(u64);
+pub struct Numbers(pub u64);
 
 impl Numbers {
-    fn below(&mut self, end: usize) -> usize {
+    pub fn below(&mut self, end: usize) -> usize {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -13,7 +13,7 @@ impl Numbers {
         (self.0 >> 33) as usize % end
     }
 
-    fn text(&mut self, alphabet: &[&str], longest: usize) -> String {
+    pub fn text(&mut self, alphabet: &[&str], longest: usize) -> String {
         let length = self.below(longest + 1);
         (0..length)
             .map(|_| alphabet[self.below(alphabet.len())])
@@ -22,7 +22,7 @@ impl Numbers {
 }
 
 /// All texts up to this length.
-fn texts(alphabet: &[char], longest: usize) -> Vec<String> {
+pub fn texts(alphabet: &[char], longest: usize) -> Vec<String> {
     let mut all = vec![String::new()];
     let mut last = all.clone();
     for _ in 0..longest {
@@ -41,9 +41,9 @@ fn glob_matches_as_the_pattern_of_the_rules() {
     let texts = texts(&['a', 'b', '/', 'A'], 4);
     for _ in 0..300 {
         let text = numbers.text(&["a", "b", "/", "*", "**", "A"], 5);
-        let (pattern, glob) = (Pattern::path(&text), Glob::new(&text, false));
+        let (pattern, glob) = (Pattern::path(&text), Glob::of(&text, false));
         let lower = text.to_lowercase();
-        let (folding, folded) = (Pattern::path(&lower), Glob::new(&lower, true));
+        let (folding, folded) = (Pattern::path(&lower), Glob::of(&lower, true));
         for text in &texts {
             assert_eq!(
                 glob.matches(text, '/'),
@@ -69,7 +69,7 @@ fn search_finds_a_text_exactly_if_there_is_one() {
                 .map(|_| {
                     let text = numbers.text(&["a", "b", "/", "*", "**", "A"], 4);
                     let folds = numbers.below(3) == 0;
-                    Glob::new(&if folds { text.to_lowercase() } else { text }, folds)
+                    Glob::of(&if folds { text.to_lowercase() } else { text }, folds)
                 })
                 .collect()
         };
@@ -106,19 +106,19 @@ fn search_finds_a_text_exactly_if_there_is_one() {
 #[test]
 fn character_with_another_lower_case_is_not_forgotten() {
     let (folded, plain, upper) = (
-        Glob::new("k", true),
-        Glob::new("k", false),
-        Glob::new("K", false),
+        Glob::of("k", true),
+        Glob::of("k", false),
+        Glob::of("K", false),
     );
     assert!(folded.matches("\u{212a}", '/'));
     assert_eq!(search(&[&folded], &[&plain, &upper], '/'), Found::Unknown);
-    let letter = Glob::new("é", false);
+    let letter = Glob::of("é", false);
     assert_eq!(search(&[&folded, &letter], &[], '/'), Found::Unknown);
 }
 
 #[test]
 fn separator_limits_the_single_star() {
-    let glob = |text| Glob::new(text, false);
+    let glob = |text| Glob::of(text, false);
     let (any, one, deep) = (glob("/a/**"), glob("/a/*"), glob("/a/*/*"));
     assert_eq!(search(&[&one], &[&any], '/'), Found::Nothing);
     assert_eq!(
@@ -130,7 +130,23 @@ fn separator_limits_the_single_star() {
 
 #[test]
 fn long_patterns_are_given_up() {
-    let long = Glob::new(&"a".repeat(200), false);
-    assert_eq!(search(&[&long], &[], '/'), Found::Unknown);
-    assert!(!long.matches(&"a".repeat(200), '/'));
+    for length in [MOST_NODES + 1, 200] {
+        let long = Glob::of(&"a".repeat(length), false);
+        assert_eq!(search(&[&long], &[], '/'), Found::Unknown);
+        assert!(!long.matches(&"a".repeat(length), '/'));
+    }
+    let text = "a".repeat(MOST_NODES);
+    let longest = Glob::of(&text, false);
+    assert!(longest.matches(&text, '/'));
+    assert_eq!(search(&[&longest], &[], '/'), Found::Text(text));
+}
+
+#[test]
+fn text_has_a_character_that_is_in_no_pattern_if_it_must() {
+    let glob = |text| Glob::of(text, false);
+    let (any, none, a, b) = (glob("*"), glob(""), glob("**a**"), glob("**b**"));
+    assert_eq!(
+        search(&[&any], &[&none, &a, &b], '/'),
+        Found::Text("c".into())
+    );
 }

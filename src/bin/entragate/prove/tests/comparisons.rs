@@ -100,3 +100,82 @@ fn no_random_comparison_misses_a_request_that_only_one_policy_permits() {
     let all = nothing + found + undecided;
     assert!(nothing * 10 > all && found * 10 > all && undecided * 20 <= all);
 }
+
+/// Settings that are not translated.
+#[test]
+fn equal_rules_prove_nothing_if_other_settings_differ() {
+    let world = World::new(&mut Numbers::new(1));
+    let old = world.settings(&mut Numbers::new(1));
+    let mut new = old.clone();
+    new["token"] = json!({"max_lifetime": "1h"});
+    let configs = [&old, &new].map(load);
+    let side = |at: usize, members| Side {
+        config: &configs[at],
+        members,
+    };
+    let mut same = Comparison::new(side(0, &old), side(0, &old));
+    assert!(matches!(same.more(Which::First), Search::Nothing));
+    let mut different = Comparison::new(side(0, &old), side(1, &new));
+    assert!(matches!(different.more(Which::First), Search::Undecided));
+}
+
+/// Tokens and requests that only one of two similar configurations permits.
+#[test]
+fn what_only_one_configuration_permits_is_shown() {
+    let tenants = [
+        "aaaabbbb-0000-cccc-1111-dddd2222eeee",
+        "bbbbcccc-1111-dddd-2222-eeee3333ffff",
+    ];
+    let old = json!({
+        "issuers": [{"name": "contoso", "entra": {"tenants": [tenants[0]]}, "audiences": ["hf"], "clients": ["c1"],
+                     "jwks": {"cluster": "entra"}}],
+        "credentials": [{"name": "r", "value": "hf_r"}],
+        "endpoints": [{"paths": ["/models/**"], "model_from": "path"}],
+        "rules": [{"name": "rule", "match": {"paths": ["/v1/**"]}, "require": {"role": "a"}, "credential": "r"},
+                  {"name": "models", "match": {"paths": ["/models/*/x"], "models": ["**"]}, "require": {"role": "a"},
+                   "credential": "r"}],
+    });
+    for (pointer, value, shown, expected) in [
+        (
+            "/issuers/0/audiences",
+            json!(["hf", "api://hf"]),
+            "/caller/claims/aud",
+            json!(["api://hf"]),
+        ),
+        (
+            "/issuers/0/clients",
+            json!(["c1", "c2"]),
+            "/caller/claims/azp",
+            json!("c2"),
+        ),
+        (
+            "/issuers/0/entra/tenants",
+            json!(tenants),
+            "/caller/claims/tid",
+            json!(tenants[1]),
+        ),
+        // A body that cannot be read may contradict the path.
+        (
+            "/rules/1/match",
+            json!({"paths": ["/models/*/x"]}),
+            "/request/body",
+            json!("unreadable"),
+        ),
+    ] {
+        let mut new = old.clone();
+        *new.pointer_mut(pointer).unwrap() = value;
+        let configs = [&new, &old].map(load);
+        let [first, second] = [(&configs[0], &new), (&configs[1], &old)]
+            .map(|(config, members)| Side { config, members });
+        let mut comparison = Comparison::new(first, second);
+        let Search::Found(found) = comparison.more(Which::First) else {
+            panic!("{pointer}");
+        };
+        let witness = json!({"caller": found.witness.caller, "request": found.witness.request});
+        assert_eq!(witness.pointer(shown), Some(&expected), "{witness}");
+        assert!(
+            matches!(comparison.more(Which::Second), Search::Nothing),
+            "{pointer}"
+        );
+    }
+}

@@ -1,11 +1,14 @@
 //! Random policies and assertions against all requests of a small world.
 
 mod comparisons;
+mod listings;
 mod policies;
 mod scale;
-mod world;
+mod searches;
+mod verdicts;
+pub mod world;
 
-use super::assertion::{Assertion, Prover, Verdict};
+use super::assertion::{Assertion, Prover, Verdict, is_decided_by};
 use super::gate::Evaluator;
 use crate::explain::answer::Answer;
 use crate::policy_test::always;
@@ -26,7 +29,7 @@ fn seeds() -> Range<u64> {
     from.parse().unwrap()..to.parse().unwrap()
 }
 
-fn load(settings: &Value) -> Config {
+pub fn load(settings: &Value) -> Config {
     config::load_value(settings, &|_| None)
         .unwrap_or_else(|errors| panic!("{errors}\n{settings:#}"))
 }
@@ -87,6 +90,16 @@ fn breaks(assertion: &Assertion, config: &Config, answer: &Answer) -> bool {
     }
 }
 
+/// Whether this rule of the settings decides: written apart from the search, too.
+fn decides(answer: &Answer, rule: &Value) -> bool {
+    let codes = if rule["effect"] == "deny" {
+        ["denied_by_rule", "groups_overage"]
+    } else {
+        ["permitted", "anonymous"]
+    };
+    answer.text("rule") == rule["name"] && codes.contains(&answer.text("code"))
+}
+
 #[derive(Default, Debug)]
 struct Tally {
     proved: usize,
@@ -134,7 +147,22 @@ fn compare(seed: u64, tally: &mut Tally) {
         })
         .collect();
     assert!(!answers.is_empty());
+    for (_, answer) in &answers {
+        for rule in settings["rules"].as_array().unwrap() {
+            let (name, denies) = (rule["name"].as_str().unwrap(), rule["effect"] == "deny");
+            assert_eq!(
+                is_decided_by(answer, name, denies),
+                decides(answer, rule),
+                "seed {seed}"
+            );
+        }
+    }
     for (named, item) in always.assertions.iter().zip(&items) {
+        for (witness, answer) in &answers {
+            let found = named.assertion.is_broken_by(answer, &always.config);
+            let expected = breaks(&named.assertion, &always.config, answer);
+            assert_eq!(found, expected, "seed {seed}: {item} {witness}");
+        }
         let verdict = prover.prove(&named.assertion, &mut Progress::new());
         let mut all = answers.iter();
         let broken = all.find(|(_, answer)| breaks(&named.assertion, &always.config, answer));
@@ -152,17 +180,11 @@ fn compare(seed: u64, tally: &mut Tally) {
                 tally.refuted += 1;
             }
             (Verdict::Shadowed(rules), _) => {
-                for rule in rules {
-                    let decides = |answer: &Answer| {
-                        answer.text("rule") == rule
-                            && matches!(
-                                answer.text("code"),
-                                "permitted" | "anonymous" | "denied_by_rule"
-                            )
-                    };
+                let own = settings["rules"].as_array().unwrap().iter();
+                for rule in own.filter(|rule| rules.iter().any(|name| rule["name"] == **name)) {
                     let found = answers
                         .iter()
-                        .find(|(_, answer)| decides(answer))
+                        .find(|(_, answer)| decides(answer, rule))
                         .map(|(witness, _)| witness);
                     assert!(
                         found.is_none(),

@@ -77,8 +77,8 @@ pub fn assertions(count: usize) -> Vec<Value> {
 fn size(count: usize) -> (u64, u64) {
     let config = load(&settings(count));
     let mut solver = Solver::new();
-    let mut facts = Facts::new(&mut solver, &[&config], Some(&config.endpoints));
-    Decision::new(&mut solver, &mut facts, &config);
+    let mut facts = Facts::of(&mut solver, &[&config], Some(&config.endpoints));
+    Decision::of(&mut solver, &mut facts, &config);
     solver.size()
 }
 
