@@ -63,10 +63,10 @@ build: ## build the filter: target/wasm32-wasip1/release/entragate.wasm
 	@WRAPPED_RUSTC_WRAPPER="$${RUSTC_WRAPPER:-}" RUSTC_WRAPPER="$(CURDIR)/tools/rustc-remapped.sh" env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS cargo build --release --locked --lib --target $(TARGET)
 	@echo "    $(WASM): $$(wc -c < $(WASM)) bytes"
 
-# Orders the functions of the filter for the CPU's caches (layout/). The result replaces the file that `build` wrote; the next
+# Adapts the filter to V8 and to the CPU's caches (layout/). The result replaces the file that `build` wrote; the next
 # `make build` restores that file. Whatever is measured or released uses this target.
 optimized: build
-	@echo "==> optimized: ordering the filter's functions by how often requests call them (first build: about 3 minutes on 2 cores)"
+	@echo "==> optimized: adapting the filter to what requests execute (first build: about 3 minutes on 2 cores)"
 	@cargo run --locked -q -p layout -- $(WASM)
 	@echo "    $(WASM): $$(wc -c < $(WASM)) bytes"
 

@@ -1,8 +1,8 @@
-//! Instruments a module: it reports each function that is called to the host.
+//! Instruments a module: it reports each called function and each conditional branch to the host.
 
 use std::convert::Infallible;
 
-use testbed::vm::ENTERED;
+use testbed::vm::{BRANCHED, CALLED, ENTERED};
 use wasm_encoder::{
     CodeSection, EntityType, ImportSection, Instruction, Module, TypeSection, ValType,
     reencode::{self, Reencode, utils},
@@ -14,7 +14,8 @@ use crate::module;
 pub type Error = reencode::Error<Infallible>;
 
 /// Returns the module in which each of its own functions begins with a call of the import [`ENTERED`], with the function's
-/// index in `wasm`.
+/// index in `wasm`, and in which each `if` and `br_if` passes its condition through the import [`BRANCHED`], with the number of
+/// these instructions before it in `wasm`.
 ///
 /// # Errors
 /// `wasm` is not a module.
@@ -22,6 +23,8 @@ pub fn instrument(wasm: &[u8]) -> Result<Vec<u8>, Error> {
     let mut instrumentation = Instrumentation {
         imported: module::imported_functions(wasm)?,
         entered_type: 0,
+        branches: 0,
+        calls: 0,
     };
     let mut module = Module::new();
     instrumentation.parse_core_module(&mut module, Parser::new(0), wasm)?;
@@ -29,17 +32,22 @@ pub fn instrument(wasm: &[u8]) -> Result<Vec<u8>, Error> {
 }
 
 struct Instrumentation {
-    /// The number of functions that the original imports; the new import follows them.
+    /// The number of functions that the original imports; the new imports follow them.
     imported: u32,
-    /// The type of the new import.
+    /// The type of the first new import; the other's follows it.
     entered_type: u32,
+    /// The number of conditional branches so far.
+    branches: u32,
+    /// The number of direct calls so far.
+    calls: u32,
 }
 
 impl Reencode for Instrumentation {
     type Error = Infallible;
 
     fn function_index(&mut self, function: u32) -> Result<u32, Error> {
-        Ok(function + u32::from(function >= self.imported))
+        let new = if function >= self.imported { 3 } else { 0 };
+        Ok(function + new)
     }
 
     fn parse_type_section(
@@ -50,6 +58,10 @@ impl Reencode for Instrumentation {
         utils::parse_type_section(self, types, section)?;
         self.entered_type = types.len();
         types.ty().function([ValType::I32], []);
+        types
+            .ty()
+            .function([ValType::I32, ValType::I32], [ValType::I32]);
+        types.ty().function([ValType::I32], []);
         Ok(())
     }
 
@@ -59,8 +71,12 @@ impl Reencode for Instrumentation {
         section: ImportSectionReader<'_>,
     ) -> Result<(), Error> {
         utils::parse_import_section(self, imports, section)?;
-        let (module, name) = ENTERED;
-        imports.import(module, name, EntityType::Function(self.entered_type));
+        for ((module, name), r#type) in [ENTERED, BRANCHED, CALLED]
+            .into_iter()
+            .zip(self.entered_type..)
+        {
+            imports.import(module, name, EntityType::Function(r#type));
+        }
         Ok(())
     }
 
@@ -72,11 +88,31 @@ impl Reencode for Instrumentation {
         for (index, body) in (self.imported..).zip(section) {
             let body = body?;
             let mut function = self.new_function_with_parsed_locals(&body)?;
-            function.instructions().i32_const(index.cast_signed());
-            function.instruction(&Instruction::Call(self.imported));
+            let entered = self.imported;
+            function
+                .instructions()
+                .i32_const(index.cast_signed())
+                .call(entered);
             let mut instructions = body.get_operators_reader()?;
             while !instructions.eof() {
-                function.instruction(&self.parse_instruction(&mut instructions)?);
+                let instruction = self.parse_instruction(&mut instructions)?;
+                if let Instruction::If(_) | Instruction::BrIf(_) = instruction {
+                    let branch = self.branches.cast_signed();
+                    function
+                        .instructions()
+                        .i32_const(branch)
+                        .call(self.imported + 1);
+                    self.branches += 1;
+                }
+                if let Instruction::Call(_) = instruction {
+                    let call = self.calls.cast_signed();
+                    function
+                        .instructions()
+                        .i32_const(call)
+                        .call(self.imported + 2);
+                    self.calls += 1;
+                }
+                function.instruction(&instruction);
             }
             code.function(&function);
         }

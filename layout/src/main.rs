@@ -1,15 +1,24 @@
-//! The last step of `make optimized`: orders the filter's functions by how often requests call them.
+//! The last step of `make optimized`: adapts the filter to V8 and to the CPU's caches, by what it executes under typical traffic.
 //!
 //! Between two requests, Envoy's own code evicts the filter's code from the CPU caches, so a request pays for each cache line
-//! and each page of machine code that it touches. Compilers leave functions in the linker's order, scattered among ten times as
-//! many that no request calls, and V8 keeps that order. This tool runs the filter with typical traffic in the strict host
-//! (`testbed::vm`) and moves the called functions to the front. Apart from the order, only the length of indices changes, which
-//! linkers pad. bench/README.md has the effect.
+//! and each page of machine code that it touches. This tool runs the filter with typical traffic in the strict host
+//! (`testbed::vm`) and
+//!
+//! - moves the called functions to the front ([`arrange`]): compilers leave them in the linker's order, scattered among ten times
+//!   as many that no request calls, and V8's jump table, through which functions call each other, keeps that order;
+//! - makes the calls that no request makes through the table ([`outline`]), so V8 does not inline their functions;
+//! - adds hints for the branches ([`hint`]), so V8 places code that no request executes at the end of its function.
+//!
+//! The filter does the same as before, on every host. bench/README.md has the effect.
 
 mod arrange;
-mod called;
+mod hint;
 mod instrument;
 mod module;
+mod outline;
+mod profile;
+#[cfg(test)]
+mod sample;
 
 use std::{env, error::Error, fs, io::Write, path::Path, process::ExitCode};
 
@@ -32,7 +41,7 @@ fn main() -> ExitCode {
 
 /// Replaces the file by a new one instead of overwriting it, because cargo keeps a hard link to the old one.
 fn lay_out(path: &Path) -> Result<String, Box<dyn Error>> {
-    let (arranged, called) = ordered(&fs::read(path)?)?;
+    let (arranged, called) = optimized(&fs::read(path)?)?;
     let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
     file.write_all(&arranged)?;
     fs::set_permissions(file.path(), fs::metadata(path)?.permissions())?;
@@ -42,9 +51,12 @@ fn lay_out(path: &Path) -> Result<String, Box<dyn Error>> {
     ))
 }
 
-/// Returns the filter with the functions that requests call in front, and their number.
-fn ordered(wasm: &[u8]) -> Result<(Vec<u8>, usize), Box<dyn Error>> {
-    let called = called::functions(instrument::instrument(wasm)?)?;
-    let called: Vec<u32> = called.into_iter().flatten().collect();
-    Ok((arrange::arrange(wasm, &called)?, called.len()))
+/// Returns the optimized filter, and the number of functions that were moved to the front.
+fn optimized(wasm: &[u8]) -> Result<(Vec<u8>, usize), Box<dyn Error>> {
+    let profile = profile::profile(&instrument::instrument(wasm)?)?;
+    let called: Vec<u32> = profile.functions.into_iter().flatten().collect();
+    let arranged = arrange::arrange(wasm, &called)?;
+    let profile = profile::profile(&instrument::instrument(&arranged)?)?;
+    let outlined = outline::outline(&arranged, &profile.calls)?;
+    Ok((hint::hint(&outlined, &profile.branches)?, called.len()))
 }

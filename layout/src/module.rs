@@ -14,3 +14,13 @@ pub fn imported_functions(wasm: &[u8]) -> wasmparser::Result<u32> {
     }
     Ok(count)
 }
+
+/// Returns the index of the type of each own function.
+pub fn function_types(wasm: &[u8]) -> wasmparser::Result<Vec<u32>> {
+    for payload in Parser::new(0).parse_all(wasm) {
+        if let Payload::FunctionSection(section) = payload? {
+            return section.into_iter().collect();
+        }
+    }
+    Ok(Vec::new())
+}

@@ -17,6 +17,15 @@ pub const REQUEST_BODY: &str = r#"{"model":"meta-llama/Llama-3.1-8B-Instruct","m
 /// The body of a response, as long as a short completion.
 pub const RESPONSE_BODY: &str = r#"{"id":"chatcmpl-1","object":"chat.completion","created":1790000000,"model":"meta-llama/Llama-3.1-8B-Instruct","choices":[{"index":0,"message":{"role":"assistant","content":"The gate is open to those who are known."},"finish_reason":"stop"}],"usage":{"prompt_tokens":21,"completion_tokens":11,"total_tokens":32}}"#;
 
+/// The events of a streamed response, each of which arrives on its own.
+pub const EVENTS: [&str; 5] = [
+    "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1790000000,\"model\":\"meta-llama/Llama-3.1-8B-Instruct\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}\n\n",
+    "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1790000000,\"model\":\"meta-llama/Llama-3.1-8B-Instruct\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" gate\"},\"finish_reason\":null}]}\n\n",
+    "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1790000000,\"model\":\"meta-llama/Llama-3.1-8B-Instruct\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\":\\n\\n\\\"open\\\"\"},\"finish_reason\":null}]}\n\n",
+    "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1790000000,\"model\":\"meta-llama/Llama-3.1-8B-Instruct\",\"choices\":[],\"usage\":{\"prompt_tokens\":21,\"completion_tokens\":3,\"total_tokens\":24}}\n\n",
+    "data: [DONE]\n\n",
+];
+
 /// The stage of a request that has just ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -57,28 +66,47 @@ impl Traffic {
 
     /// Sends a request with this token, responds to it if it is permitted, and ends it. Calls `after` for each stage.
     pub fn pass(&mut self, token: &Token, after: impl FnMut(&Host, Stage)) {
-        let token = token.clone().signed_by(&self.key).build();
-        let authorization = format!("Bearer {token}");
-        self.exchange(headers(Some(&authorization)).map(field).collect(), after);
+        let fields = self.signed(token);
+        self.exchange(fields, "application/json", &[RESPONSE_BODY], after);
+    }
+
+    /// The same with a response that is streamed.
+    pub fn pass_stream(&mut self, token: &Token) {
+        let fields = self.signed(token);
+        self.exchange(fields, "text/event-stream", &EVENTS, |_, _| ());
     }
 
     /// The same without a token.
     pub fn pass_without_token(&mut self) {
-        self.exchange(headers(None).map(field).collect(), |_, _| ());
+        let fields = headers(None).map(field).collect();
+        self.exchange(fields, "application/json", &[RESPONSE_BODY], |_, _| ());
     }
 
-    fn exchange(&mut self, headers: Fields, mut after: impl FnMut(&Host, Stage)) {
+    fn signed(&self, token: &Token) -> Fields {
+        let token = token.clone().signed_by(&self.key).build();
+        let authorization = format!("Bearer {token}");
+        headers(Some(&authorization)).map(field).collect()
+    }
+
+    fn exchange(
+        &mut self,
+        headers: Fields,
+        content_type: &str,
+        response: &[&str],
+        mut after: impl FnMut(&Host, Stage),
+    ) {
         let host = &mut self.host;
         let id = host.open(headers, false);
         after(host, Stage::Headers);
-        let is_permitted = matches!(host.fate(id), Fate::Forwarded(_));
-        if is_permitted {
+        // Not forwarded yet if a rule needs the body.
+        if !matches!(host.fate(id), Fate::Replied(_)) {
             host.body(id, REQUEST_BODY.as_bytes(), true);
         }
         after(host, Stage::Body);
-        if is_permitted {
-            let json = field(("content-type", "application/json"));
-            host.respond(id, 200, vec![json], RESPONSE_BODY.as_bytes());
+        if matches!(host.fate(id), Fate::Forwarded(_)) {
+            let content_type = field(("content-type", content_type));
+            let pieces: Vec<&[u8]> = response.iter().map(|piece| piece.as_bytes()).collect();
+            host.respond_in_pieces(id, 200, vec![content_type], &pieces);
         }
         after(host, Stage::Response);
         host.end(id);

@@ -7,10 +7,11 @@
 
 mod abi;
 mod crypto;
-mod entered;
+mod exchange;
 mod fields;
 mod guest;
 mod nginx;
+mod reported;
 mod rules;
 mod settings;
 mod state;
@@ -27,7 +28,7 @@ use self::state::{Response, State};
 use self::stream::Stream;
 
 pub use self::crypto::verify_signature;
-pub use self::entered::{Entered, IMPORT as ENTERED};
+pub use self::reported::{BRANCHED, Branches, CALLED, ENTERED, Numbers, Report};
 pub use self::rules::Rules;
 pub use self::settings::{Answer, Cluster, Settings, SharedData};
 pub use self::state::Call;
@@ -59,7 +60,7 @@ impl Host {
         let mut linker = Linker::new(module.engine());
         abi::define(&mut linker).expect("each import is defined once");
         wasi::define(&mut linker).expect("each import is defined once");
-        entered::define(&mut linker).expect("each import is defined once");
+        reported::define(&mut linker).expect("each import is defined once");
         let mut store = Store::new(module.engine(), State::new(settings, ROOT));
         store
             .set_fuel(FUEL)
@@ -89,92 +90,6 @@ impl Host {
 
     pub fn rules(&self) -> Rules {
         self.state().rules()
-    }
-
-    /// Delivers a request's headers.
-    pub fn open(&mut self, headers: Fields, is_all: bool) -> u32 {
-        let id = self.next;
-        self.next += 1;
-        let rules = self.rules();
-        let announced = match rules {
-            Rules::Envoy => headers.len(),
-            Rules::Nginx => headers
-                .iter()
-                .filter(|(name, _)| !name.starts_with(':'))
-                .count(),
-        };
-        let state = self.store.data_mut();
-        state.streams.insert(id, Stream::new(headers));
-        self.run::<_, ()>(
-            Step::RequestHeaders,
-            id,
-            "proxy_on_context_create",
-            (id, ROOT),
-        );
-        let is_all = u32::from(is_all && rules == Rules::Envoy);
-        let parameters = (id, announced as u32, is_all);
-        let name = "proxy_on_request_headers";
-        let action: u32 = self.run(Step::RequestHeaders, id, name, parameters);
-        self.acted(id, action);
-        id
-    }
-
-    /// Delivers the next piece of a request's body.
-    pub fn body(&mut self, id: u32, piece: &[u8], is_last: bool) {
-        let (rules, hands_out) = (self.rules(), self.state().settings.hands_out_bodies);
-        let stream = self.stream_mut(id);
-        stream.bytes_received += piece.len() as u64;
-        let is_held = match stream.fate {
-            Fate::Held => true,
-            Fate::Forwarded(_) => false,
-            Fate::Replied(_) => return,
-        };
-        match is_held {
-            true => stream.body.extend_from_slice(piece),
-            false => stream.body = piece.to_vec(),
-        }
-        // nginx reads the body after the headers have been forwarded.
-        if is_held && (rules == Rules::Nginx || !hands_out) {
-            return;
-        }
-        let size = stream.body.len() as u32;
-        let name = "proxy_on_request_body";
-        let action: u32 = self.run(Step::RequestBody, id, name, (id, size, u32::from(is_last)));
-        self.acted(id, action);
-    }
-
-    /// Delivers the upstream's response to a forwarded request and ends the request.
-    pub fn respond(&mut self, id: u32, status: u32, headers: Fields, body: &[u8]) -> Vec<u8> {
-        let stream = self.stream_mut(id);
-        assert!(
-            matches!(stream.fate, Fate::Forwarded(_)),
-            "{:?}",
-            stream.fate
-        );
-        stream.response_status = Some(status);
-        stream.response_headers = headers;
-        let code = (":status".to_owned(), status.to_string().into_bytes());
-        stream.response_headers.insert(0, code);
-        stream.response_body = body.to_vec();
-        let count = stream.response_headers.len() as u32;
-        let parameters = (id, count, u32::from(body.is_empty()));
-        let name = "proxy_on_response_headers";
-        let _: u32 = self.run(Step::ResponseHeaders, id, name, parameters);
-        if !body.is_empty() {
-            let parameters = (id, body.len() as u32, 1);
-            let _: u32 = self.run(Step::ResponseBody, id, "proxy_on_response_body", parameters);
-        }
-        std::mem::take(&mut self.stream_mut(id).response_body)
-    }
-
-    /// Ends a request: the filter writes its record and releases it.
-    pub fn end(&mut self, id: u32) {
-        let _: u32 = self.run(Step::Done, id, "proxy_on_done", id);
-        self.run::<_, ()>(Step::Log, id, "proxy_on_log", id);
-        self.run::<_, ()>(Step::Done, id, "proxy_on_delete", id);
-        let state = self.store.data_mut();
-        state.streams.remove(&id);
-        state.calls.retain(|call| call.context != id);
     }
 
     /// Advances the time in one step; calls time out; then a tick follows.
@@ -290,9 +205,9 @@ impl Host {
         FUEL - self.store.get_fuel().unwrap_or(FUEL)
     }
 
-    /// The functions of an instrumented filter that were called since the last call.
-    pub fn take_entered(&mut self) -> Entered {
-        std::mem::take(&mut self.store.data_mut().entered)
+    /// What an instrumented filter has reported since the last call.
+    pub fn take_report(&mut self) -> Report {
+        std::mem::take(&mut self.store.data_mut().report)
     }
 
     /// The whole linear memory of the filter.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::crypto;
-use super::entered::Entered;
 use super::nginx::{self, MetricKind};
+use super::reported::Report;
 use super::rules::{Answered, Rules, Status, Step, Trap, trap};
 use super::stream::{Fate, Fields, LocalReply, Stream};
 use super::{Cluster, Settings};
@@ -53,7 +53,7 @@ pub(super) struct State {
     pub tick: Option<Duration>,
     pub metrics: Vec<Metric>,
     pub logs: Vec<(u32, String)>,
-    pub entered: Entered,
+    pub report: Report,
     next_token: u32,
     random: u64,
     /// Properties read outside a request, each of which the engine logs.
@@ -89,7 +89,7 @@ impl State {
             tick: None,
             metrics: Vec::new(),
             logs: Vec::new(),
-            entered: Entered::default(),
+            report: Report::default(),
             next_token: 1,
             vain_properties: 0,
             random: 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(2 * number + 1),
