@@ -21,6 +21,7 @@ const LARGEST_BATCH: usize = 10_000;
 const EVERY: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(5);
 
+#[inline(never)]
 pub(super) fn compile(
     audit: &wire::Audit,
     auths: &mut Auths<'_>,
@@ -72,6 +73,7 @@ fn state(value: wire::StateValue) -> StateValue {
     }
 }
 
+#[inline(never)]
 pub(super) fn usage(
     wire: Option<&wire::Usage>,
     findings: &mut Findings,
@@ -89,6 +91,7 @@ pub(super) fn usage(
     }
 }
 
+#[inline(never)]
 fn export(
     wire: &wire::Export,
     auths: &mut Auths<'_>,

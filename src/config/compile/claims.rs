@@ -16,6 +16,7 @@ use crate::token::kind::{KindRule, Preset};
 /// The formats of names in objects: exactly one must be set.
 pub(in crate::config) const MEMBERS: &[&str; 2] = &["member", "keys"];
 
+#[inline(never)]
 pub(super) fn compile(
     wire: &wire::Issuer,
     at: &str,

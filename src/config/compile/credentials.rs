@@ -14,6 +14,7 @@ const AT: &str = "credentials";
 /// The sources of a credential: exactly one must be set.
 pub(in crate::config) const SOURCES: &[&str; 4] = &["env", "value", "http", "token_exchange"];
 
+#[inline(never)]
 pub(super) fn compile(
     credentials: &[wire::Credential],
     env: Environment<'_>,
@@ -46,6 +47,7 @@ pub(super) fn compile(
     })
 }
 
+#[inline(never)]
 fn source(
     wire: &wire::Credential,
     env: Environment<'_>,

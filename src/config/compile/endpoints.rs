@@ -20,10 +20,12 @@ const INSPECTED_BYTES: usize = 64 * 1024 * 1024;
 const MOST_INSPECTED_BYTES: usize = 1024 * 1024 * 1024;
 const INSPECTION_TIMEOUT: Duration = Duration::from_secs(10);
 
+#[inline(never)]
 pub(super) fn compile(wire: &[Wire], findings: &mut Findings) -> Result<Endpoints, Reported> {
     each(wire, "endpoints", findings, endpoint).map(Endpoints)
 }
 
+#[inline(never)]
 pub(super) fn limits(wire: &wire::Limits, findings: &mut Findings) -> Result<Limits, Reported> {
     let at = ("limits", "body_inspected");
     let most = 1..=MOST_INSPECTED;
@@ -56,6 +58,7 @@ pub(super) fn limits(wire: &wire::Limits, findings: &mut Findings) -> Result<Lim
     })
 }
 
+#[inline(never)]
 fn endpoint(wire: &Wire, at: &str, findings: &mut Findings) -> Result<Endpoint, Reported> {
     let hosts_at = path::member(at, "hosts");
     let hosts = entries(&wire.hosts, &hosts_at, findings, patterns::host);

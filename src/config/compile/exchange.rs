@@ -16,6 +16,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const ENTRIES: usize = 4096;
 pub(in crate::config) const MOST_ENTRIES: usize = 65_536;
 
+#[inline(never)]
 pub(super) fn compile(
     wire: &wire::TokenExchange,
     env: Environment<'_>,

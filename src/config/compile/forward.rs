@@ -8,6 +8,7 @@ use super::text::{self, HOUR};
 use crate::forward::{Forwarding, IdentityField};
 use std::time::Duration;
 
+#[inline(never)]
 pub(super) fn compile(
     forward: &wire::Forward,
     token: &wire::Token,
@@ -71,6 +72,7 @@ fn identity_headers(
 }
 
 /// Reads the name of a header that may carry the caller's identity.
+#[inline(never)]
 fn identity_header(
     name: &str,
     token: &wire::Token,

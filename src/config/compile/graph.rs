@@ -19,6 +19,7 @@ const LONGEST_TTL: Duration = Duration::from_secs(24 * 3600);
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One entry for each issuer.
+#[inline(never)]
 pub(super) fn compile(
     issuers: &[wire::Issuer],
     auths: &mut Auths<'_>,
@@ -34,6 +35,7 @@ pub(super) fn compile(
 }
 
 /// Refuses rules that name more groups than are looked up.
+#[inline(never)]
 pub(super) fn limit(issuers: &[wire::Issuer], policy: &Policy, findings: &mut Findings) {
     for (index, issuer) in issuers.iter().enumerate() {
         let (groups, most) = (
@@ -54,6 +56,7 @@ fn graph_of(issuer: &wire::Issuer) -> Option<&wire::Graph> {
     }
 }
 
+#[inline(never)]
 fn source(
     wire: &wire::Graph,
     issuer: &wire::Issuer,

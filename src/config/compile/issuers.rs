@@ -15,6 +15,7 @@ const AT: &str = "issuers";
 const ENTRA_ALGORITHMS: [Algorithm; 1] = [Algorithm::Rs256];
 const OIDC_ALGORITHMS: [Algorithm; 2] = [Algorithm::Rs256, Algorithm::Es256];
 
+#[inline(never)]
 pub(super) fn compile(
     issuers: &[wire::Issuer],
     findings: &mut Findings,
@@ -45,6 +46,7 @@ pub(super) fn compile(
     })
 }
 
+#[inline(never)]
 fn issuer(
     wire: &wire::Issuer,
     authority: Result<&Authority, Reported>,
@@ -102,6 +104,7 @@ fn authority(
     }
 }
 
+#[inline(never)]
 fn entra(wire: &wire::Entra, at: &str, findings: &mut Findings) -> Result<Entra, Reported> {
     let tenants = tenants(&wire.tenants, &path::member(at, "tenants"), findings);
     let (v1, v2) = match wire.versions.as_deref() {

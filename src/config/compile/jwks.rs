@@ -20,6 +20,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Entra's placeholder for any tenant in the URIs of key sets and discovery documents.
 const COMMON: &str = "common";
 
+#[inline(never)]
 pub(super) fn compile(
     jwks: &wire::Jwks,
     authority: Result<&Authority, Reported>,
@@ -83,6 +84,7 @@ pub(super) fn compile(
 /// The sources of keys: at most one may be set.
 pub(in crate::config) const SOURCES: &[&str; 3] = &["uri", "discovery", "inline"];
 
+#[inline(never)]
 fn schedule(jwks: &wire::Jwks, at: &str, findings: &mut Findings) -> Result<Schedule, Reported> {
     let cooldown = (at, "cooldown");
     let cooldown = text::duration(jwks.cooldown, COOLDOWN, SECOND..=YEAR, cooldown, findings);
@@ -98,6 +100,7 @@ fn schedule(jwks: &wire::Jwks, at: &str, findings: &mut Findings) -> Result<Sche
     })
 }
 
+#[inline(never)]
 fn target(
     jwks: &wire::Jwks,
     uri: &str,
@@ -115,6 +118,7 @@ fn target(
 }
 
 /// Refuses settings for fetches together with inline keys.
+#[inline(never)]
 fn refuse_fetching(jwks: &wire::Jwks, at: &str, findings: &mut Findings) {
     for (field, given) in [
         ("cluster", jwks.cluster.is_some()),
@@ -133,6 +137,7 @@ fn refuse_fetching(jwks: &wire::Jwks, at: &str, findings: &mut Findings) {
 }
 
 /// The URI of Entra's keys: the tenant's own set for one tenant, the common set for several.
+#[inline(never)]
 fn derived(entra: &Entra, app_id: Option<&str>) -> String {
     let tenant = only_tenant(entra).unwrap_or(COMMON);
     // Tokens of both versions are signed with the same keys; only the v2 set names their issuers.

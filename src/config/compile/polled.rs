@@ -22,6 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// credential must survive an outage of the store.
 const COOLDOWN: Duration = Duration::from_secs(10);
 
+#[inline(never)]
 pub(super) fn compile(
     wire: &wire::Http,
     env: Environment<'_>,

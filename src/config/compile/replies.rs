@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 const REALM: &str = "hf";
 
+#[inline(never)]
 pub(super) fn compile(
     replies: &wire::Replies,
     issuers: &[(Issuer, KeySource)],

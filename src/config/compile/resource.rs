@@ -10,6 +10,7 @@ use crate::token::issuer::{Authority, Entra, Issuer, Tenants};
 
 const AT: &str = "replies.protected_resource";
 
+#[inline(never)]
 pub(super) fn compile<'i>(
     wire: &wire::ProtectedResource,
     issuers: impl Iterator<Item = &'i Issuer>,
@@ -38,6 +39,7 @@ pub(super) fn compile<'i>(
 }
 
 /// Reads origin and path. A query or fragment is refused, because the document's URI is derived from them.
+#[inline(never)]
 fn resource<'w>(
     resource: &'w str,
     findings: &mut Findings,

@@ -8,6 +8,7 @@ use crate::token::claim_set::RetainedClaims;
 use crate::token::facets;
 
 /// Collects the claims that a configuration refers to.
+#[inline(never)]
 pub(super) fn compile(config: &Config) -> RetainedClaims {
     let exchanged = config
         .credentials

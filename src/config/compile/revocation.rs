@@ -40,6 +40,7 @@ pub(super) fn token_life(rules: &TokenRules) -> Duration {
     life.saturating_add(rules.clock_skew)
 }
 
+#[inline(never)]
 pub(super) fn compile(
     wire: Option<&wire::Revocation>,
     context: &Context<'_>,
@@ -65,6 +66,7 @@ pub(super) fn compile(
     })
 }
 
+#[inline(never)]
 fn compile_feed(
     wire: &wire::Feed,
     at: &str,
@@ -93,6 +95,7 @@ fn compile_feed(
     })
 }
 
+#[inline(never)]
 fn compile_graphs(
     wire: &wire::RevocationGraphs,
     context: &Context<'_>,
@@ -130,6 +133,7 @@ fn compile_graphs(
     sources.into_iter().collect()
 }
 
+#[inline(never)]
 fn compile_graph(
     wire: &wire::RevocationGraph,
     context: &Context<'_>,

@@ -17,6 +17,7 @@ const AT: &str = "rules";
 /// The value of `credential` in rules that send none.
 pub(super) const NO_CREDENTIAL: &str = "none";
 
+#[inline(never)]
 pub(super) fn compile(config: &Config, findings: &mut Findings) -> Result<Policy, Reported> {
     names::check(
         AT,
@@ -57,6 +58,7 @@ enum Compiled {
     Ordinary(Rule),
 }
 
+#[inline(never)]
 fn anonymous(
     wire: &wire::Rule,
     known: &Known<'_>,
@@ -115,6 +117,7 @@ fn anonymous(
     }
 }
 
+#[inline(never)]
 fn ordinary(
     wire: &wire::Rule,
     known: &Known<'_>,
@@ -215,6 +218,7 @@ fn effect(
     }
 }
 
+#[inline(never)]
 fn matches(
     wire: &wire::Match,
     denies: bool,
@@ -277,6 +281,7 @@ fn matches(
 }
 
 /// Compiles `mcp`.
+#[inline(never)]
 fn messages(
     wire: &wire::Match,
     denies: bool,

@@ -18,6 +18,7 @@ pub(super) struct Spans {
 }
 
 /// `cooldown` is set to `refresh`; callers with another cooldown overwrite it.
+#[inline(never)]
 pub(super) fn compile(
     spans: Spans,
     at: &str,

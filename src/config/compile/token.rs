@@ -22,6 +22,7 @@ const WAITING: usize = 1024;
 /// Each waiting request takes memory in the proxy.
 const MOST_WAITING: usize = 1_000_000;
 
+#[inline(never)]
 pub(super) fn compile(
     token: &wire::Token,
     findings: &mut Findings,
@@ -55,6 +56,7 @@ pub(super) fn compile(
     })
 }
 
+#[inline(never)]
 pub(super) fn cache(cache: &wire::Cache, findings: &mut Findings) -> Result<CacheLimits, Reported> {
     let (entries, ttl) = (("cache", "entries"), ("cache", "ttl"));
     let entries = text::number(cache.entries, CACHED, 1..=MOST_CACHED, entries, findings);
@@ -73,6 +75,7 @@ pub(super) fn crypto(given: Option<wire::Crypto>) -> Crypto {
     }
 }
 
+#[inline(never)]
 pub(super) fn wait(wait: &wire::Wait, findings: &mut Findings) -> Result<WaitLimits, Reported> {
     let timeout = ("wait", "timeout");
     let timeout = text::duration(wait.timeout, WAIT, MILLISECOND..=HOUR, timeout, findings);
