@@ -22,6 +22,7 @@ pub const BASELINE: &str = "ours, wasm, baseline";
 /// Another build of the filter, and its rows.
 pub struct OtherBuild {
     wasm: PathBuf,
+    has_clusters: bool,
     counterparts: Vec<Counterpart>,
 }
 
@@ -33,28 +34,38 @@ struct Counterpart {
 }
 
 impl OtherBuild {
-    /// Counterparts of *ours, warm*, *ours, cold* and *ours, wasm*, named by the build's file.
-    pub fn new(wasm: &str) -> OtherBuild {
+    /// Counterparts of *ours, warm*, *ours, cold* and *ours, wasm*, named by the build's file. Returns nothing if `name` is not that of
+    /// another build: a file that ends in `.wasm`, followed by `+clusters` if its credential names a cluster.
+    pub fn named(name: &str) -> Option<OtherBuild> {
+        let (wasm, has_clusters) = match name.strip_suffix("+clusters") {
+            Some(wasm) => (wasm, true),
+            None => (name, false),
+        };
+        if !wasm.ends_with(".wasm") {
+            return None;
+        }
         // Leaked because the names of rows are `&'static str`.
         let like = |of, suffix: &str, policy| Counterpart {
             of,
-            name: format!("{wasm}, {suffix}").leak(),
+            name: format!("{name}, {suffix}").leak(),
             policy,
         };
-        OtherBuild {
+        Some(OtherBuild {
             wasm: wasm.into(),
+            has_clusters,
             counterparts: vec![
                 like("ours, warm", "warm", json!({})),
                 like("ours, cold", "cold", small_cache()),
                 like(PORTABLE, "wasm", portable()),
             ],
-        }
+        })
     }
 
     /// The counterpart of *ours, wasm* by an earlier build.
     pub fn baseline(wasm: &str) -> OtherBuild {
         OtherBuild {
             wasm: wasm.into(),
+            has_clusters: false,
             counterparts: vec![Counterpart {
                 of: PORTABLE,
                 name: BASELINE,
@@ -64,11 +75,15 @@ impl OtherBuild {
     }
 
     pub fn listeners(&self) -> impl Iterator<Item = Listener> {
-        self.counterparts.iter().map(|counterpart| Listener {
+        let credential = match self.has_clusters {
+            true => json!({}),
+            false => credential_without_clusters(),
+        };
+        self.counterparts.iter().map(move |counterpart| Listener {
             name: counterpart.name,
             filters: Filters::OtherBuild {
                 wasm: self.wasm.clone(),
-                policy: changed(&credential_without_clusters(), &counterpart.policy),
+                policy: changed(&credential, &counterpart.policy),
             },
             record: Record::Line,
             has_quotas: false,

@@ -152,8 +152,8 @@ fn select(part: &Part, rows: &mut Vec<Row>) -> Vec<Listener> {
         Part::Latency => rows.retain(|row| latency::ROWS.iter().any(|(name, _)| *name == row.name)),
         Part::Rows(names) => {
             rows.retain(|row| names.iter().any(|name| name == row.name));
-            for wasm in names.iter().filter(|name| name.ends_with(".wasm")) {
-                add(OtherBuild::new(wasm), rows);
+            for build in names.iter().filter_map(|name| OtherBuild::named(name)) {
+                add(build, rows);
             }
         }
         Part::All | Part::Memory | Part::Start => {}
