@@ -5,7 +5,7 @@
 //! (`testbed::vm`) and
 //!
 //! - moves the called functions to the front ([`arrange`]): compilers leave them in the linker's order, scattered among ten times
-//!   as many that no request calls, and V8's jump table, through which functions call each other, keeps that order;
+//!   as many that no request calls, and V8 keeps that order;
 //! - makes the calls that no request makes through the table ([`outline`]), so V8 does not inline their functions;
 //! - adds hints for the branches ([`hint`]), so V8 places code that no request executes at the end of its function.
 //!
