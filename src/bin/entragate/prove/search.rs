@@ -37,11 +37,23 @@ pub fn search<T>(
 ) -> Search<T> {
     // True in this search only: what is left out here may be possible.
     let guard = solver.auxiliary();
+    let result = guarded(solver, facts, config, [guard, goal], confirm);
+    solver.require(&[!guard]);
+    result
+}
+
+/// The search while `guard` is true.
+fn guarded<T>(
+    solver: &mut Solver,
+    facts: &Facts,
+    config: &Config,
+    [guard, goal]: [Lit; 2],
+    confirm: &mut dyn FnMut(&Witness) -> Option<T>,
+) -> Search<T> {
     let mut is_exact = true;
     let mut refusals = 0;
     'rounds: for _ in 0..MOST_ROUNDS {
         if !solver.is_satisfiable(&[guard, goal]) {
-            solver.require(&[!guard]);
             return if is_exact {
                 Search::Nothing
             } else {
@@ -68,7 +80,6 @@ pub fn search<T>(
                 Err(Obstacle::Unknown) => {}
                 Ok(witness) => {
                     if let Some(found) = confirm(&witness) {
-                        solver.require(&[!guard]);
                         return Search::Found(found);
                     }
                 }
@@ -83,7 +94,6 @@ pub fn search<T>(
         let clause: Vec<Lit> = left_out.chain([!guard]).collect();
         solver.require(&clause);
     }
-    solver.require(&[!guard]);
     Search::Undecided
 }
 

@@ -75,6 +75,18 @@ fn search_is_given_up_after_many_refusals() {
 }
 
 #[test]
+fn peer_of_a_request_is_a_uri() {
+    let (config, mut solver, facts) = roles(&["a".into()]);
+    let goal = facts.request.peer_state.uri;
+    let mut peer = |witness: &Witness| witness.request["peer"].as_str().map(str::to_owned);
+    let result = search(&mut solver, &facts, &config, goal, &mut peer);
+    assert!(
+        matches!(&result, Search::Found(peer) if peer.contains(':')),
+        "{result:?}"
+    );
+}
+
+#[test]
 fn core_names_a_true_fact_rather_than_the_facts_that_are_false_because_of_it() {
     let mut solver = Solver::new();
     let facts = [(); 4].map(|()| solver.variable());
