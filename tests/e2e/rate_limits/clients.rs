@@ -58,7 +58,7 @@ async fn succeeds_later(program: &mut Command, clients: u64) {
     assert_eq!(text.matches("ok ").count() as u64, clients, "{text}");
     let (permitted, refused) = (fleet.counted("ok").await, fleet.counted("over_limit").await);
     assert_eq!(permitted, CALLS * clients);
-    // A client that waits as long as it is told is refused once for each call but the first, twice if a window has just begun.
+    // A client that waits for the time in `Retry-After` is refused once for each call but the first, or twice if a window has just begun.
     assert!(
         (clients..=2 * permitted).contains(&refused),
         "{refused} refused requests"
