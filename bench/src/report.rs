@@ -15,7 +15,7 @@ use crate::{
 /// Comparisons that are reported but not required.
 const COMPARISONS: [(&str, &[(&str, &str)]); 2] = [
     (
-        "As shipped: with usage, filter state, and two records where the native chain writes one",
+        "As shipped: with usage and filter state",
         &[
             ("ours, cold, shipped", "native, cold"),
             ("ours, warm, shipped", "native, warm"),

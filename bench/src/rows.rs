@@ -75,12 +75,12 @@ pub fn listeners() -> Vec<Listener> {
         listener("native-cache-quiet", warm(), Record::None),
         listener("ours", unchanged(), Record::Line),
         listener("ours-quiet", unchanged(), Record::None),
-        listener("ours-shipped", unchanged(), Record::Both),
+        listener("ours-shipped", unchanged(), Record::Shipped),
         listener("ours-few", Filters::Ours(small_cache()), Record::Line),
         listener(
             "ours-few-shipped",
             Filters::Ours(small_cache()),
-            Record::Both,
+            Record::Shipped,
         ),
         listener("ours-few-quiet", Filters::Ours(small_cache()), Record::None),
         listener("ours-many", Filters::Ours(caching(MANY)), Record::Line),
@@ -245,7 +245,7 @@ pub fn rows(entra: &Entra) -> Vec<Row> {
         ),
         row(
             "ours, warm, shipped",
-            "one token; as in `envoy.yaml`: usage, filter state, audit line and access log",
+            "one token; as in `envoy.yaml`: usage, filter state and the audit line",
             "ours-shipped",
             &one,
             Check::Cache,

@@ -74,8 +74,8 @@ pub enum Record {
     None,
     /// Our filter: the audit line, through Envoy's log. Native chain: an access log line with the same fields.
     Line,
-    /// As in `envoy.yaml`: the audit line and an access log line.
-    Both,
+    /// As in `envoy.yaml`: the audit line, and an access log line for requests without one.
+    Shipped,
 }
 
 pub struct Listener {
@@ -190,7 +190,7 @@ impl Stage {
                 *log = json!({"@type": FILE_LOG, "path": NOWHERE,
                               "log_format": {"json_format": native::access_log()}});
             }
-            (Record::Both, _) => {}
+            (Record::Shipped, _) => {}
         }
         let [ours, router] =
             [&manager["http_filters"][0], &manager["http_filters"][1]].map(Value::clone);
@@ -235,7 +235,7 @@ fn recording(policy: &Value, listener: &Listener, quotas: &Quotas) -> Value {
     let log = match listener.record {
         Record::None => "off",
         Record::Line => "all",
-        Record::Both => return policy.clone(),
+        Record::Shipped => return policy.clone(),
     };
     let filter_state = if listener.has_quotas {
         quotas.filter_state()

@@ -100,7 +100,7 @@ fn listeners() -> Vec<Listener> {
         listener(none, Filters::None, Record::None),
         listener(empty, Filters::Empty, Record::None),
         listener(native, Filters::Native(Chain::warm()), Record::Line),
-        listener(ours, Filters::Ours(json!({})), Record::Both),
+        listener(ours, Filters::Ours(json!({})), Record::Shipped),
     ];
     if let Some(wasm) = env::var_os("BENCH_BASELINE") {
         let filters = Filters::OtherBuild {
@@ -111,7 +111,7 @@ fn listeners() -> Vec<Listener> {
                 &json!({"audit": {"filter_state": true}}),
             ),
         };
-        listeners.push(listener(BASELINE, filters, Record::Both));
+        listeners.push(listener(BASELINE, filters, Record::Shipped));
     }
     listeners
 }

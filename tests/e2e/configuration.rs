@@ -1,5 +1,6 @@
 //! How configurations reach the filter, and how invalid ones are reported.
 
+use super::docs;
 use super::gateway::{Gateway, chat};
 use serde_json::json;
 use testbed::entra::Entra;
@@ -34,6 +35,20 @@ async fn json_string_is_equivalent_to_yaml() {
 #[tokio::test(flavor = "multi_thread")]
 async fn shipped_envoy_yaml_validates() {
     let validation = Envoy::validate(&config().await).await.unwrap();
+    assert!(validation.is_ok(), "{}", validation.log);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documented_identity_tags_of_traces_validate() {
+    let blocks = docs::blocks(&docs::read("docs/audit.md"), "yaml tracing");
+    let [block] = blocks.as_slice() else {
+        panic!("{blocks:?}")
+    };
+    let tracing = docs::yaml(block)["tracing"].take();
+    assert!(tracing["custom_tags"].is_array());
+    let config = config().await;
+    let config = config.connection_manager(|manager| manager["tracing"] = tracing);
+    let validation = Envoy::validate(&config).await.unwrap();
     assert!(validation.is_ok(), "{}", validation.log);
 }
 

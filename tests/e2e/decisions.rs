@@ -11,7 +11,7 @@ use testbed::reqwest::{Method, RequestBuilder, Response};
 
 /// A policy that can produce every denial code.
 fn policy(config: EnvoyConfig) -> EnvoyConfig {
-    let config = config.connection_manager(|manager| {
+    let config = config.full_access_log().connection_manager(|manager| {
         manager["path_with_escaped_slashes_action"] = json!("KEEP_UNCHANGED");
     });
     let config = config.connection_manager(|manager| {

@@ -64,7 +64,8 @@ impl Gateway {
 #[tokio::test(flavor = "multi_thread")]
 async fn log_metric_access_log_and_export_agree() {
     let monitor = monitor().await;
-    let gateway = Gateway::with(export(&monitor, json!({}))).await;
+    let export = export(&monitor, json!({}));
+    let gateway = Gateway::with(|config| export(config.full_access_log())).await;
     let (ada, carl) = (gateway.token(Persona::Ada), gateway.token(Persona::Carl));
     let mut exported = Vec::new();
     for token in [&ada, &carl] {

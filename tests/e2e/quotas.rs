@@ -19,21 +19,9 @@ const STATE: [&str; 4] = [
     "total_tokens",
 ];
 
-/// Shows the filter state in the access log.
-fn with_state(config: EnvoyConfig) -> EnvoyConfig {
-    let all_values = |policy: &mut Value| policy["audit"] = json!({"filter_state": true});
-    config
-        .change_policy(all_values)
-        .connection_manager(|manager| {
-            let format = &mut manager["access_log"][0]["typed_config"]["log_format"]["json_format"];
-            for name in STATE {
-                format[name] = json!(format!("%FILTER_STATE(wasm.entragate.{name}:PLAIN)%"));
-            }
-        })
-}
-
 fn charging(config: EnvoyConfig) -> EnvoyConfig {
-    with_state(config).change_policy(|policy| policy["usage"] = json!({"unknown_tokens": 500}))
+    let charged = |policy: &mut Value| policy["usage"] = json!({"unknown_tokens": 500});
+    config.full_access_log().change_policy(charged)
 }
 
 /// Reads a response to its end, and returns the filter state of its request.

@@ -4,12 +4,16 @@
 use super::explain::cli::entragate;
 use super::gateway::{Gateway, SOON, chat, header};
 use serde_json::Value;
+use testbed::client::raw_http;
+use testbed::entra::Entra;
+use testbed::envoy::{EnvoyConfig, hooks_path};
+use testbed::hf::Mode;
 use testbed::persona::Persona;
 use testbed::reqwest::Method;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn audit_record_names_caller_request_and_rule() {
-    let gateway = Gateway::start().await;
+    let gateway = Gateway::with(EnvoyConfig::full_access_log).await;
     let token = gateway.token(Persona::Ada);
     let trace = "0af7651916cd43dd8448eb211c80319c";
     let request = gateway
@@ -138,8 +142,39 @@ async fn log_of_a_real_envoy_is_intact_and_tampering_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn access_log_has_only_requests_without_a_record_or_with_a_flag() {
+    // One worker writes its lines in the order of the requests.
+    let one = |config: EnvoyConfig| config.concurrency(1).wasm(&hooks_path());
+    let gateway = Gateway::cold(Entra::start().await.unwrap(), one).await;
+    let (ada, nora) = (gateway.token(Persona::Ada), gateway.token(Persona::Nora));
+    assert_eq!(gateway.chat(&ada).await.status(), 200);
+    assert_eq!(gateway.chat(&nora).await.status(), 403);
+    let rejected = b"GET /%00 HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n";
+    let answer = raw_http(gateway.envoy.addr(), rejected, SOON).await;
+    assert!(answer.unwrap().starts_with(b"HTTP/1.1 400"));
+    gateway.hf.set_mode(Mode::Reset);
+    assert_eq!(gateway.chat(&ada).await.status(), 502);
+    gateway.hf.set_mode(Mode::Normal);
+    assert_eq!(gateway.chat(&ada).await.status(), 200);
+    let trap = gateway.request(Method::GET, "/health");
+    let trap = trap.header("x-entragate-test-trap", "1").send();
+    assert!(trap.await.unwrap().status().is_server_error());
+    let of_trap = |entry: &Value| entry["path"] == "/health" && entry["code"].is_null();
+    (gateway.envoy.wait_for_access(of_trap, SOON).await).unwrap();
+    let entries = gateway.envoy.access_lines();
+    let [rejected, reset, _trap] = entries.as_slice() else {
+        panic!("{entries:#?}")
+    };
+    assert_eq!(rejected["details"], "path_normalization_failed");
+    assert_eq!(rejected["code"], Value::Null);
+    assert_eq!(reset["code"], "endpoint_unavailable");
+    assert_eq!(reset["flags"], "UC");
+    assert_eq!(gateway.envoy.audit_lines().len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tokens_and_credentials_are_never_logged() {
-    let gateway = Gateway::start().await;
+    let gateway = Gateway::with(EnvoyConfig::full_access_log).await;
     let mut tokens: Vec<String> = Persona::ALL.into_iter().map(|p| gateway.token(p)).collect();
     tokens.push(testbed::hf::random_token());
     for token in &tokens {
@@ -194,7 +229,7 @@ async fn envoy_prints_token_and_credential_at_debug_and_the_filter_does_not() {
 async fn callers_hugging_face_token_is_not_forwarded() {
     const SECRET: &str = "OfTheCallerOfTheCallerOfTheCaller0";
     let gateway = Gateway::with(|config| {
-        config.change_policy(|policy| {
+        config.full_access_log().change_policy(|policy| {
             policy["token"]["headers"] = serde_json::json!([
                 {"name": "authorization", "scheme": "Bearer"}, {"name": "x-api-key"},
             ]);

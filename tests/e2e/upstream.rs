@@ -4,6 +4,7 @@
 use super::gateway::{Gateway, SOON, chat, header, http2};
 use serde_json::{Value, json};
 use testbed::entra::Entra;
+use testbed::envoy::EnvoyConfig;
 use testbed::hf::Mode;
 use testbed::persona::Persona;
 use testbed::reqwest::{Method, Response};
@@ -50,7 +51,7 @@ async fn access(gateway: &Gateway, id: &Value) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rejected_credential_is_reported_as_a_gateway_error() {
-    let gateway = Gateway::start().await;
+    let gateway = Gateway::with(EnvoyConfig::full_access_log).await;
     let token = gateway.token(Persona::Ada);
     let leaks = [
         ("www-authenticate", "Bearer realm=\"huggingface\""),

@@ -118,12 +118,13 @@ fn documented_policy_tests_hold_for_the_shipped_configuration() {
 
 #[test]
 fn every_code_block_has_a_checked_kind() {
-    const KINDS: [&str; 20] = [
+    const KINDS: [&str; 21] = [
         "yaml",
         "yaml part",
         "yaml clusters",
         "yaml virtual_hosts",
         "yaml transport_socket",
+        "yaml tracing",
         "yaml values",
         "yaml ssf",
         "yaml policy",

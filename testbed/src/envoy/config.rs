@@ -21,6 +21,18 @@ mod plugin;
 /// The user's credential variable in `envoy.yaml`.
 const CREDENTIAL_VARIABLE: &str = "HF_TOKEN_READ";
 
+/// The filter state that the filter can set (docs/audit.md).
+const FILTER_STATE: [&str; 8] = [
+    "oid",
+    "client",
+    "rule",
+    "code",
+    "model",
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+];
+
 /// A configuration under construction.
 #[derive(Clone, Debug)]
 pub struct EnvoyConfig {
@@ -151,6 +163,21 @@ impl EnvoyConfig {
                 [0]["typed_config"],
         );
         self
+    }
+
+    /// Writes an access log line for every request, with all filter state.
+    pub fn full_access_log(self) -> Self {
+        let config = self.change_policy(|policy| {
+            policy["audit"]["filter_state"] = json!(true);
+        });
+        config.connection_manager(|manager| {
+            let log = &mut manager["access_log"][0];
+            log.as_object_mut().map(|log| log.remove("filter"));
+            let format = &mut log["typed_config"]["log_format"]["json_format"];
+            for name in FILTER_STATE {
+                format[name] = json!(format!("%FILTER_STATE(wasm.entragate.{name}:PLAIN)%"));
+            }
+        })
     }
 
     /// Envoy's limit for all request headers together.

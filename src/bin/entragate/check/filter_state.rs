@@ -14,6 +14,8 @@ const PREFIX: &str = "entragate.";
 const BY_WASM: &str = "wasm.";
 /// The command operator of formats that shows filter state.
 const OPERATOR: &str = "%FILTER_STATE(";
+/// The attribute of CEL expressions that holds filter state.
+const IN_CEL: &str = "filter_state";
 /// The members of the connection manager that show filter state.
 const READERS: [&str; 2] = ["access_log", "tracing"];
 
@@ -90,10 +92,16 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
         return;
     };
     for reader in READERS.iter().filter_map(|name| manager.get(name)) {
-        let shown = references(&reader).into_iter();
-        for reference in shown.filter(|reference| reference.text.contains(OPERATOR)) {
+        for reference in references(&reader) {
+            let effect = if reference.text.contains(OPERATOR) {
+                "and `-` is shown instead"
+            } else if reference.text.contains(IN_CEL) {
+                "so the expression never finds it"
+            } else {
+                continue;
+            };
             if let Err(not_set) = reference.set_by(scene) {
-                let message = not_set.with("and `-` is shown instead");
+                let message = not_set.with(effect);
                 findings.add(
                     &ids::FILTER_STATE_NOT_SET,
                     reference.node.place(),

@@ -54,6 +54,12 @@ macro_rules! shown {
     };
 }
 
+/// An access log of the requests that the filter did not decide.
+const UNDECIDED: (&str, &str) = (
+    "- name: file\n",
+    "- name: file\n            filter: {extension_filter: {typed_config: {expression: \"!('wasm.entragate.code' in filter_state)\"}}}\n",
+);
+
 macro_rules! charged {
     ($more:literal) => {
         limited!(concat!(
@@ -146,6 +152,14 @@ pub const CASES: &[Case] = &[
         ],
         good: &[shown!("%FILTER_STATE(wasm.entragate.total_tokens:PLAIN)%")],
         line: "wasm.entragate.total_tokens",
+    },
+    Case {
+        id: "filter_state_not_set",
+        name: None,
+        base: ENVOY,
+        bad: &[UNDECIDED, setting!("audit: {filter_state: [oid]}")],
+        good: &[UNDECIDED, setting!("audit: {filter_state: [code]}")],
+        line: "wasm.entragate.code",
     },
     Case {
         id: "filter_state_not_set",
