@@ -14,12 +14,14 @@ WASM   := target/$(TARGET)/release/entragate.wasm
 ADVISORIES ?= optional
 # CHAOS_TIMES: how often `make chaos` repeats each chaos test, which `make test` runs once. SOAK_SECONDS, FUZZ_SECONDS: the
 # duration of `make soak` and of each target of `make fuzz`. MUTANTS: the files that `make mutants` changes (empty: the
-# list in tools/mutants.sh). FILTER: the filter that `make test` tests, `build` or `optimized`.
+# list in tools/mutants.sh). FILTER: the filter that `make test` tests, `build` or `optimized`. TEST_THREADS: how many tests run at the
+# same time (by default two per core, since end-to-end tests also wait).
 CHAOS_TIMES  ?= 5
 SOAK_SECONDS ?= 600
 FUZZ_SECONDS ?= 60
 MUTANTS      ?=
 FILTER       ?= build
+TEST_THREADS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 
 # `make push IMAGE=registry.example/entragate:0.1.0` pushes the image in the form FORM (`oci-compat` or `oci`) from the directory
 # DIST. SKOPEO_FLAGS holds further options for skopeo. `--insecure-policy` is safe here: skopeo's policy restricts the sources
@@ -41,7 +43,7 @@ run: build envoy ## start a real Envoy with the filter and local stand-ins for E
 
 test: $(FILTER) hooks envoy clients registry prometheus helm redis limiter ## run all tests: native tests, and end-to-end tests with a real Envoy and real clients
 	@echo "==> test: building and running all tests (on 2 cores: about 10 minutes, the first time 15)"
-	@cargo test --workspace --locked
+	@RUST_TEST_THREADS=$(TEST_THREADS) cargo test --workspace --locked
 	@tools/limiter.sh test --release
 
 # BENCH_ROUNDS=3 gives a quick estimate. BENCH_ONLY=memory, =latency or =start measures one part only; BENCH_ONLY='ours, warm;native, warm'

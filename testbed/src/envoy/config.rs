@@ -257,9 +257,12 @@ impl EnvoyConfig {
         if !["trace", "debug"].contains(&self.log_level.as_str()) {
             command.args(["--component-log-level", "wasm:info"]);
         }
-        if let Some(path) = &self.log_path {
-            command.arg("--log-path").arg(path);
-        }
+        match &self.log_path {
+            Some(path) => command.arg("--log-path").arg(path),
+            // Envoy writes an access log every 10 seconds by default, and tests would wait for it. The benchmark, which sets the
+            // path, keeps the default.
+            None => command.args(["--file-flush-interval-msec", "200"]),
+        };
         command
     }
 
