@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use testbed::{
     mint::Token,
     persona::Persona,
-    traffic::{Stage, Traffic, caller},
+    traffic::{Stage, Traffic, caller, token},
 };
 
 /// The number of counted requests, which follow the same number of warm-up requests.
@@ -38,7 +38,7 @@ pub fn table() -> Result<String, Box<dyn Error>> {
             "cold",
             count(json!({"cache": {"entries": COUNTED / 2}}), caller)?,
         ),
-        ("denied", count(json!({}), |_| Token::of(Persona::Nora))?),
+        ("denied", count(json!({}), |_| token(Persona::Nora))?),
     ];
     let mut table = String::from(
         "| Fuel | headers | body | response | end | all |\n|---|---|---|---|---|---|\n",
@@ -57,12 +57,12 @@ pub fn table() -> Result<String, Box<dyn Error>> {
 }
 
 /// Returns the mean over requests with these tokens, under the shipped policy with these changes.
-fn count(changes: Value, token: impl Fn(u64) -> Token) -> Result<Executed, Box<dyn Error>> {
+fn count(changes: Value, token_of: impl Fn(u64) -> Token) -> Result<Executed, Box<dyn Error>> {
     let mut traffic = Traffic::start(None, &changes)?;
     let mut sum = Executed::default();
     for index in 0..COUNTED * 2 {
         let mut last = traffic.host.executed();
-        traffic.pass(&token(index), |host, stage| {
+        traffic.pass(&token_of(index), |host, stage| {
             let executed = host.executed() - std::mem::replace(&mut last, host.executed());
             if index >= COUNTED {
                 *sum.of(stage) += executed;

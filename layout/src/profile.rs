@@ -4,9 +4,8 @@ use std::error::Error;
 
 use serde_json::{Value, json};
 use testbed::{
-    mint::Token,
     persona::Persona,
-    traffic::{Traffic, caller},
+    traffic::{Traffic, caller, token},
     vm::{Branches, Numbers, Report},
 };
 
@@ -84,7 +83,7 @@ fn chat_requests(traffic: &mut Traffic) -> [Report; 3] {
         traffic.pass(&caller(index), |_, _| ());
     }
     let cached = traffic.host.take_report();
-    traffic.pass(&Token::of(Persona::Nora), |_, _| ());
+    traffic.pass(&token(Persona::Nora), |_, _| ());
     let denied = traffic.host.take_report();
     [cached, new, denied]
 }

@@ -105,7 +105,15 @@ struct Shared {
 impl SigningKey {
     /// A fresh key. RSA keys have 2048 bits and can sign with any of the six RSA algorithms.
     pub fn generate(algorithm: Algorithm) -> SigningKey {
-        let secret = Secret::generate(algorithm);
+        SigningKey::of(algorithm, Secret::generate(algorithm))
+    }
+
+    /// The RSA key of this seed, the same in each process (RS256).
+    pub fn from_seed(seed: u64) -> SigningKey {
+        SigningKey::of(Algorithm::Rs256, Secret::rsa_from_seed(seed))
+    }
+
+    fn of(algorithm: Algorithm, secret: Secret) -> SigningKey {
         let certificate = secret.self_signed_certificate();
         let kid = jwk::kid(&secret, certificate.as_deref());
         SigningKey {

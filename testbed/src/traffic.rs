@@ -1,4 +1,6 @@
 //! Typical gateway traffic for the real filter in the strict host, for tools that count instructions or called functions.
+//!
+//! The traffic is the same in each process, at any time: a tool that adapts the filter to it writes the same file each time.
 
 use std::error::Error;
 
@@ -6,11 +8,14 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     envoy::EnvoyConfig,
-    keys::{self, SigningKey},
+    keys::SigningKey,
     mint::Token,
     persona::{Persona, TENANT, issuer_v2},
     vm::{Answer, Fate, Fields, Host, Rules, Settings},
 };
+
+/// When the traffic takes place, in seconds since 1970.
+const NOW: u64 = 1_790_000_000;
 
 /// The body of a request.
 pub const REQUEST_BODY: &str = r#"{"model":"meta-llama/Llama-3.1-8B-Instruct","messages":[{"role":"system","content":"You are brief."},{"role":"user","content":"Who may pass?"}],"max_tokens":64,"temperature":0.2}"#;
@@ -51,13 +56,14 @@ impl Traffic {
         let policy = changed(&EnvoyConfig::from_user_file()?.policy(), changes);
         let mut settings = Settings::new(Rules::Envoy, &policy);
         settings.wasm = wasm;
+        settings.now = NOW;
         settings
             .environment
             .insert("HF_TOKEN_READ".into(), "credential".into());
         let cluster = ("xds.cluster_name".into(), "huggingface".into());
         settings.properties.extend([cluster]);
         let mut host = Host::start(settings).map_err(|logs| logs.join("\n"))?;
-        let key = keys::rsa();
+        let key = SigningKey::from_seed(0);
         host.tick();
         let jwk = key.to_entra_jwk("microsoftonline.com", Some(&issuer_v2(TENANT)));
         host.answer("entra", Answer::ok(json!({"keys": [jwk]}).to_string()));
@@ -114,9 +120,14 @@ impl Traffic {
     }
 }
 
-/// One of many permitted callers.
+/// This persona's token, valid when the traffic takes place.
+pub fn token(persona: Persona) -> Token {
+    Token::at(persona, NOW)
+}
+
+/// The token of one of many permitted callers.
 pub fn caller(index: u64) -> Token {
-    Token::of(Persona::Ada).claim("oid", format!("690222be-ff1a-4d56-abd1-{index:012}"))
+    token(Persona::Ada).claim("oid", format!("690222be-ff1a-4d56-abd1-{index:012}"))
 }
 
 /// Top-level members of `policy` replaced by those of `changes`.
@@ -149,4 +160,16 @@ pub fn headers(authorization: Option<&str>) -> impl Iterator<Item = (&str, &str)
 
 fn field((name, value): (&str, &str)) -> (String, Vec<u8>) {
     (name.to_owned(), value.as_bytes().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_the_same_in_each_process() {
+        let token = caller(0).signed_by(&SigningKey::from_seed(0)).build();
+        let signature = token.rsplit('.').next().unwrap();
+        assert_eq!(&signature[..22], "c2NQvdX12mth7twv8JK6hZ");
+    }
 }

@@ -2,7 +2,10 @@
 
 use ed25519_compact::{KeyPair as Ed25519Pair, Noise, Seed};
 use p256::elliptic_curve::Generate as _;
-use rand::rngs::OsRng;
+use rand::{
+    CryptoRng, RngCore, SeedableRng as _,
+    rngs::{OsRng, StdRng},
+};
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use rsa::{
     RsaPrivateKey, RsaPublicKey, pkcs1v15,
@@ -44,10 +47,17 @@ impl Secret {
             Algorithm::Es256 => Secret::P256(p256::ecdsa::SigningKey::generate()),
             Algorithm::Es384 => Secret::P384(p384::ecdsa::SigningKey::generate()),
             Algorithm::EdDsa => Secret::Ed25519(Ed25519Pair::from_seed(Seed::generate())),
-            _ => Secret::Rsa(Box::new(
-                RsaPrivateKey::new(&mut OsRng, 2048).expect("2048 bits are a valid RSA key size"),
-            )),
+            _ => Secret::rsa(&mut OsRng),
         }
+    }
+
+    pub(super) fn rsa_from_seed(seed: u64) -> Secret {
+        Secret::rsa(&mut StdRng::seed_from_u64(seed))
+    }
+
+    fn rsa(random: &mut (impl CryptoRng + RngCore)) -> Secret {
+        let key = RsaPrivateKey::new(random, 2048).expect("2048 bits are a valid RSA key size");
+        Secret::Rsa(Box::new(key))
     }
 
     pub(super) fn sign(&self, algorithm: Algorithm, input: &[u8]) -> Vec<u8> {
