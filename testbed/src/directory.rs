@@ -1,5 +1,7 @@
 //! A stand-in for the delta queries of Microsoft Graph on users and service principals ("Use delta query to track changes"):
-//! pages of random size, a log of changes, throttling, discarded state, and outages.
+//! pages of random size, throttling, discarded state, and outages.
+
+pub mod delta;
 
 use std::{
     collections::BTreeMap,
@@ -10,11 +12,16 @@ use std::{
 
 use serde_json::{Value, json};
 
+use delta::{Object, Objects, Query};
+
 use crate::{
     recorded::Recorded,
     server::lock,
     stub::{Answer, Stub},
 };
+
+/// A page of changes may begin with some that were reported before.
+const REPEATED: usize = 2;
 
 /// A running directory. Clones share it.
 #[derive(Clone)]
@@ -54,23 +61,8 @@ pub struct Faults {
     pub outage: Option<Kind>,
 }
 
-#[derive(Clone)]
-struct Object {
-    enabled: bool,
-    app: Option<String>,
-    sessions_from: String,
-    deleted: bool,
-}
-
-#[derive(Default)]
-struct Collection {
-    objects: BTreeMap<String, Object>,
-    /// Changed objects, with the property that changed.
-    log: Vec<(String, &'static str)>,
-}
-
 struct State {
-    collections: BTreeMap<Kind, Collection>,
+    collections: BTreeMap<Kind, Objects>,
     /// State tokens of an earlier epoch are discarded.
     epoch: u32,
     largest_page: usize,
@@ -84,7 +76,7 @@ impl Directory {
     pub async fn start(users: u32) -> io::Result<Directory> {
         let stub = Stub::start(&["localhost"]).await?;
         let state = State {
-            collections: Kind::ALL.map(|kind| (kind, Collection::default())).into(),
+            collections: Kind::ALL.map(|kind| (kind, Objects::default())).into(),
             epoch: 1,
             largest_page: 999,
             faults: Faults::default(),
@@ -131,30 +123,25 @@ impl Directory {
         let object = Object {
             enabled: true,
             app: app.map(str::to_owned),
-            sessions_from: "2020-01-01T00:00:00Z".to_owned(),
+            sessions_from: (kind == Kind::User).then(|| "2020-01-01T00:00:00Z".to_owned()),
             deleted: false,
         };
-        let mut state = lock(&self.state);
-        let collection = state.collections.entry(kind).or_default();
-        collection.objects.insert(id.to_owned(), object);
-        collection.log.push((id.to_owned(), "all"));
+        self.change(kind, |own| own.add(id, object));
     }
 
     /// Enables or disables an object.
     pub fn enable(&self, kind: Kind, id: &str, enabled: bool) {
-        self.change(kind, id, "accountEnabled", |own| own.enabled = enabled);
+        self.change(kind, |own| own.enable(id, enabled));
     }
 
-    /// Deletes an object, or restores it.
-    pub fn delete(&self, kind: Kind, id: &str, deleted: bool) {
-        self.change(kind, id, "all", |own| own.deleted = deleted);
+    pub fn delete(&self, kind: Kind, id: &str) {
+        self.change(kind, |own| own.delete(id));
     }
 
     /// Revokes the sign-in sessions of a user from before a time (RFC 3339).
     pub fn revoke_sessions(&self, id: &str, from: &str) {
-        let property = "signInSessionsValidFromDateTime";
-        self.change(Kind::User, id, property, |own| {
-            from.clone_into(&mut own.sessions_from)
+        self.change(Kind::User, |own| {
+            own.revoke_sessions(id, from);
         });
     }
 
@@ -171,13 +158,9 @@ impl Directory {
         lock(&self.state).largest_page = objects.max(1);
     }
 
-    fn change(&self, kind: Kind, id: &str, property: &'static str, change: impl Fn(&mut Object)) {
+    fn change(&self, kind: Kind, change: impl FnOnce(&mut Objects)) {
         let mut state = lock(&self.state);
-        let collection = state.collections.entry(kind).or_default();
-        if let Some(object) = collection.objects.get_mut(id) {
-            change(object);
-            collection.log.push((id.to_owned(), property));
-        }
+        change(state.collections.entry(kind).or_default());
     }
 }
 
@@ -234,8 +217,6 @@ impl State {
 
     /// `None`: the state token is discarded.
     fn page(&mut self, kind: Kind, request: &Recorded) -> Option<Value> {
-        let (_, query) = request.path.split_once('?').unwrap_or_default();
-        let (name, token) = query.split_once('=')?;
         let preferred = request
             .header("prefer")
             .and_then(|value| value.strip_prefix("odata.maxpagesize=")?.parse().ok());
@@ -243,101 +224,20 @@ impl State {
         let size = usize::try_from(self.next() % largest + 1).ok()?;
         // An empty page may have a next link too.
         let size = if self.hits(16) { 0 } else { size };
-        let epoch = self.epoch;
+        let salt = self.next();
         let own = self.collections.get(&kind)?;
-        let (value, link) = if name == "$select" {
-            self.passes += 1;
-            let began = own.log.len();
-            pass(own, epoch, began, "", size)
-        } else {
-            let mut parts = token.split('~');
-            if parts.next()?.parse() != Ok(epoch) {
-                return None;
+        let position = match Query::parse(&request.path)? {
+            Query::All => {
+                self.passes += 1;
+                own.first()
             }
-            let position: usize = parts.next()?.parse().ok()?;
-            match parts.next() {
-                // The last part makes links of empty pages differ.
-                Some(after) if name == "$skiptoken" && after != "log" => {
-                    pass(own, epoch, position, after, size)
-                }
-                _ => changes(own, epoch, position, size),
-            }
+            Query::After { epoch, .. } if epoch != self.epoch => return None,
+            Query::After { position, .. } => position,
         };
-        let (link_name, token_name, token) = link;
-        let host = &request.host;
-        let collection = kind.collection();
-        let random = self.next();
-        let link =
-            format!("https://{host}/v1.0/{collection}/delta?{token_name}={token}~{random:x}");
-        Some(
-            json!({"@odata.context": format!("https://{host}/v1.0/$metadata#{collection}"), link_name: link, "value": value}),
-        )
+        let page = own.page(position, size, REPEATED);
+        let root = format!("https://{}/v1.0", request.host);
+        Some(page.to_json(&root, kind.collection(), self.epoch, salt))
     }
-}
-
-type Link = (&'static str, &'static str, String);
-
-fn pass(own: &Collection, epoch: u32, began: usize, after: &str, size: usize) -> (Value, Link) {
-    let rest = own.objects.range(after.to_owned()..);
-    let mut present = rest.filter(|(_, object)| !object.deleted);
-    let page: Vec<Value> = present
-        .by_ref()
-        .take(size)
-        .map(|(id, object)| shown(id, object, "all"))
-        .collect();
-    let link = match present.next() {
-        Some((next, _)) => (
-            "@odata.nextLink",
-            "$skiptoken",
-            format!("{epoch}~{began}~{next}"),
-        ),
-        None => (
-            "@odata.deltaLink",
-            "$deltatoken",
-            format!("{epoch}~{began}"),
-        ),
-    };
-    (Value::Array(page), link)
-}
-
-fn changes(own: &Collection, epoch: u32, from: usize, size: usize) -> (Value, Link) {
-    // Changes may be reported again.
-    let replayed = from.saturating_sub(2);
-    let end = from.saturating_add(size).min(own.log.len());
-    let log = own.log.get(replayed..end).unwrap_or_default();
-    let page = log
-        .iter()
-        .filter_map(|(id, property)| Some(shown(id, own.objects.get(id)?, property)));
-    let link = if end < own.log.len() {
-        (
-            "@odata.nextLink",
-            "$skiptoken",
-            format!("{epoch}~{end}~log"),
-        )
-    } else {
-        ("@odata.deltaLink", "$deltatoken", format!("{epoch}~{end}"))
-    };
-    (Value::Array(page.collect()), link)
-}
-
-fn shown(id: &str, object: &Object, property: &str) -> Value {
-    let mut shown = json!({ "id": id });
-    if object.deleted {
-        shown["@removed"] = json!({"reason": "changed"});
-        return shown;
-    }
-    let is = |name| property == name || property == "all";
-    if is("accountEnabled") {
-        shown["accountEnabled"] = json!(object.enabled);
-    }
-    match &object.app {
-        Some(app) if property == "all" => shown["appId"] = json!(app),
-        None if is("signInSessionsValidFromDateTime") => {
-            shown["signInSessionsValidFromDateTime"] = json!(object.sessions_from);
-        }
-        Some(_) | None => {}
-    }
-    shown
 }
 
 fn error(status: u16, code: &str) -> Answer {

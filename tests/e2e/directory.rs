@@ -150,7 +150,7 @@ async fn change_in_the_directory_reaches_every_worker_within_refresh() {
             assert!(took <= REFRESH + LATITUDE, "{code} after {took:?}");
         }
     }
-    directory.delete(Kind::User, &id(Persona::Ada), true);
+    directory.delete(Kind::User, &id(Persona::Ada));
     gateway.last_other(&ada, "token_revoked").await;
     directory.discard_state();
     let passes = directory.passes();

@@ -66,7 +66,7 @@ async fn directory_is_served_as_a_feed() {
         .await;
     directory.set_faults(Faults::default());
     directory.enable(Kind::User, &ada, true);
-    directory.delete(Kind::User, &ben, true);
+    directory.delete(Kind::User, &ben);
     directory.enable(Kind::ServicePrincipal, ROBOT, false);
     let soon = "2099-01-01T00:00:00Z";
     directory.revoke_sessions(&user_id(9), soon);

@@ -1,10 +1,9 @@
-//! A directory that answers delta queries like Microsoft Graph: pages in order of id, then a log of changes.
+//! A directory that answers delta queries like Microsoft Graph, and knows which of its changes a list must have seen.
 
 use super::super::super::id::Id;
 use super::*;
-use serde_json::{Value, json};
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use testbed::directory::delta::{Change, Object, Objects, Position, Query};
 
 /// What goes wrong with an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,22 +35,15 @@ impl Fault {
     ];
 }
 
-#[derive(Clone, Debug)]
-struct Object {
-    enabled: bool,
-    sessions_from: Option<Timestamp>,
-    is_deleted: bool,
-}
-
 #[derive(Debug)]
 pub struct Graph {
     pub collection: Collection,
     pub page_size: usize,
     /// The number of answered calls.
     pub asked: usize,
-    objects: BTreeMap<u32, Object>,
-    /// The changed objects, with the property that changed.
-    log: Vec<(u32, &'static str)>,
+    objects: Objects,
+    /// From when on the sessions of a user are valid.
+    sessions_from: BTreeMap<String, Timestamp>,
     /// Tokens of an earlier epoch are discarded, which is answered with the status.
     epoch: u32,
     gone: u16,
@@ -60,9 +52,9 @@ pub struct Graph {
     reported: usize,
     complete: usize,
     /// Objects whose deletion no answer reports: it happened before a full pass, and the list did not know them.
-    lost: Vec<u32>,
-    /// The service principals whose application an answer named.
-    named: RefCell<BTreeSet<u32>>,
+    lost: BTreeSet<String>,
+    /// The applications that an answer named.
+    named: BTreeSet<String>,
 }
 
 /// The object's id.
@@ -83,67 +75,56 @@ impl Graph {
             collection,
             page_size: 100,
             asked: 0,
-            objects: BTreeMap::new(),
-            log: Vec::new(),
+            objects: Objects::default(),
+            sessions_from: BTreeMap::new(),
             epoch: 1,
             gone: 410,
             faults: Vec::new(),
             reported: 0,
             complete: 0,
-            lost: Vec::new(),
-            named: RefCell::default(),
+            lost: BTreeSet::new(),
+            named: BTreeSet::new(),
         };
         (0..objects).for_each(|_| graph.create());
         graph
     }
 
     pub fn create(&mut self) {
-        let object = u32::try_from(self.objects.len()).unwrap();
+        let object = u32::try_from(self.objects.iter().count()).unwrap();
         let new = Object {
             enabled: true,
+            app: (self.collection == Collection::ServicePrincipals).then(|| app(object)),
             sessions_from: None,
-            is_deleted: false,
+            deleted: false,
         };
-        self.objects.insert(object, new);
-        self.log.push((object, "all"));
-    }
-
-    fn change(&mut self, object: u32, property: &'static str, change: impl Fn(&mut Object)) {
-        let Some(own) = self.objects.get_mut(&object) else {
-            return;
-        };
-        if own.is_deleted && property != "all" {
-            return;
-        }
-        change(own);
-        self.log.push((object, property));
+        self.objects.add(&guid(object), new);
     }
 
     pub fn disable(&mut self, object: u32) {
-        self.change(object, "accountEnabled", |own| own.enabled = false);
+        self.objects.enable(&guid(object), false);
     }
 
     pub fn enable(&mut self, object: u32) {
-        self.change(object, "accountEnabled", |own| own.enabled = true);
+        self.objects.enable(&guid(object), true);
     }
 
     pub fn delete(&mut self, object: u32) {
-        self.change(object, "@removed", |own| own.is_deleted = true);
+        self.objects.delete(&guid(object));
     }
 
     pub fn restore(&mut self, object: u32) {
-        if self.objects.get(&object).is_some_and(|own| own.is_deleted) {
-            self.lost.retain(|lost| *lost != object);
-            self.change(object, "all", |own| own.is_deleted = false);
+        if self.objects.restore(&guid(object)) {
+            self.lost.remove(&guid(object));
         }
     }
 
     pub fn revoke_sessions(&mut self, object: u32, now: Timestamp) {
         if self.collection == Collection::Users {
             let whole = Timestamp::from_secs(now.as_secs());
-            self.change(object, "signInSessionsValidFromDateTime", |own| {
-                own.sessions_from = Some(whole)
-            });
+            let id = guid(object);
+            if self.objects.revoke_sessions(&id, &whole.to_rfc3339()) {
+                self.sessions_from.insert(id, whole);
+            }
         }
     }
 
@@ -163,24 +144,26 @@ impl Graph {
     /// A full pass lists only what exists. Deletions since the last complete round are seen only if the list knew the
     /// object, as it knows service principals.
     fn note_lost(&mut self) {
-        let lost: Vec<u32> = match self.collection {
+        let lost: Vec<String> = match self.collection {
             Collection::Users => {
-                let unreported = self.log[self.complete..].iter();
-                let deleted = unreported.filter(|(_, property)| *property == "@removed");
-                deleted.map(|(object, _)| *object).collect()
+                let unreported = self.objects.log()[self.complete..].iter();
+                let deleted = unreported.filter(|(_, change)| *change == Change::Deleted);
+                deleted.map(|(id, _)| id.clone()).collect()
             }
             Collection::ServicePrincipals => {
-                let named = self.named.borrow();
-                let is_lost =
-                    |(object, own): &(&u32, &Object)| own.is_deleted && !named.contains(object);
-                self.objects
-                    .iter()
-                    .filter(is_lost)
-                    .map(|(object, _)| *object)
-                    .collect()
+                let deleted = self.objects.iter().filter(|(_, own)| own.deleted);
+                let unknown = deleted.filter(|(_, own)| !self.is_named(own));
+                unknown.map(|(id, _)| id.clone()).collect()
             }
         };
         self.lost.extend(lost);
+    }
+
+    fn is_named(&self, object: &Object) -> bool {
+        object
+            .app
+            .as_ref()
+            .is_some_and(|app| self.named.contains(app))
     }
 
     /// Notes that the last answer completed a round.
@@ -198,171 +181,70 @@ impl Graph {
             Some(Fault::Timeout) => return Answer::Failed(CalloutError::Interrupted),
             _ => {}
         }
-        let named = self.named.borrow().clone();
-        let (_, query) = callout.target.path.split_once('?').unwrap();
-        let (value, next) = match query.split_once('=').unwrap() {
-            ("$select", properties) => {
-                assert!(properties.starts_with("id,"));
+        let path = &callout.target.path;
+        let position = match Query::parse(path).expect("a query that Graph accepts") {
+            Query::All => {
+                assert!(path.contains("?$select=id,"));
                 self.note_lost();
-                self.pass(self.log.len(), 0)
+                self.objects.first()
             }
-            (kind, token) => {
-                let numbers: Vec<usize> = token
-                    .split('.')
-                    .map(|number| number.parse().unwrap())
-                    .collect();
-                if numbers[0] != self.epoch as usize {
-                    return status(self.gone);
-                }
-                match kind {
-                    "$skiptoken" if numbers.len() == 3 => self.pass(numbers[1], numbers[2]),
-                    "$skiptoken" | "$deltatoken" => {
-                        let replayed = if fault == Some(Fault::Replay) { 3 } else { 0 };
-                        let from = numbers[1];
-                        self.changes(
-                            from,
-                            from.saturating_sub(replayed),
-                            fault == Some(Fault::EmptyPage),
-                        )
-                    }
-                    _ => panic!("{query}"),
-                }
+            Query::After { epoch, .. } if epoch != self.epoch => return status(self.gone),
+            Query::After { position, .. } => position,
+        };
+        let is_of_log = matches!(position, Position::Log(_));
+        let size = match fault {
+            Some(Fault::EmptyPage) if is_of_log => 0,
+            _ => self.page_size,
+        };
+        let repeated = if fault == Some(Fault::Replay) { 3 } else { 0 };
+        let page = self.objects.page(position, size, repeated);
+        self.reported = page.next.reported();
+        let root = match fault {
+            Some(Fault::ForeignLink) => "https://graph.microsoft.example/v1.0",
+            _ => "https://graph.microsoft.com/v1.0",
+        };
+        let json = page.to_json(root, "users", self.epoch, self.asked as u64);
+        let mut text = json.to_string();
+        match fault {
+            Some(Fault::HalfPage) => text.truncate(text.len() / 2),
+            Some(Fault::ForeignLink) => {}
+            _ => {
+                let apps = page.value.iter().filter_map(|own| own["appId"].as_str());
+                self.named.extend(apps.map(str::to_owned));
             }
-        };
-        let (name, link) = next;
-        let host = if fault == Some(Fault::ForeignLink) {
-            "graph.microsoft.example"
-        } else {
-            "graph.microsoft.com"
-        };
-        let link = format!("https://{host}/v1.0/users/delta?{link}");
-        let page = json!({"@odata.context": "https://graph.microsoft.com/v1.0/$metadata", "value": value, name: link});
-        let mut text = page.to_string();
-        if fault == Some(Fault::HalfPage) {
-            text.truncate(text.len() / 2);
-        }
-        if matches!(fault, Some(Fault::HalfPage | Fault::ForeignLink)) {
-            *self.named.borrow_mut() = named;
         }
         body(text)
     }
 
-    fn pass(&mut self, began: usize, from: usize) -> (Value, (&'static str, String)) {
-        let present = self
-            .objects
-            .iter()
-            .filter(|(object, own)| !own.is_deleted && **object >= from as u32);
-        let mut page: Vec<_> = present.take(self.page_size + 1).collect();
-        let next = (page.len() > self.page_size)
-            .then(|| page.pop().unwrap())
-            .map(|(object, _)| *object);
-        let value = page
-            .into_iter()
-            .map(|(object, own)| self.shown(*object, own, "all"))
-            .collect();
-        let epoch = self.epoch;
-        self.reported = began;
-        (
-            value,
-            match next {
-                Some(next) => (
-                    "@odata.nextLink",
-                    format!("$skiptoken={epoch}.{began}.{next}"),
-                ),
-                None => ("@odata.deltaLink", format!("$deltatoken={epoch}.{began}")),
-            },
-        )
-    }
-
-    fn changes(
-        &mut self,
-        from: usize,
-        replayed_from: usize,
-        is_empty: bool,
-    ) -> (Value, (&'static str, String)) {
-        let epoch = self.epoch;
-        let size = if is_empty { 0 } else { self.page_size };
-        let end = (from + size).min(self.log.len());
-        let entry = |(object, property): &(u32, &'static str)| {
-            self.shown(*object, &self.objects[object], property)
-        };
-        let value = self.log[replayed_from..end].iter().map(entry).collect();
-        self.reported = end;
-        (
-            value,
-            if end < self.log.len() {
-                // An empty page must not have its own link.
-                (
-                    "@odata.nextLink",
-                    format!(
-                        "$skiptoken={epoch}.{end:0width$}",
-                        width = self.asked % 7 + 1
-                    ),
-                )
-            } else {
-                ("@odata.deltaLink", format!("$deltatoken={epoch}.{end}"))
-            },
-        )
-    }
-
-    fn shown(&self, object: u32, own: &Object, property: &str) -> Value {
-        let mut shown = json!({ "id": guid(object) });
-        let is = |name| property == name || property == "all";
-        if own.is_deleted {
-            shown["@removed"] = json!({"reason": "changed"});
-            return shown;
-        }
-        if is("accountEnabled") {
-            shown["accountEnabled"] = json!(own.enabled);
-        }
-        if property == "all" && self.collection == Collection::ServicePrincipals {
-            shown["appId"] = json!(app(object));
-            self.named.borrow_mut().insert(object);
-        }
-        if let Some(from) = own.sessions_from
-            && is("signInSessionsValidFromDateTime")
-        {
-            shown["signInSessionsValidFromDateTime"] = json!(from.to_rfc3339());
-        }
-        shown
-    }
-
     /// Compares a complete list with the directory, as far as the answers have reported it.
     pub fn check(&self, list: &DirectoryList, now: Timestamp) {
-        let unreported: Vec<u32> = self.log[self.complete..]
-            .iter()
-            .map(|(object, _)| *object)
-            .collect();
-        for (object, own) in self
-            .objects
-            .iter()
-            .filter(|(object, _)| !unreported.contains(object))
-        {
-            let id = Id::of(&guid(*object)).unwrap();
-            let is_listed = |issued| list.entries().of_object(id, issued).is_some();
-            let is_revoked = own.is_deleted || !own.enabled;
-            if self.lost.contains(object) {
+        let unreported = &self.objects.log()[self.complete..];
+        for (id, own) in self.objects.iter() {
+            if self.lost.contains(id) || unreported.iter().any(|(changed, _)| changed == id) {
                 continue;
             }
+            let entries = list.entries();
+            let is_listed = |issued| entries.of_object(Id::of(id).unwrap(), issued).is_some();
+            let is_revoked = own.deleted || !own.enabled;
             // A token from the future is affected only by the state of the account.
             assert_eq!(
                 is_listed(Some(now.plus(SECOND))),
                 is_revoked,
-                "object {object}: {own:?} {list:?}"
+                "object {id}: {own:?} {list:?}"
             );
-            if let Some(from) = own.sessions_from.filter(|_| !is_revoked) {
+            if let Some(from) = self.sessions_from.get(id).filter(|_| !is_revoked) {
                 assert!(
                     is_listed(Some(from.minus(SECOND))) && is_listed(None),
-                    "object {object}: {own:?}"
+                    "object {id}: {own:?}"
                 );
-                assert!(!is_listed(Some(from)));
+                assert!(!is_listed(Some(*from)));
             }
-            if self.named.borrow().contains(object) {
-                let app = list.entries().of_app(Id::of(&app(*object)).unwrap());
+            if let Some(app) = own.app.as_ref().filter(|_| self.is_named(own)) {
+                let app = entries.of_app(Id::of(app).unwrap());
                 assert_eq!(
                     app.is_some(),
                     is_revoked,
-                    "application of object {object}: {own:?}"
+                    "application of object {id}: {own:?}"
                 );
             }
         }
