@@ -7,22 +7,28 @@ use rand::{
     rngs::{OsRng, StdRng},
 };
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+use ring::{rand::SystemRandom, signature};
 use rsa::{
-    RsaPrivateKey, RsaPublicKey, pkcs1v15,
+    RsaPrivateKey, RsaPublicKey,
     pkcs8::{EncodePrivateKey as _, EncodePublicKey as _, LineEnding},
-    pss,
-    sha2::{Sha256, Sha384, Sha512},
-    signature::{RandomizedSigner as _, SignatureEncoding as _, Signer as _},
     traits::PublicKeyParts as _,
 };
 
 use super::Algorithm;
 
+const HAS_PKCS8: &str = "an RSA key always has a PKCS#8 form";
+
 pub(super) enum Secret {
-    Rsa(Box<RsaPrivateKey>),
+    Rsa(Box<RsaSecret>),
     P256(p256::ecdsa::SigningKey),
     P384(p384::ecdsa::SigningKey),
     Ed25519(Ed25519Pair),
+}
+
+pub(super) struct RsaSecret {
+    key: RsaPrivateKey,
+    /// The same key for ring, which signs much faster.
+    pair: signature::RsaKeyPair,
 }
 
 /// The public members of a JWK (RFC 7518 §6, RFC 8037 §2), as bytes.
@@ -57,12 +63,15 @@ impl Secret {
 
     fn rsa(random: &mut (impl CryptoRng + RngCore)) -> Secret {
         let key = RsaPrivateKey::new(random, 2048).expect("2048 bits are a valid RSA key size");
-        Secret::Rsa(Box::new(key))
+        let der = key.to_pkcs8_der().expect(HAS_PKCS8);
+        let pair = signature::RsaKeyPair::from_pkcs8(der.as_bytes());
+        let pair = pair.expect("ring takes any RSA key of 2048 bits");
+        Secret::Rsa(Box::new(RsaSecret { key, pair }))
     }
 
     pub(super) fn sign(&self, algorithm: Algorithm, input: &[u8]) -> Vec<u8> {
         match self {
-            Secret::Rsa(key) => sign_rsa(key, algorithm, input),
+            Secret::Rsa(own) => sign_rsa(&own.pair, algorithm, input),
             Secret::P256(key) => {
                 use p256::ecdsa::signature::Signer as _;
                 let signature: p256::ecdsa::Signature = key.sign(input);
@@ -79,9 +88,9 @@ impl Secret {
 
     pub(super) fn public(&self) -> Public {
         match self {
-            Secret::Rsa(key) => Public::Rsa {
-                n: key.n().to_bytes_be(),
-                e: key.e().to_bytes_be(),
+            Secret::Rsa(own) => Public::Rsa {
+                n: own.key.n().to_bytes_be(),
+                e: own.key.e().to_bytes_be(),
             },
             Secret::P256(key) => ec("P-256", key.verifying_key().to_sec1_point(false).as_bytes()),
             Secret::P384(key) => ec("P-384", key.verifying_key().to_sec1_point(false).as_bytes()),
@@ -94,7 +103,7 @@ impl Secret {
     pub(super) fn public_pem(&self) -> String {
         const FAILS: &str = "a public key always has a PEM form";
         match self {
-            Secret::Rsa(key) => RsaPublicKey::from(key.as_ref())
+            Secret::Rsa(own) => RsaPublicKey::from(&own.key)
                 .to_public_key_pem(LineEnding::LF)
                 .expect(FAILS),
             Secret::P256(key) => {
@@ -115,10 +124,8 @@ impl Secret {
 
     /// DER of a self-signed certificate, as Entra publishes one in `x5c` for each RSA key.
     pub(super) fn self_signed_certificate(&self) -> Option<Vec<u8>> {
-        let Secret::Rsa(key) = self else { return None };
-        let der = key
-            .to_pkcs8_der()
-            .expect("an RSA key always has a PKCS#8 form");
+        let Secret::Rsa(own) = self else { return None };
+        let der = own.key.to_pkcs8_der().expect(HAS_PKCS8);
         let pair =
             KeyPair::from_pkcs8_der_and_sign_algo(&der.as_bytes().into(), &rcgen::PKCS_RSA_SHA256)
                 .expect("ring takes any RSA key of 2048 bits");
@@ -134,28 +141,19 @@ impl Secret {
     }
 }
 
-fn sign_rsa(key: &RsaPrivateKey, algorithm: Algorithm, input: &[u8]) -> Vec<u8> {
-    let key = key.clone();
-    match algorithm {
-        Algorithm::Rs384 => pkcs1v15::SigningKey::<Sha384>::new(key)
-            .sign(input)
-            .to_vec(),
-        Algorithm::Rs512 => pkcs1v15::SigningKey::<Sha512>::new(key)
-            .sign(input)
-            .to_vec(),
-        Algorithm::Ps256 => pss::SigningKey::<Sha256>::new(key)
-            .sign_with_rng(&mut OsRng, input)
-            .to_vec(),
-        Algorithm::Ps384 => pss::SigningKey::<Sha384>::new(key)
-            .sign_with_rng(&mut OsRng, input)
-            .to_vec(),
-        Algorithm::Ps512 => pss::SigningKey::<Sha512>::new(key)
-            .sign_with_rng(&mut OsRng, input)
-            .to_vec(),
-        _ => pkcs1v15::SigningKey::<Sha256>::new(key)
-            .sign(input)
-            .to_vec(),
-    }
+fn sign_rsa(pair: &signature::RsaKeyPair, algorithm: Algorithm, input: &[u8]) -> Vec<u8> {
+    let encoding: &dyn signature::RsaEncoding = match algorithm {
+        Algorithm::Rs384 => &signature::RSA_PKCS1_SHA384,
+        Algorithm::Rs512 => &signature::RSA_PKCS1_SHA512,
+        Algorithm::Ps256 => &signature::RSA_PSS_SHA256,
+        Algorithm::Ps384 => &signature::RSA_PSS_SHA384,
+        Algorithm::Ps512 => &signature::RSA_PSS_SHA512,
+        _ => &signature::RSA_PKCS1_SHA256,
+    };
+    let mut signed = vec![0; pair.public().modulus_len()];
+    pair.sign(encoding, &SystemRandom::new(), input, &mut signed)
+        .expect("the buffer is as long as the modulus");
+    signed
 }
 
 /// Splits an uncompressed SEC1 point (0x04 ‖ x ‖ y).
