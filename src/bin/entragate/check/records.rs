@@ -1,11 +1,15 @@
-//! Whether the audit records reach a log.
+//! Whether each decision leaves a line in a log.
 
+use super::filter_state::references;
 use super::finding::Findings;
 use super::ids;
 use super::scene::Scene;
+use crate::deployment::envoy;
 use crate::deployment::filters::Host;
+use crate::deployment::node::Node;
 use crate::deployment::workload::{self, LogLevel, is_info, wasm_level};
 use crate::deployment::{Deployment, Place};
+use entragate::audit::filter_state::StateValue;
 use serde_json::Value;
 
 pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
@@ -13,6 +17,15 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
     let setting = |name: &str| audit.get(name).and_then(Value::as_str);
     let is_off = setting("log") == Some("off");
     let is_exported = audit.get("export").is_some();
+    if !is_exported && (is_off || setting("log") == Some("denied")) && log_omits_decided(scene) {
+        findings.add(
+            &ids::PERMITTED_NOT_RECORDED,
+            scene.at("audit"),
+            Some(scene.filter.name()),
+            "`audit.log` leaves out permitted requests, and the access log leaves out all requests that the filter decides, so \
+             permitted requests leave no line; remove the `filter` of the access log, or set `audit.log: all`",
+        );
+    }
     let at_info = setting("level").is_none_or(|level| level == "info");
     if is_off || is_exported || !at_info {
         return;
@@ -63,6 +76,20 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
             );
         }
     }
+}
+
+/// Whether every access log has a filter that reads the code of the decision, as that of `envoy.yaml` does.
+fn log_omits_decided(scene: &Scene<'_>) -> bool {
+    let manager = envoy::connection_manager(scene.filter, scene.deployment);
+    let logs = manager.map(|manager| manager.list("access_log"));
+    logs.is_some_and(|logs| !logs.is_empty() && logs.iter().all(omits_decided))
+}
+
+fn omits_decided(log: &Node<'_>) -> bool {
+    let read = log.get("filter");
+    let read = read.iter().flat_map(references);
+    let mut read = read.filter(|reference| reference.text.contains('!'));
+    read.any(|reference| reference.value() == Some(StateValue::Code))
 }
 
 /// Whether a pod annotation or the mesh's values make Istio's proxies log at info.

@@ -129,6 +129,22 @@ pub const CASES: &[Case] = &[
         line: "wasm.entragate.oid",
     },
     Case {
+        id: "permitted_not_recorded",
+        name: Some("entragate"),
+        base: ENVOY,
+        bad: &[UNDECIDED, setting!("audit: {log: denied}")],
+        good: &[setting!("audit: {log: denied}")],
+        line: "audit",
+    },
+    Case {
+        id: "permitted_not_recorded",
+        name: Some("entragate"),
+        base: ENVOY,
+        bad: &[UNDECIDED, setting!("audit: {log: \"off\"}")],
+        good: &[UNDECIDED, setting!("audit: {log: all}")],
+        line: "audit",
+    },
+    Case {
         id: "filter_state_not_set",
         name: None,
         base: ENVOY,
