@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use testbed::{entra::Entra, mint::Token, persona::Persona};
+use testbed::{entra::Entra, mint::Token, persona::Persona, traffic};
 
 /// A token of Ada, who is permitted.
 pub fn permitted(entra: &Entra) -> Vec<String> {
@@ -63,7 +63,7 @@ fn signed_numbers(
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let token = |number: usize| {
         let token = Token::of(Persona::Ada)
-            .claim("oid", format!("690222be-ff1a-4d56-abd1-{number:012}"))
+            .claim("oid", traffic::oid(number as u64))
             .claim("uti", format!("bench-token-{number:010}"));
         (number, entra.sign(change(number, token)))
     };

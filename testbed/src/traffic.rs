@@ -127,7 +127,12 @@ pub fn token(persona: Persona) -> Token {
 
 /// The token of one of many permitted callers.
 pub fn caller(index: u64) -> Token {
-    token(Persona::Ada).claim("oid", format!("690222be-ff1a-4d56-abd1-{index:012}"))
+    token(Persona::Ada).claim("oid", oid(index))
+}
+
+/// The object id of one of many callers.
+pub fn oid(index: u64) -> String {
+    format!("690222be-ff1a-4d56-abd1-{index:012}")
 }
 
 /// Top-level members of `policy` replaced by those of `changes`.

@@ -172,7 +172,9 @@ impl EnvoyConfig {
         });
         config.connection_manager(|manager| {
             let log = &mut manager["access_log"][0];
-            log.as_object_mut().map(|log| log.remove("filter"));
+            if let Some(log) = log.as_object_mut() {
+                log.remove("filter");
+            }
             let format = &mut log["typed_config"]["log_format"]["json_format"];
             for name in FILTER_STATE {
                 format[name] = json!(format!("%FILTER_STATE(wasm.entragate.{name}:PLAIN)%"));

@@ -14,9 +14,11 @@ use testbed::client::client;
 use testbed::entra::Entra;
 use testbed::envoy::{Envoy, EnvoyConfig};
 use testbed::hf::{HuggingFace, MODELS};
+use testbed::mint::Token;
+use testbed::persona::Persona;
 use testbed::rate_limits::RateLimits;
 use testbed::reqwest::{Client, Response};
-use testbed::traffic::caller;
+use testbed::traffic;
 use tokio::task::JoinSet;
 
 /// The limits as Redis stores them: the keys of their descriptors.
@@ -185,15 +187,12 @@ fn rate_limit_filter(config: EnvoyConfig, change: impl FnOnce(&mut Value)) -> En
 }
 
 /// A caller's token, by number.
-fn identity(number: usize) -> testbed::mint::Token {
-    caller(number.try_into().unwrap())
+fn identity(number: usize) -> Token {
+    Token::of(Persona::Ada).claim("oid", oid(number))
 }
 
 fn oid(number: usize) -> String {
-    identity(number).claims_value()["oid"]
-        .as_str()
-        .unwrap()
-        .to_owned()
+    traffic::oid(number.try_into().unwrap())
 }
 
 /// The app of all callers.
