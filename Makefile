@@ -14,13 +14,12 @@ WASM   := target/$(TARGET)/release/entragate.wasm
 ADVISORIES ?= optional
 # CHAOS_TIMES: how often `make chaos` repeats each chaos test, which `make test` runs once. SOAK_SECONDS, FUZZ_SECONDS: the
 # duration of `make soak` and of each target of `make fuzz`. MUTANTS: the files that `make mutants` changes (empty: the
-# list in tools/mutants.sh). FILTER: the filter that `make test` tests, `build` or `optimized`. TEST_THREADS: how many tests run at the
-# same time (by default two per core, since end-to-end tests also wait).
+# list in tools/mutants.sh). TEST_THREADS: how many tests run at the same time (by default two per core, since end-to-end tests
+# also wait).
 CHAOS_TIMES  ?= 5
 SOAK_SECONDS ?= 600
 FUZZ_SECONDS ?= 60
 MUTANTS      ?=
-FILTER       ?= build
 TEST_THREADS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 
 # `make push IMAGE=registry.example/entragate:0.1.0` pushes the image in the form FORM (`oci-compat` or `oci`) from the directory
@@ -29,30 +28,37 @@ TEST_THREADS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 FORM ?= oci-compat
 DIST ?= dist
 
-.PHONY: help run test bench growth build optimized hooks chaos soak fuzz mutants lint fmt docs oci images demo chart push reproducible release envoy clients registry prometheus helm redis limiter clean
+# Builds a program of this workspace and runs it. The features of dependencies are those of the whole workspace, so that one build of
+# them serves all programs.
+program = cargo build --locked --quiet --workspace --bin $(1) && target/debug/$(1)
+
+.PHONY: help run test fetch bench growth build optimized hooks chaos soak fuzz mutants lint fmt docs oci images demo chart push reproducible release envoy clients registry prometheus helm redis limiter clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build envoy ## start a real Envoy with the filter and local stand-ins for Entra ID and Hugging Face
 	@echo "==> run: building the entragate command and the stand-ins (first build: a few minutes on 2 cores)"
-	@cargo build --locked --bin entragate
-	@cargo build --locked -p testbed
+	@cargo build --locked --workspace --bin entragate --bin testbed
 	@echo "==> run: starting the stand-ins and Envoy with the filter (Ctrl-C stops them)"
-	@cargo run --locked -p testbed -- run
+	@target/debug/testbed run
 
-test: $(FILTER) hooks envoy clients registry prometheus helm redis limiter ## run all tests: native tests, and end-to-end tests with a real Envoy and real clients
+# The tests run the filter that is released. It also starts faster in Envoy.
+test: optimized hooks fetch limiter ## run all tests: native tests, and end-to-end tests with a real Envoy and real clients
 	@echo "==> test: building and running all tests (on 2 cores: about 10 minutes, the first time 15)"
 	@RUST_TEST_THREADS=$(TEST_THREADS) cargo test --workspace --locked
-	@tools/limiter.sh test --release
+	@tools/limiter.sh test
+
+fetch: envoy clients registry prometheus helm redis ## fetch all tools and clients that the tests use into .tools/
 
 # BENCH_ROUNDS=3 gives a quick estimate. BENCH_ONLY=memory, =latency or =start measures one part only; BENCH_ONLY='ours, warm;native, warm'
 # measures the CPU time of these rows; none of them writes the results file. BENCH_BASELINE=FILE compares the start and signature
 # verification in wasm with those of an earlier build. BENCH_LOG=FILE keeps Envoy's log, including audit records.
-bench: optimized envoy redis limiter ## compare with Envoy's native filters and write bench/RESULTS.md (idle machine, about 15 minutes)
+bench: optimized envoy redis ## compare with Envoy's native filters and write bench/RESULTS.md (idle machine, about 15 minutes)
 	@echo "==> bench: building an empty filter and the benchmark, then measuring (about 15 minutes)"
 	@cargo build --release --locked -p empty-filter --target $(TARGET)
-	@cargo run --profile bench --locked -p bench
+	@tools/limiter.sh build --release
+	@LIMITER=$(CURDIR)/target/limiter/release/limiter cargo run --profile bench --locked -p bench
 
 growth: optimized envoy ## plot how the cost of a request grows, in docs/growth-*.svg (idle machine, about 5 minutes)
 	@echo "==> growth: building the benchmark, then measuring (about 5 minutes)"
@@ -69,7 +75,7 @@ build: ## build the filter: target/wasm32-wasip1/release/entragate.wasm
 # `make build` restores that file. Whatever is measured or released uses this target.
 optimized: build
 	@echo "==> optimized: adapting the filter to what requests execute (first build: about 3 minutes on 2 cores)"
-	@cargo run --locked -q -p layout -- $(WASM)
+	@$(call program,layout) $(WASM)
 	@echo "    $(WASM): $$(wc -c < $(WASM)) bytes"
 
 hooks: ## build the filter with test hooks, which no release contains
@@ -77,7 +83,7 @@ hooks: ## build the filter with test hooks, which no release contains
 	@echo "==> hooks: compiling the filter with test hooks for $(TARGET) (first build: a few minutes on 2 cores)"
 	@cargo build --profile hooks --locked --lib --features test-hooks --target $(TARGET)
 
-chaos: build hooks envoy ## run the fault-injection tests with a real Envoy, CHAOS_TIMES (5) times each
+chaos: optimized hooks envoy ## run the fault-injection tests with a real Envoy, CHAOS_TIMES (5) times each
 	@CHAOS_TIMES=$(CHAOS_TIMES) cargo test --locked --test chaos -- --nocapture --test-threads 1
 
 soak: hooks envoy ## send mixed traffic of 50,000 identities for SOAK_SECONDS (600); memory use must level off
@@ -101,7 +107,7 @@ lint: ## check formatting, clippy (native and wasm), rustdoc, and the dependenci
 	@cargo clippy --locked --lib --target $(TARGET) --features test-hooks -- -D warnings
 	@echo "==> lint: clippy, mutants/"
 	@CARGO_TARGET_DIR=target/mutants/tool cargo clippy --manifest-path mutants/Cargo.toml --all-targets --locked -- -D warnings
-	@tools/limiter.sh clippy --release --all-targets -- -D warnings
+	@tools/limiter.sh clippy --all-targets -- -D warnings
 	@echo "==> lint: rustdoc"
 	@RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --workspace --locked
 	@tools/deny.sh $(ADVISORIES)
@@ -113,19 +119,19 @@ fmt: ## format the sources
 
 docs: ## generate docs/configuration.md, the schema for Kong and the picture of the dashboard
 	@mkdir -p docs
-	@cargo run --locked -q --bin entragate -- schema --markdown > docs/configuration.md.new
+	@$(call program,entragate) schema --markdown > docs/configuration.md.new
 	@mv docs/configuration.md.new docs/configuration.md
-	@cargo run --locked -q --bin entragate -- schema --kong > deploy/kong/entragate.meta.json.new
+	@$(call program,entragate) schema --kong > deploy/kong/entragate.meta.json.new
 	@mv deploy/kong/entragate.meta.json.new deploy/kong/entragate.meta.json
-	@cargo run --locked -q -p testbed -- dashboard deploy/monitoring/dashboard.json > docs/dashboard.svg.new
+	@$(call program,testbed) dashboard deploy/monitoring/dashboard.json > docs/dashboard.svg.new
 	@mv docs/dashboard.svg.new docs/dashboard.svg
 
 oci: optimized ## pack the filter into dist/: OCI image layouts in both forms, and a bill of materials
 	@echo "==> oci: packing the filter into dist/"
 	@mkdir -p dist
-	@cargo run --locked -q -p pack -- oci --wasm $(WASM) --out dist --release "$$(tools/version.sh)" \
+	@$(call program,pack) oci --wasm $(WASM) --out dist --release "$$(tools/version.sh)" \
 		--revision "$$(git rev-parse HEAD)" --created "$$(git show -s --format=%cI HEAD)" $(if $(SOURCE),--source "$(SOURCE)")
-	@cargo metadata --locked --format-version 1 --filter-platform $(TARGET) | cargo run --locked -q -p pack -- sbom > dist/entragate.cdx.json
+	@cargo metadata --locked --format-version 1 --filter-platform $(TARGET) | target/debug/pack sbom > dist/entragate.cdx.json
 
 images: optimized envoy ## pack the command line and the demo into dist/, as OCI image layouts
 	@tools/images.sh
@@ -134,7 +140,7 @@ demo: registry ## run the demo image of dist/ in Docker or Podman: Envoy with th
 	@tools/demo.sh
 
 chart: ## pack the Helm chart into dist/: an archive, and an OCI image layout
-	@cargo run --locked -q -p pack -- chart --chart deploy/helm/entragate --out dist --release "$$(tools/version.sh)" \
+	@$(call program,pack) chart --chart deploy/helm/entragate --out dist --release "$$(tools/version.sh)" \
 		--revision "$$(git rev-parse HEAD)" --created "$$(git show -s --format=%cI HEAD)" $(if $(SOURCE),--source "$(SOURCE)")
 
 push: oci registry ## push the image: make push IMAGE=registry.example/entragate:0.1.0
@@ -160,7 +166,7 @@ helm: ## install Helm's engine and Kubernetes' schemas into .tools/, for the tes
 redis: ## fetch Redis into .tools/, for the tests of rate limits
 	@tools/redis.sh
 
-limiter: ## build the rate limit service that the tests and the benchmark use
+limiter: ## build the rate limit service that the tests use
 	@tools/limiter.sh
 
 envoy: ## fetch Envoy into .tools/, unless it is already there or on the PATH

@@ -34,15 +34,15 @@ add_programs() {
 pack_image() {
     local name=$1
     shift
-    cargo run --locked -q -p pack -- image --root "$work/$name" --out "$dist/$name" --release "$(tools/version.sh)" \
+    "$target/debug/pack" image --root "$work/$name" --out "$dist/$name" --release "$(tools/version.sh)" \
         --revision "$(git rev-parse HEAD)" --created "$(git show -s --format=%cI HEAD)" "$@"
 }
 
 if [ "$profile" = release ]; then
     echo "==> images: building the programs (first build: several minutes on 2 cores)"
-    cargo build --release --locked -q --bin entragate
-    cargo build --release --locked -q -p testbed
+    cargo build --release --locked -q --workspace --bin entragate --bin testbed
 fi
+cargo build --locked -q --workspace --bin pack
 # The tests use the programs that `cargo test --workspace` has built.
 for program in entragate testbed; do
     [ -x "$target/$profile/$program" ] || fail "there is no $target/$profile/$program" "run: cargo build --workspace"

@@ -82,7 +82,5 @@ fn binary() -> PathBuf {
         return path.into();
     }
     let target = env::var_os("CARGO_TARGET_DIR").map_or("target".into(), PathBuf::from);
-    workspace_root()
-        .join(target)
-        .join("limiter/release/limiter")
+    workspace_root().join(target).join("limiter/debug/limiter")
 }
