@@ -1,4 +1,4 @@
-//! The mutants that no running program can turn on: each gets a build of its own, first of the unit tests.
+//! The mutants that cannot be enabled at run time (constants). Each is built on its own, first with the unit tests only.
 
 use crate::build::{compile, write};
 use crate::list::Mutant;
@@ -6,17 +6,17 @@ use std::fs;
 use std::path::Path;
 
 pub enum Verdict {
-    /// By a test of that program.
+    /// A test of this program failed.
     Caught(String),
     Missed,
     /// It does not compile.
     Unviable,
 }
 
-/// Builds the copy with that one in its file's `text`, where all others are off.
+/// Builds the copy with one mutant only; `text` is its file with that mutant.
 pub fn verdict(copy: &Path, mutant: &Mutant, text: &str, arguments: &[String]) -> Verdict {
     let file = copy.join(&mutant.file);
-    let before = fs::read_to_string(&file).expect("a listed file");
+    let before = fs::read_to_string(&file).expect("a file of the list can be read");
     write(&file, text);
     let verdict = found(copy, arguments);
     write(&file, &before);

@@ -1,4 +1,4 @@
-//! The test programs with every mutant in them that compiles.
+//! Builds the test programs with all mutants that compile.
 
 use crate::list::Mutant;
 use crate::program::Program;
@@ -12,14 +12,14 @@ use std::process::{Command, Stdio};
 
 const MODULE: &str = include_str!("mutant.rs");
 
-/// The roots of the crates that can have mutants, and where `MODULE` is in each.
+/// The roots of the crates that can have mutants, and the file in which each gets `MODULE`.
 const CRATES: [(&str, &str); 2] = [
     ("src/lib.rs", "src/mutant.rs"),
     ("src/bin/entragate/main.rs", "src/bin/entragate/mutant.rs"),
 ];
 
 pub struct Build {
-    /// In the order of their names as asked for.
+    /// In the order of the arguments that name them.
     pub programs: Vec<Program>,
     pub viable: BTreeSet<usize>,
     pub unviable: BTreeSet<usize>,
@@ -27,7 +27,8 @@ pub struct Build {
 }
 
 impl Build {
-    /// Compiles the copy, leaves out what does not, and compiles again. `unviable`: what is known not to.
+    /// Compiles the copy until it succeeds, each time without the mutants that caused errors. `unviable`: the mutants that are known not to
+    /// compile.
     pub fn of(
         sources: &Path,
         copy: &Path,
@@ -39,7 +40,8 @@ impl Build {
         for mutant in mutants {
             let original = || {
                 (
-                    fs::read_to_string(sources.join(&mutant.file)).expect("a listed file"),
+                    fs::read_to_string(sources.join(&mutant.file))
+                        .expect("a file of the list can be read"),
                     Vec::new(),
                 )
             };
@@ -50,7 +52,8 @@ impl Build {
                 .push(mutant);
         }
         for (root, module) in CRATES {
-            let text = fs::read_to_string(sources.join(root)).expect("the root of a crate");
+            let text =
+                fs::read_to_string(sources.join(root)).expect("the root of a crate can be read");
             write(&copy.join(root), &format!("{text}\nmod mutant;\n"));
             write(&copy.join(module), MODULE);
         }
@@ -101,14 +104,14 @@ impl Build {
             }
             assert!(
                 unviable.len() + constant.len() > before,
-                "does not compile, for no mutant's sake"
+                "the sources do not compile, and no mutant is the cause"
             );
             println!("==> mutants: {} do not compile", unviable.len());
         }
     }
 }
 
-/// Leaves a file alone that is as it should be, and so need not be compiled again.
+/// Writes a file unless it has this text already, so that it is compiled again only if it has changed.
 pub fn write(file: &Path, text: &str) {
     if fs::read_to_string(file).is_ok_and(|old| old == text) {
         return;
@@ -116,21 +119,21 @@ pub fn write(file: &Path, text: &str) {
     fs::write(file, text).expect("the copy can be written");
 }
 
-/// "cannot call non-const function `a::b` in constants": the name of a function that must be one.
+/// Parses "cannot call non-const function `a::b` in constants". Returns the name of the function, which must be constant.
 fn not_constant(text: &str) -> Option<String> {
     let (_, rest) = text.split_once("cannot call non-const ")?;
     let path = rest.split('`').nth(1)?;
     path.rsplit("::").next().map(str::to_owned)
 }
 
-/// Where an error is.
+/// An error of the compiler.
 pub struct Fault {
     file: String,
     bytes: Range<usize>,
     text: String,
 }
 
-/// Builds the test programs, in the order of their names as asked for; or says what is wrong.
+/// Builds the test programs. Returns them in the order of the arguments that name them, and the errors.
 pub fn compile(root: &Path, arguments: &[String]) -> (Vec<Program>, Vec<Fault>) {
     let output = Command::new("cargo")
         .args(["test", "--locked", "--no-run", "--message-format=json"])
@@ -138,7 +141,7 @@ pub fn compile(root: &Path, arguments: &[String]) -> (Vec<Program>, Vec<Fault>) 
         .current_dir(root)
         .stderr(Stdio::inherit())
         .output()
-        .expect("cargo runs");
+        .expect("cargo can be started");
     let lines = output.stdout.split(|byte| *byte == b'\n');
     let (mut programs, mut faults) = (Vec::new(), Vec::new());
     for message in lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok()) {
@@ -158,7 +161,7 @@ pub fn compile(root: &Path, arguments: &[String]) -> (Vec<Program>, Vec<Fault>) 
     }
     assert!(
         output.status.success() || !faults.is_empty(),
-        "cargo test --no-run fails"
+        "`cargo test --no-run` failed"
     );
     let order = |name: &str| arguments.iter().position(|argument| argument == name);
     programs.sort_by_key(|program: &Program| order(&program.name));

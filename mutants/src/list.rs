@@ -1,10 +1,10 @@
-//! What `cargo mutants --list --json` says.
+//! Reads the output of `cargo mutants --list --json`.
 
 use serde::Deserialize;
 
 #[derive(Deserialize)]
 pub struct Mutant {
-    /// Its number; 0 is no mutant's.
+    /// From 1; 0 means no mutant.
     #[serde(skip)]
     pub id: usize,
     pub name: String,
@@ -26,14 +26,14 @@ pub enum Genre {
     Other,
 }
 
-/// What is replaced; the end is no part of it.
+/// The replaced text; the end is exclusive.
 #[derive(Deserialize)]
 pub struct Span {
     pub start: Position,
     pub end: Position,
 }
 
-/// Both count from one, columns in characters.
+/// Line and column count from one; columns are characters.
 #[derive(Deserialize)]
 pub struct Position {
     pub line: usize,
@@ -41,12 +41,12 @@ pub struct Position {
 }
 
 impl Mutant {
-    /// The expression that is true where it is this one's turn.
-    pub fn asked(&self) -> String {
+    /// The expression that is true if this mutant is enabled.
+    pub fn condition(&self) -> String {
         format!("crate::mutant::is({})", self.id)
     }
 
-    /// Its file with this change alone.
+    /// Returns its file with this change only.
     pub fn applied(&self, source: &str) -> String {
         let (start, end) = (self.span.start.offset(source), self.span.end.offset(source));
         [&source[..start], &self.replacement, &source[end..]].concat()
@@ -67,7 +67,8 @@ impl Position {
 }
 
 pub fn read(json: &[u8]) -> Vec<Mutant> {
-    let mut mutants: Vec<Mutant> = serde_json::from_slice(json).expect("cargo-mutants' list");
+    let mut mutants: Vec<Mutant> =
+        serde_json::from_slice(json).expect("the list has the format of cargo-mutants");
     for (index, mutant) in mutants.iter_mut().enumerate() {
         mutant.id = index + 1;
     }

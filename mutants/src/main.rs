@@ -1,8 +1,8 @@
-//! Mutation tests in the time of one build: all the mutants that cargo-mutants lists are compiled into a copy of the
-//! sources at once, the environment says which of them a run is about, and each meets the tests that come past it.
-//! Those that no running program can turn on (constants) get a build each.
+//! Runs mutation tests with one build: compiles all mutants that cargo-mutants lists into a copy of the sources. An environment
+//! variable enables one mutant per run, and each is tried with the tests that reach it. Mutants that cannot be enabled at run time
+//! (constants) are built one by one.
 //! usage: mutants <repository> <copy of it> <list.json> <report directory> <arguments of cargo test>…
-//! Writes caught.txt, missed.txt and unviable.txt (do not compile); fails where one is missed.
+//! Writes caught.txt, missed.txt and unviable.txt (do not compile). Fails if a mutant is missed.
 
 mod alone;
 mod build;
@@ -25,17 +25,17 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let mut next = |what: &str| {
         let argument = arguments.next();
-        argument.unwrap_or_else(|| panic!("usage: {what} is missing"))
+        argument.unwrap_or_else(|| panic!("missing argument: {what}"))
     };
     let sources = PathBuf::from(next("the repository"));
     let copy = PathBuf::from(next("the copy"));
     let list = next("the list");
     let report = PathBuf::from(next("the report"));
     let arguments: Vec<String> = arguments.collect();
-    let mutants = list::read(&fs::read(list).expect("the list is there"));
+    let mutants = list::read(&fs::read(list).expect("the list can be read"));
     fs::create_dir_all(&report).expect("the report can be written");
 
-    // What did not compile the last time will not now.
+    // Mutants that did not compile in the last run are not tried again.
     let known = fs::read_to_string(report.join("unviable.txt")).unwrap_or_default();
     let is_known = |mutant: &&Mutant| known.lines().any(|name| name == mutant.name);
     let unviable = mutants.iter().filter(is_known).map(|mutant| mutant.id);
@@ -49,9 +49,10 @@ fn main() -> ExitCode {
         .into_iter()
         .for_each(|mutant| report.unviable(mutant));
     let (viable, other) = (of(&build.viable), of(&build.other));
-    // All of one moment: whoever works on the sources meanwhile changes nothing here.
+    // Read now, since the sources may change during the run.
     let alone = |mutant: &&Mutant| {
-        let source = fs::read_to_string(sources.join(&mutant.file)).expect("a listed file");
+        let source =
+            fs::read_to_string(sources.join(&mutant.file)).expect("a file of the list can be read");
         mutant.applied(&source)
     };
     let texts: Vec<String> = other.iter().map(alone).collect();
@@ -94,12 +95,12 @@ fn main() -> ExitCode {
     report.sum()
 }
 
-/// What came of each, written as it comes.
+/// The result for each mutant, written as soon as it is known.
 struct Report {
     caught: File,
     missed: File,
     unviable: File,
-    /// In the same order.
+    /// The number of lines in each of the files.
     counts: [usize; 3],
 }
 

@@ -1,4 +1,4 @@
-//! Which mutant is on; compiled into the copy. With `MUTANT_TRACE`, which tests come past which of them.
+//! Compiled into the copy: whether a mutant is enabled. With `MUTANT_TRACE`, it also notes which tests reach which mutants.
 #![allow(dead_code)]
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -9,7 +9,7 @@ use std::sync::{LazyLock, Mutex};
 static MUTANT: LazyLock<usize> =
     LazyLock::new(|| std::env::var("MUTANT").map_or(0, |id| id.parse().unwrap_or(0)));
 
-/// Programs that a test starts write to the same file.
+/// Appended to, since programs that a test starts write to the same file.
 static TRACE: LazyLock<Option<Mutex<File>>> = LazyLock::new(|| {
     let file = std::env::var_os("MUTANT_TRACE")?;
     let file = File::options().append(true).create(true).open(file);
@@ -25,7 +25,7 @@ pub fn is(id: usize) -> bool {
         && SEEN.try_with(|seen| seen.borrow_mut().insert(id)).unwrap_or(true)
         && let Ok(mut trace) = trace.lock()
     {
-        // The thread of a test has its name.
+        // The thread of a test has the test's name.
         let test = std::thread::current();
         let line = format!("{}\t{id}\n", test.name().unwrap_or_default());
         let _ = trace.write_all(line.as_bytes());
@@ -33,7 +33,7 @@ pub fn is(id: usize) -> bool {
     *MUTANT == id
 }
 
-/// The first, unless there is a mutant's in its place.
+/// Returns the original iterator unless a mutant replaces it.
 pub fn or<T>(
     original: impl Iterator<Item = T>,
     mutated: Option<Vec<T>>,

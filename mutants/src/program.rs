@@ -1,14 +1,14 @@
-//! A test program, run with a mutant on. Mutants loop for ever and eat memory, so each run is bounded.
+//! Runs a test program with one mutant enabled. Mutants can loop forever or exhaust memory, so time and memory are limited.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How many seconds of computing a run may take beyond ten times its usual; a mutant that needs more is caught.
-/// These do not pass while others have the machine.
+/// A run may take ten times its usual time and this many seconds; a mutant that takes longer is caught. CPU time, so that other load
+/// does not matter.
 const COMPUTING: u64 = 10;
-/// The same by the clock, for one that waits and never computes.
+/// The same in wall time, for a mutant that waits.
 const PATIENCE: Duration = Duration::from_secs(300);
 const MEMORY_KIB: &str = "4194304";
 
@@ -18,15 +18,15 @@ pub struct Program {
 }
 
 impl Program {
-    /// All its tests without a mutant, to be run by the caller: with the seconds each takes, and a trace.
+    /// Returns the command that runs all tests without a mutant, prints how long each takes, and writes a trace.
     pub fn measured(&self, root: &Path, trace: &Path) -> Command {
         let mut command = self.command(root, 0, "unlimited");
         command.arg("--report-time").env("MUTANT_TRACE", trace);
         command
     }
 
-    /// Whether one of these tests fails with that mutant, which take so many seconds as a rule; without names, one of
-    /// all.
+    /// Whether one of these tests fails with this mutant, or one of all if there are no names. `usual`: the seconds that they take
+    /// without it.
     pub fn fails(&self, root: &Path, mutant: usize, tests: &[&str], usual: f64) -> bool {
         let computing = COMPUTING + (usual * 10.0) as u64;
         let mut command = self.command(root, mutant, &computing.to_string());
@@ -35,7 +35,7 @@ impl Program {
         }
         let child = command.arg("--fail-fast").stdout(Stdio::null()).spawn();
         let patience = PATIENCE + Duration::from_secs_f64(usual * 30.0);
-        !passes(child.expect("a test program starts"), patience)
+        !passes(child.expect("a test program can be started"), patience)
     }
 
     fn command(&self, root: &Path, mutant: usize, computing: &str) -> Command {
@@ -59,12 +59,12 @@ impl Program {
 fn passes(mut child: Child, patience: Duration) -> bool {
     let started = Instant::now();
     loop {
-        if let Some(status) = child.try_wait().expect("a child's status") {
+        if let Some(status) = child.try_wait().expect("the status of a child can be read") {
             return status.success();
         }
         if started.elapsed() > patience {
             child.kill().expect("a child can be killed");
-            child.wait().expect("a child's status");
+            child.wait().expect("the status of a child can be read");
             return false;
         }
         thread::sleep(Duration::from_millis(5));

@@ -1,5 +1,5 @@
-//! Puts every mutant of a file into it at once, each behind a question that is answered when a test runs.
-//! Text is only inserted and never a line added, so a compiler's message tells which mutant it is about.
+//! Inserts all mutants of a file into it, each behind a condition that is evaluated at run time. No lines are added, so the position of a
+//! compiler error identifies its mutant.
 
 use crate::list::{Genre, Mutant};
 use proc_macro2::LineColumn;
@@ -10,19 +10,19 @@ use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{Arm, Block, Expr, ExprBinary, ExprStruct, ExprUnary, Signature, Stmt};
 
-/// A file with its mutants in it.
+/// A file with its mutants.
 pub struct Spliced {
     pub text: String,
-    /// Which bytes of it are whose, by the mutant's number.
+    /// The bytes of each mutant, with its number.
     pub regions: Vec<(Range<usize>, usize)>,
-    /// An `||` for an `&&` beside a `let`, which Rust does not have.
+    /// Mutants that Rust does not allow: `||` instead of `&&` next to a `let`.
     pub impossible: Vec<usize>,
 }
 
-/// `mutants` are those of this file. The ones that cannot be asked for at run time have no region. Functions are made
-/// ordinary ones, since only these can ask, but for those that must stay `constant`.
+/// `mutants`: those of this file. Mutants that cannot be enabled at run time get no region. `const` is removed from functions, since a
+/// constant function cannot evaluate the condition, except from those in `constant`.
 pub fn splice(source: &str, mutants: &[&Mutant], constant: &BTreeSet<String>) -> Spliced {
-    let file = syn::parse_file(source).expect("sources parse");
+    let file = syn::parse_file(source).expect("the sources can be parsed");
     let mut splicer = Splicer {
         source,
         mutants,
@@ -52,7 +52,7 @@ struct Insert {
 impl<'a> Splicer<'a> {
     fn finish(self) -> Spliced {
         let mut inserts: Vec<(usize, Insert)> = self.inserts.into_iter().enumerate().collect();
-        // What is visited later lies within: it opens later, and closes earlier.
+        // A node that is visited later is inside: it opens later and closes earlier.
         inserts.sort_by_key(|(order, insert)| match insert.closes {
             true => (insert.at, false, Reverse(*order), 0),
             false => (insert.at, true, Reverse(0), *order),
@@ -108,7 +108,7 @@ impl<'a> Splicer<'a> {
         });
     }
 
-    /// The node, or one of the texts in its place.
+    /// Replaces the node by a choice between it and these texts.
     fn choose(&mut self, node: &impl Spanned, instead: Vec<(&Mutant, String)>) {
         if instead.is_empty() {
             return;
@@ -116,14 +116,14 @@ impl<'a> Splicer<'a> {
         let Range { start, end } = self.range(node);
         self.open(start, "(", None);
         for (mutant, text) in instead {
-            let choice = format!("if {} {{ {text} }} else ", mutant.asked());
+            let choice = format!("if {} {{ {text} }} else ", mutant.condition());
             self.open(start, choice, Some(mutant));
         }
         self.open(start, "{ (", None);
         self.close(end, ") })");
     }
 
-    /// Whether its own code runs, and so can ask.
+    /// Returns whether the function's code can evaluate conditions.
     fn function(&mut self, signature: &Signature, block: &Block) -> bool {
         let runs = !self.constant.contains(&signature.ident.to_string());
         if let (true, Some(constness)) = (runs, &signature.constness) {
@@ -141,21 +141,21 @@ impl<'a> Splicer<'a> {
         runs
     }
 
-    /// Ends a function early, with another value.
+    /// Inserts early returns with the mutants' values.
     fn returns(&mut self, first: &Stmt, mutants: Vec<&Mutant>) {
         let at = self.range(first).start;
         for mutant in mutants {
-            let (asked, value) = (mutant.asked(), &mutant.replacement);
+            let (condition, value) = (mutant.condition(), &mutant.replacement);
             self.open(
                 at,
-                format!("if {asked} {{ return {value}; }} "),
+                format!("if {condition} {{ return {value}; }} "),
                 Some(mutant),
             );
         }
     }
 
-    /// `impl Iterator` is one type, and the mutant's is another: both become a third. Other opaque types have no
-    /// mutants here.
+    /// The iterators of an `impl Iterator` and of its mutant have different types, so both are wrapped in a third. Mutants of other opaque
+    /// types are not supported.
     fn iterator(&mut self, block: &Block, mutants: Vec<&Mutant>) {
         let body = self.text(block);
         let fits = |mutant: &&Mutant| mutant.replacement.starts_with("::std::iter::");
@@ -164,18 +164,18 @@ impl<'a> Splicer<'a> {
         }
         let Range { start, end } = self.range(block);
         self.open(start + 1, " crate::mutant::or({", None);
-        // The last comes first.
+        // Texts that close at the same place are inserted in reverse order.
         self.close(end - 1, "{ None }) ");
         for mutant in mutants {
-            let (asked, items) = (mutant.asked(), &mutant.replacement);
-            let choice = format!("if {asked} {{ Some({items}.collect()) }} else ");
+            let (condition, items) = (mutant.condition(), &mutant.replacement);
+            let choice = format!("if {condition} {{ Some({items}.collect()) }} else ");
             self.insert(end - 1, true, choice, Some(mutant));
         }
         self.close(end - 1, "}, ");
     }
 
-    /// The operators of an expression without parentheses: replaced in its text, as cargo-mutants does, since
-    /// another operator may bind otherwise.
+    /// Finds the mutants of the operators of an expression without parentheses. An operator is replaced in the text of the whole
+    /// expression, as in cargo-mutants, since another operator can have another precedence.
     fn operators(
         &self,
         whole: &ExprBinary,
@@ -209,7 +209,7 @@ impl<'a> Splicer<'a> {
     }
 }
 
-/// Whether it binds names (`if let … && …`), and so cannot be wrapped.
+/// Whether the expression binds names (`if let … && …`), so it cannot be wrapped.
 fn binds(expression: &Expr) -> bool {
     match expression {
         Expr::Let(_) => true,
@@ -275,23 +275,23 @@ impl<'n> Visit<'n> for Splicer<'_> {
             None => {
                 for mutant in gone {
                     let at = self.range(&node.pat).end;
-                    self.open(at, format!(" if !{}", mutant.asked()), Some(mutant));
+                    self.open(at, format!(" if !{}", mutant.condition()), Some(mutant));
                 }
             }
             Some((_, guard)) if !binds(guard) => {
                 let Range { start, end } = self.range(guard);
                 self.open(start, "(", None);
                 for mutant in gone {
-                    self.open(start, format!("!{} && ", mutant.asked()), Some(mutant));
+                    self.open(start, format!("!{} && ", mutant.condition()), Some(mutant));
                 }
                 self.open(start, "(", None);
                 let mut replaced = self.at(Genre::MatchArmGuard, guard);
-                // `true || !false && (guard)`: in this order they do not touch each other.
+                // `true || !false && (guard)`: in this order, the precedence is right.
                 replaced.sort_by_key(|mutant| mutant.replacement != "true");
                 for mutant in replaced {
                     let text = match mutant.replacement.as_str() {
-                        "true" => format!("{} || ", mutant.asked()),
-                        _ => format!("!{} && ", mutant.asked()),
+                        "true" => format!("{} || ", mutant.condition()),
+                        _ => format!("!{} && ", mutant.condition()),
                     };
                     self.open(start, text, Some(mutant));
                 }
@@ -316,7 +316,7 @@ impl<'n> Visit<'n> for Splicer<'_> {
                 };
                 let text = format!(
                     "{label}if {} {{ ({}).{name} }} else {{ ",
-                    mutant.asked(),
+                    mutant.condition(),
                     self.text(rest)
                 );
                 self.open(start, text, Some(mutant));

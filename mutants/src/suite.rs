@@ -1,20 +1,20 @@
-//! The tests: which of them come past a mutant, how long each takes, and whether one fails.
+//! The tests: which of them reach a mutant, how long each takes, and whether one fails.
 
 use crate::program::Program;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// Tests that take this many seconds together come first, then all others, program by program.
+/// The first tests of a mutant take this many seconds together. All others follow, program by program.
 const FIRST: f64 = 0.1;
-/// A test that takes longer is asked only about what all others miss.
+/// Tests that take longer are used only for mutants that all others miss.
 const SLOW: f64 = 1.0;
 
 pub struct Suite<'a> {
     root: &'a Path,
     programs: &'a [Program],
     tests: Vec<Test>,
-    /// By a mutant's number, the tests that come past it; first the quick ones that come past few others.
+    /// The tests that reach a mutant, by its number. Quick tests that reach few others come first.
     reach: BTreeMap<usize, Vec<usize>>,
 }
 
@@ -28,7 +28,7 @@ impl<'a> Suite<'a> {
     /// Runs all tests once, without a mutant.
     ///
     /// # Panics
-    /// Where one fails.
+    /// If a test fails.
     pub fn trace(root: &'a Path, programs: &'a [Program]) -> Self {
         let (mut tests, mut reach) = (Vec::new(), BTreeMap::<usize, Vec<usize>>::new());
         for (index, program) in programs.iter().enumerate() {
@@ -38,12 +38,12 @@ impl<'a> Suite<'a> {
             if age(&times) < age(path) {
                 _ = fs::remove_file(&trace);
                 let output = program.measured(root, &trace).output();
-                let output = output.expect("a test program runs");
+                let output = output.expect("a test program can be started");
                 assert!(output.status.success(), "{name} fails without a mutant");
                 fs::write(&times, &output.stdout).expect("times can be written");
             }
             let first = tests.len();
-            let text = fs::read_to_string(&times).expect("times");
+            let text = fs::read_to_string(&times).expect("times can be read");
             tests.extend(text.lines().filter_map(|line| timed(index, line)));
             let all: Vec<usize> = (first..tests.len()).collect();
             let by_name: BTreeMap<&str, usize> = all
@@ -51,24 +51,28 @@ impl<'a> Suite<'a> {
                 .map(|index| (tests[*index].name.as_str(), *index))
                 .collect();
             for line in fs::read_to_string(&trace).unwrap_or_default().lines() {
-                let (thread, id) = line.split_once('\t').expect("a thread and a number");
-                let past = reach.entry(id.parse().expect("a number")).or_default();
+                let (thread, id) = line
+                    .split_once('\t')
+                    .expect("a line of the trace has a thread and a number");
+                let reaching = reach
+                    .entry(id.parse().expect("a mutant has a number"))
+                    .or_default();
                 match by_name.get(thread) {
-                    Some(test) => past.push(*test),
-                    // Of a thread that a test has started: it may be anyone's.
-                    None => past.extend(&all),
+                    Some(test) => reaching.push(*test),
+                    // A thread that some test has started.
+                    None => reaching.extend(&all),
                 }
             }
         }
         let mut breadth = vec![0.0; tests.len()];
-        for past in reach.values_mut() {
-            past.sort_unstable();
-            past.dedup();
-            past.iter().for_each(|test| breadth[*test] += 1.0);
+        for reaching in reach.values_mut() {
+            reaching.sort_unstable();
+            reaching.dedup();
+            reaching.iter().for_each(|test| breadth[*test] += 1.0);
         }
         let cost = |test: &usize| (tests[*test].seconds + 0.001) * breadth[*test];
-        for past in reach.values_mut() {
-            past.sort_by(|one, other| cost(one).total_cmp(&cost(other)));
+        for reaching in reach.values_mut() {
+            reaching.sort_by(|one, other| cost(one).total_cmp(&cost(other)));
         }
         Self {
             root,
@@ -82,10 +86,10 @@ impl<'a> Suite<'a> {
         self.tests.len()
     }
 
-    /// The program in which a test fails that comes past it, and is not slow.
+    /// Returns the program in which a test fails, of the tests that reach the mutant and are not slow.
     pub fn catches(&self, id: usize) -> Option<&str> {
-        let past = self.reach.get(&id)?;
-        let quick = past
+        let reaching = self.reach.get(&id)?;
+        let quick = reaching
             .iter()
             .copied()
             .filter(|index| self.tests[*index].seconds <= SLOW);
@@ -100,7 +104,7 @@ impl<'a> Suite<'a> {
         self.run(id, first).or_else(|| self.run(id, later))
     }
 
-    /// The same with all tests of these programs: what a static holds is made by whichever test comes first.
+    /// The same with all tests of these programs, since the test that runs first determines the value of a static.
     pub fn catches_whole(&self, id: usize) -> Option<&str> {
         let programs: BTreeSet<usize> = self
             .reach
@@ -113,7 +117,7 @@ impl<'a> Suite<'a> {
         self.run(id, &all.collect::<Vec<_>>())
     }
 
-    /// Program by program, the quick ones first.
+    /// Runs tests program by program, the quickest program first.
     fn run(&self, id: usize, batch: &[usize]) -> Option<&str> {
         let mut by_program: BTreeMap<usize, (f64, Vec<&str>)> = BTreeMap::new();
         for test in batch.iter().map(|index| &self.tests[*index]) {
