@@ -32,8 +32,8 @@ fn client_with(tls: ClientConfig) -> reqwest::Client {
         .expect("the client's settings are fixed")
 }
 
-/// Sends `bytes` over a fresh TCP connection and returns what comes back until the peer closes or `deadline` passes;
-/// say `connection: close` in the request to have the peer close.
+/// Sends `bytes` over a fresh TCP connection and returns the bytes received until the peer closes or `deadline` passes.
+/// With `connection: close` in the request, the peer closes after its response.
 pub async fn raw_http(addr: SocketAddr, bytes: &[u8], deadline: Duration) -> io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(addr).await?;
     stream.write_all(bytes).await?;
@@ -56,7 +56,7 @@ pub async fn raw_http(addr: SocketAddr, bytes: &[u8], deadline: Duration) -> io:
     }
 }
 
-/// A body of unknown length in these pieces; of none, HTTP/2 sends an empty DATA frame.
+/// A body of unknown length in these pieces. If there are none, HTTP/2 sends an empty DATA frame.
 pub fn streamed(pieces: Vec<&'static str>) -> reqwest::Body {
     let pieces = pieces.into_iter().map(Ok::<_, io::Error>);
     reqwest::Body::wrap_stream(futures_util::stream::iter(pieces))

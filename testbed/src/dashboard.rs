@@ -14,7 +14,7 @@ const GAP: u64 = 4;
 /// The mean width of a character of the small text.
 const CHARACTER: u64 = 6;
 
-/// The colours of series and thresholds, of the picture's light and dark form alike.
+/// The colours of series and thresholds, the same in the light and the dark form of the picture.
 const COLORS: [(&str, &str); 6] = [
     ("green", "#56a64b"),
     ("yellow", "#d9a300"),
@@ -28,7 +28,7 @@ const STYLE: &str = "text{font:11px sans-serif;fill:#5a5f66}.t{font-weight:bold;
     .p{fill:#fff;stroke:#d5d7da}\
     @media (prefers-color-scheme:dark){text{fill:#9da5ae}.t{fill:#e6e8eb}.b{fill:#111217}.p{fill:#181b1f;stroke:#33373d}}";
 
-/// Draws a dashboard as SVG, in light colours, and in dark ones where the reader prefers them.
+/// Draws a dashboard as SVG, in light colours, or in dark ones if the reader prefers them.
 pub fn svg(dashboard: &Value) -> String {
     let panels: Vec<&Value> = dashboard["panels"]
         .as_array()
@@ -36,7 +36,7 @@ pub fn svg(dashboard: &Value) -> String {
         .flatten()
         .collect();
     let mut body = String::new();
-    // Grafana moves the rows below a collapsed one up, so each follows the one before.
+    // Grafana moves up the rows below a collapsed row, so each row starts where the panels before it end.
     let mut bottom = 0;
     for panel in panels {
         let is_row = panel["type"] == "row";
@@ -151,7 +151,7 @@ fn draw_panel(to: &mut String, panel: &Value, at: &Place) {
     }
 }
 
-/// The series: their legends, and the matchers of further colours.
+/// The series as colours and names: the legends, then the name patterns that have a colour of their own.
 fn series(panel: &Value) -> Vec<(Option<&str>, String)> {
     let overrides = || {
         panel["fieldConfig"]["overrides"]

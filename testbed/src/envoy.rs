@@ -1,4 +1,4 @@
-//! A real Envoy under test: started on ephemeral ports, waited for by condition, its logs kept, and always reaped.
+//! A real Envoy under test. It starts on ephemeral ports, its readiness is polled, its logs are kept, and its process is always reaped.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -193,7 +193,7 @@ impl Envoy {
         })
     }
 
-    /// The listener's address (the first by name where there are several).
+    /// The listener's address (the first by name if there are several).
     pub fn addr(&self) -> SocketAddr {
         *self
             .listeners
@@ -226,7 +226,7 @@ impl Envoy {
         self.process.exited().is_none()
     }
 
-    /// Whether all requests end in time, so that none is in flight at a connection manager.
+    /// Waits until no request is in flight at a connection manager. Returns false if requests are still in flight after 20 seconds.
     pub async fn becomes_idle(&self) -> bool {
         let in_flight = |(name, value): (&String, &u64)| {
             name.starts_with("http.")
@@ -247,7 +247,7 @@ impl Envoy {
         admin::stats(self.admin).await
     }
 
-    /// One counter or gauge; if there is none of that name, the sum of those whose names continue it with a dot. A name
+    /// The counter or gauge of that name; if there is none, the sum of those whose names begin with that name and a dot. A name
     /// that Envoy does not know yet counts as 0.
     pub async fn stat(&self, name: &str) -> Result<u64, EnvoyError> {
         let stats = self.stats().await?;
@@ -303,7 +303,7 @@ impl Envoy {
             .collect()
     }
 
-    /// The first log line, past or to come, that `wanted` accepts.
+    /// The first log line, past or future, that `wanted` accepts.
     pub async fn wait_for_log(
         &self,
         wanted: impl Fn(&str) -> bool,
@@ -314,7 +314,7 @@ impl Envoy {
             .await
     }
 
-    /// The first audit record, past or to come, that `wanted` accepts.
+    /// The first audit record, past or future, that `wanted` accepts.
     pub async fn wait_for_audit(
         &self,
         wanted: impl Fn(&Value) -> bool,
@@ -332,7 +332,7 @@ impl Envoy {
         self.log().next(from, log::audit_record).await
     }
 
-    /// The first access log entry, past or to come, that `wanted` accepts.
+    /// The first access log entry, past or future, that `wanted` accepts.
     pub async fn wait_for_access(
         &self,
         wanted: impl Fn(&Value) -> bool,

@@ -131,7 +131,7 @@ impl SigningKey {
         self.shared.algorithm
     }
 
-    /// 27 characters of base64url: for RSA the certificate's SHA-1 thumbprint (`x5t`), as Entra has it.
+    /// 27 characters of base64url: for RSA the certificate's SHA-1 thumbprint (`x5t`), as in Entra.
     pub fn kid(&self) -> &str {
         &self.shared.kid
     }
@@ -145,7 +145,7 @@ impl SigningKey {
     /// The signature in JWS form: PKCS#1 v1.5, PSS with a salt as long as the hash, r‖s, or Ed25519.
     ///
     /// # Panics
-    /// When the key cannot sign with `algorithm`; ask [`SigningKey::can_sign`].
+    /// When the key cannot sign with `algorithm`; see [`SigningKey::can_sign`].
     pub fn sign_raw(&self, algorithm: Algorithm, signing_input: &[u8]) -> Vec<u8> {
         assert!(
             self.can_sign(algorithm),

@@ -35,7 +35,7 @@ pub fn mint_hs256(header: &Value, claims: &Value, secret: &[u8]) -> String {
     assemble(&input, &hmac_sha256::HMAC::mac(input.as_bytes(), secret))
 }
 
-/// A token whose third segment is empty, as `alg: none` has it.
+/// A token whose third segment is empty, as in tokens with `alg: none`.
 pub fn mint_unsigned(header: &Value, claims: &Value) -> String {
     let input = signing_input(header.to_string().as_bytes(), claims.to_string().as_bytes());
     assemble(&input, &[])
@@ -119,7 +119,7 @@ impl Token {
         self
     }
 
-    /// Signs with `key`; the header's `alg`, `kid` (and `x5t` where there is one) follow.
+    /// Signs with `key`, and sets `alg`, `kid` and `x5t` in the header to match; absent `kid` and `x5t` are not added.
     pub fn signed_by(mut self, key: &SigningKey) -> Token {
         self.key = key.clone();
         self.header

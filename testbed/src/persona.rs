@@ -1,7 +1,7 @@
 //! The people and programs of the testbed, each with the claims that Entra issues for this kind of caller.
 //!
-//! Sources: Microsoft's access token claims reference (v1.0 and v2.0) and public samples. All identifiers but the
-//! documentation's own are invented; each persona keeps its `oid`, `sub`, `uti` and `sid` from run to run, so that
+//! Sources: Microsoft's access token claims reference (v1.0 and v2.0) and public samples. All identifiers except
+//! those of the documentation are invented; each persona keeps its `oid`, `sub`, `uti` and `sid` from run to run, so that
 //! audit records can be compared.
 
 mod claims;

@@ -1,7 +1,7 @@
 //! The server of the stand-ins: an axum router on an ephemeral port, with TLS or without.
 //!
-//! Servers live on a runtime of their own, so that one may be shared by tests whose runtimes come and go, and so that
-//! a stand-in can be used from a test that has no runtime at all.
+//! Servers run on their own runtime, so that tests can share a server although each test has a shorter-lived runtime, and so
+//! that a test without a runtime can use a stand-in.
 
 use std::{
     convert::Infallible,

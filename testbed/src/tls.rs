@@ -62,7 +62,7 @@ impl Ca {
         let (certificate, key) = self.sign(params, ExtendedKeyUsagePurpose::ServerAuth);
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
-            .expect("ring has the default versions")
+            .expect("ring supports the default TLS versions")
             .with_no_client_auth()
             .with_single_cert(
                 vec![certificate.der().clone()],
@@ -73,7 +73,7 @@ impl Ca {
         Arc::new(config)
     }
 
-    /// A server certificate for `names` and its key, in PEM: for a listener of Envoy's.
+    /// A server certificate for `names` and its key, in PEM, for a listener of Envoy.
     ///
     /// # Panics
     /// When a name is not a valid DNS name.
@@ -84,7 +84,7 @@ impl Ca {
         (certificate.pem(), key.serialize_pem())
     }
 
-    /// A TLS client as [`Ca::client_config`], with a certificate whose subject alternative name is this URI.
+    /// A TLS client like [`Ca::client_config`], with a certificate whose subject alternative name is this URI.
     ///
     /// # Panics
     /// When the URI is not ASCII.
@@ -126,7 +126,7 @@ impl Ca {
             .expect("the CA certificate is well-formed");
         ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
-            .expect("ring has the default versions")
+            .expect("ring supports the default TLS versions")
             .with_root_certificates(roots)
     }
 }

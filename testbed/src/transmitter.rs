@@ -1,5 +1,5 @@
 //! A stand-in for a transmitter of Shared Signals that delivers by polling (RFC 8936): it keeps SETs until they are
-//! acknowledged or rejected, holds polls until there are events, and notes every request that does not conform.
+//! acknowledged or rejected, holds polls until there are events, and records every request that does not conform.
 
 mod tokens;
 
@@ -34,7 +34,7 @@ use tokens::Tokens;
 pub const ISSUER: &str = "https://idp.example.com/";
 /// The audience of all SETs.
 pub const AUDIENCE: &str = "https://gateway.example.com/";
-/// What polls must present, unless the token endpoint has granted a token.
+/// The token that polls must present, unless the token endpoint has granted a token.
 pub const TOKEN: &str = "poll-token";
 /// The client of the token endpoint. Both texts must be escaped before they are joined (RFC 6749 §2.3.1).
 pub const CLIENT: (&str, &str) = ("gateway:1", "s e/cret:%");
@@ -318,7 +318,7 @@ fn read(body: &[u8], kind: Option<&str>, language: Option<&str>) -> Result<Value
 }
 
 impl State {
-    /// Notes what a poll reports. Returns how long it is held.
+    /// Records what a poll reports. Returns how long the poll is held.
     fn note(&mut self, request: &Value) -> Duration {
         for id in request["ack"]
             .as_array()

@@ -37,7 +37,7 @@ fn missing_filter_or_envoy_is_reported_with_the_fix() {
         (("ENVOY", "/nonexistent/envoy"), "make envoy"),
     ];
     for (variable, advice) in cases {
-        // The filter is looked for first; for the second case any file will do as one.
+        // The filter is looked for before Envoy; in the second case, any existing file satisfies that check.
         let any_file = ("ENTRAGATE_WASM", env!("CARGO_BIN_EXE_testbed"));
         let output = testbed(&once(&folder.path().join("x")), &[any_file, variable]);
         assert_eq!(output.status.code(), Some(1));

@@ -56,7 +56,7 @@ async fn missing_filter_is_reported_before_envoy_starts() {
     assert!(matches!(error, EnvoyError::NoWasm { .. }) && error.to_string().contains("make build"));
 }
 
-/// The user's own file but for the filter: routes, host rewrite, TLS with real names and checks, access log.
+/// The user's own file without the filter: routes, host rewrite, TLS with real names and checks, access log.
 #[tokio::test]
 async fn shipped_envoy_yaml_reaches_the_stand_ins() {
     let (entra, hf) = (
@@ -82,7 +82,7 @@ async fn shipped_envoy_yaml_reaches_the_stand_ins() {
     assert_eq!(seen[0].host, testbed::hf::ENDPOINT_HOST);
     assert!(
         seen[0].contains(&token),
-        "without the filter the token leaks, and we would see it"
+        "without the filter the token is forwarded, and the test detects it"
     );
     let deadline = Duration::from_secs(15);
     let entry = envoy

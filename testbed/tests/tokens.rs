@@ -8,7 +8,7 @@ use testbed::{
     persona::Persona,
 };
 
-/// What jwt-simple says of `token` under `key`'s public half.
+/// Whether jwt-simple accepts `token` with the public half of `key`.
 fn verifies(algorithm: Algorithm, key: &SigningKey, token: &str) -> bool {
     let pem = key.public_pem();
     let accept_any_time = VerificationOptions {

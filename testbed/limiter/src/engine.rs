@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// The variable of all limits: the values of a descriptor.
+/// The only variable of each limit: the open values of a descriptor.
 const VALUES: &str = "values";
 const NO_CONDITIONS: [Condition; 0] = [];
 
@@ -114,8 +114,8 @@ impl Engine {
         })
     }
 
-    /// Adds the hits and compares. As in envoyproxy/ratelimit, hits over the limit are added too, so that no token of an answer is
-    /// lost, and zero hits only read the counter.
+    /// Adds the hits to the counter and compares it with the limit. As in envoyproxy/ratelimit, hits over the limit are added too, so
+    /// that no token of a response is lost, and zero hits only read the counter.
     async fn count(&self, budget: &Budget<'_>, hits: i64) -> Result<CheckResult, LimitadorError> {
         let namespace = budget.path.as_str().into();
         let values = HashMap::from([(VALUES.to_owned(), format!("{:?}", budget.values))]);

@@ -51,12 +51,12 @@ pub enum Position {
     Log(usize),
 }
 
-/// The part of a query's URL that says what is asked for.
+/// The part of a query's URL that selects the page.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Query {
     /// A new full pass.
     All,
-    /// What follows an earlier page. State of an earlier epoch may be discarded.
+    /// The page after an earlier one. State of an earlier epoch may be discarded.
     After { epoch: u32, position: Position },
 }
 
@@ -113,7 +113,8 @@ impl Objects {
         Position::Pass { began, id }
     }
 
-    /// Returns up to `size` objects or changes from there on. A page of changes begins with up to `repeated` that were reported before.
+    /// Returns up to `size` objects or changes from a position on. A page of changes begins with up to `repeated` changes that were
+    /// reported before.
     pub fn page(&self, position: Position, size: usize, repeated: usize) -> Page {
         match position {
             Position::Pass { began, id } => self.page_of_pass(began, id, size),
@@ -191,7 +192,7 @@ impl Page {
 }
 
 impl Position {
-    /// The number of changes that the pages before have reported.
+    /// The number of changes that the previous pages have reported.
     pub fn reported(&self) -> usize {
         match self {
             Position::Pass { began, .. } | Position::Log(began) => *began,

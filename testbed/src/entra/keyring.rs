@@ -10,7 +10,7 @@ use crate::{
 const PUBLIC_CLOUD: &str = "microsoftonline.com";
 const US_GOV_CLOUD: &str = "microsoftonline.us";
 
-/// Places in the process's pool of RSA keys. 0 is [`keys::rsa`], so that tokens minted in unit tests verify here;
+/// Indexes in the process's pool of RSA keys. 0 is [`keys::rsa`], so that tokens minted in unit tests verify here;
 /// 1 is [`keys::other_rsa`], which no issuer publishes.
 const FIRST: usize = 0;
 const US_GOV: usize = 2;

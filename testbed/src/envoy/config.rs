@@ -187,7 +187,7 @@ impl EnvoyConfig {
         self.connection_manager(|manager| manager["max_request_headers_kb"] = json!(kb))
     }
 
-    /// Changes anything.
+    /// Changes any part of the bootstrap.
     pub fn document(mut self, change: impl FnOnce(&mut Value)) -> Self {
         change(&mut self.document);
         self

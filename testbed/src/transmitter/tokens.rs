@@ -12,12 +12,12 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc};
 
-/// What the token endpoint has granted.
+/// The tokens that the token endpoint has granted.
 #[derive(Default)]
 pub(super) struct Tokens {
     pub requests: Vec<Value>,
     pub valid: Vec<String>,
-    /// The life of the next ones in seconds; an hour if it is 0.
+    /// The life of the next tokens in seconds; an hour if it is 0.
     pub life: u32,
 }
 

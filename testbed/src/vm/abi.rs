@@ -11,8 +11,8 @@ type Called = Result<u32, Error>;
 
 const ENV: &str = "env";
 
-/// Defines what every proxy-wasm filter may import. `proxy_get_log_level` is not among it: merely
-/// importing that breaks ngx_wasm_module.
+/// Defines the functions that a proxy-wasm filter may import. `proxy_get_log_level` is not among them:
+/// importing it breaks ngx_wasm_module even if it is never called.
 pub(super) fn define(linker: &mut Linker<State>) -> Result<(), wasmi::errors::LinkerError> {
     calls(linker)?;
     maps(linker)?;

@@ -5,7 +5,7 @@ use rsa::pkcs1v15;
 use rsa::pkcs8::DecodePublicKey as _;
 use rsa::sha2::{Sha256, Sha384, Sha512};
 
-/// The answer to a question; `None`: it is malformed, or about a kind of key it does not know.
+/// The answer to a question; `None` if it is malformed or the kind of key is not supported.
 pub fn verify_signature(question: &[u8]) -> Option<Vec<u8>> {
     let [hash, key, signature, text] = fields(question)?;
     let holds = rsa(hash, key, signature, text).or_else(|| ecdsa(hash, key, signature, text))?;

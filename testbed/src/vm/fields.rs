@@ -103,7 +103,7 @@ impl State {
             .ok_or(Status::NotFound))
     }
 
-    /// Removes a header, and with a value puts that in its place.
+    /// Replaces a header with this value, or removes it if there is no value.
     pub fn set_header(&mut self, kind: u32, name: &str, value: Option<&[u8]>) -> Answered<()> {
         let rules = self.rules();
         if self.step == Step::Log {

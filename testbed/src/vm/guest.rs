@@ -47,7 +47,7 @@ pub(super) fn write(guest: &mut Guest, at: u32, bytes: &[u8]) -> Result<(), Erro
         .map_err(|_| Error::new("a pointer beyond the memory"))
 }
 
-/// A map: how many, the sizes of each name and value, then both, each with a zero after it.
+/// Encodes a map: the number of fields, the sizes of each name and value, then each name and value followed by a zero byte.
 pub(super) fn pack(fields: &Fields) -> Vec<u8> {
     let mut bytes = (fields.len() as u32).to_le_bytes().to_vec();
     for (name, value) in fields {

@@ -67,7 +67,7 @@ impl Host {
             .expect("the engine counts instructions");
         let instance = linker
             .instantiate_and_start(&mut store, module)
-            .expect("the host has all that the filter imports");
+            .expect("the host defines every import of the filter");
         let mut host = Self {
             store,
             instance,
@@ -82,7 +82,7 @@ impl Host {
         match (started, configured) {
             (1, 1) => Ok(host),
             _ if host.rules() == Rules::Nginx => {
-                panic!("a refused configuration leaves nginx up, and its callers hanging")
+                panic!("a refused configuration leaves nginx running while its requests hang")
             }
             _ => Err(host.logs()),
         }
@@ -109,7 +109,10 @@ impl Host {
     }
 
     pub fn tick(&mut self) {
-        assert!(self.state().tick.is_some(), "the filter asked for no ticks");
+        assert!(
+            self.state().tick.is_some(),
+            "the filter has not requested ticks"
+        );
         self.run::<_, ()>(Step::Tick, ROOT, "proxy_on_tick", ROOT);
         self.release();
     }
@@ -199,8 +202,8 @@ impl Host {
         metrics.any(|own| own.name == name && own.is_recorded)
     }
 
-    /// How much the filter has executed so far, in the interpreter's fuel: by the instruction, and by
-    /// the 64 bytes that are copied or cleared at once. Almost independent of the load of the machine.
+    /// How much the filter has executed so far, in the interpreter's fuel: counted per instruction, and per
+    /// 64 bytes for bulk copies and clears. Almost independent of the load of the machine.
     pub fn executed(&self) -> u64 {
         FUEL - self.store.get_fuel().unwrap_or(FUEL)
     }

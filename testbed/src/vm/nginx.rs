@@ -16,8 +16,8 @@ const LINE_PREFIX: usize = 128;
 const KONG_LOG_LEVEL: u32 = 3;
 /// `pw:<filter>:<name>` must fit in the default `max_metric_name_length`.
 const MAX_METRIC_NAME: usize = 256 - "pw::entragate".len();
-/// A callout made when another one has ended, with a shorter timeout than this, can lose the reply:
-/// the connection is then closed without an answer.
+/// After one callout has ended, another one with a shorter timeout than this can lose the reply: the
+/// connection is then closed without an answer.
 const SHORTEST_SAFE_TIMEOUT_MILLIS: u32 = 20;
 
 /// The kinds of metrics in the ABI.
@@ -39,7 +39,7 @@ impl MetricKind {
     }
 }
 
-/// The part of a log line that Kong's log shows. `None`: nothing.
+/// The part of a log line that Kong's log shows; `None` if it does not show the line.
 pub(super) fn shown(level: u32, mut text: String) -> Option<String> {
     if level < KONG_LOG_LEVEL {
         return None;

@@ -17,7 +17,7 @@ pub const BRANCHED: (&str, &str) = ("layout", "branched");
 /// Numbers of functions, calls or branches.
 pub type Numbers = BTreeSet<u32>;
 
-/// What an instrumented filter has reported: what it executed.
+/// The functions, calls and branches that an instrumented filter has reported as executed.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     pub functions: Numbers,
@@ -25,7 +25,7 @@ pub struct Report {
     pub branches: Branches,
 }
 
-/// The conditional branches whose condition was zero, and those whose condition was not; both have those that went both ways.
+/// The conditional branches whose condition was zero, and those whose condition was not. A branch that went both ways is in both sets.
 #[derive(Clone, Debug, Default)]
 pub struct Branches {
     pub zero: Numbers,

@@ -28,7 +28,7 @@ pub enum Status {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trap(pub String);
 
-/// A value or a status; or the end of the filter.
+/// A value or a status, or the trap that ends the filter.
 pub type Answered<T> = Result<Result<T, Status>, Trap>;
 
 pub fn trap<T>(text: impl Into<String>) -> Result<T, Trap> {

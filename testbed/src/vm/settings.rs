@@ -24,7 +24,7 @@ pub struct Settings {
     pub has_crypto: bool,
     /// A `shm_kv` of nginx. Envoy always has shared data.
     pub has_shared_data: bool,
-    /// The data itself, which all hosts share that are started with a clone of these settings.
+    /// The data itself, shared by all hosts that are started with a clone of these settings.
     pub shared: SharedData,
     /// Envoy's `allow_on_headers_stop_iteration`.
     pub hands_out_bodies: bool,
@@ -58,7 +58,7 @@ pub enum Cluster {
 }
 
 impl Settings {
-    /// A host of that kind with these settings for the filter and the clusters that they name.
+    /// The settings of a host with these rules, this configuration of the filter and the clusters that it names.
     pub fn new(rules: Rules, configuration: &Value) -> Self {
         let mut clusters = BTreeMap::new();
         note_clusters(configuration, &mut clusters);

@@ -137,7 +137,7 @@ impl State {
                 self.vain_properties += 1;
                 return match self.vain_properties {
                     1 => Ok(Err(Status::InternalFailure)),
-                    _ => trap(format!("{dotted}: one more error line of the engine's own")),
+                    _ => trap(format!("{dotted}: the engine would log another error line")),
                 };
             }
             (Rules::Nginx, "ngx.nginx_version") => Some(text("1.27.1".into())),

@@ -46,7 +46,7 @@ pub fn field(fields: &Fields, name: &str) -> Option<String> {
 pub(super) struct Stream {
     pub headers: Fields,
     pub removed: Removed,
-    /// The filter may read and change the headers: they have not left yet.
+    /// The filter may read and change the headers, since they have not been forwarded yet.
     pub is_open: bool,
     pub fate: Fate,
     /// The filter has resumed it during the current callback.

@@ -31,8 +31,8 @@ pub struct Stage {
     pub records: Records,
 }
 
-/// Runs the walk-through and, unless `once`, continues until Ctrl-C. The audit records go to a file. True: every answer was
-/// the expected one.
+/// Runs the walk-through and, unless `once`, continues until Ctrl-C. The audit records go to a file. Returns whether every
+/// answer was the expected one.
 pub async fn run(once: bool, records: &Path, port: Option<u16>) -> Result<bool, Box<dyn Error>> {
     let mut stage = start(Records::create(records)?, port).await?;
     show::stage(&stage);
@@ -119,7 +119,7 @@ async fn follow(stage: &mut Stage, mut from: usize) -> Result<(), Box<dyn Error>
             }
             _ = look.tick() => {
                 if !stage.envoy.is_running() {
-                    return Err(format!("Envoy ended by itself; its last line was:\n{}", stage.envoy.log_lines().last().cloned().unwrap_or_default()).into());
+                    return Err(format!("Envoy ended unexpectedly; its last line was:\n{}", stage.envoy.log_lines().last().cloned().unwrap_or_default()).into());
                 }
             }
         }

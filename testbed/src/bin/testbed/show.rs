@@ -100,7 +100,7 @@ pub fn call(call: &Call) {
     }
 }
 
-/// The message of an error, which ends with its code, or the model's; the beginning of any other answer.
+/// The message of an error, which ends with its code, or of the model; otherwise the beginning of the answer.
 fn answer(call: &Call) -> String {
     let body: Value = serde_json::from_str(&call.body).unwrap_or_default();
     let messages = ["/error/message", "/choices/0/message/content"];

@@ -27,7 +27,7 @@ impl EnvoyConfig {
         })
     }
 
-    /// The policy as JSON in a `StringValue`, as Istio, Envoy Gateway and Kong hand it over.
+    /// The policy as JSON in a `StringValue`, as Istio, Envoy Gateway and Kong pass it.
     pub fn policy_json(self, policy: &Value) -> Self {
         self.policy_text(&policy.to_string())
     }
@@ -53,7 +53,7 @@ impl EnvoyConfig {
         }
     }
 
-    /// The policy as JSON, in whichever form it is; `null` when there is none.
+    /// The policy as JSON, from either form; `null` if there is none.
     pub fn policy(&self) -> Value {
         let value = self
             .plugin_node()

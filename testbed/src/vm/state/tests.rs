@@ -122,12 +122,12 @@ fn second_reply_or_reply_after_the_end_aborts() {
         let mut state = state(rules, Step::RequestHeaders);
         state.effective = 2;
         assert_eq!(state.reply(reply()), Ok(Ok(())));
-        assert!(state.reply(reply()).is_err(), "a second one");
+        assert!(state.reply(reply()).is_err(), "a second reply");
         state.streams.insert(2, Stream::new(Vec::new()));
         state.streams.get_mut(&2).unwrap().forward(rules);
         assert!(state.reply(reply()).is_err(), "it has gone upstream");
     }
-    // An answer in the upstream's place.
+    // A reply in place of the upstream's response.
     for step in [Step::ResponseHeaders, Step::ResponseBody] {
         for rules in Rules::ALL {
             let mut state = state(rules, step);
@@ -151,7 +151,7 @@ fn envoy_headers_are_unavailable_after_resume() {
     envoy.response = Some(Response::default());
     assert!(
         envoy.header(map::CALL_RESPONSE, ":status").is_err(),
-        "it broke off midway"
+        "the call failed midway"
     );
 }
 
