@@ -1,5 +1,5 @@
-//! The rows of streams, answers and long prompts. Each is compared with the same traffic whose bodies are not read, and what reading
-//! adds with what the native filter for the same task adds.
+//! The rows of streams, answers and long prompts. Each is compared with the same traffic whose bodies are not read. The
+//! cost that reading adds is compared with the cost that the native filter for the same task adds.
 
 use serde_json::{Value, json};
 
@@ -45,15 +45,15 @@ pub const LONG_PROMPT: Added = Added {
     native: ["native, long prompt, model", "native, long prompt"],
     none: "none, long prompt",
 };
-/// What a wasm filter adds at least to read a stream: it copies each event from the host, and does nothing else.
+/// The minimum cost that a wasm filter adds to read a stream: this filter only copies each event from the host.
 pub const COPY: [&str; 2] = ["copying, stream", "empty, stream"];
 
 pub const ALL: [Added; 5] = [STREAM, SHORT_EVENTS, ANSWER, PROMPT, LONG_PROMPT];
 
-/// The events of a stream, without the last two.
+/// The number of events in a stream, without the last two.
 const EVENTS: usize = 300;
 
-/// What is read: the listeners that read it, ours and the native chain's, and a description.
+/// A part of the body that is read: the listeners that read it, ours and the native chain's, and a description.
 pub struct Reading {
     pub listeners: [&'static str; 2],
     about: &'static str,
@@ -99,7 +99,7 @@ pub fn listeners() -> Vec<Listener> {
 }
 
 fn ours(mut changes: Value) -> Filters {
-    // A stream lasts longer than the default.
+    // A stream lasts longer than the default `ttl`.
     changes["cache"] = json!({"ttl": "1h"});
     changes["limits"] = json!({"body_inspected": 4 << 20});
     Filters::Ours(changes)

@@ -1,5 +1,5 @@
 //! How the cost of a request grows with the number of events, the length of the prompt, the number of tokens and the number of
-//! issuers: ours beside the native chain and no filter. `make growth` draws the plots of docs/.
+//! issuers: for our filter, the native chain and no filter. `make growth` draws the plots of docs/.
 
 mod charts;
 mod plot;

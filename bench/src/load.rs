@@ -22,7 +22,8 @@ use crate::{
 /// The status of a response that arrives before the body has been sent.
 const TOO_LARGE: u16 = 413;
 
-/// A divisor of the request interval and a multiple of the number of Envoy's workers.
+/// The number of connections, a multiple of the number of Envoy's workers. At a fixed rate, each sends every `CONNECTIONS / rate`
+/// seconds.
 pub const CONNECTIONS: usize = 8;
 
 /// Sends `count` requests as fast as they are answered. Returns how long it took.
@@ -178,7 +179,7 @@ impl Connection {
 fn read_during_write(mut stream: BufReader<TcpStream>, text: &[u8]) -> io::Result<Option<Message>> {
     let mut writer = stream.get_ref().try_clone()?;
     thread::scope(|scope| {
-        // An error of the writer is that the server has closed the connection, after its response.
+        // The writer's error is ignored: the server has closed the connection after its response.
         scope.spawn(move || writer.write_all(text));
         let response = read_message(&mut stream);
         // Ends the writer, which otherwise waits until the server reads.

@@ -47,7 +47,7 @@ const KINDS: [Kind; 4] = [
     },
 ];
 
-/// Returns what distinguishes rules, with the rows of most rules and of ten.
+/// Returns what distinguishes the rules of each kind, with the names of the rows with `MOST` rules and with ten.
 pub fn pairs() -> impl Iterator<Item = (&'static str, [String; 2])> {
     let pair = |kind: &Kind| {
         let rows = [MOST, 10].map(|count| kind.name(count));

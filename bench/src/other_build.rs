@@ -10,7 +10,7 @@ use crate::{
     stage::{Filters, Listener, Record},
 };
 
-/// A credential without `clusters`, a setting that builds before 2026-11-28 do not know.
+/// A credential without `clusters`, a setting that builds before 2026-11-28 do not have.
 pub fn credential_without_clusters() -> Value {
     json!({"credentials": [{"name": "hf-read", "env": "HF_TOKEN_READ"}]})
 }
@@ -34,8 +34,8 @@ struct Counterpart {
 }
 
 impl OtherBuild {
-    /// Counterparts of *ours, warm*, *ours, cold* and *ours, wasm*, named by the build's file. Returns nothing if `name` is not that of
-    /// another build: a file that ends in `.wasm`, followed by `+clusters` if its credential names a cluster.
+    /// Counterparts of *ours, warm*, *ours, cold* and *ours, wasm*, named by the build's file. `name` is a file that ends in
+    /// `.wasm`, followed by `+clusters` if the build's credential names a cluster. Returns `None` for any other name.
     pub fn named(name: &str) -> Option<OtherBuild> {
         let (wasm, has_clusters) = match name.strip_suffix("+clusters") {
             Some(wasm) => (wasm, true),

@@ -23,10 +23,10 @@ const PUSHES: u32 = 4;
 const INTERVAL: Duration = Duration::from_millis(2500);
 /// The time from the start of an interval, when connections are opened, to the push.
 const BEFORE_PUSH: Duration = Duration::from_millis(200);
-/// Seconds until the connections of a replaced configuration are closed, within the interval. Envoy counts whole seconds and announces no
-/// end of a connection in the first one, so with 1 it closes connections that are in use.
+/// Seconds until the connections of a replaced configuration are closed, within the interval. Envoy counts whole seconds and does not
+/// announce the end of connections during the first second, so with 1 it closes connections that are in use.
 const DRAIN: u32 = 2;
-/// Requests a second: few, so that their CPU hides as little as possible of a configuration's.
+/// Requests a second: few, so that their CPU time hides as little as possible of a configuration's CPU time.
 const RATE: f64 = 300.0;
 /// The name of a rule in `envoy.yaml` and of the native chain's policy, which each configuration changes.
 const RULE: &str = "\"scientists\"";
@@ -40,7 +40,7 @@ struct Push {
     failures: Vec<io::Error>,
     /// The longest time that a request took.
     longest: Duration,
-    /// The same in the same time without new configurations.
+    /// The longest time that a request took in the intervals without a push.
     undisturbed: Duration,
     /// The CPU time that one configuration takes, in milliseconds: the difference between the medians with and without it.
     cpu: f64,

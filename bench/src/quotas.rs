@@ -8,7 +8,7 @@ use testbed::envoy::workspace_root;
 
 use crate::native;
 
-/// What distinguishes the native chain's requests, by the key of the limit.
+/// The header that distinguishes the callers of the native chain, by the key of the limit.
 const HEADERS: [(&str, &str); 2] = [("oid", "x-entra-oid"), ("app", "x-entra-app")];
 
 /// The shipped additions to an Envoy configuration.
@@ -80,7 +80,7 @@ fn entries(fragment: &mut Value) -> &mut Vec<Value> {
     }
 }
 
-/// Replaces what an entry reads from our filter.
+/// Replaces the sources in our filter that an entry reads by those of the native chain.
 fn read_natively(entry: &mut Value) {
     for action in entry["actions"].as_array_mut().into_iter().flatten() {
         let key = action["extension"]["name"].clone();

@@ -28,7 +28,7 @@ impl Requests {
         Requests::asking(tokens, Asked::Short)
     }
 
-    /// One request per token for such a response; all are permitted.
+    /// One request per token, which asks for this response; all are permitted.
     pub fn asking(tokens: &[String], asked: Asked) -> Requests {
         let path = format!("{CHAT}{}", asked.query());
         Requests::with_tokens(tokens, &path, REQUEST_BODY, 200)

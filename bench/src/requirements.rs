@@ -1,4 +1,4 @@
-//! What a run must show, and the targets, which it reports only.
+//! The requirements that a run must meet, and the targets, which are only reported.
 
 use std::fmt::Write as _;
 

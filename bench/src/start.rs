@@ -105,7 +105,7 @@ fn listeners() -> Vec<Listener> {
     if let Some(wasm) = env::var_os("BENCH_BASELINE") {
         let filters = Filters::OtherBuild {
             wasm: wasm.into(),
-            // Earlier builds do not know a list of filter state.
+            // Earlier builds do not accept a list in `filter_state`.
             policy: changed(
                 &credential_without_clusters(),
                 &json!({"audit": {"filter_state": true}}),

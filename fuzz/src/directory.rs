@@ -43,7 +43,9 @@ pub fn directory(data: &[u8]) {
             now = now.plus(Duration::from_secs(1));
             call = list.due(now);
         }
-        let open = call.take().expect("it goes on");
+        let open = call
+            .take()
+            .expect("the next call is due within 2,000 seconds");
         let target = &open.callout.target;
         assert_eq!(
             (target.scheme, target.authority.as_str()),
@@ -90,17 +92,17 @@ fn answer(line: &[u8]) -> Answer {
     }
 }
 
-/// Another worker takes the list over, and has the same.
+/// Another worker takes over the list and gets the same number of entries.
 fn copy(list: &mut DirectoryList, collection: Collection, now: Timestamp) {
     let mut pieces = HashMap::new();
     for (piece, tag) in list.unshared().into_iter().zip(1..) {
         list.note_shared(piece.id, tag);
         pieces.insert((piece.id, tag), piece.content);
     }
-    let manifest = list.manifest().expect("it is complete");
+    let manifest = list.manifest().expect("the list is complete");
     list.unshare();
     let mut other = DirectoryList::new(SOURCE.clone(), collection, now);
-    let attempt = other.take_over(now).expect("nothing is under way");
+    let attempt = other.take_over(now).expect("no attempt is under way");
     let read = |id, tag| pieces.get(&(id, tag)).cloned();
     let progress = other.taken_over(attempt, Manifest::read(&manifest), now, read);
     assert!(

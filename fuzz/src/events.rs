@@ -241,7 +241,7 @@ impl World {
         let Some(id) = self.pick(parameter) else {
             return;
         };
-        let sent = self.streams.get_mut(&id).expect("it was picked");
+        let sent = self.streams.get_mut(&id).expect("the picked stream exists");
         let rest = sent.body.len() - sent.sent_bytes;
         let size = usize::from(parameter >> 3).min(rest);
         let piece = &sent.body[sent.sent_bytes..sent.sent_bytes + size];

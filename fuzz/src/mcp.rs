@@ -6,7 +6,7 @@ use entragate::mcp::{Mcp, RESPONSE};
 use entragate::model::Model;
 use entragate::model::body::{Body, Content, Needed};
 
-/// Target: the body of a request to an MCP server. The first byte is the size of the pieces in which it arrives. What is read
+/// Target: the body of a request to an MCP server. The first byte is the size of the pieces in which it arrives. The result
 /// does not depend on the pieces, and every server reads the same methods and tools.
 pub fn mcp(data: &[u8]) {
     let Some((size, body)) = data.split_first() else {

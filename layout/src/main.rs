@@ -6,7 +6,7 @@
 //!
 //! - moves the called functions to the front ([`arrange`]): compilers leave them in the linker's order, scattered among ten times
 //!   as many that no request calls, and V8 keeps that order;
-//! - makes the calls that no request makes through the table ([`outline`]), so V8 does not inline their functions;
+//! - turns the direct calls that no request makes into calls through the table ([`outline`]), so V8 does not inline the called functions;
 //! - adds hints for the branches ([`hint`]), so V8 places code that no request executes at the end of its function.
 //!
 //! The filter does the same as before, on every host. bench/README.md has the effect.

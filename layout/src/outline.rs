@@ -15,7 +15,7 @@ use wasmparser::{CodeSectionReader, ElementSectionReader, Operator, Parser, Payl
 
 use crate::{instrument::Error, module};
 
-/// Returns the module in which each direct call of its own functions that was not made goes through its table instead. `made`: the
+/// Returns the module in which the direct calls of its own functions go through its table if they were never made. `made`: the
 /// numbers of the direct calls that were made. The module has one table, which it does not grow.
 ///
 /// # Errors

@@ -18,7 +18,7 @@ pub struct Profile {
     pub functions: Vec<Numbers>,
     /// The direct calls of all groups except the start.
     pub calls: Numbers,
-    /// The branches of chat requests, and those of the other groups that chat requests do not execute, except at the start.
+    /// The branches that chat requests execute, and the further branches of the other groups except the start.
     pub branches: Branches,
 }
 

@@ -1,4 +1,4 @@
-//! The Helm chart: the archive that `helm package` would write, and the image by which registries hold it (Helm's
+//! The Helm chart: the archive that `helm package` would write, and the image in which registries store it (Helm's
 //! documentation, "Use OCI-based registries").
 
 use crate::image::{About, Blob, Image};

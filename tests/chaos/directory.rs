@@ -1,5 +1,5 @@
 //! A directory that changes at random, throttles, fails and discards its state, beside a gateway whose configuration is reloaded:
-//! no request is decided against a state that is `max_stale` old, and nobody who is not affected is refused.
+//! every decision follows a caller's state that has not changed for `max_stale`, and no caller whose state never changes is refused.
 //! `DIRECTORY_SECONDS` is the duration; `make test` runs it for 30 s.
 
 use super::gateway::{Gateway, chat, header, wait_until};
@@ -18,10 +18,10 @@ const USERS: u32 = 2000;
 const CALLERS: usize = 40;
 const MAX_STALE: Duration = Duration::from_secs(20);
 const REFRESH: Duration = Duration::from_secs(1);
-/// Longer than this, Graph never fails: the lists do not become stale.
+/// The duration of each outage of Graph in seconds, too short for the lists to become stale.
 const LONGEST_OUTAGE: u64 = 4;
 
-/// What the directory says of a caller, and since when.
+/// The state of a caller in the directory, and the time of its last change.
 #[derive(Clone, Copy)]
 struct State {
     enabled: bool,
@@ -42,7 +42,7 @@ impl Callers {
         self.states.lock().unwrap()[caller]
     }
 
-    /// Sends requests of all callers in turn, and checks those whose state never changed, or not for `max_stale`.
+    /// Sends requests of all callers in turn, and checks those whose state never changes or has not changed for `max_stale`.
     async fn run(&self, gateway: &Gateway, first: usize) {
         let url = format!("{}/v1/chat/completions", gateway.envoy.url());
         let mut caller = first;
@@ -198,7 +198,7 @@ async fn changing_directory_and_reloads_cause_no_wrong_decision() {
         requests > 100 && closed * 20 < requests,
         "{requests} requests, {closed} closed"
     );
-    // Without faults, the final state is there within `refresh`.
+    // Without faults, the final state takes effect within `refresh`.
     directory.set_faults(Faults::default());
     let codes = || async {
         for caller in 0..CALLERS {

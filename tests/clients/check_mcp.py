@@ -108,7 +108,7 @@ async def post(token, session, method="tools/list", **headers):
 
 
 async def other_callers(session):
-    """The session of one caller is unknown to others, also without the gateway's part of its id."""
+    """A session is unknown to other callers, and to its own caller if the gateway's part of the id is missing or forged."""
     for name, token, id in [
         ("another caller", OTHER_TOKEN, session),
         ("bare id", TOKEN, session.rsplit(".", 1)[0]),

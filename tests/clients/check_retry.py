@@ -50,7 +50,7 @@ def ask_hugging_face(token):
                 if error.response.status_code != 429:
                     raise
                 time.sleep(int(error.response.headers["retry-after"]))
-        raise RuntimeError("still refused after six times of Retry-After")
+        raise RuntimeError("still refused after six waits for Retry-After")
 
     return ask
 

@@ -1,4 +1,4 @@
-"""Decides about security event tokens as the specifications say, with PyJWT for the signatures: a second reader beside `entragate feed --ssf`.
+"""Decides on security event tokens according to the specifications, with PyJWT for the signatures: a second reader beside `entragate feed --ssf`.
 
 Usage: .tools/clients/bin/python tests/clients/check_sets.py <REQUEST
 
@@ -23,7 +23,7 @@ ENDS_TOKENS = {
     "risc/event-type/account-credential-change-required",
     "risc/event-type/credential-compromise",
 }
-# The member that decides whether access ends, the value that ends nothing, and whether the member is required.
+# The member that decides whether access ends, the value with which it does not end, and whether the member is required.
 CONDITIONAL = {
     "caep/event-type/credential-change": ("change_type", "create", True),
     "caep/event-type/assurance-level-change": ("change_direction", "increase", False),
@@ -114,7 +114,7 @@ class Reader:
         require(self.request["audience"] in (audience if isinstance(audience, list) else [audience]), "invalid_audience")
         self.authenticate(text, header)
         require(claims.get("jti") == jti)
-        # SSF 1.0 §4.1: members of other tokens.
+        # SSF 1.0 §4.1: claims that only other kinds of tokens have.
         require("exp" not in claims and "sub" not in claims)
         issued = claims.get("iat")
         require(is_number(issued) and 0 <= issued <= self.request["now"] + 300)
@@ -162,7 +162,7 @@ class Reader:
             return [["oids", own, None] for own in objects]
         found = [["tokens", own, None] for own in tokens]
         sessions = session
-        # The session is that of the subject, so an identifier without a meaning of its own may be its id.
+        # The subject's session is revoked, so an opaque identifier may be the id of the session.
         if kind == "caep/event-type/session-revoked" and is_vague == "opaque":
             sessions = [name for _, name in user]
         found += [["sessions", own, None] for own in sessions]
@@ -175,7 +175,7 @@ class Reader:
         return self.request["objects"].get(name, name if is_object else None)
 
     def subject(self, value):
-        """The accounts, the sessions, the tokens, and why a token may know the subject by another name."""
+        """The accounts, the sessions, the tokens, and the reason, if any, why tokens may name the subject differently."""
         require(isinstance(value, dict))
         kind = value.get("format")
         require(kind is None or isinstance(kind, str))

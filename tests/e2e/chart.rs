@@ -142,7 +142,7 @@ async fn rendered_configuration_runs_in_envoy_and_passes_the_check() {
         let is_of_the_sample = finding["id"] == "sample_value" || finding["level"] == "note";
         assert!(is_of_the_sample, "{finding}");
     }
-    // The files of the container are not here; everything else is.
+    // The certificate is a file of the container that does not exist here, so the listener's TLS is removed.
     let config = EnvoyConfig::from_yaml(&yaml).unwrap().document(|document| {
         let listener = &mut document["static_resources"]["listeners"][0];
         listener["filter_chains"][0]

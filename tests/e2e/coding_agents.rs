@@ -32,7 +32,7 @@ struct Home {
 }
 
 impl Home {
-    /// `block` is the configuration: its language and a text that it contains. `file` is where the agent reads it.
+    /// `language` and `block` identify the documented configuration: its language and a text that it contains. The agent reads `file`.
     async fn new(language: &str, block: &str, file: &str) -> Self {
         let gateway = Gateway::with(|config| {
             config.change_policy(|policy| {

@@ -11,7 +11,7 @@ use testbed::reqwest::Client;
 
 const USERS: u32 = 100_000;
 const REFRESH: Duration = Duration::from_secs(2);
-/// A change takes effect within `refresh` and this.
+/// A change takes effect within `refresh` plus this.
 const LATITUDE: Duration = Duration::from_secs(1);
 
 fn id(persona: Persona) -> String {
@@ -76,7 +76,7 @@ impl Gateway {
         codes
     }
 
-    /// Waits until all workers answer with this code, and returns when the last other answer was requested.
+    /// Waits until all workers answer with this code, and returns when the last request with another answer was sent.
     async fn last_other(&self, token: &str, code: &str) -> Instant {
         let mut last = Instant::now();
         let mut alike = 0;

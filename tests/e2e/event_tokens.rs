@@ -1,5 +1,6 @@
-//! Security event tokens as `entragate feed --ssf` and a second reader decide about them: a client of ours in Python, which follows the specifications
-//! with PyJWT for the signatures (`tests/clients/check_sets.py`). No library for these tokens is in the registries that the tests use.
+//! Compares the decisions of `entragate feed --ssf` and of a second reader on security event tokens. The second reader is our own, in Python:
+//! it follows the specifications and uses PyJWT for the signatures (`tests/clients/check_sets.py`), because the registries that the tests use
+//! have no library for these tokens.
 
 mod drafts;
 
@@ -98,7 +99,7 @@ async fn second_reader_of_event_tokens_decides_the_same() {
         path
     };
     let url = transmitter.url();
-    // A token without a key that fits is rejected after half of `max_stale`, with the next fetch of the keys.
+    // A token without a matching key is rejected after half of `max_stale`, with the next fetch of the keys.
     let settings = json!({
         "state": folder.path().join("state.json"),
         "subjects": file("people.json", Value::Object(objects())),

@@ -86,7 +86,7 @@ async fn unfinished_bodies_are_limited_in_bytes() {
             bytes.is_nan() || bytes <= WORKERS * LIMIT,
             "{bytes} bytes are held"
         );
-        // Each held body has 900,000 bytes and little more.
+        // Each held body has slightly more than 900,000 bytes.
         refused + held == CALLERS as f64 && bytes > held * 900_000.0
     };
     wait_until("each body is held or refused", all_have_arrived).await;

@@ -107,7 +107,7 @@ async fn upgrade_is_refused_although_envoy_permits_upgrades() {
              sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
             "request_ambiguous",
         ),
-        // Java's client asks for HTTP/2 in this way. Envoy removes it.
+        // Java's client requests HTTP/2 with these fields, which Envoy removes.
         (
             "connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n",
             "",

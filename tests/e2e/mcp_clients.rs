@@ -1,9 +1,9 @@
 //! Real MCP clients and servers through the gateway: the Python SDK's client and server (`check_mcp.py`, `mcp_server.py`), and Hugging
 //! Face's own server, which also runs behind `https://huggingface.co/mcp`.
 //!
-//! Of Hugging Face's server, everything that needs no access to the Hub is tested: the protocol, its list of tools, and the tool that
-//! describes the account, which reports an anonymous caller. Its other tools answer with an error of the Hub's client, so their
-//! results are not tested. It answers in JSON, has no sessions and refuses GET.
+//! The tests cover the parts of Hugging Face's server that need no access to the Hub: the protocol, the list of tools, and the tool that
+//! describes the account, which reports an anonymous caller. The other tools answer with an error of the Hub's client, so their
+//! results are not tested. The server answers in JSON, has no sessions and refuses GET.
 
 use super::clients::{agent_clients, node_clients, output_of, python};
 use super::coding_agents::claude_code;
@@ -283,7 +283,7 @@ async fn claude_code_gets_the_permitted_tools() {
     let list = home.run(&claude, &["mcp", "list"], Persona::Ada).await;
     assert!(list.contains("Connected"), "{list}");
     let mut is_offered = false;
-    // Claude Code connects while it asks the model, so on a busy machine its first question may come too early.
+    // Claude Code connects to the server while it asks the model, so on a busy machine it may ask before it has the tools.
     for _ in 0..10 {
         home.run(&claude, &["-p", "Say hello."], Persona::Ada).await;
         is_offered |= home.offered_tools();

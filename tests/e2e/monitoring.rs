@@ -15,7 +15,7 @@ use testbed::persona::Persona;
 use testbed::reqwest::{Client, Method};
 use testbed::stub::Stub;
 
-/// The time that Prometheus needs for scrapes and for the alerts that wait for nothing.
+/// The time that Prometheus needs for scrapes and for the alerts without `for`.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running Prometheus with the shipped alerts; it ends with the test.
@@ -202,7 +202,7 @@ fn panel_has_a_description_and_an_empty_one_says_what_fills_it() {
 }
 
 /// A gateway as shipped fills every panel that is not in the collapsed row. A gateway that uses every feature, with failures, fills
-/// all, and the alerts fire.
+/// every panel, and the alerts fire.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_query_returns_data_in_prometheus() {
     let ops = [
@@ -227,7 +227,7 @@ async fn every_query_returns_data_in_prometheus() {
     assert!(wanted.len() > 60, "{}", wanted.len());
     let started = Instant::now();
     while !wanted.is_empty() && started.elapsed() < PATIENCE {
-        // Quantiles and shares of no requests are no number.
+        // Without requests, quantiles and shares are NaN.
         for gateway in [&plain, &failing] {
             gateway.chat(&gateway.token(Persona::Ada)).await;
             gateway.chat("not.a.token").await;

@@ -1,4 +1,4 @@
-//! What Envoy's rate limits read from the filter, and how their refusals reach callers.
+//! The filter state that Envoy's rate limits read, and the replies that refused callers get.
 
 use super::docs;
 use super::gateway::{Gateway, SOON, chat, header, wait_until};
@@ -78,7 +78,7 @@ async fn envoy_reads_the_charge_of_every_permitted_request() {
     assert_eq!(state_of(&gateway, denied).await, [const { Value::Null }; 4]);
 }
 
-/// The shipped local rate limit, with this budget of each caller.
+/// The shipped local rate limit, with this budget for each caller.
 pub fn limit(requests: u32, interval: &str) -> Value {
     let mut filter = docs::yaml(&docs::read("deploy/ratelimit/local.yaml"));
     filter["typed_config"]["descriptors"][0]["token_bucket"] = json!({
@@ -131,7 +131,11 @@ async fn local_limit_refuses_each_caller_separately_and_readably() {
         body["error"],
         json!({"code": "quota_exceeded", "message": message, "param": null, "type": "rate_limit_error"})
     );
-    assert_eq!(gateway.hf.requests().len(), 2, "the endpoint sees no third");
+    assert_eq!(
+        gateway.hf.requests().len(),
+        2,
+        "the endpoint receives no third request"
+    );
     let record = (gateway.envoy).wait_for_audit(|record| record["request_id"] == id, SOON);
     let record = record.await.unwrap();
     assert_eq!(

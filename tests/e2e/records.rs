@@ -256,7 +256,7 @@ async fn callers_hugging_face_token_is_not_forwarded() {
             assert!(!shown.contains(SECRET), "{shown}");
         }
     }
-    // In addition to a token that permits the request, it is another token in a header that is read.
+    // Beside a token that permits the request, the Hugging Face token is a second token, which makes the request ambiguous.
     let request = request()
         .bearer_auth(gateway.token(Persona::Ada))
         .header("x-api-key", format!("hf_{SECRET}"));

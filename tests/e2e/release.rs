@@ -1,4 +1,4 @@
-//! Sigstore's own library, which cosign's users have as well, verifies what tools/sign.sh writes.
+//! Sigstore's own library verifies the signatures that tools/sign.sh writes, as cosign does with `--key`.
 
 use crate::clients::node_clients;
 use crate::signed_release::{run, signed};

@@ -23,7 +23,7 @@ pub fn command(folder: &std::path::Path) -> Command {
     command
 }
 
-/// A running server, ended with the test.
+/// A running server, stopped at the end of the test.
 pub struct Serving {
     process: Child,
     pub url: String,
@@ -42,7 +42,7 @@ impl Serving {
         let line = lines.next().unwrap().unwrap();
         let (_, url) = line.split_once(" at ").unwrap_or_else(|| panic!("{line}"));
         let url = url.to_owned();
-        // Its output must be read, or it stops.
+        // The server blocks if nothing reads its output.
         let warnings = Arc::new(Mutex::new(Vec::new()));
         let read = warnings.clone();
         std::thread::spawn(move || {

@@ -27,7 +27,8 @@ const ISSUERS: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
 
 /// The size of the caches in the chart of tokens, which is the default of our filter.
 const CACHED: u32 = 4_096;
-/// The most requests of a point of the chart of tokens before they are repeated: enough to fill the caches of both workers.
+/// The maximum number of requests drawn for a point of the chart of tokens, after which they repeat: enough to fill the caches of both
+/// workers.
 const MOST_DRAWN: usize = 16_000;
 /// `limits.body_inspected`, by default, and the listener's buffer in `envoy.yaml`: a longer prompt is refused.
 const LONGEST_INSPECTED: usize = 1 << 20;
@@ -39,7 +40,7 @@ pub struct Chart {
     pub title: &'static str,
     pub x_label: &'static str,
     pub x_unit: Unit,
-    /// For a cost that is proportional to what grows.
+    /// True for a cost that is proportional to the quantity on the horizontal axis.
     pub is_y_logarithmic: bool,
     pub series: Vec<Series>,
 }

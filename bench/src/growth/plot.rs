@@ -204,7 +204,7 @@ impl Plot<'_> {
 
     fn curve(&self, svg: &mut String, curve: &Curve, x: &Axis, y: &Axis) {
         let class = curve.kind.class();
-        // No line leads to a refused request, whose cost is of another kind.
+        // No line leads to a refused request, whose cost is not comparable.
         let line: Vec<String> = curve
             .points
             .iter()

@@ -52,7 +52,7 @@ fn call_with_only_milliseconds_left_is_not_made() {
         let id = gateway.chat(&ada().build());
         let own_call = gateway.host.calls().iter().map(|call| call.token).max();
         gateway.host.pass(Duration::from_millis(1000 - left));
-        // Its own call would end too late for another one.
+        // When this call ends, too little time is left for another one.
         gateway
             .host
             .answer_token(own_call.expect("a call"), Answer::status(504));

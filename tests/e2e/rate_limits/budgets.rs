@@ -1,4 +1,4 @@
-//! Requests are counted by caller, model and app, whatever gateway and worker they reach.
+//! Requests are counted by caller, model and app, regardless of the gateway and worker that they reach.
 
 use super::{
     APP_TOKENS, BY_APP, BY_MODEL, BY_OID, Fleet, TOKENS, app, chat, concurrently, limits, oid,
@@ -61,7 +61,7 @@ async fn two_gateways_with_two_workers_share_each_budget() {
     assert_eq!(
         fleet.hf.requests().len(),
         permitted.values().sum::<usize>(),
-        "refused requests go nowhere"
+        "refused requests are not forwarded"
     );
     for envoy in &fleet.gateways {
         let stats = envoy.stats().await.unwrap();

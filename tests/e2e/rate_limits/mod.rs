@@ -173,7 +173,7 @@ where
     tasks.join_all().await.into_iter().flatten().collect()
 }
 
-/// The time that a machine under load may take for a call of the service; the shipped 250 ms would refuse requests then.
+/// The time that a machine under load may take for a call of the service; with the shipped 250 ms, requests would be refused.
 fn patient(config: EnvoyConfig) -> EnvoyConfig {
     rate_limit_filter(config, |filter| filter["timeout"] = json!("10s"))
 }

@@ -1,5 +1,5 @@
-//! Redis goes away under load and comes back: requests are denied or permitted as `failure_mode_deny` says, and no count is lost beyond
-//! that.
+//! Redis is stopped under load and restarted: requests are denied or permitted as `failure_mode_deny` says, and only the counts of
+//! requests for which the service failed, and of requests in flight, are lost.
 
 use super::super::gateway::SOON;
 use super::{BY_OID, Fleet, TOKENS, limits, oid, rate_limit_filter};
@@ -63,7 +63,7 @@ impl Load {
     }
 }
 
-/// The outcome of a load during which Redis was away.
+/// The outcome of a load during which Redis was stopped and restarted.
 struct Outcome {
     fleet: Arc<Fleet>,
     load: Arc<Load>,
@@ -138,7 +138,7 @@ async fn without_redis_requests_are_denied_and_none_is_uncounted() {
         (permitted..=permitted + errors).contains(&requests),
         "{permitted} permitted, {requests} counted"
     );
-    // The requests that were under way may have ended when the counter could not be reached.
+    // Requests in flight may have ended while Redis was unreachable, so their tokens may not be counted.
     let each = tokens_of_an_answer(&fleet);
     assert!(
         tokens <= permitted * each && tokens + 2 * at_once * each >= permitted * each,
@@ -162,7 +162,7 @@ async fn without_redis_requests_are_permitted_if_the_mode_says_so() {
         permitted,
         u64::try_from(load.answered().iter().sum::<usize>()).unwrap()
     );
-    // Exactly the requests are uncounted for which Envoy counted an error.
+    // Only requests for which Envoy counted an error can be uncounted.
     let errors = fleet.counted("error").await;
     assert_eq!(fleet.counted("failure_mode_allowed").await, errors);
     assert!(
