@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# guessed: V8 inlines a wasm function where call counts recommend it, and nothing where it has no counts, as in Envoy, which turns Liftoff off.
-# is: without Liftoff, V8 inlines the first 60 direct calls of each function (up to 3 times its length), also never executed ones; calls through a table are not inlined.
+# guessed: V8 inlines wasm functions according to call counts, and inlines nothing if it has no counts, as in Envoy, which turns Liftoff off.
+# is: without Liftoff, V8 inlines the first 60 direct calls of each function (up to 3 times its length), including calls that are never executed; calls through a table are not inlined.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -9,7 +9,7 @@ python3 -m venv "$folder/venv"
 envoy=$(find "$folder/venv" -path '*envoy/_bin/envoy' | head -1)
 cd "$folder"
 "$envoy" --version | grep -o '/1\.[0-9.]*/'
-grep -ac -- '--no-liftoff' "$envoy" >lines.txt || { echo "Envoy does not turn Liftoff off any more"; exit 1; }
+grep -ac -- '--no-liftoff' "$envoy" >lines.txt || { echo "Envoy no longer turns Liftoff off"; exit 1; }
 echo "Envoy's binary has the option --no-liftoff"
 npm install --silent --no-audit --no-fund --prefix "$folder" node@26.10.0 >npm.txt 2>&1
 node=$folder/node_modules/node/bin/node

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 fn verifies(claim: &str, value: Value) -> bool {
     let pair = ES256KeyPair::generate();
     let custom = Claims::with_custom_claims(json!({ claim: value }), Duration::from_hours(1));
-    let token = pair.sign(custom).expect("it is signed");
+    let token = pair.sign(custom).expect("the token is signed");
     pair.public_key()
         .verify_token::<NoCustomClaims>(&token, None)
         .is_ok()

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the rate limit service of the tests and of the benchmark (target/limiter/debug/limiter, or release/limiter with --release), or runs
-# another cargo command on it. It links OpenSSL, which is built from source if the system has no headers of it.
+# another cargo command on it. It links OpenSSL, which is built from source if the system does not have its headers.
 # usage: tools/limiter.sh [cargo-command [argument…]]   such as: tools/limiter.sh build --release
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -17,7 +17,7 @@ sign() { openssl dgst -sha256 -sign "$key" | openssl base64 -A; }
 openssl ec -in "$key" -pubout -out "$dist/release.pub" 2>/dev/null || fail "$key is not an ECDSA key in PEM"
 sign <"$dist/SHA256SUMS" >"$dist/SHA256SUMS.sig"
 
-# DSSE signs the type and the length of the payload with it.
+# DSSE signs the payload together with its type and length.
 kind=application/vnd.in-toto+json
 payload=$dist/provenance.json
 signature=$({ printf 'DSSEv1 %d %s %d ' "${#kind}" "$kind" "$(wc -c <"$payload")"; cat "$payload"; } | sign)

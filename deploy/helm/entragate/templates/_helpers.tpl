@@ -44,7 +44,7 @@ typed_config:
     - {name: certificate, sds_config: {path_config_source: {path: /etc/envoy/certificate.yaml}}}
 {{- end }}
 
-{{- /* Serves the metrics and the readiness of the admin interface, and nothing else of it. */}}
+{{- /* Serves only the metrics and the readiness of the admin interface. */}}
 {{- define "entragate.metricsListener" -}}
 name: metrics
 address: {socket_address: {address: 0.0.0.0, port_value: {{ .Values.metrics.port }}}}
@@ -85,7 +85,7 @@ filter_chains:
 {{- if .Values.tls.enabled }}
 {{- $_ := set $chain "transport_socket" (include "entragate.listenerTls" . | fromYaml) }}
 {{- end }}
-{{- /* The first cluster is the issuer's, the second one the endpoint's: both are templates for those of the values. */}}
+{{- /* The first cluster is the issuer's, the second one the endpoint's: both are templates for the clusters in the values. */}}
 {{- $endpoint := last $static.clusters }}
 {{- $route := (first (first $manager.route_config.virtual_hosts).routes).route }}
 {{- $clusters := list (include "entragate.cluster" (dict "name" "entra" "host" .Values.entra.host) | fromYaml) }}
