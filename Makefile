@@ -74,13 +74,13 @@ build: ## build the filter: target/wasm32-wasip1/release/entragate.wasm
 # Adapts the filter to V8 and to the CPU's caches (layout/). The result replaces the file that `build` wrote; the next
 # `make build` restores that file. Whatever is measured or released uses this target.
 optimized: build
-	@echo "==> optimized: adapting the filter to what requests execute (first build: about 3 minutes on 2 cores)"
+	@echo "==> optimized: adapting the filter to what requests execute (first build: a minute or two on 2 cores)"
 	@$(call program,layout) $(WASM)
 	@echo "    $(WASM): $$(wc -c < $(WASM)) bytes"
 
 hooks: ## build the filter with test hooks, which no release contains
 	@tools/wasm-target.sh $(TARGET)
-	@echo "==> hooks: compiling the filter with test hooks for $(TARGET) (first build: a few minutes on 2 cores)"
+	@echo "==> hooks: compiling the filter with test hooks for $(TARGET) (first build: about a minute on 2 cores)"
 	@cargo build --profile hooks --locked --lib --features test-hooks --target $(TARGET)
 
 chaos: optimized hooks envoy ## run the fault-injection tests with a real Envoy, CHAOS_TIMES (5) times each
