@@ -73,7 +73,7 @@ build: ## build the filter: target/wasm32-wasip1/release/entragate.wasm
 
 # Adapts the filter to V8 and to the CPU's caches (layout/). The result replaces the file that `build` wrote; the next
 # `make build` restores that file. Whatever is measured or released uses this target.
-optimized: build
+optimized: build ## adapt the filter to what requests execute, as in a release
 	@echo "==> optimized: adapting the filter to what requests execute (first build: a minute or two on 2 cores)"
 	@$(call program,layout) $(WASM)
 	@echo "    $(WASM): $$(wc -c < $(WASM)) bytes"

@@ -94,9 +94,9 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
     for reader in READERS.iter().filter_map(|name| manager.get(name)) {
         for reference in references(&reader) {
             let effect = if reference.text.contains(OPERATOR) {
-                "and `-` is shown instead"
+                "and `-` or null is shown instead"
             } else if reference.text.contains(IN_CEL) {
-                "so the expression never finds it"
+                "so the expression treats every request as one without it"
             } else {
                 continue;
             };

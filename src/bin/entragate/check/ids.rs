@@ -117,7 +117,7 @@ kinds! {
     ADMIN_SHOWS_SECRET = Error, "The admin interface listens on an address that other machines can reach, and its dumps contain a secret.", "Bind it to 127.0.0.1, and read the secret from the environment.";
     RECORDS_NOT_VISIBLE = Warning, "Audit records are logged at info, which the proxy does not log.", "Set `audit.level: warn`, or raise the level of the wasm logger.";
     RECORDS_MAY_NOT_BE_VISIBLE = Note, "Kong does not log audit records at its default level.", "Set `log_level = info` in kong.conf, or `audit.level: warn`.";
-    PERMITTED_NOT_RECORDED = Warning, "`audit.log` leaves out permitted requests, and so does the access log.", "Remove the `filter` of the access log, or set `audit.log: all`.";
+    PERMITTED_NOT_RECORDED = Warning, "`audit.log` leaves out permitted requests, and so does the access log, or there is none.", "Set `audit.log: all`, or have an access log without a `filter` that shows `oid`.";
     KONG_TLS_NOT_VISIBLE = Note, "Whether Kong verifies the servers that the filter calls is set in kong.conf.", "Set `nginx_wasm_tls_verify_cert`, `nginx_wasm_tls_verify_host` and `nginx_wasm_tls_trusted_certificate`.";
 }
 

@@ -1,6 +1,5 @@
 //! Whether each decision leaves a line in a log.
 
-use super::filter_state::references;
 use super::finding::Findings;
 use super::ids;
 use super::scene::Scene;
@@ -10,20 +9,32 @@ use crate::deployment::node::Node;
 use crate::deployment::workload::{self, LogLevel, is_info, wasm_level};
 use crate::deployment::{Deployment, Place};
 use entragate::audit::filter_state::StateValue;
+use entragate::config::Config;
 use serde_json::Value;
+
+/// The conditions of the access log in `envoy.yaml`, without spaces: the filter did not decide, or Envoy has set a response flag.
+const UNDECIDED: &str = "!('wasm.entragate.code'infilter_state)";
+const HAS_FLAG: &str = "response.flags!=0";
 
 pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
     let audit = scene.given.get("audit").unwrap_or(&Value::Null);
     let setting = |name: &str| audit.get(name).and_then(Value::as_str);
     let is_off = setting("log") == Some("off");
     let is_exported = audit.get("export").is_some();
-    if !is_exported && (is_off || setting("log") == Some("denied")) && log_omits_decided(scene) {
+    let unrecorded = match setting("log") {
+        Some("off") => Some("requests that the filter decides"),
+        Some("denied") => Some("permitted requests"),
+        _ => None,
+    };
+    if let Some(unrecorded) = unrecorded.filter(|_| !is_exported && log_omits_decided(scene)) {
         findings.add(
             &ids::PERMITTED_NOT_RECORDED,
             scene.at("audit"),
             Some(scene.filter.name()),
-            "`audit.log` leaves out permitted requests, and the access log leaves out all requests that the filter decides, so \
-             permitted requests leave no line; remove the `filter` of the access log, or set `audit.log: all`",
+            format!(
+                "because of `audit.log` and the access log, {unrecorded} leave no line; set `audit.log: all`, or have an access \
+                 log without a `filter` that shows `oid`"
+            ),
         );
     }
     let at_info = setting("level").is_none_or(|level| level == "info");
@@ -78,18 +89,38 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
     }
 }
 
-/// Whether every access log has a filter that reads the code of the decision, as that of `envoy.yaml` does.
+/// Whether no access log has a line for a request that the filter decides, unless it has a response flag. Filters that are not known to omit
+/// these requests are expected to have a line.
 fn log_omits_decided(scene: &Scene<'_>) -> bool {
-    let manager = envoy::connection_manager(scene.filter, scene.deployment);
-    let logs = manager.map(|manager| manager.list("access_log"));
-    logs.is_some_and(|logs| !logs.is_empty() && logs.iter().all(omits_decided))
+    let Some(manager) = envoy::connection_manager(scene.filter, scene.deployment) else {
+        return false;
+    };
+    let sets_code = |config: &Config| config.audit.filter_state.has(StateValue::Code);
+    let sets_code = scene.config.is_some_and(sets_code);
+    let mut logs = manager.list("access_log").into_iter();
+    logs.all(|log| sets_code && log.get("filter").as_ref().is_some_and(omits_decided))
 }
 
-fn omits_decided(log: &Node<'_>) -> bool {
-    let read = log.get("filter");
-    let read = read.iter().flat_map(references);
-    let mut read = read.filter(|reference| reference.text.contains('!'));
-    read.any(|reference| reference.value() == Some(StateValue::Code))
+fn omits_decided(filter: &Node<'_>) -> bool {
+    let combined = filter.get("and_filter").map(|and| and.list("filters"));
+    if combined.is_some_and(|filters| filters.iter().any(omits_decided)) {
+        return true;
+    }
+    let configuration = filter.at(&["extension_filter", "typed_config"]);
+    let expression = configuration
+        .as_ref()
+        .and_then(|own| own.text("expression"));
+    let terms = expression.unwrap_or_default().split("||");
+    let terms = terms.map(|term| {
+        term.split_whitespace()
+            .collect::<String>()
+            .replace('"', "'")
+    });
+    let terms: Vec<String> = terms.collect();
+    terms.iter().any(|term| term == UNDECIDED)
+        && terms
+            .iter()
+            .all(|term| term == UNDECIDED || term == HAS_FLAG)
 }
 
 /// Whether a pod annotation or the mesh's values make Istio's proxies log at info.

@@ -50,7 +50,7 @@ pub async fn run(once: bool, records: &Path, port: Option<u16>) -> Result<bool, 
             }
             Err(_) => {
                 println!(
-                    "  (no record within {} s: is `audit.log` off?)",
+                    "  (no record within {} s; is `audit.log` set to off or denied?)",
                     AUDIT_DEADLINE.as_secs()
                 );
                 break;

@@ -55,10 +55,20 @@ macro_rules! shown {
 }
 
 /// An access log of the requests that the filter did not decide.
-const UNDECIDED: (&str, &str) = (
-    "- name: file\n",
-    "- name: file\n            filter: {extension_filter: {typed_config: {expression: \"!('wasm.entragate.code' in filter_state)\"}}}\n",
-);
+/// Writes access log lines for requests for which this expression is true.
+macro_rules! logged {
+    ($expression:literal) => {
+        (
+            "- name: file\n",
+            concat!(
+                "- name: file\n            filter: {extension_filter: {typed_config: {expression: \"",
+                $expression,
+                "\"}}}\n"
+            ),
+        )
+    };
+}
+const UNDECIDED: (&str, &str) = logged!("!('wasm.entragate.code' in filter_state)");
 
 macro_rules! charged {
     ($more:literal) => {
@@ -142,6 +152,49 @@ pub const CASES: &[Case] = &[
         base: ENVOY,
         bad: &[UNDECIDED, setting!("audit: {log: \"off\"}")],
         good: &[UNDECIDED, setting!("audit: {log: all}")],
+        line: "audit",
+    },
+    Case {
+        id: "permitted_not_recorded",
+        name: Some("entragate"),
+        base: ENVOY,
+        bad: &[("access_log:", "unused:"), setting!("audit: {log: denied}")],
+        good: &[
+            UNDECIDED,
+            setting!("audit: {log: denied, filter_state: [oid]}"),
+        ],
+        line: "audit",
+    },
+    Case {
+        id: "permitted_not_recorded",
+        name: Some("entragate"),
+        base: ENVOY,
+        bad: &[
+            logged!("response.flags != 0 || !('wasm.entragate.code' in filter_state)"),
+            setting!("audit: {log: denied}"),
+        ],
+        good: &[
+            logged!("!('wasm.entragate.code' in filter_state) || response.code < 400"),
+            setting!("audit: {log: denied}"),
+        ],
+        line: "audit",
+    },
+    Case {
+        id: "permitted_not_recorded",
+        name: Some("entragate"),
+        base: ENVOY,
+        bad: &[
+            (
+                "- name: file\n",
+                "- name: file\n            filter: {and_filter: {filters: [{status_code_filter: {}}, {extension_filter: \
+                 {typed_config: {expression: \"!('wasm.entragate.code' in filter_state)\"}}}]}}\n",
+            ),
+            setting!("audit: {log: denied}"),
+        ],
+        good: &[
+            logged!("'wasm.entragate.code' in filter_state || response.flags != 0"),
+            setting!("audit: {log: denied}"),
+        ],
         line: "audit",
     },
     Case {
