@@ -24,7 +24,7 @@ cp target/release/entragate "dist/entragate-$(rustc -vV | sed -n 's/^host: //p')
 awk -v heading="## [$version]" 'index($0, "## [") == 1 { shown = index($0, heading) == 1; next } shown' CHANGELOG.md > dist/CHANGES.md
 (cd dist && find -- * -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) > SHA256SUMS.new
 mv SHA256SUMS.new dist/SHA256SUMS
-"$CARGO_TARGET_DIR/debug/pack" provenance dist/SHA256SUMS --release "$version" --revision "$(git rev-parse HEAD)" \
+"${CARGO_TARGET_DIR:-target}/debug/pack" provenance dist/SHA256SUMS --release "$version" --revision "$(git rev-parse HEAD)" \
     --created "$(git show -s --format=%cI HEAD)" ${BUILDER:+--builder "$BUILDER"} ${SOURCE:+--source "$SOURCE"} > provenance.new
 mv provenance.new dist/provenance.json
 if [ -n "${SIGNING_KEY:-}" ]; then

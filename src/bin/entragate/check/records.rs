@@ -89,8 +89,8 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
     }
 }
 
-/// Whether no access log has a line for a request that the filter decides, unless it has a response flag. Filters that are not known to omit
-/// these requests are expected to have a line.
+/// Whether no access log has a line for a request that the filter decides, unless it has a response flag. A filter of an access log
+/// that is not known to omit these requests is expected to let one through.
 fn log_omits_decided(scene: &Scene<'_>) -> bool {
     let Some(manager) = envoy::connection_manager(scene.filter, scene.deployment) else {
         return false;
@@ -110,17 +110,10 @@ fn omits_decided(filter: &Node<'_>) -> bool {
     let expression = configuration
         .as_ref()
         .and_then(|own| own.text("expression"));
-    let terms = expression.unwrap_or_default().split("||");
-    let terms = terms.map(|term| {
-        term.split_whitespace()
-            .collect::<String>()
-            .replace('"', "'")
-    });
-    let terms: Vec<String> = terms.collect();
-    terms.iter().any(|term| term == UNDECIDED)
-        && terms
-            .iter()
-            .all(|term| term == UNDECIDED || term == HAS_FLAG)
+    let plain: String = expression.unwrap_or_default().split_whitespace().collect();
+    let plain = plain.replace('"', "'");
+    let mut terms = plain.split("||");
+    plain.contains(UNDECIDED) && terms.all(|term| term == UNDECIDED || term == HAS_FLAG)
 }
 
 /// Whether a pod annotation or the mesh's values make Istio's proxies log at info.

@@ -70,6 +70,18 @@ macro_rules! logged {
 }
 const UNDECIDED: (&str, &str) = logged!("!('wasm.entragate.code' in filter_state)");
 
+/// A case in which requests leave no line.
+const fn unrecorded(bad: Changes, good: Changes) -> Case {
+    Case {
+        id: "permitted_not_recorded",
+        name: Some("entragate"),
+        base: ENVOY,
+        bad,
+        good,
+        line: "audit",
+    }
+}
+
 macro_rules! charged {
     ($more:literal) => {
         limited!(concat!(
@@ -138,52 +150,33 @@ pub const CASES: &[Case] = &[
         good: &[BY_STATE, setting!("audit: {filter_state: [oid]}")],
         line: "wasm.entragate.oid",
     },
-    Case {
-        id: "permitted_not_recorded",
-        name: Some("entragate"),
-        base: ENVOY,
-        bad: &[UNDECIDED, setting!("audit: {log: denied}")],
-        good: &[setting!("audit: {log: denied}")],
-        line: "audit",
-    },
-    Case {
-        id: "permitted_not_recorded",
-        name: Some("entragate"),
-        base: ENVOY,
-        bad: &[UNDECIDED, setting!("audit: {log: \"off\"}")],
-        good: &[UNDECIDED, setting!("audit: {log: all}")],
-        line: "audit",
-    },
-    Case {
-        id: "permitted_not_recorded",
-        name: Some("entragate"),
-        base: ENVOY,
-        bad: &[("access_log:", "unused:"), setting!("audit: {log: denied}")],
-        good: &[
+    unrecorded(
+        &[UNDECIDED, setting!("audit: {log: denied}")],
+        &[setting!("audit: {log: denied}")],
+    ),
+    unrecorded(
+        &[UNDECIDED, setting!("audit: {log: \"off\"}")],
+        &[UNDECIDED, setting!("audit: {log: all}")],
+    ),
+    unrecorded(
+        &[("access_log:", "unused:"), setting!("audit: {log: denied}")],
+        &[
             UNDECIDED,
             setting!("audit: {log: denied, filter_state: [oid]}"),
         ],
-        line: "audit",
-    },
-    Case {
-        id: "permitted_not_recorded",
-        name: Some("entragate"),
-        base: ENVOY,
-        bad: &[
+    ),
+    unrecorded(
+        &[
             logged!("response.flags != 0 || !('wasm.entragate.code' in filter_state)"),
             setting!("audit: {log: denied}"),
         ],
-        good: &[
+        &[
             logged!("!('wasm.entragate.code' in filter_state) || response.code < 400"),
             setting!("audit: {log: denied}"),
         ],
-        line: "audit",
-    },
-    Case {
-        id: "permitted_not_recorded",
-        name: Some("entragate"),
-        base: ENVOY,
-        bad: &[
+    ),
+    unrecorded(
+        &[
             (
                 "- name: file\n",
                 "- name: file\n            filter: {and_filter: {filters: [{status_code_filter: {}}, {extension_filter: \
@@ -191,12 +184,11 @@ pub const CASES: &[Case] = &[
             ),
             setting!("audit: {log: denied}"),
         ],
-        good: &[
+        &[
             logged!("'wasm.entragate.code' in filter_state || response.flags != 0"),
             setting!("audit: {log: denied}"),
         ],
-        line: "audit",
-    },
+    ),
     Case {
         id: "filter_state_not_set",
         name: None,
