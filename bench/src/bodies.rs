@@ -12,8 +12,8 @@ use crate::{
     upstream::Asked,
 };
 
-/// The cost that reading adds: two rows of ours, with and without it, two rows of the native chain, and the same traffic without
-/// filters.
+/// The rows that show the cost of reading: our filter with and without it, the native chain with and without it, and the same
+/// traffic without filters.
 pub struct Added {
     pub ours: [&'static str; 2],
     pub native: [&'static str; 2],

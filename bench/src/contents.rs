@@ -32,7 +32,7 @@ fn code(length: usize) -> String {
     CODE.repeat(length / CODE.len())
 }
 
-/// An event of a chat completion, padded to this size. If a whole chunk is larger than the size, the event has only a token.
+/// An event of a chat completion, padded to this size. An event that is too small for a whole chunk contains only a token.
 pub fn event(size: usize) -> String {
     const CHUNK: &str = r#"{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1790000000,"model":"meta-llama/Llama-3.1-8B-Instruct","choices":[{"index":0,"delta":{"content":"*"},"finish_reason":null}]}"#;
     const TOKEN: &str = r#"{"t":"*"}"#;

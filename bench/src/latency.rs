@@ -24,7 +24,7 @@ pub const ROWS: [(&str, &str); 6] = [
 const REFERENCES: [&str; 2] = ["none", "empty"];
 const TURNS_BETWEEN_REFERENCES: usize = 3;
 const TURN: Duration = Duration::from_millis(500);
-/// Turns of each other row in each round.
+/// The turns that each of the remaining rows takes in a round.
 const TURNS: usize = 6;
 const P99: f64 = 0.99;
 

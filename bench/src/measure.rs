@@ -25,7 +25,7 @@ pub struct Sample {
     pub rate: f64,
 }
 
-/// The least number of requests whose verification is checked.
+/// The minimum number of requests whose verification is checked.
 const CHECKED: usize = 2 * load::CONNECTIONS;
 
 /// Fills the caches of a row, then checks that its tokens are verified in the way that the row claims.
@@ -69,7 +69,7 @@ async fn settled(envoy: &Envoy, row: &Row) -> Outcome<Checks> {
 
 pub async fn sample(envoy: &Envoy, row: &Row) -> Outcome<Sample> {
     let to = address(envoy, row.listener)?;
-    // Not for streams, which take a third of a second each.
+    // A warm-up. Rows of streams have none (`count` is below 30), since each stream takes a third of a second.
     load::saturate(to, &row.requests, row.count / 30)?;
     let before = process::cpu(envoy.pid())?;
     let took = load::saturate(to, &row.requests, row.count)?;

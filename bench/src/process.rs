@@ -2,7 +2,7 @@
 
 use std::{fs, io, time::Duration};
 
-/// Returns user and system time of all live threads in nanosecond resolution.
+/// Returns user and system time of all live threads at nanosecond resolution.
 pub fn cpu(pid: u32) -> io::Result<Duration> {
     let mut sum = Duration::ZERO;
     for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
@@ -20,7 +20,7 @@ pub fn cpu(pid: u32) -> io::Result<Duration> {
     Ok(sum)
 }
 
-/// Returns user and system time of all threads, including those that have ended, in a resolution of ten milliseconds.
+/// Returns user and system time of all threads, including those that have ended, at a resolution of ten milliseconds.
 pub fn cpu_since_start(pid: u32) -> io::Result<Duration> {
     /// The number of fields between the name and the user time, which the system time follows (fields 14 and 15 of proc_pid_stat(5)).
     const USER: usize = 11;

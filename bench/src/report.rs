@@ -49,7 +49,7 @@ impl Samples {
         median(self.0[row].iter().map(|sample| sample.rate))
     }
 
-    /// Returns the median over the rounds of what one row costs more than another, in microseconds.
+    /// Returns how much more one row costs than another, as the median over the rounds, in microseconds.
     fn added(&self, [row, without]: [&str; 2]) -> f64 {
         let pairs = self.0[row].iter().zip(&self.0[without]);
         median(pairs.map(|(sample, reference)| sample.cpu - reference.cpu))

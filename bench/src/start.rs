@@ -137,7 +137,7 @@ async fn start(
     })
 }
 
-/// Returns a port that is free now. Envoy cannot choose one, since only its admin interface could report which.
+/// Returns a port that is free now. Envoy cannot choose one, since it would report its choice only on the admin interface.
 fn free_port() -> std::io::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok(listener.local_addr()?.port())

@@ -1,5 +1,5 @@
-//! A minimal endpoint: HTTP/1.1, one thread per connection. It sends a short response, an answer of the size or a stream of the events
-//! that the request asks for. It runs outside Envoy's process, so that its CPU time is not counted.
+//! A minimal endpoint: HTTP/1.1, one thread per connection. It sends a short response or, if the request asks for it, an answer of
+//! a given size or a stream of events. It runs outside Envoy's process, so that its CPU time is not counted.
 
 use std::{
     io::{self, BufReader, Write},

@@ -10,11 +10,11 @@ use wasmparser::{CodeSectionReader, CustomSectionReader, FunctionSectionReader, 
 
 use crate::{instrument::Error, module};
 
-/// Returns the module with the functions `first`, given by their indices in `wasm`, in front and in this order; all others keep
-/// their order. Custom sections are dropped, since nothing needs them at run time.
+/// Returns `wasm` with the functions of `first` (indices in `wasm`) at the front, in this order. All other functions keep their
+/// order. Custom sections are dropped, since nothing needs them at run time.
 ///
 /// # Errors
-/// It is not a module.
+/// `wasm` is not a module.
 pub fn arrange(wasm: &[u8], first: &[u32]) -> Result<Vec<u8>, Error> {
     let imported = module::imported_functions(wasm)?;
     let mut arranged = Reordering::new(imported, module::function_types(wasm)?.len() as u32, first);

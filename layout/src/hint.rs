@@ -12,7 +12,7 @@ use crate::module;
 /// Returns the module with a hint for each conditional branch of `wasm` that was executed and always went the same way.
 ///
 /// # Errors
-/// It is not a module.
+/// `wasm` is not a module.
 pub fn hint(wasm: &[u8], branches: &Branches) -> wasmparser::Result<Vec<u8>> {
     let hints = hints(wasm, branches)?;
     let mut module = Module::new();
@@ -66,7 +66,7 @@ fn conditional_branches(body: &FunctionBody<'_>) -> wasmparser::Result<Vec<u32>>
     Ok(offsets)
 }
 
-/// The hint for a branch that always went the same way: 1 if its condition never was zero, 0 if it always was.
+/// The hint for a branch that always went the same way: 1 if its condition was never zero, 0 if it was always zero.
 fn always(branches: &Branches, branch: u32) -> Option<u32> {
     match (
         branches.zero.contains(&branch),

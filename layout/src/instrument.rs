@@ -1,4 +1,4 @@
-//! Instruments a module: it reports each called function and each conditional branch to the host.
+//! Instruments a module so that it reports each called function, direct call and conditional branch to the host.
 
 use std::convert::Infallible;
 
@@ -13,9 +13,9 @@ use crate::module;
 
 pub type Error = reencode::Error<Infallible>;
 
-/// Returns the module in which each of its own functions begins with a call of the import [`ENTERED`], with the function's
-/// index in `wasm`, and in which each `if` and `br_if` passes its condition through the import [`BRANCHED`], with the number of
-/// these instructions before it in `wasm`.
+/// Returns `wasm` with calls of three more imports. Each of its own functions begins with a call of [`ENTERED`] with its index in
+/// `wasm`. Each `if` and `br_if` passes its condition through [`BRANCHED`], with its number among these instructions. Each direct
+/// call is preceded by a call of [`CALLED`] with its number. Both numbers count from 0 in the order of `wasm`.
 ///
 /// # Errors
 /// `wasm` is not a module.
@@ -34,7 +34,7 @@ pub fn instrument(wasm: &[u8]) -> Result<Vec<u8>, Error> {
 struct Instrumentation {
     /// The number of functions that the original imports; the new imports follow them.
     imported: u32,
-    /// The type of the first new import; the other's follows it.
+    /// The type of the first new import; the types of the others follow it.
     entered_type: u32,
     /// The number of conditional branches so far.
     branches: u32,

@@ -9,7 +9,7 @@
 //! - turns the direct calls that no request makes into calls through the table ([`outline`]), so V8 does not inline the called functions;
 //! - adds hints for the branches ([`hint`]), so V8 places code that no request executes at the end of its function.
 //!
-//! The filter does the same as before, on every host. bench/README.md has the effect.
+//! The behaviour of the filter does not change on any host. bench/README.md has the effect on its cost.
 
 mod arrange;
 mod hint;

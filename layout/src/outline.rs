@@ -15,11 +15,11 @@ use wasmparser::{CodeSectionReader, ElementSectionReader, Operator, Parser, Payl
 
 use crate::{instrument::Error, module};
 
-/// Returns the module in which the direct calls of its own functions go through its table if they were never made. `made`: the
-/// numbers of the direct calls that were made. The module has one table, which it does not grow.
+/// Returns `wasm` with its direct calls, except those of imports and those that were made, turned into calls through its table.
+/// `made` has the numbers of the direct calls that were made. `wasm` must have one table and must not grow it.
 ///
 /// # Errors
-/// It is not a module.
+/// `wasm` is not a module.
 pub fn outline(wasm: &[u8], made: &Numbers) -> Result<Vec<u8>, Error> {
     let mut outlining = Outlining {
         imported: module::imported_functions(wasm)?,

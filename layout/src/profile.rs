@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn branches_of_others_are_added_only_if_there_are_none() {
+    fn branches_of_others_are_added_only_if_own_requests_do_not_execute_them() {
         let mut own = Branches {
             zero: [1, 3].into(),
             nonzero: [2, 3].into(),

@@ -5,13 +5,13 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A run may take ten times its usual time and this many seconds; a mutant that takes longer is caught. CPU time, so that other load
-/// does not matter.
+/// A run may take ten times its usual time plus this many seconds; a mutant that takes longer is caught. CPU time is measured, so that
+/// other load does not matter.
 const COMPUTING: u64 = 10;
 /// The same in wall time, for a mutant that waits.
 const PATIENCE: Duration = Duration::from_secs(300);
 const MEMORY_KIB: &str = "4194304";
-/// The test that reads the sources, in which it would find the module of the mutants.
+/// The test that reads the sources. It is skipped, since it would reject the module that is added for the mutants.
 const OF_SOURCES: &str = "imports::every_import_points_to_a_room_above";
 
 pub struct Program {
@@ -27,8 +27,8 @@ impl Program {
         command
     }
 
-    /// Whether one of these tests fails with this mutant, or one of all if there are no names. `usual`: the seconds that they take
-    /// without it.
+    /// Whether one of these tests fails with this mutant; an empty list stands for all tests. `usual`: the seconds that the tests
+    /// take without the mutant.
     pub fn fails(&self, root: &Path, mutant: usize, tests: &[&str], usual: f64) -> bool {
         let computing = COMPUTING + (usual * 10.0) as u64;
         let mut command = self.command(root, mutant, &computing.to_string());

@@ -287,7 +287,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn drawn_tokens_exceed_the_caches_only_where_there_are_more() {
+    fn drawn_tokens_exceed_the_caches_if_more_tokens_are_in_use() {
         for count in TOKENS {
             let drawn = draw(count);
             let distinct = drawn.iter().collect::<BTreeSet<_>>().len();
