@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Packs the image of the command line and that of the demo as OCI layouts: dist/cli and dist/demo. The programs bring the shared
-# libraries that they need from this system. PROFILE (release) and DIST (dist) are for the tests.
+# Packs the image of the command line and that of the demo as OCI layouts: dist/cli and dist/demo. The images contain
+# the shared libraries of this system that the programs need. PROFILE (release) and DIST (dist) are for the tests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source tools/fail.sh

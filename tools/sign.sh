@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Signs the release in dist/ with an ECDSA P-256 key: SHA256SUMS, which covers every file, and the provenance. The signatures are those of
-# `cosign sign-blob --key`, and the provenance is in a DSSE envelope as cosign and slsa-verifier read it.
+# Signs the release in dist/ with an ECDSA P-256 key: SHA256SUMS, which covers every file, and the provenance. The signatures have
+# the format of `cosign sign-blob --key`, and the provenance is in a DSSE envelope that cosign and slsa-verifier can read.
 # usage: SIGNING_KEY=FILE tools/sign.sh [DIRECTORY]    (openssl ecparam -name prime256v1 -genkey -noout -out FILE)
 set -euo pipefail
 cd "$(dirname "$0")/.."
