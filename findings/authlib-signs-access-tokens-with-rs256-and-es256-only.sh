@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# guessed: Authlib's generator of JWT access tokens (RFC 9068) signs with the asymmetric algorithm that its parameter `alg` names.
-# is: RS256 and ES256 work. ES384, PS256, Ed25519 and EdDSA raise UnsupportedAlgorithmError ("not recommended"), although the key matches the
+# expected: Authlib's generator of JWT access tokens (RFC 9068) signs with the asymmetric algorithm that its parameter `alg` names.
+# actual: RS256 and ES256 work. ES384, PS256, Ed25519 and EdDSA raise UnsupportedAlgorithmError ("not recommended"), although the key matches the
 # algorithm: the generator relies on joserfc's defaults and has no parameter that allows more algorithms.
 set -euo pipefail
 folder=$(mktemp -d)

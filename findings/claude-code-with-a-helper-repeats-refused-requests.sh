@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# guessed: Claude Code does not retry a request after a 403 with `x-should-retry: false`, regardless of the source of its token.
-# is: with a fixed token it sends one request; with `apiKeyHelper` it repeats the request, by default for minutes, and runs the helper before each.
+# expected: Claude Code does not retry a request after a 403 with `x-should-retry: false`, regardless of the source of its token.
+# actual: with a fixed token it sends one request; with `apiKeyHelper` it repeats the request, by default for minutes, and runs the helper before each.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

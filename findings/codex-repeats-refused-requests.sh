@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# guessed: Codex does not retry a request after a 403; `stream_max_retries` applies to interrupted streams only.
-# is: Codex retries a request after a 403 as often as after an interrupted stream, five times by default, although the response has `x-should-retry: false`.
+# expected: Codex does not retry a request after a 403; `stream_max_retries` applies to interrupted streams only.
+# actual: Codex retries a request after a 403 as often as after an interrupted stream, five times by default, although the response has `x-should-retry: false`.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

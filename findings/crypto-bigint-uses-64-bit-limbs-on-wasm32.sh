@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# guessed: crypto-bigint takes its limb width from the target's pointers, so 32 bits on wasm32.
-# is: it takes 64-bit limbs on wasm32-wasip1 by default; --cfg cpubits="32" selects 32-bit limbs, which multiply faster there.
+# expected: crypto-bigint takes its limb width from the target's pointers, so 32 bits on wasm32.
+# actual: it takes 64-bit limbs on wasm32-wasip1 by default; --cfg cpubits="32" selects 32-bit limbs, which multiply faster there.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

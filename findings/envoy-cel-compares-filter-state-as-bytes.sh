@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# guessed: a CEL expression of an access log can compare filter state that was set as a string (envoy.string) with a string.
-# is: filter state is bytes in CEL: == 'text' is false and != 'text' is true, without an error or a warning; == b'text' works.
+# expected: a CEL expression of an access log can compare filter state that was set as a string (envoy.string) with a string.
+# actual: filter state is bytes in CEL: == 'text' is false and != 'text' is true, without an error or a warning; == b'text' works.
 set -euo pipefail
 folder=$(mktemp -d)
 proxy=

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# guessed: when Envoy replaces a listener, it announces this to connections in use by `connection: close` on a response within --drain-time-s, however short.
-# is: with --drain-time-s 1, no response has the header, and Envoy closes every connection after that second; with 5, every connection gets it first.
+# expected: when Envoy replaces a listener, it announces this to connections in use by `connection: close` on a response within --drain-time-s, however short.
+# actual: with --drain-time-s 1, no response has the header, and Envoy closes every connection after that second; with 5, every connection gets it first.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

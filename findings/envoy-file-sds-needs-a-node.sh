@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# guessed: a static Envoy that reads its listener's certificate from a file (SDS by path_config_source) needs no node, as there is no control plane.
-# is: Envoy refuses to start without node.id and node.cluster; with both, the same file is accepted.
+# expected: a static Envoy that reads its listener's certificate from a file (SDS by path_config_source) needs no node, as there is no control plane.
+# actual: Envoy refuses to start without node.id and node.cluster; with both, the same file is accepted.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# guessed: V8 inlines wasm functions according to call counts, and inlines nothing if it has no counts, as in Envoy, which turns Liftoff off.
-# is: without Liftoff, V8 inlines the first 60 direct calls of each function (up to 3 times its length), including calls that are never executed; calls through a table are not inlined.
+# expected: V8 inlines wasm functions according to call counts, and inlines nothing if it has no counts, as in Envoy, which turns Liftoff off.
+# actual: without Liftoff, V8 inlines the first 60 direct calls of each function (up to 3 times its length), including calls that are never executed; calls through a table are not inlined.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

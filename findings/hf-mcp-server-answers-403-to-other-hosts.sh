@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# guessed: Hugging Face's MCP server behind a reverse proxy accepts the proxy's host name, and its 403 is about the credential.
-# is: it answers 403 to every Host except localhost and its configured hosts, whatever the credential, so behind a gateway that keeps the caller's host the token seems invalid.
+# expected: Hugging Face's MCP server behind a reverse proxy accepts the proxy's host name, and its 403 is about the credential.
+# actual: it answers 403 to every Host except localhost and its configured hosts, whatever the credential, so behind a gateway that keeps the caller's host the token seems invalid.
 set -euo pipefail
 folder=$(mktemp -d)
 server=

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# guessed: the stream that InferenceClient.chat_completion(stream=True) returns keeps the objects that it needs alive.
-# is: if the client object is not kept, reading the stream fails; with the client kept, the same stream is read to its end.
+# expected: the stream that InferenceClient.chat_completion(stream=True) returns keeps the objects that it needs alive.
+# actual: if the client object is not kept, reading the stream fails; with the client kept, the same stream is read to its end.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# guessed: with NoCustomClaims and no required subject or id, jwt-simple checks the signature and the times, and ignores other claims.
-# is: a validly signed token whose `jti` or `nonce` is not a string, or whose `nbf` is null, fails to verify; `null` is not
+# expected: with NoCustomClaims and no required subject or id, jwt-simple checks the signature and the times, and ignores other claims.
+# actual: a validly signed token whose `jti` or `nonce` is not a string, or whose `nbf` is null, fails to verify; `null` is not
 # treated as absent.
 set -euo pipefail
 folder=$(mktemp -d)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# guessed: limitador's features are independent, so `redis_storage` without `disk_storage` builds the Redis storage without RocksDB.
-# is: with these features 0.14.0 does not compile: keys.rs, which both storages use, calls functions of a module that exists only with `disk_storage`. 0.6.0
+# expected: limitador's features are independent, so `redis_storage` without `disk_storage` builds the Redis storage without RocksDB.
+# actual: with these features 0.14.0 does not compile: keys.rs, which both storages use, calls functions of a module that exists only with `disk_storage`. 0.6.0
 # compiles.
 set -euo pipefail
 folder=$(mktemp -d)

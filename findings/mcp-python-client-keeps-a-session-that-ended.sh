@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# guessed: when a server answers 404 to a session's id, MCP clients open a new session, as the specification demands.
-# is: the Python SDK's client raises an error for this call and for every later one; the program must create a new client.
+# expected: when a server answers 404 to a session's id, MCP clients open a new session, as the specification requires.
+# actual: the Python SDK's client raises an error for this call and for every later one; the program must create a new client.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# guessed: openai's client requests the model `org/name` at /v1/models/org/name, with the id as it is listed.
-# is: models.retrieve("org/name") requests /v1/models/org%2Fname, so a gateway that rejects encoded slashes rejects every model whose id has an organization.
+# expected: openai's client requests the model `org/name` at /v1/models/org/name, with the id as it is listed.
+# actual: models.retrieve("org/name") requests /v1/models/org%2Fname, so a gateway that rejects encoded slashes rejects every model whose id has an organization.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
