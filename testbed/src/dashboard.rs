@@ -1,5 +1,5 @@
 //! A picture of the Grafana dashboard, drawn from its JSON for the docs: the panels in their places, with their descriptions, series, units and
-//! thresholds. No Grafana is in the registries from which the tests install tools.
+//! thresholds. The registries from which the tests install tools do not have Grafana.
 
 use std::{borrow::Cow, fmt::Write as _};
 

@@ -31,12 +31,12 @@ pub enum Fault {
     Hang,
     /// The connection is closed without an answer.
     Reset,
-    /// The good answer, padded with a member to at least this many bytes.
+    /// The regular response, padded with a member to at least this many bytes.
     HugeBody(usize),
 }
 
 impl Fault {
-    /// The answer under this fault, given the good one.
+    /// The response with this fault. `good` is the regular response.
     pub(crate) async fn answer(self, good: Value) -> Response {
         match self {
             Fault::None => json_response(&good),

@@ -98,7 +98,7 @@ struct Shared {
     algorithm: Algorithm,
     secret: Secret,
     kid: String,
-    /// RSA keys have one, as Entra's do; its SHA-1 thumbprint is the `kid`.
+    /// Only RSA keys have a certificate, as in Entra; its SHA-1 thumbprint is the `kid`.
     certificate: Option<Vec<u8>>,
 }
 
@@ -210,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kid_is_27_characters_of_base64url() {
+    fn kid_has_27_characters_of_base64url() {
         for algorithm in Algorithm::ALL {
             let kid = cached(algorithm).kid().to_owned();
             assert_eq!(kid.len(), 27, "{algorithm}");
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cached_key_stays_the_same() {
+    fn cached_key_stays_the_same() {
         assert_eq!(rsa().kid(), rsa().kid());
         assert_ne!(rsa().kid(), other_rsa().kid());
     }

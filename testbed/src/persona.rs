@@ -239,7 +239,7 @@ mod tests {
         };
         let (all, distinct) = count("uti");
         assert_eq!(all, distinct);
-        // Ada's agent has her object id, and the last six are all Ada's.
+        // The agent that acts on behalf of Ada has her object id, and the last six personas are all Ada.
         let (all, distinct) = count("oid");
         assert_eq!(distinct, all - 7);
     }

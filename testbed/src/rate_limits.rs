@@ -43,7 +43,7 @@ impl RateLimits {
         let address = |line: &str| line.strip_prefix("listening on ")?.parse().ok();
         let addr = match service.access.wait(START_DEADLINE, address).await {
             Ok(addr) => addr,
-            // Its error says more than the missing line.
+            // The service's own error is more specific than the timeout.
             Err(_) => return Err(io_error(&what)(io::Error::other(service.log.tail()))),
         };
         Ok(RateLimits {

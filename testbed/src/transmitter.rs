@@ -210,7 +210,7 @@ impl Transmitter {
         lock(&self.shared.state).tokens.requests.clone()
     }
 
-    /// Sets the life of the next tokens, in seconds.
+    /// Sets the lifetime of the next tokens, in seconds.
     pub fn set_token_life(&self, secs: u32) {
         lock(&self.shared.state).tokens.life = secs;
     }

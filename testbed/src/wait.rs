@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::server::runtime;
 
-/// Evaluates `condition` until it is true; returns false if it is not within `deadline`.
+/// Evaluates `condition` until it is true; returns false if `deadline` passes first.
 pub async fn eventually(deadline: Duration, mut condition: impl AsyncFnMut() -> bool) -> bool {
     let started = Instant::now();
     loop {

@@ -192,7 +192,7 @@ async fn dropped_stand_in_closes_its_port() {
     drop(entra);
     assert!(client().get(&url).send().await.is_ok());
     drop(twin);
-    // Aborting is asynchronous: ask until refused.
+    // Aborting is asynchronous, so repeat the request until it fails.
     let closed = eventually(Duration::from_secs(5), async || {
         client().get(&url).send().await.is_err()
     });

@@ -1,5 +1,6 @@
 //! A directory that changes at random, throttles, fails and discards its state, beside a gateway whose configuration is reloaded:
-//! every decision follows a caller's state that has not changed for `max_stale`, and no caller whose state never changes is refused.
+//! once a caller's state has not changed for `max_stale`, every decision agrees with it, and no caller whose state never changes is
+//! refused.
 //! `DIRECTORY_SECONDS` is the duration; `make test` runs it for 30 s.
 
 use super::gateway::{Gateway, chat, header, wait_until};

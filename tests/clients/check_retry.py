@@ -3,7 +3,7 @@
 
     GATEWAY_URL=http://127.0.0.1:PORT TOKENS="... ..." CALLS=N .tools/clients/bin/python tests/clients/check_retry.py
 
-Each client has a token, and so a budget, of its own. openai and anthropic wait and repeat the request; huggingface_hub
+Each client has its own token and therefore its own budget. openai and anthropic wait and repeat the request; huggingface_hub
 reports the error, from which the caller takes the time.
 """
 

@@ -84,7 +84,7 @@ pub async fn stat(gateway: &Gateway, name: &str) -> u64 {
     gateway.envoy.stat(&name).await.unwrap_or_default()
 }
 
-/// Callers that send requests until they are stopped, and the number of their outcomes.
+/// Callers that send requests until they are stopped, and the number of each outcome.
 struct Load {
     stop: Arc<AtomicBool>,
     succeeded: Arc<AtomicUsize>,

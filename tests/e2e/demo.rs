@@ -73,7 +73,7 @@ fn run(tree: &Path, config: &Value, more: &[&str]) -> Output {
 }
 
 #[test]
-fn demo_image_shows_the_gateway_at_work_and_the_other_one_is_the_command_line() {
+fn demo_image_runs_the_walkthrough_and_cli_image_runs_the_command_line() {
     let dist = tempfile::tempdir().unwrap();
     images(dist.path());
     let (tree, config) = unpack(&dist.path().join("demo"));

@@ -1,5 +1,5 @@
 //! The additions of deploy/kubernetes to `envoy.yaml` in a real Envoy: TLS on the listener, with a certificate that is replaced
-//! in the way in which Kubernetes replaces the files of a Secret.
+//! in the way that Kubernetes replaces the files of a Secret.
 
 use super::docs;
 use super::gateway::{SOON, chat, wait_until};

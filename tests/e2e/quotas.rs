@@ -222,7 +222,7 @@ async fn workers_share_a_callers_budget() {
     let url = format!("{}/v1/chat/completions", gateway.envoy.url());
     let mut requests = JoinSet::new();
     for _ in 0..40 {
-        // A connection of its own may reach the other worker.
+        // A separate connection can reach the other worker.
         let request = client().post(&url).bearer_auth(&token).json(&chat());
         requests.spawn(async move { request.send().await.unwrap().status().as_u16() });
     }

@@ -261,7 +261,7 @@ async fn path_and_body_must_name_the_same_model_for_any_route_rewrite() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn file_paths_are_names_and_well_formed_json_is_readable() {
+async fn model_name_may_be_a_file_path_and_well_formed_json_is_never_body_unreadable() {
     let shared = Shared::start(|config| {
         config.change_policy(|policy| {
             policy["rules"] = json!([{"name": "files", "match": {"models": ["/models/*", "my model", "модель/*"]},
@@ -292,7 +292,7 @@ async fn file_paths_are_names_and_well_formed_json_is_readable() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn methods_that_servers_may_fold_or_echo_are_refused() {
+async fn methods_that_servers_echo_or_compare_without_case_are_refused() {
     let shared = Shared::start(|config| {
         config.change_policy(|policy| {
             policy["rules"] = json!([{"name": "any", "match": {"paths": ["/**"]},

@@ -245,7 +245,7 @@ async fn cached_permit_makes_few_host_calls() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reading_usage_adds_few_host_calls() {
-    // Three of them set the tokens that the request is charged.
+    // Three of them set the numbers of tokens that the request is charged.
     let calls = calls_of_a_warm_permit(json!({})).await;
     assert!((13..=20).contains(&calls.len()), "{calls:#?}");
 }

@@ -76,7 +76,7 @@ fn claims(changes: Value) -> Map<String, Value> {
 }
 
 /// Returns sets of numbers with the same meaning: in another order, with unknown numbers in between, repeated, with other
-/// blanks.
+/// white space.
 fn spellings(numbers: &[u64]) -> Vec<String> {
     const UNKNOWN: [u64; 6] = [1, 3, 9, 111, 1311, 99_999_999_999_999_999];
     let join = |numbers: &[u64], blank: &str| {

@@ -37,7 +37,7 @@ fn with_realm(first: bool) -> Value {
 }
 
 #[test]
-fn token_with_nonce_is_an_id_token_without_grants_or_client() {
+fn token_with_nonce_is_an_id_token_only_if_it_lacks_grants_or_client() {
     let nonce = ada().claim("nonce", "n");
     let by_role = nonce.clone().without("scp");
     let by_scope = nonce.clone().without("roles");

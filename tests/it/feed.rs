@@ -1,4 +1,4 @@
-//! `entragate feed` beside a stand-in for Microsoft Graph: it serves what the directory has revoked as a feed that the filter reads.
+//! `entragate feed` beside a stand-in for Microsoft Graph: it serves the directory's revocations as a feed that the filter reads.
 
 mod events;
 

@@ -169,7 +169,7 @@ fn method_and_tool_decide() {
         (format!("[{},{}]", at("ping"), at("ping")), "anonymous"),
         (format!("[{},{}]", at("ping"), at("tools/list")), "no_rule"),
         ("[]".to_owned(), "body_unreadable"),
-        // Bodies that servers could read differently, or that are no JSON-RPC.
+        // Bodies that servers could read differently, or that are not JSON-RPC.
         (
             r#"{"method":"ping","Method":"tools/call"}"#.to_owned(),
             "request_ambiguous",
@@ -241,7 +241,7 @@ fn request_without_a_message_is_decided_without_it() {
 }
 
 #[test]
-fn upgrade_is_refused_because_no_rule_sees_what_follows() {
+fn upgrade_is_refused_because_rules_cannot_check_its_messages() {
     let upgrade = [
         ("connection", "keep-alive, Upgrade"),
         ("upgrade", "websocket"),

@@ -206,7 +206,7 @@ fn tool_is_listed_if_the_caller_may_call_it() {
             ]),
             &TOOLS[..2],
         ),
-        // What is indeterminate never permits.
+        // An indeterminate requirement never permits.
         (
             json!([
                 models(),

@@ -1,4 +1,4 @@
-//! What the host's rate limits read: the model when a request is permitted, and the tokens when it ends.
+//! The values that the host's rate limits read: the model when a request is permitted, and the tokens when it ends.
 
 use crate::support;
 
@@ -52,7 +52,7 @@ fn ask(bench: &mut Bench, method: &str, path: &str) -> (StreamId, Marks) {
 }
 
 #[test]
-fn permitted_request_has_a_model_in_any_case() {
+fn every_permitted_request_has_a_model() {
     let mut bench = Bench::warm(&with_rules(
         json!([{"name": "all", "require": {"role": "Model.Query"}}]),
     ));
@@ -106,7 +106,7 @@ fn every_permitted_request_ends_with_its_charge() {
 }
 
 #[test]
-fn interrupted_stream_is_charged_what_it_reported() {
+fn interrupted_stream_is_charged_the_reported_tokens() {
     let mut bench = Bench::warm(&charging(500));
     let (id, _) = ask(&mut bench, "POST", "/v1/messages");
     let begun = json!({"type": "message_start", "message": {"usage": {"input_tokens": 7, "output_tokens": 1}}});

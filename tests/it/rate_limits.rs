@@ -5,7 +5,7 @@ use crate::pages as docs;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// What fragment.yaml adds to routes.
+/// The members that fragment.yaml adds to routes.
 const OF_ROUTES: [&str; 2] = ["request_headers_to_add", "typed_per_filter_config"];
 
 fn shipped(name: &str) -> Value {
@@ -82,7 +82,7 @@ fn every_limit_has_an_entry_and_every_entry_a_limit() {
     let file = shipped("limits.yaml");
     let mut defined = BTreeSet::new();
     limits(&file["descriptors"], "", &mut defined);
-    // The budget of one identity has the entry of the others.
+    // The limit for one identity has no entry of its own: it is reached through the entry for all identities.
     defined.remove("/budget=tokens/oid=22222222-2222-2222-2222-222222222222");
     let fragment = shipped("fragment.yaml");
     let key = |action: &Value| match &action["generic_key"] {
@@ -109,7 +109,7 @@ fn every_limit_has_an_entry_and_every_entry_a_limit() {
 }
 
 #[test]
-fn what_happens_without_the_service_is_written_out() {
+fn failure_mode_is_set_explicitly() {
     let filter = &shipped("fragment.yaml")["http_filter"]["typed_config"];
     assert_eq!(filter["failure_mode_deny"], true);
 }

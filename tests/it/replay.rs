@@ -86,7 +86,7 @@ fn same_configuration_changes_nothing() {
     let records = records(&policy(), &REQUESTS);
     let (status, json) = replay(&policy(), Some(&policy()), &records);
     assert_eq!((status, counts(&json)), (0, [7, 0, 0]), "{json:#}");
-    // Without the old configuration, requirements on roles are unknown, and with them everything that may be denied.
+    // Without the old configuration, requirements on roles are unknown, and so are the decisions that depend on them.
     let (status, json) = replay(&policy(), None, &records);
     assert_eq!((status, counts(&json)), (0, [4, 0, 3]), "{json:#}");
 }
@@ -185,7 +185,7 @@ fn edited(records: &str, members: Value) -> String {
     records.lines().map(edit).collect()
 }
 
-/// Replays records of [`policy`], which are edited, with an edited configuration, and returns the numbers.
+/// Edits the records of [`policy`], replays them with an edited configuration, and returns the numbers.
 fn replayed(
     request: (Option<Persona>, &str, &str),
     members: Value,
@@ -208,7 +208,7 @@ const PEOPLE: (Option<Persona>, &str, &str) = (Some(Persona::Ada), "GET", "/peop
 fn rule_about_a_body_that_is_not_recorded_is_unknown() {
     let deny = json!({"name": "no-llama", "match": {"methods": ["POST"], "models": ["meta-llama/*"]},
                       "require": {"issuer": "contoso"}, "effect": "deny"});
-    // The role of the other deny rule is unknown, so it is left out.
+    // Replaces the deny rule of the policy, because its role is unknown.
     let denied = |new: &mut Value| new["rules"][1] = deny.clone();
     assert_eq!(replayed(CHAT, json!({}), &denied), UNKNOWN);
     assert_eq!(
@@ -238,7 +238,7 @@ fn rule_about_a_body_that_is_not_recorded_is_unknown() {
         replayed(CHAT, json!({"mcp_method": "tools/list"}), &called),
         UNCHANGED
     );
-    // Of a batch, the record has the methods, but not its messages.
+    // The record of a batch has its methods, but not its messages.
     assert_eq!(
         replayed(CHAT, json!({"mcp_method": "tools/list,ping"}), &called),
         UNKNOWN
@@ -278,8 +278,8 @@ fn audience_is_not_recorded() {
 }
 
 #[test]
-fn denial_without_a_rule_is_not_said_to_change() {
-    // The requirement on the role is unknown, so it is left out.
+fn denial_without_a_rule_is_not_reported_as_changed() {
+    // Removes the deny rule of the policy, because its role is unknown.
     let remove = |new: &mut Value, at: usize| _ = new["rules"].as_array_mut().unwrap().remove(at);
     let people = |new: &mut Value| remove(new, 1);
     let denied =
@@ -301,7 +301,7 @@ fn denial_without_a_rule_is_not_said_to_change() {
         replayed(PEOPLE, denied("token_revoked"), &without_rule),
         UNCHANGED
     );
-    // A rule that needs no token permits a request whatever its token.
+    // A rule that needs no token permits a request regardless of its token.
     let open = |new: &mut Value| new["rules"][0]["match"] = json!({"paths": ["/people"]});
     assert_eq!(replayed(PEOPLE, denied("token_revoked"), &open), CHANGED);
     assert_eq!(

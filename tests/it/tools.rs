@@ -173,7 +173,7 @@ fn no_script_pipes_into_a_command_that_stops_early() {
                 pipes += 1;
                 assert!(
                     !stops_early(reader),
-                    "{script}:{}: under pipefail, the command before the pipe can fail of SIGPIPE; \
+                    "{script}:{}: under pipefail, the command before the pipe can fail with SIGPIPE; \
                      use output_matches of tools/output-matches.sh: {line}",
                     number + 1
                 );

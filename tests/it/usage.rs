@@ -137,7 +137,7 @@ fn error_event_marks_the_response_as_failed() {
 }
 
 #[test]
-fn model_is_that_of_the_last_report_or_else_the_first_one() {
+fn model_is_from_the_last_usage_report_or_else_from_the_first_event_that_names_one() {
     let delta = |model: &str| json!({"model": model, "choices": []});
     let report = |model: &str| json!({"model": model, "usage": {"prompt_tokens": 1}});
     for (stream, expected) in [

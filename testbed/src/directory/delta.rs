@@ -45,9 +45,9 @@ pub struct Page {
 /// Where the next page begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Position {
-    /// A full pass that began after this many changes goes on at this id.
+    /// A full pass that began after this many changes continues at this id.
     Pass { began: usize, id: String },
-    /// The log goes on after this many changes.
+    /// The log continues after this many changes.
     Log(usize),
 }
 

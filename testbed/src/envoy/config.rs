@@ -53,7 +53,7 @@ impl EnvoyConfig {
             .environment(CREDENTIAL_VARIABLE, &hf.token()))
     }
 
-    /// The top-level `envoy.yaml` with the filter's file put in, its clusters still pointing to the Internet.
+    /// The top-level `envoy.yaml` with the path of the filter's file. Its clusters still point to the Internet.
     pub fn from_user_file() -> Result<EnvoyConfig, EnvoyError> {
         let path = binary::workspace_root().join("envoy.yaml");
         let text = fs::read_to_string(&path).map_err(|source| EnvoyError::Io {

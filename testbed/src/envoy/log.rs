@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn audit_records_are_told_from_other_lines() {
+    fn audit_records_are_distinguished_from_other_lines() {
         let prefix = "[2026-01-01 00:00:00.000][7][info][wasm] [source/extensions/common/wasm/context.cc:1195]";
         let record =
             format!("{prefix} wasm log entragate entragate entragate: {{\"code\":\"permitted\"}}");

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Persona, ids::*};
 
-/// Entra dates tokens back by five minutes.
+/// Entra backdates tokens by five minutes.
 const BACKDATED: u64 = 300;
 /// Between 60 and 90 minutes, as Entra varies it.
 const LIFETIME: u64 = 4_523;

@@ -17,7 +17,7 @@ use std::{collections::BTreeMap, sync::Arc};
 pub(super) struct Tokens {
     pub requests: Vec<Value>,
     pub valid: Vec<String>,
-    /// The life of the next tokens in seconds; an hour if it is 0.
+    /// The lifetime of the next tokens in seconds; an hour if it is 0.
     pub life: u32,
 }
 

@@ -35,7 +35,7 @@ impl State {
         }
     }
 
-    /// A response's body may be replaced while the filter is called with it.
+    /// A response's body may be replaced during the callback that delivers it.
     pub fn set_buffer(&mut self, kind: u32, start: usize, size: usize, new: &[u8]) -> Answered<()> {
         if (kind, self.step) != (buffer::RESPONSE_BODY, Step::ResponseBody) {
             return Ok(Err(Status::BadArgument));

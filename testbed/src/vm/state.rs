@@ -45,7 +45,7 @@ pub(super) struct State {
     pub now: u64,
     pub step: Step,
     pub root: u32,
-    /// The context that callbacks and calls are about.
+    /// The context to which callbacks and calls refer.
     pub effective: u32,
     pub streams: BTreeMap<u32, Stream>,
     pub calls: Vec<Call>,

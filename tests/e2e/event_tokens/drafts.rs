@@ -1,4 +1,4 @@
-//! Generates security event tokens: valid ones of all events and subjects, and ones with a change after which they may be valid or not.
+//! Generates security event tokens: valid tokens with all events and subjects, and changed tokens, which may be valid or invalid.
 
 use super::super::random::Random;
 use super::SCHEMAS;
@@ -14,7 +14,7 @@ pub struct Draft {
     key: SigningKey,
 }
 
-/// A change of a valid token, after which it may be valid or not.
+/// A change to a valid token. The result may be valid or invalid.
 type Change = fn(&mut Draft, &mut Random);
 
 const CHANGES: [Change; 44] = [

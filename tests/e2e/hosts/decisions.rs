@@ -140,7 +140,7 @@ in_both_hosts! {
         assert_eq!(gateway.code(id), code);
     }
 
-    fn headers_that_are_not_utf_8_do_no_harm(rules: Rules) {
+    fn headers_that_are_not_utf_8_do_not_affect_the_decision(rules: Rules) {
         let mut gateway = Gateway::warm(rules, &settings());
         let mut headers = gateway.chat_headers(&ada().build());
         headers.push(("x-odd".into(), vec![0xff, 0xfe, b'a']));

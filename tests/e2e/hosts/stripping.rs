@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// The headers that must not be forwarded: those that authenticate a caller, bill others or claim an identity.
+/// The headers that must not be forwarded: those that authenticate a caller, choose who is billed, or claim an identity.
 const STRIPPED: [&str; 9] = [
     "authorization",
     "proxy-authorization",
@@ -67,7 +67,7 @@ in_both_hosts! {
     fn single_headers_do_not_reach_the_upstream(rules: Rules) {
         let mut gateway = Gateway::warm(rules, &policy());
         for request in requests() {
-            // In a request with a token, the header of the token would not be the only one.
+            // A request with a token already has this header, so the forged one would not be the only one.
             let names = STRIPPED.iter().filter(|name| !(request.2 && **name == "x-token"));
             for name in names {
                 let sent = sent(&mut gateway, request, &[(name, FORGED)]);

@@ -145,7 +145,7 @@ impl Fleet {
     }
 }
 
-/// Calls `ask` with the numbers below `count`, with `at_once` calls under way, and returns their results.
+/// Calls `ask` with each number below `count`, up to `at_once` calls at a time, and returns the results.
 async fn concurrently<T, F>(
     count: usize,
     at_once: usize,

@@ -1,5 +1,5 @@
-//! Redis is stopped under load and restarted: requests are denied or permitted as `failure_mode_deny` says, and only the counts of
-//! requests for which the service failed, and of requests in flight, are lost.
+//! Redis is stopped under load and restarted. Requests are denied or permitted according to `failure_mode_deny`. Only requests that
+//! were in flight, or for which the service failed, may be missing from the counts.
 
 use super::super::gateway::SOON;
 use super::{BY_OID, Fleet, TOKENS, limits, oid, rate_limit_filter};
@@ -120,7 +120,7 @@ fn tokens_of_an_answer(fleet: &Fleet) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_redis_requests_are_denied_and_none_is_uncounted() {
+async fn redis_outage_denies_requests_and_every_permitted_request_is_counted() {
     let Outcome {
         fleet,
         load,
@@ -148,7 +148,7 @@ async fn without_redis_requests_are_denied_and_none_is_uncounted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_redis_requests_are_permitted_if_the_mode_says_so() {
+async fn redis_outage_permits_requests_if_failure_mode_deny_is_false() {
     let Outcome {
         fleet,
         load,

@@ -9,7 +9,7 @@ use testbed::hf::{MODELS, Mode};
 use testbed::persona::Persona;
 
 const CALLERS: usize = 10;
-/// The tokens of an answer that reports none: `usage.unknown_tokens` in the shipped configuration.
+/// The tokens charged for an answer that reports no usage: `usage.unknown_tokens` in the shipped configuration.
 const UNKNOWN: u64 = 500;
 
 /// A question of this many words.
@@ -58,7 +58,7 @@ fn billed(fleet: &Fleet) -> u64 {
     tokens.try_into().unwrap()
 }
 
-/// What Redis has counted for all callers.
+/// The tokens that Redis has counted for all callers.
 async fn counted(fleet: &Fleet) -> u64 {
     fleet.becomes_idle().await;
     (0..CALLERS)
@@ -152,7 +152,7 @@ async fn requests_without_an_answer_of_the_model_cost_no_tokens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stream_under_way_is_not_cut_when_its_budget_ends() {
+async fn open_stream_is_not_interrupted_when_its_budget_is_used_up() {
     let fleet = Fleet::start(&limits(&[("tokens-by-oid", 10)]), 1, patient).await;
     fleet.hf.set_mode(Mode::Paced(Duration::from_millis(100)));
     let body = messages(

@@ -181,7 +181,7 @@ async fn state_survives_a_restart_and_repeated_sets_have_no_effect() {
         counts["repeated"].as_u64() >= Some(3) && counts["applied"] == json!({}),
         "{counts}"
     );
-    // Again and again, but not at full speed.
+    // The polls continue, with pauses in between.
     let before = transmitter.polls().len();
     tokio::time::sleep(Duration::from_secs(1)).await;
     let made = transmitter.polls().len() - before;
@@ -189,7 +189,7 @@ async fn state_survives_a_restart_and_repeated_sets_have_no_effect() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn account_is_found_by_an_address_in_any_case_and_a_lost_file_is_reported_once() {
+async fn account_address_ignores_case_and_a_missing_file_is_reported_once() {
     let transmitter = Transmitter::start().await.unwrap();
     let receiver = Receiver::with(&transmitter, |settings| {
         settings["subjects"] = json!("people.json");
@@ -204,7 +204,7 @@ async fn account_is_found_by_an_address_in_any_case_and_a_lost_file_is_reported_
         .wait("the account", |feed| lists(feed, "oids", "o-1"))
         .await;
     std::fs::remove_file(&people).unwrap();
-    until("the file is missed", || {
+    until("the missing file is reported", || {
         serving.warnings().contains("people.json")
     })
     .await;

@@ -254,7 +254,7 @@ fn model_and_groups_are_determined_sequentially() {
 }
 
 #[test]
-fn list_of_tools_or_models_waits_for_groups_that_decide_what_it_shows() {
+fn list_of_tools_or_models_waits_for_groups_that_it_depends_on() {
     let at = |mcp: Value| json!({"paths": ["/mcp"], "mcp": mcp});
     let tool = at(json!({"tools": ["a"]}));
     let list = json!({"name": "list", "match": {"methods": ["GET"], "paths": ["/mcp"]}, "require": {"issuer": "contoso"}});

@@ -77,7 +77,7 @@ fn session_belongs_to_the_caller_that_opened_it() {
 }
 
 #[test]
-fn session_outlives_a_change_of_rules_and_not_of_secrets() {
+fn session_survives_a_change_of_rules_but_not_of_secrets() {
     let token = ada();
     let session = open_session(&mut Bench::warm(&models()), Caller::new(&token), "s-1");
     let mut changed = models();

@@ -76,7 +76,7 @@ fn null_removes_a_claim() {
 }
 
 #[test]
-fn claims_of_other_issuers_are_where_the_issuer_keeps_them() {
+fn caller_of_another_issuer_has_its_claims_at_the_configured_paths() {
     let forms = [
         json!("/realm_access/roles"),
         json!({"path": "roles", "member": "name"}),
@@ -95,7 +95,7 @@ fn claims_of_other_issuers_are_where_the_issuer_keeps_them() {
 }
 
 #[test]
-fn kind_of_every_provider_is_marked() {
+fn caller_has_the_claims_that_mark_its_kind_for_every_provider() {
     let claims = json!({"path": "typ", "equals": "service"});
     let person = json!({"all": [{"claim": {"path": "typ", "equals": "person"}}, {"not": {"claim": claims.clone()}}]});
     for (rule, kinds) in [

@@ -11,7 +11,7 @@ fn querier() -> Value {
 }
 
 #[test]
-fn case_holds_only_if_every_expected_part_is_as_decided() {
+fn case_passes_only_if_every_expected_part_matches_the_decision() {
     for (expect, holds) in [
         (json!({"permit": "llama"}), true),
         (json!({"permit": "llama", "credential": "hf-read"}), true),
@@ -175,7 +175,7 @@ fn table_has_one_case_for_each_caller_and_request() {
 /// The callers of `make run` are decided as the testbed documents. Microsoft Graph's token is not among them: the
 /// nonce in its header cannot be written as a claim.
 #[test]
-fn shipped_policy_tests_hold_and_contain_every_persona() {
+fn shipped_policy_tests_pass_and_contain_every_persona() {
     use testbed::persona::Persona;
     let outcome = entragate(
         &[

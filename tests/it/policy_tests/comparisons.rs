@@ -76,7 +76,7 @@ fn assertion_is_proved_or_refuted_with_a_case() {
 }
 
 #[test]
-fn rule_that_decides_nothing_is_named() {
+fn rule_that_never_decides_is_named() {
     let mut settings = policy();
     let rules = settings["rules"].as_array_mut().unwrap();
     rules.push(json!({"name": "late", "match": {"paths": ["/write/x"]}, "require": {"all": [{"role": "Admin"}, {"role": "b"}]},
@@ -174,7 +174,7 @@ fn difference_is_shown_with_a_request() {
 }
 
 #[test]
-fn differences_of_tokens_count_and_names_do_not() {
+fn different_tokens_are_a_difference_and_different_names_are_not() {
     let edited = |edit: &dyn Fn(&mut Value)| {
         let mut new = policy();
         edit(&mut new);
@@ -218,7 +218,7 @@ fn differences_of_tokens_count_and_names_do_not() {
         credentials.push(unused.clone());
     };
     assert_eq!(edited(&add), (false, false, json!(true)));
-    // What is not translated is not said to be equal.
+    // A changed setting that the comparison does not cover makes it incomplete.
     assert_eq!(
         edited(&|new| new["token"] = json!({"max_lifetime": "1h"})),
         (false, false, json!(false))

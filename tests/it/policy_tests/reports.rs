@@ -78,7 +78,7 @@ fn coverage_lists_rules_and_clauses_that_decide_no_case() {
     let case = |name: &str, caller: Value| json!({"name": name, "caller": caller, "request": chat, "expect": {"shadow": []}});
     let settings = policy();
     let coverage = |cases: Value| results(&settings, cases).1["coverage"].clone();
-    // The role permits whatever the kind and the strength of the sign-in.
+    // The role permits the request, regardless of the kind and of the strength of the sign-in.
     let querier = case(
         "a",
         json!({"issuer": "contoso", "roles": ["Model.Query"], "kind": "user"}),

@@ -1,4 +1,4 @@
-//! The tokens that are accepted: every persona, every algorithm, and forgeries of both.
+//! Which tokens are accepted: those of the personas, tokens of every algorithm, and forged tokens.
 
 mod audience_and_time;
 mod encoding;

@@ -1,4 +1,4 @@
-//! What is true of the usage of any response, in any pieces.
+//! Properties of the usage of any response, however it is split.
 
 use super::*;
 use proptest::prelude::*;
@@ -20,7 +20,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Lines of a stream, of which some report something and most do not. Events that report nothing are skipped if they arrive whole.
+/// A line of a stream. Some lines report usage, a model or an error. Events that report nothing are skipped if they arrive whole.
 fn any_line() -> impl Strategy<Value = String> {
     let data = prop::sample::select(vec![
         r#"{"model":"org/a","choices":[{"delta":{"content":"a"}}]}"#,
@@ -70,7 +70,7 @@ proptest! {
     }
 
     #[test]
-    fn stream_in_any_pieces_reports_what_it_reports_byte_by_byte(
+    fn stream_in_any_pieces_reports_the_same_as_byte_by_byte(
         lines in prop::collection::vec(any_line(), 0..12),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
     ) {

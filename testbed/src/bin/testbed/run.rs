@@ -19,7 +19,7 @@ use crate::{records::Records, show, table::Table, walkthrough};
 
 /// The port in `envoy.yaml`.
 const FRIENDLY_PORT: u16 = 10_000;
-/// Audit records are written when a stream has ended; this is ample.
+/// The longest wait for an audit record, which is written when a stream has ended.
 const AUDIT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// All running parts.

@@ -44,7 +44,7 @@ macro_rules! setting {
     };
 }
 
-/// An access log that shows this.
+/// An access log whose lines contain this format.
 macro_rules! shown {
     ($format:literal) => {
         (
@@ -54,8 +54,7 @@ macro_rules! shown {
     };
 }
 
-/// An access log of the requests that the filter did not decide.
-/// Writes access log lines for requests for which this expression is true.
+/// An access log of the requests for which this expression is true.
 macro_rules! logged {
     ($expression:literal) => {
         (
@@ -68,9 +67,10 @@ macro_rules! logged {
         )
     };
 }
+/// An access log of the requests that the filter did not decide.
 const UNDECIDED: (&str, &str) = logged!("!('wasm.entragate.code' in filter_state)");
 
-/// A case in which requests leave no line.
+/// A case in which permitted requests appear in no log.
 const fn unrecorded(bad: Changes, good: Changes) -> Case {
     Case {
         id: "permitted_not_recorded",

@@ -6,7 +6,7 @@ use super::*;
 async fn malformed_and_forged_sets_are_reported_and_revoke_nothing() {
     let transmitter = Transmitter::start().await.unwrap();
     let receiver = Receiver::with(&transmitter, |settings| {
-        // A SET without a key that fits is rejected after a second, with the next fetch of the keys.
+        // A SET without a matching key is rejected after a second, with the next fetch of the keys.
         settings["streams"][0]["wait"] = json!("1s");
         settings["streams"][0]["max_stale"] = json!("2s");
     });
@@ -60,7 +60,7 @@ async fn malformed_and_forged_sets_are_reported_and_revoke_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn event_without_a_key_id_counts_although_the_keys_have_changed() {
+async fn event_without_a_key_id_is_accepted_after_a_change_of_keys() {
     let transmitter = Transmitter::start().await.unwrap();
     let receiver = Receiver::new(&transmitter);
     let serving = receiver.start();
@@ -110,7 +110,7 @@ async fn set_of_a_new_key_waits_while_a_cache_has_the_old_keys() {
         warnings.contains("signed by a key that is not in the key set"),
         "{warnings}"
     );
-    // Another stream of events goes on meanwhile.
+    // Other events are delivered in the meantime.
     transmitter.send("risc/event-type/account-disabled", json!({}), user("ben"));
     serving
         .wait("the other event", |feed| lists(feed, "oids", "ben"))

@@ -4,7 +4,7 @@ use super::*;
 use testbed::transmitter::CLIENT;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn backlog_is_fetched_in_batches_over_failures_and_a_change_of_keys() {
+async fn backlog_is_fetched_in_batches_despite_failures_and_a_change_of_keys() {
     let transmitter = Transmitter::start().await.unwrap();
     for number in 0..250 {
         transmitter.send(
@@ -80,7 +80,7 @@ async fn polls_use_tokens_of_a_token_endpoint() {
         let text = std::fs::read_to_string(&settings).unwrap();
         let text = text.replace("unset", secret.to_str().unwrap());
         std::fs::write(&settings, text).unwrap();
-        // Expires while the test runs, so that another is requested before.
+        // Short enough that the token expires, and is replaced before that, while the test runs.
         transmitter.set_token_life(3);
         let serving = receiver.start();
         until("the refusal is reported", || {
