@@ -12,7 +12,7 @@ use crate::{
 /// The number of rules that the targets compare with ten.
 pub const MOST: usize = 10_000;
 
-/// What distinguishes the rules.
+/// A way in which the rules differ.
 struct Kind {
     plural: &'static str,
     singular: &'static str,
@@ -47,7 +47,7 @@ const KINDS: [Kind; 4] = [
     },
 ];
 
-/// Returns what distinguishes the rules of each kind, with the names of the rows with `MOST` rules and with ten.
+/// Returns the name of each kind, with the names of its rows with `MOST` rules and with ten.
 pub fn pairs() -> impl Iterator<Item = (&'static str, [String; 2])> {
     let pair = |kind: &Kind| {
         let rows = [MOST, 10].map(|count| kind.name(count));

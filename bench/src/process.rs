@@ -22,7 +22,7 @@ pub fn cpu(pid: u32) -> io::Result<Duration> {
 
 /// Returns user and system time of all threads, including those that have ended, at a resolution of ten milliseconds.
 pub fn cpu_since_start(pid: u32) -> io::Result<Duration> {
-    /// The number of fields between the name and the user time, which the system time follows (fields 14 and 15 of proc_pid_stat(5)).
+    /// The number of fields between the name and the user time. The system time is the next field (14 and 15 in proc_pid_stat(5)).
     const USER: usize = 11;
     /// USER_HZ, which is 100 on every platform of Envoy.
     const TICK: Duration = Duration::from_millis(10);

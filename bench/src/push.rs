@@ -26,7 +26,7 @@ const BEFORE_PUSH: Duration = Duration::from_millis(200);
 /// Seconds until the connections of a replaced configuration are closed, within the interval. Envoy counts whole seconds and does not
 /// announce the end of connections during the first second, so with 1 it closes connections that are in use.
 const DRAIN: u32 = 2;
-/// Requests a second: few, so that their CPU time hides as little as possible of a configuration's CPU time.
+/// Requests a second. The rate is low, so that the CPU time of a configuration is visible beside that of the requests.
 const RATE: f64 = 300.0;
 /// The name of a rule in `envoy.yaml` and of the native chain's policy, which each configuration changes.
 const RULE: &str = "\"scientists\"";

@@ -1,4 +1,4 @@
-//! The rate limits of deploy/ratelimit behind a chain. The native chain has the equivalents of what they read from our filter: identity
+//! The rate limits of deploy/ratelimit behind a chain. With the native chain, they read equivalents of our filter state: identity
 //! headers, and the tokens of the response in dynamic metadata.
 
 use std::{error::Error, fs};
@@ -80,7 +80,7 @@ fn entries(fragment: &mut Value) -> &mut Vec<Value> {
     }
 }
 
-/// Replaces the sources in our filter that an entry reads by those of the native chain.
+/// Makes an entry read the native chain's equivalents instead of our filter state.
 fn read_natively(entry: &mut Value) {
     for action in entry["actions"].as_array_mut().into_iter().flatten() {
         let key = action["extension"]["name"].clone();

@@ -55,8 +55,8 @@ impl Samples {
         median(pairs.map(|(sample, reference)| sample.cpu - reference.cpu))
     }
 
-    /// Returns what reading adds in our filter, relative to what it adds in the native chain; NaN if one of them adds so little that it
-    /// is lost in the noise, since a negative ratio would meet any limit.
+    /// Returns the cost of reading in our filter relative to that in the native chain, or NaN if one of these costs is lost in the
+    /// noise, since a negative ratio would meet any limit.
     pub fn added_ratio(&self, added: &Added) -> f64 {
         let [ours, native] = [added.ours, added.native].map(|rows| self.added(rows));
         if ours > 0.0 && native > 0.0 {
@@ -177,7 +177,7 @@ impl Results {
 }
 
 impl Memory {
-    /// Returns the difference to an Envoy without a filter, in MiB.
+    /// Returns the difference from an Envoy without a filter, in MiB.
     pub fn added(&self, bytes: u64) -> f64 {
         mib(bytes) - mib(self.without_filter)
     }

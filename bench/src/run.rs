@@ -117,7 +117,7 @@ fn print(requirement: &Requirement, otherwise: &str) {
     );
 }
 
-/// Measures CPU, latency and memory, as far as they are part of the run. Returns the rows that were measured.
+/// Measures CPU, latency and memory, if they are part of the run. Returns the rows that were measured.
 async fn measure_rows(stage: &Stage, part: &Part, results: &mut Results) -> Outcome<Vec<Row>> {
     let permitted = tokens::permitted(&stage.entra);
     let mut rows = rows::rows(&stage.entra);

@@ -18,7 +18,7 @@ use crate::{
 /// The time between two events, long enough for Envoy to read each on its own.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// What a request asks for in the query of its path.
+/// The response that a request asks for in the query of its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
     Short,
