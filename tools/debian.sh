@@ -1,4 +1,4 @@
-# Sourced by scripts that unpack packages of the Debian archive under .tools/. The packages are not installed, so root is not required.
+# Sourced by scripts that unpack packages from the Debian archive under .tools/. The packages are not installed, so root is not required.
 
 # Unpacks packages. usage: unpack_debian WORK PACKAGE…; WORK is a directory under .tools/, and the files are in WORK/tree.
 unpack_debian() {

@@ -10,7 +10,7 @@ destination=.tools/bin/$crate
 
 is_right_version() { output_matches -F "$version" "$1" "${crate#cargo-}" --version || output_matches -F "$version" "$1" --version; }
 
-# Fails if there is no wheel for this version or machine, or it cannot be fetched.
+# Fails if there is no wheel for this version or machine, or the wheel cannot be fetched.
 install_wheel() {
     local name=astral-dev-toolchain-$crate
     grep -F "$name==$version " tools/wheels.txt >"$work/requirements.txt" &&

@@ -1,4 +1,5 @@
-//! The last step of `make optimized`: adapts the filter to V8 and to the CPU's caches, by what it executes under typical traffic.
+//! The last step of `make optimized`: adapts the filter to V8 and to the CPU's caches, based on what it executes under typical
+//! traffic.
 //!
 //! Between two requests, Envoy's own code evicts the filter's code from the CPU caches, so a request pays for each cache line
 //! and each page of machine code that it touches. This tool runs the filter with typical traffic in the strict host
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Replaces the file by a new one instead of overwriting it, because cargo keeps a hard link to the old one.
+/// Replaces the file with a new one instead of overwriting it, because cargo keeps a hard link to the old one.
 fn lay_out(path: &Path) -> Result<String, Box<dyn Error>> {
     let (arranged, called) = optimized(&fs::read(path)?)?;
     let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;

@@ -86,7 +86,7 @@ impl<'a> Suite<'a> {
         self.tests.len()
     }
 
-    /// Returns the program in which a test fails, of the tests that reach the mutant and are not slow.
+    /// Runs the tests that reach the mutant and are not slow. Returns the program in which one fails.
     pub fn catches(&self, id: usize) -> Option<&str> {
         let reaching = self.reach.get(&id)?;
         let quick = reaching

@@ -4,8 +4,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// Returns a tar archive of a directory, with `prefix` before each name. Links are followed. `change` may replace the
-/// content of a file, which it gets with its name in the directory.
+/// Returns a tar archive of a directory, with `prefix` before each name. Links are followed. `change` receives
+/// the name and the content of each file, and returns the content to store.
 pub fn of(
     directory: &Path,
     prefix: &str,

@@ -9,7 +9,7 @@ use std::path::Path;
 const CONFIG: &str = "application/vnd.cncf.helm.config.v1+json";
 const CONTENT: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
 
-/// Returns the chart's archive and its image. The versions in `Chart.yaml` become the release's.
+/// Returns the chart's archive and its image. The versions in `Chart.yaml` are replaced with that of the release.
 pub fn of(chart: &Path, about: &About) -> Result<(Vec<u8>, Image), Failure> {
     let release = |name: &str, content: Vec<u8>| match name {
         "Chart.yaml" => with_version(&content, &about.release),

@@ -110,7 +110,7 @@ fn image(layers: Vec<Blob>, diff_ids: &[String], annotations: Value) -> Image {
     with_config(layers, Blob::json(IMAGE_CONFIG, &config), annotations)
 }
 
-/// What an image runs.
+/// The process that an image runs.
 #[derive(Args, Clone, Debug)]
 pub struct Program {
     /// An environment variable, as NAME=VALUE

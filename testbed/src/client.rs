@@ -44,7 +44,7 @@ pub async fn raw_http(addr: SocketAddr, bytes: &[u8], deadline: Duration) -> io:
             match stream.read(&mut chunk).await {
                 Ok(0) => return Ok(()),
                 Ok(n) => answer.extend_from_slice(&chunk[..n]),
-                // A reset after a full answer is a close.
+                // A reset after a complete answer counts as a close.
                 Err(_) if !answer.is_empty() => return Ok(()),
                 Err(error) => return Err(error),
             }

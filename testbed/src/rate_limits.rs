@@ -59,7 +59,7 @@ impl RateLimits {
         self.addr
     }
 
-    /// Returns what Redis has counted for a limit, such as `entragate/oid`, and the values of its descriptor.
+    /// Returns the count in Redis for a limit (such as `entragate/oid`) with these values of its descriptor.
     pub fn used(&self, limit: &str, values: &[&str]) -> io::Result<u64> {
         let prefix = format!("namespace:{{{limit}}},");
         let values = format!("{values:?}");

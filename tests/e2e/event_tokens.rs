@@ -21,7 +21,7 @@ use testbed::transmitter::{AUDIENCE, ISSUER, TOKEN, Transmitter};
 const COUNT: usize = 500;
 const SCHEMAS: &str = "https://schemas.openid.net/secevent/";
 
-/// The objects of accounts that tokens know by another name.
+/// The objects of accounts that have another name in tokens.
 fn objects() -> Map<String, Value> {
     let of = |number: usize| {
         [
@@ -37,7 +37,7 @@ fn objects() -> Map<String, Value> {
     (0..COUNT).flat_map(of).collect()
 }
 
-/// What the second reader decides about each token.
+/// The decision of the second reader on each token.
 fn second_opinion(request: &Value) -> BTreeMap<String, Value> {
     let mut reader = Command::new(python());
     let reader = reader

@@ -73,7 +73,7 @@ async fn only_permitted_tools_reach_the_server() {
     let start = format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32001,"#);
     assert!(text.starts_with(&start), "{text}");
     assert!(text.ends_with("(no_rule)\"}}"), "{text}");
-    // A batch with a forbidden tool, a contradicting header, and the stream of the server.
+    // A batch with a forbidden tool, a contradictory header, and the stream of the server.
     let batch = format!("[{},{}]", call("1", "hub_x"), call("2", "delete_repo"));
     let refused = post(&gateway, &token, batch).await;
     assert_eq!(header(&refused, "x-error-code"), "no_rule");

@@ -1,4 +1,4 @@
-//! The keys of a published set that are used, at the limits of each bound, and the reports about ignored keys.
+//! Which keys of a published set are used, at the limits of each bound, and how ignored keys are reported.
 
 use crate::support;
 

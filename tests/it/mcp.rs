@@ -142,7 +142,7 @@ fn method_and_tool_decide() {
             r#"{"id":5,"result":{"method":"tools/call","params":{"name":"x"}}}"#.to_owned(),
             "permitted",
         ),
-        // A call whose tool is unknown counts against the caller.
+        // If the tool of a call is unknown, deny rules apply.
         (at("tools/call"), "denied_by_rule"),
         (
             r#"{"method":"tools/call","params":["hub_search"]}"#.to_owned(),

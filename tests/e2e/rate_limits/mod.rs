@@ -37,8 +37,8 @@ struct Fleet {
     client: Client,
 }
 
-/// Returns limits.yaml with the numbers of `changes`, by name, and all others so high that they refuse nothing. All windows are a day,
-/// so that none ends during a test.
+/// Returns limits.yaml with the numbers of `changes`, by name. All other limits are so high that they refuse nothing. All windows are
+/// a day, so that none ends during a test.
 fn limits(changes: &[(&str, u32)]) -> Value {
     let mut limits = docs::yaml(&docs::read("deploy/ratelimit/limits.yaml"));
     set(&mut limits["descriptors"], changes);

@@ -162,7 +162,7 @@ async fn redis_outage_permits_requests_if_failure_mode_deny_is_false() {
         permitted,
         u64::try_from(load.answered().iter().sum::<usize>()).unwrap()
     );
-    // Only requests for which Envoy counted an error can be uncounted.
+    // Only requests for which Envoy counted an error can be missing from the count.
     let errors = fleet.counted("error").await;
     assert_eq!(fleet.counted("failure_mode_allowed").await, errors);
     assert!(

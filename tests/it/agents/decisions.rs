@@ -20,7 +20,7 @@ fn rules_distinguish_people_from_agents() {
         assert_eq!(code(agents.clone(), true, &token), of_agents, "{persona}");
         assert_eq!(code(acting.clone(), true, &token), is_acting, "{persona}");
     }
-    // Without `agent_claims`, a token without facets does not show that no agent acts.
+    // Without `agent_claims`, a token without facets does not rule out an agent.
     assert_eq!(code(people, false, &ada()), no);
     assert_eq!(code(json!({"not": {"actor": "agent"}}), false, &ada()), no);
 }

@@ -91,7 +91,7 @@ async fn events_are_in_the_feed_before_they_are_acknowledged() {
         transmitter.acknowledged().contains(&first)
     })
     .await;
-    // Long polls bring events immediately.
+    // Long polls deliver events immediately.
     assert!(
         before.elapsed() < Duration::from_secs(5),
         "{:?}",

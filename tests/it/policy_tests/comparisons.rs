@@ -218,7 +218,7 @@ fn different_tokens_are_a_difference_and_different_names_are_not() {
         credentials.push(unused.clone());
     };
     assert_eq!(edited(&add), (false, false, json!(true)));
-    // A changed setting that the comparison does not cover makes it incomplete.
+    // A changed setting that the comparison does not cover makes the result incomplete.
     assert_eq!(
         edited(&|new| new["token"] = json!({"max_lifetime": "1h"})),
         (false, false, json!(false))

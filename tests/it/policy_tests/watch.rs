@@ -66,7 +66,7 @@ fn pass(from: impl Read, to: &Sender<String>) {
     }
 }
 
-/// Returns the lines up to one that contains a text.
+/// Returns the lines up to the first one that contains a text.
 fn lines_until(lines: &Receiver<String>, text: &str) -> String {
     let mut all = String::new();
     loop {

@@ -1,4 +1,4 @@
-//! Which tokens are accepted: those of the personas, tokens of every algorithm, and forged tokens.
+//! The decisions on the personas' tokens, on tokens of every algorithm, and on forged tokens.
 
 mod audience_and_time;
 mod encoding;

@@ -80,7 +80,7 @@ async fn polls_use_tokens_of_a_token_endpoint() {
         let text = std::fs::read_to_string(&settings).unwrap();
         let text = text.replace("unset", secret.to_str().unwrap());
         std::fs::write(&settings, text).unwrap();
-        // Short enough that the token expires, and is replaced before that, while the test runs.
+        // Short enough that the token is replaced during the test, before it expires.
         transmitter.set_token_life(3);
         let serving = receiver.start();
         until("the refusal is reported", || {

@@ -1,4 +1,4 @@
-//! Streams that bring no events: the feed is unavailable.
+//! Streams that deliver no events: the feed is unavailable.
 
 use super::*;
 
