@@ -1,4 +1,4 @@
-//! Revocation that the directory drives, in a real Envoy beside a stand-in for Microsoft Graph with 100,000 users.
+//! Revocation driven by the directory, in a real Envoy beside a stand-in for Microsoft Graph with 100,000 users.
 
 use super::gateway::{Gateway, chat, header, wait_until};
 use serde_json::{Value, json};

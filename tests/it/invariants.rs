@@ -24,7 +24,7 @@ const fn secs(secs: u64) -> Duration {
 enum Event {
     Pass(u64),
     Demand,
-    /// The pending fetch ends; if `late`, an abandoned one does.
+    /// The pending fetch ends or, if `late`, an abandoned one.
     Succeed {
         late: bool,
     },
