@@ -63,7 +63,7 @@ impl fmt::Display for ConfigErrors {
 
 impl std::error::Error for ConfigErrors {}
 
-/// The errors found so far, without those that only follow from another.
+/// The errors found so far, without errors that are only a consequence of another error.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     errors: Vec<ConfigError>,
@@ -110,7 +110,7 @@ impl Findings {
         self.lost.insert(at);
     }
 
-    /// Adds that none or several of the fields are given, of which exactly one is required.
+    /// Adds the error that none or several of the fields are set, although exactly one is required.
     pub(super) fn exactly_one<const N: usize>(
         &mut self,
         object: &str,
@@ -126,7 +126,7 @@ impl Findings {
         }
     }
 
-    /// Whether a name of that section may be unknown because of errors found earlier.
+    /// Whether a name of a section may be unknown because of errors found earlier.
     pub(super) fn lost_names(&self, section: &str) -> Option<Reported> {
         let entry = |at: &str| path::parent(at) == section;
         let name = |at: &str| at.strip_suffix(".name").is_some_and(entry);

@@ -5,7 +5,7 @@ use std::fmt;
 const MAX_CHARS: usize = 80;
 /// Prefixes of Hugging Face tokens and JSON Web Tokens, which users may have put into the wrong field.
 const SECRETS: [&str; 3] = ["hf_", "api_org_", "eyJ"];
-/// The minimum number of letters and digits after the prefix, because `hf_read` is a name.
+/// The minimum number of letters and digits after the prefix, because `hf_read` could be a name.
 const SECRET_CHARS: usize = 10;
 
 /// Displays the text in quotes, with control characters escaped.

@@ -54,7 +54,7 @@ impl MacKeys {
     }
 
     /// The key for lists of revocations, independent of other settings: a worker with changed rules continues with the
-    /// lists that are there.
+    /// existing lists.
     pub fn directory_mac(&self) -> Mac {
         self.over_secrets(&self.directories)
     }
@@ -163,7 +163,7 @@ mod tests {
             });
             names.join(" ")
         };
-        // Deletions are remembered for as long as a token from before can be valid.
+        // Deletions are remembered for as long as an earlier token can be valid.
         let with_life = |field: &str| {
             let settings = json!({"token": {field: "1h", "max_bytes": 1}});
             MacKeys::over(&settings).directory_mac().name("users")

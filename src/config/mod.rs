@@ -1,6 +1,6 @@
-//! The plugin configuration: compiles bytes to settings.
+//! The plugin configuration: compiles bytes into settings.
 //! `source` reads JSON or the wire format of `google.protobuf.Struct`, `wire` defines the format that users write,
-//! and `compile` converts it to the types of the other rooms. The gate and the command line call [`load`].
+//! and `compile` converts it to the types of the other modules. The gate and the command line call [`load`].
 
 mod compile;
 mod digest;
@@ -62,7 +62,7 @@ pub fn load(text: &[u8], env: &dyn Fn(&str) -> Option<String>) -> Result<Config,
 /// Loads a configuration from a value, as the command line does after parsing YAML.
 ///
 /// # Errors
-/// As [`load`].
+/// The same as those of [`load`].
 pub fn load_value(
     value: &Value,
     env: &dyn Fn(&str) -> Option<String>,
@@ -125,7 +125,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// One line for the log after the configuration was accepted.
+    /// Returns a line for the log after the configuration was accepted.
     pub fn summary(&self) -> String {
         format!(
             "{} issuers, {} rules, {} credentials, policy {}",
@@ -154,7 +154,7 @@ pub enum Crypto {
     Wasm,
 }
 
-/// Limits of the bodies that are read and that the host holds meanwhile.
+/// Limits of the bodies that are read, and that the host holds until then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Maximum length of a body that is read for its model, in bytes.

@@ -1,4 +1,4 @@
-//! Causes of configuration errors, one variant per cause. The message in `text` says what is wrong and what to do;
+//! Causes of configuration errors, one variant per cause. The message in `text` states the problem and the remedy;
 //! [`ConfigError`] adds the path.
 //!
 //! [`ConfigError`]: super::error::ConfigError
@@ -134,7 +134,7 @@ pub enum Problem {
         iss: String,
     },
 
-    // Group look-ups.
+    // Group lookups.
     OneTenant,
     OtherTenant {
         tenant: String,

@@ -24,9 +24,9 @@ pub enum StructError {
     Duplicate {
         name: String,
     },
-    /// A value without a kind.
+    /// A value has no kind.
     NoValue,
-    /// A number that JSON cannot represent: NaN or an infinity.
+    /// A number cannot be represented in JSON: NaN or an infinity.
     NotFinite,
     TooDeep,
 }
@@ -212,7 +212,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Writes the wire format as Envoy's protobuf library does.
+/// Writes the wire format in the same way as Envoy's protobuf library.
 #[cfg(test)]
 pub(super) mod write {
     use serde_json::Value;
@@ -275,7 +275,7 @@ mod tests {
         });
         assert_eq!(read_struct(&write_object(&value)).unwrap(), value);
         assert_eq!(read_struct(b"").unwrap(), json!({}));
-        // By hand: {"a": 1}
+        // Encoded by hand: {"a": 1}
         let bytes = b"\x0a\x0e\x0a\x01a\x12\x09\x11\0\0\0\0\0\0\xf0\x3f";
         assert_eq!(read_struct(bytes).unwrap(), json!({"a": 1}));
     }

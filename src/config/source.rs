@@ -22,7 +22,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Value, Problem> {
         return Err(Problem::Empty);
     }
     match bytes.contains(&VALUE_TAG) {
-        // White space around a message is part of it, because serializers write none.
+        // White space around a message is not trimmed, because serializers write none.
         true => proto::read_struct(bytes).map_err(Problem::NotStruct),
         false => {
             crate::json::parse_strict(text).map_err(|error| Problem::NotJson(error.to_string()))

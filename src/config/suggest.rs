@@ -1,11 +1,12 @@
-//! Suggestions for "did you mean": the known name that is nearest to a mistyped one.
+//! Suggestions for "did you mean": the known name that is most similar to a mistyped one.
 
 use strsim::osa_distance;
 
 /// Longer names, in bytes, are not compared, because the comparison is quadratic.
 const MAX_LENGTH: usize = 64;
 
-/// The nearest known name, if it is near enough. Case, `-` and `_` are ignored, so `clockSkew` finds `clock_skew`.
+/// The most similar known name, if it is similar enough. Case, `-` and `_` are ignored, so `clockSkew` finds
+/// `clock_skew`.
 pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = letters(name);
     if name.is_empty() || name.len() > MAX_LENGTH {

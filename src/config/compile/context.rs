@@ -11,7 +11,7 @@ use crate::policy::cidr::{Cidr, CidrError};
 use crate::policy::requirement::Condition;
 use crate::policy::window::{Days, TimeOfDay, UtcOffset, Window};
 
-/// Longer chains of proxies do not occur.
+/// Longer chains of proxies do not occur in practice.
 pub(in crate::config) const MOST_HOPS: usize = 32;
 
 pub(super) fn client_address(

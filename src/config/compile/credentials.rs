@@ -86,7 +86,7 @@ fn source(
     }
 }
 
-/// Reads the secret in that variable, for use in a header.
+/// Reads the secret in an environment variable, for use in a header.
 pub(super) fn variable(
     name: &str,
     env: Environment<'_>,
@@ -97,7 +97,7 @@ pub(super) fn variable(
     secret(value, Some(name), at, findings)
 }
 
-/// Reads the client secret in that variable. It may be any text, since token requests encode it.
+/// Reads the client secret in an environment variable. It may be any text, since token requests encode it.
 pub(super) fn client_secret(
     name: &str,
     env: Environment<'_>,
@@ -107,8 +107,8 @@ pub(super) fn client_secret(
     read_variable(name, env, at, findings).map(|(_, value)| Secret::new(value))
 }
 
-/// Reads that variable. Line breaks at the end of the value are removed, because they come from the file that it was
-/// read from.
+/// Reads an environment variable. Line breaks at the end of the value are removed, because they come from the file from
+/// which the value was read.
 fn read_variable(
     name: &str,
     env: Environment<'_>,

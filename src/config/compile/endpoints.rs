@@ -12,7 +12,7 @@ use crate::model::{Model, name};
 use std::time::Duration;
 
 const BODY_INSPECTED: usize = 1024 * 1024;
-/// The host holds the whole body of every request that is inspected.
+/// The limit is necessary because the host holds the whole body of every inspected request.
 const MOST_INSPECTED: usize = 64 * 1024 * 1024;
 const INSPECTIONS: usize = 256;
 const MOST_INSPECTIONS: usize = 1_000_000;

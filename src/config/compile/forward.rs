@@ -86,7 +86,7 @@ fn identity_header(
         "x-hf-bill-to" => "`bill_to` sets it",
         "x-scale-up-timeout" => "`forward.scale_up_timeout` sets it",
         "accept" | "accept-encoding" | "content-encoding" | "content-type" | "cookie"
-        | "expect" | "x-request-id" => "the request itself depends on this header",
+        | "expect" | "x-request-id" => "the meaning of the request depends on this header",
         name if name.starts_with("x-envoy-") || name.starts_with("x-forwarded-") => {
             "the proxy itself sets headers with this prefix"
         }

@@ -1,4 +1,4 @@
-//! Compiles `issuers[].groups_overage`: where the groups of callers with too many of them are looked up.
+//! Compiles `issuers[].groups_overage`: where the groups of callers with too many groups are looked up.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;
@@ -102,7 +102,7 @@ pub(super) fn address(
     graph
 }
 
-/// The only tenant of the issuer. Microsoft Graph knows the members of one tenant only.
+/// The only tenant of the issuer. Microsoft Graph returns only members of one tenant.
 pub(super) fn tenant<'w>(
     issuer: &'w wire::Issuer,
     at: &str,

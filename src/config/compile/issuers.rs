@@ -217,7 +217,7 @@ fn algorithm(name: &str, at: &str, findings: &mut Findings) -> Result<Algorithm,
             name: name.to_owned(),
         },
         _ => {
-            // Suggest only names that differ in spelling: for ES512 no suggestion is certain.
+            // Suggests only names that differ in spelling, because there is no certain suggestion for ES512.
             let meant = |known: &&'static str| known.eq_ignore_ascii_case(&upper);
             let suggestion = Algorithm::ALL.map(Algorithm::name).into_iter().find(meant);
             Problem::UnknownAlgorithm {

@@ -117,7 +117,7 @@ fn target(
     }
 }
 
-/// Refuses settings for fetches together with inline keys.
+/// Refuses settings for fetches if the keys are inline.
 #[inline(never)]
 fn refuse_fetching(jwks: &wire::Jwks, at: &str, findings: &mut Findings) {
     for (field, given) in [
@@ -163,8 +163,8 @@ fn only_tenant(entra: &Entra) -> Option<&str> {
     }
 }
 
-/// The issuer in the discovery document at that path. Entra's path determines the version, and whether the document
-/// is for one tenant or, with `{tenantid}`, for all.
+/// The issuer in the discovery document at a path. The path at Entra determines the version, and whether the document
+/// is for one tenant or, with `{tenantid}`, for all tenants.
 fn documented_issuer(authority: &Authority, path: &str) -> String {
     match authority {
         Authority::Oidc { issuer } => issuer.clone(),

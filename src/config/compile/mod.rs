@@ -1,8 +1,8 @@
-//! Compiles wire types to the types of the other rooms. All errors are reported with their paths, except those about
+//! Compiles wire types to the types of the other modules. All errors are reported with their paths, except errors in
 //! values that could not be read.
 //!
-//! The functions for the parts of a configuration are not inlined (`#[inline(never)]`): together they would be one function of 38 KB, for
-//! which Envoy's V8 takes disproportionately much time and memory when it loads the filter.
+//! The functions for the parts of a configuration are not inlined (`#[inline(never)]`): together they would form one
+//! function of 38 KB, which takes Envoy's V8 a disproportionate amount of time and memory to load.
 
 mod audit;
 mod auth;

@@ -39,8 +39,8 @@ pub(super) fn path(pattern: &str, at: &str, findings: &mut Findings) -> Result<P
             "contains a query or fragment, but paths are matched without them; remove them"
         }
         _ if pattern.contains("//") || pattern.contains('\\') || pattern.split('/').any(dots) => {
-            "contains //, a backslash, or a . or .. segment: requests with one are refused, so it never matches; \
-             remove it"
+            "contains //, a backslash, or a . or .. segment: requests with such a path are refused, so it never \
+             matches; remove it"
         }
         _ if is_escaped(pattern) => {
             "contains an escape, but paths are matched percent-decoded; write the character itself"
@@ -79,7 +79,7 @@ pub(super) fn model(
         "" => "is an empty pattern; write a model such as org/name or org/*",
         _ if pattern.contains(':') => {
             "contains a suffix (:fastest, a provider), but models are matched without suffix; remove the colon and \
-             what follows it"
+             the text after it"
         }
         _ if pattern.trim() != pattern
             || pattern.contains(|c: char| c.is_control() || (c.is_whitespace() && c != ' '))

@@ -1,4 +1,4 @@
-//! Compiles `credentials[].http`: which secret store is polled, and when.
+//! Compiles `credentials[].http`: the secret store, and the schedule of polls.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;

@@ -1,5 +1,5 @@
-//! Which issuers' callers can use which credential. A token exchange asserts a user's identity to Hugging Face, so it
-//! requires an issuer of one tenant.
+//! Checks which issuers' callers can use each credential. A token exchange asserts a user's identity to Hugging Face,
+//! so it requires an issuer of one tenant.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;

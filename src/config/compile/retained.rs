@@ -1,4 +1,4 @@
-//! The claims of a verified token that are kept: those that a setting can refer to.
+//! The claims of a verified token that are kept, because a setting can refer to them.
 
 use crate::config::Config;
 use crate::credential::Source;

@@ -23,10 +23,10 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const ENTRIES: usize = 200_000;
 /// Each entry takes 12 to 16 bytes in each worker.
 pub(in crate::config) const MOST_ENTRIES: usize = 1_000_000;
-/// The longest life of Entra's tokens, with continuous access evaluation.
+/// The maximum lifetime of Entra's tokens, with continuous access evaluation.
 const LONGEST_LIFE: Duration = Duration::from_secs(28 * 3600);
 
-/// What a source refers to.
+/// The items that a source can refer to.
 pub(super) struct Context<'c> {
     pub(super) wire: &'c [wire_issuer::Issuer],
     /// The compiled issuers; empty if there are errors.
@@ -34,7 +34,7 @@ pub(super) struct Context<'c> {
     pub(super) token_life: Duration,
 }
 
-/// Returns how long a token can be accepted after it was issued.
+/// Returns the maximum time after its issue for which a token can be accepted.
 pub(super) fn token_life(rules: &TokenRules) -> Duration {
     let life = rules.max_lifetime.unwrap_or(LONGEST_LIFE);
     life.saturating_add(rules.clock_skew)

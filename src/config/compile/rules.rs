@@ -14,7 +14,7 @@ use crate::policy::rule::{AnonymousRule, Clusters, Effect, Match, Mode, Models, 
 use std::sync::Arc;
 
 const AT: &str = "rules";
-/// The value of `credential` in rules that send none.
+/// The value of `credential` in rules that send no credential.
 pub(super) const NO_CREDENTIAL: &str = "none";
 
 #[inline(never)]
@@ -176,7 +176,7 @@ fn bill_to(
     text::bill_to(&wire.bill_to, at, findings)
 }
 
-/// Adds the error that a field of allow rules is missing, if the rule is known to be one.
+/// Adds the error that a field of allow rules is missing, if the rule is known to be an allow rule.
 fn missing_in_allow_rule(
     at: &str,
     field: &str,

@@ -1,4 +1,4 @@
-//! Schedules of fetches: the durations that keys, feed and polled credentials have in common.
+//! Schedules of fetches: the durations that keys, the feed and polled credentials have in common.
 
 use super::super::error::{Findings, Reported};
 use super::super::path;

@@ -131,8 +131,8 @@ pub(super) fn is_visible(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Reads who is billed, the member `bill_to` of the object at `at`. Hugging Face does not document the characters of
-/// organizations' names and of resource groups' ids.
+/// Reads `bill_to`, the payer, in the object at `at`. Hugging Face does not document which characters names of
+/// organizations and ids of resource groups may contain.
 pub(super) fn bill_to(
     wire: &Option<String>,
     at: &str,

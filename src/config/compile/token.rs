@@ -10,11 +10,11 @@ use std::time::Duration;
 
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 const MAX_BYTES: usize = 24_576;
-/// More than proxies accept in one header.
+/// Longer than any header that proxies accept.
 pub(in crate::config) const MOST_BYTES: usize = 1024 * 1024;
 const TYPES: [&str; 2] = ["jwt", "at+jwt"];
 const CACHED: usize = 4096;
-/// Each entry takes some kilobytes in every worker.
+/// Each entry takes a few kilobytes in every worker.
 const MOST_CACHED: usize = 1_000_000;
 const CACHE_TTL: Duration = Duration::from_millis(500);
 const WAIT: Duration = Duration::from_secs(2);

@@ -67,8 +67,8 @@ impl Choice<'_> {
     }
 }
 
-/// Declares a choice: the enum, how it is read, and its schema. A variant is `Name = "json name"`, or `Name(type) =
-/// "json name"` if the choice has a value. Comments and `schemars` attributes go to the schema.
+/// Declares a choice: the enum, its parser and its schema. A variant is `Name = "json name"`, or
+/// `Name(type) = "json name"` if the choice has a value. Comments and `schemars` attributes go to the schema.
 macro_rules! choice {
     (
         $(#[$meta:meta])*

@@ -1,6 +1,7 @@
 //! Reads JSON values into wire types. A node has the path of its value and adds errors to the findings, so one pass
 //! finds all errors.
-//! serde's derive stops at the first error, and its code for these types was a tenth of the module's size.
+//! serde's derive stops at the first error, and the code that it generates for these types made up a tenth of the
+//! module's size.
 
 mod choice;
 mod object;
@@ -13,7 +14,7 @@ use super::path;
 use super::problem::Problem;
 use serde_json::Value;
 
-/// The maximum number of errors; further ones are not recorded.
+/// The maximum number of errors; further errors are not recorded.
 const MAX_ERRORS: usize = 100;
 
 /// A type that can be read from a JSON value.

@@ -67,9 +67,9 @@ impl Object<'_> {
     }
 }
 
-/// Declares an object: the struct, how it is read, and its schema. A field is `name: type`, or `name as "json name":
-/// type`; it is required unless its type is an `Option` or it ends with `= default`. Comments and `schemars`
-/// attributes go to the schema.
+/// Declares an object: the struct, its parser and its schema. A field is `name: type`, or `name as "json name": type`;
+/// it is required unless its type is an `Option` or it ends with `= default`. Comments and `schemars` attributes go to
+/// the schema.
 macro_rules! object {
     (
         $(#[$meta:meta])*

@@ -1,4 +1,4 @@
-//! Conditions across the fields of an object: mutually exclusive fields and the forms of rules and issuers.
+//! Conditions across the fields of an object: mutually exclusive fields, and the forms of rules and issuers.
 
 use super::super::compile;
 use serde_json::{Value, json};
@@ -53,7 +53,7 @@ fn issuer_forms() -> Value {
     ]})
 }
 
-/// Messages are matched at certain places only.
+/// Messages are matched only at certain places.
 fn mcp_has_place() -> Value {
     let place = ["paths", "hosts", "clusters"].map(|field| json!({"required": [field]}));
     let any: Vec<Value> = [json!({"not": {"required": ["mcp"]}})]

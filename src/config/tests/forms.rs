@@ -19,7 +19,7 @@ fn json_and_struct_give_the_same_configuration() {
     );
 }
 
-/// Deterministic random numbers (xorshift64*).
+/// A generator of deterministic random numbers (xorshift64*).
 struct Random(u64);
 
 impl Random {
@@ -71,7 +71,7 @@ fn mutated_bytes_cause_no_panic() {
     }
 }
 
-/// Moves values to the places of other values, so that every type meets every other.
+/// Moves values to the places of other values, so that every type occurs in place of every other type.
 #[test]
 fn misplaced_values_cause_no_panic_and_leak_no_secret() {
     let mut random = Random(7);
@@ -95,7 +95,7 @@ fn misplaced_values_cause_no_panic_and_leak_no_secret() {
             );
             assert!(errors.iter().count() <= 200, "{text}");
         }
-        // The reading itself always comes to an end with a shape.
+        // The reader itself always returns a configuration, even if there are errors.
         let mut findings = super::super::error::Findings::default();
         assert!(
             node::read::<wire::Config>(&config, &mut findings).is_some(),

@@ -111,7 +111,7 @@ fn discovery_and_inline_keys_are_compiled() {
 #[test]
 fn similar_issuers_without_a_common_iss_are_accepted() {
     let mut config = base();
-    // The same tenant in another version, and a sovereign cloud's v2.
+    // The same tenant with another token version, and with v2 in a sovereign cloud.
     set(&mut config, "/issuers/0/entra/versions", json!(["v2"]));
     for (name, entra) in [
         ("v1", json!({"tenants": [TENANT], "versions": ["v1"]})),
@@ -176,7 +176,7 @@ fn service_token_requests_follow_the_microsoft_documentation() {
 }
 
 #[test]
-fn graph_host_is_that_of_the_issuers_cloud() {
+fn graph_host_belongs_to_the_issuers_cloud() {
     let with_graph = |cloud: &str, host: Value| {
         let mut graph = json!({"cluster": "g", "auth": {"env": "VAULT_TOKEN"}});
         if !host.is_null() {

@@ -5,7 +5,7 @@ use super::*;
 
 /// One case of `refused.txt`.
 pub(super) struct Case {
-    /// The place and its new value.
+    /// The path of a value, and the new value.
     pub(super) change: &'static str,
     expected: &'static str,
 }

@@ -17,7 +17,7 @@ fn fixed(config: &Config) -> &str {
 }
 
 #[test]
-fn line_ends_at_the_end_of_a_variable_are_removed() {
+fn trailing_line_breaks_of_a_variable_are_removed() {
     let config = accepted(&with("/credentials/0/env", json!("LINE_ENDS")));
     assert_eq!(fixed(&config), "hf_environmentsecret");
     let http = json!({"name": "hf-read", "http": {"cluster": "c", "uri": "https://x",
@@ -34,7 +34,7 @@ fn line_ends_at_the_end_of_a_variable_are_removed() {
 }
 
 #[test]
-fn client_secret_of_client_credentials_may_hold_any_character() {
+fn client_secret_of_client_credentials_may_contain_any_character() {
     let credentials = json!({"cluster": "entra", "tenant": TENANT, "client_id": OTHER_TENANT,
         "client_secret": {"env": "ODD_SECRET"}, "scope": "https://graph.microsoft.com/.default"});
     let feed = json!({"cluster": "ops", "uri": "https://ops.example/revoked.json",
@@ -46,7 +46,7 @@ fn client_secret_of_client_credentials_may_hold_any_character() {
 }
 
 #[test]
-fn client_secret_of_a_token_exchange_may_hold_any_character() {
+fn client_secret_of_a_token_exchange_may_contain_any_character() {
     let exchange = json!({"name": "hf-read", "token_exchange": {"cluster": "hf",
         "uri": "https://huggingface.co/oauth/token", "client_id": "app:1",
         "client_secret": {"env": "ODD_SECRET"}, "subject_claim": "preferred_username",

@@ -1,4 +1,4 @@
-//! All errors are reported in one pass, without those that only follow from another.
+//! All errors are reported in one pass, without errors that are only a consequence of another error.
 
 use super::*;
 
@@ -51,7 +51,7 @@ rules:
 }
 
 #[test]
-fn error_that_follows_from_another_is_not_reported() {
+fn error_that_is_a_consequence_of_another_is_not_reported() {
     for (pointer, value, path) in [
         // References to items that could not be read.
         ("/credentials", json!(5), "credentials"),

@@ -94,7 +94,7 @@ choice! {
     enum GroupsOverage {
         /// Rules that require a group do not permit the caller.
         Deny = "deny",
-        /// The filter looks the groups up in Microsoft Graph.
+        /// The filter looks up the groups in Microsoft Graph.
         Graph(Box<Graph>) = "graph",
     }
 }
@@ -124,10 +124,10 @@ object! {
         roles: Option<List>,
         /// Groups. Default: groups.
         groups: Option<List>,
-        /// Scopes: a space-separated string or an array. Default: scope, else scp.
+        /// Scopes: a space-separated string or an array. Default: scope, or scp if the token has no scope.
         scopes: Option<String>,
-        /// The client id. Default: for `entra` appid in v1 tokens and azp in v2 tokens; for `oidc` azp,
-        /// else appid, else client_id.
+        /// The client id. Default: for `entra` appid in v1 tokens and azp in v2 tokens; for `oidc` the first of azp,
+        /// appid and client_id.
         client: Option<String>,
         /// The caller's id. Default: oid for `entra`, sub for `oidc`.
         object: Option<String>,
@@ -178,7 +178,7 @@ object! {
 }
 
 object! {
-    /// Either a `preset`, or both `app` and `user`. A token that satisfies neither or both of them is of unknown kind.
+    /// Either a `preset`, or both `app` and `user`. A token that satisfies neither or both of them has an unknown kind.
     #[derive(Debug)]
     struct Kind {
         /// A provider whose access tokens are supported.

@@ -1,6 +1,6 @@
-//! Wire types: the complete format of the configuration. Unknown fields are errors. Only this room uses these types.
+//! Wire types: the complete format of the configuration. Unknown fields are errors. Only this module uses these types.
 //!
-//! The doc comments of the fields are the users' reference. This module reads strings and lists as they are;
+//! The doc comments of the fields are the users' reference. This module reads strings and lists unchanged;
 //! `compile` validates them.
 
 pub(in crate::config) mod credential;
@@ -99,7 +99,7 @@ object! {
 object! {
     #[derive(Debug, Default)]
     struct Wait {
-        /// How long a request waits at most. Default: 2s.
+        /// Maximum time that a request waits. Default: 2s.
         timeout: Option<Span>,
         /// Maximum number of requests that wait at the same time. Default: 1024.
         requests: Option<u64>,

@@ -21,7 +21,7 @@ object! {
         anonymous: bool = default,
         /// The effect of a rule whose requirement is satisfied. Default: allow.
         effect: Option<Effect>,
-        /// The credential that a permitted request is sent with; `none` sends no credential, for an upstream that needs
+        /// The credential that is sent with a permitted request; `none` sends no credential, for an upstream that needs
         /// none. The caller's own token is always removed.
         credential: Option<String>,
         /// The organization, or the id of the resource group, that is billed for requests that the rule permits. Default:
@@ -84,15 +84,15 @@ object! {
 }
 
 object! {
-    /// JSON-RPC messages of the Model Context Protocol. A rule that permits matches only POST requests, and a batch only
-    /// if all of its messages are permitted with the same credential.
+    /// JSON-RPC messages of the Model Context Protocol. An allow rule or an anonymous rule matches only POST requests,
+    /// and a batch only if all of its messages are permitted with the same credential.
     #[derive(Debug, Default)]
     struct Mcp {
         /// Patterns of JSON-RPC methods, such as `tools/call` or `notifications/*`; `**` matches all. `response` is a
         /// client's answer to a request of the server. Default: `tools/call`.
         #[schemars(length(min = 1), inner(regex(pattern = "^[!-~]+$")))]
         methods: Option<Vec<String>>,
-        /// Patterns of tools, for the method `tools/call`. Default: all tools, and calls that name none.
+        /// Patterns of tools, for the method `tools/call`. Default: all tools, and calls that name no tool.
         #[schemars(length(min = 1), inner(length(min = 1)))]
         tools: Option<Vec<String>>,
     }

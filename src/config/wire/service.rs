@@ -38,12 +38,12 @@ choice! {
     }
 }
 
-/// Sources of revoked callers and tokens: a feed alone, or `feed` and `graph`.
+/// Sources of revoked callers and tokens: a feed alone, or an object with `feed`, `graph` or both.
 #[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(untagged))]
 pub(in crate::config) enum Revocation {
-    /// A feed, and no other source.
+    /// A feed alone.
     Feed(Feed),
     /// Several sources.
     Sources(RevocationSources),
@@ -67,7 +67,7 @@ object! {
     /// The sources of revocations.
     #[derive(Debug)]
     struct RevocationSources {
-        /// A document of yours that lists revoked callers and tokens.
+        /// A document, maintained by you, that lists revoked callers and tokens.
         feed: Option<Feed>,
         /// Entra's own directory, queried through Microsoft Graph: one entry, or a list with one entry for each issuer.
         graph: Option<RevocationGraphs>,
@@ -155,9 +155,9 @@ object! {
 choice! {
     #[derive(Clone, Copy, Debug)]
     enum OnStale {
-        /// Requests that need it are answered 502 `revocation_unavailable`.
+        /// Requests that need the list are denied with 502 `revocation_unavailable`.
         Deny = "deny",
-        /// Requests are decided with what was last valid.
+        /// Requests are decided with the last valid list.
         Allow = "allow",
     }
 }
@@ -227,14 +227,14 @@ choice! {
     }
 }
 
-/// Whether token usage is read, and what is charged where it is unknown.
+/// Whether token usage is read, and the charge if it is unknown.
 #[derive(Debug)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[cfg_attr(not(target_family = "wasm"), schemars(untagged))]
 pub(in crate::config) enum Usage {
     /// Whether usage is read. A response that reports none is charged 0 tokens.
     Read(bool),
-    /// Usage is read, and a response that reports none has a charge.
+    /// Usage is read, and a response that reports none is charged `unknown_tokens`.
     Charged(ChargedUsage),
 }
 
@@ -256,8 +256,8 @@ object! {
     /// The charge of responses that do not report their usage.
     #[derive(Debug)]
     struct ChargedUsage {
-        /// The tokens that a successful response (2xx) of a model to a POST is charged if it reports no usage, or is
-        /// interrupted before it does. Default: 0.
+        /// The tokens that are charged for a successful response (2xx) of a model to a POST, if the response reports no
+        /// usage or is interrupted before it does. Default: 0.
         #[schemars(range(max = bounds::MOST_CHARGED))]
         unknown_tokens: Option<u64>,
     }
