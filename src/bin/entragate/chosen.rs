@@ -1,4 +1,4 @@
-//! The configuration that a command is about: the only filter in a file, or the one that `--plugin` names.
+//! The configuration that a command uses: the only filter in a file, or the one that `--plugin` names.
 
 use crate::deployment::filters::{self, Filter};
 use crate::deployment::load;
@@ -7,7 +7,7 @@ use crate::input::{self, UNREADABLE};
 use entragate::config::Config;
 use serde_json::Value;
 
-/// A configuration, compiled and as it was written.
+/// A configuration, in compiled form and as written.
 pub struct Chosen {
     pub config: Config,
     pub members: Value,
@@ -30,7 +30,7 @@ pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().or(Some("unset".to_owned()))
 }
 
-/// Returns the only filter, or the one that `--plugin` names. Plugins of the same name differ by their lines.
+/// Returns the only filter, or the one that `--plugin` names. Plugins with the same name are identified by their lines.
 fn choose<'f, 'd>(
     filters: &'f [Filter<'d>],
     file: &str,

@@ -1,4 +1,4 @@
-//! `entragate diff`: who gains and who loses what, from one configuration to another.
+//! `entragate diff`: compares two configurations and shows who gains and who loses access.
 
 use crate::chosen::{self, Chosen};
 use crate::explain::answer::Answer;
@@ -15,14 +15,15 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 /// Show who gains and who loses access from one configuration to another.
-/// The two are compared for every caller and every request: whether it is permitted, and with which credential. Each
-/// difference is shown with a request that the filter's own gate decides differently. Comparisons begin at the token:
-/// audiences, tenants and clients count. The names of rules and the codes of denials do not.
+/// For every caller and every request, the comparison covers whether the request is permitted, and with which
+/// credential. Each difference is shown with a request that the filter's own gate decides differently. Comparisons
+/// begin at the token: audiences, tenants and clients are compared. The names of rules and the codes of denials are
+/// not.
 #[derive(Args)]
 #[command(after_help = "\
 Exit status:
   0  the configurations are equivalent
-  1  they are not, or neither was shown
+  1  they are not, or the comparison is undecided
   2  a configuration cannot be used
 
 Examples:
@@ -46,7 +47,7 @@ pub struct Arguments {
 
 const DIFFERENT: u8 = 1;
 
-/// What one configuration permits and the other does not.
+/// The requests that one configuration permits and the other does not.
 struct Changes {
     differences: Vec<Difference>,
     /// No further difference exists.
@@ -70,7 +71,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
             }
         }
         Err(failure) => Failure {
-            // Status 1 is that of different configurations.
+            // Status 1 means that the configurations are different.
             status: UNREADABLE,
             ..failure
         }

@@ -76,7 +76,7 @@ impl Failure {
         }
     }
 
-    /// The same for a command that itself needs the environment variables.
+    /// The errors of a filter's configuration, for a command that itself needs the environment variables.
     pub fn invalid_here(filter: &Filter<'_>, errors: &ConfigErrors) -> Self {
         let mut failure = Self::invalid_filter(filter, errors);
         for (shown, error) in failure.errors.iter_mut().zip(errors) {

@@ -5,9 +5,9 @@ use entragate::config::{self, Config, ConfigErrors};
 use serde_json::Value;
 use std::io::Read;
 
-/// Exit status: the configuration is not valid.
+/// The exit status if the configuration is not valid.
 pub const INVALID: u8 = 1;
-/// Exit status: invalid arguments, or an unusable file.
+/// The exit status for invalid arguments or an unusable file.
 pub const UNREADABLE: u8 = 2;
 
 /// The name of a file in messages.

@@ -66,13 +66,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// The program as the user called it: by its name if the shell found it, otherwise by its path.
+/// The program as the user called it: its name if the shell found it on the PATH, otherwise its path.
 fn program(called: Option<String>) -> String {
     let by_path = |called: &String| Path::new(called).components().count() > 1;
     called.filter(by_path).unwrap_or_else(|| NAME.to_owned())
 }
 
-/// The command line, whose help names the program so that its lines can be copied.
+/// The command line. Its help shows the program as the user called it, so that examples can be copied.
 fn called_as(program: &str) -> clap::Command {
     let command = Arguments::command().bin_name(program);
     let names: Vec<String> = command

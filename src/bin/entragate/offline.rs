@@ -1,4 +1,4 @@
-//! Prepares a configuration for decisions without a network: what the filter would fetch is replaced.
+//! Prepares a configuration for decisions without a network: it replaces the data that the filter would fetch.
 
 use entragate::config::{AuditLog, Config};
 use entragate::credential::Source;
@@ -18,7 +18,7 @@ pub fn prepare(config: &mut Config) {
     }
 }
 
-/// Lets look-ups of groups in Microsoft Graph begin without a token of the filter's own. `answer::of` answers them.
+/// Lets lookups of groups in Microsoft Graph begin without a service token. `answer::of` answers them.
 pub fn answer_graph(config: &mut Config) {
     for directory in config.directories.iter_mut().flatten() {
         directory.auth = Auth::Fixed(Secret::new("unset".to_owned()));

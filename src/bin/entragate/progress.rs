@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
 
-/// Shorter runs show nothing.
+/// The time before the first line. Shorter runs show nothing.
 const DELAY: Duration = Duration::from_secs(1);
 /// The time between two lines.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -17,7 +17,7 @@ pub struct Progress {
     /// The time of the next line.
     next: Instant,
     is_shown: bool,
-    /// The part of the run that is under way.
+    /// The current part of the run.
     part: String,
 }
 
@@ -40,7 +40,7 @@ impl Progress {
         }
     }
 
-    /// Begins a part of the run: the item with this number, of so many.
+    /// Begins a part of the run: the item with this number, out of a total.
     pub fn begin(&mut self, what: &str, done: usize, all: usize) {
         self.part = format!("{what} {} of {all}", done + 1);
         self.show(String::new());
@@ -56,7 +56,7 @@ impl Progress {
             return;
         };
         if Instant::now() >= self.next {
-            // Progress that cannot be written is not missed.
+            // A failure to write progress is ignored.
             let _ = write!(out, "{ERASE}{}{step}", self.part);
             let _ = out.flush();
             self.is_shown = true;
@@ -117,11 +117,11 @@ mod tests {
     }
 
     #[test]
-    fn lines_follow_each_other_after_an_interval_only() {
+    fn next_line_is_written_only_after_an_interval() {
         let screen = Screen::default();
         let mut progress = Progress::to(Some(Box::new(screen.clone())), Duration::ZERO);
         progress.begin("case", 0, 2);
-        // A clock that stands still until the next line is due.
+        // A clock that does not advance until the next line is due.
         progress.next += Duration::from_secs(3600);
         progress.begin("case", 1, 2);
         assert_eq!(screen.0.borrow().as_slice(), b"\r\x1b[Kcase 1 of 2");

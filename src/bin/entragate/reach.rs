@@ -1,4 +1,4 @@
-//! A summary of which callers can use which credential, in the terms of the rules.
+//! A summary of the callers that can use each credential, in the terms of the rules.
 
 use entragate::config::Config;
 use entragate::credential::Source;

@@ -1,5 +1,5 @@
-//! Warnings and errors on standard error, and text for a terminal. Colours are printed through `anstream`, which removes
-//! them where the output is not a terminal or `NO_COLOR` is set.
+//! Warnings and errors on standard error, and text for a terminal. Colours are printed through `anstream`, which
+//! removes them if the output is not a terminal or `NO_COLOR` is set.
 
 use anstyle::{AnsiColor, Style};
 use std::borrow::Cow;

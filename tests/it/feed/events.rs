@@ -130,7 +130,7 @@ async fn events_are_in_the_feed_before_they_are_acknowledged() {
     assert_eq!(counts["ignored"]["session-established"], 1, "{status}");
     assert_eq!(status["accounts_without_object"], 1, "{status}");
     let warnings = serving.warnings();
-    let expected = "1 accounts are revoked in events, but their object is not known";
+    let expected = "1 accounts are revoked by events, but their object id is unknown";
     assert!(
         warnings.contains(expected) && !warnings.contains("contoso"),
         "{warnings}"

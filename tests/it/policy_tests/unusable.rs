@@ -49,7 +49,7 @@ fn invalid_policy_file_is_reported_with_its_line() {
                 "{{name: b, caller: {{issuer: realm, kind: agent}}, {valid}}}"
             )),
             6,
-            "only tokens of Entra ID show agents",
+            "only tokens of Entra ID identify agents",
         ),
         (
             second(&format!(

@@ -1,4 +1,4 @@
-//! The tokens that were charged, by a field of the records and by time, beside a budget.
+//! The tokens that were charged, by a field of the records and by time, compared with a budget.
 
 use super::layout::fit;
 use super::member_of;
@@ -13,7 +13,7 @@ use std::io::{self, Write};
 /// The maximum number of rows; a log can contain any number of callers.
 const MAX_ROWS: usize = 100_000;
 
-/// The windows of budgets, in UTC, as rate limit services count them.
+/// The time windows of budgets, in UTC, as rate limit services define them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Per {
     Minute,
@@ -32,7 +32,7 @@ impl Per {
         }
     }
 
-    /// The length of a window's name: the beginning of a time in RFC 3339.
+    /// The length of a window's name, which is the beginning of an RFC 3339 time.
     const fn length(self) -> usize {
         match self {
             Self::Minute => "2026-11-23T01:02".len(),
@@ -43,21 +43,21 @@ impl Per {
     }
 }
 
-/// What is charged and shown.
+/// The options that determine which tokens are charged and shown.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {
     pub member: &'static str,
     pub per: Option<Per>,
     /// The tokens of each row.
     pub budget: Option<u64>,
-    /// As `usage.unknown_tokens` of the gateway.
+    /// The gateway's `usage.unknown_tokens`.
     pub unknown_tokens: u64,
 }
 
 pub struct Charges {
     terms: Terms,
     rows: BTreeMap<(String, Option<String>), Sums>,
-    /// The records beyond `MAX_ROWS`.
+    /// The number of records that did not fit into `MAX_ROWS` rows.
     omitted: u64,
 }
 

@@ -63,7 +63,7 @@ pub fn of(record: &Value) -> Value {
     Value::Object(flat)
 }
 
-/// Inserts a member, or the members of an object. The first of two with the same field counts.
+/// Inserts a member, or the members of an object. If two have the same field, the first one is used.
 fn insert(flat: &mut Map<String, Value>, path: &str, value: &Value) {
     match value {
         Value::Null => {}

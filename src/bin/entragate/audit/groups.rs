@@ -13,7 +13,7 @@ const MAX_GROUPS: usize = 10_000;
 pub struct Groups {
     member: &'static str,
     groups: HashMap<String, Sums>,
-    /// The records beyond `MAX_GROUPS`.
+    /// The number of records that did not fit into `MAX_GROUPS` groups.
     rest: Sums,
     without: Sums,
 }
@@ -48,7 +48,7 @@ impl Groups {
         sums.add(record);
     }
 
-    /// Writes the groups, the largest first. Names are cut to fit `width` columns, except codes.
+    /// Writes the groups, the largest first. Names are truncated to fit `width` columns, except codes.
     pub fn write(
         self,
         is_json: bool,

@@ -2,7 +2,7 @@
 
 use textwrap::core::display_width;
 
-/// Between two columns.
+/// The space between two columns.
 pub const GAP: &str = "  ";
 
 /// A field that has a column.
@@ -10,7 +10,7 @@ pub const GAP: &str = "  ";
 pub enum Field {
     /// Date and time, or only the time of day in a narrow table.
     Time,
-    /// Never cut.
+    /// Never truncated.
     Code,
     Caller,
     Rule,
@@ -42,11 +42,11 @@ pub struct Column {
     pub width: usize,
 }
 
-/// From this width on, the table has all columns. Below, the model and the tokens are shown with the request.
+/// At this width and above, the table has all columns. Below it, the model and the tokens are shown with the request.
 const WIDE: usize = 110;
 /// The length of the longest codes.
 const CODE: usize = 22;
-/// The length of a date and a time without fraction.
+/// The length of a date and a time without fractional seconds.
 pub const DATE_AND_TIME: usize = 19;
 /// The length of a time of day. The header of the column is longer.
 const TIME_OF_DAY: usize = 10;
@@ -55,7 +55,7 @@ const TIME_OF_DAY: usize = 10;
 pub fn columns(width: Option<usize>) -> Vec<Column> {
     let is_wide = width.is_none_or(|width| width >= WIDE);
     let fixed = |field, width| (Column { field, width }, 0);
-    // The widths of these are shares of the remaining space, up to a maximum.
+    // These columns share the remaining space, each up to a maximum.
     let flexible = |field, most| (Column { field, width: most }, most);
     let mut columns = vec![
         fixed(
@@ -95,7 +95,7 @@ pub fn total(columns: &[Column]) -> usize {
     widths + GAP.len() * columns.len().saturating_sub(1)
 }
 
-/// Cuts a text that is too wide.
+/// Truncates a text that is too wide.
 pub fn fit(text: &str, width: usize) -> String {
     if display_width(text) <= width {
         return text.to_owned();
@@ -111,7 +111,7 @@ pub fn fit(text: &str, width: usize) -> String {
     cut + "…"
 }
 
-/// Fills a text with blanks up to a width.
+/// Pads a text with spaces to a width.
 pub fn pad(text: &str, width: usize) -> String {
     format!("{text}{:1$}", "", width.saturating_sub(display_width(text)))
 }

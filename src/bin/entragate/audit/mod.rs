@@ -43,7 +43,7 @@ pub struct Arguments {
     /// With --tokens: show each minute, hour, day or month (UTC) separately
     #[arg(long, value_name = "WINDOW", requires = "tokens")]
     per: Option<Per>,
-    /// With --tokens: show what is left of this number of tokens
+    /// With --tokens: show the remainder of a budget of this number of tokens
     #[arg(long, value_name = "TOKENS", requires = "tokens")]
     budget: Option<u64>,
     /// With --tokens: the charge of a response without usage, as `usage.unknown_tokens` of the gateway
@@ -55,7 +55,7 @@ pub struct Arguments {
     /// Show only records from this time on: 15m, 24h, 7d (ago), or 2026-11-23T08:00:00Z
     #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<Timestamp>,
-    /// The number of latest records of a FILE to show
+    /// The number of latest records to show from each FILE
     #[arg(long, value_name = "N", default_value_t = 20)]
     last: usize,
     /// Check that no record is missing, changed or out of order
@@ -96,7 +96,7 @@ impl By {
     }
 }
 
-/// Exit status: records are missing, changed or out of order.
+/// The exit status if records are missing, changed or out of order.
 const NOT_INTACT: u8 = 1;
 
 pub fn run(arguments: &Arguments) -> ExitCode {
@@ -116,10 +116,10 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-/// A file, and why it or the output failed.
+/// A file, and why reading it or writing the output failed.
 type Failure = (String, io::Error);
 
-/// Passes the records of all files to `each`, in order, with the index of their file.
+/// Passes the records of all files to `each`, in order, each with the index of its file.
 fn read(
     arguments: &Arguments,
     mut each: impl FnMut(usize, Logged) -> io::Result<()>,
@@ -244,7 +244,7 @@ fn is_served(record: &Value) -> bool {
     )
 }
 
-/// The number of tokens in a record's usage: the total, or the only side that it contains.
+/// The number of tokens in a record's usage: the total, or the only count that it contains.
 fn tokens(record: &Value) -> Option<u64> {
     let count = |member: &str| record["usage"][member].as_u64();
     count("total_tokens")

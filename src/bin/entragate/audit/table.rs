@@ -41,7 +41,7 @@ impl<W: Write> Table<W> {
             Form::Ecs => writeln!(self.output, "{}", ecs::of(record))?,
             Form::Rows { width } => self.cells(record, width)?,
         }
-        // Flushed per record, so that a reader that follows sees it immediately.
+        // Flushed after each record, so that a program that follows the output sees it immediately.
         self.output.flush()
     }
 
@@ -74,14 +74,14 @@ impl<W: Write> Table<W> {
     }
 }
 
-/// Before a request on lines of its own.
+/// The indentation of a request on separate lines.
 const INDENT: &str = "    ";
 
 fn cell(record: &Value, column: Column) -> String {
     let text = text(record, column.field);
     let text = match column.field {
         Field::Time => time(&text, column.width),
-        // The code must be readable in full; the row is longer if it must be.
+        // A code is never truncated, even if the row becomes too long.
         Field::Code => text,
         _ => fit(&text, column.width),
     };
@@ -107,7 +107,7 @@ fn text(record: &Value, field: Field) -> String {
     }
 }
 
-/// The caller: the name that a person knows, if `audit.claims` lists a claim with it; otherwise an id.
+/// The caller: a name, if `audit.claims` lists a claim that contains one; otherwise an id.
 fn caller(record: &Value) -> Option<&str> {
     const NAMES: [&str; 6] = [
         "preferred_username",
@@ -124,13 +124,13 @@ fn caller(record: &Value) -> Option<&str> {
     name.or(id)
 }
 
-/// The status that the caller received. Records of earlier versions have the upstream's only.
+/// The status that the caller received. Records of earlier versions have only the upstream's status.
 fn status(record: &Value) -> Option<u64> {
     let own = |member: &str| record[member].as_u64();
     own("status").or_else(|| own("upstream_status"))
 }
 
-/// Date and time without fraction and zone, or only the time of day.
+/// Date and time without fractional seconds and zone, or only the time of day.
 fn time(text: &str, width: usize) -> String {
     let text = text.split(['.', 'Z']).next().unwrap_or_default();
     match (width < DATE_AND_TIME, text.split_once('T')) {

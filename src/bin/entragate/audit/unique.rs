@@ -4,7 +4,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 use std::collections::HashSet;
 use std::fmt;
 
-/// Whether no object in a JSON text has two members of one name.
+/// Whether no object in a JSON text has two members of the same name.
 pub fn has_unique_members(json: &str) -> bool {
     serde_json::from_str::<Unique>(json).is_ok()
 }

@@ -1,7 +1,7 @@
-//! `entragate audit --verify`: whether records are missing, changed or out of order.
+//! `entragate audit --verify`: reports records that are missing, changed or out of order.
 //!
-//! Each worker numbers its records and puts the hash of the line before into each. A chain can begin and end anywhere
-//! in the files: logs are rotated, and workers start and stop.
+//! Each worker numbers its records, and each record contains the hash of the worker's previous line. A chain can begin
+//! and end anywhere in the files: logs are rotated, and workers start and stop.
 
 use super::lines::Logged;
 use super::unique::has_unique_members;
@@ -17,15 +17,15 @@ use std::io::{self, Write};
 pub struct Verification {
     files: Vec<String>,
     chains: BTreeMap<String, Chain>,
-    /// The number of records without a place in a chain, as earlier versions wrote them.
+    /// The number of records that belong to no chain, as earlier versions wrote them.
     unchained: u64,
-    /// Whether the order of the lines is not checked.
+    /// Whether the lines may be in any order.
     any_order: bool,
 }
 
 #[derive(Default)]
 struct Chain {
-    /// In the order of reading.
+    /// In the order in which they were read.
     entries: Vec<Entry>,
     first_time: String,
     last_time: String,
@@ -37,7 +37,7 @@ struct Entry {
     prev: Option<LineHash>,
     /// The hash of the line as it was read.
     read: LineHash,
-    /// The hash of the line as the filter writes it, if another program has written the record again.
+    /// The hash of the line as the filter writes it, if another program has rewritten the record.
     restored: Option<LineHash>,
     file: usize,
     line: u64,
@@ -53,7 +53,7 @@ struct Summary {
     to: u64,
     first_time: String,
     last_time: String,
-    /// The number of further copies of records.
+    /// The number of additional copies of records.
     copies: u64,
     #[serde(skip)]
     findings: Vec<Finding>,
@@ -193,7 +193,7 @@ fn write_table(summaries: &[Summary], output: &mut impl Write) -> io::Result<()>
     Ok(())
 }
 
-/// Returns a time without the fraction of its second.
+/// Returns a time without fractional seconds.
 fn second(time: &str) -> String {
     let second = time.get(..19).unwrap_or(time);
     printable(second).replace('T', " ")
@@ -272,8 +272,8 @@ impl Chain {
         }
     }
 
-    /// Returns the records that follow a later one, each with it. Of a run that was moved, only the first is
-    /// returned; copies are not.
+    /// Returns the records that come after a record with a higher number, each with that record. If several records in
+    /// sequence were moved, only the first is returned; copies are not.
     fn out_of_order(&self) -> Vec<(&Entry, &Entry)> {
         let mut found = Vec::new();
         let mut seen = BTreeSet::new();

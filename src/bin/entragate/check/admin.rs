@@ -31,7 +31,7 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
     }
 }
 
-/// Whether Envoy's own configuration has a secret that the filter uses.
+/// Whether Envoy's own configuration contains a secret that the filter uses.
 fn holds_secret(scene: &Scene<'_>) -> bool {
     let credentials = scene.items("credentials");
     let inline = credentials

@@ -34,8 +34,8 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
             findings.add_inside(&ids::ACTOR_NOT_SHOWN, place(), Some(&rule.name), message);
         }
         if denies_apps_only(rule) && issuers().any(|issuer| has_facets(issuer).is_some()) {
-            let message = "denies applications, but no agents that act for themselves: they are of kind `agent`; add \
-                           `kind: agent`, or `not: {kind: agent}` if agents may do more";
+            let message = "denies applications, but not agents that act on their own behalf: these have kind \
+                           `agent`; add `kind: agent`, or `not: {kind: agent}` if agents may do more";
             let kind = &ids::DENY_APP_WITHOUT_AGENT;
             findings.add_inside(kind, place(), Some(&rule.name), message);
         }
@@ -44,8 +44,8 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
             && requires_person(rule)
         {
             let message = format!(
-                "without facets in the tokens of issuer {:?}, an agent's own user account is a user; request them, and \
-                 set `entra.agent_claims`",
+                "without facets in the tokens of issuer {:?}, an agent's own user account counts as a user; request \
+                 the facets, and set `entra.agent_claims`",
                 &*issuer.name
             );
             findings.add_inside(&ids::AGENT_MAY_BE_USER, place(), Some(&rule.name), message);
@@ -61,8 +61,8 @@ fn has_facets(issuer: &Issuer) -> Option<bool> {
     }
 }
 
-/// Whether an unknown actor changes the rule's result: it makes a deny rule deny, and an allow rule with `not:
-/// {actor: agent}` not permit.
+/// Whether an unknown actor changes the rule's result: a deny rule then denies, and an allow rule with
+/// `not: {actor: agent}` does not permit.
 fn may_be_indeterminate(rule: &Rule) -> bool {
     let mut found = false;
     rule.require.visit(&mut |part, polarity| {

@@ -17,7 +17,7 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
         (None, Some(rule)) => (
             rule,
             "models",
-            "where the body names the model, this rule denies (unless `endpoints` name it)",
+            "this rule denies if only the body names the model (and not `endpoints`)",
         ),
         (None, None) => return,
     };
@@ -76,7 +76,7 @@ fn buffer(scene: &Scene<'_>, rule: &str, findings: &mut Findings) {
     }
 }
 
-/// Whether some document of the deployment sets the flag.
+/// Whether any document of the deployment sets the flag.
 fn is_patched(deployment: &Deployment) -> bool {
     deployment.roots().any(|root| {
         let mut found = false;

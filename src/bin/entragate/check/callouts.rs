@@ -35,7 +35,7 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
         .iter()
         .any(|callout| callout.purpose != Purpose::Local);
     if scene.filter.host == Host::Kong && calls {
-        let message = "whether Kong verifies the servers that the filter calls is set in kong.conf; set \
+        let message = "settings in kong.conf determine whether Kong verifies the servers that the filter calls; set \
                        nginx_wasm_tls_verify_cert, nginx_wasm_tls_verify_host and nginx_wasm_tls_trusted_certificate";
         let name = Some(scene.filter.name());
         let place = scene.filter.plugin.place();
@@ -46,7 +46,7 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
 fn gather<'g>(value: &'g Value, at: &str, purpose: Purpose, found: &mut Vec<Callout<'g>>) {
     match value {
         Value::Object(members) => {
-            // Data that is sent with a secret must reach the right server.
+            // Data that is sent with a secret must reach the intended server.
             let sends = ["auth", "headers"]
                 .iter()
                 .any(|name| value.get(name).is_some_and(|member| !member.is_null()));
@@ -118,8 +118,8 @@ fn cluster(scene: &Scene<'_>, callout: &Callout<'_>, known: &Known, findings: &m
             if scene.filter.host != Host::Unknown && callout.purpose != Purpose::Local =>
         {
             let message = format!(
-                "the TLS settings of cluster {name:?} are not in these files; check the file that has them in \
-                 the same call"
+                "the TLS settings of cluster {name:?} are not in these files; include the file that has them in the \
+                 same call"
             );
             let place = scene.at(&callout.at);
             findings.add_inside(&ids::CLUSTER_NOT_VISIBLE, place, Some(name), message);
@@ -128,8 +128,8 @@ fn cluster(scene: &Scene<'_>, callout: &Callout<'_>, known: &Known, findings: &m
     }
 }
 
-/// On Kong the URI decides about TLS, elsewhere the cluster; an http:// URI is reported on every host,
-/// since it hides that the cluster must have TLS.
+/// On Kong the scheme of the URI determines whether TLS is used, on other hosts the cluster does. An http:// URI is
+/// reported on every host, since it hides that the cluster must have TLS.
 fn uris(scene: &Scene<'_>, callout: &Callout<'_>, known: &Known, findings: &mut Findings) {
     let local = matches!(
         known,
@@ -138,7 +138,7 @@ fn uris(scene: &Scene<'_>, callout: &Callout<'_>, known: &Known, findings: &mut 
             ..
         }
     );
-    // The mesh encrypts what is sent to its own services.
+    // The mesh encrypts the connections to its own services.
     let in_mesh = matches!(known, Known::Unseen) && istio::service_of(callout.cluster).is_some();
     if callout.purpose == Purpose::Local || local || in_mesh {
         return;

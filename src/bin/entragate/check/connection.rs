@@ -26,7 +26,7 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
 
 fn path(manager: &Node<'_>, wrong: &str, findings: &mut Findings) {
     let message = format!(
-        "{wrong}, so routes and the upstream may read another path than the rules; set normalize_path: true"
+        "{wrong}, so routes and the upstream may see a different path than the rules; set normalize_path: true"
     );
     let place = manager.place_of("normalize_path");
     findings.add(
@@ -44,8 +44,8 @@ fn patched(scene: &Scene<'_>, findings: &mut Findings) {
             root.walk(&mut |node| {
                 let setting = node.at(&["pathNormalization", "normalization"]);
                 if let Some(setting) = setting.filter(|setting| *setting.value == "NONE") {
-                    let message = "pathNormalization is NONE, so routes and the upstream may read another path than \
-                                   the rules; use BASE or more";
+                    let message = "pathNormalization is NONE, so routes and the upstream may see a different path \
+                                   than the rules; use BASE or a stronger normalization";
                     let place = setting.place();
                     findings.add(&ids::PATH_NOT_NORMALIZED, place, Some("MeshConfig"), message);
                 }
@@ -120,9 +120,8 @@ fn upgrades(scene: &Scene<'_>, manager: &Node<'_>, findings: &mut Findings) {
     let actions = routes.iter().filter_map(|route| route.action());
     let mut report = |at: &Node<'_>| {
         let message = format!(
-            "WebSocket upgrades are enabled together with rule {rule:?}, which names models; the model within a \
-             WebSocket \
-             is not seen; disable the upgrade on these routes"
+            "WebSocket upgrades are enabled together with rule {rule:?}, which names models; the filter does not see \
+             the model within a WebSocket; disable the upgrade on these routes"
         );
         findings.add(&ids::WEBSOCKET_WITH_MODELS, at.place(), Some(rule), message);
     };
@@ -148,9 +147,9 @@ fn source(scene: &Scene<'_>, manager: &Node<'_>, findings: &mut Findings) {
         .has_condition(|part| matches!(part, Condition::Source(_)));
     let trusts = manager.is_true("use_remote_address");
     if wanted && config.client_address == ClientAddress::Connection && !trusts {
-        let message = "use_remote_address is not true, so the address that `source` requires is what a caller \
-                       writes into x-forwarded-for; set it to true, or set client_address.trusted_hops if a proxy \
-                       in front writes that header";
+        let message = "use_remote_address is not true, so the address that `source` checks is the one that the \
+                       caller writes into x-forwarded-for; set it to true, or set client_address.trusted_hops if a \
+                       proxy in front writes that header";
         let place = manager.place_of("use_remote_address");
         let name = manager.text("stat_prefix");
         findings.add(&ids::SOURCE_NOT_TRUSTED, place, name, message);

@@ -8,11 +8,11 @@ use crate::deployment::node::Node;
 use entragate::audit::filter_state::StateValue;
 use serde_json::Value;
 
-/// The beginning of the name of a value that the filter sets.
+/// The prefix of the names of values that the filter sets.
 const PREFIX: &str = "entragate.";
-/// What Envoy puts before the name of a value that a wasm filter sets.
+/// The prefix that Envoy adds to the name of a value that a wasm filter sets.
 const BY_WASM: &str = "wasm.";
-/// The command operator of formats that shows filter state.
+/// The command operator that shows filter state in format strings.
 const OPERATOR: &str = "%FILTER_STATE(";
 /// The attribute of CEL expressions that holds filter state.
 const IN_CEL: &str = "filter_state";
@@ -28,7 +28,7 @@ pub struct Reference<'d> {
     has_prefix: bool,
 }
 
-/// Why the filter does not set what a reference names, and what to do.
+/// Why the filter does not set the value that a reference names, and what to do.
 pub struct NotSet {
     cause: String,
     cure: String,
@@ -96,7 +96,7 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
             let effect = if reference.text.contains(OPERATOR) {
                 "and `-` or null is shown instead"
             } else if reference.text.contains(IN_CEL) {
-                "so the expression treats every request as one without it"
+                "so the expression treats every request as one without the value"
             } else {
                 continue;
             };

@@ -1,4 +1,4 @@
-//! One finding, and the list that findings are gathered in.
+//! One finding, and the list that collects findings.
 
 use super::ids::Kind;
 use crate::deployment::Place;
@@ -33,11 +33,11 @@ pub struct Finding {
     pub place: Place,
     /// The name of the rule, cluster, route or credential.
     pub subject: Option<String>,
-    /// The plugin's name, if there are several and the finding is about the configuration of one.
+    /// The plugin's name, if there are several plugins and the finding is about the configuration of one of them.
     pub plugin: Option<String>,
     /// What is wrong; what to do.
     pub text: String,
-    /// Whether the path is part of the message: it is for paths within the plugin configuration.
+    /// Whether the path is part of the message, as for paths within the plugin configuration.
     pub shows_path: bool,
 }
 
@@ -132,7 +132,7 @@ impl Findings {
         self.found.iter().any(|finding| finding.kind.level == level)
     }
 
-    /// All findings in the order of files and lines.
+    /// All findings, ordered by file and line.
     pub fn into_sorted(mut self, files: &[String]) -> Vec<Finding> {
         let file = |finding: &Finding| files.iter().position(|file| *file == finding.place.file);
         self.found

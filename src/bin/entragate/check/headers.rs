@@ -70,11 +70,12 @@ fn report(
     findings: &mut Findings,
 ) {
     let header = header.to_ascii_lowercase();
-    // Hosts may take an underscore for a hyphen.
+    // Hosts may treat an underscore as a hyphen.
     if set.contains(&header.replace('_', "-")) {
         let message = format!(
             "the route depends on the header {header:?}, which the filter sets or removes; Envoy chooses the route \
-             again after that, and the request may go to another upstream than the decision allows; match on something else"
+             again after that, and the request may go to an upstream that the decision does not allow; match on \
+             something else"
         );
         findings.add(
             &ids::ROUTE_MATCHES_FILTER_HEADER,
@@ -116,7 +117,7 @@ fn matched_headers<'d>(table: &Node<'d>) -> Vec<(Node<'d>, String)> {
     found
 }
 
-/// The name of the route that a node is in.
+/// The name of the route that contains a node.
 fn route_name(routes: &[Route<'_>], node: &Node<'_>) -> Option<String> {
     let holds = |route: &&Route<'_>| {
         std::ptr::eq(route.route.document, node.document)

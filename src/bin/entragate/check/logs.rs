@@ -1,4 +1,4 @@
-//! Access logs, traces and headers that would show the credential or a caller's token.
+//! Access logs, traces and headers that would contain the credential or a caller's token.
 
 use super::finding::Findings;
 use super::ids;
@@ -49,7 +49,7 @@ fn secret_headers(scene: &Scene<'_>) -> Vec<String> {
     names
 }
 
-/// Messages name the last member of the path.
+/// Messages show the last member of the path.
 fn name_of<'n>(node: &'n Node<'_>) -> Option<&'n str> {
     node.path.rsplit('.').next()
 }
@@ -82,7 +82,7 @@ fn shown(node: &Node<'_>, secret: &[String]) -> Option<String> {
     tag.into_iter().chain(listed).find_map(is_secret)
 }
 
-/// The command operators of a format, `%NAME(ARGUMENT):LENGTH%`, their names in lower case.
+/// The command operators of a format, `%NAME(ARGUMENT):LENGTH%`, with their names in lower case.
 fn operators(format: &str) -> impl Iterator<Item = (String, &str)> {
     let starts = format.match_indices('%');
     starts.filter_map(|(at, _)| {
@@ -91,7 +91,7 @@ fn operators(format: &str) -> impl Iterator<Item = (String, &str)> {
         let plain = name
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        // An argument may hold parentheses itself, as an expression of CEL does.
+        // An argument may contain parentheses itself, as a CEL expression does.
         let end = rest.find(")%").or_else(|| rest.find(')'))?;
         plain.then(|| {
             (

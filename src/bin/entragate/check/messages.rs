@@ -1,4 +1,4 @@
-//! Rules on JSON-RPC messages that a client of an MCP server could not use.
+//! Rules on JSON-RPC messages with which no client of an MCP server could work.
 
 use super::finding::Findings;
 use super::ids;
@@ -6,7 +6,7 @@ use super::scene::Scene;
 use entragate::mcp::CALL;
 use entragate::policy::rule::{Effect, Match, Mode, Policy};
 
-/// The methods with which a client starts: of revisions with sessions, and since 2026-07-28.
+/// The methods with which a client starts, in revisions with sessions and since revision 2026-07-28.
 const START: [&str; 2] = ["initialize", "server/discover"];
 
 pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
@@ -15,8 +15,7 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
         let takes_post = matches.methods.is_empty() || matches.methods.iter().any(|m| m == "POST");
         if matches.mcp.are_named() && !takes_post {
             let place = scene.at(&format!("{}.match.methods", scene.rule_path(name)));
-            let message =
-                "excludes POST, with which all messages for MCP servers are sent; add POST";
+            let message = "excludes POST, which all messages to MCP servers use; add POST";
             findings.add_inside(&ids::MCP_WITHOUT_POST, place, Some(name), message);
         }
     }
@@ -35,13 +34,13 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
     };
     if let Some((name, _)) = callers.find(cannot_start) {
         let place = scene.at(&format!("{}.match.mcp", scene.rule_path(name)));
-        let message = "permits calls of tools, but no rule permits `initialize` there, with which a client starts; \
+        let message = "permits calls of tools, but no rule permits `initialize` there, which a client sends first; \
                        permit initialize, notifications/*, ping and tools/list too";
         findings.add_inside(&ids::MCP_WITHOUT_START, place, Some(name), message);
     }
 }
 
-/// All rules: their names, what they match, and whether they permit.
+/// All rules: their names, their matches, and whether they permit.
 fn all(policy: &Policy) -> impl Iterator<Item = (&str, &Match, bool)> {
     let anonymous = policy.anonymous.iter();
     let anonymous = anonymous.map(|rule| (&*rule.name, &rule.matches, true));

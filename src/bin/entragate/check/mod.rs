@@ -44,12 +44,12 @@ use std::process::ExitCode;
 /// Reads plugin configurations in JSON or YAML, and finds them in Envoy bootstraps and discovery
 /// responses, in Kubernetes resources of Istio and Envoy Gateway, in ConfigMaps, and in Kong's
 /// declarations. All files of one call are one deployment: clusters, routes, DestinationRules and
-/// containers in any of them are read together. Of a directory, all .yaml, .yml and .json files
-/// are read.
+/// containers in any of them are read together. In a directory, all .yaml, .yml and .json files are read.
 ///
 /// Each finding is printed as `FILE:LINE: level: [name] message (id)`; docs/check.md explains every
-/// id. If several plugins are checked, `[plugin/name]` tells them apart. Errors: the filter would not start, or a secret or the trust in keys is lost. Warnings:
-/// everything else that is probably a mistake. Notes never count.
+/// id. If several plugins are checked, the name has the form `[plugin/name]`. Errors: the filter would not start, or a
+/// secret or the trust in keys is lost. Warnings: everything else that is probably a mistake. Notes never affect the
+/// exit status.
 ///
 /// Environment variables that are missing on this machine are notes, since the proxy runs elsewhere. With --env they
 /// are errors, as they are for the filter.

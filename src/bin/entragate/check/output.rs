@@ -27,8 +27,8 @@ pub fn json(findings: &[Finding]) {
     print(&format!("{list:#}\n"));
 }
 
-/// Prints a summary of a valid configuration, and the callers that can use each credential. Unless it is the `only` one,
-/// its place and its plugin are named.
+/// Prints a summary of a valid configuration, and the callers that can use each credential. Unless it is the `only`
+/// configuration, its place and its plugin are named.
 pub fn ok(filter: &Filter<'_>, config: &Config, only: bool) {
     let mark = paint("ok", GREEN);
     let place = filter.at("");

@@ -22,8 +22,8 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
     let vm = plugin.get("vm_config");
     let vm_id = vm.as_ref().and_then(|vm| vm.text("vm_id"));
     if vm_id.unwrap_or_default().is_empty() {
-        let message = "vm_config.vm_id is empty, so each worker fetches keys and the revocation feed \
-                       separately; set one that no other plugin has";
+        let message = "vm_config.vm_id is empty, so each worker fetches keys and the revocation feed separately; set \
+                       an id that no other plugin has";
         let place = vm.as_ref().unwrap_or(plugin).place_of("vm_id");
         findings.add(&ids::VM_ID_EMPTY, place, name, message);
     }

@@ -39,7 +39,7 @@ fn check_limit(scene: &Scene<'_>, limit: &Node<'_>, findings: &mut Findings) {
     };
     if !limit.is_true(STREAM_DONE) {
         let message = format!(
-            "charges tokens when the request arrives, before they are known; set `{STREAM_DONE}: true` beside \
+            "charges tokens when the request arrives, before they are known; set `{STREAM_DONE}: true` next to \
              hits_addend"
         );
         let kind = &ids::RATE_LIMIT_BEFORE_TOKENS;
@@ -64,7 +64,8 @@ fn check_limit(scene: &Scene<'_>, limit: &Node<'_>, findings: &mut Findings) {
     }
 }
 
-/// Whether some setting, of Envoy, Istio or the Gateway API, changes the header with the encodings that the caller accepts.
+/// Whether any setting of Envoy, Istio or the Gateway API changes the header with the encodings that the caller
+/// accepts.
 fn asks_for_plain_responses(scene: &Scene<'_>) -> bool {
     let is_header = |text: &str| text.eq_ignore_ascii_case("accept-encoding");
     let mut is_set = false;
@@ -121,11 +122,11 @@ fn order(scene: &Scene<'_>, findings: &mut Findings) {
         let Some(message) = message_of(entry) else {
             continue;
         };
-        // Routes configure the filter behind this one, if there is one.
+        // Routes configure the rate limit filter after this filter, if there is one.
         let is_last = !after.iter().any(|entry| message_of(entry) == Some(message));
         if !references(entry).is_empty() || (of_routes && is_last) {
-            let text = "this rate limit filter runs before entragate, when the state that its limits read is not set \
-                        yet; place it behind entragate and before the router";
+            let text = "this rate limit filter runs before entragate, so the state that its limits read is not set \
+                        yet; place it after entragate and before the router";
             let name = entry.text("name");
             findings.add(&ids::RATE_LIMIT_BEFORE_FILTER, entry.place(), name, text);
         }

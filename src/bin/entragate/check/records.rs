@@ -1,4 +1,4 @@
-//! Whether each decision leaves a line in a log.
+//! Checks that each decision writes a line to a log.
 
 use super::finding::Findings;
 use super::ids;
@@ -32,8 +32,8 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
             scene.at("audit"),
             Some(scene.filter.name()),
             format!(
-                "because of `audit.log` and the access log, {unrecorded} leave no line; set `audit.log: all`, or have an access \
-                 log without a `filter` that shows `oid`"
+                "because of `audit.log` and the access log, {unrecorded} leave no line; set `audit.log: all`, or add \
+                 an access log that shows `oid` and has no `filter`"
             ),
         );
     }
@@ -89,8 +89,8 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
     }
 }
 
-/// Whether no access log has a line for a request that the filter decides, unless it has a response flag. A filter of an access log
-/// that is not known to omit these requests is expected to let one through.
+/// Whether no access log has a line for a request that the filter decides, unless it has a response flag. A `filter` of
+/// an access log counts as letting a request through, unless it is known to omit these requests.
 fn log_omits_decided(scene: &Scene<'_>) -> bool {
     let Some(manager) = envoy::connection_manager(scene.filter, scene.deployment) else {
         return false;

@@ -17,7 +17,7 @@ pub fn check(scene: &Scene<'_>, findings: &mut Findings) {
     overrides_elsewhere(scene, findings);
 }
 
-/// What an override of the filter does.
+/// The effect of an override of the filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Override {
     Disabled,
@@ -25,7 +25,7 @@ enum Override {
     Replaced,
 }
 
-/// Returns the override of the filter at that level of the routes.
+/// Returns the override of the filter at a level of the route table.
 fn override_at<'d>(level: &Node<'d>, filter: &str) -> Option<(Node<'d>, Override)> {
     let overrides = level.get("typed_per_filter_config")?;
     let mut named = overrides.members().into_iter();
@@ -87,7 +87,7 @@ fn overrides(scene: &Scene<'_>, routes: &[Route<'_>], findings: &mut Findings) {
             message,
         );
     }
-    // A cluster that gets the credential by one route must not be open by another.
+    // A cluster that gets the credential through one route must not be reachable without a decision through another.
     for route in left_out {
         let names = cluster_names(route);
         if let Some(cluster) = names.iter().find(|name| enabled.contains(*name)) {
@@ -122,8 +122,8 @@ fn report_override(node: &Node<'_>, state: Override, name: Option<&str>, finding
             findings.add(&ids::FILTER_DISABLED, node.place(), name, message);
         }
         Override::Replaced => {
-            let message = "the filter has no configuration per route; remove the override, and use `match` in \
-                           the rules";
+            let message = "the filter does not support a configuration per route; remove the override, and use \
+                           `match` in the rules";
             findings.add(&ids::FILTER_CONFIG_PER_ROUTE, node.place(), name, message);
         }
     }

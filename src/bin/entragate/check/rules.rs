@@ -1,4 +1,4 @@
-//! Rules that never decide, because others decide before them or their requirement cannot be satisfied.
+//! Rules that never decide, because other rules decide first or their requirement cannot be satisfied.
 
 use super::finding::Findings;
 use super::ids;
@@ -45,8 +45,8 @@ fn never_decides(policy: &Policy, index: usize, rule: &Rule) -> Option<String> {
         return Some(opened(&open.name));
     }
     if impossible(&rule.require, &rule.matches) {
-        let text = "is never satisfied: it requires an issuer that `match.issuers` excludes, or two issuers at the \
-                    same time; correct one of them";
+        let text = "is never satisfied: it requires an issuer that `match.issuers` excludes, or two different \
+                    issuers; correct one of them";
         return Some(text.to_owned());
     }
     // The result of a shadow rule is recorded independently of the other rules.
@@ -127,7 +127,7 @@ fn models_cover(wide: &Models, narrow: &Models) -> bool {
     }
 }
 
-/// A deny rule also matches calls that name no tool, and other HTTP methods than POST.
+/// A deny rule also matches calls that name no tool, and HTTP methods other than POST.
 fn messages_cover(wide: &Messages, narrow: &Messages) -> bool {
     if !wide.are_named() {
         return true;
@@ -193,7 +193,7 @@ fn impossible(require: &Requirement, matches: &Match) -> bool {
             issuers.any(|issuer| Some(issuer) != first)
                 || parts.iter().any(|part| impossible(part, matches))
         }
-        // A deny rule's lack of a requirement is an empty `all`; an empty `any` is refused.
+        // A deny rule without a requirement has an empty `all`; an empty `any` is refused.
         Requirement::Any(parts) => parts.iter().all(|part| impossible(part, matches)),
         _ => false,
     }

@@ -4,7 +4,7 @@ use super::finding::Findings;
 use super::ids;
 use super::scene::Scene;
 
-/// Tenants, client ids and groups of samples and of documentation. In lower case.
+/// Tenants, client ids and groups of the samples and the documentation, in lower case.
 const SAMPLES: [&str; 5] = [
     "72f988bf-86f1-41af-91ab-2d7cd011db47",
     "6e74172b-be56-4843-9ff4-e66a39bb12e3",
@@ -16,7 +16,7 @@ const SAMPLES: [&str; 5] = [
 /// The host of the samples' endpoint.
 const ENDPOINT: &str = "q8x1f0example.us-east-1.aws.endpoints.huggingface.cloud";
 
-/// Whether a tenant, an audience or a group is a sample's, be it alone or as `api://…`.
+/// Whether a tenant, an audience or a group is that of a sample, either alone or as `api://…`.
 pub fn is_sample(value: &str) -> bool {
     let id = value.strip_prefix("api://").unwrap_or(value);
     let id = id.split('/').next().unwrap_or_default();

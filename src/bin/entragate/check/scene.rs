@@ -11,9 +11,9 @@ use serde_json::Value;
 pub struct Scene<'a> {
     pub deployment: &'a Deployment,
     pub filter: &'a Filter<'a>,
-    /// The configuration as written; null where it is not valid JSON.
+    /// The configuration as written; null if it is not valid JSON.
     pub given: &'a Value,
-    /// The configuration as compiled, if it is valid.
+    /// The compiled configuration, if it is valid.
     pub config: Option<&'a Config>,
 }
 
@@ -32,7 +32,7 @@ impl Scene<'_> {
         self.filter.at(path)
     }
 
-    /// The path of the rule of that name.
+    /// The path of the rule with a name.
     pub fn rule_path(&self, name: &str) -> String {
         let rules = self.items("rules");
         let mut named = rules

@@ -15,9 +15,9 @@ pub enum Purpose {
     Secret,
     /// Requests with the Hugging Face credential.
     Upstream,
-    /// The revocation feed, or audit records, without a secret.
+    /// The revocation feed or audit records, transferred without a secret.
     Feed,
-    /// A service of the same machine.
+    /// A service on the same machine.
     Local,
 }
 

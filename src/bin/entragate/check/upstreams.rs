@@ -10,7 +10,7 @@ use crate::deployment::node::Node;
 use crate::deployment::{envoy, gateway, istio, kong};
 use serde_json::Value;
 
-/// Where the configuration names the clusters of requests.
+/// The places where the configuration names the clusters of requests.
 const CLUSTERS: [(&str, &str); 3] = [
     ("credentials", "/clusters"),
     ("endpoints", "/clusters"),

@@ -1,4 +1,4 @@
-//! Values of the plugin configuration that are valid and mistaken or unwise.
+//! Values of the plugin configuration that are valid, but probably mistaken or unsafe.
 
 use super::finding::Findings;
 use super::ids;
@@ -59,20 +59,21 @@ fn issuers(scene: &Scene<'_>, findings: &mut Findings) {
                     format!("is a scope, which no token has as its audience; remove `/{scope}`");
                 findings.add_inside(&ids::AUDIENCE_IS_SCOPE, place(), name, message);
             } else if entra.is_some() && is_microsofts(audience) {
-                let message = "is the audience of an API of Microsoft, whose tokens are not meant for this gateway; \
+                let message = "is the audience of a Microsoft API, whose tokens are not meant for this gateway; \
                                write your own API's client id";
                 findings.add_inside(&ids::AUDIENCE_OF_MICROSOFT, place(), name, message);
             } else if audience.ends_with('/') && (entra.is_some() || audience.starts_with("api://"))
             {
-                let message = "has a slash at its end, which Entra's tokens do not have; remove it";
+                let message =
+                    "ends in a slash, but audiences in Entra's tokens do not; remove the slash";
                 findings.add_inside(&ids::AUDIENCE_FINAL_SLASH, place(), name, message);
             }
         }
     }
 }
 
-/// Returns the scope at the end of an audience: `.default`, or what follows a client id as in `api://<client id>/<scope>`.
-/// An application id URI may be `api://<tenant id>/<text>` too.
+/// Returns the scope at the end of an audience: `.default`, or the part after a client id, as in
+/// `api://<client id>/<scope>`. An application id URI may be `api://<tenant id>/<text>` too.
 fn scope_in<'a>(audience: &'a str, tenants: &[(usize, &str)]) -> Option<&'a str> {
     let (start, last) = audience.rsplit_once('/')?;
     if last == ".default" {
@@ -103,7 +104,7 @@ fn is_microsofts(audience: &str) -> bool {
     ALL.iter().any(|other| audience.eq_ignore_ascii_case(other))
 }
 
-/// The strings of a list, with their indices.
+/// The strings in a list, with their indices.
 fn texts<'v>(value: &'v Value, name: &str) -> Vec<(usize, &'v str)> {
     let items = value.get(name).and_then(Value::as_array);
     let items = items.into_iter().flatten().enumerate();
@@ -112,7 +113,7 @@ fn texts<'v>(value: &'v Value, name: &str) -> Vec<(usize, &'v str)> {
         .collect()
 }
 
-/// Rules for callers of Entra alone name groups by object id. Other issuers have group names.
+/// Rules that only callers of Entra can satisfy name groups by object id. Other issuers use group names.
 fn groups(scene: &Scene<'_>, findings: &mut Findings) {
     let issuers = scene.items("issuers");
     let is_entra = |name: &str| {

@@ -11,10 +11,10 @@ use std::collections::BTreeSet;
 
 /// Prefixes of Hugging Face secrets and JSON Web Tokens. Names of variables are in upper case.
 const SECRETS: [&str; 3] = ["hf_", "api_org_", "eyJ"];
-/// From this length on, letters and digits without a separator are a secret rather than a name.
+/// Letters and digits without a separator count as a secret, not as a name, from this length on.
 const SECRET_LENGTH: usize = 20;
 
-/// Whether the name of a variable is actually a secret. Then no message may show it.
+/// Whether the name of a variable is actually a secret, which no message may show.
 pub fn is_secret(name: &str) -> bool {
     let begins = |start: &&str| {
         name.trim()
@@ -29,13 +29,13 @@ pub fn is_secret(name: &str) -> bool {
     SECRETS.iter().any(begins) || random
 }
 
-/// Whether a text is a valid variable name. The filter refuses others.
+/// Whether a text is a valid variable name. The filter refuses other names.
 fn is_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     !text.is_empty() && text.bytes().all(plain)
 }
 
-/// Returns the variable's name if it is written as in shells: `$NAME`, `${NAME}` or `$(NAME)`.
+/// Returns the variable's name if it is in shell syntax: `$NAME`, `${NAME}` or `$(NAME)`.
 fn without_dollar(text: &str) -> Option<&str> {
     let name = text.strip_prefix('$')?;
     let braced = name
@@ -47,7 +47,7 @@ fn without_dollar(text: &str) -> Option<&str> {
     Some(braced.or(grouped).unwrap_or(name)).filter(|name| is_name(name))
 }
 
-/// `missing`: the variables that the configuration reads and that this machine does not have.
+/// `missing` contains the variables that the configuration reads and this machine does not have.
 pub fn check(scene: &Scene<'_>, missing: &BTreeSet<String>, findings: &mut Findings) {
     let read = read(scene.given);
     for (at, name) in &read {
@@ -62,7 +62,8 @@ pub fn check(scene: &Scene<'_>, missing: &BTreeSet<String>, findings: &mut Findi
             );
         } else if let Some(plain) = without_dollar(name) {
             let message = format!(
-                "holds {name:?}, but the filter reads the variable of exactly this name; write the name only: {plain}"
+                "is {name:?}, but the filter looks for a variable with exactly this name; write the name only: \
+                 {plain}"
             );
             let place = scene.at(at);
             findings.add_inside(&ids::ENV_HAS_DOLLAR, place, subject(scene, at), message);
@@ -171,7 +172,7 @@ fn passed(scene: &Scene<'_>, names: &[(String, String)], findings: &mut Findings
     }
 }
 
-/// A value next to a variable's name is part of the host's configuration.
+/// A value that is written next to a variable's name is part of the host's configuration.
 fn inline(scene: &Scene<'_>, names: &[(String, String)], findings: &mut Findings) {
     let plugin = &scene.filter.plugin;
     let fixed = plugin.at(&["vm_config", "environment_variables", "key_values"]);

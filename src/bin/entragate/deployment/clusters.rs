@@ -1,4 +1,4 @@
-//! Clusters by name, in the form of every host.
+//! Clusters by name, in the configuration format of every host.
 
 use super::filters::{Filter, Host};
 use super::node::Node;
@@ -12,7 +12,7 @@ pub enum Known {
         trust: Trust,
         place: Place,
     },
-    /// These files have all clusters, and not this one.
+    /// These files have all clusters, but not this one.
     Missing {
         known: Vec<String>,
     },
@@ -47,7 +47,7 @@ pub fn look_up(name: &str, filter: &Filter<'_>, deployment: &Deployment) -> Know
     Known::Unseen
 }
 
-/// All clusters of Envoy's own form.
+/// All clusters in Envoy's own format.
 fn all(deployment: &Deployment) -> Vec<Node<'_>> {
     let fixed = deployment
         .roots()

@@ -4,7 +4,7 @@ use super::Deployment;
 use super::filters::{Filter, Host};
 use super::node::Node;
 
-/// The connection manager that runs the filter: around it, or the one that discovers it by name.
+/// The connection manager that runs the filter: it contains the filter, or discovers it by name.
 pub fn connection_manager<'d>(filter: &Filter<'d>, deployment: &'d Deployment) -> Option<Node<'d>> {
     if filter.host != Host::Envoy {
         return None;
@@ -57,7 +57,7 @@ pub fn route_tables<'d>(filter: &Filter<'d>, deployment: &'d Deployment) -> Vec<
     tables
 }
 
-/// A route and what it is in.
+/// A route, and the virtual host and table that contain it.
 #[derive(Clone, Debug)]
 pub struct Route<'d> {
     pub table: Node<'d>,
@@ -72,7 +72,7 @@ impl<'d> Route<'d> {
         named(&self.route).or_else(|| named(&self.virtual_host))
     }
 
-    /// The route action, which leads to an upstream; redirects and direct responses lead to none.
+    /// The route action, which names an upstream; redirects and direct responses have none.
     pub fn action(&self) -> Option<Node<'d>> {
         self.route.get("route")
     }
@@ -96,7 +96,7 @@ impl<'d> Route<'d> {
     }
 }
 
-/// All routes of those tables.
+/// All routes of the route tables.
 pub fn routes<'d>(tables: &[Node<'d>]) -> Vec<Route<'d>> {
     let mut found = Vec::new();
     for table in tables {

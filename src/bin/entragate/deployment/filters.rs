@@ -4,18 +4,18 @@ use super::node::Node;
 use super::{Deployment, Document, Place};
 use serde_json::Value;
 
-/// One use of the filter.
+/// One occurrence of the filter.
 #[derive(Debug)]
 pub struct Filter<'d> {
     /// The path of the plugin configuration; empty for a plugin configuration alone.
     pub place: String,
     pub configuration: Configuration,
     pub host: Host,
-    /// Whether the plugin's settings are Envoy's `PluginConfig`, which patches contain, too.
+    /// Whether the plugin's settings are Envoy's `PluginConfig`, which patches also contain.
     pub is_plugin_config: bool,
     /// The host's settings of the plugin; for a plugin configuration alone, the configuration.
     pub plugin: Node<'d>,
-    /// The path of nodes from the document to the plugin, the document first.
+    /// The nodes on the path from the document to the plugin, the document first.
     pub way: Vec<Node<'d>>,
     locator: Locator<'d>,
 }
@@ -29,7 +29,7 @@ pub enum Host {
     Envoy,
     /// Istio's WasmPlugin or TrafficExtension.
     Istio,
-    /// Istio's EnvoyFilter: the plugin's own settings are Envoy's, those around it Istio's.
+    /// Istio's EnvoyFilter: the plugin's own settings have Envoy's format, and the settings around it Istio's.
     EnvoyFilter,
     EnvoyGateway,
     Kong,
@@ -78,7 +78,7 @@ impl<'d> Filter<'d> {
         }
     }
 
-    /// The nearest settings around the plugin that have such a member.
+    /// The nearest settings around the plugin that have this member.
     pub fn around(&self, member: &str) -> Option<Node<'d>> {
         let mut nearest = self.way.iter().rev();
         nearest.find(|node| node.get(member).is_some()).cloned()
@@ -96,9 +96,9 @@ impl<'d> Filter<'d> {
     }
 }
 
-/// Members that only a plugin configuration has at its top.
+/// Members that only a plugin configuration has at the top level.
 const OWN_MEMBERS: [&str; 4] = ["issuers", "rules", "credentials", "token"];
-/// Members that distinguish a deployment of something from a mistyped plugin configuration.
+/// Members that distinguish a deployment file from a mistyped plugin configuration.
 const FOREIGN_MEMBERS: [&str; 8] = [
     "apiVersion",
     "kind",
@@ -110,8 +110,8 @@ const FOREIGN_MEMBERS: [&str; 8] = [
     "groups",
 ];
 
-/// Finds all uses of entragate in the deployment. A single document that does not look like a deployment is treated
-/// as a plugin configuration, so that its errors are reported.
+/// Finds all occurrences of entragate in the deployment. A single document that does not look like a deployment is
+/// treated as a plugin configuration, so that its errors are reported.
 pub fn find(deployment: &Deployment) -> Vec<Filter<'_>> {
     let only = deployment.documents.len() == 1;
     let mut filters = Vec::new();
@@ -159,7 +159,7 @@ struct Plugin<'d> {
     is_ours: bool,
 }
 
-/// `way`: the path of nodes from the document to the current node.
+/// `way` contains the nodes on the path from the document to the current node.
 fn search<'d>(way: &mut Vec<Node<'d>>, found: &mut Vec<Plugin<'d>>) {
     let Some(node) = way.last().cloned() else {
         return;
@@ -176,7 +176,7 @@ fn search<'d>(way: &mut Vec<Node<'d>>, found: &mut Vec<Plugin<'d>>) {
     }
 }
 
-/// The node as one host's settings of a wasm plugin: Envoy's `PluginConfig`, the spec of Istio's
+/// The node as a host's settings of a wasm plugin: Envoy's `PluginConfig`, the spec of Istio's
 /// `WasmPlugin`, an entry of `wasm` in Envoy Gateway's `EnvoyExtensionPolicy`, or an entry of
 /// `filters` in Kong.
 fn plugin<'d>(way: &[Node<'d>], node: &Node<'d>) -> Option<Plugin<'d>> {
@@ -234,7 +234,7 @@ fn host(way: &[Node<'_>], member: &str) -> Host {
     }
 }
 
-/// Removes the `Any` in which Envoy wraps a configuration.
+/// Removes the `Any` that wraps a configuration in Envoy.
 fn unwrap<'d>(given: Option<&Node<'d>>) -> (Configuration, Option<Node<'d>>) {
     let Some(given) = given else {
         return (Configuration::Text(String::new()), None);
@@ -263,7 +263,7 @@ fn locator<'d>(configuration: &Configuration, holder: Node<'d>) -> Locator<'d> {
     Locator::Inside(holder)
 }
 
-/// A Struct has doubles only: `1.0` arrives as 1.
+/// A Struct has only doubles: `1.0` arrives as 1.
 fn with_whole_numbers(value: Value) -> Value {
     match value {
         Value::Number(number) => match number.as_f64() {

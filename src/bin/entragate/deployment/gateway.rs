@@ -1,11 +1,11 @@
-//! Envoy Gateway: which connections its resources make to backends.
+//! Envoy Gateway: the connections to backends that its resources define.
 
 use super::clusters::Known;
 use super::node::Node;
 use super::tls::{Trust, is_local_host};
 use super::{Deployment, name_of};
 
-/// A backend that a route leads to.
+/// A backend of a route.
 #[derive(Debug)]
 pub struct Backend<'d> {
     pub reference: Node<'d>,
@@ -13,7 +13,7 @@ pub struct Backend<'d> {
     pub known: Known,
 }
 
-/// The backends that routes lead to, mirrors included. Services inside the cluster are left out.
+/// The backends of all routes, including mirrors. Services inside the Kubernetes cluster are omitted.
 pub fn backends(deployment: &Deployment) -> Vec<Backend<'_>> {
     let mut found = Vec::new();
     let kinds = ["HTTPRoute", "GRPCRoute"];
@@ -79,7 +79,7 @@ fn trust(backend: &Node<'_>, name: &str, deployment: &Deployment) -> Trust {
     }
 }
 
-/// Whether a BackendTLSPolicy applies to the backend. It always has a host and certificate authorities.
+/// Whether a BackendTLSPolicy applies to the backend. This policy always has a host name and certificate authorities.
 fn has_policy(name: &str, deployment: &Deployment) -> bool {
     let policies = deployment.resources("BackendTLSPolicy");
     let targets = policies

@@ -1,11 +1,11 @@
-//! Istio: which connections its resources make to the hosts of the mesh's clusters.
+//! Istio: the connections to hosts that its resources define.
 
 use super::Deployment;
 use super::clusters::Known;
 use super::node::Node;
 use super::tls::Trust;
 
-/// The host and port of a cluster that Istio makes: `outbound|443||login.example.com`.
+/// The host and port of a cluster that Istio creates: `outbound|443||login.example.com`.
 pub fn service_of(cluster: &str) -> Option<(&str, u64)> {
     let mut parts = cluster.split('|');
     let (direction, port) = (parts.next()?, parts.next()?.parse().ok()?);
@@ -13,7 +13,7 @@ pub fn service_of(cluster: &str) -> Option<(&str, u64)> {
     (direction == "outbound" && parts.next().is_none()).then_some((host, port))
 }
 
-/// The name of the cluster that Istio makes for a host.
+/// The name of the cluster that Istio creates for a host.
 pub fn cluster_of(host: &str, port: u64) -> String {
     format!("outbound|{port}||{host}")
 }
@@ -74,7 +74,7 @@ fn rule_of<'d>(rules: &[Node<'d>], host: &str) -> Option<Node<'d>> {
     exact.or_else(wild).cloned()
 }
 
-/// Whether a host, or a wildcard such as `*.example.com`, matches that host.
+/// Whether a host name, or a wildcard such as `*.example.com`, matches a host.
 fn covers(pattern: &str, host: &str) -> bool {
     let end = pattern.strip_prefix('*');
     pattern == host || end.is_some_and(|end| host.ends_with(end))
@@ -121,7 +121,7 @@ fn trust(rule: Option<&Node<'_>>, entry: Option<&Node<'_>>, port: u64) -> Trust 
     }
 }
 
-/// The hosts that VirtualServices route to, mirrors included.
+/// The hosts that VirtualServices route to, including mirrors.
 pub fn destinations(deployment: &Deployment) -> Vec<(Node<'_>, String, u64)> {
     let mut found = Vec::new();
     for service in deployment.resources("VirtualService") {

@@ -37,7 +37,7 @@ pub fn trust(service: &Node<'_>) -> Trust {
     if !matches!(protocol, "https" | "grpcs" | "tls" | "wss") {
         return Trust::Plain;
     }
-    // Without `ca_certificates` Kong uses those of nginx; with none at all every handshake fails.
+    // Without `ca_certificates` Kong uses the CAs of nginx; if there are none, every handshake fails.
     if service.is_true("tls_verify") {
         Trust::Verified
     } else {
@@ -53,7 +53,8 @@ fn host_of(rest: &str) -> &str {
     }
 }
 
-/// A callout's `host:port`: the scheme of its URI decides about TLS, kong.conf about verification.
+/// A callout's `host:port`: the scheme of its URI determines whether TLS is used, and kong.conf whether certificates
+/// are verified.
 pub fn of_authority(authority: &str) -> Known {
     let trust = if is_local_host(host_of(authority)) {
         Trust::Local

@@ -1,4 +1,4 @@
-//! Files and directories → a deployment.
+//! Loads a deployment from files and directories.
 
 use super::{Deployment, Document, Source};
 use crate::document;
@@ -25,14 +25,14 @@ impl Unusable {
             file: input::name_of(file).to_owned(),
             line: None,
             message: match error.kind() {
-                std::io::ErrorKind::InvalidData => "is not a text in UTF-8".to_owned(),
+                std::io::ErrorKind::InvalidData => "is not UTF-8 text".to_owned(),
                 _ => error.to_string(),
             },
         }
     }
 }
 
-/// Reads all files; of a directory, every YAML and JSON file in it.
+/// Reads all files, and all YAML and JSON files in directories.
 ///
 /// # Errors
 /// The files that cannot be used.
@@ -83,7 +83,7 @@ pub fn expand(file: &str) -> Result<Vec<String>, Unusable> {
             if hidden {
                 continue;
             }
-            // A link to a directory could lead in circles.
+            // A link to a directory could lead to an endless loop.
             if path.is_dir() && !path.is_symlink() {
                 folders.push(path);
             } else if known {
@@ -126,7 +126,7 @@ fn line_in(message: &str) -> Option<u64> {
     digits.parse().ok()
 }
 
-/// A ConfigMap or a Secret holds files as texts; an `envoy.yaml` may be one of them. A text that is
+/// A ConfigMap or a Secret contains files as text; one of them may be an `envoy.yaml`. A text that is
 /// not valid YAML, or not an object, is some other file.
 fn in_resource(document: &Document) -> Vec<Document> {
     let root = document.root();

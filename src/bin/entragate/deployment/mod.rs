@@ -1,4 +1,4 @@
-//! The files of one call, read as one deployment: every document, and where it is in which file.
+//! The files of one call, read as one deployment: all documents with their files and lines.
 
 pub mod clusters;
 pub mod envoy;
@@ -43,11 +43,10 @@ pub struct Document {
     pub config_map: Option<String>,
 }
 
-/// How a line of a document becomes a line of the file.
+/// How a line of a document maps to a line of the file.
 #[derive(Clone, Copy, Debug)]
 enum Origin {
-    /// The document is one of the file's own, or its text is a block scalar that begins after this
-    /// line.
+    /// The document is at the top level of the file, or its text is a block scalar that begins after this line.
     After(u64),
     /// The text is quoted or folded: everything in it is on this line.
     On(u64),
@@ -81,7 +80,7 @@ impl Document {
         }
     }
 
-    /// The place of a path within this document.
+    /// The place of a path in this document.
     pub fn place(&self, inner: &str) -> Place {
         Place {
             file: self.source.name.clone(),
@@ -100,7 +99,7 @@ impl Document {
         }
     }
 
-    /// The documents in the text at that path.
+    /// The documents in the text at a path.
     ///
     /// # Errors
     /// If the text is not valid JSON or YAML.
@@ -135,7 +134,7 @@ impl Document {
         }
     }
 
-    /// Whether a literal block scalar begins after that line.
+    /// Whether a literal block scalar begins after a line.
     fn has_block_header(&self, line: u64) -> bool {
         let index = usize::try_from(line).unwrap_or_default().saturating_sub(1);
         let text = self.source.text.lines().nth(index).unwrap_or_default();
@@ -150,7 +149,7 @@ impl Deployment {
         self.documents.iter().map(Document::root)
     }
 
-    /// Kubernetes resources of that kind, those in lists included.
+    /// Kubernetes resources of a kind, including those in lists.
     pub fn resources(&self, kind: &str) -> Vec<Node<'_>> {
         let listed = |root: Node<'_>| -> bool {
             root.text("kind").is_some_and(|own| own.ends_with("List"))
@@ -168,7 +167,7 @@ impl Deployment {
         found
     }
 
-    /// Messages of Envoy's discovery services of that type: `resources` of a DiscoveryResponse.
+    /// Messages of a type from Envoy's discovery services: `resources` of a DiscoveryResponse.
     pub fn discovered(&self, message: &str) -> Vec<Node<'_>> {
         let all = self.roots().flat_map(|root| root.list("resources"));
         all.filter(|node| node.is_message(message)).collect()

@@ -13,8 +13,7 @@ pub struct Node<'d> {
 }
 
 impl<'d> Node<'d> {
-    /// A member, written in snake case or, as JSON of protobuf may be, in camel case. A null is
-    /// absent.
+    /// A member, written in snake case, or in camel case, which protobuf JSON allows. A null member counts as absent.
     pub fn get(&self, name: &str) -> Option<Self> {
         let members = self.value.as_object()?;
         let camel = camel_case(name);
@@ -41,7 +40,7 @@ impl<'d> Node<'d> {
         self.get(name).is_some_and(|node| node.value == true)
     }
 
-    /// The items of a list at that member; none if it is absent.
+    /// The items of the list in a member; none if it is absent.
     pub fn list(&self, name: &str) -> Vec<Self> {
         self.get(name).map(|list| list.items()).unwrap_or_default()
     }
@@ -62,7 +61,7 @@ impl<'d> Node<'d> {
             .collect()
     }
 
-    /// Calls `visit` for this node and for everything in it.
+    /// Calls `visit` for this node and all nodes inside it.
     pub fn walk(&self, visit: &mut dyn FnMut(&Self)) {
         visit(self);
         match self.value {
@@ -80,7 +79,7 @@ impl<'d> Node<'d> {
         }
     }
 
-    /// Whether this is a protobuf message of that type, as its `@type` says.
+    /// Whether this is a protobuf message of a type, according to its `@type`.
     pub fn is_message(&self, name: &str) -> bool {
         let kind = self.value.get("@type").and_then(Value::as_str);
         kind.is_some_and(|kind| kind.rsplit('.').next() == Some(name))
@@ -90,7 +89,7 @@ impl<'d> Node<'d> {
         self.document.place(&self.path)
     }
 
-    /// The place of a member, which may be absent: then the line is that of this node.
+    /// The place of a member. If the member is absent, the line is that of this node.
     pub fn place_of(&self, name: &str) -> Place {
         match self.get(name) {
             Some(member) => member.place(),

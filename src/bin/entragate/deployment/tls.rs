@@ -14,7 +14,7 @@ pub enum Trust {
     Plain,
     /// Any certificate is accepted.
     AnyCertificate,
-    /// A certificate of any name is accepted, if a trusted authority issued it.
+    /// A certificate for any name is accepted if a trusted authority issued it.
     AnyName,
     /// Older versions of the host do not verify this.
     ByVersion(&'static str),
@@ -131,7 +131,7 @@ fn of_context(context: &Node<'_>, auto_san: bool, deployment: &Deployment) -> Tr
     }
 }
 
-/// Whether a member is there and not an empty list.
+/// Whether a member exists and is not an empty list.
 fn is_given(part: &Node<'_>, name: &str) -> bool {
     part.get(name).is_some_and(|member| {
         member
@@ -183,7 +183,7 @@ fn is_local(cluster: &Node<'_>) -> bool {
     !endpoints.is_empty() && endpoints.iter().all(local)
 }
 
-/// Whether connections to that host stay on this machine.
+/// Whether connections to a host stay on this machine.
 pub fn is_local_host(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     match host.parse::<std::net::IpAddr>() {

@@ -19,7 +19,7 @@ fn containers<'d>(resource: &Node<'d>) -> Vec<Node<'d>> {
         .collect()
 }
 
-/// Whether a workload mounts that ConfigMap.
+/// Whether a workload mounts a ConfigMap.
 fn mounts(resource: &Node<'_>, config_map: &str) -> bool {
     let pod = resource
         .at(&["spec", "template", "spec"])
@@ -36,13 +36,13 @@ fn mounts(resource: &Node<'_>, config_map: &str) -> bool {
     })
 }
 
-/// The containers that read that ConfigMap.
+/// The containers that read a ConfigMap.
 pub fn readers<'d>(deployment: &'d Deployment, config_map: &str) -> Vec<Node<'d>> {
     let workloads = deployment.roots().filter(|root| mounts(root, config_map));
     workloads.flat_map(|root| containers(&root)).collect()
 }
 
-/// Whether the container's environment has that variable; `None` if that is not known.
+/// Whether the container's environment has a variable; `None` if this is unknown.
 pub fn has_variable(container: &Node<'_>, name: &str) -> Option<bool> {
     if container.get("envFrom").is_some() {
         return None;
@@ -71,9 +71,9 @@ pub fn gateway_containers(deployment: &Deployment) -> Vec<Node<'_>> {
 /// The level of Envoy's wasm logger according to its arguments.
 #[derive(Debug, PartialEq, Eq)]
 pub enum LogLevel {
-    /// At info or more.
+    /// Info or a more verbose level.
     Info,
-    /// At warning or less.
+    /// Warning or a less verbose level.
     Less,
 }
 
@@ -92,7 +92,7 @@ pub fn level_of_arguments(deployment: &Deployment) -> Option<(Node<'_>, LogLevel
         })
 }
 
-/// The words of a list of arguments, or of a line for a shell.
+/// The words of a list of arguments, or of a shell command line.
 fn words<'d>(arguments: &Node<'d>) -> Vec<&'d str> {
     let items = arguments.value.as_array().into_iter().flatten();
     let texts = items
@@ -130,7 +130,7 @@ pub fn wasm_level(levels: &str) -> Option<&str> {
     pairs.find_map(|(name, level)| (name.trim() == "wasm").then_some(level.trim()))
 }
 
-/// The name of the resource that a node is in.
+/// The name of the resource that contains a node.
 pub fn resource_of<'d>(node: &Node<'d>) -> &'d str {
     name_of(&node.document.root())
 }

@@ -5,7 +5,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 use std::fmt;
 
-/// One member or item: the line where it begins, and the same of its children.
+/// One member or item: the line where it begins, and the lines of its children.
 #[derive(Clone, Debug)]
 pub struct Lines {
     line: u64,
@@ -22,13 +22,13 @@ enum Children {
 }
 
 impl Lines {
-    /// The line of the member or item at that path. If the file has no such member, the line of the
-    /// nearest enclosing one.
+    /// The line of the member or item at a path. If the file does not have it, the line of the nearest enclosing member
+    /// or item.
     pub fn find(&self, path: &[Step]) -> u64 {
         self.descend(path).line
     }
 
-    /// The line of the first character of the value at that path.
+    /// The line of the first character of the value at a path.
     pub fn find_value(&self, path: &[Step]) -> u64 {
         self.descend(path).value_line
     }

@@ -6,15 +6,15 @@ pub mod path;
 use lines::Lines;
 use serde_json::Value;
 
-/// A document of a file, with the lines of its members where they are known.
+/// A document of a file, with the lines of its members as far as they are known.
 #[derive(Clone, Debug)]
 pub struct Located {
     pub value: Value,
     pub lines: Option<Lines>,
 }
 
-/// Reads all documents that are not empty, with the lines of their members. A member named twice is
-/// an error in JSON and in YAML.
+/// Reads all documents that are not empty, with the lines of their members. A duplicate member is an error in JSON and
+/// in YAML.
 ///
 /// # Errors
 /// The parser's message, with line and column, and without parts of the text.
@@ -46,7 +46,7 @@ fn read_all(text: &str) -> Result<Vec<Value>, String> {
         .map_err(|error| sentence(&error))
 }
 
-/// The parser's message as a sentence. Its limits have names that only its authors know.
+/// The parser's message as a sentence. The parser's own names for its limits are not understandable.
 fn sentence(error: &serde_saphyr::Error) -> String {
     let text = error.to_string();
     let at = text.find(" at line ").and_then(|at| text.get(at..));
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn ambiguous_document_is_refused() {
+    fn ambiguous_or_malformed_document_is_refused() {
         for text in ["a: 1\na: 2\n", "{\"a\": 1, \"a\": 2}", "a: [1\n"] {
             assert!(read_located(text).is_err(), "{text}");
         }

@@ -24,7 +24,7 @@ pub fn item(parent: &str, index: usize) -> String {
     format!("{parent}[{index}]")
 }
 
-/// The path of something within what is at `outer`.
+/// The path of a value inside the value at `outer`.
 pub fn join(outer: &str, inner: &str) -> String {
     if outer.is_empty() || inner.is_empty() || inner.starts_with('[') {
         format!("{outer}{inner}")
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn path_is_written_as_it_is_read() {
+    fn path_is_written_in_the_form_in_which_it_is_read() {
         let path = item(&member(&member("", "data"), "a.b"), 0);
         assert_eq!(path, "data[\"a.b\"][0]");
         assert_eq!(join("x", &path), "x.data[\"a.b\"][0]");

@@ -145,7 +145,7 @@ impl Answer {
         self.text("code") == "anonymous"
     }
 
-    /// Whether the request is forwarded; not if the gateway refuses it after a permit.
+    /// Whether the request is forwarded. False if the gateway refuses it after a permit.
     pub fn is_permit(&self) -> bool {
         self.is_anonymous() || self.text("code") == "permitted"
     }
@@ -189,7 +189,7 @@ impl Answer {
         json.into()
     }
 
-    /// Returns these members of the record, null where it has none.
+    /// Returns these members of the record; absent members are null.
     fn members(&self, names: &[&str]) -> Map<String, Value> {
         let value = |name: &str| self.record.get(name).cloned().unwrap_or_default();
         let pairs = names.iter().map(|name| ((*name).to_owned(), value(name)));

@@ -43,7 +43,7 @@ pub fn provide(
 
 /// Replaces all keys with one that the request's token names. Together with [`AnySignature`], any signature is accepted.
 pub fn accept(question: &Question, config: &mut Config) {
-    // Without these keys, there is no token, or it is refused before a key is looked up.
+    // If the token names no key, there is no token, or it is refused before a key is looked up.
     if let Some(keys) = placeholder(question, config) {
         for source in &mut config.sources {
             *source = KeySource::Inline(keys.clone());

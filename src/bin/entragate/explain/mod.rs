@@ -1,5 +1,5 @@
-//! `entragate explain`: what the filter would decide about one request, and why.
-//! The request passes through the filter's own gate. This command prepares its input and prints its output.
+//! `entragate explain`: shows how the filter would decide one request, and why. The request passes through the filter's
+//! own gate. This command prepares its input and prints its output.
 
 pub mod answer;
 pub mod keys;
@@ -18,7 +18,7 @@ use entragate::config::Config;
 use entragate::gate::Wanted;
 use std::process::ExitCode;
 
-/// Explain what the filter would decide about a request, and which clauses of which rules are satisfied.
+/// Explain how the filter would decide a request, and which clauses of the rules are satisfied.
 /// Nothing is fetched: the issuer's keys come from --jwks, or the signature is not verified (--unverified; all other
 /// checks of the token are performed). Input that is missing is unknown, as it would be to the filter: without
 /// --source, a rule that requires an address does not permit the request.
@@ -156,7 +156,7 @@ fn explain(arguments: &Arguments) -> Result<Answer, Failure> {
     })
 }
 
-/// Microsoft Graph is not called: `--groups` provides its response, or look-ups are disabled.
+/// Microsoft Graph is not called: `--groups` provides its response, or lookups are disabled.
 fn replace_graph(arguments: &Arguments, config: &mut Config) {
     let warn = |text: &str| report::warn(input::name_of(&arguments.file), text);
     let lookups = config.directories.iter_mut().flatten();

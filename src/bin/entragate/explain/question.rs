@@ -71,7 +71,7 @@ pub fn ask(arguments: &Arguments, config: &Config) -> Result<Question, Failure> 
     ))
 }
 
-/// The message that `--mcp-method` and `--tool` stand for.
+/// The message that `--mcp-method` and `--tool` describe.
 fn message(arguments: &Arguments) -> Option<String> {
     let (method, tool) = (&arguments.mcp_method, &arguments.tool);
     if method.is_none() && tool.is_none() {
@@ -98,7 +98,7 @@ fn token(arguments: &Arguments) -> Result<Option<String>, Failure> {
     Ok(Some(text.trim().to_owned()))
 }
 
-/// The `x-forwarded-for` value of a request whose client is entry `hop` from the right.
+/// The `x-forwarded-for` value of a request whose client is the entry `hop` from the right.
 fn forwarded_for(source: IpAddr, hop: usize) -> String {
     let nearer = vec!["127.0.0.1".to_owned(); hop.saturating_sub(1)];
     let entries: Vec<String> = [source.to_string()].into_iter().chain(nearer).collect();
@@ -106,8 +106,8 @@ fn forwarded_for(source: IpAddr, hop: usize) -> String {
 }
 
 impl Question {
-    /// Adds the headers that a host passes: the token where the configuration expects it, the type of the body, and the
-    /// client's address behind proxies. A header of the user takes precedence.
+    /// Adds the headers that a host passes: the token in the header that the configuration expects, the type of the
+    /// body, and the client's address behind proxies. A header that the user sets takes precedence.
     pub fn of(parts: Parts, config: &Config) -> Self {
         let own = |name: &str| parts.headers.iter().any(|(given, _)| given == name);
         let mut fields = vec![

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use ureq::Agent;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
-/// The largest answer that is read, as in the filter.
+/// The maximum size of an answer, as in the filter.
 const MAX_BYTES: u64 = 1024 * 1024;
 
 pub struct Client {
     agent: Agent,
-    /// Why the last call without a response ended.
+    /// The reason why the last call got no response.
     failure: RefCell<Option<String>>,
 }
 
@@ -32,7 +32,7 @@ impl Client {
         let config = Agent::config_builder()
             .tls_config(tls)
             .http_status_as_error(false)
-            // A call goes to the configured host only.
+            // Calls go only to the configured host, so redirects are not followed.
             .max_redirects(0)
             .max_redirects_will_error(false)
             .build();
@@ -42,7 +42,8 @@ impl Client {
         })
     }
 
-    /// Returns the text of the last call's error for the operator. The library does not tell why a call ended without a response.
+    /// Returns the text of the last call's error for the operator. The library does not report why a call got no
+    /// response.
     pub fn explain(&self, error: &CalloutError) -> String {
         match (error, &*self.failure.borrow()) {
             (CalloutError::Interrupted, Some(cause)) => format!("{error} ({cause})"),

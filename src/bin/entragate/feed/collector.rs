@@ -1,4 +1,4 @@
-//! Follows the directories with the filter's own state machine, and writes what is revoked as a feed.
+//! Follows the directories with the filter's own state machine, and writes the revocations as a feed.
 
 use super::client::Client;
 use super::moment::Moment;
@@ -24,18 +24,19 @@ pub struct Collector {
 /// A list, and the ids of its entries as written, which the list itself does not keep.
 struct Followed {
     list: DirectoryList,
-    /// The revoked users, or all service principals: one that is gone after its state was discarded is not listed again.
+    /// The revoked users, or all service principals: after Microsoft Graph has discarded its state, a full pass does
+    /// not list deleted service principals.
     objects: HashMap<Id, String>,
     /// The applications of all service principals.
     apps: HashMap<Id, String>,
     pages: u32,
-    /// When the list was up to date. The list itself knows only the system's clock.
+    /// When the list was up to date. The list itself uses only the system clock.
     complete: Option<Moment>,
 }
 
-/// What happened, for the user.
+/// An event to report to the user.
 pub enum Event {
-    /// A page of a full pass: the list, the number of pages, and the entries so far.
+    /// A page of a full pass has arrived: the list, the number of pages, and the entries so far.
     Page(String, u32, usize),
     /// A list is up to date. `changed`: it has changed.
     Complete { changed: bool },
@@ -60,7 +61,7 @@ impl Collector {
         }
     }
 
-    /// Makes the calls that are due, and reports what happened.
+    /// Makes the calls that are due, and reports the results.
     pub fn tick(&mut self, now: impl Fn() -> Timestamp, report: &mut dyn FnMut(Event)) {
         for (id, attempt, callout) in self.tokens.due(now()) {
             let answer = self.client.call(&callout);
@@ -181,7 +182,8 @@ impl Followed {
             Answer::Response { .. } | Answer::Failed(_) => Vec::new(),
         };
         let progress = self.list.answered(attempt, number, answer, now);
-        // The changes of a page may apply although its round fails, without room for all entries for example.
+        // The changes of a page may be applied although its round fails, for example if there is no room for all
+        // entries.
         if !matches!(progress, Progress::Late) {
             self.note(named);
         }
@@ -207,7 +209,7 @@ impl Followed {
                 ..
             } => {
                 self.pages = 0;
-                // What happened during a full pass is known only after the next round.
+                // Changes during a full pass are known only after the next round.
                 if self.complete.is_some() || !was_full_pass {
                     self.complete = Some(Moment::now());
                 }
@@ -232,7 +234,7 @@ impl Followed {
         }
     }
 
-    /// Keeps the ids of a page as written, as far as they are revoked.
+    /// Keeps the ids of a page that are revoked, as written.
     fn note(&mut self, named: Vec<(String, Option<String>)>) {
         let keeps_all = self.list.collection() == Collection::ServicePrincipals;
         for (object, app) in named {

@@ -1,4 +1,4 @@
-//! The filter's configuration, as far as the feed needs it.
+//! The parts of the filter's configuration that the feed needs.
 
 use crate::deployment::filters::{self, Configuration};
 use crate::deployment::load;
@@ -7,11 +7,11 @@ use crate::input::{self, UNREADABLE};
 use entragate::config::Config;
 use serde_json::{Map, Value};
 
-/// Loads the issuers and directories of the filter that a file configures. Nothing else is read, so no other environment
-/// variable needs to be set.
+/// Loads the issuers and directories of the filter that a file configures. Nothing else is read, so only their
+/// environment variables must be set.
 ///
 /// # Errors
-/// All errors with their lines.
+/// All errors, with their lines.
 pub fn load(file: &str) -> Result<Config, Failure> {
     let deployment = load::load(&[file.to_owned()]).map_err(Failure::unusable)?;
     let filters = filters::find(&deployment);
@@ -36,7 +36,7 @@ pub fn load(file: &str) -> Result<Config, Failure> {
     Ok(config)
 }
 
-/// Keeps the issuers without their look-ups of groups, the limits of tokens, and `revocation.graph`.
+/// Keeps the issuers without `groups_overage`, the limits of tokens, and `revocation.graph`.
 fn needed(members: Map<String, Value>) -> Map<String, Value> {
     let kept = |(name, mut value): (String, Value)| match name.as_str() {
         "token" => Some((name, value)),

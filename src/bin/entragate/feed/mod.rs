@@ -1,5 +1,5 @@
-//! `entragate feed`: serves what is revoked as a feed that gateways poll. It follows the directories of a configuration, for
-//! gateways that should hold no permission for Microsoft Graph, and receives Shared Signals (`--ssf`).
+//! `entragate feed`: serves revocations as a feed that gateways poll. It follows the directories of a configuration,
+//! for gateways that should hold no permission for Microsoft Graph, and receives Shared Signals (`--ssf`).
 
 mod client;
 mod collector;
@@ -27,12 +27,12 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Time between two checks for calls that are due.
+/// The time between two checks for calls that are due.
 const TICK: Duration = Duration::from_millis(50);
-/// Clears the line of a terminal.
+/// Clears the current line of a terminal.
 const CLEAR: &str = "\r\x1b[K";
 
-/// Serve what is revoked as a feed that gateways poll (`revocation.feed`).
+/// Serve revocations as a feed that gateways poll (`revocation.feed`).
 ///
 /// With FILE, the directories of `revocation.graph` are followed, so that the gateways need no permission for Microsoft Graph.
 /// FILE is the filter's configuration: a deployment file or the plugin configuration alone. Only `issuers`, `token` and
@@ -48,7 +48,7 @@ Exit status:
   2  invalid arguments, or an unusable file
 
 The file of --ssf (YAML or JSON):
-  state: /var/lib/entragate/ssf.json     # what was received; must survive a restart
+  state: /var/lib/entragate/ssf.json     # the state; must survive a restart
   subjects: people.json                  # optional: {\"ada@contoso.com\": \"OBJECT ID\"}
   streams:
     - name: idp
@@ -57,7 +57,7 @@ The file of --ssf (YAML or JSON):
       issuer: https://idp.example.com
       audience: https://gateway.example.com
       jwks: https://idp.example.com/ssf/keys
-  docs/operating.md has the other settings, and which events revoke what.
+  docs/operating.md describes the other settings and the effect of each event.
 
 Examples:
   entragate feed feed.yaml --listen 127.0.0.1:8125
@@ -72,11 +72,11 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     ssf: Option<String>,
 
-    /// Accept that events of this stream are lost: the transmitter has disabled it meanwhile. Can be given several times
+    /// Accept that events of this stream were lost because the transmitter had disabled it. Can be given several times
     #[arg(long, value_name = "STREAM", requires = "ssf")]
     resume: Vec<String>,
 
-    /// The address at which the feed is served, as http://ADDRESS/revoked.json. Put a server with TLS before it
+    /// The address at which the feed is served, as http://ADDRESS/revoked.json. Put a server with TLS in front of it
     #[arg(long, default_value = "127.0.0.1:8125")]
     listen: SocketAddr,
 
@@ -141,7 +141,7 @@ fn follow(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-/// Returns the collector of all directories, and the longest time for which one of their lists is used.
+/// Returns the collector of all directories, and the longest `max_stale` of their lists.
 fn collector(file: &str, client: Client) -> Result<(Collector, Duration), Failure> {
     let config = configuration::load(file)?;
     let now = now();
@@ -188,7 +188,7 @@ fn serve(mut collector: Option<Collector>, publisher: &Publisher) -> Result<(), 
     }
 }
 
-/// Makes the calls to directories that are due, and publishes what has changed.
+/// Makes the calls to directories that are due, and publishes the changes.
 fn collect(collector: Option<&mut Collector>, publisher: &Publisher, was_available: &mut bool) {
     if let Some(collector) = collector {
         let mut changed = false;

@@ -1,11 +1,11 @@
-//! Points in time whose distance no change of the system's clock shortens.
+//! Points in time. A change of the system clock never shortens the time between two of them.
 
 use crate::clock;
 use entragate::time::Timestamp;
 use std::time::{Duration, Instant};
 
-/// A point in time by two clocks. The system's clock can be set back, which would make old knowledge look new; the
-/// monotonic clock stops while the machine sleeps.
+/// A point in time by two clocks. If the system clock is set back, old data would seem current; the monotonic clock
+/// stops while the machine sleeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
     pub wall: Timestamp,
@@ -29,7 +29,7 @@ impl Moment {
 
 #[cfg(test)]
 impl Moment {
-    /// The moment after a time has passed, during which the system's clock was set forward or back.
+    /// Returns the moment after a time has passed in which the system clock was set forward or back.
     pub fn after(self, span: Duration, is_set_to: impl Fn(Timestamp) -> Timestamp) -> Self {
         Self {
             wall: is_set_to(self.wall.plus(span)),
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn elapsed_time_is_that_of_the_clock_that_shows_more() {
+    fn elapsed_time_is_the_greater_of_both_clocks() {
         const HOUR: Duration = Duration::from_secs(3600);
         const MINUTE: Duration = Duration::from_secs(60);
         let start = Moment::now();

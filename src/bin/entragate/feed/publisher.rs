@@ -1,4 +1,4 @@
-//! Publishes the feed: what the directories and the streams of events revoke, in one document.
+//! Publishes the feed: the revocations of the directories and the event streams, in one document.
 
 use super::moment::Moment;
 use super::ssf::Receiver;
@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-/// From this size in bytes, the operator is warned.
+/// The size in bytes from which the operator is warned.
 const LARGE: usize = List::MAX_BYTES / 4 * 3;
-/// The feed is built anew at least every minute, because entries expire.
+/// The feed is rebuilt at least every minute, because entries expire.
 const MINUTE: u64 = 60;
 
 /// The feed as JSON, or why it is not available.
@@ -23,20 +23,20 @@ pub struct Publisher {
     built: Mutex<Option<Built>>,
 }
 
-/// What the directories revoke; empty if none is configured.
+/// The revocations of the directories; empty if no directory is configured.
 struct Directories {
     version: u64,
     feed: Result<Value, String>,
 }
 
-/// What the current feed was built from.
+/// The inputs from which the current feed was built.
 #[derive(PartialEq, Eq)]
 struct Built {
     directories: u64,
     events: Option<(u64, u64)>,
     availability: Result<(), String>,
     minute: u64,
-    /// Revoked accounts whose object is not known, so that no token is denied for them.
+    /// The number of revoked accounts whose object id is unknown, so that none of their tokens is denied.
     unnamed: usize,
 }
 
@@ -56,14 +56,14 @@ impl Publisher {
         }
     }
 
-    /// Sets what the directories revoke.
+    /// Sets the revocations of the directories.
     pub fn set_directories(&self, feed: Result<Value, String>) {
         let mut directories = locked(&self.directories);
         directories.version += 1;
         directories.feed = feed;
     }
 
-    /// Publishes what has changed. When this returns, requests receive it.
+    /// Publishes the changes. When this function returns, requests get the new feed.
     pub fn publish(&self) {
         let mut built = locked(&self.built);
         let directories = locked(&self.directories);
@@ -88,7 +88,8 @@ impl Publisher {
         let unnamed = revoked.as_ref().map_or(0, |revoked| revoked.unnamed);
         if unnamed > new.unnamed {
             warn(&format!(
-                "{unnamed} accounts are revoked in events, but their object is not known; add them to the file of `subjects`"
+                "{unnamed} accounts are revoked by events, but their object id is unknown; add them to the file of \
+                 `subjects`"
             ));
         }
         new.unnamed = unnamed;
@@ -121,14 +122,15 @@ impl Publisher {
         current.clone()
     }
 
-    /// Returns what the streams have received, as JSON; `None` without streams.
+    /// Returns the status of the streams as JSON; `None` without streams.
     pub fn status(&self) -> Option<String> {
         let receiver = self.receiver.as_ref()?;
         Some(format!("{:#}\n", receiver.status()))
     }
 }
 
-/// Returns the feed if gateways read it. They would keep their last one, and a part of a feed would end revocations.
+/// Returns the feed if it is small enough for gateways. Gateways would refuse a larger feed and keep their last one,
+/// and an incomplete feed would end revocations.
 fn readable(feed: String) -> Feed {
     if feed.len() > List::MAX_BYTES {
         let (bytes, limit) = (feed.len(), List::MAX_BYTES);
@@ -140,7 +142,7 @@ fn readable(feed: String) -> Feed {
     Ok(Arc::from(feed))
 }
 
-/// Adds what the streams revoke to the feed of the directories.
+/// Adds the revocations of the streams to the feed of the directories.
 fn merged(directories: Value, events: Option<super::ssf::Revoked>) -> Value {
     let Some(events) = events else {
         return directories;
@@ -172,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn feed_is_published_exactly_if_the_filter_reads_it() {
+    fn feed_is_published_only_if_the_filter_can_read_it() {
         let of_size = |bytes: usize| {
             let frame = json!({"oids": [""]}).to_string().len();
             json!({"oids": ["a".repeat(bytes - frame)]})
@@ -195,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn feed_has_what_directories_and_events_revoke() {
+    fn feed_has_revocations_of_directories_and_events() {
         let directories =
             json!({"oids": ["a", "b"], "clients": ["c"], "not_before": {"d": 5, "e": 9}});
         assert_eq!(merged(directories.clone(), None), directories);

@@ -1,5 +1,5 @@
-//! Serves the feed over HTTP/1.1, one request per connection. Connections, their requests and their time are bounded, and
-//! each has a thread of its own, so that a slow client delays no other.
+//! Serves the feed over HTTP/1.1, one request per connection. The number, size and time of connections are bounded, and
+//! each connection has its own thread, so that a slow client does not delay others.
 
 use super::publisher::Publisher;
 use std::io::{self, Read, Write};
@@ -10,19 +10,19 @@ use std::time::{Duration, Instant};
 
 /// The path of the feed.
 pub const PATH: &str = "/revoked.json";
-/// The path of what the streams have received.
+/// The path of the status of the streams.
 pub const STATUS_PATH: &str = "/status.json";
 
-/// The most open connections. Further ones are closed.
+/// The maximum number of open connections. Further connections are closed.
 const MAX_CONNECTIONS: usize = 64;
-/// The largest request head, in bytes.
+/// The maximum size of a request head, in bytes.
 const MAX_HEAD: usize = 8 * 1024;
-/// The longest time of a connection.
+/// The maximum time of a connection.
 const LONGEST: Duration = Duration::from_secs(15);
 /// The size of one write, in bytes.
 const PIECE: usize = 16 * 1024;
 
-/// Serves in threads of its own, and returns the address.
+/// Starts threads that serve the feed, and returns the address.
 ///
 /// # Errors
 /// The address cannot be used.
@@ -54,7 +54,7 @@ fn serve(
             // A connection whose thread cannot be started is closed.
             let _ = thread.spawn(move || {
                 let _counted = counted;
-                // The client may be gone.
+                // The client may have disconnected.
                 let _ = answer(connection, &publisher, until);
             });
         }
@@ -97,7 +97,7 @@ fn answer(mut connection: TcpStream, publisher: &Publisher, until: Instant) -> i
     connection.shutdown(Shutdown::Write)
 }
 
-/// Reads until the end of the head. A body is not read.
+/// Reads up to the end of the head. A body is not read.
 fn read_head(connection: &mut TcpStream, until: Instant) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     let mut piece = [0; 1024];

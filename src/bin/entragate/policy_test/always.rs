@@ -1,7 +1,7 @@
 //! Assertions about every caller and every request, as the policy file writes them.
 //!
-//! Their requirements and matches are compiled as rules in shadow mode of the configuration, so that they mean what they
-//! mean in rules, and so that the gate evaluates them.
+//! Their requirements and matches are compiled as shadow rules of the configuration, so that they have the same meaning
+//! as in rules, and the gate evaluates them.
 
 use super::expectation::NO_CREDENTIAL;
 use crate::chosen;
@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 #[serde(deny_unknown_fields)]
 pub struct Wire {
     pub name: String,
-    /// `only_if` is about this credential.
+    /// The credential to which `only_if` applies.
     credential: Option<String>,
     only_if: Option<Value>,
     when: Option<Value>,
@@ -39,7 +39,7 @@ enum Denial {
     Deny,
 }
 
-/// An assertion and where it is.
+/// An assertion and its place.
 pub struct Named {
     pub name: String,
     /// The path in the policy file.
@@ -50,7 +50,7 @@ pub struct Named {
 /// The assertions of a file, and the configuration that contains their requirements.
 pub struct Always {
     pub config: Config,
-    /// The beginning of the names of the rules that were added.
+    /// The prefix of the names of the rules that were added.
     pub prefix: String,
     pub assertions: Vec<Named>,
 }
@@ -102,7 +102,7 @@ pub fn compile(
 struct Rules {
     members: Value,
     prefix: String,
-    /// For each added rule, its index, and the path of its assertion.
+    /// The index of each added rule, and the path of its assertion.
     origins: Vec<(usize, String, &'static str)>,
 }
 
@@ -166,7 +166,7 @@ impl Rules {
         name
     }
 
-    /// Returns an error of the configuration as one of the assertion that it is in.
+    /// Returns an error of the configuration as an error of the assertion that contains it.
     fn origin_of(&self, error: &ConfigError) -> Problem {
         for (index, at, field) in &self.origins {
             let own = format!("rules[{index}].");
@@ -193,7 +193,7 @@ fn index(credential: &str, config: &Config) -> Result<Option<usize>, String> {
         .ok_or_else(|| format!("no credential is named {credential:?}"))
 }
 
-/// A beginning of names that no rule has.
+/// A prefix that no rule name has.
 fn unused_prefix(config: &Config) -> String {
     let anonymous = config.policy.anonymous.iter().map(|rule| &rule.name);
     let names: Vec<_> = anonymous

@@ -21,16 +21,16 @@ use std::time::Duration;
 
 /// How long the token is valid, if the configuration does not require less.
 const LIFETIME: Duration = Duration::from_secs(3600);
-/// The tenant where the configuration accepts any.
+/// The tenant, if the configuration accepts any tenant.
 const TENANT: &str = "11111111-2222-4333-8444-555555555555";
-/// The caller's object id where the case names none.
+/// The caller's object id, if the case names none.
 const OBJECT: &str = "00000000-0000-4000-8000-000000000001";
 const SUBJECT: &str = "subject";
-/// Claims with these are those of a whole token, to which nothing is added.
+/// If the claims include these, they are those of a whole token, and nothing is added.
 const COMPLETE: [&str; 3] = ["iss", "aud", "exp"];
 const KID: &str = "policy-test";
 
-/// A caller in the terms of the rules. Members that are absent are absent in the token.
+/// A caller in the terms of the rules. If a member is absent, the token does not have the claim.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Shorthand {
@@ -97,11 +97,11 @@ pub fn signed(claims: &Map<String, Value>, issuer: &Issuer, types: &[String]) ->
     [&encode(header.to_string()), &claims, SIGNATURE].join(".")
 }
 
-/// Any bytes: signatures are not verified.
+/// Arbitrary bytes, because signatures are not verified.
 const SIGNATURE: &str = "AAAA";
 
-/// Replaces the keys of all issuers, so that nothing is fetched. The key for the tokens of cases has the algorithm of
-/// the issuer's first.
+/// Replaces the keys of all issuers, so that nothing is fetched. The key for the tokens of cases has the first
+/// algorithm of the issuer.
 pub fn provide_keys(config: &mut Config) {
     for (issuer, source) in config.issuers.iter().zip(&mut config.sources) {
         let Some(algorithm) = issuer.algorithms.first() else {
@@ -126,7 +126,7 @@ fn claims(
 ) -> Result<Map<String, Value>, String> {
     let is_agent = caller.actor.is_some() || caller.kind == Some(Kind::Agent);
     if let (true, Authority::Oidc { .. }) = (is_agent, &issuer.authority) {
-        return Err("only tokens of Entra ID show agents; remove the agent".to_owned());
+        return Err("only tokens of Entra ID identify agents; remove the agent".to_owned());
     }
     let claims = unchecked_claims(caller, issuer, max_lifetime, now);
     match caller.kind {
@@ -135,7 +135,7 @@ fn claims(
     }
 }
 
-/// Returns the claims, which may have another kind than the caller.
+/// Returns the claims. Their kind may differ from that of the caller.
 pub fn unchecked_claims(
     caller: &Shorthand,
     issuer: &Issuer,

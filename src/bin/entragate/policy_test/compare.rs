@@ -18,18 +18,18 @@ pub struct Wire {
     equivalent_to: Option<String>,
 }
 
-/// A comparison and where it is.
+/// A comparison and its place.
 pub struct Compare {
     pub name: String,
     /// The path in the policy file.
     pub at: String,
     old: Chosen,
-    /// Requests that only the other configuration permits count, too.
+    /// Whether requests that only the other configuration permits also count as differences.
     both_ways: bool,
 }
 
 impl Compare {
-    /// Loads the other configuration. `path_of` returns the path of a file beside the policy file.
+    /// Loads the other configuration. `path_of` returns the path of a file relative to the policy file.
     ///
     /// # Errors
     /// What is wrong.

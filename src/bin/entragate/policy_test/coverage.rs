@@ -1,7 +1,7 @@
 //! The rules and clauses that decided no case.
 //!
 //! A rule decides a case if it permits or denies the request, or would do so in shadow mode. A clause decides a case if
-//! its rule matches the request and the requirement would have another value with the opposite value of the clause.
+//! its rule matches the request, and the requirement would have a different value if the clause had the opposite value.
 
 use super::expectation::effects;
 use super::run::Outcome;
@@ -12,7 +12,7 @@ use entragate::policy::trace::ClauseTrace;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What no case decided, in the order of the configuration.
+/// The rules and clauses that decided no case, in the order of the configuration.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Coverage {
     pub rules: Vec<String>,
@@ -20,7 +20,7 @@ pub struct Coverage {
     pub clauses: Vec<(String, String)>,
 }
 
-/// The clauses of one rule that decided a case, by their position.
+/// The clauses of one rule that decided a case, as positions.
 type Decisive = BTreeSet<usize>;
 
 impl Coverage {
@@ -79,7 +79,7 @@ impl Coverage {
     }
 }
 
-/// Adds the positions of the clauses whose value determines that of the requirement.
+/// Adds the positions of the clauses that determine the value of the requirement.
 fn note_decisive(requirement: &Requirement, trace: &ClauseTrace, found: &mut Decisive) {
     let mut truths = Vec::new();
     collect(trace, &mut truths);
@@ -91,7 +91,7 @@ fn note_decisive(requirement: &Requirement, trace: &ClauseTrace, found: &mut Dec
     }
 }
 
-/// Collects the truths of the clauses without parts, in order.
+/// Collects the values of the clauses without parts, in order.
 fn collect(trace: &ClauseTrace, truths: &mut Vec<Truth>) {
     if trace.parts.is_empty() {
         truths.push(trace.truth);
@@ -99,7 +99,7 @@ fn collect(trace: &ClauseTrace, truths: &mut Vec<Truth>) {
     trace.parts.iter().for_each(|part| collect(part, truths));
 }
 
-/// Evaluates a requirement from the truths of its clauses, one of which is replaced. `next` is the next position.
+/// Evaluates a requirement from the values of its clauses, one of which is replaced. `next` is the next position.
 fn value(
     requirement: &Formula<Condition>,
     truths: &[Truth],

@@ -1,4 +1,4 @@
-//! What a case expects, and the comparison with the decision.
+//! The expectation of a case, and its comparison with the decision.
 
 use crate::explain::answer::Answer;
 use entragate::config::Config;
@@ -6,14 +6,14 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The name of a credential that is not sent.
+/// The name that stands for no credential.
 pub const NO_CREDENTIAL: &str = "none";
 
 /// Members that are absent are not compared.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub enum Expectation {
-    /// The code of the decision: `permitted`, `anonymous`, or that of a denial.
+    /// The code of the decision: `permitted`, `anonymous`, or the code of a denial.
     Code(String),
     Parts(Parts),
 }
@@ -77,7 +77,7 @@ impl Expectation {
         Ok(())
     }
 
-    /// Returns the differences between the decision and this; none if it is as expected.
+    /// Returns the differences between the decision and the expectation; empty if there are none.
     pub fn differences(&self, answer: &Answer) -> Vec<String> {
         let code = answer.text("code");
         let mut found = Vec::new();
@@ -120,7 +120,7 @@ impl Expectation {
     }
 }
 
-/// What rules in shadow mode would have done, by rule.
+/// The decisions that shadow rules would have made, by rule.
 pub fn effects(answer: &Answer) -> BTreeMap<String, String> {
     let entries = answer.record.get("shadow").and_then(Value::as_array);
     let entries = entries.into_iter().flatten();
@@ -134,7 +134,7 @@ pub fn effects(answer: &Answer) -> BTreeMap<String, String> {
 /// Checks that a credential exists.
 ///
 /// # Errors
-/// That it does not.
+/// The credential does not exist.
 pub fn check_credential(name: &str, config: &Config) -> Result<(), String> {
     let mut known = config.credentials.iter();
     if name == NO_CREDENTIAL || known.any(|known| *known.name == *name) {

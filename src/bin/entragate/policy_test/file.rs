@@ -57,7 +57,7 @@ const MEMBERS: [&str; 3] = ["cases", "always", "compare"];
 /// The files that a policy file names, even if they cannot be read.
 pub type References = RefCell<BTreeSet<PathBuf>>;
 
-/// Reads the file. `references` collects the files that it names.
+/// Reads the file. `references` collects the files that the policy file names.
 ///
 /// # Errors
 /// The first error, with its line.
@@ -99,7 +99,7 @@ struct Table {
     name: String,
     callers: BTreeMap<String, Value>,
     requests: Vec<Request>,
-    /// For each caller, what is expected of each request, in their order.
+    /// The expectation of each caller for each request, in the order of requests.
     expect: BTreeMap<String, Vec<Expectation>>,
 }
 
@@ -301,7 +301,7 @@ impl Reader<'_> {
     }
 }
 
-/// Numbers cases of the same name: a table may have several requests for one path.
+/// Numbers cases with the same name: a table may have several requests for one path.
 fn number(cases: &mut [Case]) {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for case in cases {

@@ -80,7 +80,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(FAILED),
         Err(failure) => Failure {
-            // Status 1 is that of a failed case.
+            // Status 1 means that a case failed.
             status: UNREADABLE,
             ..failure
         }
@@ -101,7 +101,7 @@ fn load(arguments: &Arguments, references: &References) -> Result<Loaded, Failur
     Ok(Loaded { chosen, file })
 }
 
-/// Runs and reports all tests. Returns whether all hold.
+/// Runs and reports all tests. Returns whether all succeed.
 fn report(loaded: &Loaded, arguments: &Arguments) -> Result<bool, Failure> {
     let results = results(loaded)?;
     if let Some(path) = &arguments.junit {

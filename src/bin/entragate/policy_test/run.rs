@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 /// The result of one case.
 pub struct Outcome<'c> {
     pub case: &'c Case,
-    /// The differences from what was expected; none if the case holds.
+    /// The differences from the expectation; empty if the case succeeds.
     pub differences: Vec<String>,
     pub answer: Answer,
 }
@@ -42,7 +42,7 @@ pub fn run<'c>(case: &'c Case, config: &Config) -> Result<Outcome<'c>, String> {
         }
     };
     if groups.is_none() {
-        // A look-up that the case does not answer does not happen.
+        // If the case does not contain the answer to a lookup, the lookup is disabled.
         config.directories.iter_mut().for_each(|each| *each = None);
     }
     let question = case.request.question(token, groups, now, &config);

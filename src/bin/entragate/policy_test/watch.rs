@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// The time between two readings of the files.
+/// The time between two reads of the files.
 const INTERVAL: Duration = Duration::from_millis(200);
 
 /// Runs the tests until the program is stopped. Returns only if there are no files to watch.
@@ -26,7 +26,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     loop {
         let references = References::default();
         let loaded = load(arguments, &references);
-        // Before the tests run, since that may take long.
+        // Read before the tests run, since they may take a long time.
         watched.add(references.into_inner());
         let reported = loaded.and_then(|loaded| report(&loaded, arguments));
         if let Err(failure) = reported {
@@ -38,7 +38,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-/// Files and directories, with what they contained when they were read last.
+/// Files and directories, with their content at the last read.
 #[derive(Default)]
 struct Watched(BTreeMap<PathBuf, Contents>);
 

@@ -14,8 +14,8 @@ use entragate::config::Config;
 use entragate::logic::Truth;
 use entragate::policy::rule::Rule;
 
-/// What must hold for every request. Requirements and matches are rules in shadow mode of the configuration, which have
-/// no effect on its decisions; the filter's gate evaluates them with everything else.
+/// A condition that must be true for every request. Its requirements and matches are shadow rules of the configuration,
+/// which have no effect on decisions; the filter's gate evaluates them together with the other rules.
 #[derive(Clone, Debug)]
 pub enum Assertion {
     /// Only callers that satisfy the requirement get the credential.
@@ -28,11 +28,11 @@ pub enum Assertion {
     },
     /// No request of these callers is permitted.
     Never {
-        /// Only permits with this credential count.
+        /// Only permits with this credential are considered.
         credential: Option<Option<usize>>,
         /// The name of the rule with the match and the requirement.
         when: String,
-        /// The assertion has a requirement, so anonymous permits do not count.
+        /// The assertion has a requirement, so anonymous permits are not considered.
         has_requirement: bool,
     },
     /// Every rule decides some request.
@@ -81,7 +81,7 @@ pub enum Verdict {
     Refuted(Box<Counterexample>),
     /// These rules decide no request.
     Shadowed(Vec<String>),
-    /// Neither was shown.
+    /// Neither a proof nor a counterexample was found.
     Undecided,
 }
 
@@ -93,10 +93,10 @@ pub struct Counterexample {
     pub other: Option<Answer>,
 }
 
-/// A configuration, whose rules in shadow mode contain the requirements of the assertions.
+/// A configuration with shadow rules that contain the requirements of the assertions.
 pub struct Prover<'c> {
     config: &'c Config,
-    /// The beginning of the names of those rules.
+    /// The prefix of the names of these shadow rules.
     prefix: &'c str,
     solver: Solver,
     facts: Facts,
@@ -166,7 +166,7 @@ impl<'c> Prover<'c> {
     }
 
     fn no_shadowed_rules(&mut self, progress: &mut Progress) -> Verdict {
-        // The results of all rules are not needed, only the rule that decides.
+        // Only the rule that decides is needed, not the results of all rules.
         let mut evaluator = Evaluator::new(self.config, false);
         let decision = &self.decision;
         let all: Vec<&Decides> = (decision.anonymous.iter())
@@ -250,7 +250,7 @@ impl<'c> Prover<'c> {
     }
 }
 
-/// Whether one of these decides, with this credential if one is given.
+/// Whether one of these rules decides, with this credential if one is given.
 fn uses(solver: &mut Solver, all: &[Decides], credential: Option<Option<usize>>) -> Lit {
     let counts = |decides: &&Decides| credential.is_none_or(|wanted| decides.credential == wanted);
     let found: Vec<Lit> = all
@@ -261,8 +261,8 @@ fn uses(solver: &mut Solver, all: &[Decides], credential: Option<Option<usize>>)
     solver.any(found)
 }
 
-/// Whether this rule has permitted, or has denied. Records of denials also name an allow rule whose requirement depends on
-/// groups that are unknown: it decides nothing.
+/// Whether this rule has permitted or denied the request. A record of a denial may also name an allow rule whose
+/// requirement depends on unknown groups; such an allow rule has not decided.
 pub fn is_decided_by(answer: &Answer, rule: &str, denies: bool) -> bool {
     let decides = if denies {
         matches!(answer.text("code"), "denied_by_rule" | "groups_overage")

@@ -1,12 +1,13 @@
-//! Whether two configurations differ only in what comparisons translate: rules, the clusters of credentials, and for each
-//! issuer its audiences, tenants and clients. Otherwise a comparison finds differences, and proves nothing.
+//! Whether two configurations differ only in settings that comparisons translate: rules, the clusters of credentials,
+//! and the audiences, tenants and clients of each issuer. Otherwise a comparison can find differences, but cannot prove
+//! that there are none.
 
 use entragate::config::Config;
 use entragate::token::issuer::{Authority, Issuer, Tenants};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Settings that decide whether a request is permitted, besides issuers, credentials and rules.
+/// Sections that affect decisions, in addition to issuers, credentials and rules.
 const SECTIONS: [&str; 7] = [
     "token",
     "endpoints",
@@ -17,7 +18,7 @@ const SECTIONS: [&str; 7] = [
     "wait",
 ];
 
-/// A configuration, compiled and as it was written.
+/// A configuration, in compiled form and as written.
 #[derive(Clone, Copy)]
 pub struct Side<'c> {
     pub config: &'c Config,
@@ -64,7 +65,8 @@ fn issuers(side: Side<'_>) -> Vec<Value> {
     issuers.into_iter().flatten().map(without).collect()
 }
 
-/// Tenants are translated for tokens whose tenant is in `tid`, and if they do not decide which issuer a token has.
+/// Whether both configurations select the issuer of a token in the same way. Different tenants are translated only if
+/// tokens have the tenant in `tid`, and if tenants do not select the issuer.
 fn have_same_choice_of_issuers(one: &Config, other: &Config) -> bool {
     let tenants = |issuer: &Issuer| match &issuer.authority {
         Authority::Entra(entra) => Some(entra.tenants.clone()),
@@ -78,8 +80,8 @@ fn have_same_choice_of_issuers(one: &Config, other: &Config) -> bool {
     all(one) == all(other) || only && one.issuers.iter().filter(is_entra).all(is_tid)
 }
 
-/// Whether credentials with the same name are the same: they come from the same place, and are exchanged in the same way, since
-/// an exchange refuses some users.
+/// Whether credentials with the same name have the same source. An exchange must also have the same settings, since it
+/// refuses some users.
 fn have_same_credentials(one: Side<'_>, other: Side<'_>) -> bool {
     let (own, others) = (credentials(one), credentials(other));
     let is_same = |(name, credential): (&String, &Value)| {
@@ -89,7 +91,7 @@ fn have_same_credentials(one: Side<'_>, other: Side<'_>) -> bool {
     own.iter().all(is_same)
 }
 
-/// The credentials by name, without the settings that are translated or that do not matter.
+/// The credentials by name, without the settings that are translated or have no effect on comparisons.
 fn credentials(side: Side<'_>) -> BTreeMap<String, Value> {
     let credentials = side.members.get("credentials").and_then(Value::as_array);
     let named = |credential: &Value| {
@@ -108,7 +110,7 @@ fn credentials(side: Side<'_>) -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// Where MCP servers are: headers of sessions are read there.
+/// The places of MCP servers, where the headers of sessions are read.
 fn messages(config: &Config) -> Vec<String> {
     let matches = config
         .policy
@@ -127,7 +129,8 @@ fn messages(config: &Config) -> Vec<String> {
     places
 }
 
-/// The messages of a batch are permitted together only if they have the same payer, which is not translated.
+/// Whether no rule has `bill_to`. The messages of a batch are permitted together only if they have the same payer,
+/// which is not translated.
 fn have_simple_batches(config: &Config) -> bool {
     let policy = &config.policy;
     let payers = policy.rules.iter().map(|rule| &rule.bill_to);

@@ -1,4 +1,5 @@
-//! Comparisons of two configurations: requests that one permits and the other does not, or with another credential.
+//! Comparisons of two configurations: requests that one configuration permits, and the other denies or permits with
+//! another credential.
 
 use super::comparable::{Side, are_comparable};
 use super::concrete::Witness;
@@ -61,14 +62,14 @@ impl<'c> Comparison<'c> {
         }
     }
 
-    /// Searches for a request that one permits and the other does not permit with the same credential.
+    /// Searches for a request that one configuration permits, and the other does not permit with the same credential.
     pub fn more(&mut self, which: Which) -> Search<Difference> {
         let goals = self.goals(which);
         let goal = self.solver.any(goals);
         self.search(which, goal)
     }
 
-    /// Searches for such a request for each rule that permits.
+    /// Searches for a request with different decisions, for each rule that permits.
     pub fn more_by_rule(
         &mut self,
         which: Which,
@@ -83,7 +84,8 @@ impl<'c> Comparison<'c> {
         goals.into_iter().enumerate().map(search).collect()
     }
 
-    /// For each rule: it permits, and the other configuration does not, or with another credential.
+    /// For each rule, the formula that it permits and that the other configuration denies or permits with another
+    /// credential.
     fn goals(&mut self, which: Which) -> Vec<Lit> {
         let (own, other) = match which {
             Which::First => (0, 1),
@@ -104,7 +106,7 @@ impl<'c> Comparison<'c> {
         goals
     }
 
-    /// When each rule of a configuration permits with a credential.
+    /// For each rule of a configuration, the formula that it permits with a credential.
     fn permits_with(&self, which: usize, name: &str) -> Vec<Lit> {
         let decision = &self.decisions[which];
         let all = decision.anonymous.iter().chain(&decision.permits);
@@ -135,7 +137,7 @@ impl<'c> Comparison<'c> {
     }
 }
 
-/// Whether a decision permits, and the other one does not, or with another credential.
+/// Whether one decision permits, and the other denies or permits with another credential.
 fn permits_more(one: &Answer, other: &Answer) -> bool {
     one.is_permit() && (!other.is_permit() || one.text("credential") != other.text("credential"))
 }
@@ -157,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn permit_is_more_than_a_denial_or_another_credential() {
+    fn permit_exceeds_a_denial_and_a_permit_with_another_credential() {
         let [denied, none, read, write] = [
             json!({"code": "rule_unsatisfied"}),
             json!({"code": "anonymous"}),

@@ -1,6 +1,6 @@
 //! An assignment of the facts as a request and a token that have these facts.
 //!
-//! What is written here is only a proposal: the filter's gate decides about it.
+//! They are only a proposal, which the filter's gate must confirm.
 
 use super::facts::Facts;
 use super::facts::request::{OTHER_METHOD, POST};
@@ -30,7 +30,7 @@ pub struct Witness {
 pub struct Wanted {
     /// All facts.
     pub values: HashMap<Var, bool>,
-    /// Those that matter, each as the literal that is true.
+    /// The facts that the goal needs, each as the literal that is true.
     pub core: HashSet<Lit>,
 }
 
@@ -46,17 +46,17 @@ impl Wanted {
         self.values.get(&literal.var()) == Some(&literal.sign())
     }
 
-    /// Whether a fact is true and matters.
+    /// Whether a fact is true and the goal needs it.
     fn needs(&self, literal: Lit) -> bool {
         self.core.contains(&literal)
     }
 
-    /// Whether the value of a fact matters.
+    /// Whether the goal needs the value of a fact.
     fn matters(&self, literal: Lit) -> bool {
         self.core.contains(&literal) || self.core.contains(&!literal)
     }
 
-    /// A text whose patterns have the values that matter.
+    /// A text whose patterns have the values that the goal needs.
     fn text(&self, texts: &Texts, related: &[Lit]) -> Result<String, Obstacle> {
         let matters = |literal: &Lit| self.matters(*literal) || related.contains(literal);
         let values = texts
@@ -74,7 +74,7 @@ impl Wanted {
 /// Writes a request with the wanted facts.
 ///
 /// # Errors
-/// The texts that no request has.
+/// No request has these texts.
 pub fn write(facts: &Facts, wanted: &Wanted, config: &Config) -> Result<Witness, Obstacle> {
     let mut cells = facts.moments.0.iter();
     let cell = cells.find(|(_, literal)| wanted.is(*literal));
@@ -149,7 +149,7 @@ fn request(
                     path = format!("{place}{model}");
                 }
             }
-            // A shortest path ends where the name would begin.
+            // The shortest path ends where the name would begin.
             (BeforeBody::Final(Model::None), Some(place)) if !reads_body => {
                 path = format!("{place}{}", wanted.text(&own.model, &[])?);
             }
@@ -194,7 +194,7 @@ fn request(
     Ok(request)
 }
 
-/// The beginning of a path that names a model behind it.
+/// The prefix of a path that ends with the name of a model.
 fn in_path(path: &str) -> Option<&'static str> {
     let places = ["/hf-inference/models/", "/models/"];
     places.into_iter().find(|place| path.starts_with(place))
@@ -228,7 +228,7 @@ fn caller(
     ];
     let is_entra = matches!(issuer.authority, Authority::Entra(_));
     let kind = kinds.into_iter().find(|(literal, _)| wanted.is(*literal));
-    // A caller whose kind does not matter is a person.
+    // If any kind of caller will do, the caller is a person.
     let matters = kinds.iter().any(|(literal, _)| wanted.matters(*literal));
     let usual = (is_entra && !matters).then_some((facts.user, Kind::User));
     let is_unknown = kind.is_none();
@@ -264,7 +264,7 @@ fn caller(
     if is_entra && wanted.is(facts.acts_as_no_agent) {
         claims.insert(facets::ACTOR.into(), "1".into());
     } else if is_unknown && wanted.needs(!facts.acts_as_agent) {
-        // Facets that cannot be read leave the actor and the kind open.
+        // If facets cannot be read, the actor and the kind are unknown.
         claims.insert(facets::ACTOR.into(), 1.into());
     }
     let mut elsewhere = Map::new();

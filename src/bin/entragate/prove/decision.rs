@@ -6,7 +6,7 @@ use super::solver::{Lit, Solver};
 use entragate::config::Config;
 use entragate::policy::rule::{Effect, Mode};
 
-/// A rule that decides, and when it does.
+/// A rule that decides, and the formula for its decision.
 pub struct Decides {
     pub rule: String,
     /// The index of the configuration's credential; `None` sends none.
@@ -16,7 +16,7 @@ pub struct Decides {
     pub denies: bool,
 }
 
-/// When a configuration permits.
+/// The formulas under which a configuration permits or denies.
 pub struct Decision {
     /// The permits of anonymous rules.
     pub anonymous: Vec<Decides>,
@@ -62,7 +62,7 @@ impl Decision {
                 }
             }
         }
-        // A deny rule denies unless it certainly does not match, or is certainly unsatisfied.
+        // A deny rule denies unless it certainly does not match or is certainly unsatisfied.
         let (mut denials, mut denied) = (Vec::new(), solver.never());
         for (rule, covers, require) in deny {
             let applies = solver.all([!covers.no, !require.no]);
@@ -75,7 +75,7 @@ impl Decision {
                 denies: true,
             });
         }
-        // An allow rule decides if it is satisfied, or if a body that cannot be read could satisfy it.
+        // An allow rule decides if it is satisfied, or if it might match a body that cannot be read.
         let mut permits = Vec::new();
         let undenied = solver.all([authenticated, !denied]);
         let mut decided = solver.never();

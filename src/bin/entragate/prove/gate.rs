@@ -27,13 +27,13 @@ impl Evaluator {
         Self { config, simulation }
     }
 
-    /// Returns the decision about a witness, read as a case is. `None`: it cannot be a case.
+    /// Returns the decision about a witness, which is read like a case. `None`: it is not a valid case.
     pub fn decide(&mut self, witness: &Witness) -> Option<Answer> {
         let question = self.question(witness, &self.config)?;
         self.simulation.pass(question, &AnySignature)
     }
 
-    /// The same, with a token of an issuer of another configuration.
+    /// Returns the decision about a witness whose token comes from an issuer of another configuration.
     pub fn decide_as(&mut self, witness: &Witness, issuing: &Config) -> Option<Answer> {
         let question = self.question(witness, issuing)?;
         self.simulation.pass(question, &AnySignature)

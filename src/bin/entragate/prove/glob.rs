@@ -1,12 +1,12 @@
 //! Patterns as automata, and the texts that match some patterns and not others.
 //!
 //! A pattern is a sequence of nodes: a literal character, `*` or `**`. The set of nodes that a text can reach is kept in
-//! the bits of a number, so that several patterns can be followed side by side.
+//! the bits of a number, so that several patterns can be followed in parallel.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 
-/// A pattern as the rules use it.
+/// A pattern as used by the rules.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Glob {
     nodes: Vec<Node>,
@@ -114,9 +114,9 @@ impl Glob {
 /// A class of characters that the patterns do not distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Symbol {
-    /// What patterns see that respect case; `None`: a character that is in none of them.
+    /// The character as case-sensitive patterns see it; `None`: a character that occurs in none of them.
     plain: Option<char>,
-    /// The same for patterns that ignore case.
+    /// The character as patterns that ignore case see it.
     folded: Option<char>,
     /// A character of the class; `None` if it is not known to have one.
     written: Option<char>,
@@ -132,7 +132,7 @@ pub enum Found {
     Unknown,
 }
 
-/// Searches for a shortest text that matches all of `with` and none of `without`.
+/// Searches for the shortest text that matches all of `with` and none of `without`.
 pub fn search(with: &[&Glob], without: &[&Glob], separator: char) -> Found {
     let all: Vec<&Glob> = with.iter().chain(without).copied().collect();
     if all.iter().any(|glob| glob.nodes.len() > MOST_NODES) {
@@ -148,7 +148,7 @@ pub fn search(with: &[&Glob], without: &[&Glob], separator: char) -> Found {
             .all(|(at, (glob, reached))| glob.accepts(*reached) == (at < with.len()))
     };
     let start: Vec<u128> = all.iter().map(|glob| glob.start()).collect();
-    // The state from which a state is reached first, and the symbol.
+    // For each state, the state and the symbol from which it was first reached.
     let mut from: HashMap<Vec<u128>, Option<(Vec<u128>, Symbol)>> = HashMap::new();
     let mut queue = VecDeque::from([start.clone()]);
     from.insert(start, None);
@@ -163,7 +163,7 @@ pub fn search(with: &[&Glob], without: &[&Glob], separator: char) -> Found {
         for symbol in &alphabet {
             let step = |(glob, reached): (&&Glob, &u128)| glob.step(*reached, *symbol, separator);
             let next: Vec<u128> = all.iter().zip(&state).map(step).collect();
-            // A text that some pattern of `with` can no longer match leads nowhere.
+            // Skips states from which a pattern of `with` can no longer match.
             let is_dead = next.iter().take(with.len()).any(|reached| *reached == 0);
             if !is_dead && !from.contains_key(&next) {
                 if from.len() >= MOST_STATES {
@@ -192,12 +192,12 @@ fn spell(state: &[u128], from: &HashMap<Vec<u128>, Option<(Vec<u128>, Symbol)>>)
     Some(characters.into_iter().rev().collect())
 }
 
-/// Returns the symbols of these patterns, those with characters first; `None` if there may be others.
+/// Returns the symbols of these patterns, those with characters first; `None` if the list could be incomplete.
 ///
 /// A symbol stands for each character of the literals, and one for all other characters. If patterns ignore case, a
-/// character can be another one for them, as the Kelvin sign is a `k` in lower case: such pairs have symbols without a
-/// character. A character whose lower case has several characters is one of those pairs, followed by others that are in
-/// no literal, which only stars match; that requires that all literals are ASCII.
+/// character may equal another one for them, as the lower case of the Kelvin sign is `k`: these pairs have symbols
+/// without a character. If the lower case of a character has several characters, the first one forms such a pair, and
+/// the others occur in no literal, so only stars match them. This requires that all literals are ASCII.
 fn alphabet(globs: &[&Glob], separator: char) -> Option<Vec<Symbol>> {
     let mut plain: Vec<char> = Vec::new();
     let mut folded: Vec<char> = Vec::new();

@@ -1,4 +1,4 @@
-//! Requests for one entry of a list of models: they are refused if the caller may not use the model.
+//! Requests for one entry of a list of models, which are refused if the caller may not use the model.
 
 use super::facts::Facts;
 use super::solver::{Lit, Solver};
@@ -48,7 +48,7 @@ pub fn is_shown(solver: &mut Solver, facts: &mut Facts, config: &Config, has_cal
             let denies = if models.patterns.is_empty() {
                 solver.always()
             } else {
-                // A model without a name may be any.
+                // A model without a name may be any model.
                 !facts.request.covers_listed(solver, models).no
             };
             conditions.push(!solver.all([usable, applies, denies]));
@@ -58,7 +58,7 @@ pub fn is_shown(solver: &mut Solver, facts: &mut Facts, config: &Config, has_cal
     solver.any(ways)
 }
 
-/// Whether a rule could match the use of a model: a POST to any path.
+/// Whether a rule could match a request that uses a model: a POST to any path.
 fn may_use(solver: &mut Solver, facts: &mut Facts, matches: &Match, has_caller: bool) -> Lit {
     let is_post =
         matches.methods.is_empty() || matches.methods.iter().any(|method| method == "POST");

@@ -2,8 +2,8 @@
 //!
 //! A configuration's decision becomes a formula over facts ([`facts`], [`decision`]), and a SAT solver searches for facts
 //! that break an assertion ([`search`]). The formula covers every real request, so if there are no such facts, the
-//! assertion holds. Facts that are found become a request and a token ([`concrete`]), which the filter's own gate decides:
-//! only what it confirms is a counterexample.
+//! assertion is true. If facts are found, they are turned into a request and a token ([`concrete`]), which the filter's
+//! own gate decides: a request is a counterexample only if the gate confirms it.
 
 use entragate::config::Config;
 

@@ -1,8 +1,8 @@
 //! The search for a request that makes a formula true.
 //!
-//! The solver proposes facts. Texts with these facts are searched, and the request is run through the filter's gate. If
-//! no text has the facts, they exclude each other, which is added for good. If the gate disagrees, or the search for a
-//! text was given up, these facts are left out, and the result can no longer be a proof.
+//! The solver proposes facts. The search looks for texts with these facts, and passes the request through the filter's
+//! gate. If no text has the facts, they exclude each other, which is added permanently. If the gate disagrees, or the
+//! search for a text is given up, this combination of facts is excluded, and the result can no longer be a proof.
 
 use super::concrete::{Obstacle, Wanted, Witness, write};
 use super::facts::Facts;
@@ -16,15 +16,15 @@ pub enum Search<T> {
     /// No request makes the formula true.
     Nothing,
     Found(T),
-    /// Neither was shown.
+    /// Neither a proof nor a request was found.
     Undecided,
 }
 
-/// How many requests are tried.
+/// The maximum number of requests that are tried.
 const MOST_ROUNDS: usize = 400;
-/// How many requests the gate may refuse.
+/// The maximum number of requests that the gate may refuse.
 pub const MOST_REFUSALS: usize = 60;
-/// The largest number of facts that are left out one by one to find those that matter.
+/// The maximum number of facts that are left out one by one to find those that the goal needs.
 const MOST_MINIMIZED: usize = 40;
 
 /// Searches for a request that makes `goal` true and that `confirm` accepts. Requests have tokens of `config`.
@@ -35,14 +35,14 @@ pub fn search<T>(
     goal: Lit,
     confirm: &mut dyn FnMut(&Witness) -> Option<T>,
 ) -> Search<T> {
-    // True in this search only: what is left out here may be possible.
+    // True only in this search, because the combinations that it excludes may be possible.
     let guard = solver.auxiliary();
     let result = guarded(solver, facts, config, [guard, goal], confirm);
     solver.require(&[!guard]);
     result
 }
 
-/// The search while `guard` is true.
+/// Searches while `guard` is true.
 fn guarded<T>(
     solver: &mut Solver,
     facts: &Facts,
@@ -68,7 +68,7 @@ fn guarded<T>(
                 .collect(),
             core: HashSet::new(),
         };
-        // A few more facts than matter seldom do harm, and to find those that matter takes long.
+        // A few unnecessary facts are usually harmless, and it takes long to find the minimal set.
         for effort in [Effort::Quick, Effort::Thorough] {
             wanted.core = core(solver, goal, &assigned, effort).into_iter().collect();
             match write(facts, &wanted, config) {
@@ -97,11 +97,11 @@ fn guarded<T>(
     Search::Undecided
 }
 
-/// Returns those of the facts that make the goal true.
+/// Returns the facts that make the goal true.
 pub fn core(solver: &mut Solver, goal: Lit, assigned: &[Lit], effort: Effort) -> Vec<Lit> {
     let mut all = assigned.to_vec();
     if effort == Effort::Quick {
-        // True facts first: many facts are false because of them, and need not be named then.
+        // True facts come first: they make many other facts false, which are then not needed.
         all.sort_by_key(|fact| !fact.sign());
     }
     let mut core = solver.implying(&all, goal, effort).unwrap_or(all);

@@ -10,8 +10,8 @@ pub use batsat::{Lit, Var};
 /// How long to search for an implication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effort {
-    /// Values are propagated and not tried. A search that tries values takes as long as the formulas are large, even if
-    /// only a few literals are assumed.
+    /// Values are propagated, but not tried. The time of a search that tries values grows with the size of all
+    /// formulas, even if only a few literals are assumed.
     Quick,
     Thorough,
 }
@@ -72,7 +72,7 @@ impl Solver {
         fact
     }
 
-    /// The same for a fact that is usual: the solver tries true first.
+    /// A new variable for a fact that is usually true: the solver tries true first.
     pub fn usual(&mut self) -> Lit {
         let fact = Lit::new(self.inner.new_var(lbool::TRUE, true), true);
         self.facts.push(fact);
@@ -85,23 +85,23 @@ impl Solver {
         (u64::from(self.inner.num_vars()), self.inner.num_clauses())
     }
 
-    /// All facts with their values in the assignment that was found last, in the order of their creation.
+    /// All facts with their values in the last assignment, in the order of their creation.
     pub fn assigned(&self) -> Vec<Lit> {
         let assigned = |fact: &Lit| if self.value(*fact) { *fact } else { !*fact };
         self.facts.iter().map(assigned).collect()
     }
 
-    /// A new variable that is no fact.
+    /// A new variable that is not a fact.
     pub fn auxiliary(&mut self) -> Lit {
         Lit::new(self.inner.new_var(lbool::FALSE, true), true)
     }
 
-    /// Requires one of these to be true.
+    /// Requires at least one of these to be true.
     pub fn require(&mut self, clause: &[Lit]) {
         self.inner.add_clause_reuse(&mut clause.to_vec());
     }
 
-    /// Returns a literal that is true exactly if all of these are.
+    /// Returns a literal that is true if and only if all of these are true.
     pub fn all(&mut self, parts: impl IntoIterator<Item = Lit>) -> Lit {
         let mut parts: Vec<Lit> = parts
             .into_iter()
@@ -134,7 +134,7 @@ impl Solver {
         gate
     }
 
-    /// Returns a literal that is true exactly if any of these is.
+    /// Returns a literal that is true if and only if any of these is true.
     pub fn any(&mut self, parts: impl IntoIterator<Item = Lit>) -> Lit {
         let parts: Vec<Lit> = parts.into_iter().map(|part| !part).collect();
         !self.all(parts)
@@ -166,7 +166,7 @@ impl Solver {
         self.inner.solve_limited(assumed) == lbool::TRUE
     }
 
-    /// Returns those of `assumed` that imply `goal`, if that is found.
+    /// Returns the literals of `assumed` that imply `goal`, if they are found.
     pub fn implying(&mut self, assumed: &[Lit], goal: Lit, effort: Effort) -> Option<Vec<Lit>> {
         let all: Vec<Lit> = assumed.iter().copied().chain([!goal]).collect();
         let limit = match effort {
@@ -180,12 +180,12 @@ impl Solver {
         (found == lbool::FALSE).then(|| self.core(assumed))
     }
 
-    /// The value of a literal in the assignment that was found last.
+    /// The value of a literal in the last assignment.
     pub fn value(&self, literal: Lit) -> bool {
         self.inner.value_lit(literal) == lbool::TRUE
     }
 
-    /// Those of the assumptions of the last call that excluded every assignment.
+    /// The assumptions of the last call that together exclude every assignment.
     fn core(&self, assumed: &[Lit]) -> Vec<Lit> {
         let is_used = |literal: &Lit| self.inner.unsat_core_contains_var(literal.var());
         assumed.iter().copied().filter(is_used).collect()

@@ -18,7 +18,7 @@ impl Three {
         }
     }
 
-    /// The value of a condition that is indeterminate.
+    /// The value of an indeterminate condition.
     pub fn unknown(solver: &Solver) -> Self {
         Self {
             yes: solver.never(),

@@ -1,4 +1,4 @@
-//! What the codes of decisions show.
+//! The meaning of the codes of decisions.
 
 use super::evaluator::Outcome;
 
@@ -27,7 +27,7 @@ const NOT_BY_RULES: [&str; 6] = [
     "models_unreadable",
 ];
 
-/// The same for requests that need a token.
+/// The codes of denials that have nothing to do with rules, for requests that need a token.
 const BY_TOKENS: [&str; 12] = [
     "audience_mismatch",
     "key_unknown",

@@ -1,4 +1,4 @@
-//! The decision of the new configuration about the request of a record, as far as it is known.
+//! The decision of the new configuration for the request of a record, if it is known.
 
 use super::codes::{BY_RULES, may_recur};
 use super::known::Known;
@@ -15,12 +15,12 @@ use entragate::time::Timestamp;
 use entragate::token::issuer::same_id;
 use serde_json::Value;
 
-/// A record beside the new decision.
+/// A record and the new decision.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Comparison {
     Unchanged,
     Changed(Outcome),
-    /// The record does not contain what decides.
+    /// The record does not contain the facts that decide.
     Unknown,
 }
 
@@ -32,7 +32,7 @@ pub struct Outcome {
     pub credential: Option<String>,
 }
 
-/// The new decision, as far as it is known.
+/// The new decision, if it is known.
 enum Decided {
     As(Outcome),
     Unknown,
@@ -107,7 +107,7 @@ impl Evaluator {
         }
     }
 
-    /// Whether the new configuration accepts all tokens' audiences that the old one accepts.
+    /// Whether the new configuration accepts all audiences that the old configuration accepts.
     fn accepts_audiences(&self, issuer: &str) -> bool {
         let audiences = |config: &Config| {
             let mut issuers = config.issuers.iter();
@@ -122,8 +122,8 @@ impl Evaluator {
         old.iter().all(is_accepted)
     }
 
-    /// A record without an issuer is about a request without a token, or with one that was refused before it was
-    /// verified. Which one it was does not matter if the request needs no token.
+    /// A record without an issuer belongs to a request without a token, or with a token that was refused before it was
+    /// verified. The difference has no effect if the request needs no token.
     fn decide_without_token(&mut self, record: &Value) -> Decided {
         let Some(answer) = pass(&mut self.simulations[0], &self.new, record, None) else {
             return Decided::Unknown;
@@ -173,7 +173,7 @@ fn decided(config: &Config, record: &Value, answer: &Answer, known: &Known<'_>) 
     }
     let mut denial = None;
     let (mut may_be_denied, mut code) = (false, "no_rule");
-    // The first rule that may permit, and whether it does.
+    // The first rule that may permit, and whether it certainly permits.
     let mut permit: Option<(Outcome, bool)> = None;
     for rule in config
         .policy
@@ -219,7 +219,7 @@ fn decided(config: &Config, record: &Value, answer: &Answer, known: &Known<'_>) 
     }
 }
 
-/// What becomes of a request that a rule permits: the gate may refuse it nevertheless.
+/// Returns the decision for a request that a rule permits: the gate may still refuse it.
 fn forwarded(config: &Config, record: &Value, answer: &Answer, permit: Outcome) -> Decided {
     match target::is_sent(config, record, permit.credential.as_deref()) {
         Some(true) => {}
@@ -234,7 +234,7 @@ fn forwarded(config: &Config, record: &Value, answer: &Answer, permit: Outcome) 
     match answer.text("code") {
         "permitted" => Decided::As(permit),
         "not_a_member" | "model_not_found" => Decided::As(outcome(answer)),
-        // The claims that the gate needed are unknown, and so is which models it would show.
+        // The claims that the gate needed are unknown, so the models that it would show are also unknown.
         _ if config.forward.filter_models && target::lists_one_model(record) => Decided::Unknown,
         _ => Decided::As(permit),
     }

@@ -1,5 +1,5 @@
-//! What is known of the values of requirements: from the claims of a record, and from the recorded decision, because a
-//! caller whom a rule permitted satisfied it.
+//! The known values of requirements. They come from the claims of a record, and from the recorded decision: a caller
+//! that a rule permitted satisfied its requirement.
 
 use super::request::text;
 use entragate::config::Config;
@@ -34,7 +34,7 @@ impl Possible {
         self == Self::of(truth)
     }
 
-    /// The values of a combination of two.
+    /// The values of a combination of two requirements.
     fn with(self, operator: Operator, other: Self) -> Self {
         let mut found = 0;
         for one in VALUES.into_iter().filter(|value| self.may_be(*value)) {
@@ -50,12 +50,13 @@ impl Possible {
     }
 }
 
-/// Requirements with what a recorded decision shows of their values.
+/// Requirements, with the values that a recorded decision shows.
 #[derive(Default)]
 pub struct Known<'c>(Vec<(&'c Requirement, Possible)>);
 
 impl<'c> Known<'c> {
-    /// What a record shows, if this configuration wrote it. `rules` tell which rules match the request.
+    /// Returns the values that a record shows, if this configuration wrote it. `rules` contains whether each rule
+    /// matches the request.
     pub fn from(record: &Value, config: &'c Config, rules: &[RuleTrace]) -> Self {
         let text = |member| text(record, member).unwrap_or_default();
         let mut known = Self::default();
@@ -70,7 +71,8 @@ impl<'c> Known<'c> {
             rule.mode == Mode::Enforce && trace.is_some_and(|trace| trace.matches == Some(true))
         });
         let matching: Vec<&Rule> = matching.collect();
-        // If the rule that permitted matches only a body that the record does not contain, it is unknown which rules precede it.
+        // If it is unknown whether the rule that permitted matches (its match depends on a body that the record does
+        // not contain), the rules before it are unknown.
         let mut is_before = matching.iter().any(|rule| *rule.name == *decided);
         for rule in matching {
             let decides = *rule.name == *decided;
@@ -99,7 +101,8 @@ impl<'c> Known<'c> {
         match requirement {
             Formula::Condition(_) => {}
             Formula::Not(part) => self.add(part, possible.not()),
-            // All parts of an `all` are at least what it is, and all parts of an `any` at most.
+            // If an `all` is satisfied, or not unsatisfied, so are all of its parts. If an `any` is unsatisfied, or not
+            // satisfied, so are all of its parts.
             Formula::All(parts) => {
                 if possible == Possible::SATISFIED || possible == Possible::NOT_UNSATISFIED {
                     parts.iter().for_each(|part| self.add(part, possible));
@@ -130,7 +133,7 @@ impl<'c> Known<'c> {
         };
         let shown = self.0.iter().filter(|(known, _)| *known == requirement);
         let both = shown.fold(own, |own, (_, possible)| Possible(own.0 & possible.0));
-        // A contradiction means that the record belongs to another request than its trace.
+        // A contradiction means that the record and the trace belong to different requests.
         if both.0 == 0 { own } else { both }
     }
 
@@ -158,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn combination_has_exactly_the_values_of_its_parts() {
+    fn combination_has_exactly_the_values_that_its_parts_allow() {
         for (one, other) in sets().flat_map(|one| sets().map(move |other| (one, other))) {
             for operator in [Operator::All, Operator::Any] {
                 let combined = one.with(operator, other);

@@ -1,4 +1,4 @@
-//! `entragate replay`: audit records against another configuration: which decisions would change.
+//! `entragate replay`: evaluates audit records against another configuration and shows which decisions would change.
 //!
 //! A record contains the request, the caller's ids, and the claims of `audit.claims`, but no other claim. A requirement on
 //! a claim that the record does not contain is unknown, unless the configuration that wrote the record shows its value.
@@ -23,9 +23,9 @@ use std::io::{BufReader, Read, stdin};
 use std::process::ExitCode;
 
 /// Show which decisions in audit records another configuration would change.
-/// The requests of the records are decided again, as far as the records contain what the rules need: the request, the
-/// caller's ids, and the claims that `audit.claims` lists. With --old, the recorded decision shows more: a caller whom a
-/// rule permitted satisfied its requirement.
+/// The requests of the records are decided again, as far as the records contain the facts that the rules need: the
+/// request, the caller's ids, and the claims that `audit.claims` lists. With --old, the recorded decision shows more: a
+/// caller that a rule permitted satisfied its requirement.
 #[derive(Args)]
 #[command(after_help = "\
 Exit status:
@@ -75,7 +75,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
             }
         }
         Err(failure) => Failure {
-            // Status 1 is that of a changed decision.
+            // Status 1 means that a decision changes.
             status: UNREADABLE,
             ..failure
         }

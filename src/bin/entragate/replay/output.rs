@@ -1,4 +1,4 @@
-//! What changes, for people and as JSON.
+//! The changes, as text and as JSON.
 
 use super::evaluator::{Comparison, Outcome};
 use crate::report::printable;
@@ -93,8 +93,8 @@ impl Summary {
         if self.unknown > 0 {
             let _ = writeln!(
                 text,
-                "The records do not contain what decides the unknown ones, such as a claim or a model; pass the configuration that wrote \
-                 them with --old, and list the claims in audit.claims"
+                "For unknown decisions, the records do not contain all facts, such as a claim or a model; pass the \
+                 configuration that wrote them with --old, and list the claims in audit.claims"
             );
         }
         text

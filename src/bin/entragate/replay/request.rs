@@ -1,4 +1,4 @@
-//! The request and the caller of an audit record, as a case has them.
+//! The request and the caller of an audit record, in the form of a case.
 
 use crate::policy_test::caller::{self, Shorthand};
 use crate::policy_test::request::{Request, escaped};
@@ -13,7 +13,8 @@ pub fn text<'r>(record: &'r Value, member: &str) -> Option<&'r str> {
     record.get(member).and_then(Value::as_str)
 }
 
-/// Methods whose requests usually have no body. Others have one, even if a record does not say what it contains.
+/// Methods whose requests usually have no body. Requests with other methods have one, even if the record does not show
+/// its content.
 const WITHOUT_BODY: [&str; 4] = ["GET", "HEAD", "OPTIONS", "DELETE"];
 
 /// The request of a record; `None` if it has no valid method, path and time.
@@ -40,13 +41,13 @@ pub fn request(record: &Value) -> Option<Request> {
     } else if let Some(model) = text(record, "model") {
         request.insert("model".into(), model.into());
     } else if !WITHOUT_BODY.contains(&text(record, "method")?) {
-        // Nothing is known of the body, so nothing can be read from it.
+        // The body is unknown, so the filter must not be able to read it.
         request.insert("body".into(), "unknown".into());
     }
     serde_json::from_value(Value::Object(request)).ok()
 }
 
-/// The token's claims, as far as a record has them. Others are marked as being elsewhere, so requirements on them are
+/// The token's claims that the record contains. Other claims are marked as being elsewhere, so requirements on them are
 /// indeterminate.
 pub fn claims(
     record: &Value,

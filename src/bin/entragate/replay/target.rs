@@ -1,5 +1,5 @@
-//! What a record shows about the target of its request: whether a rule matches it, and whether a credential may be sent there.
-//! A record has a cluster only if the configuration that wrote it names clusters.
+//! The target of a record's request: whether a rule matches it, and whether a credential may be sent there. A record
+//! has a cluster only if the configuration that wrote it names clusters.
 
 use super::request::text;
 use entragate::config::Config;
@@ -18,7 +18,7 @@ pub fn matches(record: &Value, matches: &Match, trace: &RuleTrace) -> Option<boo
     }
 }
 
-/// Returns whether an anonymous rule may match, but need not.
+/// Returns whether it is unknown if an anonymous rule matches.
 pub fn leaves_anonymous_open(config: &Config, record: &Value, rules: &[RuleTrace]) -> bool {
     config.policy.anonymous.iter().any(|rule| {
         let trace = rules.iter().find(|trace| trace.rule == rule.name);

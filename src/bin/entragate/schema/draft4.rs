@@ -1,4 +1,5 @@
-//! Conversion of JSON Schema 2020-12, as far as the configuration uses it, to draft-04, the only draft that Kong supports.
+//! Converts the parts of JSON Schema 2020-12 that the configuration uses to draft-04, the only draft that Kong
+//! supports.
 
 use serde_json::{Map, Value, json};
 

@@ -94,7 +94,7 @@ fn choices(shape: &Value) -> Vec<[String; 3]> {
             rows.push([format!("`{name}`"), kind(inner), meaning(choice)]);
         }
     }
-    // A choice by the value's form has no name.
+    // A choice that is determined by the form of the value has no name.
     let forms = shape["anyOf"].as_array().into_iter().flatten();
     let forms = forms.filter(|form| form.get("description").is_some());
     rows.extend(forms.map(|form| ["—".to_owned(), kind(form), meaning(form)]));
@@ -149,7 +149,7 @@ fn description(shape: &Value) -> Option<String> {
     Some(words.collect::<Vec<_>>().join(" "))
 }
 
-/// Fields of which exactly one, or at most one, may be set.
+/// The fields of which exactly one, or at most one, may be set.
 fn exclusive(shape: &Value) -> Option<String> {
     shape.get("properties")?;
     let choices = shape["oneOf"].as_array()?;

@@ -1,7 +1,7 @@
 use super::*;
 use serde_json::{Value, json};
 
-/// The warnings of these rules; `a`, `b` and so on, in order.
+/// The warnings about these rules, which are named `a`, `b` and so on, in order.
 fn warnings(rules: &[Value]) -> Vec<String> {
     let mut given = json!({
         "issuers": [
@@ -130,7 +130,7 @@ fn rule_that_may_decide_is_not_reported() {
             rule(json!({"models": ["org/*"]}), role()),
             rule(json!({"models": ["ORG/*"]}), role()),
         ],
-        // Asks for more, or for something else.
+        // Requires more, or something else.
         [
             rule(json!({}), json!({"all": [{"role": "r"}, {"mfa": true}]})),
             rule(json!({}), role()),
@@ -146,7 +146,7 @@ fn rule_that_may_decide_is_not_reported() {
                 json!({"any": [{"role": "r"}, {"role": "other"}]}),
             ),
         ],
-        // Has no effect itself.
+        // The rule itself has no effect.
         [
             json!({"require": {"role": "r"}, "mode": "shadow"}),
             rule(json!({}), role()),

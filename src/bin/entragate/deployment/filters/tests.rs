@@ -99,7 +99,7 @@ fn filters_of_istio_envoy_gateway_and_kong_are_found() {
 }
 
 #[test]
-fn foreign_plugin_is_not_ours_even_if_it_is_alone() {
+fn other_plugin_is_not_taken_for_entragate_even_if_it_is_alone() {
     for document in [
         json!({"kind": "WasmPlugin", "spec": {"url": "oci://x/waf", "pluginConfig": {"rules": []}}}),
         json!({"static_resources": {"x": {"name": "waf", "vm_config": {}, "configuration": {"a": 1}}}}),

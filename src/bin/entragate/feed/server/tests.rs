@@ -1,4 +1,4 @@
-//! Clients that are slow, silent or many.
+//! Clients that are slow or silent, and too many clients.
 
 use super::*;
 use serde_json::json;
@@ -64,9 +64,9 @@ fn request_is_answered_by_its_path_and_method() {
 }
 
 #[test]
-fn slow_client_delays_no_other_and_is_disconnected() {
+fn slow_client_is_disconnected_and_does_not_delay_others() {
     let longest = Duration::from_millis(300);
-    // More than the buffers of a connection hold.
+    // Larger than the buffers of a connection.
     let server = server(longest, json!({"oids": ["a".repeat(16 << 20)]}));
     let mut reads_nothing = TcpStream::connect(server).unwrap();
     reads_nothing
@@ -80,7 +80,7 @@ fn slow_client_delays_no_other_and_is_disconnected() {
         matches!(silent.read_to_end(&mut answer), Ok(0)),
         "closed without an answer"
     );
-    // The time of the connection that was opened before has passed, too.
+    // The time limit of the earlier connection has passed, too.
     let mut answer = Vec::new();
     let _ = reads_nothing.read_to_end(&mut answer);
     assert!(answer.len() < 16 << 20, "{} bytes", answer.len());

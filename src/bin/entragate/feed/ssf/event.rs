@@ -1,4 +1,4 @@
-//! What an event means for tokens (CAEP 1.0, RISC 1.0, SSF 1.0).
+//! The effect of an event on tokens (CAEP 1.0, RISC 1.0, SSF 1.0).
 
 use super::subject::Subject;
 use entragate::time::Timestamp;
@@ -8,13 +8,13 @@ const CAEP: &str = "https://schemas.openid.net/secevent/caep/event-type/";
 const RISC: &str = "https://schemas.openid.net/secevent/risc/event-type/";
 const SSF: &str = "https://schemas.openid.net/secevent/ssf/event-type/";
 
-/// What an event does.
+/// The effect of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// All tokens are revoked until the account is enabled.
     Disable(Subject),
     Enable(Subject),
-    /// All tokens are revoked until none from before can be valid.
+    /// All tokens are revoked until no token from before the event can be valid.
     Purge(Subject),
     /// Tokens that were issued before the event are revoked.
     EndTokens(Subject),
@@ -38,9 +38,9 @@ pub enum StreamStatus {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     pub effect: Effect,
-    /// When it happened, as far as the transmitter tells.
+    /// When the event happened, if the transmitter reports it.
     pub at: Option<Timestamp>,
-    /// The name of the type, for counts: `other` if it is not known.
+    /// The name of the type, for counters: `other` if the type is unknown.
     pub name: &'static str,
 }
 
@@ -48,16 +48,16 @@ pub struct Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
 
-/// What the type of an event decides without its payload.
+/// The rule that the type of an event determines, without its payload.
 #[derive(Clone, Copy)]
 enum Rule {
     Disable,
     Enable,
     Purge,
     EndTokens,
-    /// The session is that of the subject, so a subject without a meaning of its own may be a session.
+    /// The event concerns the session of the subject, so an opaque subject may be a session.
     EndSession,
-    /// Tokens end unless the member has this value. `true`: the member is required.
+    /// Tokens are revoked unless the member has this value. `true`: the member is required.
     Unless(&'static str, &'static str, bool),
     Stream,
     Nothing,
@@ -103,7 +103,7 @@ const EVENTS: [(&str, &str, Rule); 24] = [
     (SSF, "stream-updated", Rule::Stream),
 ];
 
-/// Reads an event. `subject` is the SET's own (`sub_id`), which takes precedence over that in the event.
+/// Reads an event. `subject` is the SET's own subject (`sub_id`), which takes precedence over the subject in the event.
 ///
 /// # Errors
 /// [`Malformed`] if an event of a known type lacks what its definition requires.

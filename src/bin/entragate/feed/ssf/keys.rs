@@ -40,7 +40,7 @@ impl Keys {
     /// Returns the keys, which are fetched if they are not fresh.
     ///
     /// # Errors
-    /// A text for the operator, if there are none that may be used.
+    /// A text for the operator, if there are no usable keys.
     pub fn get(&mut self, client: &Client, now: Moment) -> Result<&Known, String> {
         let age = |known: &Known| now.since(known.fetched);
         let mut failure = None;
@@ -54,7 +54,7 @@ impl Keys {
         })
     }
 
-    /// Fetches the keys, unless they were fetched a moment ago. If it fails, the last ones remain in use.
+    /// Fetches the keys, unless a fetch was tried a moment ago. If the fetch fails, the previous keys remain in use.
     ///
     /// # Errors
     /// A text for the operator.

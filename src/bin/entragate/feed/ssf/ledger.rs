@@ -1,5 +1,5 @@
-//! What the streams have revoked, and the SETs that were received. Kept in a file, which is replaced as a whole before a
-//! SET is acknowledged.
+//! The ledger: the revocations of the streams, and the SETs that were received. It is kept in a file, which is replaced
+//! as a whole before a SET is acknowledged.
 
 mod account;
 mod file;
@@ -16,9 +16,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 use std::time::Duration;
 
-/// The most accounts, sessions and tokens of all streams: about as many as a feed of 1 MiB has room for.
+/// The maximum number of accounts, sessions and tokens of all streams: about as many as fit into a feed of 1 MiB.
 const MAX_ENTRIES: usize = 20_000;
-/// The SETs of a stream that are remembered; the oldest are forgotten.
+/// The number of SETs that are remembered for each stream; the oldest are forgotten.
 const MAX_SEEN: usize = 10_000;
 const ALMOST_A_SECOND: Duration = Duration::from_millis(999);
 
@@ -35,16 +35,17 @@ pub struct Ledger {
 /// How long entries are kept.
 #[derive(Clone, Debug)]
 pub struct Lives {
-    /// The longest life of a token.
+    /// The maximum lifetime of a token.
     pub token: Duration,
-    /// The streams whose disabled accounts get no new tokens, so that they are kept no longer than the tokens live.
+    /// The streams whose disabled accounts get no new tokens. These accounts are kept only as long as a token can be
+    /// valid.
     pub issuing: BTreeSet<String>,
 }
 
 /// Why a stream is not current although it can be polled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interruption {
-    /// The transmitter has said that it does not send events.
+    /// The transmitter has reported that it does not send events.
     Suspended,
     /// The transmitter has dropped events while the stream was disabled.
     Gap,
@@ -56,7 +57,7 @@ pub struct Verified {
     pub received: Received,
 }
 
-/// What happened to the events of a delivery.
+/// The result for the events of a delivery.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     pub applied: Vec<&'static str>,
@@ -73,12 +74,12 @@ pub struct Revoked {
     pub tokens: BTreeSet<String>,
     /// In seconds since 1970.
     pub not_before: BTreeMap<String, u64>,
-    /// The number of revoked accounts whose object is not known.
+    /// The number of revoked accounts whose object id is unknown.
     pub unnamed: usize,
 }
 
 impl Ledger {
-    /// Opens the state file, which is created if it does not exist, and keeps other processes from it.
+    /// Opens the state file, or creates it if it does not exist, and locks it against other processes.
     ///
     /// # Errors
     /// A text for the operator.
@@ -106,8 +107,8 @@ impl Ledger {
         })
     }
 
-    /// Applies the SETs of a delivery, and returns after the result is in the file. `has_session_ids`: the stream's
-    /// sessions are those of the tokens.
+    /// Applies the SETs of a delivery, and returns when the result is in the file. `has_session_ids`: the stream's
+    /// session ids are those in the tokens.
     ///
     /// # Errors
     /// A text for the operator. Nothing is changed.
@@ -137,7 +138,8 @@ impl Ledger {
         }
         let forgotten = own.seen.len().saturating_sub(MAX_SEEN);
         own.seen.drain(..forgotten);
-        // A delivery is not in the order of the events. Of several at one time, those that end access come last.
+        // A delivery is not ordered by the time of events. Of events at the same time, those that end access are
+        // applied last.
         let restores = |effect: &Effect| {
             matches!(
                 effect,
@@ -148,7 +150,7 @@ impl Ledger {
         for (at, sent, event) in events {
             let times = Times {
                 event: at.as_secs(),
-                // A token of the same second may be older.
+                // A token that was issued in the same second may be older.
                 end: at.plus(ALMOST_A_SECOND).as_secs(),
                 sent: sent.as_secs(),
                 received: now.as_secs(),
@@ -203,12 +205,12 @@ impl Ledger {
         self.version
     }
 
-    /// Returns the number of accounts, sessions and tokens, and the most that are recorded.
+    /// Returns the number of accounts, sessions and tokens, and its limit.
     pub fn size(&self) -> (usize, usize) {
         (self.state.len(), MAX_ENTRIES)
     }
 
-    /// Returns why events of the stream are missing, if so.
+    /// Returns why events of the stream are missing; `None` if none are.
     pub fn interruption(&self, stream: &str) -> Option<Interruption> {
         let own = self.state.streams.get(stream)?;
         match (own.suspended, own.gap) {
@@ -218,7 +220,7 @@ impl Ledger {
         }
     }
 
-    /// Returns what is revoked. `subjects` has the objects of accounts by the names that transmitters use.
+    /// Returns the revocations. `subjects` maps the names of accounts at transmitters to object ids.
     pub fn revoked(&self, subjects: &BTreeMap<String, String>, now: Timestamp) -> Revoked {
         let mut state = self.state.clone();
         state.expire(&self.lives, now);

@@ -36,7 +36,7 @@ impl Report {
 /// The answer to a poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// SETs by `jti`. `None`: not a text.
+    /// SETs by `jti`. `None`: the value is not a string.
     pub sets: BTreeMap<String, Option<String>>,
     pub has_more: bool,
 }

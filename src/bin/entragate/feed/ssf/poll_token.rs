@@ -1,4 +1,5 @@
-//! The bearer token of polls: given, or granted by an OAuth token endpoint for client credentials (RFC 6749 §4.4).
+//! The bearer token of polls: a configured token, or one that an OAuth token endpoint grants for client credentials
+//! (RFC 6749 §4.4).
 
 use crate::feed::client::Client;
 use crate::feed::moment::Moment;
@@ -11,17 +12,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// A token is not used in the last tenth of its life, or the last 30 seconds, whichever is shorter.
+/// A token is not used in the last tenth of its lifetime, or the last 30 seconds, whichever is shorter.
 const LONGEST_MARGIN: Duration = Duration::from_secs(30);
 
-/// Where the token is from.
+/// The source of the token.
 #[derive(Clone, Debug)]
 pub enum Source {
     Given(SecretSource),
     Granted(Grant),
 }
 
-/// A variable, or a file, which is read for every use.
+/// An environment variable, or a file, which is read for every use.
 #[derive(Clone, Debug)]
 pub enum SecretSource {
     Fixed(Secret),
@@ -92,7 +93,7 @@ impl PollToken {
         }
     }
 
-    /// Returns the token. A granted one is requested anew before it expires.
+    /// Returns the token. Before a granted token expires, a new one is requested.
     ///
     /// # Errors
     /// [`TokenError`] if there is none.

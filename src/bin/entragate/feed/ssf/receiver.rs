@@ -1,4 +1,4 @@
-//! All streams: each is polled by a thread of its own.
+//! Receives the events of all streams. Each stream has its own thread.
 
 use super::ledger::{Interruption, Ledger, Lives, Revoked};
 use super::settings::{Settings, StreamSettings};
@@ -23,7 +23,7 @@ pub struct Receiver {
     statuses: Mutex<BTreeMap<String, Status>>,
 }
 
-/// What is known of a stream.
+/// The state of a stream.
 struct Status {
     current_until: Option<Moment>,
     max_stale: Duration,
@@ -31,7 +31,7 @@ struct Status {
 }
 
 impl Receiver {
-    /// `resumed`: the streams whose lost events the operator has dealt with.
+    /// `resumed`: the streams for which the operator has dealt with the lost events.
     ///
     /// # Errors
     /// The state file or the file of subjects cannot be used, or a stream cannot be resumed.
@@ -67,7 +67,7 @@ impl Receiver {
         })
     }
 
-    /// Polls a stream until the process ends. `publish` publishes what is revoked.
+    /// Polls a stream until the process ends. `publish` publishes the revocations.
     pub fn follow(
         self: &Arc<Self>,
         settings: StreamSettings,
@@ -85,7 +85,7 @@ impl Receiver {
                     status.current_until = stream.current_until();
                 }
                 publish();
-                // The same failure is not reported again and again.
+                // The same failure is reported only once.
                 for text in step.log.iter().filter(|text| !reported.contains(text)) {
                     warn(&format!("stream {}: {text}", stream.name()));
                 }
@@ -105,8 +105,8 @@ impl Receiver {
             let reason = match (interruption, status.current_until) {
                 (Some(Interruption::Suspended), _) => "is paused or disabled by the transmitter",
                 (Some(Interruption::Gap), _) => {
-                    "was disabled by the transmitter, so events are lost; end the access of accounts that lost theirs meanwhile, \
-                     then start with --resume"
+                    "was disabled by the transmitter, so events are lost; revoke the access of accounts that may \
+                     have lost it in the meantime, then start with --resume"
                 }
                 (None, None) => "has not been current yet",
                 (None, Some(until)) if now.since(until) > status.max_stale => {
@@ -119,7 +119,7 @@ impl Receiver {
         Ok(())
     }
 
-    /// Returns numbers that grow with the events and with the file of subjects, which is read again if it has changed.
+    /// Returns version numbers of the events and of the file of subjects, which is read again if it has changed.
     pub fn version(&self) -> (u64, u64) {
         let mut subjects = locked(&self.subjects);
         if let Some(text) = subjects.refresh() {
@@ -133,7 +133,7 @@ impl Receiver {
         locked(&self.ledger).revoked(subjects.objects(), now)
     }
 
-    /// Returns what each stream has received, for the operator.
+    /// Returns the status of each stream, for the operator.
     pub fn status(&self) -> Value {
         let unnamed = self.revoked(now()).unnamed;
         let streams = locked(&self.statuses);

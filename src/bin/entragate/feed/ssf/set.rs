@@ -9,19 +9,19 @@ use entragate::token::signature::{Portable, SignatureCheck};
 use serde_json::Value;
 use std::time::Duration;
 
-/// The type of a SET in its header, which SSF requires, so that no other token is taken for one.
+/// The type in the header of a SET, which SSF requires, so that no other token is mistaken for a SET.
 const TYPE: &str = "secevent+jwt";
-/// The longest `jti`, in bytes.
+/// The maximum length of a `jti`, in bytes.
 const MAX_ID: usize = 512;
-/// How far the transmitter's clock may be ahead.
+/// The maximum time by which the transmitter's clock may be ahead.
 const CLOCK_SKEW: Duration = Duration::from_secs(300);
 
-/// What a SET must match.
+/// The values that a SET must match.
 #[derive(Clone, Debug)]
 pub struct Expected {
     pub issuer: String,
     pub audience: String,
-    /// The issuers whose `sub` is the caller's object.
+    /// The issuers whose `sub` is the caller's object id.
     pub subject_issuers: Vec<String>,
 }
 
@@ -29,7 +29,7 @@ pub struct Expected {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
     pub events: Vec<Event>,
-    /// When the events happened, unless they tell it themselves.
+    /// When the events happened, unless they contain the time themselves.
     pub at: Timestamp,
 }
 
@@ -93,7 +93,7 @@ pub fn verify(
     }
     authenticate(&set, keys)?;
     if set.text("jti").as_deref() != Some(id) || id.len() > MAX_ID {
-        let text = "its jti is longer than 512 bytes, or not that under which it was delivered";
+        let text = "its jti is longer than 512 bytes, or differs from the jti under which it was delivered";
         return Err(Rejected::InvalidRequest(text));
     }
     // Members of access tokens and ID tokens (SSF 1.0 §4.1).

@@ -14,10 +14,10 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The longest life of an Entra token.
+/// The maximum lifetime of an Entra token.
 const TOKEN_LIFE: Duration = Duration::from_secs(28 * 3600);
 
-/// What users write.
+/// The settings as users write them.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wire {
@@ -35,7 +35,7 @@ struct WireStream {
     issuer: String,
     audience: String,
     jwks: String,
-    /// A value, because a message of the parser could show a token that was written here.
+    /// Untyped, because an error message of the parser could show a token that was written here.
     token: Option<Value>,
     subject_issuers: Option<Vec<String>>,
     #[serde(default)]
@@ -64,13 +64,13 @@ pub struct StreamSettings {
     pub jwks: Target,
     pub token: Option<poll_token::Source>,
     pub expected: Expected,
-    /// The transmitter's sessions are the `sid` of tokens.
+    /// The transmitter's session ids are the `sid` of tokens.
     pub has_session_ids: bool,
-    /// The transmitter issues the tokens of its accounts, and none for a disabled one.
+    /// The transmitter issues the tokens of its accounts, and issues none for a disabled account.
     pub issues_tokens: bool,
     /// How long a poll waits for events.
     pub wait: Duration,
-    /// The shortest time between two polls that bring nothing.
+    /// The minimum time between two polls that return no events.
     pub interval: Duration,
     pub max_stale: Duration,
 }
@@ -78,7 +78,7 @@ pub struct StreamSettings {
 /// Reads the file.
 ///
 /// # Errors
-/// All errors with their lines.
+/// All errors, with their lines.
 pub fn load(file: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Settings, Failure> {
     let deployment = load::load(&[file.to_owned()]).map_err(Failure::unusable)?;
     let [document] = deployment.documents.as_slice() else {
@@ -117,7 +117,7 @@ pub fn load(file: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Settings
     })
 }
 
-/// What one stream is compiled with.
+/// The input for compiling one stream.
 struct Compiler<'c> {
     document: &'c Document,
     /// The path of the stream.
@@ -133,7 +133,7 @@ impl Compiler<'_> {
     fn target(&self, member: &str, uri: &str) -> Result<Target, Failure> {
         let target = Target::parse("", uri);
         let target = target.map_err(|error| self.invalid(member, &error.to_string()))?;
-        // Plain HTTP shows the token and lets anyone answer.
+        // Plain HTTP would disclose the token, and anyone on the network could answer.
         let host = match target.authority.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => host,
             _ => &target.authority,

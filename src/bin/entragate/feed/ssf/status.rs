@@ -1,23 +1,23 @@
-//! What a stream has received, for its operator. Contains no subjects.
+//! The status of a stream, for the operator. Contains no subjects.
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Counts since the start.
+/// Counters since the start.
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
-    /// Events by type that changed, confirmed or ended a revocation.
+    /// Events, by type, that changed, confirmed or ended a revocation.
     pub applied: BTreeMap<&'static str, u64>,
-    /// Events by type that end no access.
+    /// Events, by type, that end no access.
     pub ignored: BTreeMap<&'static str, u64>,
-    /// Events by type whose subject has no part that tokens can be compared with.
+    /// Events, by type, whose subject has no part that can be compared with tokens.
     pub unmatched: BTreeMap<&'static str, u64>,
     /// SETs that were delivered again.
     pub repeated: u64,
     /// SETs by error code.
     pub rejected: BTreeMap<&'static str, u64>,
     pub failed_polls: u64,
-    /// SETs of the last delivery whose key is not known yet.
+    /// SETs of the last delivery whose key is still unknown.
     pub waiting: u64,
 }
 

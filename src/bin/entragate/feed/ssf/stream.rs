@@ -1,5 +1,5 @@
-//! One stream: polls the transmitter, and has the ledger record what the SETs revoke. SETs are acknowledged with the next
-//! poll, when the feed is published.
+//! One stream: polls the transmitter, and records the revocations of SETs in the ledger. SETs are acknowledged with the
+//! next poll, when the feed has been published.
 
 use super::keys::Keys;
 use super::ledger::{Interruption, Ledger, Outcome, Verified};
@@ -17,14 +17,15 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-/// The most SETs of one delivery. Halved while an answer is too large.
+/// The maximum number of SETs in one delivery. It is halved while an answer is too large.
 const MAX_EVENTS: u32 = 100;
 /// The timeout of a poll that does not wait for events.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// The pause after the first failure. It doubles up to the longest.
+/// The pause after the first failure. It doubles with each failure, up to the longest pause.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// Deferred SETs that are remembered; of more, the first delivery counts again.
+/// The maximum number of deferred SETs that are remembered. At the limit all are forgotten, and the time of their
+/// deferral begins again.
 const MAX_DEFERRED: usize = 1000;
 
 pub struct Stream {
@@ -37,19 +38,19 @@ pub struct Stream {
     /// The next poll does not wait for events.
     is_brief: bool,
     failures: u32,
-    /// SETs without a key that fits, and when they were delivered first.
+    /// SETs without a fitting key, and when they were first delivered.
     deferred: HashMap<String, Moment>,
     counts: Counts,
-    /// All events until then are known.
+    /// The time up to which all events are known.
     current_until: Option<Moment>,
 }
 
-/// The effect of a poll.
+/// The result of a poll.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Step {
     /// The time until the next poll.
     pub pause: Duration,
-    /// What to tell the operator.
+    /// The messages for the operator.
     pub log: Vec<String>,
 }
 
@@ -62,7 +63,7 @@ impl Stream {
             client,
             report: Report::default(),
             max_events: MAX_EVENTS,
-            // The first poll tells soon whether the stream is usable.
+            // The first poll does not wait, so that it shows soon whether the stream is usable.
             is_brief: true,
             failures: 0,
             deferred: HashMap::new(),
@@ -79,12 +80,12 @@ impl Stream {
         &self.counts
     }
 
-    /// Returns the time until which all events are known.
+    /// Returns the time up to which all events are known.
     pub const fn current_until(&self) -> Option<Moment> {
         self.current_until
     }
 
-    /// Polls once. What the ledger has recorded when this returns must be published before the next poll.
+    /// Polls once. The changes in the ledger must be published before the next poll.
     pub fn poll(&mut self, ledger: &Mutex<Ledger>) -> Step {
         let began = Moment::now();
         let sent = std::mem::take(&mut self.report);
@@ -109,7 +110,8 @@ impl Stream {
                         log: Vec::new(),
                     };
                 }
-                // A transmitter may hold a poll for longer than we wait. One that does not wait must be answered.
+                // A transmitter may hold a poll for longer than the timeout. A poll that does not wait must be
+                // answered.
                 if !std::mem::replace(&mut self.is_brief, true)
                     && error == CallError::Callout(CalloutError::Interrupted)
                     && waited >= self.settings.wait
@@ -204,8 +206,8 @@ impl Stream {
         self.report = report;
         self.counts.waiting = deferred;
         if deferred > 0 {
-            let text = "SETs are signed by a key that is not in the key set; they are left with the transmitter and verified \
-                        again, and the stream is not current meanwhile";
+            let text = "SETs are signed by a key that is not in the key set; they are neither acknowledged nor \
+                        rejected and will be verified again; until then, the stream is not current";
             log.push(text.to_owned());
         }
         let is_complete = !delivery.has_more && deferred == 0;
@@ -222,9 +224,9 @@ impl Stream {
         Ok(Step { pause, log })
     }
 
-    /// Verifies a SET. If its key is not known or does not fit, the keys are fetched again and again for a time: SETs need no
-    /// `kid`, a transmitter may replace a key, and a cache may still answer with the old keys. Then the SET is rejected,
-    /// before the stream counts as stale.
+    /// Verifies a SET. If its key is unknown or does not fit, the keys are fetched repeatedly for some time: SETs need
+    /// no `kid`, a transmitter may replace a key, and a cache may still return the old keys. After that, the SET is
+    /// rejected, before the stream counts as stale.
     fn verify(
         &mut self,
         id: &str,
@@ -253,7 +255,8 @@ impl Stream {
                 self.deferred.clear();
             }
             let since = *self.deferred.entry(id.to_owned()).or_insert(began);
-            // The keys of this time count, not the time alone: they may not have been fetched since.
+            // The time when the keys were fetched is decisive, because they may not have been fetched since the first
+            // delivery.
             if fetched.since(since) < self.settings.max_stale / 2 {
                 return Ok(Verdict::Deferred);
             }
@@ -272,7 +275,7 @@ impl Stream {
         for name in &outcome.unmatched {
             count(&mut self.counts.unmatched, name);
             log.push(format!(
-                "the subject of an event {name} has nothing that tokens can be compared with"
+                "the subject of an event {name} has no part that can be compared with tokens"
             ));
         }
         self.counts.repeated += outcome.repeated as u64;
@@ -282,19 +285,19 @@ impl Stream {
 enum Verdict {
     Valid(set::Received),
     Rejected(Rejected),
-    /// The key is not known yet. The SET is neither acknowledged nor rejected, so it is delivered again.
+    /// The key is still unknown. The SET is neither acknowledged nor rejected, so it is delivered again.
     Deferred,
 }
 
-/// Returns what a change of the stream means, for the operator.
+/// Returns the meaning of a change of the stream, for the operator.
 const fn changed(interruption: Option<Interruption>) -> &'static str {
     match interruption {
         Some(Interruption::Suspended) => {
             "the transmitter has paused or disabled the stream, so it is not current"
         }
         Some(Interruption::Gap) => {
-            "the transmitter has enabled the stream, but events were lost while it was disabled; end the access of accounts \
-             that lost theirs meanwhile, then start with --resume"
+            "the transmitter has enabled the stream, but events were lost while it was disabled; revoke the access \
+             of accounts that may have lost it in the meantime, then start with --resume"
         }
         None => "the transmitter has enabled the stream",
     }

@@ -3,28 +3,28 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// The longest identifier, in bytes.
+/// The maximum length of an identifier, in bytes.
 const MAX_BYTES: usize = 1024;
 
 /// A person or an app, as the transmitter identifies it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Principal {
     pub name: String,
-    /// The name may be the caller's object in tokens. Otherwise (an email address for example), only the file of
-    /// `subjects` can tell the object.
+    /// Whether the name may be the caller's object id in tokens. Otherwise (for an email address, for example), only
+    /// the file of `subjects` contains the object id.
     pub is_object: bool,
 }
 
-/// The parts of a subject that tokens can be compared with.
+/// The parts of a subject that can be compared with tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Subject {
     pub principals: Vec<Principal>,
     pub sessions: Vec<String>,
     /// Values of `jti`.
     pub tokens: Vec<String>,
-    /// The subject is one identifier without a meaning of its own: of an account, or of a session.
+    /// The subject is one opaque identifier, of an account or of a session.
     pub is_opaque: bool,
-    /// The session is not named by an opaque identifier, so tokens may have another name for it.
+    /// The identifier of the session is not opaque, so tokens may use another id for it.
     pub is_session_unclear: bool,
 }
 
@@ -33,7 +33,7 @@ pub struct Subject {
 pub struct Malformed;
 
 impl Subject {
-    /// Reads a subject. `issuers` are those whose `sub` is the caller's object. A format that is not known yields a
+    /// Reads a subject. `issuers` are the issuers whose `sub` is the caller's object id. An unknown format yields a
     /// subject without parts.
     ///
     /// # Errors
@@ -59,7 +59,8 @@ impl Subject {
         Ok(subject)
     }
 
-    /// All members describe one principal. A token has no claim that a device, a tenant or a group can be compared with.
+    /// All members describe one principal. A token has no claim that could be compared with a device, a tenant or a
+    /// group.
     fn add_complex(
         &mut self,
         members: &Map<String, Value>,
@@ -104,7 +105,7 @@ impl Subject {
                     add(format!("{issuer} {sub}"), false);
                 }
             }
-            // Addresses are compared without case.
+            // Addresses are compared case-insensitively.
             Some("email") => add(text("email")?.to_lowercase(), false),
             Some("phone_number") => add(text("phone_number")?, false),
             Some("account" | "uri") => add(text("uri")?, false),

@@ -1,5 +1,5 @@
-//! The file of `subjects`: the objects of accounts by the names that transmitters use, as a JSON object of texts. Names that
-//! contain an address are compared without case.
+//! The file of `subjects`: a JSON object that maps the names of accounts at transmitters to object ids. Names that
+//! contain an email address are compared case-insensitively.
 
 use entragate::json;
 use serde_json::Value;
@@ -11,9 +11,9 @@ use std::time::SystemTime;
 #[derive(Debug, Default)]
 pub struct Subjects {
     file: Option<PathBuf>,
-    /// When it was changed, and its length.
+    /// The modification time and the length of the file.
     seen: Option<(SystemTime, u64)>,
-    /// Why it could not be read.
+    /// Why the file could not be read.
     failure: Option<String>,
     objects: BTreeMap<String, String>,
     /// Grows with every change.
@@ -32,8 +32,8 @@ impl Subjects {
         Ok(subjects)
     }
 
-    /// Reads the file if it has changed. Returns a text for the operator if it cannot be used, once until the reason changes; the
-    /// last valid content remains in use.
+    /// Reads the file if it has changed. If it cannot be used, returns a text for the operator, once for each reason;
+    /// the last valid content remains in use.
     pub fn refresh(&mut self) -> Option<String> {
         let failure = self.reload().err();
         if failure == self.failure {
@@ -70,12 +70,12 @@ impl Subjects {
     }
 }
 
-/// Returns the object of an account.
+/// Returns the object id of an account.
 pub fn object<'o>(objects: &'o BTreeMap<String, String>, name: &str) -> Option<&'o String> {
     objects.get(&*compared(name))
 }
 
-/// Returns a name as it is compared.
+/// Returns a name in the form for comparisons.
 fn compared(name: &str) -> Cow<'_, str> {
     if name.contains('@') {
         name.to_lowercase().into()

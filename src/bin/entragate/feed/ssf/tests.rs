@@ -1,4 +1,4 @@
-//! SETs, subjects and events as their specifications write them, and what the ledger makes of them.
+//! SETs, subjects and events in the form of their specifications, and their effect on the ledger.
 
 mod ledger;
 mod set;

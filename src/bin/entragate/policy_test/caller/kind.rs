@@ -10,7 +10,7 @@ use entragate::token::issuer::{Authority, Issuer};
 use entragate::token::kind::{self, KindRule, Preset};
 use serde_json::{Map, Value, json};
 
-/// Adds the claims of this kind, as far as the caller does not determine them.
+/// Adds the claims of this kind that the caller does not set.
 pub fn mark(kind: Kind, caller: &Shorthand, issuer: &Issuer, claims: &mut Map<String, Value>) {
     match (&issuer.authority, &issuer.claims.kind) {
         (Authority::Entra(_), _) => {
@@ -77,7 +77,7 @@ fn preset_marks(preset: Preset, kind: Kind, caller: &Shorthand, claims: &mut Map
     }
 }
 
-/// Sets claims that satisfy a requirement, where that is easy: `not` is left to the case.
+/// Sets claims that satisfy a requirement in simple cases: for `not`, the case must set the claims.
 fn satisfy(requirement: &ClaimRequirement, claims: &mut Map<String, Value>) {
     match requirement {
         Formula::Condition(ClaimCondition { path, test }) => {
@@ -100,7 +100,7 @@ fn satisfy(requirement: &ClaimRequirement, claims: &mut Map<String, Value>) {
 /// Checks that the filter reads the wanted kind from the claims.
 ///
 /// # Errors
-/// What to write instead.
+/// The text that says what to write instead.
 pub fn check(wanted: Kind, issuer: &Issuer, claims: &Map<String, Value>) -> Result<(), String> {
     let text = Value::Object(claims.clone()).to_string();
     let read = Object::read(&text).and_then(|all| Claims::read(issuer, &all).ok());
@@ -115,7 +115,7 @@ pub fn check(wanted: Kind, issuer: &Issuer, claims: &Map<String, Value>) -> Resu
              determine it",
             wanted.name()
         )),
-        // Claims that cannot be read are the case's own.
+        // Only the case itself sets claims that cannot be read.
         Some(_) | None => Ok(()),
     }
 }

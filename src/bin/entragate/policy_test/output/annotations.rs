@@ -1,4 +1,4 @@
-//! Annotations of GitHub Actions: one line for each failure, which GitHub shows beside the line of the policy file.
+//! Annotations of GitHub Actions: one line for each failure, which GitHub shows next to the line of the policy file.
 
 use super::Results;
 

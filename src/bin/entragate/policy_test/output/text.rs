@@ -60,7 +60,7 @@ pub fn of(results: &Results<'_>) -> String {
     text
 }
 
-/// An assertion; a counterexample with the explanation of its decision.
+/// Writes an assertion; for a counterexample, also the explanation of its decision.
 fn proof(proof: &Proof<'_>, text: &mut String) {
     let colour = match proof.verdict {
         Verdict::Proved => GREEN,

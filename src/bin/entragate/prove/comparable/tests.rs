@@ -19,7 +19,7 @@ fn settings() -> Value {
     })
 }
 
-/// The settings with changes: JSON pointers of existing objects or arrays, and members or items that they get.
+/// The settings with changes: JSON pointers of existing objects or arrays, and the members or items to add.
 fn with(settings: &Value, changes: &[(&str, Value)]) -> Value {
     let mut settings = settings.clone();
     for (pointer, added) in changes {
@@ -48,7 +48,7 @@ fn compare(one: &Value, other: &Value) -> bool {
 }
 
 #[test]
-fn configurations_are_comparable_that_differ_in_what_is_translated() {
+fn configurations_with_only_translated_differences_are_comparable() {
     let own = settings();
     for changes in [
         [("", json!({}))],
@@ -70,7 +70,7 @@ fn configurations_are_comparable_that_differ_in_what_is_translated() {
 }
 
 #[test]
-fn configurations_are_not_comparable_that_differ_otherwise() {
+fn configurations_with_other_differences_are_not_comparable() {
     let own = settings();
     for changes in [
         [("/issuers/0", json!({"jwks": {"cluster": "entra-2"}}))],
@@ -102,7 +102,7 @@ fn configurations_are_not_comparable_that_differ_otherwise() {
 }
 
 #[test]
-fn tenants_are_comparable_if_they_do_not_choose_the_issuer() {
+fn tenants_are_comparable_if_they_do_not_select_the_issuer() {
     let second = json!({"name": "second", "entra": {"tenants": [TENANTS[1]]}, "audiences": ["hf2"], "jwks": {"cluster": "entra"}});
     let two = with(&settings(), &[("/issuers", second)]);
     let elsewhere = with(
@@ -125,7 +125,7 @@ fn tenants_are_comparable_if_they_do_not_choose_the_issuer() {
 
 /// The messages of a batch are permitted together only if they have the same payer.
 #[test]
-fn payers_are_not_comparable_with_batches() {
+fn configurations_with_payers_and_batches_are_not_comparable() {
     let tools = json!({"name": "tools", "match": {"paths": ["/mcp"], "mcp": {"tools": ["t"]}}, "require": {"role": "a"},
                        "credential": "none"});
     let open = json!({"name": "open", "match": {"paths": ["/open"]}, "anonymous": true, "credential": "r", "bill_to": "team"});

@@ -8,7 +8,7 @@ use entragate::token::issuer::is_guid;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// A GUID in lower case, or any other text as it is: two ids are the same exactly if their keys are equal.
+/// A GUID in lower case, or any other text unchanged: two ids are the same if and only if their keys are equal.
 pub fn key(id: &str) -> String {
     if is_guid(id) {
         id.to_ascii_lowercase()
@@ -17,10 +17,10 @@ pub fn key(id: &str) -> String {
     }
 }
 
-/// A list of names, of which a token may have any.
+/// A list of names. A token may contain any of them.
 pub struct Names {
     pub held: BTreeMap<String, Lit>,
-    /// The claim cannot be read, so names that are not held may be.
+    /// The claim cannot be read, so it may contain any of the names.
     pub unclear: Lit,
 }
 
@@ -42,7 +42,7 @@ impl Names {
     }
 }
 
-/// A text, of which a token has at most one.
+/// A claim with one text. A token has at most one of its values.
 pub struct Text {
     pub values: BTreeMap<String, Lit>,
     /// The claim cannot be read, or is elsewhere.
@@ -86,7 +86,7 @@ impl Text {
 /// The claim at one path.
 pub struct Claim {
     pub path: String,
-    /// Exactly one of these describes the value.
+    /// Exactly one of the following forms is true.
     pub absent: Lit,
     pub array: Lit,
     pub object: Lit,
@@ -94,9 +94,9 @@ pub struct Claim {
     pub other_scalar: Lit,
     /// An absent claim is elsewhere.
     pub elsewhere: Lit,
-    /// The items of an array that rules refer to.
+    /// The items that rules refer to, if the claim is an array.
     pub items: Vec<(Value, Lit)>,
-    /// Another scalar is a set of numbers, which contains some of these.
+    /// The claim is a scalar with a set of numbers. `numbers` has the numbers that rules refer to.
     pub is_numbers: Lit,
     pub numbers: BTreeMap<u64, Lit>,
 }
@@ -162,7 +162,8 @@ impl Claim {
             return if *wanted { present } else { present.not() };
         }
         let (mut yes, mut no) = (Vec::new(), vec![here]);
-        // Any other scalar than these is unsatisfied. Few are not, so the formulas of many tests remain small.
+        // The test is unsatisfied for all other scalars. Few scalars satisfy it, so the formulas of many tests remain
+        // small.
         let mut others = vec![self.absent, self.array, self.object, self.other_scalar];
         for (value, literal) in &self.scalars {
             match test.truth(Some(value)) {

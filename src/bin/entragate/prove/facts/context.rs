@@ -1,4 +1,5 @@
-//! Time and address: moments and addresses that no condition distinguishes are one cell, with one of them to show.
+//! Time and address. Moments or addresses that no condition distinguishes form one cell, which has one of them as an
+//! example.
 
 use crate::prove::solver::{Lit, Solver};
 use crate::prove::three::Three;
@@ -16,7 +17,7 @@ const MINUTES_OF_WEEK: u64 = 10_080;
 pub struct Moments(pub Vec<(Timestamp, Lit)>);
 
 impl Moments {
-    /// Divides the week at every minute at which one of the windows begins or ends.
+    /// Divides the week at every minute at which a window begins or ends.
     pub fn of(solver: &mut Solver, windows: &[Window]) -> Self {
         let moment = |minute: u64| Timestamp::from_secs(MONDAY + minute * 60);
         let values = |at: Timestamp| -> Vec<bool> {
@@ -47,9 +48,9 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    /// Divides the addresses where one of the ranges begins or ends.
+    /// Divides the addresses where a range begins or ends.
     pub fn of(solver: &mut Solver, ranges: &[Cidr]) -> Self {
-        // IPv4 addresses are a range of their own: some ranges of IPv6 exclude them.
+        // IPv4 addresses are a separate range: some IPv6 ranges exclude them.
         let mapped = [0, 0xffff_0000_0000, 0x1_0000_0000_0000];
         let mut starts: Vec<u128> = mapped.to_vec();
         for range in ranges {
@@ -86,7 +87,7 @@ impl Addresses {
     }
 }
 
-/// The first address of a range and the first one behind it, in the IPv6 form.
+/// The first address of a range and the first address after it, in the IPv6 form.
 fn edges(range: &Cidr) -> Vec<u128> {
     let text = range.to_string();
     let Some((address, length)) = text.split_once('/') else {
@@ -191,7 +192,7 @@ mod tests {
                 "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
             ],
         );
-        // The rest of a range begins behind another one.
+        // The rest of a range begins after another range.
         assert_cells(&["10.0.0.0/8", "10.0.0.0/16"], &["10.0.0.0", "10.1.0.0"]);
         assert_cells(
             &["2001:db8::/32", "2001:db8::/48"],

@@ -9,11 +9,11 @@ use entragate::pattern::Pattern;
 use entragate::policy::rule::{Match, Models};
 use std::collections::BTreeMap;
 
-/// Whether a rule matches; neither if that depends on a body that cannot be read.
+/// Whether a rule matches; neither value if that depends on a body that cannot be read.
 pub type Coverage = Three;
 
 impl Request {
-    /// Whether a rule matches. `issuers`: those of the token, by name; `None` without a token.
+    /// Whether a rule matches. `issuers` are the possible issuers of the token, by name; `None` without a token.
     pub fn covers(
         &mut self,
         solver: &mut Solver,
@@ -74,7 +74,7 @@ impl Request {
         covers_model(&mut self.model, self.model_state, solver, &matches.models)
     }
 
-    /// Whether a rule covers the model whose entry is requested; neither if the model has no valid name.
+    /// Whether a rule covers the model whose entry is requested; neither value if the model has no valid name.
     pub fn covers_listed(&mut self, solver: &mut Solver, models: &Models) -> Three {
         covers_model(&mut self.listed, self.listed_state, solver, models)
     }
@@ -115,7 +115,7 @@ impl Request {
         }
     }
 
-    /// Whether the request's cluster is among these; all clusters are if there are no patterns.
+    /// Whether the request's cluster matches these patterns; always true if there are no patterns.
     pub fn is_sent_to(&mut self, solver: &mut Solver, clusters: &[Pattern]) -> Lit {
         match clusters {
             [] => solver.always(),

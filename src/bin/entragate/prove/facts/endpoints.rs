@@ -1,4 +1,4 @@
-//! Where the model of a request comes from: `endpoints`, or else the path or the body.
+//! The source of a request's model: `endpoints`, or else the path or the body.
 
 use super::coverage::any_or_empty;
 use super::request::Request;
@@ -6,7 +6,7 @@ use crate::prove::solver::{Lit, Solver};
 use entragate::model::endpoint::{Endpoint, Endpoints, Source};
 
 impl Request {
-    /// Adds what the first entry that matches, or else the path, has to do with the model.
+    /// Adds the constraints between the model and the first entry that matches, or else the path.
     pub(super) fn relate_model(&mut self, solver: &mut Solver, endpoints: &Endpoints) {
         let is_closed = endpoints
             .0

@@ -1,4 +1,4 @@
-//! The issuers of tokens: which tokens they issue, and which of these a configuration accepts.
+//! The issuers: the tokens that they issue, and the tokens that a configuration accepts.
 
 use super::Facts;
 use super::claims::key;
@@ -35,11 +35,11 @@ impl Facts {
         }
     }
 
-    /// Adds what all tokens of this issuer have in common.
+    /// Adds the constraints that apply to all tokens of this issuer.
     pub(super) fn relate_issuer(&self, solver: &mut Solver, own: Lit, issuer: &Issuer) {
         match &issuer.authority {
             Authority::Entra(entra) if entra.agent_claims => {
-                // A token without facets is known to be no agent's.
+                // A token without facets is known not to belong to an agent.
                 for kind in [self.user, self.app, self.agent] {
                     solver.require(&[!own, !kind, self.acts_as_agent, self.acts_as_no_agent]);
                 }

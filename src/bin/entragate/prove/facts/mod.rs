@@ -1,7 +1,7 @@
-//! Everything that decisions depend on, as variables: the facts of the token, the request and its context.
+//! The facts on which decisions depend, as variables: the facts of the token, the request and its context.
 //!
-//! Each real request has an assignment, and the constraints here hold for each of them. Assignments without a real
-//! request may remain: the search runs what it finds through the filter's gate.
+//! Each real request has an assignment, which satisfies the constraints here. Some assignments may have no real
+//! request, so the search passes the requests that it finds through the filter's gate.
 
 pub mod claims;
 pub mod context;
@@ -42,9 +42,9 @@ pub struct Facts {
     pub directory_roles: Names,
     /// The groups that the token lists.
     pub groups: Names,
-    /// The token refers to groups outside of it.
+    /// The token refers to groups that it does not list.
     pub overage: Lit,
-    /// Microsoft Graph has returned the groups of such a caller.
+    /// Microsoft Graph has returned the groups of a caller whose token does not list them.
     pub are_groups_known: Lit,
     pub graph_groups: BTreeMap<String, Lit>,
     pub user: Lit,
@@ -90,7 +90,7 @@ impl<'c> Mentioned<'c> {
 
 impl Facts {
     /// Creates the variables for everything that the configurations refer to.
-    /// `endpoints`: those of all configurations, if they are the same.
+    /// `endpoints` are those of all configurations, if they are the same.
     pub fn of(solver: &mut Solver, configs: &[&Config], endpoints: Option<&Endpoints>) -> Self {
         let mentioned = Mentioned::by(configs);
         let conditions = mentioned.conditions.iter();
@@ -191,7 +191,8 @@ impl Facts {
         }
         solver.at_most_one(&[self.user, self.app, self.agent]);
         solver.at_most_one(&[self.acts_as_agent, self.acts_as_no_agent]);
-        // An agent of its own acts as one, and an application with the facets of an agent is one.
+        // A caller of kind `agent` acts as an agent, and a caller of kind `app` does not: an application with the
+        // facets of an agent is an agent.
         solver.require(&[!self.agent, self.acts_as_agent]);
         solver.require(&[!self.app, !self.acts_as_agent]);
         for claim in self.claims.0.values() {
@@ -208,7 +209,7 @@ impl Facts {
                 }
             }
         }
-        // Groups are known only if an issuer's are looked up.
+        // Groups outside the token are known only if the configuration looks them up for an issuer.
         solver.require(&lookups);
     }
 
@@ -306,7 +307,7 @@ impl Facts {
         Three::unless_unclear(solver, is_it, self.managed_identity.unclear)
     }
 
-    /// A list that is unreadable as a whole if one of its items is.
+    /// A list that is unreadable as a whole if one of its items is unreadable.
     fn contains(&self, solver: &mut Solver, names: &Names, name: &str) -> Three {
         let held = solver.known(names.held.get(name));
         Three {

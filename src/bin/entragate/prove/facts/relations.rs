@@ -1,5 +1,5 @@
-//! What patterns have to do with each other. It is added in advance, so that the solver proposes few assignments that no
-//! text has.
+//! The relations between patterns. They are added in advance, so that the solver proposes few assignments that no text
+//! has.
 
 use super::texts::{Atom, Texts};
 use crate::prove::glob::{Found, search};
@@ -7,14 +7,15 @@ use crate::prove::solver::{Lit, Solver};
 use entragate::pattern::Key;
 use std::collections::BTreeMap;
 
-/// How many pairs of patterns of one text are compared. The others are compared when an assignment contradicts them.
+/// The maximum number of pairs of patterns of one text that are compared. Other pairs are compared when an assignment
+/// contradicts them.
 const MOST_PAIRS: usize = 20_000;
-/// How many of these are compared by a search.
+/// The maximum number of pairs that are compared by a search.
 const MOST_SEARCHES: usize = 1000;
 
 impl Texts {
-    /// Adds what follows from the patterns alone: a text has only one beginning, and matches every pattern that another
-    /// pattern implies.
+    /// Adds the constraints that follow from the patterns alone: a text has only one prefix, and if it matches a
+    /// pattern, it matches every pattern that this pattern implies.
     pub fn relate(&self, solver: &mut Solver) {
         self.relate_beginnings(solver);
         let mut others = self.pairs();
@@ -26,9 +27,9 @@ impl Texts {
         }
     }
 
-    /// The pairs of patterns that the same text may match, as far as their beginnings tell.
+    /// The pairs of patterns that the same text may match, judged by their prefixes.
     fn pairs(&self) -> Vec<(&Atom, &Atom)> {
-        // Sorted, the beginnings that begin with another one follow it.
+        // In sorted order, a prefix is followed by the longer prefixes that begin with it.
         let mut sorted: Vec<(String, &Atom)> = self
             .atoms
             .iter()
@@ -48,11 +49,11 @@ impl Texts {
         pairs.filter(may_share).take(MOST_PAIRS).collect()
     }
 
-    /// Relates a pattern without stars with another one, or one that begins as a pattern for everything with this beginning.
-    /// Returns whether it is of either kind.
+    /// Relates two patterns if the first one has no stars, or if the other one matches everything with a prefix that
+    /// the first one begins with. Returns whether this is the case.
     fn relate_simple(&self, solver: &mut Solver, one: &Atom, other: &Atom) -> bool {
         let (own, others) = (one.pattern.as_str(), other.pattern.as_str());
-        // A pattern that ignores case matches several texts, which differ for patterns that respect it.
+        // A pattern that ignores case matches several texts, which a case-sensitive pattern distinguishes.
         if !own.contains('*') && (!one.folds || other.folds) {
             let implied = if other.matches(own) {
                 other.literal
@@ -89,16 +90,16 @@ impl Texts {
         }
     }
 
-    /// Patterns that begin with different literal segments exclude each other.
+    /// Adds that patterns with different literal segments at the beginning exclude each other.
     fn relate_beginnings(&self, solver: &mut Solver) {
-        // Variables for literal beginnings, and the siblings below each of them.
+        // Variables for literal prefixes, and the siblings below each of them.
         let mut beginnings: BTreeMap<(String, bool), Lit> = BTreeMap::new();
         let mut siblings: BTreeMap<(String, bool), Vec<Lit>> = BTreeMap::new();
         for atom in &self.atoms {
             let mut below = atom.literal;
             let mut rest = match atom.pattern.key() {
                 Some(Key::Whole(text)) => {
-                    // A whole text, which cannot end with the separator of a longer beginning.
+                    // A whole text, which cannot end with the separator of a longer prefix.
                     let parent = parent(text, self.form.separator);
                     siblings
                         .entry((parent.clone(), atom.folds))
@@ -131,7 +132,7 @@ impl Texts {
         for siblings in siblings.into_values() {
             solver.at_most_one(&siblings);
         }
-        // A text that begins so, begins so in lower case, too.
+        // A text with this prefix also has it in lower case.
         for ((text, folds), beginning) in &beginnings {
             let lower = (text.to_ascii_lowercase(), true);
             if let (false, true, Some(folded)) = (folds, text.is_ascii(), beginnings.get(&lower)) {
@@ -141,7 +142,7 @@ impl Texts {
     }
 }
 
-/// The text up to its last separator, which is included; empty if there is none.
+/// The text up to and including its last separator; empty if there is none.
 fn parent(text: &str, separator: char) -> String {
     let at = text
         .rfind(separator)

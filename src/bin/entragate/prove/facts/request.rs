@@ -1,8 +1,9 @@
 //! The facts of a request: its method, its texts, the model and the JSON-RPC message.
 //!
-//! A batch is permitted only if each of its messages is, with the same credential. So if a batch breaks an assertion, a
-//! request with one of its messages alone has the same facts and breaks it, too. The only fact of a batch is that it needs
-//! a token if one of its messages does: then anonymous rules for messages apply to none of them.
+//! A batch is permitted only if each of its messages is permitted with the same credential. So if a batch breaks an
+//! assertion, a request with only one of its messages has the same facts and also breaks the assertion. The only
+//! additional fact of a batch is that it needs a token if one of its messages needs one: anonymous rules for messages
+//! then apply to none of them.
 
 use super::texts::{Form, Texts};
 use crate::prove::solver::{Lit, Solver};
@@ -21,7 +22,7 @@ pub struct Request {
     pub is_cluster_known: Lit,
     pub model: Texts,
     pub model_state: ModelState,
-    /// The request is for one entry of a list of models: the model of this id.
+    /// The request is for one entry of a list of models: the model with this id.
     pub lists_one: Lit,
     pub listed: Texts,
     pub listed_state: ModelState,
@@ -33,7 +34,7 @@ pub struct Request {
     pub others_are_open: Lit,
     pub peer: Texts,
     pub peer_state: PeerState,
-    /// The literals that `endpoints` refer to: they relate host, cluster and path with the model.
+    /// The literals that `endpoints` refers to: they relate host, cluster and path to the model.
     pub by_endpoints: Vec<Lit>,
 }
 
@@ -119,7 +120,7 @@ pub const OTHER_METHOD: &str = "";
 pub const POST: &str = "POST";
 
 impl Request {
-    /// `endpoints`: those of all configurations, if they are the same.
+    /// `endpoints` are those of all configurations, if they are the same.
     pub fn of(solver: &mut Solver, configs: &[&Config], endpoints: Option<&Endpoints>) -> Self {
         let [model_state, listed_state] = [(); 2].map(|()| ModelState::new(solver));
         let message = MessageState {
@@ -199,7 +200,7 @@ impl Request {
         }
     }
 
-    /// Adds what the variables have to do with each other.
+    /// Adds the constraints between the variables.
     pub fn relate(&self, solver: &mut Solver) {
         let methods: Vec<Lit> = self.methods.values().copied().collect();
         solver.exactly_one(&methods);

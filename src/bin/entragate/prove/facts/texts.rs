@@ -1,20 +1,20 @@
-//! A text of the request, such as its path: which patterns it matches, and what the patterns have to do with each other.
+//! A text of the request, such as its path: the patterns that it matches, and the relations between the patterns.
 
 use crate::prove::glob::{Found, Glob, search};
 use crate::prove::solver::{Lit, Solver};
 use entragate::pattern::Pattern;
 use std::collections::HashMap;
 
-/// What texts are like, whatever the patterns.
+/// The form of all texts, independent of the patterns.
 pub struct Form {
     pub separator: char,
     /// No text matches these patterns, so proofs may rely on it.
     pub never: &'static [&'static str],
-    /// Texts that are written in a request match all of these.
+    /// Texts that counterexamples use match all of these patterns.
     pub written: &'static [&'static str],
-    /// They match none of these.
+    /// Texts that counterexamples use match none of these patterns.
     pub unwritten: &'static [&'static str],
-    /// Further texts that are written in a request.
+    /// Additional texts that counterexamples may use.
     pub special: &'static [&'static str],
 }
 
@@ -24,9 +24,9 @@ pub struct Texts {
     known: HashMap<(String, bool), usize>,
 }
 
-/// A pattern that is mentioned somewhere.
+/// A pattern that a configuration contains.
 pub(super) struct Atom {
-    /// For searches.
+    /// The pattern as an automaton, for searches.
     pub glob: Glob,
     pub pattern: Pattern,
     /// The pattern is compared with the text in lower case.
@@ -36,7 +36,7 @@ pub(super) struct Atom {
 }
 
 impl Atom {
-    /// What every text that matches begins with.
+    /// Returns the literal prefix of all texts that match.
     pub fn beginning(&self) -> &str {
         let text = self.pattern.as_str();
         text.split('*').next().unwrap_or_default()
@@ -92,7 +92,7 @@ impl Texts {
         literal
     }
 
-    /// The variable of a pattern that was mentioned before.
+    /// The variable of a pattern that already exists.
     pub fn known(&self, text: &str, folds: bool) -> Option<Lit> {
         let at = self.known.get(&(text.to_owned(), folds))?;
         self.atoms.get(*at).map(|atom| atom.literal)
@@ -142,7 +142,7 @@ impl Texts {
         if let Some(text) = self.form.special.iter().find(is_chosen) {
             return Chosen::Text((*text).to_owned());
         }
-        // Nothing that can be written in a request. That proves something only if no text of any form exists.
+        // No text that a counterexample can use. This is a proof only if no text of any form exists.
         match self.refine(&with, &without, &[], &globs(self.form.never)) {
             Refined::Text(_) | Refined::Unknown => Chosen::Unknown,
             Refined::Nothing(used) => {
@@ -153,7 +153,8 @@ impl Texts {
         }
     }
 
-    /// Searches with few of the patterns that the text must not match, and adds those that it matches nevertheless.
+    /// Searches with only some of the patterns that the text must not match, and adds those that the found text
+    /// matches.
     fn refine<'a>(
         &self,
         with: &[&Atom],
@@ -193,7 +194,7 @@ impl Texts {
 
 enum Refined<'a> {
     Text(String),
-    /// No text matches the patterns and avoids these.
+    /// Every text that matches `with` matches one of these.
     Nothing(Vec<&'a Atom>),
     Unknown,
 }

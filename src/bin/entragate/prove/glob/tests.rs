@@ -1,7 +1,7 @@
 use super::*;
 use entragate::pattern::Pattern;
 
-/// Random numbers, the same in every run.
+/// A generator of random numbers that are the same in every run.
 pub struct Numbers(pub u64);
 
 impl Numbers {
@@ -36,7 +36,7 @@ pub fn texts(alphabet: &[char], longest: usize) -> Vec<String> {
 }
 
 #[test]
-fn glob_matches_as_the_pattern_of_the_rules() {
+fn glob_matches_the_same_texts_as_the_pattern_of_the_rules() {
     let mut numbers = Numbers(1);
     let texts = texts(&['a', 'b', '/', 'A'], 4);
     for _ in 0..300 {
@@ -56,9 +56,10 @@ fn glob_matches_as_the_pattern_of_the_rules() {
     }
 }
 
-/// A search that finds nothing is compared with all short texts, and a text that is found with the patterns.
+/// If a search finds nothing, the result is compared with all short texts; if it finds a text, the text is compared
+/// with the patterns.
 #[test]
-fn search_finds_a_text_exactly_if_there_is_one() {
+fn search_finds_a_text_if_and_only_if_there_is_one() {
     let mut numbers = Numbers(2);
     let texts = texts(&['a', 'b', '/', 'A', 'x'], 4);
     let (mut found, mut nothing) = (0, 0);
@@ -102,9 +103,9 @@ fn search_finds_a_text_exactly_if_there_is_one() {
     assert!(found > 500 && nothing > 500, "{found} {nothing}");
 }
 
-/// The Kelvin sign is a `k` in lower case, so it can match one of these patterns alone.
+/// The lower case of the Kelvin sign is `k`, so it can match only one of these patterns.
 #[test]
-fn character_with_another_lower_case_is_not_forgotten() {
+fn character_with_an_unusual_lower_case_is_considered() {
     let (folded, plain, upper) = (
         Glob::of("k", true),
         Glob::of("k", false),
@@ -129,7 +130,7 @@ fn separator_limits_the_single_star() {
 }
 
 #[test]
-fn long_patterns_are_given_up() {
+fn search_with_long_patterns_is_given_up() {
     for length in [MOST_NODES + 1, 200] {
         let long = Glob::of(&"a".repeat(length), false);
         assert_eq!(search(&[&long], &[], '/'), Found::Unknown);
@@ -142,7 +143,7 @@ fn long_patterns_are_given_up() {
 }
 
 #[test]
-fn text_has_a_character_that_is_in_no_pattern_if_it_must() {
+fn text_has_a_character_outside_the_patterns_if_necessary() {
     let glob = |text| Glob::of(text, false);
     let (any, none, a, b) = (glob("*"), glob(""), glob("**a**"), glob("**b**"));
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Random pairs of policies: a comparison that finds nothing is compared with all requests of a small world.
+//! Random pairs of policies: if a comparison finds no difference, it is checked with all requests of a small world.
 
 use super::world::{Numbers, World};
 use super::{load, seeds};
@@ -121,7 +121,7 @@ fn equal_rules_prove_nothing_if_other_settings_differ() {
 
 /// Tokens and requests that only one of two similar configurations permits.
 #[test]
-fn what_only_one_configuration_permits_is_shown() {
+fn request_that_only_one_configuration_permits_is_shown() {
     let tenants = [
         "aaaabbbb-0000-cccc-1111-dddd2222eeee",
         "bbbbcccc-1111-dddd-2222-eeee3333ffff",

@@ -7,7 +7,7 @@ use crate::prove::compare::{Comparison, Which};
 use crate::prove::search::Search;
 use serde_json::{Value, json};
 
-/// A policy that permits to read lists, and has these rules.
+/// A policy with these rules and a rule that permits reading lists.
 fn settings(list: &Value, rules: &[&Value]) -> Value {
     let rules: Vec<&Value> = [list].into_iter().chain(rules.iter().copied()).collect();
     json!({
@@ -18,7 +18,7 @@ fn settings(list: &Value, rules: &[&Value]) -> Value {
     })
 }
 
-/// Whether the rule for the list, the only one without a credential, permits more in the second policy.
+/// Whether the rule for the list, the only rule without a credential, permits more in the second policy.
 fn gains(old: &Value, new: &Value) -> bool {
     let configs = [old, new].map(load);
     let [one, other] =
@@ -47,7 +47,7 @@ fn uses(matches: Value, require: Value) -> Value {
 }
 
 #[test]
-fn entry_of_a_model_is_shown_to_those_who_may_use_it() {
+fn entry_of_a_model_is_shown_to_callers_that_may_use_it() {
     let list = list();
     let post =
         |models: Value| json!({"methods": ["POST"], "paths": ["/v1/chat"], "models": models});
@@ -106,7 +106,7 @@ fn entry_of_a_model_is_shown_to_those_who_may_use_it() {
 }
 
 #[test]
-fn list_for_everyone_shows_what_everyone_may_use() {
+fn anonymous_list_shows_models_that_everyone_may_use() {
     let mut list = list();
     let members = list.as_object_mut().unwrap();
     members.remove("require");
@@ -139,7 +139,7 @@ fn list_that_is_not_filtered_shows_everything() {
 
 /// Requests with other paths have the same permits, whatever the rules for models are.
 #[test]
-fn only_lists_depend_on_the_use_of_models() {
+fn only_lists_depend_on_rules_for_the_use_of_models() {
     let mut list = list();
     list["match"] = json!({"paths": ["/other"]});
     let own = uses(

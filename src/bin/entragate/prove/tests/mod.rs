@@ -45,7 +45,7 @@ fn compile(settings: &Value, items: &[Value]) -> always::Always {
     compiled.unwrap_or_else(|problem| panic!("{problem:?}\n{settings:#}"))
 }
 
-/// Whether a decision breaks an assertion: written apart from the search, from the documentation.
+/// Whether a decision breaks an assertion. Written from the documentation, independently of the search.
 fn breaks(assertion: &Assertion, config: &Config, answer: &Answer) -> bool {
     let is_anonymous = answer.text("code") == "anonymous";
     if !is_anonymous && answer.text("code") != "permitted" {
@@ -90,7 +90,7 @@ fn breaks(assertion: &Assertion, config: &Config, answer: &Answer) -> bool {
     }
 }
 
-/// Whether this rule of the settings decides: written apart from the search, too.
+/// Whether this rule of the settings decides. Also written independently of the search.
 fn decides(answer: &Answer, rule: &Value) -> bool {
     let codes = if rule["effect"] == "deny" {
         ["denied_by_rule", "groups_overage"]
@@ -116,7 +116,7 @@ impl Tally {
 }
 
 #[test]
-fn no_random_assertion_is_proved_that_some_request_breaks() {
+fn random_assertion_that_some_request_breaks_is_never_proved() {
     let mut tally = Tally::default();
     for seed in seeds() {
         compare(seed, &mut tally);

@@ -1,5 +1,5 @@
-//! Realistic policies: those of the documentation, and combinations of what organizations write. Few assertions about them
-//! may be undecided.
+//! Realistic policies: those of the documentation, and combinations of typical rules of organizations. Few assertions
+//! about them may be undecided.
 
 use super::world::Numbers;
 use super::{compile, load};
@@ -18,7 +18,7 @@ const GROUPS: [&str; 2] = [
 ];
 const JOB: &str = "0d5e7f3c-2a60-4b8b-b7de-94c1a8e05f26";
 
-/// A part of a policy: rules, and what its authors want to be certain of.
+/// A part of a policy: rules, and the assertions that its authors want to verify.
 struct Feature {
     rules: Value,
     assertions: Value,
@@ -241,7 +241,7 @@ fn policy(numbers: &mut Numbers) -> (Value, Vec<Value>) {
         json!({"when": {"not": {"any": [{"tenant": TENANTS[0]}, {"tenant": TENANTS[1]}, {"not": {"issuer": "contoso"}}]}}, "never": "permit"}),
     ];
     for (at, feature) in features(numbers).into_iter().enumerate() {
-        // The first is in every policy.
+        // The first part is in every policy.
         if at > 0 && numbers.below(3) > 0 {
             continue;
         }
@@ -324,7 +324,7 @@ fn assertions_about_fifty_realistic_policies_are_decided() {
     results.check();
 }
 
-/// Assertions that suit any policy.
+/// Assertions that apply to any policy.
 fn general(settings: &Value) -> Vec<Value> {
     let mut assertions = vec![
         json!({"no_shadowed_rules": true}),

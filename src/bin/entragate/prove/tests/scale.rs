@@ -1,4 +1,4 @@
-//! Policies with many rules: the formulas grow with the policy, not with its square.
+//! Policies with many rules: the formulas grow linearly with the policy, not quadratically.
 
 use super::{compile, load};
 use crate::progress::Progress;
@@ -8,7 +8,7 @@ use crate::prove::facts::Facts;
 use crate::prove::solver::Solver;
 use serde_json::{Value, json};
 
-/// Rules of many teams: paths, models, hosts, networks, hours, repositories and jobs of each.
+/// Rules of many teams, each with paths, models, hosts, networks, hours, repositories and jobs.
 pub fn settings(count: usize) -> Value {
     let mut rules = vec![
         json!({"name": "health", "match": {"methods": ["GET"], "paths": ["/health"]}, "anonymous": true}),
@@ -106,6 +106,6 @@ fn assertions_about_many_rules_are_decided() {
         }
     });
     let verdicts: String = verdicts.collect();
-    // The teams' rules are not alone: an administrator, or the object, group or claim of a rule, is permitted, too.
+    // Other rules also permit requests: those for an administrator, or for the object, group or claim of a rule.
     assert_eq!(verdicts, "ppppprpprrrppprrpppr");
 }

@@ -1,4 +1,4 @@
-//! The search itself: how it uses what the gate answers.
+//! The search itself: how it uses the answers of the gate.
 
 use super::load;
 use crate::prove::concrete::Witness;
@@ -48,7 +48,7 @@ fn request_that_one_search_refuses_is_found_by_the_next() {
     for _ in 0..2 {
         assert!(matches!(is(r#"["a"]"#), Search::Found(())));
         assert!(matches!(is(r#"["b"]"#), Search::Found(())));
-        // Refuses every request, until none is left.
+        // Refuses every request until none is left.
         assert!(matches!(is("never"), Search::Undecided));
     }
 }
@@ -68,7 +68,7 @@ fn search_is_given_up_after_many_refusals() {
     let result = search(&mut solver, &facts, &config, goal, &mut refuse);
     assert!(matches!(result, Search::Undecided));
     assert_eq!(refused.len(), MOST_REFUSALS);
-    // They are left out of that search only.
+    // The requests are excluded only from that search.
     let mut accept = |witness: &Witness| refused.contains(&roles_of(witness)).then_some(());
     let result = search(&mut solver, &facts, &config, goal, &mut accept);
     assert!(matches!(result, Search::Found(())));
@@ -87,7 +87,7 @@ fn peer_of_a_request_is_a_uri() {
 }
 
 #[test]
-fn core_names_a_true_fact_rather_than_the_facts_that_are_false_because_of_it() {
+fn core_contains_a_true_fact_instead_of_the_facts_that_it_makes_false() {
     let mut solver = Solver::new();
     let facts = [(); 4].map(|()| solver.variable());
     let [a, b, c, d] = facts;
@@ -103,7 +103,7 @@ fn core_names_a_true_fact_rather_than_the_facts_that_are_false_because_of_it() {
 fn core_has_no_fact_that_is_not_needed() {
     let mut solver = Solver::new();
     let [a, b, x, goal] = [(); 4].map(|()| solver.variable());
-    // `b` implies the goal, whatever `x` is; with `a`, the solver need not try both.
+    // `b` implies the goal, whatever `x` is; with `a`, the solver does not need to try both values.
     solver.require(&[!b, x, goal]);
     solver.require(&[!b, !x, goal]);
     solver.require(&[!a, x]);

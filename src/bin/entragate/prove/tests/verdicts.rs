@@ -1,5 +1,5 @@
-//! Small policies whose verdicts are known: every value of a condition has a request that shows it, and what the facts of
-//! a request have to do with each other is neither forgotten nor invented.
+//! Small policies whose verdicts are known: every value of a condition has an example request, and the relations
+//! between the facts of a request are complete and correct.
 
 mod callers;
 mod requests;
@@ -69,13 +69,14 @@ fn counterexample(settings: &Value, assertion: Value) -> Box<Counterexample> {
     }
 }
 
-/// The verdict about: no request is permitted by a rule with this requirement, so no caller satisfies it.
+/// The verdict on the assertion that a rule with this requirement permits no request, so no caller satisfies the
+/// requirement.
 fn satisfied(require: &Value) -> &'static str {
     let rules = json!([{"name": "rule", "require": require, "credential": "r"}]);
     verdict(&settings(&rules), json!({"match": {}, "never": "permit"}))
 }
 
-/// The verdict about: the requirement is never indeterminate.
+/// The verdict on the assertion that the requirement is never indeterminate.
 fn clear(require: &Value) -> &'static str {
     // Every caller satisfies this, since the caller's id is never unclear.
     let anyone = json!({"any": [{"object": "o"}, {"not": {"object": "o"}}]});
@@ -86,7 +87,7 @@ fn clear(require: &Value) -> &'static str {
     )
 }
 
-/// A match that some request has: no rule with it permits.
+/// The verdict on the assertion that no rule with this match permits a request; it is refuted if some request matches.
 fn matched(matches: &Value) -> &'static str {
     let rules =
         json!([{"name": "rule", "match": matches, "require": {"role": "a"}, "credential": "r"}]);

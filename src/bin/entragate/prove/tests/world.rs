@@ -3,7 +3,7 @@
 use crate::prove::concrete::Witness;
 use serde_json::{Map, Value, json};
 
-/// Random numbers, the same in every run.
+/// A generator of random numbers that are the same in every run.
 pub struct Numbers(u64);
 
 impl Numbers {
@@ -31,7 +31,7 @@ const CLIENTS: [&str; 2] = [
     "cccccccc-0000-4000-8000-000000000002",
 ];
 
-/// One dimension: the requirements and matches about it, and the values that requests have.
+/// One dimension: its requirements and matches, and the values that requests have.
 struct Dimension {
     requirements: Vec<Value>,
     matches: Vec<Value>,
@@ -208,7 +208,7 @@ impl World {
         }
     }
 
-    /// One match, or two joined.
+    /// One match, or a combination of two.
     fn matches(&self, numbers: &mut Numbers) -> Value {
         let one = numbers.pick(&self.matches).clone();
         match numbers.below(2) {
@@ -277,7 +277,7 @@ impl World {
         assertion
     }
 
-    /// All requests: without a token, and with each.
+    /// All requests: without a token, and with each token.
     pub fn requests(&self) -> Vec<Witness> {
         let mut all = Vec::new();
         for request in &self.requests {

@@ -1,4 +1,4 @@
-//! What a stream says of one account. Times are in seconds since 1970.
+//! The state of one account at one stream. Times are in seconds since 1970.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub struct Account {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled: Option<u64>,
-    /// When we learned that the account is disabled.
+    /// When the event that disables the account was received.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled_known: Option<u64>,
     /// Kept so that an older event does not disable the account again.
@@ -50,8 +50,8 @@ impl Account {
         self.disabled.is_some() || self.purged.is_some() || self.not_before.is_some()
     }
 
-    /// Removes what concerns only tokens that have expired: those issued before `end`. `gets_no_tokens`: a disabled account
-    /// gets none. Returns whether anything is left.
+    /// Removes the parts that concern only expired tokens: those issued before `end`. `gets_no_tokens`: a disabled
+    /// account gets no new tokens. Returns whether anything is left.
     pub fn expire(&mut self, end: u64, gets_no_tokens: bool) -> bool {
         if gets_no_tokens && self.disabled.max(self.disabled_known) < Some(end) {
             self.set_disabled(None);

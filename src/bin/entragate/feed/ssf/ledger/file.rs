@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct StateFile {
     path: PathBuf,
-    /// Locked until the process ends. A file of its own, because the state file is replaced.
+    /// Locked until the process ends. The lock is a separate file, because the state file is replaced.
     _lock: File,
 }
 
@@ -44,7 +44,7 @@ impl StateFile {
         }
     }
 
-    /// Replaces the state, and returns when it is on the disk.
+    /// Replaces the state, and returns when the new state is on the disk.
     pub fn write(&self, state: &impl Serialize) -> Result<(), String> {
         let new = beside(&self.path, "new");
         self.replace(&new, state)
@@ -57,7 +57,7 @@ impl StateFile {
         file.write_all(&text)?;
         file.sync_all()?;
         std::fs::rename(new, &self.path)?;
-        // The name is on the disk only after its folder is.
+        // The new name is on the disk only after the folder has been synchronized.
         let folder = self.path.parent().filter(|own| !own.as_os_str().is_empty());
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     }

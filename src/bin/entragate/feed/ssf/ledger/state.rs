@@ -1,4 +1,5 @@
-//! The state of all streams: what their events change, and what ends with the tokens that it concerns.
+//! The state of all streams: how events change it, and which parts are removed when the tokens that they concern have
+//! expired.
 
 use super::super::event::{Effect, StreamStatus};
 use super::super::subject::{Principal, Subject};
@@ -18,7 +19,7 @@ pub struct State {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StreamState {
-    /// Accounts whose name may be the caller's object.
+    /// Accounts whose name may be the caller's object id.
     pub objects: BTreeMap<String, Account>,
     /// Accounts with another name, such as an email address.
     pub others: BTreeMap<String, Account>,
@@ -29,10 +30,10 @@ pub struct StreamState {
     pub seen: VecDeque<String>,
     /// When the transmitter has paused or disabled the stream, in seconds since 1970.
     pub suspended: Option<u64>,
-    /// The stream was enabled then. Kept so that an older event does not suspend it again.
+    /// When the stream was enabled. Kept so that an older event does not suspend it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<u64>,
-    /// The stream was disabled then, so that events are lost. Kept until the operator confirms it.
+    /// When the stream was disabled, so that events are lost. Kept until the operator confirms the loss.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gap: Option<u64>,
 }
@@ -44,8 +45,8 @@ pub struct Times {
     pub event: u64,
     pub end: u64,
     pub sent: u64,
-    /// From then on, a session, a token or a purged account is listed for the life of a token: transmitters may tell
-    /// the event late.
+    /// The start of the time for which a session, a token or a purged account is listed, which is the lifetime of a
+    /// token: transmitters may report the event late.
     pub received: u64,
 }
 
@@ -63,7 +64,7 @@ impl State {
         lens.sum()
     }
 
-    /// Removes what concerns only tokens that have expired.
+    /// Removes the parts that concern only expired tokens.
     pub fn expire(&mut self, lives: &Lives, now: Timestamp) {
         let end = now.minus(lives.token).as_secs();
         for (name, own) in &mut self.streams {
@@ -111,8 +112,9 @@ impl StreamState {
         }
     }
 
-    /// Notes that the stream was enabled at a time. A suspended stream sends no other event, and only a change by the transmitter
-    /// itself is reported, so any later event shows it. `is_reported`: the transmitter says so.
+    /// Notes that the stream was enabled at a time. A suspended stream sends no other events, and a transmitter reports
+    /// only changes that it makes itself, so any later event shows that the stream is enabled. `is_reported`: the
+    /// transmitter has reported it.
     fn note_enabled(&mut self, at: u64, is_reported: bool) {
         self.enabled = self.enabled.max(Some(at));
         let ends = |since: u64| since < at || is_reported && since == at;
@@ -135,7 +137,7 @@ impl StreamState {
         }
     }
 
-    /// Ends the tokens of the session if its id is that of tokens, otherwise all tokens of the account.
+    /// Revokes the tokens of the session if tokens contain its id, otherwise all tokens of the account.
     fn end_tokens(&mut self, subject: &Subject, at: Times, has_session_ids: bool) -> Change {
         let sessions = subject.sessions.iter().filter(|_| has_session_ids);
         let latest = |ends: &mut BTreeMap<String, u64>, id: &String| {
@@ -151,7 +153,7 @@ impl StreamState {
             latest(&mut self.tokens, id);
             is_precise = true;
         }
-        // An opaque identifier may be that of an account as well.
+        // An opaque identifier may also be that of an account.
         if is_precise && !subject.is_opaque && !subject.is_session_unclear {
             return Change::Applied;
         }

@@ -1,4 +1,4 @@
-//! `token`: where the bearer token of polls is from.
+//! `token`: the source of the bearer token of polls.
 
 use super::Compiler;
 use crate::failure::Failure;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Fields that the grant itself sets.
+/// The form fields that the grant itself sets.
 const RESERVED: [&str; 3] = ["grant_type", "client_id", "client_secret"];
 
 #[derive(Deserialize)]
@@ -16,7 +16,7 @@ const RESERVED: [&str; 3] = ["grant_type", "client_id", "client_secret"];
 struct WireGrant {
     uri: String,
     client_id: String,
-    /// A value, because a message of the parser could show a secret that was written here.
+    /// Untyped, because an error message of the parser could show a secret that was written here.
     client_secret: Value,
     authentication: Option<WireAuthentication>,
     #[serde(default)]
@@ -73,7 +73,7 @@ fn compile_grant(value: &Value, stream: &Compiler<'_>) -> Result<Grant, Failure>
     })
 }
 
-/// Compiles a secret that is in a variable or a file.
+/// Compiles a secret that is in an environment variable or a file.
 fn secret(
     value: &Value,
     at: &str,

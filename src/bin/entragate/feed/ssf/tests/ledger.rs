@@ -1,4 +1,4 @@
-//! What events revoke, in any order.
+//! The revocations of events, in any order.
 
 mod state;
 mod streams;
@@ -52,7 +52,7 @@ fn ada() -> Subject {
     subject(json!({"format": "iss_sub", "iss": "i", "sub": "ada"}))
 }
 
-/// A SET with one event at a time relative to now.
+/// A SET with one event, at a time relative to now.
 fn set(id: &str, effect: Effect, at: i64) -> Verified {
     let at = Timestamp::from_secs(NOW.checked_add_signed(at).unwrap());
     let event = Event {
@@ -83,7 +83,7 @@ fn objects(ledger: &Ledger) -> Vec<String> {
 }
 
 #[test]
-fn last_event_of_an_account_counts_in_any_order_of_delivery() {
+fn last_event_of_an_account_takes_effect_in_any_order_of_delivery() {
     let (disable, enable) = (|| Effect::Disable(ada()), || Effect::Enable(ada()));
     for (events, is_disabled) in [
         (vec![(disable(), -5)], true),
@@ -95,7 +95,7 @@ fn last_event_of_an_account_counts_in_any_order_of_delivery() {
         (vec![(disable(), -4), (disable(), -9), (enable(), -5)], true),
         (vec![(Effect::Purge(ada()), -5), (enable(), -4)], true),
     ] {
-        // One after the other, and in one delivery whose order says nothing.
+        // In separate deliveries, and in one delivery, whose order is not significant.
         let sets = || {
             let numbered = events.iter().enumerate();
             numbered.map(|(number, (effect, at))| set(&number.to_string(), effect.clone(), *at))
@@ -109,7 +109,7 @@ fn last_event_of_an_account_counts_in_any_order_of_delivery() {
         apply(&mut ledger, sets().collect());
         assert_eq!(!objects(&ledger).is_empty(), is_disabled, "{events:?}");
     }
-    // In one second and one delivery, the event that ends access counts.
+    // Of two events in the same second and delivery, the one that ends access takes effect.
     let files = Files::new();
     let mut ledger = files.open();
     apply(
@@ -127,12 +127,12 @@ fn event_changes_only_what_its_own_stream_has_revoked() {
     let other = vec![set("1", Effect::Enable(ada()), -4)];
     let now = Timestamp::from_secs(NOW);
     let outcome = ledger.apply("b", other, true, now).unwrap();
-    assert_eq!(outcome.repeated, 0, "its jti are its own");
+    assert_eq!(outcome.repeated, 0, "each stream has its own jti values");
     assert_eq!(objects(&ledger), ["ada"]);
 }
 
 #[test]
-fn tokens_end_by_session_if_it_is_known_and_otherwise_by_account() {
+fn tokens_are_revoked_by_session_if_known_and_otherwise_by_account() {
     let user = json!({"format": "iss_sub", "iss": "i", "sub": "ada"});
     let session = json!({"format": "opaque", "id": "s-1"});
     let complex = |members: &[(&str, &Value)]| {
@@ -156,7 +156,7 @@ fn tokens_end_by_session_if_it_is_known_and_otherwise_by_account() {
     let assertion = json!({"format": "saml_assertion_id", "issuer": "i", "assertion_id": "a"});
     let of_token = json!({"format": "jwt_id", "iss": "i", "jti": "t-2"});
     let with_user = |session: &Value| complex(&[("user", &user), ("session", session)]);
-    // The subject, with session ids of tokens or not: accounts, sessions and tokens.
+    // A subject, whether its session ids are those of tokens, and the resulting accounts, sessions and tokens.
     for (subject, has_session_ids, accounts, sessions, tokens) in [
         (ada(), true, vec!["ada"], vec![], vec![]),
         (both.clone(), true, vec![], vec!["s-1"], vec![]),
@@ -178,7 +178,7 @@ fn tokens_end_by_session_if_it_is_known_and_otherwise_by_account() {
             vec![],
         ),
         (device, true, vec![], vec![], vec![]),
-        // A session that tokens may name otherwise: all tokens of the user.
+        // Tokens may use another id for this session, so all tokens of the user are revoked.
         (
             with_user(&of_issuer),
             true,
@@ -217,7 +217,7 @@ fn tokens_end_by_session_if_it_is_known_and_otherwise_by_account() {
 }
 
 #[test]
-fn event_from_the_future_counts_as_now_and_the_latest_end_counts() {
+fn event_from_the_future_is_treated_as_now_and_the_latest_revocation_applies() {
     let files = Files::new();
     let mut ledger = files.open();
     // Milliseconds instead of seconds, for example.
@@ -231,7 +231,7 @@ fn event_from_the_future_counts_as_now_and_the_latest_end_counts() {
 }
 
 #[test]
-fn fraction_of_a_second_counts_against_the_tokens_and_orders_events() {
+fn fraction_of_a_second_is_rounded_up_for_tokens_and_orders_events() {
     let at = |id: &str, effect: Effect, millis: u64| {
         let mut set = set(id, effect, 0);
         set.received.events[0].at = Some(Timestamp::from_millis((NOW - 5) * 1000 + millis));
@@ -251,7 +251,7 @@ fn fraction_of_a_second_counts_against_the_tokens_and_orders_events() {
 }
 
 #[test]
-fn account_without_object_is_revoked_once_the_file_of_subjects_names_it() {
+fn account_without_object_id_is_revoked_once_the_file_of_subjects_names_it() {
     let files = Files::new();
     let mut ledger = files.open();
     let mail = subject(json!({"format": "email", "email": "Ada@contoso.com"}));

@@ -1,4 +1,4 @@
-//! Verification of SETs: what is rejected, with which registered code.
+//! Verification of SETs: the reasons to reject one, and their registered codes.
 
 use super::super::event::{Effect, StreamStatus};
 use super::super::set::{Expected, Received, Rejected, verify};
@@ -67,7 +67,7 @@ fn valid_set_has_its_events_and_times() {
 }
 
 #[test]
-fn claims_that_do_not_match_are_rejected_by_their_code() {
+fn claims_that_do_not_match_are_rejected_with_their_code() {
     type Alter = fn(&mut Value);
     let cases: [(Alter, &str); 20] = [
         (

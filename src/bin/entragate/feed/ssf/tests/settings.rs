@@ -1,4 +1,4 @@
-//! The file of `--ssf`: errors have their line, and no message contains a token.
+//! The file of `--ssf`: errors have a line, and no message contains a token.
 
 use super::super::poll_token::{SecretSource, Source};
 use super::super::settings::load;

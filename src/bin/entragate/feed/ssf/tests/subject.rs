@@ -94,7 +94,7 @@ fn identifier_is_read_by_its_format() {
 }
 
 #[test]
-fn complex_subject_has_the_parts_that_tokens_know() {
+fn complex_subject_has_the_parts_that_tokens_contain() {
     let user = json!({"format": "iss_sub", "iss": "https://idp.example.com/", "sub": "145"});
     let session = json!({"format": "opaque", "id": "s-1"});
     let device = json!({"format": "opaque", "id": "d-1"});

@@ -1,4 +1,4 @@
-//! The file of `subjects`: how names are found, and what is reported when it cannot be used.
+//! The file of `subjects`: how names are found, and the messages when it cannot be used.
 
 use super::super::subjects::{Subjects, object};
 use std::path::PathBuf;

@@ -50,7 +50,7 @@ impl Related {
 }
 
 #[test]
-fn every_text_fits_the_relations_of_random_patterns() {
+fn every_text_satisfies_the_relations_of_random_patterns() {
     let mut numbers = Numbers(3);
     let all = texts(&['a', 'b', '/', 'A'], 5);
     for _ in 0..300 {
@@ -101,7 +101,7 @@ fn patterns_that_share_texts_are_related_before_the_search() {
         ("m/X", "i:m/*"),
         ("M/*", "i:m/*"),
         ("i:m/x", "i:m/*"),
-        // A search gives up patterns of this length.
+        // A search with patterns of this length is given up.
         (&long_whole, &long_path),
         (&long_whole, &long_segment),
         (&long_folded, &long_folded_segment),
@@ -110,7 +110,7 @@ fn patterns_that_share_texts_are_related_before_the_search() {
         (&long_whole, &long_folded_path),
     ] {
         assert!(Related::new(&[one, other]).is_implied(), "{one} {other}");
-        // In the other order of their creation, too.
+        // The same with the patterns created in the other order.
         let mut related = Related::new(&[other, one]);
         related.literals.reverse();
         assert!(related.is_implied(), "{other} {one}");
@@ -134,7 +134,7 @@ fn patterns_without_a_common_text_exclude_each_other() {
         assert!(Related::new(&[one, other]).is_excluded(), "{one} {other}");
         assert!(Related::new(&[other, one]).is_excluded(), "{other} {one}");
     }
-    // Only through the third pattern: what begins with `N/` begins with `n/` in lower case.
+    // Only the third pattern relates them: a text that begins with `N/` begins with `n/` in lower case.
     assert!(Related::new(&["i:m/**", "N/**", "i:n/**"]).is_excluded());
 }
 

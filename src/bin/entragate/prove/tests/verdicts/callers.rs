@@ -1,4 +1,4 @@
-//! What callers are.
+//! The possible facts of callers.
 
 use super::*;
 
@@ -77,7 +77,7 @@ fn requirements_of_every_issuer_can_be_satisfied() {
             "graph",
             json!({"all": [{"group": ID}, {"not": {"group": OTHER_ID}}, claim("groups", "present", json!(false))]}),
         ),
-        // Not a managed identity, although the id is that of one.
+        // Not a managed identity, although the id is that of a managed identity.
         (
             "contoso",
             json!({"all": [{"object": ID}, {"not": {"managed_identity": ID}},
@@ -91,7 +91,7 @@ fn requirements_of_every_issuer_can_be_satisfied() {
             "contoso",
             json!({"all": [claim("xms_idrel", "contains", json!(7)), {"not": claim("xms_idrel", "contains", json!(8))}]}),
         ),
-        // The claims that tell kinds apart mean nothing in the tokens of other issuers.
+        // The claims that distinguish kinds have no meaning in the tokens of other issuers.
         (
             "contoso",
             json!({"all": [{"kind": "user"}, {"not": claim("use", "present", json!(true))}]}),
@@ -159,7 +159,7 @@ fn every_condition_that_can_be_indeterminate_is_found_to_be() {
     }
 }
 
-/// Whether a token of that kind shows who acts: always if the API requests the facets.
+/// Whether a token of a kind shows who acts: always, if the API requests the facets.
 #[test]
 fn actor_of_a_known_kind_is_indeterminate_only_without_facets() {
     for (issuer, expected) in [("plain", "refuted"), ("contoso", "proved")] {
@@ -211,7 +211,7 @@ fn counterexample_has_only_the_facts_that_matter() {
     let never = json!({"match": {}, "never": {"credential": "r"}});
     let found = counterexample(&settings(&rules), never);
     let request = &found.witness.request;
-    // The shortest host, although another rule is about it.
+    // The shortest host, although another rule names it.
     assert_eq!(
         (&request["method"], &request["host"]),
         (&json!("POST"), &json!("a"))

@@ -1,4 +1,4 @@
-//! What requests are.
+//! The possible facts of requests.
 
 use super::*;
 
@@ -134,7 +134,7 @@ fn model_depends_on_the_endpoint() {
 
 /// A model that is unknown, absent or unavailable.
 #[test]
-fn model_without_a_name_is_denied_by_deny_rules_as_far_as_the_endpoint_allows() {
+fn unnamed_model_is_denied_by_deny_rules_unless_the_endpoint_excludes_it() {
     let rules = json!([
         {"name": "none", "match": {"models": ["**"]}, "require": {"role": "a"}, "effect": "deny"},
         {"name": "any", "require": {"role": "a"}, "credential": "r"},

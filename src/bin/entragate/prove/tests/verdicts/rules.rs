@@ -1,10 +1,10 @@
-//! What rules do.
+//! The effects of rules.
 
 use super::*;
 
-/// The first policy denies what the assertion is about, and the second one does not.
+/// The first policy denies the requests of the assertion, and the second policy does not.
 #[test]
-fn deny_rules_cover_what_they_cannot_tell_and_nothing_else() {
+fn deny_rules_cover_indeterminate_requests_and_no_others() {
     let denies = |matches: Value| {
         json!([{"name": "deny", "match": matches, "effect": "deny"},
                {"name": "rule", "require": {"role": "a"}, "credential": "r"}])
@@ -58,7 +58,7 @@ fn deny_rules_cover_what_they_cannot_tell_and_nothing_else() {
 }
 
 #[test]
-fn tools_limit_calls_only() {
+fn tools_limit_only_calls() {
     let mcp = json!({"methods": ["ping", "tools/call"], "tools": ["t"]});
     let rules = json!([{"name": "rule", "match": {"paths": ["/mcp"], "mcp": mcp}, "require": {"role": "a"}, "credential": "r"}]);
     for (mcp, expected) in [
@@ -129,7 +129,7 @@ fn rules_that_decide_no_request_are_named() {
             ]),
             vec!["2"],
         ),
-        // A body that the first rule could match, but cannot be read, is left to no other rule.
+        // If the first rule could match a body that cannot be read, no other rule decides.
         (
             json!([
                 allow(

@@ -1,4 +1,4 @@
-//! The state file: what it keeps, for how long, and that nothing recorded is lost.
+//! The state file: its content, how long entries are kept, and that no record is lost.
 
 use super::*;
 
@@ -62,7 +62,7 @@ fn event_that_cannot_be_recorded_changes_nothing() {
 }
 
 #[test]
-fn entries_end_when_no_token_from_before_can_be_valid() {
+fn entries_end_when_no_earlier_token_can_be_valid() {
     let files = Files::new();
     let mut ledger = files.open();
     let mut session = ada();
@@ -93,13 +93,13 @@ fn entries_end_when_no_token_from_before_can_be_valid() {
 }
 
 #[test]
-fn disabled_account_of_the_issuer_of_tokens_is_kept_as_long_as_they_live() {
+fn disabled_account_of_a_token_issuer_is_kept_for_the_lifetime_of_tokens() {
     let files = Files::new();
     let streams = ["a".to_owned(), "b".to_owned()];
     let open = || Ledger::open(&files.path(), &streams, lives(&["a"])).unwrap();
     let mut ledger = open();
     let now = |secs| Timestamp::from_secs(secs);
-    // Told an hour late.
+    // Reported an hour late.
     apply(&mut ledger, vec![set("1", Effect::Disable(ada()), -3600)]);
     let bob = subject(json!({"format": "opaque", "id": "bob"}));
     let other = vec![set("1", Effect::Disable(bob), -3600)];
@@ -111,7 +111,7 @@ fn disabled_account_of_the_issuer_of_tokens_is_kept_as_long_as_they_live() {
     ledger
         .apply("a", vec![], true, now(NOW + LIFE + 1))
         .unwrap();
-    assert_eq!(ledger.size().0, 1, "it takes no room");
+    assert_eq!(ledger.size().0, 1, "the entry takes no room");
     // Disabled again, it is listed again.
     let again = vec![set("2", Effect::Disable(ada()), 0)];
     ledger.apply("a", again, true, now(NOW + LIFE + 2)).unwrap();

@@ -1,4 +1,4 @@
-//! The status of a stream: suspended, or with lost events.
+//! The status of a stream that is suspended or has lost events.
 
 use super::super::super::event::StreamStatus;
 use super::super::super::ledger::Interruption;
@@ -9,7 +9,7 @@ fn is_suspended(ledger: &Ledger) -> bool {
 }
 
 #[test]
-fn suspended_stream_stays_suspended_over_a_restart() {
+fn suspended_stream_stays_suspended_after_a_restart() {
     let files = Files::new();
     let mut ledger = files.open();
     apply(
@@ -25,7 +25,7 @@ fn suspended_stream_stays_suspended_over_a_restart() {
         vec![set("2", Effect::Stream(StreamStatus::Enabled), -4)],
     );
     assert!(!is_suspended(&ledger));
-    // A transmitter does not report that we have enabled the stream, but sends events again.
+    // A transmitter does not report that the receiver has enabled the stream, but sends events again.
     let suspend = || Effect::Stream(StreamStatus::Paused);
     apply(&mut ledger, vec![set("3", suspend(), -3)]);
     let mut later = set("4", Effect::Nothing, -9);
@@ -37,7 +37,7 @@ fn suspended_stream_stays_suspended_over_a_restart() {
 }
 
 #[test]
-fn last_status_of_a_stream_counts_in_any_order_of_delivery() {
+fn last_status_of_a_stream_applies_in_any_order_of_delivery() {
     let status = |id: &str, suspends, sent: u64| {
         let status = if suspends {
             StreamStatus::Paused
@@ -84,7 +84,7 @@ fn events_that_a_disabled_stream_lost_are_missing_until_the_operator_resumes_it(
     };
     let disabled = |at| status("1", StreamStatus::Disabled, at);
     let enabled = |at| status("2", StreamStatus::Enabled, at);
-    // In any order of delivery, and over a restart.
+    // In any order of delivery, and after a restart.
     for sets in [vec![disabled(5), enabled(4)], vec![enabled(4), disabled(5)]] {
         let files = Files::new();
         let mut ledger = files.open();
@@ -99,7 +99,7 @@ fn events_that_a_disabled_stream_lost_are_missing_until_the_operator_resumes_it(
         apply(&mut ledger, vec![set("3", Effect::Nothing, 0)]);
         assert_eq!(ledger.interruption("a"), Some(Interruption::Gap));
         ledger.resume("a").unwrap();
-        // The SET is known, and does not begin another gap.
+        // The SET was received before, so it does not start another gap.
         apply(&mut ledger, vec![disabled(5)]);
         drop(ledger);
         assert_eq!(files.open().interruption("a"), None);
