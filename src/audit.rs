@@ -45,8 +45,8 @@ pub struct Record {
     pub time: String,
     /// The `x-request-id`, or a generated id if the request has none.
     pub request_id: Arc<str>,
-    /// The trace id, 32 hexadecimal digits, from the caller's `traceparent` or of a trace that begins at
-    /// this filter.
+    /// The trace id, 32 hexadecimal digits: that of the caller's `traceparent`, or of a trace that begins at this
+    /// filter.
     pub trace_id: Option<String>,
     /// The outcome: `permitted`, `anonymous`, `metadata`, the denial's code, or the code of the failure of a
     /// permitted request.
@@ -90,7 +90,7 @@ pub struct Record {
     pub verified_by: Option<&'static str>,
     /// The digest of the configuration that decided.
     pub policy: Arc<str>,
-    /// The status that the caller received. Absent if the caller left before the response.
+    /// The status that the caller received. Absent if the caller disconnected before the response.
     pub status: Option<u16>,
     /// The upstream's status, which can differ from the caller's. Absent if the upstream did not answer.
     pub upstream_status: Option<u16>,
@@ -98,7 +98,7 @@ pub struct Record {
     pub upstream_cluster: Option<Arc<str>>,
     /// The time from the request's headers to the end of its response.
     pub duration_ms: Option<u64>,
-    /// The token usage of the model's response. Absent if no model was called, or without success.
+    /// The token usage of the model's response. Absent if no model was called or the call failed.
     pub usage: Option<Usage>,
     /// True if texts were cut and claims omitted to fit the longest line of the host's log.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -135,7 +135,7 @@ pub struct Caller {
     pub uti: Option<Arc<str>>,
     /// The session id.
     pub sid: Option<Arc<str>>,
-    /// The further claims that `audit.claims` lists.
+    /// The additional claims that `audit.claims` lists.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub claims: Map<String, Value>,
 }
@@ -254,7 +254,7 @@ impl Record {
 }
 
 impl Caller {
-    /// Returns the ids in verified claims, and the configured further claims.
+    /// Returns the ids in verified claims, and the additional claims that are configured.
     pub fn of(claims: &Claims, extra: &[ClaimPath]) -> Self {
         let clip = |text: &Option<Arc<str>>| text.as_ref().map(clip_shared);
         let extra = extra.iter().filter_map(|path| {
@@ -295,7 +295,7 @@ pub fn open(now: Timestamp, policy: &Arc<str>) -> Record {
     }
 }
 
-/// Joins the different texts in their order; `None` if there are none.
+/// Joins the distinct texts in their order; `None` if there are none.
 fn distinct<'t>(texts: impl Iterator<Item = &'t str>) -> Option<String> {
     let mut found: Vec<&str> = Vec::new();
     for text in texts {

@@ -1,7 +1,7 @@
 //! A cache of tokens whose signature was verified.
 //!
-//! An entry only proves the signature and records whether the token is for this API ([`Authentic`]). Times,
-//! revocation and policy are checked on every use. An entry is found by the digest of the whole token
+//! An entry proves only that the signature is valid, and records whether the token is for this API ([`Authentic`]).
+//! Times, revocation and policy are checked on every use. An entry is found by the digest of the whole token
 //! ([`TokenDigest`]); the token itself is not stored. The least recently used entries are evicted if the number of
 //! entries or their total size exceeds its limit.
 
@@ -162,7 +162,7 @@ impl TokenCache {
 
 /// The size in bytes of an entry whose claims have the given size.
 const fn weight(claims: usize) -> usize {
-    // The list links each entry to two others, and up to half of the places in the map may be spare.
+    // The list links each entry to two others, and up to half of the slots in the map may be unused.
     const LINKS: usize = 2 * size_of::<usize>();
     const PLACE: usize = 2 * size_of::<usize>() + 1;
     claims.saturating_add(size_of::<TokenDigest>() + size_of::<Entry>() + LINKS + 2 * PLACE)

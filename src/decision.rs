@@ -46,9 +46,9 @@ pub enum Denial {
     /// The limit of held bodies is reached.
     InspectionUnavailable(HeldLimit),
 
-    /// No token, or a scheme without tokens.
+    /// The request has no token, or uses a scheme without tokens.
     TokenMissing {
-        /// A header that often carries a key or a token, and that `token.headers` does not list.
+        /// A header of the request that often carries a key or a token, and that `token.headers` does not list.
         unread: Option<&'static str>,
     },
     TokenMalformed(&'static str),
@@ -60,7 +60,7 @@ pub enum Denial {
     TokenEncrypted,
     /// A proof-of-possession token; the filter can't check the proof.
     TokenBound,
-    /// An ID token, a Graph token, or a `typ` that is not accepted; the reason says which.
+    /// An ID token, a Graph token, or a token whose `typ` is not accepted; the reason says which.
     TokenForAnotherApi(&'static str),
     /// The caller sent its own Hugging Face token.
     HuggingFaceToken,
@@ -73,14 +73,14 @@ pub enum Denial {
     KeyUnknown {
         issuer: Arc<str>,
     },
-    /// The key is in the set, but by Microsoft's key issuer check it may not sign for this issuer.
+    /// The key is in the set, but according to Microsoft's key issuer check it may not sign for this issuer.
     KeyNotForIssuer {
         issuer: Arc<str>,
     },
     SignatureInvalid,
     AudienceMismatch {
         issuer: Arc<str>,
-        /// The token's audience, quoted, as in a message; `None`: the token has none.
+        /// The token's audience, quoted for messages; `None`: the token has none.
         audience: Option<String>,
         /// The issuer's audiences.
         accepted: Arc<[String]>,
@@ -116,7 +116,7 @@ pub enum Denial {
     RuleUnsatisfied {
         rule: Arc<str>,
         requirement: String,
-        /// A value of the token that differs from a required one in case only.
+        /// A value of the token that differs from a required one only in case.
         similar: Option<String>,
     },
     DeniedByRule {
@@ -185,7 +185,7 @@ pub enum Denial {
     /// The response of an MCP server can't be filtered, or its session can't be bound to the caller, so it is not returned; the
     /// reason says why.
     McpUnreadable(&'static str),
-    /// A state that should be impossible; the reason says which.
+    /// A state that should be impossible; the reason names it.
     Internal(&'static str),
 }
 

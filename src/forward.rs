@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub struct Forwarding {
     /// Headers (lower case) and the identity field that each carries to the upstream.
     pub identity_headers: Vec<(String, IdentityField)>,
-    /// Who is billed (`X-HF-Bill-To`), unless the rule or the credential says otherwise.
+    /// The payer (`X-HF-Bill-To`), unless the rule or the credential names another one.
     pub bill_to: Option<Arc<str>>,
     /// Whether the upstream's 401 and 403 for the injected credential become `credential_rejected`.
     pub remap_auth: bool,
@@ -47,12 +47,12 @@ pub enum IdentityField {
 const BILL_TO: &str = "x-hf-bill-to";
 const TRACESTATE: &str = "tracestate";
 const SCALE_UP: &str = "x-scale-up-timeout";
-/// The longest value of an identity header, in bytes before escaping.
+/// The maximum length of the value of an identity header, in bytes before escaping.
 const MAX_IDENTITY_BYTES: usize = 512;
-/// The longest value of an identity header with an array or an object, in bytes.
+/// The maximum length of the value of an identity header with an array or an object, in bytes.
 const MAX_LIST_BYTES: usize = 4096;
 
-/// A header to set, which replaces all headers of that name.
+/// A header to set, which replaces all headers with the same name.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Edit {
     pub name: Cow<'static, str>,
@@ -75,7 +75,7 @@ impl std::fmt::Debug for Edit {
 pub struct Onward {
     /// The request is for a list of models or tools that the filter will read.
     pub is_listing: bool,
-    /// The MCP server's id of the caller's session.
+    /// The id of the caller's session at the MCP server.
     pub session: Option<String>,
     /// The `traceparent` of a trace that begins at this filter.
     pub traceparent: Option<String>,
@@ -131,8 +131,8 @@ pub fn edits(
 }
 
 impl Forwarding {
-    /// Returns who is billed for a request with this credential. A rule takes precedence over its credential,
-    /// and both over the general setting.
+    /// Returns the payer of a request with this credential. The rule takes precedence over the credential, and both
+    /// take precedence over the general setting.
     pub fn payer<'p>(&'p self, credential: &'p InjectedCredential) -> Option<&'p Arc<str>> {
         credential.bill_to.as_ref().or(self.bill_to.as_ref())
     }
@@ -203,7 +203,7 @@ fn text_of(value: &Value) -> Cow<'_, str> {
     }
 }
 
-/// Returns a text with escaped commas, since commas separate members.
+/// Returns a text in which commas are escaped, since commas separate members.
 fn item_value(text: &str) -> String {
     escaped(text.bytes(), |byte| byte != b',')
 }

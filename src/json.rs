@@ -146,7 +146,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn valid_text_is_read_as_by_serde_json() {
+    fn valid_text_is_read_like_serde_json_reads_it() {
         let text = br#"{"a":[1,-2,3.5,true,null,"\u00e9"],"b":{"c":{}}}"#;
         let expected: Value = serde_json::from_slice(text).unwrap();
         assert_eq!(parse_strict(text).unwrap(), expected);

@@ -1,10 +1,10 @@
 //! entragate: a proxy-wasm filter that permits only Microsoft Entra ID identities to query Hugging Face
 //! endpoints.
 //!
-//! [`gate`] assembles the other modules. [`token`], [`keys`], [`revocation`], [`groups`], [`policy`],
+//! [`gate`] combines the other modules. [`token`], [`keys`], [`revocation`], [`groups`], [`policy`],
 //! [`credential`], [`cache`] and [`sharing`] each implement one part. [`decision`] defines every outcome;
-//! [`reply`], [`audit`] and [`metrics`] report it. [`config`] compiles the settings. Only `host` depends on the
-//! host, and it is compiled only for wasm.
+//! [`reply`], [`audit`] and [`metrics`] report it. [`config`] compiles the settings. Only the module `host` depends on
+//! the proxy, and it is compiled only for wasm.
 
 #![cfg_attr(not(target_family = "wasm"), forbid(unsafe_code))]
 #![deny(unsafe_code)]

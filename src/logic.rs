@@ -1,10 +1,10 @@
-//! Formulas over conditions, in three values (Kleene's strong logic).
+//! Formulas over conditions, with three values (Kleene's strong logic).
 
 /// The value of a condition or a formula, from false to true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Truth {
     Unsatisfied,
-    /// The facts are missing: groups omitted, kind of caller or actor unclear, address unknown.
+    /// Facts are missing: groups are omitted, the kind of caller or the actor is unclear, or the address is unknown.
     Indeterminate,
     Satisfied,
 }
@@ -46,7 +46,7 @@ impl<C> From<C> for Formula<C> {
 pub enum Operator {
     All,
     Any,
-    /// Has exactly one part.
+    /// The part of a `not`: exactly one.
     Not,
 }
 

@@ -1,5 +1,5 @@
-//! Names of counters, gauges and histograms. No name contains input of a caller, since metrics never
-//! expire. The patterns in `envoy.yaml` (`stats_tags`) turn parts of the names into Prometheus labels.
+//! Names of counters, gauges and histograms. No name contains input from a caller, since metrics never expire. The
+//! patterns in `envoy.yaml` (`stats_tags`) turn parts of the names into Prometheus labels.
 
 use crate::decision::HeldLimit;
 use crate::text::fitted;
@@ -9,8 +9,7 @@ use std::borrow::Cow;
 /// The placeholder for an unknown issuer in the middle of a name.
 const NOBODY: &str = "-";
 
-/// Counts decisions by code, and by issuer and rule where they are known. `permitted` and `anonymous` are
-/// codes too.
+/// Counts decisions by code, and by issuer and rule if they are known. `permitted` and `anonymous` are also codes.
 pub fn decision(code: &str, issuer: Option<&str>, rule: Option<&str>) -> String {
     match (issuer, rule) {
         (None, None) => ["entragate.decisions.", code].concat(),
@@ -30,12 +29,12 @@ pub fn upstream(code: &str, detail: Option<&str>) -> String {
     }
 }
 
-/// The histogram of what a request leaves of its nearest quota, in percent.
+/// The histogram of the share of its most restrictive quota that a request leaves, in percent.
 pub fn quota_left(quota: &str) -> String {
     format!("entragate.quota_left.{}", fit(quota))
 }
 
-/// Counts requests that went to another upstream cluster than the one they were permitted for.
+/// Counts requests that went to an upstream cluster other than the one for which they were permitted.
 pub const CLUSTER_CHANGED: &str = "entragate.cluster_changed";
 
 /// Counts requests whose client disconnected before the decision.
@@ -44,7 +43,7 @@ pub const ABANDONED: &str = "entragate.abandoned";
 /// Counts requests that had to wait for another service.
 pub const WAITED: &str = "entragate.waited";
 
-/// Counts bodies that were not held, or not held any longer, by the limit that was reached.
+/// Counts bodies that were not held, or no longer held, by the limit that was reached.
 pub const fn held_exceeded(limit: HeldLimit) -> &'static str {
     match limit {
         HeldLimit::Bodies => "entragate.held.exceeded.inspections",
@@ -52,10 +51,10 @@ pub const fn held_exceeded(limit: HeldLimit) -> &'static str {
     }
 }
 
-/// The same for `limits.inspection_timeout`.
+/// Counts bodies that were no longer held because of `limits.inspection_timeout`.
 pub const HELD_TOO_LONG: &str = "entragate.held.exceeded.inspection_timeout";
 
-/// Counts valid signatures by the way they were verified; `cache` counts cache hits.
+/// Counts valid signatures by how they were verified; `cache` counts cache hits.
 pub const fn verified_by(way: CheckedBy) -> &'static str {
     match way {
         CheckedBy::Host => "entragate.verified_by.host",
@@ -143,7 +142,7 @@ pub fn tokens(label: &str, kind: &str) -> String {
     ["entragate.tokens.", &fit(label), ".", kind].concat()
 }
 
-/// Returns a text as one part of a name. Dots separate parts, and metric sinks reserve further characters.
+/// Returns a text as one part of a name. Dots separate parts, and metric sinks reserve other characters.
 fn fit(text: &str) -> Cow<'_, str> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/' | '*');
     fitted(text.into(), is_plain, "_")
@@ -197,7 +196,7 @@ impl Gauge {
         }
     }
 
-    /// Requests that wait for another service, or for the body with their model.
+    /// Requests that wait for another service, or for the body that names their model.
     pub fn parked(requests: usize) -> Self {
         Self::sum("entragate.parked", requests)
     }
@@ -296,7 +295,7 @@ impl Gauge {
     }
 }
 
-/// Which time [`Gauge::directory_time`] is.
+/// The time that [`Gauge::directory_time`] reports.
 pub const DIRECTORY_FETCHED: &str = "fetched_at";
 pub const DIRECTORY_CHANGED: &str = "changed_at";
 

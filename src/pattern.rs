@@ -41,7 +41,7 @@ impl Pattern {
         Self::compile(text.to_ascii_lowercase(), '.')
     }
 
-    /// Compiles a pattern for cluster names. Segments are separated by `/`; case matters.
+    /// Compiles a pattern for cluster names. Segments are separated by `/`; case-sensitive.
     pub fn cluster(text: &str) -> Self {
         Self::compile(text.to_owned(), '/')
     }
@@ -84,7 +84,7 @@ impl Pattern {
         literal.get(..at + separator.len()).map(Key::Prefix)
     }
 
-    /// Reports whether the whole text matches. Hosts must be in lower case.
+    /// Returns whether the whole text matches. Hosts must be in lower case.
     ///
     /// The cost is bounded by text length × parts, because no part backtracks.
     pub fn matches(&self, text: &str) -> bool {

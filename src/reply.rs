@@ -68,7 +68,7 @@ pub enum Dialect {
     Text,
     /// `grpc-status` and `grpc-message`, which the host derives from status and body.
     Grpc,
-    /// The same for gRPC-Web; the filter writes them, since hosts do not.
+    /// `grpc-status` and `grpc-message` for gRPC-Web; the filter writes them, since hosts do not.
     GrpcWeb(GrpcWeb),
 }
 
@@ -104,7 +104,7 @@ impl Dialect {
         }
     }
 
-    /// Returns the format at an MCP server. gRPC keeps its own.
+    /// Returns the format at an MCP server. gRPC calls keep their own format.
     pub fn for_messages(self) -> Self {
         match self {
             Self::Grpc | Self::GrpcWeb(_) => self,
@@ -113,12 +113,12 @@ impl Dialect {
     }
 }
 
-/// Reports whether a path, without query, is one of OpenAI's API, with or without `/v1`.
+/// Returns whether a path, without query, is one of OpenAI's API, with or without `/v1`.
 fn is_openai(path: &str) -> bool {
     openai::is_versioned(path) || openai::lacks_version(path)
 }
 
-/// Reports whether a path, without query, is that of Anthropic's messages API, or below it.
+/// Returns whether a path, without query, is that of Anthropic's messages API, or below it.
 fn is_messages(path: &str) -> bool {
     path.strip_prefix(MESSAGES)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -166,7 +166,7 @@ pub fn reply(denial: &Denial, style: &ReplyStyle, reply_context: &ReplyContext) 
         ("x-error-message", message.into()),
     ];
     if reply_context.dialect == Dialect::Anthropic {
-        // Where Anthropic's clients read the id.
+        // Anthropic's clients read the id from this header.
         let id = reply_context.request_id.to_string();
         headers.push(("request-id", id.into()));
     }
@@ -299,7 +299,7 @@ fn claims_challenge(authorization_uri: &str, context: &str) -> String {
     )
 }
 
-/// Returns a text as one line of printable ASCII. Texts can quote input of the caller and configured names.
+/// Returns a text as one line of printable ASCII. Texts can quote input from the caller and configured names.
 fn printable(text: Cow<'_, str>) -> Cow<'_, str> {
     fitted(text, |c| matches!(c, ' '..='~'), "?")
 }

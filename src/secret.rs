@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// A secret text, such as a credential. Clones share one copy, so that only one must be wiped.
+/// A secret text, such as a credential. Clones share one copy, so that only one copy must be wiped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Arc<Zeroizing<String>>);
 
@@ -13,7 +13,7 @@ impl Secret {
         Self(Arc::new(Zeroizing::new(text)))
     }
 
-    /// Returns the text. It may only be written to a request header for the service it belongs to.
+    /// Returns the text. It may only be written to a request header for the service to which it belongs.
     pub fn expose(&self) -> &str {
         &self.0
     }

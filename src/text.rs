@@ -17,7 +17,7 @@ pub fn excerpt(text: &str) -> String {
     format!("'{}'", shown.chars().map(clean).collect::<String>())
 }
 
-/// Reports whether a character is invisible or changes how others are displayed: control characters, line and
+/// Returns whether a character is invisible or changes how other characters are displayed: control characters, line and
 /// paragraph separators, direction marks (Unicode TR36, "Trojan Source") and zero-width spaces.
 pub fn is_invisible(c: char) -> bool {
     c.is_control()
@@ -35,7 +35,7 @@ pub fn is_invisible(c: char) -> bool {
         )
 }
 
-/// Replaces each character that does not fit with `instead`.
+/// Replaces each character for which `fits` returns false with `instead`.
 pub fn fitted<'t>(text: Cow<'t, str>, fits: impl Fn(char) -> bool, instead: &str) -> Cow<'t, str> {
     if text.chars().all(&fits) {
         text
@@ -44,7 +44,7 @@ pub fn fitted<'t>(text: Cow<'t, str>, fits: impl Fn(char) -> bool, instead: &str
     }
 }
 
-/// Reports whether a text is the concatenation of the parts.
+/// Returns whether a text is the concatenation of the parts.
 pub fn consists_of<const N: usize>(text: &str, parts: [&str; N]) -> bool {
     let rest = parts
         .into_iter()

@@ -1,6 +1,6 @@
 //! The chain of the records that one VM writes to one destination. Each record has its number and the hash of the
-//! line before it, so that a missing or changed line shows. The hash has no key: the chain shows accidents and
-//! single edits, not an adversary who computes all later lines again.
+//! line before it, so that a missing or changed line is detected. The hash has no key: the chain shows accidents and
+//! single edits, but not an adversary who recomputes all later lines.
 
 use super::Record;
 use crate::hash;
@@ -137,7 +137,7 @@ mod tests {
 
     /// RFC 7693 has BLAKE2b-512 of "abc"; this value is coreutils' `printf abc | b2sum -l 256`.
     #[test]
-    fn hash_is_the_one_of_b2sum() {
+    fn hash_equals_that_of_b2sum() {
         let digits = "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319";
         assert_eq!(LineHash::parse(digits), Some(LineHash::of("abc")));
         assert_eq!(serde_json::to_value(LineHash::of("abc")).unwrap(), digits);

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn state_has_exactly_the_chosen_values() {
+    fn state_has_exactly_the_selected_values() {
         for chosen in StateValue::ALL {
             let state = FilterState::from_iter([chosen]);
             for value in StateValue::ALL {

@@ -1,4 +1,4 @@
-//! The line of a record that was read and written again by another program, which may have reordered its members.
+//! Restores the line of a record that another program has read and rewritten, perhaps with reordered members.
 
 use crate::json::write::Writer;
 use serde_json::{Map, Value};

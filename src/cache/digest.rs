@@ -19,8 +19,8 @@ pub struct TokenDigest(u128);
 pub(super) struct Digester(SipHasher24);
 
 impl Digester {
-    /// Derives the key from a key of the configuration and from random numbers of the host: it stays secret if one of the
-    /// two is known.
+    /// Derives the key from a key of the configuration and from random numbers of the host: it remains secret if only
+    /// one of the two is known.
     pub fn new(mac: &Mac) -> Self {
         let random = RandomState::new();
         Self::with(mac, [random.hash_one(0), random.hash_one(1)])
@@ -43,7 +43,7 @@ impl fmt::Debug for Digester {
     }
 }
 
-/// Takes the hash from the digest, which is uniformly distributed.
+/// Uses part of the digest as the hash, since the digest is uniformly distributed.
 #[derive(Debug, Default)]
 pub(super) struct DigestHasher(u64);
 
@@ -108,7 +108,7 @@ mod tests {
 
     /// The first two test vectors of the authors' implementation: key 00 01 … 0f, and no input or one byte 00.
     #[test]
-    fn digest_is_siphash_2_4_of_128_bits() {
+    fn digest_is_siphash_2_4_with_128_bits() {
         let key: [u8; 16] = std::array::from_fn(|at| at as u8);
         let digester = Digester(SipHasher24::new_with_key(&key));
         let hash = |input: &[u8]| format!("{:032x}", digester.digest(input).0.swap_bytes());

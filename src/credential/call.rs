@@ -1,15 +1,15 @@
-//! The calls that fetch credentials, and what waits for them.
+//! The calls that fetch credentials, and the requests that wait for them.
 
 use super::exchanged::{ExchangeId, NewExchange};
 use crate::fetch::callout::Callout;
 use crate::fetch::refresh::Attempt;
 
-/// What a request for a credential waits for.
+/// The event that a request for a credential waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coming {
-    /// Any valid value of that credential.
+    /// Any valid value of the credential.
     Poll(usize),
-    /// The end of that exchange.
+    /// The end of the exchange.
     Exchange(usize, ExchangeId),
 }
 
@@ -40,7 +40,7 @@ impl CredentialCall {
         (Self { credential, kind }, callout)
     }
 
-    /// Returns what the waiting requests wait for.
+    /// Returns the event that the waiting requests wait for.
     pub fn coming(self) -> Coming {
         match self.kind {
             CredentialCallKind::Poll(_) => Coming::Poll(self.credential),

@@ -16,11 +16,11 @@ const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 /// client without proof.
 const SUBJECT_TYPE: &str = "urn:huggingface:token-type:user-email";
 const ACCESS_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:access_token";
-/// Largest response, in bytes.
+/// The maximum size of a response, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
-/// Lifetime without `expires_in`, which RFC 6749 §5.1 only recommends.
+/// The lifetime of a token without `expires_in`, which RFC 6749 §5.1 only recommends.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
-/// Longest time that a token is kept, regardless of the response.
+/// The maximum time that a token is kept, regardless of the response.
 const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 /// The compiled form of `credentials[].token_exchange`.
@@ -65,13 +65,13 @@ pub struct Token {
     pub lifetime: Duration,
 }
 
-/// Why a response contains no token. Contains no more of the response than its OAuth error code.
+/// Why a response contains no token. Of the response, it contains only the OAuth error code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExchangeError {
     /// `invalid_grant`: the person is not a member.
     NotAMember,
     Callout(CalloutError),
-    /// Another error of the token endpoint; `code` as in RFC 6749 §5.2.
+    /// Another error of the token endpoint; `code` is an error code of RFC 6749 §5.2.
     Refused {
         status: u16,
         code: Option<String>,

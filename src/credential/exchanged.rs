@@ -21,16 +21,16 @@ const ENTRY_WEIGHT: usize = 512;
 /// Time before the expiry at which a token is renewed. A shorter-lived token is renewed after three
 /// quarters of its lifetime.
 const RENEW_BEFORE_EXPIRY: Duration = Duration::from_secs(300);
-/// Time before the expiry from which a token is no longer sent. A shorter-lived token is not sent
+/// A token is no longer sent when less than this time remains before its expiry. A shorter-lived token is not sent
 /// in the last tenth of its lifetime.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(10);
 /// Pause between a failed exchange and the next one for the same person. Also the minimum age of a
 /// token to be dropped when the upstream rejects it.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
-/// How long a person who is unknown to Hugging Face is denied without another exchange. Short, so
-/// that a new member is soon admitted.
+/// How long a person who is unknown to Hugging Face is denied without another exchange. Short, so that a new member is
+/// permitted soon.
 const NOT_A_MEMBER_FOR: Duration = Duration::from_secs(30);
-/// Time after its timeout until an exchange without an answer is given up as lost.
+/// The time after the timeout at which an exchange without an answer counts as lost.
 const GRACE: Duration = Duration::from_secs(5);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -207,8 +207,8 @@ impl Exchanged {
         }
     }
 
-    /// Removes people without a valid token, a pause or a running exchange. Must be called on every
-    /// tick; it runs only from time to time.
+    /// Removes people who have neither a valid token nor a pause nor a running exchange. Must be called on every tick,
+    /// but does its work only from time to time.
     pub fn sweep(&mut self, now: Timestamp) {
         if now < self.next_sweep {
             return;
@@ -265,7 +265,7 @@ impl Exchanged {
         }
     }
 
-    /// Makes room for one more person. Returns false if an exchange is running for each person.
+    /// Makes room for one more person. Returns false if an exchange is running for every person.
     fn make_room(&mut self) -> bool {
         while self.people.len() >= self.settings.entries || self.weight > MAX_WEIGHT {
             if !self.evict() {
@@ -303,7 +303,7 @@ impl Exchanged {
 }
 
 impl Held {
-    /// The lifetime counts from the request, not from the answer.
+    /// The lifetime is counted from the request, not from the answer.
     fn new(token: Token, generation: Generation, requested: Timestamp) -> Self {
         let Token { value, lifetime } = token;
         let until = |before: Duration| requested.plus(lifetime.saturating_sub(before));

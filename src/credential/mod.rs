@@ -1,5 +1,5 @@
 //! Hugging Face credentials, which replace the caller's Authorization: their sources and their
-//! lifecycle. State machines without I/O: calls go out as values, answers come in as values.
+//! lifecycle. These are state machines without I/O: calls and answers are values.
 
 pub mod call;
 pub mod exchange;
@@ -16,12 +16,12 @@ use std::sync::Arc;
 /// A configured credential.
 #[derive(Clone, Debug)]
 pub struct Credential {
-    /// Appears in rules, audit records and metrics; the value never does.
+    /// The name appears in rules, audit records and metrics; the value never does.
     pub name: Arc<str>,
     /// Patterns of the clusters that the credential may be sent to. If empty, it may be sent to any
     /// cluster.
     pub clusters: Vec<Pattern>,
-    /// Who is billed, unless a rule says otherwise.
+    /// The payer, unless a rule names another one.
     pub bill_to: Option<Arc<str>>,
     pub source: Source,
 }

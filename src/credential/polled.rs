@@ -1,6 +1,5 @@
 //! A credential from a secret store. It is polled, so that it rotates without a restart. A new
-//! value is used immediately. The last valid value remains in use until then, for up to
-//! `max_stale`.
+//! value is used immediately. Until then, the last valid value remains in use, for up to `max_stale`.
 
 use super::value::{self, ValueError};
 use crate::fetch::callout::{Answer, Callout, Target};
@@ -138,8 +137,7 @@ impl Polled {
         }
     }
 
-    /// Returns true once when the last valid value has become too old. Must be called on every
-    /// tick.
+    /// Returns true once, when the last valid value becomes too old. Must be called on every tick.
     pub fn has_lapsed(&mut self, now: Timestamp) -> bool {
         let lapsed = self.value(now) == Err(PolledUnavailable::Stale) && !self.reported;
         self.reported |= lapsed;

@@ -50,7 +50,7 @@ impl Slot {
 pub struct InjectedCredential {
     pub name: Arc<str>,
     pub value: Secret,
-    /// Who is billed, if the rule or the credential says it.
+    /// The payer, if the rule or the credential names one.
     pub bill_to: Option<Arc<str>>,
     pub carried: Carried,
 }
@@ -60,7 +60,7 @@ pub struct InjectedCredential {
 pub struct Carried {
     credential: usize,
     generation: Generation,
-    /// The person whose token it is, if it is a person's.
+    /// The person to whom the token belongs, if the credential is exchanged per person.
     subject: Option<Arc<str>>,
 }
 
@@ -68,7 +68,7 @@ pub struct Carried {
 #[derive(Clone, Debug)]
 pub enum CredentialAccess {
     Ready(InjectedCredential),
-    /// The credential is unavailable. `coming`: what may make it available in time.
+    /// The credential is unavailable. `coming`: the event that may make it available in time.
     Unavailable {
         reason: CredentialUnavailable,
         coming: Option<Coming>,
@@ -80,7 +80,7 @@ pub enum CredentialAccess {
 pub struct Report {
     pub name: Arc<str>,
     pub progress: Progress,
-    /// Requests that wait for this must resume.
+    /// Requests that wait for this event must resume.
     pub coming: Coming,
 }
 

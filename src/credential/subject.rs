@@ -9,7 +9,7 @@ use crate::token::kind::Kind;
 use serde_json::Value;
 use std::sync::Arc;
 
-/// Longest e-mail address (RFC 5321 §4.5.3.1.3).
+/// The maximum length of an e-mail address (RFC 5321 §4.5.3.1.3).
 const MAX_BYTES: usize = 254;
 /// The claim that `email_verified` refers to (OpenID Connect Core §5.1).
 const EMAIL: &str = "email";
@@ -20,7 +20,7 @@ const EMAIL_VERIFIED: &str = "email_verified";
 #[derive(Clone, Debug)]
 pub struct SubjectRule {
     pub claim: ClaimPath,
-    /// Lower case; at least one.
+    /// The domains in lower case, at least one.
     pub domains: Vec<String>,
     /// The subject for callers that are applications. Without it, they get no token.
     pub app: Option<Arc<str>>,

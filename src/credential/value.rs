@@ -1,4 +1,4 @@
-//! Reads a service's answer into a value that is valid in a header.
+//! Reads the value of a credential, which must be valid in a header, from the answer of a service.
 
 use crate::fetch::callout::{Answer, CalloutError};
 use crate::json;
@@ -6,12 +6,12 @@ use crate::secret::Secret;
 use std::fmt;
 use std::time::Duration;
 
-/// Largest answer, in bytes. Stores return little besides the secret.
+/// The maximum size of an answer, in bytes. Stores return little more than the secret.
 const MAX_ANSWER: usize = 64 * 1024;
-/// Longest value, in bytes. Tokens that are JWTs have a few thousand bytes.
+/// The maximum length of a value, in bytes. Tokens that are JWTs have a few thousand bytes.
 const MAX_VALUE: usize = 8 * 1024;
 
-/// Why an answer contains no credential. Contains nothing of the answer.
+/// Why an answer contains no credential. The error does not contain any part of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueError {
     Callout(CalloutError),
@@ -29,7 +29,7 @@ pub enum ValueError {
 }
 
 impl ValueError {
-    /// Returns how long the store asks the client to wait.
+    /// Returns the time that the store asks the client to wait.
     pub fn pause(&self) -> Duration {
         match self {
             Self::Callout(error) => error.pause(),
@@ -51,8 +51,7 @@ impl fmt::Display for ValueError {
             Self::NoString => f.write_str("the pointer does not lead to a string"),
             Self::Unusable => write!(
                 f,
-                "what came can't be a header's value: it must be 1 to {MAX_VALUE} visible ASCII \
-                 characters"
+                "the value can't be sent in a header: it must be 1 to {MAX_VALUE} visible ASCII characters"
             ),
         }
     }

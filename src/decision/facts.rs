@@ -1,4 +1,4 @@
-//! The one table of denials; replies, audit records and metrics are made from it.
+//! The table of all denials, from which replies, audit records and metrics are derived.
 
 use super::{Challenge, Denial};
 use crate::text::excerpt;
@@ -299,9 +299,8 @@ impl Denial {
                 403,
                 "upstream_not_allowed",
                 InsufficientScope,
-                "You are permitted, but this address is routed to a service that the gateway's \
-                 credential may not be sent to; check the host and path, or report the request id to \
-                 the gateway's operator",
+                "You are permitted, but this address is routed to a service to which the gateway's credential may \
+                 not be sent; check the host and path, or report the request id to the gateway's operator",
             ),
             Self::NotAMember { reason, .. } => facts(
                 403,

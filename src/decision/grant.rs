@@ -1,4 +1,4 @@
-//! Every way a request can be granted.
+//! Every way in which a request can be granted.
 
 /// Why a request is granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The text and the retry of requests that exceed a quota.
+//! The message for requests that exceed a quota, and the time after which they may be retried.
 
 use crate::http::rate_limit::RateLimit;
 use crate::text::excerpt;
@@ -7,7 +7,7 @@ const MINUTE: u32 = 60;
 const HOUR: u32 = 60 * MINUTE;
 const DAY: u32 = 24 * HOUR;
 const WEEK: u32 = 7 * DAY;
-/// The longest time that a client waits by itself. A longer wait would look like a hang.
+/// The maximum time that a client waits automatically. A longer wait would look like a hang.
 const LONGEST_WAIT: u32 = 60;
 
 impl RateLimit {
@@ -34,7 +34,7 @@ impl RateLimit {
         self.reset.unwrap_or(MINUTE)
     }
 
-    /// Whether a client should wait and try again by itself.
+    /// Whether a client should wait and retry automatically.
     pub(crate) fn is_soon(&self) -> bool {
         self.reset.is_some_and(|seconds| seconds <= LONGEST_WAIT)
     }
@@ -51,7 +51,7 @@ fn period(seconds: u32) -> String {
     }
 }
 
-/// Returns a time in a unit that a person reads easily, rounded up.
+/// Returns a time in an easily readable unit, rounded up.
 fn span(seconds: u32) -> String {
     match seconds {
         0..=120 => format!("{seconds} s"),

@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 pub enum BodyUnavailable {
     /// No model is named, or only a placeholder: `dummy`, `tgi`, or a URL.
     Missing,
-    /// Two servers could read different requests; the text says why.
+    /// Two servers could read the request differently; the text says why.
     Ambiguous(&'static str),
     /// The body cannot be read; the text says why.
     Unreadable(&'static str),
@@ -27,7 +27,7 @@ impl BodyUnavailable {
             Self::Unreadable(reason) => Denial::BodyUnreadable(reason),
             Self::TooLarge { limit } => Denial::BodyTooLarge { limit },
             Self::Withheld => Denial::Internal(
-                "the host did not hand out the body, which a rule needs; on Envoy set \
+                "the host did not pass the body to the filter, but a rule needs it; on Envoy set \
                  allow_on_headers_stop_iteration: true",
             ),
         }
@@ -39,7 +39,7 @@ impl BodyUnavailable {
 pub enum SubjectError {
     /// The caller is an application, and `app_subject` is not configured.
     Application,
-    /// The caller is an agent that acts for no person.
+    /// The caller is an agent that does not act on behalf of a person.
     Agent,
     /// The token does not show whether the caller is a person or an application.
     KindUnknown,
@@ -49,7 +49,7 @@ pub enum SubjectError {
     OtherDomain,
     /// The issuer reports the address as not verified.
     Unverified,
-    /// Hugging Face does not know the member (`invalid_grant`).
+    /// Hugging Face knows no such member (`invalid_grant`).
     Unknown,
 }
 
@@ -101,7 +101,7 @@ pub enum RevocationList {
 }
 
 impl RevocationList {
-    /// Returns the list's name in texts.
+    /// Returns the list's name for messages.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Feed => "revocation feed",
@@ -146,8 +146,8 @@ pub enum Ground {
     Directory(DirectoryGround),
 }
 
-/// What the issuer's directory says of a caller. The time is that of the first page that said it, except for
-/// [`DirectoryGround::NotBefore`].
+/// The reason in the issuer's directory for which a caller is revoked. The time is that of the first page that
+/// contained it, except for [`DirectoryGround::NotBefore`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DirectoryGround {
     /// The account is disabled.

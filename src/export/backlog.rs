@@ -1,5 +1,5 @@
-//! Records to be delivered: those of this VM, and those that other VMs handed over. Older records
-//! go first, whichever VM they come from.
+//! Records to be delivered: those of this VM, and those that other VMs handed over. Older records are sent first,
+//! whichever VM they come from.
 
 use super::parcel;
 use super::queue::{Entry, Queue};
@@ -44,7 +44,7 @@ impl Backlog {
         others.sort_by_key(|entry| entry.since);
     }
 
-    /// Returns records to the place that they were taken from.
+    /// Returns records to the place from which they were taken.
     pub fn put_back(&mut self, entries: Vec<Entry>) {
         let (others, own) = entries.into_iter().partition(|entry| entry.slot.is_some());
         self.own.put_back(own);
@@ -64,8 +64,7 @@ impl Backlog {
         self.others.clear();
     }
 
-    /// Returns how many of this VM's records, from the oldest, fit into a parcel of this many
-    /// bytes.
+    /// Returns how many of this VM's oldest records fit into a parcel of this many bytes.
     pub fn fitting(&self, bytes: usize) -> usize {
         let mut room = bytes;
         let fits = |entry: &&Entry| {

@@ -11,8 +11,7 @@ use std::time::UNIX_EPOCH;
 pub enum Format {
     /// A JSON array of the records.
     Json,
-    /// The same for the Logs Ingestion API of Azure Monitor, with `TimeGenerated` added to each
-    /// record.
+    /// A JSON array for the Logs Ingestion API of Azure Monitor, with `TimeGenerated` added to each record.
     AzureMonitor,
     /// OTLP/HTTP with JSON: each record is a log record, and its members are attributes.
     Otlp,
@@ -72,7 +71,7 @@ impl Format {
     }
 }
 
-/// Adds the time under the name and in the ISO 8601 form that Azure Monitor requires. A line begins with its time.
+/// Adds the time with the name and in the ISO 8601 form that Azure Monitor requires. A line begins with its time.
 fn with_time_generated(line: &str) -> String {
     let time = line
         .strip_prefix(r#"{"time":"#)
@@ -134,8 +133,8 @@ fn any_value(value: &Value) -> Value {
     }
 }
 
-/// Parses the filter's own line, which is always an object. Records are queued as lines, because their chain covers the
-/// lines, and because another worker that takes them over has nothing else.
+/// Parses the filter's own line, which is always an object. Records are queued as lines, because the chain covers the
+/// lines, and because another worker that takes the records over has only the lines.
 fn parse(line: &str) -> Map<String, Value> {
     serde_json::from_str(line).unwrap_or_default()
 }

@@ -1,6 +1,5 @@
 //! Handover of records to the one VM of a host that exports for all, through the slots of a
-//! mailbox. A record stays in its slot until it is delivered, so that nothing is lost if the
-//! exporting VM dies.
+//! mailbox. A record stays in its slot until it is delivered, so that nothing is lost if the exporting VM crashes.
 
 use super::queue::Entry;
 use super::{Exporter, parcel};
@@ -9,13 +8,11 @@ use crate::time::Timestamp;
 
 /// Maximum number of parcels that are handed over at a time.
 const MAX_PARCELS: usize = 8;
-/// Records are handed over after their longest wait divided by this number, so that few miss
-/// the next call.
+/// Records are handed over after their maximum wait divided by this number, so that few records miss the next call.
 const WAIT_DIVISOR: u32 = 8;
 
 impl Exporter {
-    /// Hands over records that have waited long enough. `put` returns whether there was room for
-    /// the parcel.
+    /// Hands over records that have waited long enough. `put` returns whether there was room for the parcel.
     pub fn hand_over(&mut self, now: Timestamp, put: impl FnMut(&[u8]) -> bool) {
         let records = &self.backlog.own;
         let wait = self.settings.every / WAIT_DIVISOR;
@@ -43,7 +40,7 @@ impl Exporter {
     }
 
     /// Returns whether records arrive faster than they are handed over, or one cannot be handed
-    /// over. Then this VM delivers its own records beside the exporting VM.
+    /// over. In this case, this VM also delivers its own records.
     pub fn is_pressed(&self) -> bool {
         let has_records = self.backlog.own.len() > 0;
         self.backlog.own.is_pressed() || (has_records && self.backlog.fitting(SLOT_BYTES) == 0)
@@ -68,7 +65,7 @@ impl Exporter {
         touched.into_iter().map(rest).collect()
     }
 
-    /// Stops delivering the content of the slots, because another VM does from now on.
+    /// Stops delivering the content of the slots, because another VM does so from now on.
     pub fn pass_on(&mut self) {
         self.backlog.forget_others();
         self.touched.clear();

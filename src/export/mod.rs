@@ -1,11 +1,11 @@
-//! Export of audit records to another service: queues, batches, sends and retries. A state machine
-//! without I/O: calls go out as values, answers come in as values.
+//! Export of audit records to another service: queues, batches, sends and retries. A state machine without I/O: calls
+//! and answers are values.
 //!
 //! The export never delays a request. Records that cannot be delivered are kept within bounds;
 //! beyond the bounds the oldest records are dropped, counted and logged. A record may be delivered
 //! twice if an answer is lost.
 //!
-//! Where VMs can share data, one of them delivers the records of all (`handover`).
+//! If VMs can share data, one of them delivers the records of all (`handover`).
 
 mod backlog;
 mod encode;
@@ -23,12 +23,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-/// Largest body of one call, in bytes. Azure Monitor's Logs Ingestion accepts 1 MB.
+/// The maximum size of the body of one call, in bytes. Azure Monitor's Logs Ingestion accepts 1 MB.
 pub const MAX_CALL_BYTES: usize = 1_000_000;
 /// The first pause after a failure. It doubles up to the longest pause.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// Time after its timeout until a call without an answer is given up as lost.
+/// The time after the timeout at which a call without an answer counts as lost.
 const GRACE: Duration = Duration::from_secs(5);
 /// Minimum time between two reports of lost records.
 const REPORT_INTERVAL: Duration = Duration::from_secs(10);
@@ -40,7 +40,7 @@ pub struct Settings {
     pub format: Format,
     /// Maximum number of records of one call. A full batch is sent immediately.
     pub batch: usize,
-    /// Longest wait before an incomplete batch is sent.
+    /// The maximum wait before an incomplete batch is sent.
     pub every: Duration,
     /// Timeout of one call.
     pub timeout: Duration,
@@ -56,8 +56,7 @@ pub struct Exporter {
     touched: BTreeSet<usize>,
     in_flight: Option<InFlight>,
     attempts: u64,
-    /// Maximum number of records of the next call. Smaller than a batch after a call that was too
-    /// large.
+    /// The maximum number of records of the next call. It is smaller than a batch after a call was too large.
     limit: usize,
     failures: u32,
     not_before: Option<Timestamp>,

@@ -4,8 +4,8 @@
 use super::queue::Entry;
 use crate::time::Timestamp;
 
-/// Reads the records of the parcel in a slot. Returns `None` if the parcel is malformed. Times in
-/// the future, from another thread's clock, are replaced by `now`.
+/// Reads the records of the parcel in a slot. Returns `None` if the parcel is malformed. Times in the future, which
+/// come from another thread's clock, are replaced with `now`.
 pub fn read(content: &[u8], slot: usize, now: Timestamp) -> Option<Vec<Entry>> {
     let mut entries = Vec::new();
     let mut rest = content;
@@ -27,7 +27,7 @@ pub fn read(content: &[u8], slot: usize, now: Timestamp) -> Option<Vec<Entry>> {
 pub fn write<'e>(entries: impl IntoIterator<Item = &'e Entry>) -> Vec<u8> {
     let mut content = Vec::new();
     for Entry { line, since, .. } in entries {
-        // No line is close to four gigabytes.
+        // No line has nearly four gigabytes.
         let size = u32::try_from(line.len()).unwrap_or_default();
         content.extend(since.as_millis().to_le_bytes());
         content.extend(size.to_le_bytes());

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 /// Maximum number of undelivered records of one VM.
 const MAX_RECORDS: usize = 10_000;
-/// Maximum number of bytes of their lines.
+/// Maximum total size of the lines of undelivered records, in bytes.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// The queue is under pressure once a tenth of either bound is used.
 const PRESSURE_DIVISOR: usize = 10;
@@ -35,17 +35,17 @@ impl Queue {
         self.bytes
     }
 
-    /// Returns whether a significant part of the room is used.
+    /// Returns whether a significant part of the capacity is used.
     pub fn is_pressed(&self) -> bool {
         self.len() >= MAX_RECORDS / PRESSURE_DIVISOR || self.bytes >= MAX_BYTES / PRESSURE_DIVISOR
     }
 
-    /// Iterates from the oldest record.
+    /// Iterates over the records, from the oldest.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter()
     }
 
-    /// Adds a record. The records in `elsewhere` count against the bounds too. Returns how many old
+    /// Adds a record. The records in `elsewhere` also count against the bounds. Returns how many old
     /// records were dropped.
     pub fn push(&mut self, entry: Entry, elsewhere: usize) -> u64 {
         self.bytes += entry.line.len();
@@ -69,9 +69,8 @@ impl Queue {
         Some(entry)
     }
 
-    /// Returns records to the place that they were taken from. They are within the bound of the
-    /// number, because they counted all the time. If they exceed the bound in bytes, the next push
-    /// drops records.
+    /// Returns records to the place from which they were taken. They do not exceed the maximum number, because they
+    /// were counted the whole time. If they exceed the maximum size, the next push drops records.
     pub fn put_back(&mut self, entries: Vec<Entry>) {
         for entry in entries.into_iter().rev() {
             self.bytes += entry.line.len();

@@ -99,7 +99,7 @@ fn retry_after_is_respected() {
 }
 
 #[test]
-fn too_large_batch_is_split() {
+fn batch_that_is_too_large_is_split() {
     let mut exporter = exporter();
     push(&mut exporter, 0..3, 0);
     let mut seen = Vec::new();

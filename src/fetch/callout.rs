@@ -133,8 +133,8 @@ impl Drop for Callout {
     }
 }
 
-/// Prefers JSON but accepts any media type. Answers are parsed regardless of their media type, and some
-/// servers answer 406 if the offered media type is not accepted (kube-apiserver's keys are
+/// Prefers JSON but accepts any media type. Answers are parsed regardless of their media type, and some servers answer
+/// 406 if the request does not accept the media type that they offer (kube-apiserver's keys are
 /// `application/jwk-set+json`).
 const ACCEPT: &str = "application/json, */*;q=0.1";
 
@@ -188,8 +188,8 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// Creates the answer for a complete response. `retry_after` is the value of that header. A response with
-    /// status 429 or 503 and a delay (RFC 9110 §10.2.3) is [`CalloutError::Busy`].
+    /// Creates the answer for a complete response. `retry_after` is the value of the header with this name. A response
+    /// with status 429 or 503 and a delay (RFC 9110 §10.2.3) is [`CalloutError::Busy`].
     pub fn of(status: u16, retry_after: Option<&[u8]>, body: Vec<u8>) -> Self {
         let busy = matches!(status, 429 | 503);
         match retry_after.filter(|_| busy).and_then(read_pause) {
@@ -198,7 +198,7 @@ impl Answer {
         }
     }
 
-    /// Reports whether the response has a status below 300.
+    /// Returns whether the response has a status below 300.
     pub fn is_good(&self) -> bool {
         self.status().is_some_and(|status| status < 300)
     }

@@ -1,9 +1,9 @@
 //! The schedule of a fetched resource: when to fetch it, and how long it may be used. A state machine without
 //! I/O.
 //!
-//! It refreshes in the background before the data expires, and immediately on demand, such as for an unknown
-//! kid: one fetch at a time, then a cooldown. Failures are retried with increasing delays. The last good
-//! answer may be used for up to `max_stale`.
+//! It refreshes in the background before the data expires, and immediately on demand, for example for an unknown kid:
+//! one fetch at a time, followed by a cooldown. Failures are retried with increasing delays. The last good answer may
+//! be used for up to `max_stale`.
 
 use crate::time::Timestamp;
 use std::time::Duration;
@@ -21,9 +21,9 @@ pub struct Schedule {
     pub timeout: Duration,
 }
 
-/// The delay after the first failure. It doubles up to `cooldown` (or `refresh`, if shorter).
+/// The delay after the first failure. It doubles with each failure, up to `cooldown` (or `refresh`, if shorter).
 const FIRST_RETRY: Duration = Duration::from_secs(1);
-/// The time in addition to its calls' `timeout` after which a fetch counts as lost. A fetch is one call, or
+/// The time after the `timeout` of its calls at which a fetch counts as lost. A fetch is one call, or
 /// two with discovery.
 const GRACE: Duration = Duration::from_secs(5);
 const MOST_CALLS: u32 = 2;
@@ -111,7 +111,7 @@ impl Refresh {
         (self.in_flight.is_none() && now >= self.next_fetch).then(|| self.begin(now, false))
     }
 
-    /// Requests a fetch on demand, such as for a key that the last answer does not contain.
+    /// Requests a fetch on demand, for example for a key that the last answer does not contain.
     pub fn demand(&mut self, now: Timestamp) -> Demand {
         self.give_up_lost(now);
         if self.in_flight.is_some() {
@@ -185,24 +185,24 @@ impl Refresh {
         }
     }
 
-    /// Reports whether a fetch is in flight or begins before the deadline.
+    /// Returns whether a fetch is in flight or begins before the deadline.
     pub fn may_answer_by(&self, deadline: Timestamp) -> bool {
         self.in_flight.is_some() || self.next_fetch <= deadline
     }
 
-    /// Returns the start of the next fetch: now, if one is in flight.
+    /// Returns the start of the next fetch; now, if a fetch is in flight.
     pub fn fetched_from(&self, now: Timestamp) -> Option<Timestamp> {
         let is_in_flight = self.in_flight.is_some();
         Some(if is_in_flight { now } else { self.next_fetch })
     }
 
-    /// Reports whether the fetch is in flight.
+    /// Returns whether the fetch is in flight.
     pub fn is_under_way(&self, attempt: Attempt) -> bool {
         self.in_flight
             .is_some_and(|current| current.attempt == attempt)
     }
 
-    /// Reports whether the fetch is in flight and was requested on demand.
+    /// Returns whether the fetch is in flight and was requested on demand.
     pub fn is_demanded(&self, attempt: Attempt) -> bool {
         self.in_flight
             .is_some_and(|current| current.attempt == attempt && current.demanded)

@@ -1,4 +1,4 @@
-//! What all fetches that one worker makes on behalf of the others have in common.
+//! The interface of all fetches that one worker makes on behalf of the others.
 
 use super::refresh::{Attempt, Backoff, Refresh};
 use crate::time::Timestamp;

@@ -1,6 +1,6 @@
 //! Sessions with MCP servers (MCP 2025-11-25, "Session Management"). A server chooses a session's id and recognizes the session by the id
-//! alone. Therefore the caller gets the id with a MAC over the id and the caller's identity, so the id opens the session for this
-//! caller only. The filter keeps no state: every worker and every gateway with the same secrets accepts the id.
+//! alone. Therefore the caller gets the id with a MAC over the id and the caller's identity, so that only this caller
+//! can use the session. The filter keeps no state: every worker and every gateway with the same secrets accepts the id.
 
 use crate::http::headers::{Headers, NotOne};
 use crate::sharing::mac::Mac;
@@ -9,9 +9,9 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;
 
 pub const HEADER: &str = "mcp-session-id";
-/// The longest id of a server, in bytes.
+/// The maximum length of a server's id, in bytes.
 const MAX_ID: usize = 1024;
-/// Separates the id from the MAC, which does not contain it.
+/// Separates the id from the MAC. A MAC does not contain this character.
 const SEPARATOR: char = '.';
 
 /// The identity that a session belongs to: a caller, or all callers that a rule permits without a token.
@@ -29,15 +29,16 @@ impl Owner {
 /// Returns the session id of a request or response.
 ///
 /// # Errors
-/// The headers contain several ids, or a header that a server could take for an id.
+/// The headers contain several ids, or a header that a server could mistake for an id.
 pub fn id(headers: &Headers) -> Result<Option<&[u8]>, &'static str> {
     headers.only(HEADER).map_err(|error| match error {
         NotOne::Several => "it has several Mcp-Session-Id headers",
-        NotOne::OtherName => "a header's name differs from mcp-session-id in `_` only",
+        NotOne::OtherName => "a header's name differs from mcp-session-id only in `_`",
     })
 }
 
-/// Returns the id that a caller gets for a server's id. `None`: the id is too long, or contains other characters than visible ASCII.
+/// Returns the id that a caller gets for a server's id. `None`: the id is too long, or contains characters other than
+/// visible ASCII.
 pub fn bind(mac: &Mac, owner: &Owner, id: &[u8]) -> Option<String> {
     let is_visible = id.iter().all(u8::is_ascii_graphic);
     let text = std::str::from_utf8(id).ok()?;
@@ -49,7 +50,7 @@ pub fn bind(mac: &Mac, owner: &Owner, id: &[u8]) -> Option<String> {
     Some(format!("{text}{SEPARATOR}{tag}"))
 }
 
-/// Returns the server's id for an id that this caller got.
+/// Returns the server's id for an id that was issued to this caller.
 pub fn open<'i>(mac: &Mac, owner: &Owner, bound: &'i [u8]) -> Option<&'i str> {
     let (id, tag) = std::str::from_utf8(bound).ok()?.rsplit_once(SEPARATOR)?;
     if id.len() > MAX_ID {
@@ -74,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn id_opens_for_its_owner_and_key_only() {
+    fn id_is_accepted_only_from_its_owner_with_the_same_key() {
         let id = "1868a90c-5a6e.x";
         let bound = bind(&mac("a"), &owner("ada"), id.as_bytes()).unwrap();
         assert!(bound.starts_with(id) && bound.bytes().all(|byte| byte.is_ascii_graphic()));

@@ -1,12 +1,12 @@
-//! The headers that a caller's request must not bring to the upstream.
+//! The headers of a caller's request that must not reach the upstream.
 
 use super::{BILL_TO, Forwarding, SCALE_UP, TRACESTATE, continued_trace};
 use crate::http::headers::{Headers, fold, is_same_name};
 use crate::model::catalog;
 use crate::token::bearer::TokenLocation;
 
-/// Headers with which a caller could authenticate, bill others or hold connections open. Hugging Face
-/// reads some of them.
+/// Headers with which a caller could authenticate, bill someone else or hold connections open. Hugging Face reads some
+/// of them.
 pub const NEVER_FORWARDED: [&str; 7] = [
     "authorization",
     "proxy-authorization",
@@ -16,7 +16,7 @@ pub const NEVER_FORWARDED: [&str; 7] = [
     BILL_TO,
     SCALE_UP,
 ];
-/// Headers that could make the upstream answer a list of models partially or not at all.
+/// Headers that could make the upstream return only part of a list of models, or no list.
 const NEVER_WITH_LISTS: [&str; 5] = [
     "if-match",
     "if-modified-since",
@@ -30,7 +30,7 @@ const NEVER_WITH_LISTS: [&str; 5] = [
 pub struct StripList {
     never: Vec<String>,
     filters_lists: bool,
-    /// The [`shape`]s of all names in question.
+    /// The [`shape`]s of all names of headers to remove.
     shapes: u64,
 }
 
@@ -60,7 +60,7 @@ impl StripList {
     pub fn present<'h>(&self, headers: &'h Headers) -> Vec<&'h str> {
         let mut present = Vec::new();
         let mut partial = Vec::new();
-        // Most headers have the shape of none of the names.
+        // The shapes of most headers differ from those of all names.
         let candidates = headers
             .iter()
             .filter(|(own, _)| self.shapes & shape(own) != 0);
@@ -87,7 +87,7 @@ impl StripList {
     }
 }
 
-/// Whether a `tracestate` would go upstream with a trace that it does not belong to.
+/// Whether a `tracestate` would go upstream with a trace to which it does not belong.
 fn breaks_trace(headers: &Headers) -> bool {
     headers.has(TRACESTATE) && continued_trace(headers).is_none()
 }

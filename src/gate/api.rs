@@ -1,4 +1,4 @@
-//! The types of the gate's edge: what a host does with a request, and with the rest of the gate's output.
+//! The types of the gate's interface: what a host does with a request, and with the rest of the gate's output.
 
 use crate::fetch::callout::Callout;
 use crate::forward::Edit;

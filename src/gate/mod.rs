@@ -1,7 +1,7 @@
 //! The gate combines all other modules into the filter's logic. It decides everything and performs no
 //! I/O; the host shell performs the I/O and decides nothing.
 //!
-//! # Edge
+//! # Interface
 //!
 //! Events go in: a request's headers and body, the answer to a callout, a tick, a response, the end of
 //! a stream. Instructions come out: a [`Ruling`] or [`Returned`] for one stream, and queues of
@@ -52,10 +52,10 @@
 //! }
 //! ```
 //!
-//! Queues are emptied after [`Gate::answered`] in the same way. A step [`Step::Inspect`] makes the host
-//! pass the request's body to [`Gate::body`], and [`Return::Hold`] the response's body to
-//! [`Gate::response_body`]. [`Gate::response_body_use`] tells what to do with each piece of a response's body. Where
-//! workers share fetches, [`Gate::share`] precedes [`Gate::take_calls`].
+//! Queues are emptied after [`Gate::answered`] in the same way. With the step [`Step::Inspect`], the host passes the
+//! request's body to [`Gate::body`], and with [`Return::Hold`] the response's body to [`Gate::response_body`].
+//! [`Gate::response_body_use`] returns what to do with each piece of a response's body. If workers share fetches,
+//! [`Gate::share`] must be called before [`Gate::take_calls`].
 
 mod api;
 mod audit;
@@ -140,7 +140,7 @@ pub struct Gate {
     last_cluster: Cluster,
 }
 
-/// The chains of the records that this VM writes. The log has its own where it omits or shortens records.
+/// The chains of the records that this VM writes. The log has its own chain if it omits or shortens records.
 #[derive(Debug, Default)]
 struct Chains {
     log: Chain,
@@ -278,8 +278,8 @@ impl Gate {
         }
     }
 
-    /// Decides a request from [`Gate::take_wakeups`] again, in full. `None`: the request is gone, was
-    /// already decided or still waits for its body.
+    /// Decides a request from [`Gate::take_wakeups`] again, in full. `None`: the request has ended, was already decided
+    /// or still waits for its body.
     pub fn resume(
         &mut self,
         id: StreamId,
@@ -301,8 +301,8 @@ impl Gate {
             .is_some_and(|exchange| exchange.permitted)
     }
 
-    /// Whether [`Gate::finish`] needs the status that the caller received: if the gate has not passed on a
-    /// response. The filter's own replies are included, since the host can change their status.
+    /// Whether [`Gate::finish`] needs the status that the caller received. This is the case if the gate has not passed
+    /// on a response, and also for the filter's own replies, since the host can change their status.
     pub fn needs_status(&self, id: StreamId) -> bool {
         let passed = |exchange: &Exchange| exchange.record.status.is_some();
         let is_known = self.exchanges.get(&id).is_some_and(passed);

@@ -1,5 +1,5 @@
-//! Stream ids: a fast hasher for maps keyed by them, and request ids made from them. The hasher is not
-//! collision-resistant; it need not be, since the host chooses stream ids and callers can't.
+//! Stream ids: a fast hasher for maps keyed by them, and request ids made from them. The hasher need not be
+//! collision-resistant, since the host chooses the stream ids, not the caller.
 
 use crate::gate::StreamId;
 use crate::http::headers::Headers;
@@ -29,7 +29,7 @@ impl Hasher for Spread {
     }
 }
 
-/// Makes request ids that are distinct between VMs, although hosts number the streams of each VM alike.
+/// Creates request ids that differ between VMs, although hosts number the streams of each VM in the same way.
 #[derive(Debug)]
 pub struct RequestIds {
     vm: u32,

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use std::fmt;
 use std::time::Duration;
 
-/// The most groups that Graph accepts in one call.
+/// The maximum number of groups that Graph accepts in one call.
 pub const MOST_GROUPS: usize = 20;
-/// Response size limit. Twenty GUIDs with their JSON take about 1 KB.
+/// The size limit of a response. Twenty GUIDs take about 1 KB in JSON.
 const MAX_BYTES: usize = 64 * 1024;
 
 /// The claim with the caller's object id in the directory.
@@ -93,7 +93,7 @@ impl fmt::Display for GraphError {
                 }
                 match status {
                     403 => f.write_str(
-                        "; our app needs the permissions GroupMember.Read.All and User.Read.All \
+                        "; the filter's app needs the permissions GroupMember.Read.All and User.Read.All \
                          (Application.Read.All for apps), granted by an administrator",
                     ),
                     _ => Ok(()),
@@ -111,7 +111,7 @@ impl fmt::Display for GraphError {
 /// Returns the groups of an answer, in lower case.
 ///
 /// # Errors
-/// [`GraphError`] if the answer cannot be used. It must not be taken as "in none of the groups".
+/// [`GraphError`] if the answer cannot be used. An error must not be treated as "in none of the groups".
 pub fn read(answer: Answer) -> Result<Vec<String>, GraphError> {
     let (status, body) = match answer {
         Answer::Response { status, body } => (status, body),
@@ -178,9 +178,9 @@ mod tests {
     fn error_contains_only_graphs_code() {
         let denied = r#"{"error":{"code":"Authorization_RequestDenied","message":"Insufficient"}}"#;
         let text = read_answer(403, denied).unwrap_err().to_string();
-        assert!(
-            text.starts_with("the answer has status 403, Authorization_RequestDenied; our app")
-        );
+        assert!(text.starts_with(
+            "the answer has status 403, Authorization_RequestDenied; the filter's app"
+        ));
         let hostile = r#"{"error":{"code":"\n<b>"}}"#;
         assert_eq!(
             read_answer(500, hostile),

@@ -1,10 +1,9 @@
 //! Group lookups in Microsoft Graph for callers whose tokens omit their groups because there are
-//! too many ("groups overage"). The address in the token is never used. Without I/O, like the keys:
-//! calls go out as values, answers come in as values.
+//! too many ("groups overage"). The address in the token is never used. This is a state machine without I/O: calls and
+//! answers are values.
 //!
 //! Each caller has at most one lookup at a time, and the number of concurrent lookups is bounded. A
-//! result is used for `ttl`. While Graph fails or asks for a pause, no lookup starts; the pauses
-//! grow.
+//! result is used for `ttl`. While Graph fails or requests a pause, no lookup starts; the pauses become longer.
 
 pub mod graph;
 mod memory;
@@ -21,7 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How an issuer's callers are looked up: the compiled form of `groups_overage.graph`.
+/// The settings for lookups of an issuer's callers: the compiled form of `groups_overage.graph`.
 #[derive(Clone, Debug)]
 pub struct Source {
     /// The address of Graph, including the version.
@@ -42,9 +41,9 @@ const MAX_QUEUED: usize = 1024;
 /// The first pause after Graph fails. It doubles up to the longest pause.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// How long a caller that Graph does not know is not looked up again.
+/// The time after which a caller that Graph does not know is looked up again.
 const UNKNOWN_CALLER_FOR: Duration = Duration::from_secs(30);
-/// Time after `timeout` until a call without an answer is given up as lost.
+/// The time after `timeout` at which a call without an answer counts as lost.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// The lookups of one issuer.
@@ -89,7 +88,7 @@ pub struct LookupCall {
     pub callout: Callout,
 }
 
-/// What is known of a caller's groups.
+/// The state of the lookup of a caller's groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     Known(Arc<Membership>),
@@ -107,7 +106,7 @@ pub enum Progress {
     Found { evicted: bool },
     /// Graph does not know the caller.
     Unknown,
-    /// Graph fails. `given_up`: the queued lookups, which are given up too.
+    /// Graph fails. `given_up`: the queued lookups, which are given up as well.
     Failed {
         error: GraphError,
         given_up: Vec<LookupId>,
@@ -135,13 +134,13 @@ impl Lookups {
         &self.source.auth
     }
 
-    /// Returns what is known of a caller without starting a lookup.
+    /// Returns the known groups of a caller without starting a lookup.
     pub fn recall(&mut self, caller: &Claims, now: Timestamp) -> Option<Arc<Membership>> {
         let subject = Subject::of(caller)?;
         self.memory.find(&subject.object, now)?.ok()
     }
 
-    /// Returns what is known of a caller, and starts a lookup if it can finish before `by`.
+    /// Returns the state of a caller's groups, and starts a lookup if it can finish before `by`.
     pub fn ask(&mut self, caller: &Claims, by: Timestamp, now: Timestamp) -> Standing {
         let Some(subject) = Subject::of(caller) else {
             return Standing::Unavailable(GroupsUnavailable::UnknownCaller);

@@ -130,12 +130,12 @@ pub fn log(level: log::Level, text: &str) {
     unsafe { proxy_log(level, text.as_ptr(), text.len()) };
 }
 
-/// Returns the current time, or the epoch if the host has no clock; then no token is valid yet.
+/// Returns the current time, or the epoch if the host has no clock; in that case, no token is valid yet.
 pub fn now() -> Timestamp {
     clock().0
 }
 
-/// Returns the current time, and the same in nanoseconds with the host's precision.
+/// Returns the current time, and the same time in nanoseconds with the host's precision.
 pub fn clock() -> (Timestamp, u64) {
     let mut nanos = 0;
     // SAFETY: the pointer is to a live u64.

@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// The largest answer that is read; each kind of call has its own smaller limit.
+/// The maximum size of an answer; each kind of call has its own smaller limit.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
 /// The calls of the root context, shared with its requests.
@@ -44,7 +44,7 @@ impl Calls {
         self.open.remove(&token).map(|call| call.call_id)
     }
 
-    /// Returns a queued call or one in flight.
+    /// Returns a call that is queued or in flight.
     pub fn find(&self, is_wanted: impl Fn(CallId) -> bool) -> Option<&Call> {
         let mut all = self.open.values().chain(&self.queued);
         all.find(|call| is_wanted(call.call_id))
@@ -70,7 +70,7 @@ pub fn dispatch(callout: &Callout) -> Result<u32, CalloutError> {
             .map(|(name, value)| (name.as_str(), value.as_str())),
     );
     let body = (!callout.body.is_empty()).then_some(callout.body.as_slice());
-    // The SDK must make this call, since it has to know the token of the answer.
+    // The SDK must make this call, since it must know the token of the answer.
     hostcalls::dispatch_http_call(&target.cluster, headers, body, Vec::new(), callout.timeout)
         .map_err(|status| match status {
             Status::BadArgument => CalloutError::UnknownCluster,
@@ -92,7 +92,7 @@ fn is_address(text: &str) -> bool {
 
 /// Reads the answer announced by `on_http_call_response`.
 pub fn read_answer(headers: usize, size: usize) -> Answer {
-    // A call that failed midway has no headers, and reading them would abort the VM.
+    // If a call failed before it was complete, it has no headers, and reading them would abort the VM.
     if headers == 0 {
         return Answer::Failed(CalloutError::Interrupted);
     }

@@ -1,5 +1,5 @@
-//! Signature verification by the host. It is used only if the host passed the startup check, and its
-//! negative answer is final.
+//! Signature verification by the host. It is used only if the host passed the startup check, and a negative result is
+//! final.
 
 use super::abi;
 use super::kind::{Kind, kind};
@@ -14,14 +14,14 @@ use log::Level;
 /// How a plugin verifies signatures.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Signatures {
-    /// By the host where it supports the algorithm, otherwise in the filter.
+    /// By the host if it supports the algorithm, otherwise in the filter.
     Host,
     #[default]
     Wasm,
 }
 
-/// The algorithm alone determines the way. If the host rejects a signature, the filter does not check it
-/// again.
+/// The algorithm alone determines how a signature is verified. If the host rejects a signature, the filter does not
+/// check it again.
 impl SignatureCheck for Signatures {
     fn check(&self, token: &Unverified<'_>, key: &Key) -> Option<CheckedBy> {
         match (self, host_verify::hash(token.algorithm)) {
@@ -35,8 +35,8 @@ impl SignatureCheck for Signatures {
     }
 }
 
-/// Chooses how signatures are verified when the plugin is configured, and logs the choice. `None`: the
-/// configuration requires the host, and the host can't verify signatures.
+/// Chooses how signatures are verified when the plugin is configured, and logs the choice. `None`: the configuration
+/// requires verification by the host, but the host can't verify signatures.
 pub fn choose(configured: Crypto) -> Option<Signatures> {
     let support = match configured {
         Crypto::Wasm => None,

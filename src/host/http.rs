@@ -22,7 +22,7 @@ pub struct Http {
     pub(super) gate: Shared,
     pub(super) calls: SharedCalls,
     pub(super) signatures: Signatures,
-    /// The request's own call that it waits for (nginx), with the host's token.
+    /// The request's own call, for which it waits (nginx), with the host's token.
     pub(super) own_call: Option<(u32, CallId)>,
     /// The number of the request's own calls that failed.
     pub(super) own_failures: u32,
@@ -78,8 +78,8 @@ impl Http {
         }
     }
 
-    /// Returns the new piece of the body, complete or not at all. While a request is held, the host's buffer
-    /// grows and `size` is its total; otherwise the buffer contains only the piece.
+    /// Returns the new piece of the body if it is complete; otherwise `None`. While a request is held, the host's
+    /// buffer grows and `size` is its total; otherwise the buffer contains only the piece.
     fn piece(&mut self, size: usize) -> Option<Vec<u8>> {
         let is_held = !self.is_permitted();
         if !is_held && self.handed > 0 {
@@ -114,8 +114,8 @@ impl Http {
         }
     }
 
-    /// Pauses body and trailers until a permit. With `allow_on_headers_stop_iteration` they would otherwise
-    /// release the headers.
+    /// Pauses body and trailers until a permit. With `allow_on_headers_stop_iteration`, they would otherwise release
+    /// the headers.
     fn pass(&self) -> Action {
         if self.is_permitted() {
             Action::Continue

@@ -1,6 +1,6 @@
 //! The module's allocator, which wipes every block when it is freed. Tokens and credentials pass through many
-//! buffers (of the host interface, parsers and the SDK), and all of them are wiped this way. Memory of the
-//! host itself is out of reach.
+//! buffers (of the host interface, parsers and the SDK), and all of them are wiped this way. The filter cannot wipe the
+//! host's own memory.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -9,10 +9,10 @@ use std::collections::HashMap;
 
 /// The maximum number of measured requests between two ticks.
 const MAX_TIMES: usize = 64;
-/// One of this many requests is measured, since reading the clock takes time.
+/// One in this number of requests is measured, since reading the clock takes time.
 const ONE_OF: u32 = 8;
 
-/// The longest metric name on ngx_wasm_module, whose default `max_metric_name_length` is 256, including the
+/// The maximum length of a metric name on ngx_wasm_module, whose default `max_metric_name_length` is 256, including the
 /// filter's name.
 const MAX_NAME_ON_NGINX: usize = 200;
 
@@ -30,7 +30,7 @@ struct Meters {
     /// The histograms used so far, by name.
     histograms: HashMap<String, u32>,
     own_time: Option<u32>,
-    /// In microseconds.
+    /// The histogram of times, in microseconds.
     times: Vec<u64>,
     requests: u32,
 }

@@ -1,7 +1,7 @@
-//! Pending requests on ngx_wasm_module, where no other context can resume a request. Each makes a copy of the
-//! root's call that it waits for, and is decided again when the copy ends. The host forwards a request when
-//! its last call has ended, unless the request was answered. So every callback must end with a permit, an
-//! answer or another call.
+//! Pending requests on ngx_wasm_module, where no other context can resume a request. Each request makes its own copy of
+//! the root's call for which it waits, and is decided again when the copy ends. The host forwards a request when its
+//! last call has ended, unless the request was answered. So every callback must end with a permit, an answer or another
+//! call.
 
 use crate::gate::{CallId, Gate, Ruling};
 use crate::host::abi;
@@ -11,10 +11,10 @@ use crate::host::http::Http;
 use crate::host::kind::{Kind, kind};
 use std::time::Duration;
 
-/// The shortest timeout of a call. ngx_wasm_module closes the connection without an answer if a call of a few
+/// The minimum timeout of a call. ngx_wasm_module closes the connection without an answer if a call of a few
 /// milliseconds follows one that timed out.
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(50);
-/// The number of failed copies after which a request waits no longer. Otherwise a service that fails immediately
+/// The number of failed copies after which a request stops waiting. Otherwise a service that fails immediately
 /// would be called without a pause.
 const MAX_FAILURES: u32 = 3;
 
@@ -58,7 +58,7 @@ impl Http {
         Some((token, call_id))
     }
 
-    /// Decides the request now, since there is no call to wait for.
+    /// Decides the request now, since there is no call for which it could wait.
     fn decide_now(&self) -> Taken {
         let now = abi::now();
         let ruling = self.ask(|gate| gate.give_up(self.id, now, &self.signatures));

@@ -63,8 +63,8 @@ pub fn brief() -> Headers {
     headers
 }
 
-/// Returns the headers as the caller sent them. nginx's `:authority` is the name of its server, so it is dropped
-/// in favor of `host`.
+/// Returns the headers as the caller sent them. In nginx, `:authority` is the name of the server, so it is removed and
+/// `host` is used instead.
 fn as_sent(headers: &Headers) -> Headers {
     let mut sent = Headers::default();
     let kept = headers.iter().filter(|(name, _)| *name != b":authority");

@@ -14,7 +14,7 @@ use crate::gate::{BodyUse, Gate, Origin, Return, Returned, StreamId};
 use crate::http::headers::Headers;
 use proxy_wasm::types::Action;
 
-/// The longest part of a body that is copied at a time, in bytes.
+/// The maximum number of body bytes that are copied at a time.
 const MAX_PART: usize = 64 * 1024;
 
 pub struct Response {
@@ -150,7 +150,7 @@ fn parts(start: usize, size: usize) -> impl Iterator<Item = (Option<Vec<u8>>, bo
     })
 }
 
-/// Resets a stream whose response has begun, which is what a host does with a local reply then.
+/// Resets a stream whose response has begun: the host does this if it gets a local reply at that time.
 fn break_off() -> Action {
     effects::refuse("entragate.internal");
     Action::Pause

@@ -35,7 +35,7 @@ const NGINX: HostLimits = HostLimits {
     shows: Some(log::Level::Warn),
     ends_unannounced: true,
 };
-/// The largest configuration that is read.
+/// The maximum size of a configuration.
 const MAX_CONFIGURATION_BYTES: usize = 4 * 1024 * 1024;
 
 pub struct Root {
@@ -156,8 +156,8 @@ pub fn note_received(gate: &Shared, stream: StreamId) {
 }
 
 /// Returns the result of `on_configure` for an invalid configuration. Envoy keeps the last valid one or does not
-/// start. nginx keeps running, and requests through a filter that has rejected its configuration would hang.
-/// There the result is true, and every request is answered with status 500, since there is no gate.
+/// start. nginx keeps running, and requests to a filter that has rejected its configuration would hang. On nginx the
+/// result is therefore true, and every request is answered with status 500, since there is no gate.
 fn refused() -> bool {
     let answers_anyway = kind() == Kind::Nginx;
     if answers_anyway {

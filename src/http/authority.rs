@@ -7,8 +7,8 @@ use std::borrow::Cow;
 ///
 /// # Errors
 /// The reason why the host is ambiguous. Proxies choose a route by the unmodified authority, so an authority
-/// that is not exactly `host` or `host:port` could be routed to an upstream that rules about the host do not
-/// expect.
+/// that is not exactly `host` or `host:port` could be routed to an upstream other than the one that rules expect for
+/// the host.
 pub fn host(headers: &Headers) -> Result<Cow<'_, str>, &'static str> {
     let mut authorities = headers.all(":authority").chain(headers.all("host"));
     let Some(authority) = authorities.next() else {
@@ -51,7 +51,7 @@ fn lowercase(name: &str) -> Cow<'_, str> {
 
 const MALFORMED: &str = "its authority is not exactly a host, or a host and a port";
 
-/// Reports whether `host` is a DNS name or an IPv4 address. A trailing dot is refused, because a proxy that
+/// Returns whether `host` is a DNS name or an IPv4 address. A trailing dot is refused, because a proxy that
 /// does not strip it (`strip_trailing_host_dot`) finds no route for the host.
 fn is_name(host: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
@@ -59,7 +59,7 @@ fn is_name(host: &str) -> bool {
         .all(|label| !label.is_empty() && label.bytes().all(plain))
 }
 
-/// Reports whether `port` is 1 to 65535, without sign and leading zeros.
+/// Returns whether `port` is 1 to 65535, without a sign or leading zeros.
 fn is_port(port: &str) -> bool {
     port.len() <= 5
         && port.bytes().all(|byte| byte.is_ascii_digit())

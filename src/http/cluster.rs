@@ -16,8 +16,8 @@ impl Cluster {
         Self(text.filter(|text| !text.is_empty()).map(Arc::from))
     }
 
-    /// Does the same, but shares the name of another cluster if it is equal: nearly all requests go to
-    /// few clusters, and an allocation costs more than a comparison.
+    /// Creates a cluster from the name that the host reported, but shares the name of another cluster if it is equal:
+    /// nearly all requests go to a few clusters, and an allocation costs more than a comparison.
     pub fn reported_like(name: Option<&[u8]>, other: &Self) -> Self {
         if name.is_some() && name == other.0.as_deref().map(str::as_bytes) {
             other.clone()
@@ -30,7 +30,7 @@ impl Cluster {
         self.0.as_ref()
     }
 
-    /// Reports whether the cluster is known and matches one of the patterns.
+    /// Returns whether the cluster is known and matches one of the patterns.
     pub fn is_among(&self, patterns: &[Pattern]) -> bool {
         let name = self.0.as_deref();
         name.is_some_and(|name| patterns.iter().any(|pattern| pattern.matches(name)))

@@ -94,7 +94,7 @@ impl Headers {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotOne {
     Several,
-    /// The field's name differs in `_` only.
+    /// The field's name differs only in `_`.
     OtherName,
 }
 
@@ -114,8 +114,8 @@ pub const fn fold(byte: u8) -> u8 {
 
 /// The framing of a request.
 impl Headers {
-    /// Reports whether the data after the headers belongs to another protocol. A GET with `upgrade` has no
-    /// content (RFC 9110 §7.8) unless its headers frame content.
+    /// Returns whether the data after the headers belongs to another protocol. A GET with `upgrade` has no content (RFC
+    /// 9110 §7.8) unless its headers declare content.
     pub fn begin_upgrade(&self) -> bool {
         self.text(":method") == Some("GET")
             && self.ask_for_upgrade()
@@ -123,8 +123,8 @@ impl Headers {
             && self.all("content-length").all(|value| value == b"0")
     }
 
-    /// Reports whether the request asks to go on in another protocol (RFC 9110 §7.8). Hosts pass the extended CONNECT of HTTP/2
-    /// and HTTP/3 in the same form.
+    /// Returns whether the request asks to switch to another protocol (RFC 9110 §7.8). Hosts pass the extended CONNECT
+    /// of HTTP/2 and HTTP/3 in the same form.
     pub fn ask_for_upgrade(&self) -> bool {
         let is_upgrade = |value: &[u8]| {
             let mut options = value.split(|byte| *byte == b',');
@@ -133,7 +133,7 @@ impl Headers {
         self.has("upgrade") && self.all("connection").any(is_upgrade)
     }
 
-    /// Reports whether the headers declare that the request has no content.
+    /// Returns whether the headers declare that the request has no content.
     pub fn declare_no_content(&self) -> bool {
         let mut lengths = self.all("content-length");
         lengths.next() == Some(b"0") && lengths.next().is_none() && !self.has("transfer-encoding")

@@ -17,7 +17,7 @@ pub fn method(headers: &Headers) -> Result<&str, &'static str> {
     Ok(method)
 }
 
-/// Reports whether requests with this method are accepted.
+/// Returns whether requests with this method are accepted.
 pub fn is_accepted(method: &str) -> bool {
     let is_upper = |byte: u8| byte.is_ascii_uppercase() || matches!(byte, b'-' | b'_');
     !method.is_empty() && method.bytes().all(is_upper) && !matches!(method, "TRACE" | "TRACK")

@@ -15,12 +15,12 @@ const RESOURCES: [&str; 11] = [
     "/responses",
 ];
 
-/// Reports whether a path, without query, is in the API.
+/// Returns whether a path, without query, is in the API.
 pub fn is_versioned(path: &str) -> bool {
     path.starts_with("/v1/")
 }
 
-/// Reports whether a path, without query, is in the API but for the version, which the client's base URL lacks.
+/// Returns whether a path, without query, would be in the API if the client's base URL included the version.
 pub fn lacks_version(path: &str) -> bool {
     RESOURCES.contains(&path)
 }

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 /// Returns the path of a request target as rules match it: without query, percent-decoded once.
 ///
 /// # Errors
-/// The reason why the path is ambiguous. A path that a rule's pattern and the upstream's router could read
-/// differently is refused, not repaired.
+/// The reason why the path is ambiguous. A path that a rule's pattern and the upstream's router could read differently
+/// is refused, not corrected.
 pub fn normalize(target: &str) -> Result<Cow<'_, str>, &'static str> {
     if target == "*" {
         return Ok(target.into());

@@ -1,8 +1,8 @@
-//! The nearest limit of a request, as Envoy's rate limit filters describe it in their responses.
+//! The most restrictive limit of a request, as Envoy's rate limit filters describe it in response headers.
 //!
 //! With `enable_x_ratelimit_headers`, they write the headers of draft-polli-ratelimit-headers-03. The first number of
-//! `x-ratelimit-limit` is the quota of the limit with the least left, which in a refusal is the exceeded one; the list
-//! after it has all limits that the request counts for: `10, 10;w=60;name="per-minute", 500;w=86400`.
+//! `x-ratelimit-limit` is the quota of the limit with the least remaining, which is the exceeded limit in a refusal;
+//! the list after it has all limits that apply to the request: `10, 10;w=60;name="per-minute", 500;w=86400`.
 
 use crate::http::headers::Headers;
 use std::str::FromStr;
@@ -16,16 +16,16 @@ const KEPT: [&str; 4] = [
     "x-ratelimit-remaining",
     "x-ratelimit-reset",
 ];
-/// The longest name of a limit, in bytes.
+/// The maximum length of a limit's name, in bytes.
 const MAX_NAME: usize = 100;
 
-/// The limit of a request with the least left. Members that Envoy does not report are absent.
+/// The limit of a request with the least remaining. Members that Envoy does not report are absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RateLimit {
     pub name: Option<String>,
     /// The number of requests or tokens in a window.
     pub quota: Option<u64>,
-    /// What is left of the quota.
+    /// The remaining quota.
     pub left: Option<u64>,
     /// The length of the window in seconds.
     pub window: Option<u32>,
@@ -35,7 +35,7 @@ pub struct RateLimit {
     pub kept: Vec<(&'static str, String)>,
 }
 
-/// Reports whether a response with these response code details is the refusal of a rate limit filter.
+/// Returns whether a response with these response code details is the refusal of a rate limit filter.
 pub fn is_refusal(details: &[u8]) -> bool {
     REFUSALS.contains(&details)
 }
@@ -65,7 +65,7 @@ impl RateLimit {
         }
     }
 
-    /// Returns what is left of the quota, in percent.
+    /// Returns the remaining quota, in percent.
     pub fn share_left(&self) -> Option<u64> {
         let (quota, left) = (self.quota?, self.left?);
         left.min(quota).checked_mul(100)?.checked_div(quota)
@@ -112,7 +112,7 @@ fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Returns the value that all items have, if there is one.
+/// Returns the value of all items, if they all have the same value.
 fn only<T: PartialEq>(mut items: impl Iterator<Item = T>) -> Option<T> {
     let first = items.next()?;
     items.all(|item| item == first).then_some(first)
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn share_left_is_a_percentage() {
+    fn remaining_share_is_a_percentage() {
         for (quota, left, expected) in [
             ("200", "50", Some(25)),
             ("3", "2", Some(66)),

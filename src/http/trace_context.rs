@@ -32,7 +32,7 @@ pub struct Traces {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
     pub id: String,
-    /// The header `traceparent`. The sampled flag is not set; the next service decides about sampling.
+    /// The header `traceparent`. The sampled flag is not set; the next service decides whether to sample.
     pub traceparent: String,
 }
 

@@ -1,4 +1,4 @@
-//! A JSON parser that reads in place. It builds no values; a value remains a slice of the text. Used for
+//! A JSON parser that reads in place. It builds no values; a value remains a slice of the text. It is used for
 //! untrusted input of every request, of which only a few members are read.
 //!
 //! It accepts exactly the texts that [`super::parse_strict`] accepts, which tests verify. Rare forms (escapes,
@@ -11,7 +11,7 @@ use super::scan;
 use serde_json::Value;
 use std::borrow::Cow;
 
-/// The maximum nesting depth, including the outermost value. Equals serde_json's.
+/// The maximum nesting depth, including the outermost value, as in serde_json.
 const MAX_DEPTH: u32 = 127;
 /// The typical size of a member, in bytes.
 const TYPICAL_MEMBER: usize = 32;
@@ -28,7 +28,7 @@ impl<'t> Raw<'t> {
         Self::parse(text).ok()
     }
 
-    /// Parses a value, and says why it cannot be parsed.
+    /// Parses a value, or returns why it cannot be parsed.
     ///
     /// # Errors
     /// The first defect.
@@ -44,12 +44,12 @@ impl<'t> Raw<'t> {
         self.0
     }
 
-    /// Returns the position of the value in the text that it was read from.
+    /// Returns the position of the value in the text from which it was read.
     pub fn start_in(self, text: &str) -> usize {
         self.0.as_ptr().addr().saturating_sub(text.as_ptr().addr())
     }
 
-    /// Reports whether the value is this text.
+    /// Returns whether the value is this text.
     pub fn is(self, text: &str) -> bool {
         self.text().is_some_and(|own| own == text)
     }
@@ -129,7 +129,7 @@ pub struct Object<'t>(Vec<Member<'t>>);
 
 #[derive(Clone, Debug)]
 struct Member<'t> {
-    /// A cheap fingerprint of the name; different for most names.
+    /// A cheap fingerprint of the name, which differs between most names.
     fingerprint: u32,
     name: Cow<'t, str>,
     value: Raw<'t>,
@@ -142,7 +142,7 @@ impl<'t> Object<'t> {
         Self::parse(text).ok()
     }
 
-    /// Parses an object, and says why it cannot be parsed.
+    /// Parses an object, or returns why it cannot be parsed.
     ///
     /// # Errors
     /// The first defect.
@@ -182,7 +182,7 @@ fn find<'m, 't>(members: &'m [Member<'t>], name: &str) -> Option<&'m Member<'t>>
         .find(|member| member.fingerprint == fingerprint && member.name == name)
 }
 
-/// Returns the fingerprint of a name: its length, its first byte and its last two, in which most claim names
+/// Returns the fingerprint of a name: its length, its first byte and its last two bytes, in which most claim names
 /// differ.
 fn fingerprint(name: &str) -> u32 {
     let [first, .., before, last] = name.as_bytes() else {
@@ -244,7 +244,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Returns why reading stopped.
+    /// Returns why the reader stopped.
     fn defect(&self) -> Defect {
         if self.has_duplicate {
             Defect::Duplicate

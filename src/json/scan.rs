@@ -2,7 +2,7 @@
 //! native in wasm, so this needs no SIMD, which a host may lack.
 
 const SIZE: usize = size_of::<u64>();
-/// A one in each byte.
+/// The number one in each byte.
 const ONES: u64 = u64::MAX / 0xff;
 /// The highest bit of each byte.
 const HIGH: u64 = ONES << 7;
@@ -31,8 +31,8 @@ pub fn not_plain(bytes: &[u8]) -> Option<usize> {
     })
 }
 
-/// Whether the test passes for the rest of the bytes from a `"` or `\`. The test must check the first byte, since others may be
-/// tested too.
+/// Whether the test passes for the rest of the bytes from any `"` or `\` on. The test must check the first byte, since
+/// it may also be called at other bytes.
 pub fn any_from_quote_or_backslash(bytes: &[u8], test: impl Fn(&[u8]) -> bool) -> bool {
     let (words, rest) = bytes.as_chunks();
     let is_in = |at: usize, word: [u8; SIZE]| {
@@ -54,8 +54,8 @@ fn quote_or_backslash(word: u64) -> u64 {
     equal(word, b'"') | equal(word, b'\\')
 }
 
-/// Returns the position of the first byte that `marks` marks by its highest bit. Higher bytes of a word may be marked wrongly if a
-/// lower one is marked, since a borrow crosses bytes. A space must not be marked.
+/// Returns the position of the first byte that `marks` marks with its highest bit. If a byte of a word is marked,
+/// higher bytes may be marked wrongly, since a borrow crosses bytes. A space must not be marked.
 fn first(bytes: &[u8], marks: impl Fn(u64) -> u64) -> Option<usize> {
     let lowest = |word: [u8; SIZE]| match marks(u64::from_le_bytes(word)) {
         0 => None,
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Bytes of which some are next to the searched ones, whose marks a borrow could change.
+    /// Bytes, some of which are adjacent to searched bytes, so that a borrow could change their marks.
     fn bytes() -> impl Strategy<Value = Vec<u8>> {
         let special =
             prop::sample::select(b"\n\r\x0b\x0c\x0e\"#\\]\x00\x1f !\x7f\x80\xff".to_vec());

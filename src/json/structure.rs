@@ -2,7 +2,7 @@
 //!
 //! The owner reads the rest of each string, number and literal, and passes all other bytes to [`Structure::step`].
 
-/// Deepest nesting, including the outermost container. serde_json has the same limit.
+/// The maximum nesting depth, including the outermost container. serde_json has the same limit.
 const MAX_DEPTH: u32 = 128;
 
 /// The place within a document.
@@ -10,11 +10,11 @@ const MAX_DEPTH: u32 = 128;
 pub struct Structure {
     next: Next,
     depth: u32,
-    /// A bit for each level, from the lowest, which is set for an object.
+    /// A bit for each level, beginning with the lowest bit. It is set if the level is an object.
     objects: u128,
 }
 
-/// What may come next.
+/// The parts that may come next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Next {
     /// The outermost value.
@@ -29,7 +29,7 @@ enum Next {
     Nothing,
 }
 
-/// The part of the document that a byte begins or is.
+/// The part of the document that a byte begins or forms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// White space, a colon, the comma of an object, or the end of a container.

@@ -91,7 +91,7 @@ impl Writer {
         self.push_value(value);
     }
 
-    /// Writes a member whose value is well-formed JSON, as it is.
+    /// Writes a member whose value is already well-formed JSON.
     pub fn raw(&mut self, name: &str, json: &str) {
         self.name(name);
         self.push(json);
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_text_is_written_as_by_serde_json() {
+    fn plain_text_is_written_like_serde_json_writes_it() {
         for text in [
             "",
             "plain",

@@ -1,5 +1,5 @@
-//! The keys of one issuer over time: due fetches, the effect of their answers, and key lookup. Performs no
-//! I/O: callouts are returned as values, and answers are passed in as values.
+//! The keys of one issuer over time: due fetches, the effect of their answers, and key lookup. It performs no I/O:
+//! callouts and answers are values.
 
 use crate::decision::KeysUnavailable;
 use crate::fetch::callout::{Answer, Callout, CalloutError, Target, UriError};
@@ -40,13 +40,13 @@ pub enum Stage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found<'a> {
     Keys(Candidates<'a>),
-    /// The set has no such key; a newer set may have it.
+    /// The set does not have the key; a newer set may have it.
     Unknown,
     /// The key exists but must not be used with the token's algorithm.
     WrongAlgorithm,
     /// The token has no `kid`, and several keys fit its algorithm.
     Ambiguous,
-    /// No key set may be used.
+    /// There is no usable key set.
     Unavailable(KeysUnavailable),
 }
 
@@ -80,7 +80,7 @@ pub enum FetchError {
         expected: String,
     },
     JwksUri(UriError),
-    /// The discovery document was fetched by `https`, but its `jwks_uri` is `http`.
+    /// The discovery document was fetched from an `https` URI, but its `jwks_uri` is `http`.
     Downgrade,
 }
 
@@ -180,8 +180,8 @@ impl IssuerKeys {
         self.begin(attempt)
     }
 
-    /// Requests newer keys ahead of schedule. Returns true if an answer is expected, and the fetch to begin,
-    /// unless one is already in flight.
+    /// Requests newer keys ahead of schedule. Returns whether an answer is expected, and the fetch to begin, unless a
+    /// fetch is already in flight.
     pub fn demand(&mut self, now: Timestamp) -> (bool, Option<Fetch>) {
         match self.refresh.as_mut().map(|refresh| refresh.demand(now)) {
             Some(Demand::Fetch(attempt)) => (true, self.begin(attempt)),
@@ -190,7 +190,7 @@ impl IssuerKeys {
         }
     }
 
-    /// Reports whether a fetch is in flight or begins before the deadline.
+    /// Returns whether a fetch is in flight or begins before the deadline.
     pub fn may_answer_by(&self, deadline: Timestamp) -> bool {
         self.refresh
             .as_ref()

@@ -48,8 +48,7 @@ pub enum Material {
 }
 
 impl Material {
-    /// Reports whether this type of key can verify the algorithm (RFC 8725 §3.1: the key limits the
-    /// algorithms).
+    /// Returns whether this type of key can verify the algorithm (RFC 8725 §3.1: the key limits the algorithms).
     pub const fn fits(&self, algorithm: Algorithm) -> bool {
         use Algorithm::*;
         match self {
@@ -136,7 +135,7 @@ impl Key {
         })
     }
 
-    /// Reports whether this key may verify the algorithm, by its type and, if present, its `alg`.
+    /// Returns whether this key may verify the algorithm, according to its type and, if present, its `alg`.
     pub fn serves(&self, algorithm: Algorithm) -> bool {
         self.material.fits(algorithm) && self.algorithm.is_none_or(|own| own == algorithm)
     }
@@ -192,7 +191,7 @@ fn read_rsa(jwk: &Map<String, Value>) -> Result<Material, Unusable> {
     Ok(Material::Rsa(key))
 }
 
-/// Reads a base64urlUInt and strips leading zeros. Some issuers pad, although RFC 7518 §2 forbids it.
+/// Reads a base64urlUInt and strips leading zeros, which some issuers write although RFC 7518 §2 forbids them.
 fn number(jwk: &Map<String, Value>, name: &'static str) -> Result<Vec<u8>, Unusable> {
     let bytes = decode(jwk, name)?;
     Ok(bytes.into_iter().skip_while(|byte| *byte == 0).collect())

@@ -65,8 +65,8 @@ const MAX_CANDIDATES: usize = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidates<'a> {
     keys: [Option<&'a Arc<Key>>; MAX_CANDIDATES],
-    /// The keys have the token's `kid`. If false, they have no `kid`, and a newer set may have the key with
-    /// the token's `kid`.
+    /// Whether the keys have the token's `kid`. If false, they have no `kid`, and a newer set may have a key with the
+    /// token's `kid`.
     pub are_named: bool,
 }
 
@@ -183,8 +183,8 @@ impl KeySet {
         with(None).map_or(Lookup::Unknown, Lookup::Found)
     }
 
-    /// Counts the keys that have the id and an algorithm of an earlier key. Only the first few of them are
-    /// tried for a token.
+    /// Counts the keys that have the same id as an earlier key and an algorithm in common with it. Only the first few
+    /// of them are tried for a token.
     pub fn duplicates(&self) -> usize {
         let same = |key: &Arc<Key>, other: &Arc<Key>| {
             key.kid.is_some()
@@ -199,18 +199,18 @@ impl KeySet {
         (0..self.keys.len()).filter(is_duplicate).count()
     }
 
-    /// Reports whether the newer set contains every key of this set unchanged. Otherwise, tokens that were
+    /// Returns whether the newer set contains every key of this set unchanged. Otherwise, tokens that were
     /// verified with this set must be removed from the cache.
     pub fn is_subset_of(&self, newer: &Self) -> bool {
         self.keys.iter().all(|key| newer.contains(key))
     }
 
-    /// Reports whether the set contains the key unchanged.
+    /// Returns whether the set contains the key unchanged.
     pub fn contains(&self, key: &Arc<Key>) -> bool {
         self.keys.contains(key)
     }
 
-    /// Replaces keys that are equal to keys of the older set by those, so that they are stored only once.
+    /// Replaces keys with equal keys of the older set, so that they are stored only once.
     pub fn sharing_with(mut self, older: &Self) -> Self {
         for key in &mut self.keys {
             if let Some(same) = older.keys.iter().find(|older| *older == key) {

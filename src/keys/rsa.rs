@@ -1,7 +1,7 @@
 //! RSA public keys, prepared once so that a verification is only modular arithmetic.
 //!
-//! The arithmetic is crypto-bigint's. All its inputs are public, so variable-time functions are safe here.
-//! Its widths are fixed at compile time for speed.
+//! crypto-bigint does the arithmetic. All inputs are public, so variable-time functions are safe here. The widths are
+//! fixed at compile time for speed.
 
 use crypto_bigint::modular::{FixedMontyForm, FixedMontyParams};
 use crypto_bigint::{Limb, Odd, U2048, U3072, U4096, Uint, Word};
@@ -13,7 +13,7 @@ use std::ops::RangeInclusive;
 pub const BITS: RangeInclusive<usize> = 2048..=4096;
 /// 65537, the only accepted exponent.
 pub const EXPONENT: [u8; 3] = [1, 0, 1];
-/// The exponent 65537 is two to the power of this, plus one.
+/// The exponent 65537 is two to the power of this number, plus one.
 const SQUARINGS: u32 = 16;
 
 /// A public key with exponent 65537.
@@ -60,7 +60,8 @@ impl RsaKey {
     }
 
     /// Returns the encoded message of a signature, with the length of the modulus (RSAVP1, RFC 8017
-    /// §5.2.2). Returns `None` if the signature does not have that length or is not less than the modulus.
+    /// §5.2.2). Returns `None` if the signature does not have the length of the modulus or is not less than the
+    /// modulus.
     pub fn recover(&self, signature: &[u8]) -> Option<Vec<u8>> {
         if signature.len() != self.modulus.len() {
             return None;

@@ -12,7 +12,7 @@ pub enum KeySource {
     /// An OpenID Connect discovery document that names the JWKS.
     Discovery {
         target: Target,
-        /// The required `issuer` of the document. Entra's may contain `{tenantid}`.
+        /// The required `issuer` of the document. Entra's issuer may contain `{tenantid}`.
         issuer: String,
         /// The cluster for `jwks_uri`.
         keys_cluster: String,

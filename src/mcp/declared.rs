@@ -1,5 +1,5 @@
-//! The headers that repeat parts of the body (revision 2026-07-28, Streamable HTTP, "Standard Request Headers"). A service
-//! on the way may act on them, so they must agree with the body.
+//! The headers that repeat parts of the body (revision 2026-07-28, Streamable HTTP, "Standard Request Headers"). An
+//! intermediary may act on them, so they must agree with the body.
 
 use super::{Mcp, Message, RESPONSE};
 use crate::decision::BodyUnavailable::{self, Ambiguous};
@@ -15,7 +15,7 @@ const NAME: &str = "mcp-name";
 pub struct Declared {
     method: Option<Vec<u8>>,
     name: Option<Vec<u8>>,
-    /// One of them is present more than once, or under another name.
+    /// One of the headers is present more than once, or under another name.
     is_ambiguous: bool,
 }
 

@@ -1,7 +1,7 @@
 //! Streams of server-sent events (WHATWG HTML §9.2.6) whose data are JSON-RPC messages, filtered as they pass.
 //!
 //! An event is held until it ends. An event whose message is not changed passes as the server sent it, byte for byte. Lists of tools
-//! are filtered. If the data can't be read, or the event is too long, an error takes the place of the data, and the stream
+//! are filtered. If the data can't be read, or the event is too long, an error replaces the data, and the stream
 //! continues: the caller's request ends with that error, and other requests that the stream serves are not affected.
 
 use super::tool_list;
@@ -13,27 +13,27 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 /// Filters one stream.
 #[derive(Debug)]
 pub struct EventStream {
-    /// The JSON-RPC error that takes the place of data that can't be passed on.
+    /// The JSON-RPC error that replaces data that can't be passed on.
     error: String,
-    /// The longest event, in bytes.
+    /// The maximum length of an event, in bytes.
     limit: usize,
-    /// The event that has begun, as far as it was received.
+    /// The part of the current event that was received.
     held: Vec<u8>,
     /// The start of the last line in `held`.
     line: usize,
     /// The last byte was a CR, so a following LF belongs to it.
     after_cr: bool,
     place: Place,
-    /// Events whose data was replaced by the error.
+    /// The number of events whose data was replaced with the error.
     replaced: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// In the first event, which may begin with a byte order mark.
+    /// Whether the current event is the first one, which may begin with a byte order mark.
     First,
     Later,
-    /// In an event that is too long, of which the rest is dropped. `blank`: the current line has no bytes yet.
+    /// The current event is too long, and the rest of it is dropped. `blank`: the current line has no bytes yet.
     Dropped {
         blank: bool,
     },
@@ -94,7 +94,7 @@ impl EventStream {
         passed
     }
 
-    /// Replaces the data of the event that is held, and drops the rest of the event.
+    /// Replaces the data of the held event, and drops the rest of the event.
     pub fn drop_event(&mut self, passed: &mut Vec<u8>) {
         let event = std::mem::take(&mut self.held);
         let blank = self.line == event.len();
@@ -132,7 +132,7 @@ impl EventStream {
                 self.place = Place::Later;
             }
             Place::Dropped { blank } => *blank = true,
-            // The line feed of a line that has passed already.
+            // The line feed of a line that was already passed on.
             Place::First | Place::Later if is_rest && self.held.is_empty() => passed.push(byte),
             Place::First | Place::Later => {
                 let is_blank = self.held.len() == self.line && !is_rest;
@@ -143,7 +143,7 @@ impl EventStream {
                 if is_blank {
                     self.end_event(is_shown, passed);
                 } else if is_comment {
-                    // A comment between events keeps the connection alive, and must not wait.
+                    // A comment between events keeps the connection alive, so it must not be held.
                     passed.append(&mut self.held);
                     self.line = 0;
                     self.place = Place::Later;
@@ -223,7 +223,7 @@ fn message(event: &[u8]) -> Vec<u8> {
     message
 }
 
-/// Writes a text as `data`. An empty `end` occurs at the end of the stream only.
+/// Writes a text as `data`. An empty `end` occurs only at the end of the stream.
 fn push_data(text: &str, end: &[u8], passed: &mut Vec<u8>) {
     let between = if end.is_empty() { b"\n" } else { end };
     for (index, line) in text.split('\n').enumerate() {

@@ -6,30 +6,30 @@ use crate::json::raw::{Defect, Object, Raw};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// The most messages in a batch, since each of them is decided.
+/// The maximum number of messages in a batch, since each of them is decided.
 pub const MAX_BATCH: usize = 32;
-/// The longest method and tool, in bytes, since each is matched with the patterns of the rules. MCP recommends at most 128
-/// characters for tools.
+/// The maximum length of a method or tool, in bytes, since each is matched against the patterns of the rules. MCP
+/// recommends at most 128 characters for tools.
 const MAX_TEXT: usize = 256;
-/// The longest name or URI that is kept, in bytes. A header cannot repeat a longer one.
+/// The maximum length of a name or URI that is kept, in bytes. A header cannot repeat a longer one.
 const MAX_NAME: usize = 8192;
-/// The longest id that a reply repeats, in bytes.
+/// The maximum length of an id that a reply repeats, in bytes.
 const MAX_ID: usize = 256;
 /// The members of a message that determine what a server does with it.
 const OF_MESSAGE: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
-/// The members of `params` that name what a method applies to.
+/// The members of `params` that name the object of a method.
 const OF_PARAMS: [&str; 2] = ["name", "uri"];
 
-/// What a message asks of a server.
+/// The request of a message to a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// [`RESPONSE`] for an answer to a request of the server.
     pub method: Arc<str>,
-    /// The tool of a [`CALL`]; `None` if it names none, or for another method.
+    /// The tool of a [`CALL`]; `None` if the call names no tool, or for another method.
     pub tool: Option<Arc<str>>,
-    /// The id as written: text, number or null. `None` if the message has none, or one that is too long to repeat.
+    /// The id as written: text, number or null. `None` if the message has no id, or one that is too long to repeat.
     pub id: Option<Arc<str>>,
-    /// The name or URI that the method applies to.
+    /// The name or URI of the object of the method.
     pub name: Option<Arc<str>>,
 }
 
@@ -53,7 +53,7 @@ impl Message {
 /// Reads a body.
 ///
 /// # Errors
-/// Why it is not JSON-RPC, or could be read differently by two servers.
+/// Why the body is not JSON-RPC, or could be read differently by two servers.
 pub fn read(body: &[u8]) -> Result<Mcp, BodyUnavailable> {
     let text = std::str::from_utf8(body).map_err(|_| Unreadable("it is not UTF-8"))?;
     match text.trim_ascii_start().as_bytes().first() {
@@ -75,7 +75,9 @@ fn batch(text: &str) -> Result<Mcp, BodyUnavailable> {
             return Err(Unreadable("its batch has more than 32 messages"));
         }
         let object = item.object();
-        let object = object.ok_or(Unreadable("its batch contains a value that is no message"))?;
+        let object = object.ok_or(Unreadable(
+            "its batch contains a value that is not a message",
+        ))?;
         messages.push(Arc::new(message(&object)?));
     }
     if messages.is_empty() {
@@ -122,7 +124,8 @@ fn message(object: &Object<'_>) -> Result<Message, BodyUnavailable> {
     })
 }
 
-/// Returns the values of these members. A null member is one, since servers differ on whether it counts.
+/// Returns the values of these members. A null member is included, since servers differ on whether it counts as
+/// present.
 fn members<'t, const N: usize>(
     object: &Object<'t>,
     names: &[&str; N],
@@ -145,8 +148,8 @@ fn members<'t, const N: usize>(
     Ok(values)
 }
 
-/// Reports whether a server that reads names leniently takes one for the other. Servers written in Go ignore case, and fold `ſ` to
-/// `s`. For servers written in C, a NUL ends the name.
+/// Returns whether a server that reads names leniently treats them as equal. Servers written in Go ignore case, and
+/// fold `ſ` to `s`. For servers written in C, a NUL ends the name.
 fn is_same(own: &str, name: &str) -> bool {
     let own = own.split('\0').next().unwrap_or_default();
     let own = own.trim_matches(|c: char| is_space(c) || c.is_control());
@@ -154,7 +157,7 @@ fn is_same(own: &str, name: &str) -> bool {
     own.len() <= name.len() * 4 && folded(own) == name
 }
 
-/// Reports whether servers remove a character from the ends of a text. JavaScript removes the byte order mark too.
+/// Returns whether servers remove a character from the ends of a text. JavaScript also removes the byte order mark.
 fn is_space(c: char) -> bool {
     c.is_whitespace() || c == '\u{feff}'
 }
@@ -165,7 +168,9 @@ fn folded(text: &str) -> String {
 
 fn method_of(method: Raw<'_>) -> Result<Cow<'_, str>, BodyUnavailable> {
     let method = method.text();
-    let method = method.ok_or(Unreadable("the method of its JSON-RPC message is no text"))?;
+    let method = method.ok_or(Unreadable(
+        "the method of its JSON-RPC message is not a string",
+    ))?;
     if method.is_empty() || method.len() > MAX_TEXT || !method.bytes().all(|b| b.is_ascii_graphic())
     {
         return Err(Ambiguous(
@@ -178,7 +183,7 @@ fn method_of(method: Raw<'_>) -> Result<Cow<'_, str>, BodyUnavailable> {
     Ok(method)
 }
 
-/// Checks a tool: a server that trims it would use another one.
+/// Checks a tool: a server that trims its name would use another tool.
 fn fit(name: &str) -> Result<&str, BodyUnavailable> {
     if name.len() > MAX_TEXT
         || name.trim_matches(is_space) != name
@@ -198,7 +203,7 @@ fn id_of(id: Option<Raw<'_>>) -> Result<Option<Arc<str>>, BodyUnavailable> {
         return Ok((written.len() <= MAX_ID).then(|| written.into()));
     }
     Err(Unreadable(
-        "the id of its JSON-RPC message is no text or number",
+        "the id of its JSON-RPC message is not a string or a number",
     ))
 }
 

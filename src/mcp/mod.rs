@@ -1,10 +1,10 @@
 //! The JSON-RPC messages of the Model Context Protocol that a request carries: their methods, and the tools that they
 //! call.
 //!
-//! A body is one message or a batch (revision 2025-03-26). Servers differ on which of two members they use if an object
-//! has both `method` and `Method`, or `name` twice. Therefore everything that two servers could read differently is
-//! rejected: a repeated member, a member that decides and is not in lower case, a message that is both a request and a
-//! response, and headers that contradict the body ([`declared`]).
+//! A body is one message or a batch (revision 2025-03-26). If an object has both `method` and `Method`, or `name`
+//! twice, servers differ on which of the two members they use. Therefore everything that two servers could read
+//! differently is rejected: a repeated member, a relevant member that is not in lower case, a message that is both a
+//! request and a response, and headers that contradict the body ([`declared`]).
 
 pub mod declared;
 pub mod event_stream;
@@ -47,7 +47,8 @@ impl Mcp {
         }
     }
 
-    /// Returns whether a message lists tools for some server, whatever the server's case of methods.
+    /// Returns whether any server could read a message as a request for the list of tools, including servers that
+    /// ignore the case of methods.
     pub fn lists_tools(&self) -> bool {
         let lists = |message: &Arc<Message>| message.method.eq_ignore_ascii_case(LIST);
         self.messages().iter().any(lists)

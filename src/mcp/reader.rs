@@ -11,12 +11,12 @@ pub struct Reader {
     limit: usize,
     body: Vec<u8>,
     declared: Declared,
-    /// Why content cannot be read, if it cannot.
+    /// Why content cannot be read; `None` if it can.
     unreadable: Option<BodyUnavailable>,
 }
 
 impl Reader {
-    /// `limit` is the largest body that is read, in bytes. With `unreadable`, only an empty body is accepted.
+    /// `limit` is the maximum size of a body that is read, in bytes. With `unreadable`, only an empty body is accepted.
     pub fn new(headers: &Headers, limit: usize, unreadable: Option<BodyUnavailable>) -> Self {
         Self {
             limit,

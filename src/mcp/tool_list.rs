@@ -7,8 +7,8 @@ use std::ops::Range;
 /// The `cacheScope` (MCP 2026-07-28) of a list that depends on the caller. Caches may serve a `public` list to other callers.
 const PRIVATE: &str = "\"private\"";
 
-/// Returns a message, or a batch of messages, with only those tools that `is_shown` accepts by name. Everything else remains as
-/// written, except `cacheScope`: the list depends on the caller.
+/// Returns a message, or a batch of messages, with only those tools that `is_shown` accepts by name. Everything else
+/// remains as written, except `cacheScope`, since the list depends on the caller.
 ///
 /// # Errors
 /// The reason why the text cannot be read.
@@ -46,7 +46,7 @@ fn filter_messages(
     let scope_edit = result
         .get("cacheScope")
         .map(|scope| (scope, PRIVATE.into()));
-    // In the order of the text.
+    // Sorted by position in the text.
     let mut found: Vec<(Raw<'_>, Cow<'_, str>)> = scope_edit.into_iter().collect();
     found.push(tools_edit);
     found.sort_unstable_by_key(|(value, _)| value.start_in(edits.text));
@@ -56,7 +56,7 @@ fn filter_messages(
     Ok(())
 }
 
-/// Returns the array with the shown tools only.
+/// Returns the array with only the shown tools.
 fn shown<'t>(
     tools: Raw<'t>,
     is_shown: &dyn Fn(&str) -> bool,

@@ -1,5 +1,5 @@
-//! Reads a request's body in pieces until everything that rules need of it is known: its model, its JSON-RPC messages,
-//! or both.
+//! Reads a request's body in pieces until everything that rules need is known: its model, its JSON-RPC messages, or
+//! both.
 
 use super::scanner::Scanner;
 use super::{InPath, Model};
@@ -19,7 +19,7 @@ pub enum Body {
     Read(Content),
 }
 
-/// What rules need of a body.
+/// The parts of a body that rules need.
 #[derive(Clone, Debug, Default)]
 pub struct Needed {
     /// The model; the value is what the path says about it.
@@ -27,7 +27,7 @@ pub struct Needed {
     pub messages: bool,
 }
 
-/// What was read from a body. Parts that are not needed are unread.
+/// The parts that were read from a body. Parts that are not needed are unread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
     pub model: Model,
@@ -70,9 +70,8 @@ impl Needed {
 }
 
 impl Body {
-    /// Starts reading a body, if its headers say that it is readable. An unreadable body may still
-    /// turn out to be empty, so the filter waits for its first byte: an empty body names no model and
-    /// has no messages.
+    /// Starts reading a body, if its headers say that it is readable. An unreadable body may be empty, so the filter
+    /// waits for its first byte: an empty body names no model and has no messages.
     pub fn expect(headers: &Headers, limit: usize, needed: Needed) -> Self {
         let unreadable = readable(headers, limit).err();
         let scanner = || match unreadable {
@@ -136,7 +135,7 @@ impl Body {
         matches!(self, Self::Coming(coming) if matches!(coming.mcp, Part::Reading(_)))
     }
 
-    /// Returns what was read; unread before everything needed is known.
+    /// Returns the parts that were read; they are unread until everything needed is known.
     pub fn content(&self) -> &Content {
         match self {
             Self::Unasked | Self::Coming(_) => &Content::UNREAD,

@@ -41,8 +41,8 @@ pub fn may_be_listing(headers: &Headers) -> bool {
     path.is_some_and(|path| path.is_ok_and(|path| Listing::at(&path).is_some()))
 }
 
-/// Returns the list with only those entries whose id may be shown. All other members are dropped,
-/// because they could name models too.
+/// Returns the list with only those entries whose id may be shown. All other members are dropped, because they could
+/// also name models.
 ///
 /// # Errors
 /// The reason why the list cannot be read.

@@ -1,4 +1,4 @@
-//! Determines which model answers at a destination.
+//! Determines the model at a destination.
 
 use super::{InPath, Model, name};
 use crate::decision::BodyUnavailable;
@@ -24,7 +24,7 @@ pub struct Endpoint {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Source {
-    /// This model, regardless of the request.
+    /// A fixed model, regardless of the request.
     Fixed(String),
     Path,
     #[default]
@@ -34,10 +34,10 @@ pub enum Source {
 /// The parts of a request's destination that determine the model.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'r> {
-    /// Lower case, without port.
+    /// The host in lower case, without port.
     pub host: &'r str,
     pub cluster: &'r Cluster,
-    /// Normalized.
+    /// The normalized path.
     pub path: &'r str,
 }
 
@@ -45,7 +45,7 @@ pub struct Target<'r> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BeforeBody {
     Final(Model),
-    /// The body may name the model too, or contradict the path.
+    /// The body may also name the model, or contradict the path.
     NeedsBody(InPath),
 }
 
@@ -66,7 +66,7 @@ impl Endpoints {
                 return BeforeBody::NeedsBody(in_path);
             }
             InPath::Nothing | InPath::Hint(_) => Model::None,
-            // A valid model in the body does not make up for an invalid one in the path.
+            // A valid model in the body does not compensate for an invalid model in the path.
             in_path @ (InPath::Decides(Model::Named(_)) | InPath::Untrusted(Some(_)))
                 if has_body =>
             {

@@ -3,7 +3,7 @@
 use super::Model;
 use crate::decision::BodyUnavailable;
 
-/// What a path says about the model of a request.
+/// The information in a path about the model of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InPath {
     /// The path names no model; the body decides.
@@ -18,8 +18,8 @@ pub enum InPath {
 }
 
 impl InPath {
-    /// Returns the model of the request once its body is read. A body that names another model than
-    /// the path is ambiguous, because the upstream may use either.
+    /// Returns the model of the request once its body is read. A body that names a model other than that in the path is
+    /// ambiguous, because the upstream may use either.
     pub fn with_body(&self, body: Model) -> Model {
         let path = match self {
             Self::Nothing | Self::Untrusted(None) => None,
@@ -54,7 +54,7 @@ impl InPath {
         }
     }
 
-    /// Returns whether a body that cannot name a model makes no difference.
+    /// Returns whether a body that cannot name a model has no effect.
     pub fn decides_without_body(&self) -> bool {
         matches!(self, Self::Decides(_) | Self::Untrusted(_))
     }

@@ -24,14 +24,14 @@ pub mod scanner;
 use crate::decision::BodyUnavailable;
 pub use in_path::InPath;
 
-/// What is known of a request's model.
+/// The known state of a request's model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Model {
     /// The name, without its suffix.
     Named(String),
     /// The request has no body that could name a model. Rules that name models do not match it.
     None,
-    /// The configuration does not say which model answers. An allow rule that names models does not
+    /// The configuration does not define the model. An allow rule that names models does not
     /// match the request; a deny rule that names models does.
     Unknown,
     /// The body names the model and has not been read yet.

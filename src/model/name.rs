@@ -25,7 +25,7 @@ fn clean(text: &str) -> Result<String, BodyUnavailable> {
     if text.is_empty() || text.contains("://") {
         return Err(BodyUnavailable::Missing);
     }
-    // A server that trims white space would use another model than the rules matched.
+    // A server that trims white space would use a model other than the one that the rules matched.
     let blank = |c: char| c.is_whitespace() && c != ' ';
     if text.trim() != text || text.contains(|c: char| c.is_control() || blank(c)) {
         return Err(BodyUnavailable::Ambiguous(
@@ -35,7 +35,7 @@ fn clean(text: &str) -> Result<String, BodyUnavailable> {
     if id.is_empty() || PLACEHOLDERS.contains(&id) {
         return Err(BodyUnavailable::Missing);
     }
-    // So would a server that resolves the model as a file path.
+    // The same applies to a server that resolves the model as a file path.
     let absolute = id.strip_prefix('/').unwrap_or(id);
     let odd = |segment: &str| matches!(segment, "" | "." | "..");
     if text.contains('\\') || suffix.contains('/') || absolute.split('/').any(odd) {
@@ -52,8 +52,8 @@ fn clean(text: &str) -> Result<String, BodyUnavailable> {
 }
 
 /// Returns the model that a path names: `/hf-inference/models/{id}` or `/models/{id}`, possibly
-/// with more segments. An id is `org/name`, or one segment if it is the last one or is followed by
-/// the task. `path` is normalized.
+/// with more segments. An id is `org/name`, or one segment if it is the last segment or is followed by the task. `path`
+/// is normalized.
 pub fn in_path(path: &str) -> Option<Model> {
     let path = path.strip_prefix("/hf-inference").unwrap_or(path);
     let mut segments = path.strip_prefix("/models/")?.split('/');

@@ -28,8 +28,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// Reads method, host and path from the pseudo-headers (or `host`), and the model as far as
-    /// these determine it. For [`Model::Unread`], also returns what the path says about the model.
+    /// Reads method, host and path from the pseudo-headers (or `host`), and the model if they determine it. For
+    /// [`Model::Unread`], also returns what the path says about the model.
     ///
     /// # Errors
     /// [`Denial::RequestAmbiguous`] if two servers could read the request differently.
@@ -64,7 +64,7 @@ impl Request {
         Ok((request, in_path))
     }
 
-    /// Notes what was read from the body. What is known already stays.
+    /// Notes the properties that were read from the body. Properties that are already known remain.
     pub fn note_content(&mut self, content: &Content) {
         if self.model == Model::Unread {
             self.model = content.model.clone();

@@ -1,8 +1,8 @@
 //! An incremental JSON reader (RFC 8259) that keeps only the top-level `"model"`.
 //!
 //! It takes the body in pieces of any size and needs a few hundred bytes of memory for any body. It
-//! accepts exactly the well-formed UTF-8 values that are nested at most 128 deep. Only a `model`
-//! member of the outermost object counts.
+//! accepts exactly the well-formed UTF-8 values that are nested at most 128 deep. Only a `model` member of the
+//! outermost object is used.
 
 mod number;
 #[cfg(test)]
@@ -24,10 +24,10 @@ pub struct Scanner {
     /// The top-level `model` was read. `Some` if its value was a string.
     has_model: bool,
     model: Option<String>,
-    /// The next value is the model's.
+    /// The next value is that of the model.
     is_model: bool,
     failed: Option<BodyUnavailable>,
-    /// Why content cannot be read, if it cannot.
+    /// Why content cannot be read; `None` if it can.
     unreadable: Option<BodyUnavailable>,
 }
 
@@ -42,7 +42,7 @@ enum State {
 }
 
 impl Scanner {
-    /// `limit` is the largest body that is read, in bytes.
+    /// `limit` is the maximum size of a body that is read, in bytes.
     pub fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -177,8 +177,8 @@ impl Scanner {
         Ok(())
     }
 
-    /// Returns whether a top-level member is the model. Servers written in Go match names without
-    /// case; other servers do not.
+    /// Returns whether a top-level member is the model. Servers written in Go match names case-insensitively; other
+    /// servers do not.
     fn is_model_key(&mut self, key: &str) -> Result<bool, BodyUnavailable> {
         if !key.eq_ignore_ascii_case("model") {
             return Ok(false);

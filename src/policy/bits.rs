@@ -1,7 +1,7 @@
 //! Sets of rule indices.
 
 /// A set of numbers below a limit that is fixed at construction. A limit of up to 64 needs no heap
-/// allocation: `fixedbitset` always allocates, which took two to three times as long for 10 rules.
+/// allocation: `fixedbitset` always allocates, and took two to three times as long for 10 rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bits {
     first: u64,
@@ -87,7 +87,7 @@ impl Bits {
 #[derive(Debug)]
 pub struct Numbers<'b> {
     others: std::slice::Iter<'b, u64>,
-    /// The lowest number of the current word, and those of its bits that are still to be returned.
+    /// The lowest number of the current word, and the bits of the word that are still to be returned.
     base: usize,
     rest: u64,
 }

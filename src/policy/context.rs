@@ -4,15 +4,15 @@ use crate::policy::membership::Directory;
 use crate::time::Timestamp;
 use std::net::IpAddr;
 
-/// Facts that rules match besides the caller and the request. The gate collects only the facts that
-/// some rule requires. A fact that was not collected is unknown, and so permits nothing.
+/// Facts that rules match in addition to the caller and the request. The gate collects only the facts that some rule
+/// requires. A fact that was not collected is unknown, so it permits nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestContext {
     pub now: Timestamp,
     /// The client's address. `None` if it is unknown.
     pub source: Option<IpAddr>,
     pub peer: Peer,
-    /// What is known of the caller's groups beyond the token.
+    /// The known groups of the caller that are not in the token.
     pub directory: Directory,
 }
 

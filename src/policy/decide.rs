@@ -1,8 +1,8 @@
 //! The decision: takes a request and a verified caller, returns a permit or a denial.
 //!
 //! Deny rules are evaluated first, then allow rules in their order; the first satisfied rule
-//! decides. If no rule is satisfied, the request is denied. Requirements have three values, and an
-//! indeterminate one never permits.
+//! decides. If no rule is satisfied, the request is denied. Requirements have three values, and an indeterminate
+//! requirement never permits.
 
 use super::bits::Bits;
 use super::membership::{Directory, lacks_groups};
@@ -36,7 +36,7 @@ impl Permit {
         self.credential
     }
 
-    /// Returns who is billed, if the rule says it.
+    /// Returns the payer, if the rule names one.
     pub fn bill_to(&self) -> Option<&Arc<str>> {
         self.bill_to.as_ref()
     }
@@ -46,13 +46,13 @@ impl Permit {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
     pub outcome: Result<Permit, Denial>,
-    /// What shadow rules would have done.
+    /// The decisions that shadow rules would have made.
     pub shadow: Vec<Shadow>,
     /// The decision depends on a part of the body that is unknown or not read yet.
     pub depends_on_body: bool,
 }
 
-/// What a rule in shadow mode would have done.
+/// The decision that a rule in shadow mode would have made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shadow {
     pub rule: Arc<str>,
@@ -88,7 +88,7 @@ impl Policy {
     }
 
     /// Returns whether any rule, for any caller, may depend on the model while it is unknown.
-    /// Shadow rules count too.
+    /// Shadow rules are included.
     pub fn may_need_model(&self, request: &Request) -> bool {
         if request.model.unavailable().is_none() {
             return false;
@@ -100,7 +100,7 @@ impl Policy {
         })
     }
 
-    /// Returns the same for JSON-RPC messages.
+    /// Returns whether any rule, for any caller, may depend on JSON-RPC messages while they are unknown.
     pub fn may_need_messages(&self, request: &Request) -> bool {
         if !self.has_messages || request.mcp.unavailable().is_none() {
             return false;
@@ -159,7 +159,7 @@ impl Policy {
         let truth = |rule: &Rule| rule.require.truth(facts);
         let mut relevant = candidates.clone();
         self.index.callers.narrow(&mut relevant, facts.caller);
-        // Allow rules that depend on the body count even if the caller does not satisfy them.
+        // Allow rules that depend on the body are included even if the caller does not satisfy them.
         relevant.union_with(&by_body);
         let deny = relevant.and(&self.index.denying);
         let allow = relevant.and(&self.index.allowing);

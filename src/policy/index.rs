@@ -14,7 +14,7 @@ use crate::pattern::{Key, Pattern};
 use crate::token::claims::Claims;
 use std::collections::BTreeMap;
 
-/// Up to this number of rules, evaluating all is faster than a lookup.
+/// Up to this number of rules, it is faster to evaluate all rules than to use the index.
 const MAX_SCANNED: usize = 16;
 
 /// The rules of a list by the literal parts of their `match`.
@@ -119,7 +119,7 @@ impl Matches {
         }
     }
 
-    /// Returns those of the given rules that wait for the body of a request; `None` if there are none.
+    /// Returns the rules, among the given ones, that wait for the body of a request; `None` if there are none.
     pub fn waiting(&self, found: &Bits, request: &Request) -> Option<Bits> {
         let by_model = request.model.unavailable().map(|_| &self.by_model);
         let by_message = request.mcp.unavailable().map(|_| &self.by_message);
@@ -133,7 +133,7 @@ impl Matches {
     }
 }
 
-/// Rules by the literal beginning of one field of their `match`, compared without case.
+/// Rules by the literal prefix of one field of their `match`, compared case-insensitively.
 #[derive(Clone, Debug, Default)]
 struct Field {
     rules: usize,
@@ -197,17 +197,17 @@ impl Field {
     }
 }
 
-/// The rules of a list by what they require of the caller.
+/// The rules of a list, by their requirements on the caller.
 #[derive(Clone, Debug, Default)]
 pub struct Callers {
     rules: usize,
-    /// Rules that cannot be looked up by one of the kinds below.
+    /// Rules that cannot be looked up by any of the following keys.
     any: Bits,
     /// Rules that are looked up by a group. A caller with unknown groups may satisfy any of them.
     grouped: Bits,
     roles: BTreeMap<String, Postings>,
     scopes: BTreeMap<String, Postings>,
-    /// Group, client and object ids, in lower case because they are compared without case.
+    /// Group, client and object ids, in lower case because they are compared case-insensitively.
     groups: BTreeMap<String, Postings>,
     clients: BTreeMap<String, Postings>,
     objects: BTreeMap<String, Postings>,
@@ -288,8 +288,8 @@ impl Callers {
     }
 }
 
-/// Returns conditions of which the requirement needs at least one: if all of them are unsatisfied, so
-/// is the requirement. `None` if it needs none that can be looked up.
+/// Returns conditions such that the requirement is unsatisfied if all of them are unsatisfied. `None` if there are no
+/// such conditions that can be looked up.
 fn any_needed(requirement: &Requirement) -> Option<Vec<&Condition>> {
     let condition = |condition| is_indexed(condition).then(|| vec![condition]);
     requirement.fold(&condition, &|operator, parts| match operator {

@@ -13,7 +13,7 @@ use crate::token::verify::Verified;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// What is known from the directory about a caller's groups.
+/// The information from the directory about a caller's groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Directory {
     #[default]
@@ -58,18 +58,18 @@ pub(super) fn is_member(directory: &Directory, group: &str) -> Truth {
     }
 }
 
-/// What a lookup in the directory could change.
+/// The effect that a lookup in the directory could have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// The decision, or what the caller sees of a list.
+    /// The decision, or the entries of a list that the caller sees, could change.
     Decision,
-    /// Only the results of shadow rules.
+    /// Only the results of shadow rules could change.
     Shadow,
 }
 
 impl Policy {
     /// Returns the groups that rules require of callers of an issuer, as GUIDs in lower case.
-    /// Groups that are not GUIDs are left out, because the directory does not know them.
+    /// Groups that are not GUIDs are omitted, because the directory does not know them.
     pub fn required_groups(&self, issuer: &str) -> Vec<String> {
         let mut groups = BTreeSet::new();
         for rule in &self.rules {
@@ -139,7 +139,7 @@ impl Policy {
     }
 }
 
-/// Returns whether a lookup of groups could tell whether the caller satisfies a rule.
+/// Returns whether a lookup of groups could determine whether the caller satisfies a rule.
 fn is_open(rule: &Rule, facts: Facts<'_>) -> bool {
     rule.require.truth(facts) == Truth::Indeterminate && names_groups(&rule.require)
 }

@@ -1,4 +1,4 @@
-//! Which JSON-RPC messages a rule matches, and the decision about a batch of them.
+//! The JSON-RPC messages that a rule matches, and the decision about a batch of messages.
 
 use super::context::RequestContext;
 use super::decide::{Decision, Permit};
@@ -14,11 +14,11 @@ use std::borrow::Cow;
 
 const DIFFERENT: &str = "the messages of its batch are permitted with different credentials or payers; send them separately";
 
-/// Which JSON-RPC messages a rule matches; without methods, all requests.
+/// The JSON-RPC messages that a rule matches; without methods, all requests.
 #[derive(Clone, Debug, Default)]
 pub struct Messages {
     pub methods: Vec<Pattern>,
-    /// Which tools the rule matches in a call; without patterns, all tools. Other methods are not affected.
+    /// The tools that the rule matches in a call; without patterns, all tools. Other methods are not affected.
     pub tools: Vec<Pattern>,
     /// The rule denies. It then also matches calls that name no tool, and its patterns are in lower case and ignore
     /// case.
@@ -38,7 +38,7 @@ impl Messages {
     }
 
     /// Returns whether the rule matches the messages of a request; `None` if they have not been read or cannot be read.
-    /// Servers take messages from POST only, so a rule that permits matches no other method.
+    /// Servers accept messages only with POST, so a rule that permits matches no other method.
     pub(super) fn cover(&self, request: &Request) -> Option<bool> {
         match &request.mcp {
             _ if !self.are_named() => Some(true),
@@ -103,7 +103,7 @@ fn matches_any(patterns: &[Pattern], text: &str) -> bool {
     patterns.iter().any(|pattern| pattern.matches(text))
 }
 
-/// Returns one request for each message of a batch; `None` if the request is no batch.
+/// Returns one request for each message of a batch; `None` if the request is not a batch.
 fn parts(request: &Request) -> Option<impl Iterator<Item = Request>> {
     let Mcp::Batch(messages) = &request.mcp else {
         return None;
@@ -130,7 +130,7 @@ fn join(mut permits: impl Iterator<Item = Permit>) -> Option<Result<Permit, Deni
 impl Policy {
     /// Returns the permit of the first anonymous rule that matches; these rules require no token. A
     /// rule that depends on the body does not match while the body is unknown. A batch is permitted if each of its
-    /// messages is; otherwise it needs a token.
+    /// messages is permitted; otherwise it needs a token.
     ///
     /// # Errors
     /// The messages of a batch are permitted with different credentials.
@@ -153,7 +153,7 @@ impl Policy {
     }
 
     /// Decides a request of an authenticated caller. If the decision depends on a body that is unknown, the request is
-    /// denied. A batch is permitted if each of its messages is, with the same credential and payer.
+    /// denied. A batch is permitted if each of its messages is permitted with the same credential and payer.
     pub fn decide(
         &self,
         request: &Request,

@@ -3,15 +3,15 @@
 use super::rule::{Match, Mode, Policy, any_or_empty};
 use crate::model::request::Request;
 
-/// Where MCP servers are.
+/// The places of MCP servers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places(Vec<Place>);
 
-/// Hosts, paths and clusters of the rules that can match messages there.
+/// The host, path and cluster patterns of the rules that can match messages.
 #[derive(Clone, Debug)]
 struct Place {
     matches: Match,
-    /// One of the rules is enforced.
+    /// Whether one of the rules is enforced.
     is_enforced: bool,
 }
 
@@ -62,7 +62,7 @@ impl Policy {
         places.any(|place| place.matches.covers_place(request))
     }
 
-    /// Returns the same for enforced rules only.
+    /// Returns whether an enforced rule can match messages that are sent to the place of the request.
     pub fn governs_messages_at(&self, request: &Request) -> bool {
         let mut places = self.places.0.iter();
         places.any(|place| place.is_enforced && place.matches.covers_place(request))

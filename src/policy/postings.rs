@@ -1,4 +1,4 @@
-//! The list of an index entry: numbers while there are few, then a set, which is faster to merge.
+//! The list of an index entry: a list of numbers while there are few, then a set, which is faster to merge.
 
 use super::bits::Bits;
 
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn list_and_set_hold_the_same_numbers() {
+    fn list_and_set_contain_the_same_numbers() {
         let mut postings = Postings::default();
         let mut expected = Bits::none(200);
         for number in [0, 63, 64, 5, 199, 130, 7] {

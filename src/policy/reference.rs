@@ -90,7 +90,7 @@ fn needs_body(policy: &Policy, request: &Request, facts: Facts<'_>) -> Option<Bo
 type Outcome = (Result<(Arc<str>, Option<usize>), String>, Vec<Shadow>);
 
 /// Evaluates all rules as documented: deny rules, then the first allow rule that is satisfied. A
-/// denial names the first matching allow rule, unless a rule lacks groups.
+/// denial names the first matching allow rule, unless groups that a rule requires are unknown.
 fn decide(policy: &Policy, request: &Request, facts: Facts<'_>) -> Outcome {
     let matches_request = |rule: &&Rule| rule.matches.covers(request, Some(&facts.caller.issuer));
     let (shadow, enforced): (Vec<&Rule>, Vec<&Rule>) = (policy.rules.iter())

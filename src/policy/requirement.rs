@@ -1,4 +1,4 @@
-//! Requirements: conditions on the caller and the context, how they are evaluated, and their description.
+//! Requirements: conditions on the caller and the context, their evaluation and their description.
 
 use super::cidr::Cidr;
 use super::membership::is_member;
@@ -30,13 +30,13 @@ pub enum Condition {
     /// `wids`: a directory role's template id.
     DirectoryRole(String),
     Client(String),
-    /// `oid`, or the claim that the issuer's `object` is mapped to.
+    /// `oid`, or the claim that the issuer's `claims.object` names.
     Object(String),
     Tenant(String),
     Issuer(String),
     Kind(Kind),
     Actor(Actor),
-    /// An ARM id (`xms_mirid`, without case) or the identity's `oid`.
+    /// An ARM id (`xms_mirid`, case-insensitive) or the identity's `oid`.
     ManagedIdentity(String),
     /// `amr` reports several factors.
     Mfa,
@@ -50,7 +50,7 @@ pub enum Condition {
     Claim(ClaimCondition),
 }
 
-/// The facts that requirements are evaluated against.
+/// The facts against which requirements are evaluated.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
     pub caller: &'a Claims,
@@ -76,7 +76,7 @@ impl Requirement {
         self.evaluate(&|condition: &Condition| condition.truth(facts))
     }
 
-    /// Returns a value of the token, in quotes, that differs from a required one in case only.
+    /// Returns a value of the token, in quotes, that differs from a required one only in case.
     pub fn similar(&self, caller: &Claims) -> Option<String> {
         let mut found = None;
         self.visit(&mut |condition, is_positive| {
@@ -194,7 +194,7 @@ impl Condition {
         }
     }
 
-    /// Returns the value of the token that differs from the required one in case only.
+    /// Returns the value of the token that differs from the required one only in case.
     pub fn similar<'c>(&self, caller: &'c Claims) -> Option<&'c str> {
         let (has, wanted) = match self {
             Self::Role(role) => (&caller.roles, role),
@@ -257,7 +257,7 @@ fn contains(own: &[Box<str>], wanted: &str) -> bool {
     own.iter().any(|own| **own == *wanted)
 }
 
-/// Returns the truth of a comparison with a claim. If the comparison fails and the claim cannot be
+/// Returns the value of a comparison with a claim. If the comparison fails and the claim cannot be
 /// read, or is elsewhere, the result is indeterminate.
 fn known_of(caller: &Claims, fact: Fact, satisfies: bool) -> Truth {
     if satisfies || !caller.unclear.has(fact) {
@@ -267,12 +267,12 @@ fn known_of(caller: &Claims, fact: Fact, satisfies: bool) -> Truth {
     }
 }
 
-/// Returns whether the token says that the claim is in another place.
+/// Returns whether the token says that the claim is elsewhere.
 fn is_elsewhere(caller: &Claims, name: &str) -> bool {
     caller.elsewhere.iter().any(|own| **own == *name)
 }
 
-/// Compares ARM ids without case, as Azure does.
+/// Compares ARM ids case-insensitively, as Azure does.
 fn is_identity(caller: &Claims, wanted: &str) -> bool {
     match &caller.managed_identity {
         Some(resource) => resource.eq_ignore_ascii_case(wanted) || same(&caller.object, wanted),

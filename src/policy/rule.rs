@@ -1,4 +1,4 @@
-//! Compiled rules. Only the configuration creates them, and only this room's decision reads them.
+//! Compiled rules. Only the configuration creates them, and only the decision in this module reads them.
 
 use super::bits::Bits;
 use super::index::{Callers, Matches};
@@ -22,7 +22,7 @@ pub struct Policy {
     /// Rules for authenticated callers.
     pub rules: Vec<Rule>,
     pub(super) index: Index,
-    /// Some rule names JSON-RPC messages.
+    /// Whether any rule names JSON-RPC messages.
     pub(super) has_messages: bool,
     pub(super) places: Places,
 }
@@ -91,8 +91,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Returns whether a caller of that issuer could satisfy the rule, judged only by the issuers that it
-    /// names.
+    /// Returns whether a caller of an issuer could satisfy the rule, judged only by the issuers that the rule names.
     pub fn is_open_to(&self, issuer: &str) -> bool {
         let condition = |condition: &Condition| match condition {
             Condition::Issuer(name) => name == issuer,
@@ -111,7 +110,7 @@ impl Rule {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Permits with the credential of this index; `None` sends no credential.
+    /// Permits with the credential at this index; `None` sends no credential.
     Allow {
         credential: Option<usize>,
     },
@@ -125,7 +124,7 @@ pub enum Mode {
     Shadow,
 }
 
-/// Which requests a rule matches: every field must match, by any of its entries. An empty field
+/// The requests that a rule matches: every field must match. A field matches if any of its entries does; an empty field
 /// matches everything.
 #[derive(Clone, Debug, Default)]
 pub struct Match {
@@ -140,17 +139,17 @@ pub struct Match {
     pub issuers: Vec<Arc<str>>,
 }
 
-/// Which models a rule matches; all models if there are no patterns.
+/// The models that a rule matches; all models if there are no patterns.
 #[derive(Clone, Debug, Default)]
 pub struct Models {
     pub patterns: Vec<Pattern>,
     /// The rule denies. It then also matches requests with an unknown model, and its patterns are
-    /// in lower case and ignore case: no two Hugging Face models differ in case only, so a rule
+    /// in lower case and ignore case: no two Hugging Face models differ only in case, so a rule
     /// that denies a model must deny every spelling of it.
     pub denies: bool,
 }
 
-/// Which upstream clusters a rule matches; all clusters if there are no patterns.
+/// The upstream clusters that a rule matches; all clusters if there are no patterns.
 #[derive(Clone, Debug, Default)]
 pub struct Clusters {
     pub patterns: Vec<Pattern>,
@@ -221,7 +220,7 @@ impl Match {
             && self.covers_target(request)
     }
 
-    /// Returns the same for messages.
+    /// Returns whether the match depends on messages that are unknown or not read yet, for callers of any issuer.
     pub(super) fn may_need_messages(&self, request: &Request) -> bool {
         self.mcp.cover(request).is_none()
             && self.models.may_cover(&request.model) != Some(false)
@@ -338,7 +337,7 @@ impl Policy {
             .any(|matches| !matches.clusters.patterns.is_empty())
     }
 
-    /// Returns the names of the claims that rules, enforced or shadow, read beyond the usual ones.
+    /// Returns the names of the claims that rules, enforced or shadow, read in addition to the usual ones.
     pub fn claims(&self) -> Vec<&str> {
         let mut names = Vec::new();
         for rule in &self.rules {

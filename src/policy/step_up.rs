@@ -1,11 +1,11 @@
-//! Step-up: detects that a rule would permit after a stronger sign-in.
+//! Step-up: detects whether a rule would permit after a stronger sign-in.
 
 use super::requirement::{Condition, Facts, Requirement};
 use super::rule::{Effect, Rule};
 use crate::decision::Denial;
 use crate::logic::Truth;
 
-/// Returns the denial that asks the caller of an allow rule to sign in again. Returns `None` if a
+/// Returns the denial that asks a caller to sign in again to satisfy an allow rule. Returns `None` if a
 /// new sign-in would not help, or if the caller's client does not support the challenge. The result
 /// only changes how a denial is reported, never whether the request is denied.
 pub fn step_up(rule: &Rule, facts: Facts<'_>) -> Option<Denial> {
@@ -21,8 +21,8 @@ pub fn step_up(rule: &Rule, facts: Facts<'_>) -> Option<Denial> {
     })
 }
 
-/// Returns the first missing authentication context, if the requirement is satisfied once contexts
-/// are added. A challenge can name only one context; the next challenge names the next one.
+/// Returns the first missing authentication context, if additional contexts would satisfy the requirement. A challenge
+/// can name only one context; the next challenge names the next one.
 fn missing_context<'r>(requirement: &'r Requirement, facts: Facts<'_>) -> Option<&'r str> {
     let mut needed: Vec<&str> = Vec::new();
     // A context under a `not` cannot help.

@@ -13,15 +13,16 @@ use std::sync::Arc;
 /// The tools that one caller may call at one place: host, path and cluster.
 #[derive(Clone, Debug)]
 pub struct ToolView {
-    /// A POST to that place.
+    /// A POST to the place.
     call: Request,
     issuer: Option<Arc<str>>,
-    /// The rules that can match such a POST, in the order in which they decide, and whether each permits it.
+    /// The rules that can match the POST, in the order in which they decide, and whether each permits it.
     rules: Vec<(Match, bool)>,
 }
 
 impl ToolView {
-    /// Returns whether a tool with this name may be shown to the caller: whether a call of it is permitted.
+    /// Returns whether a tool with this name may be shown to the caller, that is, whether a call of the tool is
+    /// permitted.
     pub fn shows(&self, name: &str) -> bool {
         let Some(message) = Message::call(name) else {
             return false;
@@ -31,7 +32,7 @@ impl ToolView {
             ..self.call.clone()
         };
         let issuer = self.issuer.as_deref();
-        // If it is unknown whether a rule matches, only a rule that denies does.
+        // If it is unknown whether a rule matches, a deny rule counts as matching, and an allow rule does not.
         let applies = |(matches, permits): &&(Match, bool)| {
             matches.may_cover(&call, issuer).unwrap_or(!permits)
         };

@@ -38,7 +38,7 @@ pub struct ClauseTrace {
     /// The clause in words; for a combination, how its parts are combined.
     pub text: String,
     pub truth: Truth,
-    /// A value of the token that differs from the required one in case only.
+    /// A value of the token that differs from the required one only in case.
     pub similar: Option<String>,
     pub parts: Vec<ClauseTrace>,
 }

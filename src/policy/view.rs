@@ -15,8 +15,8 @@ use crate::token::verify::Verified;
 /// The models that one caller may use on one host and cluster.
 #[derive(Clone, Debug)]
 pub struct View {
-    /// The model, if the host or the cluster determines it. Then the ids in the list do not matter.
-    /// Also set if the model is unknown.
+    /// The model, if the host or the cluster determines it; the ids in the list are then ignored. Also set if the model
+    /// is unknown.
     fixed: Option<Model>,
     uses: Vec<Use>,
 }
@@ -33,7 +33,7 @@ impl View {
     pub fn shows(&self, id: &str) -> bool {
         let named = || name::named(id);
         let model = self.fixed.clone().unwrap_or_else(named);
-        // A model without a name may be denied by any rule that denies some models.
+        // Any rule that denies some models may deny a model without a name.
         let denied = |models: &Models| model.unavailable().is_some() || models.cover(&model);
         self.uses
             .iter()
@@ -139,9 +139,9 @@ impl Policy {
     }
 }
 
-/// Returns whether a rule could match the use of a model on that host: a POST to any path.
+/// Returns whether a rule could match a request that uses a model on a host: a POST to any path.
 fn may_match_use(matches: &Match, request: &Request, issuer: Option<&str>) -> bool {
-    // A message for an MCP server uses no model.
+    // A message to an MCP server uses no model.
     !matches.mcp.are_named()
         && any_or_empty(&matches.methods, |method| method == "POST")
         && any_or_empty(&matches.hosts, |host| host.matches(&request.host))

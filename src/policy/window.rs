@@ -38,7 +38,7 @@ impl UtcOffset {
     }
 }
 
-/// Parses `HH:MM`, two digits each.
+/// Parses `HH:MM`, with two digits each.
 fn hours_and_minutes(text: &str) -> Option<i64> {
     let (hours, minutes) = text.split_once(':')?;
     let number = |digits: &str| {

@@ -22,7 +22,7 @@ pub enum GrpcWeb {
 }
 
 impl GrpcWeb {
-    /// Returns the encoding in which a call expects its answer. `None`: it is not a gRPC-Web call.
+    /// Returns the encoding in which a call expects its response. `None`: it is not a gRPC-Web call.
     pub fn of(headers: &Headers) -> Option<Self> {
         let content_type = headers.text("content-type").unwrap_or_default();
         if !content_type.starts_with(BINARY) {

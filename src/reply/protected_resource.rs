@@ -6,7 +6,7 @@ use crate::model::request::Request;
 use crate::reply::{Reply, ReplyContext};
 use serde_json::{Value, json};
 
-/// The path of the document. For a resource with a path, that path is appended.
+/// The path of the document. If the resource has a path, that path is appended.
 pub const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
 /// How long a client may keep the document, in seconds.

@@ -1,13 +1,13 @@
 //! The headers of a reply to a request that exceeds a quota.
 //!
 //! huggingface_hub reads `RateLimit: "<name>";r=<remaining>;t=<seconds>` and `RateLimit-Policy: "fixed
-//! window";"<name>";q=<quota>;w=<seconds>` in this form, OpenAI's clients `x-should-retry`.
+//! window";"<name>";q=<quota>;w=<seconds>` in this form, and OpenAI's clients read `x-should-retry`.
 
 use super::Detail;
 use crate::http::rate_limit::RateLimit;
 use std::borrow::Cow;
 
-/// The name of a limit whose own is unknown or not told.
+/// The name for a limit whose own name is unknown or must not be disclosed.
 const UNNAMED: &str = "quota";
 /// Envoy's header with the names, quotas and windows of all limits of the request.
 const LIMITS: &str = "x-ratelimit-limit";
@@ -38,7 +38,7 @@ pub(super) fn headers(
     all.map(|(name, value)| (name, value.into()))
 }
 
-/// Returns a name as huggingface_hub reads it, of letters, digits and underscores.
+/// Returns a name in the form that huggingface_hub reads: letters, digits and underscores.
 fn word(name: &str) -> String {
     name.replace(|c: char| !c.is_ascii_alphanumeric(), "_")
 }

@@ -202,7 +202,7 @@ fn client_gets_the_error_format_it_expects() {
 }
 
 #[test]
-fn denial_of_a_message_has_anthropics_shape() {
+fn denial_of_a_message_has_anthropics_format() {
     let shown = |denial: &Denial| {
         let context = reply_context(Dialect::Anthropic);
         let reply = reply(denial, &style(Detail::Full), &context);
@@ -307,7 +307,7 @@ fn exceeded() -> Denial {
 }
 
 #[test]
-fn exceeded_quota_is_named_and_says_when_to_retry() {
+fn reply_to_an_exceeded_quota_names_it_and_the_time_to_retry() {
     let reply = reply(
         &exceeded(),
         &style(Detail::Full),

@@ -1,6 +1,6 @@
 //! The revocation feed, which lists callers, clients, sessions and tokens that are denied although
 //! their tokens are valid. It is polled in the background, so that a revocation takes effect within
-//! `refresh`. Without I/O, like the keys: calls go out as values, answers come in as values.
+//! `refresh`. This is a state machine without I/O: calls and answers are values.
 
 use super::list::{List, ListError};
 use super::{OnStale, unavailable};
@@ -30,7 +30,7 @@ pub struct Feed {
     refresh: Refresh,
     list: List,
     changed: Option<Timestamp>,
-    /// At least one fetch has ended, successfully or not.
+    /// Whether at least one fetch has ended, successfully or not.
     tried: bool,
     /// The unavailability of the feed was reported to the operator.
     reported: bool,
@@ -47,7 +47,7 @@ pub enum Progress {
     Late,
 }
 
-/// Why an answer is invalid. Contains nothing of the feed, because its ids identify people.
+/// Why an answer is invalid. The error does not contain any part of the feed, because its ids identify people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FeedError {
     Callout(CalloutError),
@@ -77,8 +77,8 @@ impl Feed {
         }
     }
 
-    /// Returns whether the last valid feed revokes the caller, and by which member. That remains in effect if the feed
-    /// is stale.
+    /// Returns whether the last valid feed revokes the caller, and by which member. A revocation remains in effect if
+    /// the feed is stale.
     pub fn revokes(&self, caller: &Claims) -> Option<Ground> {
         self.list.revokes(caller)
     }
@@ -88,8 +88,8 @@ impl Feed {
         self.source.on_stale == OnStale::Allow
     }
 
-    /// Reports whether at least one fetch has ended. Before that, requests wait for the feed even if they may be decided
-    /// without it.
+    /// Returns whether at least one fetch has ended. Before that, requests wait for the feed even if they could be
+    /// decided without it.
     pub fn is_tried(&self) -> bool {
         self.tried
     }
@@ -151,7 +151,7 @@ impl Feed {
         }
     }
 
-    /// Returns a warning that the feed is unavailable, once until a valid feed arrives. Must be
+    /// Returns a warning that the feed is unavailable, only once until a valid feed arrives. Must be
     /// called on every tick.
     pub fn take_warning(&mut self, now: Timestamp) -> Option<String> {
         let reason = self
@@ -162,7 +162,7 @@ impl Feed {
         Some(format!("the {name} {}: {effect}", reason.text()))
     }
 
-    /// Returns why no valid feed is available, if so.
+    /// Returns why no valid feed is available; `None` if one is.
     pub fn unavailable(&self, now: Timestamp) -> Option<ListUnavailable> {
         unavailable(&self.refresh, now)
     }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-/// The claim with the token's id, besides `uti` (RFC 7519 §4.1.7).
+/// The claim with the token's id, in addition to `uti` (RFC 7519 §4.1.7).
 pub const TOKEN_ID: &str = "jti";
 
 /// The end of the year 9999.
@@ -94,7 +94,7 @@ impl List {
             column: error.column(),
         })?;
         let mut list = Self::default();
-        // A member that is null counts as absent.
+        // A null member counts as absent.
         for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
             match name.as_str() {
                 "oids" => list.objects = strings(value, "oids")?,
@@ -161,7 +161,7 @@ impl List {
     }
 }
 
-/// Lower-cases GUIDs, which have no case. All other ids are case-sensitive.
+/// Converts GUIDs to lower case, since they are not case-sensitive. All other ids are case-sensitive.
 fn normal(id: &str) -> String {
     if is_guid(id) {
         id.to_ascii_lowercase()

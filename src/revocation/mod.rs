@@ -1,6 +1,6 @@
 //! Revocation: callers, clients, sessions and tokens that are denied although their tokens are valid. Two kinds of sources
-//! are polled in the background: a [feed] of the operator's own, and the [directory] of an issuer. Without I/O, like the
-//! keys: calls go out as values, answers come in as values.
+//! are polled in the background: a [feed] of the operator's own, and the [directory] of an issuer. These are state
+//! machines without I/O: calls and answers are values.
 
 pub mod directory;
 pub mod feed;
@@ -32,7 +32,7 @@ impl Sources {
     }
 }
 
-/// What happens to requests while a list is unavailable: too old, or not fetched yet.
+/// The effect on requests while a list is unavailable: too old, or not fetched yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnStale {
     Deny,
@@ -60,7 +60,7 @@ pub struct Revocation {
     pub directories: Vec<DirectoryList>,
 }
 
-/// Returns why what a schedule fetches is unavailable, if so.
+/// Returns why the resource of a schedule is unavailable; `None` if it is available.
 fn unavailable(refresh: &Refresh, now: Timestamp) -> Option<ListUnavailable> {
     match refresh.freshness(now) {
         Freshness::Usable { .. } => None,
@@ -69,12 +69,12 @@ fn unavailable(refresh: &Refresh, now: Timestamp) -> Option<ListUnavailable> {
     }
 }
 
-/// What the lists say about a caller.
+/// The result of checking a caller against the lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     Clear,
     Revoked(Ground),
-    /// A claim with an id that a list could contain is in a form that cannot be read.
+    /// A claim whose id a list could contain has a form that cannot be read.
     Unreadable,
     /// A list that could revoke the caller is unavailable.
     Unknown(Unknown),
@@ -92,7 +92,7 @@ pub struct Unknown {
 }
 
 impl Unknown {
-    /// Requests wait for the first fetch only. After it, an outage must not delay requests that may be decided without
+    /// Requests wait only for the first fetch. After it, an outage must not delay requests that may be decided without
     /// the list.
     const fn standing(self, is_tried: bool) -> Standing {
         if self.is_lenient && is_tried {
@@ -120,13 +120,13 @@ impl Revocation {
         }
     }
 
-    /// Retries soon what failed, because the cause may be gone.
+    /// Retries failed fetches soon, because the cause may be gone.
     pub fn hurry(&mut self, now: Timestamp) {
         self.feed.iter_mut().for_each(|feed| feed.hurry(now));
         self.directories.iter_mut().for_each(|list| list.hurry(now));
     }
 
-    /// Returns what the lists say about a caller. A caller that a list revokes stays revoked, even if the list is stale.
+    /// Checks a caller against the lists. A caller that a list revokes remains revoked, even if the list is stale.
     pub fn standing(&self, caller: &Claims, now: Timestamp) -> Standing {
         let mut unknown = None;
         if let Some(feed) = &self.feed {
@@ -139,7 +139,7 @@ impl Revocation {
         for list in &self.directories {
             match of_directory(list, caller, now) {
                 Standing::Clear => {}
-                // One that denies takes precedence over one that allows.
+                // A list whose `on_stale` is `deny` takes precedence over one whose `on_stale` is `allow`.
                 Standing::Unknown(list) => {
                     unknown = unknown
                         .filter(|other: &Unknown| !other.is_lenient)
@@ -195,7 +195,7 @@ fn of_directory(list: &DirectoryList, caller: &Claims, now: Timestamp) -> Standi
     })
 }
 
-/// An id of the caller is in a form that cannot be read.
+/// Whether an id of the caller has a form that cannot be read.
 struct Unreadable;
 
 fn revokes(list: &DirectoryList, caller: &Claims) -> Result<Option<DirectoryGround>, Unreadable> {
@@ -221,7 +221,7 @@ fn object_of(source: &directory::Source, caller: &Claims) -> Option<Id> {
     }
 }
 
-/// Reports whether a caller of this kind may be in the list. If the kind is unknown, it may be in any.
+/// Returns whether a caller of this kind may be in the list. If the kind is unknown, the caller may be in any list.
 fn concerns(collection: Collection, kind: Option<Kind>) -> bool {
     match (kind, collection) {
         (Some(Kind::User), Collection::Users)

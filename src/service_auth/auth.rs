@@ -44,7 +44,7 @@ impl ServiceTokens {
         tokens.filter_map(fetch).collect()
     }
 
-    /// Reports whether a callout should wait, because its token is being fetched.
+    /// Returns whether a callout should wait, because its token is being fetched.
     pub fn is_coming(&self, auth: Option<&Auth>, now: Timestamp) -> bool {
         self.service_token(auth)
             .is_some_and(|token| token.is_coming(now))

@@ -1,6 +1,5 @@
 //! One service token over time. One fetch is in flight at a time, the token is renewed before it expires, and an
-//! expired token is never returned. A state machine without I/O: callouts are returned as values, and answers
-//! are passed in as values.
+//! expired token is never returned. A state machine without I/O: calls and answers are values.
 
 use crate::fetch::callout::{Answer, Callout};
 use crate::fetch::refresh::{Attempt, Demand, Refresh, Schedule};
@@ -33,7 +32,7 @@ const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 pub struct ServiceToken {
     source: Source,
     refresh: Refresh,
-    /// When the fetch in flight was sent. The token's lifetime is counted from then.
+    /// When the fetch in flight was sent. The token's lifetime is counted from this time.
     requested_at: Timestamp,
     current: Option<CurrentToken>,
 }
@@ -82,7 +81,7 @@ impl ServiceToken {
         (now < current.usable_until).then_some(&current.token)
     }
 
-    /// Reports whether there is no usable token but one is being fetched.
+    /// Returns whether there is no usable token, but one is being fetched.
     pub fn is_coming(&self, now: Timestamp) -> bool {
         self.token(now).is_none() && self.refresh.may_answer_by(now)
     }
@@ -90,7 +89,7 @@ impl ServiceToken {
     /// Begins a fetch, if one is due. Called on every tick.
     pub fn due(&mut self, now: Timestamp) -> Option<(Attempt, Callout)> {
         if self.token(now).is_none() {
-            // An expired token is wiped immediately, not when the next one arrives.
+            // An expired token is wiped immediately, not only when the next one arrives.
             self.current = None;
         }
         let attempt = self.refresh.due(now)?;

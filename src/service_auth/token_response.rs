@@ -1,5 +1,5 @@
 //! Parsing of token endpoint responses: a token and its lifetime, or an error. Sources: RFC 6749 §5.1; Entra's
-//! "client credentials flow". The instance metadata service writes numbers as texts.
+//! "client credentials flow". The instance metadata service writes numbers as strings.
 
 use crate::fetch::callout::{Answer, CalloutError};
 use crate::json;
@@ -10,9 +10,9 @@ use std::fmt;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// The size limit of a response, in bytes. Entra's have 2 to 5 KB.
+/// The size limit of a response, in bytes. Entra's responses have 2 to 5 KB.
 const MAX_BYTES: usize = 64 * 1024;
-/// The maximum lifetime; longer ones are shortened. A managed identity's token is valid for a day.
+/// The maximum lifetime; longer lifetimes are shortened. A managed identity's token is valid for a day.
 const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
 
 /// A token from a token endpoint.
@@ -23,7 +23,7 @@ pub struct TokenResponse {
     pub life: Duration,
 }
 
-/// The reason why there is no token. Contains nothing from the response except error codes.
+/// The reason why there is no token. Of the response, it contains only error codes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenResponseError {
     Callout(CalloutError),

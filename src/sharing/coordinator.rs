@@ -10,7 +10,7 @@ use crate::sharing::mac::Mac;
 use crate::time::Timestamp;
 use std::time::Duration;
 
-/// Time between two checks for other VMs' answers, while none is needed.
+/// The time between two checks for other VMs' answers, while no answer is needed.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 /// After this many consecutive ticks without a successful write, this VM fetches without a lease.
 const MAX_MISSED: u32 = 20;
@@ -86,7 +86,7 @@ impl FetchCoordinator {
         Ok(coordinator)
     }
 
-    /// Requests to fetch. `demanded`: a key is missing, so the fetch is out of schedule.
+    /// Requests to fetch. `demanded`: a key is missing, so the fetch is unscheduled.
     pub fn ask(&mut self, demanded: bool, now: Timestamp, data: &dyn SharedData) -> Verdict {
         for _ in 0..MAX_TRIES {
             let Ok((mut head, cas)) = self.read(now, data) else {
@@ -191,7 +191,7 @@ impl FetchCoordinator {
         }
     }
 
-    /// Reports whether the answer that this VM published or took over last is still there.
+    /// Returns whether the answer that this VM last published or took over still exists.
     pub fn is_body_there(&self, data: &dyn SharedData) -> bool {
         data.get(&self.body)
             .is_ok_and(|body| body.is_some_and(|body| !body.value.is_empty()))
@@ -225,7 +225,7 @@ impl FetchCoordinator {
         if Some(fetched) <= before {
             return None;
         }
-        // An answer that cannot be read is tried once only, because it will not become readable.
+        // An answer that cannot be read is tried only once, because it will not become readable.
         self.seen = Some(fetched);
         let Entry { value, .. } = data.get(&self.body).ok()??;
         let published = Published::read(self.mac.open(&self.body, &value)?)?;

@@ -5,7 +5,7 @@ use crate::fetch::refresh::Backoff;
 use crate::time::Timestamp;
 use std::time::Duration;
 
-/// Longest pause after a failure (`cooldown`, or the pause that a service asks for).
+/// The maximum pause after a failure (`cooldown`, or the pause that a service requests).
 const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 3600);
 const WORDS: usize = 6;
 const WORD: usize = size_of::<u64>();
@@ -14,15 +14,14 @@ const WORD: usize = size_of::<u64>();
 pub struct Head {
     /// The time of the last valid answer.
     pub fetched: Option<Timestamp>,
-    /// The failures since, and the time of the next try.
+    /// The number of failures since then, and the time of the next attempt.
     pub backoff: Backoff,
     /// The right to fetch.
     pub lease: Option<Lease>,
 }
 
 impl Head {
-    /// Reads an entry. Times too far in the future are ignored, because the clock was set back
-    /// since.
+    /// Reads an entry. Times too far in the future are ignored, because the clock has been set back since.
     pub fn read(content: &[u8], now: Timestamp) -> Option<Self> {
         let mut words = [0; WORDS];
         if content.len() != WORDS * WORD {

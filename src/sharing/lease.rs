@@ -3,14 +3,13 @@
 use crate::time::Timestamp;
 use std::time::Duration;
 
-/// How long a lease is valid without renewal, and thus how long the death of its holder is
-/// unnoticed.
+/// How long a lease is valid without renewal, and therefore how long the end of its holder remains unnoticed.
 pub const LEASE_DURATION: Duration = Duration::from_secs(2);
 /// Time between two renewals. Several renewals fit into the duration of a lease.
 pub const RENEWAL_INTERVAL: Duration = Duration::from_millis(500);
-/// How far another thread's clock may be ahead of this one's.
+/// The maximum time by which another thread's clock may be ahead of this thread's clock.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(1);
-/// Maximum number of attempts of a write that competes with writes of other VMs.
+/// Maximum number of attempts for a write that competes with writes of other VMs.
 pub const MAX_TRIES: usize = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +26,7 @@ impl Lease {
     }
 
     /// Reads a lease from the numbers of [`Lease::words`]. Returns `None` if there is no lease, or
-    /// if it ends too far in the future, because the clock was set back since.
+    /// if it ends too far in the future, because the clock has been set back since.
     pub fn read([holder, until]: [u64; 2], now: Timestamp) -> Option<Self> {
         let until = Timestamp::from_millis(until);
         let is_some =

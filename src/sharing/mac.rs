@@ -1,6 +1,6 @@
 //! Authentication of shared data. Any code with the same `vm_id` can read and write shared data.
-//! Therefore names must be impossible to guess and values impossible to forge without the whole
-//! configuration and its secrets. Keyed BLAKE2b (RFC 7693 §2.9) provides both.
+//! Therefore, without the whole configuration and its secrets, names must be impossible to guess and values impossible
+//! to forge. Keyed BLAKE2b (RFC 7693 §2.9) provides both.
 
 use blake2b_simd::{Hash, Params};
 use std::fmt;
@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 /// Length of the tag at the end of a value, in bytes.
 const TAG: usize = 32;
 
-/// The key of one configuration, including its secrets. Equal in all VMs of the configuration, and
-/// only there.
+/// The key of one configuration, including its secrets. It is the same in all VMs with this configuration, and
+/// different in all others.
 #[derive(Clone)]
 pub struct Mac(Arc<Zeroizing<[u8; TAG]>>);
 
@@ -53,7 +53,7 @@ impl Mac {
         format!("entragate/{}", hash.to_hex())
     }
 
-    /// Appends the tag to a content, for this name only.
+    /// Appends the tag to content; the tag is valid only for this name.
     pub fn close(&self, name: &str, mut content: Vec<u8>) -> Vec<u8> {
         let tag = self.tag(name, &content);
         content.extend_from_slice(tag.as_bytes());
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_untouched_value_of_the_same_name_and_key_opens() {
+    fn only_an_unchanged_value_with_the_same_name_and_key_is_authentic() {
         let own = mac("one");
         let value = own.close("head", b"content".to_vec());
         assert_eq!(own.open("head", &value), Some(b"content".as_slice()));

@@ -1,11 +1,9 @@
-//! A mailbox in shared data, through which the VMs of a host hand data to the one VM that delivers
-//! it. It has a fixed number of slots, each empty or full, and a lease that determines the
-//! delivering VM.
+//! A mailbox in shared data, through which the VMs of a host pass data to the one VM that delivers it. It has a fixed
+//! number of slots, each empty or full, and a lease that determines the delivering VM.
 //!
-//! Content stays in its slot until it is delivered, so nothing is lost if the delivering VM dies:
-//! the next holder of the lease finds the content. The number of slots is the bound, so nothing
-//! needs to be counted. (The host's shared queues have no bound and no length, and reading an item
-//! removes it.)
+//! Content stays in its slot until it is delivered, so nothing is lost if the delivering VM crashes: the next holder of
+//! the lease finds the content. The number of slots is fixed, so content need not be counted. (The host's shared queues
+//! are unbounded and do not report a length, and reading an item removes it.)
 
 use crate::sharing::lease::{LEASE_DURATION, Lease, MAX_TRIES, RENEWAL_INTERVAL};
 use crate::sharing::mac::Mac;
@@ -14,18 +12,18 @@ use crate::time::Timestamp;
 use std::time::Duration;
 
 const SLOTS: usize = 64;
-/// Largest content of one slot, in bytes.
+/// The maximum size of the content of one slot, in bytes.
 pub const SLOT_BYTES: usize = 32 * 1024;
-/// Upper bound of the bytes that a MAC adds to a content.
+/// The maximum number of bytes that a MAC adds to content.
 const OVERHEAD: usize = 64;
-/// Time before a lease ends in which its holder starts nothing new, because another VM takes the
-/// lease once it has ended.
+/// The time before the end of a lease in which its holder starts nothing new, because another VM takes the lease when
+/// it ends.
 const MARGIN: Duration = Duration::from_millis(500);
 /// Time between two reads of the slots.
 const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 /// Maximum number of slots that are tried for an empty one.
 const PROBES: usize = 8;
-/// Pause after no empty slot was found. Without it, each try copies full slots.
+/// The pause after no empty slot was found. Without this pause, each attempt would copy full slots.
 const PAUSE: Duration = Duration::from_millis(250);
 /// After this many failed attempts to take a free lease, half a second apart, the VM delivers
 /// without the mailbox.
@@ -34,7 +32,7 @@ const MAX_MISSED: u32 = 6;
 /// The role of this VM in delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// This VM delivers for all.
+    /// This VM delivers for all VMs.
     Lead,
     /// Another VM delivers.
     Follow,
@@ -179,7 +177,7 @@ impl Mailbox {
                     found.push((index, content.to_vec()));
                 }
                 None if value.is_empty() => {}
-                // The content is not authentic, but the slot is ours: empty it.
+                // The content is not authentic, but the slot belongs to this mailbox, so it is emptied.
                 None => drop(data.set(&slot.name, &[], cas)),
             }
         }
@@ -208,7 +206,7 @@ impl Mailbox {
         }
     }
 
-    /// Stops delivering. The content of the slots stays for the next lead.
+    /// Stops delivering. The content of the slots remains for the next lead.
     pub fn leave(&mut self, now: Timestamp, data: &dyn SharedData) {
         self.role = Role::Follow;
         for _ in 0..MAX_TRIES {
@@ -250,7 +248,7 @@ impl Mailbox {
         }
     }
 
-    /// Returns the lease and its `cas`. A lease that is not authentic counts as none.
+    /// Returns the lease and its `cas`. A lease that is not authentic counts as absent.
     fn read_lease(
         &self,
         now: Timestamp,

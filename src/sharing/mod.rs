@@ -1,12 +1,12 @@
 //! Sharing between the VMs of a host: one VM fetches and the other VMs take over its answers
-//! ([`FetchCoordinator`], with [`Pieces`] for large answers), and one VM delivers what the others hand over ([`Mailbox`]). State
-//! machines without I/O: the host's shared data comes in as a trait.
+//! ([`FetchCoordinator`], with [`Pieces`] for large answers), and one VM delivers the data that the others hand over
+//! ([`Mailbox`]). These are state machines without I/O: the host's shared data is accessed through a trait.
 //!
 //! Each fetched resource has two entries: a small `head` (state of the fetches, holder of the
 //! lease), which is read often, and a `body` (the last valid answer as received), which is read
 //! when the head refers to a newer one. Both are authenticated ([`mac`]): an entry that was not
-//! written by a VM with the same configuration counts as absent. A shared body is trusted no more
-//! than an answer: it is parsed and checked in the same way, and its age counts from the fetch.
+//! written by a VM with the same configuration counts as absent. A shared body is trusted no more than an answer: it is
+//! parsed and checked in the same way, and its age is counted from the fetch.
 
 mod coordinator;
 mod head;
@@ -33,7 +33,7 @@ pub trait SharedData {
     /// since it was read with this `cas`. Returns false otherwise.
     ///
     /// # Errors
-    /// As [`SharedData::get`].
+    /// The same as those of [`SharedData::get`].
     fn set(&self, name: &str, value: &[u8], cas: u32) -> Result<bool, Unavailable>;
 }
 

@@ -1,13 +1,13 @@
 //! Large shared data in pieces, so that a change copies only the pieces that it affects. Each piece is a shared entry with a
-//! MAC. Its tag is part of the MAC; a reader that knows the current tag detects older content, which is authentic too.
+//! MAC. Its tag is part of the MAC; a reader that knows the current tag detects older content, which is also authentic.
 //!
-//! The entries are removed by the VM that joined last, since the VMs of a new configuration join before those of the old
-//! one leave.
+//! The VM that joined last removes the entries, since the VMs of a new configuration join before those of the old
+//! configuration leave.
 
 use crate::sharing::mac::Mac;
 use crate::sharing::{Entry, SharedData, Unavailable};
 
-/// Largest content of one piece, in bytes.
+/// The maximum size of the content of one piece, in bytes.
 const MAX_BYTES: usize = 256 * 1024;
 
 #[derive(Debug)]

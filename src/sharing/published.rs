@@ -16,8 +16,7 @@ pub struct Published {
 }
 
 impl Published {
-    /// Reads the time, then each body after its length. Returns `None` if the content is malformed
-    /// or exceeds a bound.
+    /// Reads the time, then each body after its length. Returns `None` if the content is malformed or exceeds a limit.
     pub fn read(content: &[u8]) -> Option<Self> {
         let (at, mut rest) = content.split_first_chunk()?;
         let at = Timestamp::from_millis(u64::from_le_bytes(*at));

@@ -7,7 +7,7 @@ use crate::http::headers::Headers;
 /// A header that may carry the caller's token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenLocation {
-    /// Lower case.
+    /// The header's name in lower case.
     pub header: String,
     /// The scheme before the token. `None`: the whole value is the token.
     pub scheme: Option<String>,
@@ -21,7 +21,7 @@ const DIFFERENT_TOKENS: &str = "two headers contain different tokens";
 /// Prefixes of Hugging Face tokens. `hf_` includes `hf_oauth_` and `hf_jwt_`.
 const HUGGING_FACE_PREFIXES: [&str; 2] = ["hf_", "api_org_"];
 
-/// The bytes in the token's place: not empty and within the size limit, otherwise unchecked.
+/// The bytes in place of the token: not empty and within the size limit, but otherwise unchecked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bearer<'h>(&'h [u8]);
 
@@ -72,7 +72,7 @@ fn missing(headers: &Headers, locations: &[TokenLocation]) -> Denial {
 }
 
 impl TokenLocation {
-    /// Returns whether the header is present and contains anything but that token, once.
+    /// Returns whether the header is present and contains anything other than exactly this token.
     fn has_other_than(&self, token: &[u8], headers: &Headers) -> bool {
         headers.all(&self.header).enumerate().any(|(index, value)| {
             let presented = match &self.scheme {
@@ -84,10 +84,10 @@ impl TokenLocation {
     }
 }
 
-/// Returns the token after the scheme; `None` if the scheme is another one.
+/// Returns the token after the scheme; `None` if the scheme is different.
 ///
 /// # Errors
-/// [`Denial::TokenBound`] if the scheme is one of proof of possession.
+/// [`Denial::TokenBound`] if the scheme requires proof of possession.
 fn without_scheme<'h>(value: &'h [u8], wanted: &str) -> Result<Option<&'h [u8]>, Denial> {
     let value = value.trim_ascii();
     let end = value
@@ -146,7 +146,7 @@ impl<'h> Bearer<'h> {
     /// # Errors
     /// A denial if the characters are not those of a bearer token, or if it is a Hugging Face token.
     pub fn token(self) -> Result<&'h str, Denial> {
-        // RFC 6750's b64token: more than a JWS needs, so that Hugging Face tokens are recognized below.
+        // RFC 6750's b64token allows more characters than a JWS, so that Hugging Face tokens are recognized below.
         let allowed = |byte: &u8| {
             matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z')
                 || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
@@ -238,7 +238,7 @@ mod tests {
             assert_eq!(with_key(&[other]), Err("request_ambiguous"), "{other}");
         }
         assert_eq!(with_key(&["a.b.c", "a.b.c"]), Err("request_ambiguous"));
-        // The first location decides about the error if its own value is unusable.
+        // If the value of the first location is unusable, it determines the error.
         let fields: [(&str, &[u8]); 2] =
             [("authorization", b"Basic dTpw"), ("x-api-key", b"a.b.c")];
         assert_eq!(extract_from(&fields), Err("token_missing"));

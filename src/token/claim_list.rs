@@ -1,8 +1,8 @@
-//! Claims that hold a list of names, such as roles.
+//! Claims that contain a list of names, such as roles.
 
 use super::claim_path::ClaimPath;
 
-/// A claim that holds a list of names.
+/// A claim that contains a list of names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimList {
     pub path: ClaimPath,

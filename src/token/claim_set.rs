@@ -5,7 +5,7 @@ use crate::json::raw::{Object, Raw};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// The sorted names of the claims that are retained: all that the configuration refers to.
+/// The sorted names of the retained claims: all claims that the configuration refers to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RetainedClaims(Arc<[String]>);
 
@@ -103,7 +103,7 @@ mod tests {
             let set = ClaimSet::of(&object, &names.iter().rev().copied().collect()).unwrap();
             for name in names {
                 let found = set.get(name);
-                // A member that is null counts as absent.
+                // A null member counts as absent.
                 prop_assert_eq!(found.as_ref(), claims.get(name).filter(|value| !value.is_null()));
             }
         }

@@ -16,7 +16,7 @@ pub enum ClaimTest {
     OneOf(Vec<Value>),
     /// The claim is an array that contains this value.
     Contains(Value),
-    /// The claim is a string of numbers separated by spaces that contains this number: a facet of Entra.
+    /// The claim is a string of numbers, separated by spaces, that contains this number, as in Entra's facets.
     ContainsNumber(u64),
     /// The claim is present, or absent if false.
     Present(bool),
@@ -49,7 +49,7 @@ impl ClaimTest {
     }
 }
 
-/// Compares values; GUIDs without regard to case.
+/// Compares values; GUIDs are compared case-insensitively.
 fn is_same(own: &Value, wanted: &Value) -> bool {
     match (own, wanted) {
         (Value::String(own), Value::String(wanted)) => same_id(own, wanted),

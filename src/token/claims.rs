@@ -24,7 +24,7 @@ use crate::json::raw::{Object, Raw};
 use crate::time::Timestamp;
 use std::sync::Arc;
 
-/// The texts of a claim, without spare capacity, because thousands of tokens are cached.
+/// The strings of a claim, without spare capacity, because thousands of tokens are cached.
 pub type Texts = Box<[Box<str>]>;
 
 /// The groups in a token.
@@ -62,7 +62,7 @@ pub struct Claims {
     /// The issuer's configured name.
     pub issuer: Arc<str>,
     pub tenant: Option<Arc<str>>,
-    /// `oid`, or the claim that the issuer's `object` is mapped to: identifies the caller within a tenant.
+    /// `oid`, or the claim that the issuer's `claims.object` names. It identifies the caller within a tenant.
     pub object: Arc<str>,
     pub subject: Option<Arc<str>>,
     pub client: Option<Arc<str>>,
@@ -83,17 +83,17 @@ pub struct Claims {
     pub token_id: Option<Arc<str>>,
     /// `sid`.
     pub session: Option<Arc<str>>,
-    /// The endpoint for a stronger sign-in. Set if a person may be there to respond, and the client
-    /// understands claims challenges (`xms_cc` contains `cp1`).
+    /// The endpoint for a stronger sign-in. Set if a person may be able to respond, and the client supports claims
+    /// challenges (`xms_cc` contains `cp1`).
     pub step_up_at: Option<Box<SignIn>>,
     pub expires: Timestamp,
     pub not_before: Option<Timestamp>,
     pub issued_at: Option<Timestamp>,
     /// The denial, if these are not the claims of an access token for this API.
     pub rejection: Option<Box<Denial>>,
-    /// Claims that have an unreadable form, or that the token refers to elsewhere.
+    /// Claims that have an unreadable form, or that the token says are elsewhere.
     pub unclear: Unclear,
-    /// Names of other claims that the token refers to elsewhere (`_claim_names`).
+    /// Names of other claims that the token says are elsewhere (`_claim_names`).
     pub elsewhere: Texts,
     /// The other claims that the configuration refers to: see [`Issuer::retained`].
     pub others: ClaimSet,
@@ -206,7 +206,7 @@ fn default_client<'t>(issuer: &Issuer, all: &Object<'t>) -> Option<Raw<'t>> {
     names.iter().find_map(|name| all.get(name))
 }
 
-/// Reads the tenant. A listed tenant shares the issuer's text, because thousands of tokens are cached.
+/// Reads the tenant. A listed tenant shares the issuer's string, because thousands of tokens are cached.
 fn read_tenant(issuer: &Issuer, all: &Object<'_>, reader: &mut ClaimReader) -> Option<Arc<str>> {
     let tenant = issuer.claims.tenant.find(all);
     let listed = match (&issuer.authority, tenant.and_then(Raw::text)) {

@@ -1,7 +1,7 @@
-//! Entra's facets: the claims that tell agents from people and applications.
+//! Entra's facets: the claims that distinguish agents from people and applications.
 //!
-//! `xms_act_fct` describes who acts, `xms_sub_fct` whose identity the token has. Both are strings of numbers in no
-//! order, and unknown numbers are ignored. `xms_par_app_azp`, the agent's blueprint, is in every agent's token.
+//! `xms_act_fct` describes the acting party, and `xms_sub_fct` the identity in the token. Both are strings of unordered
+//! numbers, and unknown numbers are ignored. `xms_par_app_azp`, the agent's blueprint, is in every agent's token.
 //! Source: Microsoft's "Token claims reference for agents".
 
 use super::kind::Kind;
@@ -23,7 +23,7 @@ const AGENTS_USER: u64 = 13;
 /// Who acts in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor {
-    /// An agent, for itself or for a person.
+    /// An agent, on its own behalf or on behalf of a person.
     Agent,
     /// The token shows that no agent acts.
     NoAgent,
@@ -41,13 +41,13 @@ impl Actor {
     }
 }
 
-/// What the facets say about the caller's kind.
+/// The effect of the facets on the caller's kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sign {
-    /// Nothing: other claims determine the kind.
+    /// None: other claims determine the kind.
     None,
     Kind(Kind),
-    /// They mark an agent, but not in a documented combination.
+    /// They identify an agent, but not in a documented combination.
     Unclear,
 }
 
@@ -92,7 +92,7 @@ impl Facets {
                 agent: false,
                 user: false,
             } if is("user") => Sign::Kind(Kind::User),
-            // An API that does not request this facet cannot tell a person from an agent's user account.
+            // An API that does not request this facet cannot distinguish a person from an agent's user account.
             Facet::Absent if is("user") && are_requested => Sign::Kind(Kind::User),
             Facet::Numbers { .. } | Facet::Absent | Facet::Unreadable => Sign::Unclear,
         };
@@ -103,11 +103,11 @@ impl Facets {
     }
 }
 
-/// One facet claim, reduced to the numbers that mark agents.
+/// One facet claim, reduced to the numbers that identify agents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Facet {
     Absent,
-    /// Not a string of numbers, or elsewhere (`_claim_names`).
+    /// The claim is not a string of numbers, or is elsewhere (`_claim_names`).
     Unreadable,
     Numbers {
         agent: bool,
@@ -138,7 +138,7 @@ impl Facet {
         matches!(self, Self::Numbers { agent: true, .. })
     }
 
-    /// Returns whether the facet marks an agent, or may do so.
+    /// Returns whether the facet identifies an agent, or may do so.
     fn is_mark(self) -> bool {
         match self {
             Self::Absent => false,
@@ -148,7 +148,7 @@ impl Facet {
     }
 }
 
-/// Returns the numbers in a text that are separated by spaces; `None` if it contains anything else.
+/// Returns the numbers in a text, which must be separated by spaces; `None` if the text contains anything else.
 pub fn numbers(text: &str) -> Option<Vec<u64>> {
     let number = |word: &str| {
         let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
@@ -158,8 +158,8 @@ pub fn numbers(text: &str) -> Option<Vec<u64>> {
     text.split_ascii_whitespace().map(number).collect()
 }
 
-/// Returns whether the token says that the claim is in another place. If the names of such claims are
-/// unreadable, any claim may be.
+/// Returns whether the token says that the claim is elsewhere. If the names of these claims are unreadable, any claim
+/// may be elsewhere.
 pub fn is_elsewhere(claims: &Object<'_>, name: &str) -> bool {
     let names = claims.get("_claim_names").map(Raw::object);
     names.is_some_and(|names| names.is_none_or(|names| names.has(name)))

@@ -53,7 +53,7 @@ pub fn arguments_for_text(
     Some(arguments)
 }
 
-/// Reports whether the result is exactly the encoding of true.
+/// Returns whether the result is exactly the encoding of true.
 pub fn is_valid(result: &[u8]) -> bool {
     result == [1 << 3, 1]
 }

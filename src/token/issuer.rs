@@ -14,7 +14,7 @@ pub struct Issuer {
     /// The configured name, as rules, audit and metrics use it.
     pub name: Arc<str>,
     pub authority: Authority,
-    /// `aud` must contain one of these. GUIDs are compared without regard to case, other texts exactly.
+    /// `aud` must contain one of these. GUIDs are compared case-insensitively, other values exactly.
     pub audiences: Arc<[String]>,
     /// The allowed client ids. Empty: all clients are allowed.
     pub clients: Vec<String>,
@@ -29,7 +29,7 @@ pub struct Issuer {
 #[derive(Clone, Debug)]
 pub enum Authority {
     Entra(Entra),
-    /// Any OpenID Connect provider; `iss` must equal this text.
+    /// Any OpenID Connect provider; `iss` must equal this value.
     Oidc {
         issuer: String,
     },
@@ -139,7 +139,7 @@ impl Entra {
         self.issuer_parts(version, tenant).concat()
     }
 
-    /// Reports whether `iss` is the tenant's issuer in this cloud.
+    /// Returns whether `iss` is the tenant's issuer in this cloud.
     pub fn is_issuer(&self, iss: &str, version: Version, tenant: &str) -> bool {
         consists_of(iss, self.issuer_parts(version, tenant))
     }
@@ -179,12 +179,12 @@ pub struct ClaimNames {
     pub kind: KindRule,
 }
 
-/// Reports whether two ids are equal. GUIDs are compared without regard to case, other ids exactly.
+/// Returns whether two ids are equal. GUIDs are compared case-insensitively, other ids exactly.
 pub fn same_id(own: &str, wanted: &str) -> bool {
     own == wanted || (is_guid(own) && own.eq_ignore_ascii_case(wanted))
 }
 
-/// Reports whether the text is a hyphenated GUID.
+/// Returns whether the text is a hyphenated GUID.
 pub fn is_guid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(at, byte)| match at {

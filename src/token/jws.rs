@@ -8,7 +8,7 @@ use crate::text::excerpt;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use std::borrow::Cow;
 
-/// The size limit of the encoded header, in bytes. Entra's has about 130; jwt-simple's limit is 8192.
+/// The size limit of the encoded header, in bytes. Entra's header has about 130; jwt-simple's limit is 8192.
 const MAX_HEADER_BYTES: usize = 4096;
 
 /// A parsed token whose signature has not been checked.

@@ -32,7 +32,7 @@ impl Kind {
 /// The rule that determines the caller's kind from a token of an OpenID Connect provider.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum KindRule {
-    /// The claims that Keycloak and Auth0 set for applications, then RFC 9068.
+    /// First the claims that Keycloak and Auth0 set for applications, then RFC 9068.
     #[default]
     Standard,
     Preset(Preset),
@@ -58,10 +58,10 @@ pub enum Preset {
 #[derive(Clone, Copy, Debug)]
 pub struct KindEvidence<'a, 't> {
     pub claims: &'a Object<'t>,
-    /// Of Entra: what the facets say about the kind.
+    /// For Entra, the effect of the facets on the kind.
     pub facets: Sign,
     pub has_scopes: bool,
-    /// The scopes have a form that cannot be read.
+    /// Whether the scopes have a form that cannot be read.
     pub are_scopes_unclear: bool,
     pub object: &'a str,
     pub subject: Option<&'a str>,

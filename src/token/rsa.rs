@@ -14,7 +14,7 @@ const SHA384_INFO: &[u8] =
 const SHA512_INFO: &[u8] =
     b"\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40";
 
-/// Reports whether `signature` is valid for `text` with this key and algorithm. Always false for an
+/// Returns whether `signature` is valid for `text` with this key and algorithm. Always false for an
 /// algorithm that is not RSA.
 pub fn verify(algorithm: Algorithm, key: &RsaKey, text: &[u8], signature: &[u8]) -> bool {
     let scheme: fn(&[u8], &[u8], usize) -> Option<bool> = match algorithm {
@@ -62,7 +62,7 @@ fn pss<D: Digest>(encoded: &[u8], text: &[u8], modulus_bits: usize) -> Option<bo
     let mut block = masked.to_vec();
     mask::<D>(&mut block, seed);
     let first = block.first_mut()?;
-    // The unused leading bits are zero and not masked.
+    // The unused leading bits of the masked block must be zero; the mask does not cover them.
     let unused = u32::try_from(length * 8 - encoded_bits).ok()?;
     let used = u8::MAX.checked_shr(unused)?;
     if masked.first()? & !used != 0 {

@@ -10,7 +10,7 @@ pub struct TokenRules {
     pub locations: Vec<TokenLocation>,
     pub clock_skew: Duration,
     pub max_bytes: usize,
-    /// The longest accepted `exp − iat`.
+    /// The maximum accepted `exp − iat`.
     pub max_lifetime: Option<Duration>,
     /// Accepted values of the header parameter `typ`, in lower case, without `application/`.
     pub types: Vec<String>,

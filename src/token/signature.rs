@@ -25,7 +25,7 @@ pub enum CheckedBy {
     Host,
     /// The filter itself.
     Wasm,
-    /// The host or the filter, earlier: the token is cached.
+    /// The signature was checked earlier, by the host or the filter: the token is cached.
     Cache,
 }
 

@@ -42,7 +42,7 @@ const SAMPLES: [Sample; 2] = [
     },
 ];
 
-/// Reports whether `check` accepts every valid signature and rejects every invalid one.
+/// Returns whether `check` accepts every valid signature and rejects every invalid one.
 pub fn passes(check: &dyn SignatureCheck) -> bool {
     SAMPLES
         .iter()

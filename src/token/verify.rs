@@ -28,7 +28,7 @@ impl<T> Deref for Verified<T> {
     }
 }
 
-/// Claims whose signature is valid, by a key that may sign for the issuer.
+/// Claims with a valid signature by a key that may sign for the issuer.
 #[derive(Clone, Debug)]
 pub struct Authentic {
     claims: Arc<Claims>,

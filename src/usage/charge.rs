@@ -1,18 +1,18 @@
-//! The tokens that a request is charged. Envoy's rate limit filter reads them from filter state.
+//! The tokens that are charged for a request. Envoy's rate limit filter reads them from filter state.
 
 use super::Usage;
 
-/// The most that one request is charged. Envoy ignores a larger `hits_addend`, so the request would be free.
+/// The maximum charge of one request. Envoy ignores a larger `hits_addend`, so the request would be free.
 pub const MOST: u64 = 1_000_000_000;
 
-/// How usage is read.
+/// The settings for reading usage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Metering {
-    /// The total that a response is charged if it reports no usage.
+    /// The total that is charged for a response that reports no usage.
     pub unknown_tokens: u64,
 }
 
-/// The tokens that a request is charged. 0 stands for counts that are unknown.
+/// The tokens that are charged for a request. Unknown counts are 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Charge {
     pub prompt_tokens: u64,
@@ -21,7 +21,7 @@ pub struct Charge {
 }
 
 impl Charge {
-    /// Returns the counts of a response, as far as it reports them, or `unknown_tokens` if it reports none.
+    /// Returns the counts that a response reports, or `unknown_tokens` if it reports none.
     pub fn of(usage: &Usage, unknown_tokens: u64) -> Self {
         let count = |tokens: Option<u64>| tokens.unwrap_or(0).min(MOST);
         let (prompt, completion) = (count(usage.prompt_tokens), count(usage.completion_tokens));

@@ -90,7 +90,7 @@ pub(super) struct Document {
     /// input.
     cache_read: Option<u64>,
     cache_written: Option<u64>,
-    /// TGI's counts, which are valid for a single item only.
+    /// TGI's counts, which are valid only for a single item.
     prompt_details: Option<u64>,
     completion_details: Option<u64>,
     several: bool,
@@ -195,7 +195,7 @@ impl Document {
             usage.completion_tokens = usage.completion_tokens.or(self.completion_details);
         }
         if self.kind.as_deref() == Some("message_start") {
-            // This event has only the initial count; the last event has the final one.
+            // This event has only the initial count; the last event has the final count.
             usage.completion_tokens = None;
         }
         let failed = self.failed || matches!(self.kind.as_deref(), Some("error"));
@@ -208,7 +208,7 @@ impl Document {
     }
 }
 
-/// Returns the path without the containers that usage may be in.
+/// Returns the path without the containers that may enclose usage.
 fn within(path: &[Member]) -> &[Member] {
     match path {
         [

@@ -5,9 +5,9 @@ use super::document::Document;
 use super::reader::Reader;
 use crate::json::scan;
 
-/// Length of the longest known field name and one byte, to distinguish longer names.
+/// The length of the longest known field name plus one byte, to distinguish longer names.
 const MAX_FIELD: usize = 6;
-/// The name of an event that is an error, whatever its data contains.
+/// The name of an event that reports an error, whatever its data contains.
 const ERROR: &[u8] = b"error";
 
 #[derive(Debug, Default)]
@@ -15,7 +15,7 @@ pub(super) struct Events {
     line: Line,
     /// The last line ended with CR, so a following LF belongs to it.
     after_cr: bool,
-    /// The check for a byte order mark is done.
+    /// Whether the check for a byte order mark is done.
     bom_checked: bool,
     reader: Reader,
     document: Document,
@@ -25,13 +25,13 @@ pub(super) struct Events {
 
 #[derive(Debug)]
 enum Line {
-    /// The field name, as far as it is relevant.
+    /// The relevant part of the field name.
     Name(Vec<u8>),
-    /// After the colon of `data`. One space there is ignored.
+    /// The state after the colon of `data`, where one space is ignored.
     Data {
         blank: bool,
     },
-    /// The value of `event`, as far as it can be [`ERROR`].
+    /// The part of the value of `event` that is needed to recognize [`ERROR`].
     Event(Vec<u8>),
     Other,
 }
@@ -69,8 +69,8 @@ impl Events {
         }
     }
 
-    /// Returns the bytes after an event that can be skipped: it has one line, is complete and reports nothing. Most events of a
-    /// stream are such events.
+    /// Returns the bytes after an event that can be skipped because it has one line, is complete and reports nothing.
+    /// Most events of a stream can be skipped.
     fn skip<'p>(&mut self, piece: &'p [u8], usage: &Usage) -> Option<&'p [u8]> {
         let is_between = matches!(&self.line, Line::Name(name) if name.is_empty())
             && self.reader.is_fresh()
@@ -117,7 +117,7 @@ impl Events {
             text = tail;
         }
         if let Line::Event(value) = &mut self.line {
-            // A space, the name and one byte more distinguish the name from longer values.
+            // A space, the name and one additional byte distinguish the name from longer values.
             let room = (ERROR.len() + 2).saturating_sub(value.len());
             value.extend(text.iter().take(room));
         }
@@ -165,8 +165,8 @@ impl Events {
     }
 }
 
-/// Whether an event can report usage, an error or, if it is unknown, the model: whether one of its strings begins like the name of
-/// such a member, or has an escape that could stand for it.
+/// Whether an event can report usage, an error or, if it is unknown, the model. This is the case if one of its strings
+/// begins like the name of a relevant member, or has an escape that could stand for one.
 fn may_report(data: &[u8], needs_model: bool) -> bool {
     scan::any_from_quote_or_backslash(data, |text| match text {
         [b'"', b'u', b's', b'a', b'g', ..]

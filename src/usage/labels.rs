@@ -13,7 +13,7 @@ const OTHER: &str = "other";
 #[derive(Debug)]
 pub struct Labels {
     names: HashSet<String>,
-    /// In the order of the rules.
+    /// The patterns of models, in the order of the rules.
     patterns: Vec<Pattern>,
 }
 

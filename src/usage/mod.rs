@@ -18,7 +18,7 @@ use events::Events;
 use reader::Reader;
 use serde::Serialize;
 
-/// Longest name of a model, provider or error that is kept, in bytes.
+/// The maximum length of the name of a model, provider or error that is kept, in bytes.
 const MAX_NAME: usize = 256;
 
 /// The token usage that a response reports. Members that it does not report are absent.
@@ -40,13 +40,13 @@ pub struct Usage {
     /// Completion tokens that are not shown to the caller.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning_tokens: Option<u64>,
-    /// The name that the answering model reports.
+    /// The name that the model reports in its response.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     /// The provider (`x-inference-provider`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
-    /// The kind of error that the response ended with, whatever its status.
+    /// The kind of error with which the response ended, whatever its status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
     /// Why the counts are absent or not final.
@@ -63,7 +63,7 @@ pub enum Unknown {
     /// `stream_options.include_usage`.
     #[serde(rename = "not_told")]
     NotReported,
-    /// The response was cut off.
+    /// The response was interrupted.
     CutShort,
     /// The response has a content-encoding.
     Compressed,
@@ -237,7 +237,7 @@ impl Usage {
         let latest = document.into_usage();
         let is_report = latest.counts_something() || latest.failed.is_some();
         let newer = |new: Option<u64>, old: &mut Option<u64>| *old = new.or(*old);
-        // Some servers of the messages API repeat the input in the last event without its cached part.
+        // In the last event, some servers of the messages API repeat the input without its cached part.
         let lacks_cached = self.cached_tokens.is_some() && latest.cached_tokens.is_none();
         if !lacks_cached || latest.prompt_tokens > self.prompt_tokens {
             newer(latest.prompt_tokens, &mut self.prompt_tokens);
@@ -246,7 +246,7 @@ impl Usage {
         newer(latest.total_tokens, &mut self.total_tokens);
         newer(latest.cached_tokens, &mut self.cached_tokens);
         newer(latest.reasoning_tokens, &mut self.reasoning_tokens);
-        // The model of the last report, or else the first one named.
+        // The model of the last report of tokens, or the first model named if there is no report.
         let (first, second) = match is_report {
             true => (latest.model, self.model.take()),
             false => (self.model.take(), latest.model),

@@ -1,17 +1,17 @@
 //! An incremental JSON reader that returns only the scalars that a document needs, with their
 //! paths. It takes pieces of any size and keeps one short token.
 //!
-//! It is not a validator: it follows structure and strings exactly, and accepts numbers and
-//! literals by their characters.
+//! It is not a validator: it follows structure and strings exactly, but checks only the characters of numbers and
+//! literals.
 
 use super::document::{Document, Member};
 use crate::json::scan;
 use crate::json::structure::{Part, Structure};
 use std::borrow::Cow;
 
-/// Longest path that is reported. No value that is read is nested deeper.
+/// The maximum length of a path that is reported. No relevant value is nested deeper.
 const MAX_PATH: usize = 4;
-/// Longest token that is kept, in bytes.
+/// The maximum length of a token that is kept, in bytes.
 const MAX_TOKEN: usize = 512;
 
 /// A value that is not a container.
@@ -187,7 +187,7 @@ impl Reader {
         }
     }
 
-    /// `last` is the part of the string since the last piece or escape; usually all of it.
+    /// `last` is the part of the string since the last piece or escape; usually it is the whole string.
     fn end_text(&mut self, last: &[u8], is_key: bool, document: &mut Document) -> State {
         let is_whole = self.token.is_empty() && last.len() <= MAX_TOKEN;
         if !is_whole {
@@ -243,7 +243,7 @@ impl Reader {
     }
 }
 
-/// Returns the position of the quote that ends a string, or of an escape that the piece cuts.
+/// Returns the position of the quote that ends a string, or of an escape that the end of the piece interrupts.
 fn end_of_unkept(piece: &[u8]) -> usize {
     let mut at = 0;
     while let Some(ahead) = piece.get(at..) {

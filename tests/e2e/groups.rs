@@ -239,6 +239,6 @@ async fn failing_graph_denies_until_it_recovers() {
         graph.take_requests();
     }
     let lines = gateway.envoy.log_lines().join("\n");
-    let hint = "Authorization_RequestDenied; our app needs the permissions";
+    let hint = "Authorization_RequestDenied; the filter's app needs the permissions";
     assert!(lines.contains(hint), "{lines}");
 }

@@ -1,4 +1,4 @@
-//! Tests of one exchanged credential: when it exchanges, which token it uses, and what it forgets.
+//! Tests of one exchanged credential: when it exchanges, which token it uses, and which tokens it forgets.
 
 use super::*;
 use crate::credential::exchange::basic;
@@ -62,7 +62,7 @@ fn look(
     (served, new.map(|(exchange, _)| exchange))
 }
 
-/// Returns an exchanged credential with a token for that person.
+/// Returns an exchanged credential with a token for a person.
 fn holding(name: &str, lifetime: u64) -> Exchanged {
     let mut exchanged = exchanged(10);
     let exchange = look(&mut exchanged, name, at(0)).1.unwrap();

@@ -88,7 +88,7 @@ fn last_good_answer_is_usable_until_max_stale() {
 }
 
 #[test]
-fn requested_delay_is_respected_even_if_hurried() {
+fn requested_delay_is_respected_even_if_a_retry_is_hurried() {
     let mut refresh = Refresh::new(SCHEDULE, at(0));
     let attempt = refresh.due(at(0)).unwrap();
     refresh.failed_for(attempt, at(0), Duration::from_secs(17));
@@ -190,7 +190,7 @@ fn backoff_is_adopted_by_another_vm() {
 }
 
 #[test]
-fn adopted_backoff_is_bounded_by_the_own_cooldown() {
+fn adopted_backoff_is_bounded_by_the_vms_own_cooldown() {
     let mut refresh = fetched();
     let attempt = refresh.due(at(3600)).unwrap();
     let endless = Backoff {

@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 use log::Level;
 
 impl Gate {
-    /// Logs and exports a record. Every record is exported, also if `audit.log` omits it from the log.
+    /// Logs and exports a record. Every record is exported, even if `audit.log` omits it from the log.
     pub(in crate::gate) fn output(&mut self, mut record: Record, now: Timestamp) {
         let (log, longest) = (self.config.audit.log, self.host.log_line);
         let is_logged = match log {

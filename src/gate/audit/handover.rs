@@ -11,15 +11,15 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     Open,
-    /// Remaining records are being sent. `rounds` limits the further calls for records that other VMs
-    /// hand over meanwhile.
+    /// Remaining records are being sent. `rounds` limits the number of further calls for records that other VMs hand
+    /// over during this phase.
     Closing {
         rounds: u32,
     },
     Closed,
 }
 
-/// Other VMs may shut down one after the other; each can hand over once more before it does.
+/// Other VMs may shut down one after the other, and each can hand over records once more before that.
 const LAST_ROUNDS: u32 = 16;
 
 impl Gate {
@@ -54,7 +54,7 @@ impl Gate {
         if role != Role::Lead {
             exporter.pass_on();
         }
-        // The leading VM hands over too, so that its own records survive its end.
+        // The leading VM also hands over, so that its own records survive its end.
         if role != Role::Independent && self.phase == Phase::Open && mailbox.accepts(now) {
             exporter.hand_over(now, |parcel| mailbox.put(parcel, now, data));
         }
@@ -83,7 +83,7 @@ impl Gate {
         self.share_export(now, data);
     }
 
-    /// Whether the shutdown is complete: no export call is under way.
+    /// Whether the shutdown is complete, that is, no export call is in flight.
     pub fn is_closed(&self) -> bool {
         let is_idle = |exporter: &Exporter| !exporter.is_calling();
         self.phase != Phase::Open && self.exporter.as_ref().is_none_or(is_idle)

@@ -28,7 +28,7 @@ pub enum CallId {
     },
     /// A fetch of the revocation feed.
     Revocation(Attempt),
-    /// A page of a directory's list; `list` is its index, `number` that of the call.
+    /// A page of a directory's list; `list` is the index of the list, `number` the number of the call.
     Directory {
         list: usize,
         attempt: Attempt,
@@ -55,7 +55,7 @@ pub enum CallId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gate) enum Origin {
     Own,
-    /// Another VM; this VM has taken over its answer.
+    /// Another VM, whose answer this VM has taken over.
     Shared,
 }
 
@@ -69,7 +69,7 @@ impl Origin {
         }
     }
 
-    /// Returns the log level: only the VM that made the fetch logs it at info.
+    /// Returns the log level: only the VM that made the fetch logs the fetch at info.
     pub(in crate::gate) fn level(self) -> Level {
         match self {
             Self::Own => Level::Info,

@@ -1,6 +1,6 @@
-//! Fetch sharing: one VM fetches on behalf of all. Fetches of keys and of lists of revocations pass here
-//! before they go out, and are held back if another VM is fetching the same resource or has fetched it.
-//! Credentials and service tokens are not shared, since a copy in the host's memory could not be wiped.
+//! Fetch sharing: one VM fetches on behalf of all. Fetches of keys and of lists of revocations pass through this module
+//! before they are made, and are held back if another VM is fetching the same resource or has fetched it. Credentials
+//! and service tokens are not shared, since a copy in the host's memory could not be wiped.
 
 use crate::fetch::callout::Answer;
 use crate::fetch::refresh::{Attempt, Refresh};
@@ -89,7 +89,7 @@ impl Gate {
             Some(_) if vm_id.is_empty() => Err("vm_id is empty; set a unique vm_id"),
             Some(data) => Ok(data),
         };
-        // The standard library keys the hasher at random, so the value differs between VMs.
+        // The standard library keys the hasher with random numbers, so the value differs between VMs.
         let me = RandomState::new().hash_one("VM");
         let refused = |Unavailable| "the host refuses access to shared data";
         let fetches = data.and_then(|data| self.join_fetches(me, now, data).map_err(refused));
@@ -197,7 +197,7 @@ impl Gate {
                 resource == shared.resource && led != Some(attempt)
             })
         };
-        // There is at most one, since each resource has a single fetch in flight.
+        // There is at most one call, since each resource has at most one fetch in flight.
         if let Some(call) = self.calls.extract_if(.., is_new).last() {
             shared.held = Some(call);
         }
@@ -249,7 +249,7 @@ impl Gate {
         list.manifest()
     }
 
-    /// Lets a held fetch go out, or takes over the answer that another VM has published.
+    /// Releases a held fetch, or takes over the answer that another VM has published.
     fn settle(&mut self, shared: &mut Shared, now: Timestamp, data: &dyn SharedData) {
         let Some(call) = shared.held.take() else {
             if shared.led.is_none()
@@ -312,7 +312,7 @@ impl Gate {
         Some(fetch)
     }
 
-    /// Takes over an answer as if this VM had received it, at the time at which the other VM did.
+    /// Takes over an answer as if this VM had received it, with the time at which the other VM received it.
     fn take_over(
         &mut self,
         shared: &Shared,

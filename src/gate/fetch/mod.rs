@@ -1,4 +1,4 @@
-//! Fetches: calls, their answers, and how VMs share them.
+//! Fetches: calls, their answers, and sharing between VMs.
 
 pub(in crate::gate) mod answers;
 pub(in crate::gate) mod credentials;

@@ -28,7 +28,7 @@ impl SharedResource {
         }
     }
 
-    /// Returns what requests that need the resource wait for.
+    /// Returns the dependency that requests for the resource wait for.
     pub(in crate::gate) fn dependency(self) -> Dependency {
         match self {
             Self::Keys(ring) => Dependency::Keys(ring),

@@ -63,7 +63,7 @@ impl Gate {
             Resume::Signed(signed) => (authorizer.authorize_signed(*signed), None),
         };
         self.call_for_credentials(now);
-        // A token that was verified is not verified again.
+        // A token that was already verified is not verified again.
         let state = |signed: Option<Box<Signed>>| {
             let from_start = headers.map(Resume::Headers);
             signed.map(Resume::Signed).or(from_start)

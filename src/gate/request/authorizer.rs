@@ -41,7 +41,7 @@ pub enum Outcome {
     Permit {
         permit: Permit,
         caller: Option<Verified<Claims>>,
-        /// The credential to inject; absent if the rule sends none.
+        /// The credential to inject; absent if the rule sends no credential.
         credential: Option<InjectedCredential>,
     },
     Deny(Denial),
@@ -77,7 +77,7 @@ pub enum WaitBudget {
 }
 
 impl WaitBudget {
-    /// Returns when the wait must end: now, if the request must not wait.
+    /// Returns the time at which the wait must end; now, if the request must not wait.
     pub fn deadline(self, now: Timestamp) -> Timestamp {
         match self {
             Self::Until(deadline) => deadline,
@@ -117,7 +117,7 @@ pub struct Authorizer<'g> {
     pub lists_withheld: bool,
     /// The host passes no responses to the filter.
     pub responses_withheld: bool,
-    /// The host would send further copies of a removed header upstream.
+    /// If a header occurs several times, the host removes only the first copy and sends the others upstream.
     pub keeps_repeated_headers: bool,
     /// Calls that this attempt needs.
     pub calls: &'g mut Vec<Call>,
@@ -134,8 +134,7 @@ impl Authorizer<'_> {
         self.examine_request(headers).unwrap_or_else(Outcome::Deny)
     }
 
-    /// Continues with a request whose token's signature was verified, and whose body may be known by
-    /// now.
+    /// Continues with a request whose token's signature was verified, and whose body may have arrived since.
     pub fn authorize_signed(&mut self, mut signed: Signed) -> Outcome {
         signed.request.note_content(self.body.content());
         self.conclude_later(signed).unwrap_or_else(Outcome::Deny)
@@ -176,7 +175,7 @@ impl Authorizer<'_> {
             bearer::extract(headers, &rules.locations, rules.max_bytes).map_err(|denial| {
                 let unavailable = request.model.unavailable().or(request.mcp.unavailable());
                 match (denial, unavailable) {
-                    // A request without a token was intended for the anonymous rule.
+                    // A request without a token was meant for the anonymous rule.
                     (Denial::TokenMissing { .. }, Some(unavailable)) if in_doubt => {
                         unavailable.denial()
                     }
@@ -289,7 +288,7 @@ impl Authorizer<'_> {
         }
     }
 
-    /// Returns the models that the request asks for, if the caller may see only some.
+    /// Returns the models that the request asks for, if the caller may see only some of them.
     pub(super) fn filtered_listing<'r>(&self, request: &'r Request) -> Option<Listing<'r>> {
         if self.config.forward.filter_models {
             Listing::asked_by(request)
@@ -327,8 +326,8 @@ impl Authorizer<'_> {
         Ok(())
     }
 
-    /// Checks the caller against the lists of revocations; called for every decision, also if the token is
-    /// cached. Returns true if the request must wait for a list.
+    /// Checks the caller against the lists of revocations; called for every decision, even if the token is cached.
+    /// Returns true if the request must wait for a list.
     fn must_wait_for_revocations(&self, caller: &Claims) -> Result<bool, Denial> {
         match (
             self.revocation.standing(caller, self.context.now),

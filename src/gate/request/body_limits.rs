@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct HeldBodies {
     most: usize,
     most_bytes: usize,
-    /// Bytes by stream. A stream holds its request's body or its response's, never both.
+    /// Bytes by stream. A stream holds the body of its request or of its response, never both.
     sizes: BTreeMap<StreamId, usize>,
     bytes: usize,
     /// Streams whose response is held.
@@ -40,7 +40,7 @@ impl HeldBodies {
         &self.responses
     }
 
-    /// Counts further bytes of a body that is held.
+    /// Counts additional bytes of a held body.
     pub fn grow(&mut self, id: StreamId, by: usize) -> Result<(), HeldLimit> {
         let bytes = self.bytes.saturating_add(by);
         if bytes > self.most_bytes {

@@ -112,8 +112,7 @@ fn names_clusters(config: &Config) -> bool {
         || config.policy.names_clusters()
 }
 
-/// Returns the `hop`-th entry of `x-forwarded-for` from the right. Callers can forge the entries further
-/// left.
+/// Returns the `hop`-th entry of `x-forwarded-for` from the right. Callers can forge the entries to the left of it.
 fn forwarded(headers: &Headers, hop: usize) -> Option<IpAddr> {
     let values: Vec<&[u8]> = headers.all("x-forwarded-for").collect();
     let entries = values

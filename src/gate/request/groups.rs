@@ -15,7 +15,7 @@ use crate::token::claims::Claims;
 use crate::token::verify::Verified;
 use log::Level;
 
-/// Returns the lookups of each issuer; `None` where no rule needs them or none are configured.
+/// Returns the lookups of each issuer; `None` if no rule needs them or none are configured.
 pub fn lookups(config: &Config, now: Timestamp) -> Vec<Option<Lookups>> {
     let issuers = config.issuers.iter().zip(&config.directories);
     let lookups = issuers.map(|(issuer, source)| {
@@ -28,7 +28,7 @@ pub fn lookups(config: &Config, now: Timestamp) -> Vec<Option<Lookups>> {
 
 /// The outcome of a group lookup.
 pub(in crate::gate) enum LookUp {
-    /// The context is unchanged, so the decision stands.
+    /// The context is unchanged, so the decision remains valid.
     Unchanged,
     /// The context now contains the groups, so the decision must be made again.
     Changed,
@@ -46,8 +46,8 @@ impl Authorizer<'_> {
         }
     }
 
-    /// Looks up the caller's groups if the decision depends on them, or what a permitted list shows. Requests never wait for shadow
-    /// rules.
+    /// Looks up the caller's groups if the decision or the content of a permitted list depends on them. Requests never
+    /// wait for shadow rules.
     pub(in crate::gate) fn look_up_groups(
         &mut self,
         request: &Request,
@@ -80,7 +80,7 @@ impl Authorizer<'_> {
         LookUp::Changed
     }
 
-    /// Returns what a lookup of the caller's groups could change.
+    /// Returns the effect that a lookup of the caller's groups could have.
     fn needed_groups(
         &self,
         request: &Request,

@@ -18,9 +18,9 @@ pub struct HostLimits {
     pub withholds_bodies: bool,
     /// The host does not pass responses to [`Gate::response`].
     pub withholds_responses: bool,
-    /// The host empties only the first header field of a name; further ones go upstream.
+    /// The host empties only the first header field with a name; the other fields with this name go upstream.
     pub keeps_repeated_headers: bool,
-    /// The longest log line, in bytes.
+    /// The maximum length of a log line, in bytes.
     pub log_line: Option<usize>,
     /// The lowest level that the host's log shows by default.
     pub shows: Option<Level>,
@@ -34,9 +34,9 @@ impl Gate {
         self.host = limits;
         if limits.withholds_bodies {
             self.inspections.expect_none();
-            let text = "this host delivers no body before a request goes upstream, so rules that need \
-                        it deny: rules with mcp, and rules that name models where only the body names \
-                        the model; name the model in endpoints or in the path";
+            let text = "this host delivers no body before a request goes upstream, so rules that need it deny: rules \
+                        with mcp, and rules that name models if only the body names the model; name the model in \
+                        endpoints or in the path";
             let level = if self.config.policy.depends_on_bodies() {
                 Level::Warn
             } else {

@@ -1,12 +1,12 @@
-//! Body inspection: requests whose decision needs the model or the JSON-RPC messages in the body. The host
-//! holds the whole request meanwhile; this module keeps the verified caller and the scanner's state.
+//! Body inspection: requests whose decision needs the model or the JSON-RPC messages in the body. The host holds the
+//! whole request until then; this module keeps the verified caller and the scanner's state.
 //!
 //! A host that delivers no body before the headers have gone upstream (Envoy without
 //! `allow_on_headers_stop_iteration`) would leave such a request hanging. Until this host has
 //! delivered a body once, the first piece of each body is therefore due within `wait.timeout`. If the
 //! host received body bytes by then without delivering any, or does not report its byte count, rules
 //! that need the body deny the request. If the byte count proves that the host withholds bodies,
-//! later requests are denied immediately. If no bytes arrived, the caller is merely slow.
+//! later requests are denied immediately. If no bytes arrived, the caller is only slow.
 //!
 //! The whole body is due within `limits.inspection_timeout` of the request's headers. The number and
 //! total size of held bodies are limited ([`body_limits`](super::body_limits)).
@@ -139,8 +139,8 @@ impl Gate {
         !self.inspections.proven && self.wants_body(id)
     }
 
-    /// Notes how many bytes of a request the host has received. To be called with the headers, and
-    /// again before [`Gate::resume`].
+    /// Notes how many bytes of a request the host has received. Must be called with the headers, and again before
+    /// [`Gate::resume`].
     pub fn note_received(&mut self, id: StreamId, bytes: u64) {
         if let Some(exchange) = self.exchanges.get_mut(&id) {
             let with_headers = exchange.received.map_or(bytes, |known| known.with_headers);
@@ -152,8 +152,7 @@ impl Gate {
     }
 
     /// Takes the next piece of a request's body; `None` if the host could not read it. Returns a ruling
-    /// as soon as the decision can be made. The body of a permitted request is read for shadow rules
-    /// only.
+    /// as soon as the decision can be made. The body of a permitted request is read only for shadow rules.
     pub fn body(
         &mut self,
         id: StreamId,
@@ -165,7 +164,7 @@ impl Gate {
         let exchange = self.exchanges.get_mut(&id)?;
         self.inspections.proven |= !exchange.permitted;
         let is_held = self.inspections.holds(id) || self.waiting.get(id).is_some();
-        // A body that is collected is in memory twice while the host holds it.
+        // While the host holds a body that is also collected, the body is in memory twice.
         let copies = usize::from(is_held) + usize::from(exchange.body.is_collected());
         let bytes = piece.map_or(0, <[u8]>::len).saturating_mul(copies);
         let grown = self.bodies.grow(id, bytes);
@@ -226,9 +225,9 @@ impl Gate {
         let inspection = inspections.leave(id)?;
         exchange.body.give_up(BodyUnavailable::Withheld);
         if !std::mem::replace(&mut inspections.warned, true) {
-            let text = "a rule needs the request body, but the host delivered no body \
-                        within wait.timeout; on Envoy, set allow_on_headers_stop_iteration: true \
-                        next to this filter's vm_config. Until then such requests are denied";
+            let text = "a rule needs the request body, but the host delivered no body within wait.timeout; on Envoy, \
+                        set allow_on_headers_stop_iteration: true next to this filter's vm_config. Until then, these \
+                        requests are denied";
             self.notices
                 .push(Notice::Log(log::Level::Error, text.to_owned()));
         }

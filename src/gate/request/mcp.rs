@@ -1,4 +1,4 @@
-//! Requests for MCP servers that rules permitted: the caller's session id is exchanged for the server's, and the tools that the
+//! Permitted requests for MCP servers: the caller's session id is replaced with the server's id, and the tools that the
 //! response may list are determined.
 
 use crate::decision::Denial;
@@ -30,7 +30,7 @@ impl Authorizer<'_> {
     /// Reads the id of the session, if the request is for an MCP server.
     ///
     /// # Errors
-    /// The id is ambiguous, or the request would leave the protocol.
+    /// The id is ambiguous, or the request asks for another protocol.
     pub(super) fn read_session(
         &mut self,
         request: &Request,
@@ -39,7 +39,7 @@ impl Authorizer<'_> {
         if !self.config.policy.governs_messages_at(request) {
             return Ok(());
         }
-        // A server may take messages through a WebSocket as well.
+        // A server may also accept messages through a WebSocket.
         if headers.ask_for_upgrade() {
             return Err(Denial::RequestAmbiguous(UPGRADE));
         }
@@ -52,7 +52,8 @@ impl Authorizer<'_> {
         Ok(())
     }
 
-    /// Prepares a permitted request, if it is for an MCP server. Without `caller`, it is permitted without a token.
+    /// Prepares a permitted request, if it is for an MCP server. Without `caller`, the request is permitted without a
+    /// token.
     pub(super) fn enter_mcp(
         &mut self,
         request: &Request,
@@ -75,8 +76,8 @@ impl Authorizer<'_> {
         Ok(())
     }
 
-    /// Reports whether the response to the request may list tools that must be filtered. A GET may resume a stream with the answer
-    /// to an earlier `tools/list`.
+    /// Returns whether the response to the request may list tools that must be filtered. A GET may resume a stream that
+    /// contains the answer to an earlier `tools/list`.
     pub(super) fn may_list_tools(&self, request: &Request) -> bool {
         let may_list = match &*request.method {
             "GET" => true,

@@ -34,7 +34,7 @@ pub enum Resume {
 #[derive(Debug)]
 pub struct PendingRequests {
     limit: usize,
-    /// Stream ids increase, so the order is that of arrival.
+    /// Stream ids increase, so requests are in order of arrival.
     requests: BTreeMap<StreamId, PendingRequest>,
 }
 
@@ -76,7 +76,7 @@ impl PendingRequests {
         self.requests.insert(id, request);
     }
 
-    /// Returns what a request waits for, and its deadline.
+    /// Returns the dependency of a request, and its deadline.
     pub fn get(&self, id: StreamId) -> Option<(Dependency, Timestamp)> {
         let request = self.requests.get(&id)?;
         Some((request.dependency, request.deadline))

@@ -1,4 +1,5 @@
-//! Reads what rules match from a request: its headers, and the part of its body that has arrived.
+//! Reads the properties that rules match from a request: from its headers, and from the part of its body that has
+//! arrived.
 
 use crate::decision::Denial;
 use crate::gate::request::authorizer::Authorizer;
@@ -22,7 +23,7 @@ impl Authorizer<'_> {
         Ok(request)
     }
 
-    /// Notes what the request's body says, as far as it was read.
+    /// Notes the properties that were read from the request's body.
     pub(super) fn note_body(&mut self, request: &Request) {
         self.record.note_model(&request.model);
         self.record.note_messages(&request.mcp);
@@ -41,7 +42,8 @@ impl Authorizer<'_> {
         request.note_content(self.body.content());
     }
 
-    /// Sets the model if the path decides it. Returns what the path says about it if the body must be read for it.
+    /// Sets the model if the path determines it. If the body must be read for the model, returns what the path says
+    /// about the model.
     fn take_from_path(
         &self,
         request: &mut Request,

@@ -54,7 +54,7 @@ impl Gate {
                 ))
             }
         };
-        // A request that ends here has a trace that consists of its record only.
+        // If a request ends here, its trace contains only the record.
         exchange
             .record
             .trace_id

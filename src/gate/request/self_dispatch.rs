@@ -43,7 +43,7 @@ impl Gate {
         }
     }
 
-    /// Decides a pending request with what is available now. `None`: the request is gone or was already
+    /// Decides a pending request with the data that is available now. `None`: the request has ended or was already
     /// decided.
     pub fn give_up(
         &mut self,

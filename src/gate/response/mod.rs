@@ -34,7 +34,7 @@ const VIA_UPSTREAM: &[u8] = b"via_upstream";
 const NEVER_RETURNED: [&str; 1] = ["set-cookie"];
 /// The path that counts the tokens of a prompt without calling a model.
 const COUNT_TOKENS: &str = "/v1/messages/count_tokens";
-/// The upstream's challenge; the filter authenticates with the upstream, not the caller.
+/// The upstream's challenge. It is removed because the filter, not the caller, authenticates to the upstream.
 const CHALLENGE: &str = "www-authenticate";
 /// Headers that describe the unfiltered body of a list.
 const OF_THE_WHOLE: [&str; 7] = [
@@ -69,7 +69,7 @@ pub enum BodyUse {
     Read,
     /// Pass it to [`Gate::response_body`], and hold it until a step is returned.
     Hold,
-    /// Replace it by the result of [`Gate::filter_piece`].
+    /// Replace it with the result of [`Gate::filter_piece`].
     Filter,
 }
 
@@ -105,7 +105,7 @@ pub struct Response {
     meter: Option<Meter>,
 }
 
-/// What a caller may see of a list.
+/// The entries of a list that a caller may see.
 #[derive(Clone, Debug)]
 pub enum Shown {
     Models(View),
@@ -138,7 +138,7 @@ impl Gate {
         self.exchanges.get(&id).is_some_and(forwarded)
     }
 
-    /// Whether [`Gate::response`] must know if the upstream or the proxy made the response.
+    /// Whether [`Gate::response`] must know if the upstream or the proxy created the response.
     pub fn needs_origin(headers: &Headers) -> bool {
         // A proxy's error in response to a gRPC request has status 200.
         status(headers).is_none_or(|status| status >= 400) || headers.has("grpc-status")
@@ -188,7 +188,8 @@ impl Gate {
             self.meter(id, status, headers);
         }
         if is_list {
-            // A response to HEAD must not reveal the length of the unfiltered list, and that of a filtered stream is unknown.
+            // A response to HEAD must not reveal the length of the unfiltered list, and the length of a filtered stream
+            // is unknown.
             remove.extend(OF_THE_WHOLE.into_iter().filter(|name| headers.has(name)));
         }
         Returned {
@@ -295,7 +296,7 @@ impl Gate {
             ..
         }) = self.exchanges.get_mut(&id)
         {
-            // An MCP server is no model.
+            // An MCP server is not a model.
             let asks = !matches!(&*record.method, "GET" | "HEAD" | "OPTIONS")
                 && *record.path != *COUNT_TOKENS
                 && session.owner.is_none();
@@ -304,7 +305,7 @@ impl Gate {
         }
     }
 
-    /// Whether a response may be a list of models to filter. An error response is not.
+    /// Whether a response may be a list of models to filter. An error response never is.
     fn is_list(&self, id: StreamId, status: Option<u16>) -> bool {
         let exchange = self.exchanges.get(&id);
         let had_view = exchange.is_some_and(|exchange| exchange.response.view.is_some());
@@ -324,7 +325,7 @@ impl Gate {
                     name: name.into(),
                     value,
                 };
-                // A cache must not serve one caller's list to another.
+                // A cache must not serve one caller's list to another caller.
                 let edits = vec![
                     edit("cache-control", "no-store".to_owned()),
                     edit("content-type", "application/json".to_owned()),

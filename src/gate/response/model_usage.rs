@@ -7,8 +7,8 @@ use crate::metrics;
 use crate::usage::charge::Charge;
 
 impl Gate {
-    /// Counts the tokens of a response under the label of the requested model, or else of the model that
-    /// the response names. Interrupted responses count too, since they are billed.
+    /// Counts the tokens of a response under the label of the requested model, or of the model that the response names
+    /// if the requested model is unknown. Interrupted responses are also counted, since they are billed.
     pub(in crate::gate) fn count_tokens(&mut self, record: &Record) {
         let Some(usage) = &record.usage else {
             return;
@@ -29,8 +29,8 @@ impl Gate {
         }
     }
 
-    /// Returns the filter state with the tokens that a permitted request is charged, 0 included: a rate limit whose
-    /// number is missing charges nothing and logs an error.
+    /// Returns the filter state with the tokens that are charged for a permitted request. A count of 0 is included,
+    /// because Envoy logs an error if the number for a rate limit is missing.
     pub(in crate::gate) fn charge(&self, exchange: &Exchange) -> Marks {
         let state = self.config.audit.filter_state;
         let Some(metering) = self.config.usage.filter(|_| exchange.permitted) else {

@@ -1,4 +1,4 @@
-//! Rate limit filters of the host that follow this filter: their refusals, and what they leave.
+//! Rate limit filters of the host that follow this filter: their refusals, and the remaining quota.
 
 use crate::decision::Denial;
 use crate::gate::response::{Return, Returned};
@@ -8,14 +8,14 @@ use crate::http::rate_limit::{self, RateLimit};
 use crate::metrics;
 use std::collections::HashSet;
 
-/// The most names of limits that become labels. Counters are never removed.
+/// The maximum number of limit names that become labels. Counters are never removed.
 const MOST_LABELS: usize = 64;
 /// The label of limits without a name.
 const UNNAMED: &str = "unnamed";
-/// The label of further limits.
+/// The label of all other limits.
 const OTHER: &str = "other";
 
-/// The metric labels of exceeded limits. The rate limit service has their names.
+/// The metric labels of exceeded limits. The rate limit service defines their names.
 #[derive(Debug, Default)]
 pub(in crate::gate) struct LimitLabels(HashSet<String>);
 
@@ -36,8 +36,8 @@ impl LimitLabels {
 }
 
 impl Gate {
-    /// Replaces the refusal of a rate limit filter by one in the caller's format. `details` are the host's response
-    /// code details, which remain. `None`: the response is no such refusal.
+    /// Replaces the refusal of a rate limit filter with one in the caller's format. `details` are the host's response
+    /// code details, which are kept. `None`: the response is not a refusal of a rate limit filter.
     pub(in crate::gate) fn quota_exceeded(
         &mut self,
         id: StreamId,
@@ -53,7 +53,7 @@ impl Gate {
         Some(returned)
     }
 
-    /// Notes how much of its quota a request has left, if a rate limit filter says so.
+    /// Notes how much of its quota a request leaves, if a rate limit filter reports it.
     pub(in crate::gate) fn note_left(&mut self, headers: &Headers) {
         if !headers.has("x-ratelimit-remaining") {
             return;

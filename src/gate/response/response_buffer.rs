@@ -14,7 +14,7 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// The longest body of a 400 response that is read, in bytes.
+/// The maximum length of the body of a 400 response that is read, in bytes.
 pub const MAX_ERROR: usize = 4096;
 /// The complete error of a paused endpoint, as observed; it is not documented.
 const PAUSED: &str = "Bad Request: Invalid state";
@@ -127,7 +127,7 @@ impl Gate {
             let is_stream = purpose == Purpose::Tools && is_event_stream(headers);
             let unreadable = match length {
                 _ if !is_plain(headers) => Some("it is compressed"),
-                _ if status == Some(206) => Some("it is only a part"),
+                _ if status == Some(206) => Some("it is only a partial response"),
                 _ if is_stream => None,
                 _ if withheld => Some("the host does not deliver it"),
                 Some(length) if length > limit => Some("it is longer than limits.body_inspected"),
@@ -181,10 +181,9 @@ impl Gate {
             && !self.inspections.are_delivered()
         {
             if self.inspections.doubt_responses() {
-                let text = "a response was held for its body, but the host delivered no body within \
-                            wait.timeout; on Envoy, set allow_on_headers_stop_iteration: true next to \
-                            this filter's vm_config. Until then lists of models are denied, unless \
-                            forward.filter_models is false";
+                let text = "a response was held for its body, but the host delivered no body within wait.timeout; on \
+                            Envoy, set allow_on_headers_stop_iteration: true next to this filter's vm_config. Until \
+                            then, lists of models are denied, unless forward.filter_models is false";
                 self.notices
                     .push(Notice::Log(log::Level::Error, text.to_owned()));
             }
@@ -221,7 +220,7 @@ impl Gate {
 }
 
 /// Whether a body is the error of a paused endpoint: the plain text, or a JSON object whose only member is
-/// the text. Other errors may repeat input of the caller, so they do not count.
+/// the text. Other errors may repeat input from the caller, so they are not recognized.
 fn says_paused(body: &[u8]) -> bool {
     if body.trim_ascii() == PAUSED.as_bytes() {
         return true;

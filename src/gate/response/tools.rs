@@ -1,5 +1,5 @@
 //! Responses of MCP servers: the session's id is bound to the caller, and lists of tools are filtered. A JSON response is held
-//! until it is complete ([`response_buffer`](super::response_buffer)); a stream of events is filtered as it passes.
+//! until it is complete ([`response_buffer`](super::response_buffer)); an event stream is filtered as it passes.
 
 use crate::decision::Denial;
 use crate::forward::{Edit, mcp_session};
@@ -36,7 +36,8 @@ impl Gate {
         }
     }
 
-    /// Passes a response that lists no tools: one without a body, or to a GET and not a stream of events.
+    /// Passes a response that lists no tools: a response without a body, or a response to a GET that is not an event
+    /// stream.
     pub(super) fn pass_without_tools(&mut self, id: StreamId, headers: &Headers) {
         if let Some(exchange) = self.exchanges.get_mut(&id)
             && let Some(Shown::Tools(_)) = &exchange.response.view
@@ -46,7 +47,7 @@ impl Gate {
         }
     }
 
-    /// Begins to filter a stream of events.
+    /// Begins to filter an event stream.
     pub(super) fn begin_stream(&mut self, id: StreamId) {
         if let Some(exchange) = self.exchanges.get_mut(&id) {
             let denial = Denial::McpUnreadable(BAD_EVENT);
@@ -56,8 +57,8 @@ impl Gate {
         }
     }
 
-    /// Returns the replacement for the next piece of a body. `None`: the response must be broken off, because the host could not
-    /// read the piece.
+    /// Returns the replacement for the next piece of a body. `None`: the response must be aborted, because the host
+    /// could not read the piece.
     pub fn filter_piece(
         &mut self,
         id: StreamId,

@@ -1,7 +1,6 @@
 //! The upstream that a permitted request was finally sent to. Any change of the headers, including those
-//! made by this filter, makes Envoy select the route again, and a route that matches on such a header may
-//! lead to another cluster than the permitted one. The final cluster is known only when the response
-//! begins.
+//! made by this filter, makes Envoy select the route again, and a route that matches on a changed header may lead to a
+//! cluster other than the permitted one. The final cluster is known only when the response begins.
 
 use crate::gate::{Gate, Notice, StreamId};
 use crate::http::cluster::Cluster;

@@ -60,7 +60,7 @@ fn same(raw: Raw<'_>, value: &Value) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Scalars, valid and almost valid.
+/// Scalars that are valid or almost valid.
 const SCALARS: [&str; 56] = [
     "null",
     "true",
@@ -160,12 +160,12 @@ proptest! {
     }
 
     #[test]
-    fn text_is_accepted_as_by_the_strict_parser(text in texts()) {
+    fn text_is_accepted_if_the_strict_parser_accepts_it(text in texts()) {
         compare(text.as_bytes())?;
     }
 
     #[test]
-    fn damaged_text_is_judged_as_by_the_strict_parser(
+    fn damaged_text_has_the_same_result_as_with_the_strict_parser(
         text in texts(),
         damage in vec((any::<Index>(), select(b"{}[]\",:\\u0 1.eE-nt\x00\x1f\x7f\x80\xc3\xff".to_vec()), 0..3), 1..4),
     ) {
@@ -184,7 +184,7 @@ proptest! {
 }
 
 #[test]
-fn scalar_in_any_position_is_judged_as_by_the_strict_parser() {
+fn scalar_in_any_position_has_the_same_result_as_with_the_strict_parser() {
     for scalar in SCALARS {
         for text in [
             scalar.to_owned(),
@@ -233,7 +233,7 @@ fn scalar_in_any_position_is_judged_as_by_the_strict_parser() {
 }
 
 #[test]
-fn any_byte_at_any_position_is_judged_as_by_the_strict_parser() {
+fn any_byte_at_any_position_has_the_same_result_as_with_the_strict_parser() {
     for length in 0..20 {
         for at in 0..=length {
             for odd in

@@ -20,7 +20,7 @@ fn in_pieces<'p>(pieces: impl IntoIterator<Item = &'p [u8]>, limit: usize) -> Ve
     passed
 }
 
-/// Filters a text whole, byte by byte and in two pieces at every place, with the same result.
+/// Filters a text as a whole, byte by byte, and split in two at every position, with the same result.
 fn filtered(text: &[u8]) -> String {
     let limit = 1024;
     let whole = in_pieces([text], limit);
@@ -145,7 +145,7 @@ fn event_that_is_too_long_is_replaced_and_the_stream_continues() {
 }
 
 #[test]
-fn comment_between_events_does_not_wait() {
+fn comment_between_events_is_not_held() {
     let mut stream = EventStream::new(ERROR.to_owned(), 100);
     assert_eq!(stream.feed(b": ping\n", &is_shown), b": ping\n");
     assert_eq!(stream.feed(b": ping\r", &is_shown), b": ping\r");
@@ -209,7 +209,7 @@ fn message() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// What remains of a message.
+/// The message that remains after filtering.
 fn expected(message: &Value) -> Value {
     let mut message = message.clone();
     if let Some(messages) = message.as_array_mut() {
@@ -228,7 +228,7 @@ fn expected(message: &Value) -> Value {
     message
 }
 
-/// An event with the message in one line or in several.
+/// An event with the message in one line or in several lines.
 fn event(message: &Value, several: bool, end: &str, id: u8) -> String {
     let text = if several {
         serde_json::to_string_pretty(message).unwrap()
@@ -243,9 +243,9 @@ fn event(message: &Value, several: bool, end: &str, id: u8) -> String {
 }
 
 proptest! {
-    /// No piece of what passes has a tool that is not shown, and everything else remains.
+    /// No part of the output contains a tool that is not shown, and everything else remains.
     #[test]
-    fn only_shown_tools_pass_whatever_the_pieces(
+    fn only_shown_tools_pass_for_any_division_into_pieces(
         messages in prop::collection::vec((message(), any::<bool>(), any::<u8>()), 0..5),
         end in prop::sample::select(vec!["\n", "\r", "\r\n"]),
         mark in any::<bool>(),
@@ -268,7 +268,7 @@ proptest! {
             })
             .collect();
         prop_assert_eq!(events(&passed), wanted);
-        // What needs no change passes byte for byte.
+        // Events that need no change pass byte for byte.
         if messages.iter().all(|(message, ..)| expected(message) == *message) {
             prop_assert_eq!(passed, text);
         }
@@ -288,10 +288,10 @@ proptest! {
         text.truncate(end.index(text.len() + 1));
         for (at, byte) in damage {
             let at = at.index(text.len().max(1));
-            // A line with the secret that is not data any more is not part of a message.
+            // If a line with the secret is no longer data, it is not part of a message.
             let near = text.get(at.saturating_sub(60)..(at + 60).min(text.len()));
             let is_part = text.get(at).is_some_and(|byte| b"{}[]:,".contains(byte));
-            // Without the line of `result`, the rest may be another valid message, which lists nothing.
+            // Without the line of `result`, the rest may be another valid message, which lists no tools.
             let is_field = text.get(..at).is_some_and(|start| start.ends_with(b"data"));
             if is_part && !is_field && !near.unwrap_or_default().contains(&b'Q') {
                 text[at] = byte;

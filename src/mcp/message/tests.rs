@@ -1,4 +1,4 @@
-//! Tests of what is read from a body, and what is rejected.
+//! Tests of the messages that are read from a body, and of the bodies that are rejected.
 
 use super::*;
 
@@ -24,7 +24,7 @@ fn message_is_read() {
             Some("a"),
             Some("1"),
         ),
-        // The order of members, escapes and white space make no difference.
+        // The order of members, escapes and white space are not significant.
         (
             " \n{\"params\":{\"n\\u0061me\":\"\\u0061\"},\"\\u006dethod\":\"tools\\/call\"}\r\n",
             "tools/call",

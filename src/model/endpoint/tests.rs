@@ -1,4 +1,4 @@
-//! Tests of which entry applies, and of what is trusted without a matching entry.
+//! Tests of which entry applies, and of which model is trusted without a matching entry.
 
 use super::*;
 

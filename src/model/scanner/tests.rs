@@ -1,4 +1,4 @@
-//! Tests of what the scanner accepts and rejects, for any division into pieces.
+//! Tests of the bodies that the scanner accepts and rejects, for any division into pieces.
 
 use super::*;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ fn scan(pieces: &[&[u8]], limit: usize) -> Model {
     scanner.finish()
 }
 
-/// Scans the body as a whole, in each split in two, and byte by byte.
+/// Scans the body as a whole, split in two at every position, and byte by byte.
 fn scan_every_way(body: &[u8]) -> Model {
     let whole = scan(&[body], 10_000);
     for at in 0..=body.len() {
@@ -283,7 +283,7 @@ fn expected(body: &[u8]) -> Result<Model, ()> {
 }
 
 #[test]
-fn random_value_is_read_as_by_serde_json() {
+fn random_value_is_read_like_serde_json_reads_it() {
     let mut random = Random(7);
     for _ in 0..4000 {
         let mut value = match random.below(4) {
@@ -341,8 +341,8 @@ fn malformed_body_never_yields_another_model_than_serde_json() {
         assert_eq!(scan(&[&body], 100_000), model);
         if let Model::Named(_) = model {
             named_some += 1;
-            // serde_json rejects two things that the scanner accepts outside the model: duplicate
-            // members (in strict mode) and half a surrogate pair.
+            // serde_json rejects two things that the scanner accepts outside the model: duplicate members (in strict
+            // mode) and unpaired surrogates.
             if let Ok(expected) = expected(&body) {
                 assert_eq!(model, expected, "{}", String::from_utf8_lossy(&body));
             }

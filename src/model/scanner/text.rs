@@ -4,9 +4,9 @@ use super::NOT_JSON;
 use crate::decision::BodyUnavailable;
 use crate::json::scan;
 
-/// Longest model name that is kept, in bytes.
+/// The maximum length of a model name that is kept, in bytes.
 const MAX_MODEL: usize = 512;
-/// Longest key that is kept; a longer key is not `model`.
+/// The maximum length of a key that is kept; a longer key is not `model`.
 const MAX_KEY: usize = 8;
 
 /// The position of a string in the document.
@@ -64,8 +64,8 @@ impl Text {
         }
     }
 
-    /// Returns how many of the following bytes can be skipped, short escapes included, because the string goes on after them and
-    /// is not kept. Most bytes of a body can.
+    /// Returns how many of the following bytes can be skipped, short escapes included, because the string continues
+    /// after them and is not kept. Most bytes of a body can be skipped.
     pub(super) fn skip(&self, rest: &[u8]) -> usize {
         let idle = self.escape == Escape::None && !self.sequence.is_open();
         if !idle || !matches!(self.role, Role::Other | Role::InnerKey) {

@@ -1,4 +1,4 @@
-//! Tests of which rules the index excludes, and which it must not exclude.
+//! Tests of the rules that the index excludes, and of the rules that it must not exclude.
 
 use super::super::rule::{Clusters, Models};
 use super::*;
@@ -9,7 +9,7 @@ use crate::token::claims::Groups;
 use crate::token::claims::tests::anyone;
 use crate::token::kind::Kind;
 
-/// Enough other rules that the index is used and that a set of rules needs two words.
+/// Enough other rules so that the index is used and a set of rules needs two words.
 const OTHERS: usize = 70;
 
 fn request(model: Model) -> Request {
@@ -27,7 +27,7 @@ fn named(model: &str) -> Model {
     Model::Named(model.to_owned())
 }
 
-/// Builds one rule per list of texts, preceded by rules for something else.
+/// Builds one rule per list of texts, preceded by unrelated rules.
 fn rules(other: &str, texts: &[&[&str]], make: fn(&[&str]) -> Match) -> Matches {
     let others = (0..OTHERS).map(|index| make(&[&other.replace('#', &index.to_string())]));
     let rules: Vec<Match> = others
@@ -36,7 +36,7 @@ fn rules(other: &str, texts: &[&[&str]], make: fn(&[&str]) -> Match) -> Matches 
     Matches::of(rules.iter())
 }
 
-/// Returns the positions of the texts' rules that were found; no other rule may be found.
+/// Returns the positions of the found rules of the texts; no unrelated rule may be found.
 fn indices(found: &Bits) -> Vec<usize> {
     found
         .iter()

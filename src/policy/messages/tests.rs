@@ -1,4 +1,4 @@
-//! Tests of which messages a rule matches, and of batches.
+//! Tests of the messages that a rule matches, and of batches.
 
 use super::super::requirement::{Condition, Requirement};
 use super::super::rule::{AnonymousRule, Effect, Match, Mode, Rule};
@@ -242,7 +242,7 @@ fn batch_is_anonymous_only_as_a_whole() {
 }
 
 #[test]
-fn decision_waits_for_messages_only_where_a_rule_needs_them() {
+fn decision_waits_for_messages_only_if_a_rule_needs_them() {
     let mut own = rule("a", "a", Effect::Allow { credential: None }, None);
     own.matches.paths = vec![Pattern::path("/mcp")];
     own.require = Condition::Role("Other".to_owned()).into();

@@ -98,7 +98,7 @@ fn matches() -> impl Strategy<Value = Match> {
         )
 }
 
-/// Tools alone imply calls, as in the configuration.
+/// If only tools are named, the method is `tools/call`, as in the configuration.
 fn messages() -> impl Strategy<Value = Messages> {
     let tools = weighted(0.7, some(&TOOLS, Pattern::path));
     (some(&METHODS, Pattern::path), tools).prop_map(|(methods, tools)| Messages {
@@ -148,7 +148,7 @@ fn requirement() -> impl Strategy<Value = Requirement> {
     })
 }
 
-/// Enough rules that the index is used.
+/// Enough rules for the index to be used.
 pub(super) fn policy() -> impl Strategy<Value = Policy> {
     let rule = (
         matches(),

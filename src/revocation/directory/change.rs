@@ -1,4 +1,4 @@
-//! What a page says of one object.
+//! The information about one object in a page.
 
 use super::id::Id;
 use crate::time::Timestamp;

@@ -1,5 +1,5 @@
-//! The part of the directory that matters: disabled and deleted objects, and revoked sign-in sessions, as long as
-//! tokens from before can be valid. Every other object is forgotten.
+//! The relevant part of the directory: disabled and deleted objects, and revoked sign-in sessions, as long as earlier
+//! tokens can be valid. Every other object is forgotten.
 
 use super::change::Change;
 use super::id::Id;
@@ -8,8 +8,8 @@ use crate::decision::DirectoryGround;
 use crate::time::Timestamp;
 use std::time::Duration;
 
-/// A key and a time in seconds since 1970. The key is the id, three bits for the kind, and one bit that tells whether
-/// the current pass has listed the object.
+/// A key and a time in seconds since 1970. The key is the id, three bits for the kind, and one bit that is set if the
+/// current pass has listed the object.
 type Revoked = [u8; 12];
 /// A service principal's key, and the id of its application.
 type App = [u8; 16];
@@ -17,16 +17,16 @@ type App = [u8; 16];
 /// Bit 0 of a key: the current pass has listed the object.
 const LISTED: u64 = 1;
 
-/// What is recorded of an id.
+/// The record of an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Disabled,
     Removed,
     /// Tokens that were issued earlier are revoked.
     NotBefore,
-    /// The id is that of an application whose service principal is disabled.
+    /// The id belongs to an application whose service principal is disabled.
     AppDisabled,
-    /// The same for a deleted service principal.
+    /// The id belongs to an application whose service principal was deleted.
     AppRemoved,
 }
 
@@ -48,7 +48,7 @@ impl Kind {
         id.bits() | (self as u64) << 1 | LISTED
     }
 
-    /// Reports whether the record is of use only while tokens from before its time can be valid.
+    /// Returns whether the record is needed only while tokens from before its time can be valid.
     const fn ends(self) -> bool {
         match self {
             Self::Removed | Self::NotBefore | Self::AppRemoved => true,
@@ -68,12 +68,13 @@ pub struct Entries {
     /// The application of each service principal, because a change may name only the principal.
     pub apps: Table<{ size_of::<App>() }>,
     most: usize,
-    /// The longest life of a token.
+    /// The maximum lifetime of a token.
     life: Duration,
 }
 
 impl Entries {
-    /// Holds at most `most` records, and as many again of deletions. `life` is the longest life of a token.
+    /// Creates entries for at most `most` records, and the same number of deletions in addition. `life` is the maximum
+    /// lifetime of a token.
     pub fn new(most: usize, life: Duration) -> Self {
         Self {
             revoked: Table::default(),
@@ -123,7 +124,7 @@ impl Entries {
         self.apps.retain(|record| set_listed(record, false));
     }
 
-    /// Ends a full pass. What the pass did not list has been deleted since the last one.
+    /// Ends a full pass. Objects that the pass did not list have been deleted since the last pass.
     pub fn end_pass(&mut self, now: Timestamp) {
         let mut gone = Vec::new();
         self.apps.retain(|record| {
@@ -158,7 +159,7 @@ impl Entries {
         }
     }
 
-    /// Removes records that no longer matter, because all tokens from before have expired.
+    /// Removes records that are no longer needed, because all earlier tokens have expired.
     pub fn expire(&mut self, now: Timestamp) {
         let life = self.life;
         let mut gone = Vec::new();
@@ -178,7 +179,7 @@ impl Entries {
     /// Applies the changes of a page in their order. Changes may be repeated.
     ///
     /// # Errors
-    /// `TooMany` if there is no room for an entry. The rest of the changes apply.
+    /// `TooMany` if there is no room for an entry. The rest of the changes are applied.
     pub fn apply(&mut self, changes: &[Change], now: Timestamp) -> Result<(), TooMany> {
         let mut fits = true;
         let mut deleted = Vec::new();
@@ -229,7 +230,7 @@ impl Entries {
                     self.forget(app, &[Kind::AppDisabled, Kind::AppRemoved]);
                 }
             }
-            // The change is about another property.
+            // The change concerns another property.
             (false, None) => {}
         }
         if let Some(limit) = change.sessions_from
@@ -240,9 +241,9 @@ impl Entries {
         fits
     }
 
-    /// Revokes applications whose service principals were deleted, except those that have another one: the deleted one
-    /// was replaced. One pass over all service principals, however many applications there are. Returns false if there
-    /// is no room for an entry.
+    /// Revokes applications whose service principals were deleted, except applications that have another one, which
+    /// replaced the deleted one. Makes only one pass over all service principals, however many applications there are.
+    /// Returns false if there is no room for an entry.
     fn revoke_apps(&mut self, mut apps: Vec<Id>, now: Timestamp) -> bool {
         if apps.is_empty() {
             return true;
@@ -267,8 +268,8 @@ impl Entries {
         fits
     }
 
-    /// Reports whether another entry can be kept. Deletions may take as much room again, because a full pass does not
-    /// list them.
+    /// Returns whether another entry can be kept. Deletions may take the same amount of room in addition, because a
+    /// full pass does not list them.
     const fn has_room_for(&self, kind: Kind) -> bool {
         let most = match kind {
             Kind::Removed | Kind::AppRemoved => self.most.saturating_mul(2),
@@ -296,8 +297,8 @@ impl Entries {
         }
     }
 
-    /// Records a revocation. One that is already recorded keeps its time; of two times before which tokens are revoked,
-    /// the later applies. Returns false if there is no room for it.
+    /// Records a revocation. If it is already recorded, it keeps its time; of two times before which tokens are
+    /// revoked, the later one applies. Returns false if there is no room for the revocation.
     fn revoke(&mut self, kind: Kind, id: Id, at: Timestamp) -> bool {
         let known = self.revoked.find(id).iter();
         let mut known = known.filter(|record| Kind::of(key(record)) == Some(kind));
@@ -333,7 +334,7 @@ fn app_of(record: &App) -> Id {
     )
 }
 
-/// Sets the bit of a key that tells whether the current pass has listed the object. Returns true.
+/// Sets the bit of a key that records that the current pass has listed the object. Returns true.
 fn set_listed<const N: usize>(record: &mut [u8; N], listed: bool) -> bool {
     let key = key(record) & !LISTED | u64::from(listed);
     if let Some(bytes) = record.first_chunk_mut() {

@@ -6,7 +6,7 @@
 
 use crate::token::issuer::is_guid;
 
-/// The number of low bits of the hash that are always zero, for the use of records.
+/// The number of low bits of the hash that are always zero, so that records can use them.
 pub const FREE_BITS: u32 = 4;
 
 /// The hash of a GUID.
@@ -56,7 +56,7 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn guid_has_one_id_in_any_case_and_other_texts_have_none() {
+    fn guid_has_the_same_id_in_any_case_and_other_texts_have_none() {
         let id = Id::of("aaaabbbb-0000-cccc-1111-dddd2222eeee").unwrap();
         assert_eq!(Id::of("AAAABBBB-0000-CCCC-1111-DDDD2222EEEE"), Some(id));
         assert_eq!(Id::from_key(id.bits() | 15), id);

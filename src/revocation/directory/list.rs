@@ -1,9 +1,9 @@
-//! One list over time: a full pass over all pages, then the changes since, every `refresh`. A state machine without I/O:
-//! calls go out as values, answers come in as values.
+//! One list over time: a full pass over all pages, then, every `refresh`, the changes since. A state machine without
+//! I/O: calls and answers are values.
 //!
-//! A *round* is the pages from one delta link to the next; the first round is a full pass. Pages apply one after the
-//! other, so a round continues after a failure, in the same worker, which keeps the right to fetch meanwhile. Changes may
-//! be repeated, so a round may also be repeated, by another worker for example.
+//! A *round* consists of the pages from one delta link to the next; the first round is a full pass. Pages are applied
+//! one after the other, so a round continues after a failure in the same worker, which keeps the right to fetch until
+//! then. Changes may be repeated, so a round may also be repeated, for example by another worker.
 
 mod answer;
 mod round;
@@ -20,9 +20,10 @@ use crate::fetch::shared::SharedFetch;
 use crate::revocation::unavailable;
 use crate::time::Timestamp;
 
-/// The most pages that one worker reads between two ticks, which bounds the time that it takes from requests.
+/// The maximum number of pages that one worker reads between two ticks, which bounds the time for which it delays
+/// requests.
 pub const PAGES_PER_TICK: u32 = 8;
-/// The most pages of one round.
+/// The maximum number of pages of one round.
 pub const PAGES_PER_ROUND: u32 = 100_000;
 /// The list of one kind of directory objects.
 #[derive(Debug)]
@@ -31,21 +32,21 @@ pub struct DirectoryList {
     collection: Collection,
     refresh: Refresh,
     entries: Entries,
-    /// Where the next round begins. `None`: with a full pass.
+    /// The link at which the next round begins. `None`: it begins with a full pass.
     delta: Option<Link>,
     round: Option<Round>,
     /// The number of calls made so far; identifies the open call.
     calls: u32,
     /// The call whose answer is expected.
     open: Option<u32>,
-    /// The fetch continues with a page at this time.
+    /// The time at which the fetch continues with a page.
     continues: Option<(Attempt, Timestamp)>,
     pages_left: u32,
     /// The time of the last round that changed something.
     changed: Option<Timestamp>,
-    /// An answer has arrived, or another worker's fetch has failed.
+    /// Whether an answer has arrived, or another worker's fetch has failed.
     tried: bool,
-    /// The last round had no room for some entries.
+    /// Whether the last round had no room for some entries.
     full: bool,
     reported: bool,
 }
@@ -71,7 +72,7 @@ pub enum Progress {
         changes: usize,
         was_full_pass: bool,
     },
-    /// The answer was unusable. The list remains in use until `max_stale`. `ended`: so has the fetch; otherwise it
+    /// The answer was unusable. The list remains in use until `max_stale`. `ended`: the fetch has ended; otherwise it
     /// continues after a pause.
     Failed { error: ListError, ended: bool },
     /// The answer is too late and is ignored.
@@ -167,7 +168,7 @@ impl DirectoryList {
         };
         match read(answer, &self.source, now) {
             Ok(page) => self.page(attempt, page, now),
-            // A service that discards state again and again must not be asked at full speed.
+            // A service that repeatedly discards its state must not be called without pauses.
             Err(error) if error.asks_for_restart(round.link.is_some()) && round.has_restarted => {
                 self.restart_later();
                 self.failed(attempt, error, now)
@@ -205,7 +206,7 @@ impl DirectoryList {
         }
         round.pages += 1;
         round.changes += page.changes.len();
-        // The round goes on without room, since later changes may make some.
+        // The round continues without room, since later changes may free some.
         round.lacks_entries |= self.entries.apply(&page.changes, now).is_err();
         match page.next {
             Next::Page(link) if round.is_circle(&link) => {
@@ -237,7 +238,7 @@ impl DirectoryList {
         let Some(round) = self.round.take() else {
             return Progress::Late;
         };
-        // What happened during a full pass is known only after the next round, so that follows immediately.
+        // Changes during a full pass are known only after the next round, which therefore follows immediately.
         let next = if round.is_full_pass {
             self.entries.end_pass(now);
             now
@@ -302,7 +303,7 @@ impl DirectoryList {
         }
     }
 
-    /// Returns why the list may not be used, if so.
+    /// Returns why the list may not be used; `None` if it may be used.
     pub fn unavailable(&self, now: Timestamp) -> Option<ListUnavailable> {
         if self.full {
             return Some(ListUnavailable::TooManyEntries);
@@ -310,14 +311,14 @@ impl DirectoryList {
         unavailable(&self.refresh, now)
     }
 
-    /// Reports whether at least one answer has arrived. Before that, requests wait for the list even if they may be
+    /// Returns whether at least one answer has arrived. Before that, requests wait for the list even if they could be
     /// decided without it.
     pub const fn is_tried(&self) -> bool {
         self.tried
     }
 
-    /// Returns why the list is unavailable, once until it is available again. A first pass that is still running is not
-    /// reported. Must be called on every tick.
+    /// Returns why the list is unavailable, only once until it is available again. Returns `None` while the first pass
+    /// is running. Must be called on every tick.
     pub fn take_warning(&mut self, now: Timestamp) -> Option<ListUnavailable> {
         let is_running = self.open.is_some() || self.continues.is_some();
         let reason = self.unavailable(now).filter(|reason| {
@@ -328,7 +329,7 @@ impl DirectoryList {
         Some(reason)
     }
 
-    /// Returns what other workers need, apart from the pieces of the tables.
+    /// Returns the data that other workers need, apart from the pieces of the tables.
     pub(super) const fn shared_parts(&self) -> (Option<&Link>, Option<Timestamp>, &Entries) {
         (self.delta.as_ref(), self.changed, &self.entries)
     }

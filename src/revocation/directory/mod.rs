@@ -1,4 +1,4 @@
-//! Revocation that the directory itself drives: disabled and deleted accounts and applications, and revoked sign-in
+//! Revocation that is based on the directory: disabled and deleted accounts and applications, and revoked sign-in
 //! sessions, as Microsoft Graph reports them (delta queries on users and service principals).
 
 mod change;
@@ -25,20 +25,20 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Where an issuer's directory is queried: the compiled form of `revocation.graph`.
+/// The directory of an issuer: the compiled form of `revocation.graph`.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// The issuer's configured name. The lists apply to its callers only.
+    /// The issuer's configured name. The lists apply only to its callers.
     pub issuer: Arc<str>,
-    /// The callers' object is Entra's `oid`, as by default.
+    /// Whether the callers' object id is Entra's `oid`, which is the default.
     pub object_is_oid: bool,
     /// The address of Graph, including the version.
     pub graph: Target,
     pub schedule: Schedule,
     pub on_stale: OnStale,
-    /// The most entries of one list.
+    /// The maximum number of entries of one list.
     pub entries: usize,
-    /// The longest life of a token, in which a deletion or an end of sessions matters.
+    /// The maximum lifetime of a token, for which a deletion or a revocation of sessions is remembered.
     pub token_life: Duration,
     pub auth: Auth,
 }
@@ -118,7 +118,7 @@ impl ListError {
                 let code = code.as_deref().unwrap_or("no code");
                 let permission = collection.permission();
                 format!(
-                    "the answer has status 403, {code}; our app needs the application permission \
+                    "the answer has status 403, {code}; the filter's app needs the application permission \
                      {permission}, granted by an administrator"
                 )
             }
@@ -136,7 +136,7 @@ impl fmt::Display for ListError {
                 code.iter().try_for_each(|code| write!(f, ", {code}"))
             }
             Self::Page(error) => error.fmt(f),
-            Self::Circle => f.write_str("the pages link to each other in a circle"),
+            Self::Circle => f.write_str("the pages link to each other in a loop"),
             Self::TooManyPages => write!(f, "there are more than {PAGES_PER_ROUND} pages"),
             Self::TooMany { entries } => write!(
                 f,

@@ -1,6 +1,6 @@
 //! Reads one page of a delta query (Microsoft Graph, "Use delta query to track changes").
 //!
-//! A page is read in place, and as a whole: if anything in it cannot be read, nothing of it applies.
+//! A page is read in place, and as a whole: if any part of it cannot be read, none of it is applied.
 
 use super::change::Change;
 use super::id::Id;
@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// The longest link, in bytes. Links hold a state token of some hundred bytes.
+/// The maximum length of a link, in bytes. Links contain a state token of a few hundred bytes.
 pub const LONGEST_LINK: usize = 16 * 1024;
 
 /// A page: changes, and the link to follow.
@@ -25,7 +25,7 @@ pub struct Page {
 pub enum Next {
     /// Another page (`@odata.nextLink`).
     Page(Link),
-    /// Nothing for now. The link returns the changes from here on (`@odata.deltaLink`).
+    /// There is no further page. The link returns the changes from this point on (`@odata.deltaLink`).
     Delta(Link),
 }
 
@@ -40,7 +40,7 @@ impl fmt::Debug for Link {
 }
 
 impl Link {
-    /// Reads path and query of a link that was read from a page earlier.
+    /// Reads path and query of a link that was previously read from a page.
     pub fn restore(path: String) -> Option<Self> {
         let is_sane = path.starts_with('/') && path.len() <= LONGEST_LINK;
         is_sane.then_some(Self(path))
@@ -62,7 +62,7 @@ impl Link {
     }
 }
 
-/// Why a page cannot be used. Contains nothing of the page.
+/// Why a page cannot be used. The error does not contain any part of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PageError {
     /// Not a JSON object, truncated, or with a duplicate member.
@@ -73,7 +73,7 @@ pub enum PageError {
     NoId {
         item: usize,
     },
-    /// This property of an item has another type than documented.
+    /// The type of this property of an item differs from the documented one.
     BadProperty {
         item: usize,
         property: &'static str,

@@ -8,7 +8,7 @@ use crate::fetch::refresh::Attempt;
 use crate::time::Timestamp;
 use std::fmt;
 
-/// The number of a piece: those of the table of revocations, then those of the table of applications.
+/// The number of a piece: first the pieces of the table of revocations, then those of the table of applications.
 pub type PieceId = usize;
 
 /// The number of pieces of a list.
@@ -77,7 +77,7 @@ impl DirectoryList {
         }
     }
 
-    /// Makes all pieces unshared, because what was published is gone.
+    /// Marks all pieces as not shared, because the published ones no longer exist.
     pub fn unshare(&mut self) {
         self.entries_mut().revoked.unshare();
         self.entries_mut().apps.unshare();

@@ -22,7 +22,7 @@ pub struct Table<const N: usize> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Piece<const N: usize> {
     records: Vec<[u8; N]>,
-    /// The tag under which this content is shared. `None`: it was changed since.
+    /// The tag under which this content is shared. `None`: the content was changed since.
     tag: Option<u64>,
 }
 
@@ -76,7 +76,7 @@ impl<const N: usize> Table<N> {
         self.pieces.iter().flat_map(|piece| &piece.records)
     }
 
-    /// Inserts a record, or replaces the record with the same key. Bit 0 of the key does not count.
+    /// Inserts a record, or replaces the record with the same key. Bit 0 of the key is ignored in comparisons.
     pub fn put(&mut self, record: [u8; N]) {
         if self.pieces.is_empty() {
             self.pieces.resize_with(PIECES, Piece::default);
@@ -113,7 +113,7 @@ impl<const N: usize> Table<N> {
         }
     }
 
-    /// The same for the records of one id.
+    /// Keeps the records of one id for which `keep` returns true.
     pub fn retain_of(&mut self, id: Id, mut keep: impl FnMut(&mut [u8; N]) -> bool) {
         if self.find(id).is_empty() {
             return;
@@ -138,7 +138,7 @@ impl<const N: usize> Table<N> {
         }
     }
 
-    /// Forgets what is shared.
+    /// Marks all pieces as not shared.
     pub fn unshare(&mut self) {
         for piece in &mut self.pieces {
             piece.tag = piece.records.is_empty().then_some(EMPTY);
@@ -160,7 +160,7 @@ impl<const N: usize> Table<N> {
             .map_or(Some(EMPTY), |piece| piece.tag)
     }
 
-    /// Replaces the content of a piece by a shared one. Returns false if the content is malformed.
+    /// Replaces the content of a piece with shared content. Returns false if the content is malformed.
     pub fn take_over(&mut self, index: usize, content: &[u8], tag: u64) -> bool {
         let (records, rest) = content.as_chunks::<N>();
         let is_sorted = records.is_sorted_by(|one, next| key(one) | 1 < key(next) | 1);

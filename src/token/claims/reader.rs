@@ -1,6 +1,5 @@
-//! A reader for the forms of claims: a text, a list of texts, a time. An optional claim in an unexpected
-//! form does not refuse the token: the claim is unclear, and requirements that refer to it are
-//! indeterminate.
+//! A reader for the forms of claims: a string, a list of strings, a time. If an optional claim has an unexpected form,
+//! the token is not refused: the claim is unclear, and requirements that refer to it are indeterminate.
 
 use super::{Texts, Unclear};
 use crate::json::raw::Raw;
@@ -24,7 +23,7 @@ pub enum Fact {
     Session = 1 << 9,
 }
 
-/// Reads claims and records those in an unexpected form. Its result for such a claim must not be used.
+/// Reads claims, and records claims in an unexpected form, whose results must not be used.
 #[derive(Default)]
 pub(super) struct ClaimReader {
     /// The reason to refuse the token.
@@ -45,7 +44,7 @@ impl ClaimReader {
         text.map(|text| Arc::from(&*text))
     }
 
-    /// Reads a text and refuses the token with the reason `otherwise` if the claim is not a text.
+    /// Reads a string, and refuses the token with the reason `otherwise` if the claim is not a string.
     pub fn required_text(
         &mut self,
         value: Option<Raw<'_>>,
@@ -58,7 +57,7 @@ impl ClaimReader {
         text.map(|text| Arc::from(&*text))
     }
 
-    /// Reads the texts of a list in the issuer's form.
+    /// Reads the strings of a list in the issuer's form.
     pub fn list(&mut self, value: Option<Raw<'_>>, list: &ClaimList, fact: Fact) -> Texts {
         match &list.members {
             Members::Texts => self.texts(value, fact),
@@ -97,7 +96,7 @@ impl ClaimReader {
         all.into_iter().flatten().collect()
     }
 
-    /// Reads the names of an object's members. A member whose value is null counts as absent.
+    /// Reads the names of an object's members. A null member counts as absent.
     fn keys(&mut self, value: Option<Raw<'_>>, fact: Fact) -> Texts {
         let Some(value) = value else {
             return Texts::default();
@@ -123,7 +122,7 @@ impl ClaimReader {
     }
 }
 
-/// Calls `take` with each text of a list; a string counts as an array of one. Returns false if the list
+/// Calls `take` with each string of a list; a single string counts as an array of one. Returns false if the list
 /// contains values other than strings.
 pub(super) fn each_text(value: Option<Raw<'_>>, take: &mut dyn FnMut(&str)) -> bool {
     let Some(value) = value else {

@@ -1,4 +1,4 @@
-//! The memory use of claims, by which the cache is bounded.
+//! The memory use of claims, which the cache limits.
 
 use super::{Claims, Texts};
 

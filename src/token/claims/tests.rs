@@ -74,7 +74,7 @@ fn listed_tenant_shares_the_issuers_text() {
 
 #[test]
 fn claims_size_includes_the_heap_overhead() {
-    // Twelve bytes per block; two counters per shared text; a text's entry in its list.
+    // Twelve bytes per block, two counters per shared string, and a string's entry in its list.
     const BLOCK: usize = 12;
     const SHARED: usize = BLOCK + 16;
     const LISTED: usize = BLOCK + 16;

@@ -1,4 +1,4 @@
-//! The set of unclear claims: claims in an unreadable form, or outside the token. They never count as
+//! The set of unclear claims: claims that have an unreadable form or are not in the token. They never count as
 //! absent.
 
 use super::reader::Fact;

@@ -71,7 +71,7 @@ fn applied(changes: &[(Change, u64)]) -> Entries {
 }
 
 #[test]
-fn last_change_of_an_account_counts_and_keeps_its_first_time() {
+fn last_change_of_an_account_applies_and_keeps_its_first_time() {
     use DirectoryGround::*;
     let unlisted = || change(1);
     let cases = [
@@ -106,12 +106,16 @@ fn last_change_of_an_account_counts_and_keeps_its_first_time() {
             "{changes:?}"
         );
         assert_eq!(entries.of_object(id(2), Some(at(0))), None);
-        assert_eq!(entries.of_app(id(1)), None, "an object is no application");
+        assert_eq!(
+            entries.of_app(id(1)),
+            None,
+            "an object is not an application"
+        );
     }
 }
 
 #[test]
-fn revoked_sessions_end_only_tokens_from_before() {
+fn revoked_sessions_end_only_earlier_tokens() {
     let limit = DirectoryGround::NotBefore(at(10));
     let entries = applied(&[
         (sessions(1, at(10)), 20),
@@ -138,7 +142,7 @@ fn application_follows_its_service_principal() {
     assert_eq!(
         entries.of_object(id(7), None),
         None,
-        "an application is no object"
+        "an application is not an object"
     );
     assert_eq!(entries.of_app(id(1)), None);
     for (last, expected) in [
@@ -149,7 +153,7 @@ fn application_follows_its_service_principal() {
         entries.apply(&[last], at(4)).unwrap();
         assert_eq!(entries.of_app(id(7)), expected, "{last:?}");
     }
-    // Restored from the bin, with only the property that changed.
+    // Restored from the recycle bin, with only the property that changed.
     let restored = applied(&[
         (principal(1, 7, true), 0),
         (removed(1), 1),
@@ -222,7 +226,7 @@ fn application_is_revoked_when_its_last_service_principal_is_deleted() {
 }
 
 #[test]
-fn full_pass_finds_what_was_deleted_since_and_keeps_the_rest() {
+fn full_pass_detects_deletions_since_the_last_pass_and_keeps_the_rest() {
     use DirectoryGround::*;
     let mut entries = applied(&[
         (enabled(1, false), 0),
@@ -280,7 +284,7 @@ fn full_pass_finds_what_was_deleted_since_and_keeps_the_rest() {
 }
 
 #[test]
-fn deletion_matters_for_the_life_of_a_token() {
+fn deletion_is_kept_for_the_lifetime_of_a_token() {
     let mut entries = applied(&[
         (removed(1), 0),
         (sessions(2, at(0)), 0),
@@ -313,7 +317,7 @@ fn deletion_matters_for_the_life_of_a_token() {
 }
 
 #[test]
-fn end_of_a_pass_removes_the_many_principals_that_it_did_not_list() {
+fn end_of_a_pass_removes_all_principals_that_it_did_not_list() {
     let mut entries = Entries::new(200_000, LIFE);
     for object in 0..40_000 {
         let change = principal(object, 100_000 + object, true);
@@ -332,7 +336,7 @@ fn end_of_a_pass_removes_the_many_principals_that_it_did_not_list() {
 }
 
 #[test]
-fn object_that_a_pass_lists_without_its_state_stays_as_it_is() {
+fn object_that_a_pass_lists_without_its_state_is_unchanged() {
     let mut entries = entries();
     let changes = [enabled(1, false), principal(2, 7, false)];
     entries.apply(&changes, at(0)).unwrap();

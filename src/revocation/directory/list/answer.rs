@@ -1,4 +1,4 @@
-//! Answers of the directory: pages, and what follows from an error.
+//! Answers of the directory: pages, and the effects of errors.
 
 use crate::fetch::callout::{Answer, CalloutError};
 use crate::revocation::directory::page::{self, Page};
@@ -20,8 +20,8 @@ pub(super) fn read(answer: Answer, source: &Source, now: Timestamp) -> Result<Pa
 }
 
 impl ListError {
-    /// Reports whether the link of the last page is no longer valid (`410 Gone`, or a client error that is not about
-    /// access or load).
+    /// Returns whether the link of the last page is no longer valid (`410 Gone`, or a client error that is not caused
+    /// by access or load).
     pub(super) fn asks_for_restart(&self, has_link: bool) -> bool {
         match self {
             Self::Status { status, .. } => {

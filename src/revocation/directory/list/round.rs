@@ -5,7 +5,7 @@ use crate::revocation::directory::page::Link;
 use crate::time::Timestamp;
 use std::time::Duration;
 
-/// After this many unusable pages at the same link, the list starts anew.
+/// After this many unusable pages at the same link, a full pass begins.
 pub(super) const MAX_BAD_PAGES: u32 = 4;
 /// After this many failures at the same link, another worker may try.
 pub(super) const MAX_FAILURES: u32 = 16;
@@ -15,20 +15,20 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// The pages from one delta link to the next.
 #[derive(Debug)]
 pub(super) struct Round {
-    /// When its first call was sent. At the end of the round, all changes until then are known.
+    /// When the first call of the round was sent. At the end of the round, all changes up to this time are known.
     pub(super) began: Timestamp,
     /// `None`: the start of a full pass.
     pub(super) link: Option<Link>,
-    /// An earlier link of the round, to detect a circle of links.
+    /// An earlier link of the round, to detect a loop of links.
     pub(super) landmark: Option<Link>,
     pub(super) is_full_pass: bool,
     pub(super) has_restarted: bool,
     pub(super) pages: u32,
-    /// The failures since the last good page, and those of them that were unusable pages.
+    /// The number of failures since the last good page, and the number of unusable pages among them.
     pub(super) failures: u32,
     pub(super) bad_pages: u32,
     pub(super) changes: usize,
-    /// There was no room for some entries.
+    /// Whether there was no room for some entries.
     pub(super) lacks_entries: bool,
 }
 
@@ -48,8 +48,9 @@ impl Round {
         }
     }
 
-    /// Reports whether the link of a page leads back to an earlier page of the round. One link is remembered, and replaced
-    /// after 1, 2, 4, 8… pages (Brent 1980), so a circle is found within three times the pages that lead into and around it.
+    /// Returns whether the link of a page leads back to an earlier page of the round. One link is remembered, and
+    /// replaced after 1, 2, 4, 8… pages (Brent 1980), so a loop is detected within three times the number of pages
+    /// before and in the loop.
     pub(super) fn is_circle(&mut self, next: &Link) -> bool {
         let is_circle = self.landmark.as_ref() == Some(next);
         if self.pages.is_power_of_two() {

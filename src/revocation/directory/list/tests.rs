@@ -1,4 +1,4 @@
-//! The list beside a directory that behaves like Microsoft Graph.
+//! Compares the list with a directory that behaves like Microsoft Graph.
 
 mod failures;
 mod graph;
@@ -110,7 +110,7 @@ impl Worker {
         panic!("no call within 1000 s");
     }
 
-    /// Fetches until a round is complete, over all faults.
+    /// Fetches until a round is complete, despite all faults.
     fn complete(&mut self, graph: &mut Graph) {
         for _ in 0..1000 {
             self.await_call();
@@ -158,7 +158,7 @@ fn warm(graph: &mut Graph) -> Worker {
 }
 
 #[test]
-fn full_pass_is_followed_by_changes_at_once_and_then_every_refresh() {
+fn full_pass_is_followed_by_changes_immediately_and_then_every_refresh() {
     let mut graph = Graph::new(Collection::Users, 10);
     graph.page_size = 3;
     graph.disable(4);

@@ -1,4 +1,4 @@
-//! Pages as Microsoft Graph documents them, and what is not one.
+//! Pages as Microsoft Graph documents them, and invalid pages.
 
 use super::*;
 use serde_json::{Value, json};
@@ -83,7 +83,7 @@ fn empty_page_has_its_link() {
 }
 
 #[test]
-fn unreadable_time_is_now_and_a_fraction_counts_as_a_second() {
+fn unreadable_time_is_now_and_a_fraction_is_rounded_up() {
     let time = |time: Value| {
         only(json!({"id": ADA, "signInSessionsValidFromDateTime": time}))
             .unwrap()
@@ -118,7 +118,7 @@ fn unreadable_time_is_now_and_a_fraction_counts_as_a_second() {
 }
 
 #[test]
-fn page_with_anything_unreadable_is_rejected_as_a_whole() {
+fn page_with_any_unreadable_part_is_rejected_as_a_whole() {
     use PageError::*;
     let whole = json!({"value": [{"id": ADA, "accountEnabled": false}], "@odata.nextLink": NEXT})
         .to_string();

@@ -1,4 +1,4 @@
-//! The table beside a sorted map.
+//! Compares the table with a sorted map.
 
 use super::*;
 use proptest::prelude::*;
@@ -26,7 +26,7 @@ enum Action {
     Retain(u32),
 }
 
-/// Few ids in few pieces, so that they meet.
+/// A few ids in a few pieces, so that operations collide.
 fn keys() -> impl Strategy<Value = u64> {
     (0..4_u64, 0..4_u64, 0..16_u64).prop_map(|(piece, id, low)| piece << 62 | id << 4 | low)
 }
@@ -75,7 +75,7 @@ proptest! {
                 let expected: Vec<Record> = of.map(|(_, record)| *record).collect();
                 prop_assert_eq!(table.find(id), &expected[..]);
             }
-            // A copy that takes over the changed pieces only is equal.
+            // A copy that takes over only the changed pieces is equal.
             let tag = 1 + step as u64;
             let changed: Vec<(usize, Vec<u8>)> =
                 table.unshared().map(|(index, records)| (index, content(records))).collect();

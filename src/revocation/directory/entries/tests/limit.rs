@@ -14,7 +14,7 @@ fn deletion_is_kept_beyond_the_limit_and_frees_no_room() {
     assert_eq!(entries.len(), 4);
     let ground = |entries: &Entries, object| entries.of_object(id(object), None);
     assert_eq!(ground(&entries, 3), Some(DirectoryGround::Removed(at(1))));
-    // Without room, the rest of a change applies: an account is no longer disabled.
+    // Even without room, the rest of a change is applied: an account is no longer disabled.
     assert_eq!(entries.apply(&[enabled(1, true)], at(2)), Ok(()));
     assert_eq!(ground(&entries, 1), None);
     assert_eq!(entries.apply(&[enabled(6, false)], at(2)), Err(TooMany));
@@ -22,10 +22,10 @@ fn deletion_is_kept_beyond_the_limit_and_frees_no_room() {
 }
 
 #[test]
-fn each_entry_without_room_is_reported() {
+fn every_entry_without_room_is_reported() {
     let mut entries = Entries::new(1, LIFE);
     assert_eq!(entries.apply(&[sessions(1, at(0))], at(0)), Ok(()));
-    // There is no room for the account, but for its sessions, which are known.
+    // There is no room for the account, but there is room for its sessions, which are already recorded.
     let both = Change {
         enabled: Some(false),
         ..sessions(1, at(5))
@@ -41,7 +41,7 @@ fn each_entry_without_room_is_reported() {
 }
 
 #[test]
-fn service_principal_takes_room_once() {
+fn service_principal_takes_room_only_once() {
     let mut entries = Entries::new(1, LIFE);
     assert!(entries.is_empty());
     assert_eq!(entries.apply(&[principal(1, 7, true)], at(0)), Ok(()));

@@ -45,7 +45,7 @@ fn failed_first_call_ends_the_fetch_and_honors_the_requested_pause() {
         worker.tick(0);
         let before = worker.now;
         let call = worker.call.take().unwrap();
-        // 410 for the first page has no state to discard, so it is answered once more.
+        // For the first page, there is no state that a 410 could discard, so the call is answered once more.
         let ended =
             match worker
                 .list
@@ -68,7 +68,7 @@ fn failed_first_call_ends_the_fetch_and_honors_the_requested_pause() {
 }
 
 #[test]
-fn list_can_be_hurried_after_failures_and_has_been_tried() {
+fn list_can_be_retried_early_after_failures_and_counts_as_tried() {
     let mut worker = Worker::new(Collection::Users);
     assert_eq!(
         worker.list.name(),
@@ -116,7 +116,7 @@ fn discarded_state_restarts_with_the_list_in_use() {
 }
 
 #[test]
-fn page_that_stays_unusable_starts_anew() {
+fn page_that_stays_unusable_starts_a_full_pass() {
     let mut graph = Graph::new(Collection::Users, 4);
     let mut worker = warm(&mut graph);
     worker.await_call();
@@ -148,7 +148,7 @@ fn endless_pages_are_refused() {
             r#"{{"value":[],"@odata.nextLink":"https://graph.microsoft.com/v1.0/{link}"}}"#
         ))
     };
-    // A circle of `around` pages that begins after `before` pages.
+    // A loop of `around` pages that begins after `before` pages.
     for (before, around) in [(0, 1), (1, 1), (0, 2), (3, 2), (6, 5), (40, 33)] {
         let mut worker = Worker::new(Collection::Users);
         let mut answered = 0;
@@ -183,7 +183,7 @@ fn endless_pages_are_refused() {
 }
 
 #[test]
-fn too_many_entries_are_an_outage_until_there_are_fewer() {
+fn list_with_too_many_entries_is_unavailable_until_there_are_fewer() {
     let mut graph = Graph::new(Collection::Users, 2000);
     (0..1001).for_each(|object| graph.disable(object));
     let mut worker = Worker::new(Collection::Users);
@@ -273,7 +273,7 @@ fn unavailable_list_is_reported_once_unless_its_first_pass_is_running() {
 }
 
 #[test]
-fn page_that_fails_again_and_again_ends_the_fetch() {
+fn page_that_fails_repeatedly_ends_the_fetch() {
     let mut graph = Graph::new(Collection::Users, 4);
     graph.page_size = 2;
     let mut worker = Worker::new(Collection::Users);

@@ -1,11 +1,12 @@
-//! A directory that answers delta queries like Microsoft Graph, and knows which of its changes a list must have seen.
+//! A directory that answers delta queries like Microsoft Graph, and knows which of its changes a list must have
+//! received.
 
 use super::super::super::id::Id;
 use super::*;
 use std::collections::{BTreeMap, BTreeSet};
 use testbed::directory::delta::{Change, Object, Objects, Position, Query};
 
-/// What goes wrong with an answer.
+/// The fault of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     Busy,
@@ -42,16 +43,17 @@ pub struct Graph {
     /// The number of answered calls.
     pub asked: usize,
     objects: Objects,
-    /// From when on the sessions of a user are valid.
+    /// The time from which the sessions of a user are valid.
     sessions_from: BTreeMap<String, Timestamp>,
-    /// Tokens of an earlier epoch are discarded, which is answered with the status.
+    /// State tokens of an earlier epoch are discarded; calls with them are answered with this status.
     epoch: u32,
     gone: u16,
     faults: Vec<Fault>,
-    /// The log up to here was reported in full by the last answer, and by the last complete round.
+    /// The positions in the log up to which the last answer, and the last complete round, have reported it in full.
     reported: usize,
     complete: usize,
-    /// Objects whose deletion no answer reports: it happened before a full pass, and the list did not know them.
+    /// Objects whose deletion no answer reports, because they were deleted before a full pass and the list did not know
+    /// them.
     lost: BTreeSet<String>,
     /// The applications that an answer named.
     named: BTreeSet<String>,
@@ -141,8 +143,8 @@ impl Graph {
         self.gone = if fault == Fault::Gone { 410 } else { 400 };
     }
 
-    /// A full pass lists only what exists. Deletions since the last complete round are seen only if the list knew the
-    /// object, as it knows service principals.
+    /// A full pass lists only objects that exist. Deletions since the last complete round are detected only if the list
+    /// knew the object, as it knows all service principals.
     fn note_lost(&mut self) {
         let lost: Vec<String> = match self.collection {
             Collection::Users => {

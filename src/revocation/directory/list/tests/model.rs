@@ -1,4 +1,4 @@
-//! The list equals the directory after any sequence of changes and faults, also in a worker that takes the list over.
+//! The list equals the directory after any sequence of changes and faults, even in a worker that takes over the list.
 
 use super::*;
 
@@ -101,7 +101,7 @@ fn run(collection: Collection, events: Vec<Event>) {
                 graph.check(&worker.list, worker.now);
             }
             Event::HandOver => {
-                // A new worker continues from what is shared when a round was complete.
+                // A new worker continues from the data that was shared when a round was complete.
                 worker.complete(&mut graph);
                 graph.note_complete();
                 let mut other = Worker::new(collection);
@@ -114,7 +114,7 @@ fn run(collection: Collection, events: Vec<Event>) {
     }
     worker.complete(&mut graph);
     graph.note_complete();
-    // After a full pass, the changes meanwhile follow.
+    // After a full pass, the changes during the pass follow.
     worker.complete(&mut graph);
     graph.note_complete();
     graph.check(&worker.list, worker.now);

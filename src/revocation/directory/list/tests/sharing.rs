@@ -1,4 +1,4 @@
-//! The parts that other workers have in a list's fetches.
+//! The role of other workers in the fetches of a list.
 
 use super::*;
 
@@ -25,7 +25,7 @@ fn call_that_waits_for_the_lease_begins_its_round_when_it_is_sent() {
 }
 
 #[test]
-fn delayed_call_has_its_whole_time_from_when_it_is_sent() {
+fn delayed_call_has_its_full_timeout_from_when_it_is_sent() {
     let mut worker = Worker::new(Collection::Users);
     worker.tick(0);
     let call = worker.call.take().unwrap();
