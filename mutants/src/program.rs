@@ -12,7 +12,7 @@ const COMPUTING: u64 = 10;
 const PATIENCE: Duration = Duration::from_secs(300);
 const MEMORY_KIB: &str = "4194304";
 /// The test that reads the sources. It is skipped, since it would reject the module that is added for the mutants.
-const OF_SOURCES: &str = "imports::every_import_points_to_a_room_above";
+const OF_SOURCES: &str = "imports::every_import_points_to_a_module_above";
 
 pub struct Program {
     pub name: String,

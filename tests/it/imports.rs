@@ -1,22 +1,22 @@
-//! Imports follow the list of rooms in CONTRIBUTING: a room imports only rooms above it, so there is no cycle between rooms.
+//! Imports follow the list of modules in CONTRIBUTING: a module imports only modules above it, so there are no cycles.
 
 use crate::pages as docs;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Returns the rooms in the order of CONTRIBUTING.
+/// Returns the modules in the order of CONTRIBUTING.
 fn order() -> Vec<String> {
     let page = docs::read("CONTRIBUTING.md");
     let start = page
-        .find("<!-- rooms -->")
-        .expect("CONTRIBUTING has a list of rooms");
+        .find("<!-- modules -->")
+        .expect("CONTRIBUTING has a list of modules");
     let end = page
-        .find("<!-- /rooms -->")
-        .expect("the list of rooms has an end");
+        .find("<!-- /modules -->")
+        .expect("the list of modules has an end");
     let list = page[start..end]
         .lines()
         .filter(|line| line.starts_with("| `"));
-    let rooms = list.flat_map(|line| {
+    let modules = list.flat_map(|line| {
         let cell = line
             .trim_start_matches("| ")
             .split(" | ")
@@ -25,7 +25,7 @@ fn order() -> Vec<String> {
         let names = cell.split('`').skip(1).step_by(2).map(str::to_owned);
         names.collect::<Vec<_>>()
     });
-    rooms.collect()
+    modules.collect()
 }
 
 /// Collects all source files of the library.
@@ -40,7 +40,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Returns the rooms that a text uses by `crate::…`, except in its tests.
+/// Returns the modules that a text uses by `crate::…`, except in its tests.
 fn used(text: &str) -> Vec<&str> {
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();
     let lines = code
@@ -52,12 +52,12 @@ fn used(text: &str) -> Vec<&str> {
             let end = rest.find(|c: char| !(c.is_ascii_lowercase() || c == '_'));
             &rest[..end.unwrap_or(rest.len())]
         })
-        .filter(|room| !room.is_empty())
+        .filter(|module| !module.is_empty())
         .collect()
 }
 
 #[test]
-fn every_import_points_to_a_room_above() {
+fn every_import_points_to_a_module_above() {
     let order = order();
     let place: BTreeMap<&str, usize> = order.iter().map(String::as_str).zip(0..).collect();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -71,24 +71,24 @@ fn every_import_points_to_a_room_above() {
             .unwrap()
             .to_string_lossy()
             .replace('\\', "/");
-        let room = source.split('/').next().unwrap().trim_end_matches(".rs");
+        let module = source.split('/').next().unwrap().trim_end_matches(".rs");
         let is_test = source.contains("tests") || source == "policy/reference.rs";
-        if matches!(room, "bin" | "lib") || is_test {
+        if matches!(module, "bin" | "lib") || is_test {
             continue;
         }
-        let Some(here) = place.get(room) else {
+        let Some(here) = place.get(module) else {
             wrong.push(format!(
-                "{source}: the room {room} is not listed in CONTRIBUTING"
+                "{source}: the module {module} is not listed in CONTRIBUTING"
             ));
             continue;
         };
         let text = std::fs::read_to_string(&file).unwrap();
-        for other in used(&text).into_iter().filter(|other| *other != room) {
+        for other in used(&text).into_iter().filter(|other| *other != module) {
             edges += 1;
             match place.get(other) {
-                None => wrong.push(format!("{source}: crate::{other} is not a listed room")),
+                None => wrong.push(format!("{source}: crate::{other} is not a listed module")),
                 Some(there) if there >= here => {
-                    wrong.push(format!("{source} uses {other}, which is below {room}"))
+                    wrong.push(format!("{source} uses {other}, which is below {module}"))
                 }
                 Some(_) => {}
             }
