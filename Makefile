@@ -43,7 +43,7 @@ run: build envoy ## start a real Envoy with the filter and local stand-ins for E
 	@echo "==> run: starting the stand-ins and Envoy with the filter (Ctrl-C stops them)"
 	@target/debug/testbed run
 
-# The tests run the filter that is released. It also starts faster in Envoy.
+# The tests run the same filter as a release. It also starts faster in Envoy.
 test: optimized hooks fetch limiter ## run all tests: native tests, and end-to-end tests with a real Envoy and real clients
 	@echo "==> test: building and running all tests (on 2 cores: about 10 minutes, the first time 15)"
 	@RUST_TEST_THREADS=$(TEST_THREADS) cargo test --workspace --locked
@@ -52,8 +52,9 @@ test: optimized hooks fetch limiter ## run all tests: native tests, and end-to-e
 fetch: envoy clients registry prometheus helm redis ## fetch all tools and clients that the tests use into .tools/
 
 # BENCH_ROUNDS=3 gives a quick estimate. BENCH_ONLY=memory, =latency or =start measures one part only; BENCH_ONLY='ours, warm;native, warm'
-# measures the CPU time of these rows; none of them writes the results file. BENCH_BASELINE=FILE compares the start and signature
-# verification in wasm with those of an earlier build. BENCH_LOG=FILE keeps Envoy's log, including audit records.
+# measures the CPU time of these rows; with any of these settings, the results file is not written. BENCH_BASELINE=FILE
+# compares the start and signature verification in wasm with those of an earlier build. BENCH_LOG=FILE keeps Envoy's
+# log, including audit records.
 bench: optimized envoy redis ## compare with Envoy's native filters and write bench/RESULTS.md (idle machine, about 15 minutes)
 	@echo "==> bench: building an empty filter and the benchmark, then measuring (about 15 minutes)"
 	@cargo build --release --locked -p empty-filter --target $(TARGET)
@@ -72,8 +73,8 @@ build: ## build the filter: target/wasm32-wasip1/release/entragate.wasm
 	@echo "    $(WASM): $$(wc -c < $(WASM)) bytes"
 
 # Adapts the filter to V8 and to the CPU's caches (layout/). The result replaces the file that `build` wrote; the next
-# `make build` restores that file. Whatever is measured or released uses this target.
-optimized: build ## adapt the filter to what requests execute, as in a release
+# `make build` restores that file. All measurements and releases use this target.
+optimized: build ## optimize the filter for the code that requests execute, as in a release
 	@echo "==> optimized: adapting the filter to what requests execute (first build: a minute or two on 2 cores)"
 	@$(call program,layout) $(WASM)
 	@echo "    $(WASM): $$(wc -c < $(WASM)) bytes"
