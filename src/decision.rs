@@ -25,8 +25,8 @@ use crate::time::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Why a request is refused. Each variant carries what an operator needs to understand it, never a
-/// token or a credential.
+/// Why a request is refused. Each variant carries the details that an operator needs to understand the denial, but
+/// never a token or a credential.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Denial {
     /// Two servers could interpret the request differently; the reason says how.

@@ -5,8 +5,8 @@ use super::{Caller, Record};
 use crate::json::write::Writer;
 
 impl Record {
-    /// Returns the record as one line of JSON, equal to the derived serialization except for what [`Writer`]
-    /// escapes. Handwritten for speed, since every request writes a line.
+    /// Returns the record as one line of JSON, equal to the derived serialization except for the characters that
+    /// [`Writer`] escapes. Written by hand for speed, since every request writes a line.
     pub fn line(&self) -> String {
         const USUAL: usize = 1536;
         let mut line = Writer::object(USUAL);

@@ -237,8 +237,7 @@ impl CredentialStore {
         }))
     }
 
-    /// Starts due calls, except those that wait for their own token (`is_coming`). Returns what has
-    /// changed.
+    /// Starts due calls, except those that wait for their own token (`is_coming`). Returns the changes.
     pub fn tick(
         &mut self,
         now: Timestamp,

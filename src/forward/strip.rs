@@ -60,7 +60,7 @@ impl StripList {
     pub fn present<'h>(&self, headers: &'h Headers) -> Vec<&'h str> {
         let mut present = Vec::new();
         let mut partial = Vec::new();
-        // The shapes of most headers differ from those of all names.
+        // Most headers have a shape that none of the names has.
         let candidates = headers
             .iter()
             .filter(|(own, _)| self.shapes & shape(own) != 0);

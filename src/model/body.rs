@@ -22,7 +22,7 @@ pub enum Body {
 /// The parts of a body that rules need.
 #[derive(Clone, Debug, Default)]
 pub struct Needed {
-    /// The model; the value is what the path says about it.
+    /// The model; the value is the information in the path about it.
     pub model: Option<InPath>,
     pub messages: bool,
 }

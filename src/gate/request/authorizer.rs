@@ -349,7 +349,7 @@ impl Authorizer<'_> {
         }
     }
 
-    /// Records what shadow rules would have decided, once the body of a permitted request is known.
+    /// Records the decisions that shadow rules would have made, once the body of a permitted request is known.
     pub fn observe(&mut self, signed: &Signed) {
         self.note_body(&signed.request);
         let now = self.context.now;

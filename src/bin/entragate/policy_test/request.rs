@@ -54,7 +54,7 @@ fn time<'d, D: serde::Deserializer<'d>>(from: D) -> Result<Option<Timestamp>, D:
 }
 
 impl Request {
-    /// Checks what serde does not.
+    /// Checks conditions that serde does not check.
     ///
     /// # Errors
     /// What is wrong.

@@ -23,9 +23,9 @@ enum Node {
     Any,
 }
 
-/// The largest number of nodes of a pattern.
+/// The maximum number of nodes of a pattern.
 const MOST_NODES: usize = 127;
-/// The largest number of states of one search.
+/// The maximum number of states of one search.
 const MOST_STATES: usize = 20_000;
 
 impl Glob {

@@ -1,8 +1,9 @@
 //! The search for a request that makes a formula true.
 //!
 //! The solver proposes facts. The search looks for texts with these facts, and passes the request through the filter's
-//! gate. If no text has the facts, they exclude each other, which is added permanently. If the gate disagrees, or the
-//! search for a text is given up, this combination of facts is excluded, and the result can no longer be a proof.
+//! gate. If no text has the facts, the constraint that they exclude each other is added permanently. If the gate
+//! disagrees, or the search for a text is given up, this combination of facts is excluded, and the result can no longer
+//! be a proof.
 
 use super::concrete::{Obstacle, Wanted, Witness, write};
 use super::facts::Facts;

@@ -71,8 +71,8 @@ impl<'c> Known<'c> {
             rule.mode == Mode::Enforce && trace.is_some_and(|trace| trace.matches == Some(true))
         });
         let matching: Vec<&Rule> = matching.collect();
-        // If it is unknown whether the rule that permitted matches (its match depends on a body that the record does
-        // not contain), the rules before it are unknown.
+        // If the match of the permitting rule depends on a body that the record does not contain, the rules before it
+        // are unknown.
         let mut is_before = matching.iter().any(|rule| *rule.name == *decided);
         for rule in matching {
             let decides = *rule.name == *decided;

@@ -22,7 +22,7 @@ enum Action {
     Put(u64, u32),
     /// Removes the records of an id whose value is even.
     Thin(u64),
-    /// Removes the records whose value is divisible.
+    /// Removes the records whose value is divisible by this number.
     Retain(u32),
 }
 

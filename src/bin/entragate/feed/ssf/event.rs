@@ -106,7 +106,7 @@ const EVENTS: [(&str, &str, Rule); 24] = [
 /// Reads an event. `subject` is the SET's own subject (`sub_id`), which takes precedence over the subject in the event.
 ///
 /// # Errors
-/// [`Malformed`] if an event of a known type lacks what its definition requires.
+/// [`Malformed`] if an event of a known type lacks a member that its definition requires.
 pub fn read(
     kind: &str,
     payload: &Value,

@@ -15,7 +15,7 @@ pub struct State {
     pub streams: BTreeMap<String, StreamState>,
 }
 
-/// An event changes only what its own stream has revoked.
+/// An event changes only the revocations of its own stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StreamState {

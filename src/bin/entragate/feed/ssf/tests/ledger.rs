@@ -120,7 +120,7 @@ fn last_event_of_an_account_takes_effect_in_any_order_of_delivery() {
 }
 
 #[test]
-fn event_changes_only_what_its_own_stream_has_revoked() {
+fn event_changes_only_the_revocations_of_its_own_stream() {
     let files = Files::new();
     let mut ledger = files.open();
     apply(&mut ledger, vec![set("1", Effect::Disable(ada()), -5)]);
