@@ -13,11 +13,11 @@ use entragate::{
     token::signature::Portable,
 };
 use serde_json::{Value, json};
+use strict_host::traffic;
 use testbed::{
     keys, mint,
     mint::Token,
     persona::{AUDIENCE, Persona, TENANT, issuer_v2},
-    traffic,
 };
 
 fn main() {

@@ -1,6 +1,6 @@
 //! Bodies of given sizes: prompts, answers, and the events of a stream.
 
-use testbed::traffic::RESPONSE_BODY;
+use strict_host::traffic::RESPONSE_BODY;
 
 /// A piece of a long text as JSON writes it: source code, with escapes.
 const CODE: &str = r#"    if token.is_none() {\n        return Err(Denial::TokenMissing(\"Authorization\"));\n    }\n    let caller = verify(token, &keys)?;\n"#;

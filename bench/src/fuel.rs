@@ -4,11 +4,8 @@
 use std::error::Error;
 
 use serde_json::{Value, json};
-use testbed::{
-    mint::Token,
-    persona::Persona,
-    traffic::{Stage, Traffic, caller, token},
-};
+use strict_host::traffic::{Stage, Traffic, caller, token};
+use testbed::{mint::Token, persona::Persona};
 
 /// The number of counted requests, which follow the same number of warm-up requests.
 const COUNTED: u64 = 100;

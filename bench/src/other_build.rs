@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use testbed::traffic::changed;
+use strict_host::traffic::changed;
 
 use crate::{
     rows::{Row, portable, small_cache},

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use testbed::traffic::REQUEST_BODY;
+use strict_host::traffic::REQUEST_BODY;
 
 use crate::{contents, upstream::Asked};
 

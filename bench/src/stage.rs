@@ -12,11 +12,11 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use strict_host::traffic::changed;
 use testbed::{
     entra::Entra,
     envoy::{Envoy, EnvoyConfig, workspace_root},
     rate_limits::RateLimits,
-    traffic::changed,
     wait,
 };
 use tokio::sync::OnceCell;

@@ -11,7 +11,8 @@ use std::{
 };
 
 use serde_json::json;
-use testbed::{envoy::Envoy, traffic::changed};
+use strict_host::traffic::changed;
+use testbed::envoy::Envoy;
 
 use crate::{
     load,

@@ -6,7 +6,8 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use testbed::{entra::Entra, mint::Token, persona::Persona, traffic};
+use strict_host::traffic;
+use testbed::{entra::Entra, mint::Token, persona::Persona};
 
 /// A token of Ada, who is permitted.
 pub fn permitted(entra: &Entra) -> Vec<String> {

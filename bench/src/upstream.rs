@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use testbed::traffic::RESPONSE_BODY;
+use strict_host::traffic::RESPONSE_BODY;
 
 use crate::{
     contents::{answer, event, last_events},

@@ -3,7 +3,7 @@
 //! V8 places the code behind an unlikely branch at the end of its function, so the code that requests do execute
 //! takes fewer cache lines. Engines that don't know the section ignore it.
 
-use testbed::vm::Branches;
+use strict_host::Branches;
 use wasm_encoder::{BranchHint, BranchHints, Module, RawSection};
 use wasmparser::{FunctionBody, Operator, Parser, Payload};
 

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use testbed::vm::{BRANCHED, CALLED, ENTERED};
+use strict_host::{BRANCHED, CALLED, ENTERED};
 use wasm_encoder::{
     CodeSection, EntityType, ImportSection, Instruction, Module, TypeSection, ValType,
     reencode::{self, Reencode, utils},

@@ -3,7 +3,7 @@
 //!
 //! Between two requests, Envoy's own code evicts the filter's code from the CPU caches, so a request pays for each cache line
 //! and each page of machine code that it touches. This tool runs the filter with typical traffic in the strict host
-//! (`testbed::vm`) and
+//! (`strict_host`) and
 //!
 //! - moves the called functions to the front ([`arrange`]): compilers leave them in the linker's order, scattered among ten times
 //!   as many that no request calls, and V8 keeps that order;

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, convert::Infallible};
 
-use testbed::vm::Numbers;
+use strict_host::Numbers;
 use wasm_encoder::{
     CodeSection, ConstExpr, ElementSection, Elements, Module, TableType,
     reencode::{Reencode, utils},

@@ -3,11 +3,11 @@
 use std::error::Error;
 
 use serde_json::{Value, json};
-use testbed::{
-    persona::Persona,
+use strict_host::{
+    Branches, Numbers, Report,
     traffic::{Traffic, caller, token},
-    vm::{Branches, Numbers, Report},
 };
+use testbed::persona::Persona;
 
 /// The size of the filter's cache. More tokens than this are sent, so that some are evicted.
 const CACHE_ENTRIES: u64 = 8;

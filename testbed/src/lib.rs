@@ -6,8 +6,6 @@
 //! - [`stub`]: any other service the gateway calls, with canned answers.
 //! - [`envoy`]: the runner of a real Envoy, configured from the top-level `envoy.yaml`.
 //! - [`rate_limits`]: a real rate limit service with a real Redis.
-//! - [`vm`]: a host for the real .wasm without a proxy, stricter than any proxy, with the test's own clock.
-//! - [`traffic`]: typical traffic in that host.
 //! - [`control`]: hands out tokens to a person at a terminal.
 //! - [`transmitter`]: a transmitter of security events.
 //! - [`dashboard`]: a picture of the Grafana dashboard for the docs.
@@ -30,9 +28,7 @@ mod redis;
 mod server;
 pub mod stub;
 pub mod tls;
-pub mod traffic;
 pub mod transmitter;
-pub mod vm;
 pub mod wait;
 
 pub use reqwest;

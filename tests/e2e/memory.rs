@@ -3,10 +3,10 @@
 
 use serde_json::{Value, json};
 use std::time::Duration;
+use strict_host::{Answer, Fate, Host, Rules, Settings, field};
 use testbed::keys;
 use testbed::mint::Token;
 use testbed::persona::{AUDIENCE, Persona, TENANT, issuer_v2};
-use testbed::vm::{Answer, Fate, Host, Rules, Settings, field};
 
 const PATH: &str = "/v1/chat/completions";
 

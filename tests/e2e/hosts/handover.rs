@@ -1,7 +1,7 @@
 //! Two VMs of one host: the VM that exports for both terminates.
 
 use super::*;
-use testbed::vm::Call;
+use strict_host::Call;
 
 const MONITOR: &str = "monitor.contoso.com:443";
 

@@ -102,7 +102,7 @@ in_both_hosts! {
 
     fn refused_call_counts_as_a_failed_fetch(rules: Rules) {
         let mut settings = Settings::new(rules, &settings());
-        settings.clusters.insert(ENTRA.into(), testbed::vm::Cluster::Empty);
+        settings.clusters.insert(ENTRA.into(), strict_host::Cluster::Empty);
         let mut gateway = Gateway::start(settings);
         gateway.host.tick();
         let id = gateway.chat(&ada().build());

@@ -13,10 +13,10 @@ mod workers;
 
 use serde_json::{Value, json};
 use std::time::Duration;
+use strict_host::{Answer, Fate, Fields, Host, Rules, Settings, field};
 use testbed::keys::{self as key, SigningKey};
 use testbed::mint::Token;
 use testbed::persona::{AUDIENCE, Persona, TENANT, issuer_v2};
-use testbed::vm::{Answer, Fate, Fields, Host, Rules, Settings, field};
 
 /// The credential, the only one that the upstream receives.
 const CREDENTIAL: &str = "hf_credential_of_the_tests";

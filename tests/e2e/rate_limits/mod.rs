@@ -10,6 +10,7 @@ use super::gateway::wait_until;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use strict_host::traffic;
 use testbed::client::client;
 use testbed::entra::Entra;
 use testbed::envoy::{Envoy, EnvoyConfig};
@@ -18,7 +19,6 @@ use testbed::mint::Token;
 use testbed::persona::Persona;
 use testbed::rate_limits::RateLimits;
 use testbed::reqwest::{Client, Response};
-use testbed::traffic;
 use tokio::task::JoinSet;
 
 /// The limits as Redis stores them: the keys of their descriptors.

@@ -18,7 +18,7 @@ impl SignatureCheck for ByHost {
             return Portable.check(token, key);
         }
         let question = host_verify::arguments(token, key)?;
-        let answer = testbed::vm::verify_signature(&question)?;
+        let answer = strict_host::verify_signature(&question)?;
         host_verify::is_valid(&answer).then_some(CheckedBy::Host)
     }
 }

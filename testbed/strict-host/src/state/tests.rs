@@ -1,7 +1,7 @@
 //! The rules that the strict host enforces.
 
 use super::*;
-use crate::vm::rules::map;
+use crate::rules::map;
 use serde_json::json;
 
 fn state(rules: Rules, step: Step) -> State {
@@ -282,7 +282,7 @@ fn nginx_logs_each_property_read_outside_a_request() {
 
 #[test]
 fn kongs_log_shows_warnings_and_cuts_long_lines() {
-    use crate::vm::nginx::shown;
+    use crate::nginx::shown;
     const INFO: u32 = 2;
     const WARN: u32 = 3;
     assert_eq!(shown(INFO, "a".into()), None);

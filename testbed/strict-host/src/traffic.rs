@@ -6,13 +6,14 @@ use std::error::Error;
 
 use serde_json::{Map, Value, json};
 
-use crate::{
+use testbed::{
     envoy::EnvoyConfig,
     keys::SigningKey,
     mint::Token,
     persona::{Persona, TENANT, issuer_v2},
-    vm::{Answer, Fate, Fields, Host, Rules, Settings},
 };
+
+use crate::{Answer, Fate, Fields, Host, Rules, Settings};
 
 /// When the traffic takes place, in seconds since 1970.
 const NOW: u64 = 1_790_000_000;

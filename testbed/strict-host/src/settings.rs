@@ -1,7 +1,7 @@
 //! Settings of a host at start, and the results of the calls that it makes for the filter.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
@@ -44,8 +44,8 @@ pub(super) struct Shared {
 }
 
 impl SharedData {
-    pub(super) fn lock(&self) -> std::sync::MutexGuard<'_, Shared> {
-        crate::server::lock(&self.0)
+    pub(super) fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -73,7 +73,7 @@ impl Settings {
             has_shared_data: false,
             shared: SharedData::default(),
             hands_out_bodies: true,
-            now: crate::mint::now(),
+            now: testbed::mint::now(),
         }
     }
 }

@@ -16,6 +16,7 @@ mod rules;
 mod settings;
 mod state;
 mod stream;
+pub mod traffic;
 mod wasi;
 
 use std::sync::OnceLock;
@@ -299,7 +300,7 @@ impl Host {
 fn built() -> &'static Module {
     static MODULE: OnceLock<Module> = OnceLock::new();
     MODULE.get_or_init(|| {
-        let path = crate::envoy::wasm_path();
+        let path = testbed::envoy::wasm_path();
         let bytes = std::fs::read(&path)
             .unwrap_or_else(|error| panic!("{}: {error}; run `make build`", path.display()));
         compiled(&bytes)
