@@ -20,6 +20,7 @@ mod agreement;
 mod attacks;
 mod audit;
 mod billing;
+mod builds;
 mod cache;
 mod chain;
 mod check;
