@@ -32,7 +32,7 @@ DIST ?= dist
 # them serves all programs.
 program = cargo build --locked --quiet --workspace --bin $(1) && target/debug/$(1)
 
-.PHONY: help run test fetch bench growth build optimized hooks chaos soak fuzz mutants lint fmt docs oci images demo chart push reproducible release envoy clients registry prometheus helm redis limiter clean
+.PHONY: help run test fetch bench growth build optimized hooks chaos soak fuzzers fuzz mutants lint fmt docs oci images demo chart push reproducible release envoy clients registry prometheus helm redis limiter clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -89,6 +89,9 @@ chaos: optimized hooks envoy ## run the fault-injection tests with a real Envoy,
 
 soak: hooks envoy ## send mixed traffic of 50,000 identities for SOAK_SECONDS (600); memory use must level off
 	@SOAK_SECONDS=$(SOAK_SECONDS) cargo test --locked --test soak -- --nocapture
+
+fuzzers: ## build the fuzz targets
+	@tools/fuzz.sh build
 
 fuzz: ## fuzz each target for FUZZ_SECONDS (60)
 	@tools/fuzz.sh $(FUZZ_SECONDS)
