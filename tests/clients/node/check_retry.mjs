@@ -56,7 +56,7 @@ function afterRefusals(token, call) {
         await wait(Number(retryAfter) * 1000);
       }
     }
-    throw new Error("still refused after six times of Retry-After");
+    throw new Error("the request was still refused after six retries, each after the time in Retry-After");
   };
 }
 
