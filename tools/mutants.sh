@@ -9,7 +9,8 @@ files=("$@")
 [ ${#files[@]} -gt 0 ] || files=('src/token/*.rs' src/token/claims/forms.rs 'src/keys/*.rs' 'src/policy/*.rs' src/decision.rs 'src/decision/*.rs'
     src/json/raw.rs src/logic.rs src/cache.rs src/cache/digest.rs src/gate/request/identify.rs src/gate/request/authorizer.rs
     src/gate/request/read.rs src/revocation/directory/entries.rs src/revocation/directory/list.rs src/revocation/directory/list/answer.rs
-    src/revocation/directory/list/round.rs 'src/bin/entragate/prove/*.rs' 'src/bin/entragate/prove/facts/*.rs')
+    src/revocation/directory/list/round.rs 'src/bin/entragate/prove/*.rs' 'src/bin/entragate/prove/concrete/*.rs'
+    'src/bin/entragate/prove/facts/*.rs')
 # The command line is tested by its unit tests, everything else also by tests/it.
 tests=()
 for file in "${files[@]}"; do

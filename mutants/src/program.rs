@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// A run may take ten times its usual time plus this many seconds; a mutant that takes longer is caught. CPU time is measured, so that
 /// other load does not matter.
 const COMPUTING: u64 = 10;
-/// The same in wall time, for a mutant that waits.
+/// In wall time, a run may take thirty times its usual time plus this long, for a mutant that waits.
 const PATIENCE: Duration = Duration::from_secs(300);
 const MEMORY_KIB: &str = "4194304";
 /// The test that reads the sources. It is skipped, since it would reject the module that is added for the mutants.
