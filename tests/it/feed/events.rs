@@ -130,7 +130,7 @@ async fn events_are_in_the_feed_before_they_are_acknowledged() {
     assert_eq!(counts["ignored"]["session-established"], 1, "{status}");
     assert_eq!(status["accounts_without_object"], 1, "{status}");
     let warnings = serving.warnings();
-    let expected = "1 accounts are revoked by events, but their object id is unknown";
+    let expected = "accounts that events revoke, but whose object id is unknown: 1;";
     assert!(
         warnings.contains(expected) && !warnings.contains("contoso"),
         "{warnings}"
@@ -189,7 +189,7 @@ async fn state_survives_a_restart_and_repeated_sets_have_no_effect() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn account_address_ignores_case_and_a_missing_file_is_reported_once() {
+async fn account_is_found_by_an_address_in_any_case_and_a_missing_file_is_reported_once() {
     let transmitter = Transmitter::start().await.unwrap();
     let receiver = Receiver::with(&transmitter, |settings| {
         settings["subjects"] = json!("people.json");
@@ -198,7 +198,7 @@ async fn account_address_ignores_case_and_a_missing_file_is_reported_once() {
     std::fs::write(&people, r#"{"acct:Ada@contoso.com": "o-1"}"#).unwrap();
     let mut command = receiver.command();
     let serving = Serving::start(command.current_dir(receiver.folder.path()));
-    let account = json!({"format": "account", "uri": "acct:Ada@contoso.com"});
+    let account = json!({"format": "account", "uri": "acct:ada@Contoso.com"});
     transmitter.send("risc/event-type/account-purged", json!({}), account);
     serving
         .wait("the account", |feed| lists(feed, "oids", "o-1"))

@@ -88,8 +88,7 @@ impl Publisher {
         let unnamed = revoked.as_ref().map_or(0, |revoked| revoked.unnamed);
         if unnamed > new.unnamed {
             warn(&format!(
-                "{unnamed} accounts are revoked by events, but their object id is unknown; add them to the file of \
-                 `subjects`"
+                "accounts that events revoke, but whose object id is unknown: {unnamed}; add them to the file of `subjects`"
             ));
         }
         new.unnamed = unnamed;
