@@ -323,7 +323,7 @@ async fn host_that_withholds_bodies_is_detected_once() {
     let log = gateway.envoy.log_lines();
     let log_lines = log
         .iter()
-        .filter(|line| line.contains("lists of models are denied"));
+        .filter(|line| line.contains("lists that are filtered"));
     assert_eq!(log_lines.count(), 1);
 }
 

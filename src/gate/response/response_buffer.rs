@@ -183,7 +183,7 @@ impl Gate {
             if self.inspections.doubt_responses() {
                 let text = "a response was held for its body, but the host delivered no body within wait.timeout; on \
                             Envoy, set allow_on_headers_stop_iteration: true next to this filter's vm_config. Until \
-                            then, lists of models are denied, unless forward.filter_models is false";
+                            then, lists that are filtered (forward.filter_models, forward.filter_tools) are denied";
                 self.notices
                     .push(Notice::Log(log::Level::Error, text.to_owned()));
             }
