@@ -98,7 +98,8 @@ pub struct Record {
     pub upstream_cluster: Option<Arc<str>>,
     /// The time from the request's headers to the end of its response.
     pub duration_ms: Option<u64>,
-    /// The token usage of the model's response. Absent if no model was called or the call failed.
+    /// The token usage of the model's response. Absent if no model was called, the status is not 2xx, or usage is not
+    /// read (`usage: false`).
     pub usage: Option<Usage>,
     /// True if texts were cut and claims omitted to fit the longest line of the host's log.
     #[serde(skip_serializing_if = "std::ops::Not::not")]

@@ -4,7 +4,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Truth {
     Unsatisfied,
-    /// Facts are missing: groups are omitted, the kind of caller or the actor is unclear, or the address is unknown.
+    /// Facts are missing: for example, groups are omitted, the kind of caller, the actor or a claim is unclear, or the
+    /// address is unknown.
     Indeterminate,
     Satisfied,
 }
@@ -46,7 +47,7 @@ impl<C> From<C> for Formula<C> {
 pub enum Operator {
     All,
     Any,
-    /// The part of a `not`: exactly one.
+    /// Has exactly one part.
     Not,
 }
 

@@ -29,7 +29,7 @@ pub fn upstream(code: &str, detail: Option<&str>) -> String {
     }
 }
 
-/// The histogram of the share of its most restrictive quota that a request leaves, in percent.
+/// The histogram of the share that a request leaves of the quota with the least remaining, in percent.
 pub fn quota_left(quota: &str) -> String {
     format!("entragate.quota_left.{}", fit(quota))
 }

@@ -154,7 +154,7 @@ pub enum Crypto {
     Wasm,
 }
 
-/// Limits of the bodies that are read, and that the host holds until then.
+/// Limits of the bodies that are read, and that the host holds while they are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Maximum length of a body that is read for its model, in bytes.

@@ -65,7 +65,7 @@ pub struct Token {
     pub lifetime: Duration,
 }
 
-/// Why a response contains no token. Of the response, it contains only the OAuth error code.
+/// Why a response contains no token. Of the response's body, it contains only the OAuth error code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExchangeError {
     /// `invalid_grant`: the person is not a member.

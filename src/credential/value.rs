@@ -11,7 +11,7 @@ const MAX_ANSWER: usize = 64 * 1024;
 /// The maximum length of a value, in bytes. Tokens that are JWTs have a few thousand bytes.
 const MAX_VALUE: usize = 8 * 1024;
 
-/// Why an answer contains no credential. The error does not contain any part of the answer.
+/// Why an answer contains no credential. The error does not contain any part of the answer's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueError {
     Callout(CalloutError),

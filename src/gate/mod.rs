@@ -301,8 +301,9 @@ impl Gate {
             .is_some_and(|exchange| exchange.permitted)
     }
 
-    /// Whether [`Gate::finish`] needs the status that the caller received. This is the case if the gate has not passed
-    /// on a response, and also for the filter's own replies, since the host can change their status.
+    /// Whether [`Gate::finish`] needs the status that the caller received. This is the case if records are written and
+    /// the gate has not passed on a response (the host can change the status of the filter's own replies), and for
+    /// requests whose body is still inspected.
     pub fn needs_status(&self, id: StreamId) -> bool {
         let passed = |exchange: &Exchange| exchange.record.status.is_some();
         let is_known = self.exchanges.get(&id).is_some_and(passed);

@@ -30,7 +30,7 @@ struct Meters {
     /// The histograms used so far, by name.
     histograms: HashMap<String, u32>,
     own_time: Option<u32>,
-    /// The histogram of times, in microseconds.
+    /// The times that the host has not received yet, in microseconds.
     times: Vec<u64>,
     requests: u32,
 }

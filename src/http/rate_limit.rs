@@ -1,4 +1,4 @@
-//! The most restrictive limit of a request, as Envoy's rate limit filters describe it in response headers.
+//! The limit of a request with the least remaining, as Envoy's rate limit filters describe it in response headers.
 //!
 //! With `enable_x_ratelimit_headers`, they write the headers of draft-polli-ratelimit-headers-03. The first number of
 //! `x-ratelimit-limit` is the quota of the limit with the least remaining, which is the exceeded limit in a refusal;

@@ -65,8 +65,8 @@ const MAX_CANDIDATES: usize = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidates<'a> {
     keys: [Option<&'a Arc<Key>>; MAX_CANDIDATES],
-    /// Whether the keys have the token's `kid`. If false, they have no `kid`, and a newer set may have a key with the
-    /// token's `kid`.
+    /// Whether the keys have the token's `kid`; also true if the token has no `kid`. If false, they have no `kid`, and a
+    /// newer set may have a key with the token's `kid`.
     pub are_named: bool,
 }
 

@@ -30,7 +30,7 @@ pub struct EventStream {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// Whether the current event is the first one, which may begin with a byte order mark.
+    /// The current event is the first one, which may begin with a byte order mark.
     First,
     Later,
     /// The current event is too long, and the rest of it is dropped. `blank`: the current line has no bytes yet.

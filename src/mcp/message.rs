@@ -17,10 +17,10 @@ const MAX_NAME: usize = 8192;
 const MAX_ID: usize = 256;
 /// The members of a message that determine what a server does with it.
 const OF_MESSAGE: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
-/// The members of `params` that name the object of a method.
+/// The members of `params` that name what a method is applied to.
 const OF_PARAMS: [&str; 2] = ["name", "uri"];
 
-/// The request of a message to a server.
+/// A message, reduced to what rules, replies and the check of the headers need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// [`RESPONSE`] for an answer to a request of the server.
@@ -29,7 +29,7 @@ pub struct Message {
     pub tool: Option<Arc<str>>,
     /// The id as written: text, number or null. `None` if the message has no id, or one that is too long to repeat.
     pub id: Option<Arc<str>>,
-    /// The name or URI of the object of the method.
+    /// The name or URI of what the method is applied to.
     pub name: Option<Arc<str>>,
 }
 

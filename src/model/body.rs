@@ -70,7 +70,7 @@ impl Needed {
 }
 
 impl Body {
-    /// Starts reading a body, if its headers say that it is readable. An unreadable body may be empty, so the filter
+    /// Starts reading a body, if its headers say that it is readable. If an unreadable body may be empty, the filter
     /// waits for its first byte: an empty body names no model and has no messages.
     pub fn expect(headers: &Headers, limit: usize, needed: Needed) -> Self {
         let unreadable = readable(headers, limit).err();

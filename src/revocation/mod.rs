@@ -195,7 +195,7 @@ fn of_directory(list: &DirectoryList, caller: &Claims, now: Timestamp) -> Standi
     })
 }
 
-/// Whether an id of the caller has a form that cannot be read.
+/// An id of the caller has a form that cannot be read.
 struct Unreadable;
 
 fn revokes(list: &DirectoryList, caller: &Claims) -> Result<Option<DirectoryGround>, Unreadable> {

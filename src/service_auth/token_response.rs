@@ -23,7 +23,7 @@ pub struct TokenResponse {
     pub life: Duration,
 }
 
-/// The reason why there is no token. Of the response, it contains only error codes.
+/// The reason why there is no token. Of the response's body, it contains only error codes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenResponseError {
     Callout(CalloutError),

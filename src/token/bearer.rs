@@ -146,7 +146,8 @@ impl<'h> Bearer<'h> {
     /// # Errors
     /// A denial if the characters are not those of a bearer token, or if it is a Hugging Face token.
     pub fn token(self) -> Result<&'h str, Denial> {
-        // RFC 6750's b64token allows more characters than a JWS, so that Hugging Face tokens are recognized below.
+        // All characters of RFC 6750's b64token, although a JWS needs fewer, so that Hugging Face tokens are recognized
+        // below.
         let allowed = |byte: &u8| {
             matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z')
                 || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')

@@ -47,7 +47,7 @@ pub enum Sign {
     /// None: other claims determine the kind.
     None,
     Kind(Kind),
-    /// They identify an agent, but not in a documented combination.
+    /// They indicate an agent, but not in a documented combination.
     Unclear,
 }
 

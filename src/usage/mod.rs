@@ -246,7 +246,7 @@ impl Usage {
         newer(latest.total_tokens, &mut self.total_tokens);
         newer(latest.cached_tokens, &mut self.cached_tokens);
         newer(latest.reasoning_tokens, &mut self.reasoning_tokens);
-        // The model of the last report of tokens, or the first model named if there is no report.
+        // The model of the last report of tokens or of an error, or the first model named if no report names one.
         let (first, second) = match is_report {
             true => (latest.model, self.model.take()),
             false => (self.model.take(), latest.model),

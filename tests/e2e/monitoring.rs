@@ -188,7 +188,7 @@ fn shipped_alerts_are_valid() {
 }
 
 #[test]
-fn panel_description_says_when_a_collapsed_panel_has_data() {
+fn every_panel_has_a_description_that_says_when_a_collapsed_panel_has_data() {
     for panel in panels() {
         let Panel {
             title,

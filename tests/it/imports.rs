@@ -1,4 +1,4 @@
-//! Imports follow the list of modules in CONTRIBUTING: a module imports only modules above it, so there are no cycles.
+//! Imports follow the list of modules in CONTRIBUTING: a module imports only modules above it, so there is no cycle between them.
 
 use crate::pages as docs;
 use std::collections::BTreeMap;

@@ -129,7 +129,7 @@ fn token_in_an_unread_header_is_named() {
 }
 
 #[test]
-fn wrong_audience_is_shown_to_the_caller_and_accepted_ones_only_to_the_operator() {
+fn wrong_audience_is_shown_to_caller_and_operator_and_accepted_ones_only_to_the_operator() {
     for (audience, shown) in [
         (json!(OTHER_AUDIENCE), format!("'{OTHER_AUDIENCE}'")),
         (json!(["a", "b", "c"]), "'a' (and 2 more)".to_owned()),

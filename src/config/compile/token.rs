@@ -10,7 +10,7 @@ use std::time::Duration;
 
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 const MAX_BYTES: usize = 24_576;
-/// Longer than any header that proxies accept.
+/// Longer than any header that proxies accept by default.
 pub(in crate::config) const MOST_BYTES: usize = 1024 * 1024;
 const TYPES: [&str; 2] = ["jwt", "at+jwt"];
 const CACHED: usize = 4096;

@@ -155,9 +155,9 @@ object! {
 choice! {
     #[derive(Clone, Copy, Debug)]
     enum OnStale {
-        /// Requests that need the list are denied with 502 `revocation_unavailable`.
+        /// Requests that need the feed or list are denied with 502 `revocation_unavailable`.
         Deny = "deny",
-        /// Requests are decided with the last valid list.
+        /// Requests are decided with the last valid feed or list.
         Allow = "allow",
     }
 }

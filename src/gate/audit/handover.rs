@@ -83,7 +83,7 @@ impl Gate {
         self.share_export(now, data);
     }
 
-    /// Whether the shutdown is complete, that is, no export call is in flight.
+    /// Whether the shutdown is complete: it has begun, and no export call is in flight.
     pub fn is_closed(&self) -> bool {
         let is_idle = |exporter: &Exporter| !exporter.is_calling();
         self.phase != Phase::Open && self.exporter.as_ref().is_none_or(is_idle)

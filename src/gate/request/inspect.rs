@@ -1,5 +1,5 @@
 //! Body inspection: requests whose decision needs the model or the JSON-RPC messages in the body. The host holds the
-//! whole request until then; this module keeps the verified caller and the scanner's state.
+//! whole request until the decision; this module keeps the verified caller and the scanner's state.
 //!
 //! A host that delivers no body before the headers have gone upstream (Envoy without
 //! `allow_on_headers_stop_iteration`) would leave such a request hanging. Until this host has

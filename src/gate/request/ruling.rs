@@ -54,7 +54,7 @@ impl Gate {
                 ))
             }
         };
-        // If a request ends here, its trace contains only the record.
+        // If a request without a `traceparent` ends here, its trace contains only the record.
         exchange
             .record
             .trace_id

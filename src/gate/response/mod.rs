@@ -34,7 +34,8 @@ const VIA_UPSTREAM: &[u8] = b"via_upstream";
 const NEVER_RETURNED: [&str; 1] = ["set-cookie"];
 /// The path that counts the tokens of a prompt without calling a model.
 const COUNT_TOKENS: &str = "/v1/messages/count_tokens";
-/// The upstream's challenge. It is removed because the filter, not the caller, authenticates to the upstream.
+/// The upstream's challenge. It is removed if the filter sent a credential, because in that case the filter, not the
+/// caller, authenticates to the upstream.
 const CHALLENGE: &str = "www-authenticate";
 /// Headers that describe the unfiltered body of a list.
 const OF_THE_WHOLE: [&str; 7] = [

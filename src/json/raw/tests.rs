@@ -160,7 +160,7 @@ proptest! {
     }
 
     #[test]
-    fn text_is_accepted_if_the_strict_parser_accepts_it(text in texts()) {
+    fn text_has_the_same_result_as_with_the_strict_parser(text in texts()) {
         compare(text.as_bytes())?;
     }
 

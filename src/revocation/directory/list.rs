@@ -2,8 +2,8 @@
 //! I/O: calls and answers are values.
 //!
 //! A *round* consists of the pages from one delta link to the next; the first round is a full pass. Pages are applied
-//! one after the other, so a round continues after a failure in the same worker, which keeps the right to fetch until
-//! then. Changes may be repeated, so a round may also be repeated, for example by another worker.
+//! one after the other, so after a failure, the same worker continues the round, and keeps the right to fetch in the
+//! meantime. Changes may be repeated, so a round may also be repeated, for example by another worker.
 
 mod answer;
 mod round;

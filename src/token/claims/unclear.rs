@@ -1,5 +1,5 @@
-//! The set of unclear claims: claims that have an unreadable form or are not in the token. They never count as
-//! absent.
+//! The set of unclear claims: claims that have an unreadable form, or that the token says are elsewhere. They never
+//! count as absent.
 
 use super::reader::Fact;
 

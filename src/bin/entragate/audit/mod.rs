@@ -55,7 +55,7 @@ pub struct Arguments {
     /// Show only records from this time on: 15m, 24h, 7d (ago), or 2026-11-23T08:00:00Z
     #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<Timestamp>,
-    /// The number of latest records to show from each FILE
+    /// The number of latest records to show, of all FILEs together. With `-`, all records are shown
     #[arg(long, value_name = "N", default_value_t = 20)]
     last: usize,
     /// Check that no record is missing, changed or out of order

@@ -5,7 +5,7 @@ use crate::revocation::directory::page::Link;
 use crate::time::Timestamp;
 use std::time::Duration;
 
-/// After this many unusable pages at the same link, a full pass begins.
+/// After more than this many unusable pages at the same link, the next fetch is a full pass.
 pub(super) const MAX_BAD_PAGES: u32 = 4;
 /// After this many failures at the same link, another worker may try.
 pub(super) const MAX_FAILURES: u32 = 16;

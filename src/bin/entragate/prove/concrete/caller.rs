@@ -92,7 +92,7 @@ struct Draft<'f> {
     wanted: &'f Wanted,
     issuer: &'f Issuer,
     claims: Map<String, Value>,
-    /// Claims that the token says are elsewhere, with the source.
+    /// Claims that are outside the token, with their source (`_claim_names`).
     elsewhere: Map<String, Value>,
 }
 
@@ -113,7 +113,7 @@ impl Draft<'_> {
             .extend(name.map(|name| (name.to_owned(), "src1".into())));
     }
 
-    /// Says of unclear texts and names that they are elsewhere.
+    /// Names a source outside the token for unclear texts and names.
     fn refer_elsewhere(&mut self) {
         let (facts, own) = (self.facts, &self.issuer.claims);
         let scope = own.scope.as_ref().map_or(Some("scp"), |path| path.first());
@@ -132,7 +132,7 @@ impl Draft<'_> {
         }
     }
 
-    /// Writes values of a wrong type for the unclear claims that can't be elsewhere.
+    /// Writes values of a wrong type for unclear claims that cannot be outside the token.
     fn make_unreadable(&mut self) {
         let facts = self.facts;
         if self.wanted.needs(facts.groups.unclear)

@@ -144,7 +144,7 @@ impl Graph {
     }
 
     /// A full pass lists only objects that exist. Deletions since the last complete round are detected only if the list
-    /// knew the object, as it knows all service principals.
+    /// knew the object, as it knows service principals that an answer named.
     fn note_lost(&mut self) {
         let lost: Vec<String> = match self.collection {
             Collection::Users => {
