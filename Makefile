@@ -52,9 +52,8 @@ test: optimized hooks fetch limiter ## run all tests: native tests, and end-to-e
 fetch: envoy clients registry prometheus helm redis ## fetch all tools and clients that the tests use into .tools/
 
 # BENCH_ROUNDS=3 gives a quick estimate. BENCH_ONLY=memory, =latency or =start measures one part only; BENCH_ONLY='ours, warm;native, warm'
-# measures the CPU time of these rows; with any of these settings, the results file is not written. BENCH_BASELINE=FILE
-# compares the start and signature verification in wasm with those of an earlier build. BENCH_LOG=FILE keeps Envoy's
-# log, including audit records.
+# measures the CPU time of these rows. With BENCH_ONLY, the results file is not written. BENCH_BASELINE=FILE compares the start and
+# signature verification in wasm with those of an earlier build. BENCH_LOG=FILE keeps Envoy's log, including audit records.
 bench: optimized envoy redis ## compare with Envoy's native filters and write bench/RESULTS.md (idle machine, about 15 minutes)
 	@echo "==> bench: building an empty filter and the benchmark, then measuring (about 15 minutes)"
 	@cargo build --release --locked -p empty-filter --target $(TARGET)

@@ -60,7 +60,7 @@ pub struct InjectedCredential {
 pub struct Carried {
     credential: usize,
     generation: Generation,
-    /// The person to whom the token belongs, if the credential is exchanged per person.
+    /// The owner of the token, if each person has a separate one (token exchange).
     subject: Option<Arc<str>>,
 }
 
